@@ -1,0 +1,30 @@
+"""Where recordings come from. ``load`` is the one way in; each database has a file of its own."""
+
+import importlib
+from pathlib import Path
+
+from ecgtl import paths
+from ecgtl.datasets.base import Annotations, Recordings
+from ecgtl.errors import EcgtlError
+
+# name -> module with read(root, **options); the modules are imported when they are asked for
+LOADERS = {"cinc2017": "cinc2017", "mitdb": "mitdb", "folder": "folder"}
+
+__all__ = ["Annotations", "LOADERS", "Recordings", "load"]
+
+
+def load(name: str, root: str | Path | None = None, twin: bool = False, **options) -> Recordings:
+    """Recordings of the data set ``name``.
+
+    ``root`` is the folder that holds the data sets in the layout of their releases (default: ``ECGTL_DATA``); for
+    ``folder`` it is the folder of the recordings themselves. ``twin=True`` reads the embedded synthetic twin instead.
+    Raises EcgtlError for an unknown name and for missing or damaged files.
+    """
+    if name not in LOADERS:
+        raise EcgtlError(f"unknown dataset {name!r}; allowed: {', '.join(LOADERS)}")
+    module = importlib.import_module(f"ecgtl.datasets.{LOADERS[name]}")
+    if twin:
+        from ecgtl.datasets import synthetic
+
+        return module.read(synthetic.twin_root(name), synthetic=True, **options)
+    return module.read(Path(root) if root is not None else paths.data(), **options)

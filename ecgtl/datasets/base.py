@@ -1,0 +1,308 @@
+"""Recordings: what every loader returns, whatever database it reads."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ecgtl.datasets import cache
+from ecgtl.errors import EcgtlError
+
+UNLABELLED = -1
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """Beat and rhythm marks of all recordings, one after the other, as WFDB stores them.
+
+    ``sample`` (marks,) int64 counts from the start of each recording; ``symbol`` and ``aux`` (marks,) are strings;
+    the marks of recording i are ``offsets[i]:offsets[i + 1]``.
+    """
+
+    sample: np.ndarray
+    symbol: np.ndarray
+    aux: np.ndarray
+    offsets: np.ndarray
+
+    def of(self, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Samples, symbols and auxiliary texts of recording ``i``."""
+        part = slice(self.offsets[i], self.offsets[i + 1])
+        return self.sample[part], self.symbol[part], self.aux[part]
+
+
+@dataclass(frozen=True, eq=False)
+class Recordings:
+    """A data set: signals of any length with labels and provenance. Datasets know nothing of models.
+
+    Shapes: R recordings, L leads, S samples of all recordings together.
+
+    ``ids`` (R,) names; ``samples`` (S, L) as stored, memory-mapped; ``offsets`` (R + 1,) bounds of each recording;
+    ``sampling_rate`` (R,) Hz; ``leads`` (R, L) names; ``gain`` (R, L) stored units per mV; ``baseline`` (R, L) stored
+    units; ``classes`` names; ``labels`` (R,) index into ``classes`` or -1 for none, or (R, classes) 0/1 for several
+    labels a recording; ``subjects`` (R,) recordings of one subject share a name, so do exact duplicates;
+    ``folds`` (R,) published folds or None; ``annotations`` or None; ``skipped`` reason -> ids left out;
+    ``duplicates`` pairs of identical signals; ``digest`` SHA-256 of all of this, whatever files it came from.
+    """
+
+    name: str
+    version: str
+    ids: np.ndarray
+    samples: np.ndarray
+    offsets: np.ndarray
+    sampling_rate: np.ndarray
+    leads: np.ndarray
+    gain: np.ndarray
+    baseline: np.ndarray
+    classes: tuple[str, ...]
+    labels: np.ndarray
+    subjects: np.ndarray
+    folds: np.ndarray | None = None
+    annotations: Annotations | None = None
+    skipped: dict[str, list[str]] = field(default_factory=dict)
+    duplicates: tuple[tuple[str, str], ...] = ()
+    digest: str = ""
+    synthetic: bool = False
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def signal(self, i: int) -> np.ndarray:
+        """Recording ``i`` in mV, shape (leads, samples), float32."""
+        stored = self.samples[self.offsets[i]:self.offsets[i + 1]]
+        return ((stored - self.baseline[i]) / self.gain[i]).T.astype(np.float32)
+
+    def lead(self, i: int, lead: int | str = 0) -> np.ndarray:
+        """One lead of recording ``i`` in mV, shape (samples,), float32; ``lead`` is an index or a name."""
+        column = self.lead_index(i, lead)
+        stored = self.samples[self.offsets[i]:self.offsets[i + 1], column]
+        return ((stored - self.baseline[i, column]) / self.gain[i, column]).astype(np.float32)
+
+    def lead_index(self, i: int, lead: int | str) -> int:
+        """Column of ``lead`` (index or name, upper and lower case alike) in recording ``i``."""
+        names = [str(name) for name in self.leads[i]]
+        if isinstance(lead, str):
+            matches = [k for k, name in enumerate(names) if name.lower() == lead.lower()]
+            if matches:
+                return matches[0]
+        elif 0 <= lead < len(names):
+            return int(lead)
+        raise EcgtlError(f"recording {self.ids[i]} of {self.name} has no lead {lead!r}; it has {', '.join(names)}")
+
+    @cached_property
+    def durations(self) -> np.ndarray:
+        """Length of each recording in seconds, shape (R,)."""
+        return np.diff(self.offsets) / self.sampling_rate
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether a recording can carry several labels at once."""
+        return self.labels.ndim == 2
+
+    def counts(self) -> dict[str, int]:
+        """Recordings per class, in the order of ``classes``; ``unlabelled`` at the end where there are any."""
+        if self.multi_label:
+            return dict(zip(self.classes, self.labels.sum(axis=0).tolist(), strict=True))
+        found = Counter(self.labels.tolist())
+        counts = {name: found[k] for k, name in enumerate(self.classes)}
+        return counts | ({"unlabelled": found[UNLABELLED]} if found[UNLABELLED] else {})
+
+    def select(self, indices: Sequence[int]) -> "Recordings":
+        """The recordings at ``indices``, in that order (annotations stay with their recordings)."""
+        indices = np.asarray(indices, dtype=np.int64)
+        parts = [np.arange(self.offsets[i], self.offsets[i + 1]) for i in indices]
+        columns = {name: getattr(self, name)[indices] for name in
+                   ("ids", "sampling_rate", "leads", "gain", "baseline", "labels", "subjects")}
+        flat = np.concatenate(parts) if parts else np.zeros(0, np.int64)
+        chosen = replace(self, samples=self.samples[flat], offsets=_bounds([len(p) for p in parts]),
+                         folds=None if self.folds is None else self.folds[indices],
+                         annotations=_select_annotations(self.annotations, indices), digest="", **columns)
+        return replace(chosen, digest=_digest(chosen))
+
+
+@dataclass
+class Reading:
+    """One recording as a loader finds it, before quality checks.
+
+    ``stored`` (samples, leads) integer or float array as stored; ``label`` a class name, a list of class names, or
+    None; ``marks`` (samples, symbols, aux) of its annotations.
+    """
+
+    id: str
+    stored: np.ndarray
+    sampling_rate: float
+    leads: Sequence[str]
+    gain: Sequence[float]
+    baseline: Sequence[float]
+    label: str | Sequence[str] | None = None
+    subject: str | None = None
+    fold: int | None = None
+    marks: tuple[np.ndarray, Sequence[str], Sequence[str]] | None = None
+    invalid: int | None = None  # stored value that means "no sample"
+
+
+def check_policy(on_bad: str) -> None:
+    """``on_bad`` says what a flat, missing or unlabelled recording causes: ``error`` (default) or ``skip``."""
+    if on_bad not in ("error", "skip"):
+        raise EcgtlError(f"on_bad is {on_bad!r}; allowed: error, skip")
+
+
+class Collector:
+    """Gathers readings into the arrays of a Recordings folder; applies the policy for bad recordings.
+
+    ``on_bad="error"`` stops at the first flat, missing or unlabelled recording; ``"skip"`` leaves it out, counts it
+    and names it in ``Recordings.skipped``.
+    """
+
+    def __init__(self, name: str, version: str, classes: Sequence[str], multi_label: bool = False,
+                 on_bad: str = "error", synthetic: bool = False):
+        check_policy(on_bad)
+        self.name, self.version, self.classes = name, version, tuple(classes)
+        self.multi_label, self.on_bad, self.synthetic = multi_label, on_bad, synthetic
+        self.readings: list[Reading] = []
+        self.skipped: dict[str, list[str]] = {}
+
+    def skip(self, record: str, reason: str, where: str, remedy: str = "") -> None:
+        """Leave ``record`` out for ``reason``, or raise EcgtlError when the policy says so."""
+        if self.on_bad == "error":
+            advice = remedy or "remove it, or pass on_bad=skip to leave such recordings out and count them"
+            raise EcgtlError(f"{where}: {reason}; {advice}")
+        self.skipped.setdefault(reason, []).append(record)
+
+    def add(self, reading: Reading, where: str) -> None:
+        """Take ``reading`` (from the file ``where``) unless its signal is flat or has missing samples."""
+        reason = _defect(reading.stored, reading.invalid)
+        if reason:
+            self.skip(reading.id, reason, where)
+        else:
+            self.readings.append(reading)
+
+    def write(self, folder: Path) -> None:
+        """Write everything gathered into ``folder`` for ``load_folder``."""
+        if not self.readings:
+            raise EcgtlError(f"{self.name} holds no usable recording; skipped: "
+                             f"{ {reason: len(ids) for reason, ids in self.skipped.items()} }")
+        _check_leads(self.name, self.readings)
+        samples = np.concatenate([r.stored for r in self.readings])
+        subjects, duplicates = _subjects(self.readings)
+        marks = [r.marks for r in self.readings]
+        recordings = Recordings(
+            name=self.name, version=self.version, ids=np.array([r.id for r in self.readings]), samples=samples,
+            offsets=_bounds([len(r.stored) for r in self.readings]),
+            sampling_rate=np.array([r.sampling_rate for r in self.readings], float),
+            leads=np.array([list(r.leads) for r in self.readings]),
+            gain=np.array([r.gain for r in self.readings], float),
+            baseline=np.array([r.baseline for r in self.readings], float),
+            classes=self.classes, labels=self._labels(), subjects=subjects,
+            folds=_folds(self.readings), annotations=_annotations(marks), skipped=self.skipped,
+            duplicates=duplicates, synthetic=self.synthetic)
+        _store(recordings, folder)
+
+    def _labels(self) -> np.ndarray:
+        index = {name: k for k, name in enumerate(self.classes)}
+        if not self.multi_label:
+            return np.array([UNLABELLED if r.label is None else index[r.label] for r in self.readings], np.int64)
+        table = np.zeros((len(self.readings), len(self.classes)), np.uint8)
+        for row, reading in zip(table, self.readings, strict=True):
+            row[[index[name] for name in reading.label or ()]] = 1
+        return table
+
+
+def load_folder(folder: Path) -> Recordings:
+    """The Recordings that ``Collector.write`` put into ``folder``, signals memory-mapped."""
+    meta = json.loads((folder / "meta.json").read_text())
+    arrays = dict(np.load(folder / "arrays.npz", allow_pickle=False))
+    marks = {name[6:]: arrays.pop(name) for name in list(arrays) if name.startswith("marks_")}
+    arrays.setdefault("folds", None)
+    return Recordings(samples=np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False),
+                      annotations=Annotations(**marks) if marks else None,
+                      **arrays | {"classes": tuple(meta.pop("classes")),
+                                  "duplicates": tuple(map(tuple, meta.pop("duplicates"))), **meta})
+
+
+_ARRAYS = ("ids", "offsets", "sampling_rate", "leads", "gain", "baseline", "labels", "subjects", "folds")
+
+
+def _store(recordings: Recordings, folder: Path) -> None:
+    arrays = {name: getattr(recordings, name) for name in _ARRAYS if getattr(recordings, name) is not None}
+    if recordings.annotations is not None:
+        arrays |= {f"marks_{f.name}": getattr(recordings.annotations, f.name) for f in fields(Annotations)}
+    np.save(folder / "samples.npy", recordings.samples)
+    np.savez(folder / "arrays.npz", **arrays)
+    meta = {name: getattr(recordings, name) for name in
+            ("name", "version", "classes", "skipped", "duplicates", "synthetic")}
+    (folder / "meta.json").write_text(json.dumps(meta | {"digest": _digest(recordings)}))
+
+
+def _digest(recordings: Recordings) -> str:
+    """SHA-256 over signals, scales, names and labels: the identity of the data, not of the files."""
+    whole = hashlib.sha256(np.ascontiguousarray(recordings.samples).data)
+    for name in _ARRAYS:
+        values = getattr(recordings, name)
+        if values is not None:
+            text = "\n".join(map(str, values.ravel())) if values.dtype.kind == "U" else None
+            whole.update(name.encode() + (text.encode() if text is not None else np.ascontiguousarray(values).data))
+    whole.update("\n".join(recordings.classes).encode())
+    return whole.hexdigest()
+
+
+def _defect(stored: np.ndarray, invalid: int | None) -> str:
+    if len(stored) == 0:
+        return "no samples"
+    if stored.dtype.kind == "f" and not np.isfinite(stored).all():
+        return "missing samples (NaN)"
+    if invalid is not None and (stored == invalid).any():
+        return "missing samples (NaN)"
+    if (stored.min(axis=0) == stored.max(axis=0)).any():
+        return "constant signal"
+    return ""
+
+
+def _check_leads(name: str, readings: list[Reading]) -> None:
+    numbers = Counter(len(r.leads) for r in readings)
+    if len(numbers) > 1:
+        raise EcgtlError(f"{name} mixes recordings with {' and '.join(map(str, sorted(numbers)))} leads; "
+                         "choose one lead by name, or put each kind into its own folder")
+
+
+def _bounds(lengths: Sequence[int]) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+
+
+def _subjects(readings: list[Reading]) -> tuple[np.ndarray, tuple[tuple[str, str], ...]]:
+    """Subject of each recording; exact copies of a signal are given the subject of the first of them."""
+    first: dict[bytes, Reading] = {}
+    subjects, duplicates = [], []
+    for reading in readings:
+        copy_of = first.setdefault(hashlib.sha256(np.ascontiguousarray(reading.stored).data).digest(), reading)
+        if copy_of is not reading:
+            duplicates.append((copy_of.id, reading.id))
+        subjects.append(reading.subject or copy_of.subject or copy_of.id)
+    return np.array(subjects), tuple(duplicates)
+
+
+def _folds(readings: list[Reading]) -> np.ndarray | None:
+    return None if readings[0].fold is None else np.array([r.fold for r in readings], np.int64)
+
+
+def _annotations(marks: list) -> Annotations | None:
+    if all(m is None for m in marks):
+        return None
+    marks = [m or (np.zeros(0, np.int64), [], []) for m in marks]
+    return Annotations(np.concatenate([np.asarray(m[0], np.int64) for m in marks]),
+                       np.array([s for m in marks for s in m[1]], dtype=str),
+                       np.array([a for m in marks for a in m[2]], dtype=str), _bounds([len(m[0]) for m in marks]))
+
+
+def _select_annotations(annotations: Annotations | None, indices: np.ndarray) -> Annotations | None:
+    return None if annotations is None else _annotations([annotations.of(i) for i in indices])
+
+
+def cached_recordings(name: str, root: Path, files: Sequence[Path], options: dict, build) -> Recordings:
+    """Recordings from the cache; ``build(folder)`` parses ``files`` (below ``root``) when they are not there yet."""
+    parts = {"dataset": name, "source": cache.source_checksum(root, files), "options": options}
+    return load_folder(cache.entry(name, parts, build))

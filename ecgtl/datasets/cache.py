@@ -1,0 +1,120 @@
+"""Parse once, memory-map after: a cache of folders that are either whole or absent.
+
+A cache entry is a folder named by the hash of everything that it depends on (checksums of the source files, options,
+the code's own format number). It is written beside its place and renamed into it, so a killed, failed or concurrent
+build never leaves an entry that could be mistaken for a whole one.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from ecgtl import paths
+from ecgtl.errors import EcgtlError
+
+FORMAT = 1  # raise it when the layout of cached folders changes
+
+
+def key_of(parts: dict) -> str:
+    """Sixteen hex digits that stand for ``parts`` (any JSON value; order of keys does not matter)."""
+    text = json.dumps({"format": FORMAT, **parts}, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def entry(name: str, parts: dict, build: Callable[[Path], None]) -> Path:
+    """The cached folder for ``parts``; ``build(folder)`` fills it when it is absent.
+
+    Raises EcgtlError when the disk is full or the cache cannot be written; nothing half-written stays.
+    """
+    final = paths.cache() / f"{name}-{key_of(parts)}"
+    if final.is_dir():
+        return final
+    with _writing(final.parent):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".part-{name}-", dir=final.parent))
+        try:
+            build(part)
+            _sync(part)
+            _move_into_place(part, final)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return final
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path`` so that a reader finds the old file or the new one, never a piece."""
+    with _writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(prefix=f".part-{path.name}-", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as out:
+                out.write(content)
+                out.flush()
+                os.fsync(out.fileno())
+            os.chmod(part, 0o644)
+            os.replace(part, path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(part)
+
+
+def source_checksum(root: Path, files: Iterable[Path]) -> str:
+    """SHA-256 over names and contents of ``files`` (below ``root``).
+
+    Contents are read again only when a file's size or time of change differs from the last look.
+    """
+    files = sorted(files)
+    stats = [(str(f.relative_to(root)), s.st_size, s.st_mtime_ns) for f in files for s in [_stat(f)]]
+    index = paths.cache() / "checksums" / f"{key_of({'root': str(root), 'stats': stats})}.json"
+    if index.is_file():
+        with contextlib.suppress(ValueError, KeyError):
+            return json.loads(index.read_text())["sha256"]
+    whole = hashlib.sha256()
+    for (name, _, _), file in zip(stats, files, strict=True):
+        whole.update(f"{name} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    write_atomic(index, json.dumps({"sha256": whole.hexdigest()}).encode())
+    return whole.hexdigest()
+
+
+def _stat(file: Path) -> os.stat_result:
+    try:
+        return file.stat()
+    except FileNotFoundError:
+        raise EcgtlError(f"{file} is missing; fetch the data set again or correct the path") from None
+
+
+def _sync(folder: Path) -> None:
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with open(file, "rb") as handle:
+                os.fsync(handle.fileno())
+
+
+def _move_into_place(part: Path, final: Path) -> None:
+    try:
+        os.rename(part, final)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+        # Somebody else built the same entry meanwhile: theirs is as good as ours.
+
+
+@contextlib.contextmanager
+def _writing(folder: Path):
+    """Turn the errors of a full or unwritable disk into one line with the remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise EcgtlError(f"no space left on the disk of {folder}; free some, or set ECGTL_CACHE / "
+                             "ECGTL_RESULTS / ECGTL_DATA to a larger disk; nothing was half-written") from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise EcgtlError(f"{folder} cannot be written; set ECGTL_CACHE / ECGTL_RESULTS to a folder "
+                             "of yours") from error
+        raise

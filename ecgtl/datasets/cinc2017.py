@@ -1,0 +1,149 @@
+"""PhysioNet/Computing in Cardiology Challenge 2017: single-lead recordings of 9-61 s, four classes.
+
+Source: Clifford et al., Computing in Cardiology 2017; release 1.0.0 on PhysioNet (``challenge-2017``). Either the
+unpacked folder ``training2017/`` or the release's ``training2017.zip`` is read; the zip is never unpacked to disk.
+"""
+
+import csv
+import io
+import zipfile
+from pathlib import Path, PurePosixPath
+
+from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
+from ecgtl.datasets.wfdb_files import INVALID, parse_header, read_16bit
+from ecgtl.errors import EcgtlError
+
+NAME = "cinc2017"
+FOLDER = "challenge-2017/1.0.0"
+VERSION = "1.0.0"
+CLASSES = {"N": "normal", "A": "af", "O": "other", "~": "noise"}
+# Version 3 of the labels is what the field compares on; the archive's own REFERENCE.csv comes last.
+LABEL_FILES = ("REFERENCE-v3.csv", "training2017/REFERENCE-v3.csv", "training2017/REFERENCE.csv")
+
+
+def read(root: Path, on_bad: str = "error", synthetic: bool = False) -> Recordings:
+    """All training recordings below ``root/challenge-2017/1.0.0``.
+
+    ``on_bad`` says what happens to flat, incomplete or unlabelled recordings: ``error`` or ``skip`` (counted).
+    Raises EcgtlError when the folder or its label file is missing, or a file is damaged.
+    """
+    base = Path(root) / FOLDER
+    source = _Folder(base) if (base / "training2017").is_dir() else _Zip(base)
+
+    def build(folder: Path) -> None:
+        _collect(source, on_bad, synthetic).write(folder)
+
+    return cached_recordings(NAME, base, source.files(), {"on_bad": on_bad, "synthetic": synthetic}, build)
+
+
+def _collect(source: "_Folder | _Zip", on_bad: str, synthetic: bool) -> Collector:
+    collector = Collector(NAME, VERSION, tuple(CLASSES.values()), on_bad=on_bad, synthetic=synthetic)
+    labels, label_file = _labels(source)
+    present = source.records()
+    for absent in sorted(labels.keys() - present):
+        collector.skip(absent, "label without a recording", f"{label_file} names {absent}, whose .hea/.mat is absent",
+                       "fetch the data set again, or pass on_bad=skip")
+    for record in sorted(present):
+        where = source.where(f"{record}.mat")
+        if record not in labels:
+            collector.skip(record, "no label", f"{where} has no line in {label_file}",
+                           "add its label, or pass on_bad=skip")
+            continue
+        header = parse_header(source.content(f"{record}.hea").decode(errors="replace"), source.where(f"{record}.hea"))
+        stored = read_16bit(source.content(f"{record}.mat"), header, where)
+        collector.add(Reading(record, stored, header.sampling_rate, header.leads, header.gain, header.baseline,
+                              label=labels[record], invalid=INVALID["16"]), where)
+    return collector
+
+
+def _labels(source: "_Folder | _Zip") -> tuple[dict[str, str], str]:
+    """Class name by record, and where the label file stands."""
+    where, text = source.label_text()
+    labels = {}
+    for number, row in enumerate(csv.reader(io.StringIO(text)), start=1):
+        if len(row) != 2 or row[1].strip() not in CLASSES:
+            raise EcgtlError(f"{where}, line {number}: {','.join(row)!r} is not 'record,label' with a label out of "
+                             f"{', '.join(CLASSES)}; fetch the label file again")
+        labels[row[0].strip()] = CLASSES[row[1].strip()]
+    if not labels:
+        raise EcgtlError(f"{where} is empty; fetch the label file again")
+    return labels, where
+
+
+class _Folder:
+    """The unpacked form: ``training2017/A00001.mat`` and so on."""
+
+    def __init__(self, base: Path):
+        self.base, self.training = base, base / "training2017"
+
+    def files(self) -> list[Path]:
+        kept = [f for f in self.training.iterdir() if f.suffix in (".mat", ".hea", ".csv")]
+        return kept + [f for f in [self.base / LABEL_FILES[0]] if f.exists()]
+
+    def records(self) -> set[str]:
+        return {f.stem for f in self.training.glob("*.mat")} | {f.stem for f in self.training.glob("*.hea")}
+
+    def where(self, name: str) -> str:
+        return str(self.training / name)
+
+    def content(self, name: str) -> bytes:
+        try:
+            return (self.training / name).read_bytes()
+        except FileNotFoundError:
+            raise EcgtlError(f"{self.training / name} is missing; fetch the data set again") from None
+
+    def label_text(self) -> tuple[str, str]:
+        return _label_text(self.base)
+
+
+class _Zip:
+    """The release's own archive, read in memory: nothing is unpacked, so nothing can land outside."""
+
+    def __init__(self, base: Path):
+        self.base, self.path = base, base / "training2017.zip"
+        if not self.path.is_file():
+            raise EcgtlError(f"{base} holds neither training2017/ nor training2017.zip; run "
+                             "'python -m ecgtl data fetch cinc2017', or set ECGTL_DATA to the folder that holds "
+                             "challenge-2017/")
+        try:
+            self.archive = zipfile.ZipFile(self.path)
+        except (zipfile.BadZipFile, OSError) as error:
+            raise EcgtlError(f"{self.path} is not a readable zip file ({error}); delete it and fetch it again") from None
+        self.members = {PurePosixPath(name).name: name for name in map(self._safe, self.archive.namelist())}
+
+    def _safe(self, name: str) -> str:
+        if name.startswith(("/", "\\")) or ".." in PurePosixPath(name.replace("\\", "/")).parts:
+            raise EcgtlError(f"{self.path} holds the unsafe path {name!r}; it is not the release's archive: fetch it again")
+        return name
+
+    def files(self) -> list[Path]:
+        return [self.path] + [f for f in [self.base / LABEL_FILES[0]] if f.exists()]
+
+    def records(self) -> set[str]:
+        return {PurePosixPath(name).stem for name in self.members if name.endswith((".mat", ".hea"))}
+
+    def where(self, name: str) -> str:
+        return f"{self.path}:{name}"
+
+    def content(self, name: str) -> bytes:
+        if name not in self.members:
+            raise EcgtlError(f"{self.path} holds no {name}; fetch the archive again")
+        try:
+            return self.archive.read(self.members[name])
+        except (zipfile.BadZipFile, OSError) as error:
+            raise EcgtlError(f"{self.path}:{name} is damaged ({error}); delete the archive and fetch it again") from None
+
+    def label_text(self) -> tuple[str, str]:
+        if (self.base / LABEL_FILES[0]).exists():
+            return _label_text(self.base)
+        for name in ("REFERENCE-v3.csv", "REFERENCE.csv"):
+            if name in self.members:
+                return self.where(name), self.content(name).decode(errors="replace")
+        raise EcgtlError(f"{self.path} holds no REFERENCE.csv; fetch the archive again")
+
+
+def _label_text(base: Path) -> tuple[str, str]:
+    for name in LABEL_FILES:
+        if (base / name).is_file():
+            return str(base / name), (base / name).read_text(errors="replace")
+    raise EcgtlError(f"{base} has no label file ({', '.join(LABEL_FILES)}); fetch the data set again")
