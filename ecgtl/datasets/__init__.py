@@ -9,8 +9,10 @@ from ecgtl.errors import EcgtlError
 
 # name -> module with read(root, **options); the modules are imported when they are asked for
 LOADERS = {"cinc2017": "cinc2017", "mitdb": "mitdb", "folder": "folder"}
+# recordings in the whole release, where that number says whether a copy is whole
+RECORDS = {"cinc2017": 8528, "mitdb": 48}
 
-__all__ = ["Annotations", "LOADERS", "Recordings", "load"]
+__all__ = ["Annotations", "LOADERS", "RECORDS", "Recordings", "load"]
 
 
 def load(name: str, root: str | Path | None = None, twin: bool = False, **options) -> Recordings:

@@ -1,0 +1,107 @@
+"""The command line: ``python -m ecgtl data | run | status``."""
+
+import argparse
+import sys
+
+from ecgtl.errors import EcgtlError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 when it worked, 2 with one line on stderr for a user's mistake, 130 after Ctrl-C."""
+    try:
+        given = _parser().parse_args(arguments)
+        return given.call(given) or 0
+    except EcgtlError as error:
+        print(f"ecgtl: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("ecgtl: stopped; finished results and files are kept, the same command goes on from there", file=sys.stderr)
+        return 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Wrong words on the command line end in the same one line as everything else."""
+
+    def error(self, message: str):
+        raise EcgtlError(f"{message}; see '{self.prog} --help'")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m ecgtl", description="Reproducible companion to three papers on transfer learning "
+                     "for ECG classification.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_data(commands.add_parser("data", help="list, fetch and check data sets").add_subparsers(dest="verb", required=True))
+    run = commands.add_parser("run", help="run what is missing of an experiment")
+    run.add_argument("experiment", help="e.g. weimann2021-table2; 'python -m ecgtl status' lists them")
+    run.add_argument("--tier", default="reduced", help="demo, reduced (default) or paper")
+    run.add_argument("--shard", default="1/1", help="k/n: every n-th run from the k-th, for processes side by side")
+    run.set_defaults(call=_run)
+    status = commands.add_parser("status", help="what has been run of every experiment, and what is pending")
+    status.set_defaults(call=_status)
+    return parser
+
+
+def _add_data(verbs) -> None:
+    listing = verbs.add_parser("list", help="every data set: size, licence, version, whether it is at hand")
+    listing.add_argument("name", nargs="?", help="details of one data set")
+    listing.add_argument("--json", action="store_true", help="for programs")
+    listing.set_defaults(call=_data_list)
+    fetch = verbs.add_parser("fetch", help="download from the public release, verified; resumes where it stopped")
+    fetch.add_argument("name")
+    fetch.add_argument("--root", help="folder for the data sets (default: ECGTL_DATA)")
+    fetch.add_argument("--only", help="pattern of the files to fetch, e.g. 'p00/*'")
+    fetch.add_argument("--mirror", help="other https address that serves the same files")
+    fetch.set_defaults(call=_data_fetch)
+    check = verbs.add_parser("check", help="verify the files at hand")
+    check.add_argument("name")
+    check.add_argument("--root", help="folder of the data sets (default: ECGTL_DATA)")
+    check.set_defaults(call=_data_check)
+
+
+def _data_list(given) -> int:
+    from ecgtl import data_commands
+
+    return data_commands.list_datasets(given.name, as_json=given.json)
+
+
+def _data_fetch(given) -> int:
+    from ecgtl import data_commands
+
+    return data_commands.fetch(given.name, given.root, only=given.only, mirror=given.mirror)
+
+
+def _data_check(given) -> int:
+    from ecgtl import data_commands
+
+    return data_commands.check(given.name, given.root)
+
+
+def _run(given) -> int:
+    from ecgtl import experiments
+    from ecgtl.config import TIERS
+
+    if given.tier not in TIERS:
+        raise EcgtlError(f"unknown tier {given.tier!r}; allowed: {', '.join(TIERS)}")
+    experiments.run_missing(given.experiment, given.tier, _shard(given.shard), lambda line: print(line, flush=True))
+    return 0
+
+
+def _shard(text: str) -> tuple[int, int]:
+    try:
+        k, n = (int(part) for part in text.split("/"))
+    except ValueError:
+        k, n = 0, 0
+    if not 1 <= k <= n:
+        raise EcgtlError(f"shard is {text!r}; write k/n with 1 <= k <= n, e.g. 1/4")
+    return k, n
+
+
+def _status(given) -> int:
+    from ecgtl.report.tables import status_table
+
+    print(status_table())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""Trivial classifiers that every network is held against: the majority class, and rhythm from RR intervals alone."""
+
+import contextlib
+import io
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from ecgtl.datasets import cache
+from ecgtl.datasets.base import Recordings
+
+FEATURES = ("beats", "mean_rr", "sd_rr", "rmssd", "pnn50", "cv_rr", "min_rr", "max_rr", "median_rr", "iqr_rr",
+            "lag1_rr", "seconds")
+CHUNK = 64  # recordings handed to a worker at a time
+
+
+def majority(y_train: np.ndarray, n_classes: int, n_test: int) -> np.ndarray:
+    """Class shares of the training part for each test recording, (n_test, n_classes): the argmax is the majority."""
+    shares = np.bincount(y_train, minlength=n_classes) / len(y_train)
+    return np.tile(shares, (n_test, 1))
+
+
+def rr_boosting(features: np.ndarray, y_train: np.ndarray, train: np.ndarray, test: np.ndarray, n_classes: int,
+                seed: int) -> np.ndarray:
+    """Class probabilities (n_test, n_classes) of gradient boosting on RR-interval ``features`` (recordings, features)."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    model = HistGradientBoostingClassifier(random_state=seed, class_weight="balanced", max_iter=150, learning_rate=0.06)
+    model.fit(features[train], y_train)
+    out = np.zeros((len(test), n_classes))
+    out[:, model.classes_] = model.predict_proba(features[test])
+    return out
+
+
+def rr_features(recordings: Recordings, lead: int | str = 0) -> np.ndarray:
+    """RR-interval features of every recording, (recordings, len(FEATURES)), float64, NaN where beats are too few.
+
+    Beats are found by wfdb's XQRS detector on the recording at its own sampling rate; computed once and cached.
+    Intervals in seconds.
+    """
+    parts = {"digest": recordings.digest, "lead": lead, "features": FEATURES, "detector": "wfdb xqrs", "version": 1}
+
+    def build(folder) -> None:
+        np.save(folder / "features.npy", _all_features(recordings, lead))
+
+    folder = cache.entry(f"{recordings.name}-rr", parts, build)
+    return np.load(folder / "features.npy", allow_pickle=False)
+
+
+def _all_features(recordings: Recordings, lead: int | str) -> np.ndarray:
+    starts = range(0, len(recordings), CHUNK)
+    jobs = ([(recordings.lead(i, lead), float(recordings.sampling_rate[i]))
+             for i in range(k, min(k + CHUNK, len(recordings)))] for k in starts)
+    workers = 1 if len(starts) < 4 else -1  # starting processes costs more than a few recordings do
+    return np.concatenate(Parallel(n_jobs=workers)(delayed(_features_of)(job) for job in jobs))
+
+
+def _features_of(job: list[tuple[np.ndarray, float]]) -> np.ndarray:
+    return np.array([interval_features(detect_beats(x, rate), rate, len(x)) for x, rate in job])
+
+
+def detect_beats(x: np.ndarray, rate: float) -> np.ndarray:
+    """Sample numbers of the QRS complexes in ``x`` (samples,) at ``rate`` Hz, by wfdb's XQRS."""
+    from wfdb.processing import XQRS
+
+    detector = XQRS(sig=np.asarray(x, np.float64), fs=rate)
+    with contextlib.redirect_stdout(io.StringIO()):
+        detector.detect(verbose=False)
+    return np.asarray(detector.qrs_inds, np.int64)
+
+
+def interval_features(beats: np.ndarray, rate: float, n_samples: int) -> np.ndarray:
+    """The features named in ``FEATURES`` from beat positions (samples) in a recording of ``n_samples``."""
+    rr = np.diff(beats) / rate
+    if len(rr) < 3:
+        return np.array([len(beats), *[np.nan] * (len(FEATURES) - 2), n_samples / rate])
+    steps = np.diff(rr)
+    centred = rr - rr.mean()
+    power = np.dot(centred, centred)
+    lag1 = np.dot(centred[1:], centred[:-1]) / power if power > 0 else 0.0
+    q1, q3 = np.percentile(rr, [25, 75])
+    return np.array([len(beats), rr.mean(), rr.std(), np.sqrt(np.mean(steps**2)), np.mean(np.abs(steps) > 0.05),
+                     rr.std() / rr.mean(), rr.min(), rr.max(), np.median(rr), q3 - q1, lag1, n_samples / rate])

@@ -1,0 +1,159 @@
+"""Typed, validated parameters of a run. Every default lives here; what a tier means stands in ``experiments/*.yml``.
+
+papermill's parameters, the command line, sweeps and tests all end in ``FinetuneConfig.of(...)``.
+"""
+
+import dataclasses
+import difflib
+import math
+import types
+import typing
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ecgtl import paths
+from ecgtl.datasets import LOADERS
+from ecgtl.datasets.base import check_policy
+from ecgtl.errors import EcgtlError
+from ecgtl.models import MODELS
+from ecgtl.splits import check_fraction
+
+TIERS = ("demo", "reduced", "paper")
+INITS = ("random", "cae", "image", "beat", "rhythm", "heart_rate", "future")
+BASELINES = ("majority", "rr_boosting")  # trivial classifiers, run and stored like networks
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "float32", "bfloat16")
+PAPER_PARAMETERS = ("sampling_rate", "seconds", "width", "epochs", "batch_size", "learning_rate", "patience")
+
+
+@dataclass(frozen=True)
+class FinetuneConfig:
+    """Parameters of one fine-tuning run. ``None`` means: as the protocol's table has it for the tier.
+
+    ``dataset`` what to classify; ``root`` where it lies (default ``ECGTL_DATA``; for ``folder`` the folder itself);
+    ``labels`` label file of a ``folder``; ``lead`` name or index; ``on_bad`` error or skip; ``protocol`` whose split,
+    stopping and selection rules hold; ``init`` starting weights; ``arch`` network or trivial baseline; ``fraction``
+    share of the training part that is used; ``tier`` demo, reduced or paper; ``seed`` of split, order and weights;
+    ``sampling_rate`` Hz and ``seconds`` of the input; ``width`` channels of the stem; ``learning_rate`` of Adam;
+    ``patience`` epochs; ``save_weights`` file to write the validated weights to.
+    """
+
+    dataset: str = "cinc2017"
+    root: str = ""
+    labels: str = ""
+    lead: str | int = 0
+    on_bad: str = "error"
+    protocol: str = "weimann2021"
+    init: str = "random"
+    arch: str = "resnet18"
+    fraction: float = 1.0
+    tier: str = "demo"
+    seed: int = 0
+    sampling_rate: float | None = None
+    seconds: float | None = None
+    width: int | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    patience: int | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    save_weights: str = ""
+
+    @classmethod
+    def of(cls, **parameters) -> "FinetuneConfig":
+        """A validated config from named parameters. Raises EcgtlError naming what is allowed."""
+        allowed = {f.name: f.type for f in dataclasses.fields(cls)}
+        unknown = sorted(set(parameters) - set(allowed))
+        if unknown:
+            close = difflib.get_close_matches(unknown[0], allowed, n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise EcgtlError(f"unknown parameter {unknown[0]!r}; {hint}allowed: {', '.join(allowed)}")
+        config = cls(**{name: _typed(name, value, allowed[name]) for name, value in parameters.items()})
+        config._check()
+        return config
+
+    @classmethod
+    def from_notebook(cls, namespace: dict[str, Any]) -> "FinetuneConfig":
+        """A validated config from a notebook's ``globals()``: papermill itself only warns of a misspelt name."""
+        return cls.of(**notebook_parameters(namespace))
+
+    def resolved(self) -> "FinetuneConfig":
+        """The same config with every ``None`` replaced by the protocol's value for the tier."""
+        tier = protocol(self.protocol)["tiers"][self.tier]
+        missing = {name: tier[name] for name in PAPER_PARAMETERS if getattr(self, name) is None}
+        return FinetuneConfig.of(**dataclasses.asdict(self) | missing)
+
+    @property
+    def n_samples(self) -> int:
+        """Samples of the input: ``seconds`` at ``sampling_rate`` (both resolved)."""
+        return round(self.seconds * self.sampling_rate)
+
+    def _check(self) -> None:
+        _one_of("dataset", self.dataset, tuple(LOADERS))
+        _one_of("protocol", self.protocol, protocols())
+        _one_of("arch", self.arch, (*MODELS, *BASELINES))
+        _one_of("tier", self.tier, TIERS)
+        _one_of("device", self.device, DEVICES)
+        _one_of("precision", self.precision, PRECISIONS)
+        check_fraction(self.fraction)
+        check_policy(self.on_bad)
+        if self.init not in INITS and not self.init.endswith(".safetensors"):
+            raise EcgtlError(f"unknown init {self.init!r}; allowed: {', '.join(INITS)}, or the path of a .safetensors "
+                             "checkpoint")
+        if self.dataset == "folder" and self.tier != "demo" and not self.root:
+            raise EcgtlError("dataset=folder needs root: the folder of your WFDB records (-p root /path/to/records)")
+        for name in ("sampling_rate", "seconds", "learning_rate"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise EcgtlError(f"{name} is {value}; it must be above 0")
+        for name in ("width", "epochs", "batch_size", "patience"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise EcgtlError(f"{name} is {value}; it must be at least 1")
+        if self.seed < 0:
+            raise EcgtlError(f"seed is {self.seed}; it must not be negative")
+
+
+def notebook_parameters(namespace: dict[str, Any]) -> dict[str, Any]:
+    """The plain values that a notebook's parameter cells defined: what papermill injected and the defaults."""
+    plain = (str, int, float, bool, list, type(None))
+    return {name: value for name, value in namespace.items()
+            if not name.startswith("_") and name not in ("In", "Out") and isinstance(value, plain)}
+
+
+@lru_cache
+def protocol(name: str) -> dict:
+    """The YAML of ``experiments/<name>.yml``: tiers, split and selection rules, tables. Do not change the result."""
+    return yaml.safe_load((_experiments() / f"{name}.yml").read_text())
+
+
+def protocols() -> tuple[str, ...]:
+    """Names of the protocols: one for each paper that has an ``experiments/*.yml``."""
+    return tuple(sorted(file.stem for file in _experiments().glob("*.yml")))
+
+
+def _experiments() -> Path:
+    return paths.PACKAGE / "experiments"
+
+
+def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise EcgtlError(f"unknown {name} {value!r}; allowed: {', '.join(allowed)}")
+
+
+def _typed(name: str, value: Any, kind: Any) -> Any:
+    """``value`` as the field's type; integers pass for floats, nothing else is converted in silence."""
+    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    if value is None and type(None) in kinds:
+        return None
+    if float in kinds and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, tuple(kinds)):
+        names = " or ".join(k.__name__ for k in kinds if k is not type(None))
+        raise EcgtlError(f"{name} is {value!r} ({type(value).__name__}); it must be of type {names}")
+    return value

@@ -1,0 +1,108 @@
+"""Which runs make which table: enumerate them, see what is there, run what is missing."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ecgtl import results
+from ecgtl.config import BASELINES, INITS, FinetuneConfig, protocol, protocols
+from ecgtl.errors import EcgtlError
+
+# Where a run happened does not change what it is
+_INCIDENTAL = ("device", "root", "save_weights")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One cell of an experiment: ``size`` is the share of the data set in per cent, ``number`` counts from 0."""
+
+    experiment: str
+    key: str
+    method: str
+    size: int
+    number: int
+    config: FinetuneConfig
+
+    @property
+    def path(self) -> Path:
+        """File of its result."""
+        return results.path_of(self.experiment, self.key, self.config.tier)
+
+
+def names() -> tuple[str, ...]:
+    """All experiments of all papers."""
+    return tuple(name for paper in protocols() for name in protocol(paper)["experiments"])
+
+
+def definition(experiment: str) -> tuple[str, dict]:
+    """The paper of an experiment and its entry in ``experiments/<paper>.yml``."""
+    for paper in protocols():
+        if experiment in protocol(paper)["experiments"]:
+            return paper, protocol(paper)["experiments"][experiment]
+    raise EcgtlError(f"unknown experiment {experiment!r}; allowed: {', '.join(names())}")
+
+
+def enumerate_runs(experiment: str, tier: str) -> list[Run]:
+    """Every run of ``experiment`` in ``tier``: first runs of all cells first, so that a table fills evenly."""
+    paper, entry = definition(experiment)
+    cells = [(method, size) for size in entry["sizes"] for method in (*entry["baselines"], *entry["inits"])]
+    planned = [(number, method, size) for method, size in cells for number in range(runs_of(entry, method, tier))]
+    return [_run(paper, experiment, entry, tier, *cell) for cell in sorted(planned, key=lambda cell: cell[0])]
+
+
+def runs_of(entry: dict, method: str, tier: str) -> int:
+    """Planned runs of a cell: the random row and the trivial baselines have their own number."""
+    return entry["runs_random" if method in ("random", *BASELINES) else "runs"][tier]
+
+
+def _run(paper: str, experiment: str, entry: dict, tier: str, number: int, method: str, size: int) -> Run:
+    start = {"arch": method} if method in BASELINES else {"init": method}
+    config = FinetuneConfig.of(dataset=entry["dataset"], protocol=paper, tier=tier, fraction=entry["sizes"][size],
+                               seed=number, **start).resolved()
+    return Run(experiment, f"{entry['dataset']}-{tier}-{method}-{size}-run{number}", method, size, number, config)
+
+
+def state(run: Run) -> str:
+    """``done``, ``missing``, or ``stale`` when the stored result came from another config or other data."""
+    if not run.path.is_file():
+        return "missing"
+    body = results.read_json(run.path)
+    stored = {k: v for k, v in body["config"].items() if k not in _INCIDENTAL}
+    planned = {k: v for k, v in dataclasses.asdict(run.config).items() if k not in _INCIDENTAL}
+    planned = json.loads(json.dumps(results.rounded(planned)))
+    digest = definition(run.experiment)[1]["data"]["digest"]
+    same_data = run.config.tier == "demo" or body["data"]["digest"] == digest
+    return "done" if stored == planned and same_data else "stale"
+
+
+def possible(run: Run) -> bool:
+    """Whether the run's starting weights are at hand."""
+    from ecgtl.finetune import starting_weights
+
+    try:
+        starting_weights(run.config)
+    except EcgtlError:
+        return False
+    return True
+
+
+def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
+                report: Callable[[str], None] = print) -> list[Path]:
+    """Run every missing or stale run whose starting weights are at hand; each result is saved as it ends.
+
+    ``shard=(k, n)`` takes every n-th run from the k-th, for n processes side by side. Returns the files written.
+    """
+    from ecgtl import finetune
+
+    runs = enumerate_runs(experiment, tier)[shard[0] - 1::shard[1]]
+    todo = [run for run in runs if state(run) != "done" and possible(run)]
+    report(f"{experiment}, tier {tier}: {len(runs)} runs, {len(todo)} to do")
+    written = []
+    for place, run in enumerate(todo, start=1):
+        result = finetune.run(run.config, experiment, run.key, command=f"python -m ecgtl run {experiment} --tier {tier}")
+        written.append(results.save(result))
+        report(f"[{place}/{len(todo)}] {run.key}: macro F1 {result.scores['macro_f1']:.3f} "
+               f"({result.provenance['wall_seconds']:.0f} s)")
+    return written

@@ -1,0 +1,110 @@
+"""From recordings to arrays: resample, remove baseline wander, standardise, cut and pad.
+
+All functions take and return float32 arrays whose last axis is time; they know nothing of labels or models.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+
+import numpy as np
+from scipy import signal
+
+from ecgtl.datasets import cache
+from ecgtl.datasets.base import Recordings
+from ecgtl.errors import EcgtlError
+
+MAX_DENOMINATOR = 1000  # rates are rational to a thousandth: 360 -> 125 Hz is 25/72
+
+
+def resample(x: np.ndarray, rate_in: float, rate_out: float) -> np.ndarray:
+    """``x`` (..., samples) at ``rate_in`` Hz, resampled to ``rate_out`` Hz with a polyphase anti-aliasing filter.
+
+    The result has ceil(samples * rate_out / rate_in) samples. Raises EcgtlError for rates that are not above 0.
+    """
+    if not (rate_in > 0 and rate_out > 0 and np.isfinite([rate_in, rate_out]).all()):
+        raise EcgtlError(f"sampling rates must be above 0 Hz, not {rate_in} and {rate_out}")
+    ratio = Fraction(rate_out / rate_in).limit_denominator(MAX_DENOMINATOR)
+    if ratio == 1:
+        return np.asarray(x, np.float32)
+    return signal.resample_poly(np.asarray(x, np.float32), ratio.numerator, ratio.denominator, axis=-1)
+
+
+def remove_baseline_wander(x: np.ndarray, rate: float, cutoff: float = 0.5, order: int = 3) -> np.ndarray:
+    """``x`` (..., samples) without its slow drift: zero-phase Butterworth high-pass, ``cutoff`` in Hz.
+
+    Source: Jang 2021, section II.2 ("Butterworth filtering"; order and cut-off as decided for this project).
+    """
+    sections = signal.butter(order, cutoff, "highpass", fs=rate, output="sos")
+    return signal.sosfiltfilt(sections, x, axis=-1).astype(np.float32)
+
+
+def standardise(x: np.ndarray, mean: float | np.ndarray, sd: float | np.ndarray) -> np.ndarray:
+    """``(x - mean) / sd`` as float32. Raises EcgtlError when a standard deviation is 0 or not finite."""
+    if not (np.isfinite(sd).all() and np.all(np.asarray(sd) > 0)):
+        raise EcgtlError(f"cannot standardise with a standard deviation of {sd}: the signal is constant or has NaN")
+    return ((x - mean) / sd).astype(np.float32)
+
+
+def fit_length(x: np.ndarray, n_samples: int, keep: str = "end") -> np.ndarray:
+    """``x`` (..., samples) cut or zero-padded to ``n_samples``.
+
+    ``keep="end"`` keeps the last samples and pads before the signal (Weimann 2021, public code); ``keep="start"``
+    keeps the first samples and pads behind it.
+    """
+    if keep not in ("end", "start"):
+        raise EcgtlError(f"keep is {keep!r}; allowed: end, start")
+    out = np.zeros((*x.shape[:-1], n_samples), np.float32)
+    n = min(n_samples, x.shape[-1])
+    if n == 0:
+        return out
+    if keep == "end":
+        out[..., -n:] = x[..., -n:]
+    else:
+        out[..., :n] = x[..., :n]
+    return out
+
+
+def mean_and_sd(recordings: Recordings, lead: int | str = 0) -> tuple[float, float]:
+    """Mean and standard deviation in mV over all samples of one lead of the whole data set.
+
+    Source: Weimann 2021, "Finetuning": statistics of the entire data set.
+    """
+    n, total, squares = 0, 0.0, 0.0
+    for i in range(len(recordings)):
+        x = recordings.lead(i, lead).astype(np.float64)
+        n, total, squares = n + len(x), total + x.sum(), squares + np.dot(x, x)
+    mean = total / n
+    return float(mean), float(np.sqrt(max(squares / n - mean**2, 0.0)))
+
+
+def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads: tuple[int | str, ...] = (0,),
+            keep: str = "end") -> np.ndarray:
+    """All recordings as one array (records, leads, n_samples), float32, memory-mapped from the cache.
+
+    Each lead is standardised with its mean and SD over the whole data set, then resampled to ``sampling_rate`` Hz,
+    then cut or zero-padded (``fit_length``): the order of Weimann 2021, "Finetuning".
+    """
+    if n_samples < 1:
+        raise EcgtlError(f"an input needs at least one sample, not {n_samples}")
+    parts = {"digest": recordings.digest, "rate": float(sampling_rate), "n": int(n_samples),
+             "leads": list(leads), "keep": keep, "steps": "standardise-resample-fit, 1"}
+
+    def build(folder) -> None:
+        np.save(folder / "input.npy", _prepare(recordings, sampling_rate, n_samples, leads, keep))
+
+    folder = cache.entry(f"{recordings.name}-input", parts, build)
+    return np.load(folder / "input.npy", mmap_mode="r", allow_pickle=False)
+
+
+def _prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads: tuple, keep: str) -> np.ndarray:
+    out = np.empty((len(recordings), len(leads), n_samples), np.float32)
+    for row, lead in enumerate(leads):
+        mean, sd = mean_and_sd(recordings, lead)
+
+        def one(i: int, row=row, lead=lead, mean=mean, sd=sd) -> None:
+            x = standardise(recordings.lead(i, lead), mean, sd)
+            out[i, row] = fit_length(resample(x, recordings.sampling_rate[i], sampling_rate), n_samples, keep)
+
+        with ThreadPoolExecutor() as pool:  # SciPy's polyphase filter releases the interpreter lock
+            list(pool.map(one, range(len(recordings))))
+    return out

@@ -1,0 +1,184 @@
+"""The job: ``run(config) -> Result``. The notebook, the command line, a sweep and a test all call this function."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ecgtl import baselines, datasets, filters, metrics, models, paths, results, splits, training
+from ecgtl.config import BASELINES, INITS, FinetuneConfig, protocol
+from ecgtl.datasets import cache
+from ecgtl.datasets.base import Recordings
+from ecgtl.errors import EcgtlError
+from ecgtl.models import checkpoint
+from ecgtl.results import Result
+
+CHOICES = ("validated", "best_test", "last")
+CINC_OFFICIAL = ("normal", "af", "other")  # the classes that the challenge's own score averages
+
+
+def run(config: FinetuneConfig, experiment: str = "finetune", key: str | None = None,
+        report: Callable[[dict], None] | None = None, command: str | None = None) -> Result:
+    """Fine-tune (or fit the trivial baseline) that ``config`` describes and return its result, not yet saved.
+
+    ``report`` is called with the history row of each epoch. Raises EcgtlError for anything a user can mend, before
+    the long part where it can be known before.
+    """
+    began = time.perf_counter()
+    config = config.resolved()
+    device = training.pick_device(config.device if config.device != "auto" else paths.device())
+    start = starting_weights(config)
+    recordings = read(config)
+    split = split_of(config, recordings)
+    if config.arch in BASELINES:
+        fit = _fit_baseline(config, recordings, split)
+    else:
+        fit = _fit_network(config, recordings, split, start, device, report)
+    seconds = time.perf_counter() - began
+    return _result(config, experiment, key or default_key(config), recordings, split, fit,
+                   results.provenance(str(device), seconds, config.seed, torch.get_num_threads(), command))
+
+
+def read(config: FinetuneConfig) -> Recordings:
+    """The recordings of ``config``: the twin in tier demo, the real ones otherwise."""
+    options = {"on_bad": config.on_bad}
+    if config.dataset == "folder":
+        options |= {"lead": config.lead, "labels": config.labels or None}
+    twin = config.tier == "demo"
+    return datasets.load(config.dataset, None if twin else config.root or None, twin, **options)
+
+
+def split_of(config: FinetuneConfig, recordings: Recordings) -> splits.Split:
+    """The protocol's split for the seed, its training part cut to ``fraction``."""
+    rules = protocol(config.protocol)["split"]
+    whole = splits.stratified(recordings, rules["validation"], rules["test"], config.seed, rules["test_seed"])
+    return dataclasses.replace(whole, train=splits.subset(whole.train, recordings.labels, config.fraction, config.seed))
+
+
+def default_key(config: FinetuneConfig) -> str:
+    """File name of a run that belongs to no experiment; parameters that differ from the tier's add a hash."""
+    method = config.arch if config.arch in BASELINES else Path(config.init).stem
+    plain = FinetuneConfig.of(dataset=config.dataset, init=config.init, arch=config.arch, tier=config.tier,
+                              fraction=config.fraction, seed=config.seed, device=config.device).resolved()
+    name = f"{config.dataset}-{config.tier}-{method}-{config.fraction:g}-seed{config.seed}"
+    return name if plain == config else f"{name}-{cache.key_of(dataclasses.asdict(config))[:8]}"
+
+
+def starting_weights(config: FinetuneConfig) -> Path | None:
+    """File of the starting weights, None for random ones. Raises EcgtlError when it is not at hand."""
+    if config.init == "random" or config.arch in BASELINES:
+        return None
+    if config.init in INITS:
+        path = paths.PACKAGE / "weights" / f"{config.init}-{config.arch}-{config.tier}.safetensors"
+        if not path.is_file():
+            raise EcgtlError(f"init={config.init} has no committed checkpoint for arch={config.arch}, tier={config.tier} "
+                             "yet; use init=random, or give the path of a .safetensors checkpoint")
+        return path
+    path = Path(config.init).expanduser()
+    checkpoint.load(path)  # fails now rather than after the data have been read
+    return path
+
+
+def _fit_network(config: FinetuneConfig, recordings: Recordings, split: splits.Split, start: Path | None,
+                 device: torch.device, report) -> training.Fit:
+    rules = protocol(config.protocol)
+    lead = 0 if config.dataset == "folder" else config.lead  # the folder's loader has chosen the lead already
+    x = filters.prepare(recordings, config.sampling_rate, config.n_samples, (lead,), rules["input"]["keep"])
+    torch.manual_seed(config.seed)
+    model = models.build(config.arch, x.shape[1], len(recordings.classes), width=config.width)
+    if start is not None:
+        checkpoint.transfer(model, start, config.arch, config.width, x.shape[1])
+    parts = [training.Part(x[index], recordings.labels[index]) for index in (split.train, split.validation, split.test)]
+    recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, config.patience, rules["stop_on"],
+                             rules["select_on"], config.precision, config.seed)
+    n_classes = len(recordings.classes)
+    fit = training.fit(model, *parts, recipe,
+                       lambda y, p: metrics.macro_f1(y, p.argmax(axis=1), n_classes), device,
+                       _state_file(config, recordings), report)
+    if config.save_weights:
+        checkpoint.save(Path(config.save_weights), fit.weights, _facts(config, recordings, x.shape[1], lead))
+    return fit
+
+
+def _facts(config: FinetuneConfig, recordings: Recordings, in_channels: int, lead: int | str) -> dict:
+    """What somebody needs to know to use the weights on other recordings."""
+    mean, sd = filters.mean_and_sd(recordings, lead)
+    return {"arch": config.arch, "width": config.width, "in_channels": in_channels, "init": config.init,
+            "sampling_rate": config.sampling_rate, "seconds": config.seconds, "classes": list(recordings.classes),
+            "dataset": config.dataset, "synthetic": recordings.synthetic, "mean": mean, "sd": sd, "seed": config.seed}
+
+
+def _state_file(config: FinetuneConfig, recordings: Recordings) -> Path:
+    parts = {"config": dataclasses.asdict(config), "digest": recordings.digest, "torch": torch.__version__}
+    return paths.cache() / "unfinished" / f"{cache.key_of(parts)}.pt"
+
+
+def _fit_baseline(config: FinetuneConfig, recordings: Recordings, split: splits.Split) -> training.Fit:
+    y, n_classes = recordings.labels[split.train], len(recordings.classes)
+    if config.arch == "majority":
+        p = baselines.majority(y, n_classes, len(split.test))
+    else:
+        lead = 0 if config.dataset == "folder" else config.lead
+        features = baselines.rr_features(recordings, lead)
+        p = baselines.rr_boosting(features, y, split.train, split.test, n_classes, config.seed)
+    return training.Fit(chosen={"validated": (0, p)})
+
+
+def _result(config: FinetuneConfig, experiment: str, key: str, recordings: Recordings, split: splits.Split,
+            fit: training.Fit, provenance: dict) -> Result:
+    y_test = recordings.labels[split.test]
+    # Scores are taken from the probabilities as stored, so that anybody gets the same from the file.
+    probabilities = {f"prob_{name}": p.astype(np.float16) for name, (_, p) in fit.chosen.items()}
+    scored = {name: score(y_test, probabilities[f"prob_{name}"], recordings.classes) | {"epoch": epoch}
+              for name, (epoch, _) in fit.chosen.items()}
+    top = {k: v for k, v in scored["validated"].items() if k != "epoch"}
+    arrays = {"train": split.train, "validation": split.validation, "test": split.test}
+    arrays = {name: index.astype(np.uint32) for name, index in arrays.items()}
+    counts = {part: _counts(recordings, index) for part, index in
+              (("train", split.train), ("validation", split.validation), ("test", split.test))}
+    return Result(
+        experiment=experiment, key=key, config=_portable(config), evidence=evidence_of(config, recordings),
+        scores=top | {name: scored[name] for name in CHOICES if name in scored}, history=fit.history,
+        data={"name": recordings.name, "version": recordings.version, "digest": recordings.digest,
+              "records": len(recordings), "classes": list(recordings.classes), "counts": recordings.counts(),
+              "split": counts, "skipped": {k: len(v) for k, v in recordings.skipped.items()},
+              "duplicates": len(recordings.duplicates)},
+        arrays=arrays | {"y_test": y_test.astype(np.uint8)} | probabilities, provenance=provenance)
+
+
+def score(y_true: np.ndarray, probabilities: np.ndarray, classes: tuple[str, ...]) -> dict:
+    """Macro and weighted F1, accuracy and F1 per class of (n, classes) probabilities against class indices (n,).
+
+    For CinC 2017 also the challenge's own score: the mean F1 of normal, AF and other.
+    """
+    y_pred = probabilities.argmax(axis=1)
+    per_class = dict(zip(classes, metrics.f1_per_class(y_true, y_pred, len(classes)), strict=True))
+    scores = {"macro_f1": metrics.macro_f1(y_true, y_pred, len(classes)),
+              "weighted_f1": metrics.weighted_f1(y_true, y_pred), "accuracy": metrics.accuracy(y_true, y_pred)}
+    if set(CINC_OFFICIAL) < set(classes):
+        scores["challenge_f1"] = float(np.mean([per_class[name] for name in CINC_OFFICIAL]))
+    return scores | {"f1_per_class": per_class}
+
+
+def evidence_of(config: FinetuneConfig, recordings: Recordings) -> dict[str, str]:
+    """What the data behind a result are: upstream, target and leads, each in the words of ``results.EVIDENCE``."""
+    if recordings.synthetic:
+        return {"upstream": "none" if config.init == "random" else "synthetic", "target": "synthetic", "leads": "synthetic"}
+    released = datasets.RECORDS.get(config.dataset)
+    whole = released is not None and len(recordings) == released
+    return {"upstream": "none" if config.init == "random" or config.arch in BASELINES else "substitute",
+            "target": "full" if whole else "subset", "leads": "full"}
+
+
+def _portable(config: FinetuneConfig) -> dict:
+    """The config without the folders of this machine."""
+    values = dataclasses.asdict(config)
+    return values | {name: Path(values[name]).name for name in ("root", "save_weights") if values[name]}
+
+
+def _counts(recordings: Recordings, index: np.ndarray) -> dict[str, int]:
+    return dict(zip(recordings.classes, np.bincount(recordings.labels[index], minlength=len(recordings.classes)).tolist(),
+                    strict=True))

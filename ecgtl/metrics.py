@@ -1,0 +1,170 @@
+"""Scores of predictions: NumPy arrays in, Python floats out.
+
+A class without positives and without predictions scores 0, as scikit-learn's ``zero_division=0`` does. Single-label
+functions take class indices (n,) or names; multi-label ones take 0/1 tables (n, classes) and probabilities.
+"""
+
+import numpy as np
+
+from ecgtl.errors import EcgtlError
+
+THRESHOLDS = np.linspace(0, 1, 100)
+
+
+def confusion_matrix(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> np.ndarray:
+    """Counts (n_classes, n_classes): rows are true classes, columns predicted ones; indices in, int64 out."""
+    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    if y_true.shape != y_pred.shape or y_true.ndim != 1 or not len(y_true):
+        raise EcgtlError(f"true and predicted labels must be two equally long rows, not {y_true.shape} and {y_pred.shape}")
+    flat = np.bincount(y_true * n_classes + y_pred, minlength=n_classes**2)
+    return flat.reshape(n_classes, n_classes)
+
+
+def f1_from_confusion(confusion: np.ndarray) -> np.ndarray:
+    """F1 of each class from a confusion matrix (classes, classes), float64 (classes,)."""
+    hits = np.diag(confusion).astype(float)
+    either = confusion.sum(axis=0) + confusion.sum(axis=1)
+    return np.divide(2 * hits, either, out=np.zeros_like(hits), where=either > 0)
+
+
+def f1_per_class(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int | None = None) -> list[float]:
+    """F1 of each class 0 .. n_classes - 1 (by default every class that occurs in either row)."""
+    y_true, y_pred, found = _as_indices(y_true, y_pred, n_classes)
+    return f1_from_confusion(confusion_matrix(y_true, y_pred, found)).tolist()
+
+
+def macro_f1(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int | None = None) -> float:
+    """Unweighted mean of the classes' F1 (Weimann 2021, Tables 1-4)."""
+    return float(np.mean(f1_per_class(y_true, y_pred, n_classes)))
+
+
+def weighted_f1(y_true: np.ndarray, y_pred: np.ndarray) -> float:
+    """Mean of the F1 of classes (or labels), weighted by true occurrences (Jang 2021, section II.4; Nguyen 2023).
+
+    Takes class indices (n,) or 0/1 tables (n, labels).
+    """
+    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    if y_true.ndim == 2:
+        hits = (y_true * y_pred).sum(axis=0).astype(float)
+        either = (y_true.sum(axis=0) + y_pred.sum(axis=0)).astype(float)
+        scores = np.divide(2 * hits, either, out=np.zeros_like(hits), where=either > 0)
+        support = y_true.sum(axis=0)
+    else:
+        y_true, y_pred, n_classes = _as_indices(y_true, y_pred, None)
+        confusion = confusion_matrix(y_true, y_pred, n_classes)
+        scores, support = f1_from_confusion(confusion), confusion.sum(axis=1)
+    if not support.sum():
+        raise EcgtlError("weighted F1 needs at least one positive label")
+    return float((scores * support).sum() / support.sum())
+
+
+def accuracy(y_true: np.ndarray, y_pred: np.ndarray) -> float:
+    """Share of equal entries of two rows."""
+    return float(np.mean(np.asarray(y_true) == np.asarray(y_pred)))
+
+
+def learning_curve_index(scores: np.ndarray, eps: float = 1e-7) -> float:
+    """LCI of a row of test F1 by epoch: mean size of rises / (mean size of falls + eps) x best F1.
+
+    Means are conditional: over the rises alone and over the falls alone (0 where there are none).
+    Source: Jang 2021, section II.4(3). Raises EcgtlError for fewer than two epochs.
+    """
+    scores = np.asarray(scores, float)
+    if scores.ndim != 1 or len(scores) < 2:
+        raise EcgtlError(f"a learning curve needs at least two epochs, not {scores.shape}")
+    steps = np.diff(scores)
+    rises, falls = steps[steps > 0], -steps[steps < 0]
+    rise = rises.mean() if len(rises) else 0.0
+    fall = falls.mean() if len(falls) else 0.0
+    return float(rise / (fall + eps) * scores.max())
+
+
+def macro_auc(y_true: np.ndarray, y_prob: np.ndarray) -> float:
+    """Area under the ROC curve, averaged over the classes that have both outcomes.
+
+    ``y_true`` 0/1 (n, classes), ``y_prob`` (n, classes). Rank statistic with ties shared. Raises EcgtlError when no
+    class has both outcomes. Source: Weimann 2021, Table 5 (after Strodthoff 2020).
+    """
+    from scipy.stats import rankdata
+
+    y_true, y_prob = _table_pair(y_true, y_prob)
+    positives = y_true.sum(axis=0)
+    usable = (positives > 0) & (positives < len(y_true))
+    if not usable.any():
+        raise EcgtlError("AUC needs a class with positives and negatives; none has both here")
+    y_true, p = y_true[:, usable], positives[usable]
+    ranks = rankdata(y_prob[:, usable], axis=0)
+    area = ((ranks * y_true).sum(axis=0) - p * (p + 1) / 2) / (p * (len(y_true) - p))
+    return float(area.mean())
+
+
+def f_max(y_true: np.ndarray, y_prob: np.ndarray, thresholds: np.ndarray = THRESHOLDS) -> float:
+    """Best sample-centric F1 over thresholds: precision averaged over samples that have a prediction, recall over all.
+
+    ``y_true`` 0/1 (n, classes), ``y_prob`` (n, classes). A sample without a true label has recall 0.
+    Source: Weimann 2021, Table 5 (after Strodthoff 2020).
+    """
+    y_true, y_prob = _table_pair(y_true, y_prob)
+    predicted = (y_prob[None] >= thresholds[:, None, None]).astype(np.float64)
+    hits = np.einsum("tnc,nc->tn", predicted, y_true)
+    sizes, labels = predicted.sum(axis=2), y_true.sum(axis=1)
+    any_predicted = sizes > 0
+    precisions = np.divide(hits, sizes, out=np.zeros_like(hits), where=any_predicted)
+    n_predicted = any_predicted.sum(axis=1)
+    precision = np.divide(precisions.sum(axis=1), n_predicted, out=np.zeros(len(thresholds)), where=n_predicted > 0)
+    recall = np.divide(hits, labels, out=np.zeros_like(hits), where=labels > 0).mean(axis=1)
+    both = precision + recall
+    return float(np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0).max())
+
+
+def f_beta(y_true: np.ndarray, y_pred: np.ndarray, beta: float = 2) -> float:
+    """Class-averaged F-beta of 0/1 tables (n, classes); each sample weighs 1 / its number of true labels.
+
+    Source: PhysioNet/CinC Challenge 2020; Weimann 2021, Table 5.
+    """
+    tp, fp, fn = _weighted_counts(y_true, y_pred)
+    return _class_mean((1 + beta**2) * tp, (1 + beta**2) * tp + fp + beta**2 * fn)
+
+
+def g_beta(y_true: np.ndarray, y_pred: np.ndarray, beta: float = 2) -> float:
+    """Class-averaged Jaccard generalisation TP / (TP + FP + beta FN), weighted as ``f_beta``; same source."""
+    tp, fp, fn = _weighted_counts(y_true, y_pred)
+    return _class_mean(tp, tp + fp + beta * fn)
+
+
+def _as_indices(y_true, y_pred, n_classes: int | None) -> tuple[np.ndarray, np.ndarray, int]:
+    """Both rows as class indices; names and gaps are numbered in sorted order unless ``n_classes`` is given."""
+    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    if n_classes is not None:
+        return y_true, y_pred, n_classes
+    if y_true.shape != y_pred.shape or y_true.ndim != 1:
+        raise EcgtlError(f"true and predicted labels must be two equally long rows, not {y_true.shape} and {y_pred.shape}")
+    found, both = np.unique(np.concatenate([y_true, y_pred]), return_inverse=True)
+    return both[: len(y_true)], both[len(y_true):], len(found)
+
+
+def _table_pair(y_true, y_other) -> tuple[np.ndarray, np.ndarray]:
+    y_true, y_other = np.asarray(y_true, np.float64), np.asarray(y_other, np.float64)
+    if y_true.shape != y_other.shape or y_true.ndim != 2:
+        raise EcgtlError(f"labels and scores must be two tables (n, classes), not {y_true.shape} and {y_other.shape}")
+    if not (np.isfinite(y_other).all() and np.isin(y_true, (0, 1)).all()):
+        raise EcgtlError("labels must be 0 or 1, and scores finite")
+    return y_true, y_other
+
+
+def _weighted_counts(y_true, y_pred) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    y_true, y_pred = _table_pair(y_true, y_pred)
+    weight = 1 / np.maximum(y_true.sum(axis=1, keepdims=True), 1)
+    tp = (weight * y_true * y_pred).sum(axis=0)
+    fp = (weight * (1 - y_true) * y_pred).sum(axis=0)
+    fn = (weight * y_true * (1 - y_pred)).sum(axis=0)
+    return tp, fp, fn
+
+
+def _class_mean(above: np.ndarray, below: np.ndarray) -> float:
+    """Mean over classes of above / below; classes with neither truth nor prediction are left out.
+
+    The challenge's own code averages over defined classes (``nanmean``); 0 where none is defined.
+    """
+    defined = below > 0
+    return float((above[defined] / below[defined]).mean()) if defined.any() else 0.0

@@ -1,0 +1,58 @@
+"""Weights in safetensors files, with the facts that are needed to use them; never pickle."""
+
+import json
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ecgtl.datasets.cache import write_atomic
+from ecgtl.errors import EcgtlError
+
+NEEDED = ("arch", "width", "in_channels", "sampling_rate", "seconds")
+
+
+def save(path: Path, weights: dict[str, torch.Tensor], facts: dict) -> None:
+    """Write ``weights`` with ``facts`` (arch, width, in_channels, sampling_rate in Hz, seconds, classes, ...)."""
+    from safetensors.torch import save as serialise
+
+    plain = {name: tensor.contiguous() for name, tensor in weights.items()}
+    write_atomic(Path(path), serialise(plain, metadata={"ecgtl": json.dumps(facts)}))
+
+
+def load(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
+    """Weights and facts of a checkpoint. Raises EcgtlError when it is missing, damaged or not one of ours."""
+    from safetensors import SafetensorError, safe_open
+
+    if not Path(path).is_file():
+        raise EcgtlError(f"checkpoint {path} does not exist; give the path of a .safetensors file")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            facts = json.loads((file.metadata() or {}).get("ecgtl", "{}"))
+            weights = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, ValueError, OSError) as error:
+        raise EcgtlError(f"checkpoint {path} is damaged ({type(error).__name__}); make or download it again") from None
+    absent = [name for name in NEEDED if name not in facts]
+    if absent:
+        raise EcgtlError(f"checkpoint {path} does not say its {', '.join(absent)}; it was not written by ecgtl")
+    return weights, facts
+
+
+def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: int, output: str = "output") -> dict:
+    """Copy the weights at ``path`` into ``model``, all but the ``output`` layer, which keeps its random start.
+
+    Returns the checkpoint's facts. Raises EcgtlError when it holds another architecture, width or number of leads.
+    Source: Weimann 2021, "Finetuning": the output layer is replaced.
+    """
+    weights, facts = load(path)
+    for name, wanted in (("arch", arch), ("width", width), ("in_channels", in_channels)):
+        if facts[name] != wanted:
+            raise EcgtlError(f"checkpoint {path} has {name}={facts[name]}, the run asks for {wanted}; choose another "
+                             f"checkpoint or set {name if name != 'in_channels' else 'lead'} to match")
+    kept = {name: t for name, t in weights.items() if not name.startswith(f"{output}.")}
+    missing = model.load_state_dict(kept, strict=False)
+    unmatched = [n for n in missing.missing_keys if not n.startswith(f"{output}.")] + missing.unexpected_keys
+    if unmatched:
+        raise EcgtlError(f"checkpoint {path} does not fit {arch}: {unmatched[0]} (and {len(unmatched) - 1} more) differ; "
+                         "make it again with this version")
+    return facts

@@ -1,0 +1,170 @@
+"""One JSON a run, written atomically, with its predictions and split beside it; all of them as one tidy table."""
+
+import hashlib
+import io
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ecgtl import paths
+from ecgtl.datasets.cache import write_atomic
+from ecgtl.errors import EcgtlError
+
+SCHEMA = 1
+LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "wfdb")
+EVIDENCE = ("full", "subset", "substitute", "synthetic", "none")
+
+
+@dataclass
+class Result:
+    """What a run leaves behind.
+
+    ``config`` every parameter; ``evidence`` what the data are (upstream, target, leads), in the words of ``EVIDENCE``;
+    ``scores`` the protocol's own choice of epoch at the top, ``best_test``, ``last`` and ``validated`` below;
+    ``history`` one row an epoch; ``data`` name, version, digest and counts; ``arrays`` split and predictions:
+    ``train``, ``validation``, ``test`` indices, ``y_test`` and ``prob_<choice>`` float16 (n_test, classes);
+    ``provenance`` where, when and how.
+    """
+
+    experiment: str
+    key: str
+    config: dict
+    evidence: dict
+    scores: dict
+    history: list[dict]
+    data: dict
+    arrays: dict[str, np.ndarray] = field(repr=False)
+    provenance: dict
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the target data were made, not recorded."""
+        return self.evidence["target"] == "synthetic"
+
+
+def folder(tier: str) -> Path:
+    """Where results of a tier live: ``demo`` in an ignored folder that is made anew, the others committed."""
+    return paths.results() / "demo" if tier == "demo" else paths.results()
+
+
+def path_of(experiment: str, key: str, tier: str) -> Path:
+    """File of a run's result."""
+    return folder(tier) / experiment / f"{key}.json"
+
+
+def save(result: Result) -> Path:
+    """Write predictions, then the JSON that names their checksum: the JSON is what makes a run done."""
+    path = path_of(result.experiment, result.key, result.config["tier"])
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **result.arrays)
+    write_atomic(path.with_suffix(".npz"), buffer.getvalue())
+    body = {"schema": SCHEMA} | {k: v for k, v in asdict(result).items() if k != "arrays"}
+    body["predictions"] = {"file": path.with_suffix(".npz").name,
+                           "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
+    write_atomic(path, (json.dumps(rounded(body), indent=1, allow_nan=False) + "\n").encode())
+    return path
+
+
+def load(path: Path) -> Result:
+    """The result at ``path`` with its arrays. Raises EcgtlError when either file is missing, damaged or changed."""
+    body = read_json(path)
+    stored = path.with_name(body["predictions"]["file"])
+    try:
+        content = stored.read_bytes()
+    except FileNotFoundError:
+        raise EcgtlError(f"{stored} is missing beside {path.name}; run the experiment again") from None
+    if hashlib.sha256(content).hexdigest() != body["predictions"]["sha256"]:
+        raise EcgtlError(f"{stored} is not the file that {path.name} was written with; run the experiment again")
+    arrays = dict(np.load(io.BytesIO(content), allow_pickle=False))
+    return Result(**{k: v for k, v in body.items() if k not in ("schema", "predictions")}, arrays=arrays)
+
+
+def read_json(path: Path) -> dict:
+    """The JSON of a result, checked for its schema. Raises EcgtlError when it is not one."""
+    try:
+        body = json.loads(path.read_text())
+        schema = body["schema"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EcgtlError(f"{path} is not a result ({type(error).__name__}); delete it and run again") from None
+    if schema != SCHEMA:
+        raise EcgtlError(f"{path} has schema {schema}, this version reads {SCHEMA}; run the experiment again")
+    return body
+
+
+def table(experiment: str | None = None, tier: str | None = None) -> pd.DataFrame:
+    """All stored results as a tidy table: one row a run, columns from config, top scores, evidence and file.
+
+    ``tier="demo"`` reads the demo folder; otherwise the committed folder, where no synthetic result may lie.
+    """
+    root = folder(tier or "reduced")
+    rows = []
+    for path in sorted(root.glob(f"{experiment or '*'}/*.json")):
+        body = read_json(path)
+        if tier is None or body["config"]["tier"] == tier:
+            top = {k: v for k, v in body["scores"].items() if isinstance(v, float)}
+            rows.append({"experiment": body["experiment"], "key": body["key"], **body["config"], **top,
+                         **{f"evidence_{k}": v for k, v in body["evidence"].items()},
+                         "digest": body["data"]["digest"], "path": str(path)})
+    return pd.DataFrame(rows)
+
+
+def provenance(device: str, seconds: float, seed: int, threads: int, command: str | None = None) -> dict:
+    """Commit, versions, device, threads, seed, wall time and the exact command of the run that is ending."""
+    return {"commit": git("rev-parse", "HEAD"), "dirty": bool(_changes()),
+            "versions": {"python": platform.python_version(), **_versions()}, "device": device,
+            "machine": platform.machine(), "threads": threads, "seed": seed, "wall_seconds": seconds,
+            "finished": pd.Timestamp.now("UTC").strftime("%Y-%m-%dT%H:%M:%SZ"), "command": command or _command()}
+
+
+def git(*arguments: str) -> str:
+    """Output of a git command in the checkout, or ``unknown`` where there is none."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=paths.repository(), capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+@lru_cache
+def _changes() -> str:
+    """Changed files apart from results, as the code stood when the process first asked."""
+    return git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results")
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def _command() -> str:
+    """The command line, without the folders of this machine."""
+    if "ipykernel" in sys.modules:
+        return os.environ.get("ECGTL_COMMAND", "notebook")
+    program = Path(sys.argv[0])
+    name = "python -m ecgtl" if program.name == "__main__.py" else program.name
+    return " ".join([name, *sys.argv[1:]])
+
+
+def rounded(value):
+    """``value`` with its floats cut to nine significant digits: enough to compare, stable in a diff."""
+    if isinstance(value, float):
+        return float(f"{value:.9g}")
+    if isinstance(value, dict):
+        return {str(k): rounded(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(v) for v in value]
+    return value

@@ -1,0 +1,101 @@
+"""Which recordings train, validate and test: stratified, never splitting a subject, never splitting duplicates."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from ecgtl.datasets.base import UNLABELLED, Recordings
+from ecgtl.errors import EcgtlError
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices into a Recordings, each sorted int64: training part, validation part, test part."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+    def sizes(self) -> dict[str, int]:
+        """Recordings in each part."""
+        return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
+
+
+def check_fraction(fraction: float) -> float:
+    """``fraction`` when 0 < fraction <= 1, else EcgtlError."""
+    if not (isinstance(fraction, (int, float)) and not isinstance(fraction, bool) and 0 < fraction <= 1):
+        raise EcgtlError(f"fraction is {fraction!r}; it is the share of the training part that is used: 0 < fraction <= 1")
+    return float(fraction)
+
+
+def stratified(recordings: Recordings, validation: float, test: float, seed: int, test_seed: int = 0) -> Split:
+    """Split by class with the shares ``validation`` and ``test`` of all recordings; the rest trains.
+
+    The test part depends on ``test_seed`` alone, so it stays the same while ``seed`` redraws training and validation
+    parts (Weimann 2021, "Finetuning"). Recordings of one subject, exact duplicates included, stay on one side.
+    Raises EcgtlError when there is one class only or a class has too few subjects for three parts.
+    """
+    labels, groups = _labels(recordings), _groups(recordings)
+    rest, test_groups = _draw(groups, labels, test, test_seed, recordings)
+    train_groups, validation_groups = _draw(rest, labels, validation / (1 - test), seed, recordings)
+    return Split(*(_members(part) for part in (train_groups, validation_groups, test_groups)))
+
+
+def subset(train: np.ndarray, labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """A stratified share of ``train`` (indices); smaller fractions of one seed are contained in larger ones.
+
+    Every class keeps at least one recording. Source of the sizes: Weimann 2021, Table 2.
+    """
+    check_fraction(fraction)
+    if fraction == 1:
+        return train
+    order = np.random.default_rng([seed, 1]).permutation(train)
+    kept = []
+    for label in np.unique(labels[train]):
+        members = order[labels[order] == label]
+        kept.append(members[: max(1, round(fraction * len(members)))])
+    return np.sort(np.concatenate(kept))
+
+
+def _labels(recordings: Recordings) -> np.ndarray:
+    if recordings.multi_label:
+        raise EcgtlError(f"{recordings.name} has several labels a recording; a stratified split needs one")
+    if (recordings.labels == UNLABELLED).any():
+        first = recordings.ids[recordings.labels == UNLABELLED][0]
+        raise EcgtlError(f"{(recordings.labels == UNLABELLED).sum()} recordings of {recordings.name} have no label "
+                         f"(the first is {first}); add labels, or pass on_bad=skip")
+    return recordings.labels
+
+
+def _groups(recordings: Recordings) -> list[np.ndarray]:
+    """Indices of the recordings of each subject, in order of first appearance."""
+    _, first, inverse = np.unique(recordings.subjects, return_index=True, return_inverse=True)
+    order = np.argsort(inverse, kind="stable")
+    bounds = np.flatnonzero(np.diff(inverse[order])) + 1
+    return sorted(np.split(order, bounds), key=lambda group: group[0])
+
+
+def _draw(groups: list[np.ndarray], labels: np.ndarray, share: float, seed: int,
+          recordings: Recordings) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Two lists of groups, the second with ``share`` of them, stratified by the label of each group's first member."""
+    strata = labels[[group[0] for group in groups]]
+    found, counts = np.unique(strata, return_counts=True)
+    if len(found) < 2:
+        raise EcgtlError(f"{recordings.name} has only the class {recordings.classes[found[0]]!r}; "
+                         "a classifier needs at least two")
+    if counts.min() < 2:
+        rare = recordings.classes[found[counts.argmin()]]
+        raise EcgtlError(f"class {rare!r} of {recordings.name} has too few subjects for a stratified split into "
+                         "training, validation and test parts (at least 3 are needed); "
+                         "merge or remove the class, or add recordings")
+    size = max(round(share * len(groups)), len(found))
+    if len(groups) - size < len(found):
+        raise EcgtlError(f"{recordings.name} has {len(groups)} subjects in {len(found)} classes: too few for "
+                         "training, validation and test parts; add recordings")
+    kept, drawn = train_test_split(np.arange(len(groups)), test_size=size, stratify=strata, random_state=seed)
+    return [groups[k] for k in np.sort(kept)], [groups[k] for k in np.sort(drawn)]
+
+
+def _members(groups: list[np.ndarray]) -> np.ndarray:
+    return np.sort(np.concatenate(groups))

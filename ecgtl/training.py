@@ -1,0 +1,218 @@
+"""One training loop for every network: resident data, bf16 where it pays, best epoch in memory, resumable.
+
+All randomness of epoch e comes from (seed, e), so a run that was killed and resumed from its last state file ends with
+the same numbers as one that was not (on a CPU, with the same number of threads).
+"""
+
+import io
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from ecgtl.datasets.cache import write_atomic
+from ecgtl.errors import EcgtlError
+
+STATE_SECONDS = 30.0  # a state file is written at most this often: after a kill that much work is lost at most
+EVALUATION_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained; the values come from ``ecgtl.config``.
+
+    ``stop_on`` is the history column that must improve within ``patience`` epochs; ``select_on`` is the one whose best
+    epoch is reported as ``validated``. Losses fall, everything else rises.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    patience: int
+    stop_on: str
+    select_on: str
+    precision: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """Inputs (n, channels, samples) float32 and targets: class indices (n,) int64 or 0/1 tables (n, classes)."""
+
+    x: np.ndarray
+    y: np.ndarray
+
+
+@dataclass
+class Fit:
+    """What training leaves: a history and, for each way of choosing the epoch, its number and test probabilities.
+
+    ``chosen`` maps ``validated``, ``best_test`` and ``last`` to (epoch from 1, probabilities (n_test, outputs));
+    ``weights`` is the state of the ``validated`` epoch.
+    """
+
+    history: list[dict[str, float]] = field(default_factory=list)
+    chosen: dict[str, tuple[int, np.ndarray]] = field(default_factory=dict)
+    weights: dict[str, torch.Tensor] = field(default_factory=dict)
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto`` is the GPU where there is one. Raises EcgtlError for ``cuda`` without a GPU."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise EcgtlError("device is 'cuda' but PyTorch sees no GPU here; use device=cpu or auto")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def pick_precision(name: str, device: torch.device) -> torch.dtype:
+    """``auto`` is bfloat16 where the hardware multiplies in it (emulated it would be slower), else float32."""
+    if name == "auto":
+        native = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
+        name = "bfloat16" if native else "float32"
+    return getattr(torch, name)
+
+
+def fit(model: nn.Module, train: Part, validation: Part, test: Part, recipe: Recipe,
+        score: Callable[[np.ndarray, np.ndarray], float], device: torch.device, state_file: Path | None = None,
+        report: Callable[[dict], None] | None = None) -> Fit:
+    """Train ``model`` and follow it on the validation and test parts after every epoch.
+
+    ``score(y, probabilities)`` is the validation and test score of the history. The test part never influences
+    training, stopping or ``validated``; ``best_test`` is kept because two of the papers report it. ``state_file`` makes
+    the run resumable; it is removed at the end. Raises EcgtlError when the loss stops being finite.
+    """
+    model.to(device)
+    parts = [_Resident(part, device) for part in (train, validation, test)]
+    optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
+    autocast = torch.autocast(device.type, torch.bfloat16, pick_precision(recipe.precision, device) == torch.bfloat16)
+    outcome, saved = Fit(), time.monotonic()
+    if state_file is not None and state_file.is_file():
+        outcome = _resume(state_file, model, optimizer, device)
+    for epoch in range(len(outcome.history) + 1, recipe.epochs + 1):
+        if _exhausted(outcome.history, recipe):
+            break
+        began = time.perf_counter()
+        row = {"epoch": epoch, **_train_epoch(model, parts[0], optimizer, autocast, recipe, epoch)}
+        row |= _follow(model, parts[1], parts[2], autocast, score, outcome, recipe, row)
+        row["seconds"] = time.perf_counter() - began
+        outcome.history.append(row)
+        if report is not None:
+            report(row)
+        if state_file is not None and time.monotonic() - saved > STATE_SECONDS:
+            _save_state(state_file, model, optimizer, outcome)
+            saved = time.monotonic()
+    if state_file is not None:
+        state_file.unlink(missing_ok=True)
+    return outcome
+
+
+def predict(model: nn.Module, x: np.ndarray, device: torch.device, multi_label: bool = False,
+            precision: str = "auto") -> np.ndarray:
+    """Class probabilities (n, outputs), float32, for inputs (n, channels, samples), in evaluation mode."""
+    autocast = torch.autocast(device.type, torch.bfloat16, pick_precision(precision, device) == torch.bfloat16)
+    logits = _logits(model.to(device), torch.from_numpy(np.ascontiguousarray(x)), autocast, device)
+    return _probabilities(logits, multi_label).cpu().numpy()
+
+
+class _Resident:
+    """A part whose inputs and targets lie on the training device as a whole."""
+
+    def __init__(self, part: Part, device: torch.device):
+        self.y = np.asarray(part.y)
+        self.multi_label = self.y.ndim == 2
+        self.inputs = torch.from_numpy(np.ascontiguousarray(part.x)).to(device)
+        self.targets = torch.from_numpy(self.y).to(device, torch.float32 if self.multi_label else torch.int64)
+        self.loss = nn.BCEWithLogitsLoss() if self.multi_label else nn.CrossEntropyLoss()
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+def _train_epoch(model: nn.Module, part: _Resident, optimizer, autocast, recipe: Recipe, epoch: int) -> dict:
+    """One pass in a fresh order; loss and accuracy are running values of the pass, as Keras reports them."""
+    model.train()
+    seed = int(np.random.SeedSequence([recipe.seed, epoch]).generate_state(1)[0])
+    torch.manual_seed(seed)  # for dropout
+    order = torch.randperm(len(part), generator=torch.Generator().manual_seed(seed)).to(part.inputs.device)
+    total, hits = torch.zeros((), device=order.device), torch.zeros((), device=order.device)
+    for batch in order.split(recipe.batch_size):
+        with autocast:
+            logits = model(part.inputs[batch])
+        logits, targets = logits.float(), part.targets[batch]
+        loss = part.loss(logits, targets)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        total += loss.detach() * len(batch)
+        hits += _hits(logits.detach(), targets, part.multi_label)
+    if not torch.isfinite(total):
+        raise EcgtlError(f"the training loss is not finite in epoch {epoch}; lower learning_rate "
+                         f"(now {recipe.learning_rate:g}) or use precision=float32")
+    return {"train_loss": total.item() / len(part), "train_accuracy": hits.item() / len(part)}
+
+
+def _hits(logits: torch.Tensor, targets: torch.Tensor, multi_label: bool) -> torch.Tensor:
+    if multi_label:
+        return ((logits > 0) == (targets > 0.5)).float().mean(dim=1).sum()
+    return (logits.argmax(dim=1) == targets).sum()
+
+
+def _follow(model, validation: _Resident, test: _Resident, autocast, score, outcome: Fit, recipe: Recipe,
+            row: dict) -> dict:
+    """Evaluate after an epoch and keep what is best so far."""
+    seen = {}
+    for name, part in (("validation", validation), ("test", test)):
+        logits = _logits(model, part.inputs, autocast, part.inputs.device)
+        probabilities = _probabilities(logits, part.multi_label).cpu().numpy()
+        seen |= {f"{name}_loss": part.loss(logits, part.targets).item(), f"{name}_score": score(part.y, probabilities)}
+    test_probabilities = probabilities
+    epoch, history = row["epoch"], [*outcome.history, row | seen]
+    outcome.chosen["last"] = (epoch, test_probabilities)
+    if best_epoch(history, "test_score") == epoch:
+        outcome.chosen["best_test"] = (epoch, test_probabilities)
+    if best_epoch(history, recipe.select_on) == epoch:
+        outcome.chosen["validated"] = (epoch, test_probabilities)
+        outcome.weights = {name: t.detach().to("cpu", copy=True) for name, t in model.state_dict().items()}
+    return seen
+
+
+def best_epoch(history: list[dict[str, float]], column: str) -> int:
+    """The first epoch (from 1) with the best value of ``column``: lowest for a loss, highest for anything else."""
+    values = np.array([row[column] for row in history])
+    return 1 + int(np.argmin(values) if column.endswith("loss") else np.argmax(values))
+
+
+def _exhausted(history: list[dict[str, float]], recipe: Recipe) -> bool:
+    return bool(history) and len(history) - best_epoch(history, recipe.stop_on) >= recipe.patience
+
+
+@torch.no_grad()
+def _logits(model: nn.Module, inputs: torch.Tensor, autocast, device: torch.device) -> torch.Tensor:
+    model.eval()
+    with autocast:
+        return torch.cat([model(batch.to(device)).float() for batch in inputs.split(EVALUATION_BATCH)])
+
+
+def _probabilities(logits: torch.Tensor, multi_label: bool) -> torch.Tensor:
+    return torch.sigmoid(logits) if multi_label else torch.softmax(logits, dim=1)
+
+
+def _save_state(path: Path, model: nn.Module, optimizer, outcome: Fit) -> None:
+    buffer = io.BytesIO()
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": outcome.history,
+                "weights": outcome.weights,
+                "chosen": {name: [epoch, torch.from_numpy(p)] for name, (epoch, p) in outcome.chosen.items()}}, buffer)
+    write_atomic(path, buffer.getvalue())
+
+
+def _resume(path: Path, model: nn.Module, optimizer, device: torch.device) -> Fit:
+    state = torch.load(path, map_location=device, weights_only=True)
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    chosen = {name: (epoch, p.cpu().numpy()) for name, (epoch, p) in state["chosen"].items()}
+    return Fit(state["history"], chosen, {name: t.cpu() for name, t in state["weights"].items()})
