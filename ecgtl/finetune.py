@@ -28,6 +28,7 @@ def run(config: FinetuneConfig, experiment: str = "finetune", key: str | None = 
     the long part where it can be known before.
     """
     began = time.perf_counter()
+    results.code_state()
     config = config.resolved()
     device = training.pick_device(config.device if config.device != "auto" else paths.device())
     start = starting_weights(config)

@@ -119,7 +119,8 @@ def table(experiment: str | None = None, tier: str | None = None) -> pd.DataFram
 
 def provenance(device: str, seconds: float, seed: int, threads: int, command: str | None = None) -> dict:
     """Commit, versions, device, threads, seed, wall time and the exact command of the run that is ending."""
-    return {"commit": git("rev-parse", "HEAD"), "dirty": bool(_changes()),
+    commit, dirty = code_state()
+    return {"commit": commit, "dirty": dirty,
             "versions": {"python": platform.python_version(), **_versions()}, "device": device,
             "machine": platform.machine(), "threads": threads, "seed": seed, "wall_seconds": seconds,
             "finished": pd.Timestamp.now("UTC").strftime("%Y-%m-%dT%H:%M:%SZ"), "command": command or _command()}
@@ -135,9 +136,10 @@ def git(*arguments: str) -> str:
 
 
 @lru_cache
-def _changes() -> str:
-    """Changed files apart from results, as the code stood when the process first asked."""
-    return git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results")
+def code_state() -> tuple[str, bool]:
+    """Commit and whether the code differs from it, as it stood when the process first asked: ask before a run."""
+    changes = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results")
+    return git("rev-parse", "HEAD"), bool(changes)
 
 
 def _versions() -> dict[str, str]:

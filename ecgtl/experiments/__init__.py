@@ -69,12 +69,12 @@ def state(run: Run) -> str:
     if not run.path.is_file():
         return "missing"
     body = results.read_json(run.path)
-    stored = {k: v for k, v in body["config"].items() if k not in _INCIDENTAL}
-    planned = {k: v for k, v in dataclasses.asdict(run.config).items() if k not in _INCIDENTAL}
-    planned = json.loads(json.dumps(results.rounded(planned)))
+    # A parameter that was added after the run had, in that run, what is its default today
+    stored = dataclasses.asdict(FinetuneConfig()) | body["config"]
+    planned = json.loads(json.dumps(results.rounded(dataclasses.asdict(run.config))))
+    same_config = all(results.rounded(stored[k]) == v for k, v in planned.items() if k not in _INCIDENTAL)
     digest = definition(run.experiment)[1]["data"]["digest"]
-    same_data = run.config.tier == "demo" or body["data"]["digest"] == digest
-    return "done" if stored == planned and same_data else "stale"
+    return "done" if same_config and (run.config.tier == "demo" or body["data"]["digest"] == digest) else "stale"
 
 
 def possible(run: Run) -> bool:
