@@ -1,17 +1,19 @@
 """Typed, validated parameters of a run. Every default lives here; what a tier means stands in ``experiments/*.yml``.
 
-papermill's parameters, the command line, sweeps and tests all end in ``FinetuneConfig.of(...)``.
+papermill's parameters, the command line, sweeps and tests all end in ``of(...)`` of a class below; a notebook's
+parameters are the fields of its class.
 """
 
 import dataclasses
 import difflib
 import math
+import shlex
 import types
 import typing
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -30,16 +32,42 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 PAPER_PARAMETERS = ("sampling_rate", "seconds", "width", "epochs", "batch_size", "learning_rate", "patience")
 
 
+class Parameters:
+    """What all configs share: made from named values, checked for unknown names, types and allowed values."""
+
+    @classmethod
+    def of(cls, **parameters) -> Self:
+        """A validated config from named parameters. Raises EcgtlError naming what is allowed."""
+        allowed = {f.name: f.type for f in dataclasses.fields(cls)}
+        unknown = sorted(set(parameters) - set(allowed))
+        if unknown:
+            close = difflib.get_close_matches(unknown[0], allowed, n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise EcgtlError(f"unknown parameter {unknown[0]!r}; {hint}allowed: {', '.join(allowed)}")
+        config = cls(**{name: _typed(name, value, allowed[name]) for name, value in parameters.items()})
+        config._check()
+        return config
+
+    @classmethod
+    def from_notebook(cls, namespace: dict[str, Any]) -> Self:
+        """A validated config from a notebook's ``globals()``: papermill itself only warns of a misspelt name."""
+        return cls.of(**notebook_parameters(namespace))
+
+    def _check(self) -> None:
+        """Raise EcgtlError for a value that the fields' types admit but a run does not."""
+
+
 @dataclass(frozen=True)
-class FinetuneConfig:
+class FinetuneConfig(Parameters):
     """Parameters of one fine-tuning run. ``None`` means: as the protocol's table has it for the tier.
 
     ``dataset`` what to classify; ``root`` where it lies (default ``ECGTL_DATA``; for ``folder`` the folder itself);
     ``labels`` label file of a ``folder``; ``lead`` name or index; ``on_bad`` error or skip; ``protocol`` whose split,
     stopping and selection rules hold; ``init`` starting weights; ``arch`` network or trivial baseline; ``fraction``
     share of the training part that is used; ``tier`` demo, reduced or paper; ``seed`` of split, order and weights;
-    ``sampling_rate`` Hz and ``seconds`` of the input; ``width`` channels of the stem; ``learning_rate`` of Adam;
-    ``patience`` epochs; ``save_weights`` file to write the validated weights to.
+    ``sampling_rate`` Hz and ``seconds`` of the input; ``width`` channels of the stem; ``epochs`` at most;
+    ``batch_size`` recordings; ``learning_rate`` of Adam; ``patience`` epochs; ``device`` auto, cpu or cuda;
+    ``precision`` auto, float32 or bfloat16; ``save_weights`` file to write the validated weights to.
     """
 
     dataset: str = "cinc2017"
@@ -64,29 +92,17 @@ class FinetuneConfig:
     precision: str = "auto"
     save_weights: str = ""
 
-    @classmethod
-    def of(cls, **parameters) -> "FinetuneConfig":
-        """A validated config from named parameters. Raises EcgtlError naming what is allowed."""
-        allowed = {f.name: f.type for f in dataclasses.fields(cls)}
-        unknown = sorted(set(parameters) - set(allowed))
-        if unknown:
-            close = difflib.get_close_matches(unknown[0], allowed, n=1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            raise EcgtlError(f"unknown parameter {unknown[0]!r}; {hint}allowed: {', '.join(allowed)}")
-        config = cls(**{name: _typed(name, value, allowed[name]) for name, value in parameters.items()})
-        config._check()
-        return config
-
-    @classmethod
-    def from_notebook(cls, namespace: dict[str, Any]) -> "FinetuneConfig":
-        """A validated config from a notebook's ``globals()``: papermill itself only warns of a misspelt name."""
-        return cls.of(**notebook_parameters(namespace))
-
     def resolved(self) -> "FinetuneConfig":
         """The same config with every ``None`` replaced by the protocol's value for the tier."""
         tier = protocol(self.protocol)["tiers"][self.tier]
         missing = {name: tier[name] for name in PAPER_PARAMETERS if getattr(self, name) is None}
         return FinetuneConfig.of(**dataclasses.asdict(self) | missing)
+
+    def command(self) -> str:
+        """The shell command that makes this run: every parameter that differs from its default."""
+        changed = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
+        given = "".join(f" -p {name} {shlex.quote(str(value))}" for name, value in changed.items() if name != "root")
+        return f"papermill notebooks/finetune.ipynb out.ipynb{given}" + (" -p root ..." if self.root else "")
 
     @property
     def n_samples(self) -> int:
@@ -94,17 +110,16 @@ class FinetuneConfig:
         return round(self.seconds * self.sampling_rate)
 
     def _check(self) -> None:
-        _one_of("dataset", self.dataset, tuple(LOADERS))
-        _one_of("protocol", self.protocol, protocols())
-        _one_of("arch", self.arch, (*MODELS, *BASELINES))
-        _one_of("tier", self.tier, TIERS)
-        _one_of("device", self.device, DEVICES)
-        _one_of("precision", self.precision, PRECISIONS)
+        for name, allowed in _choices().items():
+            if getattr(self, name) not in allowed:
+                raise EcgtlError(f"unknown {name} {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
         check_fraction(self.fraction)
         check_policy(self.on_bad)
         if self.init not in INITS and not self.init.endswith(".safetensors"):
             raise EcgtlError(f"unknown init {self.init!r}; allowed: {', '.join(INITS)}, or the path of a .safetensors "
                              "checkpoint")
+        if self.save_weights and not self.save_weights.endswith(".safetensors"):
+            raise EcgtlError(f"save_weights is {self.save_weights!r}; give the path of a .safetensors file to write")
         if self.dataset == "folder" and self.tier != "demo" and not self.root:
             raise EcgtlError("dataset=folder needs root: the folder of your WFDB records (-p root /path/to/records)")
         for name in ("sampling_rate", "seconds", "learning_rate"):
@@ -117,6 +132,36 @@ class FinetuneConfig:
                 raise EcgtlError(f"{name} is {value}; it must be at least 1")
         if self.seed < 0:
             raise EcgtlError(f"seed is {self.seed}; it must not be negative")
+
+
+@dataclass(frozen=True)
+class RecordingsConfig(Parameters):
+    """Parameters of the notebook that shows a data set: see ``FinetuneConfig`` for those of the same name.
+
+    ``seconds`` is the length of the strips that are drawn.
+    """
+
+    dataset: str = "cinc2017"
+    root: str = ""
+    labels: str = ""
+    lead: str | int = 0
+    on_bad: str = "error"
+    tier: str = "demo"
+    seconds: float = 8.0
+
+    def _check(self) -> None:
+        FinetuneConfig.of(dataset=self.dataset, root=self.root, on_bad=self.on_bad, tier=self.tier, seconds=self.seconds)
+
+
+@dataclass(frozen=True)
+class SectionConfig(Parameters):
+    """Parameters of a section notebook: ``tier`` whose results it shows; ``best`` is the best evidence there is."""
+
+    tier: str = "best"
+
+    def _check(self) -> None:
+        if self.tier not in ("best", *TIERS):
+            raise EcgtlError(f"unknown tier {self.tier!r}; allowed: best, {', '.join(TIERS)}")
 
 
 def notebook_parameters(namespace: dict[str, Any]) -> dict[str, Any]:
@@ -141,9 +186,10 @@ def _experiments() -> Path:
     return paths.PACKAGE / "experiments"
 
 
-def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise EcgtlError(f"unknown {name} {value!r}; allowed: {', '.join(allowed)}")
+def _choices() -> dict[str, tuple[str, ...]]:
+    """The parameters that are one of a few words, and those words."""
+    return {"dataset": tuple(LOADERS), "protocol": protocols(), "arch": (*MODELS, *BASELINES), "tier": TIERS,
+            "device": DEVICES, "precision": PRECISIONS}
 
 
 def _typed(name: str, value: Any, kind: Any) -> Any:
@@ -155,5 +201,7 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, tuple(kinds)):
         names = " or ".join(k.__name__ for k in kinds if k is not type(None))
-        raise EcgtlError(f"{name} is {value!r} ({type(value).__name__}); it must be of type {names}")
+        words = f"; allowed: {', '.join(_choices()[name])}" if name in _choices() else ""
+        bounds = ", 0 < fraction <= 1" if name == "fraction" else ""
+        raise EcgtlError(f"{name} is {value!r} ({type(value).__name__}); it must be of type {names}{bounds}{words}")
     return value

@@ -1,6 +1,7 @@
 """The job: ``run(config) -> Result``. The notebook, the command line, a sweep and a test all call this function."""
 
 import dataclasses
+import importlib.util
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -60,12 +61,16 @@ def split_of(config: FinetuneConfig, recordings: Recordings) -> splits.Split:
 
 
 def default_key(config: FinetuneConfig) -> str:
-    """File name of a run that belongs to no experiment; parameters that differ from the tier's add a hash."""
+    """File name of a run that belongs to no experiment.
+
+    Parameters that differ from the tier's add a hash, and so does a checkpoint of one's own: its name may be any.
+    """
     method = config.arch if config.arch in BASELINES else Path(config.init).stem
-    plain = FinetuneConfig.of(dataset=config.dataset, init=config.init, arch=config.arch, tier=config.tier,
+    arch = config.arch if config.arch in BASELINES else FinetuneConfig.arch
+    plain = FinetuneConfig.of(dataset=config.dataset, init=config.init, arch=arch, tier=config.tier,
                               fraction=config.fraction, seed=config.seed, device=config.device).resolved()
     name = f"{config.dataset}-{config.tier}-{method}-{config.fraction:g}-seed{config.seed}"
-    return name if plain == config else f"{name}-{cache.key_of(dataclasses.asdict(config))[:8]}"
+    return name if plain == config and config.init in INITS else f"{name}-{cache.key_of(dataclasses.asdict(config))[:8]}"
 
 
 def starting_weights(config: FinetuneConfig) -> Path | None:
@@ -98,9 +103,9 @@ def _fit_network(config: FinetuneConfig, recordings: Recordings, split: splits.S
     n_classes = len(recordings.classes)
     fit = training.fit(model, *parts, recipe,
                        lambda y, p: metrics.macro_f1(y, p.argmax(axis=1), n_classes), device,
-                       _state_file(config, recordings), report)
+                       _state_file(config, recordings, start), report)
     if config.save_weights:
-        checkpoint.save(Path(config.save_weights), fit.weights, _facts(config, recordings, x.shape[1], lead))
+        checkpoint.save(Path(config.save_weights).expanduser(), fit.weights, _facts(config, recordings, x.shape[1], lead))
     return fit
 
 
@@ -112,8 +117,9 @@ def _facts(config: FinetuneConfig, recordings: Recordings, in_channels: int, lea
             "dataset": config.dataset, "synthetic": recordings.synthetic, "mean": mean, "sd": sd, "seed": config.seed}
 
 
-def _state_file(config: FinetuneConfig, recordings: Recordings) -> Path:
-    parts = {"config": dataclasses.asdict(config), "digest": recordings.digest, "torch": torch.__version__}
+def _state_file(config: FinetuneConfig, recordings: Recordings, start: Path | None) -> Path:
+    parts = {"config": dataclasses.asdict(config), "digest": recordings.digest, "torch": torch.__version__,
+             "start": start and cache.source_checksum(start.parent, [start])}
     return paths.cache() / "unfinished" / f"{cache.key_of(parts)}.pt"
 
 
@@ -166,20 +172,34 @@ def score(y_true: np.ndarray, probabilities: np.ndarray, classes: tuple[str, ...
 
 def evidence_of(config: FinetuneConfig, recordings: Recordings) -> dict[str, str]:
     """What the data behind a result are: upstream, target and leads, each in the words of ``results.EVIDENCE``."""
+    upstream = _upstream(config)
     if recordings.synthetic:
-        return {"upstream": "none" if config.init == "random" else "synthetic", "target": "synthetic", "leads": "synthetic"}
+        return {"upstream": upstream, "target": "synthetic", "leads": "synthetic"}
     released = datasets.RECORDS.get(config.dataset)
     whole = released is not None and len(recordings) == released
-    return {"upstream": "none" if config.init == "random" or config.arch in BASELINES else "substitute",
-            "target": "full" if whole else "subset", "leads": "full"}
+    return {"upstream": upstream, "target": "full" if whole else "subset", "leads": "full"}
+
+
+def _upstream(config: FinetuneConfig) -> str:
+    """What the starting weights were trained on; a checkpoint says itself whether its data were made."""
+    start = starting_weights(config)
+    if start is None:
+        return "none"
+    return "synthetic" if checkpoint.load(start)[1].get("synthetic") else "substitute"
 
 
 def _portable(config: FinetuneConfig) -> dict:
     """The config without the folders of this machine."""
     values = dataclasses.asdict(config)
-    return values | {name: Path(values[name]).name for name in ("root", "save_weights") if values[name]}
+    return values | {name: Path(values[name]).name for name in ("root", "labels", "init", "save_weights") if values[name]}
 
 
 def _counts(recordings: Recordings, index: np.ndarray) -> dict[str, int]:
     return dict(zip(recordings.classes, np.bincount(recordings.labels[index], minlength=len(recordings.classes)).tolist(),
                     strict=True))
+
+
+def baseline_results(config: FinetuneConfig) -> dict[str, Result]:
+    """The trivial baselines on the same recordings and split; RR intervals only where ``wfdb`` can be imported."""
+    at_hand = BASELINES if importlib.util.find_spec("wfdb") else ("majority",)
+    return {arch: run(dataclasses.replace(config, arch=arch, init="random", save_weights="")) for arch in at_hand}

@@ -3,11 +3,10 @@
 import hashlib
 import io
 import json
-import os
 import platform
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -89,7 +88,7 @@ def load(path: Path) -> Result:
 
 
 def read_json(path: Path) -> dict:
-    """The JSON of a result, checked for its schema. Raises EcgtlError when it is not one."""
+    """The JSON of a result, checked for its schema and its parts. Raises EcgtlError when it is not one."""
     try:
         body = json.loads(path.read_text())
         schema = body["schema"]
@@ -97,6 +96,9 @@ def read_json(path: Path) -> dict:
         raise EcgtlError(f"{path} is not a result ({type(error).__name__}); delete it and run again") from None
     if schema != SCHEMA:
         raise EcgtlError(f"{path} has schema {schema}, this version reads {SCHEMA}; run the experiment again")
+    absent = ({f.name for f in fields(Result)} - {"arrays"} | {"predictions"}) - body.keys()
+    if absent:
+        raise EcgtlError(f"{path} is not a result (it has no {', '.join(sorted(absent))}); delete it and run again")
     return body
 
 
@@ -154,8 +156,6 @@ def _versions() -> dict[str, str]:
 
 def _command() -> str:
     """The command line, without the folders of this machine."""
-    if "ipykernel" in sys.modules:
-        return os.environ.get("ECGTL_COMMAND", "notebook")
     program = Path(sys.argv[0])
     name = "python -m ecgtl" if program.name == "__main__.py" else program.name
     return " ".join([name, *sys.argv[1:]])

@@ -1,0 +1,350 @@
+"""From results to the tables that a reader sees. Nothing here is typed: every value is read."""
+
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from ecgtl import experiments, metrics, paths, published, results, statistics
+from ecgtl.config import BASELINES, TIERS, protocol
+from ecgtl.errors import EcgtlError
+from ecgtl.statistics import Sample
+
+METHODS = {"random": "None (random weights)", "beat": "Beat classification", "rhythm": "Rhythm classification",
+           "heart_rate": "Heart rate classification", "future": "Future prediction", "cae": "Autoencoder",
+           "image": "ImageNet features", "majority": "Majority class", "rr_boosting": "RR intervals, boosted trees"}
+CHOICES = {"validated": "best on validation", "last": "last epoch", "best_test": "best on test"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table over its runs: mean, SD (n - 1), n, 95 % limits of the mean, and the single values."""
+
+    mean: float
+    sd: float
+    n: int
+    low: float
+    high: float
+    values: tuple[float, ...]
+
+    @property
+    def sample(self) -> Sample:
+        return Sample(self.mean, self.sd, self.n)
+
+
+def runs(experiment: str, tier: str) -> list[tuple[experiments.Run, dict]]:
+    """Every finished run of ``experiment`` with its JSON; stale ones are left out (``stale`` names them)."""
+    found = [run for run in experiments.enumerate_runs(experiment, tier) if experiments.state(run) == "done"]
+    return [(run, results.read_json(run.path)) for run in found]
+
+
+def cell(experiment: str, tier: str, method: str, size: int | str, score: str = "macro_f1",
+         choice: str = "validated") -> Cell | None:
+    """One cell over its finished runs, None when there is none.
+
+    ``score`` is a name in the result's scores, or ``f1_per_class.<class>``; ``choice`` says how the epoch was chosen.
+    """
+    values = [_score(body, score, choice) for run, body in runs(experiment, tier)
+              if run.method == method and run.size == int(size)]
+    values = tuple(v for v in values if v is not None)
+    if not values:
+        return None
+    sample = Sample.of(values)
+    return Cell(sample.mean, sample.sd, sample.n, *statistics.mean_interval(sample), values)
+
+
+def _score(body: dict, score: str, choice: str) -> float | None:
+    found = body["scores"].get(choice)
+    for part in score.split("."):
+        found = found.get(part) if found is not None else None
+    return found
+
+
+def runs_table(experiment: str, tier: str) -> pd.DataFrame:
+    """One row a run: the raw numbers behind a table, for the CSV."""
+    rows = []
+    for run, body in runs(experiment, tier):
+        for choice in CHOICES:
+            if choice in body["scores"]:
+                scored = body["scores"][choice]
+                rows.append({"experiment": experiment, "tier": tier, "method": run.method, "share_of_dataset": run.size,
+                             "run": run.number, "seed": body["config"]["seed"], "epoch_chosen_by": choice,
+                             **{k: v for k, v in scored.items() if not isinstance(v, dict)},
+                             **{f"f1_{k}": v for k, v in scored["f1_per_class"].items()},
+                             "target": body["evidence"]["target"], "upstream": body["evidence"]["upstream"],
+                             "commit": body["provenance"]["commit"], "device": body["provenance"]["device"],
+                             "wall_seconds": body["provenance"]["wall_seconds"]})
+    return pd.DataFrame(rows)
+
+
+def comparison(experiment: str, tier: str) -> pd.DataFrame:
+    """Published values beside ours: one row a method and size, baselines included.
+
+    Columns in F1 units: ``paper``, ``paper_sd``, ``ours``, ``sd``, ``n``, ``low``, ``high``, and the difference
+    ours - paper with its Welch interval. On synthetic data there is no comparison: the paper's columns stay empty.
+    """
+    paper, entry = experiments.definition(experiment)
+    printed = published.load(paper)[entry["published"]]
+    rows = []
+    for method in (*entry["inits"], *entry["baselines"]):
+        for size in entry["sizes"]:
+            ours = cell(experiment, tier, method, size)
+            theirs = printed["rows"].get(method, {}).get(str(size)) if tier != "demo" else None
+            rows.append({"method": method, "size": size, **_paper_columns(theirs), **_our_columns(ours),
+                         **_difference_columns(ours, theirs, printed["runs"])})
+    return pd.DataFrame(rows)
+
+
+def _paper_columns(theirs: dict | None) -> dict:
+    return {"paper": theirs["mean"] if theirs else np.nan, "paper_sd": theirs["sd"] if theirs else np.nan}
+
+
+def _our_columns(ours: Cell | None) -> dict:
+    names = ("mean", "sd", "n", "low", "high")
+    values = {name: getattr(ours, name) if ours else (0 if name == "n" else np.nan) for name in names}
+    return {"ours": values.pop("mean"), **values}
+
+
+def _difference_columns(ours: Cell | None, theirs: dict | None, n_paper: int) -> dict:
+    if ours is None or theirs is None:
+        return dict.fromkeys(("difference", "difference_low", "difference_high"), np.nan)
+    found = statistics.welch(ours.sample, Sample(theirs["mean"], theirs["sd"], n_paper))
+    return {"difference": found.value, "difference_low": found.low, "difference_high": found.high}
+
+
+def f1(value: float, signed: bool = False) -> str:
+    """A score as the field prints it: three decimals, no leading zero; an en dash where there is none."""
+    if value is None or not np.isfinite(value):
+        return "–"
+    text = f"{abs(value):.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{abs(value):.3f}"
+    sign = "−" if value < 0 else ("+" if signed else "")
+    return sign + text
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """The comparison as a reader sees it: words, three decimals, PENDING where no run has been made."""
+    rows = []
+    for row in table.itertuples():
+        ours = f"{f1(row.ours)} [{f1(row.low)}, {f1(row.high)}]" if row.n > 1 else (f1(row.ours) if row.n else "PENDING")
+        paper = f"{f1(row.paper)} ± {f1(row.paper_sd)}" if np.isfinite(row.paper) else "–"
+        gap = (f"{f1(row.difference, True)} [{f1(row.difference_low, True)}, {f1(row.difference_high, True)}]"
+               if np.isfinite(row.difference_low) else "–")
+        rows.append({"Initialisation": METHODS[row.method], "Data used": f"{row.size} %", "Paper (mean ± SD)": paper,
+                     "Ours [95 % interval]": ours, "n": row.n, "Ours − paper [95 % interval]": gap})
+    return pd.DataFrame(rows)
+
+
+def choices_table(experiment: str, tier: str, method: str) -> pd.DataFrame:
+    """The three ways of choosing the epoch side by side, one row a size (mean macro F1 and its SD)."""
+    _, entry = experiments.definition(experiment)
+    rows = []
+    for size in entry["sizes"]:
+        row = {"Data used": f"{size} %"}
+        for choice, words in CHOICES.items():
+            found = cell(experiment, tier, method, size, choice=choice)
+            row[words] = f"{f1(found.mean)} ± {f1(found.sd)}" if found else "PENDING"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def shown_tier(experiment: str, wanted: str = "best") -> str:
+    """The tier that a page shows: the ``wanted`` one, or the best there is (paper, else reduced, else demo)."""
+    tiers = reversed(TIERS) if wanted == "best" else (wanted,)
+    for tier in tiers:
+        if runs(experiment, tier):
+            return tier
+    tier = "" if wanted == "best" else f" in tier {wanted}"
+    raise EcgtlError(f"no result of {experiment}{tier}; run 'python -m ecgtl run {experiment}'")
+
+
+def evidence(experiment: str, tier: str) -> dict[str, str]:
+    """Evidence words that the runs of a table share; several words are joined by a slash."""
+    bodies = [body for _, body in runs(experiment, tier)]
+    return {part: "/".join(sorted({body["evidence"][part] for body in bodies})) for part in ("upstream", "target", "leads")}
+
+
+def made(experiment: str, tier: str) -> pd.DataFrame:
+    """How a table was made: command, commit, seeds, device, threads, time, versions, data."""
+    bodies = [body for _, body in runs(experiment, tier)]
+    if not bodies:
+        return pd.DataFrame({"What": [], "Value": []})
+    provenance = [body["provenance"] for body in bodies]
+    data = bodies[0]["data"]
+    hours = sum(p["wall_seconds"] for p in provenance) / 3600
+    facts = {
+        "Command": _joined(p["command"] for p in provenance),
+        "Commit": _joined(p["commit"][:10] + (" (changed)" if p["dirty"] else "") for p in provenance),
+        "Runs": str(len(bodies)),
+        "Seeds": _joined(sorted({p["seed"] for p in provenance})),
+        "Device": _joined(f"{p['device']}, {p['threads']} threads, {p['machine']}" for p in provenance),
+        "Time, all runs": f"{hours:.2f} h",
+        "Finished": f"{min(p['finished'] for p in provenance)} to {max(p['finished'] for p in provenance)}",
+        "Versions": _joined(", ".join(f"{k} {v}" for k, v in p["versions"].items()) for p in provenance),
+        "Data": f"{data['name']} {data['version']}, {data['records']} recordings, digest {data['digest'][:12]}",
+    }
+    return pd.DataFrame({"What": facts.keys(), "Value": facts.values()})
+
+
+def _joined(values) -> str:
+    return "; ".join(dict.fromkeys(str(v) for v in values))
+
+
+def coverage() -> pd.DataFrame:
+    """The 24 tables and figures of the three papers: state, evidence behind it, and why it is not done.
+
+    ``report/coverage.yml`` says which experiment and page carry an item; the state is worked out from the results.
+    """
+    plan = yaml.safe_load((paths.PACKAGE / "report" / "coverage.yml").read_text())
+    rows = []
+    for paper, item, caption in published.items():
+        entry = (plan.get(paper) or {}).get(item) or {}
+        rows.append({"paper": paper, "item": item, "what": caption, **_coverage_state(entry), "page": entry.get("page", "")})
+    return pd.DataFrame(rows)
+
+
+def _coverage_state(entry: dict) -> dict[str, str]:
+    experiment = entry.get("experiment")
+    tier = best_real_tier(experiment) if experiment else None
+    if tier is None:
+        return {"state": "pending", "evidence": "none", "why": entry.get("why", "not built yet")}
+    planned = experiments.enumerate_runs(experiment, tier)
+    done = [run for run in planned if experiments.state(run) == "done"]
+    words = evidence(experiment, tier)
+    absent = sorted({METHODS[run.method] for run in planned} - {METHODS[run.method] for run in done})
+    state = "done" if len(done) == len(planned) and words["target"] == "full" else "partial"
+    why = f"{len(done)} of {len(planned)} runs" + (f"; pending: {', '.join(absent)}" if absent else "")
+    return {"state": state, "evidence": f"tier {tier}, target {words['target']}, upstream {words['upstream']}", "why": why}
+
+
+def best_real_tier(experiment: str) -> str | None:
+    """``paper`` or ``reduced``, whichever has results on recordings; None where neither has."""
+    return next((tier for tier in ("paper", "reduced") if runs(experiment, tier)), None)
+
+
+def status_table() -> str:
+    """What ``python -m ecgtl status`` prints: every experiment by tier, then the 24 items."""
+    lines = [f"{'experiment':24}{'tier':10}{'done':>6}{'stale':>7}{'to do':>7}{'waiting for weights':>21}"]
+    for experiment in experiments.names():
+        for tier in TIERS:
+            planned = experiments.enumerate_runs(experiment, tier)
+            states = [experiments.state(run) for run in planned]
+            open_runs = [run for run, state in zip(planned, states, strict=True) if state != "done"]
+            ready = sum(experiments.possible(run) for run in open_runs)
+            lines.append(f"{experiment:24}{tier:10}{states.count('done'):>6}{states.count('stale'):>7}{ready:>7}"
+                         f"{len(open_runs) - ready:>21}")
+    table = coverage()
+    states = table["state"].value_counts()
+    lines += ["", "items: " + ", ".join(f"{states.get(s, 0)} {s}" for s in ("done", "partial", "pending"))]
+    lines += [f"  {r.paper:12}{r.item:4}{r.state:9}{r.why}" for r in table.itertuples()]
+    return "\n".join(lines)
+
+
+def write_csv(table: pd.DataFrame, name: str) -> Path:
+    """Write a table for readers to download; the site takes it from there."""
+    folder = paths.repository() / "build" / "downloads"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.csv"
+    table.to_csv(path, index=False, float_format="%.6g")
+    return path
+
+
+def tier_table(paper: str) -> pd.DataFrame:
+    """What each tier means for a paper's experiments, as ``experiments/<paper>.yml`` has it."""
+    tiers = pd.DataFrame(protocol(paper)["tiers"]).T
+    return tiers.reset_index(names="tier")
+
+
+def html(table: pd.DataFrame, caption: str):
+    """A table for a page: caption, header cells with scope, and a frame that scrolls on narrow screens."""
+    from IPython.display import HTML
+
+    return HTML(html_text(table, caption))
+
+
+def html_text(table: pd.DataFrame, caption: str) -> str:
+    """The same as text; cell texts are escaped."""
+    head = "".join(f'<th scope="col">{escape(str(column))}</th>' for column in table.columns)
+    rows = "".join(f'<tr><th scope="row">{escape(str(row[0]))}</th>'
+                   + "".join(f"<td>{escape(str(value))}</td>" for value in row[1:]) + "</tr>"
+                   for row in table.itertuples(index=False))
+    return (f'<div class="ecgtl-scroll" tabindex="0"><table class="ecgtl-table"><caption>{escape(caption)}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>")
+
+
+def split_table(result: results.Result) -> pd.DataFrame:
+    """Recordings of each class in each part, with sums."""
+    table = pd.DataFrame(result.data["split"])
+    table.loc["all"] = table.sum()
+    return table
+
+
+def confusion_of(result: results.Result, choice: str = "validated") -> np.ndarray:
+    """Confusion matrix of the test part from the stored probabilities: true classes in rows."""
+    predicted = result.arrays[f"prob_{choice}"].argmax(axis=1)
+    return metrics.confusion_matrix(result.arrays["y_test"].astype(np.int64), predicted, len(result.data["classes"]))
+
+
+def scores_table(result: results.Result, trivial: dict[str, results.Result]):
+    """Scores of a run and of the trivial classifiers on the same split, as HTML."""
+    rows = [_score_row(METHODS.get(result.config["init"], result.config["init"]), result)]
+    rows += [_score_row(METHODS[name], other) for name, other in trivial.items()]
+    return html(pd.DataFrame(rows), "Scores on the test part")
+
+
+def _score_row(name: str, result: results.Result) -> dict:
+    scores = result.scores
+    return {"Classifier": name, "Macro F1": f1(scores["macro_f1"]), "Weighted F1": f1(scores["weighted_f1"]),
+            "Accuracy": f1(scores["accuracy"]), **{f"F1 {k}": f1(v) for k, v in scores["f1_per_class"].items()}}
+
+
+def verdict_on_trivial(result: results.Result, trivial: dict[str, results.Result]):
+    """One sentence: does the network beat the best trivial classifier on this one split?"""
+    from IPython.display import HTML
+
+    best = max(trivial, key=lambda name: trivial[name].scores["macro_f1"])
+    ours, theirs = result.scores["macro_f1"], trivial[best].scores["macro_f1"]
+    word = "beats" if ours > theirs else "does not beat"
+    return HTML(f"<p>On this one split the network {word} the best trivial classifier ({METHODS[best].lower()}): "
+                f"macro F1 {f1(ours)} against {f1(theirs)}. One run decides nothing; the tables of the papers "
+                "give intervals.</p>")
+
+
+def recomputed(path: Path) -> str:
+    """One stable line: do the stored scores follow from the stored probabilities, by scikit-learn's reckoning?"""
+    from sklearn.metrics import f1_score
+
+    stored = results.load(path)
+    y, n = stored.arrays["y_test"], len(stored.data["classes"])
+    agree = all(abs(f1_score(y, stored.arrays[f"prob_{choice}"].argmax(axis=1), labels=range(n), average="macro",
+                             zero_division=0) - stored.scores[choice]["macro_f1"]) < 1e-6
+                for choice in CHOICES if choice in stored.scores)
+    return f"macro F1 of {len(y)} stored predictions, computed again with scikit-learn: {'equal' if agree else 'DIFFERENT'}"
+
+
+def made_by(result: results.Result):
+    """How one result was made, as HTML."""
+    p = result.provenance
+    facts = {"Command": p["command"], "Commit": p["commit"][:10] + (" (changed)" if p["dirty"] else ""),
+             "Seed": p["seed"], "Device": f"{p['device']}, {p['threads']} threads, {p['machine']}",
+             "Time": f"{p['wall_seconds']:.0f} s", "Finished": p["finished"],
+             "Versions": ", ".join(f"{k} {v}" for k, v in p["versions"].items()),
+             "Data": f"{result.data['name']} {result.data['version']}, digest {result.data['digest'][:12]}",
+             "Stored as": f"{result.experiment}/{result.key}.json"}
+    return html(pd.DataFrame({"What": facts.keys(), "Value": facts.values()}), "How this result was made")
+
+
+def recordings_table(recordings) -> pd.DataFrame:
+    """A data set in a few lines: recordings, subjects, classes, lengths, rates, leads, what was left out."""
+    counts = ", ".join(f"{name} {n}" for name, n in recordings.counts().items()) or "no class labels"
+    seconds = recordings.durations
+    leads = ", ".join(sorted(set(recordings.leads.ravel().tolist())))
+    rates = ", ".join(f"{rate:g}" for rate in sorted(set(recordings.sampling_rate.tolist())))
+    facts = {"recordings": len(recordings), "subjects": len(set(recordings.subjects.tolist())), "classes": counts,
+             "length (s)": f"{seconds.min():.1f} to {seconds.max():.1f}, median {np.median(seconds):.1f}",
+             "sampling rate (Hz)": rates, "leads": leads,
+             "left out": sum(len(ids) for ids in recordings.skipped.values()),
+             "exact duplicates": len(recordings.duplicates)}
+    return pd.DataFrame({"value": facts})

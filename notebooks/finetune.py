@@ -1,0 +1,117 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   language_info:
+#     name: python
+# ---
+
+# %% [markdown]
+# # Fine-tune a network
+#
+# This notebook is a job: parameters go in, one result comes out. It splits a data set, trains a network from random
+# weights or from a checkpoint, and holds the outcome against two trivial classifiers. From a shell:
+#
+# ```
+# papermill notebooks/finetune.ipynb out.ipynb -p fraction 0.25
+# papermill notebooks/finetune.ipynb out.ipynb -p tier reduced -p seed 3
+# ```
+#
+# `fraction` is the share of the *training part* that is used. `tier` says on what: `demo` always reads the data set's
+# synthetic twin, `reduced` and `paper` read real recordings. A value of `None` means "as the protocol's table has it for
+# the tier". What each parameter means stands in `ecgtl.config.FinetuneConfig`.
+
+# %% tags=["parameters"]
+dataset = "cinc2017"
+root = ""
+labels = ""
+lead = 0
+on_bad = "error"
+protocol = "weimann2021"
+init = "random"
+arch = "resnet18"
+fraction = 1.0
+tier = "demo"
+seed = 0
+sampling_rate = None
+seconds = None
+width = None
+epochs = None
+batch_size = None
+learning_rate = None
+patience = None
+device = "auto"
+precision = "auto"
+save_weights = ""
+
+# %% tags=["remove-cell"]
+from ecgtl.config import FinetuneConfig
+
+config = FinetuneConfig.from_notebook(globals())
+
+# %%
+from ecgtl import finetune, results
+from ecgtl.report import badges, figures, tables
+
+figures.use_style()
+result = finetune.run(config, command=config.command())
+saved = results.save(result)
+trivial = finetune.baseline_results(config)
+badges.of_result(result)
+
+# %% [markdown]
+# ## The split
+#
+# Stratified by class; recordings of one subject, exact duplicates included, stay on one side.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+print(tables.split_table(result).to_string())
+
+# %% [markdown]
+# ## The learning curve
+
+# %% mystnb={"image": {"alt": "Two panels by epoch. Left: cross-entropy of training, validation and test part. Right: macro F1 of validation and test part, with the reported epoch as a vertical line and the score of RR intervals alone as a horizontal line."}}
+reference = trivial.get("rr_boosting")
+curve = figures.learning_curves(result.history, result.scores["validated"]["epoch"],
+                                reference.scores["macro_f1"] if reference else None)
+
+# %% [markdown]
+# ## What is taken for what
+
+# %% mystnb={"image": {"alt": "Confusion matrix of the test part: true classes in rows, predicted classes in columns; the shade gives the share of the true class, the figure the number of recordings."}}
+matrix = figures.confusion(tables.confusion_of(result), result.data["classes"])
+
+# %% [markdown]
+# ## Scores, beside classifiers that hardly look at the signal
+#
+# A network that does not beat the RR intervals has learnt nothing that a pulse watch does not know.
+
+# %%
+tables.scores_table(result, trivial)
+
+# %%
+tables.verdict_on_trivial(result, trivial)
+
+# %% [markdown]
+# ## The numbers can be computed again
+#
+# From the stored probabilities, with scikit-learn instead of this package; and the probabilities are those that were
+# stored.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+print(tables.recomputed(saved))
+
+# %% [markdown]
+# ## How this was made
+
+# %%
+tables.made_by(result)

@@ -1,0 +1,62 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   language_info:
+#     name: python
+# ---
+
+# %% [markdown]
+# # Look at the recordings
+#
+# Before anything is trained: how many recordings there are, how long they are, and what they look like. In tier `demo`
+# this is the data set's synthetic twin; with `-p tier reduced` the real recordings in `ECGTL_DATA`, and with
+# `-p dataset folder -p tier reduced -p root /path/to/records` your own.
+
+# %% tags=["parameters"]
+dataset = "cinc2017"
+root = ""
+labels = ""
+lead = 0
+on_bad = "error"
+tier = "demo"
+seconds = 8.0
+
+# %% tags=["remove-cell"]
+from ecgtl.config import RecordingsConfig
+
+config = RecordingsConfig.from_notebook(globals())
+
+# %%
+from ecgtl import finetune
+from ecgtl.report import badges, figures, tables
+
+figures.use_style()
+recordings = finetune.read(config)
+badges.of_recordings(recordings)
+
+# %%
+# NBVAL_CHECK_OUTPUT
+print(tables.recordings_table(recordings).to_string())
+
+# %% mystnb={"image": {"alt": "Left: bars with the number of recordings of each class. Right: histogram of recording lengths in seconds, counts on a logarithmic axis."}}
+overview = figures.class_counts(recordings)
+
+# %% [markdown]
+# ## One recording of each class, on ECG paper
+#
+# 25 mm/s and 10 mm/mV at full size: a large square is 0.2 s wide and 0.5 mV high.
+
+# %% mystnb={"image": {"alt": "ECG strips on millimetre paper, one for each class of the data set, each with the recording's name, class, lead and sampling rate above it."}}
+strips = figures.one_of_each(recordings, config.seconds, config.lead)
+
+# %%
+# NBVAL_CHECK_OUTPUT
+print("digest of the plotted data:", figures.digest(overview))

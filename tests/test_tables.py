@@ -1,0 +1,119 @@
+"""Tables, claims and coverage are worked out from results: change a result and they change."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ecgtl import claims, experiments, published, results
+from ecgtl.errors import EcgtlError
+from ecgtl.report import tables, weimann
+from ecgtl.results import Result
+
+EXPERIMENT = "weimann2021-table2"
+
+
+def write_run(run, macro_f1, target="full", digest=None):
+    """A stored result for ``run`` with given scores, as if it had been run."""
+    _, entry = experiments.definition(EXPERIMENT)
+    scores = {"macro_f1": macro_f1, "weighted_f1": 0.8, "accuracy": 0.8,
+              "f1_per_class": dict.fromkeys(("normal", "af", "other", "noise"), macro_f1)}
+    provenance = {"commit": "0" * 40, "dirty": False, "versions": {"torch": "x"}, "device": "cpu", "machine": "m", "threads": 2,
+                  "seed": run.number, "wall_seconds": 36.0, "finished": "2026-01-01T00:00:00Z", "command": "c"}
+    data = {"name": "cinc2017", "version": "1.0.0", "records": 8528, "classes": ["normal", "af", "other", "noise"],
+            "digest": digest or entry["data"]["digest"]}
+    results.save(Result(EXPERIMENT, run.key, dataclasses.asdict(run.config),
+                        {"upstream": "none", "target": target, "leads": target}, scores | {"validated": scores, "last": scores},
+                        [], data, {"y_test": np.zeros(1, np.uint8)}, provenance))
+
+
+@pytest.fixture
+def stored(tmp_path, monkeypatch):
+    """Five runs of the random row at 25 and 75 %, with known means."""
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
+    for run in experiments.enumerate_runs(EXPERIMENT, "reduced"):
+        if run.method == "random" and run.size in (25, 75):
+            write_run(run, (0.65 if run.size == 25 else 0.72) + 0.005 * run.number)
+    return tmp_path
+
+
+def test_cell_is_mean_and_sd_of_the_runs(stored):
+    cell = tables.cell(EXPERIMENT, "reduced", "random", 75)
+    values = [0.72, 0.725, 0.73, 0.735, 0.74]
+    assert (cell.mean, cell.sd, cell.n) == pytest.approx((np.mean(values), np.std(values, ddof=1), 5))
+    assert cell.low < cell.mean < cell.high
+
+
+def test_cell_without_runs_is_none_and_shown_as_pending(stored):
+    assert tables.cell(EXPERIMENT, "reduced", "random", 50) is None
+    shown = tables.readable(weimann.table2("reduced"))
+    row = shown[(shown["Initialisation"] == tables.METHODS["beat"]) & (shown["Data used"] == "25 %")]
+    assert row["Ours [95 % interval]"].item() == "PENDING"
+
+
+def test_difference_is_ours_minus_the_paper(stored):
+    table = weimann.table2("reduced").set_index(["method", "size"])
+    printed = published.lookup("weimann2021.table2.rows.random.75.mean")
+    assert table.loc[("random", 75), "difference"] == pytest.approx(0.73 - printed)
+    assert np.isnan(table.loc[("rr_boosting", 75), "paper"])
+
+
+def test_stale_results_are_left_out(stored):
+    run = experiments.enumerate_runs(EXPERIMENT, "reduced")[0]
+    assert run.method == "majority"
+    write_run(run, 0.9, digest="0" * 64)
+    assert experiments.state(run) == "stale"
+    assert tables.cell(EXPERIMENT, "reduced", "majority", 25) is None
+
+
+def test_claims_follow_the_results(stored):
+    verdict = claims.judge("weimann2021", "size", "reduced")
+    assert (verdict["paper"], verdict["ours"]) == ("supported", "supported")
+    for run in experiments.enumerate_runs(EXPERIMENT, "reduced"):
+        if run.method == "random" and run.size == 25:
+            write_run(run, 0.80 + 0.005 * run.number)
+    assert claims.judge("weimann2021", "size", "reduced")["ours"] == "not supported"
+
+
+def test_a_claim_whose_runs_are_missing_is_not_tested_by_us(stored):
+    verdict = claims.judge("weimann2021", "W3", "reduced")
+    assert verdict["ours"] == "not tested"
+    assert verdict["paper"] in ("supported", "undecided")
+    assert claims.judge("weimann2021", "trivial", "reduced")["paper"] == "not stated"
+
+
+def test_synthetic_results_never_judge_nor_stand_beside_the_paper(tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
+    for run in experiments.enumerate_runs(EXPERIMENT, "demo"):
+        if run.method == "random":
+            write_run(run, 0.99, target="synthetic")
+    assert tables.shown_tier(EXPERIMENT) == "demo"
+    assert weimann.table2("demo")["paper"].isna().all()
+    assert claims.judge("weimann2021", "size", "demo")["ours"] == "not tested"
+    assert tables.best_real_tier(EXPERIMENT) is None
+
+
+def test_coverage_counts_24_items_and_works_out_the_state(stored):
+    table = tables.coverage().set_index(["paper", "item"])
+    assert len(table) == 24
+    assert table.loc[("weimann2021", "T2"), "state"] == "partial"
+    assert (table["state"] == "pending").sum() == 23
+
+
+def test_no_results_is_said_with_the_remedy(tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
+    with pytest.raises(EcgtlError, match="run 'python -m ecgtl run"):
+        tables.shown_tier(EXPERIMENT)
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.7314, ".731"), (-0.02, "−.020"), (1.0, "1.000"), (float("nan"), "–"),
+                                             (0.9996, "1.000"), (0.0, ".000")])
+def test_scores_are_printed_as_the_field_does(value, text):
+    assert tables.f1(value) == text
+
+
+def test_html_escapes_and_scopes():
+    import pandas as pd
+
+    text = tables.html_text(pd.DataFrame({"a<b": ["<script>"], "c": [1]}), "x & y")
+    assert "<script>" not in text and "x &amp; y" in text and 'scope="col"' in text and 'scope="row"' in text
