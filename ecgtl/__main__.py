@@ -45,6 +45,7 @@ def _add_data(verbs) -> None:
     listing = verbs.add_parser("list", help="every data set: size, licence, version, whether it is at hand")
     listing.add_argument("name", nargs="?", help="details of one data set")
     listing.add_argument("--json", action="store_true", help="for programs")
+    listing.add_argument("--root", help="folder of the data sets (default: ECGTL_DATA)")
     listing.set_defaults(call=_data_list)
     fetch = verbs.add_parser("fetch", help="download from the public release, verified; resumes where it stopped")
     fetch.add_argument("name")
@@ -55,13 +56,14 @@ def _add_data(verbs) -> None:
     check = verbs.add_parser("check", help="verify the files at hand")
     check.add_argument("name")
     check.add_argument("--root", help="folder of the data sets (default: ECGTL_DATA)")
+    check.add_argument("--only", help="pattern of the files to verify")
     check.set_defaults(call=_data_check)
 
 
 def _data_list(given) -> int:
     from ecgtl import data_commands
 
-    return data_commands.list_datasets(given.name, as_json=given.json)
+    return data_commands.list_datasets(given.name, as_json=given.json, root=given.root)
 
 
 def _data_fetch(given) -> int:
@@ -73,7 +75,7 @@ def _data_fetch(given) -> int:
 def _data_check(given) -> int:
     from ecgtl import data_commands
 
-    return data_commands.check(given.name, given.root)
+    return data_commands.check(given.name, given.root, only=given.only)
 
 
 def _run(given) -> int:

@@ -35,6 +35,11 @@ def cache() -> Path:
     return Path(base) / "ecgtl"
 
 
+def mirror() -> str:
+    """Address that serves the files of PhysioNet's releases in its place, or nothing (``ECGTL_MIRROR``)."""
+    return os.environ.get("ECGTL_MIRROR", "")
+
+
 def device() -> str:
     """The device asked for: ``auto``, ``cpu`` or ``cuda`` (``ECGTL_DEVICE``)."""
     value = os.environ.get("ECGTL_DEVICE", "auto")

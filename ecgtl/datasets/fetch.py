@@ -1,0 +1,427 @@
+"""Download a public release: every file verified, whole or absent; a second call goes on where one stopped.
+
+PhysioNet publishes the SHA-256 of each file of a release in ``SHA256SUMS.txt``; that list is the registry.
+One ``requests`` session keeps its connections open for all files (``pooch`` opens one for each, which costs a
+handshake for each of tens of thousands of small files). A file is believed only when its checksum agrees.
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import ipaddress
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote, urlsplit
+
+from ecgtl.datasets.catalogue import PHYSIONET, Entry
+from ecgtl.errors import EcgtlError
+
+REGISTRY = "SHA256SUMS.txt"
+RESUME = "what has arrived is whole, so run the same command again to go on"
+_LINE = re.compile(r"([0-9a-fA-F]{64})(?: [ *]?)(\S.*)")
+_CHUNK = 1 << 16  # bytes between two looks at the stop flag
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """How files are brought: parallel ``connections``, ``attempts`` a file, timeouts and pauses in seconds.
+
+    The pause doubles with every attempt from ``backoff`` up to ``longest_pause``.
+    """
+
+    connections: int = 4
+    attempts: int = 6
+    connect_timeout: float = 10.0
+    read_timeout: float = 30.0
+    backoff: float = 1.0
+    longest_pause: float = 30.0
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a call of ``fetch`` did: files ``fetched`` now, and ``present`` ones that were right already."""
+
+    folder: Path
+    fetched: int
+    present: int
+    n_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a folder holds against its registry, as paths; ``unpacked`` folders stand for their archives."""
+
+    verified: list[str]
+    missing: list[str]
+    altered: list[str]
+    extra: list[str]
+    unpacked: list[str]
+
+
+class Progress:
+    """Receives the progress of a fetch or a check; this one keeps silent. Called from several threads."""
+
+    def begin(self, n_files: int) -> None:
+        """``n_files`` files are to be handled."""
+
+    def advance(self, share: float, n_bytes: int) -> None:
+        """A ``share`` of one file is done, with ``n_bytes`` from the network; negative when lost again."""
+
+    def retry(self, reason: str, pause: float) -> None:
+        """An attempt failed for ``reason``; the next follows after ``pause`` seconds."""
+
+    def end(self) -> None:
+        """Nothing more will come."""
+
+
+class _OnlyRetries(Progress):
+    """Progress for the list of checksums itself, which is not one of the files that are counted."""
+
+    def __init__(self, progress: Progress):
+        self.retry = progress.retry
+
+
+class _Stopped(Exception):
+    """Another file failed, or the user pressed Ctrl-C."""
+
+
+class _Again(Exception):
+    """An attempt failed in a way that another may mend; ``pause`` in seconds is what the server asked for."""
+
+    def __init__(self, reason: str, pause: float = 0.0):
+        super().__init__(reason)
+        self.pause = pause
+
+
+def fetch(entry: Entry, root: Path, only: str | Sequence[str] | None = None, mirror: str | None = None,
+          transfer: Transfer = Transfer(), progress: Progress | None = None) -> Fetched:
+    """Bring the files of ``entry`` below ``root`` in the layout of the release, except those already right.
+
+    ``only`` (patterns over the whole release, ``*`` matches ``/`` too) replaces the catalogue's selection;
+    ``mirror`` (or ``ECGTL_MIRROR``) replaces ``https://physionet.org/files``. Raises EcgtlError for a pattern
+    that matches nothing, an unsafe address or path, a file that cannot be had or whose checksum stays wrong,
+    and a full disk; after it, and after KeyboardInterrupt, there are only whole files and no ``.part``.
+    """
+    if entry.by_hand:
+        raise EcgtlError(f"{entry.name} is not fetched by this command: {entry.by_hand}; it belongs into "
+                         f"{Path(root) / entry.folder}")
+    base, folder = base_address(mirror), Path(root) / entry.folder
+    start, progress = time.monotonic(), progress or Progress()
+    with _disk_errors(folder), _alone(folder), _session(base, transfer) as session:
+        source = (session, f"{base}/{entry.folder}", folder, transfer)
+        if not (folder / REGISTRY).is_file():
+            _Bringer(*source, _OnlyRetries(progress)).bring(REGISTRY, lambda part: bool(read_registry(part)))
+        registry = read_registry(folder / REGISTRY)
+        chosen = select(registry, _patterns(entry, only), folder / REGISTRY)
+        progress.begin(len(chosen))
+        try:
+            sizes = _Bringer(*source, progress).bring_all({path: registry[path] for path in chosen})
+        finally:
+            progress.end()
+    fetched = [size for size in sizes if size is not None]
+    return Fetched(folder, len(fetched), len(sizes) - len(fetched), sum(fetched), time.monotonic() - start)
+
+
+def verify(entry: Entry, root: Path, only: str | Sequence[str] | None = None,
+           progress: Progress | None = None) -> Verification:
+    """Compare the files of ``entry`` below ``root`` with its ``SHA256SUMS.txt``; nothing is changed.
+
+    Missing and altered are looked for among the catalogue's selection (or ``only``); extra are files that the
+    registry does not name. Raises EcgtlError when the registry is absent or damaged.
+    """
+    folder, progress = Path(root) / entry.folder, progress or Progress()
+    registry = read_registry(folder / REGISTRY)
+    unpacked = {archive: inside for archive, inside in entry.archives.items()
+                if (folder / inside).is_dir() and not (folder / archive).exists()}
+    chosen = select(registry, _patterns(entry, only), folder / REGISTRY)
+    found = {"verified": [], "missing": [], "altered": []}
+    progress.begin(len(chosen))
+    for path in (path for path in chosen if path not in unpacked):
+        found[_state(folder / path, registry[path])].append(path)
+        progress.advance(1, 0)
+    progress.end()
+    extra = _extra(folder, registry, tuple(f"{inside}/" for inside in entry.archives.values()))
+    return Verification(**found, extra=extra, unpacked=sorted(unpacked.values()))
+
+
+def base_address(mirror: str | None = None) -> str:
+    """Address that the folders of the releases lie under: ``mirror``, ``ECGTL_MIRROR`` or PhysioNet.
+
+    Only https is accepted, and http from this machine itself; anything else raises EcgtlError.
+    """
+    base = (mirror or paths.mirror() or PHYSIONET).rstrip("/")
+    parts = urlsplit(base)
+    host = parts.hostname or ""
+    if host and (parts.scheme == "https" or parts.scheme == "http" and _is_loopback(host)):
+        return base
+    raise EcgtlError(f"{base!r} is not an https address; give --mirror or ECGTL_MIRROR one, as {PHYSIONET}")
+
+
+def read_registry(path: Path) -> dict[str, str]:
+    """SHA-256 by file path from a ``SHA256SUMS.txt`` (lines of hash and path).
+
+    Raises EcgtlError when it is missing, empty or not such a list, or a path is absolute or contains ``..``.
+    """
+    registry = {}
+    try:
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    name, sha256 = _registry_line(line.rstrip("\r\n"), f"{_plain(path)}, line {number}")
+                    registry[name] = sha256
+    except FileNotFoundError:
+        raise EcgtlError(f"{path} is missing; 'python -m ecgtl data fetch' brings it") from None
+    registry.pop(REGISTRY, None)  # a list cannot hold its own checksum
+    if not registry:
+        raise EcgtlError(f"{_plain(path)} names no file; delete it and fetch again, or use another --mirror")
+    return registry
+
+
+def select(registry: Iterable[str], patterns: Sequence[str], where: Path) -> list[str]:
+    """Paths that match any of ``patterns``; EcgtlError naming a pattern that matches none."""
+    registry = list(registry)
+    for pattern in patterns:
+        if not any(fnmatchcase(path, pattern) for path in registry):
+            raise EcgtlError(f"no file of {where} matches {pattern!r}; it names for example "
+                             f"{', '.join(registry[:3])}")
+    return [path for path in registry if any(fnmatchcase(path, pattern) for pattern in patterns)]
+
+
+class _Bringer:
+    """Brings files of one release over one session: each whole and verified, or not at all."""
+
+    def __init__(self, session, base: str, folder: Path, transfer: Transfer, progress: Progress):
+        self.session, self.base, self.folder = session, base, folder
+        self.transfer, self.progress, self.stop = transfer, progress, threading.Event()
+
+    def bring_all(self, registry: dict[str, str]) -> list[int | None]:
+        """Bytes brought for each file, None for one that was right already; the first failure ends all."""
+        def bring(item: tuple[str, str]) -> int | None:
+            path, sha256 = item
+            if _state(self.folder / path, sha256) == "verified":
+                self.progress.advance(1, 0)
+                return None
+            return self.bring(path, lambda part: _sha256(part) == sha256)
+
+        with ThreadPoolExecutor(self.transfer.connections) as pool:
+            try:
+                return list(_as_they_come(pool, bring, registry.items(), 4 * self.transfer.connections))
+            except BaseException:
+                self.stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def bring(self, path: str, is_right: Callable[[Path], bool]) -> int:
+        """Bring one file and return its size; it takes its name only after ``is_right`` agreed."""
+        url = f"{self.base}/{quote(path)}"
+        for attempt in range(1, self.transfer.attempts + 1):
+            try:
+                return self._attempt(url, self.folder / path, is_right)
+            except _Again as failure:
+                reason = failure
+            if attempt < self.transfer.attempts:
+                self._pause(url, reason, attempt)
+        raise EcgtlError(f"{url}: {reason} ({attempt} attempts); {RESUME}, or try another --mirror")
+
+    def _pause(self, url: str, reason: _Again, attempt: int) -> None:
+        wanted = max(self.transfer.backoff * 2 ** (attempt - 1), reason.pause)
+        seconds = min(wanted, self.transfer.longest_pause)
+        self.progress.retry(f"{url}: {reason}", seconds)
+        if self.stop.wait(seconds):
+            raise _Stopped
+
+    def _attempt(self, url: str, target: Path, is_right: Callable[[Path], bool]) -> int:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f"{target.name}.part")
+        try:
+            with self._counting() as count:
+                size = self._stream(url, part, count)
+                if not is_right(part):
+                    raise _Again(f"the checksum of what is served is not the one in {REGISTRY}")
+                os.replace(part, target)
+            return size
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _stream(self, url: str, part: Path, count: Callable[[int, int], None]) -> int:
+        import requests
+        from urllib3.exceptions import HTTPError
+
+        size, timeout = 0, (self.transfer.connect_timeout, self.transfer.read_timeout)
+        try:
+            with self.session.get(url, stream=True, timeout=timeout) as answer:
+                _check_status(answer, url)
+                length = answer.raw.length_remaining or 0
+                with part.open("wb") as out:
+                    for chunk in answer.iter_content(_CHUNK):
+                        if self.stop.is_set():
+                            raise _Stopped
+                        out.write(chunk)
+                        size += len(chunk)
+                        count(len(chunk), length)
+        except requests.exceptions.SSLError as error:
+            raise EcgtlError(f"{url}: its certificate is refused ({error}); see REQUESTS_CA_BUNDLE") from None
+        except requests.exceptions.InvalidSchema:
+            raise EcgtlError(f"{url} redirects to an address without https; use another --mirror") from None
+        except (requests.RequestException, HTTPError) as error:
+            raise _Again(_reason(error)) from None
+        return size
+
+    @contextlib.contextmanager
+    def _counting(self) -> Iterator[Callable[[int, int], None]]:
+        """Counter of one attempt's bytes towards the progress; a failed attempt takes its share back."""
+        done = 0.0
+
+        def count(n_bytes: int, length: int) -> None:
+            nonlocal done
+            share = min(n_bytes / length, 1 - done) if length else 0.0
+            done += share
+            self.progress.advance(share, n_bytes)
+
+        try:
+            yield count
+        except BaseException:
+            self.progress.advance(-done, 0)
+            raise
+        self.progress.advance(1 - done, 0)
+
+
+def _as_they_come(pool: Executor, function: Callable, items: Iterable, window: int) -> Iterator:
+    """Results of ``function`` over ``items`` as they are ready; the pool holds ``window`` at most."""
+    items = iter(items)
+    pending = {pool.submit(function, item) for item in islice(items, window)}
+    while pending:
+        done, pending = wait(pending, return_when=FIRST_COMPLETED)
+        for future in done:
+            yield future.result()
+        pending |= {pool.submit(function, item) for item in islice(items, len(done))}
+
+
+@contextlib.contextmanager
+def _session(base: str, transfer: Transfer) -> Iterator:
+    """A session that can speak https, and http with ``base`` alone: a redirect to plain http finds no way."""
+    from http.cookiejar import DefaultCookiePolicy
+
+    try:
+        import requests
+        from requests.adapters import HTTPAdapter
+    except ImportError:
+        raise EcgtlError("a download needs the package 'requests': pip install 'ecgtl[data]'") from None
+    with requests.Session() as session:
+        session.adapters.clear()
+        session.mount("https://", HTTPAdapter(pool_maxsize=transfer.connections))
+        if base.startswith("http://"):
+            session.mount(f"{base}/", HTTPAdapter(pool_maxsize=transfer.connections))
+            session.trust_env = False  # no proxy stands between this machine and itself
+        # The session is shared by threads, and cookies are the one thing in it that a request would change.
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        session.headers.update({"Accept-Encoding": "identity", "User-Agent": "ecgtl"})
+        yield session
+
+
+def _check_status(answer, url: str) -> None:
+    status = answer.status_code
+    if status == 429 or status >= 500:
+        asked = answer.headers.get("Retry-After", "")
+        raise _Again(f"the server answers {status} {answer.reason}", float(asked) if asked.isdigit() else 0.0)
+    if status != 200:
+        raise EcgtlError(f"{url}: the server answers {status} {answer.reason}; {RESUME}, "
+                         "or try another --mirror")
+
+
+def _reason(error: Exception) -> str:
+    """One line for a failed request, without the library's inner layers."""
+    import requests
+
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return "the server cannot be reached in time"
+    if isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error):
+        return "the server stopped sending"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke off before the end of the file"
+    return "the server cannot be reached or dropped the connection"
+
+
+def _registry_line(line: str, where: str) -> tuple[str, str]:
+    found = _LINE.fullmatch(line)
+    if found is None:
+        raise EcgtlError(f"{where}: {line[:60]!r} is not 'checksum path'; delete the file and fetch again, "
+                         "or use another --mirror")
+    path = PurePosixPath(found[2])
+    if not path.parts or {"/", ".."} & {*path.parts} or "\\" in found[2] or not found[2].isprintable():
+        raise EcgtlError(f"{where}: the path {found[2]!r} leads out of the data set's folder; this is not "
+                         "the release's list, so use another --mirror")
+    return str(path), found[1].lower()
+
+
+def _plain(path: Path) -> Path:
+    """The name that a file will have or has, without ``.part``."""
+    return path.with_suffix("") if path.suffix == ".part" else path
+
+
+def _patterns(entry: Entry, only: str | Sequence[str] | None) -> list[str]:
+    return entry.files if not only else [only] if isinstance(only, str) else list(only)
+
+
+def _state(file: Path, sha256: str) -> str:
+    if not file.is_file():
+        return "missing"
+    return "verified" if _sha256(file) == sha256 else "altered"
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _extra(folder: Path, registry: dict[str, str], unpacked: tuple[str, ...]) -> list[str]:
+    files = (str(PurePosixPath(file.relative_to(folder))) for file in folder.rglob("*") if file.is_file())
+    return sorted(file for file in files if file not in registry and file != REGISTRY
+                  and not file.startswith((".", *unpacked)))
+
+
+def _is_loopback(host: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder for one fetch at a time; the lock goes with the process, whatever ends it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise EcgtlError(f"another fetch is writing into {folder}; wait until it has ended") from None
+    except OSError:
+        pass  # some network file systems have no locks
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    """Turn what the disk refuses into one line with the remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise EcgtlError(f"no space left on the disk of {folder}; free some or choose a larger disk with "
+                             f"--root or ECGTL_DATA; {RESUME}") from error
+        raise EcgtlError(f"{error.filename or folder} cannot be used ({error.strerror}); choose a folder of "
+                         "yours with --root or ECGTL_DATA") from error
