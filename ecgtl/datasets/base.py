@@ -46,7 +46,8 @@ class Recordings:
     units; ``classes`` names; ``labels`` (R,) index into ``classes`` or -1 for none, or (R, classes) 0/1 for several
     labels a recording; ``subjects`` (R,) recordings of one subject share a name, so do exact duplicates;
     ``folds`` (R,) published folds or None; ``annotations`` or None; ``skipped`` reason -> ids left out;
-    ``duplicates`` pairs of identical signals; ``digest`` SHA-256 of all of this, whatever files it came from.
+    ``duplicates`` pairs of identical signals; ``digest`` SHA-256 of signals, scales, names, labels and annotations,
+    whatever files they came from.
     """
 
     name: str
@@ -73,11 +74,13 @@ class Recordings:
 
     def signal(self, i: int) -> np.ndarray:
         """Recording ``i`` in mV, shape (leads, samples), float32."""
+        i = range(len(self))[i]  # counts from the end when negative, IndexError beyond it
         stored = self.samples[self.offsets[i]:self.offsets[i + 1]]
         return ((stored - self.baseline[i]) / self.gain[i]).T.astype(np.float32)
 
     def lead(self, i: int, lead: int | str = 0) -> np.ndarray:
         """One lead of recording ``i`` in mV, shape (samples,), float32; ``lead`` is an index or a name."""
+        i = range(len(self))[i]
         column = self.lead_index(i, lead)
         stored = self.samples[self.offsets[i]:self.offsets[i + 1], column]
         return ((stored - self.baseline[i, column]) / self.gain[i, column]).astype(np.float32)
@@ -112,15 +115,21 @@ class Recordings:
         return counts | ({"unlabelled": found[UNLABELLED]} if found[UNLABELLED] else {})
 
     def select(self, indices: Sequence[int]) -> "Recordings":
-        """The recordings at ``indices``, in that order (annotations stay with their recordings)."""
-        indices = np.asarray(indices, dtype=np.int64)
+        """The recordings at ``indices``, in that order (annotations stay with their recordings).
+
+        ``indices`` are integers, negative ones counted from the end, or one bool a recording.
+        """
+        indices = np.arange(len(self))[np.asarray(indices) if len(indices) else np.zeros(0, np.int64)]
         parts = [np.arange(self.offsets[i], self.offsets[i + 1]) for i in indices]
         columns = {name: getattr(self, name)[indices] for name in
                    ("ids", "sampling_rate", "leads", "gain", "baseline", "labels", "subjects")}
         flat = np.concatenate(parts) if parts else np.zeros(0, np.int64)
+        kept = set(columns["ids"].tolist())
         chosen = replace(self, samples=self.samples[flat], offsets=_bounds([len(p) for p in parts]),
                          folds=None if self.folds is None else self.folds[indices],
-                         annotations=_select_annotations(self.annotations, indices), digest="", **columns)
+                         annotations=_select_annotations(self.annotations, indices),
+                         duplicates=tuple(pair for pair in self.duplicates if kept.issuperset(pair)),
+                         digest="", **columns)
         return replace(chosen, digest=_digest(chosen))
 
 
@@ -183,6 +192,10 @@ class Collector:
 
     def write(self, folder: Path) -> None:
         """Write everything gathered into ``folder`` for ``load_folder``."""
+        _store(self.recordings(), folder)
+
+    def recordings(self) -> Recordings:
+        """Everything gathered, in memory; EcgtlError when nothing is, or when the numbers of leads differ."""
         if not self.readings:
             raise EcgtlError(f"{self.name} holds no usable recording; skipped: "
                              f"{ {reason: len(ids) for reason, ids in self.skipped.items()} }")
@@ -200,7 +213,7 @@ class Collector:
             classes=self.classes, labels=self._labels(), subjects=subjects,
             folds=_folds(self.readings), annotations=_annotations(marks), skipped=self.skipped,
             duplicates=duplicates, synthetic=self.synthetic)
-        _store(recordings, folder)
+        return replace(recordings, digest=_digest(recordings))
 
     def _labels(self) -> np.ndarray:
         index = {name: k for k, name in enumerate(self.classes)}
@@ -227,25 +240,28 @@ def load_folder(folder: Path) -> Recordings:
 _ARRAYS = ("ids", "offsets", "sampling_rate", "leads", "gain", "baseline", "labels", "subjects", "folds")
 
 
-def _store(recordings: Recordings, folder: Path) -> None:
+def _arrays(recordings: Recordings) -> dict[str, np.ndarray]:
+    """Everything but the signals, by name; the marks of annotations as ``marks_sample`` and so on."""
     arrays = {name: getattr(recordings, name) for name in _ARRAYS if getattr(recordings, name) is not None}
     if recordings.annotations is not None:
         arrays |= {f"marks_{f.name}": getattr(recordings.annotations, f.name) for f in fields(Annotations)}
+    return arrays
+
+
+def _store(recordings: Recordings, folder: Path) -> None:
     np.save(folder / "samples.npy", recordings.samples)
-    np.savez(folder / "arrays.npz", **arrays)
+    np.savez(folder / "arrays.npz", **_arrays(recordings))
     meta = {name: getattr(recordings, name) for name in
-            ("name", "version", "classes", "skipped", "duplicates", "synthetic")}
-    (folder / "meta.json").write_text(json.dumps(meta | {"digest": _digest(recordings)}))
+            ("name", "version", "classes", "skipped", "duplicates", "synthetic", "digest")}
+    (folder / "meta.json").write_text(json.dumps(meta))
 
 
 def _digest(recordings: Recordings) -> str:
-    """SHA-256 over signals, scales, names and labels: the identity of the data, not of the files."""
+    """SHA-256 over signals, scales, names, labels and annotations: the identity of the data, not of the files."""
     whole = hashlib.sha256(np.ascontiguousarray(recordings.samples).data)
-    for name in _ARRAYS:
-        values = getattr(recordings, name)
-        if values is not None:
-            text = "\n".join(map(str, values.ravel())) if values.dtype.kind == "U" else None
-            whole.update(name.encode() + (text.encode() if text is not None else np.ascontiguousarray(values).data))
+    for name, values in _arrays(recordings).items():
+        text = "\n".join(map(str, values.ravel())) if values.dtype.kind == "U" else None
+        whole.update(name.encode() + (text.encode() if text is not None else np.ascontiguousarray(values).data))
     whole.update("\n".join(recordings.classes).encode())
     return whole.hexdigest()
 
@@ -274,15 +290,24 @@ def _bounds(lengths: Sequence[int]) -> np.ndarray:
 
 
 def _subjects(readings: list[Reading]) -> tuple[np.ndarray, tuple[tuple[str, str], ...]]:
-    """Subject of each recording; exact copies of a signal are given the subject of the first of them."""
+    """Subject of each recording, and the pairs of exact copies: copies of one signal come from one subject."""
     first: dict[bytes, Reading] = {}
-    subjects, duplicates = [], []
+    same: dict[str, str] = {}  # subject -> the subject that it turned out to be
+    duplicates = []
+
+    def name(reading: Reading) -> str:
+        subject = reading.subject or reading.id
+        while subject in same:
+            subject = same[subject]
+        return subject
+
     for reading in readings:
         copy_of = first.setdefault(hashlib.sha256(np.ascontiguousarray(reading.stored).data).digest(), reading)
         if copy_of is not reading:
             duplicates.append((copy_of.id, reading.id))
-        subjects.append(reading.subject or copy_of.subject or copy_of.id)
-    return np.array(subjects), tuple(duplicates)
+            if name(reading) != name(copy_of):
+                same[name(reading)] = name(copy_of)
+    return np.array([name(reading) for reading in readings]), tuple(duplicates)
 
 
 def _folds(readings: list[Reading]) -> np.ndarray | None:

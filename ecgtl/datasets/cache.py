@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
@@ -18,6 +19,7 @@ from pathlib import Path
 from ecgtl import paths
 from ecgtl.errors import EcgtlError
 
+_NUMPY_FULL = re.compile(r"^Not enough free space|requested and \d+ written")
 FORMAT = 1  # raise it when the layout of cached folders changes
 
 
@@ -33,14 +35,15 @@ def entry(name: str, parts: dict, build: Callable[[Path], None]) -> Path:
     Raises EcgtlError when the disk is full or the cache cannot be written; nothing half-written stays.
     """
     final = paths.cache() / f"{name}-{key_of(parts)}"
-    if final.is_dir():
-        return final
     with _writing(final.parent):
+        if final.is_dir():
+            return final
         final.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=f".part-{name}-", dir=final.parent))
         try:
             build(part)
             _sync(part)
+            os.chmod(part, 0o755)  # mkdtemp makes folders for their owner alone; a cache may be shared
             _move_into_place(part, final)
         finally:
             shutil.rmtree(part, ignore_errors=True)
@@ -67,17 +70,19 @@ def write_atomic(path: Path, content: bytes) -> None:
 def source_checksum(root: Path, files: Iterable[Path]) -> str:
     """SHA-256 over names and contents of ``files`` (below ``root``).
 
-    Contents are read again only when a file's size or time of change differs from the last look.
+    Contents are read again only when a file's size or times differ from the last look. The time of change (ctime)
+    counts beside that of modification, because archives set the latter to the same value in every release.
     """
     files = sorted(files)
-    stats = [(str(f.relative_to(root)), s.st_size, s.st_mtime_ns) for f in files for s in [_stat(f)]]
+    stats = [(str(f.relative_to(root)), s.st_size, s.st_mtime_ns, s.st_ctime_ns) for f in files for s in [_stat(f)]]
     index = paths.cache() / "checksums" / f"{key_of({'root': str(root), 'stats': stats})}.json"
-    if index.is_file():
-        with contextlib.suppress(ValueError, KeyError):
-            return json.loads(index.read_text())["sha256"]
+    with _writing(paths.cache()):
+        if index.is_file():
+            with contextlib.suppress(ValueError, KeyError):
+                return json.loads(index.read_text())["sha256"]
     whole = hashlib.sha256()
-    for (name, _, _), file in zip(stats, files, strict=True):
-        whole.update(f"{name} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    for (name, *_), file in zip(stats, files, strict=True):
+        whole.update(f"{name} {_sha256(file)}\n".encode())
     write_atomic(index, json.dumps({"sha256": whole.hexdigest()}).encode())
     return whole.hexdigest()
 
@@ -87,6 +92,16 @@ def _stat(file: Path) -> os.stat_result:
         return file.stat()
     except FileNotFoundError:
         raise EcgtlError(f"{file} is missing; fetch the data set again or correct the path") from None
+    except OSError as error:
+        raise EcgtlError(f"{file} cannot be read ({error.strerror}); correct its permissions") from None
+
+
+def _sha256(file: Path) -> str:
+    try:
+        with open(file, "rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError as error:
+        raise EcgtlError(f"{file} cannot be read ({error.strerror}); correct its permissions") from None
 
 
 def _sync(folder: Path) -> None:
@@ -111,10 +126,14 @@ def _writing(folder: Path):
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        # NumPy reports a full disk without an error number, in words alone.
+        if error.errno in (errno.ENOSPC, errno.EDQUOT) or _NUMPY_FULL.search(str(error)):
             raise EcgtlError(f"no space left on the disk of {folder}; free some, or set ECGTL_CACHE / "
                              "ECGTL_RESULTS / ECGTL_DATA to a larger disk; nothing was half-written") from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise EcgtlError(f"{folder} cannot be written; set ECGTL_CACHE / ECGTL_RESULTS to a folder "
                              "of yours") from error
+        if error.errno in (errno.ENOTDIR, errno.EEXIST):
+            raise EcgtlError(f"{folder} is not a folder; set ECGTL_CACHE / ECGTL_RESULTS to a folder of "
+                             "yours") from error
         raise

@@ -5,12 +5,12 @@ unpacked folder ``training2017/`` or the release's ``training2017.zip`` is read;
 """
 
 import csv
-import io
 import zipfile
-from pathlib import Path, PurePosixPath
+import zlib
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
-from ecgtl.datasets.wfdb_files import INVALID, parse_header, read_16bit
+from ecgtl.datasets.wfdb_files import INVALID, parse_header, read_16bit, read_bytes
 from ecgtl.errors import EcgtlError
 
 NAME = "cinc2017"
@@ -19,6 +19,8 @@ VERSION = "1.0.0"
 CLASSES = {"N": "normal", "A": "af", "O": "other", "~": "noise"}
 # Version 3 of the labels is what the field compares on; the archive's own REFERENCE.csv comes last.
 LABEL_FILES = ("REFERENCE-v3.csv", "training2017/REFERENCE-v3.csv", "training2017/REFERENCE.csv")
+# What a damaged archive, or one that is encrypted or packed in an unknown way, makes zipfile raise.
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
 
 
 def read(root: Path, on_bad: str = "error", synthetic: bool = False) -> Recordings:
@@ -60,14 +62,23 @@ def _labels(source: "_Folder | _Zip") -> tuple[dict[str, str], str]:
     """Class name by record, and where the label file stands."""
     where, text = source.label_text()
     labels = {}
-    for number, row in enumerate(csv.reader(io.StringIO(text)), start=1):
+    for number, row in enumerate(_rows(text, where), start=1):
         if len(row) != 2 or row[1].strip() not in CLASSES:
-            raise EcgtlError(f"{where}, line {number}: {','.join(row)!r} is not 'record,label' with a label out of "
-                             f"{', '.join(CLASSES)}; fetch the label file again")
-        labels[row[0].strip()] = CLASSES[row[1].strip()]
+            raise EcgtlError(f"{where}, line {number}: {','.join(row)[:60]!r} is not 'record,label' with a label out "
+                             f"of {', '.join(CLASSES)}; fetch the label file again")
+        record, label = row[0].strip(), CLASSES[row[1].strip()]
+        if labels.setdefault(record, label) != label:
+            raise EcgtlError(f"{where}, line {number}: {record} has two labels; fetch the label file again")
     if not labels:
         raise EcgtlError(f"{where} is empty; fetch the label file again")
     return labels, where
+
+
+def _rows(text: str, where: str) -> list[list[str]]:
+    try:
+        return list(csv.reader(text.rstrip().splitlines()))
+    except csv.Error as error:
+        raise EcgtlError(f"{where} is not a CSV file ({error}); fetch the label file again") from None
 
 
 class _Folder:
@@ -87,10 +98,7 @@ class _Folder:
         return str(self.training / name)
 
     def content(self, name: str) -> bytes:
-        try:
-            return (self.training / name).read_bytes()
-        except FileNotFoundError:
-            raise EcgtlError(f"{self.training / name} is missing; fetch the data set again") from None
+        return read_bytes(self.training / name)
 
     def label_text(self) -> tuple[str, str]:
         return _label_text(self.base)
@@ -107,13 +115,16 @@ class _Zip:
                              "challenge-2017/")
         try:
             self.archive = zipfile.ZipFile(self.path)
-        except (zipfile.BadZipFile, OSError) as error:
-            raise EcgtlError(f"{self.path} is not a readable zip file ({error}); delete it and fetch it again") from None
+        except _ZIP_ERRORS as error:
+            raise EcgtlError(f"{self.path} is not a readable zip file ({error}); delete it and fetch it "
+                             "again") from None
         self.members = {PurePosixPath(name).name: name for name in map(self._safe, self.archive.namelist())}
 
     def _safe(self, name: str) -> str:
-        if name.startswith(("/", "\\")) or ".." in PurePosixPath(name.replace("\\", "/")).parts:
-            raise EcgtlError(f"{self.path} holds the unsafe path {name!r}; it is not the release's archive: fetch it again")
+        path = PureWindowsPath(name)  # knows both kinds of slash, and drives
+        if path.anchor or ".." in path.parts:
+            raise EcgtlError(f"{self.path} holds the unsafe path {name!r}; it is not the release's archive: fetch "
+                             "it again")
         return name
 
     def files(self) -> list[Path]:
@@ -130,20 +141,21 @@ class _Zip:
             raise EcgtlError(f"{self.path} holds no {name}; fetch the archive again")
         try:
             return self.archive.read(self.members[name])
-        except (zipfile.BadZipFile, OSError) as error:
-            raise EcgtlError(f"{self.path}:{name} is damaged ({error}); delete the archive and fetch it again") from None
+        except _ZIP_ERRORS as error:
+            raise EcgtlError(f"{self.path}:{name} is damaged ({error}); delete the archive and fetch it "
+                             "again") from None
 
     def label_text(self) -> tuple[str, str]:
         if (self.base / LABEL_FILES[0]).exists():
             return _label_text(self.base)
         for name in ("REFERENCE-v3.csv", "REFERENCE.csv"):
             if name in self.members:
-                return self.where(name), self.content(name).decode(errors="replace")
+                return self.where(name), self.content(name).decode("utf-8-sig", errors="replace")
         raise EcgtlError(f"{self.path} holds no REFERENCE.csv; fetch the archive again")
 
 
 def _label_text(base: Path) -> tuple[str, str]:
     for name in LABEL_FILES:
         if (base / name).is_file():
-            return str(base / name), (base / name).read_text(errors="replace")
+            return str(base / name), read_bytes(base / name).decode("utf-8-sig", errors="replace")
     raise EcgtlError(f"{base} has no label file ({', '.join(LABEL_FILES)}); fetch the data set again")

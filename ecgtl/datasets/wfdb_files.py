@@ -5,6 +5,7 @@
 Source: WFDB Applications Guide, header(5) and signal(5).
 """
 
+import contextlib
 import math
 import re
 from collections import defaultdict
@@ -163,24 +164,30 @@ def read_stored(path: Path, header: Header) -> np.ndarray:
 def signal_files(path: Path, header: Header) -> list[Path]:
     """The signal files that the ``header`` at ``path`` names, each once; they stand beside it."""
     for name in header.files:
-        if name in ("~", "-") or Path(name).name != name or "\\" in name:
+        if name in ("~", "-", "..") or Path(name).name != name or "\\" in name:
             raise EcgtlError(f"{path} names the signal file {name[:60]!r}; it must be a file beside the header")
     return [path.parent / name for name in dict.fromkeys(header.files)]
 
 
 def read_bytes(path: Path) -> bytes:
     """The content of ``path``; EcgtlError when it is missing or cannot be read."""
-    try:
+    with _reading(path):
         return path.read_bytes()
-    except FileNotFoundError:
-        raise EcgtlError(f"{path} is missing; fetch the record again or restore the file") from None
-    except OSError as error:
-        raise EcgtlError(f"{path} cannot be read ({error.strerror}); correct its permissions") from None
 
 
 def read_header(path: Path, require_length: bool = True, require_voltage: bool = True) -> Header:
     """Parse the header file at ``path``; the same errors as ``parse_header``, and one for a missing file."""
     return parse_header(read_bytes(path).decode(errors="replace"), str(path), require_length, require_voltage)
+
+
+@contextlib.contextmanager
+def _reading(path: Path):
+    try:
+        yield
+    except FileNotFoundError:
+        raise EcgtlError(f"{path} is missing; fetch the record again or restore the file") from None
+    except OSError as error:
+        raise EcgtlError(f"{path} cannot be read ({error.strerror}); correct its permissions") from None
 
 
 def _through_wfdb(path: Path, header: Header) -> np.ndarray:
@@ -208,7 +215,8 @@ def _check_sizes(path: Path, header: Header) -> None:
         start[name] = offset
     for file in signal_files(path, header):
         needed = start[file.name] + math.floor(bits[file.name] / 8)
-        size = len(read_bytes(file)) if not file.is_file() else file.stat().st_size
+        with _reading(file):
+            size = file.stat().st_size
         if size < needed or size == 0:
             raise _truncated(str(file), size, needed)
 
@@ -218,7 +226,7 @@ def _check_sums(stored: np.ndarray, header: Header, where: str) -> None:
     for lead, found, expected in zip(header.leads, sums.tolist(), header.checksums, strict=True):
         if expected is not None and (found - expected) % 65536:
             raise EcgtlError(f"{where} is damaged: the samples of lead {lead} do not add up to the checksum in its "
-                             "header; fetch the record again, or set that checksum (seventh word) to 0 if you edited it")
+                             "header; fetch the record again, or set the checksum (seventh word) to 0 if you edited it")
 
 
 def _truncated(where: str, size: int, needed: int) -> EcgtlError:

@@ -1,0 +1,86 @@
+"""MIT-BIH Arrhythmia Database: 48 two-lead half-hour recordings of 47 subjects, every beat and rhythm annotated.
+
+Source: Moody and Mark, IEEE Eng. Med. Biol. 20(3), 2001; release 1.0.0 on PhysioNet (``mitdb``).
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
+from ecgtl.datasets.wfdb_files import read_bytes, read_header, read_stored
+from ecgtl.errors import EcgtlError
+
+NAME = "mitdb"
+FOLDER = "mitdb/1.0.0"
+VERSION = "1.0.0"
+SUBJECTS = {"202": "201"}  # both records come from one man; elsewhere each record is a subject of its own
+
+
+def read(root: Path, on_bad: str = "error", synthetic: bool = False) -> Recordings:
+    """All records below ``root/mitdb/1.0.0``: both leads, and the reference beats and rhythms as annotations.
+
+    Recordings carry no class; the names of the leads are the header's own (the first is not always MLII). Marks of
+    ``Recordings.annotations`` are in samples at 360 Hz. ``on_bad`` says what flat or incomplete recordings cause, and
+    marks outside the signal or out of order: ``error``, or ``skip``, which leaves them out and counts them.
+    Raises EcgtlError when the folder is missing or a file is damaged.
+    """
+    base = Path(root) / FOLDER
+    headers = sorted(base.glob("*.hea"))
+    if not headers:
+        raise EcgtlError(f"{base} holds no records; run 'python -m ecgtl data fetch mitdb', or set ECGTL_DATA to the "
+                         "folder that holds mitdb/")
+    files = [file for suffix in ("hea", "dat", "atr") for file in base.glob(f"*.{suffix}")]
+
+    def build(folder: Path) -> None:
+        collector = Collector(NAME, VERSION, classes=(), on_bad=on_bad, synthetic=synthetic)
+        for path in headers:
+            _collect(path, collector)
+        collector.write(folder)
+
+    return cached_recordings(NAME, base, files, {"on_bad": on_bad, "synthetic": synthetic}, build)
+
+
+def _collect(path: Path, collector: Collector) -> None:
+    header = read_header(path)
+    stored = read_stored(path, header)
+    marks = _marks(path.with_suffix(".atr"), len(stored), collector)
+    collector.add(Reading(path.stem, stored, header.sampling_rate, header.leads, header.gain, header.baseline,
+                          subject=SUBJECTS.get(path.stem), marks=marks), str(path))
+
+
+def _marks(path: Path, n_samples: int, collector: Collector) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Samples, symbols and texts of the marks that lie inside the signal and in order."""
+    sample, symbol, aux = _annotation(path)
+    keep = np.ones(len(sample), bool)
+    for reason, wrong in (("annotation outside the signal", (sample < 0) | (sample >= n_samples)),
+                          ("annotation out of order", _late(sample, n_samples))):
+        for mark in sample[wrong]:
+            collector.skip(f"{path.stem}@{mark}", reason, f"{path} at sample {mark} of {n_samples}",
+                           "fetch the file again, or pass on_bad=skip to leave such marks out and count them")
+        keep &= ~wrong
+    return sample[keep], symbol[keep], aux[keep]
+
+
+def _late(sample: np.ndarray, n_samples: int) -> np.ndarray:
+    """Which marks inside the signal stand after a mark of a later sample."""
+    inside = (sample >= 0) & (sample < n_samples)
+    return inside & (sample < np.maximum.accumulate(np.where(inside, sample, 0)))
+
+
+def _annotation(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    # wfdb takes a file that is cut between two marks, or any text, for a whole one; the end mark tells.
+    if read_bytes(path)[-2:] != b"\0\0":
+        raise EcgtlError(f"{path} is empty, truncated or no annotation file (it lacks the end mark); fetch it again")
+    import wfdb
+
+    try:
+        found = wfdb.rdann(str(path.with_suffix("")), path.suffix[1:])
+    except Exception as error:  # wfdb's parser raises whatever the damage causes: ValueError, IndexError, …
+        raise EcgtlError(f"{path} is not a WFDB annotation file ({' '.join(str(error).split())[:80]}); "
+                         "fetch it again") from None
+    # A code that stands for no mark comes back as NaN.
+    if not found.symbol or not all(isinstance(symbol, str) for symbol in found.symbol):
+        raise EcgtlError(f"{path} holds no marks, or codes that stand for none; fetch it again")
+    texts = [text.rstrip("\0") for text in found.aux_note]
+    return np.asarray(found.sample, np.int64), np.array(found.symbol, dtype=str), np.array(texts, dtype=str)

@@ -1,0 +1,59 @@
+"""The embedded data: a made twin of each database, written in the database's own on-disk format.
+
+The loaders read a twin as they read the release, so the whole way from files to results runs without a
+download. Each part stands alone: ``model`` (what the leads see), ``rhythms`` (when the heart beats),
+``noise``, ``plans`` (which records a database's twin holds) and ``writers`` (its files). A twin is made once
+and kept in the cache.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache as once
+from pathlib import Path
+
+from ecgtl.datasets import cache
+from ecgtl.datasets.synthetic import plans, writers
+from ecgtl.datasets.synthetic.plans import RecordPlan, synthesise
+from ecgtl.errors import EcgtlError
+
+SEED = 20170
+
+
+@dataclass(frozen=True)
+class Twin:
+    """How a database's twin is made: ``plan(seed)`` gives its records, ``write`` puts them into files."""
+
+    plan: Callable[[int], Sequence[RecordPlan]]
+    write: Callable[[Path, Sequence[RecordPlan], writers.Make], None]
+
+
+TWINS = {"cinc2017": Twin(plans.cinc2017, writers.write_cinc2017),
+         "mitdb": Twin(plans.mitdb, writers.write_mitdb),
+         "folder": Twin(plans.folder, writers.write_folder)}
+
+__all__ = ["SEED", "TWINS", "Twin", "twin_root"]
+
+
+def twin_root(name: str, seed: int = SEED) -> Path:
+    """Folder that holds the twin of ``name`` in its release's layout (for ``folder``, the folder itself).
+
+    It is made on the first call and reused after; a change of this package or of ``seed`` makes another one.
+    Raises EcgtlError for a name without a twin, and when the cache cannot be written.
+    """
+    if name not in TWINS:
+        raise EcgtlError(f"{name!r} has no synthetic twin; there is one of: {', '.join(TWINS)}")
+    twin = TWINS[name]
+
+    def build(folder: Path) -> None:
+        twin.write(folder, twin.plan(seed), lambda plan, sampling_rate: synthesise(plan, sampling_rate, seed))
+        (folder / "SYNTHETIC.txt").write_text(writers.NOTICE)
+
+    return cache.entry(f"twin-{name}", {"seed": seed, "generator": _source_checksum()}, build)
+
+
+@once
+def _source_checksum() -> str:
+    """SHA-256 of this package's own source: the version of the generator that nobody can forget to raise."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()

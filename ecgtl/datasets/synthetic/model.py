@@ -1,0 +1,229 @@
+"""The signal model: a moving heart dipole made of Gaussian waves, seen by the 12 standard leads.
+
+Each beat is a sum of Gaussians over time (the idea of McSharry et al., IEEE Trans Biomed Eng 2003), but every
+Gaussian carries a vector in space rather than a height in one lead. Dower's matrix (Dower, Machado & Osborne,
+J Electrocardiol 1980) projects the vectors onto I, II and V1-V6, and III and the augmented leads follow from
+I and II, so Einthoven's and Goldberger's relations hold by construction. Axes are Frank's: x to the left, y
+to the feet, z to the back.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from ecgtl.datasets.synthetic.rhythms import Beats, Span
+from ecgtl.errors import EcgtlError
+
+INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
+LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+
+_DOWER = np.array([[0.632, -0.235, 0.059], [0.235, 1.066, -0.132],
+                   [-0.515, 0.157, -0.917], [0.044, 0.164, -1.387], [0.882, 0.098, -1.277],
+                   [1.213, 0.127, -0.601], [1.125, 0.127, -0.086], [0.831, 0.076, 0.230]])
+_LIMB = {"I": (1, 0), "II": (0, 1), "III": (-1, 1), "aVR": (-0.5, -0.5), "aVL": (1, -0.5), "aVF": (-0.5, 1)}
+# Other names for (nearly) the same view: a Holter's modified II, a hand-held device's I.
+_SAME_AS = {"MLII": "II", "ECG": "I"}
+
+
+def mixing(leads: Sequence[str]) -> np.ndarray:
+    """How ``leads`` follow from the eight independent leads, shape (leads, 8).
+
+    Raises EcgtlError for a name that the model does not know.
+    """
+    rows = np.zeros((len(leads), len(INDEPENDENT)))
+    for row, lead in zip(rows, leads, strict=True):
+        name = _SAME_AS.get(lead, lead)
+        if name not in LEADS:
+            allowed = ", ".join((*LEADS, *_SAME_AS))
+            raise EcgtlError(f"the signal model has no lead {lead!r}; allowed: {allowed}")
+        if name in _LIMB:
+            row[:2] = _LIMB[name]
+        else:
+            row[INDEPENDENT.index(name)] = 1
+    return rows
+
+
+def lead_field(leads: Sequence[str]) -> np.ndarray:
+    """What each of ``leads`` sees of a unit dipole, shape (leads, 3)."""
+    return mixing(leads) @ _DOWER
+
+
+@dataclass(frozen=True)
+class Wave:
+    """One Gaussian: centre ``at`` (s after the R peak), standard deviation ``width`` (s), ``vector`` (mV).
+
+    ``part`` names the transform and stretch of the subject that apply to it. ``repolarisation`` waves keep
+    pace with the heart rate: centre and width grow with the square root of the cycle length (Bazett).
+    """
+
+    part: str
+    at: float
+    width: float
+    vector: tuple[float, float, float]
+    repolarisation: bool = False
+
+
+# Right atrium first (to the front), then left (to the back): V1 shows the usual two phases. An ectopic focus
+# low in the atrium spreads upwards.
+ATRIAL = {
+    "sinus": (Wave("P", -0.020, 0.018, (0.06, 0.10, -0.06)), Wave("P", 0.018, 0.020, (0.14, 0.09, 0.06))),
+    "ectopic": (Wave("P", 0.020, 0.016, (0.02, -0.10, -0.05)), Wave("P", 0.045, 0.018, (0.03, -0.12, 0.04))),
+}
+_SEPTUM = Wave("Q", -0.027, 0.0085, (-0.14, -0.04, -0.26))
+_WALLS = Wave("R", 0.0, 0.0115, (1.15, 0.75, 0.35))
+VENTRICULAR = {
+    "normal": (_SEPTUM, _WALLS, Wave("S", 0.029, 0.0105, (-0.25, -0.15, 0.45)),
+               Wave("T", 0.225, 0.055, (0.13, 0.08, -0.10), True),
+               Wave("T", 0.280, 0.034, (0.27, 0.16, -0.20), True)),
+    # The right ventricle follows late: R' in V1, broad S in I and V6, T opposite to the late part.
+    "rbbb": (_SEPTUM, _WALLS, Wave("S", 0.032, 0.012, (-0.20, -0.10, 0.25)),
+             Wave("S", 0.068, 0.019, (-0.60, -0.05, -0.72)),
+             Wave("T", 0.240, 0.055, (0.18, 0.08, 0.06), True),
+             Wave("T", 0.295, 0.036, (0.34, 0.15, 0.12), True)),
+    # No septal q; a broad notched R in I and V6, QS in V1, ST and T opposite to it.
+    "lbbb": (Wave("R", -0.026, 0.021, (0.62, 0.30, 0.45)), Wave("R", 0.030, 0.024, (0.85, 0.33, 0.75)),
+             Wave("T", 0.150, 0.060, (-0.12, -0.04, -0.15), True),
+             Wave("T", 0.290, 0.050, (-0.34, -0.10, -0.32), True)),
+    # A pacing spike, then activation from the apex of the right ventricle: like LBBB, but upwards.
+    "paced": (Wave("spike", -0.085, 0.0014, (0.3, 0.5, 0.2)),
+              Wave("R", -0.030, 0.022, (0.50, -0.45, 0.40)), Wave("R", 0.030, 0.027, (0.80, -0.90, 0.80)),
+              Wave("T", 0.180, 0.060, (-0.15, 0.14, -0.22), True),
+              Wave("T", 0.310, 0.052, (-0.32, 0.34, -0.40), True)),
+    "ventricular": (Wave("E", -0.042, 0.020, (0.55, 0.45, 0.25)), Wave("E", 0.008, 0.027, (1.15, 0.85, 0.75)),
+                    Wave("E", 0.068, 0.022, (-0.30, -0.30, 0.10)),
+                    Wave("E", 0.200, 0.070, (-0.22, -0.20, -0.18), True),
+                    Wave("E", 0.320, 0.058, (-0.48, -0.40, -0.38), True)),
+}
+# A level between QRS and T, about 1 mV in V5; a plan's ``st`` (mV, negative for depression) multiplies it.
+ST_LEVEL = (Wave("ST", 0.105, 0.030, (0.55, 0.28, -0.14), True),
+            Wave("ST", 0.170, 0.038, (0.55, 0.28, -0.14), True))
+CONDUCTION = {"normal": "N", "rbbb": "R", "lbbb": "L"}  # how conducted beats look, and their WFDB symbol
+
+# mV. Fibrillation shows most in V1 and II; flutter is negative in the inferior leads and positive in V1.
+_FIBRILLATION = np.array([-0.06, 0.08, -0.05])
+_FLUTTER = np.array([0.02, -0.17, -0.12])
+
+# Log standard deviation of a subject's amplitudes, and standard deviation of its own turn in space (radians).
+_PARTS = {"P": (0.22, 0.12), "Q": (0.35, 0.12), "R": (0.15, 0.0), "S": (0.35, 0.12), "ST": (0.0, 0.1),
+          "T": (0.35, 0.10), "E": (0.20, 0.7), "spike": (0.3, 0.2)}
+
+
+@dataclass(frozen=True)
+class Morphology:
+    """What is a subject's own: size, width and turn of each part of the beat, and its intervals."""
+
+    transform: dict[str, np.ndarray]  # part -> (3, 3)
+    stretch: dict[str, float]  # part -> factor on widths
+    p_to_r: float  # s from the P wave's to the R peak at 60 beats/min
+    repolarisation: float  # factor on the times of ST and T
+    fibrillation: float  # factors on the atrial waves
+    flutter: float
+
+
+def draw_morphology(rng: np.random.Generator) -> Morphology:
+    """A subject drawn from ``rng``: heart axis, amplitudes and intervals in the usual ranges of adults."""
+    axis = Rotation.from_rotvec(rng.normal(0, [0.18, 0.18, 0.22]))
+    size = rng.lognormal(0.3, 0.25)
+    transform, stretch = {}, {}
+    for part, (spread, turn) in _PARTS.items():
+        own = Rotation.from_rotvec(rng.normal(0, turn, 3))
+        transform[part] = size * rng.lognormal(0, spread) * (axis * own).as_matrix()
+        stretch[part] = rng.lognormal(0, 0.08)
+    stretch["spike"] = 1.0
+    return Morphology(transform, stretch, p_to_r=rng.uniform(0.13, 0.18), repolarisation=rng.normal(1, 0.05),
+                      fibrillation=rng.lognormal(-0.1, 0.45), flutter=rng.lognormal(0.2, 0.25))
+
+
+def render(n_samples: int, sampling_rate: float, leads: Sequence[str], beats: Beats, spans: Sequence[Span],
+           subject: Morphology, rng: np.random.Generator, conduction: str = "normal",
+           st: float = 0.0) -> np.ndarray:
+    """The clean ECG in mV, shape (n_samples, leads).
+
+    ``conduction`` (a key of ``CONDUCTION``) shapes the conducted beats; ``st`` shifts their ST segment by
+    about that many mV in V5. ``rng`` gives the change from beat to beat and the atrial waves of fibrillation.
+    """
+    field = lead_field(leads)
+    signal = np.zeros((n_samples, len(leads)))
+    # Breathing turns and lifts the heart: one slow change of all amplitudes, and a little chance on top.
+    breath = 1 + 0.05 * np.sin(2 * np.pi * (rng.uniform(0.2, 0.3) * beats.time + rng.uniform()))
+    height = breath * rng.normal(1, 0.02, len(beats.time))
+    for waves, at, factor in _groups(beats, subject, conduction, st):
+        chosen = factor != 0
+        pace = np.sqrt(beats.cycle[chosen])
+        for wave in waves:
+            slow = subject.repolarisation * pace if wave.repolarisation else np.ones_like(pace)
+            amplitude = field @ subject.transform[wave.part] @ np.array(wave.vector)
+            add_waves(signal, sampling_rate, at[chosen] + wave.at * slow,
+                      wave.width * subject.stretch[wave.part] * slow,
+                      (height * factor)[chosen, None] * amplitude)
+    for span in spans:
+        signal += _atrial_activity(n_samples, sampling_rate, span, subject, rng)[:, None] * _atrial_vector(
+            span, subject, field)
+    return signal
+
+
+def add_waves(signal: np.ndarray, sampling_rate: float, times: np.ndarray, widths: np.ndarray,
+              amplitudes: np.ndarray) -> None:
+    """Add Gaussians to ``signal`` (samples, leads) in place.
+
+    ``times`` and ``widths`` (waves,) in s, ``amplitudes`` (waves, leads) in mV. What lies outside the signal
+    is lost.
+    """
+    if not len(times):
+        return
+    n_samples = len(signal)
+    reach = int(np.ceil(4.5 * widths.max() * sampling_rate))
+    index = np.rint(times * sampling_rate).astype(np.int64)[:, None] + np.arange(-reach, reach + 1)
+    shape = np.exp(-0.5 * ((index / sampling_rate - times[:, None]) / widths[:, None]) ** 2)
+    # One cell more on either side gathers what falls outside.
+    cells = np.clip(index + 1, 0, n_samples + 1).ravel()
+    for lead in range(signal.shape[1]):
+        weights = (shape * amplitudes[:, lead, None]).ravel()
+        signal[:, lead] += np.bincount(cells, weights, minlength=n_samples + 2)[1:-1]
+
+
+def _groups(beats: Beats, subject: Morphology, conduction: str, st: float):
+    """(waves, time of each beat, factor of each beat) for each shape of beat; 0 means another shape."""
+    p_to_r = subject.p_to_r * np.clip(beats.cycle, 0.4, 1.2) ** 0.3
+    for name, waves in ATRIAL.items():
+        yield waves, beats.time - p_to_r, (beats.p_wave == name).astype(float)
+    fusion = 0.5 * (beats.symbol == "F")
+    conducted = np.isin(beats.symbol, ["N", "L", "R", "A"]) + fusion
+    factors = {kind: np.zeros(len(beats.time)) for kind in VENTRICULAR}
+    factors[conduction] += conducted
+    factors["rbbb"] += beats.symbol == "a"  # aberration is mostly a tired right bundle
+    factors["ventricular"] += (beats.symbol == "V") + fusion
+    factors["paced"] += beats.symbol == "/"
+    for kind, factor in factors.items():
+        yield VENTRICULAR[kind], beats.time, factor
+    yield ST_LEVEL, beats.time, st * conducted
+
+
+def _atrial_vector(span: Span, subject: Morphology, field: np.ndarray) -> np.ndarray:
+    turned = subject.transform["P"] / np.linalg.norm(subject.transform["P"], 2)
+    if span.rhythm == "flutter":
+        return field @ turned @ (subject.flutter * _FLUTTER)
+    return field @ turned @ (subject.fibrillation * _FIBRILLATION)
+
+
+def _atrial_activity(n_samples: int, sampling_rate: float, span: Span, subject: Morphology,
+                     rng: np.random.Generator) -> np.ndarray:
+    """Waves of about unit height within ``span``, shape (n_samples,); zeros where there are P waves."""
+    if not span.atrial_rate:
+        return np.zeros(n_samples)
+    t = np.arange(n_samples) / sampling_rate
+    ramp = 0.15  # s over which the activity comes and goes
+    inside = np.clip((t - span.start) / ramp, 0, 1) * np.clip((span.stop - t) / ramp, 0, 1)
+    if span.rhythm == "flutter":
+        # A saw-tooth without its highest harmonics, locked to the beats it conducts.
+        turns = (t - span.anchor) * span.atrial_rate
+        return inside * sum(np.sin(2 * np.pi * k * turns) * 0.85 ** (k - 1) / k for k in (1, 2, 3, 4))
+    # Waves whose rate and height wander, pointed by their harmonics (cf. Stridh & Sornmo, IEEE TBME 2001).
+    wander = rng.uniform(0.10, 0.35, 3)
+    start = rng.uniform(0, 2 * np.pi, 3)
+    turns = 2 * np.pi * span.atrial_rate * t + 3.0 * np.sin(2 * np.pi * wander[0] * t + start[0]) + np.sin(
+        2 * np.pi * 4 * wander[1] * t + start[1])
+    size = 1 + 0.4 * np.sin(2 * np.pi * wander[2] * t + start[2])
+    return inside * size * sum(np.sin(k * turns) / k ** 1.3 for k in (1, 2, 3))

@@ -1,0 +1,223 @@
+"""When the heart beats: a process of RR intervals for each rhythm, ectopic beats, and the beats that follow.
+
+All times are in seconds, all rates in beats per minute. A record's rhythm is a chain of segments; the result
+is the time and WFDB symbol of every beat and the spans of the rhythms, from which signals and annotations are
+made.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+
+from ecgtl.datasets.synthetic.noise import band_noise
+
+MARGIN = 2.0  # s of rhythm before and after the record, so that waves at its edges are whole
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of one rhythm: ``rate`` of the ventricles, ``variability`` as the rhythm measures it.
+
+    ``ectopics`` are the WFDB symbols that ectopic beats are drawn from (``V``, ``A``, ``a``, ``F``); they are
+    a ``share`` of the beats, or every n-th beat (2 for bigeminy, 3 for trigeminy). ``ratios`` are the numbers
+    of flutter waves per conducted beat, ``atrial_rate`` the waves per second of fibrillation.
+    """
+
+    rhythm: str
+    seconds: float
+    rate: float
+    variability: float
+    ectopics: str = ""
+    share: float = 0.0
+    every: int = 0
+    ratios: tuple[int, ...] = ()
+    atrial_rate: float = 0.0
+
+    @property
+    def aux(self) -> str:
+        """The rhythm's code in the annotations of the MIT-BIH databases."""
+        if self.every == 2:
+            return "(B" if self.ectopics == "V" else "(AB"
+        return "(T" if self.every == 3 else RHYTHMS[self.rhythm].aux
+
+
+@dataclass(frozen=True)
+class Beats:
+    """Beats of a record, arrays of shape (beats,): ``time`` of the R peak (s), WFDB ``symbol`` and more.
+
+    ``p_wave`` is ``sinus``, ``ectopic`` or ``none``; ``cycle`` is the RR interval averaged over the
+    neighbours, which repolarisation follows. Some beats lie before and after the record.
+    """
+
+    time: np.ndarray
+    symbol: np.ndarray
+    p_wave: np.ndarray
+    cycle: np.ndarray
+
+
+@dataclass(frozen=True)
+class Span:
+    """A rhythm from ``start`` to ``stop`` (s); ``anchor`` is the time of a beat in it.
+
+    ``atrial_rate`` counts the waves of the atria per second where they do not stop between beats, else 0.
+    """
+
+    rhythm: str
+    aux: str
+    start: float
+    stop: float
+    atrial_rate: float
+    anchor: float
+
+
+def sinus(rng: np.random.Generator, segment: Segment) -> np.ndarray:
+    """RR intervals (s) by integral pulse frequency modulation: the rate follows breathing and slower changes.
+
+    ``variability`` is the share by which breathing moves the rate; slower changes add half as much.
+    """
+    t = np.arange(0, segment.seconds + 4 * 60 / segment.rate, 0.05)
+    breathing = np.sin(2 * np.pi * (rng.uniform(0.18, 0.30) * t + rng.uniform()))
+    slow = band_noise(rng, len(t), 20.0, 0.01, 0.12)
+    rate = segment.rate / 60 * (1 + segment.variability * (breathing + 0.5 * slow))
+    phase = np.concatenate([[0], np.cumsum(np.maximum(rate, 0.2)[:-1] * 0.05)])
+    return np.diff(np.interp(np.arange(0, int(phase[-1]) + 1), phase, t))
+
+
+def fibrillation(rng: np.random.Generator, segment: Segment) -> np.ndarray:
+    """RR intervals (s), log-normal and independent; ``variability`` is their coefficient of variation."""
+    sigma = np.sqrt(np.log1p(segment.variability ** 2))
+    return np.maximum(60 / segment.rate * rng.lognormal(-sigma ** 2 / 2, sigma, _enough(segment)), 0.27)
+
+
+def flutter(rng: np.random.Generator, segment: Segment) -> np.ndarray:
+    """RR intervals (s) that are whole numbers of flutter waves, drawn from ``ratios``."""
+    return rng.choice(segment.ratios, _enough(segment)) / segment.atrial_rate
+
+
+def regular(rng: np.random.Generator, segment: Segment) -> np.ndarray:
+    """RR intervals (s) of a focus that fires steadily; ``variability`` is the coefficient of variation."""
+    return 60 / segment.rate * rng.normal(1, segment.variability, _enough(segment))
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """Its process of ``intervals``, MIT-BIH code ``aux``, usual rates, and how its beats look."""
+
+    intervals: Callable[[np.random.Generator, Segment], np.ndarray]
+    aux: str
+    rate: tuple[float, float]
+    variability: tuple[float, float]
+    beat: str = "N"
+    p_wave: str = "none"
+
+
+RHYTHMS = {
+    "sinus": Rhythm(sinus, "(N", (55, 98), (0.01, 0.05), p_wave="sinus"),
+    "bradycardia": Rhythm(sinus, "(SBR", (38, 50), (0.01, 0.04), p_wave="sinus"),
+    "tachycardia": Rhythm(sinus, "(N", (104, 140), (0.005, 0.02), p_wave="sinus"),
+    "sinus arrhythmia": Rhythm(sinus, "(N", (55, 82), (0.10, 0.18), p_wave="sinus"),
+    "fibrillation": Rhythm(fibrillation, "(AFIB", (60, 140), (0.17, 0.30)),
+    "flutter": Rhythm(flutter, "(AFL", (65, 160), (0.0, 0.0)),
+    "supraventricular": Rhythm(regular, "(SVTA", (150, 200), (0.005, 0.015), beat="A"),
+    "ventricular": Rhythm(regular, "(VT", (130, 180), (0.01, 0.03), beat="V"),
+    "paced": Rhythm(regular, "(P", (60, 80), (0.001, 0.003), beat="/"),
+}
+
+
+def draw_segment(rng: np.random.Generator, rhythm: str, seconds: float, **fixed) -> Segment:
+    """A segment with rate and variability drawn from the rhythm's usual range, but for ``fixed`` fields."""
+    kind = RHYTHMS[rhythm]
+    fields = {"rate": rng.uniform(*kind.rate), "variability": rng.uniform(*kind.variability)} | fixed
+    if rhythm == "flutter":
+        # Near 300 waves a minute, of which every second to fourth is conducted.
+        atrial_rate = rng.uniform(240, 330) / 60
+        ratios = fields.setdefault("ratios", ((2,), (3,), (4,), (2, 4), (2, 3, 4))[rng.integers(5)])
+        fields |= {"atrial_rate": atrial_rate, "rate": 60 * atrial_rate / np.mean(ratios)}
+    if rhythm == "fibrillation":
+        fields.setdefault("atrial_rate", rng.uniform(4.5, 7.5))
+    return Segment(rhythm, seconds, **fields)
+
+
+def schedule(rng: np.random.Generator, segments: Sequence[Segment],
+             conducted: str = "N") -> tuple[Beats, list[Span]]:
+    """The beats and rhythm spans of a record that runs through ``segments``.
+
+    ``conducted`` is the symbol of conducted beats: ``N``, or ``L`` or ``R`` in bundle-branch block.
+    """
+    wider = [_lengthen(s, before=i == 0, after=i == len(segments) - 1) for i, s in enumerate(segments)]
+    chains = [_segment_beats(rng, segment, conducted) for segment in wider]
+    intervals = np.concatenate([chain[0] for chain in chains])
+    first = -MARGIN + rng.uniform(0, 0.9) * intervals[0]
+    time = first + np.concatenate([[0], np.cumsum(intervals[:-1])])
+    cycle = np.clip(uniform_filter1d(intervals, 7, mode="nearest"), 0.28, 1.6)
+    beats = Beats(time, np.concatenate([c[1] for c in chains]), np.concatenate([c[2] for c in chains]), cycle)
+    return beats, _spans(wider, [len(c[0]) for c in chains], time)
+
+
+def with_ectopics(rng: np.random.Generator, intervals: np.ndarray,
+                  segment: Segment) -> tuple[np.ndarray, np.ndarray]:
+    """RR intervals with ectopic beats put in, and the symbol of each (empty for the others), both (beats,).
+
+    ``intervals[i]`` leads from beat i to beat i + 1. A ventricular beat leaves the sinus node alone, so the
+    intervals around it add up to what they were (full compensatory pause). An atrial beat resets it, so they
+    add up to less.
+    """
+    symbols = np.full(len(intervals), "", dtype="<U1")
+    if not segment.ectopics:
+        return intervals, symbols
+    positions = _ectopic_positions(rng, len(intervals), segment)
+    symbols[positions] = rng.choice(list(segment.ectopics), len(positions))
+    ventricular = np.isin(symbols[positions], ["V", "F"])
+    late = symbols[positions] == "F"  # a fusion beat meets the sinus beat half-way
+    coupling = rng.uniform(0.58, 0.75) + rng.normal(0, 0.015, len(positions))
+    before, after = intervals[positions - 1], intervals[positions]
+    early = before * np.where(late, 0.95, coupling)
+    changed = intervals.copy()
+    changed[positions - 1] = early
+    changed[positions] = np.where(ventricular, before + after - early,
+                                  after * rng.uniform(1.0, 1.12, len(positions)))
+    return changed, symbols
+
+
+def _enough(segment: Segment) -> int:
+    return int(np.ceil(segment.seconds * segment.rate / 60 * 1.5)) + 8
+
+
+def _lengthen(segment: Segment, before: bool, after: bool) -> Segment:
+    return replace(segment, seconds=segment.seconds + MARGIN * (before + after))
+
+
+def _segment_beats(rng: np.random.Generator, segment: Segment,
+                   conducted: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """RR intervals, symbols and P waves of one segment, cut to its length."""
+    rhythm = RHYTHMS[segment.rhythm]
+    intervals, ectopic = with_ectopics(rng, rhythm.intervals(rng, segment), segment)
+    n_beats = int(np.searchsorted(np.cumsum(intervals), segment.seconds)) + 1
+    intervals, ectopic = intervals[:n_beats], ectopic[:n_beats]  # at least as long as the segment
+    own = conducted if rhythm.beat == "N" else rhythm.beat
+    symbol = np.where(ectopic == "", own, ectopic)
+    p_wave = np.full(len(intervals), rhythm.p_wave, dtype="<U7")
+    p_wave[np.isin(ectopic, ["A", "a"])] = "ectopic"
+    p_wave[ectopic == "V"] = "none"
+    return intervals, symbol, p_wave
+
+
+def _ectopic_positions(rng: np.random.Generator, n_beats: int, segment: Segment) -> np.ndarray:
+    if segment.every:
+        return np.arange(segment.every, n_beats, segment.every)
+    # Two ordinary beats at least between two ectopic ones, so that each has its pause; none at the start.
+    gap, first = 2, 2
+    number = min(int(round(segment.share * n_beats)), (n_beats - first) // (gap + 1))
+    free = n_beats - first - gap * max(number - 1, 0)
+    chosen = np.sort(rng.choice(free, number, replace=False)) if number else np.zeros(0, np.int64)
+    return first + chosen + gap * np.arange(number)
+
+
+def _spans(segments: Sequence[Segment], numbers: Sequence[int], time: np.ndarray) -> list[Span]:
+    """A new rhythm begins half-way between the last beat of the old one and its own first beat."""
+    firsts = np.concatenate([[0], np.cumsum(numbers)])
+    bounds = [time[0] - 1.0] + [(time[k - 1] + time[k]) / 2 for k in firsts[1:-1]] + [time[-1] + 2.0]
+    return [Span(s.rhythm, s.aux, bounds[i], bounds[i + 1], s.atrial_rate, time[firsts[i]])
+            for i, s in enumerate(segments)]
