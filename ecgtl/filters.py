@@ -19,11 +19,14 @@ MAX_DENOMINATOR = 1000  # rates are rational to a thousandth: 360 -> 125 Hz is 2
 def resample(x: np.ndarray, rate_in: float, rate_out: float) -> np.ndarray:
     """``x`` (..., samples) at ``rate_in`` Hz, resampled to ``rate_out`` Hz with a polyphase anti-aliasing filter.
 
-    The result has ceil(samples * rate_out / rate_in) samples. Raises EcgtlError for rates that are not above 0.
+    The result has ceil(samples * rate_out / rate_in) samples. Raises EcgtlError for rates that are not above 0,
+    and for a target rate below a thousandth of the source's.
     """
     if not (rate_in > 0 and rate_out > 0 and np.isfinite([rate_in, rate_out]).all()):
         raise EcgtlError(f"sampling rates must be above 0 Hz, not {rate_in} and {rate_out}")
     ratio = Fraction(rate_out / rate_in).limit_denominator(MAX_DENOMINATOR)
+    if ratio == 0:
+        raise EcgtlError(f"cannot resample from {rate_in:g} to {rate_out:g} Hz; choose a higher target rate")
     if ratio == 1:
         return np.asarray(x, np.float32)
     return signal.resample_poly(np.asarray(x, np.float32), ratio.numerator, ratio.denominator, axis=-1)
@@ -32,10 +35,16 @@ def resample(x: np.ndarray, rate_in: float, rate_out: float) -> np.ndarray:
 def remove_baseline_wander(x: np.ndarray, rate: float, cutoff: float = 0.5, order: int = 3) -> np.ndarray:
     """``x`` (..., samples) without its slow drift: zero-phase Butterworth high-pass, ``cutoff`` in Hz.
 
+    Raises EcgtlError unless 0 < cutoff < rate / 2, and for signals shorter than the filter's run-in (a few samples).
     Source: Jang 2021, section II.2 ("Butterworth filtering"; order and cut-off as decided for this project).
     """
+    if not 0 < cutoff < rate / 2:
+        raise EcgtlError(f"a high-pass filter at {cutoff} Hz needs a sampling rate above {2 * cutoff} Hz, not {rate}")
     sections = signal.butter(order, cutoff, "highpass", fs=rate, output="sos")
-    return signal.sosfiltfilt(sections, x, axis=-1).astype(np.float32)
+    try:
+        return signal.sosfiltfilt(sections, x, axis=-1).astype(np.float32)
+    except ValueError:
+        raise EcgtlError(f"a signal of {np.shape(x)[-1]} samples is too short for a filter of order {order}") from None
 
 
 def standardise(x: np.ndarray, mean: float | np.ndarray, sd: float | np.ndarray) -> np.ndarray:

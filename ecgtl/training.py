@@ -5,6 +5,8 @@ the same numbers as one that was not (on a CPU, with the same number of threads)
 """
 
 import io
+import math
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -150,10 +152,15 @@ def _train_epoch(model: nn.Module, part: _Resident, optimizer, autocast, recipe:
         optimizer.step()
         total += loss.detach() * len(batch)
         hits += _hits(logits.detach(), targets, part.multi_label)
-    if not torch.isfinite(total):
-        raise EcgtlError(f"the training loss is not finite in epoch {epoch}; lower learning_rate "
+    return {"train_loss": _finite(total.item() / len(part), "training", epoch, recipe),
+            "train_accuracy": hits.item() / len(part)}
+
+
+def _finite(loss: float, part: str, epoch: int, recipe: Recipe) -> float:
+    if not math.isfinite(loss):
+        raise EcgtlError(f"the {part} loss is not finite in epoch {epoch}; lower learning_rate "
                          f"(now {recipe.learning_rate:g}) or use precision=float32")
-    return {"train_loss": total.item() / len(part), "train_accuracy": hits.item() / len(part)}
+    return loss
 
 
 def _hits(logits: torch.Tensor, targets: torch.Tensor, multi_label: bool) -> torch.Tensor:
@@ -169,7 +176,8 @@ def _follow(model, validation: _Resident, test: _Resident, autocast, score, outc
     for name, part in (("validation", validation), ("test", test)):
         logits = _logits(model, part.inputs, autocast, part.inputs.device)
         probabilities = _probabilities(logits, part.multi_label).cpu().numpy()
-        seen |= {f"{name}_loss": part.loss(logits, part.targets).item(), f"{name}_score": score(part.y, probabilities)}
+        loss = _finite(part.loss(logits, part.targets).item(), name, row["epoch"], recipe)
+        seen |= {f"{name}_loss": loss, f"{name}_score": score(part.y, probabilities)}
     test_probabilities = probabilities
     epoch, history = row["epoch"], [*outcome.history, row | seen]
     outcome.chosen["last"] = (epoch, test_probabilities)
@@ -211,8 +219,11 @@ def _save_state(path: Path, model: nn.Module, optimizer, outcome: Fit) -> None:
 
 
 def _resume(path: Path, model: nn.Module, optimizer, device: torch.device) -> Fit:
-    state = torch.load(path, map_location=device, weights_only=True)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+    except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
+        raise EcgtlError(f"state file {path} is damaged ({type(error).__name__}); delete it and run again") from None
     chosen = {name: (epoch, p.cpu().numpy()) for name, (epoch, p) in state["chosen"].items()}
     return Fit(state["history"], chosen, {name: t.cpu() for name, t in state["weights"].items()})

@@ -1,8 +1,8 @@
-"""Write ``requirements.lock`` and ``environment.yml``: ``make lock`` for both, ``--conda`` for the second alone.
+"""Write ``requirements.lock`` and ``environment.yml``: ``make lock`` for both, ``--conda`` for the second.
 
-The lock is what pip installs today for the package with all its extras in an empty environment of the oldest Python
-that is supported, so that every later one can install it too. PyTorch stays at the version of the present lock unless
-``--torch`` names another: it is large and changes numbers. ``environment.yml`` is made from the lock.
+The lock is what pip installs today for the package with all its extras in an empty environment of the oldest
+Python that is supported, so that every later one can install it too. PyTorch stays at the version of the present
+lock unless ``--torch`` names another: it is large and changes numbers. ``environment.yml`` is made from the lock.
 """
 
 import argparse
@@ -21,11 +21,11 @@ OLDEST = (3, 11)
 LEFT_OUT = re.compile(r"(pip|ecgtl|triton)==|(nvidia|cuda)[-_]")
 
 LOCK_HEADER = """\
-# The whole environment, exact versions, for Python 3.11 and later. Written by tools/lock.py: 'make lock' makes it anew.
+# The whole environment, exact versions, for Python 3.11 and later. Written by tools/lock.py ('make lock').
 # Builds of torch for a GPU and other systems than Linux bring what they need beside this list.
 """
 CONDA_HEADER = """\
-# The environment of requirements.lock for conda users: conda env create -f environment.yml && conda activate ecgtl
+# The environment of requirements.lock for conda users: conda env create -f environment.yml
 # Written by tools/lock.py from requirements.lock; change that and run 'python tools/lock.py --conda'.
 """
 
@@ -37,8 +37,8 @@ def pins(lock: str) -> list[str]:
 
 def conda_environment(lock: str) -> str:
     """The text of ``environment.yml`` for the text of a lock."""
-    lines = ["name: ecgtl", "channels: [conda-forge]", "dependencies:", f"  - python={OLDEST[0]}.{OLDEST[1]}", "  - pip",
-             "  - pip:", *(f"      - {pin}" for pin in pins(lock)), "      - --editable ."]
+    lines = ["name: ecgtl", "channels: [conda-forge]", "dependencies:", f"  - python={OLDEST[0]}.{OLDEST[1]}",
+             "  - pip", "  - pip:", *(f"      - {pin}" for pin in pins(lock)), "      - --editable ."]
     return CONDA_HEADER + "\n".join(lines) + "\n"
 
 
@@ -49,7 +49,7 @@ def lock_text(frozen: str) -> str:
 
 
 def resolve(torch: str) -> str:
-    """What pip installs in an empty environment for the package and all its extras, as ``pip freeze`` prints it."""
+    """What pip installs in an empty environment for the package and all its extras, as pip's freeze prints it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = [*project["build-system"]["requires"], *project["project"]["dependencies"],
               *(name for extra in project["project"]["optional-dependencies"].values() for name in extra)]

@@ -1,6 +1,7 @@
 """Networks by name. Models know nothing of data sets or papers."""
 
 import inspect
+from functools import lru_cache
 
 import torch
 from torch import nn
@@ -31,3 +32,18 @@ def build(name: str, in_channels: int, n_outputs: int, **options) -> nn.Module:
 def count_parameters(model: nn.Module) -> int:
     """Number of trainable parameters."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+@lru_cache
+def training_flops(name: str, in_channels: int, n_outputs: int, n_samples: int, **options) -> int:
+    """Floating-point operations of one training step on one sample, forward and backward, counted by PyTorch.
+
+    Nothing is computed: the network is laid out on the ``meta`` device.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.device("meta"):
+        model = build(name, in_channels, n_outputs, **options)
+        with FlopCounterMode(display=False) as counter:
+            model(torch.empty(1, in_channels, n_samples)).sum().backward()
+    return counter.get_total_flops()

@@ -32,7 +32,7 @@ def load(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
             weights = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, ValueError, OSError) as error:
         raise EcgtlError(f"checkpoint {path} is damaged ({type(error).__name__}); make or download it again") from None
-    absent = [name for name in NEEDED if name not in facts]
+    absent = [name for name in NEEDED if not isinstance(facts, dict) or name not in facts]
     if absent:
         raise EcgtlError(f"checkpoint {path} does not say its {', '.join(absent)}; it was not written by ecgtl")
     return weights, facts
@@ -50,9 +50,11 @@ def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: i
             raise EcgtlError(f"checkpoint {path} has {name}={facts[name]}, the run asks for {wanted}; choose another "
                              f"checkpoint or set {name if name != 'in_channels' else 'lead'} to match")
     kept = {name: t for name, t in weights.items() if not name.startswith(f"{output}.")}
-    missing = model.load_state_dict(kept, strict=False)
-    unmatched = [n for n in missing.missing_keys if not n.startswith(f"{output}.")] + missing.unexpected_keys
+    own = {name: t for name, t in model.state_dict().items() if not name.startswith(f"{output}.")}
+    unmatched = [n for n in sorted(own.keys() | kept.keys())
+                 if n not in own or n not in kept or own[n].shape != kept[n].shape]
     if unmatched:
-        raise EcgtlError(f"checkpoint {path} does not fit {arch}: {unmatched[0]} (and {len(unmatched) - 1} more) differ; "
-                         "make it again with this version")
+        raise EcgtlError(f"checkpoint {path} does not fit {arch}: {unmatched[0]} (and {len(unmatched) - 1} more) "
+                         "differ; make it again with this version")
+    model.load_state_dict(kept, strict=False)
     return facts
