@@ -20,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Speed as ratios against the plain way "
                                      "of doing the same. Nothing else should run meanwhile.")
     parser.add_argument("parts", nargs="*", help=f"out of {', '.join(PARTS)} (default: all)")
-    parser.add_argument("--repeats", type=int, default=3, help="measurements of each way, in turns (default: 3)")
+    parser.add_argument("--repeats", type=int, default=5, help="measurements of each way, in turns (default: 5)")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the rows there as well")
     given = parser.parse_args()
     unknown = sorted(set(given.parts) - set(PARTS))

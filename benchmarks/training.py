@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from benchmarks.timing import Row, take_turns
 from ecgtl import models, training
 
-RECORDS, BATCH, WIDTH, CLASSES = 512, 64, 16, 4
+RECORDS, BATCH, WIDTH, CLASSES = 1024, 64, 16, 4
 CPU = torch.device("cpu")
 
 

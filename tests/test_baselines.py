@@ -109,6 +109,7 @@ def test_features_in_worker_processes_equal_those_in_one(monkeypatch):
     np.testing.assert_array_equal(baselines._all_features(data, 0), one)
 
 
+@pytest.mark.needs("challenge-2017")
 def test_majority_and_intervals_on_the_real_cinc2017(real_data):
     data = datasets.load("cinc2017", real_data)
     some = data.select(np.concatenate([np.flatnonzero(data.labels == k)[:15] for k in (0, 1)]))

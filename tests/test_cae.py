@@ -1,4 +1,4 @@
-"""The autoencoder against parameter counts derived by hand, a rebuild from 1-D layers and what its variants promise."""
+"""The autoencoder against parameter counts derived by hand, a rebuild from 1-D layers and its description."""
 
 import pytest
 import torch
@@ -9,9 +9,9 @@ from ecgtl.errors import EcgtlError
 from ecgtl.models import count_parameters
 from ecgtl.models.cae import CAE, CAEClassifier, summed_squared_error
 
-# multiples of the width before and after each block, its kernel in the public code, whether it halves the length
-BLOCKS = [(1, 1, 19, False), (1, 1, 19, True), (1, 2, 19, True), (2, 3, 19, True), (3, 4, 19, True), (4, 4, 19, True),
-          (4, 5, 9, True), (5, 5, 9, True), (5, 5, 9, False)]
+# multiples of the width before and after each block, its kernel in the code, whether it halves the length
+BLOCKS = [(1, 1, 19, False), (1, 1, 19, True), (1, 2, 19, True), (2, 3, 19, True), (3, 4, 19, True),
+          (4, 4, 19, True), (4, 5, 9, True), (5, 5, 9, True), (5, 5, 9, False)]
 KINDS = [("code", "upsample"), ("code", "transposed"), ("text", "transposed"), ("text", "upsample")]
 
 
@@ -40,7 +40,7 @@ def classifier(seed=0, in_channels=1, n_outputs=4, width=4, **options):
     return CAEClassifier(in_channels, n_outputs, width, **options).to(memory_format=torch.channels_last)
 
 
-# --- size ---------------------------------------------------------------------------------------------------------
+# --- size -------------------------------------------------------------------------------------------------
 
 
 def kernels(variant):
@@ -58,14 +58,15 @@ def encoder_parameters(width, channels, variant):
 
 
 def decoder_parameters(width, channels, variant, decoder):
-    """60 -> 80w, the blocks backwards (no biases before a batch norm when upsampling), a last 1x1 convolution."""
+    """60 -> 80w, the blocks backwards (without biases when upsampling), a last 1x1 convolution."""
     total = 60 * 80 * width + 80 * width
     for (m_in, m_out, _, _), kernel in zip(BLOCKS, kernels(variant), strict=True):
         a, b = m_out * width, m_in * width
         if decoder == "upsample":
             total += kernel * a * a + 2 * a + kernel * a * b + 2 * b
         else:
-            total += 2 * a + (kernel * a * a + a) + 2 * a + (kernel * a * b + b) + ((a * b + b) if a != b else 0)
+            total += 2 * a + (kernel * a * a + a) + 2 * a + (kernel * a * b + b)
+            total += (a * b + b) if a != b else 0
     return total + width * channels + channels
 
 
@@ -97,7 +98,8 @@ def test_shapes_from_2048_samples_to_16_positions_and_back(variant, decoder):
         block.register_forward_hook(lambda module, given, out: seen.append(tuple(out.shape[1:])))
     x = windows(1)
     z = network.encode(x)
-    way = [(8, 2048), (8, 2048), (8, 1024), (16, 512), (24, 256), (32, 128), (32, 64), (40, 32), (40, 16), (40, 16)]
+    way = [(8, 2048), (8, 2048), (8, 1024), (16, 512), (24, 256), (32, 128), (32, 64), (40, 32), (40, 16),
+           (40, 16)]
     assert seen == [(c, 1, n) for c, n in way]
     assert z.shape == (1, 60) and network.n_features == 60
     seen.clear()
@@ -114,16 +116,17 @@ def test_features_and_leads_are_free():
     assert classifier(in_channels=3, features=12).features(windows(2, 3)).shape == (2, 12)
 
 
-# --- the same network from 1-D layers -----------------------------------------------------------------------------
+# --- the same network from 1-D layers ---------------------------------------------------------------------
 
 
 def rebuild(network, x, variant, decoder):
-    """``network`` written out with nn.Conv1d and its kin, on its weights; batch norms follow ``network.training``."""
+    """``network`` from nn.Conv1d and its kin, on its weights; batch norms follow ``network.training``."""
     state = {name: t.squeeze(2) if t.ndim == 4 else t for name, t in network.state_dict().items()}
     act = nn.ReLU() if variant == "text" else nn.LeakyReLU(0.01)
 
     def load(layer, name):
-        layer.to(x.dtype).load_state_dict({part: state[f"{name}.{part}"].clone() for part in layer.state_dict()})
+        weights = {part: state[f"{name}.{part}"].clone() for part in layer.state_dict()}
+        layer.to(x.dtype).load_state_dict(weights)
         return layer.train(network.training)
 
     def conv(y, name, padding_mode="zeros", transposed=False, stride=1):
@@ -157,7 +160,8 @@ def rebuild(network, x, variant, decoder):
         name = f"decoder.blocks.{k}"
         if decoder == "transposed":
             s = conv(act(norm(y, f"{name}.convs.0")), f"{name}.convs.2", transposed=True)
-            s = conv(act(norm(s, f"{name}.convs.3")), f"{name}.convs.5", transposed=True, stride=2 if double else 1)
+            s = act(norm(s, f"{name}.convs.3"))
+            s = conv(s, f"{name}.convs.5", transposed=True, stride=2 if double else 1)
             y = conv(y, f"{name}.project", transposed=True) if m_in != m_out else y
             y = s + (upsample(y) if double else y)
         else:
@@ -206,11 +210,12 @@ def test_variants_are_chosen_as_a_whole_or_in_part():
     assert described(small()) == ({"LeakyReLU"}, 9)
     assert described(small(variant="text")) == ({"ReLU", "ConvTranspose2d"}, 19)
     assert described(small(decoder="transposed")) == ({"LeakyReLU", "ConvTranspose2d"}, 9)
-    assert described(small(variant="text", decoder="upsample", activation="leaky_relu")) == ({"LeakyReLU"}, 19)
+    mixed = small(variant="text", decoder="upsample", activation="leaky_relu")
+    assert described(mixed) == ({"LeakyReLU"}, 19)
     assert described(classifier(variant="text")) == ({"ReLU"}, 19)
 
 
-# --- behaviour ----------------------------------------------------------------------------------------------------
+# --- behaviour --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("variant", ["code", "text"])
@@ -288,7 +293,7 @@ def test_the_same_seed_gives_the_same_weights():
     assert not torch.equal(first["encoder.stem.0.weight"], other["encoder.stem.0.weight"])
 
 
-# --- error of a reconstruction ------------------------------------------------------------------------------------
+# --- error of a reconstruction ----------------------------------------------------------------------------
 
 
 def test_the_error_is_a_sum_over_samples():
@@ -296,16 +301,17 @@ def test_the_error_is_a_sum_over_samples():
     y = torch.stack([torch.full((1, 2048), value) for value in (0.0, 1.0, -0.5)])
     assert summed_squared_error(x, y).tolist() == [0.0, 2048.0, 512.0]
     # A standardised window against a flat line: 2,048, so the paper's 626.583 leaves 30.6 % of the variance.
-    assert summed_squared_error(windows(5), torch.zeros(5, 1, 2048)).tolist() == pytest.approx([2047.0] * 5, rel=1e-5)
+    error = summed_squared_error(windows(5), torch.zeros(5, 1, 2048))
+    assert error.tolist() == pytest.approx([2047.0] * 5, rel=1e-5)
 
 
 def test_the_error_of_bfloat16_reconstructions_is_summed_in_float32():
-    x = torch.full((1, 1, 2048), 0.75)
-    error = summed_squared_error(x, torch.zeros(1, 1, 2048, dtype=torch.bfloat16))
+    x = torch.full((1, 1, 2048), 0.75, dtype=torch.bfloat16)
+    error = summed_squared_error(x, torch.zeros_like(x))
     assert error.dtype == torch.float32 and error.item() == 2048 * 0.5625
 
 
-# --- bad input ----------------------------------------------------------------------------------------------------
+# --- bad input --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 2047), (2, 1, 4096), (2, 2, 2048), (2, 2048), (1, 2, 1, 2048)])

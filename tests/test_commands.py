@@ -23,8 +23,8 @@ def command(*words: str) -> list[str]:
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess:
-    return subprocess.run(command(*words), cwd=paths.repository(), env=os.environ | environment, capture_output=True,
-                          text=True, timeout=300)
+    return subprocess.run(command(*words), cwd=paths.repository(), env=os.environ | environment,
+                          capture_output=True, text=True, timeout=300)
 
 
 WRONG = {
@@ -101,9 +101,9 @@ def test_status_counts_the_runs_of_every_tier(tmp_path):
 
 
 def start(*words: str, **environment: str) -> subprocess.Popen:
-    return subprocess.Popen(command("run", EXPERIMENT, "--tier", "demo", *words), cwd=paths.repository(), text=True,
+    return subprocess.Popen(command("run", EXPERIMENT, "--tier", "demo", *words), cwd=paths.repository(),
                             env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            start_new_session=True)
+                            text=True, start_new_session=True)
 
 
 def interrupt(process: subprocess.Popen) -> str:

@@ -195,6 +195,7 @@ def test_missing_folder_and_unknown_options(root, tmp_path):
     one_line(error, "view", "csn_20")
 
 
+@pytest.mark.needs("ecg-arrhythmia")
 def test_the_real_records(real_data):
     recordings = csn.read(real_data, on_bad="skip")
     assert len(recordings) == 118

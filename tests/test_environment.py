@@ -15,24 +15,28 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from ecgtl import paths
+import ecgtl
+from ecgtl import paths, published
 
 ROOT = paths.repository()
 LOCK = (ROOT / "requirements.lock").read_text()
-PINS = {canonicalize_name(name): version for name, version in re.findall(r"^([\w.-]+)==(\S+)$", LOCK, re.MULTILINE)}
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PINS = {canonicalize_name(name): version for name, version in re.findall(r"^([\w.-]+)==(\S+)$", LOCK, re.M)}
+METADATA = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = METADATA["project"]
 CORE = [Requirement(text) for text in PROJECT["dependencies"]]
 EXTRAS = [Requirement(text) for extra in PROJECT["optional-dependencies"].values() for text in extra]
 # Joined from pieces, so that this file does not name them itself
-REGISTRIES = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("download", "pytorch", "org"),
-                                            ("registry", "npmjs", "org"), ("conda", "anaconda", "org"),
-                                            ("repo", "anaconda", "com"), ("deb", "debian", "org"))]
-INDEX_OPTION = re.compile(r"(--(extra-)?index-url|--find-links|INDEX(_URL)?\s*[?:]?=)[\s=\"']*(https?|file):", re.I)
+REGISTRIES = [".".join(parts) for parts in (
+    ("pypi", "org"), ("pythonhosted", "org"), ("download", "pytorch", "org"), ("registry", "npmjs", "org"),
+    ("conda", "anaconda", "org"), ("repo", "anaconda", "com"), ("deb", "debian", "org"))]
+INDEX_OPTION = re.compile(r"(--(extra-)?index-url|--find-links|INDEX(_URL)?\s*[?:]?=)[\s=\"']*(https?|file):",
+                          re.IGNORECASE)
 HOME_FOLDER = re.compile(r"/(work|root|home/\w+|Users/\w+)/\w")
 BESIDE_THE_CHECKOUT = "/".join(("..", "shared"))
 
 
-own_environment = pytest.mark.skipif(Path(sys.prefix).resolve() != ROOT / ".venv", reason="not what 'make env' makes")
+own_environment = pytest.mark.skipif(Path(sys.prefix).resolve() != ROOT / ".venv",
+                                     reason="not what 'make env' makes")
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +51,13 @@ def text_files() -> dict[str, str]:
     """Every text file that is committed or about to be, by its path in the repository."""
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
-    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True,
-                            capture_output=True, text=True).stdout.split("\0")
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
+                            check=True, capture_output=True, text=True).stdout.split("\0")
     found = {}
     for name in filter(None, listed):
         content = (ROOT / name).read_bytes() if (ROOT / name).is_file() else b"\0"
         if b"\0" not in content[:8192]:
-            found[name] = content.decode()
+            found[name] = content.decode(errors="replace")
     return found
 
 
@@ -78,10 +82,11 @@ def test_environment_yml_is_what_the_tool_writes(lock_tool):
 
 
 def test_a_lock_holds_neither_local_builds_nor_what_a_gpu_build_brings(lock_tool):
-    frozen = "torch==2.13.0+cpu\nSphinx==7.4.7\nnvidia-cublas==13.1\ncuda-bindings==13.5.0\ntriton==3.7\npip==23.2\n" \
-             "attrs==26.1.0\necgtl==0.1.0\npytest-xdist==3.8.0\npytest==9.2.0\n"
-    assert lock_tool.pins(lock_tool.lock_text(frozen)) == ["attrs==26.1.0", "pytest==9.2.0", "pytest-xdist==3.8.0",
-                                                           "Sphinx==7.4.7", "torch==2.13.0"]
+    frozen = ["torch==2.13.0+cpu", "Sphinx==7.4.7", "nvidia-cublas==13.1", "cuda-bindings==13.5.0",
+              "triton==3.7", "pip==23.2", "attrs==26.1.0", "ecgtl==0.1.0", "pytest-xdist==3.8.0",
+              "pytest==9.2.0"]
+    kept = lock_tool.pins(lock_tool.lock_text("\n".join(frozen)))
+    assert kept == ["attrs==26.1.0", "pytest==9.2.0", "pytest-xdist==3.8.0", "Sphinx==7.4.7", "torch==2.13.0"]
 
 
 @pytest.mark.parametrize("wanted", [*CORE, *EXTRAS], ids=str)
@@ -99,8 +104,9 @@ def test_installed_versions_are_the_pinned_ones():
 
 @own_environment
 def test_the_installed_package_is_this_checkout():
-    done = subprocess.run([sys.executable, "-P", "-c", "import ecgtl; print(ecgtl.__version__, ecgtl.__file__)"], cwd="/",
-                          capture_output=True, text=True, check=True)
+    program = "import ecgtl; print(ecgtl.__version__, ecgtl.__file__)"
+    done = subprocess.run([sys.executable, "-P", "-c", program], cwd="/", capture_output=True, text=True,
+                          check=True)
     assert done.stdout.split(maxsplit=1) == [PROJECT["version"], f"{ROOT / 'ecgtl' / '__init__.py'}\n"]
 
 
@@ -113,10 +119,10 @@ class WithoutExtras(PathFinder):
         return None if name.partition(".")[0] in {absent} else super().find_spec(name, path, target)
 sys.meta_path[sys.meta_path.index(PathFinder)] = WithoutExtras
 import ecgtl
-seen = [m.name for m in pkgutil.walk_packages(ecgtl.__path__, "ecgtl.") if not m.name.startswith("ecgtl.report")]
+seen = [module.name for module in pkgutil.walk_packages(ecgtl.__path__, "ecgtl.")
+        if not module.name.startswith(("ecgtl.report", "ecgtl.__main__"))]
 for name in seen:
-    if name != "ecgtl.__main__":
-        importlib.import_module(name)
+    importlib.import_module(name)
 import numpy as np
 from ecgtl import models, training
 x, y = np.random.default_rng(0).normal(size=(8, 1, 256)).astype(np.float32), np.arange(8) % 2
@@ -132,9 +138,10 @@ print(len(seen), len(fit.history))
 
 def test_a_bare_machine_imports_everything_but_the_report_and_trains():
     """The core dependencies are enough: everything of the extras is imported where it is used."""
-    absent = {"wfdb", "pooch", "requests", "tqdm", "openpyxl", "safetensors", "matplotlib", "seaborn", "IPython",
-              "jupyter_book", "jupytext", "papermill", "ipykernel", "sphinx", "docutils", "nbformat", "pytest"}
-    done = subprocess.run([sys.executable, "-c", ONLY_CORE.format(absent=absent)], cwd=ROOT, capture_output=True, text=True,
+    absent = {"wfdb", "pooch", "requests", "tqdm", "openpyxl", "safetensors", "matplotlib", "seaborn",
+              "pytest", "jupyter_book", "jupytext", "papermill", "ipykernel", "IPython", "sphinx", "docutils"}
+    program = ONLY_CORE.format(absent=absent)
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True,
                           env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr
     modules, epochs = map(int, done.stdout.split())
@@ -142,17 +149,19 @@ def test_a_bare_machine_imports_everything_but_the_report_and_trains():
 
 
 def test_every_file_of_the_package_that_is_read_at_run_time_is_installed():
-    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["ecgtl"]
+    patterns = METADATA["tool"]["setuptools"]["package-data"]["ecgtl"]
     shipped = {file for pattern in patterns for file in (ROOT / "ecgtl").glob(pattern)}
-    there = {file for file in (ROOT / "ecgtl").rglob("*") if file.is_file() and file.suffix not in (".py", ".pyc")}
+    there = {file for file in (ROOT / "ecgtl").rglob("*")
+             if file.is_file() and file.suffix not in (".py", ".pyc")}
     assert there - shipped == set()
     assert ROOT / "ecgtl" / "experiments" / "weimann2021.yml" in shipped
 
 
 def test_no_registry_and_no_index_is_named():
     """Which index serves the packages is the user's choice: pip's own settings and TORCH_INDEX say it."""
-    found = [f"{name}: {host}" for name, text in text_files().items() for host in REGISTRIES if host in text]
-    found += [f"{name}: {hit[0]}" for name, text in text_files().items() for hit in INDEX_OPTION.finditer(text)]
+    files = text_files()
+    found = [f"{name}: {host}" for name, text in files.items() for host in REGISTRIES if host in text]
+    found += [f"{name}: {hit[0]}" for name, text in files.items() for hit in INDEX_OPTION.finditer(text)]
     assert found == []
 
 
@@ -163,7 +172,7 @@ def test_no_folder_of_one_machine_is_named():
 
 
 def test_make_alone_says_what_it_can_do():
-    done = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
     targets = set(re.findall(r"^  make (\w+)  +\w", done.stdout, re.MULTILINE))
     assert targets >= {"env", "book", "test", "data", "results", "status", "bench", "lock", "clean"}
     assert "TORCH_INDEX" in done.stdout
@@ -194,12 +203,11 @@ def test_the_workflow_runs_what_ci_runs():
 
 
 def test_the_citation_names_the_three_papers_and_this_version():
-    from ecgtl import published
-
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
-    assert str(cited["version"]) == PROJECT["version"] == __import__("ecgtl").__version__
+    assert str(cited["version"]) == PROJECT["version"] == ecgtl.__version__
     papers = [published.load(name)["paper"] for name in ("jang2021", "weimann2021", "melep2023")]
     assert [(entry["title"], entry["doi"], entry["year"]) for entry in cited["references"]] == \
         [(paper["title"], paper["doi"], paper["year"]) for paper in papers]
-    assert [[f"{a['given-names']} {a['family-names']}" for a in entry["authors"]] for entry in cited["references"]] == \
-        [paper["authors"] for paper in papers]
+    authors = [[f"{author['given-names']} {author['family-names']}" for author in entry["authors"]]
+               for entry in cited["references"]]
+    assert authors == [paper["authors"] for paper in papers]

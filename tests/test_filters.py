@@ -205,6 +205,7 @@ def test_a_lead_that_is_not_there_is_named():
         filters.prepare(handmade(), 125, 100, ("V9",))
 
 
+@pytest.mark.needs("challenge-2017")
 def test_statistics_of_the_real_cinc2017(real_data):
     mean, sd = filters.mean_and_sd(datasets.load("cinc2017", real_data))
     assert (mean, sd) == pytest.approx((0.0075, 0.2373), abs=5e-5)

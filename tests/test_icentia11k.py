@@ -150,6 +150,7 @@ def test_marks_beyond_the_signal(root):
     assert recordings.skipped == {"annotation outside the signal": [f"p00000_s01@{N_SAMPLES}"]}
 
 
+@pytest.mark.needs("icentia11k-continuous-ecg")
 def test_the_real_patient(real_data):
     recordings = icentia11k.read(real_data)
     assert recordings.ids.tolist() == [f"p00000_s{k:02d}" for k in range(25)]

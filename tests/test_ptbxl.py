@@ -267,6 +267,7 @@ def real_table(real_data):
     return table[[(base / f"{name}.dat").exists() for name in table["filename_hr"]]]
 
 
+@pytest.mark.needs("ptb-xl")
 def test_the_real_recordings(real_data, real_table):
     recordings = ptbxl.read(real_data, view="rhythm_single", leads="II", on_bad="skip")
     counts = recordings.counts()
@@ -282,6 +283,7 @@ def test_the_real_recordings(real_data, real_table):
     assert capped.counts() == {"SR": 500, "AFIB": 194, "SARRH": 118, "STACH": 102, "SBRAD": 92}
 
 
+@pytest.mark.needs("ptb-xl")
 def test_the_real_patients_and_labels(real_data, real_table):
     several = real_table["patient_id"].value_counts()
     assert ((several > 1).sum(), several[several > 1].sum()) == (78, 170)

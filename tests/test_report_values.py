@@ -1,4 +1,4 @@
-"""Numbers as text: the papers' digit for digit, ours from results, and a clear word where a path leads nowhere."""
+"""Numbers as text: a paper's digit for digit, ours from results, a clear word for a wrong path."""
 
 import dataclasses
 
@@ -12,7 +12,8 @@ from ecgtl.report import tables, values
 from ecgtl.results import Result, save
 
 EXPERIMENT = "weimann2021-table2"
-SCORES = (0.60, 0.70, 0.80)  # mean .7, SD .1; t(2, .975) = 4.3027, so the mean's half width is 4.3027 · .1 / √3 = .2484
+# Mean .7, SD .1; t(2, .975) = 4.3027, so the half width of the mean's interval is 4.3027 · .1 / √3 = .2484
+SCORES = (0.60, 0.70, 0.80)
 
 
 @pytest.fixture
@@ -25,9 +26,10 @@ def three_runs(tmp_path, monkeypatch):
         score = wanted.get((run.method, run.size, run.number))
         if score is not None:
             scored = {"macro_f1": score, "f1_per_class": {"af": score / 2}}
+            best = {"macro_f1": score + 0.05, "f1_per_class": {}}
             save(Result(EXPERIMENT, run.key, dataclasses.asdict(run.config),
                         {"upstream": "none", "target": "full", "leads": "full"},
-                        scored | {"validated": scored, "best_test": {"macro_f1": score + 0.05, "f1_per_class": {}}}, [],
+                        scored | {"validated": scored, "best_test": best}, [],
                         {"digest": digest}, {"test": np.arange(2)}, {}))
 
 
@@ -85,7 +87,7 @@ def test_sentences_are_joined_by_spaces():
     ("weimann2021-table2.reduced.random.25.macro_f1.median", "mean, sd, n"),
     ("weimann2021-table2.reduced.random.25.macro_f2.mean", "macro_f1, f1_per_class.af"),
     ("weimann2021-table2.reduced.random.25.last.macro_f1.mean", "no epoch chosen by 'last'"),
-    ("weimann2021-table2.reduced.beat.75.macro_f1.mean", "python -m ecgtl run weimann2021-table2 --tier reduced"),
+    ("weimann2021-table2.reduced.beat.75.macro_f1.mean", "ecgtl run weimann2021-table2 --tier reduced"),
     ("weimann2021-table2.reduced.random.50.macro_f1.interval", "one run has no interval"),
     ("coverage.finished", "items, done, partial, pending"),
 ])
@@ -97,7 +99,8 @@ def test_a_path_that_leads_nowhere_names_what_there_is(three_runs, path, told):
 @pytest.mark.parametrize(("end", "text"), [
     ("macro_f1.mean", ".700"), ("macro_f1.sd", ".100"), ("macro_f1.n", "3"), ("macro_f1.pm", ".700 ± .100"),
     ("macro_f1.low", ".452"), ("macro_f1.high", ".948"), ("macro_f1.interval", "[.452, .948]"),
-    ("f1_per_class.af.mean", ".350"), ("best_test.macro_f1.mean", ".750"), ("validated.macro_f1.mean", ".700"),
+    ("f1_per_class.af.mean", ".350"), ("best_test.macro_f1.mean", ".750"),
+    ("validated.macro_f1.mean", ".700"),
 ])
 def test_our_numbers_are_worked_out_from_the_runs(three_runs, end, text):
     assert values.resolve(f"{EXPERIMENT}.reduced.random.25.{end}") == text

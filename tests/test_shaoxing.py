@@ -313,6 +313,7 @@ def test_figshare_comes_first_where_both_are_there(physionet, microvolts):
     assert shaoxing.read(physionet, form="physionet").version == "PhysioNet 1.0.0"
 
 
+@pytest.mark.needs("shaoxing-figshare")
 def test_the_real_table(real_data):
     table = shaoxing.diagnostics(real_data)
     assert len(table) == 10646
@@ -323,6 +324,7 @@ def test_the_real_table(real_data):
     assert (table["sex"] == "male").sum() == 5956
 
 
+@pytest.mark.needs("shaoxing-figshare", "ecg-arrhythmia")
 def test_the_real_signals_of_both_forms(real_data):
     figshare = shaoxing.read(real_data, on_bad="skip")
     assert sorted(figshare.ids.tolist()) == ["MUSE_20180111_155115_19000", "MUSE_20180111_155633_99000"]

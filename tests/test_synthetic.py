@@ -398,6 +398,7 @@ def test_cinc2017_twin_reads_alike_through_wfdb_matlab_and_our_loader():
     assert (base / "REFERENCE-v3.csv").read_bytes() == (training / "REFERENCE.csv").read_bytes()
 
 
+@pytest.mark.needs("challenge-2017")
 def test_cinc2017_twin_resembles_the_real_recordings(real_data):
     real, made = datasets.load("cinc2017", real_data), datasets.load("cinc2017", twin=True)
 

@@ -372,6 +372,7 @@ def test_memory_does_not_grow_with_the_source(huge):
     assert peak < 50e6  # an order of a million blocks at 8 bytes each, and what 300 windows are made of
 
 
+@pytest.mark.needs("mitdb", "challenge-2017", "icentia11k-continuous-ecg")
 def test_the_windows_at_hand(real_data):
     found = windows.unlabelled([mitdb.read(real_data), icentia11k.read(real_data)])
     names = [name for name, _, _ in found.origin(range(0, len(found), 160))]

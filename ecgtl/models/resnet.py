@@ -1,8 +1,8 @@
 """Residual networks for 1-D signals (Weimann 2021, "The model architecture"; He et al. 2016, identity mappings).
 
 A 1-D convolution is computed as a 2-D one of height 1: PyTorch has a channels-last path for the latter only, and on
-two CPU cores that is several times faster. Activations work in place on what a norm or a sum has just made, which
-nobody needs again. Inputs and outputs keep the 1-D shapes.
+two CPU cores that is several times faster. Activations and sums work in place on what a norm or a convolution has
+just made, which nobody needs again. Inputs and outputs keep the 1-D shapes.
 """
 
 from collections.abc import Sequence
@@ -50,14 +50,14 @@ class BasicUnit(nn.Module):
         y = self.convs[0](y)
         for norm, convolution in zip(self.norms[1:], self.convs[1:], strict=True):
             y = convolution(torch.relu_(norm(y)))
-        return y + shortcut
+        return y.add_(shortcut)
 
     def _forward_v1(self, x: torch.Tensor) -> torch.Tensor:
         shortcut = x if self.project is None else self.project_norm(self.project(x))
         y = x
         for k, (norm, convolution) in enumerate(zip(self.norms, self.convs, strict=True)):
             y = norm(convolution(y if k == 0 else torch.relu_(y)))
-        return torch.relu_(y + shortcut)
+        return torch.relu_(y.add_(shortcut))
 
 
 class BottleneckUnit(BasicUnit):

@@ -2,9 +2,9 @@
 
     python -m ecgtl.report.site
 
-A notebook runs again only when it, the package, the results or the lock file changed (jupyter-cache would overlook
-changed imports); the site is built again only when one of those, the prose or the configuration changed. The new site
-replaces the old one when it has passed every check, so a failure leaves the old one whole.
+A notebook runs again only when it, the package, the results or the lock file changed (jupyter-cache would
+overlook changed imports); the site is built again only when one of those, the prose or the configuration has
+changed. The new site replaces the old one when it has passed every check: a failure leaves the old one whole.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from ecgtl import paths
 from ecgtl.errors import EcgtlError
 from ecgtl.report.site_checks import pages, problems
 
-# What a run of a notebook leaves behind beside its cells' outputs, below the checkout; results/ is ECGTL_RESULTS
+# What a run of a notebook leaves behind beside its cells' outputs; results/ stands for ECGTL_RESULTS
 MAKES = {
     "finetune": ("results/demo/finetune/*.json",),
     "recordings": (),
@@ -69,7 +69,8 @@ def main() -> int:
         print(f"\nbook: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nbook: stopped; what is finished is kept, the same command goes on from there", file=sys.stderr)
+        print("\nbook: stopped; what is finished is kept, the same command goes on from there",
+              file=sys.stderr)
         return 130
     return 0
 
@@ -90,7 +91,8 @@ def make(layout: Layout, makes: dict[str, tuple[str, ...]] = MAKES) -> Path:
         raise EcgtlError("the built site is not right:\n  " + "\n  ".join(found))
     _replace(built, layout.site)
     _write(layout.work / "site.key", key)
-    _say(f"done in {time.monotonic() - began:.0f} s; {len(pages(layout.toc))} pages, works without internet:\n{index}")
+    _say(f"done in {time.monotonic() - began:.0f} s; {len(pages(layout.toc))} pages, works without internet:")
+    _say(str(index))
     return index
 
 
@@ -99,7 +101,8 @@ def make(layout: Layout, makes: dict[str, tuple[str, ...]] = MAKES) -> Path:
 
 def code_key(layout: Layout) -> str:
     """Hash of what every notebook depends on: the package, the committed results, the lock file, Python."""
-    committed = [file for file in _files(paths.results()) if "demo" not in file.relative_to(paths.results()).parts[:1]]
+    committed = [file for file in _files(paths.results())
+                 if file.relative_to(paths.results()).parts[0] != "demo"]
     package = [file for file in _files(layout.root / "ecgtl") if file.suffix != ".pyc"]
     return _digest([*package, *committed, *_existing(layout.lock)], layout.root, platform.python_version())
 
@@ -114,7 +117,8 @@ def notebook_key(notebook: Path, code: str) -> str:
 def site_key(layout: Layout, code: str) -> str:
     """Hash of everything the site is made from."""
     staged = (layout.book / "notebooks", layout.book / "downloads")
-    prose = [file for file in _files(layout.book) if not any(file.is_relative_to(folder) for folder in staged)]
+    prose = [file for file in _files(layout.book)
+             if not any(file.is_relative_to(folder) for folder in staged)]
     return _digest([*prose, *_existing(layout.config, layout.toc)], layout.root,
                    code, *(notebook_key(notebook, "") for notebook in find(layout)))
 
@@ -146,14 +150,14 @@ def find(layout: Layout) -> list[Path]:
 
 
 def execute_all(layout: Layout, code: str, makes: dict[str, tuple[str, ...]]) -> None:
-    """Run each notebook whose last good run is out of date, two at a time, with the defaults of its parameters.
+    """Run each notebook whose last good run is out of date, two at a time, with its parameters' defaults.
 
     Raises EcgtlError naming the first notebook that failed, after the others have ended.
     """
     notebooks = find(layout)
     unknown = [layout.name(notebook) for notebook in notebooks if layout.name(notebook) not in makes]
     if unknown:
-        raise EcgtlError(f"ecgtl/report/site.py does not say in MAKES what notebooks/{unknown[0]}.ipynb makes; add it")
+        raise EcgtlError(f"ecgtl/report/site.py, MAKES, does not say what notebooks/{unknown[0]}.ipynb makes")
     keys = {notebook: notebook_key(notebook, code) for notebook in notebooks}
     todo = [n for n in notebooks if not is_current(layout, n, keys[n], makes[layout.name(n)])]
     _say(f"notebooks: {len(notebooks)}, to run: {len(todo)}")
@@ -198,7 +202,7 @@ def _run_one(layout: Layout, notebook: Path, key: str, patterns: Iterable[str],
     target.with_suffix(".key").unlink(missing_ok=True)
     _papermill(layout, notebook, raw, processes)
     check_run(layout, name, raw, patterns, began)
-    target.write_text(json.dumps(_tidy(_notebook(raw)), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    _write(target, json.dumps(_tidy(_notebook(raw)), indent=1, ensure_ascii=False) + "\n")
     raw.unlink()
     _write(target.with_suffix(".key"), key)
     return time.time() - began
@@ -211,31 +215,34 @@ def _papermill(layout: Layout, notebook: Path, target: Path, processes: set[subp
                str(notebook.parent), "--execution-timeout", str(CELL_SECONDS), "--start-timeout", "120",
                "--no-progress-bar", "--no-log-output"]
     for attempt in range(1, ATTEMPTS + 1):
-        process = subprocess.Popen(command, env=_environment(layout, name), stdout=subprocess.DEVNULL,
+        process = subprocess.Popen(command, env=_environment(layout), stdout=subprocess.DEVNULL,
                                    stderr=subprocess.PIPE, text=True, start_new_session=True)
         processes.add(process)
         try:
             said = process.communicate(timeout=NOTEBOOK_SECONDS)[1]
         except subprocess.TimeoutExpired:
             _end(process)
-            raise EcgtlError(f"notebooks/{name}.ipynb ran longer than {NOTEBOOK_SECONDS} s and was stopped") from None
+            raise EcgtlError(f"notebooks/{name}.ipynb ran longer than {NOTEBOOK_SECONDS} s and was "
+                             "stopped") from None
         finally:
             processes.discard(process)
         if process.returncode == 0:
             return
+        if process.returncode < 0:
+            raise EcgtlError(f"notebooks/{name}.ipynb was stopped by signal {-process.returncode}")
         if FINAL.search(said) or attempt == ATTEMPTS:
-            raise EcgtlError(f"notebooks/{name}.ipynb failed:\n{_tail(said)}\nopen {target} to see how far it got")
+            raise EcgtlError(f"notebooks/{name}.ipynb failed:\n{_tail(said)}\n"
+                             f"open {target} to see how far it got")
         _say(f"  {name}: the kernel did not start, attempt {attempt + 1} of {ATTEMPTS}")
 
 
-def _environment(layout: Layout, name: str) -> dict[str, str]:
-    """Surroundings of a kernel: this interpreter, this package, its share of the cores, no settings of the user's."""
+def _environment(layout: Layout) -> dict[str, str]:
+    """Surroundings of a kernel: this interpreter, this package, a share of the cores, no user's settings."""
     share = layout.work / "jupyter"
     _kernelspec(share / "kernels" / "python3")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    own = {"JUPYTER_PATH": str(share), "IPYTHONDIR": str(layout.work / "ipython"), "PYTHONPATH": _python_path(layout),
-           "OMP_NUM_THREADS": str(max(1, cores // WORKERS)), "JUPYTER_PLATFORM_DIRS": "1",
-           "ECGTL_COMMAND": f"papermill notebooks/{name}.ipynb out.ipynb"}
+    own = {"JUPYTER_PATH": str(share), "JUPYTER_PLATFORM_DIRS": "1", "PYTHONPATH": _python_path(layout),
+           "IPYTHONDIR": str(layout.work / "ipython"), "OMP_NUM_THREADS": str(max(1, cores // WORKERS))}
     if os.environ.get("ECGTL_RESULTS"):
         own["ECGTL_RESULTS"] = str(paths.results().absolute())  # the kernel runs in the notebook's folder
     return os.environ | own
@@ -243,16 +250,16 @@ def _environment(layout: Layout, name: str) -> dict[str, str]:
 
 def _kernelspec(folder: Path) -> None:
     """The kernel ``python3`` is this interpreter, whatever kernels the user has installed."""
-    if not (folder / "kernel.json").is_file():
-        command = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        _write(folder / "kernel.json", json.dumps({"argv": command, "display_name": "Python 3", "language": "python"}))
+    command = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    kernel = {"argv": command, "display_name": "Python 3", "language": "python"}
+    _write(folder / "kernel.json", json.dumps(kernel))
 
 
 def check_run(layout: Layout, name: str, executed: Path, patterns: Iterable[str], began: float) -> None:
-    """Judge a run by what it left, not by papermill's word: after a kernel's death that says every cell completed.
+    """Judge a run by what it left, not by papermill's word, which after a kernel's death can be "completed".
 
-    Every code cell must have run without error, and every pattern must have files written since ``began``, results
-    among them valid. Raises EcgtlError.
+    Every code cell must have run without error, and every pattern must have files written since ``began``,
+    results among them valid. Raises EcgtlError.
     """
     for number, cell in enumerate(_notebook(executed)["cells"]):
         if cell["cell_type"] != "code" or not "".join(cell["source"]).strip():
@@ -307,7 +314,7 @@ def _end(process: subprocess.Popen) -> None:
 
 
 def stage(layout: Layout) -> None:
-    """Put executed notebooks and tables to download where the book finds them; what is no longer made goes."""
+    """Put executed notebooks and downloads where the book finds them; what is no longer made goes."""
     wanted = {f"notebooks/{layout.name(n)}.ipynb": layout.work / "executed" / f"{layout.name(n)}.ipynb"
               for n in find(layout)}
     wanted |= {f"downloads/{file.name}": file for file in layout.downloads.glob("*.csv")}
@@ -322,15 +329,16 @@ def stage(layout: Layout) -> None:
 
 
 def build(layout: Layout) -> Path:
-    """Build the site from nothing into a work folder, every warning an error; returns the folder of the HTML."""
+    """Build the site from nothing into a work folder, every warning an error; returns its HTML's folder."""
     out = layout.work / "book"
     shutil.rmtree(out, ignore_errors=True)
     _say("building the site")
     program = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
-    command = [sys.executable, "-c", program, "build", str(layout.book), "--config", str(layout.config), "--toc",
-               str(layout.toc), "--path-output", str(out), "-W", "--keep-going"]
-    process = subprocess.Popen(command, cwd=layout.root, env=os.environ | {"PYTHONPATH": _python_path(layout)},
-                               stdout=subprocess.PIPE, text=True, encoding="utf-8")
+    command = [sys.executable, "-c", program, "build", str(layout.book), "--config", str(layout.config),
+               "--toc", str(layout.toc), "--path-output", str(out), "-W", "--keep-going"]
+    environment = os.environ | {"PYTHONPATH": _python_path(layout)}
+    process = subprocess.Popen(command, cwd=layout.root, env=environment, stdout=subprocess.PIPE, text=True,
+                               encoding="utf-8")
     for line in map(_plain, process.stdout):
         if re.match(r"(reading sources|writing output)\b.*%", line):
             _say(f"  {line.strip()}")

@@ -1,4 +1,4 @@
-"""Checks of the built site: every page there and filled, nothing loaded from elsewhere, no dead link, no bare image."""
+"""Checks of the built site: pages there and filled, nothing from elsewhere, no dead link, no bare image."""
 
 import re
 from collections.abc import Iterator
@@ -25,11 +25,15 @@ def pages(toc: Path) -> list[str]:
 
 
 def problems(html: Path, names: list[str]) -> list[str]:
-    """What is wrong with the site in ``html``, whose pages are ``names``: pages missing or empty, things loaded from
-    elsewhere or not there, dead links, bare images. An empty list when all is well."""
+    """What is wrong with the site in ``html``, whose pages are ``names``; an empty list when all is well.
+
+    Pages missing or empty, things loaded from elsewhere or not there, dead links, bare images.
+    """
     found = [f"{name}.html is missing" for name in names if not (html / f"{name}.html").is_file()]
-    for file in sorted(file for file in html.rglob("*.html") if "_static" not in file.relative_to(html).parts):
+    for file in sorted(html.rglob("*.html")):
         place = file.relative_to(html).as_posix()
+        if place.startswith("_static/"):
+            continue  # the theme's templates
         page = Page.read(file)
         if place.removesuffix(".html") in names and page.characters < PAGE_CHARACTERS:
             found.append(f"{place} has next to nothing on it ({page.characters} characters)")
@@ -39,8 +43,8 @@ def problems(html: Path, names: list[str]) -> list[str]:
         found += [f"{place} links to {address}, which is not there" for address in page.links
                   if not _leads_somewhere(file, address, html)]
     for file in sorted(html.rglob("*.css")):
-        loaded = _css_addresses(file.read_text(encoding="utf-8", errors="replace"))
-        found += [f"{file.relative_to(html).as_posix()} loads {address}" for address in loaded if is_elsewhere(address)]
+        place, text = file.relative_to(html).as_posix(), file.read_text(encoding="utf-8", errors="replace")
+        found += [f"{place} loads {address}" for address in _css_addresses(text) if is_elsewhere(address)]
     return found
 
 
@@ -58,20 +62,24 @@ def _leads_somewhere(page: Path, address: str, html: Path) -> bool:
 
 
 def _css_addresses(text: str) -> list[str]:
-    return [found.strip("'\" ") for found in re.findall(r"url\(([^)]*)\)", text) + re.findall(r"@import\s+([^;]+);", text)]
+    found = re.findall(r"url\(([^)]*)\)", text) + re.findall(r"@import\s+([^;]+);", text)
+    return [address.strip("'\" ") for address in found]
 
 
 class Page(HTMLParser):
     """What a page loads, links to and shows: collected while parsing.
 
-    ``loaded`` addresses of scripts, styles, fonts, images, frames and media, and any that a script names; ``links`` addresses of ``<a>``;
-    ``bare_images`` images whose alternative text is missing or a file name; ``characters`` of text in its article.
+    ``loaded`` addresses of scripts, styles, fonts, images, frames and media, and any that a script names;
+    ``links`` addresses of ``<a>``; ``bare_images`` images whose alternative text is missing or a file name;
+    ``characters`` of text in its article.
     """
 
     LOADING = {"script": ("src",), "img": ("src", "srcset"), "source": ("src", "srcset"), "iframe": ("src",),
-               "video": ("src", "poster"), "audio": ("src",), "track": ("src",), "embed": ("src",), "object": ("data",),
-               "input": ("src",), "image": ("href", "xlink:href"), "use": ("href", "xlink:href")}
-    FETCHING = {"stylesheet", "icon", "preload", "prefetch", "modulepreload", "preconnect", "dns-prefetch", "manifest"}
+               "video": ("src", "poster"), "audio": ("src",), "track": ("src",), "embed": ("src",),
+               "object": ("data",), "input": ("src",), "image": ("href", "xlink:href"),
+               "use": ("href", "xlink:href")}
+    FETCHING = {"stylesheet", "icon", "preload", "prefetch", "modulepreload", "preconnect", "dns-prefetch",
+                "manifest"}
 
     def __init__(self):
         super().__init__()

@@ -1,8 +1,8 @@
 """One number as text, by its path: what the roles ``{res}`` and ``{pub}`` print in the book.
 
-``weimann2021.table2.rows.random.75.mean`` is a number of a paper, printed digit for digit as its YAML file has it.
-``weimann2021-table2.reduced.random.75.macro_f1.mean`` is a number of ours, read from the results. An unknown path
-raises EcgtlError naming what there is, so that no number can outlive what it was read from.
+``weimann2021.table2.rows.random.75.mean`` is a number of a paper, printed digit for digit as its YAML file
+has it. ``weimann2021-table2.reduced.random.75.macro_f1.mean`` is a number of ours, read from the results. An
+unknown path raises EcgtlError naming what there is, so that no number can outlive what it was read from.
 """
 
 from functools import cache
@@ -27,7 +27,7 @@ def resolve(path: str) -> str:
 
 
 def sources(path: str) -> list[Path]:
-    """The files that the text for ``path`` is read from: a page that shows it is out of date when one changes."""
+    """The files that the text for ``path`` is read from: a page that shows it depends on them."""
     first = path.split(".")[0]
     if first in published.papers():
         return [_published_file(first)]
@@ -36,10 +36,10 @@ def sources(path: str) -> list[Path]:
 
 
 def published_text(path: str) -> str:
-    """What a paper prints at ``path`` (see ``ecgtl.published``), with all its digits: ``.670`` stays ``.670``.
+    """What a paper prints at ``path`` (see ``ecgtl.published``), with all digits: ``.670`` stays ``.670``.
 
-    A cell with mean and SD becomes ``mean ± SD``, an entry with a ``value`` that value, a list its items with commas
-    (a ratio with colons, sentences with spaces); whole numbers from 1,000 on get commas.
+    A cell with mean and SD becomes ``mean ± SD``, an entry with a ``value`` that value, a list its items with
+    commas (a ratio with colons, sentences with spaces); whole numbers from 1,000 on get commas.
     """
     found = published.lookup(path)
     keys = path.split(".")
@@ -61,11 +61,11 @@ def published_text(path: str) -> str:
 def result_text(path: str) -> str:
     """A number of ours: ``experiment.tier.method.size[.choice].score.statistic``.
 
-    ``size`` is the share of the data set in per cent; ``choice`` how the epoch was chosen (``validated`` unless it
-    says ``last`` or ``best_test``); ``score`` a name in the result's scores (``f1_per_class.af`` for one class);
-    ``statistic`` over the runs: ``mean``, ``sd``, ``n``, ``low``, ``high`` (95 % limits of the mean), ``interval``
-    for ``[.690, .720]``, ``pm`` for ``.712 ± .010``. ``coverage.items``, ``coverage.done``, ``coverage.partial`` and
-    ``coverage.pending`` count the papers' tables and figures.
+    ``size`` is the share of the data set in per cent; ``choice`` how the epoch was chosen (``validated``
+    unless it says ``last`` or ``best_test``); ``score`` a name in the result's scores, ``f1_per_class.af`` for
+    one class; ``statistic`` over the runs: ``mean``, ``sd``, ``n``, ``low`` and ``high`` for the 95 % limits of
+    the mean, ``interval`` for ``[.690, .720]``, ``pm`` for ``.712 ± .010``. ``coverage.items``, ``coverage.done``,
+    ``coverage.partial`` and ``coverage.pending`` count the papers' tables and figures.
     """
     keys = path.split(".")
     if keys[0] == "coverage":
