@@ -63,14 +63,16 @@ def split_of(config: FinetuneConfig, recordings: Recordings) -> splits.Split:
 def default_key(config: FinetuneConfig) -> str:
     """File name of a run that belongs to no experiment.
 
-    Parameters that differ from the tier's add a hash, and so does a checkpoint of one's own: its name may be any.
+    Parameters that differ from the tier's add a hash, and so do recordings and a checkpoint of one's own: their names
+    may be any.
     """
     method = config.arch if config.arch in BASELINES else Path(config.init).stem
     arch = config.arch if config.arch in BASELINES else FinetuneConfig.arch
-    plain = FinetuneConfig.of(dataset=config.dataset, init=config.init, arch=arch, tier=config.tier,
+    plain = FinetuneConfig.of(dataset=config.dataset, root=config.root, init=config.init, arch=arch, tier=config.tier,
                               fraction=config.fraction, seed=config.seed, device=config.device).resolved()
     name = f"{config.dataset}-{config.tier}-{method}-{config.fraction:g}-seed{config.seed}"
-    return name if plain == config and config.init in INITS else f"{name}-{cache.key_of(dataclasses.asdict(config))[:8]}"
+    common = plain == config and config.init in INITS and not config.root
+    return name if common else f"{name}-{cache.key_of(dataclasses.asdict(config))[:8]}"
 
 
 def starting_weights(config: FinetuneConfig) -> Path | None:

@@ -70,20 +70,6 @@ def table(name: str, page: Page) -> tuple[pd.DataFrame, str]:
     return TABLES[name](page)
 
 
-def html(frame: pd.DataFrame, caption: str) -> Markup:
-    """``frame`` as an accessible table that scrolls on narrow screens; its first column heads the rows.
-
-    Cells are escaped unless they are ``Markup``.
-    """
-    head = _joined(Markup('<th scope="col">{}</th>').format(column) for column in frame.columns)
-    rows = _joined(Markup('<tr><th scope="row">{}</th>{}</tr>').format(
-        first, _joined(Markup("<td>{}</td>").format(cell) for cell in others))
-        for first, *others in frame.itertuples(index=False, name=None))
-    return Markup('<div class="ecgtl-scroll" tabindex="0" role="region" aria-label="{0}">'
-                  '<table class="ecgtl-table"><caption>{0}</caption>'
-                  "<thead><tr>{1}</tr></thead><tbody>{2}</tbody></table></div>").format(caption, head, rows)
-
-
 def badge(text: str) -> Markup:
     """HTML of the badge for ``kind:word`` or ``word``; EcgtlError with the vocabulary for another word."""
     kind, colon, word = text.partition(":")
@@ -95,10 +81,6 @@ def badge(text: str) -> Markup:
         return Markup(badges.badge(kind, word))
     return Markup('<span class="ecgtl-badge ecgtl-{}" title="{}">{}</span>').format(
         text.replace(" ", "-"), WORDS[text], text)
-
-
-def _joined(parts) -> Markup:
-    return Markup("").join(parts)
 
 
 def _link(address: str, text: str) -> Markup:

@@ -68,7 +68,7 @@ class TableDirective(SphinxDirective):
             return []
         committed = results.folder("reduced").glob("*/*.json")
         _depend(self.env, [*committed, *paths.PACKAGE.rglob("*.yml"), page.folder / book_tables.AVAILABILITY])
-        html = book_tables.html(frame, self.options.get("caption", caption))
+        html = tables.html_text(frame, self.options.get("caption", caption))
         return [nodes.raw("", html, format="html")]
 
 

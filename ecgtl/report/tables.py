@@ -1,12 +1,12 @@
 """From results to the tables that a reader sees. Nothing here is typed: every value is read."""
 
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import yaml
+from markupsafe import Markup
 
 from ecgtl import experiments, metrics, paths, published, results, statistics
 from ecgtl.config import BASELINES, TIERS, protocol
@@ -264,14 +264,19 @@ def html(table: pd.DataFrame, caption: str):
     return HTML(html_text(table, caption))
 
 
-def html_text(table: pd.DataFrame, caption: str) -> str:
-    """The same as text; cell texts are escaped."""
-    head = "".join(f'<th scope="col">{escape(str(column))}</th>' for column in table.columns)
-    rows = "".join(f'<tr><th scope="row">{escape(str(row[0]))}</th>'
-                   + "".join(f"<td>{escape(str(value))}</td>" for value in row[1:]) + "</tr>"
-                   for row in table.itertuples(index=False))
-    return (f'<div class="ecgtl-scroll" tabindex="0"><table class="ecgtl-table"><caption>{escape(caption)}</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>")
+def html_text(table: pd.DataFrame, caption: str) -> Markup:
+    """The same as text; its first column heads the rows, cells are escaped unless they are ``Markup``."""
+    head = _markup(Markup('<th scope="col">{}</th>').format(column) for column in table.columns)
+    rows = _markup(Markup('<tr><th scope="row">{}</th>{}</tr>').format(
+        first, _markup(Markup("<td>{}</td>").format(cell) for cell in others))
+        for first, *others in table.itertuples(index=False, name=None))
+    return Markup('<div class="ecgtl-scroll" tabindex="0" role="region" aria-label="{0}">'
+                  '<table class="ecgtl-table"><caption>{0}</caption>'
+                  "<thead><tr>{1}</tr></thead><tbody>{2}</tbody></table></div>").format(caption, head, rows)
+
+
+def _markup(pieces) -> Markup:
+    return Markup("").join(pieces)
 
 
 def split_table(result: results.Result) -> pd.DataFrame:

@@ -62,10 +62,10 @@ def result_text(path: str) -> str:
     """A number of ours: ``experiment.tier.method.size[.choice].score.statistic``.
 
     ``size`` is the share of the data set in per cent; ``choice`` how the epoch was chosen (``validated``
-    unless it says ``last`` or ``best_test``); ``score`` a name in the result's scores, ``f1_per_class.af`` for
-    one class; ``statistic`` over the runs: ``mean``, ``sd``, ``n``, ``low`` and ``high`` for the 95 % limits of
-    the mean, ``interval`` for ``[.690, .720]``, ``pm`` for ``.712 ± .010``. ``coverage.items``, ``coverage.done``,
-    ``coverage.partial`` and ``coverage.pending`` count the papers' tables and figures.
+    unless it says ``last`` or ``best_test``); ``score`` a name in the result's scores, ``f1_per_class.af``
+    for one class; ``statistic`` over the runs: ``mean``, ``sd``, ``n``, ``low`` and ``high`` for the 95 %
+    limits of the mean, ``interval`` for ``[.690, .720]``, ``pm`` for ``.712 ± .010``. ``coverage.items``,
+    ``coverage.done``, ``coverage.partial`` and ``coverage.pending`` count the papers' tables and figures.
     """
     keys = path.split(".")
     if keys[0] == "coverage":

@@ -5,6 +5,7 @@ import pandas as pd
 
 from ecgtl import claims, experiments, published
 from ecgtl.report import tables
+from ecgtl.report.book_tables import badge
 
 TABLE2 = "weimann2021-table2"
 # our class name -> the column of the paper's Table 1
@@ -48,7 +49,8 @@ def table2_findings(tier: str) -> pd.DataFrame:
 
 def _finding(verdict: dict) -> dict:
     shown = [_comparison(*comparison) for comparison in verdict["comparisons"]]
-    return {"Statement": verdict["says"], "From the paper's numbers": verdict["paper"], "From our runs": verdict["ours"],
+    return {"Statement": verdict["says"], "From the paper's numbers": badge(verdict["paper"]),
+            "From our runs": badge(verdict["ours"]),
             "Our difference [95 % interval], smallest detectable": "; ".join(shown)}
 
 
