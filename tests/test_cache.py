@@ -3,26 +3,18 @@
 import errno
 import multiprocessing
 import os
-import re
 import stat
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
 import wfdb
 
+from messages import one_line
+
 from ecgtl import paths
 from ecgtl.datasets import base, cache, folder
 from ecgtl.errors import EcgtlError
-
-
-def one_line(error, *words):
-    text = str(error.value)
-    assert "\n" not in text
-    bare = re.sub(r"\S*/test_[^/\s]*/", "", text)  # pytest's folders carry the names of the tests
-    for word in words:
-        assert str(word) in (text if isinstance(word, Path) else bare)
 
 
 @pytest.fixture(autouse=True)

@@ -1,28 +1,20 @@
 """The CinC 2017 loader: folder and archive, real and synthetic, whole and damaged."""
 
-import re
 import shutil
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 import wfdb
 from scipy.io import loadmat, savemat
 
+from messages import one_line
+
 from ecgtl import datasets
 from ecgtl.datasets import cinc2017, synthetic
 from ecgtl.errors import EcgtlError
 
 LABELS = {"A00001": "N", "A00002": "A", "A00003": "O", "A00004": "~", "A00005": "N"}
-
-
-def one_line(error, *words):
-    text = str(error.value)
-    assert "\n" not in text
-    bare = re.sub(r"\S*/test_[^/\s]*/", "", text)  # pytest's folders carry the names of the tests
-    for word in words:
-        assert str(word) in (text if isinstance(word, Path) else bare)
 
 
 def write_record(training, record, stored):

@@ -5,18 +5,13 @@ import pytest
 import wfdb
 from scipy.io import savemat
 
+from messages import one_line
+
 from ecgtl.datasets import csn, snomed
 from ecgtl.datasets.twelve_lead import LEADS
 from ecgtl.errors import EcgtlError
 
 CODES = {"JS00001": "426177001,164934002", "JS00002": "426783006", "JS20001": "284470004,251187003,426783006"}
-
-
-def one_line(error, *words):
-    text = str(error.value)
-    assert "\n" not in text
-    for word in words:
-        assert str(word) in text
 
 
 def write_record(root, record, dx, first_line=None, stored=None):

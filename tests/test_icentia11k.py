@@ -4,19 +4,14 @@ import numpy as np
 import pytest
 import wfdb
 
+from messages import one_line
+
 from ecgtl.datasets import icentia11k
 from ecgtl.errors import EcgtlError
 
 N_SAMPLES = 2000
 MARKS = ([5, 5, 300, 700, 1500], ["+", "N", "S", "V", "+"], ["(N", "None", "None", "None", ")"])
 SEGMENTS = {"p00000": ["p00000_s00", "p00000_s01"], "p00007": ["p00007_s00"], "p01000": ["p01000_s03"]}
-
-
-def one_line(error, *words):
-    text = str(error.value)
-    assert "\n" not in text
-    for word in words:
-        assert str(word) in text
 
 
 def write_segment(root, name, stored=None, marks=MARKS):

@@ -1,11 +1,10 @@
 """The MITDB loader: signals, beats and rhythms as wfdb reads them; damage refused in one line."""
 
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
 import wfdb
+
+from messages import one_line
 
 from ecgtl import datasets
 from ecgtl.datasets import mitdb, synthetic
@@ -14,14 +13,6 @@ from ecgtl.errors import EcgtlError
 N_SAMPLES = 3600
 LEADS = {"100": ["MLII", "V5"], "102": ["V5", "V2"], "201": ["MLII", "V1"], "202": ["MLII", "V1"]}
 MARKS = ([18, 77, 370, 370, 662], ["+", "N", "V", "~", "N"], ["(N", "", "", "", ""])
-
-
-def one_line(error, *words):
-    text = str(error.value)
-    assert "\n" not in text
-    bare = re.sub(r"\S*/test_[^/\s]*/", "", text)  # pytest's folders carry the names of the tests
-    for word in words:
-        assert str(word) in (text if isinstance(word, Path) else bare)
 
 
 def write_record(base, record, stored, marks=MARKS):

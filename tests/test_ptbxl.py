@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 import wfdb
 
+from messages import one_line
+
 from ecgtl.datasets import ptbxl
 from ecgtl.datasets.twelve_lead import LEADS
 from ecgtl.errors import EcgtlError
@@ -23,13 +25,6 @@ ROWS = [(1, 15.0, 56.0, 1, "{'NORM': 100.0, 'SR': 0.0}", 3),
         (4, 17.0, 40.0, 0, "{'LVOLT': 0.0}", 1), (5, 18.0, "", 0, "{'NORM': 80.0, 'STACH': 0.0}", 9),
         (6, 19.0, 33.0, 1, "{'CRBBB': 100.0, 'SR': 0.0}", 9),
         (7, 20.0, 33.0, 1, "{'NDT': 50.0, 'SR': 0.0}", 9)]
-
-
-def one_line(error, *words):
-    text = str(error.value)
-    assert "\n" not in text
-    for word in words:
-        assert str(word) in text
 
 
 def write_tables(base, rows=ROWS, **changed):

@@ -9,6 +9,8 @@ import pytest
 import wfdb
 from scipy.io import savemat
 
+from messages import one_line
+
 from ecgtl.datasets import csn, shaoxing
 from ecgtl.datasets.twelve_lead import LEADS
 from ecgtl.errors import EcgtlError
@@ -19,13 +21,6 @@ RHYTHMS = {"SB": "sinus_bradycardia", "SR": "sinus_rhythm", "AFIB": "atrial_fibr
            "ST": "sinus_tachycardia", "SVT": "supraventricular_tachycardia", "AF": "atrial_flutter",
            "SA": "sinus_irregularity", "AT": "atrial_tachycardia", "AVNRT": "av_node_reentrant_tachycardia",
            "AVRT": "av_reentrant_tachycardia", "SAAWR": "sinus_to_atrial_wandering_rhythm"}
-
-
-def one_line(error, *words):
-    text = str(error.value)
-    assert "\n" not in text
-    for word in words:
-        assert str(word) in text
 
 
 def write_table(base, rows=ROWS, columns=("FileName", "Rhythm", "PatientAge", "Gender")):

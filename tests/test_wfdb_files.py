@@ -1,26 +1,16 @@
 """Headers and samples of WFDB records: read as wfdb reads them, and refused in one line where they are wrong."""
 
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
 import wfdb
 from scipy.io import savemat
 
+from messages import one_line
+
 from ecgtl.datasets import wfdb_files
 from ecgtl.errors import EcgtlError
 
 GOOD = "rec 2 250 1000\nrec.dat 16 200(10)/mV 16 5 0 0 0 I\nrec.dat 16 200/mV 16 5 0 0 0 V1 chest\n# Dx: 1,2\n#note\n"
-
-
-def one_line(error, *words):
-    text = str(error.value)
-    assert "\n" not in text
-    assert len(text) < 400
-    bare = re.sub(r"\S*/test_[^/\s]*/", "", text)  # pytest's folders carry the names of the tests
-    for word in words:
-        assert str(word) in (text if isinstance(word, Path) else bare)
 
 
 def write(folder, record="rec", fmt="16", n_samples=500, n_leads=2, **options):

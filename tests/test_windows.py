@@ -8,18 +8,13 @@ import numpy as np
 import pytest
 from scipy import signal
 
+from messages import one_line
+
 from ecgtl.datasets import cinc2017, icentia11k, mitdb, windows
 from ecgtl.datasets.base import Collector, Reading
 from ecgtl.errors import EcgtlError
 
 N = 2048
-
-
-def one_line(error, *words):
-    text = str(error.value)
-    assert "\n" not in text
-    for word in words:
-        assert str(word) in text
 
 
 def ecg(seconds, rate, seed):
