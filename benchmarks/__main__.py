@@ -25,7 +25,8 @@ def main() -> None:
     given = parser.parse_args()
     unknown = sorted(set(given.parts) - set(PARTS))
     if unknown or given.repeats < 1:
-        parser.error(f"unknown part {unknown[0]!r}; allowed: {', '.join(PARTS)}" if unknown else "--repeats is at least 1")
+        parser.error(f"unknown part {unknown[0]!r}; allowed: {', '.join(PARTS)}" if unknown
+                     else "--repeats must be at least 1")
     torch.set_num_threads(min(CORES, os.cpu_count()))
     machine = {"cores": os.cpu_count(), "threads": torch.get_num_threads(), "load_before": round(os.getloadavg()[0], 2),
                "python": platform.python_version(), "torch": torch.__version__, "machine": platform.machine()}

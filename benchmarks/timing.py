@@ -37,9 +37,10 @@ class Row:
 
     def cells(self) -> list[str]:
         """The row as text."""
-        target = "" if self.met is None else f"≥ {self.at_least:g}x" if self.at_least else f"≤ {self.at_most:g} {self.unit}"
+        target = f"≥ {self.at_least:g}x" if self.at_least else f"≤ {self.at_most:g} {self.unit}" if self.at_most else ""
+        verdict = {True: "met", False: "MISSED", None: ""}[self.met]
         return [self.what, self.unit, f"{self.ours:.3g}", "" if self.plain is None else f"{self.plain:.3g}",
-                "" if self.ratio is None else f"{self.ratio:.1f}x", target, {True: "met", False: "MISSED", None: ""}[self.met]]
+                "" if self.ratio is None else f"{self.ratio:.2f}x", target, verdict]
 
 
 def take_turns(ways: dict[str, Callable[[], None]], repeats: int) -> dict[str, float]:
@@ -58,4 +59,5 @@ def table(rows: list[Row]) -> str:
     """``rows`` in aligned columns."""
     lines = [["what", "unit", "ours", "plain", "ratio", "target", ""], *(row.cells() for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines]
+    return "\n".join("  ".join(line).rstrip() for line in padded)

@@ -44,15 +44,20 @@ def _in_1d(module: nn.Module) -> nn.Module:
     return copied
 
 
-def plain_epoch(network: nn.Module, loader: DataLoader, optimizer: torch.optim.Optimizer) -> None:
-    """One pass over ``loader``, as tutorials write it."""
+def plain_epoch(network: nn.Module, loader: DataLoader, optimizer: torch.optim.Optimizer) -> tuple[float, float]:
+    """One pass over ``loader``, as tutorials write it: running loss and accuracy, as our loop gives them too."""
     network.train()
     loss_of = nn.CrossEntropyLoss()
+    total, hits = 0.0, 0
     for x, y in loader:
         optimizer.zero_grad()
-        loss = loss_of(network(x), y)
+        logits = network(x)
+        loss = loss_of(logits, y)
         loss.backward()
         optimizer.step()
+        total += loss.item() * len(y)
+        hits += (logits.argmax(dim=1) == y).sum().item()
+    return total / len(loader.dataset), hits / len(loader.dataset)
 
 
 def rows(repeats: int) -> list[Row]:

@@ -3,8 +3,8 @@
 All functions take and return float32 arrays whose last axis is time; they know nothing of labels or models.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 from scipy import signal
@@ -29,7 +29,14 @@ def resample(x: np.ndarray, rate_in: float, rate_out: float) -> np.ndarray:
         raise EcgtlError(f"cannot resample from {rate_in:g} to {rate_out:g} Hz; choose a higher target rate")
     if ratio == 1:
         return np.asarray(x, np.float32)
-    return signal.resample_poly(np.asarray(x, np.float32), ratio.numerator, ratio.denominator, axis=-1)
+    up, down = ratio.numerator, ratio.denominator
+    return signal.resample_poly(np.asarray(x, np.float32), up, down, axis=-1, window=_antialiasing(max(up, down)))
+
+
+@lru_cache
+def _antialiasing(factor: int) -> np.ndarray:
+    """The filter that ``resample_poly`` designs by default; designing it takes as long as applying it once."""
+    return signal.firwin(20 * factor + 1, 1 / factor, window=("kaiser", 5.0)).astype(np.float32)
 
 
 def remove_baseline_wander(x: np.ndarray, rate: float, cutoff: float = 0.5, order: int = 3) -> np.ndarray:
@@ -109,11 +116,7 @@ def _prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads
     out = np.empty((len(recordings), len(leads), n_samples), np.float32)
     for row, lead in enumerate(leads):
         mean, sd = mean_and_sd(recordings, lead)
-
-        def one(i: int, row=row, lead=lead, mean=mean, sd=sd) -> None:
+        for i in range(len(recordings)):
             x = standardise(recordings.lead(i, lead), mean, sd)
             out[i, row] = fit_length(resample(x, recordings.sampling_rate[i], sampling_rate), n_samples, keep)
-
-        with ThreadPoolExecutor() as pool:  # SciPy's polyphase filter releases the interpreter lock
-            list(pool.map(one, range(len(recordings))))
     return out

@@ -97,7 +97,7 @@ def test_columns_of_the_history_are_what_they_are_called():
     assert row["train_accuracy"] * 50 == pytest.approx(round(row["train_accuracy"] * 50)) and row["seconds"] > 0
 
 
-def test_every_recording_is_seen_once_an_epoch(monkeypatch):
+def test_every_recording_is_seen_once_an_epoch():
     data, seen = parts(), []
     torch.manual_seed(0)
     network = models.build("resnet18", 1, 2, width=4)

@@ -99,9 +99,12 @@ def _stat(file: str) -> os.stat_result:
 
 
 def _sha256(file: str) -> str:
+    whole = hashlib.sha256()
     try:
-        with open(file, "rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()
+        with open(file, "rb", buffering=0) as handle:
+            while chunk := handle.read(1 << 20):
+                whole.update(chunk)
+        return whole.hexdigest()
     except OSError as error:
         raise EcgtlError(f"{file} cannot be read ({error.strerror}); correct its permissions") from None
 

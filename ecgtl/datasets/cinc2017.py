@@ -94,13 +94,13 @@ class _Folder:
         return kept + [f for f in [self.base / LABEL_FILES[0]] if f.exists()]
 
     def records(self) -> set[str]:
-        return {f.stem for f in self.training.glob("*.mat")} | {f.stem for f in self.training.glob("*.hea")}
+        return {os.path.splitext(name)[0] for name in os.listdir(self.training) if name.endswith((".mat", ".hea"))}
 
     def where(self, name: str) -> str:
-        return str(self.training / name)
+        return os.path.join(self.training, name)
 
     def content(self, name: str) -> bytes:
-        return read_bytes(self.training / name)
+        return read_bytes(self.where(name))
 
     def label_text(self) -> tuple[str, str]:
         return _label_text(self.base)

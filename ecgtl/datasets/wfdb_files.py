@@ -169,10 +169,10 @@ def signal_files(path: Path, header: Header) -> list[Path]:
     return [path.parent / name for name in dict.fromkeys(header.files)]
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path | str) -> bytes:
     """The content of ``path``; EcgtlError when it is missing or cannot be read."""
-    with _reading(path):
-        return path.read_bytes()
+    with _reading(path), open(path, "rb", buffering=0) as file:
+        return file.readall()
 
 
 def read_header(path: Path, require_length: bool = True, require_voltage: bool = True) -> Header:
@@ -181,7 +181,7 @@ def read_header(path: Path, require_length: bool = True, require_voltage: bool =
 
 
 @contextlib.contextmanager
-def _reading(path: Path):
+def _reading(path: Path | str):
     try:
         yield
     except FileNotFoundError:
