@@ -14,6 +14,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ecgtl import paths
@@ -21,6 +22,7 @@ from ecgtl.errors import EcgtlError
 
 _NUMPY_FULL = re.compile(r"^Not enough free space|requested and \d+ written")
 FILES_TO_SYNC = 16
+THREADS = max(1, min(4, os.cpu_count() or 1))
 FORMAT = 1  # raise it when the layout of cached folders changes
 
 
@@ -68,11 +70,12 @@ def write_atomic(path: Path, content: bytes) -> None:
                 os.unlink(part)
 
 
-def source_checksum(root: Path, files: Iterable[Path | str]) -> str:
+def source_checksum(root: Path, files: Iterable[Path | str], contents: dict[str, bytes] | None = None) -> str:
     """SHA-256 over names and contents of ``files`` (below ``root``).
 
     Contents are read again only when a file's size or times differ from the last look. The time of change (ctime)
-    counts beside that of modification, because archives set the latter to the same value in every release.
+    counts beside that of modification, because archives set the latter to the same value in every release. What had
+    to be read is put into ``contents`` by path, for a parser that would read it next.
     """
     # Plain strings: with tens of thousands of files Path objects would take most of the time.
     folder, files = os.path.join(root, ""), sorted(map(os.fspath, files))
@@ -82,11 +85,19 @@ def source_checksum(root: Path, files: Iterable[Path | str]) -> str:
         if index.is_file():
             with contextlib.suppress(ValueError, KeyError):
                 return json.loads(index.read_text())["sha256"]
+    # A thread a core: reading and hashing release the interpreter lock
+    parts = [files[k::THREADS] for k in range(THREADS)]
+    with ThreadPoolExecutor(THREADS) as pool:
+        digests = {file: digest for part in pool.map(lambda part: _digests(part, contents), parts) for file, digest in part}
     whole = hashlib.sha256()
     for (name, *_), file in zip(stats, files, strict=True):
-        whole.update(f"{name} {_sha256(file)}\n".encode())
+        whole.update(f"{name} {digests[file]}\n".encode())
     write_atomic(index, json.dumps({"sha256": whole.hexdigest()}).encode())
     return whole.hexdigest()
+
+
+def _digests(files: list[str], contents: dict[str, bytes] | None) -> list[tuple[str, str]]:
+    return [(file, _sha256(file, contents)) for file in files]
 
 
 def _stat(file: str) -> os.stat_result:
@@ -98,10 +109,13 @@ def _stat(file: str) -> os.stat_result:
         raise EcgtlError(f"{file} cannot be read ({error.strerror}); correct its permissions") from None
 
 
-def _sha256(file: str) -> str:
+def _sha256(file: str, contents: dict[str, bytes] | None) -> str:
     whole = hashlib.sha256()
     try:
         with open(file, "rb", buffering=0) as handle:
+            if contents is not None:
+                contents[file] = handle.readall()
+                whole.update(contents[file])
             while chunk := handle.read(1 << 20):
                 whole.update(chunk)
         return whole.hexdigest()

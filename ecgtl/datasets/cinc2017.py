@@ -36,7 +36,7 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False) -> Recordin
     def build(folder: Path) -> None:
         _collect(source, on_bad, synthetic).write(folder)
 
-    return cached_recordings(NAME, base, source.files(), {"on_bad": on_bad, "synthetic": synthetic}, build)
+    return cached_recordings(NAME, base, source.files(), {"on_bad": on_bad, "synthetic": synthetic}, build, source.contents)
 
 
 def _collect(source: "_Folder | _Zip", on_bad: str, synthetic: bool) -> Collector:
@@ -87,6 +87,8 @@ class _Folder:
 
     def __init__(self, base: Path):
         self.base, self.training = base, base / "training2017"
+        self.prefix = os.path.join(self.training, "")
+        self.contents: dict[str, bytes] = {}  # what the checksum has read already
 
     def files(self) -> list[Path | str]:
         with os.scandir(self.training) as found:
@@ -97,10 +99,11 @@ class _Folder:
         return {os.path.splitext(name)[0] for name in os.listdir(self.training) if name.endswith((".mat", ".hea"))}
 
     def where(self, name: str) -> str:
-        return os.path.join(self.training, name)
+        return self.prefix + name
 
     def content(self, name: str) -> bytes:
-        return read_bytes(self.where(name))
+        path = self.where(name)
+        return self.contents.pop(path, None) or read_bytes(path)
 
     def label_text(self) -> tuple[str, str]:
         return _label_text(self.base)
@@ -108,6 +111,8 @@ class _Folder:
 
 class _Zip:
     """The release's own archive, read in memory: nothing is unpacked, so nothing can land outside."""
+
+    contents = None
 
     def __init__(self, base: Path):
         self.base, self.path = base, base / "training2017.zip"
