@@ -76,8 +76,8 @@ def interval_features(beats: np.ndarray, rate: float, n_samples: int) -> np.ndar
         return np.array([len(beats), *[np.nan] * (len(FEATURES) - 2), n_samples / rate])
     steps = np.diff(rr)
     centred = rr - rr.mean()
-    power = np.dot(centred, centred)
-    lag1 = np.dot(centred[1:], centred[:-1]) / power if power > 0 else 0.0
+    # Of equal intervals rounding alone would be correlated
+    lag1 = np.dot(centred[1:], centred[:-1]) / np.dot(centred, centred) if rr.max() > rr.min() else 0.0
     q1, q3 = np.percentile(rr, [25, 75])
     return np.array([len(beats), rr.mean(), rr.std(), np.sqrt(np.mean(steps**2)), np.mean(np.abs(steps) > 0.05),
                      rr.std() / rr.mean(), rr.min(), rr.max(), np.median(rr), q3 - q1, lag1, n_samples / rate])

@@ -19,11 +19,14 @@ MAX_DENOMINATOR = 1000  # rates are rational to a thousandth: 360 -> 125 Hz is 2
 def resample(x: np.ndarray, rate_in: float, rate_out: float) -> np.ndarray:
     """``x`` (..., samples) at ``rate_in`` Hz, resampled to ``rate_out`` Hz with a polyphase anti-aliasing filter.
 
-    The result has ceil(samples * rate_out / rate_in) samples. Raises EcgtlError for rates that are not above 0.
+    The result has ceil(samples * rate_out / rate_in) samples. Raises EcgtlError for rates that are not above 0,
+    and for a target rate below a thousandth of the source's.
     """
     if not (rate_in > 0 and rate_out > 0 and np.isfinite([rate_in, rate_out]).all()):
         raise EcgtlError(f"sampling rates must be above 0 Hz, not {rate_in} and {rate_out}")
     ratio = Fraction(rate_out / rate_in).limit_denominator(MAX_DENOMINATOR)
+    if ratio == 0:
+        raise EcgtlError(f"cannot resample from {rate_in:g} to {rate_out:g} Hz; choose a higher target rate")
     if ratio == 1:
         return np.asarray(x, np.float32)
     return signal.resample_poly(np.asarray(x, np.float32), ratio.numerator, ratio.denominator, axis=-1)
@@ -32,10 +35,16 @@ def resample(x: np.ndarray, rate_in: float, rate_out: float) -> np.ndarray:
 def remove_baseline_wander(x: np.ndarray, rate: float, cutoff: float = 0.5, order: int = 3) -> np.ndarray:
     """``x`` (..., samples) without its slow drift: zero-phase Butterworth high-pass, ``cutoff`` in Hz.
 
+    Raises EcgtlError unless 0 < cutoff < rate / 2, and for signals shorter than the filter's run-in (a few samples).
     Source: Jang 2021, section II.2 ("Butterworth filtering"; order and cut-off as decided for this project).
     """
+    if not 0 < cutoff < rate / 2:
+        raise EcgtlError(f"a high-pass filter at {cutoff} Hz needs a sampling rate above {2 * cutoff} Hz, not {rate}")
     sections = signal.butter(order, cutoff, "highpass", fs=rate, output="sos")
-    return signal.sosfiltfilt(sections, x, axis=-1).astype(np.float32)
+    try:
+        return signal.sosfiltfilt(sections, x, axis=-1).astype(np.float32)
+    except ValueError:
+        raise EcgtlError(f"a signal of {np.shape(x)[-1]} samples is too short for a filter of order {order}") from None
 
 
 def standardise(x: np.ndarray, mean: float | np.ndarray, sd: float | np.ndarray) -> np.ndarray:
@@ -78,33 +87,62 @@ def mean_and_sd(recordings: Recordings, lead: int | str = 0) -> tuple[float, flo
 
 
 def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads: tuple[int | str, ...] = (0,),
-            keep: str = "end") -> np.ndarray:
+            keep: str = "end", standardise_by: str = "dataset", highpass: float | None = None) -> np.ndarray:
     """All recordings as one array (records, leads, n_samples), float32, memory-mapped from the cache.
 
-    Each lead is standardised with its mean and SD over the whole data set, then resampled to ``sampling_rate`` Hz,
-    then cut or zero-padded (``fit_length``): the order of Weimann 2021, "Finetuning".
+    ``standardise_by="dataset"``: each lead is standardised with its mean and SD over the whole data set, then resampled
+    to ``sampling_rate`` Hz, then cut or zero-padded (``fit_length``): the order of Weimann 2021, "Finetuning".
+    ``"window"``: resampled, freed of baseline wander below ``highpass`` Hz, cut, and each window z-scored (Jang 2021,
+    section II.2); a recording shorter than the window, or flat within it, is an EcgtlError.
     """
     if n_samples < 1:
         raise EcgtlError(f"an input needs at least one sample, not {n_samples}")
-    parts = {"digest": recordings.digest, "rate": float(sampling_rate), "n": int(n_samples),
-             "leads": list(leads), "keep": keep, "steps": "standardise-resample-fit, 1"}
+    if standardise_by not in ("dataset", "window"):
+        raise EcgtlError(f"standardise_by is {standardise_by!r}; allowed: dataset, window")
+    parts = {"digest": recordings.digest, "rate": float(sampling_rate), "n": int(n_samples), "leads": list(leads),
+             "keep": keep, "standardise_by": standardise_by, "highpass": highpass, "version": 2}
 
     def build(folder) -> None:
-        np.save(folder / "input.npy", _prepare(recordings, sampling_rate, n_samples, leads, keep))
+        one = (_by_dataset(recordings, leads, sampling_rate, n_samples, keep) if standardise_by == "dataset"
+               else _by_window(recordings, leads, sampling_rate, n_samples, keep, highpass))
+        np.save(folder / "input.npy", _all(one, len(recordings), len(leads), n_samples))
 
     folder = cache.entry(f"{recordings.name}-input", parts, build)
     return np.load(folder / "input.npy", mmap_mode="r", allow_pickle=False)
 
 
-def _prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads: tuple, keep: str) -> np.ndarray:
-    out = np.empty((len(recordings), len(leads), n_samples), np.float32)
-    for row, lead in enumerate(leads):
-        mean, sd = mean_and_sd(recordings, lead)
+def _by_dataset(recordings: Recordings, leads: tuple, rate: float, n_samples: int, keep: str):
+    statistics = [mean_and_sd(recordings, lead) for lead in leads]
 
-        def one(i: int, row=row, lead=lead, mean=mean, sd=sd) -> None:
-            x = standardise(recordings.lead(i, lead), mean, sd)
-            out[i, row] = fit_length(resample(x, recordings.sampling_rate[i], sampling_rate), n_samples, keep)
+    def one(i: int, row: int) -> np.ndarray:
+        x = standardise(recordings.lead(i, leads[row]), *statistics[row])
+        return fit_length(resample(x, recordings.sampling_rate[i], rate), n_samples, keep)
 
-        with ThreadPoolExecutor() as pool:  # SciPy's polyphase filter releases the interpreter lock
-            list(pool.map(one, range(len(recordings))))
+    return one
+
+
+def _by_window(recordings: Recordings, leads: tuple, rate: float, n_samples: int, keep: str, highpass: float | None):
+    def one(i: int, row: int) -> np.ndarray:
+        x = resample(recordings.lead(i, leads[row]), recordings.sampling_rate[i], rate)
+        if len(x) < n_samples:
+            raise EcgtlError(f"recording {recordings.ids[i]} of {recordings.name} lasts {len(x) / rate:.2f} s, shorter than "
+                             f"the window of {n_samples / rate:g} s; leave it out")
+        x = x if highpass is None else remove_baseline_wander(x, rate, highpass)
+        x = fit_length(x, n_samples, keep)
+        if x.std() == 0:
+            raise EcgtlError(f"recording {recordings.ids[i]} of {recordings.name} is flat in its window; leave it out")
+        return standardise(x, x.mean(), x.std())
+
+    return one
+
+
+def _all(one, n_records: int, n_leads: int, n_samples: int) -> np.ndarray:
+    out = np.empty((n_records, n_leads, n_samples), np.float32)
+
+    def fill(i: int) -> None:
+        for row in range(n_leads):
+            out[i, row] = one(i, row)
+
+    with ThreadPoolExecutor() as pool:  # SciPy's filters release the interpreter lock
+        list(pool.map(fill, range(n_records)))
     return out

@@ -12,11 +12,17 @@ THRESHOLDS = np.linspace(0, 1, 100)
 
 
 def confusion_matrix(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> np.ndarray:
-    """Counts (n_classes, n_classes): rows are true classes, columns predicted ones; indices in, int64 out."""
-    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
-    if y_true.shape != y_pred.shape or y_true.ndim != 1 or not len(y_true):
-        raise EcgtlError(f"true and predicted labels must be two equally long rows, not {y_true.shape} and {y_pred.shape}")
-    flat = np.bincount(y_true * n_classes + y_pred, minlength=n_classes**2)
+    """Counts (n_classes, n_classes): rows are true classes, columns predicted ones; indices in, int64 out.
+
+    Raises EcgtlError for rows of unequal length, empty ones, and anything but integers in 0 .. n_classes - 1.
+    """
+    y_true, y_pred = _row_pair(y_true, y_pred)
+    for row in (y_true, y_pred):
+        if row.dtype.kind not in "iu" or row.min() < 0 or row.max() >= n_classes:
+            raise EcgtlError(f"class indices must be integers from 0 to {n_classes - 1}, "
+                             f"not {row.min()} to {row.max()}")
+    # Indices may come as uint8, in which the product would wrap around.
+    flat = np.bincount(y_true.astype(np.int64) * n_classes + y_pred, minlength=n_classes**2)
     return flat.reshape(n_classes, n_classes)
 
 
@@ -43,8 +49,8 @@ def weighted_f1(y_true: np.ndarray, y_pred: np.ndarray) -> float:
 
     Takes class indices (n,) or 0/1 tables (n, labels).
     """
-    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
-    if y_true.ndim == 2:
+    if np.ndim(y_true) == 2:
+        y_true, y_pred = _table_pair(y_true, y_pred, binary=True)
         hits = (y_true * y_pred).sum(axis=0).astype(float)
         either = (y_true.sum(axis=0) + y_pred.sum(axis=0)).astype(float)
         scores = np.divide(2 * hits, either, out=np.zeros_like(hits), where=either > 0)
@@ -59,19 +65,22 @@ def weighted_f1(y_true: np.ndarray, y_pred: np.ndarray) -> float:
 
 
 def accuracy(y_true: np.ndarray, y_pred: np.ndarray) -> float:
-    """Share of equal entries of two rows."""
-    return float(np.mean(np.asarray(y_true) == np.asarray(y_pred)))
+    """Share of equal entries of two rows of labels."""
+    y_true, y_pred = _row_pair(y_true, y_pred)
+    return float(np.mean(y_true == y_pred))
 
 
 def learning_curve_index(scores: np.ndarray, eps: float = 1e-7) -> float:
     """LCI of a row of test F1 by epoch: mean size of rises / (mean size of falls + eps) x best F1.
 
     Means are conditional: over the rises alone and over the falls alone (0 where there are none).
-    Source: Jang 2021, section II.4(3). Raises EcgtlError for fewer than two epochs.
+    Source: Jang 2021, section II.4(3). Raises EcgtlError for fewer than two epochs and for NaN.
     """
     scores = np.asarray(scores, float)
     if scores.ndim != 1 or len(scores) < 2:
         raise EcgtlError(f"a learning curve needs at least two epochs, not {scores.shape}")
+    if not np.isfinite(scores).all():
+        raise EcgtlError("a learning curve needs a finite score in every epoch")
     steps = np.diff(scores)
     rises, falls = steps[steps > 0], -steps[steps < 0]
     rise = rises.mean() if len(rises) else 0.0
@@ -134,26 +143,36 @@ def g_beta(y_true: np.ndarray, y_pred: np.ndarray, beta: float = 2) -> float:
 
 def _as_indices(y_true, y_pred, n_classes: int | None) -> tuple[np.ndarray, np.ndarray, int]:
     """Both rows as class indices; names and gaps are numbered in sorted order unless ``n_classes`` is given."""
-    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    y_true, y_pred = _row_pair(y_true, y_pred)
     if n_classes is not None:
         return y_true, y_pred, n_classes
-    if y_true.shape != y_pred.shape or y_true.ndim != 1:
-        raise EcgtlError(f"true and predicted labels must be two equally long rows, not {y_true.shape} and {y_pred.shape}")
     found, both = np.unique(np.concatenate([y_true, y_pred]), return_inverse=True)
     return both[: len(y_true)], both[len(y_true):], len(found)
 
 
-def _table_pair(y_true, y_other) -> tuple[np.ndarray, np.ndarray]:
+def _row_pair(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:
+    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    if y_true.shape != y_pred.shape or y_true.ndim != 1 or not len(y_true):
+        raise EcgtlError(f"true and predicted labels must be two equally long rows, not {y_true.shape} and {y_pred.shape}")
+    if any(row.dtype.kind == "f" and np.isnan(row).any() for row in (y_true, y_pred)):
+        raise EcgtlError("labels must not be NaN")
+    return y_true, y_pred
+
+
+def _table_pair(y_true, y_other, binary: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Both tables as float64; the second one holds scores, or with ``binary`` predictions that are 0 or 1."""
     y_true, y_other = np.asarray(y_true, np.float64), np.asarray(y_other, np.float64)
-    if y_true.shape != y_other.shape or y_true.ndim != 2:
+    if y_true.shape != y_other.shape or y_true.ndim != 2 or not y_true.size:
         raise EcgtlError(f"labels and scores must be two tables (n, classes), not {y_true.shape} and {y_other.shape}")
     if not (np.isfinite(y_other).all() and np.isin(y_true, (0, 1)).all()):
         raise EcgtlError("labels must be 0 or 1, and scores finite")
+    if binary and not np.isin(y_other, (0, 1)).all():
+        raise EcgtlError("predictions must be 0 or 1; apply a threshold to probabilities first")
     return y_true, y_other
 
 
 def _weighted_counts(y_true, y_pred) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    y_true, y_pred = _table_pair(y_true, y_pred)
+    y_true, y_pred = _table_pair(y_true, y_pred, binary=True)
     weight = 1 / np.maximum(y_true.sum(axis=1, keepdims=True), 1)
     tp = (weight * y_true * y_pred).sum(axis=0)
     fp = (weight * (1 - y_true) * y_pred).sum(axis=0)

@@ -34,12 +34,38 @@ def stratified(recordings: Recordings, validation: float, test: float, seed: int
 
     The test part depends on ``test_seed`` alone, so it stays the same while ``seed`` redraws training and validation
     parts (Weimann 2021, "Finetuning"). Recordings of one subject, exact duplicates included, stay on one side.
-    Raises EcgtlError when there is one class only or a class has too few subjects for three parts.
+    Raises EcgtlError when there is one class only, or a class with so few subjects that the training or the test part
+    would hold none of it (a small validation part may).
     """
     labels, groups = _labels(recordings), _groups(recordings)
-    rest, test_groups = _draw(groups, labels, test, test_seed, recordings)
-    train_groups, validation_groups = _draw(rest, labels, validation / (1 - test), seed, recordings)
+    rest, test_groups = _draw(groups, labels, test, test_seed, recordings, parts=3)
+    train_groups, validation_groups = _draw(rest, labels, validation / (1 - test), seed, recordings, parts=2)
+    absent = set(_strata(groups, labels)) - (set(_strata(train_groups, labels)) & set(_strata(test_groups, labels)))
+    if absent:
+        raise _too_few(recordings, min(absent))
     return Split(*(_members(part) for part in (train_groups, validation_groups, test_groups)))
+
+
+def bootstrap(recordings: Recordings, validation: float, test: float, fraction: float, seed: int,
+              test_seed: int = 0) -> Split:
+    """A training part drawn with replacement, and a validation part out of what the draw left.
+
+    The test part is the one of ``stratified``. From the rest, ``fraction`` x n recordings of each class are drawn with
+    replacement (Jang 2021, "bootstrapping"); ``train`` may hold an index several times. ``validation`` is a share of
+    all recordings, stratified, among those whose subject was not drawn.
+    """
+    check_fraction(fraction)
+    labels = _labels(recordings)
+    groups = _groups(recordings)
+    rest, test_groups = _draw(groups, labels, test, test_seed, recordings, parts=3)
+    pool, rng = _members(rest), np.random.default_rng([seed, 2])
+    train = np.concatenate([rng.choice(members, max(1, round(fraction * len(members))))
+                            for label in np.unique(labels) for members in [pool[labels[pool] == label]]])
+    left = pool[~np.isin(recordings.subjects[pool], recordings.subjects[train])]
+    kept = subset(left, labels, min(1.0, validation * len(recordings) / max(len(left), 1)), seed)
+    if set(labels[kept].tolist()) != set(labels[pool].tolist()):
+        raise _too_few(recordings, min(set(labels[pool].tolist()) - set(labels[kept].tolist())))
+    return Split(np.sort(train), np.sort(kept), _members(test_groups))
 
 
 def subset(train: np.ndarray, labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
@@ -77,24 +103,31 @@ def _groups(recordings: Recordings) -> list[np.ndarray]:
 
 
 def _draw(groups: list[np.ndarray], labels: np.ndarray, share: float, seed: int,
-          recordings: Recordings) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Two lists of groups, the second with ``share`` of them, stratified by the label of each group's first member."""
-    strata = labels[[group[0] for group in groups]]
+          recordings: Recordings, parts: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Two lists of groups, the second with ``share`` of them; ``parts`` are still to be made of all, each needs one."""
+    strata = _strata(groups, labels)
     found, counts = np.unique(strata, return_counts=True)
     if len(found) < 2:
         raise EcgtlError(f"{recordings.name} has only the class {recordings.classes[found[0]]!r}; "
                          "a classifier needs at least two")
-    if counts.min() < 2:
-        rare = recordings.classes[found[counts.argmin()]]
-        raise EcgtlError(f"class {rare!r} of {recordings.name} has too few subjects for a stratified split into "
-                         "training, validation and test parts (at least 3 are needed); "
-                         "merge or remove the class, or add recordings")
+    if counts.min() < parts:
+        raise _too_few(recordings, found[counts.argmin()])
     size = max(round(share * len(groups)), len(found))
     if len(groups) - size < len(found):
         raise EcgtlError(f"{recordings.name} has {len(groups)} subjects in {len(found)} classes: too few for "
                          "training, validation and test parts; add recordings")
     kept, drawn = train_test_split(np.arange(len(groups)), test_size=size, stratify=strata, random_state=seed)
     return [groups[k] for k in np.sort(kept)], [groups[k] for k in np.sort(drawn)]
+
+
+def _strata(groups: list[np.ndarray], labels: np.ndarray) -> np.ndarray:
+    """The label of each group's first member."""
+    return labels[[group[0] for group in groups]]
+
+
+def _too_few(recordings: Recordings, label: int) -> EcgtlError:
+    return EcgtlError(f"class {recordings.classes[label]!r} of {recordings.name} has too few subjects for a stratified "
+                      "split into training, validation and test parts; merge or remove the class, or add recordings")
 
 
 def _members(groups: list[np.ndarray]) -> np.ndarray:

@@ -1,15 +1,19 @@
 """Networks by name. Models know nothing of data sets or papers."""
 
 import inspect
+from functools import lru_cache
 
 import torch
 from torch import nn
 
 from ecgtl.errors import EcgtlError
+from ecgtl.models.cae import CAE, CAEClassifier
+from ecgtl.models.googlenet import GoogLeNet
 from ecgtl.models.resnet import STAGES, ResNet
 
 # name -> (class, fixed arguments)
-MODELS = {name: (ResNet, {"name": name}) for name in STAGES}
+MODELS = {name: (ResNet, {"name": name}) for name in STAGES} | {
+    "cae": (CAE, {}), "cae_classifier": (CAEClassifier, {}), "googlenet": (GoogLeNet, {})}
 
 
 def build(name: str, in_channels: int, n_outputs: int, **options) -> nn.Module:
@@ -31,3 +35,18 @@ def build(name: str, in_channels: int, n_outputs: int, **options) -> nn.Module:
 def count_parameters(model: nn.Module) -> int:
     """Number of trainable parameters."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+@lru_cache
+def training_flops(name: str, in_channels: int, n_outputs: int, n_samples: int, **options) -> int:
+    """Floating-point operations of one training step on one sample, forward and backward, counted by PyTorch.
+
+    Nothing is computed: the network is laid out on the ``meta`` device.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.device("meta"):
+        model = build(name, in_channels, n_outputs, **options)
+        with FlopCounterMode(display=False) as counter:
+            model(torch.empty(1, in_channels, n_samples)).sum().backward()
+    return counter.get_total_flops()

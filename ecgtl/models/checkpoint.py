@@ -9,6 +9,8 @@ from torch import nn
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError
 
+# network -> the network that its beginning can be taken from, and the part that is taken
+PARTS = {"cae_classifier": ("cae", "encoder.")}
 NEEDED = ("arch", "width", "in_channels", "sampling_rate", "seconds")
 
 
@@ -32,7 +34,7 @@ def load(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
             weights = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, ValueError, OSError) as error:
         raise EcgtlError(f"checkpoint {path} is damaged ({type(error).__name__}); make or download it again") from None
-    absent = [name for name in NEEDED if name not in facts]
+    absent = [name for name in NEEDED if not isinstance(facts, dict) or name not in facts]
     if absent:
         raise EcgtlError(f"checkpoint {path} does not say its {', '.join(absent)}; it was not written by ecgtl")
     return weights, facts
@@ -45,14 +47,20 @@ def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: i
     Source: Weimann 2021, "Finetuning": the output layer is replaced.
     """
     weights, facts = load(path)
-    for name, wanted in (("arch", arch), ("width", width), ("in_channels", in_channels)):
-        if facts[name] != wanted:
-            raise EcgtlError(f"checkpoint {path} has {name}={facts[name]}, the run asks for {wanted}; choose another "
-                             f"checkpoint or set {name if name != 'in_channels' else 'lead'} to match")
-    kept = {name: t for name, t in weights.items() if not name.startswith(f"{output}.")}
-    missing = model.load_state_dict(kept, strict=False)
-    unmatched = [n for n in missing.missing_keys if not n.startswith(f"{output}.")] + missing.unexpected_keys
+    source, prefix = PARTS.get(arch, (arch, ""))
+    accepted = {"arch": (arch, source), "width": (width,), "in_channels": (in_channels,)}
+    for name, wanted in accepted.items():
+        if facts[name] not in wanted:
+            raise EcgtlError(f"checkpoint {path} has {name}={facts[name]}, the run asks for {' or '.join(map(str, wanted))}; "
+                             f"choose another checkpoint or set {name if name != 'in_channels' else 'lead'} to match")
+    # An encoder is taken out of an autoencoder; of a network of the same kind all but the output layer is
+    whole = facts["arch"] == arch
+    kept = {name: t for name, t in weights.items() if not name.startswith(f"{output}.") and (whole or name.startswith(prefix))}
+    own = {name: t for name, t in model.state_dict().items() if not name.startswith(f"{output}.")}
+    unmatched = [n for n in sorted(own.keys() | kept.keys())
+                 if n not in own or n not in kept or own[n].shape != kept[n].shape]
     if unmatched:
         raise EcgtlError(f"checkpoint {path} does not fit {arch}: {unmatched[0]} (and {len(unmatched) - 1} more) differ; "
                          "make it again with this version")
+    model.load_state_dict(kept, strict=False)
     return facts

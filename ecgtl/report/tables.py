@@ -15,7 +15,7 @@ from ecgtl.statistics import Sample
 
 METHODS = {"random": "None (random weights)", "beat": "Beat classification", "rhythm": "Rhythm classification",
            "heart_rate": "Heart rate classification", "future": "Future prediction", "cae": "Autoencoder",
-           "image": "ImageNet features", "majority": "Majority class", "rr_boosting": "RR intervals, boosted trees"}
+           "image": "ImageNet features", "random_matched": "None, steps matched", "majority": "Majority class", "rr_boosting": "RR intervals, boosted trees"}
 CHOICES = {"validated": "best on validation", "last": "last epoch", "best_test": "best on test"}
 
 

@@ -1,0 +1,229 @@
+"""PTB-XL: 21,799 twelve-lead recordings of 10 s from 18,869 patients, with published folds.
+
+Source: Wagner et al., Scientific Data 7, 2020; release 1.0.3 on PhysioNet (``ptb-xl``; releases 1.0.0 and
+1.0.1 had 21,837 recordings). Every recording carries SCP-ECG statements, of which three views make labels.
+"""
+
+import ast
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+
+from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
+from ecgtl.datasets.twelve_lead import check_leads, columns
+from ecgtl.datasets.wfdb_files import read_header, read_stored
+from ecgtl.errors import EcgtlError
+
+NAME = "ptbxl"
+FOLDER = "ptb-xl/1.0.3"
+VERSION = "1.0.3"
+TABLE, STATEMENTS = "ptbxl_database.csv", "scp_statements.csv"
+VIEWS = ("rhythm", "rhythm_single", "superclass")
+SUPERCLASSES = ("NORM", "MI", "STTC", "CD", "HYP")
+_FILES = {500: "filename_hr", 100: "filename_lr"}
+_COLUMNS = ("ecg_id", "patient_id", "age", "sex", "scp_codes", "strat_fold", *_FILES.values())
+_FETCH = "run 'python -m ecgtl data fetch ptbxl'"
+_ABOVE_89 = 300  # what the release writes in place of most ages above 89
+
+
+def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str = "rhythm", rate: int = 500,
+         leads: str | Sequence[str] | None = None, classes: Sequence[str] | None = None,
+         cap: Mapping[str, int] | None = None, seed: int = 0) -> Recordings:
+    """The recordings below ``root/ptb-xl/1.0.3`` that have a label in ``view``, with their published folds.
+
+    ``view="rhythm"``: several labels each, out of the twelve rhythm statements; a label counts when its key
+    is in ``scp_codes``, whatever its likelihood (it is 0, "unknown", for almost all of them).
+    ``"rhythm_single"``: the recordings with exactly one rhythm statement, out of ``classes`` (default: all
+    twelve), at most ``cap[class]`` of a class, drawn with ``seed``. ``"superclass"``: several labels each,
+    out of the five diagnostic superclasses, by ``scp_statements.csv``. Recordings that a view leaves out are
+    counted in ``Recordings.skipped``.
+
+    ``rate`` is 500 or 100 Hz; ``leads`` keeps some leads only (all twelve at 500 Hz take 2.6 GB). Recordings
+    of one ``patient_id`` are one subject. ``on_bad`` says what a recording absent from the disk causes, or a
+    flat or incomplete one: ``error``, or ``skip``, which leaves it out and counts it. Raises EcgtlError when
+    a table is missing, lacks a column or holds ``scp_codes`` that are not a literal, and when a file is
+    damaged.
+    """
+    _check_options(view, rate, classes, cap)
+    base, chosen = Path(root) / FOLDER, check_leads(leads)
+    tables = [base / TABLE, base / STATEMENTS]
+    for file in tables:
+        if not file.is_file():
+            raise EcgtlError(f"{file} is missing; {_FETCH}, or set ECGTL_DATA to the folder with ptb-xl/ in it")
+    present = {path.relative_to(base).with_suffix("").as_posix(): path
+               for path in sorted((base / f"records{rate}").rglob("*.hea"))
+               if path.with_suffix(".dat").is_file()}
+    files = [*tables, *(file for path in present.values() for file in (path, path.with_suffix(".dat")))]
+
+    def build(folder: Path) -> None:
+        table, statements = _table(base), _statements(base)
+        names = _classes(view, classes, cap or {}, statements)
+        collector = Collector(NAME, VERSION, names, view != "rhythm_single", on_bad, synthetic)
+        table = _present(table, rate, present, str(base / TABLE), collector)
+        table["label"] = [_labels(codes, view, statements)
+                          for codes in _codes(table, statements, str(base / TABLE))]
+        for row in _kept(table, view, names, cap or {}, seed, collector).itertuples():
+            _collect(present[getattr(row, _FILES[rate])], row, view, chosen, collector)
+        collector.write(folder)
+
+    options = {"on_bad": on_bad, "synthetic": synthetic, "view": view, "rate": rate, "leads": chosen,
+               "classes": classes, "cap": cap and dict(cap), "seed": seed}
+    return cached_recordings(NAME, base, files, options, build)
+
+
+def demographics(root: Path) -> pd.DataFrame:
+    """One row a recording of the table: ``id``, ``patient``, ``age`` in years, ``above_89``, ``sex``.
+
+    The release writes 300 in place of most ages above 89; here those rows have the age 90 and ``above_89``.
+    Raises EcgtlError when the table is missing or lacks a column.
+    """
+    table = _table(Path(root) / FOLDER)
+    above = table["age"] == _ABOVE_89
+    return pd.DataFrame({"id": _ids(table), "patient": table["patient_id"].astype("int64").astype(str),
+                         "age": table["age"].mask(above, 90.0), "above_89": above,
+                         "sex": table["sex"].map({0: "male", 1: "female"})})
+
+
+def _check_options(view: str, rate: int, classes: Sequence[str] | None,
+                   cap: Mapping[str, int] | None) -> None:
+    if view not in VIEWS:
+        raise EcgtlError(f"view is {view!r}; allowed: {', '.join(VIEWS)}")
+    if rate not in _FILES:
+        raise EcgtlError(f"rate is {rate!r}; PTB-XL comes at 500 and 100 Hz")
+    if view != "rhythm_single" and (classes or cap):
+        raise EcgtlError(f"classes and cap belong to view='rhythm_single', not to {view!r}")
+    if cap and not all(isinstance(n, int) and n > 0 for n in cap.values()):
+        raise EcgtlError(f"cap is {cap!r}; give a number of recordings above 0 a class")
+
+
+def _csv(path: Path, needed: Sequence[str]) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path)
+    except FileNotFoundError:
+        raise EcgtlError(f"{path} is missing; {_FETCH}") from None
+    except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors, as those of decoding are
+        reason = " ".join(str(error).split())[:80]
+        raise EcgtlError(f"{path} is not a readable CSV file ({reason}); {_FETCH}") from None
+    absent = [name for name in needed if name not in table.columns]
+    if absent or table.empty:
+        raise EcgtlError(f"{path} has no {'column ' + absent[0] if absent else 'rows'}; {_FETCH}")
+    return table
+
+
+def _table(base: Path) -> pd.DataFrame:
+    table = _csv(base / TABLE, _COLUMNS)
+    for name in ("ecg_id", "patient_id", "strat_fold"):
+        numbers = pd.to_numeric(table[name], errors="coerce")
+        if not np.isfinite(numbers).all() or (name == "ecg_id" and numbers.duplicated().any()):
+            raise EcgtlError(f"{base / TABLE} has a {name} that is no number, or one twice; {_FETCH}")
+    for name in _FILES.values():
+        unsafe = [str(file) for file in table[name] if not _safe(file)]
+        if unsafe:
+            raise EcgtlError(f"{base / TABLE} has the {name} {unsafe[0]!r}, which is no path below "
+                             f"{base.name}; {_FETCH}")
+    return table
+
+
+def _safe(file: object) -> bool:
+    path = PurePosixPath(file) if isinstance(file, str) else PurePosixPath("/")
+    return not path.is_absolute() and ".." not in path.parts
+
+
+def _statements(base: Path) -> pd.DataFrame:
+    """The known statements: ``rhythm`` (1 for a rhythm statement) and ``diagnostic_class`` by SCP key."""
+    table = _csv(base / STATEMENTS, ("rhythm", "diagnostic_class"))
+    return table.set_index(table.columns[0])  # the key's column has no name
+
+
+def _classes(view: str, classes: Sequence[str] | None, cap: Mapping[str, int],
+             statements: pd.DataFrame) -> tuple[str, ...]:
+    if view == "superclass":
+        return SUPERCLASSES
+    rhythms = tuple(statements.index[statements["rhythm"] == 1])
+    chosen = tuple(classes or rhythms)
+    for option, given, allowed in (("classes", chosen, rhythms), ("cap", cap, chosen)):
+        unknown = sorted(set(given) - set(allowed))
+        if unknown:
+            raise EcgtlError(f"{option} names {unknown[0]!r}; allowed: {', '.join(allowed)}")
+    return chosen
+
+
+def _present(table: pd.DataFrame, rate: int, present: Mapping[str, Path], where: str,
+             collector: Collector) -> pd.DataFrame:
+    """The rows whose recording is on the disk; the others meet the policy."""
+    here = table[_FILES[rate]].isin(present.keys())
+    for record in _ids(table[~here]):
+        collector.skip(record, "signal absent", f"{where} lists {len(table)} recordings, of which "
+                       f"{(~here).sum()} are absent from records{rate}/ (the first is {record})",
+                       f"{_FETCH} for the rest, or pass on_bad=skip to read those at hand and count the rest")
+    return table[here].copy()
+
+
+def _ids(table: pd.DataFrame) -> list[str]:
+    return [f"{number:05d}" for number in table["ecg_id"].astype(int)]
+
+
+def _codes(table: pd.DataFrame, statements: pd.DataFrame, where: str) -> list[dict]:
+    """The SCP statements of each row: key -> likelihood. Parsed as a literal, never evaluated."""
+    parsed = []
+    for record, text in zip(_ids(table), table["scp_codes"], strict=True):
+        try:
+            codes = ast.literal_eval(text)
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            codes = None
+        if not isinstance(codes, dict) or not all(isinstance(key, str) for key in codes):
+            raise EcgtlError(f"{where} has scp_codes of {record} that are no literal "
+                             f"{{statement: likelihood}} ({str(text)[:60]!r}); {_FETCH}")
+        unknown = sorted(codes.keys() - set(statements.index))
+        if unknown:
+            raise EcgtlError(f"{where} has the statement {unknown[0]!r} for {record}, which {STATEMENTS} "
+                             f"does not list; {_FETCH}")
+        parsed.append(codes)
+    return parsed
+
+
+def _labels(codes: Mapping[str, float], view: str, statements: pd.DataFrame) -> list[str]:
+    if view == "superclass":
+        found = {statements["diagnostic_class"].get(key) for key in codes}
+        return [name for name in SUPERCLASSES if name in found]
+    return [key for key in codes if statements["rhythm"].get(key) == 1]
+
+
+def _kept(table: pd.DataFrame, view: str, classes: Sequence[str], cap: Mapping[str, int], seed: int,
+          collector: Collector) -> pd.DataFrame:
+    """The rows that the view has a label for; the others are counted as skipped, whatever the policy: they
+    are sound.
+    """
+    n_labels = table["label"].map(len)
+    leave_out = {"no diagnostic superclass" if view == "superclass" else "no rhythm statement": n_labels == 0}
+    if view == "rhythm_single":
+        first = table["label"].map(lambda labels: labels[0] if labels else "")
+        leave_out["several rhythm statements"] = n_labels > 1
+        leave_out["rhythm outside the classes"] = (n_labels == 1) & ~first.isin(classes)
+        leave_out["beyond the cap"] = (n_labels == 1) & _beyond(first.where(n_labels == 1), cap, seed)
+    for reason, rows in leave_out.items():
+        if rows.any():
+            collector.skipped[reason] = _ids(table[rows])
+    return table[~np.logical_or.reduce(list(leave_out.values()))]
+
+
+def _beyond(labels: pd.Series, cap: Mapping[str, int], seed: int) -> np.ndarray:
+    """Which rows of a capped class are left out by a seeded draw of ``cap[class]`` of them."""
+    beyond = np.zeros(len(labels), bool)
+    for name, n in cap.items():
+        members = np.flatnonzero(labels == name)
+        beyond[np.random.default_rng(seed).permutation(members)[n:]] = True
+    return beyond
+
+
+def _collect(path: Path, row, view: str, leads: Sequence[str] | None, collector: Collector) -> None:
+    header = read_header(path)
+    kept = columns(header.leads, leads, str(path))
+    stored = read_stored(path, header)
+    label = row.label[0] if view == "rhythm_single" else row.label
+    collector.add(Reading(f"{int(row.ecg_id):05d}", stored if leads is None else stored[:, kept],
+                          header.sampling_rate, [header.leads[k] for k in kept],
+                          [header.gain[k] for k in kept], [header.baseline[k] for k in kept], label=label,
+                          subject=str(int(row.patient_id)), fold=int(row.strat_fold)), str(path))

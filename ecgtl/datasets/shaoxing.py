@@ -1,0 +1,244 @@
+"""Chapman-Shaoxing: 10,646 twelve-lead recordings of 10 s, each with one of eleven rhythms.
+
+Source: Zheng et al., Scientific Data 7, 2020. Two public forms: the figshare release (``Diagnostics.xlsx``
+and ``ECGData/*.csv``), which holds all of it, and the Shaoxing part of ``ecg-arrhythmia`` on PhysioNet (WFDB
+files), which holds 10,247: the 399 recordings of sinus irregularity are not in it.
+"""
+
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ecgtl.datasets import csn, snomed
+from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
+from ecgtl.datasets.twelve_lead import LEADS, check_leads, columns
+from ecgtl.datasets.wfdb_files import read_bytes
+from ecgtl.errors import EcgtlError
+
+NAME = "shaoxing"
+FIGSHARE = "shaoxing-figshare"
+TABLE = "Diagnostics.xlsx"
+FORMS = ("figshare", "physionet")
+SAMPLING_RATE, N_SAMPLES = 500.0, 5000
+UNITS_PER_MILLIVOLT = 1000.0  # the CSV files are in microvolts
+SEXES = {"MALE": "male", "FEMALE": "female"}
+_COLUMNS = ("FileName", "Rhythm", "PatientAge", "Gender")
+
+_RHYTHMS = snomed.tables()["shaoxing"]
+CLASSES = tuple(rhythm["name"] for rhythm in _RHYTHMS.values())
+
+
+def read(root: Path, on_bad: str = "error", synthetic: bool = False, form: str | None = None,
+         leads: str | Sequence[str] | None = None, ningbo: bool = False) -> Recordings:
+    """All recordings of one form below ``root``, eleven classes; ``Recordings.version`` names the form.
+
+    ``form="figshare"`` reads ``root/shaoxing-figshare``, ``"physionet"`` the records of
+    ``root/ecg-arrhythmia/1.0.0`` up to JS10646 (with ``ningbo=True`` those of the second hospital too);
+    without ``form`` the first of the two that is there. ``leads`` keeps some leads only (all twelve take 2.6
+    GB as figshare has them).
+
+    ``on_bad`` says what a flat, incomplete or damaged recording causes, a CSV with another number of columns
+    or rows than 12 and 5,000 or with text in it, a row of the table without its CSV or the reverse, an
+    unknown rhythm, and a record with several rhythms: ``error``, or ``skip``, which leaves it out and counts
+    it. A table that is missing, unreadable or lacks a column is an error always.
+    """
+    form, chosen = _form(Path(root), form), check_leads(leads)
+    if ningbo and form == "figshare":
+        raise EcgtlError("ningbo=True needs form='physionet': the figshare release holds Shaoxing alone")
+    return (_read_figshare(Path(root), on_bad, synthetic, chosen) if form == "figshare"
+            else _read_physionet(Path(root), on_bad, synthetic, chosen, ningbo))
+
+
+def diagnostics(root: Path) -> pd.DataFrame:
+    """The figshare release's table, cleaned: ``id``, ``rhythm`` (out of ``CLASSES``), ``age`` in years, ``sex``.
+
+    Raises EcgtlError when ``Diagnostics.xlsx`` is missing, cannot be read or lacks a column, and for a row
+    without a number as age, a known rhythm or a known sex.
+    """
+    path = Path(root) / FIGSHARE / TABLE
+    table = _table(path)
+    cleaned = pd.DataFrame({"id": table["FileName"],
+                            "rhythm": table["Rhythm"].map(_rhythm_name),
+                            "age": pd.to_numeric(table["PatientAge"], errors="coerce").astype(float),
+                            "sex": table["Gender"].str.upper().map(SEXES)})
+    for column, source in (("rhythm", "Rhythm"), ("age", "PatientAge"), ("sex", "Gender")):
+        wrong = np.flatnonzero(cleaned[column].isna())
+        if len(wrong):
+            row = table.iloc[wrong[0]]
+            raise EcgtlError(f"{path} has the {source} {row[source]!r} for {row['FileName']} "
+                             f"({len(wrong)} such rows); correct the table or fetch it again")
+    return cleaned
+
+
+def _form(root: Path, form: str | None) -> str:
+    if form is not None and form not in FORMS:
+        raise EcgtlError(f"form is {form!r}; allowed: {', '.join(FORMS)}")
+    if form:
+        return form
+    if (root / FIGSHARE).is_dir():
+        return "figshare"
+    if (root / csn.FOLDER).is_dir():
+        return "physionet"
+    raise EcgtlError(f"{root} holds neither {FIGSHARE}/ nor {csn.FOLDER}/; run 'python -m ecgtl data fetch "
+                     "shaoxing', which says how to get it, or set ECGTL_DATA to the folder that holds one")
+
+
+def _read_figshare(root: Path, on_bad: str, synthetic: bool, leads: list[str] | None) -> Recordings:
+    base = root / FIGSHARE
+    signals = {path.stem: path for path in sorted((base / "ECGData").glob("*.csv"))}
+    if not signals:
+        raise EcgtlError(f"{base / 'ECGData'} holds no CSV files; unpack the release's ECGData.zip there")
+
+    def build(folder: Path) -> None:
+        table = _table(base / TABLE)
+        collector = Collector(NAME, "figshare v2", CLASSES, on_bad=on_bad, synthetic=synthetic)
+        _check_both(base, table, signals, collector)
+        for record, code in zip(table["FileName"], table["Rhythm"], strict=True):
+            if record in signals:
+                _collect_csv(signals[record], code, leads, collector)
+        collector.write(folder)
+
+    options = {"on_bad": on_bad, "synthetic": synthetic, "leads": leads, "map": snomed.checksum()}
+    return cached_recordings(NAME, base, [base / TABLE, *signals.values()], options, build)
+
+
+def _check_both(base: Path, table: pd.DataFrame, signals: dict[str, Path], collector: Collector) -> None:
+    """Rows without a signal and signals without a row meet the policy."""
+    named = set(table["FileName"])
+    absent = [record for record in table["FileName"] if record not in signals]
+    for record in absent:
+        collector.skip(record, "signal absent", f"{base / TABLE} names {len(absent)} recordings without a "
+                       f"file in ECGData/ (the first is {record}.csv)",
+                       "unpack ECGData.zip whole, or pass on_bad=skip")
+    for record in signals.keys() - named:
+        collector.skip(record, "no diagnosis", f"{signals[record]} has no row in {TABLE}",
+                       "remove the file or add its row, or pass on_bad=skip")
+
+
+def _collect_csv(path: Path, code: str, leads: list[str] | None, collector: Collector) -> None:
+    rhythm = _rhythm_name(code)
+    if rhythm is None:
+        collector.skip(path.stem, f"unknown rhythm {code}", f"{path.parent.parent / TABLE} has the rhythm "
+                       f"{code!r} for {path.stem}", f"use one of {', '.join(_RHYTHMS)}, or pass on_bad=skip")
+        return
+    try:
+        stored = _microvolts(path)
+    except EcgtlError:
+        if collector.on_bad == "error":
+            raise
+        collector.skip(path.stem, "damaged CSV", str(path))
+        return
+    kept = columns(LEADS, leads, str(path))
+    n = len(kept)
+    collector.add(Reading(path.stem, stored[:, kept], SAMPLING_RATE, [LEADS[k] for k in kept],
+                          [UNITS_PER_MILLIVOLT] * n, [0.0] * n, label=rhythm), str(path))
+
+
+def _microvolts(path: Path) -> np.ndarray:
+    """The samples of a CSV file, shape (5000, 12) in the order of ``LEADS``, float32, microvolts.
+
+    A first line with the leads' names is optional, so is a byte-order mark.
+    """
+    advice = "fetch the file again, or pass on_bad=skip to leave such recordings out and count them"
+    text = read_bytes(path).decode("utf-8-sig", errors="replace")
+    names = [word.strip().strip('"').lower() for word in text.partition("\n")[0].split(",")]
+    header = not all(_is_number(name) for name in names)
+    if header and sorted(names) != sorted(lead.lower() for lead in LEADS):
+        raise EcgtlError(f"{path} begins with {','.join(names)[:60]!r}, neither numbers nor the names of the "
+                         f"twelve leads; {advice}")
+    try:
+        values = pd.read_csv(StringIO(text), header=None, skiprows=int(header), dtype=np.float32).to_numpy()
+    except ValueError as error:  # pandas' parser errors are ValueErrors too
+        raise EcgtlError(f"{path} is not a table of numbers ({_short(error)}); {advice}") from None
+    if values.shape != (N_SAMPLES, len(LEADS)):
+        raise EcgtlError(f"{path} has {values.shape[0]} rows of {values.shape[1]} columns instead of "
+                         f"{N_SAMPLES} of {len(LEADS)}; {advice}")
+    return values[:, columns(names, LEADS, str(path))] if header else values
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:80]
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _table(path: Path) -> pd.DataFrame:
+    """The columns of ``Diagnostics.xlsx`` that are needed, as stripped text."""
+    advice = "fetch Diagnostics.xlsx of the figshare release again"
+    if not path.is_file():
+        raise EcgtlError(f"{path} is missing; {advice}")
+    try:
+        table = pd.read_excel(path, dtype=str, keep_default_na=False, engine="openpyxl")
+    except ImportError:
+        raise EcgtlError("reading Diagnostics.xlsx needs openpyxl; run: pip install 'ecgtl[data]'") from None
+    except Exception as error:  # the parsers of zip, XML and openpyxl each raise errors of their own
+        raise EcgtlError(f"{path} is not a readable xlsx file ({_short(error)}); {advice}") from None
+    table.columns = [str(name).strip() for name in table.columns]
+    absent = [name for name in _COLUMNS if name not in table.columns]
+    if absent:
+        raise EcgtlError(f"{path} has no column {' or '.join(absent)} (it has "
+                         f"{', '.join(table.columns)[:80]}); {advice}")
+    table = table[list(_COLUMNS)].apply(lambda column: column.fillna("").str.strip())
+    repeated = table["FileName"][table["FileName"].duplicated()]
+    if len(repeated) or (table["FileName"] == "").any() or table.empty:
+        wrong = f"names {repeated.iloc[0]!r} twice" if len(repeated) else "has a row without FileName, or none"
+        raise EcgtlError(f"{path} {wrong}; {advice}")
+    return table
+
+
+def _rhythm_name(code: str) -> str | None:
+    """Class of a rhythm code of ``Diagnostics.xlsx``, where AF is atrial flutter and AFIB fibrillation."""
+    rhythm = _RHYTHMS.get(snomed.tables()["shaoxing_written_as"].get(code, code))
+    return rhythm and rhythm["name"]
+
+
+def _read_physionet(root: Path, on_bad: str, synthetic: bool, leads: list[str] | None,
+                    ningbo: bool) -> Recordings:
+    base = root / csn.FOLDER
+    found = [path for path in csn.files(base) if ningbo or csn.is_shaoxing(path.stem)]
+
+    def build(folder: Path) -> None:
+        version = f"PhysioNet {csn.VERSION}" + (" with Ningbo" if ningbo else "")
+        collector = Collector(NAME, version, CLASSES, on_bad=on_bad, synthetic=synthetic)
+        for path in csn.headers(found, collector):
+            _collect_wfdb(path, leads, collector)
+        collector.write(folder)
+
+    options = {"on_bad": on_bad, "synthetic": synthetic, "leads": leads, "ningbo": ningbo,
+               "map": snomed.checksum()}
+    return cached_recordings(NAME, base, found, options, build)
+
+
+def _collect_wfdb(path: Path, leads: list[str] | None, collector: Collector) -> None:
+    found = csn.reading(path, leads, collector)
+    if found is None:
+        return
+    record, header = found
+    rhythms = _rhythms(snomed.diagnoses(header))
+    if len(rhythms) != 1:
+        collector.skip(path.stem, "several rhythms" if rhythms else "no rhythm",
+                       f"{path} (Dx: {','.join(snomed.diagnoses(header))[:60]})",
+                       "keep one rhythm's code in its #Dx: comment, or pass on_bad=skip")
+        return
+    record.label = rhythms[0]
+    collector.add(record, str(path))
+
+
+_CODES = {code: rhythm["name"] for rhythm in _RHYTHMS.values() for code in rhythm["codes"]}
+_WANDERING = "195101003"  # also a finding beside another rhythm: wandering in the AV node
+
+
+def _rhythms(codes: Sequence[str]) -> list[str]:
+    """Classes that the SNOMED ``codes`` of a record stand for, each once."""
+    found = list(dict.fromkeys(_CODES[code] for code in codes if code in _CODES))
+    beside = [name for name in found if name != _CODES[_WANDERING]]
+    return beside if len(found) > 1 and _WANDERING in codes else found

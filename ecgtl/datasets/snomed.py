@@ -1,0 +1,48 @@
+"""SNOMED CT codes of ECG statements: the table ``snomed.yml``, and the codes of a header's ``Dx:``."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from ecgtl.datasets.wfdb_files import Header
+
+SOURCES = ("cpsc2018", "georgia", "shaoxing", "ningbo")  # order of the counts in the table
+
+
+@cache
+def tables() -> dict:
+    """The whole of ``snomed.yml``, whose head says what its parts are."""
+    return yaml.safe_load(Path(__file__).with_suffix(".yml").read_text())
+
+
+def name_of(code: str) -> str | None:
+    """Name of the statement that ``code`` stands for, or None for a code outside the table."""
+    entry = tables()["codes"].get(canonical(code))
+    return entry and entry["name"]
+
+
+def canonical(code: str) -> str:
+    """``code``, or the code that counts in its place."""
+    return tables()["written_as"].get(code, code)
+
+
+def records(code: str, *sources: str) -> int:
+    """Recordings of ``sources`` (out of ``SOURCES``) that carry ``code``, by the official tables."""
+    counts = dict(zip(SOURCES, tables()["codes"][code]["records"], strict=True))
+    return sum(counts[source] for source in sources)
+
+
+def diagnoses(header: Header) -> list[str]:
+    """The codes of a header's ``Dx:`` comment, in the file's order and each once; empty when it has none."""
+    for comment in header.comments:
+        key, _, text = comment.partition(":")
+        if key.strip().lower() == "dx":
+            return list(dict.fromkeys(canonical(word.strip()) for word in text.split(",") if word.strip()))
+    return []
+
+
+def checksum() -> str:
+    """SHA-256 of the table, for the keys of what is cached with its names."""
+    return hashlib.sha256(Path(__file__).with_suffix(".yml").read_bytes()).hexdigest()

@@ -1,0 +1,181 @@
+"""From the Caffe model zoo's file of GoogLeNet to safetensors, without Caffe.
+
+A ``.caffemodel`` is a protocol-buffer message, ``NetParameter`` of Caffe's ``caffe.proto``. The few fields that hold
+weights are read here straight from the wire format: plain lengths and numbers, every one checked against what is left
+of the file, and nothing that could run.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ecgtl.datasets.cache import write_atomic
+from ecgtl.errors import EcgtlError
+from ecgtl.models.googlenet import GoogLeNet
+
+URL = "http://dl.caffe.berkeleyvision.org/bvlc_googlenet.caffemodel"
+SHA1 = "405fc5acd08a3bb12de8ee5e23a96bec22f08204"  # published beside the file; it makes up for plain http
+MAX_BYTES = 64 << 20  # the file has 53.5 million
+TIMEOUT = (10.0, 30.0)  # seconds to connect, and between two pieces
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types
+# NetParameter: field of the layers -> fields of a layer's name and of its blobs (the older form of a layer is field 2)
+LAYERS = {100: (1, 7), 2: (4, 6)}
+BLOB_DATA, BLOB_SHAPE, SHAPE_DIM = 5, 7, 1
+BLOB_SIZES = (1, 2, 3, 4)  # num, channels, height, width, which ``shape`` has replaced
+MAX_DIMENSIONS = 32  # of a blob, in Caffe too
+
+
+def convert_googlenet(source: str | Path | None, destination: str | Path) -> Path:
+    """Write BVLC's GoogLeNet from ``source`` (a ``.caffemodel``; None downloads it) to ``destination`` as safetensors.
+
+    Returns ``destination``. Raises EcgtlError when the file cannot be had, its SHA-1 is not the published one or a
+    tensor is not as the network needs it; then nothing is written.
+    """
+    from safetensors.numpy import save
+
+    where, content = (URL, _download(URL)) if source is None else (str(source), _file(Path(source).expanduser()))
+    found = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+    if found != SHA1:
+        again = "download it again" if source is None else f"get the file from {URL}"
+        raise EcgtlError(f"{where} is not BVLC's GoogLeNet: its SHA-1 is {found}, wanted {SHA1}; {again}")
+    weights = _googlenet_tensors(read_blobs(content, where), where)
+    source_note = {"source": f"BVLC GoogLeNet, Caffe model zoo, SHA-1 {SHA1}"}
+    write_atomic(Path(destination), save(weights, metadata=source_note))
+    return Path(destination)
+
+
+def read_blobs(content: bytes, where: str = "the file") -> dict[str, list[np.ndarray]]:
+    """Weight arrays (float32) of every layer that has some, by layer name, from a ``.caffemodel``'s ``content``.
+
+    Raises EcgtlError, naming ``where``, when it is not such a message or is cut off.
+    """
+    layers: dict[str, list[np.ndarray]] = {}
+    try:
+        for field, _, layer in _fields(memoryview(content)):
+            if field in LAYERS:
+                name, blobs = _layer(layer, *LAYERS[field])
+                if blobs:
+                    layers[name] = blobs
+    except _Malformed as error:
+        raise EcgtlError(f"{where} is damaged or no .caffemodel ({error}); get it from {URL}") from None
+    return layers
+
+
+class _Malformed(Exception):
+    """Bytes that are no message of the kind that they stand for."""
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
+    """(number, wire type, value) of each field; the value is an integer for VARINT, else the bytes."""
+    if not isinstance(message, memoryview):
+        raise _Malformed("a number where a message belongs")
+    at = 0
+    while at < len(message):
+        key, at = _varint(message, at)
+        number, kind = key >> 3, key & 7
+        if kind == VARINT:
+            value, at = _varint(message, at)
+        elif kind in (FIXED64, FIXED32, BYTES):
+            size, at = _varint(message, at) if kind == BYTES else (8 if kind == FIXED64 else 4, at)
+            if size > len(message) - at:
+                raise _Malformed(f"field {number} reaches beyond the end")
+            value, at = message[at:at + size], at + size
+        else:
+            raise _Malformed(f"wire type {kind}")
+        yield number, kind, value
+
+
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
+    """An integer in groups of seven bits, lowest first, and the position behind it."""
+    value = 0
+    for k, byte in enumerate(message[at:at + 10]):
+        value |= (byte & 0x7F) << (7 * k)
+        if byte < 0x80:
+            return value, at + k + 1
+    raise _Malformed("an integer without end")
+
+
+def _layer(message: memoryview, name_field: int, blobs_field: int) -> tuple[str, list[np.ndarray]]:
+    name, blobs = "", []
+    for field, kind, value in _fields(message):
+        if field == name_field and kind == BYTES:
+            name = bytes(value).decode(errors="replace")
+        elif field == blobs_field:
+            blobs.append(_blob(value))
+    return name, blobs
+
+
+def _blob(message: memoryview) -> np.ndarray:
+    """A ``BlobProto``: float32 data, and a shape in the new form or in the old one of four sizes."""
+    data, shape, sizes = [], None, {}
+    for field, kind, value in _fields(message):
+        if field == BLOB_DATA and kind in (BYTES, FIXED32):  # packed, or one number at a time
+            data.append(value)
+        elif field == BLOB_SHAPE:
+            shape = _dimensions(value)
+        elif field in BLOB_SIZES and kind == VARINT:
+            sizes[field] = value
+    raw = b"".join(data)
+    shape = shape if shape is not None else [sizes.get(field, 0) for field in BLOB_SIZES]
+    if len(shape) > MAX_DIMENSIONS or len(raw) != 4 * math.prod(shape):
+        raise _Malformed(f"{len(raw)} bytes of data for a blob of shape {shape[:MAX_DIMENSIONS]}")
+    return np.frombuffer(raw, "<f4").reshape(shape)
+
+
+def _dimensions(message: memoryview) -> list[int]:
+    dimensions = []
+    for field, kind, value in _fields(message):
+        if field == SHAPE_DIM and kind == VARINT:
+            dimensions.append(value)
+        elif field == SHAPE_DIM and kind == BYTES:  # packed
+            at = 0
+            while at < len(value):
+                dimension, at = _varint(value, at)
+                dimensions.append(dimension)
+    return dimensions
+
+
+def _googlenet_tensors(blobs: dict[str, list[np.ndarray]], where: str) -> dict[str, np.ndarray]:
+    """The tensors of ``GoogLeNet`` by name; the auxiliary classifiers that the file also holds are left behind."""
+    tensors = {}
+    for name, tensor in GoogLeNet().state_dict().items():
+        layer, part = name.rsplit(".", 1)
+        arrays, index, wanted = blobs.get(layer, []), ("weight", "bias").index(part), tuple(tensor.shape)
+        if index >= len(arrays):
+            raise EcgtlError(f"{where} has no {name}; get the file from {URL}")
+        found = arrays[index].shape
+        leading = len(found) - len(wanted)  # the old form pads shapes to four dimensions with ones in front
+        if leading < 0 or found != (1,) * leading + wanted:
+            raise EcgtlError(f"{where}: {name} has shape {found}, wanted {wanted}; get the file from {URL}")
+        tensors[name] = arrays[index].reshape(wanted)
+    return tensors
+
+
+def _file(path: Path) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(MAX_BYTES)
+    except OSError as error:
+        raise EcgtlError(f"{path} cannot be read ({error.strerror}); give the path of bvlc_googlenet.caffemodel, or no "
+                         "path to download it") from None
+
+
+def _download(url: str) -> bytes:
+    import requests
+
+    content = bytearray()
+    try:
+        with requests.get(url, stream=True, timeout=TIMEOUT) as answer:
+            answer.raise_for_status()
+            for piece in answer.iter_content(1 << 20):
+                content += piece
+                if len(content) > MAX_BYTES:
+                    raise EcgtlError(f"{url} serves more than {MAX_BYTES >> 20} MB, which is not the published file; "
+                                     "get it elsewhere and give its path")
+    except requests.RequestException as error:
+        raise EcgtlError(f"{url} cannot be downloaded ({type(error).__name__}); try again, or get the file elsewhere and "
+                         "give its path") from None
+    return bytes(content)

@@ -1,0 +1,157 @@
+"""GoogLeNet (Szegedy et al. 2015, table 1) with the ImageNet weights of BVLC, as a feature extractor for images.
+
+Layers carry the names that they have in Caffe, so that tensors and layers need no translation. The auxiliary
+classifiers, which serve training only, are left out.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ecgtl import paths
+from ecgtl.errors import EcgtlError
+
+SIZE = 224  # height and width of an image
+N_FEATURES = 1024
+N_PARAMETERS = 6_998_552  # with the classifier of 1,000 classes
+MEAN = (104.0, 117.0, 123.0)  # of ImageNet, in BGR
+WEIGHTS = "bvlc_googlenet.safetensors"
+# module -> channels in, then of: 1x1; 3x3 reduced, 3x3; 5x5 reduced, 5x5; projection after pooling
+INCEPTIONS = {
+    "3a": (192, 64, 96, 128, 16, 32, 32),
+    "3b": (256, 128, 128, 192, 32, 96, 64),
+    "4a": (480, 192, 96, 208, 16, 48, 64),
+    "4b": (512, 160, 112, 224, 24, 64, 64),
+    "4c": (512, 128, 128, 256, 24, 64, 64),
+    "4d": (512, 112, 144, 288, 32, 64, 64),
+    "4e": (528, 256, 160, 320, 32, 128, 128),
+    "5a": (832, 256, 160, 320, 32, 128, 128),
+    "5b": (832, 384, 192, 384, 48, 128, 128),
+}
+POOLED_AFTER = ("3b", "4e")
+
+
+class GoogLeNet(nn.Module):
+    """Images (batch, in_channels, 224, 224) to class scores (batch, n_outputs).
+
+    Images are BGR from 0 to 255; the mean colour is subtracted here. Raises EcgtlError for another shape.
+    """
+
+    def __init__(self, in_channels: int = 3, n_outputs: int = 1000):
+        super().__init__()
+        self.in_channels, self.n_features = in_channels, N_FEATURES
+        mean = torch.tensor(MEAN) if in_channels == 3 else torch.full((in_channels,), sum(MEAN) / 3)
+        self.register_buffer("mean", mean[:, None, None], persistent=False)
+        self._add("conv1/7x7_s2", in_channels, 64, 7, stride=2)
+        self._add("conv2/3x3_reduce", 64, 64, 1)
+        self._add("conv2/3x3", 64, 192, 3)
+        for name, (n_in, one, three_in, three, five_in, five, projection) in INCEPTIONS.items():
+            self._add(f"inception_{name}/1x1", n_in, one, 1)
+            self._add(f"inception_{name}/3x3_reduce", n_in, three_in, 1)
+            self._add(f"inception_{name}/3x3", three_in, three, 3)
+            self._add(f"inception_{name}/5x5_reduce", n_in, five_in, 1)
+            self._add(f"inception_{name}/5x5", five_in, five, 5)
+            self._add(f"inception_{name}/pool_proj", n_in, projection, 1)
+        self.dropout = nn.Dropout(0.4)
+        self.add_module("loss3/classifier", nn.Linear(N_FEATURES, n_outputs))
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """Globally pooled features, (batch, 1024)."""
+        wanted = (self.in_channels, SIZE, SIZE)
+        if images.ndim != 4 or tuple(images.shape[1:]) != wanted:
+            raise EcgtlError(f"GoogLeNet takes images of shape (batch, {self.in_channels}, {SIZE}, {SIZE}), not "
+                             f"{tuple(images.shape)}; resize them to that")
+        x = (images - self.mean).contiguous(memory_format=torch.channels_last)
+        x = _normalise(_halve(self._apply_layer("conv1/7x7_s2", x)))
+        x = self._apply_layer("conv2/3x3", self._apply_layer("conv2/3x3_reduce", x))
+        x = _halve(_normalise(x))
+        for name in INCEPTIONS:
+            x = self._inception(f"inception_{name}", x)
+            x = _halve(x) if name in POOLED_AFTER else x
+        return x.mean(dim=(2, 3))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.get_submodule("loss3/classifier")(self.dropout(self.features(images)))
+
+    def _add(self, name: str, n_in: int, n_out: int, kernel: int, stride: int = 1) -> None:
+        convolution = nn.Conv2d(n_in, n_out, kernel, stride, kernel // 2)
+        nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+        self.add_module(name, convolution)
+
+    def _apply_layer(self, name: str, x: torch.Tensor) -> torch.Tensor:
+        return functional.relu(self.get_submodule(name)(x), inplace=True)
+
+    def _inception(self, name: str, x: torch.Tensor) -> torch.Tensor:
+        """The four branches of one module, side by side."""
+        return torch.cat([
+            self._apply_layer(f"{name}/1x1", x),
+            self._apply_layer(f"{name}/3x3", self._apply_layer(f"{name}/3x3_reduce", x)),
+            self._apply_layer(f"{name}/5x5", self._apply_layer(f"{name}/5x5_reduce", x)),
+            self._apply_layer(f"{name}/pool_proj", functional.max_pool2d(x, 3, 1, 1))], dim=1)
+
+
+def _halve(x: torch.Tensor) -> torch.Tensor:
+    """Max-pooling 3/2; a last window that reaches over the edge counts (Caffe rounds up)."""
+    return functional.max_pool2d(x, 3, 2, ceil_mode=True)
+
+
+def _normalise(x: torch.Tensor) -> torch.Tensor:
+    """Local response normalisation over 5 neighbouring channels."""
+    return functional.local_response_norm(x, 5, alpha=1e-4, beta=0.75)
+
+
+def load_imagenet(path: str | Path | None = None) -> GoogLeNet:
+    """GoogLeNet with BVLC's ImageNet weights from a safetensors file (``find_weights``), float32, ready to predict.
+
+    Raises EcgtlError when the file is missing, damaged or holds anything but the network's 116 tensors.
+    """
+    path = find_weights(path)
+    weights = _read(path)
+    network = GoogLeNet()
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    for name in sorted(expected.keys() | found.keys()):
+        if found.get(name) != expected.get(name):
+            raise EcgtlError(f"{path} is not BVLC's GoogLeNet: {name} is {_shape(found, name)}, wanted "
+                             f"{_shape(expected, name)}; {HOW_TO_GET}")
+    broken = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise EcgtlError(f"{path} has values that are not finite in {broken[0]}; {HOW_TO_GET}")
+    network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    return network.to(memory_format=torch.channels_last).eval()
+
+
+def find_weights(path: str | Path | None = None) -> Path:
+    """File of the ImageNet weights: ``path``, else ``weights/bvlc_googlenet.safetensors`` below ``ECGTL_DATA``.
+
+    Raises EcgtlError that says how to get it when it is not there: there is no random substitute.
+    """
+    found = Path(path).expanduser() if path else default_weights()
+    if not found.is_file():
+        raise EcgtlError(f"GoogLeNet's ImageNet weights are not at {found}; {HOW_TO_GET}")
+    return found
+
+
+def default_weights() -> Path:
+    """Where the ImageNet weights lie unless somebody says otherwise."""
+    return paths.data() / "weights" / WEIGHTS
+
+
+HOW_TO_GET = ("run 'python -m ecgtl weights googlenet', which downloads and converts the file of the Caffe model zoo, or "
+              "add the path of a bvlc_googlenet.caffemodel that you have")
+
+
+def _read(path: Path) -> dict[str, torch.Tensor]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise EcgtlError(f"{path} is no safetensors file or damaged ({type(error).__name__}); {HOW_TO_GET}") from None
+
+
+def _shape(shapes: dict[str, tuple], name: str) -> str:
+    return "x".join(map(str, shapes[name])) if name in shapes else "absent"

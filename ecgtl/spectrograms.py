@@ -1,0 +1,102 @@
+"""Spectrogram images of ECG windows, and what an ImageNet network makes of them (Jang 2021, section II.3.3).
+
+The paper says no more than "spectrogram images". Decided here: power by a Hann window of 0.512 s, long enough for
+atrial activity of a few hertz and short enough to keep beats apart, every 0.032 s; up to 50 Hz, where an ECG's energy
+lies; in decibels over a range of 80; low frequencies at the bottom, the whole window across, one grey picture in
+three equal channels.
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import signal
+from torch.nn import functional
+
+from ecgtl.datasets import cache
+from ecgtl.errors import EcgtlError
+from ecgtl.models import googlenet
+
+WINDOW = 0.512  # s
+HOP = 0.032  # s
+MAX_FREQUENCY = 50.0  # Hz, at the top of the picture
+PADDED = 4  # windows are zero-padded to so many times their length: rows half a hertz apart at 250 Hz
+DYNAMIC_RANGE = 80.0  # dB below the strongest power of the window, which are black
+SIZE = googlenet.SIZE
+
+
+def images(x: np.ndarray, rate: float) -> np.ndarray:
+    """Spectrogram images (records, 3, 224, 224), float32 from 0 to 255, of windows ``x`` (records, samples).
+
+    ``rate`` is the sampling rate in Hz. Brightness is the power in dB, scaled to 0-255 within each record; row 0 is
+    ``MAX_FREQUENCY``, the last row 0 Hz. Raises EcgtlError for windows that are flat, hold NaN or are shorter than
+    ``WINDOW``, and for a rate too low for ``MAX_FREQUENCY``.
+    """
+    _check(x, rate)
+    level = _decibels(np.asarray(x, np.float32), rate)
+    low = level.min(axis=(1, 2), keepdims=True)
+    grey = 255 * (level - low) / (level.max(axis=(1, 2), keepdims=True) - low)
+    grey = torch.from_numpy(np.ascontiguousarray(grey[:, None, ::-1]))
+    grey = functional.interpolate(grey, (SIZE, SIZE), mode="bilinear", antialias=True)
+    return np.broadcast_to(grey.numpy(), (len(x), 3, SIZE, SIZE))
+
+
+def image_features(x: np.ndarray, rate: float, weights_path: str | Path | None = None, batch: int = 32) -> np.ndarray:
+    """GoogLeNet's features (records, 1024), float32, of the spectrogram images of ``x`` (records, samples).
+
+    Computed once for the same windows, rate, parameters and weights, then memory-mapped from the cache.
+    ``weights_path`` as in ``googlenet.find_weights``; ``batch`` images are held in memory at a time. Raises EcgtlError
+    as ``images`` does, and when there are no ImageNet weights.
+    """
+    _check(x, rate)
+    weights = googlenet.find_weights(weights_path)
+    parts = {"input": _digest(x), "rate": float(rate), "weights": cache.source_checksum(weights.parent, [weights]),
+             "spectrogram": [WINDOW, HOP, MAX_FREQUENCY, PADDED, DYNAMIC_RANGE, SIZE], "steps": "1"}
+
+    def build(folder: Path) -> None:
+        np.save(folder / "features.npy", _features(x, rate, googlenet.load_imagenet(weights), batch))
+
+    return np.load(cache.entry("image-features", parts, build) / "features.npy", mmap_mode="r", allow_pickle=False)
+
+
+@torch.inference_mode()
+def _features(x: np.ndarray, rate: float, network: torch.nn.Module, batch: int) -> np.ndarray:
+    out = np.empty((len(x), network.n_features), np.float32)
+    for start in range(0, len(x), batch):
+        part = slice(start, start + batch)
+        out[part] = network.features(torch.tensor(images(x[part], rate))).numpy()
+    return out
+
+
+def _decibels(x: np.ndarray, rate: float) -> np.ndarray:
+    """Power in dB relative to each record's strongest, cut at ``-DYNAMIC_RANGE``: (records, frequencies, frames)."""
+    n = round(WINDOW * rate)
+    x = x / np.abs(x).max(axis=1, keepdims=True)  # any unit will do: no power overflows
+    frequencies, _, power = signal.spectrogram(x, rate, "hann", n, n - max(1, round(HOP * rate)), PADDED * n,
+                                               detrend=False)
+    power = power[:, frequencies <= MAX_FREQUENCY]
+    relative = power / power.max(axis=(1, 2), keepdims=True)
+    return 10 * np.log10(np.maximum(relative, 10 ** (-DYNAMIC_RANGE / 10)))
+
+
+def _check(x: np.ndarray, rate: float) -> None:
+    if np.ndim(x) != 2:
+        raise EcgtlError(f"spectrograms need one lead of shape (records, samples), not {np.shape(x)}; choose one, "
+                         "as x[:, 0]")
+    if not (np.isfinite(rate) and rate >= 2 * MAX_FREQUENCY):
+        raise EcgtlError(f"spectrograms up to {MAX_FREQUENCY:g} Hz need a sampling rate of at least "
+                         f"{2 * MAX_FREQUENCY:g} Hz, not {rate:g}")
+    if x.shape[1] < round(WINDOW * rate):
+        raise EcgtlError(f"a spectrogram needs at least {WINDOW} s, not {x.shape[1]} samples at {rate:g} Hz")
+    for reason, bad in (("missing samples (NaN)", ~np.isfinite(x).all(axis=1)),
+                        ("a constant signal", x.min(axis=1) == x.max(axis=1))):
+        if bad.any():
+            raise EcgtlError(f"{bad.sum()} of {len(x)} windows have {reason}, the first is number "
+                             f"{int(bad.argmax())} (from 0); leave them out before making spectrograms")
+
+
+def _digest(x: np.ndarray) -> str:
+    whole = hashlib.sha256(f"{x.shape} {x.dtype}".encode())
+    whole.update(np.ascontiguousarray(x).data)
+    return whole.hexdigest()
