@@ -1,9 +1,9 @@
 """Spectrogram images of ECG windows, and what an ImageNet network makes of them (Jang 2021, section II.3.3).
 
-The paper says no more than "spectrogram images". Decided here: power by a Hann window of 0.512 s, long enough for
-atrial activity of a few hertz and short enough to keep beats apart, every 0.032 s; up to 50 Hz, where an ECG's energy
-lies; in decibels over a range of 80; low frequencies at the bottom, the whole window across, one grey picture in
-three equal channels.
+The paper says no more than "spectrogram images". Decided here: power by a Hann window of 0.512 s, long
+enough for atrial activity of a few hertz and short enough to keep beats apart, every 0.032 s; up to 50 Hz,
+where an ECG's energy lies; in decibels over a range of 80; low frequencies at the bottom, the whole window
+across, one grey picture in three equal channels.
 """
 
 import hashlib
@@ -29,35 +29,39 @@ SIZE = googlenet.SIZE
 def images(x: np.ndarray, rate: float) -> np.ndarray:
     """Spectrogram images (records, 3, 224, 224), float32 from 0 to 255, of windows ``x`` (records, samples).
 
-    ``rate`` is the sampling rate in Hz. Brightness is the power in dB, scaled to 0-255 within each record; row 0 is
-    ``MAX_FREQUENCY``, the last row 0 Hz. Raises EcgtlError for windows that are flat, hold NaN or are shorter than
-    ``WINDOW``, and for a rate too low for ``MAX_FREQUENCY``.
+    ``rate`` is the sampling rate in Hz. Brightness is the power in dB, scaled to 0-255 within each record;
+    row 0 is ``MAX_FREQUENCY``, the last row 0 Hz. Raises EcgtlError for windows that are flat, hold NaN or
+    are shorter than ``WINDOW``, and for a rate too low for ``MAX_FREQUENCY``.
     """
     _check(x, rate)
     level = _decibels(np.asarray(x, np.float32), rate)
-    low = level.min(axis=(1, 2), keepdims=True)
-    grey = 255 * (level - low) / (level.max(axis=(1, 2), keepdims=True) - low)
+    low, high = level.min(axis=(1, 2), keepdims=True), level.max(axis=(1, 2), keepdims=True)
+    _refuse("an empty spectrum", (low == high).ravel())
+    grey = 255 * (level - low) / (high - low)
     grey = torch.from_numpy(np.ascontiguousarray(grey[:, None, ::-1]))
     grey = functional.interpolate(grey, (SIZE, SIZE), mode="bilinear", antialias=True)
     return np.broadcast_to(grey.numpy(), (len(x), 3, SIZE, SIZE))
 
 
-def image_features(x: np.ndarray, rate: float, weights_path: str | Path | None = None, batch: int = 32) -> np.ndarray:
+def image_features(x: np.ndarray, rate: float, weights_path: str | Path | None = None,
+                   batch: int = 16) -> np.ndarray:
     """GoogLeNet's features (records, 1024), float32, of the spectrogram images of ``x`` (records, samples).
 
     Computed once for the same windows, rate, parameters and weights, then memory-mapped from the cache.
-    ``weights_path`` as in ``googlenet.find_weights``; ``batch`` images are held in memory at a time. Raises EcgtlError
-    as ``images`` does, and when there are no ImageNet weights.
+    ``weights_path`` as in ``googlenet.find_weights``; ``batch`` images are held in memory at a time. Raises
+    EcgtlError as ``images`` does, and when there are no ImageNet weights.
     """
     _check(x, rate)
     weights = googlenet.find_weights(weights_path)
-    parts = {"input": _digest(x), "rate": float(rate), "weights": cache.source_checksum(weights.parent, [weights]),
+    parts = {"input": _digest(x), "rate": float(rate),
+             "weights": cache.source_checksum(weights.parent, [weights]),
              "spectrogram": [WINDOW, HOP, MAX_FREQUENCY, PADDED, DYNAMIC_RANGE, SIZE], "steps": "1"}
 
     def build(folder: Path) -> None:
         np.save(folder / "features.npy", _features(x, rate, googlenet.load_imagenet(weights), batch))
 
-    return np.load(cache.entry("image-features", parts, build) / "features.npy", mmap_mode="r", allow_pickle=False)
+    folder = cache.entry("image-features", parts, build)
+    return np.load(folder / "features.npy", mmap_mode="r", allow_pickle=False)
 
 
 @torch.inference_mode()
@@ -70,30 +74,33 @@ def _features(x: np.ndarray, rate: float, network: torch.nn.Module, batch: int) 
 
 
 def _decibels(x: np.ndarray, rate: float) -> np.ndarray:
-    """Power in dB relative to each record's strongest, cut at ``-DYNAMIC_RANGE``: (records, frequencies, frames)."""
+    """Power in dB below each record's strongest, cut at ``DYNAMIC_RANGE``: (records, frequencies, frames)."""
     n = round(WINDOW * rate)
     x = x / np.abs(x).max(axis=1, keepdims=True)  # any unit will do: no power overflows
     frequencies, _, power = signal.spectrogram(x, rate, "hann", n, n - max(1, round(HOP * rate)), PADDED * n,
                                                detrend=False)
     power = power[:, frequencies <= MAX_FREQUENCY]
-    relative = power / power.max(axis=(1, 2), keepdims=True)
+    relative = power / np.maximum(power.max(axis=(1, 2), keepdims=True), np.finfo(np.float32).tiny)
     return 10 * np.log10(np.maximum(relative, 10 ** (-DYNAMIC_RANGE / 10)))
 
 
 def _check(x: np.ndarray, rate: float) -> None:
     if np.ndim(x) != 2:
-        raise EcgtlError(f"spectrograms need one lead of shape (records, samples), not {np.shape(x)}; choose one, "
-                         "as x[:, 0]")
+        raise EcgtlError(f"spectrograms need one lead of shape (records, samples), not {np.shape(x)}; "
+                         "choose one, as x[:, 0]")
     if not (np.isfinite(rate) and rate >= 2 * MAX_FREQUENCY):
         raise EcgtlError(f"spectrograms up to {MAX_FREQUENCY:g} Hz need a sampling rate of at least "
                          f"{2 * MAX_FREQUENCY:g} Hz, not {rate:g}")
     if x.shape[1] < round(WINDOW * rate):
         raise EcgtlError(f"a spectrogram needs at least {WINDOW} s, not {x.shape[1]} samples at {rate:g} Hz")
-    for reason, bad in (("missing samples (NaN)", ~np.isfinite(x).all(axis=1)),
-                        ("a constant signal", x.min(axis=1) == x.max(axis=1))):
-        if bad.any():
-            raise EcgtlError(f"{bad.sum()} of {len(x)} windows have {reason}, the first is number "
-                             f"{int(bad.argmax())} (from 0); leave them out before making spectrograms")
+    _refuse("missing samples (NaN)", ~np.isfinite(x).all(axis=1))
+    _refuse("a constant signal", x.min(axis=1) == x.max(axis=1))
+
+
+def _refuse(reason: str, bad: np.ndarray) -> None:
+    if bad.any():
+        raise EcgtlError(f"{bad.sum()} of {len(bad)} windows have {reason}, the first is number "
+                         f"{int(bad.argmax())} (from 0); leave them out before making spectrograms")
 
 
 def _digest(x: np.ndarray) -> str:

@@ -1,9 +1,18 @@
 """Every test has a cache and a results folder of its own; real recordings are used where they are at hand."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
+
+# A shell starts its background jobs with Ctrl-C ignored, and their children inherit that: the tests of Ctrl-C need it back
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "needs(*folders): folders below ECGTL_DATA that the test's real recordings lie in")
 
 
 @pytest.fixture(scope="session")
@@ -21,9 +30,13 @@ def _own_folders(session_cache, monkeypatch):
 
 
 @pytest.fixture
-def real_data():
-    """Root of the real recordings; the test is skipped where ``ECGTL_DATA`` is not set."""
+def real_data(request):
+    """Root of the real recordings; the test is skipped where ``ECGTL_DATA`` is not set or lacks what it ``needs``."""
     root = os.environ.get("ECGTL_DATA")
     if not root:
         pytest.skip("ECGTL_DATA is not set: no real recordings at hand")
+    marker = request.node.get_closest_marker("needs")
+    absent = [name for name in (marker.args if marker else ()) if not (Path(root) / name).exists()]
+    if absent:
+        pytest.skip(f"ECGTL_DATA lacks {', '.join(absent)}")
     return Path(root)

@@ -388,6 +388,7 @@ def test_twin_as_archive(tmp_path):
     assert len(unpacked) == 6
 
 
+@pytest.mark.needs("challenge-2017")
 def test_release(real_data):
     recordings = datasets.load("cinc2017", real_data)
     assert recordings.counts() == {"normal": 5076, "af": 758, "other": 2415, "noise": 279}

@@ -535,6 +535,7 @@ def test_check_reads_what_is_at_hand():
                      r"skipped: none\nexact duplicates: A\d+=A00400", out.getvalue())
 
 
+@pytest.mark.needs("mitdb")
 def test_check_of_the_real_mitdb(real_data):
     """PhysioNet's own list against PhysioNet's own files."""
     code, said = check(real_data)
@@ -542,6 +543,7 @@ def test_check_of_the_real_mitdb(real_data):
     assert "checksums: 144 right\nmissing: 0\naltered: 0\nextra: 0\nread: 48 recordings" in said
 
 
+@pytest.mark.needs("challenge-2017")
 def test_check_of_the_real_cinc2017(real_data):
     out = io.StringIO()
     assert data_commands.check("cinc2017", root=real_data, out=out) == 0

@@ -368,6 +368,7 @@ def test_twin():
     np.testing.assert_array_equal(one.signal(3)[0], twin.lead(3, "II"))
 
 
+@pytest.mark.needs("mitdb")
 def test_real_records_of_every_kind_at_hand(real_data):
     """The first records of whatever WFDB release is unpacked, against wfdb."""
     parts = [real_data / part for part in ("mitdb/1.0.0", "icentia11k-continuous-ecg/1.0/p00/p00000",

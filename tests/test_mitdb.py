@@ -226,6 +226,7 @@ def rhythm_minutes(recordings):
     return minutes
 
 
+@pytest.mark.needs("mitdb")
 def test_release(real_data):
     recordings = datasets.load("mitdb", real_data)
     base = real_data / mitdb.FOLDER

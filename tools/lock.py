@@ -1,8 +1,9 @@
-"""Write ``requirements.lock`` and ``environment.yml``: ``make lock`` for both, ``--conda`` for the second alone.
+"""Write ``requirements.lock`` and ``environment.yml``: ``make lock`` for both, ``--conda`` for the second.
 
-The lock is what pip installs today for the package with all its extras in an empty environment of the oldest Python
-that is supported, so that every later one can install it too. PyTorch stays at the version of the present lock unless
-``--torch`` names another: it is large and changes numbers. ``environment.yml`` is made from the lock.
+The lock is what pip installs today for the package with all its extras in an empty environment of the oldest
+Python that is supported, so that every later one can install it too. PyTorch stays at the version of the
+present lock unless ``--torch`` names another: it is large and changes numbers. ``environment.yml`` is made
+from the lock.
 """
 
 import argparse
@@ -21,11 +22,11 @@ OLDEST = (3, 11)
 LEFT_OUT = re.compile(r"(pip|ecgtl|triton)==|(nvidia|cuda)[-_]")
 
 LOCK_HEADER = """\
-# The whole environment, exact versions, for Python 3.11 and later. Written by tools/lock.py: 'make lock' makes it anew.
+# The whole environment, exact versions, for Python 3.11 and later. Written by tools/lock.py ('make lock').
 # Builds of torch for a GPU and other systems than Linux bring what they need beside this list.
 """
 CONDA_HEADER = """\
-# The environment of requirements.lock for conda users: conda env create -f environment.yml && conda activate ecgtl
+# The environment of requirements.lock for conda users: conda env create -f environment.yml
 # Written by tools/lock.py from requirements.lock; change that and run 'python tools/lock.py --conda'.
 """
 
@@ -37,8 +38,8 @@ def pins(lock: str) -> list[str]:
 
 def conda_environment(lock: str) -> str:
     """The text of ``environment.yml`` for the text of a lock."""
-    lines = ["name: ecgtl", "channels: [conda-forge]", "dependencies:", f"  - python={OLDEST[0]}.{OLDEST[1]}", "  - pip",
-             "  - pip:", *(f"      - {pin}" for pin in pins(lock)), "      - --editable ."]
+    lines = ["name: ecgtl", "channels: [conda-forge]", "dependencies:", f"  - python={OLDEST[0]}.{OLDEST[1]}",
+             "  - pip", "  - pip:", *(f"      - {pin}" for pin in pins(lock)), "      - --editable ."]
     return CONDA_HEADER + "\n".join(lines) + "\n"
 
 
@@ -49,29 +50,30 @@ def lock_text(frozen: str) -> str:
 
 
 def resolve(torch: str) -> str:
-    """What pip installs in an empty environment for the package and all its extras, as ``pip freeze`` prints it."""
+    """What pip installs for the package with all its extras in an empty environment, as it lists it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = [*project["build-system"]["requires"], *project["project"]["dependencies"],
               *(name for extra in project["project"]["optional-dependencies"].values() for name in extra)]
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        pip = [str(Path(folder) / "bin" / "python"), "-m", "pip"]
+        pip, pinned = [str(Path(folder) / "bin" / "python"), "-m", "pip"], f"torch=={torch}"
         if index := os.environ.get("TORCH_INDEX"):
-            subprocess.run([*pip, "install", "--no-deps", "--index-url", index, f"torch=={torch}"], check=True)
-        subprocess.run([*pip, "install", f"torch=={torch}", *wanted], check=True)
+            subprocess.run([*pip, "install", "--no-deps", "--index-url", index, pinned], check=True)
+        subprocess.run([*pip, "install", pinned, *wanted], check=True)
         subprocess.run([*pip, "check"], check=True)
         return subprocess.run([*pip, "freeze", "--all"], check=True, capture_output=True, text=True).stdout
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--conda", action="store_true", help="write environment.yml alone, from the lock as it is")
+    parser.add_argument("--conda", action="store_true", help="environment.yml alone, from the lock as it is")
     parser.add_argument("--torch", help="version of PyTorch (default: that of the present lock)")
     given = parser.parse_args()
     if not given.conda:
         if sys.version_info[:2] != OLDEST:
-            sys.exit(f"the lock is made with Python {OLDEST[0]}.{OLDEST[1]}, this is {sys.version.split()[0]}; "
-                     "run: make lock PYTHON=python3.11")
+            oldest = f"{OLDEST[0]}.{OLDEST[1]}"
+            sys.exit(f"the lock is made with Python {oldest}, this is {sys.version.split()[0]}; "
+                     f"run: make lock PYTHON=python{oldest}")
         torch = given.torch or re.search(r"^torch==(.+)$", LOCK.read_text(), re.MULTILINE)[1]
         LOCK.write_text(lock_text(resolve(torch)))
     CONDA.write_text(conda_environment(LOCK.read_text()))

@@ -327,7 +327,7 @@ def _select_annotations(annotations: Annotations | None, indices: np.ndarray) ->
     return None if annotations is None else _annotations([annotations.of(i) for i in indices])
 
 
-def cached_recordings(name: str, root: Path, files: Sequence[Path], options: dict, build) -> Recordings:
+def cached_recordings(name: str, root: Path, files: Sequence[Path | str], options: dict, build) -> Recordings:
     """Recordings from the cache; ``build(folder)`` parses ``files`` (below ``root``) when they are not there yet."""
     parts = {"dataset": name, "source": cache.source_checksum(root, files), "options": options}
     return load_folder(cache.entry(name, parts, build))

@@ -5,6 +5,7 @@ unpacked folder ``training2017/`` or the release's ``training2017.zip`` is read;
 """
 
 import csv
+import os
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -87,8 +88,9 @@ class _Folder:
     def __init__(self, base: Path):
         self.base, self.training = base, base / "training2017"
 
-    def files(self) -> list[Path]:
-        kept = [f for f in self.training.iterdir() if f.suffix in (".mat", ".hea", ".csv")]
+    def files(self) -> list[Path | str]:
+        with os.scandir(self.training) as found:
+            kept = [entry.path for entry in found if entry.name.endswith((".mat", ".hea", ".csv"))]
         return kept + [f for f in [self.base / LABEL_FILES[0]] if f.exists()]
 
     def records(self) -> set[str]:

@@ -1,7 +1,7 @@
 """Chapman-Shaoxing and Ningbo: 45,152 twelve-lead recordings of 10 s from two hospitals, several labels each.
 
-Source: Zheng et al., Scientific Reports 10, 2020; release 1.0.0 on PhysioNet (``ecg-arrhythmia``), called CSN in
-the MELEP paper. Every statement of a header's ``#Dx:`` comment is a label; ``snomed.yml`` names the codes.
+Source: Zheng et al., Scientific Reports 10, 2020; release 1.0.0 on PhysioNet (``ecg-arrhythmia``), called CSN
+in the MELEP paper. Every code of a header's ``#Dx:`` comment is a label, named by ``snomed.yml``.
 """
 
 from collections.abc import Sequence
@@ -73,9 +73,7 @@ def headers(found: Sequence[Path], collector: Collector) -> list[Path]:
 
 
 def reading(path: Path, leads: Sequence[str] | None, collector: Collector) -> tuple[Reading, Header] | None:
-    """The record whose header stands at ``path``, not labelled yet; None when it is damaged and is to be
-    skipped.
-    """
+    """The record whose header stands at ``path``, not labelled yet; None when it is damaged and skipped."""
     try:
         header = read_header(path)
         kept = columns(header.leads, leads, str(path))

@@ -22,6 +22,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, urlsplit
 
+from ecgtl import paths
 from ecgtl.datasets.catalogue import PHYSIONET, Entry
 from ecgtl.errors import EcgtlError
 

@@ -51,7 +51,7 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str =
     tables = [base / TABLE, base / STATEMENTS]
     for file in tables:
         if not file.is_file():
-            raise EcgtlError(f"{file} is missing; {_FETCH}, or set ECGTL_DATA to the folder with ptb-xl/ in it")
+            raise EcgtlError(f"{file} is missing; {_FETCH}, or set ECGTL_DATA to the folder of ptb-xl/")
     present = {path.relative_to(base).with_suffix("").as_posix(): path
                for path in sorted((base / f"records{rate}").rglob("*.hea"))
                if path.with_suffix(".dat").is_file()}

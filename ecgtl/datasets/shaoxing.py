@@ -53,7 +53,7 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, form: str |
 
 
 def diagnostics(root: Path) -> pd.DataFrame:
-    """The figshare release's table, cleaned: ``id``, ``rhythm`` (out of ``CLASSES``), ``age`` in years, ``sex``.
+    """The figshare release's table, cleaned: ``id``, ``rhythm`` (a class), ``age`` in years, ``sex``.
 
     Raises EcgtlError when ``Diagnostics.xlsx`` is missing, cannot be read or lacks a column, and for a row
     without a number as age, a known rhythm or a known sex.
@@ -190,7 +190,7 @@ def _table(path: Path) -> pd.DataFrame:
     table = table[list(_COLUMNS)].apply(lambda column: column.fillna("").str.strip())
     repeated = table["FileName"][table["FileName"].duplicated()]
     if len(repeated) or (table["FileName"] == "").any() or table.empty:
-        wrong = f"names {repeated.iloc[0]!r} twice" if len(repeated) else "has a row without FileName, or none"
+        wrong = f"names {repeated.iloc[0]!r} twice" if len(repeated) else "has a row without FileName or none"
         raise EcgtlError(f"{path} {wrong}; {advice}")
     return table
 

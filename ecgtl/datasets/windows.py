@@ -259,8 +259,7 @@ class Windows:
 
     def split(self, validation: float = 0.1, test: float = 0.1,
               seed: int = 0) -> tuple["Windows", "Windows | None", "Windows | None"]:
-        """Training, validation and test windows: shares of the subjects of each database, drawn with
-        ``seed``.
+        """Training, validation and test windows, by shares of each database's subjects, drawn with ``seed``.
 
         No subject is in two parts. A database with few subjects may be in the training part alone; a share of
         0 gives None. Raises EcgtlError when a part would be empty, and for materialised windows (split first,
@@ -399,8 +398,7 @@ class Windows:
         return windows, reasons
 
     def _stretch(self, row: int, place: int) -> tuple[np.ndarray, float, int]:
-        """The samples that a window is made of, in mV, with margins; their rate, and where it begins once
-        resampled.
+        """The samples that a window needs, in mV; their rate, and where it begins in them once resampled.
 
         A stretch begins at a sample of the recording that is a sample at the target rate too, so a window has
         the values that it would have if the whole recording were resampled.

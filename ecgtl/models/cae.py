@@ -1,8 +1,12 @@
 """The convolutional autoencoder of Jang 2021 and the classifier that starts from its encoder.
 
-Two variants: ``code`` follows the authors' public code, ``text`` the paper (section II.3). Two things that the code
-builds but never uses are left out: a second head beside the features, and the shortcuts of the decoder.
+Two variants: ``code`` follows the authors' public code, ``text`` the paper (II.3). Two things that the
+code builds but never uses are left out: a second head beside the features, and the shortcuts of the decoder.
+Its initial weights are not published; PyTorch's own are used, since with He's (as in ``resnet.py``) the first
+error is several times as large and learning slower.
 """
+
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -21,12 +25,12 @@ DECODERS = {"code": "upsample", "text": "transposed"}
 
 
 def conv(n_in: int, n_out: int, kernel: int, **options) -> nn.Conv2d:
-    """A 1-D convolution over time, "same" padding, as a 2-D one of height 1 (several times faster on a CPU)."""
+    """A 1-D convolution over time, "same" padding, as a 2-D one of height 1 (far faster on a CPU)."""
     return nn.Conv2d(n_in, n_out, (1, kernel), padding=(0, kernel // 2), **options)
 
 
 def activate(name: str) -> nn.Module:
-    """The activation ``leaky_relu`` (slope 0.01) or ``relu``, in place: what it is given is never used again."""
+    """The activation ``leaky_relu`` (slope 0.01) or ``relu``, in place: its input is never used again."""
     return nn.LeakyReLU(0.01, inplace=True) if name == "leaky_relu" else nn.ReLU(inplace=True)
 
 
@@ -54,36 +58,38 @@ class Encoder(nn.Module):
         self.in_channels = in_channels
         self.stem = nn.Sequential(conv(in_channels, width, KERNELS[variant][0]), nn.BatchNorm2d(width))
         self.blocks = nn.Sequential(*(
-            EncoderBlock(n_in, n_out, kernel, halve, activation, DROPOUT[variant][0]) for n_in, n_out, kernel, halve
-            in zip(channels, channels[1:], KERNELS[variant], HALVED, strict=False)))
+            EncoderBlock(*sizes, kernel, halve, activation, DROPOUT[variant][0])
+            for sizes, kernel, halve in zip(pairwise(channels), KERNELS[variant], HALVED, strict=True)))
         n_flat = channels[-1] * N_POSITIONS
         self.bottleneck = nn.Sequential(nn.Linear(n_flat, n_flat // 2), activate(activation),
                                         nn.Linear(n_flat // 2, n_outputs))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.ndim != 3 or tuple(x.shape[1:]) != (self.in_channels, N_SAMPLES):
-            raise EcgtlError(f"the autoencoder takes windows of shape (batch, {self.in_channels}, {N_SAMPLES}) "
-                             f"(8.192 s at 250 Hz), not {tuple(x.shape)}; cut and resample them to that")
+            raise EcgtlError("the autoencoder takes windows of shape "
+                             f"(batch, {self.in_channels}, {N_SAMPLES}) (8.192 s at 250 Hz), not "
+                             f"{tuple(x.shape)}; cut and resample them to that")
         x = x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
         return self.bottleneck(self.blocks(self.stem(x)).flatten(1))
 
 
 class UpsampleBlock(nn.Sequential):
-    """Twice convolution, BN, activation; where ``double``, a linear upsampling by 2 stands before the second."""
+    """Twice convolution, BN, activation; where ``double``, upsampled linearly before the second."""
 
     def __init__(self, n_in: int, n_out: int, kernel: int, double: bool, activation: str, dropout: float):
         upsample = [nn.Upsample(scale_factor=(1, 2), mode="bilinear")] if double else []
         padding_mode = "reflect" if double else "zeros"
-        super().__init__(conv(n_in, n_in, kernel, bias=False), nn.BatchNorm2d(n_in), activate(activation), *upsample,
-                         conv(n_in, n_out, kernel, bias=False, padding_mode=padding_mode), nn.BatchNorm2d(n_out),
-                         activate(activation), nn.Dropout(dropout))
+        super().__init__(
+            conv(n_in, n_in, kernel, bias=False), nn.BatchNorm2d(n_in), activate(activation), *upsample,
+            conv(n_in, n_out, kernel, bias=False, padding_mode=padding_mode), nn.BatchNorm2d(n_out),
+            activate(activation), nn.Dropout(dropout))
 
 
 class TransposedBlock(nn.Module):
-    """The encoder's block mirrored: transposed convolutions, of stride 2 where the length doubles, and a shortcut.
+    """The encoder's block mirrored: transposed convolutions, stride 2 where the length doubles, a shortcut.
 
-    The paper says that its decoder has the encoder's structure with transposed convolutions and no more than that;
-    the shortcut is upsampled linearly where the encoder's is max-pooled.
+    The paper says that its decoder has the encoder's structure with transposed convolutions and no more
+    than that; the shortcut is upsampled linearly where the encoder's is max-pooled.
     """
 
     def __init__(self, n_in: int, n_out: int, kernel: int, double: bool, activation: str, dropout: float):
@@ -103,17 +109,18 @@ class TransposedBlock(nn.Module):
 
 
 class Decoder(nn.Module):
-    """(batch, n_features) to (batch, out_channels, 2048): a linear layer and the encoder's blocks backwards."""
+    """(batch, n_features) to (batch, out_channels, 2048): a linear layer, the encoder's blocks backwards."""
 
-    def __init__(self, n_features: int, out_channels: int, width: int, variant: str, decoder: str, activation: str):
+    def __init__(self, n_features: int, out_channels: int, width: int, variant: str, decoder: str,
+                 activation: str):
         super().__init__()
         channels = [width, *(width * m for m in MULTIPLES)][::-1]
         block = UpsampleBlock if decoder == "upsample" else TransposedBlock
         self.shape = (channels[0], 1, N_POSITIONS)
         self.expand = nn.Linear(n_features, channels[0] * N_POSITIONS)
         self.blocks = nn.Sequential(*(
-            block(n_in, n_out, kernel, double, activation, DROPOUT[variant][1]) for n_in, n_out, kernel, double
-            in zip(channels, channels[1:], KERNELS[variant][::-1], HALVED[::-1], strict=False)))
+            block(*sizes, kernel, double, activation, DROPOUT[variant][1]) for sizes, kernel, double
+            in zip(pairwise(channels), KERNELS[variant][::-1], HALVED[::-1], strict=True)))
         self.last = conv(width, out_channels, 1)
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
@@ -124,10 +131,10 @@ class Decoder(nn.Module):
 class CAE(nn.Module):
     """Autoencoder of windows (batch, in_channels, 2048) by ``n_outputs`` features.
 
-    ``width`` is the number of channels of the stem (unstated in the paper). ``variant`` is ``code`` (LeakyReLU,
-    kernels 19 and 9, dropout, linear upsampling) or ``text`` (ReLU, kernel 19, no dropout, transposed convolutions);
-    ``decoder`` (``upsample``, ``transposed``) and ``activation`` (``leaky_relu``, ``relu``) replace the variant's own.
-    Raises EcgtlError for other words and for windows of another shape.
+    ``width`` is the number of channels of the stem (unstated in the paper). ``variant`` is ``code``
+    (LeakyReLU, kernels 19 and 9, dropout, linear upsampling) or ``text`` (ReLU, kernel 19, no dropout,
+    transposed convolutions); ``decoder`` (``upsample``, ``transposed``) and ``activation`` (``leaky_relu``,
+    ``relu``) replace the variant's own. Raises EcgtlError for other words and for windows of another shape.
     """
 
     def __init__(self, in_channels: int, n_outputs: int = N_FEATURES, width: int = 32, variant: str = "code",
@@ -138,7 +145,6 @@ class CAE(nn.Module):
         self.n_features = n_outputs
         self.encoder = Encoder(in_channels, n_outputs, width, variant, activation)
         self.decoder = Decoder(n_outputs, in_channels, width, variant, decoder, activation)
-        self.apply(_initialise)
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         """Features (batch, n_outputs) of windows (batch, in_channels, 2048)."""
@@ -165,7 +171,6 @@ class CAEClassifier(nn.Module):
         self.n_features = features
         self.encoder = Encoder(in_channels, features, width, variant, activation)
         self.output = nn.Linear(features, n_outputs)
-        self.apply(_initialise)
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """Features (batch, n_features) of windows (batch, in_channels, 2048)."""
@@ -176,9 +181,10 @@ class CAEClassifier(nn.Module):
 
 
 def summed_squared_error(x: torch.Tensor, reconstruction: torch.Tensor) -> torch.Tensor:
-    """Squared error of each window (batch,): **summed** over channels and samples; their mean is the paper's "MSE".
+    """Squared error of each window (batch,), **summed** over channels and samples: the paper's "MSE".
 
-    Source: Jang 2021, section II.3.1, where the formula has no division by 2,048. Computed in float32 at least.
+    Source: Jang 2021, section II.3.1, where the formula has no division by 2,048. Computed in float32 at
+    least.
     """
     return (x.float() - reconstruction.float()).square().sum(dim=(1, 2))
 
@@ -190,9 +196,3 @@ def _choose(name: str, given: str | None, defaults: dict[str, str], variant: str
     if given is not None and given not in defaults.values():
         raise EcgtlError(f"unknown {name} {given!r}; allowed: {', '.join(defaults.values())}")
     return given or defaults[variant]
-
-
-def _initialise(module: nn.Module) -> None:
-    """He initialisation for convolutions (the authors' own is not published); PyTorch's default elsewhere."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -1,8 +1,8 @@
 """From the Caffe model zoo's file of GoogLeNet to safetensors, without Caffe.
 
-A ``.caffemodel`` is a protocol-buffer message, ``NetParameter`` of Caffe's ``caffe.proto``. The few fields that hold
-weights are read here straight from the wire format: plain lengths and numbers, every one checked against what is left
-of the file, and nothing that could run.
+A ``.caffemodel`` is a protocol-buffer message, ``NetParameter`` of Caffe's ``caffe.proto``. The few fields
+that hold weights are read here straight from the wire format: plain lengths and numbers, every one checked
+against what is left of the file, and nothing that could run.
 """
 
 import hashlib
@@ -14,14 +14,12 @@ import numpy as np
 
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError
-from ecgtl.models.googlenet import GoogLeNet
+from ecgtl.models.googlenet import SHA1, URL, GoogLeNet
 
-URL = "http://dl.caffe.berkeleyvision.org/bvlc_googlenet.caffemodel"
-SHA1 = "405fc5acd08a3bb12de8ee5e23a96bec22f08204"  # published beside the file; it makes up for plain http
 MAX_BYTES = 64 << 20  # the file has 53.5 million
 TIMEOUT = (10.0, 30.0)  # seconds to connect, and between two pieces
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types
-# NetParameter: field of the layers -> fields of a layer's name and of its blobs (the older form of a layer is field 2)
+# NetParameter: field of the layers -> fields of a layer's name and of its blobs (field 2 is the older form)
 LAYERS = {100: (1, 7), 2: (4, 6)}
 BLOB_DATA, BLOB_SHAPE, SHAPE_DIM = 5, 7, 1
 BLOB_SIZES = (1, 2, 3, 4)  # num, channels, height, width, which ``shape`` has replaced
@@ -29,14 +27,15 @@ MAX_DIMENSIONS = 32  # of a blob, in Caffe too
 
 
 def convert_googlenet(source: str | Path | None, destination: str | Path) -> Path:
-    """Write BVLC's GoogLeNet from ``source`` (a ``.caffemodel``; None downloads it) to ``destination`` as safetensors.
+    """Write BVLC's GoogLeNet from ``source`` (a ``.caffemodel``; None downloads it) as safetensors.
 
-    Returns ``destination``. Raises EcgtlError when the file cannot be had, its SHA-1 is not the published one or a
-    tensor is not as the network needs it; then nothing is written.
+    Returns ``destination``. Raises EcgtlError when the file cannot be had, its SHA-1 is not the published
+    one or a tensor is not as the network needs it; then nothing is written.
     """
     from safetensors.numpy import save
 
-    where, content = (URL, _download(URL)) if source is None else (str(source), _file(Path(source).expanduser()))
+    where = URL if source is None else str(source)
+    content = _download(URL) if source is None else _file(Path(source).expanduser())
     found = hashlib.sha1(content, usedforsecurity=False).hexdigest()
     if found != SHA1:
         again = "download it again" if source is None else f"get the file from {URL}"
@@ -48,7 +47,7 @@ def convert_googlenet(source: str | Path | None, destination: str | Path) -> Pat
 
 
 def read_blobs(content: bytes, where: str = "the file") -> dict[str, list[np.ndarray]]:
-    """Weight arrays (float32) of every layer that has some, by layer name, from a ``.caffemodel``'s ``content``.
+    """Weight arrays (float32) of each layer that has some, by name, from the bytes of a ``.caffemodel``.
 
     Raises EcgtlError, naming ``where``, when it is not such a message or is cut off.
     """
@@ -139,7 +138,7 @@ def _dimensions(message: memoryview) -> list[int]:
 
 
 def _googlenet_tensors(blobs: dict[str, list[np.ndarray]], where: str) -> dict[str, np.ndarray]:
-    """The tensors of ``GoogLeNet`` by name; the auxiliary classifiers that the file also holds are left behind."""
+    """The tensors of ``GoogLeNet`` by name; the auxiliary classifiers, also in the file, stay behind."""
     tensors = {}
     for name, tensor in GoogLeNet().state_dict().items():
         layer, part = name.rsplit(".", 1)
@@ -159,8 +158,8 @@ def _file(path: Path) -> bytes:
         with open(path, "rb") as file:
             return file.read(MAX_BYTES)
     except OSError as error:
-        raise EcgtlError(f"{path} cannot be read ({error.strerror}); give the path of bvlc_googlenet.caffemodel, or no "
-                         "path to download it") from None
+        raise EcgtlError(f"{path} cannot be read ({error.strerror}); give the path of "
+                         "bvlc_googlenet.caffemodel, or no path to download it") from None
 
 
 def _download(url: str) -> bytes:
@@ -173,9 +172,9 @@ def _download(url: str) -> bytes:
             for piece in answer.iter_content(1 << 20):
                 content += piece
                 if len(content) > MAX_BYTES:
-                    raise EcgtlError(f"{url} serves more than {MAX_BYTES >> 20} MB, which is not the published file; "
+                    raise EcgtlError(f"{url} serves more than {MAX_BYTES >> 20} MB, not the published file; "
                                      "get it elsewhere and give its path")
     except requests.RequestException as error:
-        raise EcgtlError(f"{url} cannot be downloaded ({type(error).__name__}); try again, or get the file elsewhere and "
-                         "give its path") from None
+        raise EcgtlError(f"{url} cannot be downloaded ({type(error).__name__}); try again, or get the file "
+                         "elsewhere and give its path") from None
     return bytes(content)

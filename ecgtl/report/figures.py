@@ -108,7 +108,7 @@ def class_scores(table: pd.DataFrame, classes: list[str]) -> Figure:
                        linestyle="none", label="paper (mean ± SD)")
         panel.set(title=name, xlabel="% of data set", xticks=sorted(rows["size"].unique()))
     axes[0].set_ylabel("F1")
-    axes[-1].legend(fontsize=8, loc="lower right")
+    figure.legend(*axes[0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=2)
     return figure
 
 

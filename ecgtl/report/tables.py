@@ -348,3 +348,10 @@ def recordings_table(recordings) -> pd.DataFrame:
              "left out": sum(len(ids) for ids in recordings.skipped.values()),
              "exact duplicates": len(recordings.duplicates)}
     return pd.DataFrame({"value": facts})
+
+
+def costs() -> pd.DataFrame:
+    """What each experiment costs before one starts it (``ecgtl.report.costs``)."""
+    from ecgtl.report.costs import readable as readable_costs
+
+    return readable_costs()

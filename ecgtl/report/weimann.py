@@ -53,8 +53,9 @@ def _finding(verdict: dict) -> dict:
 
 
 def _comparison(pair, a, b, difference) -> str:
+    words = f"{tables.METHODS[pair[0]]}, {pair[1]} % − {tables.METHODS[pair[2]]}, {pair[3]} %"
     if difference is None:
-        return f"{pair[0]} {pair[1]} % − {pair[2]} {pair[3]} %: not run"
+        return f"{words}: not run"
     f1 = tables.f1
-    return (f"{pair[0]} {pair[1]} % − {pair[2]} {pair[3]} %: {f1(difference.value, True)} "
-            f"[{f1(difference.low, True)}, {f1(difference.high, True)}], {f1(difference.detectable)}")
+    return (f"{words}: {f1(difference.value, True)} [{f1(difference.low, True)}, {f1(difference.high, True)}], "
+            f"{f1(difference.detectable)}")

@@ -88,7 +88,8 @@ def sinus(rng: np.random.Generator, segment: Segment) -> np.ndarray:
 def fibrillation(rng: np.random.Generator, segment: Segment) -> np.ndarray:
     """RR intervals (s), log-normal and independent; ``variability`` is their coefficient of variation."""
     sigma = np.sqrt(np.log1p(segment.variability ** 2))
-    return np.maximum(60 / segment.rate * rng.lognormal(-sigma ** 2 / 2, sigma, _enough(segment)), 0.27)
+    intervals = 60 / segment.rate * rng.lognormal(-sigma ** 2 / 2, sigma, _enough(segment))
+    return np.clip(intervals, 0.27, 2.0)  # from the refractory period to the escape of another pacemaker
 
 
 def flutter(rng: np.random.Generator, segment: Segment) -> np.ndarray:

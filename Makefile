@@ -1,0 +1,83 @@
+# The commands of ecgtl; 'make' alone lists them. Lines with two number signs are what it shows.
+#
+## Variables, e.g. 'make book PYTHON=python3.12':
+##   PYTHON       the Python that .venv is made with, 3.11 or later (python3)
+##   TORCH_INDEX  address of a pip index for PyTorch alone. On Linux the default index serves the CUDA build,
+##                about 3 GB; without a GPU take the index for CPUs that pytorch.org names under 'Get started'
+##   TIER         tier of 'make results': demo, reduced or paper (reduced)
+##   DATASETS     data sets of 'make data' (cinc2017)
+##   PROCESSES    test processes side by side (2)
+
+PYTHON      ?= python3
+TORCH_INDEX ?=
+TIER        ?= reduced
+DATASETS    ?= cinc2017
+PROCESSES   ?= 2
+
+PY := .venv/bin/python
+# Made again when what the environment stands on changes: the lock, the package's metadata, its own place
+STAMP := .venv/made-of-$(firstword $(shell { pwd -P; cat requirements.lock pyproject.toml; } | cksum))
+# One thread for each test process: more would only wait for each other
+PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -n $(PROCESSES) --dist loadscope --timeout 600
+
+export TORCH_INDEX
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export JUPYTER_PREFER_ENV_PATH := 1
+unexport PYTHONPATH PYTHONHOME PIP_USER
+
+.PHONY: help env book test data results status bench links lock clean
+.DELETE_ON_ERROR:
+
+help:
+	@awk '/^##/ {print substr($$0, 4)}' Makefile; echo; echo "Commands:"; \
+	awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+env: $(STAMP)  ## make the environment .venv from requirements.lock (the others do so themselves)
+
+$(STAMP):
+	@command -v "$(PYTHON)" >/dev/null || \
+	{ echo "ecgtl needs Python 3.11 or later and finds no '$(PYTHON)'; name one: make PYTHON=python3.12" >&2; \
+	exit 1; }
+	@"$(PYTHON)" -c 'import sys; v = sys.version.split()[0]; sys.exit(None if sys.version_info >= (3, 11) else \
+	"ecgtl needs Python 3.11 or later, $(PYTHON) is " + v + "; name another: make PYTHON=python3.12")'
+	@echo "[1/3] environment .venv with $$("$(PYTHON)" --version)"
+	@"$(PYTHON)" -m venv --clear .venv
+	@echo "[2/3] packages of requirements.lock"
+	@if [ -n "$(TORCH_INDEX)" ]; then \
+	$(PY) -m pip install --no-deps --index-url "$(TORCH_INDEX)" "$$(grep '^torch==' requirements.lock)"; fi
+	@$(PY) -m pip install -r requirements.lock
+	@echo "[3/3] ecgtl itself, from this folder"
+	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --no-index --editable .
+	@$(PY) -m pip check
+	@touch $@
+
+book: env  ## run the notebooks of tier demo and build the site
+	$(PY) -m ecgtl.report.site
+
+test: env  ## all tests, then all notebooks cell by cell
+	$(PYTEST) tests
+	$(PYTEST) --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks
+
+data: env  ## fetch and check the data sets named in DATASETS, into ECGTL_DATA
+	set -e; for name in $(DATASETS); do $(PY) -m ecgtl data fetch $$name; $(PY) -m ecgtl data check $$name; done
+
+results: env  ## run what is missing of every experiment
+	set -e; for name in $$($(PY) -c 'from ecgtl import experiments; print(*experiments.names())'); do \
+	$(PY) -m ecgtl run $$name --tier $(TIER); done
+
+status: env  ## what has been run of every experiment, and what is pending
+	@$(PY) -m ecgtl status
+
+bench: env  ## speed, as ratios against the plain way of doing the same
+	$(PY) -m benchmarks
+
+links: book  ## whether the addresses that the site names still answer (needs the internet)
+	.venv/bin/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" --path-output build/links \
+	--builder linkcheck
+
+lock:  ## newest versions within pyproject.toml's ranges into requirements.lock and environment.yml
+	"$(PYTHON)" tools/lock.py
+
+clean:  ## remove what make made: .venv, the built site, results of tier demo
+	rm -rf .venv build ecgtl.egg-info .pytest_cache book/_build book/notebooks book/downloads results/demo
+	find ecgtl tests tools benchmarks notebooks -name __pycache__ -prune -exec rm -rf {} +

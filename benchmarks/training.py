@@ -1,0 +1,88 @@
+"""Training: our loop against the same network as ``nn.Conv1d`` in float32, fed by a DataLoader."""
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from benchmarks.timing import Row, take_turns
+from ecgtl import models, training
+
+RECORDS, BATCH, WIDTH, CLASSES = 1024, 64, 16, 4
+CPU = torch.device("cpu")
+
+
+class PlainResNet(nn.Module):
+    """A ``models.resnet.ResNet`` rebuilt from the usual 1-D modules, with copies of its weights."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.stem, self.units, self.last = (_in_1d(part) for part in (network.stem, network.units, network.last))
+        self.output = nn.Linear(network.output.in_features, network.output.out_features)
+        self.output.load_state_dict(network.output.state_dict())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.output(self.last(self.units(self.stem(x))).mean(dim=2))
+
+
+def _in_1d(module: nn.Module) -> nn.Module:
+    """A copy of ``module`` in which every 2-D layer of height 1 is the 1-D layer that it stands for."""
+    if isinstance(module, nn.Conv2d):
+        layer = nn.Conv1d(module.in_channels, module.out_channels, module.kernel_size[1], module.stride[1],
+                          module.padding[1], bias=False)
+        layer.load_state_dict({"weight": module.weight.squeeze(2)})
+        return layer
+    if isinstance(module, nn.BatchNorm2d):
+        layer = nn.BatchNorm1d(module.num_features)
+        layer.load_state_dict(module.state_dict())
+        return layer
+    if isinstance(module, nn.MaxPool2d):
+        return nn.MaxPool1d(module.kernel_size[1], module.stride[1], module.padding[1])
+    copied = module.__class__.__new__(module.__class__)
+    copied.__dict__ = dict(module.__dict__)
+    copied._modules = {name: child if child is None else _in_1d(child) for name, child in module._modules.items()}
+    return copied
+
+
+def plain_epoch(network: nn.Module, loader: DataLoader, optimizer: torch.optim.Optimizer) -> None:
+    """One pass over ``loader``, as tutorials write it."""
+    network.train()
+    loss_of = nn.CrossEntropyLoss()
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss = loss_of(network(x), y)
+        loss.backward()
+        optimizer.step()
+
+
+def rows(repeats: int) -> list[Row]:
+    """Records a second of ResNet-18 at quarter width, at two lengths, against a DataLoader without and with workers."""
+    return [row for n_samples in (4096, 2048) for row in _rows(n_samples, repeats)]
+
+
+def _rows(n_samples: int, repeats: int) -> list[Row]:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(RECORDS, 1, n_samples)).astype(np.float32)
+    y = rng.integers(CLASSES, size=RECORDS)
+    network = models.build("resnet18", 1, CLASSES, width=WIDTH)
+    data, one = training.Part(x, y), training.Part(x[:1], y[:1])
+    recipe = training.Recipe(epochs=1, batch_size=BATCH, learning_rate=0.001, patience=50, stop_on="train_accuracy",
+                             select_on="validation_score", precision="auto", seed=0)
+    # Ours also evaluates one validation and one test recording: that much it gives away.
+    ways = {"ours": lambda: training.fit(network, data, one, one, recipe, lambda y, p: 0.0, CPU)}
+    for workers in (0, 2):
+        ways[workers] = _plain_way(network, x, y, workers)
+    seconds = take_turns(ways, repeats)
+    return [Row(f"training, {n_samples} samples, against Conv1d float32 and DataLoader, {workers} workers", "records/s",
+                RECORDS / seconds["ours"], RECORDS / seconds[workers], at_least=2.0) for workers in (0, 2)]
+
+
+def _plain_way(network: nn.Module, x: np.ndarray, y: np.ndarray, workers: int):
+    plain = PlainResNet(network)
+    with torch.no_grad():  # the same network, or the comparison means nothing
+        few = torch.from_numpy(x[:4])
+        torch.testing.assert_close(plain.eval()(few), network.eval()(few), rtol=1e-3, atol=1e-4)
+    loader = DataLoader(TensorDataset(torch.from_numpy(x), torch.from_numpy(y)), BATCH, shuffle=True,
+                        num_workers=workers, persistent_workers=workers > 0)
+    optimizer = torch.optim.Adam(plain.parameters(), lr=0.001)
+    return lambda: plain_epoch(plain, loader, optimizer)

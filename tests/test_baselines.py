@@ -1,0 +1,118 @@
+"""Trivial baselines: intervals by hand, beats against a known rhythm, boosting on features that tell classes apart."""
+
+import numpy as np
+import pytest
+
+from ecgtl import baselines, datasets, metrics
+from ecgtl.datasets.base import Collector, Reading
+
+
+def features(beats, rate=100, n_samples=1000):
+    return dict(zip(baselines.FEATURES, baselines.interval_features(np.asarray(beats), rate, n_samples), strict=True))
+
+
+def spikes(intervals, rate=250):
+    """A trace with one narrow QRS complex after each interval (s), and its sample numbers."""
+    beats = np.round(np.cumsum(intervals) * rate).astype(int)
+    time = np.arange(beats[-1] + rate)
+    x = sum(np.exp(-0.5 * ((time - beat) / (0.012 * rate)) ** 2) for beat in beats)
+    return x + np.random.default_rng(0).normal(0, 0.01, len(time)), beats
+
+
+# --- majority -----------------------------------------------------------------------------------------------------
+
+
+def test_majority_gives_the_shares_of_the_training_part():
+    p = baselines.majority(np.array([2, 0, 2, 2]), n_classes=4, n_test=3)
+    assert p.tolist() == [[0.25, 0, 0.75, 0]] * 3
+
+
+# --- intervals ----------------------------------------------------------------------------------------------------
+
+
+def test_features_of_intervals_by_hand():
+    found = features([0, 100, 180, 300, 400])  # intervals of 1.0, 0.8, 1.2 and 1.0 s
+    assert found["beats"] == 5 and found["seconds"] == 10
+    assert found["mean_rr"] == pytest.approx(1.0) and found["median_rr"] == pytest.approx(1.0)
+    assert (found["min_rr"], found["max_rr"]) == (0.8, 1.2)
+    assert found["sd_rr"] == pytest.approx(np.sqrt(0.08 / 4)) == pytest.approx(found["cv_rr"])
+    assert found["rmssd"] == pytest.approx(np.sqrt((0.04 + 0.16 + 0.04) / 3)) and found["pnn50"] == 1.0
+    assert found["iqr_rr"] == pytest.approx(1.05 - 0.95)
+    assert found["lag1_rr"] == pytest.approx((0 * -0.2 + -0.2 * 0.2 + 0.2 * 0) / 0.08)
+
+
+def test_a_steady_rhythm_varies_in_nothing():
+    found = features(np.arange(0, 1000, 80))
+    for name in ("sd_rr", "rmssd", "pnn50", "cv_rr", "iqr_rr", "lag1_rr"):
+        assert found[name] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("beats", [[], [5], [5, 90], [5, 90, 180]])
+def test_too_few_beats_leave_gaps_and_no_error(beats):
+    found = features(beats)
+    assert found.pop("beats") == len(beats) and found.pop("seconds") == 10 and np.isnan(list(found.values())).all()
+
+
+def test_detected_beats_are_the_beats():
+    x, beats = spikes(np.random.default_rng(1).uniform(0.6, 1.1, 40))
+    found = baselines.detect_beats(x, 250)
+    distance = np.abs(found[:, None] - beats[None])
+    assert (distance.min(axis=1) <= 10).all()  # every detected beat is one, within 40 ms
+    assert (distance.min(axis=0) <= 10).mean() >= 0.9  # the detector learns on the first few
+
+
+# --- features of a data set, and boosting on them ------------------------------------------------------------------
+
+
+def steady_and_irregular(n=40):
+    """Recordings of a steady and of an irregular rhythm with equal mean rates, one after the other."""
+    rng = np.random.default_rng(3)
+    collector = Collector("rhythms", "1", ("steady", "irregular"))
+    for k in range(n):
+        x, _ = spikes(np.full(12, 0.8) if k % 2 == 0 else rng.uniform(0.45, 1.15, 12))
+        stored = np.round(500 * x[:, None] + k % 7).astype(np.int16)
+        label = ("steady", "irregular")[k % 2]
+        collector.add(Reading(f"r{k}", stored, 250.0, ["I"], [500.0], [0.0], label=label), f"r{k}")
+    return collector.recordings()
+
+
+def test_rr_intervals_tell_a_steady_rhythm_from_an_irregular_one(monkeypatch):
+    data = steady_and_irregular()
+    table = baselines.rr_features(data)
+    assert table.shape == (40, len(baselines.FEATURES))
+    monkeypatch.setattr(baselines, "_all_features", lambda *given: pytest.fail("not from the cache"))
+    np.testing.assert_array_equal(baselines.rr_features(data), table)
+    sd = table[:, baselines.FEATURES.index("sd_rr")]
+    assert np.nanmax(sd[data.labels == 0]) < np.nanmin(sd[data.labels == 1])
+
+
+def test_boosting_uses_the_training_part_alone():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 3], 60)  # class 2 never occurs
+    table = y[:, None] + rng.normal(0, 0.1, (180, 3))
+    table[::9, 1] = np.nan
+    order = rng.permutation(180)
+    train, test = order[:120], order[120:]
+    p = baselines.rr_boosting(table, y[train], train, test, 4, seed=0)
+    assert p.shape == (60, 4) and (p[:, 2] == 0).all()
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+    assert metrics.accuracy(y[test], p.argmax(axis=1)) > 0.95
+    assert (p == baselines.rr_boosting(table, y[train], train, test, 4, seed=0)).all()
+    table[test[1:]] = 99  # other test recordings change nothing for the first
+    assert (baselines.rr_boosting(table, y[train], train, test, 4, seed=0)[0] == p[0]).all()
+
+
+def test_features_in_worker_processes_equal_those_in_one(monkeypatch):
+    data = steady_and_irregular(12)
+    one = baselines._all_features(data, 0)
+    monkeypatch.setattr(baselines, "CHUNK", 3)  # four chunks: workers are started
+    np.testing.assert_array_equal(baselines._all_features(data, 0), one)
+
+
+@pytest.mark.needs("challenge-2017")
+def test_majority_and_intervals_on_the_real_cinc2017(real_data):
+    data = datasets.load("cinc2017", real_data)
+    some = data.select(np.concatenate([np.flatnonzero(data.labels == k)[:15] for k in (0, 1)]))
+    table = baselines.rr_features(some)
+    cv = table[:, baselines.FEATURES.index("cv_rr")]
+    assert np.nanmedian(cv[some.labels == 1]) > 1.5 * np.nanmedian(cv[some.labels == 0])  # AF is irregular

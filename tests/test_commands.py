@@ -1,0 +1,139 @@
+"""``python -m ecgtl`` as users meet it: an exit code, an output, and one line when something is wrong."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ecgtl import paths, results
+from ecgtl.__main__ import main
+
+EXPERIMENT = "weimann2021-table2"
+STOPPED = "ecgtl: stopped; finished results and files are kept, the same command goes on from there\n"
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "ecgtl", *words]
+
+
+def run(*words: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(command(*words), cwd=paths.repository(), env=os.environ | environment,
+                          capture_output=True, text=True, timeout=300)
+
+
+WRONG = {
+    "": "arguments are required: command",
+    "trane": "choose from 'data', 'run', 'status'",
+    "data lst": "choose from 'list', 'fetch', 'check'",
+    "data list cinc2018": "unknown dataset 'cinc2018'; allowed: cinc2017, mitdb",
+    "run": "arguments are required: experiment",
+    "run weimann2021-table9": "unknown experiment 'weimann2021-table9'; allowed: .*weimann2021-table2",
+    f"run {EXPERIMENT} --tier huge": "unknown tier 'huge'; allowed: demo, reduced, paper",
+    f"run {EXPERIMENT} --shard 3/2": "shard is '3/2'; write k/n with 1 <= k <= n",
+    f"run {EXPERIMENT} --shard 0/2": "shard is '0/2'",
+    f"run {EXPERIMENT} --shard half": "shard is 'half'",
+    f"run {EXPERIMENT} --seed 1": "unrecognized arguments: --seed 1",
+}
+
+
+@pytest.mark.parametrize(("words", "says"), WRONG.items(), ids=WRONG)
+def test_a_wrong_word_gets_one_line_and_exit_code_2(words, says, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
+    code, (out, err) = main(words.split()), capsys.readouterr()
+    assert (code, out) == (2, "")
+    [line] = err.splitlines()
+    assert line.startswith("ecgtl: ") and re.search(says, line)
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("words", ["trane", "run weimann2021-table9"])
+def test_the_process_ends_with_that_line_and_that_code(words):
+    done = run(*words.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    [line] = done.stderr.splitlines()
+    assert re.search(WRONG[words], line)
+
+
+def test_data_that_are_not_at_hand_get_one_line_that_says_how_to_get_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("ECGTL_DATA", str(tmp_path / "none"))
+    assert main(["run", EXPERIMENT]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert str(tmp_path / "none") in line and "python -m ecgtl data fetch cinc2017" in line
+    assert not (tmp_path / "results").exists()
+
+
+def test_help_names_every_command():
+    done = run("--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {"data", "run", "status"} <= set(done.stdout.split())
+
+
+NO_NETWORK = "import socket\ndef refuse(*_, **__): raise AssertionError('the network was asked')\n" \
+             "socket.socket.connect = socket.getaddrinfo = refuse\n"
+
+
+def test_data_list_asks_no_server_and_sees_what_is_at_hand(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(NO_NETWORK)
+    record = tmp_path / "data" / "mitdb" / "1.0.0" / "100.dat"
+    record.parent.mkdir(parents=True)
+    record.write_bytes(b"")
+    done = run("data", "list", "--json", ECGTL_DATA=str(tmp_path / "data"), PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = {entry["name"]: entry for entry in json.loads(done.stdout)}
+    assert {"cinc2017", "mitdb", "ptbxl", "shaoxing"} <= set(listed)
+    assert all(entry["licence"] and entry["citation"] and entry["version"] for entry in listed.values())
+    assert listed["cinc2017"]["at_hand"]["state"] == "no"
+    assert (listed["mitdb"]["at_hand"]["state"], listed["mitdb"]["at_hand"]["found"]) == ("partial", 1)
+
+
+def test_status_counts_the_runs_of_every_tier(tmp_path):
+    done = run("status", ECGTL_RESULTS=str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith(EXPERIMENT)]
+    assert [row[:3] for row in rows] == [[EXPERIMENT, tier, "0"] for tier in ("demo", "reduced", "paper")]
+
+
+def start(*words: str, **environment: str) -> subprocess.Popen:
+    return subprocess.Popen(command("run", EXPERIMENT, "--tier", "demo", *words), cwd=paths.repository(),
+                            env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True, start_new_session=True)
+
+
+def interrupt(process: subprocess.Popen) -> str:
+    """Send Ctrl-C as a terminal does, to every process of the group; returns what they said on stderr."""
+    os.killpg(process.pid, signal.SIGINT)
+    return process.communicate(timeout=120)[1]
+
+
+def test_ctrl_c_while_a_network_trains_leaves_whole_results_only(tmp_path):
+    process = start("--shard", "1/2", ECGTL_RESULTS=str(tmp_path))  # the majority class, then a network
+    for line in process.stdout:
+        if line.startswith("[1/"):
+            break
+    time.sleep(1.0)
+    assert interrupt(process) == STOPPED
+    assert process.returncode == 130
+    stored = sorted(tmp_path.rglob("*.json"))
+    assert stored and all(results.load(path).scores["macro_f1"] > 0 for path in stored)
+    assert list(tmp_path.rglob(".part-*")) == []
+
+
+def test_ctrl_c_while_the_cache_is_filled_leaves_no_piece_of_it(tmp_path):
+    """Beats are detected by several processes; all of them get the signal."""
+    cache = tmp_path / "cache"
+    process = start(ECGTL_RESULTS=str(tmp_path / "results"), ECGTL_CACHE=str(cache))
+    while not list(cache.glob(".part-cinc2017-*rr-*")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    time.sleep(1.5)  # the processes are at work by now
+    assert interrupt(process) == STOPPED
+    assert process.returncode == 130
+    assert list(cache.rglob(".part-*")) == []
+    assert len(list((tmp_path / "results").rglob("*.json"))) == 1

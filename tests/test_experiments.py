@@ -1,0 +1,239 @@
+"""Experiments: which runs there are, which are done, and that a sweep runs just the missing ones."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from ecgtl import experiments, finetune, results
+from ecgtl.config import BASELINES, TIERS, protocol, protocols
+from ecgtl.errors import EcgtlError
+from ecgtl.results import Result
+
+NAME = "weimann2021-table2"
+
+
+@pytest.fixture(autouse=True)
+def _own_results(tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
+
+
+def digest():
+    return experiments.definition(NAME)[1]["data"]["digest"]
+
+
+def quick(config, experiment, key, report=None, command=None):
+    """A result such as ``finetune.run`` makes, without the work."""
+    return Result(experiment, key, dataclasses.asdict(config), {"upstream": "none", "target": "full", "leads": "full"},
+                  {"macro_f1": 0.5}, [], {"digest": digest()}, {"test": np.arange(2)}, {"wall_seconds": 1.0})
+
+
+@pytest.fixture
+def sweep(monkeypatch):
+    """``run_missing`` with quick runs; the keys that were run, in order."""
+    ran = []
+
+    def run(config, experiment, key, **options):
+        ran.append(key)
+        return quick(config, experiment, key)
+
+    monkeypatch.setattr(finetune, "run", run)
+    return ran
+
+
+def first(tier="reduced"):
+    return experiments.enumerate_runs(NAME, tier)[0]
+
+
+def change(run, **places):
+    """Alter the stored JSON of a run: ``part=(name, value)``, value None removes the name."""
+    body = json.loads(run.path.read_text())
+    for part, (name, value) in places.items():
+        body[part].pop(name) if value is None else body[part].update({name: value})
+    run.path.write_text(json.dumps(body))
+
+
+# --- what there is ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("name", experiments.names())
+def test_every_run_has_a_key_of_its_own(name, tier):
+    runs = experiments.enumerate_runs(name, tier)
+    assert len({run.key for run in runs}) == len({run.path for run in runs}) == len(runs) > 0
+    assert len({run.config for run in runs}) == len(runs)
+    assert all(run.config.tier == tier and run.experiment == name for run in runs)
+
+
+@pytest.mark.parametrize("tier, n_random, n_pretrained", [("demo", 1, 1), ("reduced", 5, 3), ("paper", 10, 10)])
+def test_counts_of_table_2(tier, n_random, n_pretrained):
+    runs = experiments.enumerate_runs(NAME, tier)
+    cells = {}
+    for run in runs:
+        cells.setdefault((run.method, run.size), []).append(run.number)
+    assert set(cells) == {(method, size) for size in (25, 50, 75)
+                          for method in (*BASELINES, "random", "beat", "rhythm", "heart_rate", "future")}
+    for (method, _), numbers in cells.items():
+        assert numbers == list(range(n_random if method in ("random", *BASELINES) else n_pretrained))
+
+
+def test_a_table_fills_evenly():
+    numbers = [run.number for run in experiments.enumerate_runs(NAME, "reduced")]
+    assert numbers == sorted(numbers)
+
+
+def test_shares_of_the_data_set_are_thirds_of_the_training_part():
+    for run in experiments.enumerate_runs(NAME, "paper"):
+        assert run.config.fraction == pytest.approx(run.size / 75)
+        assert run.config.seed == run.number
+        assert (run.config.arch if run.method in BASELINES else run.config.init) == run.method
+        assert run.config == run.config.resolved()
+
+
+def test_a_key_says_what_ran():
+    assert first().key == "cinc2017-reduced-majority-25-run0"
+    assert first("demo").path.parts[-3:-1] == ("demo", NAME)
+    assert first().path == results.folder("reduced") / NAME / "cinc2017-reduced-majority-25-run0.json"
+
+
+def test_unknown_experiments_get_the_list():
+    with pytest.raises(EcgtlError, match=f"unknown experiment 'table9'; allowed: .*{NAME}"):
+        experiments.definition("table9")
+    assert {name for paper in protocols() for name in protocol(paper)["experiments"]} == set(experiments.names())
+
+
+# --- done, missing, stale -----------------------------------------------------------------------------------------
+
+
+def test_a_run_is_missing_and_then_done():
+    run = first()
+    assert experiments.state(run) == "missing"
+    results.save(quick(run.config, NAME, run.key))
+    assert experiments.state(run) == "done"
+    assert {experiments.state(other) for other in experiments.enumerate_runs(NAME, "reduced")[1:]} == {"missing"}
+
+
+@pytest.mark.parametrize("name, value", [("epochs", 26), ("seed", 9), ("fraction", 0.3334), ("arch", "resnet34"),
+                                         ("learning_rate", 0.002), ("precision", "float32")])
+def test_another_config_makes_a_result_stale(name, value):
+    run = experiments.enumerate_runs(NAME, "reduced")[2]
+    results.save(quick(dataclasses.replace(run.config, **{name: value}), NAME, run.key))
+    assert experiments.state(run) == "stale"
+
+
+def test_other_data_make_a_result_stale_but_not_in_tier_demo():
+    for tier, expected in (("reduced", "stale"), ("demo", "done")):
+        run = first(tier)
+        results.save(quick(run.config, NAME, run.key))
+        change(run, data=("digest", "0" * 64))
+        assert experiments.state(run) == expected
+
+
+@pytest.mark.parametrize("name, value", [("device", "cuda"), ("root", "elsewhere"), ("save_weights", "w.safetensors")])
+def test_where_a_run_happened_does_not_matter(name, value):
+    run = first()
+    results.save(quick(dataclasses.replace(run.config, **{name: value}), NAME, run.key))
+    assert experiments.state(run) == "done"
+
+
+def test_a_parameter_added_later_does_not_make_old_results_stale():
+    run = first()
+    results.save(quick(run.config, NAME, run.key))
+    change(run, config=("on_bad", None))  # as if the result were older than this parameter
+    assert experiments.state(run) == "done"
+    assert experiments.state(dataclasses.replace(run, config=dataclasses.replace(run.config, on_bad="skip"))) == "stale"
+
+
+def test_rounding_in_the_file_does_not_make_a_result_stale():
+    run = next(run for run in experiments.enumerate_runs(NAME, "reduced") if run.size == 50)
+    results.save(quick(run.config, NAME, run.key))
+    assert json.loads(run.path.read_text())["config"]["fraction"] != run.config.fraction
+    assert experiments.state(run) == "done"
+
+
+def test_a_damaged_result_is_named():
+    run = first()
+    results.save(quick(run.config, NAME, run.key))
+    run.path.write_text("{")
+    with pytest.raises(EcgtlError, match="run0.json is not a result .*delete it"):
+        experiments.state(run)
+
+
+# --- running ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7])
+def test_shards_cover_every_run_once(sweep, n):
+    for k in range(1, n + 1):
+        experiments.run_missing(NAME, "demo", (k, n), report=lambda line: None)
+    at_hand = [run.key for run in experiments.enumerate_runs(NAME, "demo") if experiments.possible(run)]
+    assert sorted(sweep) == sorted(at_hand) and len(set(sweep)) == len(sweep)
+
+
+def test_only_what_is_missing_or_stale_is_run(sweep):
+    runs = [run for run in experiments.enumerate_runs(NAME, "demo") if experiments.possible(run)]
+    results.save(quick(runs[0].config, NAME, runs[0].key))
+    results.save(quick(dataclasses.replace(runs[1].config, epochs=99), NAME, runs[1].key))
+    lines = []
+    written = experiments.run_missing(NAME, "demo", report=lines.append)
+    assert sweep == [run.key for run in runs[1:]] and written == [run.path for run in runs[1:]]
+    assert f"{len(runs) - 1} to do" in lines[0] and len(lines) == len(runs)
+    assert f"[1/{len(runs) - 1}] {runs[1].key}: macro F1 0.500 (1 s)" == lines[1]
+    assert experiments.run_missing(NAME, "demo", report=lambda line: None) == []
+    assert {experiments.state(run) for run in runs} == {"done"}
+
+
+def test_a_sweep_that_was_stopped_goes_on(sweep, monkeypatch):
+    run = finetune.run
+
+    def stop(config, experiment, key, **options):
+        if len(sweep) == 2:
+            raise KeyboardInterrupt
+        return run(config, experiment, key)
+
+    monkeypatch.setattr(finetune, "run", stop)
+    with pytest.raises(KeyboardInterrupt):
+        experiments.run_missing(NAME, "demo", report=lambda line: None)
+    monkeypatch.setattr(finetune, "run", run)
+    before = list(sweep)
+    experiments.run_missing(NAME, "demo", report=lambda line: None)
+    assert len(before) == 2 and not set(before) & set(sweep[2:]) and len(set(sweep)) == len(sweep)
+
+
+def test_runs_whose_weights_are_absent_wait(sweep, monkeypatch):
+    def only_random(config):
+        if config.init != "random":
+            raise EcgtlError("absent")
+
+    monkeypatch.setattr(finetune, "starting_weights", only_random)
+    experiments.run_missing(NAME, "demo", report=lambda line: None)
+    assert {key.split("-")[2] for key in sweep} == {"random", *BASELINES} and len(sweep) == 9
+
+
+def test_a_result_names_the_command_that_made_it(monkeypatch):
+    commands = []
+
+    def run(config, experiment, key, command):
+        commands.append(command)
+        return quick(config, experiment, key)
+
+    monkeypatch.setattr(finetune, "run", run)
+    experiments.run_missing(NAME, "demo", report=lambda line: None)
+    assert set(commands) == {f"python -m ecgtl run {NAME} --tier demo"}
+
+
+def test_every_experiment_names_its_data():
+    for name in experiments.names():
+        data = experiments.definition(name)[1]["data"]
+        assert len(data["digest"]) == 64 and data["records"] > 0 and str(data["version"])
+
+
+def test_the_real_data_are_those_of_the_experiments(real_data):
+    from ecgtl import datasets
+
+    for name in experiments.names():
+        entry = experiments.definition(name)[1]
+        recordings = datasets.load(entry["dataset"], real_data)
+        assert (recordings.digest, len(recordings), recordings.version) == (
+            entry["data"]["digest"], entry["data"]["records"], entry["data"]["version"])

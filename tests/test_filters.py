@@ -1,0 +1,211 @@
+"""Filters against closed forms (sines, the Butterworth response), SciPy and NumPy."""
+
+import numpy as np
+import pytest
+from scipy import signal
+
+from ecgtl import datasets, filters
+from ecgtl.datasets.base import Collector, Reading
+from ecgtl.errors import EcgtlError
+
+
+def sine(frequency, rate, seconds, amplitude=1.0, phase=0.0):
+    return amplitude * np.sin(2 * np.pi * frequency * np.arange(round(seconds * rate)) / rate + phase)
+
+
+def amplitude_and_phase(x, frequency, rate):
+    """Least-squares fit of one sine to the middle half of ``x``, where no edge is felt."""
+    n = np.arange(len(x) // 4, 3 * len(x) // 4)
+    angle = 2 * np.pi * frequency * n / rate
+    (a, b), *_ = np.linalg.lstsq(np.stack([np.sin(angle), np.cos(angle)], axis=1), x[n].astype(float), rcond=None)
+    return np.hypot(a, b), np.arctan2(b, a)
+
+
+def handmade(rates=(300.0, 300.0, 250.0), n_leads=2, seed=0):
+    """Recordings of unequal lengths and rates, stored as integers with gain and baseline."""
+    rng = np.random.default_rng(seed)
+    collector = Collector("hand", "1", ("a", "b"))
+    for k, rate in enumerate(rates):
+        stored = rng.integers(-900, 1000, size=(500 + 300 * k, n_leads)).astype(np.int16)
+        leads, gain = [f"L{j}" for j in range(n_leads)], [200.0 + j for j in range(n_leads)]
+        collector.add(Reading(f"r{k}", stored, rate, leads, gain, [3] * n_leads, label="ab"[k % 2]), f"r{k}")
+    return collector.recordings()
+
+
+# --- resample -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate_in, rate_out", [(300, 125), (300, 250), (360, 125), (300, 62.5), (125, 300), (500, 128)])
+def test_a_sine_keeps_frequency_amplitude_and_phase(rate_in, rate_out):
+    y = filters.resample(sine(7, rate_in, 20, 0.8, 0.6), rate_in, rate_out)
+    expected = sine(7, rate_out, 20, 0.8, 0.6)
+    assert len(y) == len(expected) and y.dtype == np.float32
+    middle = slice(len(y) // 8, -len(y) // 8)
+    assert np.abs(y - expected)[middle].max() < 0.005
+
+
+def test_tones_above_the_new_nyquist_frequency_are_suppressed():
+    for frequency in (80, 100, 140):  # of 300 Hz; 125 Hz carry up to 62.5
+        x = sine(frequency, 300, 20)
+        aliased = x[::2].std()  # what dropping samples would leave
+        assert filters.resample(x, 300, 125)[100:-100].std() < 0.01 < aliased
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 299, 300, 9000])
+def test_length_is_rounded_up(n):
+    for rate_in, rate_out, (up, down) in ((300, 125, (5, 12)), (360, 250, (25, 36)), (250, 500, (2, 1))):
+        assert len(filters.resample(np.ones(n), rate_in, rate_out)) == -(-n * up // down)
+
+
+def test_resampling_equals_scipy_on_every_row():
+    x = np.random.default_rng(0).normal(size=(3, 901)).astype(np.float32)
+    y = filters.resample(x, 300, 125)
+    for row, expected in zip(y, x, strict=True):
+        np.testing.assert_allclose(row, signal.resample_poly(expected, 5, 12), atol=1e-6)
+
+
+def test_equal_rates_change_nothing():
+    x = np.random.default_rng(0).normal(size=50).astype(np.float32)
+    assert (filters.resample(x, 250, 250.0) == x).all()
+
+
+@pytest.mark.parametrize("rate_in, rate_out", [(0, 125), (300, 0), (-300, 125), (np.nan, 125), (300, np.inf),
+                                               (300, 0.1)])
+def test_impossible_rates_are_refused(rate_in, rate_out):
+    with pytest.raises(EcgtlError, match="rate"):
+        filters.resample(np.ones(10), rate_in, rate_out)
+
+
+# --- baseline wander ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("frequency", [0.1, 0.3, 0.5, 0.8, 2.0, 10.0])
+def test_baseline_filter_has_the_butterworth_response_squared_and_no_phase(frequency):
+    rate, cutoff, order = 250, 0.5, 3  # the defaults
+    y = filters.remove_baseline_wander(sine(frequency, rate, 240, phase=0.4), rate)
+    # Digital Butterworth by the bilinear transform, passed forwards and backwards: |H|^2.
+    ratio = np.tan(np.pi * cutoff / rate) / np.tan(np.pi * frequency / rate)
+    amplitude, phase = amplitude_and_phase(y, frequency, rate)
+    assert amplitude == pytest.approx(1 / (1 + ratio ** (2 * order)), abs=2e-4)
+    if amplitude > 0.01:
+        assert phase == pytest.approx(0.4, abs=2e-3)
+
+
+def test_drift_goes_and_the_rest_stays():
+    beat = sine(5, 250, 60)
+    drifting = beat + 3 + sine(0.05, 250, 60, amplitude=2)
+    assert np.abs(filters.remove_baseline_wander(drifting, 250) - beat)[2500:-2500].max() < 0.02
+
+
+def test_baseline_filter_works_along_the_last_axis():
+    x = np.random.default_rng(0).normal(size=(2, 3, 700))
+    y = filters.remove_baseline_wander(x, 250)
+    assert y.dtype == np.float32
+    np.testing.assert_allclose(y[1, 2], filters.remove_baseline_wander(x[1, 2], 250), atol=1e-6)
+
+
+@pytest.mark.parametrize("x, rate, cutoff", [(np.ones(500), 250, 0), (np.ones(500), 250, 125), (np.ones(500), 0, 0.5),
+                                             (np.ones(5), 250, 0.5), (np.ones(500), 250, np.nan)])
+def test_impossible_baseline_filters_are_refused(x, rate, cutoff):
+    with pytest.raises(EcgtlError):
+        filters.remove_baseline_wander(x, rate, cutoff)
+
+
+# --- standardise, cut and pad -------------------------------------------------------------------------------------
+
+
+def test_standardised_values():
+    assert filters.standardise(np.array([1.0, 3.0]), 2.0, 0.5).tolist() == [-2.0, 2.0]
+    two = filters.standardise(np.array([[1.0, 2.0], [10.0, 20.0]]), np.array([[1.0], [10.0]]), np.array([[1.0], [5.0]]))
+    assert two.tolist() == [[0.0, 1.0], [0.0, 2.0]] and two.dtype == np.float32
+
+
+@pytest.mark.parametrize("sd", [0.0, -1.0, np.nan, np.inf, np.array([1.0, 0.0])])
+def test_a_useless_standard_deviation_is_refused(sd):
+    with pytest.raises(EcgtlError, match="standard deviation"):
+        filters.standardise(np.ones(2), 0.0, sd)
+
+
+def test_fit_length_keeps_the_end_and_pads_before_it():
+    x = np.array([[1, 2, 3], [4, 5, 6]])
+    assert filters.fit_length(x, 2).tolist() == [[2, 3], [5, 6]]
+    assert filters.fit_length(x, 5).tolist() == [[0, 0, 1, 2, 3], [0, 0, 4, 5, 6]]
+    assert filters.fit_length(x, 3).tolist() == x.tolist()
+
+
+def test_fit_length_keeps_the_start_and_pads_behind_it():
+    x = np.array([1, 2, 3])
+    assert filters.fit_length(x, 2, keep="start").tolist() == [1, 2]
+    assert filters.fit_length(x, 5, keep="start").tolist() == [1, 2, 3, 0, 0]
+    assert filters.fit_length(np.zeros(0), 2).tolist() == [0, 0]
+
+
+def test_fit_length_knows_two_ends():
+    with pytest.raises(EcgtlError, match="allowed: end, start"):
+        filters.fit_length(np.ones(3), 2, keep="middle")
+
+
+# --- a whole data set ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lead", [0, 1, "l1"])
+def test_mean_and_sd_are_those_of_all_samples_together(lead):
+    recordings = handmade()
+    column = 0 if lead == 0 else 1
+    everything = np.concatenate([recordings.signal(i)[column] for i in range(len(recordings))]).astype(np.float64)
+    assert filters.mean_and_sd(recordings, lead) == pytest.approx((everything.mean(), everything.std()), rel=1e-6)
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """Nothing prepared by another test."""
+    monkeypatch.setenv("ECGTL_CACHE", str(tmp_path))
+
+
+@pytest.mark.usefixtures("own_cache")
+@pytest.mark.parametrize("keep, n_samples, leads", [("end", 64, (0,)), ("start", 500, (1, 0)), ("end", 500, ("L1",))])
+def test_prepare_is_its_steps_one_after_the_other(keep, n_samples, leads):
+    recordings = handmade()
+    x = filters.prepare(recordings, 125, n_samples, leads, keep)
+    assert x.shape == (3, len(leads), n_samples) and x.dtype == np.float32
+    for row, lead in enumerate(leads):
+        column = recordings.lead_index(0, lead)
+        signals = [recordings.signal(i)[column].astype(np.float64) for i in range(3)]
+        mean, sd = np.concatenate(signals).mean(), np.concatenate(signals).std()
+        for i, (up, down) in enumerate([(5, 12), (5, 12), (1, 2)]):
+            y = signal.resample_poly((signals[i] - mean) / sd, up, down)
+            padded = np.pad(y, (n_samples, 0))[-n_samples:] if keep == "end" else np.pad(y, (0, n_samples))[:n_samples]
+            np.testing.assert_allclose(x[i, row], padded, atol=1e-5)
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_a_second_call_reads_the_cache(monkeypatch):
+    recordings = handmade(seed=1)
+    first = filters.prepare(recordings, 125, 300)
+
+    def refuse(*arguments):
+        raise AssertionError("prepared again")
+
+    monkeypatch.setattr(filters, "_prepare", refuse)
+    second = filters.prepare(recordings, 125.0, 300)
+    assert (first == second).all() and not second.flags.writeable
+    for other in ({"sampling_rate": 250}, {"n_samples": 301}, {"leads": (1,)}, {"keep": "start"},
+                  {"recordings": handmade(seed=2)}):
+        with pytest.raises(AssertionError, match="prepared again"):
+            filters.prepare(**{"recordings": recordings, "sampling_rate": 125, "n_samples": 300} | other)
+
+
+def test_an_input_without_samples_is_refused():
+    with pytest.raises(EcgtlError, match="at least one sample"):
+        filters.prepare(handmade(), 125, 0)
+
+
+def test_a_lead_that_is_not_there_is_named():
+    with pytest.raises(EcgtlError, match="no lead 'V9'; it has L0, L1"):
+        filters.prepare(handmade(), 125, 100, ("V9",))
+
+
+@pytest.mark.needs("challenge-2017")
+def test_statistics_of_the_real_cinc2017(real_data):
+    mean, sd = filters.mean_and_sd(datasets.load("cinc2017", real_data))
+    assert (mean, sd) == pytest.approx((0.0075, 0.2373), abs=5e-5)

@@ -1,0 +1,290 @@
+"""The job from end to end on a few recordings of the synthetic twin: what a result says, and that it says so truly."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics as oracle
+
+from ecgtl import datasets, filters, finetune, models, results, training
+from ecgtl.config import BASELINES, FinetuneConfig
+from ecgtl.datasets import synthetic
+from ecgtl.errors import EcgtlError
+from ecgtl.models import checkpoint
+
+SMALL = {"epochs": 2, "width": 4, "seconds": 8.192, "batch_size": 16}
+WORDS = {"full", "subset", "substitute", "synthetic", "none"}
+
+
+@pytest.fixture(scope="module")
+def twin(session_cache):
+    """Ninety recordings of the twin of CinC 2017, every class among them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ECGTL_CACHE", str(session_cache))
+        whole = datasets.load("cinc2017", twin=True)
+        first = [np.flatnonzero(whole.labels == k)[:n] for k, n in enumerate((40, 15, 20, 15))]
+        return whole.select(np.concatenate(first))
+
+
+@pytest.fixture(autouse=True)
+def _few(twin, monkeypatch, tmp_path):
+    """The job reads the few recordings, and its results land in a folder of the test."""
+    def load(name, root=None, twin_asked=False, **options):
+        assert name == "cinc2017" and twin_asked and root is None, "tier demo must read the twin"
+        return twin
+
+    monkeypatch.setattr(datasets, "load", load)
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
+
+
+def config(**parameters):
+    return FinetuneConfig.of(**SMALL | parameters)
+
+
+def without_times(result):
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in result.history]
+
+
+# --- one run ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def finished(twin):
+    """One run of two epochs, used by several tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(datasets, "load", lambda *given, **options: twin)
+        rows = []
+        return finetune.run(config(), report=rows.append), rows
+
+
+def test_a_result_is_complete(finished, twin):
+    result, rows = finished
+    assert result.config == dataclasses.asdict(config().resolved())
+    assert result.history == rows and [row["epoch"] for row in rows] == [1, 2]
+    assert set(rows[0]) == {"epoch", "train_loss", "train_accuracy", "validation_loss", "validation_score", "test_loss",
+                            "test_score", "seconds"}
+    assert result.data["digest"] == twin.digest and result.data["records"] == len(twin) == 90
+    assert result.data["classes"] == ["normal", "af", "other", "noise"] and result.data["counts"] == twin.counts()
+    assert set(result.arrays) == {"train", "validation", "test", "y_test", "prob_validated", "prob_best_test",
+                                  "prob_last"}
+    made = result.provenance
+    assert made["seed"] == 0 and made["device"] == "cpu" and made["wall_seconds"] > 0 and made["command"]
+    assert made["versions"]["torch"] == torch.__version__ and {"commit", "dirty", "threads", "finished"} <= set(made)
+
+
+def test_the_evidence_says_that_the_data_were_made(finished):
+    assert finished[0].evidence == {"upstream": "none", "target": "synthetic", "leads": "synthetic"}
+    assert finished[0].synthetic
+
+
+def test_scores_are_scikit_learns_of_the_stored_predictions(finished):
+    result = finished[0]
+    y, classes = result.arrays["y_test"], range(4)
+    for choice in ("validated", "best_test", "last"):
+        predicted, scores = result.arrays[f"prob_{choice}"].argmax(axis=1), result.scores[choice]
+        every = {"labels": classes, "zero_division": 0}
+        per_class = oracle.f1_score(y, predicted, average=None, **every)
+        assert scores["macro_f1"] == pytest.approx(per_class.mean())
+        assert scores["weighted_f1"] == pytest.approx(oracle.f1_score(y, predicted, average="weighted", **every))
+        assert scores["accuracy"] == pytest.approx(oracle.accuracy_score(y, predicted))
+        assert scores["challenge_f1"] == pytest.approx(per_class[:3].mean())
+        assert scores["f1_per_class"] == pytest.approx(dict(zip(result.data["classes"], per_class, strict=True)))
+    assert result.scores["macro_f1"] == result.scores["validated"]["macro_f1"]
+    assert result.scores["last"]["epoch"] == 2
+
+
+def test_the_split_is_whole_and_the_stored_labels_are_the_data_sets(finished, twin):
+    arrays, counts = finished[0].arrays, finished[0].data["split"]
+    everything = np.concatenate([arrays[part] for part in ("train", "validation", "test")])
+    assert sorted(everything.tolist()) == list(range(90))
+    assert (arrays["y_test"] == twin.labels[arrays["test"]]).all()
+    for part, by_class in counts.items():
+        assert list(by_class.values()) == np.bincount(twin.labels[arrays[part]], minlength=4).tolist()
+
+
+def test_probabilities_are_those_of_the_validated_network(tmp_path, twin):
+    path = tmp_path / "w.safetensors"
+    result = finetune.run(config(save_weights=str(path), precision="float32"))
+    weights, facts = checkpoint.load(path)
+    network = models.build("resnet18", 1, 4, width=4)
+    network.load_state_dict(weights)
+    x = filters.prepare(twin, 62.5, 512)[result.arrays["test"]]
+    p = training.predict(network, x, torch.device("cpu"), precision="float32")
+    np.testing.assert_allclose(result.arrays["prob_validated"], p, atol=1e-3)
+    assert facts["synthetic"] and facts["classes"] == result.data["classes"]
+    assert (facts["mean"], facts["sd"]) == filters.mean_and_sd(twin)
+    assert (facts["sampling_rate"], facts["seconds"], facts["arch"], facts["width"]) == (62.5, 8.192, "resnet18", 4)
+
+
+def test_a_run_is_a_function_of_its_config(finished):
+    again = finetune.run(config())
+    assert without_times(again) == without_times(finished[0]) and again.scores == finished[0].scores
+    assert all((again.arrays[name] == values).all() for name, values in finished[0].arrays.items())
+    other = finetune.run(config(seed=1))
+    assert (other.arrays["test"] == again.arrays["test"]).all()
+    assert not np.array_equal(other.arrays["train"], again.arrays["train"])
+    assert without_times(other) != without_times(again)
+
+
+def test_a_fraction_shortens_the_training_part_alone(finished):
+    quarter, whole = finetune.run(config(fraction=0.25, epochs=1)).arrays, finished[0].arrays
+    assert set(quarter["train"]) < set(whole["train"])
+    assert len(quarter["train"]) == pytest.approx(len(whole["train"]) / 4, abs=2)
+    assert (quarter["validation"] == whole["validation"]).all() and (quarter["test"] == whole["test"]).all()
+
+
+def test_a_result_survives_being_stored(finished):
+    result = finished[0]
+    again = results.load(results.save(result))
+    assert (again.key, again.config, again.evidence) == (result.key, result.config, result.evidence)
+    assert again.scores["macro_f1"] == pytest.approx(result.scores["macro_f1"])
+    assert all((again.arrays[name] == values).all() for name, values in result.arrays.items())
+
+
+def test_a_killed_run_goes_on_from_its_state(monkeypatch, finished, session_cache):
+    monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
+
+    def kill(row):
+        if row["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        finetune.run(config(), report=kill)
+    assert len(list((session_cache / "unfinished").glob("*.pt"))) == 1
+    seen = []
+    result = finetune.run(config(), report=lambda row: seen.append(row["epoch"]))
+    assert seen == [2] and without_times(result) == without_times(finished[0]) and result.scores == finished[0].scores
+    assert list((session_cache / "unfinished").glob("*")) == []
+
+
+# --- baselines ----------------------------------------------------------------------------------------------------
+
+
+def test_the_majority_baseline_names_the_largest_class(twin):
+    result = finetune.run(config(arch="majority"))
+    assert set(result.arrays["prob_validated"].argmax(axis=1)) == {0}
+    share = (twin.labels[result.arrays["test"]] == 0).mean()
+    assert result.scores["accuracy"] == pytest.approx(share)
+    assert result.scores["macro_f1"] == pytest.approx(2 * share / (1 + share) / 4)
+    assert result.history == [] and "last" not in result.scores
+
+
+def test_baselines_share_the_split_of_the_network(finished):
+    found = finetune.baseline_results(config())
+    assert set(found) == set(BASELINES)
+    for arch, result in found.items():
+        assert result.config["arch"] == arch and results.load(results.save(result)).scores["macro_f1"] > 0
+        assert all((result.arrays[part] == finished[0].arrays[part]).all() for part in ("train", "validation", "test"))
+    assert found["rr_boosting"].scores["macro_f1"] > found["majority"].scores["macro_f1"] + 0.1
+
+
+# --- starting weights ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def start(tmp_path):
+    """A checkpoint that a run on the twin left behind."""
+    path = tmp_path / "elsewhere" / "first.safetensors"
+    finetune.run(config(epochs=1, save_weights=str(path)))
+    return path
+
+
+def test_a_run_goes_on_from_a_checkpoint(start, finished):
+    result = finetune.run(config(init=str(start), learning_rate=1e-9, epochs=1))
+    random = finetune.run(config(learning_rate=1e-9, epochs=1))
+    assert without_times(result) != without_times(random)
+    assert result.evidence["upstream"] == "synthetic" and random.evidence["upstream"] == "none"
+    assert result.config["init"] == "first.safetensors" and str(start.parent) not in json.dumps(dataclasses.asdict(
+        result), default=str)
+    assert result.key.startswith("cinc2017-demo-first-1-seed0-") and result.key != random.key
+
+
+def test_the_output_layer_starts_afresh(start, monkeypatch):
+    seen = {}
+
+    def fit(model, *arguments, **options):
+        seen.update({name: t.clone() for name, t in model.state_dict().items()})
+        raise EcgtlError("looked")
+
+    monkeypatch.setattr(training, "fit", fit)
+    with pytest.raises(EcgtlError, match="looked"):
+        finetune.run(config(init=str(start)))
+    weights = checkpoint.load(start)[0]
+    assert torch.equal(seen["units.3.convs.0.weight"], weights["units.3.convs.0.weight"])
+    assert not torch.equal(seen["output.weight"], weights["output.weight"])
+
+
+def test_checkpoints_of_one_name_in_two_folders_have_two_keys(start, tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "first.safetensors").write_bytes(start.read_bytes())
+    keys = {finetune.default_key(config(init=str(path)).resolved())
+            for path in (start, tmp_path / "other" / "first.safetensors")}
+    assert len(keys) == 2
+
+
+@pytest.mark.parametrize("parameters, said", [
+    ({"init": "beat"}, "init=beat has no committed checkpoint for arch=resnet18, tier=demo.*use init=random"),
+    ({"init": "none/such.safetensors"}, "none/such.safetensors does not exist")])
+def test_absent_weights_are_an_error_before_anything_is_read(parameters, said, monkeypatch):
+    monkeypatch.setattr(datasets, "load", lambda *given, **options: pytest.fail("read the data first"))
+    with pytest.raises(EcgtlError, match=said):
+        finetune.run(config(**parameters))
+
+
+def test_a_checkpoint_of_another_width_is_refused(start):
+    with pytest.raises(EcgtlError, match="has width=4, the run asks for 8"):
+        finetune.run(config(init=str(start), width=8))
+
+
+# --- keys and data ------------------------------------------------------------------------------------------------
+
+
+def test_keys_tell_runs_apart():
+    plain = FinetuneConfig.of().resolved()
+    assert finetune.default_key(plain) == "cinc2017-demo-random-1-seed0"
+    assert finetune.default_key(FinetuneConfig.of(arch="majority", fraction=0.25, seed=3).resolved()) == (
+        "cinc2017-demo-majority-0.25-seed3")
+    others = [FinetuneConfig.of(**p).resolved() for p in ({}, {"epochs": 1}, {"width": 4}, {"arch": "resnet34"},
+                                                          {"tier": "reduced"}, {"seed": 1}, {"fraction": 0.5})]
+    assert len({finetune.default_key(c) for c in others}) == len(others)
+
+
+def test_other_tiers_read_the_recordings_and_never_the_twin(monkeypatch):
+    asked = []
+    monkeypatch.setattr(datasets, "load", lambda *given, **options: asked.append((given, options)))
+    finetune.read(FinetuneConfig.of(tier="reduced", on_bad="skip"))
+    finetune.read(FinetuneConfig.of(tier="paper", root="mine"))
+    finetune.read(FinetuneConfig.of(dataset="folder", tier="reduced", root="mine", lead="II", labels="l.csv"))
+    finetune.read(FinetuneConfig.of(dataset="cinc2017", tier="demo", root="mine"))
+    assert asked == [(("cinc2017", None, False), {"on_bad": "skip"}),
+                     (("cinc2017", "mine", False), {"on_bad": "error"}),
+                     (("folder", "mine", False), {"on_bad": "error", "lead": "II", "labels": "l.csv"}),
+                     (("cinc2017", None, True), {"on_bad": "error"})]
+
+
+def test_evidence_of_real_recordings(twin):
+    real = dataclasses.replace(twin, synthetic=False)
+    found = finetune.evidence_of(config(tier="reduced"), real)
+    assert found == {"upstream": "none", "target": "subset", "leads": "full"}
+    whole = dataclasses.replace(real, ids=np.arange(8528).astype(str))
+    assert finetune.evidence_of(config(tier="reduced"), whole)["target"] == "full"
+    assert set(finetune.evidence_of(config(), twin).values()) <= WORDS
+
+
+def test_a_data_set_that_is_not_there_says_how_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.undo()
+    monkeypatch.setenv("ECGTL_DATA", str(tmp_path))
+    with pytest.raises(EcgtlError, match="data fetch cinc2017"):
+        finetune.run(config(tier="reduced"))
+    assert list(Path(tmp_path).iterdir()) == []
+
+
+def test_the_folder_twin_runs_too(monkeypatch, session_cache):
+    monkeypatch.undo()
+    monkeypatch.setenv("ECGTL_CACHE", str(session_cache))
+    result = finetune.run(config(dataset="folder", epochs=1, seconds=4.096))
+    assert result.evidence["target"] == "synthetic" and result.data["records"] == len(
+        datasets.load("folder", twin=True)) and "folder" in synthetic.TWINS

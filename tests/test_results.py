@@ -1,0 +1,290 @@
+"""Result files: written whole or not at all, checked when they are read; and every committed one recomputed."""
+
+import dataclasses
+import hashlib
+import json
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn import metrics as oracle
+
+from ecgtl import results
+from ecgtl.config import FinetuneConfig, protocol, protocols
+from ecgtl.errors import EcgtlError
+from ecgtl.results import Result
+
+COMMITTED = Path(__file__).parents[1] / "results"
+FILES = sorted(path for path in COMMITTED.glob("*/*.json") if path.parent.name != "demo")
+
+
+@pytest.fixture(autouse=True)
+def _own_results(tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
+
+
+def made(key="cinc2017-reduced-random-75-run0", tier="reduced", experiment="hand", **scores):
+    """A small result with numbers that need rounding."""
+    config = dataclasses.asdict(FinetuneConfig.of(tier=tier, fraction=1 / 3).resolved())
+    scores = {"macro_f1": 2 / 3, "f1_per_class": {"normal": 1 / 3}} | scores
+    return Result(experiment, key, config, {"upstream": "none", "target": "full", "leads": "full"}, scores,
+                  [{"epoch": 1, "train_loss": 1 / 7}], {"name": "hand", "digest": "d" * 64, "classes": ["normal"]},
+                  {"test": np.arange(3, dtype=np.uint32), "prob_last": np.full((3, 2), 0.1, np.float16)},
+                  {"commit": "unknown", "dirty": False})
+
+
+# --- save and load ------------------------------------------------------------------------------------------------
+
+
+def test_a_result_comes_back(tmp_path):
+    path = results.save(made())
+    assert path == tmp_path / "results" / "hand" / "cinc2017-reduced-random-75-run0.json"
+    again = results.load(path)
+    assert again.config["fraction"] == pytest.approx(1 / 3, rel=1e-8) and again.history[0]["train_loss"] == 0.142857143
+    assert {name: (a.dtype, a.tolist()) for name, a in again.arrays.items()} == {
+        name: (a.dtype, a.tolist()) for name, a in made().arrays.items()}
+    first = dataclasses.asdict(dataclasses.replace(made(), arrays={}))
+    assert dataclasses.asdict(dataclasses.replace(again, arrays={})) == results.rounded(first)
+    assert sorted(f.suffix for f in path.parent.iterdir()) == [".json", ".npz"]
+
+
+def test_saving_again_replaces(tmp_path):
+    results.save(made())
+    path = results.save(made(macro_f1=0.5))
+    assert results.load(path).scores["macro_f1"] == 0.5 and len(list(path.parent.iterdir())) == 2
+
+
+def test_a_crash_before_the_json_leaves_the_run_undone(monkeypatch):
+    written, write = [], results.write_atomic
+
+    def crash(path, content):
+        if path.suffix == ".json":
+            raise KeyboardInterrupt
+        written.append(path)
+        write(path, content)
+
+    monkeypatch.setattr(results, "write_atomic", crash)
+    with pytest.raises(KeyboardInterrupt):
+        results.save(made())
+    assert [path.suffix for path in written] == [".npz"]  # predictions first, the JSON makes a run done
+    assert not results.path_of("hand", made().key, "reduced").exists() and results.table().empty
+
+
+def test_a_crash_between_two_versions_is_noticed(monkeypatch):
+    path = results.save(made())
+    newer = dataclasses.replace(made(), arrays={"test": np.arange(4)})
+    monkeypatch.setattr(results.json, "dumps", lambda *given, **options: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        results.save(newer)
+    monkeypatch.undo()
+    with pytest.raises(EcgtlError, match="is not the file that .*run0.json was written with"):
+        results.load(path)
+
+
+def test_altered_and_missing_predictions_are_noticed():
+    path = results.save(made())
+    stored = path.with_suffix(".npz")
+    content = stored.read_bytes()
+    stored.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(EcgtlError, match="npz is not the file.*run the experiment again"):
+        results.load(path)
+    stored.unlink()
+    with pytest.raises(EcgtlError, match="npz is missing beside"):
+        results.load(path)
+
+
+def test_pickled_arrays_are_never_loaded(tmp_path):
+    path = results.save(made())
+    np.savez(path.with_suffix(".npz"), test=np.array([{}], dtype=object))
+    body = json.loads(path.read_text())
+    body["predictions"]["sha256"] = hashlib.sha256(path.with_suffix(".npz").read_bytes()).hexdigest()
+    path.write_text(json.dumps(body))
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        results.load(path)
+
+
+@pytest.mark.parametrize("content", ["", "garbage", "[]", "3", "{}", '{"schema": 1', '{"schema": 1}'])
+def test_files_that_are_no_results_are_named(tmp_path, content):
+    (tmp_path / "odd.json").write_text(content)
+    with pytest.raises(EcgtlError, match="odd.json is not a result .*delete it and run again"):
+        results.read_json(tmp_path / "odd.json")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(EcgtlError, match="none.json is not a result"):
+        results.load(tmp_path / "none.json")
+
+
+def test_another_schema_is_refused():
+    path = results.save(made())
+    path.write_text(path.read_text().replace('"schema": 1', '"schema": 99'))
+    with pytest.raises(EcgtlError, match="has schema 99, this version reads 1"):
+        results.load(path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_no_nan_gets_into_a_file(value):
+    with pytest.raises(ValueError):
+        results.save(made(macro_f1=value))
+    assert not list(results.folder("reduced").glob("*/*.json"))
+
+
+def test_numbers_are_cut_to_nine_digits():
+    given = {"a": [1 / 3, 7, "x", None, True], "b": (np.float64(2 / 3), 1e-20 / 3), 5: 123456789.123}
+    assert results.rounded(given) == {"a": [0.333333333, 7, "x", None, True], "b": [0.666666667, 3.33333333e-21],
+                                      "5": 123456789.0}
+    assert results.rounded(results.rounded(given)) == results.rounded(given)
+
+
+# --- the table ----------------------------------------------------------------------------------------------------
+
+
+def test_the_table_has_a_row_a_run_and_plain_columns():
+    for number, experiment in enumerate(("one", "one", "two")):
+        results.save(made(key=f"run{number}", experiment=experiment, macro_f1=number / 10))
+    table = results.table()
+    assert table["key"].tolist() == ["run0", "run1", "run2"] and table["macro_f1"].tolist() == [0, 0.1, 0.2]
+    assert {"experiment", "dataset", "init", "fraction", "tier", "seed", "evidence_target", "digest"} <= set(table)
+    assert "f1_per_class" not in table
+    assert all(Path(path).is_file() for path in table["path"])
+    assert results.table("one")["key"].tolist() == ["run0", "run1"]
+    assert results.table("none").empty
+
+
+def test_demo_results_lie_apart():
+    results.save(made(key="real"))
+    path = results.save(made(key="made", tier="demo"))
+    assert path.parent.parent.name == "demo"
+    assert results.table()["key"].tolist() == results.table(tier="reduced")["key"].tolist() == ["real"]
+    assert results.table(tier="demo")["key"].tolist() == ["made"]
+    assert results.table(tier="paper").empty
+
+
+def test_the_folder_of_demo_results_is_ignored_by_git():
+    assert "results/demo/" in (COMMITTED.parent / ".gitignore").read_text().split()
+
+
+# --- provenance ---------------------------------------------------------------------------------------------------
+
+
+def test_provenance_names_what_ran():
+    found = results.provenance("cpu", 1.5, 7, 2, command="python -m ecgtl run x")
+    assert (found["device"], found["wall_seconds"], found["seed"], found["threads"]) == ("cpu", 1.5, 7, 2)
+    assert found["command"] == "python -m ecgtl run x" and set(found["versions"]) == {"python", *results.LIBRARIES}
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", found["finished"])
+    assert found["commit"] == "unknown" or re.fullmatch("[0-9a-f]{40}", found["commit"])
+
+
+def test_the_command_carries_no_folder_of_this_machine(monkeypatch):
+    monkeypatch.setattr(results.sys, "argv", ["/somewhere/ecgtl/__main__.py", "run", "x"])
+    assert results.provenance("cpu", 0, 0, 1)["command"] == "python -m ecgtl run x"
+    monkeypatch.setattr(results.sys, "argv", ["/somewhere/bin/sweep.py", "--fast"])
+    assert results.provenance("cpu", 0, 0, 1)["command"] == "sweep.py --fast"
+
+
+def test_a_checkout_without_git_is_unknown(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert results.git("rev-parse", "HEAD") == "unknown"
+
+
+# --- every committed result ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def committed():
+    if not FILES:
+        pytest.skip("no result is committed yet")
+    return [(path, results.load(path)) for path in FILES]
+
+
+def test_committed_scores_are_those_of_the_committed_predictions(committed):
+    for path, result in committed:
+        y, names = result.arrays["y_test"], result.data["classes"]
+        every = {"labels": range(len(names)), "zero_division": 0}
+        choices = [name for name in ("validated", "best_test", "last") if name in result.scores]
+        assert "validated" in choices, path
+        for scores, choice in [(result.scores, "validated"), *((result.scores[name], name) for name in choices)]:
+            predicted = result.arrays[f"prob_{choice}"].argmax(axis=1)
+            f1 = oracle.f1_score(y, predicted, average=None, **every)
+            assert scores["macro_f1"] == pytest.approx(f1.mean(), abs=1e-8), path
+            assert scores["weighted_f1"] == pytest.approx(oracle.f1_score(y, predicted, average="weighted", **every))
+            assert scores["accuracy"] == pytest.approx(oracle.accuracy_score(y, predicted)), path
+            assert scores["f1_per_class"] == pytest.approx(dict(zip(names, f1, strict=True)), abs=1e-8), path
+            if "challenge_f1" in scores:
+                three = [f1[names.index(name)] for name in ("normal", "af", "other")]
+                assert scores["challenge_f1"] == pytest.approx(np.mean(three)), path
+
+
+def test_committed_splits_are_disjoint_and_add_up(committed):
+    for path, result in committed:
+        parts = [set(result.arrays[part].tolist()) for part in ("train", "validation", "test")]
+        assert len(set.union(*parts)) == sum(map(len, parts)), path
+        for part, indices in zip(("train", "validation", "test"), parts, strict=True):
+            assert sum(result.data["split"][part].values()) == len(indices), path
+        y = np.bincount(result.arrays["y_test"], minlength=len(result.data["classes"]))
+        assert list(result.data["split"]["test"].values()) == y.tolist(), path
+        assert sum(result.data["counts"].values()) == result.data["records"] > max(set.union(*parts)), path
+        if result.config["fraction"] == 1:
+            assert len(set.union(*parts)) == result.data["records"], path
+
+
+def test_committed_runs_of_one_experiment_share_their_test_part(committed):
+    tests = {}
+    for path, result in committed:
+        fixed = tests.setdefault((result.experiment, result.config["dataset"]), result.arrays["test"])
+        assert (fixed == result.arrays["test"]).all(), path
+
+
+def test_committed_histories_are_those_of_the_chosen_epochs(committed):
+    for path, result in committed:
+        if result.history:
+            assert [row["epoch"] for row in result.history] == list(range(1, len(result.history) + 1)), path
+            column = protocol(result.config["protocol"])["select_on"]
+            values = [row[column] for row in result.history]
+            best = min(values) if column.endswith("loss") else max(values)
+            assert result.scores["validated"]["epoch"] == values.index(best) + 1, path
+            assert result.scores["last"]["epoch"] == len(result.history), path
+            tested = [row["test_score"] for row in result.history]
+            assert tested[result.scores["best_test"]["epoch"] - 1] == max(tested), path
+
+
+def test_committed_results_were_recorded_not_made(committed):
+    for path, result in committed:
+        assert not result.synthetic and result.config["tier"] != "demo", path
+        assert set(result.evidence) == {"upstream", "target", "leads"}, path
+        assert set(result.evidence.values()) <= set(results.EVIDENCE), path
+
+
+def test_committed_results_lie_where_their_names_say(committed):
+    experiments = {name for paper in protocols() for name in protocol(paper)["experiments"]}
+    for path, result in committed:
+        assert (path.parent.name, path.stem) == (result.experiment, result.key), path
+        assert result.experiment in experiments, path
+        FinetuneConfig.of(**result.config)
+
+
+def test_committed_results_come_from_committed_code(committed):
+    for path, result in committed:
+        assert re.fullmatch("[0-9a-f]{40}", result.provenance["commit"]) and not result.provenance["dirty"], path
+
+
+def test_no_folder_of_a_machine_is_committed(committed):
+    for path, _ in committed:
+        assert not re.search(r"/(tmp|home|work|root|Users|mnt)\b|[A-Z]:\\\\", path.read_text()), path
+
+
+def test_committed_numbers_are_finite_and_short(committed):
+    def numbers(value):
+        children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return [value] if isinstance(value, float) else [x for child in children for x in numbers(child)]
+
+    for path, _ in committed:
+        found = numbers(json.loads(path.read_text()))
+        assert all(math.isfinite(x) and float(f"{x:.9g}") == x for x in found), path
+
+
+def test_committed_results_are_small():
+    sizes = [path.stat().st_size for path in COMMITTED.glob("*/*") if path.parent.name != "demo" and path.is_file()]
+    assert sum(sizes) < 15e6

@@ -1,0 +1,366 @@
+"""The site: notebooks run when they must and are judged by what they leave; build and pages are strict."""
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from ecgtl import paths
+from ecgtl.errors import EcgtlError
+from ecgtl.report import site, site_checks
+from ecgtl.report.site import Layout
+
+ROOT = paths.repository()
+CONFIG = (ROOT / "_config.yml").read_text(encoding="utf-8")
+PAGE = f"""# A page
+
+The paper prints {{pub}}`weimann2021.table2.rows.random.25` and {{pub}}`jang2021.scalars.cae_mse`. Items:
+{{res}}`coverage.items`. State: {{badge}}`not tested`, {{badge}}`tier:reduced`. Then $x^2$ and
+{{cite:p}}`jang2021`.
+
+```{{ecgtl-table}} words
+:caption: Words & badges
+```
+
+```{{ecgtl-table}} availability
+:paper: jang2021
+```
+
+```{{bibliography}}
+```
+
+{"Words that make it a page. " * 20}
+"""
+NOTEBOOK = [
+    new_markdown_cell("# A notebook\n\n{pub}`weimann2021.table2.rows.random.25.mean`, "
+                      "{download}`a table </downloads/made.csv>`. " + "Words that make it a page. " * 20),
+    new_code_cell("from pathlib import Path\nimport os, sys\nfrom IPython.display import HTML\n"
+                  "made = Path.cwd().parent / 'build' / 'downloads' / 'made.csv'\n"
+                  "made.parent.mkdir(parents=True, exist_ok=True)\nmade.write_text('a,b\\n1,2\\n')\n"
+                  "HTML(f'<p>{sys.executable} {os.environ[\"OMP_NUM_THREADS\"]}</p>')"),
+]
+MAKES = {"hello": ("build/downloads/made.csv",)}
+
+
+def write_notebook(path: Path, cells) -> Path:
+    notebook = new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "x",
+                                                                  "language": "python"}})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+    return path
+
+
+def tiny(root: Path, page: str = PAGE) -> Layout:
+    """A project with one page and one notebook, and the real configuration."""
+    (root / "book").mkdir(parents=True)
+    (root / "_config.yml").write_text(CONFIG, encoding="utf-8")
+    (root / "_toc.yml").write_text("format: jb-book\nroot: index\nchapters:\n  - file: notebooks/hello\n")
+    (root / "book" / "index.md").write_text(page, encoding="utf-8")
+    for name in ("refs.bib", "availability.yml"):
+        shutil.copy(ROOT / "book" / name, root / "book")
+    write_notebook(root / "notebooks" / "hello.ipynb", NOTEBOOK)
+    return Layout(root)
+
+
+def surround(patch: pytest.MonkeyPatch, **variables) -> None:
+    """Processes that are started import this checkout."""
+    patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
+    for name, value in variables.items():
+        patch.setenv(name, str(value))
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory):
+    layout = tiny(tmp_path_factory.mktemp("site"))
+    with pytest.MonkeyPatch.context() as patch:
+        surround(patch, ECGTL_RESULTS=layout.root / "no-results")
+        site.make(layout, MAKES)
+    return layout
+
+
+@pytest.fixture
+def made(made_once, monkeypatch):
+    """A tiny site, made as ``make book`` makes the real one."""
+    surround(monkeypatch, ECGTL_RESULTS=made_once.root / "no-results")
+    return made_once
+
+
+# The whole way, on a tiny book
+
+
+def test_pages_show_the_numbers(made):
+    text = (made.site / "index.html").read_text(encoding="utf-8")
+    assert ".670 ± .013" in text and "626.583" in text
+    assert '<span class="ecgtl-value ecgtl-res">24</span>' in text
+    assert '<span class="ecgtl-badge ecgtl-not-tested"' in text and "tier: reduced" in text
+    assert ".670" in (made.site / "notebooks" / "hello.html").read_text(encoding="utf-8")
+
+
+def test_tables_are_accessible(made):
+    text = (made.site / "index.html").read_text(encoding="utf-8")
+    assert "<caption>Words &amp; badges</caption>" in text and text.count("<caption>") == 2
+    assert '<th scope="col">State</th>' in text and '<th scope="row">Environment</th>' in text
+    assert 'class="ecgtl-scroll" tabindex="0" role="region" aria-label="' in text
+
+
+def test_mathematics_works_without_internet(made):
+    assert 'src="_static/mathjax/tex-chtml.js"' in (made.site / "index.html").read_text(encoding="utf-8")
+    assert (made.site / "_static" / "mathjax" / "tex-chtml.js").is_file()
+    assert list((made.site / "_static" / "mathjax").rglob("*.woff"))
+
+
+def test_the_kernel_is_this_interpreter(made):
+    import sys
+
+    staged = (made.book / "notebooks" / "hello.ipynb").read_text(encoding="utf-8")
+    assert sys.executable in staged
+
+
+def test_the_executed_notebook_carries_no_folders_of_papermill(made):
+    staged = json.loads((made.book / "notebooks" / "hello.ipynb").read_text(encoding="utf-8"))
+    assert "papermill" not in json.dumps([staged["metadata"], [cell["metadata"] for cell in staged["cells"]]])
+    assert list(made.site.glob("_downloads/*/made.csv"))
+
+
+def test_nothing_is_done_twice(made, capfd):
+    built = (made.site / "index.html").stat().st_mtime_ns
+    began = time.monotonic()
+    assert site.make(made, MAKES) == made.site / "index.html"
+    assert time.monotonic() - began < 20
+    assert "nothing has changed" in capfd.readouterr().out
+    assert (made.site / "index.html").stat().st_mtime_ns == built
+
+
+def test_changed_prose_runs_no_notebook(made):
+    code = site.code_key(made)
+    before = site.site_key(made, code)
+    page = made.book / "index.md"
+    page.write_text(PAGE + "\nMore.\n", encoding="utf-8")
+    assert site.site_key(made, code) != before
+    notebook = made.notebooks / "hello.ipynb"
+    assert site.is_current(made, notebook, site.notebook_key(notebook, code), MAKES["hello"])
+    page.write_text(PAGE, encoding="utf-8")
+    assert site.site_key(made, code) == before
+
+
+def test_a_failed_build_leaves_the_old_site_whole(made, capfd):
+    page = made.book / "index.md"
+    page.write_text(PAGE + "\n{pub}`weimann2021.table2.rows.random.80.mean` {badge}`splendid`\n"
+                    "{res}`weimann2021-table9.a.b.1.c.d`\n\n```{ecgtl-table} everything\n```\n",
+                    encoding="utf-8")
+    with pytest.raises(EcgtlError, match="warnings or errors"):
+        site.make(made, MAKES)
+    page.write_text(PAGE, encoding="utf-8")
+    said = capfd.readouterr().err
+    for told in ("has no key '80'; it has 25, 50, 75", "unknown experiment 'weimann2021-table9'",
+                 "no badge for 'splendid'", "unknown table 'everything'; allowed: coverage"):
+        assert told in said
+    assert ".670 ± .013" in (made.site / "index.html").read_text(encoding="utf-8")
+
+
+# When a notebook runs again
+
+
+def test_a_notebook_s_key_follows_its_cells_and_its_code_but_not_its_outputs(tmp_path):
+    notebook = write_notebook(tmp_path / "a.ipynb", [new_code_cell("1")])
+    key = site.notebook_key(notebook, "code")
+    content = json.loads(notebook.read_text())
+    output = {"output_type": "stream", "name": "stdout", "text": "x"}
+    content["cells"][0] |= {"outputs": [output], "execution_count": 3}
+    notebook.write_text(json.dumps(content))
+    assert site.notebook_key(notebook, "code") == key
+    assert site.notebook_key(notebook, "other") != key
+    content["cells"][0]["source"] = ["2"]
+    notebook.write_text(json.dumps(content))
+    assert site.notebook_key(notebook, "code") != key
+
+
+@pytest.mark.parametrize(("file", "counts"), [
+    ("ecgtl/model.py", True), ("ecgtl/tables.yml", True), ("requirements.lock", True),
+    ("results/t/run.json", True), ("results/demo/t/run.json", False), ("ecgtl/__pycache__/model.pyc", False),
+    ("book/index.md", False),
+])
+def test_the_code_s_key_follows_what_notebooks_depend_on(tmp_path, monkeypatch, file, counts):
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
+    before = site.code_key(Layout(tmp_path))
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text("new")
+    assert (site.code_key(Layout(tmp_path)) != before) is counts
+
+
+def test_staged_files_do_not_change_the_site_s_key_and_stale_ones_go(tmp_path):
+    layout = tiny(tmp_path)
+    before = site.site_key(layout, "")
+    write_notebook(layout.work / "executed" / "hello.ipynb", NOTEBOOK)
+    (layout.book / "downloads").mkdir()
+    (layout.book / "downloads" / "old.csv").write_text("x")
+    site.stage(layout)
+    assert site.site_key(layout, "") == before
+    assert not (layout.book / "downloads" / "old.csv").exists()
+    assert (layout.book / "notebooks" / "hello.ipynb").is_file()
+
+
+def test_a_lost_output_runs_the_notebook_again(tmp_path):
+    layout = tiny(tmp_path)
+    notebook = layout.notebooks / "hello.ipynb"
+    executed = write_notebook(layout.work / "executed" / "hello.ipynb", NOTEBOOK)
+    executed.with_suffix(".key").write_text("key")
+    assert not site.is_current(layout, notebook, "key", MAKES["hello"])
+    layout.downloads.mkdir(parents=True)
+    (layout.downloads / "made.csv").write_text("a")
+    assert site.is_current(layout, notebook, "key", MAKES["hello"])
+    assert not site.is_current(layout, notebook, "another key", MAKES["hello"])
+
+
+# How a run is judged
+
+
+def test_failures_are_told_and_others_still_run(tmp_path, monkeypatch, capfd):
+    surround(monkeypatch)
+    layout = Layout(tmp_path)
+    write_notebook(layout.notebooks / "dies.ipynb", [new_code_cell("import os\nos.kill(os.getpid(), 9)")])
+    write_notebook(layout.notebooks / "errs.ipynb", [new_code_cell("raise ValueError('this is wrong')")])
+    write_notebook(layout.notebooks / "works.ipynb", [new_code_cell("1 + 1")])
+    told = r"notebooks/(dies|errs)\.ipynb failed(.|\n)*(DeadKernelError|this is wrong)"
+    with pytest.raises(EcgtlError, match=told):
+        site.execute_all(layout, "code", {"dies": (), "errs": (), "works": ()})
+    said = capfd.readouterr().out
+    assert "dies: failed" in said and "errs: failed" in said
+    assert (layout.work / "executed" / "works.key").is_file()
+    assert not (layout.work / "executed" / "errs.key").exists()
+
+
+def test_a_notebook_that_nobody_announced_is_refused(tmp_path):
+    layout = tiny(tmp_path)
+    with pytest.raises(EcgtlError, match="does not say what notebooks/hello.ipynb makes"):
+        site.execute_all(layout, "code", {})
+
+
+def ran(source: str = "1", count: int | None = 1, outputs=()):
+    return new_code_cell(source, execution_count=count, outputs=list(outputs))
+
+
+@pytest.mark.parametrize(("cell", "told"), [
+    (ran(count=None), "cell 1 was not run"),
+    (ran(outputs=[new_output("error", ename="E", evalue="", traceback=[])]), "cell 1 ended in an error"),
+])
+def test_completed_is_not_believed(tmp_path, cell, told):
+    executed = write_notebook(tmp_path / "a.ipynb", [ran(), cell])
+    with pytest.raises(EcgtlError, match=told):
+        site.check_run(Layout(tmp_path), "a", executed, (), time.time())
+
+
+def test_a_run_without_its_files_does_not_count(tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "r"))
+    layout, executed = Layout(tmp_path), write_notebook(tmp_path / "a.ipynb", [ran(), ran("", None)])
+    with pytest.raises(EcgtlError, match="wrote no build/x.csv"):
+        site.check_run(layout, "a", executed, ("build/x.csv",), time.time())
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "x.csv").write_text("a")
+    site.check_run(layout, "a", executed, ("build/x.csv",), time.time())
+    os.utime(tmp_path / "build" / "x.csv", (1, 1))
+    with pytest.raises(EcgtlError, match="wrote no build/x.csv"):
+        site.check_run(layout, "a", executed, ("build/x.csv",), time.time())
+    result = tmp_path / "r" / "demo" / "finetune" / "key.json"
+    result.parent.mkdir(parents=True)
+    result.write_text("{half a result")
+    with pytest.raises(EcgtlError, match="is not a result"):
+        site.check_run(layout, "a", executed, ("results/demo/finetune/*.json",), time.time())
+
+
+# What is wrong with a page
+
+GOOD = f"<article><p>{'Enough words for a page. ' * 20}</p>%s</article>"
+
+
+@pytest.mark.parametrize(("html", "told"), [
+    ('<script src="https://c.example.org/x.js"></script>', "loads https://c.example.org/x.js"),
+    ('<script src="//c.example.org/x.js"></script>', "loads //c.example.org/x.js"),
+    ('<script>const u = "https://c.example.org/x.js"</script>', "loads https://c.example.org/x.js"),
+    ('<link rel="stylesheet" href="https://f.example.org/f.css">', "loads https://f.example.org/f.css"),
+    ('<link rel="preconnect" href="https://f.example.org">', "loads https://f.example.org"),
+    ('<style>@import "https://f.example.org/f.css";</style>', "loads https://f.example.org/f.css"),
+    ('<p style="background: url(https://x.example/i.png)">', "loads https://x.example/i.png"),
+    ('<img alt="words" src="https://x.example/i.png">', "loads https://x.example/i.png"),
+    ('<img alt="words" srcset="a.png 1x, https://x.example/i.png 2x">', "loads https://x.example/i.png"),
+    ('<iframe src="https://x.example"></iframe>', "loads https://x.example"),
+    ('<script src="missing.js"></script>', "loads missing.js"),
+    ('<img src="a.png">', "image without alternative text"),
+    ('<img src="a.png" alt="">', "image without alternative text"),
+    ('<img src="a.png" alt="../_images/figure.png">', "image without alternative text"),
+    ('<a href="gone.html">there</a>', "links to gone.html"),
+    ('<a href="../../outside.html">there</a>', "links to ../../outside.html"),
+])
+def test_faults_of_a_page_are_found(tmp_path, html, told):
+    (tmp_path / "index.html").write_text(GOOD % html)
+    (tmp_path / "a.png").write_text("")
+    found = site_checks.problems(tmp_path, ["index"])
+    assert any(told in problem for problem in found), found
+
+
+def test_a_good_page_has_no_fault(tmp_path):
+    (tmp_path / "a.png").write_text("")
+    (tmp_path / "index.html").write_text(GOOD % (
+        '<a href="https://example.org">out</a> <a href="#top">up</a> <a href="mailto:a@b.c">write</a> '
+        '<a href="index.html#top">here</a> <img alt="A curve that rises" src="a.png?v=1">'))
+    assert site_checks.problems(tmp_path, ["index"]) == []
+
+
+def test_styles_missing_pages_and_empty_pages_are_found(tmp_path):
+    (tmp_path / "thin.html").write_text("<article>Nothing.</article>")
+    (tmp_path / "a.css").write_text("@font-face {src: url('https://f.example.org/f.woff2')} "
+                                    "p {background: url(b.png)}")
+    found = " | ".join(site_checks.problems(tmp_path, ["thin", "gone"]))
+    assert "gone.html is missing" in found and "thin.html has next to nothing on it (8 characters)" in found
+    assert "a.css loads https://f.example.org/f.woff2" in found and "b.png" not in found
+
+
+# The real book
+
+
+def test_every_page_of_the_contents_has_a_source_and_every_source_a_place():
+    names = site_checks.pages(ROOT / "_toc.yml")
+    notebooks = {f"notebooks/{file.relative_to(ROOT / 'notebooks').with_suffix('').as_posix()}"
+                 for file in site.find(Layout(ROOT))}
+    prose = {file.stem for file in (ROOT / "book").glob("*.md")}
+    assert len(names) == len(set(names)) and set(names) == notebooks | prose
+    assert {name.removeprefix("notebooks/") for name in notebooks} == set(site.MAKES)
+    assert not any("_" in name or " " in name for name in names)
+
+
+def test_the_audit_is_dated_and_complete():
+    audit = yaml.safe_load((ROOT / "book" / "availability.yml").read_text(encoding="utf-8"))
+    assert str(audit["date"]) >= "2026-11-20"
+    for entries in audit["papers"].values():
+        text = " ".join(entry["what"].lower() for entry in entries)
+        for part in ("code", "weights", "data", "seeds", "environment"):
+            assert part in text
+        assert all({"what", "where", "state", "found", "instead"} <= set(entry) for entry in entries)
+
+
+def test_the_real_book_builds_strictly(tmp_path, monkeypatch):
+    """With the notebooks as they were last run, so it takes seconds; ``make book`` does the rest."""
+    surround(monkeypatch)
+    real, layout = Layout(ROOT), Layout(tmp_path)
+    skip = shutil.ignore_patterns("_build", "downloads")
+    shutil.copytree(real.book, layout.book, ignore=lambda folder, names: {*skip(folder, names), *(
+        ("notebooks",) if Path(folder) == real.book else ())})
+    shutil.copytree(real.notebooks, layout.notebooks)
+    for notebook in site.find(real):
+        executed = real.work / "executed" / f"{real.name(notebook)}.ipynb"
+        target = layout.work / "executed" / f"{real.name(notebook)}.ipynb"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(executed if executed.is_file() else notebook, target)
+    shutil.copy(real.config, layout.config)
+    shutil.copy(real.toc, layout.toc)
+    layout.downloads.mkdir(parents=True)
+    for name in ("weimann2021-table2.csv", "weimann2021-table2-runs.csv"):
+        (layout.downloads / name).write_text("a,b\n1,2\n")
+    site.stage(layout)
+    assert site_checks.problems(site.build(layout), site_checks.pages(layout.toc)) == []

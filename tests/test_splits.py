@@ -1,0 +1,192 @@
+"""Splits: shares, subjects, duplicates, what each seed moves, and what cannot be split."""
+
+import numpy as np
+import pytest
+
+from ecgtl import splits
+from ecgtl.datasets.base import Collector, Reading
+from ecgtl.errors import EcgtlError
+
+CLASSES = ("normal", "af", "other", "noise")
+
+
+def recordings(counts, per_subject=1, copies=(), unlabelled=0, multi_label=False):
+    """Recordings with ``counts`` of each class; ``copies`` are pairs (original, copy) of equal signals."""
+    rng = np.random.default_rng(7)
+    collector = Collector("hand", "1", CLASSES[: len(counts)], multi_label=multi_label)
+    labels = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+    signals = rng.integers(-99, 99, size=(len(labels), 20, 1)).astype(np.int16)
+    for original, copy in copies:
+        signals[copy], labels[copy] = signals[original], labels[original]
+    place = dict.fromkeys(CLASSES, 0)
+    for i, k in enumerate(labels):
+        name = CLASSES[k]
+        subject = f"{name}{place[name] // per_subject}"
+        place[name] += 1
+        label = None if i < unlabelled else [name] if multi_label else name
+        collector.add(Reading(f"r{i}", signals[i], 300.0, ["I"], [1.0], [0.0], label=label, subject=subject), f"r{i}")
+    return collector.recordings()
+
+
+def draw(data, seed=0, test_seed=0):
+    return splits.stratified(data, validation=0.05, test=0.2, seed=seed, test_seed=test_seed)
+
+
+# --- three parts --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_parts_are_disjoint_and_leave_nothing_out(seed):
+    data = recordings([211, 33, 97, 20])
+    split = draw(data, seed, seed)
+    parts = [split.train, split.validation, split.test]
+    assert sorted(np.concatenate(parts).tolist()) == list(range(len(data)))
+    assert all((np.diff(part) > 0).all() and part.dtype == np.int64 for part in parts)
+    assert split.sizes() == {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_class_has_its_share_in_each_part_within_one_record(seed):
+    data = recordings([211, 33, 97, 20])
+    split = draw(data, seed, seed)
+    for part, share in ((split.train, 0.75), (split.validation, 0.05), (split.test, 0.2)):
+        assert len(part) == pytest.approx(share * len(data), abs=1)
+        for k, n in enumerate(data.counts().values()):
+            assert (data.labels[part] == k).sum() == pytest.approx(share * n, abs=1)
+
+
+@pytest.mark.parametrize("per_subject", [2, 3, 7])
+def test_no_subject_stands_on_two_sides(per_subject):
+    data = recordings([140, 70, 35], per_subject)
+    split = draw(data)
+    sides = [set(data.subjects[part]) for part in (split.train, split.validation, split.test)]
+    assert sum(map(len, sides)) == len(set.union(*sides)) == len(set(data.subjects))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_copies_of_a_recording_stay_together(seed):
+    copies = ((0, 50), (3, 90), (7, 8))
+    data = recordings([60, 40], copies=copies)
+    assert len(data.duplicates) == 3
+    split = draw(data, seed, seed)
+    side = np.empty(len(data), int)
+    for number, part in enumerate((split.train, split.validation, split.test)):
+        side[part] = number
+    assert all(side[original] == side[copy] for original, copy in copies)
+
+
+def test_the_seed_redraws_training_and_validation_but_never_the_test_part():
+    data = recordings([211, 33, 97, 20])
+    first, second = draw(data, seed=0), draw(data, seed=1)
+    assert (first.test == second.test).all()
+    assert not np.array_equal(first.train, second.train)
+    assert not np.array_equal(first.validation, second.validation)
+    assert not np.array_equal(first.test, draw(data, seed=0, test_seed=1).test)
+
+
+def test_a_split_is_the_same_every_time():
+    data = recordings([60, 40])
+    first, second = draw(data, 3), draw(recordings([60, 40]), 3)
+    assert all((getattr(first, part) == getattr(second, part)).all() for part in ("train", "validation", "test"))
+
+
+# --- a share of the training part ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fraction", [0.05, 0.25, 1 / 3, 0.5, 2 / 3, 1])
+def test_a_fraction_keeps_the_shares_of_the_classes(fraction):
+    data = recordings([211, 33, 97, 20])
+    train = draw(data).train
+    kept = splits.subset(train, data.labels, fraction, seed=0)
+    assert set(kept) <= set(train) and (np.diff(kept) > 0).all()
+    for k in range(4):
+        n = (data.labels[train] == k).sum()
+        assert (data.labels[kept] == k).sum() == pytest.approx(max(fraction * n, 1), abs=0.5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_smaller_fractions_lie_within_larger_ones(seed):
+    data = recordings([211, 33, 97, 20])
+    train = draw(data).train
+    kept = [set(splits.subset(train, data.labels, fraction, seed)) for fraction in (0.01, 0.1, 1 / 3, 0.5, 2 / 3, 1)]
+    assert all(small < large for small, large in zip(kept, kept[1:], strict=False))
+
+
+def test_a_fraction_depends_on_the_seed_alone():
+    data = recordings([60, 40])
+    train = draw(data).train
+    kept = [splits.subset(train, data.labels, 0.3, seed) for seed in (0, 0, 1)]
+    assert (kept[0] == kept[1]).all() and not np.array_equal(kept[0], kept[2])
+
+
+def test_a_tiny_fraction_keeps_one_recording_of_each_class():
+    data = recordings([60, 40, 10])
+    kept = splits.subset(draw(data).train, data.labels, 0.001, 0)
+    assert sorted(data.labels[kept].tolist()) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("fraction", [0, -1, 1.5, "abc", float("nan"), float("inf"), True, None, 1 + 1e-9])
+def test_fractions_outside_0_to_1_are_refused(fraction):
+    with pytest.raises(EcgtlError, match="0 < fraction <= 1"):
+        splits.check_fraction(fraction)
+    with pytest.raises(EcgtlError, match="0 < fraction <= 1"):
+        splits.subset(np.arange(4), np.zeros(4, int), fraction, 0)
+
+
+@pytest.mark.parametrize("fraction", [1, 1.0, 0.25, np.float64(0.5), 1e-9])
+def test_allowed_fractions_come_back_as_floats(fraction):
+    assert splits.check_fraction(fraction) == fraction and isinstance(splits.check_fraction(fraction), float)
+
+
+# --- what cannot be split -----------------------------------------------------------------------------------------
+
+
+def test_one_class_only_is_refused():
+    with pytest.raises(EcgtlError, match="hand has only the class 'normal'.*at least two"):
+        draw(recordings([30]))
+
+
+@pytest.mark.parametrize("rare", [1, 2])
+def test_a_class_with_too_few_members_is_named(rare):
+    with pytest.raises(EcgtlError, match="class 'af' of hand has too few subjects.*merge or remove"):
+        draw(recordings([60, rare]))
+
+
+@pytest.mark.parametrize("rare", range(3, 8))
+def test_a_split_that_is_made_has_every_class_in_training_and_test(rare):
+    data, made = recordings([60, rare]), 0
+    for seed in range(20):
+        try:
+            split = draw(data, seed, seed)
+        except EcgtlError as error:
+            assert "class 'af' of hand has too few subjects" in str(error)
+        else:
+            made += 1
+            assert {*data.labels[split.train]} == {*data.labels[split.test]} == {0, 1}
+    assert made > 0
+
+
+def test_classes_that_the_test_part_cannot_hold_are_refused():
+    with pytest.raises(EcgtlError, match="class '(af|other|noise)' of hand has too few subjects"):
+        draw(recordings([60, 3, 3, 3]))  # 14 of 69 test: two places for three rare classes
+
+
+def test_members_of_one_subject_count_once():
+    data = recordings([60, 9], per_subject=9)
+    with pytest.raises(EcgtlError, match="class 'af' of hand has too few subjects"):
+        draw(data)
+
+
+def test_too_few_subjects_for_three_parts_are_refused():
+    with pytest.raises(EcgtlError, match="too few"):
+        draw(recordings([2, 2]))
+
+
+def test_recordings_without_a_label_are_named():
+    with pytest.raises(EcgtlError, match="2 recordings of hand have no label .the first is r0.*on_bad=skip"):
+        draw(recordings([30, 30], unlabelled=2))
+
+
+def test_several_labels_a_recording_are_refused():
+    with pytest.raises(EcgtlError, match="several labels a recording"):
+        draw(recordings([30, 30], multi_label=True))
