@@ -28,6 +28,7 @@ TIERS = ("demo", "reduced", "paper")
 INITS = ("random", "cae", "image", "beat", "rhythm", "heart_rate", "future")
 BASELINES = ("majority", "rr_boosting")  # trivial classifiers, run and stored like networks
 OBJECTIVES = ("reconstruction",)
+VARIANTS = ("code", "text")  # of the autoencoder: as the authors' code has it, or as their text
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "float32", "bfloat16")
 PAPER_PARAMETERS = ("sampling_rate", "seconds", "width", "epochs", "batch_size", "learning_rate", "patience")
@@ -66,7 +67,8 @@ class FinetuneConfig(Parameters):
     ``labels`` label file of a ``folder``; ``lead`` name or index; ``on_bad`` error or skip; ``protocol`` whose split,
     stopping and selection rules hold (``auto``: the paper that ``init`` or ``dataset`` belongs to); ``init`` starting
     weights; ``arch`` network or trivial baseline (``auto``: the protocol's own); ``fraction`` share of the training part that is used; ``tier`` demo, reduced or paper; ``seed`` of split, order and weights;
-    ``sampling_rate`` Hz and ``seconds`` of the input; ``width`` channels of the stem; ``epochs`` at most;
+    ``sampling_rate`` Hz and ``seconds`` of the input; ``width`` channels of the stem; ``variant`` of
+    an autoencoder's encoder (code, text); ``epochs`` at most;
     ``batch_size`` recordings; ``learning_rate`` of Adam; ``patience`` epochs; ``device`` auto, cpu or cuda;
     ``precision`` auto, float32 or bfloat16; ``save_weights`` file to write the validated weights to.
     """
@@ -85,6 +87,7 @@ class FinetuneConfig(Parameters):
     sampling_rate: float | None = None
     seconds: float | None = None
     width: int | None = None
+    variant: str | None = None
     epochs: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
@@ -97,7 +100,8 @@ class FinetuneConfig(Parameters):
         """The same config with every ``None`` and ``auto`` replaced by the protocol's value for the tier."""
         paper = _protocol_for(self.init, self.dataset) if self.protocol == "auto" else self.protocol
         rules = protocol(paper)
-        missing = {name: rules["tiers"][self.tier][name] for name in PAPER_PARAMETERS if getattr(self, name) is None}
+        tier = {"variant": None} | rules["tiers"][self.tier]
+        missing = {name: tier[name] for name in ("variant", *PAPER_PARAMETERS) if getattr(self, name) is None}
         arch = rules["arch"].get(self.init, rules["arch"]["random"]) if self.arch == "auto" else self.arch
         return FinetuneConfig.of(**dataclasses.asdict(self) | missing | {"protocol": paper, "arch": arch})
 
@@ -118,6 +122,8 @@ class FinetuneConfig(Parameters):
                 raise EcgtlError(f"unknown {name} {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
         check_fraction(self.fraction)
         check_policy(self.on_bad)
+        if self.variant not in (None, *VARIANTS):
+            raise EcgtlError(f"unknown variant {self.variant!r}; allowed: {', '.join(VARIANTS)}")
         if self.init not in INITS and not self.init.endswith(".safetensors"):
             raise EcgtlError(f"unknown init {self.init!r}; allowed: {', '.join(INITS)}, or the path of a .safetensors "
                              "checkpoint")
@@ -145,7 +151,7 @@ class PretrainConfig(Parameters):
     sources: str | None = None
     root: str = ""
     arch: str = "cae"
-    variant: str = "code"
+    variant: str | None = None
     features: int = 60
     tier: str = "demo"
     seed: int = 0
@@ -171,15 +177,15 @@ class PretrainConfig(Parameters):
         """The same config with every ``None`` replaced by the protocol's value for the tier."""
         table = protocol(self.protocol)["pretraining"]
         values = {"sources": table["sources"], **table["tiers"][self.tier]}
-        missing = {name: values[name] for name in ("sources", "per_subject", *PAPER_PARAMETERS) if getattr(self, name) is None}
+        missing = {name: values[name] for name in ("sources", "per_subject", "variant", *PAPER_PARAMETERS) if getattr(self, name) is None}
         return PretrainConfig.of(**dataclasses.asdict(self) | missing)
 
     def _check(self) -> None:
-        choices = {"objective": OBJECTIVES, "protocol": protocols(), "arch": ("cae",), "variant": ("code", "text"),
+        choices = {"objective": OBJECTIVES, "protocol": protocols(), "arch": ("cae",), "variant": (None, *VARIANTS),
                    "tier": TIERS, "device": DEVICES, "precision": PRECISIONS}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
-                raise EcgtlError(f"unknown {name} {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
+                raise EcgtlError(f"unknown {name} {getattr(self, name)!r}; allowed: {', '.join(filter(None, allowed))}")
         unknown = [name for name in (self.source_names if self.sources else ()) if name not in LOADERS]
         if unknown:
             raise EcgtlError(f"unknown source {unknown[0]!r}; allowed, with commas between: {', '.join(LOADERS)}")

@@ -126,9 +126,10 @@ def network(config: FinetuneConfig, recordings: Recordings, start: Path | None) 
     torch.manual_seed(config.seed)
     if config.init == "image":
         return torch.nn.Linear(googlenet.N_FEATURES, len(recordings.classes))
-    model = models.build(config.arch, 1, len(recordings.classes), width=config.width)
+    options = {"variant": config.variant} if config.variant else {}
+    model = models.build(config.arch, 1, len(recordings.classes), width=config.width, **options)
     if start is not None:
-        checkpoint.transfer(model, start, config.arch, config.width, 1)
+        checkpoint.transfer(model, start, config.arch, config.width, 1, variant=config.variant)
     return model
 
 
@@ -151,7 +152,7 @@ def _fit_network(config: FinetuneConfig, recordings: Recordings, split: splits.S
 def _facts(config: FinetuneConfig, recordings: Recordings, in_channels: int, lead: int | str) -> dict:
     """What somebody needs to know to use the weights on other recordings."""
     mean, sd = filters.mean_and_sd(recordings, lead)
-    return {"arch": config.arch, "width": config.width, "in_channels": in_channels, "init": config.init,
+    return {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": in_channels, "init": config.init,
             "sampling_rate": config.sampling_rate, "seconds": config.seconds, "classes": list(recordings.classes),
             "dataset": config.dataset, "synthetic": recordings.synthetic, "mean": mean, "sd": sd, "seed": config.seed}
 

@@ -40,7 +40,8 @@ def load(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
     return weights, facts
 
 
-def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: int, output: str = "output") -> dict:
+def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: int, output: str = "output",
+             variant: str | None = None) -> dict:
     """Copy the weights at ``path`` into ``model``, all but the ``output`` layer, which keeps its random start.
 
     Returns the checkpoint's facts. Raises EcgtlError when it holds another architecture, width or number of leads.
@@ -49,9 +50,10 @@ def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: i
     weights, facts = load(path)
     source, prefix = PARTS.get(arch, (arch, ""))
     accepted = {"arch": (arch, source), "width": (width,), "in_channels": (in_channels,)}
+    accepted |= {"variant": (variant,)} if variant else {}
     for name, wanted in accepted.items():
-        if facts[name] not in wanted:
-            raise EcgtlError(f"checkpoint {path} has {name}={facts[name]}, the run asks for {' or '.join(map(str, wanted))}; "
+        if facts.get(name) not in wanted:
+            raise EcgtlError(f"checkpoint {path} has {name}={facts.get(name)}, the run asks for {' or '.join(map(str, wanted))}; "
                              f"choose another checkpoint or set {name if name != 'in_channels' else 'lead'} to match")
     # An encoder is taken out of an autoencoder; of a network of the same kind all but the output layer is
     whole = facts["arch"] == arch
