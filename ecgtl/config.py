@@ -13,7 +13,7 @@ import typing
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import yaml
 
@@ -37,6 +37,8 @@ PAPER_PARAMETERS = ("sampling_rate", "seconds", "width", "epochs", "batch_size",
 class Parameters:
     """What all configs share: made from named values, checked for unknown names, types and allowed values."""
 
+    NOTEBOOK: ClassVar[str]  # the job whose parameters these are, for those that are run by command
+
     @classmethod
     def of(cls, **parameters) -> Self:
         """A validated config from named parameters. Raises EcgtlError naming what is allowed."""
@@ -55,6 +57,12 @@ class Parameters:
         """A validated config from a notebook's ``globals()``: papermill itself only warns of a misspelt name."""
         return cls.of(**notebook_parameters(namespace))
 
+    def command(self) -> str:
+        """The shell command that makes this run: every parameter that differs from its default."""
+        changed = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
+        given = "".join(f" -p {name} {shlex.quote(str(value))}" for name, value in changed.items() if name != "root")
+        return f"papermill notebooks/{self.NOTEBOOK}.ipynb out.ipynb{given}" + (" -p root ..." if changed.get("root") else "")
+
     def _check(self) -> None:
         """Raise EcgtlError for a value that the fields' types admit but a run does not."""
 
@@ -66,12 +74,14 @@ class FinetuneConfig(Parameters):
     ``dataset`` what to classify; ``root`` where it lies (default ``ECGTL_DATA``; for ``folder`` the folder itself);
     ``labels`` label file of a ``folder``; ``lead`` name or index; ``on_bad`` error or skip; ``protocol`` whose split,
     stopping and selection rules hold (``auto``: the paper that ``init`` or ``dataset`` belongs to); ``init`` starting
-    weights; ``arch`` network or trivial baseline (``auto``: the protocol's own); ``fraction`` share of the training part that is used; ``tier`` demo, reduced or paper; ``seed`` of split, order and weights;
-    ``sampling_rate`` Hz and ``seconds`` of the input; ``width`` channels of the stem; ``variant`` of
-    an autoencoder's encoder (code, text); ``epochs`` at most;
-    ``batch_size`` recordings; ``learning_rate`` of Adam; ``patience`` epochs; ``device`` auto, cpu or cuda;
-    ``precision`` auto, float32 or bfloat16; ``save_weights`` file to write the validated weights to.
+    weights; ``arch`` network or trivial baseline (``auto``: the protocol's own); ``fraction`` share of the training part
+    that is used; ``tier`` demo, reduced or paper; ``seed`` of split, order and weights; ``sampling_rate`` Hz and
+    ``seconds`` of the input; ``width`` channels of the stem; ``variant`` of an autoencoder's encoder (code, text);
+    ``epochs`` at most; ``batch_size`` recordings; ``learning_rate`` of Adam; ``patience`` epochs; ``device`` auto, cpu
+    or cuda; ``precision`` auto, float32 or bfloat16; ``save_weights`` file to write the validated weights to.
     """
+
+    NOTEBOOK: ClassVar[str] = "finetune"
 
     dataset: str = "cinc2017"
     root: str = ""
@@ -104,12 +114,6 @@ class FinetuneConfig(Parameters):
         missing = {name: tier[name] for name in ("variant", *PAPER_PARAMETERS) if getattr(self, name) is None}
         arch = rules["arch"].get(self.init, rules["arch"]["random"]) if self.arch == "auto" else self.arch
         return FinetuneConfig.of(**dataclasses.asdict(self) | missing | {"protocol": paper, "arch": arch})
-
-    def command(self) -> str:
-        """The shell command that makes this run: every parameter that differs from its default."""
-        changed = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
-        given = "".join(f" -p {name} {shlex.quote(str(value))}" for name, value in changed.items() if name != "root")
-        return f"papermill notebooks/finetune.ipynb out.ipynb{given}" + (" -p root ..." if self.root else "")
 
     @property
     def n_samples(self) -> int:
@@ -145,6 +149,8 @@ class PretrainConfig(Parameters):
     ``validation`` and ``test`` shares of the subjects; ``per_subject`` windows a subject at most; the rest as in
     ``FinetuneConfig``.
     """
+
+    NOTEBOOK: ClassVar[str] = "pretrain"
 
     objective: str = "reconstruction"
     protocol: str = "jang2021"
@@ -191,6 +197,8 @@ class PretrainConfig(Parameters):
             raise EcgtlError(f"unknown source {unknown[0]!r}; allowed, with commas between: {', '.join(LOADERS)}")
         _check_positive(self, ("sampling_rate", "seconds", "learning_rate"), ("width", "epochs", "batch_size", "patience",
                                                                              "features", "per_subject"))
+        if self.seed < 0:
+            raise EcgtlError(f"seed is {self.seed}; it must not be negative")
 
 
 @dataclass(frozen=True)

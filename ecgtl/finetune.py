@@ -90,9 +90,10 @@ def starting_weights(config: FinetuneConfig) -> Path | None:
     if config.init in INITS:
         path = weights_path(config.init, config.arch, config.tier)
         if not path.is_file():
-            raise EcgtlError(f"init={config.init} has no checkpoint for arch={config.arch}, tier={config.tier} yet; make it with "
-                             f"'papermill notebooks/pretrain.ipynb out.ipynb -p tier {config.tier}', use init=random, or "
-                             "give the path of a .safetensors checkpoint")
+            make = f"make it with 'papermill notebooks/pretrain.ipynb out.ipynb -p tier {config.tier}', "
+            raise EcgtlError(f"init={config.init} has no checkpoint for arch={config.arch}, tier={config.tier} yet; "
+                             f"{make if config.init == 'cae' else ''}use init=random, or give the path of a .safetensors "
+                             "checkpoint")
         return path
     path = Path(config.init).expanduser()
     checkpoint.load(path)  # fails now rather than after the data have been read
@@ -253,4 +254,5 @@ def _counts(recordings: Recordings, index: np.ndarray) -> dict[str, int]:
 def baseline_results(config: FinetuneConfig) -> dict[str, Result]:
     """The trivial baselines on the same recordings and split; RR intervals only where ``wfdb`` can be imported."""
     at_hand = BASELINES if importlib.util.find_spec("wfdb") else ("majority",)
+    config = config.resolved()  # with the protocol, and so the split, that the network's ``init`` stands for
     return {arch: run(dataclasses.replace(config, arch=arch, init="random", save_weights="")) for arch in at_hand}

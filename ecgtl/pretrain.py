@@ -45,7 +45,7 @@ def run(config: PretrainConfig, report: Callable[[dict], None] | None = None, co
     recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, config.patience, "validation_loss",
                              "validation_loss", config.precision, config.seed)
     parts = {"train": train, "validation": validation, "test": test}
-    state = paths.cache() / "unfinished" / f"{cache.key_of({'pretrain': dataclasses.asdict(config), 'n': len(train)})}.pt"
+    state = _state_file(config, sources)
     fit = reconstruction.fit(model, train, validation, recipe, device, state, report)
     model.load_state_dict(fit.weights)
     scores = {name: reconstruction.errors(model, part, training.mixed(config.precision, device), device)
@@ -80,6 +80,11 @@ def save(pretrained: Pretrained) -> tuple[Path, Path]:
     checkpoint.save(path, pretrained.weights, pretrained.facts)
     pretrained.result.data["weights"] = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     return path, results.save(pretrained.result)
+
+
+def _state_file(config: PretrainConfig, sources: list[datasets.Recordings]) -> Path:
+    parts = {"pretrain": dataclasses.asdict(config), "digests": [s.digest for s in sources], "torch": torch.__version__}
+    return paths.cache() / "unfinished" / f"{cache.key_of(parts)}.pt"
 
 
 def _pretrained(config: PretrainConfig, sources, parts: dict[str, Windows], fit: training.Fit, scores: dict,

@@ -89,7 +89,8 @@ def state(run: Run) -> str:
     planned = json.loads(json.dumps(results.rounded(dataclasses.asdict(run.config))))
     same_config = all(results.rounded(stored[k]) == v for k, v in planned.items() if k not in _INCIDENTAL)
     digest = definition(run.experiment)[1]["data"]["digest"]
-    return "done" if same_config and (run.config.tier == "demo" or body["data"]["digest"] == digest) else "stale"
+    same_data = run.config.tier == "demo" or digest in ("unknown", body["data"]["digest"])
+    return "done" if same_config and same_data else "stale"
 
 
 def possible(run: Run) -> bool:
