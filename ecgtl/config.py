@@ -187,7 +187,8 @@ class PretrainConfig(Parameters):
         return PretrainConfig.of(**dataclasses.asdict(self) | missing)
 
     def _check(self) -> None:
-        choices = {"objective": OBJECTIVES, "protocol": protocols(), "arch": ("cae",), "variant": (None, *VARIANTS),
+        with_table = tuple(paper for paper in protocols() if "pretraining" in protocol(paper))
+        choices = {"objective": OBJECTIVES, "protocol": with_table, "arch": ("cae",), "variant": (None, *VARIANTS),
                    "tier": TIERS, "device": DEVICES, "precision": PRECISIONS}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
@@ -197,6 +198,12 @@ class PretrainConfig(Parameters):
             raise EcgtlError(f"unknown source {unknown[0]!r}; allowed, with commas between: {', '.join(LOADERS)}")
         _check_positive(self, ("sampling_rate", "seconds", "learning_rate"), ("width", "epochs", "batch_size", "patience",
                                                                              "features", "per_subject"))
+        for name in ("validation", "test"):
+            if not 0 < getattr(self, name) < 1:
+                raise EcgtlError(f"{name} is {getattr(self, name)}; it is a share of the subjects, above 0 and below 1")
+        if self.validation + self.test >= 1:
+            raise EcgtlError(f"validation={self.validation} and test={self.test} leave nothing to train on; give less than 1 "
+                             "together")
         if self.seed < 0:
             raise EcgtlError(f"seed is {self.seed}; it must not be negative")
 

@@ -13,6 +13,7 @@ from ecgtl.datasets import cache
 from ecgtl.datasets.base import Recordings
 from ecgtl.errors import EcgtlError
 
+FLAT = 1e-6  # mV; a window with a smaller standard deviation is constant
 MAX_DENOMINATOR = 1000  # rates are rational to a thousandth: 360 -> 125 Hz is 25/72
 
 
@@ -129,7 +130,7 @@ def _by_window(recordings: Recordings, leads: tuple, rate: float, n_samples: int
                              f"the window of {n_samples / rate:g} s; leave it out")
         x = x if highpass is None else remove_baseline_wander(x, rate, highpass)
         x = fit_length(x, n_samples, keep)
-        if x.std() == 0:
+        if x.std() < FLAT:  # the filter leaves rounding noise of a constant signal, which must not be blown up
             raise EcgtlError(f"recording {recordings.ids[i]} of {recordings.name} is flat in its window; leave it out")
         return standardise(x, x.mean(), x.std())
 
