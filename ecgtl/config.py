@@ -113,6 +113,9 @@ class FinetuneConfig(Parameters):
         tier = {"variant": None} | rules["tiers"][self.tier]
         missing = {name: tier[name] for name in ("variant", *PAPER_PARAMETERS) if getattr(self, name) is None}
         arch = rules["arch"].get(self.init, rules["arch"]["random"]) if self.arch == "auto" else self.arch
+        if (self.init == "image") != (arch == "googlenet") and arch not in BASELINES:
+            raise EcgtlError(f"init={self.init} does not go with arch={arch}: image features come from googlenet, and from it "
+                             "alone; use init=image with arch=auto and protocol=auto")
         return FinetuneConfig.of(**dataclasses.asdict(self) | missing | {"protocol": paper, "arch": arch})
 
     @property

@@ -127,10 +127,10 @@ def network(config: FinetuneConfig, recordings: Recordings, start: Path | None) 
     torch.manual_seed(config.seed)
     if config.init == "image":
         return torch.nn.Linear(googlenet.N_FEATURES, len(recordings.classes))
-    options = {"variant": config.variant} if config.variant else {}
+    options = {"variant": config.variant} if config.arch == "cae_classifier" else {}
     model = models.build(config.arch, 1, len(recordings.classes), width=config.width, **options)
     if start is not None:
-        checkpoint.transfer(model, start, config.arch, config.width, 1, variant=config.variant)
+        checkpoint.transfer(model, start, config.arch, config.width, 1, **options)
     return model
 
 

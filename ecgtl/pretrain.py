@@ -24,11 +24,12 @@ INITS = {"reconstruction": "cae"}  # objective -> the word that ``init`` takes f
 
 @dataclass
 class Pretrained:
-    """A result and the weights that it speaks of."""
+    """A result, the weights that it speaks of, and the windows that nobody trained on."""
 
     result: Result
     weights: dict[str, torch.Tensor]
     facts: dict
+    test: Windows
 
 
 def run(config: PretrainConfig, report: Callable[[dict], None] | None = None, command: str | None = None) -> Pretrained:
@@ -41,7 +42,7 @@ def run(config: PretrainConfig, report: Callable[[dict], None] | None = None, co
     windows = windows_of(config, sources)
     train, validation, test = (part.materialise() for part in windows.split(config.validation, config.test, config.seed))
     torch.manual_seed(config.seed)
-    model = models.build(config.arch, 1, config.features, width=config.width, variant=config.variant)
+    model = network(config)
     recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, config.patience, "validation_loss",
                              "validation_loss", config.precision, config.seed)
     parts = {"train": train, "validation": validation, "test": test}
@@ -106,7 +107,19 @@ def _pretrained(config: PretrainConfig, sources, parts: dict[str, Windows], fit:
              "sampling_rate": config.sampling_rate, "seconds": config.seconds, "objective": config.objective,
              "sources": list(config.source_names), "tier": config.tier, "synthetic": config.tier == "demo",
              "mse_sum": result.scores["mse_sum"], "licence": protocol("jang2021")["pretraining"]["licence"]}
-    return Pretrained(result, fit.weights, facts)
+    return Pretrained(result, fit.weights, facts, parts["test"])
+
+
+def network(config: PretrainConfig) -> torch.nn.Module:
+    """The autoencoder that a resolved ``config`` describes, with random weights."""
+    return models.build(config.arch, 1, config.features, width=config.width, variant=config.variant)
+
+
+def restored(pretrained: Pretrained) -> torch.nn.Module:
+    """The autoencoder with the weights that were kept, on the CPU."""
+    model = network(PretrainConfig.of(**pretrained.result.config))
+    model.load_state_dict(pretrained.weights)
+    return model
 
 
 def key_of(config: PretrainConfig) -> str:

@@ -176,6 +176,14 @@ def test_auto_is_the_paper_that_the_start_or_the_data_belong_to(given, paper, ar
     assert config.resolved() == config
 
 
+@pytest.mark.parametrize("given", [{"arch": "googlenet"}, {"init": "image", "arch": "resnet18"},
+                                   {"init": "image", "protocol": "weimann2021"}])
+def test_images_and_their_network_go_together(given):
+    with pytest.raises(EcgtlError, match="does not go with arch=.*use init=image with arch=auto and protocol=auto"):
+        FinetuneConfig.of(**given).resolved()
+    assert FinetuneConfig.of(init="image", arch="majority").resolved().arch == "majority"
+
+
 @pytest.mark.parametrize("tier, width, variant, epochs", [("demo", 4, "text", 6), ("reduced", 8, "text", 40),
                                                           ("paper", 32, "code", 150)])
 def test_the_tiers_of_jang_2021(tier, width, variant, epochs):
