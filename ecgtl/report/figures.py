@@ -62,7 +62,7 @@ def reconstruction_curve(history: list[dict], chosen: int) -> Figure:
     """Reconstruction error of the training and validation part by epoch; ``chosen`` marks the epoch that is kept."""
     table = pd.DataFrame(history)
     figure, axes = plt.subplots(figsize=(6.0, 3.4))
-    for column, words, colour, dash in (("train", "training (running mean, with dropout)", "#000000", "-"),
+    for column, words, colour, dash in (("train", "training (running mean)", "#000000", "-"),
                                         ("validation", "validation", "#0072B2", "--")):
         axes.plot(table["epoch"], table[f"{column}_loss"], dash, color=colour, label=words, marker="o", markersize=3)
     axes.axvline(chosen, color="#777777", linewidth=1, label=f"kept epoch ({chosen})")
@@ -72,7 +72,7 @@ def reconstruction_curve(history: list[dict], chosen: int) -> Figure:
     return figure
 
 
-def reconstructions(windows: Windows, model: torch.nn.Module, indices: Sequence[int] = (0, 1, 2), synthetic: bool = False) -> Figure:
+def reconstructions(windows: Windows, model: torch.nn.Module, indices: Sequence[int], synthetic: bool = False) -> Figure:
     """Windows at ``indices`` and what ``model`` (on the CPU) makes of them, one panel each, with their squared errors.
 
     The panels name recording and sampling rate; windows are z-scored, so the vertical axis has no unit.
