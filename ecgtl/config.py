@@ -13,7 +13,7 @@ import typing
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import yaml
 
@@ -27,6 +27,8 @@ from ecgtl.splits import check_fraction
 TIERS = ("demo", "reduced", "paper")
 INITS = ("random", "cae", "image", "beat", "rhythm", "heart_rate", "future")
 BASELINES = ("majority", "rr_boosting")  # trivial classifiers, run and stored like networks
+OBJECTIVES = ("reconstruction",)
+VARIANTS = ("code", "text")  # of the autoencoder: as the authors' code has it, or as their text
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "float32", "bfloat16")
 PAPER_PARAMETERS = ("sampling_rate", "seconds", "width", "epochs", "batch_size", "learning_rate", "patience")
@@ -34,6 +36,8 @@ PAPER_PARAMETERS = ("sampling_rate", "seconds", "width", "epochs", "batch_size",
 
 class Parameters:
     """What all configs share: made from named values, checked for unknown names, types and allowed values."""
+
+    NOTEBOOK: ClassVar[str]  # the job whose parameters these are, for those that are run by command
 
     @classmethod
     def of(cls, **parameters) -> Self:
@@ -53,6 +57,12 @@ class Parameters:
         """A validated config from a notebook's ``globals()``: papermill itself only warns of a misspelt name."""
         return cls.of(**notebook_parameters(namespace))
 
+    def command(self) -> str:
+        """The shell command that makes this run: every parameter that differs from its default."""
+        changed = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
+        given = "".join(f" -p {name} {shlex.quote(str(value))}" for name, value in changed.items() if name != "root")
+        return f"papermill notebooks/{self.NOTEBOOK}.ipynb out.ipynb{given}" + (" -p root ..." if changed.get("root") else "")
+
     def _check(self) -> None:
         """Raise EcgtlError for a value that the fields' types admit but a run does not."""
 
@@ -63,27 +73,31 @@ class FinetuneConfig(Parameters):
 
     ``dataset`` what to classify; ``root`` where it lies (default ``ECGTL_DATA``; for ``folder`` the folder itself);
     ``labels`` label file of a ``folder``; ``lead`` name or index; ``on_bad`` error or skip; ``protocol`` whose split,
-    stopping and selection rules hold; ``init`` starting weights; ``arch`` network or trivial baseline; ``fraction``
-    share of the training part that is used; ``tier`` demo, reduced or paper; ``seed`` of split, order and weights;
-    ``sampling_rate`` Hz and ``seconds`` of the input; ``width`` channels of the stem; ``epochs`` at most;
-    ``batch_size`` recordings; ``learning_rate`` of Adam; ``patience`` epochs; ``device`` auto, cpu or cuda;
-    ``precision`` auto, float32 or bfloat16; ``save_weights`` file to write the validated weights to.
+    stopping and selection rules hold (``auto``: the paper that ``init`` or ``dataset`` belongs to); ``init`` starting
+    weights; ``arch`` network or trivial baseline (``auto``: the protocol's own); ``fraction`` share of the training part
+    that is used; ``tier`` demo, reduced or paper; ``seed`` of split, order and weights; ``sampling_rate`` Hz and
+    ``seconds`` of the input; ``width`` channels of the stem; ``variant`` of an autoencoder's encoder (code, text);
+    ``epochs`` at most; ``batch_size`` recordings; ``learning_rate`` of Adam; ``patience`` epochs; ``device`` auto, cpu
+    or cuda; ``precision`` auto, float32 or bfloat16; ``save_weights`` file to write the validated weights to.
     """
+
+    NOTEBOOK: ClassVar[str] = "finetune"
 
     dataset: str = "cinc2017"
     root: str = ""
     labels: str = ""
     lead: str | int = 0
     on_bad: str = "error"
-    protocol: str = "weimann2021"
+    protocol: str = "auto"
     init: str = "random"
-    arch: str = "resnet18"
+    arch: str = "auto"
     fraction: float = 1.0
     tier: str = "demo"
     seed: int = 0
     sampling_rate: float | None = None
     seconds: float | None = None
     width: int | None = None
+    variant: str | None = None
     epochs: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
@@ -93,16 +107,16 @@ class FinetuneConfig(Parameters):
     save_weights: str = ""
 
     def resolved(self) -> "FinetuneConfig":
-        """The same config with every ``None`` replaced by the protocol's value for the tier."""
-        tier = protocol(self.protocol)["tiers"][self.tier]
-        missing = {name: tier[name] for name in PAPER_PARAMETERS if getattr(self, name) is None}
-        return FinetuneConfig.of(**dataclasses.asdict(self) | missing)
-
-    def command(self) -> str:
-        """The shell command that makes this run: every parameter that differs from its default."""
-        changed = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
-        given = "".join(f" -p {name} {shlex.quote(str(value))}" for name, value in changed.items() if name != "root")
-        return f"papermill notebooks/finetune.ipynb out.ipynb{given}" + (" -p root ..." if self.root else "")
+        """The same config with every ``None`` and ``auto`` replaced by the protocol's value for the tier."""
+        paper = _protocol_for(self.init, self.dataset) if self.protocol == "auto" else self.protocol
+        rules = protocol(paper)
+        tier = {"variant": None} | rules["tiers"][self.tier]
+        missing = {name: tier[name] for name in ("variant", *PAPER_PARAMETERS) if getattr(self, name) is None}
+        arch = rules["arch"].get(self.init, rules["arch"]["random"]) if self.arch == "auto" else self.arch
+        if (self.init == "image") != (arch == "googlenet") and arch not in BASELINES:
+            raise EcgtlError(f"init={self.init} does not go with arch={arch}: image features come from googlenet, and from it "
+                             "alone; use init=image with arch=auto and protocol=auto")
+        return FinetuneConfig.of(**dataclasses.asdict(self) | missing | {"protocol": paper, "arch": arch})
 
     @property
     def n_samples(self) -> int:
@@ -115,6 +129,8 @@ class FinetuneConfig(Parameters):
                 raise EcgtlError(f"unknown {name} {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
         check_fraction(self.fraction)
         check_policy(self.on_bad)
+        if self.variant not in (None, *VARIANTS):
+            raise EcgtlError(f"unknown variant {self.variant!r}; allowed: {', '.join(VARIANTS)}")
         if self.init not in INITS and not self.init.endswith(".safetensors"):
             raise EcgtlError(f"unknown init {self.init!r}; allowed: {', '.join(INITS)}, or the path of a .safetensors "
                              "checkpoint")
@@ -122,14 +138,75 @@ class FinetuneConfig(Parameters):
             raise EcgtlError(f"save_weights is {self.save_weights!r}; give the path of a .safetensors file to write")
         if self.dataset == "folder" and self.tier != "demo" and not self.root:
             raise EcgtlError("dataset=folder needs root: the folder of your WFDB records (-p root /path/to/records)")
-        for name in ("sampling_rate", "seconds", "learning_rate"):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise EcgtlError(f"{name} is {value}; it must be above 0")
-        for name in ("width", "epochs", "batch_size", "patience"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise EcgtlError(f"{name} is {value}; it must be at least 1")
+        _check_positive(self, ("sampling_rate", "seconds", "learning_rate"), ("width", "epochs", "batch_size", "patience"))
+        if self.seed < 0:
+            raise EcgtlError(f"seed is {self.seed}; it must not be negative")
+
+
+@dataclass(frozen=True)
+class PretrainConfig(Parameters):
+    """Parameters of one pretraining. ``None`` means: as the protocol's pretraining table has it for the tier.
+
+    ``objective`` what is learnt; ``sources`` names of databases with commas between; ``root`` where they lie;
+    ``arch`` network and ``variant`` its details (code, text); ``features`` size of the bottleneck; ``tier``; ``seed``;
+    ``validation`` and ``test`` shares of the subjects; ``per_subject`` windows a subject at most; the rest as in
+    ``FinetuneConfig``.
+    """
+
+    NOTEBOOK: ClassVar[str] = "pretrain"
+
+    objective: str = "reconstruction"
+    protocol: str = "jang2021"
+    sources: str | None = None
+    root: str = ""
+    arch: str = "cae"
+    variant: str | None = None
+    features: int = 60
+    tier: str = "demo"
+    seed: int = 0
+    validation: float = 0.05
+    test: float = 0.05
+    per_subject: int | None = None
+    sampling_rate: float | None = None
+    seconds: float | None = None
+    width: int | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    patience: int | None = None
+    device: str = "auto"
+    precision: str = "auto"
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """The names in ``sources``."""
+        return tuple(name.strip() for name in self.sources.split(","))
+
+    def resolved(self) -> "PretrainConfig":
+        """The same config with every ``None`` replaced by the protocol's value for the tier."""
+        table = protocol(self.protocol)["pretraining"]
+        values = {"sources": table["sources"], **table["tiers"][self.tier]}
+        missing = {name: values[name] for name in ("sources", "per_subject", "variant", *PAPER_PARAMETERS) if getattr(self, name) is None}
+        return PretrainConfig.of(**dataclasses.asdict(self) | missing)
+
+    def _check(self) -> None:
+        with_table = tuple(paper for paper in protocols() if "pretraining" in protocol(paper))
+        choices = {"objective": OBJECTIVES, "protocol": with_table, "arch": ("cae",), "variant": (None, *VARIANTS),
+                   "tier": TIERS, "device": DEVICES, "precision": PRECISIONS}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise EcgtlError(f"unknown {name} {getattr(self, name)!r}; allowed: {', '.join(filter(None, allowed))}")
+        unknown = [name for name in (self.source_names if self.sources else ()) if name not in LOADERS]
+        if unknown:
+            raise EcgtlError(f"unknown source {unknown[0]!r}; allowed, with commas between: {', '.join(LOADERS)}")
+        _check_positive(self, ("sampling_rate", "seconds", "learning_rate"), ("width", "epochs", "batch_size", "patience",
+                                                                             "features", "per_subject"))
+        for name in ("validation", "test"):
+            if not 0 < getattr(self, name) < 1:
+                raise EcgtlError(f"{name} is {getattr(self, name)}; it is a share of the subjects, above 0 and below 1")
+        if self.validation + self.test >= 1:
+            raise EcgtlError(f"validation={self.validation} and test={self.test} leave nothing to train on; give less than 1 "
+                             "together")
         if self.seed < 0:
             raise EcgtlError(f"seed is {self.seed}; it must not be negative")
 
@@ -164,6 +241,22 @@ class SectionConfig(Parameters):
             raise EcgtlError(f"unknown tier {self.tier!r}; allowed: best, {', '.join(TIERS)}")
 
 
+def _protocol_for(init: str, dataset: str) -> str:
+    """The paper whose rules hold where none is named: Jang's for its arms and its data set, else Weimann's."""
+    return "jang2021" if init in ("cae", "image") or dataset == "shaoxing" else "weimann2021"
+
+
+def _check_positive(config: Any, amounts: tuple[str, ...], counts: tuple[str, ...]) -> None:
+    for name in amounts:
+        value = getattr(config, name)
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise EcgtlError(f"{name} is {value}; it must be above 0")
+    for name in counts:
+        value = getattr(config, name)
+        if value is not None and value < 1:
+            raise EcgtlError(f"{name} is {value}; it must be at least 1")
+
+
 def notebook_parameters(namespace: dict[str, Any]) -> dict[str, Any]:
     """The plain values that a notebook's parameter cells defined: what papermill injected and the defaults."""
     plain = (str, int, float, bool, list, type(None))
@@ -188,8 +281,8 @@ def _experiments() -> Path:
 
 def _choices() -> dict[str, tuple[str, ...]]:
     """The parameters that are one of a few words, and those words."""
-    return {"dataset": tuple(LOADERS), "protocol": protocols(), "arch": (*MODELS, *BASELINES), "tier": TIERS,
-            "device": DEVICES, "precision": PRECISIONS}
+    return {"dataset": tuple(LOADERS), "protocol": ("auto", *protocols()),
+            "arch": ("auto", *(name for name in MODELS if name != "cae"), *BASELINES), "tier": TIERS, "device": DEVICES, "precision": PRECISIONS}
 
 
 def _typed(name: str, value: Any, kind: Any) -> Any:

@@ -13,6 +13,7 @@ from ecgtl.datasets import cache
 from ecgtl.datasets.base import Recordings
 from ecgtl.errors import EcgtlError
 
+FLAT = 1e-6  # mV; a window with a smaller standard deviation is constant
 MAX_DENOMINATOR = 1000  # rates are rational to a thousandth: 360 -> 125 Hz is 25/72
 
 
@@ -94,29 +95,57 @@ def mean_and_sd(recordings: Recordings, lead: int | str = 0) -> tuple[float, flo
 
 
 def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads: tuple[int | str, ...] = (0,),
-            keep: str = "end") -> np.ndarray:
+            keep: str = "end", standardise_by: str = "dataset", highpass: float | None = None) -> np.ndarray:
     """All recordings as one array (records, leads, n_samples), float32, memory-mapped from the cache.
 
-    Each lead is standardised with its mean and SD over the whole data set, then resampled to ``sampling_rate`` Hz,
-    then cut or zero-padded (``fit_length``): the order of Weimann 2021, "Finetuning".
+    ``standardise_by="dataset"``: each lead is standardised with its mean and SD over the whole data set, then resampled
+    to ``sampling_rate`` Hz, then cut or zero-padded (``fit_length``): the order of Weimann 2021, "Finetuning".
+    ``"window"``: resampled, freed of baseline wander below ``highpass`` Hz, cut, and each window z-scored (Jang 2021,
+    section II.2); a recording shorter than the window, or flat within it, is an EcgtlError.
     """
     if n_samples < 1:
         raise EcgtlError(f"an input needs at least one sample, not {n_samples}")
-    parts = {"digest": recordings.digest, "rate": float(sampling_rate), "n": int(n_samples),
-             "leads": list(leads), "keep": keep, "steps": "standardise-resample-fit, 1"}
+    if standardise_by not in ("dataset", "window"):
+        raise EcgtlError(f"standardise_by is {standardise_by!r}; allowed: dataset, window")
+    parts = {"digest": recordings.digest, "rate": float(sampling_rate), "n": int(n_samples), "leads": list(leads),
+             "keep": keep, "standardise_by": standardise_by, "highpass": highpass, "version": 2}
 
     def build(folder) -> None:
-        np.save(folder / "input.npy", _prepare(recordings, sampling_rate, n_samples, leads, keep))
+        one = (_by_dataset(recordings, leads, sampling_rate, n_samples, keep) if standardise_by == "dataset"
+               else _by_window(recordings, leads, sampling_rate, n_samples, keep, highpass))
+        np.save(folder / "input.npy", _all(one, len(recordings), len(leads), n_samples))
 
     folder = cache.entry(f"{recordings.name}-input", parts, build)
     return np.load(folder / "input.npy", mmap_mode="r", allow_pickle=False)
 
 
-def _prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads: tuple, keep: str) -> np.ndarray:
-    out = np.empty((len(recordings), len(leads), n_samples), np.float32)
-    for row, lead in enumerate(leads):
-        mean, sd = mean_and_sd(recordings, lead)
-        for i in range(len(recordings)):
-            x = standardise(recordings.lead(i, lead), mean, sd)
-            out[i, row] = fit_length(resample(x, recordings.sampling_rate[i], sampling_rate), n_samples, keep)
+def _by_dataset(recordings: Recordings, leads: tuple, rate: float, n_samples: int, keep: str):
+    statistics = [mean_and_sd(recordings, lead) for lead in leads]
+
+    def one(i: int, row: int) -> np.ndarray:
+        x = standardise(recordings.lead(i, leads[row]), *statistics[row])
+        return fit_length(resample(x, recordings.sampling_rate[i], rate), n_samples, keep)
+
+    return one
+
+
+def _by_window(recordings: Recordings, leads: tuple, rate: float, n_samples: int, keep: str, highpass: float | None):
+    def one(i: int, row: int) -> np.ndarray:
+        x = resample(recordings.lead(i, leads[row]), recordings.sampling_rate[i], rate)
+        if len(x) < n_samples:
+            raise EcgtlError(f"recording {recordings.ids[i]} of {recordings.name} lasts {len(x) / rate:.2f} s, shorter than "
+                             f"the window of {n_samples / rate:g} s; leave it out")
+        x = x if highpass is None else remove_baseline_wander(x, rate, highpass)
+        x = fit_length(x, n_samples, keep)
+        if x.std() < FLAT:  # the filter leaves rounding noise of a constant signal, which must not be blown up
+            raise EcgtlError(f"recording {recordings.ids[i]} of {recordings.name} is flat in its window; leave it out")
+        return standardise(x, x.mean(), x.std())
+
+    return one
+
+
+def _all(one, n_records: int, n_leads: int, n_samples: int) -> np.ndarray:
+    out = np.empty((n_records, n_leads, n_samples), np.float32)
+    for i, row in np.ndindex(n_records, n_leads):
+        out[i, row] = one(i, row)
     return out

@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ecgtl import baselines, datasets, filters, metrics, models, paths, results, splits, training
-from ecgtl.config import BASELINES, INITS, FinetuneConfig, protocol
+from ecgtl import baselines, datasets, filters, metrics, models, paths, results, spectrograms, splits, training
+from ecgtl.config import BASELINES, INITS, FinetuneConfig, RecordingsConfig, protocol
 from ecgtl.datasets import cache
 from ecgtl.datasets.base import Recordings
 from ecgtl.errors import EcgtlError
-from ecgtl.models import checkpoint
+from ecgtl.models import checkpoint, googlenet
 from ecgtl.results import Result
 
 CHOICES = ("validated", "best_test", "last")
+FOLLOWED = {"macro_f1": metrics.macro_f1, "weighted_f1": lambda y, p, _: metrics.weighted_f1(y, p)}
 CINC_OFFICIAL = ("normal", "af", "other")  # the classes that the challenge's own score averages
 
 
@@ -44,18 +45,25 @@ def run(config: FinetuneConfig, experiment: str = "finetune", key: str | None = 
                    results.provenance(str(device), seconds, config.seed, torch.get_num_threads(), command))
 
 
-def read(config: FinetuneConfig) -> Recordings:
+def read(config: FinetuneConfig | RecordingsConfig) -> Recordings:
     """The recordings of ``config``: the twin in tier demo, the real ones otherwise."""
-    options = {"on_bad": config.on_bad}
+    options = {"on_bad": config.on_bad} | data_options(config)
     if config.dataset == "folder":
         options |= {"lead": config.lead, "labels": config.labels or None}
     twin = config.tier == "demo"
     return datasets.load(config.dataset, None if twin else config.root or None, twin, **options)
 
 
+def data_options(config: FinetuneConfig | RecordingsConfig) -> dict:
+    """What the protocol asks of a data set's loader: which view of its labels, which leads."""
+    return dict(protocol(getattr(config, "protocol", "weimann2021")).get("datasets", {}).get(config.dataset, {}))
+
+
 def split_of(config: FinetuneConfig, recordings: Recordings) -> splits.Split:
     """The protocol's split for the seed, its training part cut to ``fraction``."""
     rules = protocol(config.protocol)["split"]
+    if rules["kind"] == "bootstrap":
+        return splits.bootstrap(recordings, rules["validation"], rules["test"], config.fraction, config.seed, rules["test_seed"])
     whole = splits.stratified(recordings, rules["validation"], rules["test"], config.seed, rules["test_seed"])
     return dataclasses.replace(whole, train=splits.subset(whole.train, recordings.labels, config.fraction, config.seed))
 
@@ -79,42 +87,75 @@ def starting_weights(config: FinetuneConfig) -> Path | None:
     """File of the starting weights, None for random ones. Raises EcgtlError when it is not at hand."""
     if config.init == "random" or config.arch in BASELINES:
         return None
+    if config.init == "image":
+        return googlenet.find_weights()
     if config.init in INITS:
-        path = paths.PACKAGE / "weights" / f"{config.init}-{config.arch}-{config.tier}.safetensors"
+        path = weights_path(config.init, config.arch, config.tier)
         if not path.is_file():
-            raise EcgtlError(f"init={config.init} has no committed checkpoint for arch={config.arch}, tier={config.tier} "
-                             "yet; use init=random, or give the path of a .safetensors checkpoint")
+            make = f"make it with 'papermill notebooks/pretrain.ipynb out.ipynb -p tier {config.tier}', "
+            raise EcgtlError(f"init={config.init} has no checkpoint for arch={config.arch}, tier={config.tier} yet; "
+                             f"{make if config.init == 'cae' else ''}use init=random, or give the path of a .safetensors "
+                             "checkpoint")
         return path
     path = Path(config.init).expanduser()
     checkpoint.load(path)  # fails now rather than after the data have been read
     return path
 
 
+def weights_path(init: str, arch: str, tier: str) -> Path:
+    """Where the checkpoint that ``init`` stands for lies: with the package, or in the demo's ignored folder."""
+    folder = results.folder(tier) / "weights" if tier == "demo" else paths.PACKAGE / "weights"
+    return folder / f"{init}-{arch.removesuffix('_classifier')}-{tier}.safetensors"
+
+
+def inputs(config: FinetuneConfig, recordings: Recordings, start: Path | None = None) -> np.ndarray:
+    """What the network sees: (records, 1, samples), or (records, 1,024) image features for ``init=image``."""
+    rules = protocol(config.protocol)["input"]
+    x = filters.prepare(recordings, config.sampling_rate, config.n_samples, (_lead(config),), rules["keep"],
+                        rules["standardise"], rules["highpass"])
+    if config.init == "image":
+        return spectrograms.image_features(x[:, 0], config.sampling_rate, start)
+    return x
+
+
+def _lead(config: FinetuneConfig) -> int | str:
+    """The lead among those that the loader kept: a folder's loader, and a protocol's, have chosen already."""
+    chosen = config.dataset == "folder" or "leads" in data_options(config)
+    return 0 if chosen else config.lead
+
+
+def network(config: FinetuneConfig, recordings: Recordings, start: Path | None) -> torch.nn.Module:
+    """The network at its start; the classifier of the image arm is one linear layer on frozen features."""
+    torch.manual_seed(config.seed)
+    if config.init == "image":
+        return torch.nn.Linear(googlenet.N_FEATURES, len(recordings.classes))
+    options = {"variant": config.variant} if config.arch == "cae_classifier" else {}
+    model = models.build(config.arch, 1, len(recordings.classes), width=config.width, **options)
+    if start is not None:
+        checkpoint.transfer(model, start, config.arch, config.width, 1, **options)
+    return model
+
+
 def _fit_network(config: FinetuneConfig, recordings: Recordings, split: splits.Split, start: Path | None,
                  device: torch.device, report) -> training.Fit:
     rules = protocol(config.protocol)
-    lead = 0 if config.dataset == "folder" else config.lead  # the folder's loader has chosen the lead already
-    x = filters.prepare(recordings, config.sampling_rate, config.n_samples, (lead,), rules["input"]["keep"])
-    torch.manual_seed(config.seed)
-    model = models.build(config.arch, x.shape[1], len(recordings.classes), width=config.width)
-    if start is not None:
-        checkpoint.transfer(model, start, config.arch, config.width, x.shape[1])
+    x = inputs(config, recordings, start)
+    model = network(config, recordings, start)
     parts = [training.Part(x[index], recordings.labels[index]) for index in (split.train, split.validation, split.test)]
     recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, config.patience, rules["stop_on"],
                              rules["select_on"], config.precision, config.seed)
-    n_classes = len(recordings.classes)
-    fit = training.fit(model, *parts, recipe,
-                       lambda y, p: metrics.macro_f1(y, p.argmax(axis=1), n_classes), device,
+    followed, n_classes = FOLLOWED[rules["score"]], len(recordings.classes)
+    fit = training.fit(model, *parts, recipe, lambda y, p: followed(y, p.argmax(axis=1), n_classes), device,
                        _state_file(config, recordings, start), report)
     if config.save_weights:
-        checkpoint.save(Path(config.save_weights).expanduser(), fit.weights, _facts(config, recordings, x.shape[1], lead))
+        checkpoint.save(Path(config.save_weights), fit.weights, _facts(config, recordings, 1, _lead(config)))
     return fit
 
 
 def _facts(config: FinetuneConfig, recordings: Recordings, in_channels: int, lead: int | str) -> dict:
     """What somebody needs to know to use the weights on other recordings."""
     mean, sd = filters.mean_and_sd(recordings, lead)
-    return {"arch": config.arch, "width": config.width, "in_channels": in_channels, "init": config.init,
+    return {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": in_channels, "init": config.init,
             "sampling_rate": config.sampling_rate, "seconds": config.seconds, "classes": list(recordings.classes),
             "dataset": config.dataset, "synthetic": recordings.synthetic, "mean": mean, "sd": sd, "seed": config.seed}
 
@@ -130,8 +171,7 @@ def _fit_baseline(config: FinetuneConfig, recordings: Recordings, split: splits.
     if config.arch == "majority":
         p = baselines.majority(y, n_classes, len(split.test))
     else:
-        lead = 0 if config.dataset == "folder" else config.lead
-        features = baselines.rr_features(recordings, lead)
+        features = baselines.rr_features(recordings, _lead(config))
         p = baselines.rr_boosting(features, y, split.train, split.test, n_classes, config.seed)
     return training.Fit(chosen={"validated": (0, p)})
 
@@ -143,7 +183,8 @@ def _result(config: FinetuneConfig, experiment: str, key: str, recordings: Recor
     probabilities = {f"prob_{name}": p.astype(np.float16) for name, (_, p) in fit.chosen.items()}
     scored = {name: score(y_test, probabilities[f"prob_{name}"], recordings.classes) | {"epoch": epoch}
               for name, (epoch, _) in fit.chosen.items()}
-    top = {k: v for k, v in scored["validated"].items() if k != "epoch"}
+    chosen = protocol(config.protocol)["report"] if "last" in scored else "validated"
+    top = {k: v for k, v in scored[chosen].items() if k != "epoch"} | _learning_curve(fit.history)
     arrays = {"train": split.train, "validation": split.validation, "test": split.test}
     arrays = {name: index.astype(np.uint32) for name, index in arrays.items()}
     counts = {part: _counts(recordings, index) for part, index in
@@ -156,6 +197,13 @@ def _result(config: FinetuneConfig, experiment: str, key: str, recordings: Recor
               "split": counts, "skipped": {k: len(v) for k, v in recordings.skipped.items()},
               "duplicates": len(recordings.duplicates)},
         arrays=arrays | {"y_test": y_test.astype(np.uint8)} | probabilities, provenance=provenance)
+
+
+def _learning_curve(history: list[dict]) -> dict[str, float]:
+    """The learning-curve index of the test score, where there is a curve (Jang 2021, section II.4(3))."""
+    if len(history) < 2:
+        return {}
+    return {"learning_curve_index": metrics.learning_curve_index([row["test_score"] for row in history])}
 
 
 def score(y_true: np.ndarray, probabilities: np.ndarray, classes: tuple[str, ...]) -> dict:
@@ -177,6 +225,8 @@ def evidence_of(config: FinetuneConfig, recordings: Recordings) -> dict[str, str
     upstream = _upstream(config)
     if recordings.synthetic:
         return {"upstream": upstream, "target": "synthetic", "leads": "synthetic"}
+    if config.dataset not in protocol(config.protocol)["own_datasets"]:
+        return {"upstream": upstream, "target": "substitute", "leads": "substitute"}
     released = datasets.RECORDS.get(config.dataset)
     whole = released is not None and len(recordings) == released
     return {"upstream": upstream, "target": "full" if whole else "subset", "leads": "full"}
@@ -185,6 +235,8 @@ def evidence_of(config: FinetuneConfig, recordings: Recordings) -> dict[str, str
 def _upstream(config: FinetuneConfig) -> str:
     """What the starting weights were trained on; a checkpoint says itself whether its data were made."""
     start = starting_weights(config)
+    if config.init == "image":
+        return "full"  # the same ImageNet weights that the paper used
     if start is None:
         return "none"
     return "synthetic" if checkpoint.load(start)[1].get("synthetic") else "substitute"
@@ -204,4 +256,5 @@ def _counts(recordings: Recordings, index: np.ndarray) -> dict[str, int]:
 def baseline_results(config: FinetuneConfig) -> dict[str, Result]:
     """The trivial baselines on the same recordings and split; RR intervals only where ``wfdb`` can be imported."""
     at_hand = BASELINES if importlib.util.find_spec("wfdb") else ("majority",)
+    config = config.resolved()  # with the protocol, and so the split, that the network's ``init`` stands for
     return {arch: run(dataclasses.replace(config, arch=arch, init="random", save_weights="")) for arch in at_hand}

@@ -46,6 +46,28 @@ def stratified(recordings: Recordings, validation: float, test: float, seed: int
     return Split(*(_members(part) for part in (train_groups, validation_groups, test_groups)))
 
 
+def bootstrap(recordings: Recordings, validation: float, test: float, fraction: float, seed: int,
+              test_seed: int = 0) -> Split:
+    """A training part drawn with replacement, and a validation part out of what the draw left.
+
+    The test part is the one of ``stratified``. From the rest, ``fraction`` x n recordings of each class are drawn with
+    replacement (Jang 2021, "bootstrapping"); ``train`` may hold an index several times. ``validation`` is a share of
+    all recordings, stratified, among those whose subject was not drawn.
+    """
+    check_fraction(fraction)
+    labels = _labels(recordings)
+    groups = _groups(recordings)
+    rest, test_groups = _draw(groups, labels, test, test_seed, recordings, parts=3)
+    pool, rng = _members(rest), np.random.default_rng([seed, 2])
+    train = np.concatenate([rng.choice(members, max(1, round(fraction * len(members))))
+                            for label in np.unique(labels) for members in [pool[labels[pool] == label]]])
+    left = pool[~np.isin(recordings.subjects[pool], recordings.subjects[train])]
+    kept = subset(left, labels, min(1.0, validation * len(recordings) / max(len(left), 1)), seed)
+    if set(labels[kept].tolist()) != set(labels[pool].tolist()):
+        raise _too_few(recordings, min(set(labels[pool].tolist()) - set(labels[kept].tolist())))
+    return Split(np.sort(train), np.sort(kept), _members(test_groups))
+
+
 def subset(train: np.ndarray, labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     """A stratified share of ``train`` (indices); smaller fractions of one seed are contained in larger ones.
 

@@ -90,17 +90,42 @@ def fit(model: nn.Module, train: Part, validation: Part, test: Part, recipe: Rec
     """
     model.to(device)
     parts = [_Resident(part, device) for part in (train, validation, test)]
-    optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
-    autocast = torch.autocast(device.type, torch.bfloat16, pick_precision(recipe.precision, device) == torch.bfloat16)
-    outcome, saved = Fit(), time.monotonic()
+    optimizer = adam(model, recipe)
+    autocast = mixed(recipe.precision, device)
+    outcome = Fit()
+    return run_epochs(model, optimizer, recipe, outcome,
+                      lambda epoch: _train_epoch(model, parts[0], optimizer, autocast, recipe, epoch),
+                      lambda row: _follow(model, parts[1], parts[2], autocast, score, outcome, recipe, row),
+                      device, state_file, report)
+
+
+def adam(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Adam in one fused kernel, at the recipe's learning rate."""
+    return torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
+
+
+def mixed(precision: str, device: torch.device) -> torch.autocast:
+    """The context in which a network computes: bfloat16 where ``pick_precision`` says so."""
+    return torch.autocast(device.type, torch.bfloat16, pick_precision(precision, device) == torch.bfloat16)
+
+
+def run_epochs(model: nn.Module, optimizer: torch.optim.Optimizer, recipe: Recipe, outcome: Fit,
+               train: Callable[[int], dict], follow: Callable[[dict], dict], device: torch.device,
+               state_file: Path | None, report: Callable[[dict], None] | None) -> Fit:
+    """The loop of every training: epoch by epoch until the recipe ends or is exhausted, resumable.
+
+    ``train(epoch)`` makes one pass and returns its columns of the history; ``follow(row)`` evaluates, keeps in
+    ``outcome`` what is best so far, and returns the other columns.
+    """
+    saved = time.monotonic()
     if state_file is not None and state_file.is_file():
-        outcome = _resume(state_file, model, optimizer, device)
+        _resume(state_file, model, optimizer, device, outcome)
     for epoch in range(len(outcome.history) + 1, recipe.epochs + 1):
         if _exhausted(outcome.history, recipe):
             break
         began = time.perf_counter()
-        row = {"epoch": epoch, **_train_epoch(model, parts[0], optimizer, autocast, recipe, epoch)}
-        row |= _follow(model, parts[1], parts[2], autocast, score, outcome, recipe, row)
+        row = {"epoch": epoch, **train(epoch)}
+        row |= follow(row)
         row["seconds"] = time.perf_counter() - began
         outcome.history.append(row)
         if report is not None:
@@ -116,8 +141,7 @@ def fit(model: nn.Module, train: Part, validation: Part, test: Part, recipe: Rec
 def predict(model: nn.Module, x: np.ndarray, device: torch.device, multi_label: bool = False,
             precision: str = "auto") -> np.ndarray:
     """Class probabilities (n, outputs), float32, for inputs (n, channels, samples), in evaluation mode."""
-    autocast = torch.autocast(device.type, torch.bfloat16, pick_precision(precision, device) == torch.bfloat16)
-    logits = _logits(model.to(device), torch.from_numpy(np.ascontiguousarray(x)), autocast, device)
+    logits = _logits(model.to(device), torch.from_numpy(np.ascontiguousarray(x)), mixed(precision, device), device)
     return _probabilities(logits, multi_label).cpu().numpy()
 
 
@@ -138,8 +162,7 @@ class _Resident:
 def _train_epoch(model: nn.Module, part: _Resident, optimizer, autocast, recipe: Recipe, epoch: int) -> dict:
     """One pass in a fresh order; loss and accuracy are running values of the pass, as Keras reports them."""
     model.train()
-    seed = int(np.random.SeedSequence([recipe.seed, epoch]).generate_state(1)[0])
-    torch.manual_seed(seed)  # for dropout
+    seed = seed_epoch(recipe, epoch)
     order = torch.randperm(len(part), generator=torch.Generator().manual_seed(seed)).to(part.inputs.device)
     total, hits = torch.zeros((), device=order.device), torch.zeros((), device=order.device)
     for batch in order.split(recipe.batch_size):
@@ -152,11 +175,19 @@ def _train_epoch(model: nn.Module, part: _Resident, optimizer, autocast, recipe:
         optimizer.step()
         total += loss.detach() * len(batch)
         hits += _hits(logits.detach(), targets, part.multi_label)
-    return {"train_loss": _finite(total.item() / len(part), "training", epoch, recipe),
+    return {"train_loss": finite(total.item() / len(part), "training", epoch, recipe),
             "train_accuracy": hits.item() / len(part)}
 
 
-def _finite(loss: float, part: str, epoch: int, recipe: Recipe) -> float:
+def seed_epoch(recipe: Recipe, epoch: int) -> int:
+    """The seed of an epoch, drawn from the recipe's; PyTorch's own generator (dropout) is set to it."""
+    seed = int(np.random.SeedSequence([recipe.seed, epoch]).generate_state(1)[0])
+    torch.manual_seed(seed)
+    return seed
+
+
+def finite(loss: float, part: str, epoch: int, recipe: Recipe) -> float:
+    """``loss`` of a part, or EcgtlError when it is not a number."""
     if not math.isfinite(loss):
         raise EcgtlError(f"the {part} loss is not finite in epoch {epoch}; lower learning_rate "
                          f"(now {recipe.learning_rate:g}) or use precision=float32")
@@ -176,7 +207,7 @@ def _follow(model, validation: _Resident, test: _Resident, autocast, score, outc
     for name, part in (("validation", validation), ("test", test)):
         logits = _logits(model, part.inputs, autocast, part.inputs.device)
         probabilities = _probabilities(logits, part.multi_label).cpu().numpy()
-        loss = _finite(part.loss(logits, part.targets).item(), name, row["epoch"], recipe)
+        loss = finite(part.loss(logits, part.targets).item(), name, row["epoch"], recipe)
         seen |= {f"{name}_loss": loss, f"{name}_score": score(part.y, probabilities)}
     test_probabilities = probabilities
     epoch, history = row["epoch"], [*outcome.history, row | seen]
@@ -185,8 +216,13 @@ def _follow(model, validation: _Resident, test: _Resident, autocast, score, outc
         outcome.chosen["best_test"] = (epoch, test_probabilities)
     if best_epoch(history, recipe.select_on) == epoch:
         outcome.chosen["validated"] = (epoch, test_probabilities)
-        outcome.weights = {name: t.detach().to("cpu", copy=True) for name, t in model.state_dict().items()}
+        outcome.weights = weights_of(model)
     return seen
+
+
+def weights_of(model: nn.Module) -> dict[str, torch.Tensor]:
+    """A copy of the network's state on the CPU."""
+    return {name: t.detach().to("cpu", copy=True) for name, t in model.state_dict().items()}
 
 
 def best_epoch(history: list[dict[str, float]], column: str) -> int:
@@ -218,12 +254,13 @@ def _save_state(path: Path, model: nn.Module, optimizer, outcome: Fit) -> None:
     write_atomic(path, buffer.getvalue())
 
 
-def _resume(path: Path, model: nn.Module, optimizer, device: torch.device) -> Fit:
+def _resume(path: Path, model: nn.Module, optimizer, device: torch.device, outcome: Fit) -> None:
     try:
         state = torch.load(path, map_location=device, weights_only=True)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
     except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
         raise EcgtlError(f"state file {path} is damaged ({type(error).__name__}); delete it and run again") from None
-    chosen = {name: (epoch, p.cpu().numpy()) for name, (epoch, p) in state["chosen"].items()}
-    return Fit(state["history"], chosen, {name: t.cpu() for name, t in state["weights"].items()})
+    outcome.history = state["history"]
+    outcome.chosen = {name: (epoch, p.cpu().numpy()) for name, (epoch, p) in state["chosen"].items()}
+    outcome.weights = {name: t.cpu() for name, t in state["weights"].items()}

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from ecgtl import config as module
-from ecgtl.config import TIERS, FinetuneConfig, protocol, protocols
+from ecgtl.config import TIERS, FinetuneConfig, PretrainConfig, protocol, protocols
+from ecgtl.datasets import synthetic
 from ecgtl.errors import EcgtlError
 
 FIELDS = [f.name for f in dataclasses.fields(FinetuneConfig)]
@@ -129,9 +130,12 @@ def test_a_misspelt_parameter_of_a_notebook_is_caught(value):
 @pytest.mark.parametrize("paper", protocols())
 def test_every_tier_of_every_protocol_is_complete(paper, tier):
     assert set(protocol(paper)["tiers"]) == set(TIERS)
-    assert set(protocol(paper)["tiers"][tier]) == set(module.PAPER_PARAMETERS)
+    assert set(protocol(paper)["tiers"][tier]) - {"variant"} == set(module.PAPER_PARAMETERS)
     config = FinetuneConfig.of(protocol=paper, tier=tier).resolved()
-    assert None not in dataclasses.asdict(config).values()
+    # Only an autoencoder's encoder has variants
+    absent = {name for name, value in dataclasses.asdict(config).items() if value is None}
+    assert absent == (set() if "variant" in protocol(paper)["tiers"][tier] else {"variant"})
+    assert "auto" not in (config.protocol, config.arch)
     assert all(getattr(config, name) == value for name, value in protocol(paper)["tiers"][tier].items())
     assert config.resolved() == config
 
@@ -156,5 +160,88 @@ def test_the_paper_tier_is_the_published_protocol():
     assert rules["input"]["keep"] == "end"
 
 
+# --- what "auto" stands for ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given, paper, arch", [
+    ({}, "weimann2021", "resnet18"), ({"init": "beat"}, "weimann2021", "resnet18"),
+    ({"init": "mine.safetensors"}, "weimann2021", "resnet18"), ({"arch": "majority"}, "weimann2021", "majority"),
+    ({"init": "cae"}, "jang2021", "cae_classifier"), ({"init": "image"}, "jang2021", "googlenet"),
+    ({"dataset": "shaoxing"}, "jang2021", "cae_classifier"), ({"protocol": "jang2021"}, "jang2021", "cae_classifier"),
+    ({"protocol": "weimann2021", "init": "cae"}, "weimann2021", "resnet18"),
+    ({"init": "cae", "arch": "resnet34"}, "jang2021", "resnet34")])
+def test_auto_is_the_paper_that_the_start_or_the_data_belong_to(given, paper, arch):
+    config = FinetuneConfig.of(**given).resolved()
+    assert (config.protocol, config.arch) == (paper, arch)
+    assert config.resolved() == config
+
+
+@pytest.mark.parametrize("given", [{"arch": "googlenet"}, {"init": "image", "arch": "resnet18"},
+                                   {"init": "image", "protocol": "weimann2021"}])
+def test_images_and_their_network_go_together(given):
+    with pytest.raises(EcgtlError, match="does not go with arch=.*use init=image with arch=auto and protocol=auto"):
+        FinetuneConfig.of(**given).resolved()
+    assert FinetuneConfig.of(init="image", arch="majority").resolved().arch == "majority"
+
+
+@pytest.mark.parametrize("tier, width, variant, epochs", [("demo", 4, "text", 6), ("reduced", 8, "text", 40),
+                                                          ("paper", 32, "code", 150)])
+def test_the_tiers_of_jang_2021(tier, width, variant, epochs):
+    config = FinetuneConfig.of(init="cae", tier=tier).resolved()
+    assert (config.width, config.variant, config.epochs, config.learning_rate) == (width, variant, epochs, 0.005)
+    assert (config.n_samples, config.sampling_rate) == (2048, 250)
+    assert FinetuneConfig.of(init="cae", tier=tier, variant="code").resolved().variant == "code"
+
+
+def test_variants_are_code_and_text():
+    assert "unknown variant 'both'; allowed: code, text" in refusal(variant="both")
+
+
+# --- pretraining --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parameters, said", [
+    ({"sources": "cinc2017,mitbd"}, "unknown source 'mitbd'; allowed, with commas between: cinc2017, mitdb"),
+    ({"objective": "contrastive"}, "unknown objective 'contrastive'; allowed: reconstruction"),
+    ({"arch": "resnet18"}, "unknown arch 'resnet18'; allowed: cae"),
+    ({"variant": "both"}, "unknown variant 'both'; allowed: code, text"),
+    ({"tier": "full"}, "unknown tier 'full'; allowed: demo, reduced, paper"),
+    ({"protocol": "weimann2021"}, "unknown protocol 'weimann2021'; allowed: jang2021"),
+    ({"device": "gpu"}, "unknown device 'gpu'"), ({"precision": "float16"}, "unknown precision 'float16'"),
+    *(({name: 0}, f"{name} is 0; it must be at least 1") for name in ("width", "epochs", "batch_size", "patience", "features",
+                                                                       "per_subject")),
+    *(({name: 0}, f"{name} is 0.0; it must be above 0") for name in ("sampling_rate", "seconds", "learning_rate")),
+    ({"validation": 0}, "validation is 0.0; "), ({"test": 1.0}, "test is 1.0; "),
+    ({"validation": 0.6, "test": 0.5}, "leave nothing to train on"),
+    ({"seed": -1}, "seed is -1; it must not be negative"), ({"sources": 3}, "sources is 3 (int); it must be of type str"),
+    ({"souces": "mitdb"}, "unknown parameter 'souces'; did you mean 'sources'?")])
+def test_bad_pretrainings_get_one_line(parameters, said):
+    with pytest.raises(EcgtlError) as caught:
+        PretrainConfig.of(**parameters)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_every_tier_of_the_pretraining_fits_the_fine_tuning(tier):
+    before, after = PretrainConfig.of(tier=tier).resolved(), FinetuneConfig.of(init="cae", tier=tier).resolved()
+    assert all(getattr(before, name) == getattr(after, name) for name in ("sampling_rate", "seconds", "width", "variant"))
+    assert before.resolved() == before and before.sources and after.arch == f"{before.arch}_classifier"
+
+
+def test_the_demo_reads_sources_that_have_a_twin():
+    assert set(PretrainConfig.of().resolved().source_names) <= set(synthetic.TWINS)
+    assert PretrainConfig.of(sources=" mitdb , cinc2017").source_names == ("mitdb", "cinc2017")
+
+
+def test_commands_give_what_differs_from_the_defaults():
+    assert PretrainConfig.of().command() == "papermill notebooks/pretrain.ipynb out.ipynb"
+    assert PretrainConfig.of(sources="cinc2017,mitdb", seed=2, root="/my data").command() == (
+        "papermill notebooks/pretrain.ipynb out.ipynb -p sources cinc2017,mitdb -p seed 2 -p root ...")
+    assert FinetuneConfig.of(init="cae", fraction=0.25).command() == (
+        "papermill notebooks/finetune.ipynb out.ipynb -p init cae -p fraction 0.25")
+
+
 def test_every_parameter_is_described():
     assert [name for name in FIELDS if f"``{name}``" not in FinetuneConfig.__doc__] == []
+    own = {f.name for f in dataclasses.fields(PretrainConfig)} - set(FIELDS)
+    assert [name for name in own if f"``{name}``" not in PretrainConfig.__doc__] == []

@@ -187,11 +187,11 @@ def test_a_second_call_reads_the_cache(monkeypatch):
     def refuse(*arguments):
         raise AssertionError("prepared again")
 
-    monkeypatch.setattr(filters, "_prepare", refuse)
+    monkeypatch.setattr(filters, "_all", refuse)
     second = filters.prepare(recordings, 125.0, 300)
     assert (first == second).all() and not second.flags.writeable
     for other in ({"sampling_rate": 250}, {"n_samples": 301}, {"leads": (1,)}, {"keep": "start"},
-                  {"recordings": handmade(seed=2)}):
+                  {"standardise_by": "window", "keep": "start"}, {"highpass": 0.5}, {"recordings": handmade(seed=2)}):
         with pytest.raises(AssertionError, match="prepared again"):
             filters.prepare(**{"recordings": recordings, "sampling_rate": 125, "n_samples": 300} | other)
 
@@ -204,6 +204,63 @@ def test_an_input_without_samples_is_refused():
 def test_a_lead_that_is_not_there_is_named():
     with pytest.raises(EcgtlError, match="no lead 'V9'; it has L0, L1"):
         filters.prepare(handmade(), 125, 100, ("V9",))
+
+
+# --- window by window ---------------------------------------------------------------------------------------------
+
+
+def one_recording(millivolts, rate):
+    """A recording of one lead, stored in microvolts."""
+    collector = Collector("hand", "1", ("a",))
+    stored = np.round(1000 * np.asarray(millivolts)).astype(np.int16)[:, None]
+    collector.add(Reading("r0", stored, float(rate), ["I"], [1000.0], [0.0], label="a"), "r0")
+    return collector.recordings()
+
+
+def by_window(recordings, rate, n_samples, highpass=0.5):
+    return filters.prepare(recordings, rate, n_samples, keep="start", standardise_by="window", highpass=highpass)
+
+
+@pytest.mark.usefixtures("own_cache")
+@pytest.mark.parametrize("rate_in", [250, 300, 500])
+def test_a_window_is_the_tone_without_its_drift_and_z_scored(rate_in):
+    tone = sine(5, rate_in, 30, amplitude=0.7, phase=0.6)
+    drifting = tone + 2 + sine(0.05, rate_in, 30, amplitude=3)
+    x = by_window(one_recording(drifting, rate_in), 250, 2048)
+    assert x.shape == (1, 1, 2048) and x.dtype == np.float32
+    assert x.mean() == pytest.approx(0, abs=1e-5) and x.std() == pytest.approx(1, abs=1e-5)
+    amplitude, phase = amplitude_and_phase(x[0, 0], 5, 250)
+    assert amplitude == pytest.approx(np.sqrt(2), abs=0.05) and phase == pytest.approx(0.6, abs=0.02)
+    assert amplitude_and_phase(by_window(one_recording(drifting, rate_in), 250, 2048, None)[0, 0], 5, 250)[0] < 1
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_windows_are_their_steps_one_after_the_other():
+    recordings = handmade(rates=(300.0, 250.0, 500.0))
+    x = filters.prepare(recordings, 125, 150, (0, "L1"), "start", "window", 0.5)
+    for i, (up, down) in enumerate([(5, 12), (1, 2), (1, 4)]):
+        for lead in (0, 1):
+            y = signal.resample_poly(recordings.signal(i)[lead], up, down)
+            y = signal.sosfiltfilt(signal.butter(3, 0.5, "highpass", fs=125, output="sos"), y)[:150]
+            np.testing.assert_allclose(x[i, lead], (y - y.mean()) / y.std(), atol=1e-3)
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_a_recording_shorter_than_its_window_is_named():
+    with pytest.raises(EcgtlError, match="recording r0 of hand lasts 8.00 s, shorter than the window of 8.192 s"):
+        by_window(one_recording(sine(5, 250, 8), 250), 250, 2048)
+
+
+@pytest.mark.usefixtures("own_cache")
+@pytest.mark.parametrize("highpass", [None, 0.5])
+def test_a_recording_that_is_flat_in_its_window_is_named(highpass):
+    with pytest.raises(EcgtlError, match="recording r0 of hand is flat in its window"):
+        by_window(one_recording(np.append(np.full(15000, 0.25), sine(5, 250, 1)), 250), 250, 2048, highpass)
+
+
+def test_there_are_two_ways_to_standardise():
+    with pytest.raises(EcgtlError, match="standardise_by is 'lead'; allowed: dataset, window"):
+        filters.prepare(handmade(), 125, 100, standardise_by="lead")
 
 
 @pytest.mark.needs("challenge-2017")

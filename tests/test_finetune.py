@@ -8,7 +8,7 @@ import pytest
 import torch
 from sklearn import metrics as oracle
 
-from ecgtl import datasets, filters, finetune, models, results, training
+from ecgtl import datasets, filters, finetune, metrics, models, results, training
 from ecgtl.config import BASELINES, FinetuneConfig
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint
@@ -225,7 +225,10 @@ def test_checkpoints_of_one_name_in_two_folders_have_two_keys(start, tmp_path):
 
 
 @pytest.mark.parametrize("parameters, said", [
-    ({"init": "beat"}, "init=beat has no committed checkpoint for arch=resnet18, tier=demo.*use init=random"),
+    ({"init": "beat"}, "init=beat has no checkpoint for arch=resnet18, tier=demo yet; use init=random"),
+    ({"init": "cae", "seconds": None}, "init=cae has no checkpoint for arch=cae_classifier, tier=demo yet; make it with "
+                                       "'papermill notebooks/pretrain.ipynb out.ipynb -p tier demo', use init=random"),
+    ({"init": "image"}, "GoogLeNet's ImageNet weights are not at .*python -m ecgtl weights googlenet"),
     ({"init": "none/such.safetensors"}, "none/such.safetensors does not exist")])
 def test_absent_weights_are_an_error_before_anything_is_read(parameters, said, monkeypatch):
     monkeypatch.setattr(datasets, "load", lambda *given, **options: pytest.fail("read the data first"))
@@ -254,10 +257,12 @@ def test_keys_tell_runs_apart():
 def test_other_tiers_read_the_recordings_and_never_the_twin(monkeypatch):
     asked = []
     monkeypatch.setattr(datasets, "load", lambda *given, **options: asked.append((given, options)))
-    finetune.read(FinetuneConfig.of(tier="reduced", on_bad="skip"))
-    finetune.read(FinetuneConfig.of(tier="paper", root="mine"))
-    finetune.read(FinetuneConfig.of(dataset="folder", tier="reduced", root="mine", lead="II", labels="l.csv"))
-    finetune.read(FinetuneConfig.of(dataset="cinc2017", tier="demo", root="mine"))
+    finetune.read(FinetuneConfig.of(tier="reduced", on_bad="skip").resolved())
+    finetune.read(FinetuneConfig.of(tier="paper", root="mine").resolved())
+    finetune.read(FinetuneConfig.of(dataset="folder", tier="reduced", root="mine", lead="II", labels="l.csv").resolved())
+    finetune.read(FinetuneConfig.of(dataset="cinc2017", tier="demo", root="mine").resolved())
+    finetune.read(FinetuneConfig.of(dataset="shaoxing", tier="reduced").resolved())
+    assert asked.pop() == (("shaoxing", None, False), {"on_bad": "error", "leads": ["II"]})  # what the protocol asks for
     assert asked == [(("cinc2017", None, False), {"on_bad": "skip"}),
                      (("cinc2017", "mine", False), {"on_bad": "error"}),
                      (("folder", "mine", False), {"on_bad": "error", "lead": "II", "labels": "l.csv"}),
@@ -266,11 +271,22 @@ def test_other_tiers_read_the_recordings_and_never_the_twin(monkeypatch):
 
 def test_evidence_of_real_recordings(twin):
     real = dataclasses.replace(twin, synthetic=False)
-    found = finetune.evidence_of(config(tier="reduced"), real)
+    reduced = config(tier="reduced").resolved()
+    found = finetune.evidence_of(reduced, real)
     assert found == {"upstream": "none", "target": "subset", "leads": "full"}
     whole = dataclasses.replace(real, ids=np.arange(8528).astype(str))
-    assert finetune.evidence_of(config(tier="reduced"), whole)["target"] == "full"
-    assert set(finetune.evidence_of(config(), twin).values()) <= WORDS
+    assert finetune.evidence_of(reduced, whole)["target"] == "full"
+    assert set(finetune.evidence_of(config().resolved(), twin).values()) <= WORDS
+
+
+def test_data_that_are_not_the_papers_are_substitutes_outside_the_demo(twin):
+    real = dataclasses.replace(twin, synthetic=False, ids=np.arange(8528).astype(str))
+    by_jang = config(protocol="jang2021", tier="reduced").resolved()
+    assert finetune.evidence_of(by_jang, real) == {"upstream": "none", "target": "substitute", "leads": "substitute"}
+    own = dataclasses.replace(by_jang, dataset="shaoxing")
+    assert finetune.evidence_of(own, real)["target"] == "subset"
+    made = finetune.evidence_of(config(protocol="jang2021").resolved(), twin)
+    assert made == {"upstream": "none", "target": "synthetic", "leads": "synthetic"}
 
 
 def test_a_data_set_that_is_not_there_says_how_to_get_it(monkeypatch, tmp_path):
@@ -287,3 +303,81 @@ def test_the_folder_twin_runs_too(monkeypatch, session_cache):
     result = finetune.run(config(dataset="folder", epochs=1, seconds=4.096))
     assert result.evidence["target"] == "synthetic"
     assert result.data["records"] == len(datasets.load("folder", twin=True))
+
+
+# --- the protocol of Jang 2021 ------------------------------------------------------------------------------------
+
+JANG = {"protocol": "jang2021", "epochs": 3, "width": 2, "seconds": None, "batch_size": 32}
+
+
+@pytest.fixture(scope="module")
+def by_jang(twin):
+    """One run of three epochs from random weights under the second paper's rules."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(datasets, "load", lambda *given, **options: twin)
+        return finetune.run(config(**JANG))
+
+
+@pytest.fixture
+def autoencoder():
+    """What a pretraining leaves behind, without one: random weights of the autoencoder, marked as made data."""
+    torch.manual_seed(3)
+    weights = models.build("cae", 1, 60, width=2, variant="text").state_dict()
+    path = finetune.weights_path("cae", "cae_classifier", "demo")
+    checkpoint.save(path, weights, {"arch": "cae", "width": 2, "variant": "text", "in_channels": 1, "sampling_rate": 250.0,
+                                    "seconds": 8.192, "synthetic": True})
+    return weights
+
+
+def test_the_best_epoch_on_the_test_part_is_reported_as_published(by_jang):
+    scores, curve = by_jang.scores, [row["test_score"] for row in by_jang.history]
+    assert scores["weighted_f1"] == scores["best_test"]["weighted_f1"] and scores["macro_f1"] == scores["best_test"]["macro_f1"]
+    assert scores["best_test"]["epoch"] == 1 + int(np.argmax(curve))
+    assert scores["best_test"]["weighted_f1"] == pytest.approx(max(curve), abs=1e-6)  # the curve is of the weighted F1
+    assert {"validated", "last"} <= set(scores)
+
+
+def test_the_learning_curve_index_is_that_of_the_history(by_jang):
+    curve = [row["test_score"] for row in by_jang.history]
+    assert by_jang.scores["learning_curve_index"] == metrics.learning_curve_index(curve)
+    rises, falls = ([s * d for d in np.diff(curve) if s * d > 0] for s in (1, -1))
+    expected = (np.mean(rises) if rises else 0) / ((np.mean(falls) if falls else 0) + 1e-7) * max(curve)
+    assert by_jang.scores["learning_curve_index"] == pytest.approx(expected, rel=0.01)
+    assert "learning_curve_index" not in finetune.run(config(arch="majority")).scores
+
+
+def test_both_protocols_test_on_the_same_recordings(by_jang, finished, twin):
+    assert (by_jang.arrays["test"] == finished[0].arrays["test"]).all()
+    assert len(set(by_jang.arrays["train"].tolist())) < len(by_jang.arrays["train"]) == len(twin) - len(by_jang.arrays["test"])
+    assert not set(by_jang.arrays["train"]) & set(by_jang.arrays["validation"])
+
+
+def test_a_run_from_an_autoencoder_has_its_evidence_and_the_same_split(autoencoder, by_jang):
+    result = finetune.run(config(**JANG | {"init": "cae", "protocol": "auto", "epochs": 1}))
+    assert result.evidence == {"upstream": "synthetic", "target": "synthetic", "leads": "synthetic"}
+    assert (result.config["protocol"], result.config["arch"]) == ("jang2021", "cae_classifier")
+    assert all((result.arrays[part] == by_jang.arrays[part]).all() for part in ("train", "validation", "test"))
+    assert result.history[0]["train_loss"] != by_jang.history[0]["train_loss"]
+
+
+def test_trivial_classifiers_share_the_split_that_init_stands_for(autoencoder, by_jang):
+    for result in finetune.baseline_results(config(**JANG | {"init": "cae", "protocol": "auto"})).values():
+        assert all((result.arrays[part] == by_jang.arrays[part]).all() for part in ("train", "validation", "test"))
+
+
+def test_the_image_arm_is_one_linear_layer_on_frozen_features(monkeypatch, tmp_path, twin):
+    features = np.random.default_rng(0).normal(size=(len(twin), 1024)).astype(np.float32)
+    seen = []
+
+    def image_features(x, rate, weights):
+        seen.append((x.shape, rate, weights))
+        return features
+
+    monkeypatch.setattr(finetune.googlenet, "find_weights", lambda: tmp_path / "w")
+    monkeypatch.setattr(finetune.cache, "source_checksum", lambda *given: "of the weights")
+    monkeypatch.setattr(finetune.spectrograms, "image_features", image_features)
+    result = finetune.run(config(**JANG | {"init": "image", "protocol": "auto", "epochs": 2}))
+    assert seen == [((90, 2048), 250.0, tmp_path / "w")]
+    assert result.config["arch"] == "googlenet" and result.evidence["upstream"] == "full"
+    layer = finetune.network(config(init="image", seconds=None).resolved(), twin, None)
+    assert isinstance(layer, torch.nn.Linear) and (layer.in_features, layer.out_features) == (1024, 4)

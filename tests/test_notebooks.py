@@ -16,7 +16,7 @@ from ecgtl import config
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
-CONFIGS = {"finetune": config.FinetuneConfig, "recordings": config.RecordingsConfig}
+CONFIGS = {"finetune": config.FinetuneConfig, "pretrain": config.PretrainConfig, "recordings": config.RecordingsConfig}
 
 
 def name_of(path):
@@ -30,7 +30,7 @@ def parameters_of(notebook):
 
 
 def test_there_are_notebooks():
-    assert {"finetune", "recordings", "weimann/table2"} <= {name_of(path) for path in NOTEBOOKS}
+    assert {"finetune", "pretrain", "recordings", "weimann/table2"} <= {name_of(path) for path in NOTEBOOKS}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)

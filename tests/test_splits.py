@@ -138,6 +138,78 @@ def test_allowed_fractions_come_back_as_floats(fraction):
     assert splits.check_fraction(fraction) == fraction and isinstance(splits.check_fraction(fraction), float)
 
 
+# --- drawn with replacement ---------------------------------------------------------------------------------------
+
+COUNTS = [211, 53, 97, 40]
+
+
+def redraw(data, fraction=1.0, seed=0, test_seed=0):
+    return splits.bootstrap(data, validation=0.1, test=0.2, fraction=fraction, seed=seed, test_seed=test_seed)
+
+
+def pool_of(data, test):
+    """Everything that is not tested."""
+    return np.setdiff1d(np.arange(len(data)), test)
+
+
+@pytest.mark.parametrize("fraction", [0.05, 0.25, 0.5, 1])
+def test_a_bootstrap_draws_its_share_of_each_class_with_replacement(fraction):
+    data = recordings(COUNTS)
+    split = redraw(data, fraction)
+    pool = pool_of(data, split.test)
+    assert set(split.train) <= set(pool) and (np.diff(split.train) >= 0).all() and split.train.dtype == np.int64
+    for k in range(4):
+        n = int((data.labels[pool] == k).sum())
+        assert (data.labels[split.train] == k).sum() == max(1, round(fraction * n))
+    if fraction == 1:  # of n draws with replacement about 1 - 1/e of n are distinct
+        assert len(set(split.train)) == pytest.approx(len(pool) * (1 - np.exp(-1)), rel=0.1)
+    assert fraction < 0.25 or len(set(split.train)) < len(split.train)
+
+
+@pytest.mark.parametrize("per_subject", [1, 3])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_bootstrap_keeps_subjects_on_one_side(per_subject, seed):
+    data = recordings([270, 150, 120, 90], per_subject)
+    split = redraw(data, 0.25, seed)
+    sides = [set(data.subjects[part]) for part in (split.train, split.validation, split.test)]
+    assert sum(map(len, sides)) == len(set.union(*sides))
+    assert len(set(split.validation)) == len(split.validation) == pytest.approx(0.1 * len(data), abs=3)
+    for k, n in enumerate(data.counts().values()):
+        assert (data.labels[split.validation] == k).sum() == pytest.approx(0.1 * n, rel=0.4)
+
+
+@pytest.mark.parametrize("test_seed", [0, 1])
+def test_the_test_part_of_a_bootstrap_is_that_of_the_stratified_split(test_seed):
+    data = recordings(COUNTS)
+    expected = splits.stratified(data, 0.05, 0.2, seed=4, test_seed=test_seed).test
+    for fraction, seed in ((1, 0), (0.25, 0), (1, 1)):
+        assert np.array_equal(redraw(data, fraction, seed, test_seed).test, expected)
+
+
+def test_a_bootstrap_is_the_same_every_time_and_another_for_another_seed():
+    first, second, other = redraw(recordings(COUNTS)), redraw(recordings(COUNTS)), redraw(recordings(COUNTS), seed=1)
+    assert all((getattr(first, part) == getattr(second, part)).all() for part in ("train", "validation", "test"))
+    assert not np.array_equal(first.train, other.train) and not np.array_equal(first.validation, other.validation)
+
+
+@pytest.mark.parametrize("fraction", [0, -1, 1.5, "abc", float("nan"), None, True])
+def test_a_bootstrap_refuses_fractions_outside_0_to_1(fraction):
+    with pytest.raises(EcgtlError, match="0 < fraction <= 1"):
+        redraw(recordings(COUNTS), fraction)
+
+
+def test_a_class_that_the_draw_used_up_is_named():
+    data = recordings([60, 9], per_subject=3)  # two subjects of "af" are not tested: as many draws as records take both
+    with pytest.raises(EcgtlError, match="class '(normal|af)' of hand has too few subjects"):
+        redraw(data)
+
+
+@pytest.mark.parametrize("made, said", [({"unlabelled": 2}, "have no label"), ({"multi_label": True}, "several labels")])
+def test_a_bootstrap_needs_one_label_a_recording(made, said):
+    with pytest.raises(EcgtlError, match=said):
+        redraw(recordings([30, 30], **made))
+
+
 # --- what cannot be split -----------------------------------------------------------------------------------------
 
 

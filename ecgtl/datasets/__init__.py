@@ -8,9 +8,9 @@ from ecgtl.datasets.base import Annotations, Recordings
 from ecgtl.errors import EcgtlError
 
 # name -> module with read(root, **options); the modules are imported when they are asked for
-LOADERS = {"cinc2017": "cinc2017", "mitdb": "mitdb", "folder": "folder"}
+LOADERS = {name: name for name in ("cinc2017", "mitdb", "icentia11k", "ptbxl", "shaoxing", "csn", "folder")}
 # recordings in the whole release, where that number says whether a copy is whole
-RECORDS = {"cinc2017": 8528, "mitdb": 48}
+RECORDS = {"cinc2017": 8528, "mitdb": 48, "shaoxing": 10646, "ptbxl": 21799}
 
 __all__ = ["Annotations", "LOADERS", "RECORDS", "Recordings", "load"]
 

@@ -47,20 +47,35 @@ def definition(experiment: str) -> tuple[str, dict]:
 def enumerate_runs(experiment: str, tier: str) -> list[Run]:
     """Every run of ``experiment`` in ``tier``: first runs of all cells first, so that a table fills evenly."""
     paper, entry = definition(experiment)
-    cells = [(method, size) for size in entry["sizes"] for method in (*entry["baselines"], *entry["inits"])]
+    cells = [(method, size) for size in entry["sizes"] for method in methods_of(entry) if size in sizes_of(entry, method)]
     planned = [(number, method, size) for method, size in cells for number in range(runs_of(entry, method, tier))]
     return [_run(paper, experiment, entry, tier, *cell) for cell in sorted(planned, key=lambda cell: cell[0])]
 
 
+def methods_of(entry: dict) -> tuple[str, ...]:
+    """Rows of an experiment: trivial baselines, initialisations, and controls."""
+    return (*entry["baselines"], *entry["inits"], *entry.get("controls", {}))
+
+
+def sizes_of(entry: dict, method: str) -> tuple[int, ...]:
+    """The sizes that a row is run at: all of them, but for controls."""
+    return tuple(entry.get("controls", {}).get(method, entry)["sizes"])
+
+
 def runs_of(entry: dict, method: str, tier: str) -> int:
-    """Planned runs of a cell: the random row and the trivial baselines have their own number."""
-    return entry["runs_random" if method in ("random", *BASELINES) else "runs"][tier]
+    """Planned runs of a cell: the random row and the trivial baselines may have a number of their own."""
+    own = method in ("random", *BASELINES) and "runs_random" in entry
+    return entry["runs_random" if own else "runs"][tier]
 
 
 def _run(paper: str, experiment: str, entry: dict, tier: str, number: int, method: str, size: int) -> Run:
-    start = {"arch": method} if method in BASELINES else {"init": method}
+    control = entry.get("controls", {}).get(method, {})
+    start = {"arch": method} if method in BASELINES else {"init": control.get("init", method)}
+    if tier in entry.get("epochs", {}):
+        start["epochs"] = entry["epochs"][tier]
     config = FinetuneConfig.of(dataset=entry["dataset"], protocol=paper, tier=tier, fraction=entry["sizes"][size],
                                seed=number, **start).resolved()
+    config = dataclasses.replace(config, epochs=config.epochs * control.get("epochs_times", 1))
     return Run(experiment, f"{entry['dataset']}-{tier}-{method}-{size}-run{number}", method, size, number, config)
 
 
@@ -74,7 +89,8 @@ def state(run: Run) -> str:
     planned = json.loads(json.dumps(results.rounded(dataclasses.asdict(run.config))))
     same_config = all(results.rounded(stored[k]) == v for k, v in planned.items() if k not in _INCIDENTAL)
     digest = definition(run.experiment)[1]["data"]["digest"]
-    return "done" if same_config and (run.config.tier == "demo" or body["data"]["digest"] == digest) else "stale"
+    same_data = run.config.tier == "demo" or digest in ("unknown", body["data"]["digest"])
+    return "done" if same_config and same_data else "stale"
 
 
 def possible(run: Run) -> bool:

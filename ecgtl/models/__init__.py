@@ -7,10 +7,13 @@ import torch
 from torch import nn
 
 from ecgtl.errors import EcgtlError
+from ecgtl.models.cae import CAE, CAEClassifier
+from ecgtl.models.googlenet import GoogLeNet
 from ecgtl.models.resnet import STAGES, ResNet
 
 # name -> (class, fixed arguments)
-MODELS = {name: (ResNet, {"name": name}) for name in STAGES}
+MODELS = {name: (ResNet, {"name": name}) for name in STAGES} | {
+    "cae": (CAE, {}), "cae_classifier": (CAEClassifier, {}), "googlenet": (GoogLeNet, {})}
 
 
 def build(name: str, in_channels: int, n_outputs: int, **options) -> nn.Module:

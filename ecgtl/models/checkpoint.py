@@ -9,6 +9,8 @@ from torch import nn
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError
 
+# network -> the network that its beginning can be taken from, and the part that is taken
+PARTS = {"cae_classifier": ("cae", "encoder.")}
 NEEDED = ("arch", "width", "in_channels", "sampling_rate", "seconds")
 
 
@@ -38,23 +40,29 @@ def load(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
     return weights, facts
 
 
-def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: int, output: str = "output") -> dict:
+def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: int, output: str = "output",
+             variant: str | None = None) -> dict:
     """Copy the weights at ``path`` into ``model``, all but the ``output`` layer, which keeps its random start.
 
     Returns the checkpoint's facts. Raises EcgtlError when it holds another architecture, width or number of leads.
     Source: Weimann 2021, "Finetuning": the output layer is replaced.
     """
     weights, facts = load(path)
-    for name, wanted in (("arch", arch), ("width", width), ("in_channels", in_channels)):
-        if facts[name] != wanted:
-            raise EcgtlError(f"checkpoint {path} has {name}={facts[name]}, the run asks for {wanted}; choose another "
-                             f"checkpoint or set {name if name != 'in_channels' else 'lead'} to match")
-    kept = {name: t for name, t in weights.items() if not name.startswith(f"{output}.")}
+    source, prefix = PARTS.get(arch, (arch, ""))
+    accepted = {"arch": (arch, source), "width": (width,), "in_channels": (in_channels,)}
+    accepted |= {"variant": (variant,)} if variant else {}
+    for name, wanted in accepted.items():
+        if facts.get(name) not in wanted:
+            raise EcgtlError(f"checkpoint {path} has {name}={facts.get(name)}, the run asks for {' or '.join(map(str, wanted))}; "
+                             f"choose another checkpoint or set {name if name != 'in_channels' else 'lead'} to match")
+    # An encoder is taken out of an autoencoder; of a network of the same kind all but the output layer is
+    whole = facts["arch"] == arch
+    kept = {name: t for name, t in weights.items() if not name.startswith(f"{output}.") and (whole or name.startswith(prefix))}
     own = {name: t for name, t in model.state_dict().items() if not name.startswith(f"{output}.")}
     unmatched = [n for n in sorted(own.keys() | kept.keys())
                  if n not in own or n not in kept or own[n].shape != kept[n].shape]
     if unmatched:
-        raise EcgtlError(f"checkpoint {path} does not fit {arch}: {unmatched[0]} (and {len(unmatched) - 1} more) "
-                         "differ; make it again with this version")
+        raise EcgtlError(f"checkpoint {path} does not fit {arch}: {unmatched[0]} (and {len(unmatched) - 1} more) differ; "
+                         "make it again with this version")
     model.load_state_dict(kept, strict=False)
     return facts

@@ -34,7 +34,10 @@ def readable() -> pd.DataFrame:
 
 
 def _row(experiment: str, tier: str) -> dict:
-    networks = [run for run in experiments.enumerate_runs(experiment, tier) if run.method not in BASELINES]
+    networks = [run for run in experiments.enumerate_runs(experiment, tier)
+                if run.method not in BASELINES and run.config.init != "image"]  # one linear layer costs nothing
+    if not networks:
+        return {}
     flops = sum(_flops(run) for run in networks)
     speed, basis = _cpu_speed(experiment, tier)
     gpu = yaml.safe_load((paths.PACKAGE / "report" / "costs.yml").read_text())["gpu"]
@@ -51,14 +54,17 @@ def _flops(run: Run) -> float:
 
 
 def _sample_flops(config: FinetuneConfig) -> int:
-    return models.training_flops(config.arch, 1, 4, config.n_samples, width=config.width)
+    options = {"variant": config.variant} if config.variant else {}
+    return models.training_flops(config.arch, 1, 4, config.n_samples, width=config.width, **options)
 
 
 def _training_records(run: Run) -> float:
     _, entry = experiments.definition(run.experiment)
     rules = protocol(run.config.protocol)["split"]
     records = entry["data"]["records"] if run.config.tier != "demo" else len(datasets.load(run.config.dataset, twin=True))
-    return records * (1 - rules["validation"] - rules["test"]) * run.config.fraction
+    # A bootstrap draws from all that is not tested; its validation part is what the draw left
+    kept = 1 - rules["test"] - (rules["validation"] if rules["kind"] == "stratified" else 0)
+    return records * kept * run.config.fraction
 
 
 def _cpu_speed(experiment: str, tier: str) -> tuple[float, str]:

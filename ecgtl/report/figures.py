@@ -1,15 +1,18 @@
 """One house style for every figure: colour-blind safe, units on axes, uncertainty drawn, ECG on its own paper."""
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from ecgtl.datasets.base import Recordings
+from ecgtl.datasets.windows import Windows
 from ecgtl.report.tables import METHODS
 
 # Okabe and Ito's palette: distinguishable with every common colour vision and in grey print
@@ -52,6 +55,41 @@ def learning_curves(history: list[dict], chosen: int, reference: float | None = 
     for axes in (left, right):
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(fontsize=8)
+    return figure
+
+
+def reconstruction_curve(history: list[dict], chosen: int) -> Figure:
+    """Reconstruction error of the training and validation part by epoch; ``chosen`` marks the epoch that is kept."""
+    table = pd.DataFrame(history)
+    figure, axes = plt.subplots(figsize=(6.0, 3.4))
+    for column, words, colour, dash in (("train", "training (running mean)", "#000000", "-"),
+                                        ("validation", "validation", "#0072B2", "--")):
+        axes.plot(table["epoch"], table[f"{column}_loss"], dash, color=colour, label=words, marker="o", markersize=3)
+    axes.axvline(chosen, color="#777777", linewidth=1, label=f"kept epoch ({chosen})")
+    axes.set(title="Reconstruction error", xlabel="epoch", ylabel="squared error, summed over a window\n(z-scores squared)")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.legend(fontsize=8)
+    return figure
+
+
+def reconstructions(windows: Windows, model: torch.nn.Module, indices: Sequence[int], synthetic: bool = False) -> Figure:
+    """Windows at ``indices`` and what ``model`` (on the CPU) makes of them, one panel each, with their squared errors.
+
+    The panels name recording and sampling rate; windows are z-scored, so the vertical axis has no unit.
+    """
+    x = windows.take(indices)
+    with torch.no_grad():
+        y = model.eval()(torch.from_numpy(x)).numpy()
+    seconds = np.arange(windows.n_samples) / windows.rate
+    figure, panels = plt.subplots(len(x), 1, figsize=(8.5, 1.9 * len(x) + 0.5), sharex=True, squeeze=False)
+    for axes, original, made, (name, record, start) in zip(panels[:, 0], x[:, 0], y[:, 0], windows.origin(indices), strict=True):
+        axes.plot(seconds, original, color="#111111", linewidth=0.9, label="original")
+        axes.plot(seconds, made, color=COLOURS["cae"], linewidth=1.2, linestyle="--", label="reconstruction")
+        axes.set_title(f"{name} {record} from {start:.1f} s: {windows.rate:g} Hz, summed squared error "
+                       f"{np.square(original - made).sum():.0f}{', synthetic' if synthetic else ''}", fontsize=9)
+        axes.set_ylabel("z-score")
+    panels[-1, 0].set_xlabel("time in the window (s)")
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=2)
     return figure
 
 

@@ -30,6 +30,7 @@ from ecgtl.report.site_checks import pages, problems
 # What a run of a notebook leaves behind beside its cells' outputs; results/ stands for ECGTL_RESULTS
 MAKES = {
     "finetune": ("results/demo/finetune/*.json",),
+    "pretrain": ("results/demo/pretrain/*.json", "results/demo/weights/*.safetensors"),
     "recordings": (),
     "weimann/table2": ("build/downloads/weimann2021-table2*.csv",),
 }

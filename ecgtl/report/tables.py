@@ -15,7 +15,7 @@ from ecgtl.statistics import Sample
 
 METHODS = {"random": "None (random weights)", "beat": "Beat classification", "rhythm": "Rhythm classification",
            "heart_rate": "Heart rate classification", "future": "Future prediction", "cae": "Autoencoder",
-           "image": "ImageNet features", "majority": "Majority class", "rr_boosting": "RR intervals, boosted trees"}
+           "image": "ImageNet features", "random_matched": "None, steps matched", "majority": "Majority class", "rr_boosting": "RR intervals, boosted trees"}
 CHOICES = {"validated": "best on validation", "last": "last epoch", "best_test": "best on test"}
 
 
@@ -303,6 +303,26 @@ def _score_row(name: str, result: results.Result) -> dict:
     scores = result.scores
     return {"Classifier": name, "Macro F1": f1(scores["macro_f1"]), "Weighted F1": f1(scores["weighted_f1"]),
             "Accuracy": f1(scores["accuracy"]), **{f"F1 {k}": f1(v) for k, v in scores["f1_per_class"].items()}}
+
+
+def pretraining_parts(result: results.Result) -> pd.DataFrame:
+    """Windows and subjects in each part of a pretraining."""
+    return pd.DataFrame({"windows": result.data["windows"], "subjects": result.data["subjects"]})
+
+
+def pretraining_scores(result: results.Result):
+    """Reconstruction errors on the validation and test windows, as HTML."""
+    test = {"summed": result.scores["mse_sum"], "per_sample": result.scores["mse_sample"], "r2": result.scores["r2"]}
+    rows = [{"Part": part, "Squared error, summed over a window": f"{s['summed']:.1f}",
+             "per sample": f"{s['per_sample']:.3f}", "R²": f"{s['r2']:.3f}".replace("-", "−")}
+            for part, s in (("validation", result.scores["validation"]), ("test", test))]
+    return html(pd.DataFrame(rows), f"Reconstruction of z-scored windows, weights of epoch {result.scores['epoch']}")
+
+
+def error_fell(result: results.Result) -> str:
+    """One stable line: did the validation error end below that of the first epoch?"""
+    first, kept = result.history[0]["validation_loss"], result.scores["validation"]["summed"]
+    return f"validation error fell: {kept < first}"
 
 
 def verdict_on_trivial(result: results.Result, trivial: dict[str, results.Result]):
