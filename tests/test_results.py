@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sklearn import metrics as oracle
 
 from ecgtl import results
@@ -17,7 +18,8 @@ from ecgtl.errors import EcgtlError
 from ecgtl.results import Result
 
 COMMITTED = Path(__file__).parents[1] / "results"
-FILES = sorted(path for path in COMMITTED.glob("*/*.json") if path.parent.name != "demo")
+FILES = sorted(path for path in COMMITTED.glob("*/*.json") if path.parent.name not in ("demo", "pretrain"))
+PRETRAINED = sorted(COMMITTED.glob("pretrain/*.json"))
 
 
 @pytest.fixture(autouse=True)
@@ -288,3 +290,44 @@ def test_committed_numbers_are_finite_and_short(committed):
 def test_committed_results_are_small():
     sizes = [path.stat().st_size for path in COMMITTED.glob("*/*") if path.parent.name != "demo" and path.is_file()]
     assert sum(sizes) < 15e6
+
+
+@pytest.mark.parametrize("path", PRETRAINED, ids=lambda path: path.stem)
+def test_committed_weights_are_those_that_their_result_speaks_of(path):
+    from ecgtl import paths, pretrain
+    from ecgtl.config import PretrainConfig
+    from ecgtl.models import checkpoint
+
+    result = results.load(path)
+    config = PretrainConfig.of(**result.config)
+    weights = paths.PACKAGE / "weights" / result.data["weights"]["file"]
+    assert hashlib.sha256(weights.read_bytes()).hexdigest() == result.data["weights"]["sha256"]
+    state, facts = checkpoint.load(weights)
+    pretrain.network(config).load_state_dict(state)
+    assert (facts["arch"], facts["width"], facts["variant"]) == (config.arch, config.width, config.variant)
+    assert facts["mse_sum"] == pytest.approx(result.scores["mse_sum"]) and not facts["synthetic"] and facts["licence"]
+    best = min(result.history, key=lambda row: row["validation_loss"])
+    assert best["epoch"] == result.scores["epoch"]
+    assert best["validation_loss"] == pytest.approx(result.scores["validation"]["summed"], rel=1e-6)
+
+
+@pytest.mark.needs("challenge-2017", "mitdb", "icentia11k-continuous-ecg")
+@pytest.mark.parametrize("path", PRETRAINED, ids=lambda path: path.stem)
+def test_committed_weights_reconstruct_as_well_as_their_result_says(path, real_data):
+    """On the first test windows alone: all of them would take minutes."""
+    from ecgtl import paths, pretrain
+    from ecgtl.config import PretrainConfig
+    from ecgtl.models import checkpoint
+
+    result = results.load(path)
+    config = PretrainConfig.of(**result.config)
+    sources = pretrain.read(config)
+    _, _, test = pretrain.windows_of(config, sources).split(config.validation, config.test, config.seed)
+    assert len(test) == result.data["windows"]["test"]
+    network = pretrain.network(config)
+    network.load_state_dict(checkpoint.load(paths.PACKAGE / "weights" / result.data["weights"]["file"])[0])
+    network.eval()
+    x = torch.from_numpy(test.take(np.arange(0, len(test), 8)))
+    with torch.no_grad():
+        summed = (x - network(x)).square().sum(dim=(1, 2)).mean().item()
+    assert summed == pytest.approx(result.scores["mse_sum"], rel=0.15)

@@ -45,11 +45,12 @@ def definition(experiment: str) -> tuple[str, dict]:
 
 
 def enumerate_runs(experiment: str, tier: str) -> list[Run]:
-    """Every run of ``experiment`` in ``tier``: first runs of all cells first, so that a table fills evenly."""
+    """Every run of ``experiment`` in ``tier``: first runs of all cells first, so that a table fills evenly; controls last."""
     paper, entry = definition(experiment)
+    controls = entry.get("controls", {})
     cells = [(method, size) for size in entry["sizes"] for method in methods_of(entry) if size in sizes_of(entry, method)]
     planned = [(number, method, size) for method, size in cells for number in range(runs_of(entry, method, tier))]
-    return [_run(paper, experiment, entry, tier, *cell) for cell in sorted(planned, key=lambda cell: cell[0])]
+    return [_run(paper, experiment, entry, tier, *cell) for cell in sorted(planned, key=lambda cell: (cell[1] in controls, cell[0]))]
 
 
 def methods_of(entry: dict) -> tuple[str, ...]:
