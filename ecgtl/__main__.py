@@ -1,4 +1,4 @@
-"""The command line: ``python -m ecgtl data | run | status``."""
+"""The command line: ``python -m ecgtl data | run | status | weights``."""
 
 import argparse
 import sys
@@ -36,6 +36,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--tier", default="reduced", help="demo, reduced (default) or paper")
     run.add_argument("--shard", default="1/1", help="k/n: every n-th run from the k-th, for processes side by side")
     run.set_defaults(call=_run)
+    weights = commands.add_parser("weights", help="bring published weights into a form that is read here")
+    weights.add_argument("name", choices=["googlenet"], help="GoogLeNet as BVLC trained it on ImageNet (init=image)")
+    weights.add_argument("file", nargs="?", help="the .caffemodel, where it is at hand; else it is downloaded and checked")
+    weights.set_defaults(call=_weights)
     status = commands.add_parser("status", help="what has been run of every experiment, and what is pending")
     status.set_defaults(call=_status)
     return parser
@@ -96,6 +100,18 @@ def _shard(text: str) -> tuple[int, int]:
     if not 1 <= k <= n:
         raise EcgtlError(f"shard is {text!r}; write k/n with 1 <= k <= n, e.g. 1/4")
     return k, n
+
+
+def _weights(given) -> int:
+    from pathlib import Path
+
+    from ecgtl.models.convert import convert_googlenet
+    from ecgtl.models.googlenet import default_weights
+
+    destination = default_weights()
+    convert_googlenet(Path(given.file) if given.file else None, destination)
+    print(f"written: {destination}")
+    return 0
 
 
 def _status(given) -> int:

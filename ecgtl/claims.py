@@ -58,5 +58,5 @@ def _ours(experiment: str, tier: str, method: str, size: int) -> Sample | None:
 def _printed(experiment: str, method: str, size: int) -> Sample | None:
     paper, entry = definition(experiment)
     table = published.load(paper)[entry["published"]]
-    found = table["rows"].get(method, {}).get(str(size))
+    found = tables.printed_cell(table, method, size)
     return Sample(found["mean"], found["sd"], table["runs"]) if found else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecgtl import results
-from ecgtl.config import BASELINES, INITS, FinetuneConfig, protocol, protocols
+from ecgtl.config import BASELINES, FinetuneConfig, protocol, protocols
 from ecgtl.errors import EcgtlError
 
 # Where a run happened does not change what it is
@@ -116,10 +116,10 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
     runs = enumerate_runs(experiment, tier)[shard[0] - 1::shard[1]]
     todo = [run for run in runs if state(run) != "done" and possible(run)]
     report(f"{experiment}, tier {tier}: {len(runs)} runs, {len(todo)} to do")
-    written = []
+    score, written = protocol(definition(experiment)[0])["score"], []
     for place, run in enumerate(todo, start=1):
         result = finetune.run(run.config, experiment, run.key, command=f"python -m ecgtl run {experiment} --tier {tier}")
         written.append(results.save(result))
-        report(f"[{place}/{len(todo)}] {run.key}: macro F1 {result.scores['macro_f1']:.3f} "
+        report(f"[{place}/{len(todo)}] {run.key}: {score.replace('_f1', ' F1')} {result.scores[score]:.3f} "
                f"({result.provenance['wall_seconds']:.0f} s)")
     return written

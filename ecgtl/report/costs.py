@@ -54,7 +54,7 @@ def _flops(run: Run) -> float:
 
 
 def _sample_flops(config: FinetuneConfig) -> int:
-    options = {"variant": config.variant} if config.variant else {}
+    options = {"variant": config.variant} if config.arch == "cae_classifier" else {}
     return models.training_flops(config.arch, 1, 4, config.n_samples, width=config.width, **options)
 
 
@@ -68,12 +68,17 @@ def _training_records(run: Run) -> float:
 
 
 def _cpu_speed(experiment: str, tier: str) -> tuple[float, str]:
-    """Operations a second on two cores, from the fastest finished epoch of each run; and whether it was this tier."""
-    for source, basis in ((tier, "measured"), *((other, "estimated") for other in TIERS if other != tier)):
-        speeds = [_epoch_speed(run, body) for run, body in tables.runs(experiment, source)
-                  if body["history"] and body["provenance"]["device"] == "cpu"]
+    """Operations a second on two cores, from the fastest finished epoch of each run; and whether it was this tier.
+
+    Where nothing of the tier ran, the experiment's other tiers are asked, then the other experiments.
+    """
+    other_tiers = [(experiment, other) for other in TIERS if other != tier]
+    elsewhere = [(other, other_tier) for other in experiments.names() if other != experiment for other_tier in TIERS]
+    for place in ((experiment, tier), *other_tiers, *elsewhere):
+        speeds = [_epoch_speed(run, body) for run, body in tables.runs(*place)
+                  if body["history"] and body["provenance"]["device"] == "cpu" and run.config.init != "image"]
         if speeds:
-            return float(np.median(speeds)), basis
+            return float(np.median(speeds)), "measured" if place == (experiment, tier) else "estimated"
     return float("nan"), "unknown"
 
 

@@ -17,9 +17,10 @@ from ecgtl.report.tables import METHODS
 
 # Okabe and Ito's palette: distinguishable with every common colour vision and in grey print
 COLOURS = {"random": "#000000", "beat": "#0072B2", "rhythm": "#56B4E9", "heart_rate": "#009E73", "future": "#CC79A7",
-           "cae": "#0072B2", "image": "#E69F00", "majority": "#999999", "rr_boosting": "#D55E00"}
+           "cae": "#0072B2", "image": "#009E73", "random_matched": "#56B4E9", "majority": "#999999", "rr_boosting": "#D55E00"}
 PAPER_COLOUR = "#E69F00"
-MARKERS = {"random": "o", "beat": "s", "rhythm": "^", "heart_rate": "D", "future": "v", "majority": "_", "rr_boosting": "x"}
+MARKERS = {"random": "o", "random_matched": "p", "beat": "s", "rhythm": "^", "heart_rate": "D", "future": "v", "cae": "s",
+           "image": "^", "majority": "_", "rr_boosting": "x"}
 SECOND_MM, MILLIVOLT_MM = 25, 10  # ECG paper: 25 mm/s and 10 mm/mV
 MM = 1 / 25.4  # inches
 
@@ -107,8 +108,9 @@ def confusion(counts: np.ndarray, classes: list[str]) -> Figure:
     return figure
 
 
-def size_curve(table: pd.DataFrame, values: dict[tuple[str, int], tuple[float, ...]]) -> Figure:
-    """Macro F1 by the share of the data set that trains: the paper's mean and SD beside our runs and interval.
+def size_curve(table: pd.DataFrame, values: dict[tuple[str, int], tuple[float, ...]], score: str = "macro F1",
+               whole: str = "data set") -> Figure:
+    """A score by the share of ``whole`` that trains: the paper's mean and SD beside our runs and interval.
 
     ``table`` is ``tables.comparison``; ``values`` maps (method, size) to the scores of single runs.
     """
@@ -128,7 +130,7 @@ def size_curve(table: pd.DataFrame, values: dict[tuple[str, int], tuple[float, .
         for x, size in zip(at, rows["size"], strict=True):
             scores = values[method, size]
             axes.plot(np.full(len(scores), x + 0.6), scores, ".", color=COLOURS[method], alpha=0.6, markersize=5)
-    axes.set(xlabel="share of the data set used for training (%)", ylabel="macro F1 on the test part",
+    axes.set(xlabel=f"share of the {whole} used for training (%)", ylabel=f"{score} on the test part",
              xticks=sorted(table["size"].unique()))
     axes.legend(fontsize=8, loc="center")
     return figure

@@ -32,6 +32,7 @@ MAKES = {
     "finetune": ("results/demo/finetune/*.json",),
     "pretrain": ("results/demo/pretrain/*.json", "results/demo/weights/*.safetensors"),
     "recordings": (),
+    "jang/table2": ("build/downloads/jang2021-table2*.csv",),
     "weimann/table2": ("build/downloads/weimann2021-table2*.csv",),
 }
 WORKERS = 2

@@ -15,7 +15,7 @@ from ecgtl.statistics import Sample
 
 METHODS = {"random": "None (random weights)", "beat": "Beat classification", "rhythm": "Rhythm classification",
            "heart_rate": "Heart rate classification", "future": "Future prediction", "cae": "Autoencoder",
-           "image": "ImageNet features", "random_matched": "None, steps matched", "majority": "Majority class", "rr_boosting": "RR intervals, boosted trees"}
+           "image": "ImageNet features", "random_matched": "None, four times the epochs", "majority": "Majority class", "rr_boosting": "RR intervals, boosted trees"}
 CHOICES = {"validated": "best on validation", "last": "last epoch", "best_test": "best on test"}
 
 
@@ -41,13 +41,21 @@ def runs(experiment: str, tier: str) -> list[tuple[experiments.Run, dict]]:
     return [(run, results.read_json(run.path)) for run in found]
 
 
-def cell(experiment: str, tier: str, method: str, size: int | str, score: str = "macro_f1",
-         choice: str = "validated") -> Cell | None:
+def reported(experiment: str) -> tuple[str, str]:
+    """The score that the experiment's paper reports, and how it chooses the epoch (a key of ``CHOICES``)."""
+    rules = protocol(experiments.definition(experiment)[0])
+    return rules["score"], rules["report"]
+
+
+def cell(experiment: str, tier: str, method: str, size: int | str, score: str | None = None,
+         choice: str | None = None) -> Cell | None:
     """One cell over its finished runs, None when there is none.
 
-    ``score`` is a name in the result's scores, or ``f1_per_class.<class>``; ``choice`` says how the epoch was chosen.
+    ``score`` is a name in the result's scores, or ``f1_per_class.<class>``; ``choice`` says how the epoch was chosen;
+    both are the paper's own where they are not given.
     """
-    values = [_score(body, score, choice) for run, body in runs(experiment, tier)
+    own_score, own_choice = reported(experiment)
+    values = [_score(body, score or own_score, choice or own_choice) for run, body in runs(experiment, tier)
               if run.method == method and run.size == int(size)]
     values = tuple(v for v in values if v is not None)
     if not values:
@@ -56,8 +64,17 @@ def cell(experiment: str, tier: str, method: str, size: int | str, score: str = 
     return Cell(sample.mean, sample.sd, sample.n, *statistics.mean_interval(sample), values)
 
 
+def cells(experiment: str, tier: str) -> dict[tuple[str, int], Cell]:
+    """Every cell of an experiment that has a finished run, by (method, size)."""
+    _, entry = experiments.definition(experiment)
+    found = {(method, size): cell(experiment, tier, method, size)
+             for method in experiments.methods_of(entry) for size in experiments.sizes_of(entry, method)}
+    return {place: one for place, one in found.items() if one}
+
+
 def _score(body: dict, score: str, choice: str) -> float | None:
-    found = body["scores"].get(choice)
+    # A trivial classifier has no epochs to choose from
+    found = body["scores"].get("validated" if body["config"]["arch"] in BASELINES else choice)
     for part in score.split("."):
         found = found.get(part) if found is not None else None
     return found
@@ -84,18 +101,27 @@ def comparison(experiment: str, tier: str) -> pd.DataFrame:
     """Published values beside ours: one row a method and size, baselines included.
 
     Columns in F1 units: ``paper``, ``paper_sd``, ``ours``, ``sd``, ``n``, ``low``, ``high``, and the difference
-    ours - paper with its Welch interval. On synthetic data there is no comparison: the paper's columns stay empty.
+    ours - paper with its Welch interval. On synthetic data there is no comparison and the paper's
+    columns stay empty; on a substitute no difference is taken.
     """
     paper, entry = experiments.definition(experiment)
     printed = published.load(paper)[entry["published"]]
-    rows = []
-    for method in (*entry["inits"], *entry["baselines"]):
-        for size in entry["sizes"]:
-            ours = cell(experiment, tier, method, size)
-            theirs = printed["rows"].get(method, {}).get(str(size)) if tier != "demo" else None
-            rows.append({"method": method, "size": size, **_paper_columns(theirs), **_our_columns(ours),
-                         **_difference_columns(ours, theirs, printed["runs"])})
+    found, rows = cells(experiment, tier), []
+    # On another data set the paper's number is context; a difference would compare recordings, not methods
+    same_data = bool(found) and "substitute" not in evidence(experiment, tier)["target"]
+    order = (*entry["inits"], *entry.get("controls", {}), *entry["baselines"])
+    for method, size in ((m, s) for m in order for s in experiments.sizes_of(entry, m)):
+        ours = found.get((method, size))
+        theirs = printed_cell(printed, method, size) if tier != "demo" else None
+        rows.append({"method": method, "size": size, **_paper_columns(theirs), **_our_columns(ours),
+                     **_difference_columns(ours, theirs if same_data else None, printed["runs"])})
     return pd.DataFrame(rows)
+
+
+def printed_cell(table: dict, method: str, size: int) -> dict | None:
+    """What a published table prints for a method and size, whichever of the two its rows are; None where nothing is."""
+    rows = table["rows"]
+    return rows.get(method, {}).get(str(size)) or rows.get(str(size), {}).get(method)
 
 
 def _paper_columns(theirs: dict | None) -> dict:

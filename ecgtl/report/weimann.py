@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from ecgtl import claims, experiments, published
+from ecgtl import experiments, published
 from ecgtl.report import tables
-from ecgtl.report.book_tables import badge
+from ecgtl.report.findings import findings
 
 TABLE2 = "weimann2021-table2"
 # our class name -> the column of the paper's Table 1
@@ -19,10 +19,7 @@ def table2(tier: str) -> pd.DataFrame:
 
 def table2_values(tier: str) -> dict[tuple[str, int], tuple[float, ...]]:
     """Macro F1 of every single run by (method, share of the data set)."""
-    _, entry = experiments.definition(TABLE2)
-    cells = {(method, size): tables.cell(TABLE2, tier, method, size)
-             for method in (*entry["inits"], *entry["baselines"]) for size in entry["sizes"]}
-    return {place: cell.values for place, cell in cells.items() if cell}
+    return {place: cell.values for place, cell in tables.cells(TABLE2, tier).items()}
 
 
 def table2_classes(tier: str, method: str = "random") -> pd.DataFrame:
@@ -42,22 +39,4 @@ def table2_classes(tier: str, method: str = "random") -> pd.DataFrame:
 
 def table2_findings(tier: str) -> pd.DataFrame:
     """Every claim that rests on Table 2, judged from the paper's numbers and from ours."""
-    judged = [claims.judge("weimann2021", name, tier) for name, claim in claims.claims("weimann2021").items()
-              if claim["experiment"] == TABLE2]
-    return pd.DataFrame([_finding(verdict) for verdict in judged])
-
-
-def _finding(verdict: dict) -> dict:
-    shown = [_comparison(*comparison) for comparison in verdict["comparisons"]]
-    return {"Statement": verdict["says"], "From the paper's numbers": badge(verdict["paper"]),
-            "From our runs": badge(verdict["ours"]),
-            "Our difference [95 % interval], smallest detectable": "; ".join(shown)}
-
-
-def _comparison(pair, a, b, difference) -> str:
-    words = f"{tables.METHODS[pair[0]]}, {pair[1]} % − {tables.METHODS[pair[2]]}, {pair[3]} %"
-    if difference is None:
-        return f"{words}: not run"
-    f1 = tables.f1
-    return (f"{words}: {f1(difference.value, True)} [{f1(difference.low, True)}, {f1(difference.high, True)}], "
-            f"{f1(difference.detectable)}")
+    return findings("weimann2021", TABLE2, tier)

@@ -4,7 +4,6 @@ A plan says what to make and knows nothing of files; ``writers`` knows files and
 database is a function here that returns its plans and a writer there.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
