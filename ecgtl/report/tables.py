@@ -252,14 +252,14 @@ def best_real_tier(experiment: str) -> str | None:
 
 def status_table() -> str:
     """What ``python -m ecgtl status`` prints: every experiment by tier, then the 24 items."""
-    lines = [f"{'experiment':24}{'tier':10}{'done':>6}{'stale':>7}{'to do':>7}{'waiting for weights':>21}"]
+    lines = [f"{'experiment':28}{'tier':10}{'done':>6}{'stale':>7}{'to do':>7}{'waiting for weights':>21}"]
     for experiment in experiments.names():
         for tier in TIERS:
             planned = experiments.enumerate_runs(experiment, tier)
             states = [experiments.state(run) for run in planned]
             open_runs = [run for run, state in zip(planned, states, strict=True) if state != "done"]
             ready = sum(experiments.possible(run) for run in open_runs)
-            lines.append(f"{experiment:24}{tier:10}{states.count('done'):>6}{states.count('stale'):>7}{ready:>7}"
+            lines.append(f"{experiment:28}{tier:10}{states.count('done'):>6}{states.count('stale'):>7}{ready:>7}"
                          f"{len(open_runs) - ready:>21}")
     table = coverage()
     states = table["state"].value_counts()
