@@ -230,7 +230,8 @@ def test_checkpoints_of_one_name_in_two_folders_have_two_keys(start, tmp_path):
                                        "'papermill notebooks/pretrain.ipynb out.ipynb -p tier demo', use init=random"),
     ({"init": "image"}, "GoogLeNet's ImageNet weights are not at .*python -m ecgtl weights googlenet"),
     ({"init": "none/such.safetensors"}, "none/such.safetensors does not exist")])
-def test_absent_weights_are_an_error_before_anything_is_read(parameters, said, monkeypatch):
+def test_absent_weights_are_an_error_before_anything_is_read(parameters, said, monkeypatch, tmp_path):
+    monkeypatch.setenv("ECGTL_DATA", str(tmp_path))
     monkeypatch.setattr(datasets, "load", lambda *given, **options: pytest.fail("read the data first"))
     with pytest.raises(EcgtlError, match=said):
         finetune.run(config(**parameters))
