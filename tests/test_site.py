@@ -365,3 +365,17 @@ def test_the_real_book_builds_strictly(tmp_path, monkeypatch):
         (layout.downloads / name).write_text("a,b\n1,2\n")
     site.stage(layout)
     assert site_checks.problems(site.build(layout), site_checks.pages(layout.toc)) == []
+
+
+def test_a_checkpoint_among_the_outputs_is_read_as_one(tmp_path):
+    import torch
+
+    from ecgtl.models import checkpoint
+
+    file = tmp_path / "cae-cae-demo.safetensors"
+    facts = {"arch": "cae", "width": 4, "in_channels": 1, "sampling_rate": 250.0, "seconds": 8.192}
+    checkpoint.save(file, {"weight": torch.zeros(2)}, facts)
+    site._check_output(file)
+    file.write_bytes(file.read_bytes()[:20])
+    with pytest.raises(EcgtlError, match="is damaged"):
+        site._check_output(file)

@@ -274,14 +274,17 @@ def check_run(layout: Layout, name: str, executed: Path, patterns: Iterable[str]
         fresh = [file for file in _outputs(layout, pattern) if file.stat().st_mtime > began - 2]
         if not fresh:
             raise EcgtlError(f"notebooks/{name}.ipynb ran to its end but wrote no {pattern}")
-        for file in fresh if pattern.startswith("results/") else ():
-            _check_result(file)
+        if pattern.startswith("results/"):
+            for file in fresh:
+                _check_output(file)
 
 
-def _check_result(file: Path) -> None:
+def _check_output(file: Path) -> None:
+    """A result or a checkpoint must be readable as a whole."""
     from ecgtl import results
+    from ecgtl.models import checkpoint
 
-    results.load(file)
+    checkpoint.load(file) if file.suffix == ".safetensors" else results.load(file)
 
 
 def _outputs(layout: Layout, pattern: str) -> list[Path]:
