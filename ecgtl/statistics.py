@@ -40,8 +40,8 @@ class Difference:
 
 
 def mean_interval(sample: Sample, level: float = LEVEL) -> tuple[float, float]:
-    """Confidence limits of a mean over runs (Student's t); NaN for one run."""
-    if sample.n < 2:
+    """Confidence limits of a mean over runs (Student's t); NaN for fewer than ``MIN_RUNS``, which say too little."""
+    if sample.n < MIN_RUNS:
         return float("nan"), float("nan")
     half = stats.t.ppf((1 + level) / 2, sample.n - 1) * sample.sd / np.sqrt(sample.n)
     return float(sample.mean - half), float(sample.mean + half)

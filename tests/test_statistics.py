@@ -57,6 +57,8 @@ def test_verdicts_follow_the_rule(a, b, verdict):
     assert statistics.verdict_beats(a, b) == verdict
 
 
-def test_one_run_has_no_interval():
+def test_fewer_than_three_runs_have_no_interval():
     assert np.isnan(statistics.mean_interval(Sample.of([0.7]))).all()
+    assert np.isnan(statistics.mean_interval(Sample.of([0.7, 0.8]))).all()
+    assert np.isfinite(statistics.mean_interval(Sample.of([0.7, 0.8, 0.75]))).all()
     assert np.isnan(statistics.welch(Sample.of([0.7]), Sample.of([0.6])).low)

@@ -114,7 +114,7 @@ def size_curve(table: pd.DataFrame, values: dict[tuple[str, int], tuple[float, .
 
     ``table`` is ``tables.comparison``; ``values`` maps (method, size) to the scores of single runs.
     """
-    figure, axes = plt.subplots(figsize=(7.2, 4.2))
+    figure, axes = plt.subplots(figsize=(7.2, 4.8))
     ours = table[table["n"].gt(0)]
     paper = table[table["paper"].notna() & table["method"].isin(ours["method"])]
     for method, rows in paper.groupby("method", sort=False):
@@ -132,7 +132,7 @@ def size_curve(table: pd.DataFrame, values: dict[tuple[str, int], tuple[float, .
             axes.plot(np.full(len(scores), x + 0.6), scores, ".", color=COLOURS[method], alpha=0.6, markersize=5)
     axes.set(xlabel=f"share of the {whole} used for training (%)", ylabel=f"{score} on the test part",
              xticks=sorted(table["size"].unique()))
-    axes.legend(fontsize=8, loc="center")
+    figure.legend(*axes.get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=2)
     return figure
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 from ecgtl import claims
 from ecgtl.report import tables
 from ecgtl.report.book_tables import badge
+from ecgtl.statistics import MIN_RUNS
 
 
 def findings(paper: str, experiment: str, tier: str) -> pd.DataFrame:
@@ -24,7 +25,7 @@ def _finding(verdict: dict) -> dict:
 def _comparison(pair, a, b, difference) -> str:
     words = f"{tables.METHODS[pair[0]]}, {pair[1]} % − {tables.METHODS[pair[2]]}, {pair[3]} %"
     if difference is None:
-        return f"{words}: not run"
+        return f"{words}: fewer than {MIN_RUNS} runs"
     f1 = tables.f1
     return (f"{words}: {f1(difference.value, True)} [{f1(difference.low, True)}, {f1(difference.high, True)}], "
             f"{f1(difference.detectable)}")

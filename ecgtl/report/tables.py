@@ -154,7 +154,8 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     """The comparison as a reader sees it: words, three decimals, PENDING where no run has been made."""
     rows = []
     for row in table.itertuples():
-        ours = f"{f1(row.ours)} [{f1(row.low)}, {f1(row.high)}]" if row.n > 1 else (f1(row.ours) if row.n else "PENDING")
+        interval = f" [{f1(row.low)}, {f1(row.high)}]" if np.isfinite(row.low) else ""
+        ours = f"{f1(row.ours)}{interval}" if row.n else "PENDING"
         paper = f"{f1(row.paper)} ± {f1(row.paper_sd)}" if np.isfinite(row.paper) else "–"
         gap = (f"{f1(row.difference, True)} [{f1(row.difference_low, True)}, {f1(row.difference_high, True)}]"
                if np.isfinite(row.difference_low) else "–")
