@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -192,10 +193,20 @@ class Collector:
 
     def write(self, folder: Path) -> None:
         """Write everything gathered into ``folder`` for ``load_folder``."""
-        _store(self.recordings(), folder)
+        gathered = self._gathered()
+        # The signals go to the disk while their checksum is made: either takes long, and neither needs the other
+        with ThreadPoolExecutor(1) as pool:
+            saving = pool.submit(np.save, folder / "samples.npy", gathered.samples)
+            gathered = replace(gathered, digest=_digest(gathered))
+            saving.result()
+        _store_rest(gathered, folder)
 
     def recordings(self) -> Recordings:
         """Everything gathered, in memory; EcgtlError when nothing is, or when the numbers of leads differ."""
+        gathered = self._gathered()
+        return replace(gathered, digest=_digest(gathered))
+
+    def _gathered(self) -> Recordings:
         if not self.readings:
             raise EcgtlError(f"{self.name} holds no usable recording; skipped: "
                              f"{ {reason: len(ids) for reason, ids in self.skipped.items()} }")
@@ -203,7 +214,7 @@ class Collector:
         samples = np.concatenate([r.stored for r in self.readings])
         subjects, duplicates = _subjects(self.readings)
         marks = [r.marks for r in self.readings]
-        recordings = Recordings(
+        return Recordings(
             name=self.name, version=self.version, ids=np.array([r.id for r in self.readings]), samples=samples,
             offsets=_bounds([len(r.stored) for r in self.readings]),
             sampling_rate=np.array([r.sampling_rate for r in self.readings], float),
@@ -213,7 +224,6 @@ class Collector:
             classes=self.classes, labels=self._labels(), subjects=subjects,
             folds=_folds(self.readings), annotations=_annotations(marks), skipped=self.skipped,
             duplicates=duplicates, synthetic=self.synthetic)
-        return replace(recordings, digest=_digest(recordings))
 
     def _labels(self) -> np.ndarray:
         index = {name: k for k, name in enumerate(self.classes)}
@@ -248,8 +258,8 @@ def _arrays(recordings: Recordings) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _store(recordings: Recordings, folder: Path) -> None:
-    np.save(folder / "samples.npy", recordings.samples)
+def _store_rest(recordings: Recordings, folder: Path) -> None:
+    """Everything but the signals."""
     np.savez(folder / "arrays.npz", **_arrays(recordings))
     meta = {name: getattr(recordings, name) for name in
             ("name", "version", "classes", "skipped", "duplicates", "synthetic", "digest")}
