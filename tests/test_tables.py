@@ -117,3 +117,11 @@ def test_html_escapes_and_scopes():
 
     text = tables.html_text(pd.DataFrame({"a<b": ["<script>"], "c": [1]}), "x & y")
     assert "<script>" not in text and "x &amp; y" in text and 'scope="col"' in text and 'scope="row"' in text
+
+
+def test_a_badge_of_several_words_has_the_colour_of_the_weakest():
+    from ecgtl.report import badges
+
+    assert "ecgtl-substitute" in badges.badge("upstream", "full/none/substitute")
+    assert "ecgtl-synthetic" in badges.badge("target", "full/synthetic")
+    assert "ecgtl-full" in badges.badge("target", "full") and "ecgtl-reduced" in badges.badge("tier", "reduced")

@@ -13,11 +13,14 @@ MEANING = {"full": "the paper's own data set, whole", "subset": "a part of the p
            "demo": "small and fast, on made data", "reduced": "smaller network, shorter input, fewer epochs",
            "paper": "the paper's own protocol"}
 
+STRENGTH = ("none", "full", "subset", "substitute", "synthetic")  # a badge of several words has the colour of the last
+
 
 def badge(kind: str, word: str) -> str:
     """HTML of one badge; its title explains the word."""
     title = "; ".join(MEANING[part] for part in word.split("/"))
-    return (f'<span class="ecgtl-badge ecgtl-{escape(word.split("/")[0])}" title="{escape(title)}">'
+    weakest = max(word.split("/"), key=lambda part: STRENGTH.index(part) if part in STRENGTH else -1)
+    return (f'<span class="ecgtl-badge ecgtl-{escape(weakest)}" title="{escape(title)}">'
             f"{escape(kind)}: {escape(word)}</span>")
 
 
