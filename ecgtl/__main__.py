@@ -85,10 +85,14 @@ def _data_check(given) -> int:
 def _run(given) -> int:
     from ecgtl import experiments
     from ecgtl.config import TIERS
+    from ecgtl.experiments import pretrainings
 
     if given.tier not in TIERS:
         raise EcgtlError(f"unknown tier {given.tier!r}; allowed: {', '.join(TIERS)}")
-    experiments.run_missing(given.experiment, given.tier, _shard(given.shard), lambda line: print(line, flush=True))
+    known = {name: runner for runner in (experiments, pretrainings) for name in runner.names()}
+    if given.experiment not in known:
+        raise EcgtlError(f"unknown experiment {given.experiment!r}; allowed: {', '.join(known)}")
+    known[given.experiment].run_missing(given.experiment, given.tier, _shard(given.shard), lambda line: print(line, flush=True))
     return 0
 
 

@@ -149,8 +149,9 @@ class PretrainConfig(Parameters):
 
     ``objective`` what is learnt; ``sources`` names of databases with commas between; ``root`` where they lie;
     ``arch`` network and ``variant`` its details (code, text); ``features`` size of the bottleneck; ``tier``; ``seed``;
-    ``validation`` and ``test`` shares of the subjects; ``per_subject`` windows a subject at most; the rest as in
-    ``FinetuneConfig``.
+    ``validation`` and ``test`` shares of the subjects; ``per_subject`` windows a subject at most; ``windows`` of the
+    training part at most, drawn from it; ``highpass`` cutoff in Hz of the baseline filter (0: no filter); the rest as
+    in ``FinetuneConfig``.
     """
 
     NOTEBOOK: ClassVar[str] = "pretrain"
@@ -167,6 +168,8 @@ class PretrainConfig(Parameters):
     validation: float = 0.05
     test: float = 0.05
     per_subject: int | None = None
+    windows: int | None = None
+    highpass: float | None = None
     sampling_rate: float | None = None
     seconds: float | None = None
     width: int | None = None
@@ -185,8 +188,10 @@ class PretrainConfig(Parameters):
     def resolved(self) -> "PretrainConfig":
         """The same config with every ``None`` replaced by the protocol's value for the tier."""
         table = protocol(self.protocol)["pretraining"]
-        values = {"sources": table["sources"], **table["tiers"][self.tier]}
-        missing = {name: values[name] for name in ("sources", "per_subject", "variant", *PAPER_PARAMETERS) if getattr(self, name) is None}
+        values = {"sources": table["sources"], "windows": None, "highpass": protocol(self.protocol)["input"]["highpass"],
+                  **table["tiers"][self.tier]}
+        missing = {name: values[name] for name in ("sources", "per_subject", "windows", "highpass", "variant", *PAPER_PARAMETERS)
+                   if getattr(self, name) is None}
         return PretrainConfig.of(**dataclasses.asdict(self) | missing)
 
     def _check(self) -> None:
@@ -200,7 +205,9 @@ class PretrainConfig(Parameters):
         if unknown:
             raise EcgtlError(f"unknown source {unknown[0]!r}; allowed, with commas between: {', '.join(LOADERS)}")
         _check_positive(self, ("sampling_rate", "seconds", "learning_rate"), ("width", "epochs", "batch_size", "patience",
-                                                                             "features", "per_subject"))
+                                                                             "features", "per_subject", "windows"))
+        if self.highpass is not None and not 0 <= self.highpass < math.inf:
+            raise EcgtlError(f"highpass is {self.highpass}; give a cutoff in Hz, or 0 for no filter")
         for name in ("validation", "test"):
             if not 0 < getattr(self, name) < 1:
                 raise EcgtlError(f"{name} is {getattr(self, name)}; it is a share of the subjects, above 0 and below 1")

@@ -32,7 +32,8 @@ class Pretrained:
     test: Windows
 
 
-def run(config: PretrainConfig, report: Callable[[dict], None] | None = None, command: str | None = None) -> Pretrained:
+def run(config: PretrainConfig, report: Callable[[dict], None] | None = None, command: str | None = None,
+        experiment: str = "pretrain", key: str | None = None) -> Pretrained:
     """Pretrain as ``config`` says; nothing is saved yet. Raises EcgtlError for anything a user can mend."""
     began = time.perf_counter()
     results.code_state()
@@ -40,7 +41,9 @@ def run(config: PretrainConfig, report: Callable[[dict], None] | None = None, co
     device = training.pick_device(config.device if config.device != "auto" else paths.device())
     sources = read(config)
     windows = windows_of(config, sources)
-    train, validation, test = (part.materialise() for part in windows.split(config.validation, config.test, config.seed))
+    train, validation, test = windows.split(config.validation, config.test, config.seed)
+    train = train if config.windows is None else train.sample(config.windows, config.seed)
+    train, validation, test = (part.materialise() for part in (train, validation, test))
     torch.manual_seed(config.seed)
     model = network(config)
     recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, config.patience, "validation_loss",
@@ -52,7 +55,7 @@ def run(config: PretrainConfig, report: Callable[[dict], None] | None = None, co
     scores = {name: reconstruction.errors(model, part, training.mixed(config.precision, device), device)
               for name, part in (("validation", validation), ("test", test))}
     provenance = results.provenance(str(device), time.perf_counter() - began, config.seed, torch.get_num_threads(), command)
-    return _pretrained(config, sources, parts, fit, scores, provenance)
+    return _pretrained(config, experiment, key or key_of(config), sources, parts, fit, scores, provenance)
 
 
 def read(config: PretrainConfig) -> list[datasets.Recordings]:
@@ -63,7 +66,8 @@ def read(config: PretrainConfig) -> list[datasets.Recordings]:
 
 def windows_of(config: PretrainConfig, sources: list[datasets.Recordings]) -> Windows:
     """Unlabelled windows of all sources, without any recording that a later test part holds."""
-    return unlabelled(sources, config.seconds, config.sampling_rate, config.per_subject, config.seed, held_out(sources))
+    return unlabelled(sources, config.seconds, config.sampling_rate, config.per_subject, config.seed, held_out(sources),
+                      highpass=config.highpass or None)
 
 
 def held_out(sources: list[datasets.Recordings]) -> dict[str, list[str]]:
@@ -88,7 +92,7 @@ def _state_file(config: PretrainConfig, sources: list[datasets.Recordings]) -> P
     return paths.cache() / "unfinished" / f"{cache.key_of(parts)}.pt"
 
 
-def _pretrained(config: PretrainConfig, sources, parts: dict[str, Windows], fit: training.Fit, scores: dict,
+def _pretrained(config: PretrainConfig, experiment: str, key: str, sources, parts: dict[str, Windows], fit: training.Fit, scores: dict,
                 provenance: dict) -> Pretrained:
     config_dict = dataclasses.asdict(config) | ({"root": Path(config.root).name} if config.root else {})
     data = {"name": "+".join(s.name for s in sources), "version": "+".join(s.version for s in sources),
@@ -99,7 +103,7 @@ def _pretrained(config: PretrainConfig, sources, parts: dict[str, Windows], fit:
             "skipped": parts["train"].skipped}
     upstream = "synthetic" if config.tier == "demo" else "substitute"
     best = training.best_epoch(fit.history, "validation_loss")
-    result = Result("pretrain", key_of(config), config_dict, {"upstream": upstream, "target": "none", "leads": upstream},
+    result = Result(experiment, key, config_dict, {"upstream": upstream, "target": "none", "leads": upstream},
                     {"mse_sum": scores["test"]["summed"], "mse_sample": scores["test"]["per_sample"],
                      "r2": scores["test"]["r2"], "validation": scores["validation"], "epoch": best},
                     fit.history, data, {"none": np.zeros(0, np.uint8)}, provenance)

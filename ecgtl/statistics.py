@@ -65,15 +65,51 @@ def welch(a: Sample, b: Sample, level: float = LEVEL) -> Difference:
     return Difference(float(value), float(value - half), float(value + half), float(p), float(detectable))
 
 
-def verdict_beats(a: Sample, b: Sample) -> str:
-    """Whether ``a`` beats ``b``: supported, not supported, undecided or not tested, by the project's rule.
+def paired(a, b, level: float = LEVEL) -> Difference:
+    """``a`` minus ``b`` of runs that belong together (same draw, same seed): Student's t on their differences.
 
-    Supported when Welch's 95 % interval of the difference lies above 0, not supported when it lies below,
-    undecided when it holds 0, not tested with fewer than three runs on a side.
+    ``a`` and ``b`` (n,) are scores of the same runs in the same order; narrower than ``welch`` where both move with the
+    draw. All but the value are NaN for fewer than ``MIN_RUNS`` pairs, and where all differences are equal.
+    """
+    gaps = np.asarray(a, float) - np.asarray(b, float)
+    sample = Sample.of(gaps)
+    error = sample.sd / np.sqrt(sample.n)
+    if sample.n < MIN_RUNS or not error > 0:
+        nan = float("nan")
+        return Difference(sample.mean, nan, nan, nan, nan)
+    t = stats.t(sample.n - 1)
+    half = t.ppf((1 + level) / 2) * error
+    return Difference(sample.mean, float(sample.mean - half), float(sample.mean + half),
+                      float(2 * t.sf(abs(sample.mean) / error)), float((t.ppf((1 + level) / 2) + t.ppf(0.8)) * error))
+
+
+def verdict_beats(a: Sample, b: Sample, margin: float = 0.0) -> str:
+    """Whether ``a`` beats ``b`` by ``margin``: supported, not supported, undecided or not tested, by the project's rule.
+
+    Supported when Welch's 95 % interval of the difference lies above the margin, not supported when it lies below,
+    undecided when it holds it, not tested with fewer than three runs on a side.
     """
     if min(a.n, b.n) < MIN_RUNS:
         return "not tested"
     difference = welch(a, b)
-    if difference.low > 0:
+    if difference.low > margin:
         return "supported"
-    return "not supported" if difference.high < 0 else "undecided"
+    return "not supported" if difference.high < margin else "undecided"
+
+
+def verdict_near(a: Sample, b: Sample, margin: float) -> str:
+    """Whether ``a`` is *not* better than ``b`` by ``margin``: the reverse of ``verdict_beats``."""
+    reverse = {"supported": "not supported", "not supported": "supported"}
+    found = verdict_beats(a, b, margin)
+    return reverse.get(found, found)
+
+
+def verdict_no_difference(a: Sample, b: Sample, margin: float = 0.0) -> str:
+    """Whether Welch's test finds no difference (p at least 0.05): Jang 2021's own reading of a large p.
+
+    That few runs find nothing shows little; the smallest detectable difference has to stand beside such a verdict.
+    ``margin`` is not used.
+    """
+    if min(a.n, b.n) < MIN_RUNS:
+        return "not tested"
+    return "supported" if welch(a, b).p >= 1 - LEVEL else "not supported"

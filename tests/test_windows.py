@@ -378,3 +378,34 @@ def test_the_windows_at_hand(real_data):
     whole = windows.unlabelled([cinc2017.read(real_data)])
     assert len(whole) == 28767
     assert round(0.8 * len(whole), -3) == 23000
+
+
+def test_the_filter_can_be_left_out_or_moved():
+    t = np.arange(0, 40, 1 / 250)
+    drifting = ecg(40, 250, 1) + 3 * np.sin(2 * np.pi * 0.3 * t)
+    source = [recordings("a", [drifting], 250.0)]
+
+    def drift(**options):
+        """Share of the windows' power at 0.3 Hz and around."""
+        x = windows.unlabelled(source, **options).take([1, 2])[:, 0]
+        frequency, power = signal.periodogram(x, 250)
+        return power[:, frequency < 0.45].sum() / power.sum()
+
+    kept, removed, moved = drift(highpass=None), drift(), drift(highpass=1.0)
+    assert kept > 0.8
+    assert removed < 0.5 * kept and moved < 0.05 * removed
+    cached = [windows.unlabelled(source, highpass=cutoff).materialise().take([0]) for cutoff in (None, 0.5)]
+    assert not np.allclose(*cached, atol=0.1)
+
+
+def test_a_draw_holds_so_many_windows_of_the_same_parts(sources):
+    whole = windows.unlabelled(sources)
+    drawn = whole.sample(5, seed=1)
+    assert len(drawn) == 5 and len(set(drawn.origin(range(5)))) == 5
+    assert set(drawn.origin(range(5))) <= set(whole.origin(range(len(whole))))
+    assert drawn.origin(range(5)) == whole.sample(5, seed=1).origin(range(5)) != whole.sample(5, seed=2).origin(range(5))
+    assert len(whole.sample(10**6)) == len(whole)
+    for k, place in enumerate(drawn.origin(range(5))):
+        np.testing.assert_array_equal(drawn.take([k]), whole.take([whole.origin(range(len(whole))).index(place)]))
+    with pytest.raises(EcgtlError, match="materialised already|draw from them first"):
+        whole.materialise().sample(2)

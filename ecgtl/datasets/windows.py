@@ -38,15 +38,15 @@ _NAN, _CONSTANT = "window with missing samples (NaN)", "flat window"
 def unlabelled(sources: Sequence[Source], seconds: float = 8.192, rate: float = 250.0,
                per_subject: int | None = None, seed: int = 0,
                exclude: Mapping[str, Collection[str]] | Collection[str] | None = None,
-               lead: int | str = 0) -> "Windows":
+               lead: int | str = 0, highpass: float | None = 0.5) -> "Windows":
     """All windows of ``seconds`` at ``rate`` Hz in ``sources``, one lead each, without overlap.
 
     A source is a Recordings or, for those too many to hold, a function that returns one
     (``functools.partial`` of a loader's ``read``); sources of one name are one database. ``per_subject``
     draws so many windows a subject at most, with ``seed``. ``exclude`` names recordings, for all databases or
     by database (``{"cinc2017": ids}``): neither they nor any other recording of their subjects appears, so a
-    test set of a later experiment can be kept out. Recordings shorter than a window are counted. No signal is
-    read yet.
+    test set of a later experiment can be kept out. Recordings shorter than a window are counted. ``highpass``
+    is the cutoff in Hz below which baseline wander is removed; None leaves it in. No signal is read yet.
 
     Raises EcgtlError when nothing remains, for a recording given twice, for a lead or an excluded recording
     that no source has, and for sizes not above 0.
@@ -56,7 +56,7 @@ def unlabelled(sources: Sequence[Source], seconds: float = 8.192, rate: float = 
         raise EcgtlError(f"windows of {seconds} s at {rate} Hz, {per_subject} a subject, hold nothing; "
                          "give sizes above 0")
     index, skipped = _index(list(sources), n_samples, rate, exclude, lead)
-    windows = Windows(index, n_samples, float(rate), lead, skipped)
+    windows = Windows(index, n_samples, float(rate), lead, skipped, highpass)
     return windows if per_subject is None else windows._drawn(per_subject, seed)
 
 
@@ -192,8 +192,9 @@ class Windows:
     """
 
     def __init__(self, index: _Index, n_samples: int, rate: float, lead: int | str,
-                 skipped: Mapping[str, int], numbers: np.ndarray | None = None, store: _Store | None = None):
-        self.n_samples, self.rate, self.lead = n_samples, rate, lead
+                 skipped: Mapping[str, int], highpass: float | None, numbers: np.ndarray | None = None,
+                 store: _Store | None = None):
+        self.n_samples, self.rate, self.lead, self.highpass = n_samples, rate, lead, highpass
         self._index, self._store, self._left_out = index, store, dict(skipped)
         self._ends = np.cumsum(index.windows)
         self._numbers = store.numbers if store else numbers  # None: all of them
@@ -279,6 +280,13 @@ class Windows:
                                  f"for shares of {validation} and {test}; give more sources, or other shares")
         return tuple(parts)
 
+    def sample(self, n: int, seed: int = 0) -> "Windows":
+        """``n`` of these windows, drawn with ``seed``; all of them where there are no more."""
+        if self._store:
+            raise EcgtlError("these windows are materialised; draw from them first, then materialise the draw")
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(self))[:n])
+        return Windows(self._index, self.n_samples, self.rate, self.lead, self._left_out, self.highpass, self._at(chosen))
+
     def materialise(self, dtype: str = "float16") -> "Windows":
         """The same windows from a memory map in the cache, written chunk by chunk when it is not there yet.
 
@@ -293,12 +301,12 @@ class Windows:
         numbers = b"" if self._numbers is None else np.ascontiguousarray(self._numbers).data
         parts = {"index": self._index.checksum(), "numbers": sha256(numbers).hexdigest(),
                  "samples": self.n_samples, "rate": self.rate, "lead": self.lead, "dtype": dtype,
-                 "margin": MARGIN, "flat": FLAT, "steps": _STEPS}
+                 "margin": MARGIN, "flat": FLAT, "highpass": self.highpass, "steps": _STEPS}
         folder = cache.entry("windows", parts, lambda folder: self._write(folder, dtype))
         skipped = json.loads((folder / "skipped.json").read_text())
         numbers = np.memmap(folder / "numbers.bin", np.int64, "r")
         windows = np.memmap(folder / "windows.bin", dtype, "r", shape=(len(numbers), self.n_samples))
-        return Windows(self._index, self.n_samples, self.rate, self.lead, self._left_out | skipped,
+        return Windows(self._index, self.n_samples, self.rate, self.lead, self._left_out | skipped, self.highpass,
                        store=_Store(windows, numbers))
 
     def _write(self, folder: Path, dtype: str) -> None:
@@ -355,7 +363,7 @@ class Windows:
             windows = np.concatenate([np.arange(starts[row], self._ends[row]) for row in rows])
             rng = np.random.default_rng([seed, zlib.crc32(index.subjects[subject].encode())])
             numbers.append(rng.permutation(windows)[:per_subject])
-        return Windows(index, self.n_samples, self.rate, self.lead, self._left_out,
+        return Windows(index, self.n_samples, self.rate, self.lead, self._left_out, self.highpass,
                        np.sort(np.concatenate(numbers)))
 
     def _parts(self, validation: float, test: float, seed: int) -> np.ndarray:
@@ -380,7 +388,7 @@ class Windows:
             numbers = starts[rows[kept]] + places[kept]
         if not (chosen.any() if numbers is None else len(numbers)):
             return None
-        return Windows(self._index.rows(chosen), self.n_samples, self.rate, self.lead, self._left_out,
+        return Windows(self._index.rows(chosen), self.n_samples, self.rate, self.lead, self._left_out, self.highpass,
                        numbers)
 
     def _read(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -425,7 +433,8 @@ class Windows:
         # The level goes first: at the ends of a stretch the resampling filter would take it for a step.
         level = stretches.mean(axis=1, keepdims=True)
         x = filters.resample(stretches - level, rate_in, self.rate)
-        x = filters.remove_baseline_wander(x, self.rate)[:, skip:skip + self.n_samples]
+        x = x if self.highpass is None else filters.remove_baseline_wander(x, self.rate, self.highpass)
+        x = x[:, skip:skip + self.n_samples]
         sd = x.std(axis=1, keepdims=True)
         flat = (sd[:, 0] < FLAT) | self._constant(stretches, rate_in, skip)
         reasons[flat], reasons[missing] = _CONSTANT, _NAN

@@ -22,7 +22,7 @@ WORDS = {
     "done": "all planned runs are there, on the paper's own data",
     "partial": "some runs are there, or other data stand in",
     "pending": "not run yet; the reason stands beside it",
-    "supported": "the 95 % interval of the difference lies on the claim's side of 0",
+    "supported": "the 95 % interval of the difference lies on the claim's side of 0, or of its margin",
     "not supported": "the interval lies on the other side of 0",
     "undecided": "the interval holds 0",
     "not tested": "fewer than three runs on a side, or no real recordings",

@@ -10,22 +10,28 @@ from ecgtl.statistics import MIN_RUNS
 
 def findings(paper: str, experiment: str, tier: str) -> pd.DataFrame:
     """Every claim of ``paper`` that rests on ``experiment``, judged from the paper's numbers and from ours."""
-    judged = [claims.judge(paper, name, tier) for name, claim in claims.claims(paper).items()
-              if claim["experiment"] == experiment]
-    return pd.DataFrame([_finding(verdict) for verdict in judged])
+    return pd.DataFrame([_finding(claims.judge(paper, name, tier)) for name, claim in claims.claims(paper).items()
+                         if claim.get("experiment") == experiment])
+
+
+def finding(paper: str, name: str, tier: str) -> pd.DataFrame:
+    """One claim by its name."""
+    return pd.DataFrame([_finding(claims.judge(paper, name, tier))])
 
 
 def _finding(verdict: dict) -> dict:
-    shown = [_comparison(*comparison) for comparison in verdict["comparisons"]]
+    shown = [_comparison(comparison) for comparison in verdict["comparisons"]] or [verdict["note"]]
     return {"Statement": verdict["says"], "From the paper's numbers": badge(verdict["paper"]),
             "From our runs": badge(verdict["ours"]),
             "Our difference [95 % interval], smallest detectable": "; ".join(shown)}
 
 
-def _comparison(pair, a, b, difference) -> str:
-    words = f"{tables.METHODS[pair[0]]}, {pair[1]} % − {tables.METHODS[pair[2]]}, {pair[3]} %"
-    if difference is None:
+def _comparison(comparison: claims.Comparison) -> str:
+    method, size, method_2, size_2 = comparison.pair
+    words = f"{tables.METHODS[method]}, {size} % − {tables.METHODS[method_2]}, {size_2} %"
+    found, f1 = comparison.difference, tables.f1
+    if found is None:
         return f"{words}: fewer than {MIN_RUNS} runs"
-    f1 = tables.f1
-    return (f"{words}: {f1(difference.value, True)} [{f1(difference.low, True)}, {f1(difference.high, True)}], "
-            f"{f1(difference.detectable)}")
+    margin = f", against a margin of {f1(comparison.margin)}" if comparison.margin else ""
+    p = f", p = {f1(found.p)}" if comparison.rule == "no_difference" else ""
+    return f"{words}: {f1(found.value, True)} [{f1(found.low, True)}, {f1(found.high, True)}], {f1(found.detectable)}{p}{margin}"

@@ -11,11 +11,13 @@ from markupsafe import Markup
 from ecgtl import experiments, metrics, paths, published, results, statistics
 from ecgtl.config import BASELINES, TIERS, protocol
 from ecgtl.errors import EcgtlError
+from ecgtl.experiments import pretrainings
 from ecgtl.statistics import Sample
 
 METHODS = {"random": "None (random weights)", "beat": "Beat classification", "rhythm": "Rhythm classification",
            "heart_rate": "Heart rate classification", "future": "Future prediction", "cae": "Autoencoder",
            "image": "ImageNet features", "random_matched": "None, four times the epochs", "majority": "Majority class", "rr_boosting": "RR intervals, boosted trees"}
+CURVE_SCORES = ("learning_curve_index",)  # of the whole learning curve: no epoch is chosen
 CHOICES = {"validated": "best on validation", "last": "last epoch", "best_test": "best on test"}
 
 
@@ -75,6 +77,8 @@ def cells(experiment: str, tier: str) -> dict[tuple[str, int], Cell]:
 def _score(body: dict, score: str, choice: str) -> float | None:
     # A trivial classifier has no epochs to choose from
     found = body["scores"].get("validated" if body["config"]["arch"] in BASELINES else choice)
+    if score in CURVE_SCORES:
+        return body["scores"].get(score)
     for part in score.split("."):
         found = found.get(part) if found is not None else None
     return found
@@ -260,13 +264,22 @@ def status_table() -> str:
             states = [experiments.state(run) for run in planned]
             open_runs = [run for run, state in zip(planned, states, strict=True) if state != "done"]
             ready = sum(experiments.possible(run) for run in open_runs)
-            lines.append(f"{experiment:28}{tier:10}{states.count('done'):>6}{states.count('stale'):>7}{ready:>7}"
-                         f"{len(open_runs) - ready:>21}")
+            lines.append(_status_line(experiment, tier, states, len(open_runs) - ready))
+    for experiment, tier in ((name, tier) for name in pretrainings.names() for tier in TIERS):
+        states = [pretrainings.state(run) for run in pretrainings.enumerate_runs(experiment, tier)]
+        if states:
+            lines.append(_status_line(experiment, tier, states, 0))
     table = coverage()
     states = table["state"].value_counts()
     lines += ["", "items: " + ", ".join(f"{states.get(s, 0)} {s}" for s in ("done", "partial", "pending"))]
     lines += [f"  {r.paper:12}{r.item:4}{r.state:9}{r.why}" for r in table.itertuples()]
     return "\n".join(lines)
+
+
+def _status_line(experiment: str, tier: str, states: list[str], waiting: int) -> str:
+    """One line: finished, stale, to do (stale ones too), and those whose starting weights are not at hand."""
+    ready = len(states) - states.count("done") - waiting
+    return f"{experiment:28}{tier:10}{states.count('done'):>6}{states.count('stale'):>7}{ready:>7}{waiting:>21}"
 
 
 def write_csv(table: pd.DataFrame, name: str) -> Path:
