@@ -1,0 +1,200 @@
+"""CPSC 2018 (ICBEB 2018): 6,877 twelve-lead recordings of 6 s and more, with one to three of nine labels.
+
+Source: Liu et al., Journal of Medical Imaging and Health Informatics 8(7), 2018: the public training part of
+the China Physiological Signal Challenge, sampled at 500 Hz. Two public forms: part ``training/cpsc_2018`` of
+the Challenge 2020 on PhysioNet (WFDB headers with SNOMED codes), and the original one, MATLAB files with a
+struct ``ECG`` and ``REFERENCE.csv``. Neither names patients, so each recording counts as a subject of its own
+(identical signals as one).
+"""
+
+import csv
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from scipy.io import loadmat
+
+from ecgtl.datasets import challenge2020, csn, snomed
+from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
+from ecgtl.datasets.twelve_lead import LEADS, check_leads, columns
+from ecgtl.datasets.wfdb_files import read_bytes
+from ecgtl.errors import EcgtlError
+
+NAME = "cpsc2018"
+FOLDER = f"{challenge2020.FOLDER}/training/cpsc_2018"
+ORIGINAL = "icbeb2018"
+TABLE = "REFERENCE.csv"
+FORMS = ("physionet", "icbeb")
+VIEWS = ("all", "single", "first")
+
+_NINE = snomed.tables()["cpsc_9"]
+CLASSES = tuple(entry["name"] for entry in _NINE.values())
+_BY_CODE = {code: entry["name"] for entry in _NINE.values() for code in entry["codes"]}
+_BY_NUMBER = {str(entry["number"]): entry["name"] for entry in _NINE.values()}
+_COLUMNS = ("Recording", "First_label", "Second_label", "Third_label")
+
+
+def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str = "all",
+         form: str | None = None, leads: str | Sequence[str] | None = None) -> Recordings:
+    """The recordings of one form below ``root``, of any length; ``Recordings.version`` names the form.
+
+    ``form="physionet"`` reads ``root/challenge-2020/1.0.2/training/cpsc_2018``, ``"icbeb"`` the original
+    ``root/icbeb2018`` (``REFERENCE.csv`` and the .mat files, in sub-folders or not); without ``form`` the
+    first of the two that is there.
+
+    ``view="all"``: several labels each, out of the nine classes. ``"single"``: the recordings with exactly
+    one label; the others are counted in ``Recordings.skipped``. ``"first"``: the first label of
+    ``REFERENCE.csv`` alone; the headers of the Challenge 2020 are sorted by the number of the class, so only
+    the original form has it. ``leads`` keeps some leads only: all twelve take 1.3 GB.
+
+    ``on_bad`` says what a damaged, flat or incomplete recording causes, one without its other file or its row
+    in the table, at another rate than 500 Hz, without a label or with one outside the nine: ``error``, or
+    ``skip``, which leaves it out and counts it. Raises EcgtlError when neither form is there, and for a table
+    that cannot be read.
+    """
+    form, chosen = _form(Path(root), form), check_leads(leads)
+    if view not in VIEWS:
+        raise EcgtlError(f"view is {view!r}; allowed: {', '.join(VIEWS)}")
+    if view == "first" and form != "icbeb":
+        raise EcgtlError("view='first' needs form='icbeb': the headers of the Challenge 2020 sort their "
+                         "labels by class; use view='single', or the original files")
+    base = Path(root) / (FOLDER if form == "physionet" else ORIGINAL)
+    found = challenge2020.files(base, NAME) if form == "physionet" else _original_files(base)
+
+    def build(folder: Path) -> None:
+        version = f"PhysioNet {challenge2020.VERSION}" if form == "physionet" else "ICBEB 2018"
+        collector = Collector(NAME, version, CLASSES, view == "all", on_bad, synthetic)
+        collect = _collect_wfdb if form == "physionet" else _collect_original
+        collect(found, chosen, collector)
+        _apply(view, collector)
+        collector.write(folder)
+
+    options = {"on_bad": on_bad, "synthetic": synthetic, "view": view, "form": form, "leads": chosen,
+               "map": snomed.checksum()}
+    return cached_recordings(NAME, base, found, options, build)
+
+
+def _form(root: Path, form: str | None) -> str:
+    if form is not None and form not in FORMS:
+        raise EcgtlError(f"form is {form!r}; allowed: {', '.join(FORMS)}")
+    if form:
+        return form
+    if (root / FOLDER).is_dir():
+        return "physionet"
+    if (root / ORIGINAL).is_dir():
+        return "icbeb"
+    raise EcgtlError(f"{root} holds neither {FOLDER}/ nor {ORIGINAL}/; run 'python -m ecgtl data fetch "
+                     "cpsc2018', or set ECGTL_DATA to the folder that holds one")
+
+
+def _apply(view: str, collector: Collector) -> None:
+    """Keep one label a recording where ``view`` asks for one; those with several are sound: only counted."""
+    if view == "all":
+        return
+    several = [record.id for record in collector.readings if len(record.label) > 1]
+    if view == "single" and several:
+        collector.skipped["several labels"] = several
+        collector.readings = [record for record in collector.readings if len(record.label) == 1]
+    for record in collector.readings:
+        record.label = record.label[0]
+
+
+def _collect_wfdb(found: Sequence[Path], leads: Sequence[str] | None, collector: Collector) -> None:
+    for path in csn.headers(found, collector):
+        taken = challenge2020.reading(path, leads, collector)
+        if taken is None:
+            continue
+        record, codes = taken
+        outside = [code for code in codes if code not in _BY_CODE]
+        if outside:
+            collector.skip(path.stem, f"code {outside[0]} outside the nine classes", str(path),
+                           f"it stands for {snomed.name_of(outside[0])}: move the record out "
+                           "(cpsc_2018_extra holds such ones), or pass on_bad=skip")
+            continue
+        record.label = list(dict.fromkeys(_BY_CODE[code] for code in codes))
+        collector.add(record, str(path))
+
+
+def _original_files(base: Path) -> list[Path]:
+    """``REFERENCE.csv``, at the top or in a sub-folder, and the signals; EcgtlError when either is absent."""
+    tables = sorted(base.rglob(TABLE), key=lambda path: len(path.parts))
+    signals = sorted(path for path in base.rglob("*.mat") if not path.name.startswith("."))
+    if not tables or not signals:
+        absent = ".mat files" if tables else TABLE
+        raise EcgtlError(f"{base} holds no {absent}; put there {TABLE} and, unpacked, TrainingSet1.zip to "
+                         "TrainingSet3.zip of the China Physiological Signal Challenge 2018")
+    challenge2020.check_names(signals)
+    return [tables[0], *signals]
+
+
+def _collect_original(found: Sequence[Path], leads: Sequence[str] | None, collector: Collector) -> None:
+    table, signals = found[0], {path.stem: path for path in found[1:]}
+    rows = _reference(table)
+    absent = [record for record in rows if record not in signals]
+    for record in absent:
+        collector.skip(record, "signal absent", f"{table} names {len(absent)} recordings without a file (the "
+                       f"first is {record}.mat)", "unpack all three parts, or pass on_bad=skip")
+    for record, path in signals.items():
+        if record not in rows:
+            collector.skip(record, "no diagnosis", f"{path} has no row in {TABLE}",
+                           "add its row or remove the file, or pass on_bad=skip")
+        else:
+            _collect_struct(path, rows[record], leads, collector)
+
+
+def _collect_struct(path: Path, numbers: Sequence[str], leads: Sequence[str] | None,
+                    collector: Collector) -> None:
+    outside = [number for number in numbers if number not in _BY_NUMBER]
+    if outside or not numbers:
+        collector.skip(path.stem, f"unknown class {outside[0]}" if outside else "no diagnosis",
+                       f"{path} ({TABLE}: {','.join(numbers)[:60]!r})",
+                       f"give it one to three of the classes {', '.join(_BY_NUMBER)}, or pass on_bad=skip")
+        return
+    try:
+        stored = _millivolts(path)
+    except EcgtlError:
+        if collector.on_bad == "error":
+            raise
+        collector.skip(path.stem, "damaged record", str(path))
+        return
+    kept = columns(LEADS, leads, str(path))
+    collector.add(Reading(path.stem, stored[:, kept], challenge2020.SAMPLING_RATE, [LEADS[k] for k in kept],
+                          [1.0] * len(kept), [0.0] * len(kept),
+                          label=list(dict.fromkeys(_BY_NUMBER[number] for number in numbers))), str(path))
+
+
+def _millivolts(path: Path) -> np.ndarray:
+    """The samples of a struct file, shape (samples, 12) in the order of ``LEADS``, float32, mV."""
+    advice = "unpack the file again, or pass on_bad=skip to leave such recordings out and count them"
+    content = BytesIO(read_bytes(path))
+    try:
+        signal = loadmat(content, variable_names=["ECG"])["ECG"]["data"][0, 0]
+    except Exception as error:  # a damaged file makes SciPy raise whatever the damage causes
+        reason = " ".join(str(error).split())[:80]
+        raise EcgtlError(f"{path} is no MATLAB file with a struct ECG that has a field data ({reason}); "
+                         f"{advice}") from None
+    if not (isinstance(signal, np.ndarray) and signal.ndim == 2 and signal.shape[0] == len(LEADS)
+            and signal.dtype.kind in "fiu"):
+        raise EcgtlError(f"{path} has data of shape {np.shape(signal)} instead of numbers of shape "
+                         f"({len(LEADS)}, samples); {advice}")
+    return signal.T.astype(np.float32)
+
+
+def _reference(path: Path) -> dict[str, list[str]]:
+    """The class numbers of each row of ``REFERENCE.csv`` as text, in the row's order, without empty cells."""
+    advice = "fetch the table again"
+    try:
+        lines = list(csv.DictReader(read_bytes(path).decode("utf-8-sig", errors="replace").splitlines()))
+    except csv.Error as error:
+        raise EcgtlError(f"{path} is not a CSV file ({error}); {advice}") from None
+    if not lines or any(name not in lines[0] for name in _COLUMNS):
+        raise EcgtlError(f"{path} has no rows below the columns {', '.join(_COLUMNS)}; {advice}")
+    rows: dict[str, list[str]] = {}
+    for line in lines:
+        record, *numbers = [(line[name] or "").strip().removesuffix(".0") for name in _COLUMNS]
+        if not record or record in rows:
+            wrong = f"{record!r} twice" if record else "a row without a recording"
+            raise EcgtlError(f"{path} has {wrong}; {advice}")
+        rows[record] = [number for number in numbers if number.lower() not in ("", "nan")]
+    return rows
