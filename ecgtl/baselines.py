@@ -15,16 +15,28 @@ CHUNK = 64  # recordings handed to a worker at a time
 
 
 def majority(y_train: np.ndarray, n_classes: int, n_test: int) -> np.ndarray:
-    """Class shares of the training part for each test recording, (n_test, n_classes): the argmax is the majority."""
+    """Class shares of the training part for each test recording, (n_test, n_classes): the argmax is the majority.
+
+    ``y_train`` class indices (n,), or 0/1 (n, n_classes), whose shares are the prevalences.
+    """
+    if y_train.ndim == 2:
+        return np.tile(y_train.mean(axis=0), (n_test, 1))
     shares = np.bincount(y_train, minlength=n_classes) / len(y_train)
     return np.tile(shares, (n_test, 1))
 
 
 def rr_boosting(features: np.ndarray, y_train: np.ndarray, train: np.ndarray, test: np.ndarray, n_classes: int,
                 seed: int) -> np.ndarray:
-    """Class probabilities (n_test, n_classes) of gradient boosting on RR-interval ``features`` (recordings, features)."""
+    """Class probabilities (n_test, n_classes) of gradient boosting on RR-interval ``features`` (recordings, features).
+
+    With 0/1 tables ``y_train`` (n, n_classes) one model a label; a label without both outcomes keeps its prevalence.
+    """
     from sklearn.ensemble import HistGradientBoostingClassifier
 
+    if y_train.ndim == 2:
+        columns = [rr_boosting(features, column, train, test, 2, seed)[:, 1] if 0 < column.mean() < 1
+                   else np.full(len(test), column.mean()) for column in y_train.T]
+        return np.stack(columns, axis=1)
     model = HistGradientBoostingClassifier(random_state=seed, class_weight="balanced", max_iter=150, learning_rate=0.06)
     model.fit(features[train], y_train)
     out = np.zeros((len(test), n_classes))

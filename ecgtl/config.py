@@ -26,6 +26,7 @@ from ecgtl.splits import check_fraction
 
 TIERS = ("demo", "reduced", "paper")
 INITS = ("random", "cae", "image", "beat", "rhythm", "heart_rate", "future")
+ALL_LEADS = "all"
 BASELINES = ("majority", "rr_boosting")  # trivial classifiers, run and stored like networks
 OBJECTIVES = ("reconstruction",)
 VARIANTS = ("code", "text")  # of the autoencoder: as the authors' code has it, or as their text
@@ -72,7 +73,7 @@ class FinetuneConfig(Parameters):
     """Parameters of one fine-tuning run. ``None`` means: as the protocol's table has it for the tier.
 
     ``dataset`` what to classify; ``root`` where it lies (default ``ECGTL_DATA``; for ``folder`` the folder itself);
-    ``labels`` label file of a ``folder``; ``lead`` name or index; ``on_bad`` error or skip; ``protocol`` whose split,
+    ``labels`` label file of a ``folder``; ``lead`` name, index or ``all``; ``on_bad`` error or skip; ``protocol`` whose split,
     stopping and selection rules hold (``auto``: the paper that ``init`` or ``dataset`` belongs to); ``init`` starting
     weights; ``arch`` network or trivial baseline (``auto``: the protocol's own); ``fraction`` share of the training part
     that is used; ``tier`` demo, reduced or paper; ``seed`` of split, order and weights; ``sampling_rate`` Hz and

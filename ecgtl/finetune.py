@@ -10,15 +10,18 @@ import numpy as np
 import torch
 
 from ecgtl import baselines, datasets, filters, metrics, models, paths, results, spectrograms, splits, training
-from ecgtl.config import BASELINES, INITS, FinetuneConfig, RecordingsConfig, protocol
-from ecgtl.datasets import cache
+from ecgtl.config import ALL_LEADS, BASELINES, INITS, FinetuneConfig, RecordingsConfig, protocol
+from ecgtl.datasets import cache, catalogue
 from ecgtl.datasets.base import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint, googlenet
 from ecgtl.results import Result
 
 CHOICES = ("validated", "best_test", "last")
-FOLLOWED = {"macro_f1": metrics.macro_f1, "weighted_f1": lambda y, p, _: metrics.weighted_f1(y, p)}
+# Score -> its value for true labels and probabilities (n, classes); followed epoch by epoch
+FOLLOWED = {"macro_f1": lambda y, p: metrics.macro_f1(y, p.argmax(axis=1), p.shape[1]),
+            "weighted_f1": lambda y, p: metrics.weighted_f1(y, p.argmax(axis=1)), "macro_auc": metrics.macro_auc}
+THRESHOLDED = {"f_beta": metrics.f_beta, "g_beta": metrics.g_beta}
 CINC_OFFICIAL = ("normal", "af", "other")  # the classes that the challenge's own score averages
 
 
@@ -49,7 +52,7 @@ def read(config: FinetuneConfig | RecordingsConfig) -> Recordings:
     """The recordings of ``config``: the twin in tier demo, the real ones otherwise."""
     options = {"on_bad": config.on_bad} | data_options(config)
     if config.dataset == "folder":
-        options |= {"lead": config.lead, "labels": config.labels or None}
+        options |= {"lead": None if config.lead == ALL_LEADS else config.lead, "labels": config.labels or None}
     twin = config.tier == "demo"
     return datasets.load(config.dataset, None if twin else config.root or None, twin, **options)
 
@@ -61,11 +64,25 @@ def data_options(config: FinetuneConfig | RecordingsConfig) -> dict:
 
 def split_of(config: FinetuneConfig, recordings: Recordings) -> splits.Split:
     """The protocol's split for the seed, its training part cut to ``fraction``."""
-    rules = protocol(config.protocol)["split"]
+    rules = rules_of(config, recordings)["split"]
+    if recordings.folds is not None and "folds" in rules:
+        whole = splits.by_folds(recordings, **rules["folds"])
+        return dataclasses.replace(whole, train=splits.subset(whole.train, splits.strata(recordings), config.fraction, config.seed))
     if rules["kind"] == "bootstrap":
         return splits.bootstrap(recordings, rules["validation"], rules["test"], config.fraction, config.seed, rules["test_seed"])
     whole = splits.stratified(recordings, rules["validation"], rules["test"], config.seed, rules["test_seed"])
-    return dataclasses.replace(whole, train=splits.subset(whole.train, recordings.labels, config.fraction, config.seed))
+    return dataclasses.replace(whole, train=splits.subset(whole.train, splits.strata(recordings), config.fraction, config.seed))
+
+
+def rules_of(config: FinetuneConfig, recordings: Recordings) -> dict:
+    """The protocol's rules, and those of its own that it has for several labels a recording."""
+    rules = protocol(config.protocol)
+    if not recordings.multi_label:
+        return rules
+    if "multi_label" not in rules:
+        raise EcgtlError(f"{recordings.name} has several labels a recording, the protocol {config.protocol} takes one; "
+                         "use protocol=weimann2021, or a view with one label")
+    return rules | rules["multi_label"]
 
 
 def default_key(config: FinetuneConfig) -> str:
@@ -111,7 +128,7 @@ def weights_path(init: str, arch: str, tier: str) -> Path:
 def inputs(config: FinetuneConfig, recordings: Recordings, start: Path | None = None) -> np.ndarray:
     """What the network sees: (records, 1, samples), or (records, 1,024) image features for ``init=image``."""
     rules = protocol(config.protocol)["input"]
-    x = filters.prepare(recordings, config.sampling_rate, config.n_samples, (_lead(config),), rules["keep"],
+    x = filters.prepare(recordings, config.sampling_rate, config.n_samples, _leads(config, recordings), rules["keep"],
                         rules["standardise"], rules["highpass"])
     if config.init == "image":
         return spectrograms.image_features(x[:, 0], config.sampling_rate, start)
@@ -121,7 +138,12 @@ def inputs(config: FinetuneConfig, recordings: Recordings, start: Path | None = 
 def _lead(config: FinetuneConfig) -> int | str:
     """The lead among those that the loader kept: a folder's loader, and a protocol's, have chosen already."""
     chosen = config.dataset == "folder" or "leads" in data_options(config)
-    return 0 if chosen else config.lead
+    return 0 if chosen or config.lead == ALL_LEADS else config.lead
+
+
+def _leads(config: FinetuneConfig, recordings: Recordings) -> tuple[int | str, ...]:
+    """The leads that the network sees."""
+    return tuple(range(recordings.leads.shape[1])) if config.lead == ALL_LEADS else (_lead(config),)
 
 
 def network(config: FinetuneConfig, recordings: Recordings, start: Path | None) -> torch.nn.Module:
@@ -130,34 +152,40 @@ def network(config: FinetuneConfig, recordings: Recordings, start: Path | None) 
     if config.init == "image":
         return torch.nn.Linear(googlenet.N_FEATURES, len(recordings.classes))
     options = {"variant": config.variant} if config.arch == "cae_classifier" else {}
-    model = models.build(config.arch, 1, len(recordings.classes), width=config.width, **options)
+    in_channels = len(_leads(config, recordings))
+    model = models.build(config.arch, in_channels, len(recordings.classes), width=config.width, **options)
     if start is not None:
-        checkpoint.transfer(model, start, config.arch, config.width, 1, **options)
+        checkpoint.transfer(model, start, config.arch, config.width, in_channels, **options)
     return model
 
 
 def _fit_network(config: FinetuneConfig, recordings: Recordings, split: splits.Split, start: Path | None,
                  device: torch.device, report) -> training.Fit:
-    rules = protocol(config.protocol)
+    rules = rules_of(config, recordings)
     x = inputs(config, recordings, start)
     model = network(config, recordings, start)
     parts = [training.Part(x[index], recordings.labels[index]) for index in (split.train, split.validation, split.test)]
     recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, config.patience, rules["stop_on"],
                              rules["select_on"], config.precision, config.seed)
-    followed, n_classes = FOLLOWED[rules["score"]], len(recordings.classes)
-    fit = training.fit(model, *parts, recipe, lambda y, p: followed(y, p.argmax(axis=1), n_classes), device,
-                       _state_file(config, recordings, start), report)
+    fit = training.fit(model, *parts, recipe, FOLLOWED[rules["score"]], device, _state_file(config, recordings, start), report)
     if config.save_weights:
-        checkpoint.save(Path(config.save_weights), fit.weights, _facts(config, recordings, 1, _lead(config)))
+        checkpoint.save(Path(config.save_weights), fit.weights, _facts(config, recordings))
+    if recordings.multi_label:
+        model.load_state_dict(fit.weights)
+        fit.train = training.predict(model, parts[0].x, device, True, config.precision)
     return fit
 
 
-def _facts(config: FinetuneConfig, recordings: Recordings, in_channels: int, lead: int | str) -> dict:
-    """What somebody needs to know to use the weights on other recordings."""
-    mean, sd = filters.mean_and_sd(recordings, lead)
-    return {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": in_channels, "init": config.init,
-            "sampling_rate": config.sampling_rate, "seconds": config.seconds, "classes": list(recordings.classes),
-            "dataset": config.dataset, "synthetic": recordings.synthetic, "mean": mean, "sd": sd, "seed": config.seed}
+def _facts(config: FinetuneConfig, recordings: Recordings) -> dict:
+    """What somebody needs to know to use the weights on other recordings; ``mean`` and ``sd`` in mV, one a lead."""
+    leads = _leads(config, recordings)
+    statistics = np.array([filters.mean_and_sd(recordings, lead) for lead in leads])
+    names = [str(recordings.leads[0, recordings.lead_index(0, lead)]) for lead in leads]
+    return {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": len(leads), "leads": names,
+            "init": config.init, "protocol": config.protocol, "sampling_rate": config.sampling_rate, "seconds": config.seconds,
+            "classes": list(recordings.classes), "multi_label": recordings.multi_label, "dataset": config.dataset,
+            "synthetic": recordings.synthetic, "mean": statistics[:, 0].tolist(), "sd": statistics[:, 1].tolist(),
+            "seed": config.seed}
 
 
 def _state_file(config: FinetuneConfig, recordings: Recordings, start: Path | None) -> Path:
@@ -168,12 +196,13 @@ def _state_file(config: FinetuneConfig, recordings: Recordings, start: Path | No
 
 def _fit_baseline(config: FinetuneConfig, recordings: Recordings, split: splits.Split) -> training.Fit:
     y, n_classes = recordings.labels[split.train], len(recordings.classes)
+    parts = {"test": split.test} | ({"train": split.train} if recordings.multi_label else {})
     if config.arch == "majority":
-        p = baselines.majority(y, n_classes, len(split.test))
+        p = {name: baselines.majority(y, n_classes, len(part)) for name, part in parts.items()}
     else:
         features = baselines.rr_features(recordings, _lead(config))
-        p = baselines.rr_boosting(features, y, split.train, split.test, n_classes, config.seed)
-    return training.Fit(chosen={"validated": (0, p)})
+        p = {name: baselines.rr_boosting(features, y, split.train, part, n_classes, config.seed) for name, part in parts.items()}
+    return training.Fit(chosen={"validated": (0, p["test"])}, train=p.get("train"))
 
 
 def _result(config: FinetuneConfig, experiment: str, key: str, recordings: Recordings, split: splits.Split,
@@ -181,9 +210,9 @@ def _result(config: FinetuneConfig, experiment: str, key: str, recordings: Recor
     y_test = recordings.labels[split.test]
     # Scores are taken from the probabilities as stored, so that anybody gets the same from the file.
     probabilities = {f"prob_{name}": p.astype(np.float16) for name, (_, p) in fit.chosen.items()}
-    scored = {name: score(y_test, probabilities[f"prob_{name}"], recordings.classes) | {"epoch": epoch}
+    scored = {name: _scores(name, y_test, probabilities[f"prob_{name}"], recordings, split, fit) | {"epoch": epoch}
               for name, (epoch, _) in fit.chosen.items()}
-    chosen = protocol(config.protocol)["report"] if "last" in scored else "validated"
+    chosen = rules_of(config, recordings)["report"] if "last" in scored else "validated"
     top = {k: v for k, v in scored[chosen].items() if k != "epoch"} | _learning_curve(fit.history)
     arrays = {"train": split.train, "validation": split.validation, "test": split.test}
     arrays = {name: index.astype(np.uint32) for name, index in arrays.items()}
@@ -204,6 +233,35 @@ def _learning_curve(history: list[dict]) -> dict[str, float]:
     if len(history) < 2:
         return {}
     return {"learning_curve_index": metrics.learning_curve_index([row["test_score"] for row in history])}
+
+
+def _scores(choice: str, y_test: np.ndarray, probabilities: np.ndarray, recordings: Recordings, split: splits.Split,
+            fit: training.Fit) -> dict:
+    """The scores of one way of choosing the epoch; thresholds only for the network that was kept."""
+    if not recordings.multi_label:
+        return score(y_test, probabilities, recordings.classes)
+    train = (recordings.labels[split.train], fit.train) if choice == "validated" else None
+    return score_multi_label(y_test, probabilities, recordings.classes, train)
+
+
+def score_multi_label(y_true: np.ndarray, probabilities: np.ndarray, classes: tuple[str, ...],
+                      train: tuple[np.ndarray, np.ndarray] | None = None) -> dict:
+    """Macro AUC and Fmax of (n, classes) probabilities against 0/1 tables; Fβ and Gβ where thresholds can be had.
+
+    ``train``: labels and probabilities of the training part, on which one threshold a metric is chosen, the one with
+    the best score there. AUC a class is None where the test part lacks positives or negatives (scikit-learn: undefined);
+    the mean leaves those out. Source: Weimann 2021, Table 5.
+    """
+    usable = [0 < y_true[:, k].sum() < len(y_true) for k in range(len(classes))]
+    per_class = {name: metrics.macro_auc(y_true[:, [k]], probabilities[:, [k]]) if usable[k] else None
+                 for k, name in enumerate(classes)}
+    scores = {"macro_auc": metrics.macro_auc(y_true, probabilities), "f_max": metrics.f_max(y_true, probabilities),
+              "auc_per_class": per_class}
+    if train is None:
+        return scores
+    thresholds = {name: metrics.best_threshold(metric, *train) for name, metric in THRESHOLDED.items()}
+    scores |= {name: THRESHOLDED[name](y_true, (probabilities >= t).astype(int)) for name, t in thresholds.items()}
+    return scores | {"thresholds": thresholds}
 
 
 def score(y_true: np.ndarray, probabilities: np.ndarray, classes: tuple[str, ...]) -> dict:
@@ -228,8 +286,12 @@ def evidence_of(config: FinetuneConfig, recordings: Recordings) -> dict[str, str
     if config.dataset not in protocol(config.protocol)["own_datasets"]:
         return {"upstream": upstream, "target": "substitute", "leads": "substitute"}
     released = datasets.RECORDS.get(config.dataset)
-    whole = released is not None and len(recordings) == released
-    return {"upstream": upstream, "target": "full" if whole else "subset", "leads": "full"}
+    # A view may leave recordings out on purpose; what is absent from the disk, or damaged there, makes the data a part
+    left_out = sum(len(ids) for reason, ids in recordings.skipped.items() if not {"absent", "damaged"} & set(reason.split()))
+    whole = released is not None and len(recordings) + left_out == released
+    wanted = catalogue.entry(config.dataset).leads if config.lead == ALL_LEADS else 1
+    leads = "full" if len(_leads(config, recordings)) >= wanted else "subset"
+    return {"upstream": upstream, "target": "full" if whole else "subset", "leads": leads}
 
 
 def _upstream(config: FinetuneConfig) -> str:
@@ -249,8 +311,9 @@ def _portable(config: FinetuneConfig) -> dict:
 
 
 def _counts(recordings: Recordings, index: np.ndarray) -> dict[str, int]:
-    return dict(zip(recordings.classes, np.bincount(recordings.labels[index], minlength=len(recordings.classes)).tolist(),
-                    strict=True))
+    labels = recordings.labels[index]
+    counts = labels.sum(axis=0) if recordings.multi_label else np.bincount(labels, minlength=len(recordings.classes))
+    return dict(zip(recordings.classes, counts.tolist(), strict=True))
 
 
 def baseline_results(config: FinetuneConfig) -> dict[str, Result]:

@@ -4,6 +4,8 @@ A class without positives and without predictions scores 0, as scikit-learn's ``
 functions take class indices (n,) or names; multi-label ones take 0/1 tables (n, classes) and probabilities.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ecgtl.errors import EcgtlError
@@ -139,6 +141,16 @@ def g_beta(y_true: np.ndarray, y_pred: np.ndarray, beta: float = 2) -> float:
     """Class-averaged Jaccard generalisation TP / (TP + FP + beta FN), weighted as ``f_beta``; same source."""
     tp, fp, fn = _weighted_counts(y_true, y_pred)
     return _class_mean(tp, tp + fp + beta * fn)
+
+
+def best_threshold(metric: Callable[[np.ndarray, np.ndarray], float], y_true: np.ndarray, y_prob: np.ndarray,
+                   thresholds: np.ndarray = THRESHOLDS) -> float:
+    """The threshold with the best ``metric(y_true, y_prob >= threshold)``, the lowest one of equals.
+
+    Meant for the training part: chosen on the test part it would flatter. Source: Weimann 2021, Table 5.
+    """
+    scores = [metric(y_true, (y_prob >= threshold).astype(int)) for threshold in thresholds]
+    return float(thresholds[int(np.argmax(scores))])
 
 
 def _as_indices(y_true, y_pred, n_classes: int | None) -> tuple[np.ndarray, np.ndarray, int]:

@@ -34,16 +34,50 @@ def stratified(recordings: Recordings, validation: float, test: float, seed: int
 
     The test part depends on ``test_seed`` alone, so it stays the same while ``seed`` redraws training and validation
     parts (Weimann 2021, "Finetuning"). Recordings of one subject, exact duplicates included, stay on one side.
-    Raises EcgtlError when there is one class only, or a class with so few subjects that the training or the test part
-    would hold none of it (a small validation part may).
+    Recordings with several labels are divided by ``strata``. Raises EcgtlError when there is one class only, or a class
+    with so few subjects that the training or the test part would hold none of it (a small validation part may).
     """
-    labels, groups = _labels(recordings), _groups(recordings)
+    labels, groups = strata(recordings), _groups(recordings)
     rest, test_groups = _draw(groups, labels, test, test_seed, recordings, parts=3)
     train_groups, validation_groups = _draw(rest, labels, validation / (1 - test), seed, recordings, parts=2)
     absent = set(_strata(groups, labels)) - (set(_strata(train_groups, labels)) & set(_strata(test_groups, labels)))
     if absent:
         raise _too_few(recordings, min(absent))
     return Split(*(_members(part) for part in (train_groups, validation_groups, test_groups)))
+
+
+def by_folds(recordings: Recordings, validation: int, test: int) -> Split:
+    """The published folds: one validates, one tests, the rest train (PTB-XL: 9 and 10; Weimann 2021, Table 5).
+
+    Raises EcgtlError when the data set has no folds, a part is empty, or a subject is in two parts.
+    """
+    if recordings.folds is None:
+        raise EcgtlError(f"{recordings.name} has no published folds; use a stratified split")
+    part = np.where(recordings.folds == test, 2, np.where(recordings.folds == validation, 1, 0))
+    parts = [np.flatnonzero(part == k) for k in range(3)]
+    for name, members in zip(("training", "validation", "test"), parts, strict=True):
+        if not len(members):
+            raise EcgtlError(f"the {name} part of {recordings.name} is empty: folds {validation} and {test} are asked for, "
+                             f"there are {sorted(set(recordings.folds.tolist()))}")
+    subjects = [set(recordings.subjects[members].tolist()) for members in parts]
+    shared = subjects[0] & subjects[1] | subjects[0] & subjects[2] | subjects[1] & subjects[2]
+    if shared:
+        raise EcgtlError(f"subject {min(shared)} of {recordings.name} is in two parts of the published folds; "
+                         "use a stratified split")
+    return Split(*parts)
+
+
+def strata(recordings: Recordings) -> np.ndarray:
+    """What a split keeps in proportion, (R,): the label; of several labels the rarest; without any, one more number.
+
+    Raises EcgtlError for recordings of a single-label data set that have none.
+    """
+    if not recordings.multi_label:
+        return _labels(recordings)
+    table = np.asarray(recordings.labels)
+    counts = table.sum(axis=0)
+    rarity = np.where(table > 0, counts, counts.sum() + 1)
+    return np.where(table.any(axis=1), rarity.argmin(axis=1), table.shape[1])
 
 
 def bootstrap(recordings: Recordings, validation: float, test: float, fraction: float, seed: int,
@@ -105,10 +139,10 @@ def _groups(recordings: Recordings) -> list[np.ndarray]:
 def _draw(groups: list[np.ndarray], labels: np.ndarray, share: float, seed: int,
           recordings: Recordings, parts: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Two lists of groups, the second with ``share`` of them; ``parts`` are still to be made of all, each needs one."""
-    strata = _strata(groups, labels)
-    found, counts = np.unique(strata, return_counts=True)
+    numbers = _strata(groups, labels)
+    found, counts = np.unique(numbers, return_counts=True)
     if len(found) < 2:
-        raise EcgtlError(f"{recordings.name} has only the class {recordings.classes[found[0]]!r}; "
+        raise EcgtlError(f"{recordings.name} has only the class {_name(recordings, found[0])!r}; "
                          "a classifier needs at least two")
     if counts.min() < parts:
         raise _too_few(recordings, found[counts.argmin()])
@@ -116,7 +150,7 @@ def _draw(groups: list[np.ndarray], labels: np.ndarray, share: float, seed: int,
     if len(groups) - size < len(found):
         raise EcgtlError(f"{recordings.name} has {len(groups)} subjects in {len(found)} classes: too few for "
                          "training, validation and test parts; add recordings")
-    kept, drawn = train_test_split(np.arange(len(groups)), test_size=size, stratify=strata, random_state=seed)
+    kept, drawn = train_test_split(np.arange(len(groups)), test_size=size, stratify=numbers, random_state=seed)
     return [groups[k] for k in np.sort(kept)], [groups[k] for k in np.sort(drawn)]
 
 
@@ -126,8 +160,12 @@ def _strata(groups: list[np.ndarray], labels: np.ndarray) -> np.ndarray:
 
 
 def _too_few(recordings: Recordings, label: int) -> EcgtlError:
-    return EcgtlError(f"class {recordings.classes[label]!r} of {recordings.name} has too few subjects for a stratified "
+    return EcgtlError(f"class {_name(recordings, label)!r} of {recordings.name} has too few subjects for a stratified "
                       "split into training, validation and test parts; merge or remove the class, or add recordings")
+
+
+def _name(recordings: Recordings, stratum: int) -> str:
+    return recordings.classes[stratum] if stratum < len(recordings.classes) else "none of the labels"
 
 
 def _members(groups: list[np.ndarray]) -> np.ndarray:

@@ -54,12 +54,14 @@ class Fit:
     """What training leaves: a history and, for each way of choosing the epoch, its number and test probabilities.
 
     ``chosen`` maps ``validated``, ``best_test`` and ``last`` to (epoch from 1, probabilities (n_test, outputs));
-    ``weights`` is the state of the ``validated`` epoch.
+    ``weights`` is the state of the ``validated`` epoch, ``train`` its probabilities of the training part where somebody
+    asked for them.
     """
 
     history: list[dict[str, float]] = field(default_factory=list)
     chosen: dict[str, tuple[int, np.ndarray]] = field(default_factory=dict)
     weights: dict[str, torch.Tensor] = field(default_factory=dict)
+    train: np.ndarray | None = None
 
 
 def pick_device(name: str) -> torch.device:

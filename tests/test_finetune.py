@@ -113,7 +113,7 @@ def test_probabilities_are_those_of_the_validated_network(tmp_path, twin):
     p = training.predict(network, x, torch.device("cpu"), precision="float32")
     np.testing.assert_allclose(result.arrays["prob_validated"], p, atol=1e-3)
     assert facts["synthetic"] and facts["classes"] == result.data["classes"]
-    assert (facts["mean"], facts["sd"]) == filters.mean_and_sd(twin)
+    assert ([facts["mean"][0], facts["sd"][0]], facts["leads"]) == (list(filters.mean_and_sd(twin)), ["ECG"])
     assert (facts["sampling_rate"], facts["seconds"], facts["arch"], facts["width"]) == (62.5, 8.192, "resnet18", 4)
 
 
@@ -277,6 +277,12 @@ def test_evidence_of_real_recordings(twin):
     assert found == {"upstream": "none", "target": "subset", "leads": "full"}
     whole = dataclasses.replace(real, ids=np.arange(8528).astype(str))
     assert finetune.evidence_of(reduced, whole)["target"] == "full"
+    few = dataclasses.replace(real, ids=np.arange(8520).astype(str))
+    for reason, target in (("no rhythm statement", "full"), ("signal absent", "subset"), ("damaged record", "subset")):
+        left_out = dataclasses.replace(few, skipped={reason: [str(i) for i in range(8)]})
+        assert finetune.evidence_of(reduced, left_out)["target"] == target
+    on_all = config(tier="reduced", dataset="ptbxl", lead="all").resolved()
+    assert finetune.evidence_of(on_all, real)["leads"] == "subset"
     assert set(finetune.evidence_of(config().resolved(), twin).values()) <= WORDS
 
 
@@ -382,3 +388,99 @@ def test_the_image_arm_is_one_linear_layer_on_frozen_features(monkeypatch, tmp_p
     assert result.config["arch"] == "googlenet" and result.evidence["upstream"] == "full"
     layer = finetune.network(config(init="image", seconds=None).resolved(), twin, None)
     assert isinstance(layer, torch.nn.Linear) and (layer.in_features, layer.out_features) == (1024, 4)
+
+
+# --- several labels a recording -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def several(twin):
+    """The few recordings with several labels: their class, and on every third one a second label; ten folds."""
+    table = np.eye(4, dtype=np.int64)[twin.labels]
+    table[::3, 0] = 1
+    return dataclasses.replace(twin, labels=table, folds=np.arange(len(twin)) % 10 + 1)
+
+
+@pytest.fixture(scope="module")
+def multi(several):
+    """One run of two epochs with several labels."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(datasets, "load", lambda *given, **options: several)
+        return finetune.run(config(precision="float32"))
+
+
+def test_several_labels_are_split_by_the_published_folds(multi, several):
+    assert set(several.folds[multi.arrays["test"]]) == {10}
+    assert set(several.folds[multi.arrays["validation"]]) == {9}
+    assert set(several.folds[multi.arrays["train"]]) == set(range(1, 9))
+    np.testing.assert_array_equal(multi.arrays["y_test"], several.labels[multi.arrays["test"]])
+    assert multi.data["split"]["test"] == dict(zip(several.classes, multi.arrays["y_test"].sum(axis=0).tolist(), strict=True))
+
+
+def test_scores_of_several_labels_are_scikit_learns_of_the_stored_predictions(multi):
+    y, p = multi.arrays["y_test"], multi.arrays["prob_validated"].astype(float)
+    assert multi.scores["macro_auc"] == pytest.approx(oracle.roc_auc_score(y, p, average="macro"))
+    for k, name in enumerate(multi.data["classes"]):
+        assert multi.scores["auc_per_class"][name] == pytest.approx(oracle.roc_auc_score(y[:, k], p[:, k]))
+    for name, metric in (("f_beta", metrics.f_beta), ("g_beta", metrics.g_beta)):
+        threshold = multi.scores["thresholds"][name]
+        assert multi.scores[name] == pytest.approx(metric(y, (multi.arrays["prob_validated"] >= threshold).astype(int)))
+
+
+def test_thresholds_come_from_the_training_part(several, monkeypatch):
+    monkeypatch.setattr(datasets, "load", lambda *given, **options: several)
+    asked = []
+    monkeypatch.setattr(metrics, "best_threshold", lambda metric, y, p: asked.append((y, p)) or 0.5)
+    result = finetune.run(config(epochs=1))
+    for y, p in asked:
+        np.testing.assert_array_equal(y, several.labels[result.arrays["train"]])
+        assert p.shape == y.shape
+    assert len(asked) == 2
+
+
+def test_the_epoch_with_the_lowest_validation_loss_is_kept(multi):
+    losses = [row["validation_loss"] for row in multi.history]
+    assert multi.scores["validated"]["epoch"] == int(np.argmin(losses)) + 1
+
+
+def test_a_label_without_positives_in_the_test_part_has_no_auc_and_is_left_out_of_the_mean(several, monkeypatch):
+    table = several.labels.copy()
+    table[several.folds == 10, 3] = 0
+    monkeypatch.setattr(datasets, "load", lambda *given, **options: dataclasses.replace(several, labels=table))
+    result = finetune.run(config(epochs=1))
+    values = result.scores["auc_per_class"]
+    assert values["noise"] is None
+    assert result.scores["macro_auc"] == pytest.approx(np.mean([v for v in values.values() if v is not None]))
+    results.load(results.save(result))
+
+
+@pytest.mark.parametrize("arch", BASELINES)
+def test_trivial_classifiers_take_several_labels(several, monkeypatch, arch):
+    monkeypatch.setattr(datasets, "load", lambda *given, **options: several)
+    result = finetune.run(config(arch=arch))
+    assert set(result.scores) >= {"macro_auc", "f_max", "f_beta", "g_beta"}
+    if arch == "majority":
+        assert result.scores["macro_auc"] == 0.5
+
+
+def test_jangs_protocol_refuses_several_labels_in_one_line(several, monkeypatch):
+    monkeypatch.setattr(datasets, "load", lambda *given, **options: several)
+    with pytest.raises(EcgtlError, match="has several labels a recording, the protocol jang2021 takes one"):
+        finetune.run(config(protocol="jang2021", arch="cae_classifier", variant="text", sampling_rate=250))
+
+
+# --- several leads ------------------------------------------------------------------------------------------------
+
+
+def test_all_leads_are_seen_and_a_one_lead_checkpoint_starts_them(session_cache, monkeypatch, tmp_path):
+    monkeypatch.undo()
+    monkeypatch.setenv("ECGTL_CACHE", str(session_cache))
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
+    path = tmp_path / "one.safetensors"
+    finetune.run(config(dataset="folder", epochs=1, save_weights=str(path)))
+    two = tmp_path / "two.safetensors"
+    result = finetune.run(config(dataset="folder", lead="all", init=str(path), epochs=1, save_weights=str(two)))
+    weights, facts = checkpoint.load(two)
+    assert (facts["in_channels"], facts["leads"], len(facts["mean"])) == (2, ["I", "II"], 2)
+    assert weights["stem.0.weight"].shape[1] == 2
+    assert result.config["lead"] == "all"

@@ -267,3 +267,15 @@ def test_scores_lie_between_0_and_1_and_do_not_depend_on_the_order(seed):
     assert metrics.macro_f1(rename[y_true], rename[y_pred]) == pytest.approx(metrics.macro_f1(y_true, y_pred))
     assert metrics.macro_f1(y_true, y_true) == metrics.weighted_f1(y_true, y_true) == 1.0
     assert metrics.macro_auc(table, prob**3) == pytest.approx(metrics.macro_auc(table, prob))
+
+
+def test_the_best_threshold_is_that_of_a_plain_search():
+    rng = np.random.default_rng(5)
+    y = rng.integers(0, 2, (60, 3))
+    p = np.clip(0.35 * y + rng.random((60, 3)) * 0.6, 0, 1)
+    for metric in (metrics.f_beta, metrics.g_beta):
+        found = metrics.best_threshold(metric, y, p)
+        values = {t: metric(y, (p >= t).astype(int)) for t in np.linspace(0, 1, 100)}
+        assert values[found] == max(values.values())
+        assert found == min(t for t, v in values.items() if v == max(values.values()))
+        assert 0 < found < 1

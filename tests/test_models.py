@@ -215,7 +215,7 @@ def test_transfer_copies_all_but_the_output_layer(stored):
 @pytest.mark.parametrize("given, said", [
     ({"arch": "resnet34"}, "has arch=resnet18, the run asks for resnet34.*set arch"),
     ({"width": 16}, "has width=4, the run asks for 16.*set width"),
-    ({"in_channels": 12}, "has in_channels=1, the run asks for 12.*set lead")])
+    ({"variant": "text"}, "has variant=None, the run asks for text.*set variant")])
 def test_a_checkpoint_of_another_kind_is_refused(stored, given, said):
     with pytest.raises(EcgtlError, match=said):
         checkpoint.transfer(small(), stored, **{"arch": "resnet18", "width": 4, "in_channels": 1} | given)
@@ -290,3 +290,26 @@ def test_a_pickle_with_another_name_is_refused_and_never_run(tmp_path, write):
     with pytest.raises(EcgtlError, match="pickle.safetensors is damaged"):
         checkpoint.load(path)
     assert not mark.exists()
+
+
+# --- from one lead to several -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preactivation", [True, False])
+def test_twelve_equal_leads_give_what_one_gave(tmp_path, preactivation):
+    """Weimann 2021, "Downstream data set": the filters are repeated and scaled."""
+    one = small(seed=3, preactivation=preactivation).eval()
+    checkpoint.save(tmp_path / "w.safetensors", one.state_dict(), FACTS)
+    twelve = small(seed=4, in_channels=12, preactivation=preactivation).eval()
+    checkpoint.transfer(twelve, tmp_path / "w.safetensors", "resnet18", 4, 12)
+    twelve.output.load_state_dict(one.output.state_dict())
+    x = torch.randn(3, 1, 512, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(twelve(x.repeat(1, 12, 1)), one(x), atol=1e-5, rtol=0)
+        assert not torch.allclose(twelve(torch.cat([x, torch.zeros(3, 11, 512)], dim=1)), one(x), atol=1e-3)
+
+
+def test_twelve_leads_do_not_fit_one(tmp_path):
+    checkpoint.save(tmp_path / "w.safetensors", small(in_channels=12).state_dict(), FACTS | {"in_channels": 12})
+    with pytest.raises(EcgtlError, match="has in_channels=12, the run asks for 1; choose another checkpoint or set lead"):
+        checkpoint.transfer(small(), tmp_path / "w.safetensors", "resnet18", 4, 1)

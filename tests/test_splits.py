@@ -1,5 +1,7 @@
 """Splits: shares, subjects, duplicates, what each seed moves, and what cannot be split."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -259,6 +261,34 @@ def test_recordings_without_a_label_are_named():
         draw(recordings([30, 30], unlabelled=2))
 
 
-def test_several_labels_a_recording_are_refused():
-    with pytest.raises(EcgtlError, match="several labels a recording"):
-        draw(recordings([30, 30], multi_label=True))
+def test_several_labels_are_divided_by_the_rarest():
+    data = recordings([60, 30, 10], multi_label=True)
+    table = data.labels.copy()
+    table[:, 0] = 1  # everybody has the common label too
+    data = replace(data, labels=table)
+    split = draw(data)
+    for part, share in ((split.train, 0.75), (split.test, 0.2)):
+        np.testing.assert_allclose(table[part].sum(axis=0), share * table.sum(axis=0), atol=1.5)
+    assert splits.strata(data).tolist() == [2 if row[2] else 1 if row[1] else 0 for row in table]
+
+
+def test_recordings_without_any_of_the_labels_are_a_stratum_of_their_own():
+    data = recordings([60, 40], multi_label=True)
+    table = data.labels.copy()
+    table[np.flatnonzero(table[:, 1])[:20]] = 0
+    data = replace(data, labels=table)
+    assert (splits.strata(data) == 2).sum() == 20
+    assert (table[draw(data).test].sum(axis=1) == 0).sum() == 4
+
+
+def test_published_folds_are_taken_as_they_are():
+    data = recordings([50, 50])
+    folds = np.arange(100) % 10 + 1
+    split = splits.by_folds(replace(data, folds=folds), validation=9, test=10)
+    assert [set(folds[part]) for part in (split.train, split.validation, split.test)] == [set(range(1, 9)), {9}, {10}]
+    with pytest.raises(EcgtlError, match="hand has no published folds; use a stratified split"):
+        splits.by_folds(data, 9, 10)
+    with pytest.raises(EcgtlError, match="the test part of hand is empty: folds 9 and 11 are asked for"):
+        splits.by_folds(replace(data, folds=folds), 9, 11)
+    with pytest.raises(EcgtlError, match="subject .* of hand is in two parts of the published folds"):
+        splits.by_folds(replace(recordings([50, 50], per_subject=2), folds=folds), 9, 10)

@@ -44,12 +44,14 @@ def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: i
              variant: str | None = None) -> dict:
     """Copy the weights at ``path`` into ``model``, all but the ``output`` layer, which keeps its random start.
 
-    Returns the checkpoint's facts. Raises EcgtlError when it holds another architecture, width or number of leads.
-    Source: Weimann 2021, "Finetuning": the output layer is replaced.
+    A checkpoint of one lead fits a network of several: the first filters are repeated over the leads and divided by
+    their number, so that equal leads give what one gave. Returns the checkpoint's facts. Raises EcgtlError when it
+    holds another architecture, width or number of leads. Source: Weimann 2021, "Finetuning" (the output layer is
+    replaced) and "Downstream data set" (twelve leads).
     """
     weights, facts = load(path)
     source, prefix = PARTS.get(arch, (arch, ""))
-    accepted = {"arch": (arch, source), "width": (width,), "in_channels": (in_channels,)}
+    accepted = {"arch": (arch, source), "width": (width,), "in_channels": tuple(dict.fromkeys((1, in_channels)))}
     accepted |= {"variant": (variant,)} if variant else {}
     for name, wanted in accepted.items():
         if facts.get(name) not in wanted:
@@ -58,6 +60,8 @@ def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: i
     # An encoder is taken out of an autoencoder; of a network of the same kind all but the output layer is
     whole = facts["arch"] == arch
     kept = {name: t for name, t in weights.items() if not name.startswith(f"{output}.") and (whole or name.startswith(prefix))}
+    if facts["in_channels"] != in_channels:
+        kept = _over_leads(kept, in_channels)
     own = {name: t for name, t in model.state_dict().items() if not name.startswith(f"{output}.")}
     unmatched = [n for n in sorted(own.keys() | kept.keys())
                  if n not in own or n not in kept or own[n].shape != kept[n].shape]
@@ -66,3 +70,9 @@ def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: i
                          "make it again with this version")
     model.load_state_dict(kept, strict=False)
     return facts
+
+
+def _over_leads(weights: dict[str, torch.Tensor], n_leads: int) -> dict[str, torch.Tensor]:
+    """One-lead weights for ``n_leads``: the stem's filters (filters, 1, 1, kernel), repeated and scaled."""
+    name = next(name for name in weights if name.endswith("stem.0.weight"))
+    return weights | {name: weights[name].repeat(1, n_leads, 1, 1) / n_leads}
