@@ -1,4 +1,4 @@
-"""The command line: ``python -m ecgtl data | run | status | weights``."""
+"""The command line: ``python -m ecgtl data | run | predict | status | weights``."""
 
 import argparse
 import sys
@@ -36,6 +36,13 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--tier", default="reduced", help="demo, reduced (default) or paper")
     run.add_argument("--shard", default="1/1", help="k/n: every n-th run from the k-th, for processes side by side")
     run.set_defaults(call=_run)
+    predict = commands.add_parser("predict", help="class probabilities of your own recordings, as CSV")
+    predict.add_argument("folder", help="folder of WFDB records")
+    predict.add_argument("--checkpoint", required=True, help="a .safetensors file that finetune wrote (save_weights)")
+    predict.add_argument("--lead", help="name or index of the lead, for a checkpoint of one lead (default: the one it was trained on)")
+    predict.add_argument("--out", default="predictions.csv", help="CSV file to write (default: predictions.csv)")
+    predict.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    predict.set_defaults(call=_predict)
     weights = commands.add_parser("weights", help="bring published weights into a form that is read here")
     weights.add_argument("name", choices=["googlenet"], help="GoogLeNet as BVLC trained it on ImageNet (init=image)")
     weights.add_argument("file", nargs="?", help="the .caffemodel, where it is at hand; else it is downloaded and checked")
@@ -104,6 +111,15 @@ def _shard(text: str) -> tuple[int, int]:
     if not 1 <= k <= n:
         raise EcgtlError(f"shard is {text!r}; write k/n with 1 <= k <= n, e.g. 1/4")
     return k, n
+
+
+def _predict(given) -> int:
+    from ecgtl import predict
+
+    lead = int(given.lead) if given.lead is not None and given.lead.isdigit() else given.lead
+    table = predict.predict(given.checkpoint, given.folder, lead, given.device)
+    print(f"written: {predict.write(table, given.out)}, {len(table)} recordings")
+    return 0
 
 
 def _weights(given) -> int:

@@ -18,6 +18,7 @@ RULES = {"beats": verdict_beats, "near": verdict_near, "no_difference": verdict_
 class Comparison:
     """Two cells of a table, (method, size) each, and what is known of their scores."""
 
+    experiment: str
     pair: tuple
     rule: str
     a: Sample | None
@@ -68,10 +69,11 @@ def all_judged() -> list[dict]:
 def _judge_pairs(claim: dict, tier: str) -> dict:
     ours, printed = [], []
     for rule in RULES:
-        for method, size, method_2, size_2 in claim.get(rule, ()):
-            pair, margin = (method, size, method_2, size_2), claim.get("margin", 0.0)
-            ours.append(Comparison(pair, rule, _ours(claim, tier, method, size), _ours(claim, tier, method_2, size_2), margin))
-            printed.append(Comparison(pair, rule, _printed(claim, method, size), _printed(claim, method_2, size_2), margin))
+        for pair in claim.get(rule, ()):
+            cells, common = (pair[:2], pair[2:]), (claim["experiment"], tuple(pair), rule)
+            margin = claim.get("margin", 0.0)
+            ours.append(Comparison(*common, *(_ours(claim, tier, *cell) for cell in cells), margin))
+            printed.append(Comparison(*common, *(_printed(claim, *cell) for cell in cells), margin))
     return {"paper": _worst(printed), "ours": _worst(ours), "comparisons": ours}
 
 

@@ -3,6 +3,7 @@
 All functions take and return float32 arrays whose last axis is time; they know nothing of labels or models.
 """
 
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
@@ -95,11 +96,13 @@ def mean_and_sd(recordings: Recordings, lead: int | str = 0) -> tuple[float, flo
 
 
 def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads: tuple[int | str, ...] = (0,),
-            keep: str = "end", standardise_by: str = "dataset", highpass: float | None = None) -> np.ndarray:
+            keep: str = "end", standardise_by: str = "dataset", highpass: float | None = None,
+            statistics: Sequence[tuple[float, float]] | None = None) -> np.ndarray:
     """All recordings as one array (records, leads, n_samples), float32, memory-mapped from the cache.
 
     ``standardise_by="dataset"``: each lead is standardised with its mean and SD over the whole data set, then resampled
-    to ``sampling_rate`` Hz, then cut or zero-padded (``fit_length``): the order of Weimann 2021, "Finetuning".
+    to ``sampling_rate`` Hz, then cut or zero-padded (``fit_length``): the order of Weimann 2021, "Finetuning". With
+    ``statistics``, mean and SD of each lead in mV, those of the data that a network was trained on take their place.
     ``"window"``: resampled, freed of baseline wander below ``highpass`` Hz, cut, and each window z-scored (Jang 2021,
     section II.2); a recording shorter than the window, or flat within it, is an EcgtlError.
     """
@@ -109,9 +112,10 @@ def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads:
         raise EcgtlError(f"standardise_by is {standardise_by!r}; allowed: dataset, window")
     parts = {"digest": recordings.digest, "rate": float(sampling_rate), "n": int(n_samples), "leads": list(leads),
              "keep": keep, "standardise_by": standardise_by, "highpass": highpass, "version": 2}
+    parts |= {"statistics": [list(map(float, pair)) for pair in statistics]} if statistics is not None else {}
 
     def build(folder) -> None:
-        one = (_by_dataset(recordings, leads, sampling_rate, n_samples, keep) if standardise_by == "dataset"
+        one = (_by_dataset(recordings, leads, sampling_rate, n_samples, keep, statistics) if standardise_by == "dataset"
                else _by_window(recordings, leads, sampling_rate, n_samples, keep, highpass))
         np.save(folder / "input.npy", _all(one, len(recordings), len(leads), n_samples))
 
@@ -119,8 +123,8 @@ def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads:
     return np.load(folder / "input.npy", mmap_mode="r", allow_pickle=False)
 
 
-def _by_dataset(recordings: Recordings, leads: tuple, rate: float, n_samples: int, keep: str):
-    statistics = [mean_and_sd(recordings, lead) for lead in leads]
+def _by_dataset(recordings: Recordings, leads: tuple, rate: float, n_samples: int, keep: str, statistics):
+    statistics = [mean_and_sd(recordings, lead) for lead in leads] if statistics is None else statistics
 
     def one(i: int, row: int) -> np.ndarray:
         x = standardise(recordings.lead(i, leads[row]), *statistics[row])

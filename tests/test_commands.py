@@ -28,7 +28,7 @@ def run(*words: str, **environment: str) -> subprocess.CompletedProcess:
 
 WRONG = {
     "": "arguments are required: command",
-    "trane": "choose from 'data', 'run', 'weights', 'status'",
+    "trane": "choose from 'data', 'run', .*'status'",
     "data lst": "choose from 'list', 'fetch', 'check'",
     "data list cinc2018": "unknown dataset 'cinc2018'; allowed: cinc2017, mitdb",
     "run": "arguments are required: experiment",

@@ -20,6 +20,7 @@ NAME = "folder"
 VERSION = "own"
 LABEL_FILE = "labels.csv"
 COMMENTS = "comments"
+NO_LABELS = "none"  # labels that are there are not looked at
 _LABEL_COMMENTS = ("label", "dx")
 _SUFFIXES = (".hea", ".dat", ".mat")
 
@@ -31,7 +32,7 @@ def read(root: Path, lead: str | int | None = None, labels: str | None = None, o
     ``lead`` chooses one signal by name (upper and lower case alike, no other name is taken for it) or by index;
     without it all signals are kept, and all records need equally many. ``labels`` is a CSV file (absolute or below
     ``root``) with the columns ``record`` and ``label``, or ``"comments"`` for the header comments ``label:`` or
-    ``Dx:``; by default ``root/labels.csv`` where there is one, else nothing is labelled. Records with the same
+    ``Dx:``, or ``"none"``; by default ``root/labels.csv`` where there is one, else nothing is labelled. Records with the same
     header comment ``subject:`` belong to one subject. ``on_bad`` says what a flat, incomplete or unlabelled
     recording causes, or one without the chosen lead, or a label without a recording: ``error`` or ``skip``
     (counted). Raises EcgtlError for missing or damaged files.
@@ -183,7 +184,7 @@ def _comment_labels(header: Header) -> list[str]:
 
 
 def _label_file(root: Path, labels: str | None) -> Path | None:
-    if labels == COMMENTS:
+    if labels in (COMMENTS, NO_LABELS):
         return None
     if labels is None:
         return root / LABEL_FILE if (root / LABEL_FILE).is_file() else None

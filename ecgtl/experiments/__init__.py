@@ -16,12 +16,16 @@ _INCIDENTAL = ("device", "root", "save_weights")
 
 @dataclass(frozen=True)
 class Run:
-    """One cell of an experiment: ``size`` is the share of the data set in per cent, ``number`` counts from 0."""
+    """One run of a cell: ``method`` is the row of its table, ``size`` the column, ``number`` counts from 0.
+
+    Columns are mostly shares of the data set in per cent; they may be anything that a config can say (``sizes`` in
+    ``experiments/*.yml``).
+    """
 
     experiment: str
     key: str
     method: str
-    size: int
+    size: int | str
     number: int
     config: FinetuneConfig
 
@@ -58,9 +62,14 @@ def methods_of(entry: dict) -> tuple[str, ...]:
     return (*entry["baselines"], *entry["inits"], *entry.get("controls", {}))
 
 
-def sizes_of(entry: dict, method: str) -> tuple[int, ...]:
-    """The sizes that a row is run at: all of them, but for controls."""
+def sizes_of(entry: dict, method: str) -> tuple[int | str, ...]:
+    """The columns that a row is run at: all of them, but for controls."""
     return tuple(entry.get("controls", {}).get(method, entry)["sizes"])
+
+
+def size_words(entry: dict, size: int | str) -> str:
+    """A column as a reader sees it: ``25 %`` for a share, else the name that it has."""
+    return f"{size} %" if isinstance(entry["sizes"][size], float) else f"{size}{entry.get('unit', '')}"
 
 
 def runs_of(entry: dict, method: str, tier: str) -> int:
@@ -69,15 +78,28 @@ def runs_of(entry: dict, method: str, tier: str) -> int:
     return entry["runs_random" if own else "runs"][tier]
 
 
-def _run(paper: str, experiment: str, entry: dict, tier: str, number: int, method: str, size: int) -> Run:
+def _run(paper: str, experiment: str, entry: dict, tier: str, number: int, method: str, size: int | str) -> Run:
     control = entry.get("controls", {}).get(method, {})
     start = {"arch": method} if method in BASELINES else {"init": control.get("init", method)}
     if tier in entry.get("epochs", {}):
         start["epochs"] = entry["epochs"][tier]
-    config = FinetuneConfig.of(dataset=entry["dataset"], protocol=paper, tier=tier, fraction=entry["sizes"][size],
-                               seed=number, **start).resolved()
+    config = FinetuneConfig.of(dataset=entry["dataset"], protocol=paper, tier=tier, seed=number,
+                               **_column(entry["sizes"][size], paper, tier) | start).resolved()
     config = dataclasses.replace(config, epochs=config.epochs * control.get("epochs_times", 1))
     return Run(experiment, f"{entry['dataset']}-{tier}-{method}-{size}-run{number}", method, size, number, config)
+
+
+def _column(column: float | dict, paper: str, tier: str) -> dict:
+    """What a column sets: a share of the training part, or parameters by name.
+
+    ``sampling_rate_times`` is relative to the tier's rate, which pretraining used: 300 Hz beside 250 Hz is 1.2 in every
+    tier.
+    """
+    if isinstance(column, float):
+        return {"fraction": column}
+    factor = column.get("sampling_rate_times")
+    rate = {} if factor is None else {"sampling_rate": protocol(paper)["tiers"][tier]["sampling_rate"] * factor}
+    return {name: value for name, value in column.items() if name != "sampling_rate_times"} | rate
 
 
 def state(run: Run) -> str:

@@ -5,7 +5,7 @@ import pandas as pd
 import yaml
 
 from ecgtl import datasets, experiments, models, paths
-from ecgtl.config import BASELINES, TIERS, FinetuneConfig, protocol
+from ecgtl.config import ALL_LEADS, BASELINES, TIERS, FinetuneConfig, protocol
 from ecgtl.datasets import catalogue
 from ecgtl.experiments import Run
 from ecgtl.report import tables
@@ -55,7 +55,8 @@ def _flops(run: Run) -> float:
 
 def _sample_flops(config: FinetuneConfig) -> int:
     options = {"variant": config.variant} if config.arch == "cae_classifier" else {}
-    return models.training_flops(config.arch, 1, 4, config.n_samples, width=config.width, **options)
+    leads = catalogue.entry(config.dataset).leads if config.lead == ALL_LEADS else 1
+    return models.training_flops(config.arch, leads, 4, config.n_samples, width=config.width, **options)
 
 
 def _training_records(run: Run) -> float:

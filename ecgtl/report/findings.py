@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ecgtl import claims
+from ecgtl import claims, experiments
 from ecgtl.report import tables
 from ecgtl.report.book_tables import badge
 from ecgtl.statistics import MIN_RUNS
@@ -28,7 +28,9 @@ def _finding(verdict: dict) -> dict:
 
 def _comparison(comparison: claims.Comparison) -> str:
     method, size, method_2, size_2 = comparison.pair
-    words = f"{tables.METHODS[method]}, {size} % − {tables.METHODS[method_2]}, {size_2} %"
+    entry = experiments.definition(comparison.experiment)[1]
+    words = " − ".join(f"{tables.METHODS[name]}, {experiments.size_words(entry, column)}"
+                       for name, column in ((method, size), (method_2, size_2)))
     found, f1 = comparison.difference, tables.f1
     if found is None:
         return f"{words}: fewer than {MIN_RUNS} runs"

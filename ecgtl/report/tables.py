@@ -58,7 +58,7 @@ def cell(experiment: str, tier: str, method: str, size: int | str, score: str | 
     """
     own_score, own_choice = reported(experiment)
     values = [_score(body, score or own_score, choice or own_choice) for run, body in runs(experiment, tier)
-              if run.method == method and run.size == int(size)]
+              if run.method == method and str(run.size) == str(size)]
     values = tuple(v for v in values if v is not None)
     if not values:
         return None
@@ -66,7 +66,7 @@ def cell(experiment: str, tier: str, method: str, size: int | str, score: str | 
     return Cell(sample.mean, sample.sd, sample.n, *statistics.mean_interval(sample), values)
 
 
-def cells(experiment: str, tier: str) -> dict[tuple[str, int], Cell]:
+def cells(experiment: str, tier: str) -> dict[tuple[str, int | str], Cell]:
     """Every cell of an experiment that has a finished run, by (method, size)."""
     _, entry = experiments.definition(experiment)
     found = {(method, size): cell(experiment, tier, method, size)
@@ -87,14 +87,17 @@ def _score(body: dict, score: str, choice: str) -> float | None:
 def runs_table(experiment: str, tier: str) -> pd.DataFrame:
     """One row a run: the raw numbers behind a table, for the CSV."""
     rows = []
+    shares = all(isinstance(size, float) for size in experiments.definition(experiment)[1]["sizes"].values())
+    column = "share_of_dataset" if shares else "column"
     for run, body in runs(experiment, tier):
         for choice in CHOICES:
             if choice in body["scores"]:
                 scored = body["scores"][choice]
-                rows.append({"experiment": experiment, "tier": tier, "method": run.method, "share_of_dataset": run.size,
+                rows.append({"experiment": experiment, "tier": tier, "method": run.method, column: run.size,
                              "run": run.number, "seed": body["config"]["seed"], "epoch_chosen_by": choice,
                              **{k: v for k, v in scored.items() if not isinstance(v, dict)},
-                             **{f"f1_{k}": v for k, v in scored["f1_per_class"].items()},
+                             **{f"f1_{k}": v for k, v in scored.get("f1_per_class", {}).items()},
+                             **{f"auc_{k}": v for k, v in scored.get("auc_per_class", {}).items()},
                              "target": body["evidence"]["target"], "upstream": body["evidence"]["upstream"],
                              "commit": body["provenance"]["commit"], "device": body["provenance"]["device"],
                              "wall_seconds": body["provenance"]["wall_seconds"]})
@@ -117,7 +120,7 @@ def comparison(experiment: str, tier: str) -> pd.DataFrame:
     for method, size in ((m, s) for m in order for s in experiments.sizes_of(entry, m)):
         ours = found.get((method, size))
         theirs = printed_cell(printed, method, size) if tier != "demo" else None
-        rows.append({"method": method, "size": size, **_paper_columns(theirs), **_our_columns(ours),
+        rows.append({"method": method, "size": size, "words": experiments.size_words(entry, size), **_paper_columns(theirs), **_our_columns(ours),
                      **_difference_columns(ours, theirs if same_data else None, printed["runs"])})
     return pd.DataFrame(rows)
 
@@ -163,7 +166,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
         paper = f"{f1(row.paper)} ± {f1(row.paper_sd)}" if np.isfinite(row.paper) else "–"
         gap = (f"{f1(row.difference, True)} [{f1(row.difference_low, True)}, {f1(row.difference_high, True)}]"
                if np.isfinite(row.difference_low) else "–")
-        rows.append({"Initialisation": METHODS[row.method], "Data used": f"{row.size} %", "Paper (mean ± SD)": paper,
+        rows.append({"Initialisation": METHODS[row.method], "Data used": row.words, "Paper (mean ± SD)": paper,
                      "Ours [95 % interval]": ours, "n": row.n, "Ours − paper [95 % interval]": gap})
     return pd.DataFrame(rows)
 
@@ -173,7 +176,7 @@ def choices_table(experiment: str, tier: str, method: str) -> pd.DataFrame:
     _, entry = experiments.definition(experiment)
     rows = []
     for size in entry["sizes"]:
-        row = {"Data used": f"{size} %"}
+        row = {"Data used": experiments.size_words(entry, size)}
         for choice, words in CHOICES.items():
             found = cell(experiment, tier, method, size, choice=choice)
             row[words] = f"{f1(found.mean)} ± {f1(found.sd)}" if found else "PENDING"
@@ -237,6 +240,11 @@ def coverage() -> pd.DataFrame:
 
 
 def _coverage_state(entry: dict) -> dict[str, str]:
+    """State of one item: drawn from the networks themselves, shown from one result, or counted from an experiment's runs."""
+    if entry.get("drawn"):
+        return {"state": "done", "evidence": "none", "why": entry["drawn"]}
+    if "result" in entry:
+        return _coverage_of_result(paths.results() / entry["result"], entry)
     experiment = entry.get("experiment")
     tier = best_real_tier(experiment) if experiment else None
     if tier is None:
@@ -248,6 +256,15 @@ def _coverage_state(entry: dict) -> dict[str, str]:
     state = "done" if len(done) == len(planned) and words["target"] == "full" else "partial"
     why = f"{len(done)} of {len(planned)} runs" + (f"; pending: {', '.join(absent)}" if absent else "")
     return {"state": state, "evidence": f"tier {tier}, target {words['target']}, upstream {words['upstream']}", "why": why}
+
+
+def _coverage_of_result(path: Path, entry: dict) -> dict[str, str]:
+    if not path.is_file():
+        return {"state": "pending", "evidence": "none", "why": f"{path.name} has not been made"}
+    evidence = results.read_json(path)["evidence"]
+    words = {word for name, word in evidence.items() if name in entry["needs"]}
+    return {"state": "done" if words == {"full"} else "partial", "why": entry["shows"],
+            "evidence": ", ".join(f"{name} {evidence[name]}" for name in entry["needs"])}
 
 
 def best_real_tier(experiment: str) -> str | None:

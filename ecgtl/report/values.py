@@ -77,9 +77,9 @@ def result_text(path: str) -> str:
     _check_cell(experiment, tier, method, size)
     _one_of("statistic", statistic, STATISTICS)
     choice = score.pop(0) if score[0] in tables.CHOICES and len(score) > 1 else "validated"
-    cell = tables.cell(experiment, tier, method, int(size), ".".join(score), choice)
+    cell = tables.cell(experiment, tier, method, size, ".".join(score), choice)
     if cell is None:
-        raise EcgtlError(_why_absent(experiment, tier, method, int(size), choice, ".".join(score)))
+        raise EcgtlError(_why_absent(experiment, tier, method, size, choice, ".".join(score)))
     if cell.n < 2 and statistic not in ("mean", "n"):
         raise EcgtlError(f"{path}: one run has no {statistic}; use mean, or run more with "
                          f"'python -m ecgtl run {experiment} --tier {tier}'")
@@ -111,9 +111,9 @@ def _check_cell(experiment: str, tier: str, method: str, size: str) -> None:
 
 
 def _why_absent(experiment: str, tier: str, method: str, size: int, choice: str, score: str) -> str:
-    here = [body for run, body in tables.runs(experiment, tier) if (run.method, run.size) == (method, size)]
+    here = [body for run, body in tables.runs(experiment, tier) if (run.method, str(run.size)) == (method, size)]
     if not here:
-        return (f"{experiment} has no finished run of {method} at {size} % in tier {tier}; "
+        return (f"{experiment} has no finished run of {method} at {size} in tier {tier}; "
                 f"run 'python -m ecgtl run {experiment} --tier {tier}'")
     if choice not in here[0]["scores"]:
         return f"the runs of {method} have no epoch chosen by {choice!r}"
