@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
-from ecgtl import filters, models, training
+from ecgtl import filters, training
 from ecgtl.config import protocol
 from ecgtl.datasets import folder
 from ecgtl.datasets.base import Recordings
@@ -40,7 +39,7 @@ def predict(weights: str | Path, root: str | Path, lead: str | int | None = None
            f"classes: {', '.join(facts['classes'])}")
     recordings, leads = _recordings(Path(root), facts, lead, report)
     recordings = _long_enough(recordings, facts, report)
-    network = _network(facts, state)
+    network = checkpoint.network(Path(weights), state, facts)
     place = training.pick_device(device)
     p = np.concatenate([training.predict(network, x, place, facts["multi_label"]) for x in _inputs(recordings, facts, leads)])
     return _table(recordings, facts, leads, p)
@@ -60,13 +59,6 @@ def _check(facts: dict, weights: str | Path) -> None:
     if absent:
         raise EcgtlError(f"checkpoint {weights} has no {', '.join(absent)}: it is not of a fine-tuned network; make one with "
                          "'papermill notebooks/finetune.ipynb out.ipynb -p save_weights my.safetensors'")
-
-
-def _network(facts: dict, state: dict[str, torch.Tensor]) -> torch.nn.Module:
-    options = {"variant": facts["variant"]} if facts["arch"] == "cae_classifier" else {}
-    network = models.build(facts["arch"], facts["in_channels"], len(facts["classes"]), width=facts["width"], **options)
-    network.load_state_dict(state)
-    return network
 
 
 def _recordings(root: Path, facts: dict, lead: str | int | None, report) -> tuple[Recordings, tuple[int | str, ...]]:

@@ -7,20 +7,23 @@ import torch
 from torch import nn
 
 from ecgtl.errors import EcgtlError
+from ecgtl.models.bilstm import BiLSTM
 from ecgtl.models.cae import CAE, CAEClassifier
 from ecgtl.models.googlenet import GoogLeNet
 from ecgtl.models.resnet import STAGES, ResNet
+from ecgtl.models.resnet1d101 import ResNet1d101
 
 # name -> (class, fixed arguments)
 MODELS = {name: (ResNet, {"name": name}) for name in STAGES} | {
+    "resnet1d101": (ResNet1d101, {}), "bilstm": (BiLSTM, {}),
     "cae": (CAE, {}), "cae_classifier": (CAEClassifier, {}), "googlenet": (GoogLeNet, {})}
 
 
 def build(name: str, in_channels: int, n_outputs: int, **options) -> nn.Module:
     """The network ``name`` for inputs (batch, in_channels, samples) and outputs (batch, n_outputs).
 
-    ``width`` is the number of channels of the stem (ResNets: 64 at full size). Raises EcgtlError for an unknown name
-    or option.
+    ``width`` is the number of channels of the stem (ResNets: 64 at full size), of a Bi-LSTM that of hidden units a
+    direction (100). Raises EcgtlError for an unknown name or option.
     """
     if name not in MODELS:
         raise EcgtlError(f"unknown arch {name!r}; allowed: {', '.join(MODELS)}")

@@ -6,11 +6,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ecgtl import models
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError
 
 # network -> the network that its beginning can be taken from, and the part that is taken
 PARTS = {"cae_classifier": ("cae", "encoder.")}
+# Endings of the weights that the leads go into: of a stem, and of an LSTM in either direction
+FIRST = ("stem.0.weight", "lstm.weight_ih_l0", "lstm.weight_ih_l0_reverse")
 NEEDED = ("arch", "width", "in_channels", "sampling_rate", "seconds")
 
 
@@ -72,7 +75,24 @@ def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: i
     return facts
 
 
+def network(path: Path, weights: dict[str, torch.Tensor], facts: dict) -> nn.Module:
+    """The whole network of a classifier's checkpoint, on the CPU; ``weights`` and ``facts`` as ``load`` gives them.
+
+    ``path`` is for the message alone: EcgtlError when the weights are not of the network that the facts describe.
+    """
+    own = {"cae_classifier": {"variant": facts.get("variant")},
+           "bilstm": {"length": round(facts["seconds"] * facts["sampling_rate"])}}
+    model = models.build(facts["arch"], facts["in_channels"], len(facts["classes"]), width=facts["width"],
+                         **own.get(facts["arch"], {}))
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError:
+        raise EcgtlError(f"checkpoint {path} does not hold the {facts['arch']} of {len(facts['classes'])} labels that it "
+                         "says; make or download it again") from None
+    return model
+
+
 def _over_leads(weights: dict[str, torch.Tensor], n_leads: int) -> dict[str, torch.Tensor]:
-    """One-lead weights for ``n_leads``: the stem's filters (filters, 1, 1, kernel), repeated and scaled."""
-    name = next(name for name in weights if name.endswith("stem.0.weight"))
-    return weights | {name: weights[name].repeat(1, n_leads, 1, 1) / n_leads}
+    """One-lead weights for ``n_leads``: those that the leads go into, (outputs, 1, ...), repeated and scaled."""
+    first = {name: tensor for name, tensor in weights.items() if name.endswith(FIRST)}
+    return weights | {name: tensor.repeat_interleave(n_leads, dim=1) / n_leads for name, tensor in first.items()}

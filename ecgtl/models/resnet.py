@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-STAGES = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3), "resnet50": (3, 4, 6, 3)}
+STAGES = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3), "resnet50": (3, 4, 6, 3), "resnet1d101": (3, 4, 23, 3)}
+BOTTLENECKS = ("resnet50", "resnet1d101")
 KERNELS = (7, 5, 5, 3)  # one a stage (Weimann 2021)
 
 
@@ -78,7 +79,7 @@ class ResNet(nn.Module):
     def __init__(self, in_channels: int, n_outputs: int, name: str = "resnet18", width: int = 64,
                  kernels: Sequence[int] = KERNELS, preactivation: bool = True):
         super().__init__()
-        unit = BottleneckUnit if name == "resnet50" else BasicUnit
+        unit = BottleneckUnit if name in BOTTLENECKS else BasicUnit
         self.stem = nn.Sequential(conv(in_channels, width, 7, 2), nn.BatchNorm2d(width), nn.ReLU(inplace=True),
                                   nn.MaxPool2d((1, 3), (1, 2), (0, 1)))
         units, n_in = [], width
