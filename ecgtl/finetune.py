@@ -17,6 +17,7 @@ from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint, googlenet
 from ecgtl.results import Result
 
+SHIPPED = paths.PACKAGE / "weights"
 CHOICES = ("validated", "best_test", "last")
 # Score -> its value for true labels and probabilities (n, classes); followed epoch by epoch
 FOLLOWED = {"macro_f1": lambda y, p: metrics.macro_f1(y, p.argmax(axis=1), p.shape[1]),
@@ -107,8 +108,8 @@ def starting_weights(config: FinetuneConfig) -> Path | None:
     if config.init == "image":
         return googlenet.find_weights()
     if config.init in INITS:
-        path = weights_path(config.init, config.arch, config.tier)
-        if not path.is_file():
+        path = stored_weights(config.init, config.arch, config.tier)
+        if path is None:
             make = f"make it with 'papermill notebooks/pretrain.ipynb out.ipynb -p tier {config.tier}', "
             raise EcgtlError(f"init={config.init} has no checkpoint for arch={config.arch}, tier={config.tier} yet; "
                              f"{make if config.init == 'cae' else ''}use init=random, or give the path of a .safetensors "
@@ -120,9 +121,15 @@ def starting_weights(config: FinetuneConfig) -> Path | None:
 
 
 def weights_path(init: str, arch: str, tier: str) -> Path:
-    """Where the checkpoint that ``init`` stands for lies: with the package, or in the demo's ignored folder."""
-    folder = results.folder(tier) / "weights" if tier == "demo" else paths.PACKAGE / "weights"
+    """Where pretraining writes the checkpoint that ``init`` stands for: with the package, or in the demo's ignored folder."""
+    folder = results.folder(tier) / "weights" if tier == "demo" else SHIPPED
     return folder / f"{init}-{arch.removesuffix('_classifier')}-{tier}.safetensors"
+
+
+def stored_weights(init: str, arch: str, tier: str) -> Path | None:
+    """The checkpoint that ``init`` stands for: the reader's own, else the one that came with the package, else None."""
+    own = weights_path(init, arch, tier)
+    return next((path for path in (own, SHIPPED / own.name) if path.is_file()), None)
 
 
 def inputs(config: FinetuneConfig, recordings: Recordings, start: Path | None = None) -> np.ndarray:

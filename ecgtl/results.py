@@ -87,6 +87,20 @@ def load(path: Path) -> Result:
     return Result(**{k: v for k, v in body.items() if k not in ("schema", "predictions")}, arrays=arrays)
 
 
+def stored_json(path: Path) -> dict:
+    """``read_json``, read once as long as the file stays as it is: pages ask for the same results many times.
+
+    The dict is shared: do not change it.
+    """
+    found = path.stat()
+    return _stored_json(path, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=4096)
+def _stored_json(path: Path, _mtime: int, _size: int) -> dict:
+    return read_json(path)
+
+
 def read_json(path: Path) -> dict:
     """The JSON of a result, checked for its schema and its parts. Raises EcgtlError when it is not one."""
     try:

@@ -12,14 +12,17 @@ import pytest
 import torch
 from sklearn import metrics as oracle
 
-from ecgtl import results
-from ecgtl.config import FinetuneConfig, protocol, protocols
+from ecgtl import experiments, results
+from ecgtl.config import FinetuneConfig, protocol
 from ecgtl.errors import EcgtlError
+from ecgtl.experiments import pretrainings
 from ecgtl.results import Result
 
 COMMITTED = Path(__file__).parents[1] / "results"
-FILES = sorted(path for path in COMMITTED.glob("*/*.json") if path.parent.name not in ("demo", "pretrain"))
+FILES = sorted(path for path in COMMITTED.glob("*/*.json") if path.parent.name in experiments.names())
 PRETRAINED = sorted(COMMITTED.glob("pretrain/*.json"))
+SHORT = sorted(path for path in COMMITTED.glob("*/*.json") if path.parent.name in pretrainings.names())
+ALL = sorted(path for path in COMMITTED.glob("*/*.json") if path.parent.name != "demo")
 
 
 @pytest.fixture(autouse=True)
@@ -256,37 +259,51 @@ def test_committed_histories_are_those_of_the_chosen_epochs(committed):
             assert tested[result.scores["best_test"]["epoch"] - 1] == max(tested), path
 
 
-def test_committed_results_were_recorded_not_made(committed):
-    for path, result in committed:
-        assert not result.synthetic and result.config["tier"] != "demo", path
+@pytest.fixture(scope="module")
+def everything():
+    return [(path, results.load(path)) for path in ALL]
+
+
+def test_committed_results_were_recorded_not_made(everything):
+    for path, result in everything:
+        assert "synthetic" not in result.evidence.values() and result.config.get("tier") != "demo", path
         assert set(result.evidence) == {"upstream", "target", "leads"}, path
         assert set(result.evidence.values()) <= set(results.EVIDENCE), path
 
 
-def test_committed_results_lie_where_their_names_say(committed):
-    experiments = {name for paper in protocols() for name in protocol(paper)["experiments"]}
-    for path, result in committed:
+def test_committed_results_lie_where_their_names_say(everything):
+    known = {*experiments.names(), *pretrainings.names(), "pretrain", "measured"}
+    for path, result in everything:
         assert (path.parent.name, path.stem) == (result.experiment, result.key), path
-        assert result.experiment in experiments, path
-        FinetuneConfig.of(**result.config)
+        assert result.experiment in known, path
+    for path in FILES:
+        FinetuneConfig.of(**results.load(path).config)
 
 
-def test_committed_results_come_from_committed_code(committed):
-    for path, result in committed:
+@pytest.mark.parametrize("path", SHORT, ids=lambda path: path.stem)
+def test_committed_pretrainings_are_those_of_their_experiment(path):
+    result = results.load(path)
+    run = next(run for run in pretrainings.enumerate_runs(result.experiment, result.config["tier"]) if run.key == result.key)
+    assert dataclasses.asdict(run.config) | {"root": ""} == result.config | {"root": ""}
+    assert min(row["validation_loss"] for row in result.history) == result.history[result.scores["epoch"] - 1]["validation_loss"]
+
+
+def test_committed_results_come_from_committed_code(everything):
+    for path, result in everything:
         assert re.fullmatch("[0-9a-f]{40}", result.provenance["commit"]) and not result.provenance["dirty"], path
 
 
-def test_no_folder_of_a_machine_is_committed(committed):
-    for path, _ in committed:
+def test_no_folder_of_a_machine_is_committed(everything):
+    for path, _ in everything:
         assert not re.search(r"/(tmp|home|work|root|Users|mnt)\b|[A-Z]:\\\\", path.read_text()), path
 
 
-def test_committed_numbers_are_finite_and_short(committed):
+def test_committed_numbers_are_finite_and_short(everything):
     def numbers(value):
         children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         return [value] if isinstance(value, float) else [x for child in children for x in numbers(child)]
 
-    for path, _ in committed:
+    for path, _ in everything:
         found = numbers(json.loads(path.read_text()))
         assert all(math.isfinite(x) and float(f"{x:.9g}") == x for x in found), path
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from ecgtl import results
@@ -106,14 +107,19 @@ def state(run: Run) -> str:
     """``done``, ``missing``, or ``stale`` when the stored result came from another config or other data."""
     if not run.path.is_file():
         return "missing"
-    body = results.read_json(run.path)
+    body = results.stored_json(run.path)
     # A parameter that was added after the run had, in that run, what is its default today
-    stored = dataclasses.asdict(FinetuneConfig()) | body["config"]
-    planned = json.loads(json.dumps(results.rounded(dataclasses.asdict(run.config))))
-    same_config = all(results.rounded(stored[k]) == v for k, v in planned.items() if k not in _INCIDENTAL)
+    stored = _values(FinetuneConfig()) | body["config"]
+    same_config = all(results.rounded(stored[k]) == v for k, v in _values(run.config).items() if k not in _INCIDENTAL)
     digest = definition(run.experiment)[1]["data"]["digest"]
     same_data = run.config.tier == "demo" or digest in ("unknown", body["data"]["digest"])
     return "done" if same_config and same_data else "stale"
+
+
+@lru_cache(maxsize=4096)
+def _values(config: FinetuneConfig) -> dict:
+    """The parameters as a stored result has them. Do not change the dict."""
+    return json.loads(json.dumps(results.rounded(dataclasses.asdict(config))))
 
 
 def possible(run: Run) -> bool:

@@ -40,7 +40,7 @@ class Cell:
 def runs(experiment: str, tier: str) -> list[tuple[experiments.Run, dict]]:
     """Every finished run of ``experiment`` with its JSON; stale ones are left out (``stale`` names them)."""
     found = [run for run in experiments.enumerate_runs(experiment, tier) if experiments.state(run) == "done"]
-    return [(run, results.read_json(run.path)) for run in found]
+    return [(run, results.stored_json(run.path)) for run in found]
 
 
 def reported(experiment: str) -> tuple[str, str]:
