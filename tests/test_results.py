@@ -320,7 +320,7 @@ def test_committed_weights_are_those_that_their_result_speaks_of(path):
     from ecgtl.models import checkpoint
 
     result = results.load(path)
-    config = PretrainConfig.of(**result.config)
+    config = PretrainConfig.of(**result.config).resolved()
     weights = paths.PACKAGE / "weights" / result.data["weights"]["file"]
     assert hashlib.sha256(weights.read_bytes()).hexdigest() == result.data["weights"]["sha256"]
     state, facts = checkpoint.load(weights)
@@ -341,7 +341,7 @@ def test_committed_weights_reconstruct_as_well_as_their_result_says(path, real_d
     from ecgtl.models import checkpoint
 
     result = results.load(path)
-    config = PretrainConfig.of(**result.config)
+    config = PretrainConfig.of(**result.config).resolved()
     sources = pretrain.read(config)
     _, _, test = pretrain.windows_of(config, sources).split(config.validation, config.test, config.seed)
     assert len(test) == result.data["windows"]["test"]

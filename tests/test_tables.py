@@ -97,7 +97,19 @@ def test_coverage_counts_24_items_and_works_out_the_state(stored):
     table = tables.coverage().set_index(["paper", "item"])
     assert len(table) == 24
     assert table.loc[("weimann2021", "T2"), "state"] == "partial"
-    assert (table["state"] == "pending").sum() == 23
+    assert (table["state"] == "pending").sum() == 20
+    assert sorted(table.index[table["state"] == "done"]) == [("jang2021", item) for item in ("F1", "F2", "F3")]
+
+
+def test_an_item_of_one_measurement_is_as_good_as_its_evidence(stored):
+    def state(evidence):
+        results.save(Result("measured", "jang2021-table1-shaoxing", {"tier": "reduced"}, evidence, {}, [], {},
+                            {"none": np.zeros(0)}, {}))
+        return tables.coverage().set_index(["paper", "item"]).loc[("jang2021", "T1")]
+
+    full = {"upstream": "none", "target": "full", "leads": "none"}
+    assert (state(full)["state"], state(full)["evidence"]) == ("done", "target full")
+    assert state(full | {"target": "subset"})["state"] == "partial"
 
 
 def test_no_results_is_said_with_the_remedy(tmp_path, monkeypatch):

@@ -25,7 +25,7 @@ WORDS = {
     "supported": "the 95 % interval of the difference lies on the claim's side of 0, or of its margin",
     "not supported": "the interval lies on the other side of 0",
     "undecided": "the interval holds 0",
-    "not tested": "fewer than three runs on a side, or no real recordings",
+    "not tested": "fewer than three runs on a side, or no recordings of the kind that it speaks of",
     "not stated": "the statement is ours, not the paper's",
     "public": "anybody can get it, whole",
     "in part": "a part can be had",

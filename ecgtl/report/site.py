@@ -32,7 +32,14 @@ MAKES = {
     "finetune": ("results/demo/finetune/*.json",),
     "pretrain": ("results/demo/pretrain/*.json", "results/demo/weights/*.safetensors"),
     "recordings": (),
+    "jang/table1": ("build/downloads/jang2021-table1*.csv",),
     "jang/table2": ("build/downloads/jang2021-table2*.csv",),
+    "jang/table3": ("build/downloads/jang2021-table3*.csv",),
+    "jang/figure1": ("build/downloads/jang2021-figure1*.csv",),
+    "jang/figure2": ("build/downloads/jang2021-figure2*.csv",),
+    "jang/figure3": (),
+    "jang/figure4": ("build/downloads/jang2021-figure4*.csv",),
+    "jang/figure5": ("build/downloads/jang2021-figure5*.csv",),
     "weimann/table2": ("build/downloads/weimann2021-table2*.csv",),
 }
 WORKERS = 2

@@ -1,0 +1,572 @@
+"""Networks and studies as diagrams, and Figures 1 and 2 of Jang 2021 among them.
+
+Boxes are read from the models, the papers' numbers and the results, so that none can drift from what is run.
+"""
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from IPython.display import HTML
+from markupsafe import Markup
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+from torch import nn
+
+from ecgtl import experiments, models, published
+from ecgtl.config import FinetuneConfig, PretrainConfig, protocol
+from ecgtl.datasets import catalogue
+from ecgtl.errors import EcgtlError
+from ecgtl.models import googlenet
+from ecgtl.report import badges, reconstructions, tables, values
+from ecgtl.results import Result
+
+WIDTH = 4.2  # inches: with the text below still readable where a telephone shrinks the figure
+TEXT = 8  # points
+# Pale grounds of Okabe and Ito's colours, on which black text stands out; the edge has the colour itself
+_GREY, _BLUE, _GREEN = ("#f2f2f2", "#777777"), ("#d6eaf8", "#0072B2"), ("#d2efe6", "#009E73")
+COLOURS = {"plain": _GREY, "frozen": _GREY, "signal": _BLUE, "trained": _BLUE, "transferred": _GREEN,
+           "vector": ("#fbe0c8", "#D55E00")}
+_LINE, _CHARACTERS = 0.145, 13.5  # inches a line of text, characters an inch
+_GAP, _PAD = 0.34, 0.07  # inches between rows of boxes and within a box
+_ROW = 0.27  # inches a bar
+_KINDS = {nn.Conv1d: "convolution", nn.Conv2d: "convolution", nn.Linear: "linear", nn.Upsample: "upsampling",
+          nn.ConvTranspose1d: "transposed convolution", nn.ConvTranspose2d: "transposed convolution",
+          nn.BatchNorm1d: "batch norm", nn.BatchNorm2d: "batch norm",
+          nn.MaxPool1d: "max-pool", nn.MaxPool2d: "max-pool"}
+
+
+# Networks, block by block
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer: ``kind`` in words; ``kernel`` and ``stride`` where it has them, else empty and 1."""
+
+    kind: str
+    kernel: str = ""
+    stride: int = 1
+
+    def __str__(self) -> str:
+        size = f"{self.kernel}/{self.stride}" if self.stride > 1 else self.kernel
+        return f"{self.kind} {size}".strip()
+
+    @property
+    def looks_around(self) -> bool:
+        """Whether it is a convolution over more than one sample; those of size 1 only mix the channels."""
+        return "convolution" in self.kind and self.kernel != "1"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of a network: its ``name`` there, its layers in the order of their first use, what it gives.
+
+    ``shape`` is without the batch axis and without the height of 1 that 1-D convolutions are computed with;
+    ``parameters`` are the trainable ones.
+    """
+
+    name: str
+    layers: tuple[Layer, ...]
+    shape: tuple[int, ...]
+    parameters: int
+
+    @property
+    def words(self) -> str:
+        """The layers as text, equal ones counted: ``2 × batch norm, 2 × convolution 19``."""
+        counts = Counter(map(str, self.layers))
+        return ", ".join(f"{n} × {layer}" if n > 1 else layer for layer, n in counts.items())
+
+    @property
+    def size(self) -> str:
+        """The shape as text: ``24 × 256``."""
+        return " × ".join(f"{n:,}" for n in self.shape)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One use of a layer: its name in the network, what it was given and what it made."""
+
+    name: str
+    module: nn.Module
+    given: torch.Tensor
+    made: torch.Tensor
+
+
+def trace(model: nn.Module, shape: Sequence[int]) -> list[Block]:
+    """The blocks of ``model`` in the order in which they compute, for an input of ``shape`` (no batch axis).
+
+    Opened are the network itself and whatever holds a sequence of parts that have parts; layers whose names
+    begin alike up to a slash (Caffe's) are one block, side by side where none feeds the other. What has no
+    parameters is left out. Nothing is computed for a model on the ``meta`` device.
+    """
+    members = dict(_members(model))
+    calls = _calls(model, torch.empty(1, *shape, device=next(model.parameters()).device),
+                   {*members, *members.values()})
+    whole = {call.name: call.made for call in calls if call.name in set(members.values())}
+    used = [call for call in calls if call.name in members]
+    found = [_block(name, [call for call in used if members[call.name] == name], whole.get(name))
+             for name in dict.fromkeys(members[call.name] for call in used)]
+    return [block for block in found if block.parameters]
+
+
+def network(name: str, in_channels: int, n_outputs: int, shape: Sequence[int], **options) -> list[Block]:
+    """The blocks of ``models.build(name, ...)`` for inputs of ``shape``; it is laid out, not computed."""
+    with torch.device("meta"):
+        return trace(models.build(name, in_channels, n_outputs, **options), shape)
+
+
+def parameters(blocks: Iterable[Block]) -> int:
+    """Trainable parameters of all ``blocks`` together."""
+    return sum(block.parameters for block in blocks)
+
+
+def part(blocks: Sequence[Block], prefix: str) -> list[Block]:
+    """The blocks whose names begin with ``prefix``. Raises EcgtlError when there is none."""
+    chosen = [block for block in blocks if block.name.startswith(prefix)]
+    if not chosen:
+        raise EcgtlError(f"no block begins with {prefix!r}; there are {', '.join(b.name for b in blocks)}")
+    return chosen
+
+
+def kernels(blocks: Iterable[Block]) -> list[str]:
+    """Kernels of the convolutions in ``blocks`` that look around, each once."""
+    layers = [layer for block in blocks for layer in block.layers]
+    return list(dict.fromkeys(layer.kernel for layer in layers if layer.looks_around))
+
+
+def table(blocks: Sequence[Block]) -> pd.DataFrame:
+    """One row a block, for a page: name, layers, shape of what it gives, parameters; the sum at the end."""
+    rows = [{"Block": block.name, "Layers": block.words, "Output": block.size,
+             "Parameters": f"{block.parameters:,}"} for block in blocks]
+    rows.append({"Block": "all", "Layers": "", "Output": "", "Parameters": f"{parameters(blocks):,}"})
+    return pd.DataFrame(rows)
+
+
+def listed(networks: dict[str, list[Block]]) -> pd.DataFrame:
+    """One row a block of every network, for the CSV."""
+    return pd.DataFrame([{"network": name, "block": block.name, "layers": block.words, "output": block.size,
+                          "parameters": block.parameters}
+                         for name, blocks in networks.items() for block in blocks])
+
+
+def _calls(model: nn.Module, x: torch.Tensor, names: set[str]) -> list[_Call]:
+    """Every use of the modules in ``names`` while ``x`` passes through ``model``, in evaluation mode."""
+    calls: list[_Call] = []
+
+    def follow(name: str, module: nn.Module):
+        def hook(_, given, made):
+            calls.append(_Call(name, module, given[0], made[0] if isinstance(made, tuple) else made))
+        return module.register_forward_hook(hook)
+
+    hooks = [follow(name, module) for name, module in model.named_modules() if name in names]
+    was_training = model.training
+    try:
+        with torch.no_grad():
+            model.eval()(x)
+    finally:
+        model.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    return calls
+
+
+def _members(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Each layer's name with the name of its block."""
+    for name, child in module.named_children():
+        place = prefix + name
+        if _holds_blocks(child):
+            yield from _members(child, f"{place}.")
+        else:
+            yield from ((below, place.split("/")[0]) for below, layer in child.named_modules(prefix=place)
+                        if not list(layer.children()))
+
+
+def _holds_blocks(module: nn.Module) -> bool:
+    """Whether ``module`` holds, at whatever depth, a plain sequence of parts that have parts themselves."""
+    children = list(module.children())
+    sequence = type(module) is nn.Sequential and any(list(child.children()) for child in children)
+    return sequence or any(_holds_blocks(child) for child in children)
+
+
+def _block(name: str, calls: list[_Call], made: torch.Tensor | None) -> Block:
+    modules = list(dict.fromkeys(call.module for call in calls))
+    layers = tuple(layer for layer in map(_layer, modules) if layer)
+    shape = _shape(made.shape) if made is not None else _side_by_side(calls)
+    return Block(name, layers, shape, sum(map(models.count_parameters, modules)))
+
+
+def _side_by_side(calls: list[_Call]) -> tuple[int, ...]:
+    """Shape of several layers' joint output: the channels of those whose output none of them takes."""
+    taken = {id(call.given) for call in calls}
+    ends = [call.made.shape for call in calls if id(call.made) not in taken]
+    return _shape((1, sum(shape[1] for shape in ends), *ends[0][2:]))
+
+
+def _shape(shape: Sequence[int]) -> tuple[int, ...]:
+    """Without the batch axis and a height of 1."""
+    return (shape[1], shape[3]) if len(shape) == 4 and shape[2] == 1 else tuple(shape[1:])
+
+
+def _layer(module: nn.Module) -> Layer | None:
+    """In words; None for what does nothing when it is used."""
+    if isinstance(module, nn.Identity | nn.Dropout):
+        return Layer(f"dropout {module.p:g}") if getattr(module, "p", 0) else None
+    kind = _KINDS.get(type(module), type(module).__name__)
+    if not hasattr(module, "kernel_size"):
+        return Layer(kind)
+    kernel, stride = _size(module.kernel_size), int(np.max(module.stride))
+    pools_whole = kind == "max-pool" and str(stride) == kernel
+    return Layer(kind, kernel, 1 if pools_whole else stride)
+
+
+def _size(kernel: int | tuple[int, ...]) -> str:
+    """``19`` for a kernel over time, ``3×3`` for one over an image."""
+    sizes = [int(n) for n in np.atleast_1d(kernel)]
+    return "×".join(map(str, sizes)) if len(sizes) == 2 and sizes[0] > 1 else str(sizes[-1])
+
+
+# Drawings
+
+
+def hourglass(blocks: Sequence[Block], title: str, start: Sequence[int]) -> Figure:
+    """A network from top to bottom: bars wider for longer signals (log scale), taller for more channels.
+
+    The first bar is the input, of shape ``start``. Text in a bar is its shape, beside it stand the block's
+    name, the kernels of its convolutions and its parameters.
+    """
+    rows = [("input", tuple(start)), *((_facts(block), block.shape) for block in blocks)]
+    lengths = np.log2([shape[-1] for _, shape in rows])
+    channels = np.array([shape[0] if len(shape) > 1 else 1 for _, shape in rows])
+    widths, heights = 0.35 + 0.65 * lengths / lengths.max(), 0.6 + 0.35 * channels / channels.max()
+    figure, axes = plt.subplots(figsize=(WIDTH, _ROW * len(rows) + 1.1))
+    small = {"va": "center", "fontsize": TEXT - 1}
+    for y, ((words, shape), width, height) in enumerate(zip(rows, widths, heights, strict=True)):
+        _rectangle(axes, -width / 2, y - height / 2, width, height, "signal" if len(shape) > 1 else "vector")
+        axes.text(0, y, " × ".join(map(str, shape)), ha="center", **small)
+        axes.text(0.56, y, words, ha="left", **small)
+    axes.text(0.56, -1, "block, kernel k, parameters", ha="left", color="#444444", **small)
+    axes.set(xlim=(-0.52, 1.95), ylim=(len(rows) - 0.4, -1.4), title=title)
+    axes.set_axis_off()
+    words = {"signal": "channels × length" if len(start) == 2 else "channels × height × width"}
+    _legend(figure, words | ({"vector": "vector"} if any(len(shape) == 1 for _, shape in rows) else {}))
+    return figure
+
+
+def _facts(block: Block) -> str:
+    used = kernels([block])
+    return f"{block.name}{', k ' + ', '.join(used) if used else ''}, {block.parameters:,}"
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box of a flow chart: bold ``title``, ``lines`` below (an empty one is a gap), colour by ``kind``."""
+
+    key: str
+    title: str
+    lines: tuple[str, ...] = ()
+    kind: str = "plain"
+
+
+def flow(rows: Sequence[Sequence[Box]], arrows: Sequence[tuple[str, str]], legend: dict[str, str]) -> Figure:
+    """A flow chart of ``rows`` of boxes from top to bottom, with arrows from box to box by their keys.
+
+    Boxes of a row share its width and are as tall as the longest text among them; ``legend`` explains kinds.
+    """
+    wrapped = [[_wrapped(box, WIDTH / len(row)) for box in row] for row in rows]
+    heights = [_LINE * max(len(title) + len(body) for title, body in texts) + 2 * _PAD for texts in wrapped]
+    total = sum(heights) + _GAP * (len(rows) - 1)
+    figure, axes = plt.subplots(figsize=(WIDTH, total + 0.35))
+    axes.set(xlim=(0, WIDTH), ylim=(total + 0.02, -0.02))
+    axes.set_axis_off()
+    places, y = {}, 0.0
+    for row, texts, height in zip(rows, wrapped, heights, strict=True):
+        width = WIDTH / len(row)
+        for column, (box, text) in enumerate(zip(row, texts, strict=True)):
+            places[box.key] = _rectangle(axes, column * width + _PAD, y, width - 2 * _PAD, height, box.kind)
+            _write(axes, text, (column + 0.5) * width, y + _PAD)
+        y += height + _GAP
+    for start, end in arrows:
+        _arrow(axes, places[start], places[end])
+    _legend(figure, legend)
+    return figure
+
+
+def _wrapped(box: Box, width: float) -> tuple[list[str], list[str]]:
+    n = int((width - 4 * _PAD) * _CHARACTERS)
+    body = [piece for line in box.lines for piece in textwrap.wrap(line, n) or [""]]
+    return textwrap.wrap(box.title, n - 1), body
+
+
+def _rectangle(axes: Axes, x: float, y: float, width: float, height: float, kind: str) -> Rectangle:
+    fill, edge = COLOURS[kind]
+    return axes.add_patch(Rectangle((x, y), width, height, facecolor=fill, edgecolor=edge, linewidth=0.9))
+
+
+def _write(axes: Axes, text: tuple[list[str], list[str]], x: float, y: float) -> None:
+    """Title and body of a box, line by line from ``y`` downwards."""
+    title, body = text
+    for k, line in enumerate([*title, *body]):
+        axes.text(x, y + (k + 0.5) * _LINE, line, ha="center", va="center", fontsize=TEXT,
+                  weight="bold" if k < len(title) else "normal")
+
+
+def _arrow(axes: Axes, start: Rectangle, end: Rectangle) -> None:
+    """Sideways within a row; straight down to another one, at the narrower box's middle."""
+    if start.get_y() == end.get_y():
+        y = start.get_y() + start.get_height() / 2
+        ends = (start.get_x() + start.get_width(), y), (end.get_x(), y)
+    else:
+        narrow = min(start, end, key=Rectangle.get_width)
+        x = narrow.get_x() + narrow.get_width() / 2
+        ends = (x, start.get_y() + start.get_height()), (x, end.get_y())
+    style = {"arrowstyle": "-|>", "color": "#444444", "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", ends[1], ends[0], arrowprops=style)
+
+
+def _legend(figure: Figure, words: dict[str, str]) -> None:
+    handles = [Patch(facecolor=COLOURS[kind][0], edgecolor=COLOURS[kind][1], label=text)
+               for kind, text in words.items()]
+    figure.legend(handles=handles, fontsize=TEXT, loc="outside lower center", ncols=len(words),
+                  handlelength=1.2, columnspacing=1.0)
+
+
+# Figure 2 of Jang 2021: the networks
+
+
+def autoencoder(tier: str) -> list[Block]:
+    """Blocks of the autoencoder as it is pretrained in ``tier``."""
+    config = PretrainConfig.of(tier=tier).resolved()
+    options = {"width": config.width, "variant": config.variant}
+    return network(config.arch, 1, config.features, window(tier), **options)
+
+
+def classifier(tier: str, n_classes: int) -> list[Block]:
+    """Blocks of the classifier as ``tier`` has it: the encoder to its features and one linear layer."""
+    config = FinetuneConfig.of(init="cae", tier=tier).resolved()
+    return network(config.arch, 1, n_classes, window(tier), width=config.width, variant=config.variant)
+
+
+def image_network() -> list[Block]:
+    """Blocks of GoogLeNet up to its features, which the image arm takes from spectrograms."""
+    return [block for block in network("googlenet", 3, 1000, image()) if len(block.shape) > 1]
+
+
+def window(tier: str) -> tuple[int, int]:
+    """Shape of a window in ``tier``: one lead, samples."""
+    config = PretrainConfig.of(tier=tier).resolved()
+    return 1, round(config.seconds * config.sampling_rate)
+
+
+def image() -> tuple[int, int, int]:
+    """Shape of a spectrogram image."""
+    return 3, googlenet.SIZE, googlenet.SIZE
+
+
+def rhythms() -> int:
+    """The rhythms that the paper tells apart."""
+    return published.lookup("jang2021.scalars.rhythms.value")
+
+
+def arms(tier: str) -> Figure:
+    """The three arms side by side: what goes in, what is taken over, what is trained."""
+    own = classifier(tier, rhythms())
+    encoder = f"encoder, {parameters(part(own, 'encoder.')):,} parameters"
+    frozen = f"GoogLeNet, {parameters(image_network()):,} parameters"
+    features, linear = part(own, "encoder.bottleneck")[0].size, parameters(part(own, "output"))
+    n_image = googlenet.N_FEATURES
+    on_images = models.count_parameters(nn.Linear(n_image, rhythms()))
+    # Arm: what goes in, the body and how it starts, what comes out of it, parameters of the linear layer
+    columns = {"random": (window(tier), "trained", f"{encoder}, random start", features, linear),
+               "cae": (window(tier), "transferred", f"{encoder}, from the autoencoder", features, linear),
+               "image": (image(), "frozen", f"{frozen}, from ImageNet", f"{n_image:,}", on_images)}
+    rows = [[], [], [], []]
+    for arm, (shape, kind, body, n_features, n) in columns.items():
+        rows[0].append(Box(f"{arm}0", tables.METHODS[arm], ("input", " × ".join(map(str, shape)))))
+        rows[1].append(Box(f"{arm}1", "", (body,), kind))
+        rows[2].append(Box(f"{arm}2", "", (f"{n_features} features",)))
+        rows[3].append(Box(f"{arm}3", "", (f"linear, {n:,} parameters", f"{rhythms()} rhythms"), "trained"))
+    arrows = [(f"{arm}{k}", f"{arm}{k + 1}") for arm in columns for k in range(3)]
+    return flow(rows, arrows, {"trained": "random, trained", "transferred": "taken over, trained",
+                               "frozen": "frozen"})
+
+
+def stated() -> pd.DataFrame:
+    """What the paper says of its networks beside what those of the tiers ``paper`` and ``reduced`` have."""
+    said = {name: _pub(f"scalars.{place}") for name, place in {
+        "residual blocks of the encoder": "residual_blocks", "convolutions a block": "convolutions_per_block",
+        "batch norms a block": "batch_norms_per_block", "kernel": "kernel_size", "stride": "stride",
+        "features": "features"}.items()} | {"activation": "ReLU", "decoder": "transposed convolution"}
+    ours = {tier: _counted(tier) for tier in ("paper", "reduced")}
+    return pd.DataFrame([{"What": what, "Paper": said.get(what, "not stated"),
+                          **{f"Tier {tier}": found[what] for tier, found in ours.items()}}
+                         for what in ours["paper"]])
+
+
+def _counted(tier: str) -> dict[str, str]:
+    """The same of a tier's networks, counted in their blocks."""
+    blocks = autoencoder(tier)
+    body, back = part(blocks, "encoder.blocks."), part(blocks, "decoder.blocks.")
+    wide = [[layer for layer in block.layers if layer.looks_around] for block in body]
+    up = "transposed convolution" if "transposed" in back[1].words else "linear upsampling, convolution"
+    return {"residual blocks of the encoder": str(len(body)), "convolutions a block": _each(map(len, wide)),
+            "batch norms a block": _each(sum(layer.kind == "batch norm" for layer in b.layers) for b in body),
+            "kernel": _each(layer.kernel for layers in wide for layer in layers),
+            "stride": _each(layer.stride for layers in wide for layer in layers),
+            "activation": _each(layer.kind for b in body for layer in b.layers if "ReLU" in layer.kind),
+            "decoder": up, "features": part(blocks, "encoder.bottleneck")[0].size,
+            "channels of the stem (width)": str(blocks[0].shape[0]),
+            "parameters of the autoencoder": f"{parameters(blocks):,}",
+            "of them in the encoder": f"{parameters(part(blocks, 'encoder.')):,}",
+            f"parameters, classifier of {rhythms()} rhythms": f"{parameters(classifier(tier, rhythms())):,}",
+            "parameters of GoogLeNet to its features (frozen)": f"{parameters(image_network()):,}"}
+
+
+def stated_verdict(statements: pd.DataFrame) -> HTML:
+    """How far each tier's network is what the paper says, from ``stated``."""
+    said = statements[statements["Paper"] != "not stated"]
+    sentences = []
+    for column in said.columns[2:]:
+        other = said[said["Paper"] != said[column]]
+        but = "; ".join(f"{what} ({ours})" for what, ours in zip(other["What"], other[column], strict=True))
+        sentences.append(f"{column} meets {len(said) - len(other)} of {len(said)} statements of the paper"
+                         + (f", but not: {but}." if but else "."))
+    unsaid = statements.loc[statements["Paper"] == "not stated", "What"].iloc[0]
+    sentences.append(f"The {unsaid} are not stated anywhere, and with them the number of parameters is ours "
+                     "to choose.")
+    return HTML(Markup("<p>{}</p>").format(" ".join(sentences)))
+
+
+def tier_badges(*tiers: str) -> HTML:
+    """Badges of the tiers whose networks are drawn: no recordings are behind a drawing."""
+    found = Markup(" ").join(Markup(badges.badge("tier", tier)) for tier in tiers)
+    return HTML(Markup('<p class="ecgtl-badges">{}</p>').format(found))
+
+
+def _each(found: Iterable) -> str:
+    return ", ".join(dict.fromkeys(map(str, found)))
+
+
+def _pub(path: str) -> str:
+    return values.published_text(f"jang2021.{path}")
+
+
+# Figure 1 of Jang 2021: the course of the study
+
+
+def overview(experiment: str, tier: str) -> pd.DataFrame:
+    """The study step by step, paper beside ours: ``phase``, ``what``, ``paper``, ``ours`` as text.
+
+    Ours are those of the tier's autoencoder and of the finished runs of ``experiment``.
+    """
+    trained, runs = reconstructions.pretrained(tier), tables.runs(experiment, tier)
+    if not runs:
+        raise EcgtlError(f"no result of {experiment} in tier {tier}; run 'python -m ecgtl run {experiment} "
+                         f"--tier {tier}'")
+    phases = {"Data": _data(trained, runs[0][1]), "Preparation": _preparation(trained),
+              "Pretraining": _pretraining(trained), "Classification": _classification(experiment, tier, runs)}
+    return pd.DataFrame([(phase, *row) for phase, rows in phases.items() for row in rows],
+                        columns=["phase", "what", "paper", "ours"])
+
+
+def _data(trained: Result, run: dict) -> list[tuple[str, str, str]]:
+    sources = ", ".join(catalogue.entry(name).title for name in trained.data["sources"])
+    subjects, windows = (sum(trained.data[name].values()) for name in ("subjects", "windows"))
+    return [("unlabelled source", _pub("table1.columns.aumc"), sources),
+            ("unlabelled subjects", _pub("scalars.aumc_patients"), f"{subjects:,}"),
+            ("unlabelled windows", _pub("scalars.aumc_samples"), f"{windows:,}"),
+            ("labelled source", _pub("table1.columns.shaoxing"), _labelled(run["data"]["name"])),
+            ("labelled recordings", _pub("scalars.shaoxing_records"), f"{run['data']['records']:,}"),
+            ("rhythms", _pub("scalars.rhythms"), str(len(run["data"]["classes"])))]
+
+
+def _labelled(name: str) -> str:
+    """Title of a labelled database and the leads that are taken from it."""
+    leads = protocol("jang2021")["datasets"].get(name, {}).get("leads")
+    return catalogue.entry(name).title + (f", lead {', '.join(leads)}" if leads else "")
+
+
+def _preparation(trained: Result) -> list[tuple[str, str, str]]:
+    rate, seconds = trained.config["sampling_rate"], trained.config["seconds"]
+    cutoff = protocol("jang2021")["input"]["highpass"]
+    return [("sampling rate (Hz)", _pub("scalars.sampling_rate"), f"{rate:g}"),
+            ("samples in a window", _pub("scalars.window_samples"), f"{round(seconds * rate):,}"),
+            ("baseline", "Butterworth, cut-off not stated", f"Butterworth, {cutoff:g} Hz")]
+
+
+def _pretraining(trained: Result) -> list[tuple[str, str, str]]:
+    n = trained.data["windows"]
+    parts = f"{n['train']:,}:{n['test']:,}, by subject, and {n['validation']:,} to choose the epoch"
+    return [("features", _pub("scalars.features"), str(trained.config["features"])),
+            ("training to test windows", _pub("scalars.split"), parts),
+            ("epochs of the autoencoder", "not stated", str(len(trained.history))),
+            ("squared error of a test window", _pub("scalars.cae_mse"), f"{trained.scores['mse_sum']:.0f}")]
+
+
+def _classification(experiment: str, tier: str, runs: list) -> list[tuple[str, str, str]]:
+    paper, entry = experiments.definition(experiment)
+    config, share = runs[0][0].config, 10 * protocol(paper)["split"]["test"]
+    cells = tables.cells(experiment, tier)
+    finished = [cells[arm, size].n if (arm, size) in cells else 0
+                for arm in entry["inits"] for size in entry["sizes"]]
+    return [("arms", _arms(published.lookup("jang2021.table2.columns")), _arms(entry["inits"])),
+            ("training to test recordings", _pub("scalars.split"), f"{10 - share:g}:{share:g}"),
+            ("shares of the training part (%)", _pub("scalars.training_sizes"), _each(entry["sizes"])),
+            ("trials a cell", _pub("scalars.repetitions"), str(entry["runs"][tier])),
+            ("trials finished", _pub("scalars.repetitions"), f"{min(finished)} to {max(finished)}"),
+            ("epochs of the classifier", _pub("scalars.epochs"), str(config.epochs)),
+            ("learning rate", _pub("scalars.learning_rate"), f"{config.learning_rate:g}")]
+
+
+def _arms(given: Iterable[str]) -> str:
+    """The arms in words, in one order whatever the order they are given in."""
+    return ", ".join(words for arm, words in tables.METHODS.items() if arm in given)
+
+
+def readable_overview(steps: pd.DataFrame) -> pd.DataFrame:
+    """``overview`` as a reader sees it, with whether the two say the same."""
+    return pd.DataFrame([{"Phase": row.phase, "What": row.what, "Paper": row.paper, "Here": row.ours,
+                          "Same": _same(row)} for row in steps.itertuples()])
+
+
+def _same(row) -> str:
+    if "not stated" in row.paper:
+        return "decided here"
+    return "yes" if row.paper == row.ours else "no"
+
+
+def verdict(steps: pd.DataFrame) -> HTML:
+    """How much of the study is as printed, from ``overview``."""
+    said = [(row.what, _same(row)) for row in steps.itertuples()]
+    same, other = ([what for what, word in said if word == wanted] for wanted in ("yes", "no"))
+    text = (f"Of {len(said)} entries {len(same)} are as printed ({', '.join(same)}), and {len(other)} are "
+            f"not ({', '.join(other)}).")
+    if any("source" in what for what in other):
+        text += " Recordings other than the paper's stand in, so its numbers are context."
+    return HTML(Markup("<p>{}</p>").format(text))
+
+
+def course(steps: pd.DataFrame) -> Figure:
+    """The study as a flow chart of ``overview``: data, preparation, pretraining, classification."""
+    paper, ours = (dict(zip(steps["what"], steps[column], strict=True)) for column in ("paper", "ours"))
+
+    def box(key: str, title: str, words: str, kind: str = "plain") -> Box:
+        lines = (f"Paper: {words.format_map(paper)}", "", f"Here: {words.format_map(ours)}")
+        return Box(key, title, lines, kind)
+
+    boxes = [[box("u", "Unlabelled ECG",
+                  "{unlabelled source}; {unlabelled subjects} subjects, {unlabelled windows} windows"),
+              box("l", "Labelled ECG",
+                  "{labelled source}; {labelled recordings} recordings, {rhythms} rhythms")],
+             [box("p", "Preparation", "{sampling rate (Hz)} Hz, {samples in a window} samples, {baseline}")],
+             [box("a", "Autoencoder", "{features} features, squared error of a test window "
+                  "{squared error of a test window}", "trained"),
+              box("c", "Classifier of rhythms", "{shares of the training part (%)} % of the training part, "
+                  "{trials a cell} trials", "transferred")]]
+    return flow(boxes, [("u", "p"), ("l", "p"), ("p", "a"), ("p", "c"), ("a", "c")],
+                {"trained": "trained without labels", "transferred": "takes the encoder over"})

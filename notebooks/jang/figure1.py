@@ -1,0 +1,73 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   language_info:
+#     name: python
+# ---
+
+# %% [markdown]
+# # Figure 1: the course of the study
+#
+# {pub}`jang2021.figures.F1.caption`. Here it is drawn from the paper's printed numbers and from what was run,
+# so that one can see at a glance which of its steps were repeated and on what.
+
+# %% tags=["parameters", "remove-cell"]
+tier = "best"
+
+# %% tags=["remove-cell"]
+from ecgtl.config import SectionConfig
+
+config = SectionConfig.from_notebook(globals())
+
+# %% tags=["remove-input"]
+from ecgtl.report import badges, diagrams, figures, reconstructions, tables
+
+figures.use_style()
+EXPERIMENT = "jang2021-table2-ptbxl"
+shown = tables.shown_tier(EXPERIMENT, config.tier)
+badges.of_experiment(EXPERIMENT, shown)
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "Flow chart from top to bottom. Two boxes, unlabelled and labelled ECG, lead to a box on preparation; from there arrows go to the autoencoder, which is trained without labels, and to the classifier of rhythms, which takes the autoencoder's encoder over. Each box gives the paper's numbers and ours."}}
+overview = diagrams.overview(EXPERIMENT, shown)
+chart = diagrams.course(overview)
+
+# %% [markdown]
+# ## Step by step
+
+# %% tags=["remove-input"]
+tables.write_csv(overview, "jang2021-figure1")
+tables.html(diagrams.readable_overview(overview), "The study as printed and as it was run here")
+
+# %% [markdown]
+# ## What can be said
+
+# %% tags=["remove-input"]
+diagrams.verdict(overview)
+
+# %% [markdown]
+# Download {download}`the table </downloads/jang2021-figure1.csv>` and {download}`this notebook, executed
+# </notebooks/jang/figure1.ipynb>`.
+
+# %% [markdown]
+# ## How this was made
+#
+# Drawn when this page was built, from `ecgtl/published/jang2021.yml`, the result of the pretraining and those
+# of [Table 2](table2.ipynb).
+
+# %% tags=["remove-input"]
+tables.made_by(reconstructions.pretrained(shown))
+
+# %% tags=["remove-input"]
+tables.html(tables.made(EXPERIMENT, shown), "Classification: command, commit, seeds, device, time and data")
+
+# %% tags=["remove-cell"]
+# NBVAL_CHECK_OUTPUT
+print("entries:", len(overview), "digest of the plotted data:", figures.digest(chart))

@@ -1,0 +1,95 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   language_info:
+#     name: python
+# ---
+
+# %% [markdown]
+# # Figure 3: the learning curve index, explained
+#
+# The paper {cite}`jang2021` wants a number that is high for a training that gets better steadily and ends high. It takes the
+# score on the test part after each epoch and divides the mean size of its rises by the mean size of its falls; the best
+# score is a factor, so that a curve which is steady but low does not win:
+#
+# $$\mathrm{LCI} = \frac{\overline{\text{rises}}}{\overline{\text{falls}} + \varepsilon} \times \text{best F1}$$
+#
+# The figure shows the same idea on curves of our own making. They are no results.
+
+# %% tags=["parameters", "remove-cell"]
+tier = "best"
+
+# %% tags=["remove-cell"]
+from ecgtl.config import SectionConfig
+
+config = SectionConfig.from_notebook(globals())
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "Two panels of made-up learning curves, F1 against epoch. A: one curve whose single steps are marked as rises, solid, or falls, dashed, with their sizes: seven small rises and two deep falls. B: four curves with their index in the legend: one that rises steadily has the highest, the same steps at a lower level about half of it, one that swings up and down has about 1, and one that drops suddenly has the lowest."}}
+from ecgtl.report import figures, jang, tables
+
+figures.use_style()
+examples = jang.examples_figure()
+
+# %% [markdown]
+# ## Step by step
+#
+# “Steady” and “low” take the same steps, so their ratios are equal, and the best score alone tells them apart. “Swinging”
+# and “steady” start and end alike; large falls cost the first one most of its index. “Dropping” falls only twice, but deep.
+
+# %% tags=["remove-input"]
+tables.html(jang.examples_table(), "The index of the four curves, worked out")
+
+# %% [markdown]
+# ## Which means
+#
+# The paper does not say over what its means run. Here they are conditional: over the epochs that rise, and over the epochs that
+# fall. The other reading, means over all epochs, makes the ratio one of sums (the last column above). But what rises less than
+# it falls ends below its start:
+#
+# $$\sum \text{rises} - \sum \text{falls} = \text{last} - \text{first}$$
+#
+# With sums, an index below the best score says that a training ended below its first epoch. The paper prints such indices for
+# random weights with 25 % of the data. Conditional means ask for nothing so odd, so they are taken here; it remains an inference.
+
+# %% tags=["remove-input"]
+tables.html(jang.trials_below_best(), "Printed trials whose index lies below their best F1, so whose mean rise is smaller than their mean fall")
+
+# %% [markdown]
+# ## What it rewards
+#
+# The two readings differ by the ratio of the *numbers* of falls and rises, $n_f / n_r$:
+#
+# $$\frac{\overline{\text{rises}}}{\overline{\text{falls}}} = \frac{n_f}{n_r} \times
+# \frac{\sum \text{rises}}{\sum \text{falls}}$$
+#
+# On a long plateau the sums are nearly equal, and the index nears the number of falls over the number of rises, times the best
+# score: it then counts little else. The paper reads an index below 1 as sudden drops being more frequent; by this
+# equation a curve that ends above its start, with a ratio below 1, has fewer falls than rises, and deeper ones.
+#
+# ## Limits
+#
+# The paper adds a small ε against division by zero and does not say how small. A curve without any fall then has an index of the
+# order of 1 / ε, which says nothing but that it never fell: no mean over trials should hold one. Epochs that do not change the
+# score count neither as rise nor as fall. ε is here:
+
+# %% tags=["remove-input"]
+print(jang.epsilon())
+
+# %% tags=["remove-input"]
+tables.html(jang.limits_table(), "The index at its limits")
+
+# %% [markdown]
+# The function is `ecgtl.metrics.learning_curve_index`; the indices of the runs stand on the page of [Table 3](table3), their curves
+# on that of [Figure 5](figure5).
+
+# %% tags=["remove-cell"]
+# NBVAL_CHECK_OUTPUT
+print("curves:", len(jang.EXAMPLES), "digest of the plotted data:", figures.digest(examples))

@@ -1,0 +1,70 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   language_info:
+#     name: python
+# ---
+
+# %% [markdown]
+# # Figure 5: learning curves when data are scarce
+#
+# The paper {cite}`jang2021` shows one training of each kind: with all of the training part the curves of random weights and of the
+# autoencoder look alike; with less, both become unsteady, random weights more so. Below are all of our trials, on two other
+# databases, with their median. [Table 3](table3) puts such curves into numbers.
+
+# %% tags=["parameters", "remove-cell"]
+tier = "best"
+
+# %% tags=["remove-cell"]
+from ecgtl.config import SectionConfig
+
+config = SectionConfig.from_notebook(globals())
+
+# %% tags=["remove-input"]
+import pandas as pd
+
+from ecgtl.report import figures, jang, tables
+
+figures.use_style()
+tiers = {name: jang.shown_tier(name, config.tier) for name in jang.NAMES}
+curves = {name: jang.curves(name, tier) for name, tier in tiers.items()}
+tables.write_csv(pd.concat([frame.assign(experiment=name) for name, frame in curves.items()]), "jang2021-figure5")
+jang.state(jang.PTBXL, tiers[jang.PTBXL])
+
+# %% [markdown]
+# ## PTB-XL, lead II
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "Weighted F1 on the test part against the epoch on PTB-XL lead II, one panel each for 100, 50 and 25 % of the training part: trials of random weights (black) and of the autoencoder (blue) as thin lines, their medians as thick ones, the median of the image arm dotted. All rise within the first epochs and then waver."}}
+first = jang.learning_curves(curves[jang.PTBXL], jang.PTBXL)
+
+# %% tags=["remove-input"]
+tables.html(jang.stability(curves[jang.PTBXL], jang.PTBXL), "PTB-XL, lead II: how the curves end and how deep they fall, means over trials")
+
+# %% [markdown]
+# ## CinC 2017
+
+# %% tags=["remove-input"]
+jang.state(jang.CINC2017, tiers[jang.CINC2017])
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "The same for CinC 2017: weighted F1 on the test part against the epoch in three panels, trials as thin lines and medians as thick ones; a panel without any run says PENDING."}}
+second = jang.learning_curves(curves[jang.CINC2017], jang.CINC2017)
+
+# %% tags=["remove-input"]
+tables.html(jang.stability(curves[jang.CINC2017], jang.CINC2017), "CinC 2017: how the curves end and how deep they fall, means over trials")
+
+# %% [markdown]
+# Download {download}`every curve </downloads/jang2021-figure5.csv>` and
+# {download}`this notebook, executed </notebooks/jang/figure5.ipynb>`. How the runs were made stands on the page of
+# [Table 2](table2).
+
+# %% tags=["remove-cell"]
+# NBVAL_CHECK_OUTPUT
+print("epochs:", *(len(frame) for frame in curves.values()), "digest of the plotted data:", figures.digest(first), figures.digest(second))

@@ -1,0 +1,94 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   language_info:
+#     name: python
+# ---
+
+# %% [markdown]
+# # Table 1: who and what the data sets hold
+#
+# Jang, Kim and Yoon {cite}`jang2021` describe two data sets: windows from an intensive care unit, which are
+# private, and the public recordings of Shaoxing, of which they use {pub}`jang2021.scalars.shaoxing_records`.
+# Of the private ones only the printed column can be quoted. For Shaoxing the release holds a table with
+# rhythm, age and sex of every recording, and here it is counted again. Nothing stands in for anything on this
+# page, so the printed numbers can be met digit for digit.
+
+# %% tags=["parameters", "remove-cell"]
+tier = "best"
+
+# %% tags=["remove-cell"]
+from ecgtl.config import SectionConfig
+
+config = SectionConfig.from_notebook(globals())
+
+# %% tags=["remove-input"]
+from ecgtl.report import badges, characteristics, figures, tables
+
+figures.use_style()
+counted = characteristics.load(config.tier)
+badges.of_result(counted)
+
+# %% [markdown]
+# ## The paper beside the released table
+
+# %% tags=["remove-input"]
+comparison = characteristics.comparison(counted)
+tables.write_csv(comparison, "jang2021-table1")
+tables.html(characteristics.readable(comparison), "Baseline characteristics, printed and counted in the release")
+
+# %% [markdown]
+# ## What can be said
+
+# %% tags=["remove-input"]
+characteristics.verdict(counted)
+
+# %% [markdown]
+# The table names no patients, so that each recording is another patient's is the release's word. The private
+# column cannot be checked by anybody outside the hospital.
+
+# %% [markdown]
+# ## By rhythm
+#
+# The paper gives no such table, but it says what a classifier of these rhythms has to work with. The interval
+# of the share of men is Wilson's.
+
+# %% tags=["remove-input"]
+by_rhythm = characteristics.by_rhythm(counted)
+tables.write_csv(by_rhythm, "jang2021-table1-rhythms")
+tables.html(characteristics.readable_rhythms(by_rhythm), "Shaoxing's recordings by rhythm")
+
+# %% tags=["remove-input"]
+characteristics.rarest(counted)
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "Two panels with one row a rhythm, the most frequent at the top: mean age with its 95 % interval and standard deviation, and share of men with its 95 % interval. Atrial fibrillation and flutter have the oldest patients, sinus irregularity the youngest; dotted lines mark all recordings together."}}
+panels = characteristics.rhythms_figure(counted)
+
+# %% [markdown]
+# Download {download}`the comparison </downloads/jang2021-table1.csv>`, {download}`the counts by rhythm
+# </downloads/jang2021-table1-rhythms.csv>` and {download}`this notebook, executed
+# </notebooks/jang/table1.ipynb>`.
+
+# %% [markdown]
+# ## How this was made
+#
+# Counts and moments are stored, rows of the table are not. With the release at hand (`python -m ecgtl data
+# fetch shaoxing` says how to get it) the command below counts them again.
+
+# %% tags=["remove-input"]
+characteristics.source_line(counted)
+
+# %% tags=["remove-input"]
+tables.made_by(counted)
+
+# %% tags=["remove-cell"]
+# NBVAL_CHECK_OUTPUT
+print("rows:", len(comparison), "rhythms:", len(by_rhythm), "digest of the figure:", figures.digest(panels))

@@ -1,0 +1,128 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   language_info:
+#     name: python
+# ---
+
+# %% [markdown]
+# # Table 3: how steadily do the arms learn?
+#
+# The paper {cite}`jang2021` puts the course of a training into one number, the learning curve index of the test score:
+# [Figure 3](figure3) explains it, [Figure 5](figure5) shows the curves. It prints the index of
+# {pub}`jang2021.table3.runs` trials for random weights and for the autoencoder, and finds a difference with 50 and 25 % of the
+# training part (p {pub}`jang2021.table3.rows.50.p_value.relation` {pub}`jang2021.table3.rows.50.p_value`), not with all of it
+# (p = {pub}`jang2021.table3.rows.100.p_value`).
+#
+# Here the index is that of the runs of [Table 2](table2), on two other databases.
+
+# %% tags=["parameters", "remove-cell"]
+tier = "best"
+
+# %% tags=["remove-cell"]
+from ecgtl.config import SectionConfig
+
+config = SectionConfig.from_notebook(globals())
+
+# %% tags=["remove-input"]
+from ecgtl.report import figures, findings, jang, tables
+
+figures.use_style()
+tiers = {name: jang.shown_tier(name, config.tier) for name in jang.NAMES}
+trials = {name: jang.trials(name, tier) for name, tier in tiers.items()}
+jang.state(jang.PTBXL, tiers[jang.PTBXL])
+
+# %% tags=["remove-input"]
+jang.state(jang.CINC2017, tiers[jang.CINC2017])
+
+# %% [markdown]
+# ## The index of every trial
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "Learning curve index by share of the training part in three panels: the paper on Shaoxing, ours on PTB-XL lead II, ours on CinC 2017. Single trials as dots, mean with 95 % interval beside them, random weights in black and the autoencoder in blue, and a line at 1. In the paper only random weights with 25 % lie wholly below 1."}}
+rows = jang.index_rows(trials)
+tables.write_csv(rows, "jang2021-table3")
+dots = jang.index_dots(rows)
+
+# %% [markdown]
+# Download {download}`every index </downloads/jang2021-table3.csv>`, the paper's and ours, and
+# {download}`this notebook, executed </notebooks/jang/table3.ipynb>`.
+
+# %% tags=["remove-input"]
+tables.html(jang.paper_trials("table3"), "The paper's trials: learning curve index of the test score on Shaoxing")
+
+# %% tags=["remove-input"]
+tables.html(jang.our_trials(trials[jang.PTBXL], jang.PTBXL, tiers[jang.PTBXL], jang.INDEX, ("random", "cae")),
+            "Our trials: the same on PTB-XL, lead II")
+
+# %% tags=["remove-input"]
+tables.html(jang.our_trials(trials[jang.CINC2017], jang.CINC2017, tiers[jang.CINC2017], jang.INDEX, ("random", "cae")),
+            "Our trials: the same on CinC 2017")
+
+# %% [markdown]
+# The index depends on the number of epochs: a long plateau adds many small rises and falls. The runs on CinC 2017 are
+# shorter than those on PTB-XL, so the two are not to be compared with one another, only arm with arm.
+#
+# ## The difference between arms
+#
+# Welch's test on the printed trials gives the printed p-values again. The paired test takes trials of one number together;
+# ours share their draw.
+
+# %% tags=["remove-input"]
+pair = [("cae", "random")]
+tables.html(jang.differences(trials[jang.PTBXL], jang.PTBXL, "table3", jang.INDEX, pair),
+            "Differences in the index with 95 % interval and p-value: the paper, and ours on PTB-XL")
+
+# %% tags=["remove-input"]
+tables.html(jang.differences(trials[jang.CINC2017], jang.CINC2017, "table3", jang.INDEX, pair),
+            "Differences in the index with 95 % interval and p-value: the paper, and ours on CinC 2017")
+
+# %% tags=["remove-input"]
+tables.html(findings.finding("jang2021", "J4", tiers[jang.PTBXL]), "The statement and what the runs say")
+
+# %% [markdown]
+# ## What moves the index
+#
+# Means over our trials of the parts of the index. Epochs that change nothing count in neither column. A ratio below 1 means
+# that falls are deeper than rises, and not that they are more frequent: a curve that ends above its start then falls *less*
+# often than it rises ([why](figure3)). The last column is the index by the other reading, with sums in place of means.
+
+# %% tags=["remove-input"]
+curves = {name: jang.curves(name, tier) for name, tier in tiers.items()}
+tables.html(jang.index_anatomy(curves[jang.PTBXL], jang.PTBXL), "PTB-XL, lead II: what the index is made of, means over trials")
+
+# %% tags=["remove-input"]
+tables.html(jang.index_anatomy(curves[jang.CINC2017], jang.CINC2017), "CinC 2017: what the index is made of, means over trials")
+
+# %% [markdown]
+# ## Which standard deviation is printed
+#
+# A standard deviation over *n* trials divides by *n* or by *n* − 1. Worked out from the printed trials, the two tables of the
+# paper do not agree: Table 3 divides by *n* throughout, and of the cells of Table 2 that tell the two apart most divide by
+# *n* − 1. Our tables use *n* − 1, and tests start from the trials.
+
+# %% tags=["remove-input"]
+jang.spreads("table2")
+
+# %% tags=["remove-input"]
+jang.spreads("table3")
+
+# %% [markdown]
+# ## How this was made
+
+# %% tags=["remove-input"]
+tables.html(tables.made(jang.PTBXL, tiers[jang.PTBXL]), "PTB-XL: command, commit, seeds, device, time and data")
+
+# %% tags=["remove-input"]
+tables.html(tables.made(jang.CINC2017, tiers[jang.CINC2017]), "CinC 2017: command, commit, seeds, device, time and data")
+
+# %% tags=["remove-cell"]
+# NBVAL_CHECK_OUTPUT
+print("indices:", len(rows), "digest of the plotted data:", figures.digest(dots))

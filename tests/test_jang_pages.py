@@ -1,0 +1,409 @@
+"""Jang 2021's pages: they follow the results and the paper's printed trials, and say PENDING where nothing has been run."""
+
+import ast
+import dataclasses
+import re
+from pathlib import Path
+
+import jupytext
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from scipy import stats
+
+from ecgtl import experiments, metrics, published, results
+from ecgtl.experiments import pretrainings
+from ecgtl.report import jang, tables
+from ecgtl.results import Result
+
+matplotlib.use("Agg")
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ("table2", "table3", "figure3", "figure5")
+COUNTS = {"SR": 250, "AFIB": 50}  # 300 recordings to train on: three batches of 128 an epoch
+PROVENANCE = {"commit": "0" * 40, "dirty": False, "versions": {"torch": "x"}, "device": "cpu", "machine": "m", "threads": 1,
+              "seed": 0, "wall_seconds": 36.0, "finished": "2026-01-01T00:00:00Z", "command": "c"}
+
+
+@pytest.fixture(autouse=True)
+def stored(tmp_path, monkeypatch):
+    """An empty results folder; figures are closed afterwards."""
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
+    yield tmp_path
+    plt.close("all")
+
+
+def write(run, curve=(0.1, 0.5, 0.3, 0.4), validated=0.35, macro=0.2):
+    """A stored result of ``run`` whose test score goes through ``curve``, as if it had been run."""
+    def scored(value):
+        return {"macro_f1": macro, "weighted_f1": float(value), "accuracy": 0.5, "f1_per_class": dict.fromkeys(COUNTS, macro)}
+
+    _, entry = experiments.definition(run.experiment)
+    trivial = run.method in entry["baselines"]
+    scores = scored(max(curve)) | {"validated": scored(validated)}
+    if not trivial:
+        scores |= {"best_test": scored(max(curve)), "last": scored(curve[-1]),
+                   "learning_curve_index": metrics.learning_curve_index(curve)}
+    history = [] if trivial else [{"epoch": k, "test_score": float(y)} for k, y in enumerate(curve, start=1)]
+    data = {"name": entry["dataset"], "version": "1", "records": 1006, "classes": list(COUNTS), "digest": entry["data"]["digest"],
+            "split": {"train": COUNTS}}
+    results.save(Result(run.experiment, run.key, dataclasses.asdict(run.config),
+                        {"upstream": "none", "target": "substitute", "leads": "substitute"}, scores, history, data,
+                        {"y_test": np.zeros(1, np.uint8)}, PROVENANCE))
+
+
+def run_of(method, size, number, experiment=jang.PTBXL):
+    return next(run for run in experiments.enumerate_runs(experiment, "reduced")
+                if (run.method, run.size, run.number) == (method, size, number))
+
+
+def store(method, size, bests, **options):
+    """Trials of one cell whose best test scores are ``bests``; None leaves one out."""
+    for number, best in enumerate(bests):
+        if best is not None:
+            write(run_of(method, size, number), (0.1, best, 0.3, 0.4), **options)
+
+
+def trials():
+    return jang.trials(jang.PTBXL, "reduced")
+
+
+def curves():
+    return jang.curves(jang.PTBXL, "reduced")
+
+
+def plain(table):
+    """A readable table with ordinary spaces."""
+    return table.rename(columns=spaces).map(spaces)
+
+
+def spaces(text):
+    return text.replace(jang.NBSP, " ") if isinstance(text, str) else text
+
+
+def row_of(table, **where):
+    """The one row of a readable table that has these words."""
+    table = plain(table)
+    for column, words in where.items():
+        table = table[table[column] == words]
+    return table.squeeze()
+
+
+def texts(figure):
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+# --- what has been run --------------------------------------------------------------------------------------------------
+
+
+def test_without_runs_everything_says_pending():
+    frame, lines = trials(), curves()
+    assert jang.shown_tier(jang.PTBXL) == "reduced" and jang.shown_tier(jang.PTBXL, "paper") == "paper"
+    said = jang.state(jang.PTBXL, "reduced").data
+    assert "pending" in said and "0 of 80 runs" in said and f"python -m ecgtl run {jang.PTBXL} --tier reduced" in said
+    for table in (jang.both_scores(frame, jang.PTBXL), jang.choices(frame, jang.PTBXL), jang.differences(frame, jang.PTBXL),
+                  jang.steps_table(frame, "reduced"), jang.index_anatomy(lines, jang.PTBXL), jang.stability(lines, jang.PTBXL)):
+        assert table.apply(lambda row: (row == jang.PENDING).any(), axis=1).all()
+    assert (jang.our_trials(frame, jang.PTBXL, "reduced").iloc[-1, 1:] == jang.PENDING).all()
+    comparison = tables.comparison(jang.PTBXL, "reduced")
+    for figure in (jang.curve(comparison, frame), jang.step_curves(lines), jang.learning_curves(lines, jang.PTBXL),
+                   jang.sensitivity_curves([]), jang.index_dots(jang.index_rows({jang.PTBXL: frame}))):
+        assert any(jang.PENDING in text for text in texts(figure))
+
+
+def test_state_counts_the_runs_and_drops_the_command_when_all_are_there():
+    for run in experiments.enumerate_runs(jang.CINC2017, "reduced"):
+        write(run)
+    said = jang.state(jang.CINC2017, "reduced").data
+    assert "45 of 45 runs." in said and "python -m" not in said and "substitute" in said
+
+
+def test_trials_count_from_one_and_know_their_steps():
+    store("random", 25, [0.5, 0.6])
+    frame = trials()
+    assert frame["trial"].tolist() == [1, 2]
+    assert frame["steps"].tolist() == [12, 12]  # four epochs of three batches
+    assert frame[jang.BEST].tolist() == [0.5, 0.6] and frame["last.weighted_f1"].tolist() == [0.4, 0.4]
+    assert curves()["step"].tolist() == [3, 6, 9, 12] * 2
+
+
+def test_a_trivial_classifier_scores_the_same_under_every_choice_and_has_no_index():
+    write(run_of("majority", 25, 0), validated=0.3)
+    frame = trials()
+    assert frame[[f"{choice}.weighted_f1" for choice in jang.CHOICES]].to_numpy().tolist() == [[0.3] * 3]
+    assert frame[jang.INDEX].isna().all() and curves().empty
+
+
+# --- trial by trial -----------------------------------------------------------------------------------------------------
+
+
+def test_the_papers_trials_are_the_printed_ones():
+    table = plain(jang.paper_trials("table2"))
+    assert len(table) == published.lookup("jang2021.table2.runs") + 2
+    assert table.loc[6, "25 % autoencoder"] == ".815"
+    assert table["25 % random"].iloc[-2] == ".543 ± .009"
+    assert plain(jang.paper_trials("table3"))["100 % random"].iloc[-1] == "= 0.45"
+
+
+def test_our_trials_stand_in_their_rows_with_gaps_between():
+    store("cae", 50, [0.6, None, 0.7, 0.8])
+    column = plain(jang.our_trials(trials(), jang.PTBXL, "reduced"))["50 % autoencoder"].tolist()
+    assert column == [".600", "–", ".700", ".800", "–", ".700 ± .100"]
+
+
+def test_weighted_and_macro_f1_stand_side_by_side():
+    store("cae", 50, [0.6, 0.7, 0.8], macro=0.25)
+    row = row_of(jang.both_scores(trials(), jang.PTBXL), Initialisation=tables.METHODS["cae"], **{"Data used": "50 %"})
+    low, high = stats.t.interval(0.95, 2, loc=0.7, scale=0.1 / np.sqrt(3))
+    assert row["Weighted F1"] == f".700 [{tables.f1(low)}, {tables.f1(high)}]" and row["n"] == 3
+    assert row["Macro F1"].startswith(".250")
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_fewer_than_three_trials_have_no_interval_and_no_test(n):
+    for method in ("random", "cae"):
+        store(method, 25, [0.5, 0.6][:n])
+    row = row_of(jang.choices(trials(), jang.PTBXL), Initialisation=tables.METHODS["cae"], **{"Data used": "25 %"})
+    assert "[" not in "".join(row.astype(str)) and row["n"] == n
+    row = row_of(jang.differences(trials(), jang.PTBXL), Difference="autoencoder − random", **{"Data used": "25 %"})
+    assert row["Ours, Welch"] == row["Ours, paired"] == "+.000"
+
+
+# --- which epoch, which arm ---------------------------------------------------------------------------------------------
+
+
+def test_the_published_choice_flatters_by_the_paired_difference():
+    for number, (best, validated) in enumerate([(0.6, 0.55), (0.7, 0.68), (0.8, 0.71)]):
+        write(run_of("image", 100, number), (0.1, best, 0.3), validated)
+    row = row_of(jang.choices(trials(), jang.PTBXL), Initialisation=tables.METHODS["image"], **{"Data used": "100 %"})
+    expected = stats.ttest_rel([0.6, 0.7, 0.8], [0.55, 0.68, 0.71])
+    low, high = expected.confidence_interval(0.95)
+    said = row["Best on test − best on validation, paired"]
+    assert said == (f"{tables.f1(0.16 / 3, True)} [{tables.f1(low, True)}, {tables.f1(high, True)}], "
+                    f"p = {tables.f1(expected.pvalue)}")
+    assert row["Best on test (as published)"].startswith(".700") and row["Last epoch"].startswith(".300")
+
+
+def test_differences_between_arms_follow_scipy():
+    ours, theirs = [0.70, 0.74, 0.79, 0.72], [0.66, 0.71, 0.78, 0.68]
+    store("cae", 50, ours)
+    store("random", 50, theirs)
+    row = row_of(jang.differences(trials(), jang.PTBXL), Difference="autoencoder − random", **{"Data used": "50 %"})
+    welch, paired = stats.ttest_ind(ours, theirs, equal_var=False), stats.ttest_rel(ours, theirs)
+    assert row["Ours, Welch"].endswith(f"p = {tables.f1(welch.pvalue)}") and row["Ours, Welch"].startswith("+.030 [−")
+    assert row["Ours, paired"].endswith(f"p = {tables.f1(paired.pvalue)}") and row["Ours, paired"].startswith("+.030 [+")
+
+
+def test_only_trials_of_both_arms_are_paired():
+    store("cae", 50, [0.70, 0.74, 0.79, 0.90])
+    store("random", 50, [0.60, 0.65, 0.68])
+    row = row_of(jang.differences(trials(), jang.PTBXL), Difference="autoencoder − random", **{"Data used": "50 %"})
+    assert row["n"] == "4, 3"
+    assert row["Ours, paired"].startswith("+.100") and row["Ours, Welch"].startswith("+.139")
+
+
+@pytest.mark.parametrize(("table", "column", "pairs"), [("table2", jang.BEST, (("cae", "random"), ("cae", "image"))),
+                                                        ("table3", jang.INDEX, (("cae", "random"),))])
+def test_welch_on_the_printed_trials_gives_the_printed_p_values(table, column, pairs):
+    found = plain(jang.differences(trials(), jang.PTBXL, table, column, pairs))
+    assert len(found) == 3 * len(pairs)
+    for row in found.to_dict("records"):
+        printed = published.lookup(f"jang2021.{table}.rows.{row['Data used'].split()[0]}.p_value")
+        relation, p = re.search(r"p ([<=]) (\.\d+)$", row["Paper's trials, Welch"]).groups()
+        if printed["relation"] == "=":
+            assert relation == "=" and round(float(p), 2) == printed["value"]
+        else:
+            assert float(p) < printed["value"]
+
+
+@pytest.mark.parametrize(("p", "text"), [(0.4456, "= .446"), (0.0004, "< .001"), (0.001, "= .001"), (1.0, "= 1.000")])
+def test_p_values_are_printed_with_three_decimals(p, text):
+    assert spaces(jang.p_text(p)) == text
+
+
+# --- data or steps ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("half", "few", "matched", "said"), [
+    (0.80, 0.50, 0.51, "a matter of data, not of steps"), (0.80, 0.50, 0.79, "a matter of steps, not of data"),
+    (0.80, 0.79, 0.80, "none here"), (0.80, 0.65, 0.70, "is undecided"), (0.80, 0.50, None, "stays with matched steps is not tested"),
+    (0.80, None, 0.70, "is not tested"),
+])
+def test_the_control_decides_by_rule_between_data_and_steps(half, few, matched, said):
+    for method, size, mean in (("random", 50, half), ("random", 25, few), ("random_matched", 25, matched)):
+        if mean is not None:
+            store(method, size, [mean - 0.01, mean, mean + 0.01])
+    assert said in jang.steps_verdict(trials()).data
+
+
+def test_steps_are_counted_for_us_and_for_the_paper():
+    store("random", 25, [0.5, 0.6, 0.7])
+    table = plain(jang.steps_table(trials(), "reduced")).set_index("Random weights")
+    assert table.loc["25 % random", "Steps"] == "12" and table.loc["50 % random", "Steps"] == jang.PENDING
+    # 10,646 recordings, four fifths to train on, a quarter of those: 2,130 in 17 batches of 128, 150 times
+    assert jang.paper_steps(25, "reduced") == 17 * 150
+
+
+def test_step_curves_end_at_the_reported_scores():
+    store("random", 25, [0.5, 0.6, 0.7])
+    line, = jang.step_curves(curves()).axes[0].get_lines()
+    assert line.get_xdata().tolist() == [3, 6, 9, 12]
+    assert line.get_ydata().tolist() == [0.1, 0.6, 0.6, 0.6]
+
+
+# --- sensitivity --------------------------------------------------------------------------------------------------------
+
+
+def write_pretraining(run, error):
+    results.save(Result(run.experiment, run.key, dataclasses.asdict(run.config),
+                        {"upstream": "substitute", "target": "none", "leads": "substitute"},
+                        {"mse_sum": error, "mse_sample": error / 2048, "r2": 1 - error / 2048, "epoch": 2},
+                        [{"epoch": 1, "validation_loss": 900.0}, {"epoch": 2, "validation_loss": error}],
+                        {"windows": {"train": 20000, "validation": 1000, "test": 1200}}, {"none": np.zeros(0, np.uint8)},
+                        PROVENANCE))
+
+
+def test_sensitivity_names_the_command_without_runs_and_sorts_them_by_width():
+    assert f"python -m ecgtl run {jang.SENSITIVITY} --tier reduced" in jang.sensitivity_table(jang.sensitivity()).data
+    for run in reversed(pretrainings.enumerate_runs(jang.SENSITIVITY, "reduced")):
+        write_pretraining(run, 512.0 if run.config.width == 16 else 640.0)
+    bodies = jang.sensitivity()
+    found = [(body["config"]["width"], bool(body["config"]["highpass"])) for body in bodies]
+    assert found == sorted(found, key=lambda row: (row[0], not row[1])) and {4, 8, 16} <= {width for width, _ in found}
+    said = jang.sensitivity_table(bodies).data
+    for words in ("20,000", "512.0", "0.250", ".750", "high-pass, 0.5 Hz", "none"):
+        assert words in said
+    lines = jang.sensitivity_curves(bodies).axes[0].get_lines()
+    assert [line.get_ydata().tolist() for line in lines] == [[900.0, body["scores"]["mse_sum"]] for body in bodies]
+
+
+def test_a_stale_pretraining_is_left_out():
+    run = pretrainings.enumerate_runs(jang.SENSITIVITY, "reduced")[0]
+    write_pretraining(dataclasses.replace(run, config=dataclasses.replace(run.config, epochs=99)), 500.0)
+    assert jang.sensitivity() == []
+
+
+# --- Table 3 and the index ----------------------------------------------------------------------------------------------
+
+
+def test_printed_standard_deviations_divide_by_n_in_table_3_and_mostly_by_n_minus_1_in_table_2():
+    assert set(jang.printed_spreads("table3")["Fits the print"]) == {"n"}
+    found = plain(jang.printed_spreads("table2")).set_index("Cell")["Fits the print"]
+    assert set(found.index[found == "n − 1"]) == {"50 % autoencoder", "25 % random", "25 % image"}
+    assert set(found.index[found == "n"]) == {"100 % image"} and (found == "n and n − 1").sum() == 5
+    assert "3 fit n − 1" in jang.spreads("table2").data and "6 fit n" in jang.spreads("table3").data
+
+
+def test_every_index_is_in_the_rows_and_drawn_in_its_panel():
+    store("cae", 25, [0.5, 0.6, 0.7])
+    rows = jang.index_rows({jang.PTBXL: trials(), jang.CINC2017: jang.trials(jang.CINC2017, "reduced")})
+    assert rows["source"].value_counts().to_dict() == {"paper": 60, jang.PTBXL: 3}
+    expected = [metrics.learning_curve_index((0.1, best, 0.3, 0.4)) for best in (0.5, 0.6, 0.7)]
+    assert rows.loc[rows["source"] == jang.PTBXL, jang.INDEX].tolist() == pytest.approx(expected)
+    figure = jang.index_dots(rows)
+    paper, ours, second = figure.axes
+    assert any(np.allclose(line.get_ydata(), expected) for line in ours.get_lines() if len(line.get_ydata()) == 3)
+    assert not paper.texts and jang.PENDING in second.texts[0].get_text()
+
+
+# By hand: sum and number of rises, of falls, best score
+BY_HAND = {"steady": (0.42, 7, 0.02, 2, 0.80), "low": (0.42, 7, 0.02, 2, 0.45), "swinging": (1.00, 5, 0.60, 4, 0.80),
+           "dropping": (0.70, 7, 0.40, 2, 0.80)}
+
+
+@pytest.mark.parametrize("name", jang.EXAMPLES)
+def test_the_worked_examples_are_right_by_hand(name):
+    up, n_up, down, n_down, best = BY_HAND[name]
+    parts = jang.index_parts(jang.EXAMPLES[name])
+    assert (parts["rises"], parts["falls"], parts["best"]) == (n_up, n_down, best)
+    assert (parts["rise"], parts["fall"]) == pytest.approx((up / n_up, down / n_down))
+    assert parts["index"] == pytest.approx(up / n_up / (down / n_down) * best, rel=1e-4)
+    assert parts["sums"] == pytest.approx(up / down * best)
+    row = row_of(jang.examples_table(), Curve=name)
+    assert row["Index"] == tables.f1(parts["index"]) and len(row["Rises"].split(", ")) == n_up
+
+
+def test_the_examples_show_what_the_page_says_of_them():
+    index = {name: metrics.learning_curve_index(scores) for name, scores in jang.EXAMPLES.items()}
+    assert index["steady"] > index["low"] > index["swinging"] > 1 > index["dropping"]
+    assert np.allclose(np.diff(jang.EXAMPLES["steady"]), np.diff(jang.EXAMPLES["low"]))
+    steady, swinging, dropping = (jang.EXAMPLES[name] for name in ("steady", "swinging", "dropping"))
+    assert (steady[0], steady[-1]) == (swinging[0], swinging[-1]) and dropping[-1] > dropping[0]
+
+
+def test_the_two_readings_differ_by_the_numbers_of_falls_and_rises():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        parts = jang.index_parts(rng.uniform(0.2, 0.8, 60))
+        assert parts["index"] == pytest.approx(parts["sums"] * parts["falls"] / parts["rises"], rel=1e-4)
+
+
+def test_limits_are_huge_zero_and_refused():
+    never_falls, never_rises, flat, short = jang.limits_table()["Index"]
+    assert float(never_falls.replace(",", "")) > 0.01 / float(jang.epsilon())
+    assert never_rises == flat == "0" and "at least two epochs" in short
+    assert jang.index_parts([0.1, 0.2])["sums"] == np.inf
+
+
+def test_printed_indices_rule_the_sums_out_in_one_cell():
+    found = plain(jang.trials_below_best()).set_index("Cell").drop(columns="Trials")
+    assert found.loc["25 % random"].tolist() == [4, 4]
+    assert (found.drop("25 % random") == 0).all(axis=None)
+
+
+def test_the_anatomy_is_a_mean_over_trials():
+    write(run_of("random", 25, 0), (0.1, 0.5, 0.3, 0.4))  # rises .4, .1; fall .2
+    write(run_of("random", 25, 1), (0.1, 0.5, 0.1, 0.5))  # rises .4, .4; fall .4
+    row = row_of(jang.index_anatomy(curves(), jang.PTBXL), Arm="random", **{"Data used": "25 %"})
+    assert (row["Rises"], row["Falls"], row["Mean rise"], row["Mean fall"], row["Best F1"], row["n"]) == (
+        "2.0", "1.0", ".325", ".300", ".500", 2)
+
+
+# --- Figure 5 -----------------------------------------------------------------------------------------------------------
+
+
+def test_learning_curves_draw_every_trial_and_the_median_and_of_the_image_arm_the_median_alone():
+    for method in ("random", "image"):
+        store(method, 25, [0.5, 0.6, 0.9])
+    figure = jang.learning_curves(curves(), jang.PTBXL)
+    whole, half, quarter = figure.axes
+    drawn = [line.get_ydata().tolist() for line in quarter.get_lines()]
+    assert len(drawn) == 5 and drawn.count([0.1, 0.6, 0.3, 0.4]) == 3  # two medians and the trial that is the median
+    assert jang.PENDING in whole.texts[0].get_text() and "50 %" in half.get_title()
+
+
+def test_stability_by_hand():
+    write(run_of("cae", 25, 0))  # .1 .5 .3 .4
+    row = row_of(jang.stability(curves(), jang.PTBXL), Initialisation=tables.METHODS["cae"], **{"Data used": "25 %"})
+    assert row.tolist()[2:] == [1, ".500", "2", ".400", ".100", ".200"]
+
+
+# --- the pages ----------------------------------------------------------------------------------------------------------
+
+
+def page(name):
+    """Run the code cells of a page; the HTML of what they show."""
+    shown, namespace = [], {}
+    for cell in jupytext.read(ROOT / "notebooks" / "jang" / f"{name}.py").cells:
+        if cell.cell_type == "code":
+            body = ast.parse(cell.source).body
+            last = body.pop() if isinstance(body[-1], ast.Expr) else None
+            exec(compile(ast.Module(body, []), name, "exec"), namespace)  # noqa: S102 - this is what a page is for
+            if last is not None:
+                shown.append(eval(compile(ast.Expression(last.value), name, "eval"), namespace))
+    return "".join(getattr(output, "data", "") for output in shown)
+
+
+@pytest.mark.parametrize("n", [0, 1, 3])
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_work_with_any_number_of_trials(name, n, monkeypatch):
+    monkeypatch.setattr(tables, "write_csv", lambda table, file: table.to_csv())
+    for run in experiments.enumerate_runs(jang.PTBXL, "reduced"):
+        if run.number < n:
+            write(run, (0.1, 0.5 + 0.01 * run.number, 0.3, 0.4))
+    said = page(name)
+    assert "<table" in said
+    # CinC 2017 and the sensitivity have no run; Figure 3 needs none
+    assert (jang.PENDING in said) == (name != "figure3")
+    if name == "table2":
+        assert f"{len(tables.runs(jang.PTBXL, 'reduced'))} of 80 runs" in said and jang.SENSITIVITY in said
