@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from benchmarks.plain import in_1d
 from benchmarks.timing import Row, take_turns
 from ecgtl import models, training
 
@@ -17,31 +18,12 @@ class PlainResNet(nn.Module):
 
     def __init__(self, network: nn.Module):
         super().__init__()
-        self.stem, self.units, self.last = (_in_1d(part) for part in (network.stem, network.units, network.last))
+        self.stem, self.units, self.last = (in_1d(part) for part in (network.stem, network.units, network.last))
         self.output = nn.Linear(network.output.in_features, network.output.out_features)
         self.output.load_state_dict(network.output.state_dict())
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.output(self.last(self.units(self.stem(x))).mean(dim=2))
-
-
-def _in_1d(module: nn.Module) -> nn.Module:
-    """A copy of ``module`` in which every 2-D layer of height 1 is the 1-D layer that it stands for."""
-    if isinstance(module, nn.Conv2d):
-        layer = nn.Conv1d(module.in_channels, module.out_channels, module.kernel_size[1], module.stride[1],
-                          module.padding[1], bias=False)
-        layer.load_state_dict({"weight": module.weight.squeeze(2)})
-        return layer
-    if isinstance(module, nn.BatchNorm2d):
-        layer = nn.BatchNorm1d(module.num_features)
-        layer.load_state_dict(module.state_dict())
-        return layer
-    if isinstance(module, nn.MaxPool2d):
-        return nn.MaxPool1d(module.kernel_size[1], module.stride[1], module.padding[1])
-    copied = module.__class__.__new__(module.__class__)
-    copied.__dict__ = dict(module.__dict__)
-    copied._modules = {name: child if child is None else _in_1d(child) for name, child in module._modules.items()}
-    return copied
 
 
 def plain_epoch(network: nn.Module, loader: DataLoader, optimizer: torch.optim.Optimizer) -> tuple[float, float]:

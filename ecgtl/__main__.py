@@ -1,4 +1,4 @@
-"""The command line: ``python -m ecgtl data | run | predict | status | weights``."""
+"""The command line: ``python -m ecgtl data | run | predict | features | status | weights``."""
 
 import argparse
 import sys
@@ -43,6 +43,13 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--out", default="predictions.csv", help="CSV file to write (default: predictions.csv)")
     predict.add_argument("--device", default="auto", help="auto, cpu or cuda")
     predict.set_defaults(call=_predict)
+    features = commands.add_parser("features", help="what a pretrained encoder makes of your own recordings, as CSV")
+    features.add_argument("folder", help="folder of WFDB records, sub-folders included")
+    features.add_argument("--checkpoint", default="cae", help="cae (default), or the path of a .safetensors file")
+    features.add_argument("--tier", default="reduced", help="of cae: demo, reduced (default) or paper")
+    features.add_argument("--lead", help="name or index of the lead; records of one lead need none")
+    features.add_argument("--out", default="features.csv", help="CSV file to write (default: features.csv)")
+    features.set_defaults(call=_features)
     weights = commands.add_parser("weights", help="bring published weights into a form that is read here")
     weights.add_argument("name", choices=["googlenet"], help="GoogLeNet as BVLC trained it on ImageNet (init=image)")
     weights.add_argument("file", nargs="?", help="the .caffemodel, where it is at hand; else it is downloaded and checked")
@@ -119,6 +126,13 @@ def _predict(given) -> int:
     lead = int(given.lead) if given.lead is not None and given.lead.isdigit() else given.lead
     table = predict.predict(given.checkpoint, given.folder, lead, given.device)
     print(f"written: {predict.write(table, given.out)}, {len(table)} recordings")
+    return 0
+
+
+def _features(given) -> int:
+    from ecgtl import features
+
+    features.write(given.folder, given.out, given.checkpoint, given.tier, given.lead)
     return 0
 
 

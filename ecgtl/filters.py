@@ -3,6 +3,7 @@
 All functions take and return float32 arrays whose last axis is time; they know nothing of labels or models.
 """
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
@@ -104,14 +105,14 @@ def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads:
     to ``sampling_rate`` Hz, then cut or zero-padded (``fit_length``): the order of Weimann 2021, "Finetuning". With
     ``statistics``, mean and SD of each lead in mV, those of the data that a network was trained on take their place.
     ``"window"``: resampled, freed of baseline wander below ``highpass`` Hz, cut, and each window z-scored (Jang 2021,
-    section II.2); a recording shorter than the window, or flat within it, is an EcgtlError.
+    section II.2); a recording shorter than the window, or flat or incomplete within it, is an EcgtlError.
     """
     if n_samples < 1:
         raise EcgtlError(f"an input needs at least one sample, not {n_samples}")
     if standardise_by not in ("dataset", "window"):
         raise EcgtlError(f"standardise_by is {standardise_by!r}; allowed: dataset, window")
     parts = {"digest": recordings.digest, "rate": float(sampling_rate), "n": int(n_samples), "leads": list(leads),
-             "keep": keep, "standardise_by": standardise_by, "highpass": highpass, "version": 2}
+             "keep": keep, "standardise_by": standardise_by, "highpass": highpass, "version": 2 if standardise_by == "dataset" else 3}
     parts |= {"statistics": [list(map(float, pair)) for pair in statistics]} if statistics is not None else {}
 
     def build(folder) -> None:
@@ -121,6 +122,19 @@ def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads:
 
     folder = cache.entry(f"{recordings.name}-input", parts, build)
     return np.load(folder / "input.npy", mmap_mode="r", allow_pickle=False)
+
+
+def window_defect(x: np.ndarray, rate_in: float, rate: float, n_samples: int, keep: str = "end") -> str:
+    """Why the window that ``prepare`` cuts out of ``x`` (samples,) cannot be z-scored; empty when it can.
+
+    ``x`` is as recorded, at ``rate_in`` Hz: filtered, a flat window would hold what leaks in from beside it.
+    """
+    if math.ceil(len(x) * rate / rate_in) < n_samples:
+        return "is shorter than its window"
+    inside = fit_length(x, math.ceil(n_samples * rate_in / rate), keep)
+    if not np.isfinite(inside).all():
+        return "has missing samples (NaN) in its window"
+    return "is flat in its window" if inside.min() == inside.max() else ""
 
 
 def _by_dataset(recordings: Recordings, leads: tuple, rate: float, n_samples: int, keep: str, statistics):
@@ -135,14 +149,17 @@ def _by_dataset(recordings: Recordings, leads: tuple, rate: float, n_samples: in
 
 def _by_window(recordings: Recordings, leads: tuple, rate: float, n_samples: int, keep: str, highpass: float | None):
     def one(i: int, row: int) -> np.ndarray:
-        x = resample(recordings.lead(i, leads[row]), recordings.sampling_rate[i], rate)
-        if len(x) < n_samples:
-            raise EcgtlError(f"recording {recordings.ids[i]} of {recordings.name} lasts {len(x) / rate:.2f} s, shorter than "
-                             f"the window of {n_samples / rate:g} s; leave it out")
-        x = x if highpass is None else remove_baseline_wander(x, rate, highpass)
-        x = fit_length(x, n_samples, keep)
-        if x.std() < FLAT:  # the filter leaves rounding noise of a constant signal, which must not be blown up
-            raise EcgtlError(f"recording {recordings.ids[i]} of {recordings.name} is flat in its window; leave it out")
+        x, rate_in = recordings.lead(i, leads[row]), recordings.sampling_rate[i]
+        defect = window_defect(x, rate_in, rate, n_samples, keep)
+        if not defect:
+            x = resample(x, rate_in, rate)
+            x = x if highpass is None else remove_baseline_wander(x, rate, highpass)
+            x = fit_length(x, n_samples, keep)
+            # The filter leaves rounding noise of a ramp, which must not be blown up
+            defect = "is flat in its window" if x.std() < FLAT else ""
+        if defect:
+            raise EcgtlError(f"recording {recordings.ids[i]} of {recordings.name}, {recordings.durations[i]:.2f} s long, "
+                             f"{defect} of {n_samples / rate:g} s; leave it out")
         return standardise(x, x.mean(), x.std())
 
     return one

@@ -38,7 +38,7 @@ def run(config: FinetuneConfig, experiment: str = "finetune", key: str | None = 
     config = config.resolved()
     device = training.pick_device(config.device if config.device != "auto" else paths.device())
     start = starting_weights(config)
-    recordings = read(config)
+    recordings = with_whole_windows(config, read(config))
     split = split_of(config, recordings)
     if config.arch in BASELINES:
         fit = _fit_baseline(config, recordings, split)
@@ -56,6 +56,31 @@ def read(config: FinetuneConfig | RecordingsConfig) -> Recordings:
         options |= {"lead": None if config.lead == ALL_LEADS else config.lead, "labels": config.labels or None}
     twin = config.tier == "demo"
     return datasets.load(config.dataset, None if twin else config.root or None, twin, **options)
+
+
+def with_whole_windows(config: FinetuneConfig, recordings: Recordings) -> Recordings:
+    """``recordings`` without those that cannot be z-scored: shorter than the input, or flat or incomplete in it.
+
+    Only for a protocol that z-scores each window. ``on_bad`` says whether such a recording is an EcgtlError or is left
+    out and counted in ``skipped``.
+    """
+    rules, defects = protocol(config.protocol)["input"], {}
+    for i, rate in enumerate(recordings.sampling_rate) if rules["standardise"] == "window" else ():
+        found = [filters.window_defect(recordings.lead(i, lead), rate, config.sampling_rate, config.n_samples, rules["keep"])
+                 for lead in _leads(config, recordings)]
+        if any(found):
+            defects.setdefault(next(filter(None, found)), []).append(i)
+    if not defects:
+        return recordings
+    bad = np.concatenate(list(defects.values()))
+    if config.on_bad == "error" or len(bad) == len(recordings):
+        reason, first = next((reason, indices[0]) for reason, indices in defects.items())
+        advice = "give others" if len(bad) == len(recordings) else "pass on_bad=skip to leave such recordings out and count them"
+        raise EcgtlError(f"recording {recordings.ids[first]} of {recordings.name} {reason} of {config.seconds:g} s "
+                         f"({len(bad)} of {len(recordings)} cannot be used); {advice}")
+    kept = recordings.select(np.setdiff1d(np.arange(len(recordings)), bad))
+    skipped = {reason: recordings.ids[indices].tolist() for reason, indices in defects.items()}
+    return dataclasses.replace(kept, skipped=recordings.skipped | skipped)
 
 
 def data_options(config: FinetuneConfig | RecordingsConfig) -> dict:
@@ -162,7 +187,8 @@ def network(config: FinetuneConfig, recordings: Recordings, start: Path | None) 
     in_channels = len(_leads(config, recordings))
     model = models.build(config.arch, in_channels, len(recordings.classes), width=config.width, **options)
     if start is not None:
-        checkpoint.transfer(model, start, config.arch, config.width, in_channels, **options)
+        checkpoint.transfer(model, start, config.arch, config.width, in_channels, sampling_rate=config.sampling_rate,
+                            seconds=config.seconds, **options)
     return model
 
 
@@ -228,11 +254,19 @@ def _result(config: FinetuneConfig, experiment: str, key: str, recordings: Recor
     return Result(
         experiment=experiment, key=key, config=_portable(config), evidence=evidence_of(config, recordings),
         scores=top | {name: scored[name] for name in CHOICES if name in scored}, history=fit.history,
-        data={"name": recordings.name, "version": recordings.version, "digest": recordings.digest,
+        data=_origin(config) | {
+              "name": recordings.name, "version": recordings.version, "digest": recordings.digest,
               "records": len(recordings), "classes": list(recordings.classes), "counts": recordings.counts(),
               "split": counts, "skipped": {k: len(v) for k, v in recordings.skipped.items()},
               "duplicates": len(recordings.duplicates)},
         arrays=arrays | {"y_test": y_test.astype(np.uint8)} | probabilities, provenance=provenance)
+
+
+def _origin(config: FinetuneConfig) -> dict:
+    """What the starting checkpoint was trained at: a ResNet's weights may come from another rate or length."""
+    path = None if config.init in ("random", "image") else starting_weights(config)
+    facts = {} if path is None else checkpoint.load(path)[1]
+    return {"start": {name: facts[name] for name in ("arch", "sampling_rate", "seconds")}} if facts else {}
 
 
 def _learning_curve(history: list[dict]) -> dict[str, float]:

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ def run(config: PretrainConfig, report: Callable[[dict], None] | None = None, co
     scores = {name: reconstruction.errors(model, part, training.mixed(config.precision, device), device)
               for name, part in (("validation", validation), ("test", test))}
     provenance = results.provenance(str(device), time.perf_counter() - began, config.seed, torch.get_num_threads(), command)
-    return _pretrained(config, experiment, key or key_of(config), sources, parts, fit, scores, provenance)
+    return _pretrained(config, experiment, key or key_of(config), sources, parts, _skipped(windows, parts), fit, scores, provenance)
 
 
 def read(config: PretrainConfig) -> list[datasets.Recordings]:
@@ -92,15 +93,23 @@ def _state_file(config: PretrainConfig, sources: list[datasets.Recordings]) -> P
     return paths.cache() / "unfinished" / f"{cache.key_of(parts)}.pt"
 
 
-def _pretrained(config: PretrainConfig, experiment: str, key: str, sources, parts: dict[str, Windows], fit: training.Fit, scores: dict,
-                provenance: dict) -> Pretrained:
+def _skipped(whole: Windows, parts: dict[str, Windows]) -> dict[str, int]:
+    """Recordings left out of ``whole``, which every part repeats, and windows left out of the parts, by reason."""
+    total = Counter(whole.skipped)
+    for part in parts.values():
+        total += Counter(part.skipped) - Counter(whole.skipped)
+    return dict(total)
+
+
+def _pretrained(config: PretrainConfig, experiment: str, key: str, sources, parts: dict[str, Windows], skipped: dict,
+                fit: training.Fit, scores: dict, provenance: dict) -> Pretrained:
     config_dict = dataclasses.asdict(config) | ({"root": Path(config.root).name} if config.root else {})
     data = {"name": "+".join(s.name for s in sources), "version": "+".join(s.version for s in sources),
             "digest": cache.key_of({s.name: s.digest for s in sources}),
             "sources": {s.name: {"version": s.version, "digest": s.digest, "recordings": len(s)} for s in sources},
             "windows": {name: len(part) for name, part in parts.items()},
             "subjects": {name: len(part.subjects) for name, part in parts.items()},
-            "skipped": parts["train"].skipped}
+            "skipped": skipped}
     upstream = "synthetic" if config.tier == "demo" else "substitute"
     best = training.best_epoch(fit.history, "validation_loss")
     result = Result(experiment, key, config_dict, {"upstream": upstream, "target": "none", "leads": upstream},
@@ -109,7 +118,7 @@ def _pretrained(config: PretrainConfig, experiment: str, key: str, sources, part
                     fit.history, data, {"none": np.zeros(0, np.uint8)}, provenance)
     facts = {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": 1,
              "sampling_rate": config.sampling_rate, "seconds": config.seconds, "objective": config.objective,
-             "sources": list(config.source_names), "tier": config.tier, "synthetic": config.tier == "demo",
+             "highpass": config.highpass, "sources": list(config.source_names), "tier": config.tier, "synthetic": config.tier == "demo",
              "mse_sum": result.scores["mse_sum"], "licence": protocol("jang2021")["pretraining"]["licence"]}
     return Pretrained(result, fit.weights, facts, parts["test"])
 

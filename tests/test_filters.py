@@ -1,5 +1,7 @@
 """Filters against closed forms (sines, the Butterworth response), SciPy and NumPy."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import signal
@@ -247,15 +249,27 @@ def test_windows_are_their_steps_one_after_the_other():
 
 @pytest.mark.usefixtures("own_cache")
 def test_a_recording_shorter_than_its_window_is_named():
-    with pytest.raises(EcgtlError, match="recording r0 of hand lasts 8.00 s, shorter than the window of 8.192 s"):
+    with pytest.raises(EcgtlError, match="recording r0 of hand, 8.00 s long, is shorter than its window of 8.192 s"):
         by_window(one_recording(sine(5, 250, 8), 250), 250, 2048)
 
 
 @pytest.mark.usefixtures("own_cache")
 @pytest.mark.parametrize("highpass", [None, 0.5])
-def test_a_recording_that_is_flat_in_its_window_is_named(highpass):
-    with pytest.raises(EcgtlError, match="recording r0 of hand is flat in its window"):
-        by_window(one_recording(np.append(np.full(15000, 0.25), sine(5, 250, 1)), 250), 250, 2048, highpass)
+@pytest.mark.parametrize("flat", [8.2, 12, 60])
+def test_a_recording_that_is_flat_in_its_window_is_named(highpass, flat):
+    with pytest.raises(EcgtlError, match="recording r0 of hand, .* is flat in its window of 8.192 s"):
+        by_window(one_recording(np.append(np.full(round(250 * flat), 0.25), sine(5, 250, 9)), 250), 250, 2048, highpass)
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_a_recording_that_is_incomplete_in_its_window_is_named():
+    whole = one_recording(sine(5, 250, 20), 250)
+    samples = whole.samples.astype(float)
+    samples[2048] = np.nan  # the first sample behind the window
+    assert filters.window_defect(samples[:, 0], 250, 250, 2048, "start") == ""
+    samples[2047] = np.nan
+    with pytest.raises(EcgtlError, match=r"recording r0 of hand, 20.00 s long, has missing samples \(NaN\) in its window"):
+        by_window(dataclasses.replace(whole, samples=samples), 250, 2048)
 
 
 def test_there_are_two_ways_to_standardise():

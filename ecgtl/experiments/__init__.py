@@ -124,13 +124,18 @@ def _values(config: FinetuneConfig) -> dict:
 
 def possible(run: Run) -> bool:
     """Whether the run's starting weights are at hand."""
+    return not obstacle(run)
+
+
+def obstacle(run: Run) -> str:
+    """Why the run's starting weights are not at hand; empty when they are."""
     from ecgtl.finetune import starting_weights
 
     try:
         starting_weights(run.config)
-    except EcgtlError:
-        return False
-    return True
+    except EcgtlError as error:
+        return str(error)
+    return ""
 
 
 def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
@@ -142,8 +147,12 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
     from ecgtl import finetune
 
     runs = enumerate_runs(experiment, tier)[shard[0] - 1::shard[1]]
-    todo = [run for run in runs if state(run) != "done" and possible(run)]
-    report(f"{experiment}, tier {tier}: {len(runs)} runs, {len(todo)} to do")
+    missing = [(run, obstacle(run)) for run in runs if state(run) != "done"]
+    todo = [run for run, reason in missing if not reason]
+    waiting = [reason for _, reason in missing if reason]
+    others = f" (and {len(set(waiting)) - 1} more reasons)" if len(set(waiting)) > 1 else ""
+    report(f"{experiment}, tier {tier}: {len(runs)} runs, {len(todo)} to do" +
+           (f"; {len(waiting)} wait: {waiting[0]}{others}" if waiting else ""))
     score, written = protocol(definition(experiment)[0])["score"], []
     for place, run in enumerate(todo, start=1):
         result = finetune.run(run.config, experiment, run.key, command=f"python -m ecgtl run {experiment} --tier {tier}")

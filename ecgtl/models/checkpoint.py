@@ -1,6 +1,7 @@
 """Weights in safetensors files, with the facts that are needed to use them; never pickle."""
 
 import json
+import math
 from pathlib import Path
 
 import torch
@@ -14,7 +15,8 @@ from ecgtl.errors import EcgtlError
 PARTS = {"cae_classifier": ("cae", "encoder.")}
 # Endings of the weights that the leads go into: of a stem, and of an LSTM in either direction
 FIRST = ("stem.0.weight", "lstm.weight_ih_l0", "lstm.weight_ih_l0_reverse")
-NEEDED = ("arch", "width", "in_channels", "sampling_rate", "seconds")
+NUMBERS = ("width", "in_channels", "sampling_rate", "seconds")
+NEEDED = ("arch", *NUMBERS)
 
 
 def save(path: Path, weights: dict[str, torch.Tensor], facts: dict) -> None:
@@ -40,22 +42,30 @@ def load(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
     absent = [name for name in NEEDED if not isinstance(facts, dict) or name not in facts]
     if absent:
         raise EcgtlError(f"checkpoint {path} does not say its {', '.join(absent)}; it was not written by ecgtl")
+    wrong = [name for name in NUMBERS if isinstance(facts[name], bool) or not isinstance(facts[name], int | float)
+             or not 0 < facts[name] < math.inf]
+    if wrong:
+        raise EcgtlError(f"checkpoint {path} says {wrong[0]}={facts[wrong[0]]!r}, which is no number above 0; it was not "
+                         "written by ecgtl")
     return weights, facts
 
 
 def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: int, output: str = "output",
-             variant: str | None = None) -> dict:
+             variant: str | None = None, sampling_rate: float | None = None, seconds: float | None = None) -> dict:
     """Copy the weights at ``path`` into ``model``, all but the ``output`` layer, which keeps its random start.
 
     A checkpoint of one lead fits a network of several: the first filters are repeated over the leads and divided by
     their number, so that equal leads give what one gave. Returns the checkpoint's facts. Raises EcgtlError when it
-    holds another architecture, width or number of leads. Source: Weimann 2021, "Finetuning" (the output layer is
-    replaced) and "Downstream data set" (twelve leads).
+    holds another architecture, width or number of leads. Where ``sampling_rate`` in Hz and ``seconds`` of the run are
+    given they must be the checkpoint's for an autoencoder, whose input is fixed; other networks take inputs of any rate
+    and length, and carrying their weights over is an experiment of its own (Weimann 2021, Table 3). Source: Weimann
+    2021, "Finetuning" (the output layer is replaced) and "Downstream data set" (twelve leads).
     """
     weights, facts = load(path)
     source, prefix = PARTS.get(arch, (arch, ""))
     accepted = {"arch": (arch, source), "width": (width,), "in_channels": tuple(dict.fromkeys((1, in_channels)))}
-    accepted |= {"variant": (variant,)} if variant else {}
+    asked = {"variant": variant} | ({"sampling_rate": sampling_rate, "seconds": seconds} if arch in PARTS else {})
+    accepted |= {name: (value,) for name, value in asked.items() if value}
     for name, wanted in accepted.items():
         if facts.get(name) not in wanted:
             raise EcgtlError(f"checkpoint {path} has {name}={facts.get(name)}, the run asks for {' or '.join(map(str, wanted))}; "

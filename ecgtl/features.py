@@ -1,0 +1,314 @@
+"""Features of one's own recordings: what a pretrained encoder makes of each of their windows.
+
+    from ecgtl import features
+    encoder = features.load("cae")
+    found = encoder.of_folder("my/records", lead="II")
+
+A recording is cut into windows of the length and at the sampling rate that the encoder knows, one after the
+other; what remains at its end is not used. Windows are resampled, freed of baseline wander (unless the
+encoder was trained with it) and z-scored as in pretraining (``ecgtl.datasets.windows``; Jang 2021, section
+II.2), so the unit of a signal does not matter.
+What cannot be encoded is left out and counted in ``Features.skipped``: a recording shorter than a window or
+without the chosen lead, a window with missing samples in it or within the 4 s that its filter looks at on
+either side, a flat window. A damaged file, or nothing left, is an EcgtlError. One recording is held in memory
+at a time.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from numbers import Real
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from ecgtl import models, paths, training
+from ecgtl.config import TIERS, protocol, protocols
+from ecgtl.datasets import folder
+from ecgtl.datasets.base import UNLABELLED, Recordings
+from ecgtl.datasets.cache import write_atomic
+from ecgtl.datasets.wfdb_files import Header, read_header, read_stored
+from ecgtl.datasets.windows import Windows, unlabelled
+from ecgtl.errors import EcgtlError
+from ecgtl.finetune import stored_weights, weights_path
+from ecgtl.models import checkpoint
+from ecgtl.models.cae import N_SAMPLES
+
+ARCHS = ("cae", "cae_classifier")  # a ResNet's input is prepared otherwise, with its data set's statistics
+WORDS = ("cae",)  # those that ``init`` takes and that stand for such a checkpoint
+BATCH = 128  # windows encoded at a time
+SHORT = "recording shorter than a window"
+
+Signal = tuple[str, np.ndarray, float]  # name of the recording, its samples (samples,), sampling rate in Hz
+
+
+def load(name: str | Path = "cae", tier: str = "reduced") -> "Encoder":
+    """The pretrained encoder that ``name`` stands for, ready to use on ``ECGTL_DEVICE``.
+
+    ``name`` is ``cae``, the autoencoder of that ``tier`` that comes with this package, or the path of a
+    .safetensors checkpoint of an autoencoder or of a classifier with the same encoder. Raises EcgtlError when
+    there is none, for a damaged file and for a network of another kind.
+    """
+    path = _file(str(name), tier)
+    weights, facts = checkpoint.load(path)
+    _check_facts(facts, path)
+    last = weights.get("encoder.bottleneck.2.bias")
+    if last is None:
+        raise EcgtlError(f"checkpoint {path} holds no encoder; make or download it again")
+    options = {"width": facts["width"], "variant": facts.get("variant")}
+    model = models.build("cae_classifier", 1, 1, features=len(last), **options)
+    checkpoint.transfer(model, path, "cae_classifier", facts["width"], 1, variant=facts.get("variant"))
+    return Encoder(model, facts, training.pick_device(paths.device()))
+
+
+class Encoder:
+    """A pretrained encoder and the windows that it knows: ``seconds`` long, at ``sampling_rate`` Hz.
+
+    ``n_features`` numbers a window; ``facts`` is what the checkpoint says of itself (architecture, sources,
+    licence, ...).
+    """
+
+    def __init__(self, model: nn.Module, facts: dict, device: torch.device):
+        self.facts, self.n_features = facts, model.n_features
+        self.sampling_rate, self.seconds = float(facts["sampling_rate"]), float(facts["seconds"])
+        self._highpass = facts.get("highpass", _rules(facts)["highpass"]) or None
+        self._model, self._device = model.to(device).eval(), device
+
+    @torch.inference_mode()
+    def encode(self, windows: np.ndarray) -> np.ndarray:
+        """Features (n, n_features), float32, of prepared windows (n, 1, samples), float32."""
+        parts = [self._model.features(part.to(self._device)).cpu()
+                 for part in torch.from_numpy(np.ascontiguousarray(windows)).split(BATCH)]
+        return torch.cat(parts).numpy()
+
+    def of_folder(self, root: str | Path, lead: str | int | None = None) -> "Features":
+        """Features of all WFDB records in ``root`` and its sub-folders, of any format and sampling rate.
+
+        ``lead`` is a name or an index from 0; records of one lead need none. A record is named by its path
+        below ``root``, without suffix. Raises EcgtlError for a damaged file, for several leads without a
+        choice, and when nothing can be encoded.
+        """
+        root, skipped = Path(root), defaultdict(list)
+        return self._of(_folder_signals(root, lead, skipped), skipped, str(root))
+
+    def of_array(self, x: np.ndarray, sampling_rate: float) -> "Features":
+        """Features of the recordings in ``x``, (recordings, samples) or (samples,), at ``sampling_rate`` Hz.
+
+        Any unit will do. A recording is named by its row, counted from 0. Missing samples are NaN. Nobody
+        knows a millivolt here, so a window counts as flat when its standard deviation is below a thousandth
+        of its recording's. Raises EcgtlError for another shape or rate, and when nothing can be encoded.
+        """
+        rows, rate = _rows(x), _rate(sampling_rate)
+        signals = ((str(i), _scaled(row), rate) for i, row in enumerate(rows))
+        return self._of(signals, defaultdict(list), f"the array of shape {np.shape(x)} at {rate:g} Hz")
+
+    def of_recordings(self, recordings: Recordings, lead: str | int | None = None) -> "Features":
+        """Features of any data set that ``ecgtl.datasets.load`` reads; ``lead`` as in ``of_folder``."""
+        if lead is None and recordings.leads.shape[1] > 1:
+            raise EcgtlError(f"{recordings.name} has the leads {', '.join(recordings.leads[0])}; choose "
+                             "one by name or index (lead II, say)")
+        signals = ((str(name), recordings.lead(i, lead or 0), float(recordings.sampling_rate[i]))
+                   for i, name in enumerate(recordings.ids))
+        return self._of(signals, defaultdict(list), recordings.name)
+
+    def _of(self, signals: Iterable[Signal], skipped: dict[str, list[str]], where: str) -> "Features":
+        """Features of ``signals``; what is left out is added to ``skipped``, as others have done."""
+        records, starts, values = [], [], []
+        for batch in _batches(self._windows(signals, skipped)):
+            names, begins, windows = zip(*batch, strict=True)
+            records += names
+            starts += begins
+            values.append(self.encode(np.stack(windows)))
+        if not values:
+            raise EcgtlError(f"{where} holds nothing to encode ({_counted(skipped)}); give recordings of at "
+                             f"least {self.seconds:g} s that are neither flat nor incomplete")
+        return Features(np.array(records), np.array(starts), np.concatenate(values), dict(skipped))
+
+    def _windows(self, signals: Iterable[Signal], skipped: dict[str, list[str]]
+                 ) -> Iterator[tuple[str, float, np.ndarray]]:
+        """Recording, start in seconds and samples (1, samples) of each usable window."""
+        for record, signal, rate in signals:
+            windows = self._cut(record, signal, rate)
+            if windows is None:
+                skipped[SHORT].append(record)
+                continue
+            for first in range(0, len(windows), BATCH):
+                indices, usable = _usable(windows, np.arange(first, min(first + BATCH, len(windows))))
+                for (_, _, start), window in zip(windows.origin(indices), usable, strict=True):
+                    yield record, start, window
+            for reason, count in windows.skipped.items():
+                skipped[reason] += [record] * count
+
+    def _cut(self, record: str, signal: np.ndarray, rate: float) -> Windows | None:
+        """The windows of one recording; None when it is shorter than one."""
+        names = np.array([record])
+        one = Recordings("own", "own", names, signal[:, np.newaxis], np.array([0, len(signal)]),
+                         np.array([rate]), leads=np.array([["signal"]]), gain=np.ones((1, 1)),
+                         baseline=np.zeros((1, 1)), classes=(), labels=np.array([UNLABELLED]), subjects=names)
+        try:
+            return unlabelled([one], self.seconds, self.sampling_rate, highpass=self._highpass)
+        except EcgtlError:  # its one lead and the encoder's sizes are right: only the length can be wrong
+            return None
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Row k describes the window of recording ``record[k]`` that begins ``start[k]`` seconds into it.
+
+    ``record`` (n,) names; ``start`` (n,) s; ``values`` (n, n_features) float32; ``skipped`` reason ->
+    recordings, each as often as windows of it were left out.
+    """
+
+    record: np.ndarray
+    start: np.ndarray
+    values: np.ndarray
+    skipped: dict[str, list[str]]
+
+    def __len__(self) -> int:
+        return len(self.record)
+
+    def __str__(self) -> str:
+        left_out = f"; left out: {_counted(self.skipped)}" if self.skipped else ""
+        return (f"{len(self)} windows of {len(np.unique(self.record))} recordings, "
+                f"{self.values.shape[1]} features each{left_out}")
+
+    def table(self) -> pd.DataFrame:
+        """One row a window: ``record``, ``start``, and the features ``f0``, ``f1``, ..."""
+        values = pd.DataFrame(self.values, columns=[f"f{k}" for k in range(self.values.shape[1])])
+        return pd.concat([pd.DataFrame({"record": self.record, "start": self.start}), values], axis=1)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write ``table`` as CSV; the file is whole or not there."""
+        write_atomic(Path(path), self.table().to_csv(index=False).encode())
+
+
+def write(root: str, out: str, name: str = "cae", tier: str = "reduced", lead: str | None = None) -> None:
+    """The command ``python -m ecgtl features``: features of the WFDB records in ``root`` to the file ``out``.
+
+    A ``lead`` of digits alone is an index. What was encoded and what was left out is printed. Raises
+    EcgtlError as ``load`` and ``Encoder.of_folder`` do, and for an ``out`` that cannot be a file, before
+    anything is read.
+    """
+    target = Path(out).expanduser()
+    if target.is_dir() or not target.parent.is_dir():
+        raise EcgtlError(f"{target} cannot be written: {target if target.is_dir() else target.parent} is "
+                         f"{'a' if target.is_dir() else 'no'} folder; give the path of a .csv file")
+    chosen = int(lead) if lead and lead.isdecimal() else lead
+    found = load(name, tier).of_folder(Path(root).expanduser(), chosen)
+    found.to_csv(target)
+    print(f"{found}\nwritten: {target}")
+
+
+def _file(name: str, tier: str) -> Path:
+    """The checkpoint that ``name`` stands for."""
+    if name.endswith(".safetensors"):
+        return Path(name).expanduser()
+    if name not in WORDS:
+        raise EcgtlError(f"unknown checkpoint {name!r}; allowed: {', '.join(WORDS)}, or the path of a "
+                         ".safetensors file")
+    if tier not in TIERS:
+        raise EcgtlError(f"unknown tier {tier!r}; allowed: {', '.join(TIERS)}")
+    path = stored_weights(name, name, tier)
+    if path is None:
+        raise EcgtlError(f"there is no checkpoint {name} of tier {tier} yet ({weights_path(name, name, tier)} is missing); "
+                         "choose another tier, or give the path of a .safetensors file")
+    return path
+
+
+def _rules(facts: dict) -> dict:
+    """How the protocol that the checkpoint names prepares an input; an autoencoder names none."""
+    return protocol(facts.get("protocol", "jang2021"))["input"]
+
+
+def _check_facts(facts: dict, path: Path) -> None:
+    if facts["arch"] not in ARCHS:
+        raise EcgtlError(f"checkpoint {path} holds a {facts['arch']}; features are made by "
+                         f"{' or '.join(ARCHS)}, so choose a checkpoint of one of these")
+    if facts.get("protocol", "jang2021") not in protocols() or _rules(facts)["standardise"] != "window":
+        raise EcgtlError(f"checkpoint {path} was trained by the protocol {facts['protocol']}, whose inputs "
+                         "are not z-scored window by window; choose another checkpoint")
+    if round(facts["seconds"] * facts["sampling_rate"]) != N_SAMPLES:
+        raise EcgtlError(f"checkpoint {path} is for windows of {facts['seconds']:g} s at "
+                         f"{facts['sampling_rate']:g} Hz, but its network takes {N_SAMPLES} samples; "
+                         "make it again")
+
+
+def _folder_signals(root: Path, lead: str | int | None, skipped: dict[str, list[str]]) -> Iterator[Signal]:
+    """The chosen lead of each WFDB record below ``root``, in mV; all headers are checked before the first."""
+    folder._check_lead(lead)
+    headers = {path: read_header(path, require_voltage=False) for path in folder._header_paths(root)}
+    columns = {path: _column(header, lead, path) for path, header in headers.items()}
+    if all(column is None for column in columns.values()):
+        raise EcgtlError(f"no record in {root} has a lead {lead!r}; the first has "
+                         f"{', '.join(next(iter(headers.values())).leads)}: choose one of those")
+    for path, header in headers.items():
+        record, column = path.relative_to(root).with_suffix("").as_posix(), columns[path]
+        if column is None:
+            skipped[f"no lead {lead}"].append(record)
+        else:
+            stored = read_stored(path, header)[:, column].astype(np.float64)  # int16 may overflow below
+            millivolts = (stored - header.baseline[column]) / header.gain[column]
+            yield record, millivolts.astype(np.float32), header.sampling_rate
+
+
+def _column(header: Header, lead: str | int | None, path: Path) -> int | None:
+    """Column of ``lead`` in a record, None where it has no such lead; EcgtlError where it has several."""
+    if lead is None and len(header.leads) > 1:
+        raise EcgtlError(f"{path} has {len(header.leads)} leads ({', '.join(header.leads)}); choose one by "
+                         "name or index (lead II, say)")
+    columns = folder._columns(header, lead)
+    folder._check_columns(header, columns, lead, path)
+    return columns[0] if columns else None
+
+
+def _rows(x: np.ndarray) -> np.ndarray:
+    """``x`` as (recordings, samples); EcgtlError for anything else."""
+    try:
+        x = x if isinstance(x, np.ndarray) else np.asarray(x)
+    except ValueError:
+        raise EcgtlError("the recordings differ in length; give one array (samples,) at a time") from None
+    if x.dtype.kind not in "iuf" or x.ndim not in (1, 2) or x.size == 0:
+        advice = "; choose a lead, e.g. x[:, 1]" if x.ndim == 3 else ""
+        raise EcgtlError(f"the array has shape {x.shape} and type {x.dtype}; give numbers of shape "
+                         f"(recordings, samples) or (samples,){advice}")
+    return x.reshape(-1, x.shape[-1])
+
+
+def _rate(sampling_rate: float) -> float:
+    if not (isinstance(sampling_rate, Real) and np.isfinite(sampling_rate) and sampling_rate > 0):
+        raise EcgtlError(f"sampling_rate is {sampling_rate!r}; give one number of Hz above 0")
+    return float(sampling_rate)
+
+
+def _scaled(row: np.ndarray) -> np.ndarray:
+    """One recording, mean 0 and standard deviation 1 (0 where it is constant), float32, NaN where missing.
+
+    Windows below a thousandth of that are flat to ``ecgtl.datasets.windows``, whose unit is the millivolt.
+    """
+    row = np.where(np.isfinite(row), row, np.nan).astype(np.float64)
+    if np.isnan(row).all():
+        return row.astype(np.float32)
+    row -= np.nanmean(row)
+    return (row / (np.nanstd(row) or 1.0)).astype(np.float32)
+
+
+def _usable(windows: Windows, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Those of ``indices`` whose windows are usable, and these windows (n, 1, samples)."""
+    usable = windows.take(indices)
+    if len(usable) < len(indices):  # the rare case: ask one by one which they were
+        indices = indices[[len(windows.take([k])) == 1 for k in indices]]
+    return indices, usable
+
+
+def _batches(items: Iterable) -> Iterator[list]:
+    items = iter(items)
+    while batch := list(islice(items, BATCH)):
+        yield batch
+
+
+def _counted(skipped: dict[str, list[str]]) -> str:
+    return ", ".join(f"{reason} {len(records)}" for reason, records in skipped.items()) or "it is empty"
