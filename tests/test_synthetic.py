@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import wfdb
 from scipy.io import loadmat
@@ -13,11 +14,19 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import cross_val_predict
 from wfdb.processing import XQRS
 
-from ecgtl import datasets
-from ecgtl.datasets import synthetic
+from ecgtl import datasets, splits
+from ecgtl.datasets import csn, shaoxing, snomed, synthetic
 from ecgtl.datasets.synthetic import plans, rhythms, writers
 from ecgtl.datasets.synthetic.model import LEADS, lead_field
-from ecgtl.datasets.synthetic.noise import Noise, band_noise, draw_bursts, render_noise
+from ecgtl.datasets.synthetic.noise import (
+    RAIL,
+    Loss,
+    Noise,
+    apply_losses,
+    band_noise,
+    draw_bursts,
+    render_noise,
+)
 from ecgtl.datasets.synthetic.plans import RecordPlan, synthesise
 from ecgtl.datasets.synthetic.rhythms import RHYTHMS, Segment, draw_segment, with_ectopics
 from ecgtl.errors import EcgtlError
@@ -100,7 +109,9 @@ def test_fibrillation_is_irregular_and_uncorrelated_unlike_sinus():
 
 @pytest.mark.parametrize(("rhythm", "low", "high"), [
     ("bradycardia", 30, 52), ("sinus", 50, 102), ("tachycardia", 100, 145), ("supraventricular", 145, 205),
-    ("fibrillation", 55, 150), ("flutter", 60, 170), ("paced", 58, 82), ("ventricular", 125, 185)])
+    ("fibrillation", 55, 150), ("flutter", 60, 170), ("paced", 58, 82), ("ventricular", 125, 185),
+    ("wandering pacemaker", 48, 85), ("atrial tachycardia", 100, 175), ("av node reentry", 140, 210),
+    ("av reentry", 125, 225)])
 def test_rates_are_those_of_the_rhythm(rhythm, low, high):
     for stream in range(5):
         assert low < 60 / np.diff(record(rhythm, stream=stream, leads=("II",)).beat_times).mean() < high
@@ -175,6 +186,15 @@ def test_p_waves_belong_to_the_kind_of_beat():
     assert found == {"N": {"sinus"}, "V": {"none"}, "A": {"ectopic"}, "a": {"ectopic"}, "F": {"sinus"}}
 
 
+def test_a_wandering_pacemaker_moves_from_place_to_place_and_back():
+    segment = draw_segment(np.random.default_rng(0), "wandering pacemaker", 120)
+    beats, _ = rhythms.schedule(np.random.default_rng(1), [segment])
+    place = np.array([("sinus", "middle", "ectopic").index(kind) for kind in beats.p_wave])
+    moved = np.flatnonzero(np.diff(place))
+    assert set(place) == {0, 1, 2} and set(np.abs(np.diff(place))) == {0, 1}
+    assert np.diff(moved).min() >= 2 and np.diff(moved).max() <= 4  # beats at each place
+
+
 # --- shape ---
 
 @pytest.mark.parametrize("rate", [250, 300, 360])
@@ -198,6 +218,35 @@ def p_wave_height(rhythm, subject):
 def test_p_waves_are_absent_in_fibrillation(subject):
     # What is locked to the beat survives averaging; f waves do not.
     assert p_wave_height("fibrillation", subject) < 0.3 * p_wave_height("sinus", subject)
+
+
+def atrial_part(rhythm, subject, lead):
+    """What the atria add to a beat of ``rhythm`` in ``lead``: the height (mV) of its peak and its time after R.
+
+    A supraventricular tachycardia of the same subject, rate and chance has the same beats without it.
+    """
+    segment = Segment(rhythm, 20.0, rate=140, variability=0.005)
+    made, without = (synthesise(RecordPlan("x", (9, 2), (9, 0, subject), (replace(segment, rhythm=name),), CLEAN,
+                                           leads=(lead,)), 500, seed=0) for name in (rhythm, "supraventricular"))
+    np.testing.assert_array_equal(made.beat_times, without.beat_times)
+    added = windows((made.signal - without.signal)[:, 0], made, -0.2, 0.2).mean(axis=0)
+    peak = np.abs(added).argmax()
+    return added[peak], peak / 500 - 0.2
+
+
+@pytest.mark.parametrize("subject", range(3))
+@pytest.mark.parametrize(("rhythm", "earliest", "latest", "signs"), [
+    # A focus low in the atrium: a negative P wave before the QRS complex
+    ("atrial tachycardia", -0.17, -0.07, {"II": -1, "aVF": -1}),
+    # through the AV node: r' in V1 and s in the inferior leads end the QRS complex, less than 70 ms after R
+    ("av node reentry", 0.03, 0.07, {"V1": 1, "II": -1, "aVF": -1}),
+    # through an accessory pathway: a negative P wave of its own in the ST segment, more than 70 ms after R
+    ("av reentry", 0.07, 0.16, {"II": -1, "aVF": -1})])
+def test_tachycardias_differ_by_where_the_atria_are_excited_from(rhythm, earliest, latest, signs, subject):
+    for lead, sign in signs.items():
+        height, time = atrial_part(rhythm, subject, lead)
+        assert np.sign(height) == sign and 0.02 < abs(height) < 0.6, lead
+        assert earliest < time < latest, lead
 
 
 def gap_spectrum(made, lead, start, stop):
@@ -316,6 +365,18 @@ def test_motion_stays_within_its_bursts():
     assert len(bursts) >= 2 and not made[~inside].any() and made[inside].std() > 0.2
 
 
+def test_losses_are_level_missing_or_beyond_the_rail_and_nowhere_else():
+    t = np.arange(10_000) / 250
+    plain = np.tile(0.3 * np.sin(2 * np.pi * t)[:, None] + 0.1, 2)
+    made = plain.copy()
+    apply_losses(made, 250, [Loss("off", 4, 9), Loss("missing", 15, 16), Loss("rail", 20, 22)])
+    off, missing, rail = (t >= 4) & (t < 9), (t >= 15) & (t < 16), (t >= 20) & (t < 22)
+    assert (made[off] == 0).all() and np.isnan(made[missing]).all()
+    assert (made[rail] >= RAIL - 0.3).all() and np.abs(made - plain)[t > 23.5].max() < 0.05
+    clear = ~(off | missing | (t >= 20))
+    np.testing.assert_array_equal(made[clear], plain[clear])
+
+
 # --- determinism ---
 
 def test_a_record_is_the_same_at_any_sampling_rate():
@@ -338,8 +399,8 @@ def test_a_seed_gives_the_same_bytes_and_another_seed_others(name, tmp_path):
     first, again = written(name, tmp_path / "first", 1), written(name, tmp_path / "again", 1)
     other = written(name, tmp_path / "other", 2)
     assert first == again and len(first) >= 12
-    signals = [path for path in first if path.endswith((".mat", ".dat"))]
-    assert len(signals) == 6 and all(first[path] != other.get(path) for path in signals)
+    signals = [path for path in first if path.endswith((".mat", ".dat")) or "ECGData" in path]
+    assert len(signals) >= 6 and all(first[path] != other.get(path) for path in signals)
 
 
 def test_records_do_not_depend_on_each_other():
@@ -365,7 +426,7 @@ def test_a_twin_is_made_once():
 
 
 def test_unknown_twin_is_named_with_those_there_are():
-    with pytest.raises(EcgtlError, match="'icentia' has no synthetic twin; .* cinc2017, mitdb, folder"):
+    with pytest.raises(EcgtlError, match="'icentia' has no synthetic twin; .* cinc2017, mitdb, shaoxing, icu_monitor, folder"):
         synthetic.twin_root("icentia")
 
 
@@ -411,9 +472,9 @@ def test_cinc2017_twin_resembles_the_real_recordings(real_data):
     assert np.abs((made.durations == 30).mean() - (real.durations == 30).mean()) < 0.1
 
 
-def rr_features():
+def rr_features(name):
     rows, labels = [], []
-    for plan in plans.cinc2017(synthetic.SEED):
+    for plan in synthetic.TWINS[name].plan(synthetic.SEED):
         beats, _ = rhythms.schedule(plans.generator(synthetic.SEED, *plan.stream), plan.segments)
         intervals = np.diff(beats.time[(beats.time > 0) & (beats.time < plan.seconds)])
         steps = np.diff(intervals)
@@ -423,8 +484,9 @@ def rr_features():
     return np.array(rows), np.array(labels)
 
 
-def test_rr_intervals_alone_do_not_solve_the_cinc2017_twin():
-    features, labels = rr_features()
+@pytest.mark.parametrize("name", ["cinc2017", "shaoxing"])
+def test_rr_intervals_alone_do_not_solve_a_twin(name):
+    features, labels = rr_features(name)
     forest = RandomForestClassifier(100, class_weight="balanced", random_state=0)
     score = f1_score(labels, cross_val_predict(forest, features, labels, cv=4), average="macro")
     assert 0.45 < score < 0.75  # even with the true beats: better than chance, far from solved
@@ -520,6 +582,100 @@ def test_mitdb_twin_201_and_202_are_one_subject():
         beats[name] = (parts - parts[:, :10].mean(axis=1, keepdims=True)).ravel()
     assert np.corrcoef(beats["201"], beats["202"])[0, 1] > 0.98
     assert np.abs(beats["201"] - beats["202"]).max() < 0.5 * np.abs(beats["201"] - beats["222"]).max()
+
+
+@pytest.fixture(scope="module")
+def hospital(session_cache):
+    """The Shaoxing twin in lead II, and the folder of its files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ECGTL_CACHE", str(session_cache))
+        return datasets.load("shaoxing", twin=True, leads=["II"]), synthetic.twin_root("shaoxing")
+
+
+def table_of(root):
+    return pd.read_excel(root / shaoxing.FIGSHARE / shaoxing.TABLE, keep_default_na=False)
+
+
+def test_shaoxing_twin_has_the_eleven_rhythms_in_their_proportions(hospital):
+    made, _ = hospital
+    counts, released, least = made.counts(), plans.SHAOXING_RELEASED, plans.SHAOXING_LEAST
+    names = {code: entry["name"] for code, entry in snomed.tables()["shaoxing"].items()}
+    assert set(counts) == set(names.values()) and min(counts.values()) == least
+    for code, n in released.items():
+        assert counts[names[code]] == max(least, round(150 * n / sum(released.values())))
+    assert len(made.duplicates) == 1 and set(made.durations) == {10.0} and set(made.sampling_rate) == {500.0}
+
+
+@pytest.mark.needs("shaoxing-figshare")
+def test_shaoxing_twin_follows_the_real_table(real_data, hospital):
+    real, made = table_of(real_data), table_of(hospital[1])
+    assert real["Rhythm"].value_counts().to_dict() == plans.SHAOXING_RELEASED
+    assert made.columns.tolist() == real.columns.tolist()
+    for code, rows in real.groupby("Rhythm"):
+        ours = made[made["Rhythm"] == code]
+        for column, off in (("PatientAge", 4), ("VentricularRate", 5), ("QTCorrected", 5), ("QRSCount", 1)):
+            chance = 3 * np.sqrt(ours[column].var() / len(ours) + rows[column].var() / len(rows))
+            assert abs(ours[column].mean() - rows[column].mean()) < off + chance, (code, column)
+    for column in real.columns[real.dtypes == int]:
+        assert made[column].between(real[column].min() - 20, real[column].max() + 20).all(), column
+
+
+def test_shaoxing_twin_has_both_ways_of_writing_csv(hospital):
+    made, root = hospital
+    files = sorted((root / shaoxing.FIGSHARE / "ECGData").glob("*.csv"))
+    headed = [file for file in files if file.read_bytes().startswith(b"\xef\xbb\xbfI,II,III,aVR")]
+    assert len(files) == len(made) and 0.2 < len(headed) / len(files) < 0.5
+    for file in (headed[0], next(file for file in files if file not in headed)):
+        header = 0 if file in headed else None
+        values = pd.read_csv(file, header=header, encoding="utf-8-sig").to_numpy()  # somebody else's reader
+        assert values.shape == (5000, 12)
+        np.testing.assert_allclose(made.lead(made.ids.tolist().index(file.stem)) * 1000, values[:, 1], atol=1e-3)
+        np.testing.assert_allclose(values[:, 2], values[:, 1] - values[:, 0], atol=1)  # Einthoven, microvolts
+    assert sum(file.stat().st_size for file in root.rglob("*") if file.is_file()) < 60e6
+
+
+def test_shaoxing_twin_is_the_same_in_both_forms(hospital):
+    _, root = hospital
+    figshare, physionet = (datasets.load("shaoxing", twin=True, form=form) for form in shaoxing.FORMS)
+    table, ids = table_of(root), figshare.ids.tolist()
+    assert len(physionet) >= 15 and physionet.counts()["sinus_irregularity"] == 0
+    for i, record in enumerate(physionet.ids):
+        row = table.iloc[int(record[2:]) - 1]
+        k = ids.index(row["FileName"])
+        assert physionet.labels[i] == figshare.labels[k]
+        np.testing.assert_allclose(physionet.signal(i), figshare.signal(k), atol=1e-6)
+        read = wfdb.rdrecord(str(root / csn.FOLDER / "WFDBRecords" / "01" / "010" / str(record)))
+        np.testing.assert_allclose(read.p_signal.T, physionet.signal(i), atol=1e-6)
+        assert {f"Age: {row['PatientAge']}", f"Sex: {row['Gender'].title()}"} <= set(read.comments)
+
+
+def test_shaoxing_twin_table_agrees_with_itself_and_with_the_signals(hospital):
+    made, root = hospital
+    table = table_of(root)
+    rate = table["VentricularRate"]
+    assert (table["QRSDuration"] == 2 * (table["QOffset"] - table["QOnset"])).all()
+    assert (table["QTInterval"] == 2 * (table["TOffset"] - table["QOnset"])).all()
+    np.testing.assert_allclose(table["QTInterval"] / np.sqrt(60 / rate), table["QTCorrected"], atol=8)  # Bazett
+    np.testing.assert_allclose(table["QRSCount"], rate / 6, atol=3)
+    bounds = {"SB": (30, 60), "SR": (55, 101), "ST": (99, 165), "SVT": (125, 225), "AVNRT": (140, 210)}
+    for code, (low, high) in bounds.items():
+        assert rate[table["Rhythm"] == code].between(low, high).mean() > 0.9  # ectopic beats add to it
+    assert (table["AtrialRate"] >= rate - 1).all()
+    assert table["RAxis"].between(-30, 110).mean() > 0.8  # most hearts point down and to the left
+    for row in table.iloc[:60:10].itertuples():  # somebody else's detector finds as many beats
+        signal = made.lead(made.ids.tolist().index(row.FileName)).astype(float)
+        detector = XQRS(sig=signal, fs=500)
+        detector.detect(verbose=False)
+        assert abs(len(detector.qrs_inds) - row.QRSCount) <= max(2, 0.15 * row.QRSCount)
+
+
+@pytest.mark.parametrize("fraction", [1.0, 0.5, 0.25])
+def test_shaoxing_twin_can_be_split_as_the_paper_does(hospital, fraction):
+    made, _ = hospital
+    for seed in range(10):
+        split = splits.bootstrap(made, 0.1, 0.2, fraction, seed)
+        parts = [set(made.labels[index].tolist()) for index in (split.train, split.validation, split.test)]
+        assert parts == [set(range(11))] * 3
 
 
 def test_folder_twin_is_a_plain_wfdb_folder_with_labels():

@@ -30,6 +30,8 @@ class Twin:
 
 TWINS = {"cinc2017": Twin(plans.cinc2017, writers.write_cinc2017),
          "mitdb": Twin(plans.mitdb, writers.write_mitdb),
+         "shaoxing": Twin(plans.shaoxing, writers.write_shaoxing),
+         "icu_monitor": Twin(plans.icu_monitor, writers.write_icu_monitor),
          "folder": Twin(plans.folder, writers.write_folder)}
 
 __all__ = ["SEED", "TWINS", "Twin", "twin_root"]

@@ -66,11 +66,18 @@ class Wave:
 
 
 # Right atrium first (to the front), then left (to the back): V1 shows the usual two phases. An ectopic focus
-# low in the atrium spreads upwards.
+# low in the atrium spreads upwards, one half-way down in both directions, so that little is left of the wave.
+# Excitation that comes back from the ventricles spreads upwards too: through the AV node it makes a small r'
+# in V1 and s in the inferior leads, through a pathway on the left a P wave in the ST segment, negative in I.
 ATRIAL = {
     "sinus": (Wave("P", -0.020, 0.018, (0.06, 0.10, -0.06)), Wave("P", 0.018, 0.020, (0.14, 0.09, 0.06))),
+    "middle": (Wave("P", 0.000, 0.017, (0.05, 0.03, -0.06)), Wave("P", 0.030, 0.019, (0.09, -0.02, 0.05))),
     "ectopic": (Wave("P", 0.020, 0.016, (0.02, -0.10, -0.05)), Wave("P", 0.045, 0.018, (0.03, -0.12, 0.04))),
+    "nodal": (Wave("P", 0.050, 0.014, (0.00, -0.13, -0.16)),),
+    "pathway": (Wave("P", 0.105, 0.016, (-0.10, -0.12, -0.02)),
+                Wave("P", 0.130, 0.018, (-0.03, -0.10, -0.04))),
 }
+_AFTER_R = ("nodal", "pathway")  # their waves count from the R peak, the others from the P wave before it
 _SEPTUM = Wave("Q", -0.027, 0.0085, (-0.13, -0.04, -0.21))
 _WALLS = Wave("R", 0.0, 0.0115, (1.15, 0.75, 0.35))
 VENTRICULAR = {
@@ -188,7 +195,8 @@ def _groups(beats: Beats, subject: Morphology, conduction: str, st: float):
     """(waves, time of each beat, factor of each beat) for each shape of beat; 0 means another shape."""
     p_to_r = subject.p_to_r * np.clip(beats.cycle, 0.4, 1.2) ** 0.3
     for name, waves in ATRIAL.items():
-        yield waves, beats.time - p_to_r, (beats.p_wave == name).astype(float)
+        start = beats.time if name in _AFTER_R else beats.time - p_to_r
+        yield waves, start, (beats.p_wave == name).astype(float)
     fusion = 0.5 * (beats.symbol == "F")
     conducted = np.isin(beats.symbol, ["N", "L", "R", "A"]) + fusion
     factors = {kind: np.zeros(len(beats.time)) for kind in VENTRICULAR}

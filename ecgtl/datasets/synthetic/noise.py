@@ -1,8 +1,10 @@
-"""What disturbs an ECG: baseline wander, mains hum, muscles, moving electrodes, settling amplifiers.
+"""What disturbs an ECG: baseline wander, mains hum, muscles, moving electrodes, settling amplifiers; and what
+ends it for a while: electrodes that come off, amplifiers out of range, samples that were never stored.
 
 Everything is in mV and shaped in the frequency domain, so a record costs a few inverse FFTs.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +28,35 @@ class Noise:
     motion: float = 0.0
     bursts: float = 0.0
     settling: float = 0.0
+
+
+RAIL = 5.12  # mV beyond which a bedside monitor's converter has no values
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A stretch from ``start`` to ``stop`` (s) in which there is no heart to be seen, in any lead.
+
+    ``kind`` is ``off`` (an electrode has come off, the monitor draws a level line), ``missing`` (nothing was
+    stored: NaN) or ``rail`` (the amplifier is driven out of its range, stays there and swings back).
+    """
+
+    kind: str
+    start: float
+    stop: float
+
+
+def apply_losses(signal: np.ndarray, sampling_rate: float, losses: Sequence[Loss]) -> None:
+    """Change ``signal`` (samples, leads), in mV, in place; what is beyond ``RAIL`` is the converter's."""
+    t = np.arange(len(signal)) / sampling_rate
+    for loss in losses:
+        inside = (t >= loss.start) & (t < loss.stop)
+        if loss.kind == "rail":
+            after = t >= loss.start
+            # The coupling capacitor empties with a time constant of 0.3 s: at ``stop`` it is at the rail.
+            signal[after] += RAIL * np.exp((loss.stop - t[after]) / 0.3)[:, None]
+        else:
+            signal[inside] = np.nan if loss.kind == "missing" else 0.0
 
 
 def band_noise(rng: np.random.Generator, n_samples: int, sampling_rate: float, low: float,

@@ -5,12 +5,26 @@ database is a function here that returns its plans and a writer there.
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import numpy as np
 
-from ecgtl.datasets.synthetic.model import CONDUCTION, draw_morphology, mixing, render
-from ecgtl.datasets.synthetic.noise import Noise, draw_bursts, render_noise
+from ecgtl.datasets.synthetic.model import CONDUCTION, LEADS, draw_morphology, mixing, render
+from ecgtl.datasets.synthetic.noise import Loss, Noise, apply_losses, draw_bursts, render_noise
 from ecgtl.datasets.synthetic.rhythms import Segment, Span, draw_segment, schedule
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What a hospital's table says beside the rhythm: ``age`` in years, ``sex``, one ``finding`` or none,
+    width of the QRS complex and QT interval corrected to 60 beats/min in ms.
+    """
+
+    age: int
+    sex: str
+    finding: str
+    qrs: int
+    qtc: int
 
 
 @dataclass(frozen=True)
@@ -18,7 +32,8 @@ class RecordPlan:
     """One record to be made. ``stream`` and ``subject_stream`` seed its chance: records that share the latter
     are of one subject, records that share both are copies.
 
-    ``contact`` is the share of the ECG that reaches the electrodes, negative when they are swapped.
+    ``contact`` is the share of the ECG that reaches the electrodes, negative when they are swapped;
+    ``losses`` are stretches without signal.
     """
 
     record: str
@@ -31,6 +46,8 @@ class RecordPlan:
     conduction: str = "normal"
     st: float = 0.0
     contact: float = 1.0
+    losses: tuple[Loss, ...] = ()
+    patient: Patient | None = None
 
     @property
     def seconds(self) -> float:
@@ -40,7 +57,7 @@ class RecordPlan:
 
 @dataclass(frozen=True)
 class Synthetic:
-    """A made record: ``signal`` (samples, leads) in mV, and its truth.
+    """A made record: ``signal`` (samples, leads) in mV, NaN where nothing was stored, and its truth.
 
     ``beat_times`` (beats,) s of the R peaks within the record and their WFDB ``symbols``; ``spans`` of
     rhythm; ``bursts`` (n, 2) s of motion artefact.
@@ -71,9 +88,10 @@ def synthesise(plan: RecordPlan, sampling_rate: float, seed: int) -> Synthetic:
     mix = mixing(plan.leads)
     used = np.flatnonzero(mix.any(axis=0))
     noise = render_noise(rng, plan.noise, n_samples, sampling_rate, len(used), bursts) @ mix[:, used].T
+    signal = plan.contact * ecg + noise
+    apply_losses(signal, sampling_rate, plan.losses)
     inside = (beats.time >= 0) & (beats.time * sampling_rate < n_samples - 1)
-    return Synthetic(plan.contact * ecg + noise, sampling_rate, beats.time[inside], beats.symbol[inside],
-                     spans, bursts)
+    return Synthetic(signal, sampling_rate, beats.time[inside], beats.symbol[inside], spans, bursts)
 
 
 # --- PhysioNet/Computing in Cardiology Challenge 2017 ---
@@ -197,6 +215,148 @@ def _mitdb_record(rng: np.random.Generator, record: str) -> RecordPlan:
                   motion=0.20 * level, bursts=3.0 if record in _MITDB_RESTLESS else 0.3)
     return RecordPlan(record, (_MITDB, 2, int(record)), (_MITDB, 3, subject), segments, noise,
                       leads=tuple(leads.split()), conduction=conduction)
+
+
+# --- Chapman-Shaoxing ---
+
+_SHAOXING = 2020
+# How often the release's table has each rhythm code (AF is atrial flutter there).
+SHAOXING_RELEASED = {"SB": 3889, "SR": 1826, "AFIB": 1780, "ST": 1568, "SVT": 587, "AF": 445, "SA": 399,
+                     "AT": 121, "AVNRT": 16, "AVRT": 8, "SAAWR": 7}
+# Shares of the release, but no class below ten: two for the test part, eight to draw a training part from,
+# with replacement, which then leaves one for the validation part 998 times in 1,000.
+_SHAOXING_SIZE, SHAOXING_LEAST = 150, 10
+SHAOXING_COUNTS = {code: max(SHAOXING_LEAST, round(_SHAOXING_SIZE * n / sum(SHAOXING_RELEASED.values())))
+                   for code, n in SHAOXING_RELEASED.items()}
+# code -> rhythm; mean, SD and bounds of the ventricular rate (None: the rhythm's own); mean and SD of the
+# age; share of women; mean of the corrected QT interval. Bounds are those of the diagnosis, the rest is that
+# of the release's table.
+_SHAOXING_RHYTHMS = {
+    "SB": ("bradycardia", (55, 4, 38, 59.5), (58, 14), 0.36, 413),
+    "SR": ("sinus", (76, 10, 60, 99), (54, 16), 0.56, 431),
+    "AFIB": ("fibrillation", (95, 27, 50, 165), (73, 11), 0.42, 449),
+    "ST": ("tachycardia", (112, 12, 100.5, 160), (55, 21), 0.49, 455),
+    "SVT": ("supraventricular", (168, 23, 130, 220), (56, 19), 0.52, 463),
+    "AF": ("flutter", None, (71, 13), 0.42, 464),
+    "SA": ("sinus arrhythmia", (73, 10, 55, 95), (35, 23), 0.44, 421),
+    "AT": ("atrial tachycardia", (118, 25, 95, 180), (66, 19), 0.47, 456),
+    "AVNRT": ("av node reentry", (172, 15, 145, 206), (58, 17), 0.75, 461),
+    "AVRT": ("av reentry", (171, 30, 126, 230), (58, 17), 0.38, 447),
+    "SAAWR": ("wandering pacemaker", (64, 10, 53, 78), (51, 25), 0.86, 419),
+}
+# Findings beside the rhythm with about their shares in the release; all others are without.
+_SHAOXING_FINDINGS = {"RBBB": 0.043, "STDD": 0.038, "VPB": 0.029, "APB": 0.026, "STTU": 0.017, "LBBB": 0.009}
+_PREMATURE = {"VPB": "V", "APB": "A"}
+
+
+def shaoxing(seed: int) -> list[RecordPlan]:
+    """200 twelve-lead recordings of 10 s in the eleven rhythms; the last is a copy of an earlier one."""
+    codes = [code for code, count in SHAOXING_COUNTS.items() for _ in range(count)]
+    codes = generator(seed, _SHAOXING).permutation(codes).tolist()
+    plans = [_shaoxing_record(generator(seed, _SHAOXING, 1, i), i, code) for i, code in enumerate(codes[:-1])]
+    copied = next(plan for plan in plans if plan.label == codes[-1])
+    return [*plans, replace(copied, record=_muse_name(len(plans)))]
+
+
+def _shaoxing_record(rng: np.random.Generator, i: int, code: str) -> RecordPlan:
+    rhythm, rate, age, women, qtc = _SHAOXING_RHYTHMS[code]
+    finding = str(rng.choice(["NONE", *_SHAOXING_FINDINGS], p=_with_rest(_SHAOXING_FINDINGS)))
+    conduction = finding.lower() if finding.lower() in CONDUCTION else "normal"
+    fields = {} if rate is None else {"rate": _within(rng, *rate)}
+    if finding in _PREMATURE:
+        fields |= {"ectopics": _PREMATURE[finding], "share": rng.uniform(0.08, 0.2)}
+    patient = Patient(age=int(_within(rng, *age, 4, 98)), sex="FEMALE" if rng.uniform() < women else "MALE",
+                      finding=finding, qtc=int(_within(rng, qtc, 28, 350, 560)),
+                      qrs=int(_within(rng, 88 if conduction == "normal" else 140, 9, 60, 190)))
+    st = {"STDD": -1, "STTU": 1}.get(finding, 0) * rng.uniform(0.15, 0.35)
+    level = rng.lognormal(0, 0.5)
+    noise = Noise(wander=0.03 * level, mains=0.003 * level, mains_hz=50, muscle=0.008 * level)
+    return RecordPlan(_muse_name(i), (_SHAOXING, 2, i), (_SHAOXING, 3, i),
+                      (draw_segment(rng, rhythm, 10.0, **fields),), noise, label=code, leads=LEADS,
+                      conduction=conduction, st=st, patient=patient)
+
+
+def _muse_name(i: int) -> str:
+    """A name as the recorder makes them: date, time and a number of thousands."""
+    at = datetime(2018, 1, 11, 8) + timedelta(minutes=23 * i)
+    return f"MUSE_{at:%Y%m%d_%H%M%S}_{(37 * i + 11) % 100:02d}000"
+
+
+def _with_rest(shares: dict[str, float]) -> list[float]:
+    """The ``shares``, and before them what they leave of 1."""
+    return [1 - sum(shares.values()), *shares.values()]
+
+
+def _within(rng: np.random.Generator, mean: float, sd: float, low: float, high: float) -> float:
+    """A normal value, drawn again until it lies between ``low`` and ``high``."""
+    while not low <= (value := rng.normal(mean, sd)) <= high:
+        pass
+    return value
+
+
+# --- bedside monitors of an intensive care unit ---
+
+_ICU = 2016
+_ICU_PATIENTS = 64
+# One patient after the other; "sinus" is the commonest. An episode is (rhythm, share of the segment).
+_ICU_KINDS = ("sinus", "atrial fibrillation", "ventricular ectopy", "sinus", "paced",
+              "paroxysmal fibrillation", "sinus tachycardia", "rbbb", "ventricular run", "sinus",
+              "bradycardia", "st", "atrial ectopy", "flutter", "lbbb")
+_ICU_EPISODES = {"paroxysmal fibrillation": ("fibrillation", 0.4), "ventricular run": ("ventricular", 0.08),
+                 "paced": ("paced", 0.7)}
+_ICU_RHYTHMS = {"atrial fibrillation": "fibrillation", "flutter": "flutter", "bradycardia": "bradycardia",
+                "sinus tachycardia": "tachycardia"}
+_ICU_LOSSES = {"off": (0.15, 10, 25), "missing": (0.10, 1, 12), "rail": (0.25, 0.4, 2.0)}  # a minute; seconds
+
+
+def icu_monitor(seed: int) -> list[RecordPlan]:
+    """64 patients with two or three segments of 60 to 90 s in lead II, every third with V5 beside it."""
+    return [plan for patient in range(_ICU_PATIENTS) for plan in _icu_patient(seed, patient)]
+
+
+def _icu_patient(seed: int, patient: int) -> list[RecordPlan]:
+    """All segments of a patient: one heart, one monitor, one bed."""
+    rng = generator(seed, _ICU, 1, patient)
+    kind = _ICU_KINDS[patient % len(_ICU_KINDS)]
+    rate = rng.uniform(62, 98)
+    level = rng.lognormal(0, 0.35)
+    noise = Noise(wander=0.05 * level, mains=rng.choice([0.004, 0.004, 0.03]), mains_hz=50,
+                  muscle=0.010 * level, motion=0.25 * level, bursts=rng.choice([0.2, 1.0]))
+    st = rng.choice([-1, 1]) * rng.uniform(0.2, 0.4) if kind == "st" else 0.0
+    plans = []
+    for number in range(rng.integers(2, 4)):
+        seconds = round(rng.uniform(60, 90) * 250) / 250
+        plans.append(RecordPlan(
+            f"p{patient + 1:02d}_{number + 1:04d}", (_ICU, 2, patient, number), (_ICU, 3, patient),
+            _icu_segments(rng, kind, seconds, rate), noise, st=st, losses=_icu_losses(rng, seconds),
+            leads=("II", "V5") if patient % 3 == 2 else ("II",),
+            conduction=kind if kind in CONDUCTION else "normal"))
+    return plans
+
+
+def _icu_segments(rng: np.random.Generator, kind: str, seconds: float, rate: float) -> tuple[Segment, ...]:
+    """The rhythms of one segment. The rate of a sedated patient on a ventilator hardly moves."""
+    if kind in _ICU_RHYTHMS:
+        return (draw_segment(rng, _ICU_RHYTHMS[kind], seconds),)
+    ectopy = {"ventricular ectopy": dict(ectopics="V", share=rng.uniform(0.03, 0.15)),
+              "atrial ectopy": dict(ectopics="Aa", share=rng.uniform(0.03, 0.12))}.get(kind, {})
+    fields = {"rate": rate * rng.uniform(0.85, 1.15), "variability": rng.uniform(0.003, 0.02)} | ectopy
+    if kind not in _ICU_EPISODES:
+        return (draw_segment(rng, "sinus", seconds, **fields),)
+    episode, share = _ICU_EPISODES[kind]
+    before = rng.uniform(0.1, 0.9) * (1 - share)
+    return (draw_segment(rng, "sinus", before * seconds, **fields),
+            draw_segment(rng, episode, share * seconds),
+            draw_segment(rng, "sinus", (1 - before - share) * seconds, **fields))
+
+
+def _icu_losses(rng: np.random.Generator, seconds: float) -> tuple[Loss, ...]:
+    """Stretches without signal, each kind at its own rate; they may overlap, as they do at the bedside."""
+    losses = []
+    for kind, (rate, shortest, longest) in _ICU_LOSSES.items():
+        for start in rng.uniform(0, seconds, rng.poisson(rate * seconds / 60)):
+            losses.append(Loss(kind, start, min(start + rng.uniform(shortest, longest), seconds)))
+    return tuple(losses)
 
 
 # --- a user's own folder ---

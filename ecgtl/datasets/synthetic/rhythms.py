@@ -47,7 +47,7 @@ class Segment:
 class Beats:
     """Beats of a record, arrays of shape (beats,): ``time`` of the R peak (s), WFDB ``symbol`` and more.
 
-    ``p_wave`` is ``sinus``, ``ectopic`` or ``none``; ``cycle`` is the RR interval averaged over the
+    ``p_wave`` is ``none`` or a key of ``model.ATRIAL``; ``cycle`` is the RR interval averaged over the
     neighbours, which repolarisation follows. Some beats lie before and after the record.
     """
 
@@ -102,9 +102,22 @@ def regular(rng: np.random.Generator, segment: Segment) -> np.ndarray:
     return 60 / segment.rate * rng.normal(1, segment.variability, _enough(segment))
 
 
+def wandering(rng: np.random.Generator, n_beats: int) -> np.ndarray:
+    """P waves, shape (n_beats,), of a pacemaker that moves from the sinus node down the atrium and back.
+
+    It stays a few beats at each place; three shapes of P wave or more define the wandering pacemaker.
+    """
+    path = np.array(["sinus", "middle", "ectopic", "middle"])
+    place = np.repeat(np.arange(n_beats), rng.integers(2, 5, n_beats))[:n_beats] + rng.integers(len(path))
+    return path[place % len(path)]
+
+
 @dataclass(frozen=True)
 class Rhythm:
-    """Its process of ``intervals``, MIT-BIH code ``aux``, usual rates, and how its beats look."""
+    """Its process of ``intervals``, MIT-BIH code ``aux``, usual rates, and how its beats look.
+
+    ``p_wave`` is that of its beats, or ``wandering`` where it changes from beat to beat.
+    """
 
     intervals: Callable[[np.random.Generator, Segment], np.ndarray]
     aux: str
@@ -114,6 +127,10 @@ class Rhythm:
     p_wave: str = "none"
 
 
+# The tachycardias between "supraventricular", whose P waves hide in the QRS complex and T wave, and sinus
+# tachycardia differ by where the atria are excited from (Zipes, Cardiac Electrophysiology): a focus before
+# each QRS complex; the AV node, so that the atria follow upwards within the QRS complex's last part; an
+# accessory pathway, so that they follow in the ST segment.
 RHYTHMS = {
     "sinus": Rhythm(sinus, "(N", (55, 98), (0.01, 0.05), p_wave="sinus"),
     "bradycardia": Rhythm(sinus, "(SBR", (38, 50), (0.01, 0.04), p_wave="sinus"),
@@ -121,7 +138,11 @@ RHYTHMS = {
     "sinus arrhythmia": Rhythm(sinus, "(N", (55, 82), (0.10, 0.18), p_wave="sinus"),
     "fibrillation": Rhythm(fibrillation, "(AFIB", (60, 140), (0.17, 0.30)),
     "flutter": Rhythm(flutter, "(AFL", (65, 160), (0.0, 0.0)),
+    "wandering pacemaker": Rhythm(sinus, "(N", (53, 80), (0.03, 0.07), p_wave="wandering"),
     "supraventricular": Rhythm(regular, "(SVTA", (150, 200), (0.005, 0.015), beat="A"),
+    "atrial tachycardia": Rhythm(regular, "(SVTA", (105, 170), (0.005, 0.02), beat="A", p_wave="ectopic"),
+    "av node reentry": Rhythm(regular, "(SVTA", (145, 205), (0.003, 0.01), beat="A", p_wave="nodal"),
+    "av reentry": Rhythm(regular, "(SVTA", (130, 220), (0.003, 0.01), beat="A", p_wave="pathway"),
     "ventricular": Rhythm(regular, "(VT", (130, 180), (0.01, 0.03), beat="V"),
     "paced": Rhythm(regular, "(P", (60, 80), (0.001, 0.003), beat="/"),
 }
@@ -199,7 +220,8 @@ def _segment_beats(rng: np.random.Generator, segment: Segment,
     intervals, ectopic = intervals[:n_beats], ectopic[:n_beats]  # at least as long as the segment
     own = conducted if rhythm.beat == "N" else rhythm.beat
     symbol = np.where(ectopic == "", own, ectopic)
-    p_wave = np.full(len(intervals), rhythm.p_wave, dtype="<U7")
+    kinds = wandering(rng, len(intervals)) if rhythm.p_wave == "wandering" else rhythm.p_wave
+    p_wave = np.full(len(intervals), kinds, dtype="<U7")
     p_wave[np.isin(ectopic, ["A", "a"])] = "ectopic"
     p_wave[ectopic == "V"] = "none"
     return intervals, symbol, p_wave

@@ -4,12 +4,19 @@ A writer takes the folder to fill, the plans, and a function that makes the reco
 rate. Sources: WFDB Applications Guide, header(5), signal(5), annot(5); MATLAB level 4 MAT-file format.
 """
 
+import io
+import re
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
+from ecgtl.datasets import snomed
+from ecgtl.datasets.synthetic.noise import RAIL
 from ecgtl.datasets.synthetic.plans import RecordPlan, Synthetic
+from ecgtl.errors import EcgtlError
 
 Make = Callable[[RecordPlan, float], Synthetic]
 NOTICE = "Made by ecgtl's signal model. These are not recordings of any person.\n"
@@ -22,9 +29,7 @@ def write_cinc2017(folder: Path, plans: Sequence[RecordPlan], make: Make) -> Non
     training.mkdir(parents=True)
     for plan in plans:
         stored = quantise(make(plan, 300).signal, 1000, 16)
-        # Type 30 (little-endian 16-bit integers), rows, columns, no imaginary part, length of the name.
-        header = np.array([30, stored.shape[1], len(stored), 0, 4], "<i4").tobytes() + b"val\0"
-        (training / f"{plan.record}.mat").write_bytes(header + stored.astype("<i2").tobytes())
+        _write_mat(training / f"{plan.record}.mat", stored)
         lines = [f"{plan.record} 1 300 {len(stored)}",
                  _signal_line(f"{plan.record}.mat", "16+24", "1000/mV", 16, 0, stored[:, 0], "ECG ")]
         _write_lines(training / f"{plan.record}.hea", lines)
@@ -53,6 +58,115 @@ def write_mitdb(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
         wfdb.wrann(plan.record, "atr", sample, symbol, subtype=subtype, aux_note=aux, write_dir=str(base))
     _write_lines(base / "RECORDS", [plan.record for plan in plans])
     _write_lines(base / "ANNOTATORS", ["atr\treference beat, rhythm, and signal quality annotations"])
+
+
+PHYSIONET_RECORDS = 24  # so many of the Shaoxing twin lie in the PhysioNet form too
+_HEADED = 3  # every third CSV file begins with the leads' names
+_FINDING_CODES = {"RBBB": "59118001", "LBBB": "164909002", "VPB": "17338001", "APB": "284470004",
+                  "STDD": "429622005", "STTU": "164931005"}
+
+
+def write_shaoxing(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
+    """Both public forms, twelve leads at 500 Hz: ``shaoxing-figshare`` whole (``Diagnostics.xlsx`` and a CSV
+    file a record), ``ecg-arrhythmia/1.0.0`` for the first records, but for those of sinus irregularity, which
+    the real one lacks. Values are whole microvolts in both.
+    """
+    base = folder / "shaoxing-figshare"
+    (base / "ECGData").mkdir(parents=True)
+    rows = []
+    for number, plan in enumerate(plans):
+        made = make(plan, 500)
+        stored = quantise(made.signal, 1000, 16)
+        _write_csv(base / "ECGData" / f"{plan.record}.csv", stored, plan.leads, number % _HEADED == 1)
+        rows.append(_diagnostics(plan, made))
+        if number < PHYSIONET_RECORDS and plan.label != "SA":
+            _write_arrhythmia(folder, f"JS{number + 1:05d}", plan, stored)
+    _write_table(base / "Diagnostics.xlsx", pd.DataFrame(rows))
+
+
+def _write_csv(path: Path, stored: np.ndarray, leads: Sequence[str], headed: bool) -> None:
+    """Rows of microvolts; where the release names the leads, it begins with a byte-order mark and ends lines
+    as Windows does.
+    """
+    end = "\r\n" if headed else "\n"
+    head = "\ufeff" + ",".join(leads) + end if headed else ""
+    row = ",".join(["%d"] * stored.shape[1]) + end
+    path.write_bytes((head + row * len(stored) % tuple(stored.ravel().tolist())).encode())
+
+
+def _diagnostics(plan: RecordPlan, made: Synthetic) -> dict[str, object]:
+    """A row of the table. Rates are in beats/min, durations in ms, axes in degrees; onsets and offsets count
+    samples of a median beat, as the recorder writes them.
+    """
+    patient, cycle = plan.patient, np.diff(made.beat_times).mean()
+    rate = round(60 / cycle)
+    atrial = round(60 * max(span.atrial_rate for span in made.spans)) or rate
+    qrs, qt = 2 * (patient.qrs // 2), 2 * round(patient.qtc * np.sqrt(cycle) / 2)
+    onset = 243 - qrs // 4  # the middle of the QRS complex stands where it does in the release
+    return {"FileName": plan.record, "Rhythm": plan.label, "Beat": patient.finding, "PatientAge": patient.age,
+            "Gender": patient.sex, "VentricularRate": rate, "AtrialRate": atrial, "QRSDuration": qrs,
+            "QTInterval": qt, "QTCorrected": patient.qtc, "RAxis": _axis(made, -0.05, 0.06),
+            "TAxis": _axis(made, 0.18 * np.sqrt(cycle), 0.38 * np.sqrt(cycle)),
+            "QRSCount": len(made.beat_times), "QOnset": onset, "QOffset": onset + qrs // 2,
+            "TOffset": onset + qt // 2}
+
+
+def _axis(made: Synthetic, start: float, stop: float) -> int:
+    """Direction in the frontal plane of what lies ``start`` to ``stop`` s after the R peaks, -90 to 269."""
+    offsets = np.arange(int(start * made.sampling_rate), int(stop * made.sampling_rate))
+    at = np.rint(made.beat_times * made.sampling_rate).astype(int)[:, None] + offsets
+    beat = made.signal[at[(at[:, 0] >= 0) & (at[:, -1] < len(made.signal))]].mean(axis=0)
+    net = beat.max(axis=0) + beat.min(axis=0) - 2 * np.median(made.signal, axis=0)
+    angle = np.degrees(np.arctan2(2 / np.sqrt(3) * net[_AVF], net[_I]))
+    return (round(float(angle)) + 90) % 360 - 90
+
+
+_I, _AVF = 0, 5  # their places among the twelve leads
+
+
+def _write_table(path: Path, table: pd.DataFrame) -> None:
+    """``table`` as an xlsx file whose bytes do not tell when it was written."""
+    written = io.BytesIO()
+    try:
+        table.to_excel(written, index=False, engine="openpyxl")
+    except ImportError:
+        raise EcgtlError("writing Diagnostics.xlsx needs openpyxl; run: pip install 'ecgtl[data]'") from None
+    with zipfile.ZipFile(written) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            content = re.sub(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", b"2018-01-11T00:00:00Z", source.read(name))
+            target.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+
+
+def _write_arrhythmia(folder: Path, record: str, plan: RecordPlan, stored: np.ndarray) -> None:
+    """A record of ``ecg-arrhythmia``: a MATLAB file in microvolts, diagnoses as SNOMED CT codes."""
+    base = folder / "ecg-arrhythmia" / "1.0.0" / "WFDBRecords" / "01" / "010"
+    base.mkdir(parents=True, exist_ok=True)
+    _write_mat(base / f"{record}.mat", stored)
+    patient = plan.patient
+    codes = [snomed.tables()["shaoxing"][plan.label]["codes"][0], _FINDING_CODES.get(patient.finding)]
+    lines = [_signal_line(f"{record}.mat", "16+24", "1000/mV", 16, 0, column, lead)
+             for column, lead in zip(stored.T, plan.leads, strict=True)]
+    _write_lines(base / f"{record}.hea", [
+        f"{record} {len(lines)} 500 {len(stored)}", *lines, f"#Age: {patient.age}",
+        f"#Sex: {patient.sex.title()}", f"#Dx: {','.join(filter(None, codes))}",
+        "#Rx: Unknown", "#Hx: Unknown", "#Sx: Unknown"])
+
+
+def write_icu_monitor(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
+    """``icu-monitor/<patient>``: 250 Hz, a converter of 12 bits that ends at ``RAIL``, 16-bit ``.dat`` files
+    in which the lowest value means "no sample".
+    """
+    gain = round(2048 / RAIL)
+    for plan in plans:
+        base = folder / "icu-monitor" / plan.record.partition("_")[0]
+        base.mkdir(parents=True, exist_ok=True)
+        signal = make(plan, 250).signal
+        stored = quantise(np.nan_to_num(signal), gain, 12)
+        stored[np.isnan(signal)] = -32768
+        (base / f"{plan.record}.dat").write_bytes(stored.astype("<i2").tobytes())
+        lines = [_signal_line(f"{plan.record}.dat", "16", f"{gain}/mV", 12, 0, column, lead)
+                 for column, lead in zip(stored.T, plan.leads, strict=True)]
+        _write_lines(base / f"{plan.record}.hea", [f"{plan.record} {len(lines)} 250 {len(stored)}", *lines])
 
 
 def write_folder(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
@@ -95,6 +209,13 @@ def annotations(made: Synthetic) -> tuple[np.ndarray, list[str], list[str], np.n
     marks = sorted(rhythms + starts + stops + beats, key=lambda mark: mark[0])
     samples, symbols, aux, subtypes = zip(*marks, strict=True)
     return np.array(samples), list(symbols), list(aux), np.array(subtypes)
+
+
+def _write_mat(path: Path, stored: np.ndarray) -> None:
+    """``stored`` (samples, leads) as the matrix ``val`` (leads, samples) of a MATLAB level 4 file."""
+    # Type 30 (little-endian 16-bit integers), rows, columns, no imaginary part, length of the name.
+    header = np.array([30, stored.shape[1], len(stored), 0, 4], "<i4").tobytes() + b"val\0"
+    path.write_bytes(header + stored.astype("<i2").tobytes())
 
 
 def _signal_line(file: str, form: str, gain: str, bits: int, zero: int, column: np.ndarray, lead: str) -> str:
