@@ -20,6 +20,7 @@ from ecgtl.models import checkpoint
 from ecgtl.pretraining import reconstruction
 from ecgtl.results import Result
 
+MADE_LICENCE = "CC BY 4.0"  # of weights that have seen made data only
 INITS = {"reconstruction": "cae"}  # objective -> the word that ``init`` takes for its checkpoint
 
 
@@ -116,10 +117,11 @@ def _pretrained(config: PretrainConfig, experiment: str, key: str, sources, part
                     {"mse_sum": scores["test"]["summed"], "mse_sample": scores["test"]["per_sample"],
                      "r2": scores["test"]["r2"], "validation": scores["validation"], "epoch": best},
                     fit.history, data, {"none": np.zeros(0, np.uint8)}, provenance)
+    table = protocol(config.protocol)["pretraining"]
     facts = {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": 1,
              "sampling_rate": config.sampling_rate, "seconds": config.seconds, "objective": config.objective,
              "highpass": config.highpass, "sources": list(config.source_names), "tier": config.tier, "synthetic": config.tier == "demo",
-             "mse_sum": result.scores["mse_sum"], "licence": protocol("jang2021")["pretraining"]["licence"]}
+             "mse_sum": result.scores["mse_sum"], "licence": MADE_LICENCE if config.tier == "demo" else table["licence"]}
     return Pretrained(result, fit.weights, facts, parts["test"])
 
 

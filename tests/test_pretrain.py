@@ -267,3 +267,24 @@ def test_other_tiers_read_recordings(monkeypatch):
     pretrain.read(config(tier="reduced", root="mine").resolved())
     pretrain.read(config(root="mine").resolved())
     assert asked == [("cinc2017", "mine", False), ("mitdb", "mine", False), ("cinc2017", None, True), ("mitdb", None, True)]
+
+
+RESTRICTED = "CC BY-NC-SA 4.0 (Icentia11k is among the sources)"
+
+
+@pytest.mark.parametrize("tier", ["demo", "reduced"])
+def test_an_autoencoder_comes_with_the_package(tier, monkeypatch, tmp_path):
+    """In a fresh clone ``init=cae`` has a checkpoint; one's own is taken first."""
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
+    path = finetune.stored_weights("cae", "cae_classifier", tier)
+    assert path.parent == finetune.SHIPPED
+    state, facts = checkpoint.load(path)
+    config = PretrainConfig.of(tier=tier).resolved()
+    pretrain.network(config).load_state_dict(state)
+    wanted = {"synthetic": tier == "demo", "licence": {"demo": "CC BY 4.0", "reduced": RESTRICTED}[tier], "sources": list(config.source_names), "sampling_rate": config.sampling_rate}
+    assert {name: facts[name] for name in wanted} == wanted
+    assert finetune.starting_weights(FinetuneConfig.of(dataset="shaoxing", init="cae", tier=tier).resolved()) == path
+    if tier == "demo":
+        own = finetune.weights_path("cae", "cae", tier)
+        checkpoint.save(own, state, facts)
+        assert finetune.stored_weights("cae", "cae_classifier", tier) == own
