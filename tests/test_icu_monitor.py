@@ -1,4 +1,4 @@
-"""The loader of bedside monitors' exports: patients by folder, what a monitor writes when it sees no heart, the policy."""
+"""The loader of bedside monitors' exports: patients by folder, signals without a heart, damaged records."""
 
 import shutil
 import tracemalloc
@@ -19,7 +19,7 @@ FLAT, MISSING, SEGMENTS = "flat window", "window with missing samples (NaN)", 3
 
 
 def write(root, name, stored, leads=("II",), rate=250, units=("mV",), gain=200, checksum=None):
-    """A record below ``icu-monitor``; ``stored`` (samples, leads) are 16-bit integers, -32768 for no sample."""
+    """A record below ``icu-monitor``; ``stored`` (samples, leads) are integers, -32768 for no sample."""
     path = root / icu_monitor.FOLDER / f"{name}.hea"
     path.parent.mkdir(parents=True, exist_ok=True)
     stored = np.asarray(stored).reshape(len(stored), -1)
@@ -63,14 +63,16 @@ def test_signals_are_those_that_wfdb_reads(export):
     recordings = icu_monitor.read(export)
     for i, name in enumerate(recordings.ids):
         read = wfdb.rdrecord(str(export / icu_monitor.FOLDER / name))
-        np.testing.assert_allclose(recordings.signal(i)[0], read.p_signal[:, read.sig_name.index("II")], atol=1e-6)
+        expected = read.p_signal[:, read.sig_name.index("II")]
+        np.testing.assert_allclose(recordings.signal(i)[0], expected, atol=1e-6)
 
 
 def test_another_lead_by_name_or_index(export):
+    without = ["anna/0001", "anna/monday/0002"]
     v5 = icu_monitor.read(export, lead="v5")
-    assert v5.ids.tolist() == ["bert/0001"] and v5.skipped == {"no lead v5": ["anna/0001", "anna/monday/0002"]}
+    assert v5.ids.tolist() == ["bert/0001"] and v5.skipped == {"no lead v5": without}
     second = icu_monitor.read(export, lead=1)
-    assert second.leads.tolist() == [["II"]] and second.skipped == {"no lead 1": ["anna/0001", "anna/monday/0002"]}
+    assert second.leads.tolist() == [["II"]] and second.skipped == {"no lead 1": without}
 
 
 def test_a_record_without_the_lead_is_counted_not_refused(export):
@@ -208,8 +210,9 @@ def elsewhere(path):
     path.write_text(path.read_text().replace("0001.dat", "../0001.dat"))
 
 
-@pytest.mark.parametrize("damage, said", [(truncate, "truncated"), (flip, "checksum"), (garble, "not a WFDB header"),
-                                          (empty, "empty"), (elsewhere, "beside the header")])
+@pytest.mark.parametrize("damage, said", [
+    (truncate, "truncated"), (flip, "checksum"), (garble, "not a WFDB header"), (empty, "empty"),
+    (elsewhere, "beside the header")])
 def test_a_damaged_record_is_an_error_or_counted(export, damage, said):
     damage(export / icu_monitor.FOLDER / "anna/0001.hea")
     with pytest.raises(EcgtlError) as error:
@@ -269,8 +272,8 @@ def test_the_twin_has_what_a_ward_has(twin):
     assert sum(np.isnan(signal).any() for signal in signals) > 5
     assert sum((signal == np.float32(rail)).sum() > 50 for signal in signals) > 5
     assert max(np.nanmax(np.abs(signal)) for signal in signals) <= 2048 / 400
-    flat = [np.diff(np.flatnonzero(np.diff(np.nan_to_num(signal, nan=9.0)))).max(initial=0) for signal in signals]
-    assert sum(length > 2048 for length in flat) > 5  # level for longer than a window
+    changes = [np.flatnonzero(np.diff(np.nan_to_num(signal, nan=9.0))) for signal in signals]
+    assert sum(np.diff(at).max() > 2048 for at in changes) > 5  # level for longer than a window
 
 
 def test_the_windows_of_the_twin_are_usable_but_for_some(twin):
