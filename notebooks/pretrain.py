@@ -96,7 +96,7 @@ print(tables.error_fell(result))
 # ## What comes back
 #
 # The first, the middle and the last window of the test part, and what passes through the bottleneck of them. The demo's
-# few steps teach the network little more than the mean.
+# few steps teach it to follow the beats of some windows; others it answers with little more than the mean.
 
 # %% mystnb={"image": {"alt": "Three windows of the test part, one above the other, z-score against time in seconds: the original as a solid line and its reconstruction as a dashed line; titles name the recording, the sampling rate and the squared error."}}
 n = len(pretrained.test)

@@ -292,3 +292,12 @@ def test_published_folds_are_taken_as_they_are():
         splits.by_folds(replace(data, folds=folds), 9, 11)
     with pytest.raises(EcgtlError, match="subject .* of hand is in two parts of the published folds"):
         splits.by_folds(replace(recordings([50, 50], per_subject=2), folds=folds), 9, 10)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_rare_class_is_never_drawn_whole(seed):
+    """A few recordings of a class train, and each trial has to leave one of them for validation."""
+    data = recordings([200, 7])
+    split = splits.bootstrap(data, 0.1, 0.2, 1.0, seed)
+    assert (data.labels[split.validation] == 1).any()
+    assert (data.labels[split.train] == 1).sum() == 7 - (data.labels[split.test] == 1).sum()

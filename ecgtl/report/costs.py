@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from ecgtl import datasets, experiments, models, paths
+from ecgtl import experiments, finetune, models, paths
 from ecgtl.config import ALL_LEADS, BASELINES, TIERS, FinetuneConfig, protocol
 from ecgtl.datasets import catalogue
 from ecgtl.experiments import Run
@@ -62,7 +62,7 @@ def _sample_flops(config: FinetuneConfig) -> int:
 def _training_records(run: Run) -> float:
     _, entry = experiments.definition(run.experiment)
     rules = protocol(run.config.protocol)["split"]
-    records = entry["data"]["records"] if run.config.tier != "demo" else len(datasets.load(run.config.dataset, twin=True))
+    records = entry["data"]["records"] if run.config.tier != "demo" else len(finetune.read(run.config))
     # A bootstrap draws from all that is not tested; its validation part is what the draw left
     kept = 1 - rules["test"] - (rules["validation"] if rules["kind"] == "stratified" else 0)
     return records * kept * run.config.fraction

@@ -97,14 +97,18 @@ def reconstructions(windows: Windows, model: torch.nn.Module, indices: Sequence[
 def confusion(counts: np.ndarray, classes: list[str]) -> Figure:
     """Confusion matrix (true classes in rows): shares of each true class as shade, counts as figures."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure, axes = plt.subplots(figsize=(4.6, 3.8))
+    names = [name.replace("_", " ") for name in classes]
+    upright = max(map(len, names)) * len(names) > 40  # names side by side would run into each other
+    side = 3.8 + 0.45 * max(0, len(names) - 4)
+    figure, axes = plt.subplots(figsize=(side + 0.8, side))
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for i, j in np.ndindex(counts.shape):
         axes.text(j, i, f"{counts[i, j]}", ha="center", va="center", color="white" if shares[i, j] > 0.55 else "black")
-    axes.set(xticks=range(len(classes)), yticks=range(len(classes)), xticklabels=classes, yticklabels=classes,
+    axes.set(xticks=range(len(names)), yticks=range(len(names)), yticklabels=names,
              xlabel="predicted class", ylabel="true class", title="Test recordings")
+    axes.set_xticklabels(names, rotation=90 if upright else 0)
     axes.grid(False)
-    figure.colorbar(image, ax=axes, label="share of the true class")
+    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
     return figure
 
 

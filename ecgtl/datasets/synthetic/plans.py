@@ -250,7 +250,7 @@ _PREMATURE = {"VPB": "V", "APB": "A"}
 
 
 def shaoxing(seed: int) -> list[RecordPlan]:
-    """200 twelve-lead recordings of 10 s in the eleven rhythms; the last is a copy of an earlier one."""
+    """198 twelve-lead recordings of 10 s in the eleven rhythms; the last is a copy of an earlier one."""
     codes = [code for code, count in SHAOXING_COUNTS.items() for _ in range(count)]
     codes = generator(seed, _SHAOXING).permutation(codes).tolist()
     plans = [_shaoxing_record(generator(seed, _SHAOXING, 1, i), i, code) for i, code in enumerate(codes[:-1])]
