@@ -21,15 +21,16 @@ from ecgtl import paths
 from ecgtl.datasets import LOADERS
 from ecgtl.datasets.base import check_policy
 from ecgtl.errors import EcgtlError
-from ecgtl.models import MODELS
+from ecgtl.models import MODELS, STAGES
 from ecgtl.splits import check_fraction
 
 TIERS = ("demo", "reduced", "paper")
 INITS = ("random", "cae", "image", "beat", "rhythm", "heart_rate", "future")
 ALL_LEADS = "all"
 BASELINES = ("majority", "rr_boosting")  # trivial classifiers, run and stored like networks
-OBJECTIVES = ("reconstruction",)
-VARIANTS = ("code", "text")  # of the autoencoder: as the authors' code has it, or as their text
+OBJECTIVES = ("reconstruction", "beat", "rhythm", "heart_rate", "future")
+NEGATIVES_FROM = ("data", "patient")  # of future prediction
+VARIANTS = ("code", "text")  # where a paper's text and its authors' code differ
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "float32", "bfloat16")
 PAPER_PARAMETERS = ("sampling_rate", "seconds", "width", "epochs", "batch_size", "learning_rate", "patience")
@@ -146,28 +147,38 @@ class FinetuneConfig(Parameters):
 
 @dataclass(frozen=True)
 class PretrainConfig(Parameters):
-    """Parameters of one pretraining. ``None`` means: as the protocol's pretraining table has it for the tier.
+    """Parameters of one pretraining. ``None`` and ``auto`` mean: as the protocol's pretraining table has it.
 
-    ``objective`` what is learnt; ``sources`` names of databases with commas between; ``root`` where they lie;
-    ``arch`` network and ``variant`` its details (code, text); ``features`` size of the bottleneck; ``tier``; ``seed``;
-    ``validation`` and ``test`` shares of the subjects; ``per_subject`` windows a subject at most; ``windows`` of the
-    training part at most, drawn from it; ``highpass`` cutoff in Hz of the baseline filter (0: no filter); the rest as
-    in ``FinetuneConfig``.
+    ``objective`` what is learnt; ``protocol`` whose table holds (``auto``: the paper that the objective is from);
+    ``sources`` names of databases with commas between; ``root`` where they lie; ``arch`` network and ``variant`` its
+    details (code, text); ``features`` size of the autoencoder's bottleneck; ``tier``; ``seed``; ``validation`` and
+    ``test`` shares of the subjects; ``per_subject`` windows a subject at most, or frames drawn a subject and epoch;
+    the rest as in ``FinetuneConfig``.
+
+    Reconstruction alone: ``windows`` of the training part at most, drawn from it; ``highpass`` cutoff in Hz of the
+    baseline filter (0: no filter). Frames of long recordings: ``frame`` samples at the table's ``frame_rate``,
+    whatever the rate they are drawn at. Future prediction alone: ``context`` frames, ``negatives`` candidates beside
+    the future, ``offset`` frames between, ``negatives_from`` whom negatives are drawn from (data, patient).
     """
 
     NOTEBOOK: ClassVar[str] = "pretrain"
 
     objective: str = "reconstruction"
-    protocol: str = "jang2021"
+    protocol: str = "auto"
     sources: str | None = None
     root: str = ""
-    arch: str = "cae"
+    arch: str = "auto"
     variant: str | None = None
     features: int = 60
     tier: str = "demo"
     seed: int = 0
-    validation: float = 0.05
-    test: float = 0.05
+    frame: int | None = None
+    context: int | None = None
+    negatives: int | None = None
+    offset: int | None = None
+    negatives_from: str | None = None
+    validation: float | None = None
+    test: float | None = None
     per_subject: int | None = None
     windows: int | None = None
     highpass: float | None = None
@@ -186,37 +197,81 @@ class PretrainConfig(Parameters):
         """The names in ``sources``."""
         return tuple(name.strip() for name in self.sources.split(","))
 
+    @property
+    def paper(self) -> str:
+        """The protocol that holds, by the objective where it is ``auto``."""
+        return _pretraining_protocols()[self.objective] if self.protocol == "auto" else self.protocol
+
+    @property
+    def rules(self) -> dict:
+        """The pretraining table of the protocol."""
+        return protocol(self.paper)["pretraining"]
+
     def resolved(self) -> "PretrainConfig":
-        """The same config with every ``None`` replaced by the protocol's value for the tier."""
-        table = protocol(self.protocol)["pretraining"]
-        values = {"sources": table["sources"], "windows": None, "highpass": protocol(self.protocol)["input"]["highpass"],
-                  **table["tiers"][self.tier]}
-        missing = {name: values[name] for name in ("sources", "per_subject", "windows", "highpass", "variant", *PAPER_PARAMETERS)
-                   if getattr(self, name) is None}
-        return PretrainConfig.of(**dataclasses.asdict(self) | missing)
+        """The same config with every ``None`` and ``auto`` replaced by the protocol's value for the tier."""
+        rules, tier = self.rules, self.rules["tiers"][self.tier]
+        values = {"protocol": self.paper, "highpass": protocol(self.paper)["input"]["highpass"],
+                  **{name: value for name, value in rules.items() if name in ("sources", "arch", "validation", "test")},
+                  **rules["objectives"][self.objective], **tier, **tier.get("objectives", {}).get(self.objective, {})}
+        given = {name: value for name, value in dataclasses.asdict(self).items() if value not in (None, "auto")}
+        known = {f.name: values.get(f.name, f.default) for f in dataclasses.fields(self)} | given
+        if known["frame"] is not None:
+            known["seconds"] = known["frame"] / rules["frame_rate"]
+        return PretrainConfig.of(**known)
 
     def _check(self) -> None:
-        with_table = tuple(paper for paper in protocols() if "pretraining" in protocol(paper))
-        choices = {"objective": OBJECTIVES, "protocol": with_table, "arch": ("cae",), "variant": (None, *VARIANTS),
-                   "tier": TIERS, "device": DEVICES, "precision": PRECISIONS}
+        papers = _pretraining_protocols()
+        choices = {"objective": OBJECTIVES, "protocol": ("auto", *dict.fromkeys(papers.values())),
+                   "arch": ("auto", "cae", *STAGES), "variant": (None, *VARIANTS), "tier": TIERS, "device": DEVICES,
+                   "precision": PRECISIONS, "negatives_from": (None, *NEGATIVES_FROM)}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise EcgtlError(f"unknown {name} {getattr(self, name)!r}; allowed: {', '.join(filter(None, allowed))}")
         unknown = [name for name in (self.source_names if self.sources else ()) if name not in LOADERS]
         if unknown:
             raise EcgtlError(f"unknown source {unknown[0]!r}; allowed, with commas between: {', '.join(LOADERS)}")
-        _check_positive(self, ("sampling_rate", "seconds", "learning_rate"), ("width", "epochs", "batch_size", "patience",
-                                                                             "features", "per_subject", "windows"))
+        _check_positive(self, ("sampling_rate", "seconds", "learning_rate"),
+                        ("width", "epochs", "batch_size", "patience", "features", "per_subject", "windows", "frame", "context",
+                         "negatives"))
+        self._check_objective()
         if self.highpass is not None and not 0 <= self.highpass < math.inf:
             raise EcgtlError(f"highpass is {self.highpass}; give a cutoff in Hz, or 0 for no filter")
+        if self.offset is not None and self.offset < 0:
+            raise EcgtlError(f"offset is {self.offset}; it counts the frames between context and future, from 0 on")
         for name in ("validation", "test"):
-            if not 0 < getattr(self, name) < 1:
-                raise EcgtlError(f"{name} is {getattr(self, name)}; it is a share of the subjects, above 0 and below 1")
-        if self.validation + self.test >= 1:
+            value = getattr(self, name)
+            if value is not None and not 0 < value < 1:
+                raise EcgtlError(f"{name} is {value}; it is a share of the subjects, above 0 and below 1")
+        if (self.validation or 0) + (self.test or 0) >= 1:
             raise EcgtlError(f"validation={self.validation} and test={self.test} leave nothing to train on; give less than 1 "
                              "together")
         if self.seed < 0:
             raise EcgtlError(f"seed is {self.seed}; it must not be negative")
+
+    def _check_objective(self) -> None:
+        """Network, protocol and parameters must be those of the objective."""
+        networks = ("cae",) if self.objective == "reconstruction" else tuple(STAGES)
+        if self.arch not in ("auto", *networks):
+            raise EcgtlError(f"objective={self.objective} does not go with arch={self.arch}; allowed: {', '.join(networks)}")
+        if self.objective not in self.rules["objectives"]:
+            raise EcgtlError(f"protocol={self.protocol} has no objective {self.objective!r}; allowed: "
+                             f"{', '.join(self.rules['objectives'])}; or leave protocol=auto")
+        for names, owners in ((("windows", "highpass"), ("reconstruction",)), (("frame",), OBJECTIVES[1:]),
+                              (("context", "negatives", "offset", "negatives_from"), ("future",))):
+            given = [name for name in names if getattr(self, name) is not None]
+            if given and self.objective not in owners:
+                raise EcgtlError(f"{given[0]} does not go with objective={self.objective}; it belongs to {', '.join(owners)}")
+        own = None if self.frame is None else self.frame / self.rules["frame_rate"]
+        if self.objective != "reconstruction" and self.seconds not in (None, own):
+            raise EcgtlError(f"seconds is {self.seconds}; give frame, in samples at {self.rules['frame_rate']} Hz, for "
+                             f"objective={self.objective}")
+
+
+@lru_cache
+def _pretraining_protocols() -> dict[str, str]:
+    """Objective -> the protocol whose pretraining table lists it."""
+    return {objective: paper for paper in protocols() if "pretraining" in protocol(paper)
+            for objective in protocol(paper)["pretraining"]["objectives"]}
 
 
 @dataclass(frozen=True)

@@ -135,10 +135,10 @@ def starting_weights(config: FinetuneConfig) -> Path | None:
     if config.init in INITS:
         path = stored_weights(config.init, config.arch, config.tier)
         if path is None:
-            make = f"make it with 'papermill notebooks/pretrain.ipynb out.ipynb -p tier {config.tier}', "
-            raise EcgtlError(f"init={config.init} has no checkpoint for arch={config.arch}, tier={config.tier} yet; "
-                             f"{make if config.init == 'cae' else ''}use init=random, or give the path of a .safetensors "
-                             "checkpoint")
+            given = "" if config.init == "cae" else f"-p objective {config.init} -p arch {config.arch} "
+            raise EcgtlError(f"init={config.init} has no checkpoint for arch={config.arch}, tier={config.tier} yet; make it "
+                             f"with 'papermill notebooks/pretrain.ipynb out.ipynb {given}-p tier {config.tier}', use "
+                             "init=random, or give the path of a .safetensors checkpoint")
         return path
     path = Path(config.init).expanduser()
     checkpoint.load(path)  # fails now rather than after the data have been read

@@ -14,24 +14,39 @@ import torch
 from ecgtl import datasets, models, paths, results, splits, training
 from ecgtl.config import PretrainConfig, protocol
 from ecgtl.datasets import cache
+from ecgtl.datasets.frames import Frames, sampled
 from ecgtl.datasets.windows import Windows, unlabelled
 from ecgtl.finetune import weights_path
 from ecgtl.models import checkpoint
-from ecgtl.pretraining import reconstruction
+from ecgtl.models.contrastive import FuturePredictor
+from ecgtl.pretraining import classification, future, labels, reconstruction
+from ecgtl.pretraining.classification import LabelledFrames
+from ecgtl.pretraining.future import Contrasts
 from ecgtl.results import Result
 
 MADE_LICENCE = "CC BY 4.0"  # of weights that have seen made data only
-INITS = {"reconstruction": "cae"}  # objective -> the word that ``init`` takes for its checkpoint
+# objective -> the word that ``init`` takes for its checkpoint
+INITS = {"reconstruction": "cae", "beat": "beat", "rhythm": "rhythm", "heart_rate": "heart_rate", "future": "future"}
+PARTS = ("train", "validation", "test")
+# What the public code of Weimann 2021 sets otherwise than its text (Adam's defaults)
+CODE_ADAM = {"betas": (0.9, 0.98), "eps": 1e-9}
+
+Part = Windows | LabelledFrames | Contrasts
 
 
 @dataclass
 class Pretrained:
-    """A result, the weights that it speaks of, and the windows that nobody trained on."""
+    """A result, the weights that it speaks of, and the windows or frames that nobody trained on.
+
+    ``model`` is the whole network with the weights that were kept, on the device it was trained on; ``weights`` are
+    those that fine-tuning can start from.
+    """
 
     result: Result
     weights: dict[str, torch.Tensor]
     facts: dict
-    test: Windows
+    test: Part
+    model: torch.nn.Module
 
 
 def run(config: PretrainConfig, report: Callable[[dict], None] | None = None, command: str | None = None,
@@ -42,28 +57,47 @@ def run(config: PretrainConfig, report: Callable[[dict], None] | None = None, co
     config = config.resolved()
     device = training.pick_device(config.device if config.device != "auto" else paths.device())
     sources = read(config)
-    windows = windows_of(config, sources)
-    train, validation, test = windows.split(config.validation, config.test, config.seed)
-    train = train if config.windows is None else train.sample(config.windows, config.seed)
-    train, validation, test = (part.materialise() for part in (train, validation, test))
+    whole = whole_of(config, sources)
+    parts = parts_of(config, whole)
     torch.manual_seed(config.seed)
-    model = network(config)
-    recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, config.patience, "validation_loss",
-                             "validation_loss", config.precision, config.seed)
-    parts = {"train": train, "validation": validation, "test": test}
-    state = _state_file(config, sources)
-    fit = reconstruction.fit(model, train, validation, recipe, device, state, report)
+    model = network(config).to(device)
+    fit = _fit(config, model, parts, device, _state_file(config, sources), report)
     model.load_state_dict(fit.weights)
-    scores = {name: reconstruction.errors(model, part, training.mixed(config.precision, device), device)
-              for name, part in (("validation", validation), ("test", test))}
+    scores = {name: _scores(config, model, parts[name], device) for name in ("validation", "test")}
     provenance = results.provenance(str(device), time.perf_counter() - began, config.seed, torch.get_num_threads(), command)
-    return _pretrained(config, experiment, key or key_of(config), sources, parts, _skipped(windows, parts), fit, scores, provenance)
+    data = _data(config, sources, parts) | {"skipped": _skipped(whole, parts)}
+    made = _result(config, experiment, key or key_of(config), data, fit, scores, provenance)
+    return Pretrained(made, _transferable(config, fit.weights), _facts(config, made), parts["test"], model)
 
 
 def read(config: PretrainConfig) -> list[datasets.Recordings]:
     """The source databases: their twins in tier demo, the real recordings otherwise."""
     twin = config.tier == "demo"
     return [datasets.load(name, config.root or None if not twin else None, twin) for name in config.source_names]
+
+
+def whole_of(config: PretrainConfig, sources: list[datasets.Recordings]) -> Windows | Frames:
+    """What a resolved ``config`` learns from, before it is divided, without any recording of a later test part."""
+    if config.objective == "reconstruction":
+        return windows_of(config, sources)
+    span = future.span_of(config.context, config.offset) if config.objective == "future" else 1
+    return sampled(sources, config.seconds, config.sampling_rate, span, held_out(sources))
+
+
+def parts_of(config: PretrainConfig, whole: Windows | Frames) -> dict[str, Part]:
+    """Training, validation and test part of ``whole``: no subject is in two."""
+    train, validation, test = whole.split(config.validation, config.test, config.seed)
+    if config.windows is not None:
+        train = train.sample(config.windows, config.seed)
+    return {name: _examples(config, part) for name, part in zip(PARTS, (train, validation, test), strict=True)}
+
+
+def _examples(config: PretrainConfig, part: Windows | Frames) -> Part:
+    if config.objective == "reconstruction":
+        return part.materialise()
+    if config.objective == "future":
+        return Contrasts(part, config.context, config.negatives, config.offset, config.per_subject, config.negatives_from)
+    return LabelledFrames(part, config.objective, config.per_subject)
 
 
 def windows_of(config: PretrainConfig, sources: list[datasets.Recordings]) -> Windows:
@@ -80,13 +114,73 @@ def held_out(sources: list[datasets.Recordings]) -> dict[str, list[str]]:
     return {r.name: r.ids[parts[r.name]].tolist() for r in labelled}
 
 
+def network(config: PretrainConfig) -> torch.nn.Module:
+    """The network that a resolved ``config`` describes, with random weights."""
+    if config.objective == "reconstruction":
+        return models.build(config.arch, 1, config.features, width=config.width, variant=config.variant)
+    n_outputs = len(labels.TASKS[config.objective].classes) if config.objective in labels.TASKS else 1
+    model = models.build(config.arch, 1, n_outputs, width=config.width, preactivation=config.variant == "text")
+    return FuturePredictor(model, config.context) if config.objective == "future" else model
+
+
+def _fit(config: PretrainConfig, model: torch.nn.Module, parts: dict[str, Part], device: torch.device, state: Path,
+         report) -> training.Fit:
+    recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, config.patience, "validation_loss",
+                             config.rules["select_on"], config.precision, config.seed)
+    if config.objective == "reconstruction":
+        return reconstruction.fit(model, parts["train"], parts["validation"], recipe, device, state, report)
+    adam = CODE_ADAM if config.variant == "code" else {}
+    optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True, **adam)
+    return classification.fit(model, parts["train"], parts["validation"], recipe, device, state, report, optimizer)
+
+
+def _scores(config: PretrainConfig, model: torch.nn.Module, part: Part, device: torch.device) -> dict:
+    autocast = training.mixed(config.precision, device)
+    if config.objective == "reconstruction":
+        return reconstruction.errors(model, part, autocast, device)
+    return classification.scores(model, part, autocast, device, config.seed)
+
+
+def _transferable(config: PretrainConfig, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The weights that fine-tuning can start from: of future prediction the encoder's alone."""
+    if config.objective != "future":
+        return weights
+    return {name.removeprefix("encoder."): t for name, t in weights.items() if name.startswith("encoder.")}
+
+
 def save(pretrained: Pretrained) -> tuple[Path, Path]:
     """Write the weights, then the result that names their checksum; returns both files."""
-    config = pretrained.result.config
-    path = weights_path(INITS[config["objective"]], config["arch"], config["tier"])
+    path = weights_file(PretrainConfig.of(**pretrained.result.config))
     checkpoint.save(path, pretrained.weights, pretrained.facts)
     pretrained.result.data["weights"] = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     return path, results.save(pretrained.result)
+
+
+def weights_file(config: PretrainConfig) -> Path:
+    """Where the checkpoint of a resolved ``config`` goes: what ``init`` finds by its word, or a file of its own.
+
+    The word stands for the frame that the protocol's table gives the objective; other configurations of Table 1 are given
+    to ``init`` by their path.
+    """
+    path = weights_path(INITS[config.objective], config.arch, config.tier)
+    usual = PretrainConfig.of(objective=config.objective, tier=config.tier).resolved()
+    return path if _details(usual) == _details(config) else path.with_stem(f"{path.stem}-{_details(config)}")
+
+
+def _details(config: PretrainConfig) -> str:
+    """What tells configurations of one objective apart, for file names."""
+    if config.frame is None:
+        return str(config.variant)
+    found = f"frame{config.frame}"
+    if config.objective == "future":
+        found += f"-context{config.context}-negatives{config.negatives}-offset{config.offset}"
+        found += "" if config.negatives_from == "data" else f"-{config.negatives_from}"
+    return found if config.variant == "text" else f"{found}-{config.variant}"
+
+
+def key_of(config: PretrainConfig) -> str:
+    """File name of a pretraining run."""
+    return f"{INITS[config.objective]}-{config.arch}-{config.tier}-width{config.width}-{_details(config)}-seed{config.seed}"
 
 
 def _state_file(config: PretrainConfig, sources: list[datasets.Recordings]) -> Path:
@@ -94,49 +188,60 @@ def _state_file(config: PretrainConfig, sources: list[datasets.Recordings]) -> P
     return paths.cache() / "unfinished" / f"{cache.key_of(parts)}.pt"
 
 
-def _skipped(whole: Windows, parts: dict[str, Windows]) -> dict[str, int]:
-    """Recordings left out of ``whole``, which every part repeats, and windows left out of the parts, by reason."""
+def _skipped(whole: Windows | Frames, parts: dict[str, Part]) -> dict[str, int]:
+    """Recordings left out of ``whole``, which every part repeats, and what was left out of the parts, by reason."""
     total = Counter(whole.skipped)
     for part in parts.values():
         total += Counter(part.skipped) - Counter(whole.skipped)
     return dict(total)
 
 
-def _pretrained(config: PretrainConfig, experiment: str, key: str, sources, parts: dict[str, Windows], skipped: dict,
-                fit: training.Fit, scores: dict, provenance: dict) -> Pretrained:
+def _result(config: PretrainConfig, experiment: str, key: str, data: dict, fit: training.Fit, scores: dict,
+            provenance: dict) -> Result:
     config_dict = dataclasses.asdict(config) | ({"root": Path(config.root).name} if config.root else {})
+    upstream = "synthetic" if config.tier == "demo" else "substitute"
+    best = training.best_epoch(fit.history, config.rules["select_on"])
+    if config.objective == "reconstruction":
+        test = scores["test"]
+        top = {"mse_sum": test["summed"], "mse_sample": test["per_sample"], "r2": test["r2"]}
+    else:
+        top = scores["test"]
+    return Result(experiment, key, config_dict, {"upstream": upstream, "target": "none", "leads": upstream},
+                  top | {"validation": scores["validation"], "epoch": best}, fit.history, data,
+                  {"none": np.zeros(0, np.uint8)}, provenance)
+
+
+def _data(config: PretrainConfig, sources: list[datasets.Recordings], parts: dict[str, Part]) -> dict:
+    """The sources, and what each part holds: windows, or frames an epoch, and subjects."""
     data = {"name": "+".join(s.name for s in sources), "version": "+".join(s.version for s in sources),
             "digest": cache.key_of({s.name: s.digest for s in sources}),
-            "sources": {s.name: {"version": s.version, "digest": s.digest, "recordings": len(s)} for s in sources},
-            "windows": {name: len(part) for name, part in parts.items()},
-            "subjects": {name: len(part.subjects) for name, part in parts.items()},
-            "skipped": skipped}
-    upstream = "synthetic" if config.tier == "demo" else "substitute"
-    best = training.best_epoch(fit.history, "validation_loss")
-    result = Result(experiment, key, config_dict, {"upstream": upstream, "target": "none", "leads": upstream},
-                    {"mse_sum": scores["test"]["summed"], "mse_sample": scores["test"]["per_sample"],
-                     "r2": scores["test"]["r2"], "validation": scores["validation"], "epoch": best},
-                    fit.history, data, {"none": np.zeros(0, np.uint8)}, provenance)
-    table = protocol(config.protocol)["pretraining"]
-    facts = {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": 1,
-             "sampling_rate": config.sampling_rate, "seconds": config.seconds, "objective": config.objective,
-             "highpass": config.highpass, "sources": list(config.source_names), "tier": config.tier, "synthetic": config.tier == "demo",
-             "mse_sum": result.scores["mse_sum"], "licence": MADE_LICENCE if config.tier == "demo" else table["licence"]}
-    return Pretrained(result, fit.weights, facts, parts["test"])
+            "sources": {s.name: {"version": s.version, "digest": s.digest, "recordings": len(s)} for s in sources}}
+    if config.objective == "reconstruction":
+        return data | {"windows": {name: len(part) for name, part in parts.items()},
+                       "subjects": {name: len(part.subjects) for name, part in parts.items()}}
+    return data | _frames_data(config, parts)
 
 
-def network(config: PretrainConfig) -> torch.nn.Module:
-    """The autoencoder that a resolved ``config`` describes, with random weights."""
-    return models.build(config.arch, 1, config.features, width=config.width, variant=config.variant)
+def _frames_data(config: PretrainConfig, parts: dict[str, Part]) -> dict:
+    frames = parts["train"].frames
+    return {"frames": {name: len(part) for name, part in parts.items()},
+            "subjects": {name: len(part.frames.subjects) for name, part in parts.items()},
+            "standardised_by": {name: {"mean": mean, "sd": sd} for name, (mean, sd) in frames.statistics.items()},
+            **({"counts": parts["train"].counts(config.seed, 1)} if config.objective in labels.TASKS else {})}
+
+
+def _facts(config: PretrainConfig, result: Result) -> dict:
+    """What the checkpoint says of itself."""
+    own = ({"mse_sum": result.scores["mse_sum"]} if config.objective == "reconstruction" else
+           {"accuracy": result.scores["accuracy"], "frame": config.frame, "context": config.context,
+            "negatives": config.negatives, "offset": config.offset})
+    return {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": 1,
+            "sampling_rate": config.sampling_rate, "seconds": config.seconds, "objective": config.objective,
+            "highpass": config.highpass, "sources": list(config.source_names), "tier": config.tier,
+            "synthetic": config.tier == "demo",
+            "licence": MADE_LICENCE if config.tier == "demo" else config.rules["licence"], **own}
 
 
 def restored(pretrained: Pretrained) -> torch.nn.Module:
-    """The autoencoder with the weights that were kept, on the CPU."""
-    model = network(PretrainConfig.of(**pretrained.result.config))
-    model.load_state_dict(pretrained.weights)
-    return model
-
-
-def key_of(config: PretrainConfig) -> str:
-    """File name of a pretraining run."""
-    return f"{INITS[config.objective]}-{config.arch}-{config.tier}-width{config.width}-{config.variant}-seed{config.seed}"
+    """The whole network with the weights that were kept, on the CPU."""
+    return pretrained.model.to("cpu")

@@ -16,31 +16,41 @@
 # %% [markdown]
 # # Pretrain a network
 #
-# This notebook is a job: parameters go in, a checkpoint and its result come out. An autoencoder learns to give back
-# windows of unlabelled ECG; fine-tuning then starts from its encoder with `init=cae`. From a shell:
+# This notebook is a job: parameters go in, a checkpoint and its result come out. From a shell:
 #
 # ```
 # papermill notebooks/pretrain.ipynb out.ipynb -p sources cinc2017,mitdb
-# papermill notebooks/pretrain.ipynb out.ipynb -p tier reduced
+# papermill notebooks/pretrain.ipynb out.ipynb -p objective beat -p frame 4096 -p arch resnet18 -p tier reduced
+# papermill notebooks/pretrain.ipynb out.ipynb -p objective future -p context 8 -p negatives 4 -p offset 2
 # ```
 #
-# `sources` are the databases that windows are taken from. Recordings that a later test part holds are left out, and so
-# are all others of their subjects. `tier` says on what: `demo` always reads synthetic twins, `reduced` and `paper` read real
-# recordings. A value of `None` means "as the protocol's pretraining table has it for the tier". What each parameter
-# means stands in `ecgtl.config.PretrainConfig`.
+# `objective` says what is learnt. `reconstruction`: an autoencoder gives back windows of unlabelled ECG (`init=cae`).
+# `beat`, `rhythm` and `heart_rate`: a residual network names the class of frames that are drawn at random from long
+# recordings, by their annotations. `future`: it tells the frame that follows a context from others. Fine-tuning then
+# starts from the weights with `init` set to the same word.
+#
+# `sources` are the databases. Recordings that a later test part holds are left out, and so are all others of their
+# subjects. `tier` says on what: `demo` always reads synthetic twins, `reduced` and `paper` read real recordings. `frame`
+# counts samples at 250 Hz. A value of `None` or `auto` means "as the protocol's pretraining table has it for the tier".
+# What each parameter means stands in `ecgtl.config.PretrainConfig`.
 
 # %% tags=["parameters"]
 objective = "reconstruction"
-protocol = "jang2021"
+protocol = "auto"
 sources = None
 root = ""
-arch = "cae"
+arch = "auto"
 variant = None
 features = 60
 tier = "demo"
 seed = 0
-validation = 0.05
-test = 0.05
+frame = None
+context = None
+negatives = None
+offset = None
+negatives_from = None
+validation = None
+test = None
 per_subject = None
 windows = None
 highpass = None
@@ -61,7 +71,7 @@ config = PretrainConfig.from_notebook(globals())
 
 # %%
 from ecgtl import pretrain
-from ecgtl.report import badges, figures, tables
+from ecgtl.report import badges, figures, pretraining, tables
 
 figures.use_style()
 pretrained = pretrain.run(config, command=config.command())
@@ -77,36 +87,37 @@ badges.of_result(result)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print(tables.pretraining_parts(result).to_string())
+print(pretraining.parts(result).to_string())
 
 # %% [markdown]
 # ## The learning curve
 #
-# The error of a window is summed over its samples, as the paper prints it. A network that answers with the mean has the
-# number of samples as its error (2,048 for 8.192 s at 250 Hz), because windows are z-scored.
+# The error of a reconstructed window is summed over its samples, as the paper prints it. A network that answers with the
+# mean has the number of samples as its error (2,048 for 8.192 s at 250 Hz), because windows are z-scored. The other
+# objectives are classifications: their loss is the cross-entropy.
 
-# %% mystnb={"image": {"alt": "Summed squared reconstruction error of a window by epoch: training part as a solid line, validation part as a dashed line, and the kept epoch as a vertical line."}}
-curve = figures.reconstruction_curve(result.history, result.scores["epoch"])
+# %% mystnb={"image": {"alt": "Learning curve by epoch: training part as a solid line, validation part as a dashed line, and the kept epoch as a vertical line. Of a reconstruction it is the summed squared error of a window, otherwise cross-entropy and accuracy, with the accuracy of one answer for all, or of a guess."}}
+curve = pretraining.curve(result)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print(tables.error_fell(result))
+print(pretraining.learned(result))
 
 # %% [markdown]
-# ## What comes back
+# ## What the network makes of it
 #
-# The first, the middle and the last window of the test part, and what passes through the bottleneck of them. The demo's
-# few steps teach it to follow the beats of some windows; others it answers with little more than the mean.
+# Examples of the test part: windows and their reconstructions; or a frame of each class that occurs, with its label and
+# the answer; or a context, its future and some negatives, with the probability that each is given. The demo's few steps
+# teach little.
 
-# %% mystnb={"image": {"alt": "Three windows of the test part, one above the other, z-score against time in seconds: the original as a solid line and its reconstruction as a dashed line; titles name the recording, the sampling rate and the squared error."}}
-n = len(pretrained.test)
-panels = figures.reconstructions(pretrained.test, pretrain.restored(pretrained), [0, n // 2, n - 1], synthetic=config.tier == "demo")
+# %% mystnb={"image": {"alt": "Examples of the test part, one above the other, in standard deviations against time in seconds: windows with their reconstructions as dashed lines, or frames with label and answer in the title, or a context with its future and some negatives; titles name the recording, its lead and the sampling rate."}}
+panels = pretraining.examples(pretrained)
 
 # %% [markdown]
-# ## Errors
+# ## Scores
 
 # %%
-tables.pretraining_scores(result)
+pretraining.scores(result)
 
 # %% [markdown]
 # ## How this was made

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from ecgtl import config as module
+from ecgtl import published
 from ecgtl.config import TIERS, FinetuneConfig, PretrainConfig, protocol, protocols
 from ecgtl.datasets import synthetic
 from ecgtl.errors import EcgtlError
@@ -202,11 +203,21 @@ def test_variants_are_code_and_text():
 
 @pytest.mark.parametrize("parameters, said", [
     ({"sources": "cinc2017,mitbd"}, "unknown source 'mitbd'; allowed, with commas between: cinc2017, mitdb"),
-    ({"objective": "contrastive"}, "unknown objective 'contrastive'; allowed: reconstruction"),
-    ({"arch": "resnet18"}, "unknown arch 'resnet18'; allowed: cae"),
+    ({"objective": "contrastive"}, "unknown objective 'contrastive'; allowed: reconstruction, beat, rhythm"),
+    ({"arch": "resnet19"}, "unknown arch 'resnet19'; allowed: auto, cae, resnet18"),
+    ({"arch": "resnet18"}, "objective=reconstruction does not go with arch=resnet18; allowed: cae"),
+    ({"objective": "beat", "arch": "cae"}, "objective=beat does not go with arch=cae; allowed: resnet18, resnet34, resnet50"),
+    ({"objective": "beat", "protocol": "jang2021"}, "protocol=jang2021 has no objective 'beat'; allowed: reconstruction"),
+    ({"frame": 2048}, "frame does not go with objective=reconstruction; it belongs to beat, rhythm, heart_rate, future"),
+    ({"objective": "rhythm", "negatives": 4}, "negatives does not go with objective=rhythm; it belongs to future"),
+    ({"objective": "beat", "windows": 9}, "windows does not go with objective=beat; it belongs to reconstruction"),
+    ({"objective": "beat", "seconds": 3}, "seconds is 3.0; give frame, in samples at 250 Hz"),
+    ({"objective": "future", "offset": -1}, "offset is -1"), ({"objective": "future", "context": 0}, "context is 0"),
+    ({"objective": "future", "negatives_from": "me"}, "unknown negatives_from 'me'; allowed: data, patient"),
     ({"variant": "both"}, "unknown variant 'both'; allowed: code, text"),
     ({"tier": "full"}, "unknown tier 'full'; allowed: demo, reduced, paper"),
-    ({"protocol": "weimann2021"}, "unknown protocol 'weimann2021'; allowed: jang2021"),
+    ({"protocol": "weimann2021"}, "protocol=weimann2021 has no objective 'reconstruction'; allowed: beat, rhythm"),
+    ({"protocol": "melep2023"}, "unknown protocol 'melep2023'; allowed: auto, jang2021, weimann2021"),
     ({"device": "gpu"}, "unknown device 'gpu'"), ({"precision": "float16"}, "unknown precision 'float16'"),
     *(({name: 0}, f"{name} is 0; it must be at least 1") for name in ("width", "epochs", "batch_size", "patience", "features",
                                                                        "per_subject")),
@@ -228,8 +239,25 @@ def test_every_tier_of_the_pretraining_fits_the_fine_tuning(tier):
     assert before.resolved() == before and before.sources and after.arch == f"{before.arch}_classifier"
 
 
-def test_the_demo_reads_sources_that_have_a_twin():
-    assert set(PretrainConfig.of().resolved().source_names) <= set(synthetic.TWINS)
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("objective", ["beat", "rhythm", "heart_rate", "future"])
+def test_frames_fit_the_fine_tuning_and_the_best_row_of_table_1(tier, objective):
+    before = PretrainConfig.of(objective=objective, tier=tier).resolved()
+    after = FinetuneConfig.of(init=objective, tier=tier).resolved()
+    assert all(getattr(before, name) == getattr(after, name) for name in ("arch", "sampling_rate", "width"))
+    assert before.seconds == before.frame / 250 and before.resolved() == before
+    assert float(before.seconds * before.sampling_rate).is_integer()
+    rows = published.load("weimann2021")["table1"]["rows"].values()
+    best = max((row for row in rows if row["init"] == objective), key=lambda row: row["f1"]["mean"])
+    assert {name: getattr(before, name) for name in ("frame", "context", "negatives", "offset")} == {
+        name: best[name] for name in ("frame", "context", "negatives", "offset")}
+    longer = PretrainConfig.of(objective=objective, tier=tier, frame=4096, arch="resnet34").resolved()
+    assert (longer.seconds, longer.arch) == (16.384, "resnet34")
+
+
+@pytest.mark.parametrize("objective", ["reconstruction", "beat", "rhythm", "heart_rate", "future"])
+def test_the_demo_reads_sources_that_have_a_twin(objective):
+    assert set(PretrainConfig.of(objective=objective).resolved().source_names) <= set(synthetic.TWINS)
     assert PretrainConfig.of(sources=" mitdb , cinc2017").source_names == ("mitdb", "cinc2017")
 
 

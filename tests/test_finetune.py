@@ -225,7 +225,8 @@ def test_checkpoints_of_one_name_in_two_folders_have_two_keys(start, tmp_path):
 
 
 @pytest.mark.parametrize("parameters, said", [
-    ({"init": "beat"}, "init=beat has no checkpoint for arch=resnet18, tier=demo yet; use init=random"),
+    ({"init": "beat"}, "init=beat has no checkpoint for arch=resnet18, tier=demo yet; make it with 'papermill "
+     "notebooks/pretrain.ipynb out.ipynb -p objective beat -p arch resnet18 -p tier demo', use init=random"),
     ({"init": "cae", "seconds": None, "tier": "paper"}, "init=cae has no checkpoint for arch=cae_classifier, tier=paper yet; "
      "make it with 'papermill notebooks/pretrain.ipynb out.ipynb -p tier paper', use init=random"),
     ({"init": "image"}, "GoogLeNet's ImageNet weights are not at .*python -m ecgtl weights googlenet"),

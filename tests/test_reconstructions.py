@@ -17,7 +17,7 @@ from ecgtl.report import figures, reconstructions
 from ecgtl.statistics import Sample, mean_interval
 
 # Two sources, one epoch; the width stays the tier's, which is part of the name that is looked for
-SMALL = {"tier": "demo", "epochs": 1, "per_subject": 2, "precision": "float32"}
+SMALL = {"tier": "demo", "sources": "cinc2017,mitdb", "epochs": 1, "per_subject": 2, "precision": "float32"}
 
 
 @pytest.fixture(scope="module")

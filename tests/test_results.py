@@ -21,6 +21,8 @@ from ecgtl.results import Result
 COMMITTED = Path(__file__).parents[1] / "results"
 FILES = sorted(path for path in COMMITTED.glob("*/*.json") if path.parent.name in experiments.names())
 PRETRAINED = sorted(COMMITTED.glob("pretrain/*.json"))
+AUTOENCODERS = [path for path in PRETRAINED if path.stem.startswith("cae-")]
+CLASSIFIERS = [path for path in PRETRAINED if path.stem.split("-")[0] in ("beat", "rhythm", "heart_rate")]
 SHORT = sorted(path for path in COMMITTED.glob("*/*.json") if path.parent.name in pretrainings.names())
 ALL = sorted(path for path in COMMITTED.glob("*/*.json") if path.parent.name != "demo")
 
@@ -284,7 +286,7 @@ def test_committed_results_lie_where_their_names_say(everything):
 def test_committed_pretrainings_are_those_of_their_experiment(path):
     result = results.load(path)
     run = next(run for run in pretrainings.enumerate_runs(result.experiment, result.config["tier"]) if run.key == result.key)
-    assert dataclasses.asdict(run.config) | {"root": ""} == result.config | {"root": ""}
+    assert pretrainings.stored_config(result.config) == dataclasses.asdict(run.config)
     assert min(row["validation_loss"] for row in result.history) == result.history[result.scores["epoch"] - 1]["validation_loss"]
 
 
@@ -313,7 +315,7 @@ def test_committed_results_are_small():
     assert sum(sizes) < 15e6
 
 
-@pytest.mark.parametrize("path", PRETRAINED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", AUTOENCODERS, ids=lambda path: path.stem)
 def test_committed_weights_are_those_that_their_result_speaks_of(path):
     from ecgtl import paths, pretrain
     from ecgtl.config import PretrainConfig
@@ -333,7 +335,7 @@ def test_committed_weights_are_those_that_their_result_speaks_of(path):
 
 
 @pytest.mark.needs("challenge-2017", "mitdb", "icentia11k-continuous-ecg")
-@pytest.mark.parametrize("path", PRETRAINED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", AUTOENCODERS, ids=lambda path: path.stem)
 def test_committed_weights_reconstruct_as_well_as_their_result_says(path, real_data):
     """On the first test windows alone: all of them would take minutes."""
     from ecgtl import paths, pretrain
@@ -352,3 +354,44 @@ def test_committed_weights_reconstruct_as_well_as_their_result_says(path, real_d
     with torch.no_grad():
         summed = (x - network(x)).square().sum(dim=(1, 2)).mean().item()
     assert summed == pytest.approx(result.scores["mse_sum"], rel=0.15)
+
+
+@pytest.mark.parametrize("path", [path for path in PRETRAINED if path not in AUTOENCODERS], ids=lambda path: path.stem)
+def test_committed_weights_of_frames_are_those_that_their_result_speaks_of(path):
+    from ecgtl import models, paths
+    from ecgtl.config import PretrainConfig
+    from ecgtl.models import checkpoint
+
+    result = results.load(path)
+    config = PretrainConfig.of(**result.config)
+    weights = paths.PACKAGE / "weights" / result.data["weights"]["file"]
+    assert hashlib.sha256(weights.read_bytes()).hexdigest() == result.data["weights"]["sha256"]
+    state, facts = checkpoint.load(weights)
+    network = models.build(config.arch, 1, 4, width=config.width).state_dict()
+    for name, tensor in network.items():
+        assert name.startswith("output.") or state[name].shape == tensor.shape
+    assert {name for name in state if not name.startswith("output.")} <= set(network)
+    assert all(facts[name] == getattr(config, name) for name in ("arch", "width", "objective", "frame", "sampling_rate"))
+    assert not facts["synthetic"] and facts["licence"]
+    best = max(result.history, key=lambda row: row[config.rules["select_on"]])  # the first of equal ones
+    assert best["epoch"] == result.scores["epoch"]
+    assert best["validation_accuracy"] == pytest.approx(result.scores["validation"]["accuracy"], rel=1e-6)
+
+
+@pytest.mark.needs("mitdb", "icentia11k-continuous-ecg")
+@pytest.mark.parametrize("path", CLASSIFIERS, ids=lambda path: path.stem)
+def test_committed_weights_classify_as_well_as_their_result_says(path, real_data):
+    """In float32, and they were scored in bfloat16 where the machine has it."""
+    from ecgtl import paths, pretrain, training
+    from ecgtl.config import PretrainConfig
+    from ecgtl.models import checkpoint
+    from ecgtl.pretraining import classification
+
+    result, cpu = results.load(path), torch.device("cpu")
+    config = PretrainConfig.of(**result.config)
+    test = pretrain.parts_of(config, pretrain.whole_of(config, pretrain.read(config)))["test"]
+    network = pretrain.network(config)
+    network.load_state_dict(checkpoint.load(paths.PACKAGE / "weights" / result.data["weights"]["file"])[0])
+    found = classification.scores(network, test, training.mixed("float32", cpu), cpu, config.seed)
+    assert found["accuracy"] == pytest.approx(result.scores["accuracy"], abs=0.01)
+    assert found["counts"] == result.scores["counts"]

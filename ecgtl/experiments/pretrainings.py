@@ -50,9 +50,14 @@ def state(run: Pretraining) -> str:
     """``done``, ``missing``, or ``stale`` when the stored result came from another config."""
     if not run.path.is_file():
         return "missing"
-    stored = dataclasses.asdict(PretrainConfig()) | results.read_json(run.path)["config"]
+    stored = stored_config(results.read_json(run.path)["config"])
     planned = json.loads(json.dumps(results.rounded(dataclasses.asdict(run.config))))
     return "done" if all(stored[k] == v for k, v in planned.items() if k not in ("root", "device")) else "stale"
+
+
+def stored_config(config: dict) -> dict:
+    """A stored result's parameters; one that was added after the run had, in that run, what is its default today."""
+    return dataclasses.asdict(PretrainConfig()) | config
 
 
 def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),

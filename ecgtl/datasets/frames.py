@@ -1,0 +1,327 @@
+"""Frames of equal length at random positions of long recordings, for pretraining.
+
+Source: Weimann 2021, "Pretraining". A frame's patient is drawn first, each as likely as any other, then its
+place, uniformly over that patient's recordings. Frames are standardised with the mean and standard deviation
+of their whole database. Signals that are stored at the frames' rate are read where they lie, in the file of
+the recordings; others are resampled once, into the cache, as 16-bit integers. So memory stays the same
+however large the sources are, and drawing costs little more than copying.
+
+Which recordings take part, what is left out and who is in which part is decided as for ``windows``.
+"""
+
+import mmap
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from ecgtl import filters
+from ecgtl.datasets import cache
+from ecgtl.datasets.base import Recordings
+from ecgtl.datasets.windows import _SHORT, FLAT, MARGIN, Source, Windows, _groups, _ratio, unlabelled
+from ecgtl.errors import EcgtlError
+
+OPEN = 512  # sources whose signals are kept open at a time
+CHUNK = 1 << 20  # samples of a recording in memory at a time
+TOGETHER = 32  # frames that are standardised together: they stay in the processor's cache meanwhile
+_RANGE = 2.0  # stored integers reach so many times as far as the recording does: resampling overshoots
+_VERSION = 1  # raise it when what is stored changes
+
+
+def sampled(sources: Sequence[Source], seconds: float = 8.192, rate: float = 250.0, span: int = 1,
+            exclude: Mapping[str, Collection[str]] | Collection[str] | None = None, lead: int | str = 0,
+            statistics: Mapping[str, tuple[float, float]] | None = None) -> "Frames":
+    """Frames of ``seconds`` at ``rate`` Hz out of ``sources``, one lead each, at any position.
+
+    ``sources``, ``exclude`` and ``lead`` are those of ``windows.unlabelled``. ``span`` frames in a row must
+    fit into a recording; shorter ones are counted. ``statistics`` gives the mean and standard deviation in mV
+    of a database that is too large to be read through; of the others they are computed once, over all samples
+    of the lead.
+
+    Raises EcgtlError as ``windows.unlabelled`` does, and for a database without any variation.
+    """
+    n_samples = round(seconds * rate) if np.isfinite([seconds, rate]).all() else 0
+    if n_samples < 2 or rate <= 0 or span < 1:
+        raise EcgtlError(f"{span} frames of {seconds} s at {rate} Hz hold nothing; give sizes above 0")
+    held = unlabelled(sources, span * n_samples / rate, rate, exclude=exclude, lead=lead)
+    return Frames(held, n_samples, span, _statistics(held, lead, statistics or {}))
+
+
+class Frames:
+    """Frames of one length at one rate. A frame is a ``row`` of the usable recordings and a ``start`` in
+    samples at ``rate``.
+
+    ``source`` and ``record`` (rows,) number the source of each recording and its place in it; ``subjects``
+    are the names ``database/subject``, sorted; ``statistics`` is database -> (mean, standard deviation) in
+    mV; ``skipped`` counts recordings that were left out, by reason.
+    """
+
+    def __init__(self, held: Windows, n_samples: int, span: int,
+                 statistics: Mapping[str, tuple[float, float]]):
+        self.n_samples, self.span, self.rate, self.lead = n_samples, span, held.rate, held.lead
+        self.statistics = dict(statistics)
+        self.skipped = {_short(span) if reason == _SHORT else reason: n for reason, n in held.skipped.items()}
+        self._held, index = held, held._index
+        order = np.argsort(index.subject, kind="stable")
+        self.source, self.record = index.source[order], index.record[order]
+        numbers, self._subject = np.unique(index.subject[order], return_inverse=True)
+        self.subjects = index.subjects[numbers]
+        self.digests, self.opened = index.digests, index.opened
+        self._lengths = _lengths(self)
+        self._signals = lru_cache(maxsize=OPEN)(lambda number: _signals(self, number))
+        self._places = lru_cache(maxsize=4)(self._count_places)
+
+    def split(self, validation: float, test: float,
+              seed: int) -> tuple["Frames", "Frames | None", "Frames | None"]:
+        """Training, validation and test frames, by shares of the subjects: see ``Windows.split``."""
+        parts = self._held.split(validation, test, seed)
+        return tuple(None if part is None else Frames(part, self.n_samples, self.span, self.statistics)
+                     for part in parts)
+
+    def draw(self, rng: np.random.Generator, n: int, subjects: np.ndarray | None = None,
+             span: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and starts (n,) int64 of random frames: a subject (or the one given, by number), then a place.
+
+        ``span`` frames fit behind each start (by default those that all recordings hold).
+        """
+        before, total, ends, starts = self._places(self.span if span is None else span)
+        who = rng.integers(len(self.subjects), size=n) if subjects is None else subjects
+        place = before[who] + rng.integers(total[who])
+        row = np.searchsorted(ends, place, side="right")
+        return row, place - (ends[row] - starts[row])
+
+    def places(self, row: np.ndarray) -> np.ndarray:
+        """How many starts of one frame each recording has, (n,): its starts are 0 to that less one."""
+        return self._lengths[row] - self.n_samples + 1
+
+    def subject_of(self, row: np.ndarray) -> np.ndarray:
+        """Number of the subject (n,) of each recording."""
+        return self._subject[row]
+
+    def by_source(self, row: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """Each source's number with the positions in ``row`` that come from it."""
+        yield from _groups(self.source[row])
+
+    def take(self, row: np.ndarray, start: np.ndarray) -> np.ndarray:
+        """The frames at ``row`` and ``start`` (n,), standardised, shape (n, 1, samples), float32.
+
+        Raises IndexError for a frame that its recording does not hold.
+        """
+        row, start = np.asarray(row, np.int64), np.asarray(start, np.int64)
+        if len(row) and ((start < 0) | (start >= self.places(row))).any():
+            raise IndexError("a frame lies beyond its recording")
+        frames = np.empty((len(row), 1, self.n_samples), np.float32)
+        for number, at in self.by_source(row):
+            signals = self._signals(number)
+            for few in np.split(at, range(TOGETHER, len(at), TOGETHER)):
+                frames[few, 0] = signals.read(self.record[row[few]], start[few])
+        return frames
+
+    def origin(self, row: np.ndarray, start: np.ndarray) -> list[tuple[str, str, float]]:
+        """Database, recording and start in seconds of each frame."""
+        found = []
+        for one, sample in zip(row, start, strict=True):
+            recordings = self.opened(int(self.source[one]))
+            found.append((recordings.name, str(recordings.ids[self.record[one]]), float(sample / self.rate)))
+        return found
+
+    def _count_places(self, span: int) -> tuple[np.ndarray, ...]:
+        """Of each subject the places before it, and its own; of each recording where they end, and its own."""
+        starts = self._lengths - span * self.n_samples + 1
+        ends = np.cumsum(starts)
+        first = np.searchsorted(self._subject, np.arange(len(self.subjects)))
+        return ends[first] - starts[first], np.add.reduceat(starts, first), ends, starts
+
+
+def _short(span: int) -> str:
+    return f"recording shorter than {f'{span} frames' if span > 1 else 'a frame'}"
+
+
+def _lengths(frames: Frames) -> np.ndarray:
+    """Samples at the frames' rate (rows,) in each recording."""
+    lengths = np.zeros(len(frames.source), np.int64)
+    for number, rows in _groups(frames.source):
+        recordings = frames.opened(number)
+        up, down = _ratios(recordings, frames.rate)
+        lengths[rows] = (-(-np.diff(recordings.offsets) * up // down))[frames.record[rows]]
+    return lengths
+
+
+def _ratios(recordings: Recordings, rate: float) -> tuple[np.ndarray, np.ndarray]:
+    """Numerator and denominator (R,) of ``rate`` over each recording's."""
+    ratios = [_ratio(float(own), rate).as_integer_ratio() for own in recordings.sampling_rate]
+    up, down = np.array(ratios, np.int64).T
+    return up, down
+
+
+def _column(recordings: Recordings, lead: int | str) -> np.ndarray:
+    """Column (R,) of ``lead`` in each recording."""
+    names, which = np.unique(recordings.leads, axis=0, return_inverse=True)
+    first = [int((which.reshape(-1) == k).argmax()) for k in range(len(names))]
+    return np.array([recordings.lead_index(i, lead) for i in first])[which.reshape(-1)]
+
+
+# --- the mean and standard deviation of a database ----------------------------------------------------------
+
+
+def _statistics(held: Windows, lead: int | str,
+                given: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation in mV of each database that takes part, over all samples of all its
+    recordings.
+    """
+    index = held._index
+    names = {number: str(index.databases[index.database[rows[0]]]) for number, rows in _groups(index.source)}
+    moments: dict[str, np.ndarray] = {}
+    for number, name in names.items():
+        if name not in given:
+            found = _moments(index.opened(number), lead)
+            moments[name] = moments.get(name, 0) + found[:, :3].sum(axis=0)
+    for name, (n, total, squares) in moments.items():
+        sd = float(np.sqrt(max(squares / n - (total / n) ** 2, 0.0)))
+        if not sd > FLAT:
+            raise EcgtlError(f"the signals of {name} do not vary, so they cannot be standardised; give other "
+                             "recordings")
+        moments[name] = (float(total / n), sd)
+    return {name: given.get(name) or moments[name] for name in names.values()}
+
+
+def _moments(recordings: Recordings, lead: int | str) -> np.ndarray:
+    """Of each recording (R, 5), in mV: samples, their sum, sum of squares, lowest and highest; cached."""
+    parts = {"digest": recordings.digest, "lead": lead, "version": _VERSION}
+
+    def build(folder: Path) -> None:
+        columns = _column(recordings, lead)
+        table = np.array([_moments_of(recordings, i, column) for i, column in enumerate(columns)])
+        if not np.isfinite(table).all():
+            bad = recordings.ids[~np.isfinite(table).all(axis=1)]
+            raise EcgtlError(f"{recordings.name} {bad[0]} has missing samples (NaN), {len(bad)} recordings "
+                             "in all; read the database with on_bad=skip")
+        np.save(folder / "moments.npy", table)
+
+    folder = cache.entry(f"{recordings.name}-moments", parts, build)
+    return np.load(folder / "moments.npy", allow_pickle=False)
+
+
+def _moments_of(recordings: Recordings, i: int, column: int) -> np.ndarray:
+    begin, end = int(recordings.offsets[i]), int(recordings.offsets[i + 1])
+    n, total, squares, low, high = end - begin, 0.0, 0.0, np.inf, -np.inf
+    for start in range(begin, end, CHUNK):
+        x = _millivolts(recordings, i, column, start, min(start + CHUNK, end))
+        total, squares = total + x.sum(), squares + np.dot(x, x)
+        low, high = min(low, x.min()), max(high, x.max())
+    return np.array([n, total, squares, low, high])
+
+
+def _millivolts(recordings: Recordings, i: int, column: int, start: int, stop: int) -> np.ndarray:
+    """Samples ``start`` to ``stop`` of the whole source, of recording ``i``, in mV, float64."""
+    stored = recordings.samples[start:stop, column].astype(np.float64)
+    return (stored - recordings.baseline[i, column]) / recordings.gain[i, column]
+
+
+# --- signals at the frames' rate ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Signals:
+    """Signals of one source at the frames' rate, as stored; a value times ``scale`` plus ``shift`` is
+    standardised.
+
+    ``frames`` (positions, samples) is a view of a memory map; recording i begins at ``begin[i]``.
+    """
+
+    frames: np.ndarray
+    begin: np.ndarray
+    scale: np.ndarray
+    shift: np.ndarray
+
+    def read(self, record: np.ndarray, start: np.ndarray) -> np.ndarray:
+        """Standardised frames (n, samples), float32."""
+        stored = self.frames[self.begin[record] + start]
+        frames = np.multiply(stored, self.scale[record, np.newaxis], dtype=np.float32, casting="same_kind")
+        frames += self.shift[record, np.newaxis]
+        return frames
+
+
+def _signals(frames: Frames, number: int) -> _Signals:
+    recordings = frames.opened(number)
+    columns = _column(recordings, frames.lead)
+    if (recordings.sampling_rate == frames.rate).all() and (columns == columns[0]).all():
+        samples, begin = _for_random_reads(recordings.samples)[:, columns[0]], recordings.offsets[:-1]
+        gain, baseline = (getattr(recordings, name)[:, columns[0]] for name in ("gain", "baseline"))
+        scale, level = 1 / gain, -baseline / gain
+    else:
+        samples, begin, scale, level = _resampled(recordings, frames.rate, frames.lead, columns)
+    mean, sd = frames.statistics[recordings.name]
+    return _Signals(sliding_window_view(samples, frames.n_samples), begin, (scale / sd).astype(np.float32),
+                    ((level - mean) / sd).astype(np.float32))
+
+
+def _resampled(recordings: Recordings, rate: float, lead: int | str,
+               columns: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Signals at ``rate`` Hz as integers from the cache, where recordings begin, and what makes mV of the
+    integers.
+    """
+    parts = {"digest": recordings.digest, "lead": lead, "rate": rate, "margin": MARGIN, "range": _RANGE,
+             "version": _VERSION}
+
+    def build(folder: Path) -> None:
+        moments = _moments(recordings, lead)
+        level = moments[:, 1] / moments[:, 0]
+        reach = np.maximum(moments[:, 4] - level, level - moments[:, 3])
+        scale = np.where(reach > 0, _RANGE * reach / np.iinfo(np.int16).max, 1.0)
+        lengths = []
+        with open(folder / "samples.bin", "wb") as file:
+            for i, column in enumerate(columns):
+                lengths.append(0)
+                for x in _resample(recordings, i, column, level[i], rate):
+                    np.clip(np.rint(x / scale[i]), -32767, 32767).astype(np.int16).tofile(file)
+                    lengths[-1] += len(x)
+        np.savez(folder / "recordings.npz", begin=np.cumsum([0, *lengths[:-1]]), scale=scale, level=level)
+
+    folder = cache.entry(f"{recordings.name}-frames", parts, build)
+    table = np.load(folder / "recordings.npz", allow_pickle=False)
+    return _mapped(folder / "samples.bin", np.int16), table["begin"], table["scale"], table["level"]
+
+
+def _for_random_reads(samples: np.ndarray) -> np.ndarray:
+    """``samples`` through a map of our own where they lie in a file as a whole, as they are elsewhere."""
+    whole = isinstance(samples, np.memmap) and isinstance(samples.base, mmap.mmap)
+    if not (whole and samples.flags.c_contiguous):
+        return np.asarray(samples)
+    return _mapped(samples.filename, samples.dtype, samples.offset)[:samples.size].reshape(samples.shape)
+
+
+def _mapped(path: Path, dtype: np.dtype | type, offset: int = 0) -> np.ndarray:
+    """The values in a file from ``offset`` bytes on, memory-mapped for reads here and there.
+
+    Otherwise the system reads far ahead of each frame: of files that are not in memory, hundreds of times as
+    much.
+    """
+    with open(path, "rb") as file:
+        whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    if hasattr(mmap, "MADV_RANDOM"):  # Windows has no such advice
+        whole.madvise(mmap.MADV_RANDOM)
+    return np.frombuffer(whole, dtype, offset=offset)
+
+
+def _resample(recordings: Recordings, i: int, column: int, level: float, rate: float) -> Iterator[np.ndarray]:
+    """Recording ``i`` less its ``level``, in mV at ``rate`` Hz, block by block.
+
+    A block is resampled with a margin on either side, from a sample of the recording that is one at the
+    target rate too, so the values are those of the whole recording resampled at once.
+    """
+    begin, length = int(recordings.offsets[i]), int(np.diff(recordings.offsets)[i])
+    rate_in = float(recordings.sampling_rate[i])
+    ratio = _ratio(rate_in, rate)
+    up, down = ratio.numerator, ratio.denominator
+    n_samples, block = -(-length * up // down), max(1, CHUNK // up) * up
+    margin = int(np.ceil(MARGIN * rate_in / down)) * down
+    for first in range(0, n_samples, block):
+        start = max(0, first // up * down - margin)
+        stop = min(length, -(-(first + block) * down // up) + margin)
+        x = _millivolts(recordings, i, column, begin + start, begin + stop) - level
+        skip = first - start // down * up
+        yield filters.resample(x, rate_in, rate)[skip:skip + min(block, n_samples - first)]

@@ -1,0 +1,197 @@
+"""Classification of frames: the objective of every pretraining in Weimann 2021, "Training".
+
+Beat, rhythm and heart-rate classification take the classes of ``labels``; future prediction (``future``) is
+the choice among candidates. All minimise the categorical cross-entropy, so one loop trains them.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from ecgtl import metrics, training
+from ecgtl.datasets.base import UNLABELLED
+from ecgtl.datasets.frames import OPEN, Frames
+from ecgtl.errors import EcgtlError
+from ecgtl.pretraining import labels
+from ecgtl.training import Fit, Recipe
+
+Batch = tuple[np.ndarray, np.ndarray]  # inputs and the class of each
+
+EVALUATION_BATCH = 256
+DRAWN = 4096  # frames that are drawn and labelled at a time
+_UNLABELLED = "frame without a label, drawn anew"
+
+
+class Examples(Protocol):
+    """What a network learns from: ``len()`` inputs an epoch, in batches, with the class of each."""
+
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int: ...
+
+    def batches(self, batch_size: int, seed: int, epoch: int = 0) -> Iterator[Batch]: ...
+
+
+class LabelledFrames:
+    """Random ``frames`` with their classes by a task of ``labels``; ``per_subject`` of them a subject and
+    epoch.
+
+    Frames that the task gives no label are drawn anew and counted in ``skipped``. Raises EcgtlError when the
+    sources have not the annotations that the task needs.
+    """
+
+    def __init__(self, frames: Frames, task: str, per_subject: int):
+        self.frames, self.task, self.classes = frames, task, labels.TASKS[task].classes
+        self._n, self._unlabelled = per_subject * len(frames.subjects), 0
+        self._tracks = lru_cache(maxsize=OPEN)(lambda number: labels.cached_tracks(
+            task, frames.digests[number], partial(frames.opened, number), frames.rate, frames.lead))
+        for number in np.unique(frames.source):
+            self._tracks(int(number))
+
+    def __len__(self) -> int:
+        return self._n
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """Recordings left out, and frames drawn so far that had no label."""
+        return self.frames.skipped | ({_UNLABELLED: self._unlabelled} if self._unlabelled else {})
+
+    def labels_of(self, row: np.ndarray, start: np.ndarray) -> np.ndarray:
+        """Class of each frame (n,), or ``UNLABELLED``."""
+        found = np.full(len(row), UNLABELLED)
+        for number, at in self.frames.by_source(row):
+            begin = start[at]
+            found[at] = labels.TASKS[self.task].rule(self._tracks(number), self.frames.record[row[at]], begin,
+                                                     begin + self.frames.n_samples)
+        return found
+
+    def batches(self, batch_size: int, seed: int, epoch: int = 0) -> Iterator[Batch]:
+        """An epoch's frames (batch_size, 1, samples) float32 and classes (batch_size,); the last batch may be
+        smaller.
+
+        They are drawn anew for each ``seed`` and ``epoch``.
+        """
+        for row, start, label in self._drawn(batch_size, seed, epoch):
+            yield self.frames.take(row, start), label
+
+    def counts(self, seed: int, epoch: int = 0) -> dict[str, int]:
+        """Frames of each class in an epoch; no signal is read."""
+        found = Counter(np.concatenate([label for _, _, label in self._drawn(DRAWN, seed, epoch)]).tolist())
+        return {name: found[k] for k, name in enumerate(self.classes)}
+
+    def _drawn(self, batch_size: int, seed: int, epoch: int) -> Iterator[np.ndarray]:
+        """Rows, starts and classes (3, batch_size) int64 of an epoch's frames, batch by batch."""
+        rng, left, waiting = np.random.default_rng([seed, epoch]), len(self), np.zeros((3, 0), np.int64)
+        while left:
+            size = min(batch_size, left)
+            while waiting.shape[1] < size:
+                waiting = np.concatenate([waiting, self._labelled(rng)], axis=1)
+            yield waiting[:, :size]
+            waiting, left = waiting[:, size:], left - size
+
+    def _labelled(self, rng: np.random.Generator) -> np.ndarray:
+        row, start = self.frames.draw(rng, DRAWN)
+        label = self.labels_of(row, start)
+        known = label != UNLABELLED
+        self._unlabelled += int((~known).sum())
+        if not known.any():
+            raise EcgtlError(f"none of {DRAWN} frames drawn from {', '.join(self.frames.statistics)} has a "
+                             f"{self.task} label; give other sources, or another frame length")
+        return np.stack([row[known], start[known], label[known]])
+
+
+def fit(model: nn.Module, train: Examples, validation: Examples, recipe: Recipe, device: torch.device,
+        state_file: Path | None = None, report: Callable[[dict], None] | None = None,
+        optimizer: torch.optim.Optimizer | None = None) -> Fit:
+    """Train ``model`` to classify ``train``; the epoch that is best by ``recipe.select_on`` is kept.
+
+    The history holds ``train_loss`` and ``train_accuracy`` (running values), ``validation_loss``,
+    ``validation_accuracy`` and, where the classes have names, ``validation_score``, the macro F1. The
+    validation frames are the same in every epoch. ``optimizer`` is Adam with its defaults unless another is
+    given. Raises EcgtlError when a loss stops being finite.
+    """
+    model.to(device)
+    optimizer = optimizer or training.adam(model, recipe)
+    autocast = training.mixed(recipe.precision, device)
+    outcome = Fit()
+
+    def one_pass(epoch: int) -> dict:
+        return _train_epoch(model, train, optimizer, autocast, recipe, epoch, device)
+
+    def follow(row: dict) -> dict:
+        found = scores(model, validation, autocast, device, recipe.seed)
+        training.finite(found["loss"], "validation", row["epoch"], recipe)
+        seen = {"validation_loss": found["loss"], "validation_accuracy": found["accuracy"]}
+        seen |= {"validation_score": found["macro_f1"]} if "macro_f1" in found else {}
+        if training.best_epoch([*outcome.history, row | seen], recipe.select_on) == row["epoch"]:
+            outcome.weights = training.weights_of(model)
+        return seen
+
+    return training.run_epochs(model, optimizer, recipe, outcome, one_pass, follow, device, state_file,
+                               report)
+
+
+def _train_epoch(model: nn.Module, train: Examples, optimizer, autocast, recipe: Recipe, epoch: int,
+                 device: torch.device) -> dict:
+    model.train()
+    seed = training.seed_epoch(recipe, epoch)
+    total, hits, n = torch.zeros((), device=device), torch.zeros((), device=device), 0
+    for x, y in _ahead(train.batches(recipe.batch_size, seed, epoch), device):
+        with autocast:
+            logits = model(x)
+        logits = logits.float()
+        loss = nn.functional.cross_entropy(logits, y)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        total += loss.detach() * len(y)
+        hits += (logits.detach().argmax(dim=1) == y).sum()
+        n += len(y)
+    return {"train_loss": training.finite(total.item() / n, "training", epoch, recipe),
+            "train_accuracy": hits.item() / n}
+
+
+def _ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """``batches`` as tensors on ``device``; the next one is drawn while the network is busy with this one."""
+    with ThreadPoolExecutor(1) as pool:
+        drawing = pool.submit(next, batches, None)
+        while (batch := drawing.result()) is not None:
+            drawing = pool.submit(next, batches, None)
+            yield tuple(torch.from_numpy(part).to(device) for part in batch)
+
+
+@torch.no_grad()
+def scores(model: nn.Module, examples: Examples, autocast, device: torch.device, seed: int) -> dict:
+    """Scores over one epoch of ``examples`` drawn with ``seed``, in evaluation mode.
+
+    ``loss``, ``accuracy``, ``n``; where the classes have names also ``macro_f1`` and ``f1_per_class`` over
+    the classes that occur among the labels or the answers, ``counts`` of the labels, and ``majority``, the
+    accuracy of one answer for all.
+    """
+    model.eval()
+    total, truth, answers = 0.0, [], []
+    for x, y in _ahead(examples.batches(EVALUATION_BATCH, seed), device):
+        with autocast:
+            logits = model(x)
+        total += nn.functional.cross_entropy(logits.float(), y, reduction="sum").item()
+        truth.append(y.cpu().numpy())
+        answers.append(logits.argmax(dim=1).cpu().numpy())
+    truth, answers = np.concatenate(truth), np.concatenate(answers)
+    found = {"loss": total / len(truth), "accuracy": metrics.accuracy(truth, answers), "n": len(truth)}
+    return found | (_by_class(truth, answers, examples.classes) if examples.classes else {})
+
+
+def _by_class(truth: np.ndarray, answers: np.ndarray, classes: tuple[str, ...]) -> dict:
+    f1 = metrics.f1_per_class(truth, answers, len(classes))
+    counts = np.bincount(truth, minlength=len(classes)).tolist()
+    occurring = np.union1d(truth, answers)
+    return {"macro_f1": float(np.mean(np.array(f1)[occurring])),
+            "f1_per_class": {classes[k]: f1[k] for k in occurring},
+            "counts": dict(zip(classes, counts, strict=True)), "majority": max(counts) / len(truth)}
