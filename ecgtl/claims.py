@@ -57,13 +57,20 @@ def judge(paper: str, name: str, tier: str) -> dict:
 
 
 def all_judged() -> list[dict]:
-    """Every claim of every paper, judged on the best tier that its experiment has."""
+    """Every claim of every paper, judged on the best tier that its experiment has; ``data`` says what that stands on."""
     found = []
     for paper in protocols():
         for name, claim in claims(paper).items():
             tier = _pretrained_tier() if "reconstructs" in claim else tables.best_real_tier(claim["experiment"])
-            found.append({"of": paper, **judge(paper, name, tier or "demo")})
+            found.append({"of": paper, "data": _data(claim, tier), **judge(paper, name, tier or "demo")})
     return found
+
+
+def _data(claim: dict, tier: str | None) -> str:
+    """Evidence word of the recordings behind a verdict: those that were classified, or reconstructed."""
+    if tier is None:
+        return "none"
+    return _pretrained(tier)["evidence"]["upstream"] if "reconstructs" in claim else tables.evidence(claim["experiment"], tier)["target"]
 
 
 def _judge_pairs(claim: dict, tier: str) -> dict:

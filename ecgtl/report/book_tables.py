@@ -117,7 +117,7 @@ def _evidence(text: str) -> Markup:
 def _claims(page: Page) -> tuple[pd.DataFrame, str]:
     rows = [{"Claim": verdict["name"], "Statement": verdict["says"],
              "By the paper's numbers": badge(verdict["paper"]), "By our runs": badge(verdict["ours"]),
-             "Ours from": badge(f"tier:{verdict['tier']}")}
+             "Ours from": Markup(" ").join([badge(f"tier:{verdict['tier']}"), badge(f"target:{verdict['data']}")])}
             for verdict in claims.all_judged() if page.paper in (None, verdict["of"])]
     return pd.DataFrame(rows), "Claims and their verdicts, by rule"
 
