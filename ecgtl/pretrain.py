@@ -27,6 +27,8 @@ from ecgtl.results import Result
 MADE_LICENCE = "CC BY 4.0"  # of weights that have seen made data only
 # objective -> the word that ``init`` takes for its checkpoint
 INITS = {"reconstruction": "cae", "beat": "beat", "rhythm": "rhythm", "heart_rate": "heart_rate", "future": "future"}
+# Parameters that a checkpoint's file name tells (frame stands for seconds too)
+NAMED = ("arch", "variant", "frame", "seconds", "context", "negatives", "offset", "negatives_from")
 PARTS = ("train", "validation", "test")
 # What the public code of Weimann 2021 sets otherwise than its text (Adam's defaults)
 CODE_ADAM = {"betas": (0.9, 0.98), "eps": 1e-9}
@@ -159,12 +161,29 @@ def save(pretrained: Pretrained) -> tuple[Path, Path]:
 def weights_file(config: PretrainConfig) -> Path:
     """Where the checkpoint of a resolved ``config`` goes: what ``init`` finds by its word, or a file of its own.
 
-    The word stands for the frame that the protocol's table gives the objective; other configurations of Table 1 are given
-    to ``init`` by their path.
+    The word stands for the frame that the protocol's table gives the objective; other configurations of Table 1, other
+    sources and other parameters are given to ``init`` by their path.
     """
-    path = weights_path(INITS[config.objective], config.arch, config.tier)
-    usual = PretrainConfig.of(objective=config.objective, tier=config.tier).resolved()
-    return path if _details(usual) == _details(config) else path.with_stem(f"{path.stem}-{_details(config)}")
+    path, usual = weights_path(INITS[config.objective], config.arch, config.tier), _usual(config)
+    other = "" if _details(usual) == _details(config) else f"-{_details(config)}"
+    return path.with_stem(f"{path.stem}{other}{_own(config, NAMED)}")
+
+
+def _usual(config: PretrainConfig) -> PretrainConfig:
+    """What the protocol's table has for the objective and tier of ``config``."""
+    return PretrainConfig.of(objective=config.objective, tier=config.tier).resolved()
+
+
+def _own(config: PretrainConfig, named: tuple[str, ...]) -> str:
+    """A hash of the parameters that differ from the table and are not ``named`` in the file's name; empty for none.
+
+    So that a run on a reader's own recordings never replaces what came with the package. Tier demo lies elsewhere, and
+    is made anew all the time.
+    """
+    usual = dataclasses.asdict(_usual(config))
+    differs = {name: value for name, value in dataclasses.asdict(config).items()
+               if value != usual[name] and name not in (*named, "root", "device")}
+    return f"-{cache.key_of(differs)[:8]}" if differs and config.tier != "demo" else ""
 
 
 def _details(config: PretrainConfig) -> str:
@@ -180,7 +199,8 @@ def _details(config: PretrainConfig) -> str:
 
 def key_of(config: PretrainConfig) -> str:
     """File name of a pretraining run."""
-    return f"{INITS[config.objective]}-{config.arch}-{config.tier}-width{config.width}-{_details(config)}-seed{config.seed}"
+    own = _own(config, (*NAMED, "width", "seed"))
+    return f"{INITS[config.objective]}-{config.arch}-{config.tier}-width{config.width}-{_details(config)}-seed{config.seed}{own}"
 
 
 def _state_file(config: PretrainConfig, sources: list[datasets.Recordings]) -> Path:
@@ -239,7 +259,14 @@ def _facts(config: PretrainConfig, result: Result) -> dict:
             "sampling_rate": config.sampling_rate, "seconds": config.seconds, "objective": config.objective,
             "highpass": config.highpass, "sources": list(config.source_names), "tier": config.tier,
             "synthetic": config.tier == "demo",
-            "licence": MADE_LICENCE if config.tier == "demo" else config.rules["licence"], **own}
+            "licence": _licence(config), **own}
+
+
+def _licence(config: PretrainConfig) -> str:
+    """What binds whoever uses the weights: the strictest of the sources'."""
+    if config.tier == "demo":
+        return MADE_LICENCE
+    return config.rules["licence"] if config.sources == config.rules["sources"] else "that of the sources"
 
 
 def restored(pretrained: Pretrained) -> torch.nn.Module:

@@ -288,3 +288,15 @@ def test_an_autoencoder_comes_with_the_package(tier, monkeypatch, tmp_path):
         own = finetune.weights_path("cae", "cae", tier)
         checkpoint.save(own, state, facts)
         assert finetune.stored_weights("cae", "cae_classifier", tier) == own
+
+
+@pytest.mark.parametrize("own", [{"sources": "icu_monitor"}, {"epochs": 3}, {"seed": 1}, {"width": 4}, {"windows": 50}])
+def test_a_run_of_ones_own_never_replaces_what_came_with_the_package(own):
+    usual = PretrainConfig.of(tier="reduced").resolved()
+    assert pretrain.weights_file(usual) == finetune.SHIPPED / "cae-cae-reduced.safetensors"
+    assert pretrain.key_of(usual) == "cae-cae-reduced-width8-text-seed0"
+    other = PretrainConfig.of(tier="reduced", **own).resolved()
+    assert pretrain.weights_file(other) != pretrain.weights_file(usual)
+    assert pretrain.key_of(other) != pretrain.key_of(usual)
+    elsewhere = PretrainConfig.of(tier="reduced", root="/elsewhere", device="cpu").resolved()
+    assert pretrain.weights_file(elsewhere) == pretrain.weights_file(usual)
