@@ -76,9 +76,12 @@ class FinetuneConfig(Parameters):
     ``dataset`` what to classify; ``root`` where it lies (default ``ECGTL_DATA``; for ``folder`` the folder itself);
     ``labels`` label file of a ``folder``; ``lead`` name, index or ``all``; ``on_bad`` error or skip; ``protocol`` whose split,
     stopping and selection rules hold (``auto``: the paper that ``init`` or ``dataset`` belongs to); ``init`` starting
-    weights; ``arch`` network or trivial baseline (``auto``: the protocol's own); ``fraction`` share of the training part
+    weights: a word, with the details of another configuration where they differ (``beat-frame512``), or a checkpoint's
+    path; ``arch`` network or trivial baseline (``auto``: the protocol's own); ``fraction`` share of the training part
     that is used; ``tier`` demo, reduced or paper; ``seed`` of split, order and weights; ``sampling_rate`` Hz and
-    ``seconds`` of the input; ``width`` channels of the stem; ``variant`` of an autoencoder's encoder (code, text);
+    ``seconds`` of the input; ``width`` channels of the stem; ``variant`` of an autoencoder's encoder, and of a residual
+    network's blocks (text: activation in front, code: behind), and of MELEP's inputs (text: resampled, code: every k-th
+    sample);
     ``epochs`` at most; ``batch_size`` recordings; ``learning_rate`` of Adam; ``patience`` epochs; ``device`` auto, cpu
     or cuda; ``precision`` auto, float32 or bfloat16; ``save_weights`` file to write the validated weights to.
     """
@@ -112,9 +115,9 @@ class FinetuneConfig(Parameters):
         """The same config with every ``None`` and ``auto`` replaced by the protocol's value for the tier."""
         paper = _protocol_for(self.init, self.dataset) if self.protocol == "auto" else self.protocol
         rules = protocol(paper)
-        tier = {"variant": None} | rules["tiers"][self.tier]
+        arch = rules["arch"].get(init_word(self.init), rules["arch"]["random"]) if self.arch == "auto" else self.arch
+        tier = {"variant": None} | rules["tiers"][self.tier] | rules.get("networks", {}).get(arch, {}).get(self.tier, {})
         missing = {name: tier[name] for name in ("variant", *PAPER_PARAMETERS) if getattr(self, name) is None}
-        arch = rules["arch"].get(self.init, rules["arch"]["random"]) if self.arch == "auto" else self.arch
         if (self.init == "image") != (arch == "googlenet") and arch not in BASELINES:
             raise EcgtlError(f"init={self.init} does not go with arch={arch}: image features come from googlenet, and from it "
                              "alone; use init=image with arch=auto and protocol=auto")
@@ -133,7 +136,7 @@ class FinetuneConfig(Parameters):
         check_policy(self.on_bad)
         if self.variant not in (None, *VARIANTS):
             raise EcgtlError(f"unknown variant {self.variant!r}; allowed: {', '.join(VARIANTS)}")
-        if self.init not in INITS and not self.init.endswith(".safetensors"):
+        if not init_word(self.init) and not self.init.endswith(".safetensors"):
             raise EcgtlError(f"unknown init {self.init!r}; allowed: {', '.join(INITS)}, or the path of a .safetensors "
                              "checkpoint")
         if self.save_weights and not self.save_weights.endswith(".safetensors"):
@@ -304,9 +307,15 @@ class SectionConfig(Parameters):
             raise EcgtlError(f"unknown tier {self.tier!r}; allowed: best, {', '.join(TIERS)}")
 
 
+def init_word(init: str) -> str:
+    """The word in ``init``: itself, or what stands before the details (``beat`` of ``beat-frame512``); else empty."""
+    word = init.partition("-")[0]
+    return word if word in INITS and not init.endswith(".safetensors") else ""
+
+
 def _protocol_for(init: str, dataset: str) -> str:
     """The paper whose rules hold where none is named: Jang's for its arms and its data set, else Weimann's."""
-    return "jang2021" if init in ("cae", "image") or dataset == "shaoxing" else "weimann2021"
+    return "jang2021" if init_word(init) in ("cae", "image") or dataset == "shaoxing" else "weimann2021"
 
 
 def _check_positive(config: Any, amounts: tuple[str, ...], counts: tuple[str, ...]) -> None:

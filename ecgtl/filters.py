@@ -16,6 +16,7 @@ from ecgtl.datasets.base import Recordings
 from ecgtl.errors import EcgtlError
 
 FLAT = 1e-6  # mV; a window with a smaller standard deviation is constant
+STANDARDS = ("dataset", "window", "range")
 MAX_DENOMINATOR = 1000  # rates are rational to a thousandth: 360 -> 125 Hz is 25/72
 
 
@@ -55,6 +56,26 @@ def remove_baseline_wander(x: np.ndarray, rate: float, cutoff: float = 0.5, orde
         return signal.sosfiltfilt(sections, x, axis=-1).astype(np.float32)
     except ValueError:
         raise EcgtlError(f"a signal of {np.shape(x)[-1]} samples is too short for a filter of order {order}") from None
+
+
+def every_kth(x: np.ndarray, rate_in: float, rate_out: float) -> np.ndarray:
+    """``x`` (..., samples) at ``rate_in`` Hz, every k-th sample from the first one: ``rate_out`` Hz, without a filter.
+
+    What is faster than half the new rate folds back into it; as in the public code of Nguyen 2023. Raises EcgtlError
+    unless ``rate_in`` is a whole multiple of ``rate_out``.
+    """
+    k = round(rate_in / rate_out) if rate_out > 0 else 0
+    if k < 1 or not math.isclose(k * rate_out, rate_in):
+        raise EcgtlError(f"every k-th sample of {rate_in:g} Hz never gives {rate_out:g} Hz; use variant=text, which resamples")
+    return np.asarray(x, np.float32)[..., ::k]
+
+
+def scale_to_range(x: np.ndarray) -> np.ndarray:
+    """``x`` (samples,) scaled so that its lowest value is -1 and its highest 1; EcgtlError for a constant or NaN."""
+    low, high = x.min(), x.max()
+    if not low < high:
+        raise EcgtlError("cannot scale to [-1, 1]: the signal is constant or has NaN")
+    return (2 * (x - low) / (high - low) - 1).astype(np.float32)
 
 
 def standardise(x: np.ndarray, mean: float | np.ndarray, sd: float | np.ndarray) -> np.ndarray:
@@ -98,7 +119,7 @@ def mean_and_sd(recordings: Recordings, lead: int | str = 0) -> tuple[float, flo
 
 def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads: tuple[int | str, ...] = (0,),
             keep: str = "end", standardise_by: str = "dataset", highpass: float | None = None,
-            statistics: Sequence[tuple[float, float]] | None = None) -> np.ndarray:
+            statistics: Sequence[tuple[float, float]] | None = None, decimate: bool = False) -> np.ndarray:
     """All recordings as one array (records, leads, n_samples), float32, memory-mapped from the cache.
 
     ``standardise_by="dataset"``: each lead is standardised with its mean and SD over the whole data set, then resampled
@@ -106,18 +127,21 @@ def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads:
     ``statistics``, mean and SD of each lead in mV, those of the data that a network was trained on take their place.
     ``"window"``: resampled, freed of baseline wander below ``highpass`` Hz, cut, and each window z-scored (Jang 2021,
     section II.2); a recording shorter than the window, or flat or incomplete within it, is an EcgtlError.
+    ``"range"``: the same, but each window is scaled to [-1, 1] by its lowest and highest value; with ``decimate`` every
+    k-th sample is taken without a filter instead of resampling (public code of Nguyen 2023).
     """
     if n_samples < 1:
         raise EcgtlError(f"an input needs at least one sample, not {n_samples}")
-    if standardise_by not in ("dataset", "window"):
-        raise EcgtlError(f"standardise_by is {standardise_by!r}; allowed: dataset, window")
+    if standardise_by not in STANDARDS:
+        raise EcgtlError(f"standardise_by is {standardise_by!r}; allowed: {', '.join(STANDARDS)}")
     parts = {"digest": recordings.digest, "rate": float(sampling_rate), "n": int(n_samples), "leads": list(leads),
              "keep": keep, "standardise_by": standardise_by, "highpass": highpass, "version": 2 if standardise_by == "dataset" else 3}
     parts |= {"statistics": [list(map(float, pair)) for pair in statistics]} if statistics is not None else {}
+    parts |= {"decimate": True} if decimate else {}
 
     def build(folder) -> None:
         one = (_by_dataset(recordings, leads, sampling_rate, n_samples, keep, statistics) if standardise_by == "dataset"
-               else _by_window(recordings, leads, sampling_rate, n_samples, keep, highpass))
+               else _by_window(recordings, leads, sampling_rate, n_samples, keep, highpass, standardise_by, decimate))
         np.save(folder / "input.npy", _all(one, len(recordings), len(leads), n_samples))
 
     folder = cache.entry(f"{recordings.name}-input", parts, build)
@@ -137,6 +161,13 @@ def window_defect(x: np.ndarray, rate_in: float, rate: float, n_samples: int, ke
     return "is flat in its window" if inside.min() == inside.max() else ""
 
 
+def window_defects(recordings: Recordings, leads: Sequence[int | str], rate: float, n_samples: int, keep: str) -> list[str]:
+    """``window_defect`` of each recording, (R,): that of the first of ``leads`` that has one, or nothing."""
+    found = ([window_defect(recordings.lead(i, lead), rate_in, rate, n_samples, keep) for lead in leads]
+             for i, rate_in in enumerate(recordings.sampling_rate))
+    return [next(filter(None, defects), "") for defects in found]
+
+
 def _by_dataset(recordings: Recordings, leads: tuple, rate: float, n_samples: int, keep: str, statistics):
     statistics = [mean_and_sd(recordings, lead) for lead in leads] if statistics is None else statistics
 
@@ -147,12 +178,13 @@ def _by_dataset(recordings: Recordings, leads: tuple, rate: float, n_samples: in
     return one
 
 
-def _by_window(recordings: Recordings, leads: tuple, rate: float, n_samples: int, keep: str, highpass: float | None):
+def _by_window(recordings: Recordings, leads: tuple, rate: float, n_samples: int, keep: str, highpass: float | None,
+               standardise_by: str, decimate: bool):
     def one(i: int, row: int) -> np.ndarray:
         x, rate_in = recordings.lead(i, leads[row]), recordings.sampling_rate[i]
         defect = window_defect(x, rate_in, rate, n_samples, keep)
         if not defect:
-            x = resample(x, rate_in, rate)
+            x = every_kth(x, rate_in, rate) if decimate else resample(x, rate_in, rate)
             x = x if highpass is None else remove_baseline_wander(x, rate, highpass)
             x = fit_length(x, n_samples, keep)
             # The filter leaves rounding noise of a ramp, which must not be blown up
@@ -160,7 +192,7 @@ def _by_window(recordings: Recordings, leads: tuple, rate: float, n_samples: int
         if defect:
             raise EcgtlError(f"recording {recordings.ids[i]} of {recordings.name}, {recordings.durations[i]:.2f} s long, "
                              f"{defect} of {n_samples / rate:g} s; leave it out")
-        return standardise(x, x.mean(), x.std())
+        return scale_to_range(x) if standardise_by == "range" else standardise(x, x.mean(), x.std())
 
     return one
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 
 from ecgtl import baselines, datasets, filters, metrics, models, paths, results, spectrograms, splits, training
-from ecgtl.config import ALL_LEADS, BASELINES, INITS, FinetuneConfig, RecordingsConfig, protocol
+from ecgtl.config import ALL_LEADS, BASELINES, FinetuneConfig, RecordingsConfig, init_word, protocol
 from ecgtl.datasets import cache, catalogue
 from ecgtl.datasets.base import Recordings
 from ecgtl.errors import EcgtlError
@@ -18,11 +19,14 @@ from ecgtl.models import checkpoint, googlenet
 from ecgtl.results import Result
 
 SHIPPED = paths.PACKAGE / "weights"
+MADE_LICENCE = "CC BY 4.0"  # of weights that have seen made data only
 CHOICES = ("validated", "best_test", "last")
 # Score -> its value for true labels and probabilities (n, classes); followed epoch by epoch
 FOLLOWED = {"macro_f1": lambda y, p: metrics.macro_f1(y, p.argmax(axis=1), p.shape[1]),
-            "weighted_f1": lambda y, p: metrics.weighted_f1(y, p.argmax(axis=1)), "macro_auc": metrics.macro_auc}
+            "weighted_f1": lambda y, p: metrics.weighted_f1(y, labels_of(p) if y.ndim == 2 else p.argmax(axis=1)),
+            "macro_auc": metrics.macro_auc}
 THRESHOLDED = {"f_beta": metrics.f_beta, "g_beta": metrics.g_beta}
+THRESHOLD = 0.5  # from this probability on a label counts as given, where no other threshold has been chosen
 CINC_OFFICIAL = ("normal", "af", "other")  # the classes that the challenge's own score averages
 
 
@@ -59,17 +63,18 @@ def read(config: FinetuneConfig | RecordingsConfig) -> Recordings:
 
 
 def with_whole_windows(config: FinetuneConfig, recordings: Recordings) -> Recordings:
-    """``recordings`` without those that cannot be z-scored: shorter than the input, or flat or incomplete in it.
+    """``recordings`` without those that cannot be scaled: shorter than the input, or flat or incomplete in it.
 
-    Only for a protocol that z-scores each window. ``on_bad`` says whether such a recording is an EcgtlError or is left
+    Only for a protocol that scales each window by itself. ``on_bad`` says whether such a recording is an EcgtlError or is left
     out and counted in ``skipped``.
     """
     rules, defects = protocol(config.protocol)["input"], {}
-    for i, rate in enumerate(recordings.sampling_rate) if rules["standardise"] == "window" else ():
-        found = [filters.window_defect(recordings.lead(i, lead), rate, config.sampling_rate, config.n_samples, rules["keep"])
-                 for lead in _leads(config, recordings)]
-        if any(found):
-            defects.setdefault(next(filter(None, found)), []).append(i)
+    if rules["standardise"] == "dataset":
+        return recordings
+    for i, defect in enumerate(filters.window_defects(recordings, _leads(config, recordings), config.sampling_rate,
+                                                      config.n_samples, rules["keep"])):
+        if defect:
+            defects.setdefault(defect, []).append(i)
     if not defects:
         return recordings
     bad = np.concatenate(list(defects.values()))
@@ -85,7 +90,12 @@ def with_whole_windows(config: FinetuneConfig, recordings: Recordings) -> Record
 
 def data_options(config: FinetuneConfig | RecordingsConfig) -> dict:
     """What the protocol asks of a data set's loader: which view of its labels, which leads."""
-    return dict(protocol(getattr(config, "protocol", "weimann2021")).get("datasets", {}).get(config.dataset, {}))
+    options = dict(protocol(getattr(config, "protocol", "weimann2021")).get("datasets", {}).get(config.dataset, {}))
+    if config.lead == ALL_LEADS:
+        options.pop("leads", None)
+    elif "leads" in options and isinstance(config.lead, str):
+        options["leads"] = [config.lead]
+    return options
 
 
 def split_of(config: FinetuneConfig, recordings: Recordings) -> splits.Split:
@@ -122,7 +132,7 @@ def default_key(config: FinetuneConfig) -> str:
     plain = FinetuneConfig.of(dataset=config.dataset, root=config.root, init=config.init, arch=arch, tier=config.tier,
                               fraction=config.fraction, seed=config.seed, device=config.device).resolved()
     name = f"{config.dataset}-{config.tier}-{method}-{config.fraction:g}-seed{config.seed}"
-    common = plain == config and config.init in INITS and not config.root
+    common = plain == config and init_word(config.init) and not config.root
     return name if common else f"{name}-{cache.key_of(dataclasses.asdict(config))[:8]}"
 
 
@@ -132,23 +142,37 @@ def starting_weights(config: FinetuneConfig) -> Path | None:
         return None
     if config.init == "image":
         return googlenet.find_weights()
-    if config.init in INITS:
+    if init_word(config.init):
         path = stored_weights(config.init, config.arch, config.tier)
         if path is None:
-            given = "" if config.init == "cae" else f"-p objective {config.init} -p arch {config.arch} "
             raise EcgtlError(f"init={config.init} has no checkpoint for arch={config.arch}, tier={config.tier} yet; make it "
-                             f"with 'papermill notebooks/pretrain.ipynb out.ipynb {given}-p tier {config.tier}', use "
-                             "init=random, or give the path of a .safetensors checkpoint")
+                             f"with 'papermill notebooks/pretrain.ipynb out.ipynb {_pretraining_words(config)}-p tier "
+                             f"{config.tier}', use init=random, or give the path of a .safetensors checkpoint")
         return path
     path = Path(config.init).expanduser()
     checkpoint.load(path)  # fails now rather than after the data have been read
     return path
 
 
+def _pretraining_words(config: FinetuneConfig) -> str:
+    """The parameters of the pretraining that makes ``config``'s checkpoint: those of future prediction are four numbers."""
+    word, *details = config.init.split("-")
+    if word == "cae":
+        return ""
+    named = [re.fullmatch(r"([a-z]+)(\d+)", detail) for detail in details]
+    return "".join(f"-p {name} {value} " for name, value in
+                   [("objective", word), *(found.groups() for found in named if found), ("arch", config.arch)])
+
+
 def weights_path(init: str, arch: str, tier: str) -> Path:
-    """Where pretraining writes the checkpoint that ``init`` stands for: with the package, or in the demo's ignored folder."""
+    """Where pretraining writes the checkpoint that ``init`` stands for: with the package, or in the demo's ignored folder.
+
+    Details of another configuration than the protocol's own come last: ``beat-frame512`` is in
+    ``beat-resnet18-reduced-frame512.safetensors``.
+    """
     folder = results.folder(tier) / "weights" if tier == "demo" else SHIPPED
-    return folder / f"{init}-{arch.removesuffix('_classifier')}-{tier}.safetensors"
+    word, hyphen, details = init.partition("-")
+    return folder / f"{word}-{arch.removesuffix('_classifier')}-{tier}{hyphen}{details}.safetensors"
 
 
 def stored_weights(init: str, arch: str, tier: str) -> Path | None:
@@ -161,7 +185,7 @@ def inputs(config: FinetuneConfig, recordings: Recordings, start: Path | None = 
     """What the network sees: (records, 1, samples), or (records, 1,024) image features for ``init=image``."""
     rules = protocol(config.protocol)["input"]
     x = filters.prepare(recordings, config.sampling_rate, config.n_samples, _leads(config, recordings), rules["keep"],
-                        rules["standardise"], rules["highpass"])
+                        rules["standardise"], rules["highpass"], decimate=rules.get("decimate", {}).get(config.variant, False))
     if config.init == "image":
         return spectrograms.image_features(x[:, 0], config.sampling_rate, start)
     return x
@@ -183,12 +207,12 @@ def network(config: FinetuneConfig, recordings: Recordings, start: Path | None) 
     torch.manual_seed(config.seed)
     if config.init == "image":
         return torch.nn.Linear(googlenet.N_FEATURES, len(recordings.classes))
-    options = {"variant": config.variant} if config.arch == "cae_classifier" else {}
+    options = models.variant_options(config.arch, config.variant) | ({"length": config.n_samples} if config.arch == "bilstm" else {})
     in_channels = len(_leads(config, recordings))
     model = models.build(config.arch, in_channels, len(recordings.classes), width=config.width, **options)
     if start is not None:
         checkpoint.transfer(model, start, config.arch, config.width, in_channels, sampling_rate=config.sampling_rate,
-                            seconds=config.seconds, **options)
+                            seconds=config.seconds, variant=config.variant)
     return model
 
 
@@ -202,7 +226,7 @@ def _fit_network(config: FinetuneConfig, recordings: Recordings, split: splits.S
                              rules["select_on"], config.precision, config.seed)
     fit = training.fit(model, *parts, recipe, FOLLOWED[rules["score"]], device, _state_file(config, recordings, start), report)
     if config.save_weights:
-        checkpoint.save(Path(config.save_weights), fit.weights, _facts(config, recordings))
+        checkpoint.save(Path(config.save_weights), fit.weights, _facts(config, recordings), half=config.arch in rules.get("half", ()))
     if recordings.multi_label:
         model.load_state_dict(fit.weights)
         fit.train = training.predict(model, parts[0].x, device, True, config.precision)
@@ -217,14 +241,27 @@ def _facts(config: FinetuneConfig, recordings: Recordings) -> dict:
     return {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": len(leads), "leads": names,
             "init": config.init, "protocol": config.protocol, "sampling_rate": config.sampling_rate, "seconds": config.seconds,
             "classes": list(recordings.classes), "multi_label": recordings.multi_label, "dataset": config.dataset,
+            "evidence": evidence_of(config, recordings)["target"], "tier": config.tier, "licence": _licence(config, recordings),
             "synthetic": recordings.synthetic, "mean": statistics[:, 0].tolist(), "sd": statistics[:, 1].tolist(),
             "seed": config.seed}
+
+
+def _licence(config: FinetuneConfig, recordings: Recordings) -> str:
+    """What binds whoever uses the weights: the data set's own licence."""
+    if recordings.synthetic:
+        return MADE_LICENCE
+    return "that of the recordings" if config.dataset == "folder" else catalogue.entry(config.dataset).licence
 
 
 def _state_file(config: FinetuneConfig, recordings: Recordings, start: Path | None) -> Path:
     parts = {"config": dataclasses.asdict(config), "digest": recordings.digest, "torch": torch.__version__,
              "start": start and cache.source_checksum(start.parent, [start])}
     return paths.cache() / "unfinished" / f"{cache.key_of(parts)}.pt"
+
+
+def labels_of(probabilities: np.ndarray) -> np.ndarray:
+    """0/1 table of the labels that probabilities (n, labels) give."""
+    return (probabilities >= THRESHOLD).astype(int)
 
 
 def _fit_baseline(config: FinetuneConfig, recordings: Recordings, split: splits.Split) -> training.Fit:
@@ -287,7 +324,7 @@ def _scores(choice: str, y_test: np.ndarray, probabilities: np.ndarray, recordin
 
 def score_multi_label(y_true: np.ndarray, probabilities: np.ndarray, classes: tuple[str, ...],
                       train: tuple[np.ndarray, np.ndarray] | None = None) -> dict:
-    """Macro AUC and Fmax of (n, classes) probabilities against 0/1 tables; Fβ and Gβ where thresholds can be had.
+    """Macro AUC, Fmax and weighted F1 of (n, classes) probabilities against 0/1 tables; Fβ and Gβ where thresholds can be had.
 
     ``train``: labels and probabilities of the training part, on which one threshold a metric is chosen, the one with
     the best score there. AUC a class is None where the test part lacks positives or negatives (scikit-learn: undefined);
@@ -297,6 +334,7 @@ def score_multi_label(y_true: np.ndarray, probabilities: np.ndarray, classes: tu
     per_class = {name: metrics.macro_auc(y_true[:, [k]], probabilities[:, [k]]) if usable[k] else None
                  for k, name in enumerate(classes)}
     scores = {"macro_auc": metrics.macro_auc(y_true, probabilities), "f_max": metrics.f_max(y_true, probabilities),
+              "weighted_f1": metrics.weighted_f1(y_true, labels_of(probabilities)),
               "auc_per_class": per_class}
     if train is None:
         return scores

@@ -30,6 +30,7 @@ INITS = {"reconstruction": "cae", "beat": "beat", "rhythm": "rhythm", "heart_rat
 # Parameters that a checkpoint's file name tells (frame stands for seconds too)
 NAMED = ("arch", "variant", "frame", "seconds", "context", "negatives", "offset", "negatives_from")
 PARTS = ("train", "validation", "test")
+FUTURE_STAGES = {"resnet50": 3}  # networks that future prediction pretrains in part
 # What the public code of Weimann 2021 sets otherwise than its text (Adam's defaults)
 CODE_ADAM = {"betas": (0.9, 0.98), "eps": 1e-9}
 
@@ -121,8 +122,13 @@ def network(config: PretrainConfig) -> torch.nn.Module:
     if config.objective == "reconstruction":
         return models.build(config.arch, 1, config.features, width=config.width, variant=config.variant)
     n_outputs = len(labels.TASKS[config.objective].classes) if config.objective in labels.TASKS else 1
-    model = models.build(config.arch, 1, n_outputs, width=config.width, preactivation=config.variant == "text")
+    model = models.build(config.arch, 1, n_outputs, width=config.width, preactivation=config.variant == "text", stages=stages(config))
     return FuturePredictor(model, config.context) if config.objective == "future" else model
+
+
+def stages(config: PretrainConfig) -> int:
+    """How many of a ResNet's four stages are pretrained: of ResNet-50 by future prediction three (Weimann 2021, Table 4)."""
+    return FUTURE_STAGES.get(config.arch, 4) if config.objective == "future" else 4
 
 
 def _fit(config: PretrainConfig, model: torch.nn.Module, parts: dict[str, Part], device: torch.device, state: Path,
@@ -152,8 +158,9 @@ def _transferable(config: PretrainConfig, weights: dict[str, torch.Tensor]) -> d
 
 def save(pretrained: Pretrained) -> tuple[Path, Path]:
     """Write the weights, then the result that names their checksum; returns both files."""
-    path = weights_file(PretrainConfig.of(**pretrained.result.config))
-    checkpoint.save(path, pretrained.weights, pretrained.facts)
+    config = PretrainConfig.of(**pretrained.result.config)
+    path = weights_file(config)
+    checkpoint.save(path, pretrained.weights, pretrained.facts, half=config.arch in config.rules.get("half", ()))
     pretrained.result.data["weights"] = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     return path, results.save(pretrained.result)
 
@@ -257,7 +264,7 @@ def _facts(config: PretrainConfig, result: Result) -> dict:
             "negatives": config.negatives, "offset": config.offset})
     return {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": 1,
             "sampling_rate": config.sampling_rate, "seconds": config.seconds, "objective": config.objective,
-            "highpass": config.highpass, "sources": list(config.source_names), "tier": config.tier,
+            "highpass": config.highpass, "stages": stages(config), "sources": list(config.source_names), "tier": config.tier,
             "synthetic": config.tier == "demo",
             "licence": _licence(config), **own}
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from sklearn import metrics as oracle
 
-from ecgtl import datasets, filters, finetune, metrics, models, results, training
-from ecgtl.config import BASELINES, FinetuneConfig
+from ecgtl import datasets, filters, finetune, metrics, models, pretrain, results, training
+from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint
 
@@ -224,9 +224,29 @@ def test_checkpoints_of_one_name_in_two_folders_have_two_keys(start, tmp_path):
     assert len(keys) == 2
 
 
+@pytest.mark.parametrize("details", [{"frame": 1024}, {"frame": 512, "variant": "code"}])
+def test_details_name_the_checkpoint_of_another_configuration(details):
+    """``init`` finds by word and details what pretraining wrote for them."""
+    written = pretrain.weights_file(PretrainConfig.of(objective="beat", **details).resolved())
+    word = "-".join(["beat", *(value if name == "variant" else f"{name}{value}" for name, value in details.items())])
+    assert finetune.weights_path(word, "resnet18", "demo") == written
+    assert written != finetune.weights_path("beat", "resnet18", "demo")
+
+
+def test_the_variant_of_a_residual_network():
+    result = finetune.run(config(variant="code", epochs=1))
+    assert result.config["variant"] == "code" and result.key != finetune.default_key(config(epochs=1).resolved())
+    resolved = config(variant="code").resolved()
+    model = finetune.network(resolved, finetune.read(resolved), None)
+    assert not any(unit.preactivation for unit in model.units)
+
+
 @pytest.mark.parametrize("parameters, said", [
     ({"init": "beat"}, "init=beat has no checkpoint for arch=resnet18, tier=demo yet; make it with 'papermill "
      "notebooks/pretrain.ipynb out.ipynb -p objective beat -p arch resnet18 -p tier demo', use init=random"),
+    ({"init": "future-frame512-context8-negatives4-offset2", "arch": "resnet34"}, "init=future-frame512-context8-negatives4-"
+     "offset2 has no checkpoint for arch=resnet34, tier=demo yet; make it with 'papermill notebooks/pretrain.ipynb out.ipynb "
+     "-p objective future -p frame 512 -p context 8 -p negatives 4 -p offset 2 -p arch resnet34 -p tier demo'"),
     ({"init": "cae", "seconds": None, "tier": "paper"}, "init=cae has no checkpoint for arch=cae_classifier, tier=paper yet; "
      "make it with 'papermill notebooks/pretrain.ipynb out.ipynb -p tier paper', use init=random"),
     ({"init": "image"}, "GoogLeNet's ImageNet weights are not at .*python -m ecgtl weights googlenet"),

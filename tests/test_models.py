@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from ecgtl import models
 from ecgtl.errors import EcgtlError
-from ecgtl.models import checkpoint
+from ecgtl.models import STAGES, checkpoint
 
 DEPTHS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3), "resnet50": (3, 4, 6, 3)}
 KERNELS = (7, 5, 5, 3)
@@ -201,6 +201,47 @@ def test_a_checkpoint_comes_back_bit_for_bit(stored):
     assert facts == FACTS and weights.keys() == expected.keys()
     for key, tensor in expected.items():
         assert torch.equal(weights[key], tensor) and weights[key].dtype == tensor.dtype
+
+
+def test_half_the_size_gives_nearly_the_same_outputs(stored, tmp_path):
+    network = small().eval()
+    checkpoint.save(tmp_path / "half.safetensors", network.state_dict(), FACTS, half=True)
+    assert (tmp_path / "half.safetensors").stat().st_size < 0.65 * stored.stat().st_size
+    weights, _ = checkpoint.load(tmp_path / "half.safetensors")
+    assert all(t.dtype == network.state_dict()[name].dtype for name, t in weights.items())
+    again = checkpoint.network(tmp_path, weights, FACTS | {"classes": list("abcd")}).eval()
+    x = torch.randn(3, 1, 512, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        gap = (again(x) - network(x)).abs().max()
+    assert 0 < gap < 0.01 * network(x).abs().max()
+
+
+def test_the_first_three_stages_start_a_whole_resnet50(tmp_path):
+    """Weimann 2021, Table 4: future prediction pretrains three stages of ResNet-50 only."""
+    three = models.build("resnet50", 1, 1, width=4, stages=3)
+    assert three.n_features == 4 * 4 * 2**2
+    facts = FACTS | {"arch": "resnet50", "stages": 3}
+    checkpoint.save(tmp_path / "three.safetensors", three.state_dict(), facts)
+    whole = models.build("resnet50", 1, 4, width=4)
+    before = {name: t.clone() for name, t in whole.state_dict().items()}
+    checkpoint.transfer(whole, tmp_path / "three.safetensors", "resnet50", 4, 1)
+    first = sum(STAGES["resnet50"][:3])
+    for name, tensor in whole.state_dict().items():
+        carried = name.startswith("stem.") or name.startswith("units.") and int(name.split(".")[1]) < first
+        assert torch.equal(tensor, (three.state_dict() if carried else before)[name]), name
+    checkpoint.save(tmp_path / "claims_all.safetensors", three.state_dict(), facts | {"stages": 4})
+    with pytest.raises(EcgtlError, match="does not fit resnet50"):
+        checkpoint.transfer(whole, tmp_path / "claims_all.safetensors", "resnet50", 4, 1)
+
+
+@pytest.mark.parametrize("variant, preactivation", [(None, True), ("text", True), ("code", False)])
+def test_the_variant_says_where_the_activation_stands(variant, preactivation):
+    """Weimann 2021: in front of the convolutions (text), behind them (public code)."""
+    options = models.variant_options("resnet34", variant)
+    network = models.build("resnet34", 1, 4, width=4, **options)
+    assert {unit.preactivation for unit in network.units} == {preactivation}
+    assert models.variant_options("bilstm", variant) == models.variant_options("resnet1d101", variant) == {}
+    assert models.variant_options("cae_classifier", variant) == {"variant": variant}
 
 
 def test_transfer_copies_all_but_the_output_layer(stored):

@@ -6,6 +6,7 @@ import hashlib
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from ecgtl import datasets, finetune, models, pretrain, results, splits, training
 from ecgtl.config import FinetuneConfig, PretrainConfig
@@ -244,6 +245,24 @@ def test_checkpoints_of_another_network_are_refused_in_one_line(saved, sources, 
 
 
 # --- what cannot be done ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arch, objective, stages", [("resnet50", "future", 3), ("resnet50", "beat", 4), ("resnet18", "future", 4)])
+def test_future_prediction_pretrains_three_stages_of_a_resnet50(arch, objective, stages):
+    """Weimann 2021, Table 4, footnote."""
+    given = PretrainConfig.of(objective=objective, arch=arch, width=8).resolved()
+    assert pretrain.stages(given) == stages
+    network = pretrain.network(given)
+    encoder = network.encoder if objective == "future" else network
+    assert len(encoder.units) == sum(models.STAGES[arch][:stages])
+
+
+@pytest.mark.parametrize("arch, half", [("resnet18", False), ("resnet34", True)])
+def test_large_networks_are_stored_in_half_precision(arch, half, session_cache):
+    made = pretrain.run(PretrainConfig.of(objective="heart_rate", sources="mitdb", arch=arch, epochs=1, width=4, per_subject=4))
+    path, _ = pretrain.save(made)
+    stored = {t.dtype for t in load_file(path).values() if t.is_floating_point()}
+    assert stored == {torch.float16 if half else torch.float32}
 
 
 def test_a_source_without_a_twin_is_named():

@@ -19,6 +19,7 @@ _INCIDENTAL = ("device", "root", "save_weights")
 class Run:
     """One run of a cell: ``method`` is the row of its table, ``size`` the column, ``number`` counts from 0.
 
+    ``home`` is the experiment that it is stored under: the experiment itself, or the one that it is shared with.
     Columns are mostly shares of the data set in per cent; they may be anything that a config can say (``sizes`` in
     ``experiments/*.yml``).
     """
@@ -29,11 +30,12 @@ class Run:
     size: int | str
     number: int
     config: FinetuneConfig
+    home: str
 
     @property
     def path(self) -> Path:
         """File of its result."""
-        return results.path_of(self.experiment, self.key, self.config.tier)
+        return results.path_of(self.home, self.key, self.config.tier)
 
 
 def names() -> tuple[str, ...]:
@@ -55,7 +57,14 @@ def enumerate_runs(experiment: str, tier: str) -> list[Run]:
     controls = entry.get("controls", {})
     cells = [(method, size) for size in entry["sizes"] for method in methods_of(entry) if size in sizes_of(entry, method)]
     planned = [(number, method, size) for method, size in cells for number in range(runs_of(entry, method, tier))]
-    return [_run(paper, experiment, entry, tier, *cell) for cell in sorted(planned, key=lambda cell: (cell[1] in controls, cell[0]))]
+    runs = [_run(paper, experiment, entry, tier, *cell) for cell in sorted(planned, key=lambda cell: (cell[1] in controls, cell[0]))]
+    shared = {run.config: run for other in entry.get("shares", ()) for run in enumerate_runs(other, tier)}
+    return [_at_home(run, shared.get(run.config)) for run in runs]
+
+
+def _at_home(run: Run, same: Run | None) -> Run:
+    """``run`` as the experiment that it is shared with stores it, where there is one."""
+    return dataclasses.replace(run, key=same.key, home=same.home) if same else run
 
 
 def methods_of(entry: dict) -> tuple[str, ...]:
@@ -66,6 +75,12 @@ def methods_of(entry: dict) -> tuple[str, ...]:
 def sizes_of(entry: dict, method: str) -> tuple[int | str, ...]:
     """The columns that a row is run at: all of them, but for controls."""
     return tuple(entry.get("controls", {}).get(method, entry)["sizes"])
+
+
+def score_of(experiment: str) -> str:
+    """The score that an experiment's table reports first."""
+    paper, entry = definition(experiment)
+    return entry.get("score", protocol(paper)["score"])
 
 
 def size_words(entry: dict, size: int | str) -> str:
@@ -81,13 +96,13 @@ def runs_of(entry: dict, method: str, tier: str) -> int:
 
 def _run(paper: str, experiment: str, entry: dict, tier: str, number: int, method: str, size: int | str) -> Run:
     control = entry.get("controls", {}).get(method, {})
-    start = {"arch": method} if method in BASELINES else {"init": control.get("init", method)}
+    start = {"arch": method} if method in BASELINES else {"init": control.get("init", method)} | entry.get("rows", {}).get(method, {})
     if tier in entry.get("epochs", {}):
         start["epochs"] = entry["epochs"][tier]
-    config = FinetuneConfig.of(dataset=entry["dataset"], protocol=paper, tier=tier, seed=number,
-                               **_column(entry["sizes"][size], paper, tier) | start).resolved()
+    config = FinetuneConfig.of(dataset=entry["dataset"], protocol=paper, tier=tier, seed=number, **entry.get("common", {}) |
+                               _column(entry["sizes"][size], paper, tier) | start).resolved()
     config = dataclasses.replace(config, epochs=config.epochs * control.get("epochs_times", 1))
-    return Run(experiment, f"{entry['dataset']}-{tier}-{method}-{size}-run{number}", method, size, number, config)
+    return Run(experiment, f"{entry['dataset']}-{tier}-{method}-{size}-run{number}", method, size, number, config, experiment)
 
 
 def _column(column: float | dict, paper: str, tier: str) -> dict:
@@ -153,10 +168,10 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
     others = f" (and {len(set(waiting)) - 1} more reasons)" if len(set(waiting)) > 1 else ""
     report(f"{experiment}, tier {tier}: {len(runs)} runs, {len(todo)} to do" +
            (f"; {len(waiting)} wait: {waiting[0]}{others}" if waiting else ""))
-    score, written = protocol(definition(experiment)[0])["score"], []
+    score, written = score_of(experiment), []
     for place, run in enumerate(todo, start=1):
-        result = finetune.run(run.config, experiment, run.key, command=f"python -m ecgtl run {experiment} --tier {tier}")
+        result = finetune.run(run.config, run.home, run.key, command=f"python -m ecgtl run {experiment} --tier {tier}")
         written.append(results.save(result))
-        report(f"[{place}/{len(todo)}] {run.key}: {score.replace('_f1', ' F1')} {result.scores[score]:.3f} "
+        report(f"[{place}/{len(todo)}] {run.key}: {score.replace('_', ' ').replace(' f1', ' F1')} {result.scores[score]:.3f} "
                f"({result.provenance['wall_seconds']:.0f} s)")
     return written

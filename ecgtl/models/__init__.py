@@ -18,6 +18,8 @@ MODELS = {name: (ResNet, {"name": name}) for name in STAGES} | {
     "resnet1d101": (ResNet1d101, {}), "bilstm": (BiLSTM, {}),
     "cae": (CAE, {}), "cae_classifier": (CAEClassifier, {}), "googlenet": (GoogLeNet, {})}
 
+PREACTIVATED = ("resnet18", "resnet34", "resnet50")  # with a choice of where the activation stands
+
 
 def build(name: str, in_channels: int, n_outputs: int, **options) -> nn.Module:
     """The network ``name`` for inputs (batch, in_channels, samples) and outputs (batch, n_outputs).
@@ -33,6 +35,17 @@ def build(name: str, in_channels: int, n_outputs: int, **options) -> nn.Module:
     if unknown:
         raise EcgtlError(f"{name} has no option {unknown[0]!r}; allowed: {', '.join(allowed)}")
     return kind(in_channels, n_outputs, **fixed, **options).to(memory_format=torch.channels_last)
+
+
+def variant_options(name: str, variant: str | None) -> dict:
+    """Options of ``build`` for a ``variant``: text or code; None is the autoencoder's own default, and a ResNet's text.
+
+    What it stands for: an autoencoder's layers (Jang 2021), and where the blocks of Weimann 2021's residual networks
+    have their activation: in front (text) or behind (public code).
+    """
+    if name == "cae_classifier":
+        return {"variant": variant}
+    return {"preactivation": variant != "code"} if name in PREACTIVATED else {}
 
 
 def count_parameters(model: nn.Module) -> int:

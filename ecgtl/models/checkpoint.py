@@ -19,11 +19,16 @@ NUMBERS = ("width", "in_channels", "sampling_rate", "seconds")
 NEEDED = ("arch", *NUMBERS)
 
 
-def save(path: Path, weights: dict[str, torch.Tensor], facts: dict) -> None:
-    """Write ``weights`` with ``facts`` (arch, width, in_channels, sampling_rate in Hz, seconds, classes, ...)."""
+def save(path: Path, weights: dict[str, torch.Tensor], facts: dict, half: bool = False) -> None:
+    """Write ``weights`` with ``facts`` (arch, width, in_channels, sampling_rate in Hz, seconds, classes, ...).
+
+    ``half``: in float16, half the size; ``load`` gives float32 all the same. Vectors stay as they are: they are small, and
+    a norm's variance may be beyond what float16 can hold.
+    """
     from safetensors.torch import save as serialise
 
-    plain = {name: tensor.contiguous() for name, tensor in weights.items()}
+    plain = {name: tensor.contiguous().to(torch.float16 if half and tensor.is_floating_point() and tensor.ndim > 1 else tensor.dtype)
+             for name, tensor in weights.items()}
     write_atomic(Path(path), serialise(plain, metadata={"ecgtl": json.dumps(facts)}))
 
 
@@ -36,7 +41,8 @@ def load(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
     try:
         with safe_open(str(path), framework="pt") as file:
             facts = json.loads((file.metadata() or {}).get("ecgtl", "{}"))
-            weights = {name: file.get_tensor(name) for name in file.keys()}
+            stored = {name: file.get_tensor(name) for name in file.keys()}
+            weights = {name: t.float() if t.is_floating_point() else t for name, t in stored.items()}
     except (SafetensorError, ValueError, OSError) as error:
         raise EcgtlError(f"checkpoint {path} is damaged ({type(error).__name__}); make or download it again") from None
     absent = [name for name in NEEDED if not isinstance(facts, dict) or name not in facts]
@@ -76,6 +82,8 @@ def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: i
     if facts["in_channels"] != in_channels:
         kept = _over_leads(kept, in_channels)
     own = {name: t for name, t in model.state_dict().items() if not name.startswith(f"{output}.")}
+    if facts.get("stages", 4) < 4:
+        kept, own = _first_stages(kept, own)
     unmatched = [n for n in sorted(own.keys() | kept.keys())
                  if n not in own or n not in kept or own[n].shape != kept[n].shape]
     if unmatched:
@@ -85,15 +93,26 @@ def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: i
     return facts
 
 
+def _first_stages(kept: dict[str, torch.Tensor], own: dict[str, torch.Tensor]) -> tuple[dict, dict]:
+    """The parts that a checkpoint of a ResNet's first stages shares with the whole network.
+
+    The norm behind the last stage (``last.``) is not among them: the later stages begin behind the shorter one's.
+    """
+    shared = {name: tensor for name, tensor in kept.items() if not name.startswith("last.")}
+    units = {name.split(".")[1] for name in shared if name.startswith("units.")}
+    return shared, {name: tensor for name, tensor in own.items()
+                    if name.startswith("stem.") or name.startswith("units.") and name.split(".")[1] in units}
+
+
 def network(path: Path, weights: dict[str, torch.Tensor], facts: dict) -> nn.Module:
     """The whole network of a classifier's checkpoint, on the CPU; ``weights`` and ``facts`` as ``load`` gives them.
 
     ``path`` is for the message alone: EcgtlError when the weights are not of the network that the facts describe.
     """
-    own = {"cae_classifier": {"variant": facts.get("variant")},
-           "bilstm": {"length": round(facts["seconds"] * facts["sampling_rate"])}}
-    model = models.build(facts["arch"], facts["in_channels"], len(facts["classes"]), width=facts["width"],
-                         **own.get(facts["arch"], {}))
+    options = models.variant_options(facts["arch"], facts.get("variant"))
+    if facts["arch"] == "bilstm":
+        options["length"] = round(facts["seconds"] * facts["sampling_rate"])
+    model = models.build(facts["arch"], facts["in_channels"], len(facts["classes"]), width=facts["width"], **options)
     try:
         model.load_state_dict(weights)
     except RuntimeError:

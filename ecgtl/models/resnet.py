@@ -73,17 +73,18 @@ class BottleneckUnit(BasicUnit):
 class ResNet(nn.Module):
     """Stem 7/2, max-pool 3/2, four stages of residual units, global average pool, linear output.
 
-    Input (batch, in_channels, samples); output (batch, n_outputs). ``features`` gives (batch, n_features).
+    Input (batch, in_channels, samples); output (batch, n_outputs). ``features`` gives (batch, n_features). ``stages``
+    of less than four leave the last ones out (Weimann 2021, Table 4: future prediction with ResNet-50).
     """
 
     def __init__(self, in_channels: int, n_outputs: int, name: str = "resnet18", width: int = 64,
-                 kernels: Sequence[int] = KERNELS, preactivation: bool = True):
+                 kernels: Sequence[int] = KERNELS, preactivation: bool = True, stages: int = 4):
         super().__init__()
         unit = BottleneckUnit if name in BOTTLENECKS else BasicUnit
         self.stem = nn.Sequential(conv(in_channels, width, 7, 2), nn.BatchNorm2d(width), nn.ReLU(inplace=True),
                                   nn.MaxPool2d((1, 3), (1, 2), (0, 1)))
         units, n_in = [], width
-        for stage, (depth, kernel) in enumerate(zip(STAGES[name], kernels, strict=True)):
+        for stage, (depth, kernel) in enumerate(zip(STAGES[name][:stages], kernels[:stages], strict=True)):
             for k in range(depth):
                 stride = 2 if stage > 0 and k == 0 else 1
                 units.append(unit(n_in, width * 2**stage, kernel, stride, preactivation, first=not units))

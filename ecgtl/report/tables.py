@@ -17,6 +17,20 @@ from ecgtl.statistics import Sample
 METHODS = {"random": "None (random weights)", "beat": "Beat classification", "rhythm": "Rhythm classification",
            "heart_rate": "Heart rate classification", "future": "Future prediction", "cae": "Autoencoder",
            "image": "ImageNet features", "random_matched": "None, four times the epochs", "majority": "Majority class", "rr_boosting": "RR intervals, boosted trees"}
+
+
+def _configurations() -> dict[str, str]:
+    """The rows of Weimann 2021's Table 1 in words."""
+    words = {}
+    for name, row in published.load("weimann2021")["table1"]["rows"].items():
+        if row["context"]:
+            words[name] = f"{METHODS[row['init']]}, context {row['context']}, {row['negatives']} negatives, offset {row['offset']}"
+        elif row["frame"]:
+            words[name] = f"{METHODS[row['init']]}, {row['frame']:,} samples"
+    return words
+
+
+METHODS |= _configurations()
 CURVE_SCORES = ("learning_curve_index",)  # of the whole learning curve: no epoch is chosen
 CHOICES = {"validated": "best on validation", "last": "last epoch", "best_test": "best on test"}
 
@@ -45,8 +59,7 @@ def runs(experiment: str, tier: str) -> list[tuple[experiments.Run, dict]]:
 
 def reported(experiment: str) -> tuple[str, str]:
     """The score that the experiment's paper reports, and how it chooses the epoch (a key of ``CHOICES``)."""
-    rules = protocol(experiments.definition(experiment)[0])
-    return rules["score"], rules["report"]
+    return experiments.score_of(experiment), protocol(experiments.definition(experiment)[0])["report"]
 
 
 def cell(experiment: str, tier: str, method: str, size: int | str, score: str | None = None,
@@ -66,10 +79,10 @@ def cell(experiment: str, tier: str, method: str, size: int | str, score: str | 
     return Cell(sample.mean, sample.sd, sample.n, *statistics.mean_interval(sample), values)
 
 
-def cells(experiment: str, tier: str) -> dict[tuple[str, int | str], Cell]:
-    """Every cell of an experiment that has a finished run, by (method, size)."""
+def cells(experiment: str, tier: str, score: str | None = None) -> dict[tuple[str, int | str], Cell]:
+    """Every cell of an experiment that has a finished run, by (method, size); ``score`` as in ``cell``."""
     _, entry = experiments.definition(experiment)
-    found = {(method, size): cell(experiment, tier, method, size)
+    found = {(method, size): cell(experiment, tier, method, size, score)
              for method in experiments.methods_of(entry) for size in experiments.sizes_of(entry, method)}
     return {place: one for place, one in found.items() if one}
 
@@ -104,31 +117,42 @@ def runs_table(experiment: str, tier: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def comparison(experiment: str, tier: str) -> pd.DataFrame:
-    """Published values beside ours: one row a method and size, baselines included.
+def comparison(experiment: str, tier: str, score: str | None = None) -> pd.DataFrame:
+    """Published values beside ours: one row a method and size, baselines included; ``score`` as in ``cell``.
 
-    Columns in F1 units: ``paper``, ``paper_sd``, ``ours``, ``sd``, ``n``, ``low``, ``high``, and the difference
+    Columns in units of the score: ``paper``, ``paper_sd``, ``ours``, ``sd``, ``n``, ``low``, ``high``, and the difference
     ours - paper with its Welch interval. On synthetic data there is no comparison and the paper's
     columns stay empty; on a substitute no difference is taken.
     """
     paper, entry = experiments.definition(experiment)
     printed = published.load(paper)[entry["published"]]
-    found, rows = cells(experiment, tier), []
+    found, rows = cells(experiment, tier, score), []
+    column = printed_column(experiment, score)
     # On another data set the paper's number is context; a difference would compare recordings, not methods
     same_data = bool(found) and "substitute" not in evidence(experiment, tier)["target"]
     order = (*entry["inits"], *entry.get("controls", {}), *entry["baselines"])
     for method, size in ((m, s) for m in order for s in experiments.sizes_of(entry, m)):
         ours = found.get((method, size))
-        theirs = printed_cell(printed, method, size) if tier != "demo" else None
+        theirs = printed_cell(printed, method, size, column) if tier != "demo" else None
         rows.append({"method": method, "size": size, "words": experiments.size_words(entry, size), **_paper_columns(theirs), **_our_columns(ours),
                      **_difference_columns(ours, theirs if same_data else None, printed["runs"])})
     return pd.DataFrame(rows)
 
 
-def printed_cell(table: dict, method: str, size: int) -> dict | None:
-    """What a published table prints for a method and size, whichever of the two its rows are; None where nothing is."""
+def printed_column(experiment: str, score: str | None = None) -> str | None:
+    """The column of the published table that holds a score, None where the table has one score alone."""
+    columns = experiments.definition(experiment)[1].get("printed", {})
+    return columns.get(score or reported(experiment)[0])
+
+
+def printed_cell(table: dict, method: str, size: int | str, column: str | None = None) -> dict | None:
+    """What a published table prints for a method and size, whichever of the two its rows are; None where nothing is.
+
+    ``column`` for a table of several scores, whose sizes may have no place in it (all runs of Table 1 are of one size).
+    """
     rows = table["rows"]
-    return rows.get(method, {}).get(str(size)) or rows.get(str(size), {}).get(method)
+    found = rows.get(method, {}).get(str(size)) or rows.get(str(size), {}).get(method)
+    return (found or rows.get(method, {})).get(column) if column else found
 
 
 def _paper_columns(theirs: dict | None) -> dict:
