@@ -261,7 +261,7 @@ def test_future_prediction_pretrains_three_stages_of_a_resnet50(arch, objective,
 def test_large_networks_are_stored_in_half_precision(arch, half, session_cache):
     made = pretrain.run(PretrainConfig.of(objective="heart_rate", sources="mitdb", arch=arch, epochs=1, width=4, per_subject=4))
     path, _ = pretrain.save(made)
-    stored = {t.dtype for t in load_file(path).values() if t.is_floating_point()}
+    stored = {t.dtype for t in load_file(path).values() if t.is_floating_point() and t.ndim > 1}
     assert stored == {torch.float16 if half else torch.float32}
 
 
