@@ -1,39 +1,12 @@
 """Claims judged by rule, twice: from the paper's own printed numbers, and from our results."""
 
-from dataclasses import dataclass
-
-from ecgtl import published, results
+from ecgtl import claim_rules, published, results
+from ecgtl.claim_rules import Comparison
 from ecgtl.config import PretrainConfig, protocol, protocols
-from ecgtl.experiments import definition
 from ecgtl.report import tables
-from ecgtl.statistics import MIN_RUNS, Difference, Sample, verdict_beats, verdict_near, verdict_no_difference, welch
 
 # Worst first: a claim of several comparisons is as good as its worst one
 ORDER = ("not supported", "undecided", "not tested", "supported")
-# Key in ``experiments/*.yml`` -> what must hold of each of its pairs; ``margin`` is the claim's own
-RULES = {"beats": verdict_beats, "near": verdict_near, "no_difference": verdict_no_difference}
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two cells of a table, (method, size) each, and what is known of their scores."""
-
-    experiment: str
-    pair: tuple
-    rule: str
-    a: Sample | None
-    b: Sample | None
-    margin: float
-
-    @property
-    def verdict(self) -> str:
-        """By the claim's rule; ``not tested`` while a cell is empty."""
-        return RULES[self.rule](self.a, self.b, self.margin) if self.a and self.b else "not tested"
-
-    @property
-    def difference(self) -> Difference | None:
-        """First minus second; None with too few runs."""
-        return welch(self.a, self.b) if self.a and self.b and min(self.a.n, self.b.n) >= MIN_RUNS else None
 
 
 def claims(paper: str) -> dict[str, dict]:
@@ -42,18 +15,20 @@ def claims(paper: str) -> dict[str, dict]:
 
 
 def judge(paper: str, name: str, tier: str) -> dict:
-    """Verdict of one claim: ``says``, ``paper`` and ``ours`` verdicts, our ``comparisons``, and a ``note`` in words.
+    """One claim: what it ``says``, the verdicts ``paper`` and ``ours``, what they rest on, a ``note`` in words.
 
-    ``paper`` is ``not stated`` for statements that are ours; ``ours`` is ``not tested`` while a cell lacks runs, and
-    always on synthetic data, which can show nothing about recordings.
+    ``comparisons`` are ours, ``printed`` the same ones from the paper's numbers. ``paper`` is ``not stated`` for
+    statements that are ours; ``ours`` is ``not tested`` while a cell lacks runs, and always on synthetic data,
+    which can show nothing about recordings.
     """
     claim = claims(paper)[name]
-    judged = _judge_error(claim, tier) if "reconstructs" in claim else _judge_pairs(claim, tier)
+    judged = _judge_error(claim, tier) if "reconstructs" in claim else _judge_comparisons(claim, tier)
     if tier == "demo":
         judged["ours"] = "not tested"
     if not claim.get("paper", True):
-        judged["paper"] = "not stated"
-    return {"name": name, "says": claim["says"], "tier": tier, "comparisons": [], "note": ""} | judged
+        judged |= {"paper": "not stated", "printed": []}
+    known = {"name": name, "says": claim["says"], "tier": tier}
+    return known | {"comparisons": [], "printed": [], "note": ""} | judged
 
 
 def all_judged() -> list[dict]:
@@ -73,34 +48,16 @@ def _data(claim: dict, tier: str | None) -> str:
     return _pretrained(tier)["evidence"]["upstream"] if "reconstructs" in claim else tables.evidence(claim["experiment"], tier)["target"]
 
 
-def _judge_pairs(claim: dict, tier: str) -> dict:
-    ours, printed = [], []
-    for rule in RULES:
-        for pair in claim.get(rule, ()):
-            cells, common = (pair[:2], pair[2:]), (claim["experiment"], tuple(pair), rule)
-            margin = claim.get("margin", 0.0)
-            ours.append(Comparison(*common, *(_ours(claim, tier, *cell) for cell in cells), margin))
-            printed.append(Comparison(*common, *(_printed(claim, *cell) for cell in cells), margin))
-    return {"paper": _worst(printed), "ours": _worst(ours), "comparisons": ours}
+def _judge_comparisons(claim: dict, tier: str) -> dict:
+    printed = claim_rules.compare(claim, claim_rules.Printed(claim.get("published")))
+    ours = claim_rules.compare(claim, claim_rules.Runs(tier))
+    note = claim_rules.REMARKS[claim["remark"]](claim) if "remark" in claim else ""
+    verdicts = {"paper": _worst(printed), "ours": _worst(ours)}
+    return verdicts | {"comparisons": ours, "printed": printed, "note": note}
 
 
 def _worst(comparisons: list[Comparison]) -> str:
     return min((comparison.verdict for comparison in comparisons), key=ORDER.index)
-
-
-def _ours(claim: dict, tier: str, method: str, size: int) -> Sample | None:
-    cell = tables.cell(claim["experiment"], tier, method, size, claim.get("score"))
-    return cell.sample if cell else None
-
-
-def _printed(claim: dict, method: str, size: int) -> Sample | None:
-    """From the paper's trials where it prints them, else from its mean and SD."""
-    paper, entry = definition(claim["experiment"])
-    table = published.load(paper)[claim.get("published", entry["published"])]
-    found = tables.printed_cell(table, method, size)
-    if found and "trials" in found:
-        return Sample.of(found["trials"])
-    return Sample(found["mean"], found["sd"], table["runs"]) if found else None
 
 
 def _judge_error(claim: dict, tier: str) -> dict:

@@ -23,6 +23,7 @@ from ecgtl.datasets.base import check_policy
 from ecgtl.errors import EcgtlError
 from ecgtl.models import MODELS, STAGES
 from ecgtl.splits import check_fraction
+from ecgtl.transferability import WEIGHTINGS
 
 TIERS = ("demo", "reduced", "paper")
 INITS = ("random", "cae", "image", "beat", "rhythm", "heart_rate", "future")
@@ -33,6 +34,7 @@ NEGATIVES_FROM = ("data", "patient")  # of future prediction
 VARIANTS = ("code", "text")  # where a paper's text and its authors' code differ
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "float32", "bfloat16")
+TRANSFERS = "melep2023"  # the protocol of the transferability experiment
 PAPER_PARAMETERS = ("sampling_rate", "seconds", "width", "epochs", "batch_size", "learning_rate", "patience")
 
 
@@ -297,6 +299,115 @@ class RecordingsConfig(Parameters):
 
 
 @dataclass(frozen=True)
+class TransferConfig(Parameters):
+    """Parameters of one fold of the transferability experiment. ``None`` means: as its protocol has it for the tier.
+
+    ``source`` data set and ``arch`` network of the checkpoint that is scored and then fine-tuned; ``target`` data set
+    that the task is drawn out of; ``root`` where it lies and ``lead`` as in ``FinetuneConfig``; ``tier``; ``fold`` number of the
+    task, and seed of everything that is drawn; ``fewest`` and ``most`` labels of a task, or ``label_set``, their names with
+    commas between; ``records`` of the task; ``test`` share of them, ``validation`` share of the others; ``epochs``,
+    ``batch_size``, ``learning_rate``, ``device`` and ``precision`` of the fine-tuning as in ``FinetuneConfig``.
+    """
+
+    source: str = "cpsc2018"
+    arch: str = "resnet1d101"
+    target: str = "ptbxl"
+    root: str = ""
+    lead: str | int | None = None
+    tier: str = "demo"
+    fold: int = 0
+    fewest: int = 2
+    most: int = 5
+    label_set: str = ""
+    records: int | None = None
+    test: float | None = None
+    validation: float | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    device: str = "auto"
+    precision: str = "auto"
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The names in ``label_set``."""
+        return _names(self.label_set)
+
+    def resolved(self) -> "TransferConfig":
+        """The same config with every ``None`` replaced by the protocol's value for the tier."""
+        rules = protocol(TRANSFERS)
+        own, tier = rules["transfers"], rules["tiers"][self.tier] | rules["networks"].get(self.arch, {}).get(self.tier, {})
+        values = tier | {"lead": rules["lead"][self.tier], "records": own["records"][self.tier], "test": own["test"],
+                         "validation": own["validation"]}
+        missing = {name: values[name] for name, value in dataclasses.asdict(self).items() if value is None}
+        return TransferConfig.of(**dataclasses.asdict(self) | missing)
+
+    def _check(self) -> None:
+        _check_choices(self, {"source": tuple(LOADERS), "target": tuple(LOADERS), "arch": tuple(MODELS), "tier": TIERS,
+                              "device": DEVICES, "precision": PRECISIONS})
+        _check_positive(self, ("learning_rate",), ("records", "epochs", "batch_size", "fewest"))
+        if self.most < self.fewest:
+            raise EcgtlError(f"most is {self.most} and fewest {self.fewest}; a task has at least as many labels at most as at least")
+        if self.fold < 0:
+            raise EcgtlError(f"fold is {self.fold}; folds are counted from 0")
+        for name in ("test", "validation"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < 1:
+                raise EcgtlError(f"{name} is {value}; it is a share of recordings, above 0 and below 1")
+
+
+@dataclass(frozen=True)
+class ScoreConfig(Parameters):
+    """Parameters of scoring how well a checkpoint should transfer to a target, without any training.
+
+    ``checkpoint`` a path, or data set and network of a stored one (``cpsc2018-resnet1d101``); ``dataset``, ``root``, ``labels``,
+    ``lead`` and ``on_bad`` say what the target is, as in ``FinetuneConfig``; ``tier`` demo takes its twin; ``label_set`` names
+    of its labels with commas between (all by default); ``records`` at most, drawn with ``seed``; ``weighting`` of MELEP's
+    labels; ``resamples`` of the recordings, which the interval comes from.
+    """
+
+    NOTEBOOK: ClassVar[str] = "score_transfer"
+
+    checkpoint: str = "cpsc2018-resnet1d101"
+    dataset: str = "ptbxl"
+    root: str = ""
+    labels: str = ""
+    lead: str | int = 0
+    on_bad: str = "skip"
+    tier: str = "demo"
+    label_set: str = ""
+    records: int | None = None
+    weighting: str = "published"
+    resamples: int = 200
+    seed: int = 0
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The names in ``label_set``."""
+        return _names(self.label_set)
+
+    def _check(self) -> None:
+        _check_choices(self, {"dataset": tuple(LOADERS), "tier": TIERS, "weighting": WEIGHTINGS})
+        check_policy(self.on_bad)
+        _check_positive(self, (), ("records", "resamples"))
+        if self.seed < 0:
+            raise EcgtlError(f"seed is {self.seed}; it must not be negative")
+        if self.dataset == "folder" and self.tier != "demo" and not self.root:
+            raise EcgtlError("dataset=folder needs root: the folder of your WFDB records (-p root /path/to/records)")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """The words of ``text`` with commas between."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _check_choices(config: Any, choices: dict[str, tuple[str, ...]]) -> None:
+    for name, allowed in choices.items():
+        if getattr(config, name) not in allowed:
+            raise EcgtlError(f"unknown {name} {getattr(config, name)!r}; allowed: {', '.join(allowed)}")
+
+
+@dataclass(frozen=True)
 class SectionConfig(Parameters):
     """Parameters of a section notebook: ``tier`` whose results it shows; ``best`` is the best evidence there is."""
 
@@ -340,6 +451,12 @@ def notebook_parameters(namespace: dict[str, Any]) -> dict[str, Any]:
 def protocol(name: str) -> dict:
     """The YAML of ``experiments/<name>.yml``: tiers, split and selection rules, tables. Do not change the result."""
     return yaml.safe_load((_experiments() / f"{name}.yml").read_text())
+
+
+def input_rules(name: str, variant: str | None) -> dict:
+    """How a protocol makes inputs: ``keep``, ``standardise``, ``highpass``, and whether its ``variant`` decimates."""
+    rules = protocol(name)["input"]
+    return rules | {"decimate": rules.get("decimate", {}).get(variant, False)}
 
 
 def protocols() -> tuple[str, ...]:

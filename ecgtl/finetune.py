@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ecgtl import baselines, datasets, filters, metrics, models, paths, results, spectrograms, splits, training
-from ecgtl.config import ALL_LEADS, BASELINES, FinetuneConfig, RecordingsConfig, init_word, protocol
+from ecgtl.config import ALL_LEADS, BASELINES, FinetuneConfig, RecordingsConfig, init_word, input_rules, protocol
 from ecgtl.datasets import cache, catalogue
 from ecgtl.datasets.base import Recordings
 from ecgtl.errors import EcgtlError
@@ -183,9 +183,9 @@ def stored_weights(init: str, arch: str, tier: str) -> Path | None:
 
 def inputs(config: FinetuneConfig, recordings: Recordings, start: Path | None = None) -> np.ndarray:
     """What the network sees: (records, 1, samples), or (records, 1,024) image features for ``init=image``."""
-    rules = protocol(config.protocol)["input"]
+    rules = input_rules(config.protocol, config.variant)
     x = filters.prepare(recordings, config.sampling_rate, config.n_samples, _leads(config, recordings), rules["keep"],
-                        rules["standardise"], rules["highpass"], decimate=rules.get("decimate", {}).get(config.variant, False))
+                        rules["standardise"], rules["highpass"], decimate=rules["decimate"])
     if config.init == "image":
         return spectrograms.image_features(x[:, 0], config.sampling_rate, start)
     return x
@@ -327,8 +327,9 @@ def score_multi_label(y_true: np.ndarray, probabilities: np.ndarray, classes: tu
     """Macro AUC, Fmax and weighted F1 of (n, classes) probabilities against 0/1 tables; Fβ and Gβ where thresholds can be had.
 
     ``train``: labels and probabilities of the training part, on which one threshold a metric is chosen, the one with
-    the best score there. AUC a class is None where the test part lacks positives or negatives (scikit-learn: undefined);
-    the mean leaves those out. Source: Weimann 2021, Table 5.
+    the best score there; beside it, in ``per_class_thresholds``, the scores with one threshold a class. AUC a class is
+    None where the test part lacks positives or negatives (scikit-learn: undefined); the mean leaves those out. Source: Weimann
+    2021, Table 5.
     """
     usable = [0 < y_true[:, k].sum() < len(y_true) for k in range(len(classes))]
     per_class = {name: metrics.macro_auc(y_true[:, [k]], probabilities[:, [k]]) if usable[k] else None
@@ -340,7 +341,9 @@ def score_multi_label(y_true: np.ndarray, probabilities: np.ndarray, classes: tu
         return scores
     thresholds = {name: metrics.best_threshold(metric, *train) for name, metric in THRESHOLDED.items()}
     scores |= {name: THRESHOLDED[name](y_true, (probabilities >= t).astype(int)) for name, t in thresholds.items()}
-    return scores | {"thresholds": thresholds}
+    own = {name: metrics.best_thresholds(metric, *train) for name, metric in THRESHOLDED.items()}
+    per_class = {name: THRESHOLDED[name](y_true, (probabilities >= t).astype(int)) for name, t in own.items()}
+    return scores | {"thresholds": thresholds, "per_class_thresholds": per_class | {"thresholds": own}}
 
 
 def score(y_true: np.ndarray, probabilities: np.ndarray, classes: tuple[str, ...]) -> dict:
@@ -368,7 +371,8 @@ def evidence_of(config: FinetuneConfig, recordings: Recordings) -> dict[str, str
     # A view may leave recordings out on purpose; what is absent from the disk, or damaged there, makes the data a part
     left_out = sum(len(ids) for reason, ids in recordings.skipped.items() if not {"absent", "damaged"} & set(reason.split()))
     whole = released is not None and len(recordings) + left_out == released
-    wanted = catalogue.entry(config.dataset).leads if config.lead == ALL_LEADS else 1
+    papers_own = protocol(config.protocol).get("lead", {}).get("paper")
+    wanted = catalogue.entry(config.dataset).leads if ALL_LEADS in (config.lead, papers_own) else 1
     leads = "full" if len(_leads(config, recordings)) >= wanted else "subset"
     return {"upstream": upstream, "target": "full" if whole else "subset", "leads": leads}
 

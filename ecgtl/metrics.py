@@ -1,7 +1,10 @@
 """Scores of predictions: NumPy arrays in, Python floats out.
 
-A class without positives and without predictions scores 0, as scikit-learn's ``zero_division=0`` does. Single-label
-functions take class indices (n,) or names; multi-label ones take 0/1 tables (n, classes) and probabilities.
+Single-label functions take class indices (n,) or names; multi-label ones take 0/1 tables (n, classes) and
+probabilities. A class without positives that is predicted scores 0 everywhere. One that is not predicted either
+scores 0 in the F1 of all kinds, as with scikit-learn's ``zero_division=0``, and is left out of the means of
+F-beta and G-beta, as in the code of Challenge 2020 and with ``zero_division=np.nan``. AUC leaves out classes
+without positives or without negatives, where scikit-learn gives NaN or an error.
 """
 
 from collections.abc import Callable
@@ -46,17 +49,22 @@ def macro_f1(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int | None = Non
     return float(np.mean(f1_per_class(y_true, y_pred, n_classes)))
 
 
+def f1_per_label(y_true: np.ndarray, y_pred: np.ndarray) -> list[float]:
+    """F1 of each label of 0/1 tables (n, labels)."""
+    y_true, y_pred = _table_pair(y_true, y_pred, binary=True)
+    hits = (y_true * y_pred).sum(axis=0)
+    either = y_true.sum(axis=0) + y_pred.sum(axis=0)
+    return np.divide(2 * hits, either, out=np.zeros_like(hits), where=either > 0).tolist()
+
+
 def weighted_f1(y_true: np.ndarray, y_pred: np.ndarray) -> float:
     """Mean of the F1 of classes (or labels), weighted by true occurrences (Jang 2021, section II.4; Nguyen 2023).
 
     Takes class indices (n,) or 0/1 tables (n, labels).
     """
     if np.ndim(y_true) == 2:
-        y_true, y_pred = _table_pair(y_true, y_pred, binary=True)
-        hits = (y_true * y_pred).sum(axis=0).astype(float)
-        either = (y_true.sum(axis=0) + y_pred.sum(axis=0)).astype(float)
-        scores = np.divide(2 * hits, either, out=np.zeros_like(hits), where=either > 0)
-        support = y_true.sum(axis=0)
+        scores = np.array(f1_per_label(y_true, y_pred))
+        support = np.asarray(y_true, float).sum(axis=0)
     else:
         y_true, y_pred, n_classes = _as_indices(y_true, y_pred, None)
         confusion = confusion_matrix(y_true, y_pred, n_classes)
@@ -116,14 +124,21 @@ def f_max(y_true: np.ndarray, y_prob: np.ndarray, thresholds: np.ndarray = THRES
     Source: Weimann 2021, Table 5 (after Strodthoff 2020).
     """
     y_true, y_prob = _table_pair(y_true, y_prob)
-    predicted = (y_prob[None] >= thresholds[:, None, None]).astype(np.float64)
-    hits = np.einsum("tnc,nc->tn", predicted, y_true)
-    sizes, labels = predicted.sum(axis=2), y_true.sum(axis=1)
-    any_predicted = sizes > 0
-    precisions = np.divide(hits, sizes, out=np.zeros_like(hits), where=any_predicted)
-    n_predicted = any_predicted.sum(axis=1)
-    precision = np.divide(precisions.sum(axis=1), n_predicted, out=np.zeros(len(thresholds)), where=n_predicted > 0)
-    recall = np.divide(hits, labels, out=np.zeros_like(hits), where=labels > 0).mean(axis=1)
+    order = np.argsort(-y_prob, axis=1)
+    y_true, y_prob = (np.take_along_axis(table, order, axis=1) for table in (y_true, y_prob))
+    # As the threshold falls, a sample's classes are predicted one by one; each moves its precision by a step
+    precisions = y_true.cumsum(axis=1) / np.arange(1, y_true.shape[1] + 1)
+    steps = np.diff(precisions, axis=1, prepend=0)
+    recalls = y_true / np.maximum(y_true.sum(axis=1, keepdims=True), 1)
+    reached = np.searchsorted(np.sort(thresholds), y_prob, side="right")
+
+    def falling(weight: np.ndarray, levels: np.ndarray) -> np.ndarray:
+        """Sum of ``weight`` over what is predicted at each threshold, the highest one first."""
+        return np.bincount(levels.ravel(), weight.ravel(), len(thresholds) + 1)[:0:-1].cumsum()
+
+    n_predicted = falling(np.ones(len(y_true)), reached[:, 0])
+    precision = falling(steps, reached) / np.maximum(n_predicted, 1)
+    recall = falling(recalls, reached) / len(y_true)
     both = precision + recall
     return float(np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0).max())
 
@@ -151,6 +166,23 @@ def best_threshold(metric: Callable[[np.ndarray, np.ndarray], float], y_true: np
     """
     scores = [metric(y_true, (y_prob >= threshold).astype(int)) for threshold in thresholds]
     return float(thresholds[int(np.argmax(scores))])
+
+
+def best_thresholds(metric: Callable[[np.ndarray, np.ndarray], float], y_true: np.ndarray, y_prob: np.ndarray,
+                    thresholds: np.ndarray = THRESHOLDS) -> list[float]:
+    """One threshold a class, from the common one of ``best_threshold``: class by class, the best one.
+
+    In F-beta and G-beta a class's term does not depend on what is predicted of the others, so that one pass over
+    the classes finds the best of all. Beyond the paper, which has one threshold a metric.
+    """
+    y_prob = np.asarray(y_prob)
+    chosen = np.full(y_prob.shape[1], best_threshold(metric, y_true, y_prob, thresholds))
+    for k in range(len(chosen)):
+        trials = np.tile(chosen, (len(thresholds), 1))
+        trials[:, k] = thresholds
+        scores = [metric(y_true, (y_prob >= trial).astype(int)) for trial in trials]
+        chosen[k] = thresholds[int(np.argmax(scores))]
+    return chosen.tolist()
 
 
 def _as_indices(y_true, y_pred, n_classes: int | None) -> tuple[np.ndarray, np.ndarray, int]:

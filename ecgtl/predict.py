@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ecgtl import filters, training
-from ecgtl.config import protocol
+from ecgtl.config import input_rules, protocol
 from ecgtl.datasets import folder
 from ecgtl.datasets.base import Recordings
 from ecgtl.datasets.cache import write_atomic
@@ -87,7 +87,7 @@ def _recordings(root: Path, facts: dict, lead: str | int | None, report) -> tupl
 
 
 def _long_enough(recordings: Recordings, facts: dict, report) -> Recordings:
-    """A window that is z-scored by itself must be whole; shorter recordings are zero-padded otherwise."""
+    """A window that is scaled by itself must be whole; shorter recordings are zero-padded otherwise."""
     short = recordings.durations < facts["seconds"]
     longer = int((recordings.durations > facts["seconds"]).sum())
     keep = protocol(facts["protocol"])["input"]["keep"]
@@ -106,16 +106,16 @@ def _long_enough(recordings: Recordings, facts: dict, report) -> Recordings:
 
 
 def _by_window(facts: dict) -> bool:
-    return protocol(facts["protocol"])["input"]["standardise"] == "window"
+    return protocol(facts["protocol"])["input"]["standardise"] != "dataset"
 
 
 def _inputs(recordings: Recordings, facts: dict, leads: tuple[int | str, ...]) -> Iterator[np.ndarray]:
     """Inputs (n, leads, samples), some recordings at a time."""
-    rules = protocol(facts["protocol"])["input"]
+    rules = input_rules(facts["protocol"], facts.get("variant"))
     n_samples = round(facts["seconds"] * facts["sampling_rate"])
     given = None if _by_window(facts) else list(zip(facts["mean"], facts["sd"], strict=True))
     x = filters.prepare(recordings, facts["sampling_rate"], n_samples, leads, rules["keep"], rules["standardise"],
-                        rules["highpass"], given)
+                        rules["highpass"], given, decimate=rules["decimate"])
     return (np.array(x[start:start + CHUNK]) for start in range(0, len(x), CHUNK))
 
 

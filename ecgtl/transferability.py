@@ -12,6 +12,7 @@ Source: Nguyen, Duong & Do 2023, section 2.1. The condition in its equations 1 a
 label of the target with a number of the source; meant is the target label y, as in the authors' public code.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -132,9 +133,10 @@ def prevalence(target: np.ndarray) -> float:
     return float(_labels(target).mean())
 
 
-def measures(source_prob: np.ndarray, target: np.ndarray) -> dict[str, float]:
+def measures(source_prob: np.ndarray, target: np.ndarray,
+             weightings: Sequence[str] = WEIGHTINGS) -> dict[str, float]:
     """Every score and every plain predictor of one transfer, by name; errors as in the single functions."""
-    return {**{f"melep_{weighting}": melep(source_prob, target, weighting) for weighting in WEIGHTINGS},
+    return {**{f"melep_{weighting}": melep(source_prob, target, weighting) for weighting in weightings},
             "leep": leep(source_prob, target), "nce": nce(source_prob, target),
             "n_labels": n_labels(target), "prevalence": prevalence(target)}
 

@@ -19,7 +19,7 @@ def test_scores_are_timed_and_written(tmp_path):
     done = run("scores", "--repeats", "1", "--json", str(tmp_path / "b.json"))
     assert done.returncode == 0, done.stderr
     body = json.loads((tmp_path / "b.json").read_text())
-    assert len(body["rows"]) == 2 and all(row["ratio"] > 1 for row in body["rows"]) and body["machine"]["threads"] > 0
+    assert len(body["rows"]) == 5 and all(row["ratio"] > 1 for row in body["rows"]) and body["machine"]["threads"] > 0
     assert "scikit-learn" in done.stdout and "double loop" in done.stdout
 
 

@@ -1,19 +1,21 @@
-"""Jang's claims follow from stored runs by rule: change a run and the verdict changes."""
+"""Claims follow from printed numbers and from stored runs by rule: change a run and the verdict changes."""
 
 import dataclasses
 
 import numpy as np
 import pytest
+from scipy import stats
+from stored_runs import CLASSES, PROVENANCE, around, by_class, curve, planned, store
 
-from ecgtl import claims, experiments, results
-from ecgtl.config import PretrainConfig
+from ecgtl import claim_rules, claims, published, results
+from ecgtl.config import PretrainConfig, protocol
 from ecgtl.pretrain import key_of
-from ecgtl.report import findings
 from ecgtl.results import Result
 
-EXPERIMENT = "jang2021-table2-ptbxl"
-PROVENANCE = {"commit": "0" * 40, "dirty": False, "versions": {"torch": "x"}, "device": "cpu", "machine": "m", "threads": 1,
-              "seed": 0, "wall_seconds": 1.0, "finished": "2026-01-01T00:00:00Z", "command": "c"}
+JANG = "jang2021-table2-ptbxl"
+PRETRAINED = ("beat", "rhythm", "heart_rate", "future")
+BEST = {"beat": "beat_2048", "rhythm": "rhythm_2048", "heart_rate": "heart_rate_512", "future": "future_c16_n8_o8"}
+WEIMANN = published.load("weimann2021")
 
 
 @pytest.fixture(autouse=True)
@@ -21,22 +23,254 @@ def _empty(tmp_path, monkeypatch):
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
 
 
+def judge(name, tier="reduced"):
+    return claims.judge("weimann2021", name, tier)
+
+
+def verdicts(name):
+    return [comparison.verdict for comparison in judge(name)["comparisons"]]
+
+
+# --- the paper's own numbers, judged once more by SciPy ------------------------------------------------------------
+
+
+def by_scipy(a, b, n=10):
+    """Supported, not supported or undecided, from two printed cells of ``n`` runs by Welch's test."""
+    found = stats.ttest_ind_from_stats(a["mean"], a["sd"], n, b["mean"], b["sd"], n, equal_var=False)
+    if found.pvalue >= 0.05:
+        return "undecided"
+    return "supported" if found.statistic > 0 else "not supported"
+
+
+def printed(table, *path):
+    found = WEIMANN[table]["rows"]
+    for key in path:
+        found = found[key]
+    return found
+
+
+def wins(table, *columns):
+    """Verdicts of every pretraining against random weights, column by column."""
+    return [by_scipy(printed(table, method, *column), printed(table, "random", *column))
+            for column in columns for method in PRETRAINED]
+
+
+def expected_in_print():
+    """Claim -> verdicts of its comparisons."""
+    one = {row: printed("table1", row) for row in WEIMANN["table1"]["rows"]}
+    depth = [by_scipy(printed("table4", method, "resnet34"), printed("table4", method, other))
+             for other in ("resnet18", "resnet50") for method in ("random", *PRETRAINED)]
+
+    def best(rows):
+        return max(rows, key=lambda row: one[row]["f1"]["mean"])
+
+    by_task = {task: [row for row in one if one[row]["init"] == task] for task in PRETRAINED}
+    frames = {task: best(by_task[task]) for task in PRETRAINED[:3]}
+    second = {task: best([row for row in by_task[task] if row != frames[task]]) for task in frames}
+    assert frames == {task: BEST[task] for task in frames}
+    return {
+        "W1": [by_scipy(one[BEST[task]][score], one["random"][score])
+               for score in ("f1", *(f"f1_{name}" for name in CLASSES)) for task in PRETRAINED],
+        "W3": [by_scipy(printed("table2", "beat", "25"), printed("table2", "random", "75"))],
+        "W4": wins("table3", ["128"], ["300"]), "W5": depth, "W5b": wins("table4", ["resnet18"], ["resnet34"], ["resnet50"]),
+        "W6": wins("table5", ["ptbxl", "macro_auc"]), "W6b": wins("table5", ["cpsc2018", "macro_auc"]),
+        "W9": [by_scipy(one[best(by_task["beat"] + by_task["rhythm"])]["f1"], one[best(by_task["future"])]["f1"])],
+        "W10": [by_scipy(one[frames[task]]["f1"], one[second[task]]["f1"]) for task in frames],
+        "size": [by_scipy(printed("table2", "random", "75"), printed("table2", "random", "25"))]}
+
+
+@pytest.mark.parametrize("name", expected_in_print())
+def test_printed_numbers_give_the_verdicts_of_scipy(name):
+    judged, expected = judge(name, "paper"), expected_in_print()[name]
+    assert [comparison.verdict for comparison in judged["printed"]] == expected
+    worst = next(word for word in ("not supported", "undecided", "supported") if word in expected)
+    assert judged["paper"] == worst and judged["ours"] == "not tested"
+
+
+def test_the_printed_gain_is_the_one_that_the_abstract_prints():
+    beat, random = (printed("table1", row, "f1") for row in (BEST["beat"], "random"))
+    stated = WEIMANN["scalars"]["best_gain"]["value"]
+    # A ratio lies within Fieller's interval when the difference at that ratio is not significant
+    for gain, inside in ((stated, True), (0, False), (3, False), (10, False)):
+        scaled = {key: (1 + gain / 100) * value for key, value in random.items()}
+        assert (by_scipy(beat, scaled) == "undecided") == inside
+        found = judge("W2", "paper")["printed"][0].found
+        assert (found.low <= gain <= found.high) == inside
+    assert round(found.value, 2) == stated and judge("W2", "paper")["paper"] == "supported"
+    assert judge("W2", "paper")["printed"][0].first.method == BEST["beat"]
+
+
+def test_the_printed_gains_by_size_have_a_slope_with_an_interval():
+    for comparison, method in zip(judge("W8", "paper")["printed"], ("beat", "heart_rate"), strict=True):
+        ends = [printed("table2", row, size) for row in (method, "random") for size in ("75", "25")]
+        means, variances = ([cell["mean"] for cell in ends], np.array([cell["sd"] ** 2 / 10 for cell in ends]))
+        value, error = means[0] - means[1] - means[2] + means[3], np.sqrt(variances.sum())
+        half = stats.t.ppf(0.975, variances.sum() ** 2 / (variances**2 / 9).sum()) * error
+        found = comparison.found
+        assert (found.value, found.low, found.high) == pytest.approx((value, value - half, value + half))
+        assert comparison.verdict == ("supported" if value + half < 0 else "undecided")
+
+
+def test_learning_curves_are_printed_as_a_figure_and_test_nothing():
+    assert judge("W7", "paper")["paper"] == "not tested"
+
+
+def test_the_remark_names_the_configurations_of_the_transcriptions_note():
+    below = {row for row in WEIMANN["table1"]["rows"] for name in CLASSES
+             if printed("table1", row, f"f1_{name}", "mean") < printed("table1", "random", f"f1_{name}", "mean")}
+    note = judge("W1", "paper")["note"]
+    assert note.startswith(f"In print {len(below)} of 13 ") and note.count("(") == len(below)
+    assert "Rhythm classification, 512 samples (normal)" in note and "4,096 samples (noise)" in note
+
+
+# --- our runs ------------------------------------------------------------------------------------------------------
+
+
+def test_the_cells_that_claims_name_are_planned():
+    for paper in ("jang2021", "weimann2021"):
+        for name, claim in claims.claims(paper).items():
+            if "experiment" not in claim:
+                continue
+            cells = {(run.method, run.size) for run in planned(claim["experiment"])}
+            source = claim_rules.Printed(claim.get("published"))
+            compared = claim_rules.compare(claim, source)
+            assert compared, name
+            assert {(place.method, place.size) for c in compared for place in (c.first, c.second)} <= cells, name
+
+
+def test_the_best_configurations_are_the_protocols_own_and_those_of_the_printed_frames():
+    seconds = {task: protocol("weimann2021")["pretraining"]["objectives"][task]["frame"] / 250 for task in BEST}
+    scalars = WEIMANN["scalars"]
+    assert {task: claim_rules.own_configuration("weimann2021-table1", task) for task in BEST} == BEST
+    assert round(seconds["beat"]) == round(seconds["rhythm"]) == scalars["preferred_frame_beat_rhythm"]["value"]
+    assert round(seconds["heart_rate"]) == scalars["preferred_frame_heart_rate"]["value"]
+    assert {c.first.method for c in judge("W1")["comparisons"]} == set(BEST.values())
+
+
+def table1(**means):
+    for row, mean in means.items():
+        store("weimann2021-table1", row, 75, by_class(around(mean)))
+
+
+def test_every_class_has_to_hold():
+    table1(random=0.60, beat_2048=0.70, rhythm_2048=0.70, heart_rate_512=0.70, future_c16_n8_o8=0.70)
+    judged = judge("W1")
+    assert judged["ours"] == "supported" and len(judged["comparisons"]) == 20
+    assert all(c.found.value == pytest.approx(0.1) and 0 < c.found.detectable < 0.1 for c in judged["comparisons"])
+    store("weimann2021-table1", "rhythm_2048", 75, by_class(around(0.70), noise=around(0.61)))
+    assert judge("W1")["ours"] == "undecided" and verdicts("W1").count("undecided") == 1
+    store("weimann2021-table1", "rhythm_2048", 75, by_class(around(0.70), noise=around(0.50)))
+    assert judge("W1")["ours"] == "not supported" and verdicts("W1").count("supported") == 19
+
+
+@pytest.mark.parametrize(("best", "spread", "verdict"), [
+    (0.7460, 0.01, "supported"), (0.85, 0.01, "not supported"), (0.7460, 0.08, "undecided"), (0.60, 0.01, "not supported")])
+def test_the_best_gain_is_held_against_the_printed_one(best, spread, verdict):
+    for row in ("random", *BEST.values()):
+        means = {"random": 0.70, BEST["rhythm"]: best}
+        store("weimann2021-table1", row, 75, by_class(around(means.get(row, 0.5), spread)))
+    found = judge("W2")
+    assert found["ours"] == verdict
+    comparison = found["comparisons"][0]
+    assert comparison.first.method == BEST["rhythm"] and "best of 4 of 13" in comparison.note
+    assert comparison.found.value == pytest.approx(100 * (best / 0.70 - 1))
+
+
+def test_another_configuration_may_be_the_best_but_each_objectives_own_has_to_be_there():
+    table1(random=0.70, beat_2048=0.72, rhythm_2048=0.71, heart_rate_512=0.71, beat_512=0.746)
+    assert judge("W2")["ours"] == "not tested"
+    table1(future_c16_n8_o8=0.71)
+    judged = judge("W2")
+    assert (judged["ours"], judged["comparisons"][0].first.method) == ("supported", "beat_512")
+    store("weimann2021-table1", "rhythm_4096", 75, by_class([0.95, 0.95]))  # two runs are passed over
+    assert judge("W2")["comparisons"][0].first.method == "beat_512"
+
+
+def test_labels_are_compared_with_the_future_by_the_best_of_each():
+    table1(beat_2048=0.70, rhythm_2048=0.74, future_c16_n8_o8=0.60, future_c8_n4_o2=0.70)
+    judged = judge("W9")
+    first, second = (getattr(judged["comparisons"][0], side).method for side in ("first", "second"))
+    assert (judged["ours"], first, second) == ("supported", "rhythm_2048", "future_c8_n4_o2")
+    table1(future_c16_n16_o8=0.80)
+    assert judge("W9")["ours"] == "not supported"
+
+
+@pytest.mark.parametrize(("frames", "verdict"), [
+    ({"512": 0.60, "2048": 0.70, "4096": 0.65}, "supported"), ({"512": 0.60, "2048": 0.655, "4096": 0.65}, "undecided"),
+    ({"512": 0.75, "2048": 0.70, "4096": 0.65}, "not supported"), ({"512": 0.60, "2048": 0.70}, "not tested")])
+def test_a_frame_is_preferred_when_it_beats_the_second_best(frames, verdict):
+    table1(**{f"beat_{frame}": mean for frame, mean in frames.items()})
+    assert verdicts("W10") == [verdict, "not tested", "not tested"]
+
+
+def test_rates_and_depths_are_compared_column_by_column():
+    for method in ("random", *PRETRAINED):
+        for size in (128, 300):
+            store("weimann2021-table3", method, size, by_class(around(0.6 if method == "random" else 0.7)))
+    assert judge("W4")["ours"] == "supported"
+    store("weimann2021-table3", "future", 300, by_class(around(0.5)))
+    assert judge("W4")["ours"] == "not supported" and verdicts("W4").count("not supported") == 1
+    for method in ("random", *PRETRAINED):
+        for size, mean in (("resnet18", 0.6), ("resnet34", 0.7), ("resnet50", 0.65)):
+            store("weimann2021-table4", method, size, by_class(around(mean)))
+    assert (judge("W5")["ours"], judge("W5b")["ours"]) == ("supported", "undecided")
+    assert (len(verdicts("W5")), len(verdicts("W5b"))) == (10, 12)
+
+
+def test_a_part_of_the_data_judges_and_says_so():
+    for method in ("random", *PRETRAINED):
+        values = around(0.90 if method == "random" else 0.95)
+        store("weimann2021-table5-cpsc2018", method, "cpsc2018", [{"macro_auc": value} for value in values], target="subset")
+    assert (judge("W6b")["ours"], judge("W6")["ours"]) == ("supported", "not tested")
+    found = {verdict["name"]: verdict for verdict in claims.all_judged() if verdict["of"] == "weimann2021"}
+    assert (found["W6b"]["data"], found["W6b"]["tier"], found["W6"]["data"]) == ("subset", "reduced", "none")
+
+
+def test_an_epoch_count_is_the_first_to_reach_the_share():
+    assert [claim_rules.epochs_to(curve(k), 0.95) for k in (1, 4, 9)] == [1, 4, 9]
+    assert claim_rules.epochs_to([0.1, 0.94, 0.949, 0.951, 1.0], 0.95) == 4
+    assert claim_rules.epochs_to([0.5], 0.95) == claim_rules.epochs_to([0.5, 0.5], 1.0) == 1
+
+
+@pytest.mark.parametrize(("epochs", "verdict"), [
+    ([2, 3, 4], "supported"), ([2, 12, 4], "undecided"), ([9, 10, 11], "not supported"), ([2, 3], "not tested")])
+def test_fewer_epochs_are_tested_by_ranks(epochs, verdict):
+    for method, counts in (("random", [8, 9, 10, 9, 12]), ("beat", epochs)):
+        store("weimann2021-table2", method, 75, by_class([0.7] * len(counts)), [curve(count) for count in counts])
+    judged = judge("W7")
+    assert [c.verdict for c in judged["comparisons"]] == [verdict, "not tested", "not tested", "not tested"]
+    found = judged["comparisons"][0].found
+    if verdict == "supported":
+        assert (found.first, found.second, found.p) == (3, 9, pytest.approx(1 / 56))
+
+
+@pytest.mark.parametrize(("gains", "verdict"), [
+    ((0.10, 0.06, 0.02), "supported"), ((0.02, 0.06, 0.10), "not supported"), ((0.05, 0.10, 0.049), "undecided")])
+def test_a_gain_that_grows_as_the_data_shrink_has_a_falling_slope(gains, verdict):
+    for size, gain in zip((25, 50, 75), gains, strict=True):
+        store("weimann2021-table2", "random", size, by_class(around(0.6)))
+        store("weimann2021-table2", "heart_rate", size, by_class(around(0.6 + gain)))
+    assert verdicts("W8") == ["not tested", verdict]
+    assert judge("W8")["comparisons"][1].found.value == pytest.approx(gains[2] - gains[0])
+
+
+def test_synthetic_runs_have_neither_verdict_nor_numbers():
+    for method in ("random", "beat"):
+        scores = by_class([0.6 if method == "random" else 0.9])
+        store("weimann2021-table2", method, 75, scores, [curve(3)], target="synthetic", tier="demo")
+    for name in ("W3", "W7", "W8", "size"):
+        judged = judge(name, "demo")
+        assert judged["ours"] == "not tested" and {c.found for c in judged["comparisons"]} == {None}
+
+
+# --- Jang ----------------------------------------------------------------------------------------------------------
+
+
 def write(method, size, values, index=1.0):
     """Runs of one cell with the given best weighted F1 on the test part, and learning curve indices about ``index``."""
-    _, entry = experiments.definition(EXPERIMENT)
-    runs = [run for run in experiments.enumerate_runs(EXPERIMENT, "reduced") if (run.method, run.size) == (method, size)]
-    for run, value in zip(runs, values, strict=False):
-        scores = {"weighted_f1": value, "macro_f1": value, "accuracy": value, "f1_per_class": {}}
-        own = scores | {"learning_curve_index": index + 0.01 * run.number}
-        results.save(Result(EXPERIMENT, run.key, dataclasses.asdict(run.config),
-                            {"upstream": "substitute", "target": "substitute", "leads": "substitute"},
-                            own | {name: scores for name in ("best_test", "validated", "last")}, [],
-                            {"name": "ptbxl", "version": "1", "records": 1, "classes": [], "digest": entry["data"]["digest"]},
-                            {"y_test": np.zeros(1, np.uint8)}, PROVENANCE))
-
-
-def around(mean):
-    return [mean - 0.01, mean, mean + 0.01]
+    scores = [{"weighted_f1": value, "macro_f1": value, "accuracy": value, "f1_per_class": {},
+               "learning_curve_index": index + 0.01 * number} for number, value in enumerate(values)]
+    store(JANG, method, size, scores, target="substitute")
 
 
 @pytest.mark.parametrize(("quarter", "matched", "collapse", "steps"), [
@@ -64,7 +298,7 @@ def test_two_trials_test_nothing():
     write("random", 25, [0.5, 0.5, 0.5])
     judged = claims.judge("jang2021", "J1", "reduced")
     assert (judged["paper"], judged["ours"]) == ("supported", "not tested")
-    assert "fewer than 3 runs" in findings.finding("jang2021", "J1", "reduced").to_string()
+    assert [comparison.found for comparison in judged["comparisons"]] == [None] * 3
 
 
 @pytest.mark.parametrize(("upstream", "error", "verdict"), [

@@ -1,5 +1,7 @@
 """Scores against scikit-learn, plain double loops of the definitions, and cases small enough to do by hand."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from sklearn import metrics as oracle
@@ -40,6 +42,29 @@ def f_max_by_loops(y_true, y_prob):
         if precision + recall > 0:
             best = max(best, 2 * precision * recall / (precision + recall))
     return best
+
+
+def f_max_by_scikit_learn(y_true, y_prob):
+    """The definition in scikit-learn's terms: samples without a prediction are left out of the mean precision."""
+    best = 0.0
+    for threshold in np.linspace(0, 1, 100):
+        y_pred = (y_prob >= threshold).astype(int)
+        if not y_pred.any():
+            continue
+        precision = oracle.precision_score(y_true, y_pred, average="samples", zero_division=np.nan)
+        recall = oracle.recall_score(y_true, y_pred, average="samples", zero_division=0)
+        best = max(best, 2 * precision * recall / (precision + recall)) if precision + recall else best
+    return best
+
+
+def beta_scores_by_scikit_learn(y_true, y_pred, beta):
+    """F-beta and G-beta class by class from weighted samples; NaN is the class that is neither true nor predicted."""
+    weight, f, g = 1 / np.maximum(y_true.sum(axis=1), 1), [], []
+    for labels, predicted in zip(y_true.T, y_pred.T, strict=True):
+        f.append(oracle.fbeta_score(labels, predicted, beta=beta, sample_weight=weight, zero_division=np.nan))
+        _, fp, fn, tp = oracle.confusion_matrix(labels, predicted, labels=[0, 1], sample_weight=weight).ravel()
+        g.append(tp / (tp + fp + beta * fn) if tp + fp + fn else np.nan)
+    return np.nanmean(f), np.nanmean(g)
 
 
 def beta_scores_by_loops(y_true, y_pred, beta):
@@ -180,6 +205,19 @@ def test_f_max_equals_its_definition(seed):
     if seed % 2:
         y_prob[3] = 0.0  # a sample without a prediction at every threshold above 0
     assert metrics.f_max(y_true, y_prob) == pytest.approx(f_max_by_loops(y_true, y_prob), abs=1e-12)
+    assert metrics.f_max(y_true, y_prob) == pytest.approx(f_max_by_scikit_learn(y_true, y_prob), abs=1e-12)
+
+
+def test_the_thresholds_of_f_max_may_be_any_in_any_order():
+    y_true, y_prob = tables(2)
+    thresholds = [0.7, 0.2, 0.5]
+    one_by_one = [metrics.f_max(y_true, y_prob, np.array([t])) for t in thresholds]
+    assert metrics.f_max(y_true, y_prob, np.array(thresholds)) == pytest.approx(max(one_by_one), abs=1e-12)
+    assert max(one_by_one) > min(one_by_one)
+    at_half = (y_prob >= 0.5).astype(int)
+    precision = oracle.precision_score(y_true, at_half, average="samples", zero_division=np.nan)
+    recall = oracle.recall_score(y_true, at_half, average="samples", zero_division=0)
+    assert one_by_one[2] == pytest.approx(2 * precision * recall / (precision + recall), abs=1e-12)
 
 
 def test_f_max_by_hand():
@@ -194,9 +232,10 @@ def test_f_max_by_hand():
 def test_beta_scores_equal_their_definition(seed, beta):
     y_true, y_prob = tables(seed)
     y_pred = (y_prob > 0.6).astype(int)
-    f, g = beta_scores_by_loops(y_true, y_pred, beta)
-    assert metrics.f_beta(y_true, y_pred, beta) == pytest.approx(f, abs=1e-12)
-    assert metrics.g_beta(y_true, y_pred, beta) == pytest.approx(g, abs=1e-12)
+    for expected in (beta_scores_by_loops, beta_scores_by_scikit_learn):
+        f, g = expected(y_true, y_pred, beta)
+        assert metrics.f_beta(y_true, y_pred, beta) == pytest.approx(f, abs=1e-12)
+        assert metrics.g_beta(y_true, y_pred, beta) == pytest.approx(g, abs=1e-12)
 
 
 def test_beta_scores_by_hand():
@@ -213,6 +252,22 @@ def test_f_beta_of_single_labels_is_scikit_learns():
     y_true, y_pred = (np.eye(4, dtype=int)[row] for row in rows(2))
     expected = oracle.fbeta_score(y_true, y_pred, beta=2, average="macro")
     assert metrics.f_beta(y_true, y_pred, 2) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("predicted", [0, 1])
+def test_a_class_without_positives_counts_once_it_is_predicted(predicted):
+    y_true, y_prob = tables(3)
+    y_pred = (y_prob > 0.6).astype(int)
+    y_true[:, 2], y_pred[:, 2] = 0, 0
+    y_pred[5, 2] = predicted
+    f, g = beta_scores_by_scikit_learn(y_true, y_pred, 2)
+    assert metrics.f_beta(y_true, y_pred) == pytest.approx(f, abs=1e-12)
+    assert metrics.g_beta(y_true, y_pred) == pytest.approx(g, abs=1e-12)
+    others = [0, 1, 3, 4]
+    left_out, _ = beta_scores_by_scikit_learn(y_true[:, others], y_pred[:, others], 2)
+    assert (f == pytest.approx(left_out)) == (not predicted)
+    by_label = metrics.f1_per_label(y_true, y_pred)
+    assert by_label == pytest.approx(oracle.f1_score(y_true, y_pred, average=None, zero_division=0)) and by_label[2] == 0
 
 
 def test_classes_without_truth_and_prediction_are_left_out_of_beta_scores():
@@ -279,3 +334,17 @@ def test_the_best_threshold_is_that_of_a_plain_search():
         assert values[found] == max(values.values())
         assert found == min(t for t, v in values.items() if v == max(values.values()))
         assert 0 < found < 1
+
+
+@pytest.mark.parametrize("metric", [metrics.f_beta, metrics.g_beta])
+def test_a_threshold_a_class_is_the_best_of_all_combinations(metric):
+    rng = np.random.default_rng(6)
+    y = rng.integers(0, 2, (40, 3))
+    y[:, 2] = 0  # a class that is best never predicted
+    p = np.clip([0.3, 0.6, 0.1] * y + rng.random((40, 3)) * [0.5, 0.9, 0.4], 0, 1)
+    grid = np.linspace(0, 1, 8)
+    found = metrics.best_thresholds(metric, y, p, grid)
+    scores = {combination: metric(y, (p >= combination).astype(int)) for combination in product(grid, repeat=3)}
+    assert scores[tuple(found)] == pytest.approx(max(scores.values()))
+    common = metrics.best_threshold(metric, y, p, grid)
+    assert max(scores.values()) > scores[(common,) * 3] and len(set(found)) > 1

@@ -1,5 +1,7 @@
 """Intervals, tests and verdicts against SciPy, simulation and the papers' own trial rows."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -100,3 +102,101 @@ def test_no_difference_is_a_p_of_at_least_five_per_cent():
         expected = "supported" if stats.ttest_ind(a, b, equal_var=False).pvalue >= 0.05 else "not supported"
         assert statistics.verdict_no_difference(Sample.of(a), Sample.of(b)) == expected
     assert statistics.verdict_no_difference(Sample.of(a[:2]), Sample.of(a)) == "not tested"
+
+
+def verdicts_of(difference, value=0.0):
+    return (statistics.verdict_above(difference), statistics.verdict_below(difference),
+            statistics.verdict_holds(difference, value))
+
+
+@pytest.mark.parametrize(("low", "high", "verdicts"), [
+    (0.1, 0.3, ("supported", "not supported", "supported")), (-0.3, -0.1, ("not supported", "supported", "not supported")),
+    (-0.1, 0.3, ("undecided", "undecided", "undecided")), (0.3, 0.4, ("supported", "not supported", "not supported"))])
+def test_an_interval_is_read_three_ways(low, high, verdicts):
+    assert verdicts_of(statistics.Difference(0.0, low, high, 0.5, 0.1), value=0.2) == verdicts
+
+
+def test_an_interval_that_cannot_be_had_decides_nothing():
+    nothing = statistics.welch(Sample(0.7, 0.0, 3), Sample(0.6, 0.0, 3))
+    assert verdicts_of(nothing) == ("undecided",) * 3
+
+
+def test_a_contrast_holds_the_truth_about_95_times_in_100():
+    rng, weights = np.random.default_rng(2), (-1, 0.5, 1, -0.5)
+    means, sds, runs = (0.67, 0.71, 0.74, 0.72), (0.01, 0.03, 0.02, 0.005), (3, 5, 10, 4)
+    truth, held, found = np.dot(weights, means), 0, None
+    for _ in range(1000):
+        found = statistics.contrast([Sample.of(rng.normal(*cell)) for cell in zip(means, sds, runs, strict=True)], weights)
+        held += found.low < truth < found.high
+    assert 0.93 < held / 1000 < 0.975
+    assert found.low < found.value < found.high and found.detectable > (found.high - found.low) / 2
+
+
+def test_a_slope_is_that_of_the_line_of_least_squares_along_the_whole_range():
+    sizes, rng = (10, 25, 75, 80), np.random.default_rng(3)
+    first, second = ([Sample.of(rng.normal(mean, 0.02, 4)) for mean in rng.uniform(0.6, 0.8, 4)] for _ in range(2))
+    gains = [a.mean - b.mean for a, b in zip(first, second, strict=True)]
+    assert statistics.slope(sizes, first, second).value == pytest.approx(np.polyfit(sizes, gains, 1)[0] * 70)
+
+
+def test_a_slope_through_three_even_places_is_the_difference_of_its_ends():
+    gains = [Sample(0.07, 0.014, 10), Sample(0.02, 0.5, 10), Sample(0.05, 0.013, 10)]
+    nothing = [Sample(0.0, 0.01, 10)] * 3
+    found = statistics.slope((25, 50, 75), gains, nothing)
+    expected = statistics.contrast((gains[2], gains[0], nothing[2], nothing[0]), (1, -1, -1, 1))
+    assert (found.value, found.low, found.high) == pytest.approx((expected.value, expected.low, expected.high))
+
+
+@pytest.mark.parametrize(("runs", "sds"), [((3, 5), (0.01, 0.03)), ((10, 10), (0.02, 0.02)), ((4, 4), (0.2, 0.1))])
+def test_the_interval_of_a_gain_holds_the_true_one_about_95_times_in_100(runs, sds):
+    rng, truth = np.random.default_rng(4), 100 * (0.78 / 0.73 - 1)
+    found = [statistics.relative_gain(*(Sample.of(rng.normal(*cell)) for cell in zip((0.78, 0.73), sds, runs, strict=True)))
+             for _ in range(1000)]
+    assert 0.935 < np.mean([gain.low < truth < gain.high for gain in found]) < 0.985
+
+
+def test_a_gain_of_nothing_is_as_undecided_as_welchs_difference():
+    a, b = Sample(0.75, 0.02, 10), Sample(0.75 - 0.0188, 0.02, 10)  # just beyond the limit of significance
+    assert statistics.welch(a, b).p == pytest.approx(0.05, abs=0.002)
+    assert statistics.relative_gain(a, b).low == pytest.approx(0, abs=0.05)
+    assert statistics.relative_gain(a, b).p == statistics.welch(a, b).p
+
+
+def test_a_gain_over_what_may_be_nothing_has_no_interval():
+    assert np.isnan(statistics.relative_gain(Sample(0.7, 0.01, 5), Sample(0.01, 0.05, 5)).low)
+    assert np.isnan(statistics.relative_gain(Sample(0.7, 0.01, 5), Sample(0.0, 0.05, 5)).value)
+    assert np.isnan(statistics.relative_gain(Sample(0.7, 0.0, 5), Sample(0.5, 0.0, 5)).high)
+
+
+def dealt(a, b):
+    """Share of all ways to deal the values to the two rows in which the first has a rank sum as low as here."""
+    ranks = stats.rankdata([*a, *b])
+    sums = np.array([sum(ranks[list(chosen)]) for chosen in combinations(range(len(ranks)), len(a))])
+    return np.mean(sums <= sum(ranks[: len(a)]) + 1e-9)
+
+
+@pytest.mark.parametrize(("a", "b"), [([2, 3, 4], [9, 12, 8, 10, 11]), ([3, 3, 5], [5, 3, 8, 6, 3]), ([7, 9, 8], [4, 5, 3]),
+                                      ([1, 4, 2, 8, 5], [3, 7, 6, 10, 9])])
+def test_the_rank_test_counts_all_deals_ties_or_not(a, b):
+    found = statistics.fewer(a, b)
+    assert found.p == pytest.approx(dealt(a, b))
+    assert (found.first, found.second) == (np.median(a), np.median(b))
+    if len({*a, *b}) == len(a) + len(b):
+        assert found.p == pytest.approx(stats.mannwhitneyu(a, b, alternative="less", method="exact").pvalue)
+
+
+def test_many_runs_are_tested_by_the_normal_approximation():
+    rng = np.random.default_rng(5)
+    a, b = rng.integers(1, 9, 10), rng.integers(3, 12, 10)
+    assert statistics.fewer(a, b).p == stats.mannwhitneyu(a, b, alternative="less", method="asymptotic").pvalue
+
+
+@pytest.mark.parametrize(("a", "b", "verdict"), [
+    ([2, 3, 4], [8, 9, 10, 11, 12], "supported"),  # p = 1/56, the smallest there is
+    ([2, 3, 4], [8, 9, 10], "undecided"),          # p = 1/20 is not below 0.05
+    ([2, 9, 3], [8, 4, 10, 5, 12], "undecided"), ([5, 5, 5], [5, 5, 5, 9, 9], "not supported"),
+    ([9, 9, 9], [2, 3, 4, 2, 3], "not supported"), ([2, 3], [8, 9, 10], "not tested"), ([], [], "not tested")])
+def test_fewer_epochs_by_rule(a, b, verdict):
+    assert statistics.verdict_fewer(a, b) == verdict
+    if verdict == "supported":
+        assert statistics.fewer(a, b).p == pytest.approx(statistics.fewer(a, b).smallest) == pytest.approx(1 / 56)

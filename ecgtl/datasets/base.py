@@ -107,6 +107,13 @@ class Recordings:
         """Whether a recording can carry several labels at once."""
         return self.labels.ndim == 2
 
+    @property
+    def table(self) -> np.ndarray:
+        """The labels as a 0/1 table (R, classes), uint8, also of one label a recording; none is an empty row."""
+        if self.multi_label:
+            return np.asarray(self.labels, np.uint8)
+        return (self.labels[:, None] == np.arange(len(self.classes))).astype(np.uint8)
+
     def counts(self) -> dict[str, int]:
         """Recordings per class, in the order of ``classes``; ``unlabelled`` at the end where there are any."""
         if self.multi_label:

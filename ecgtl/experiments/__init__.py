@@ -51,8 +51,12 @@ def definition(experiment: str) -> tuple[str, dict]:
     raise EcgtlError(f"unknown experiment {experiment!r}; allowed: {', '.join(names())}")
 
 
+@lru_cache(maxsize=64)
 def enumerate_runs(experiment: str, tier: str) -> list[Run]:
-    """Every run of ``experiment`` in ``tier``: first runs of all cells first, so that a table fills evenly; controls last."""
+    """Every run of ``experiment`` in ``tier``: first runs of all cells first, so that a table fills evenly; controls last.
+
+    Do not change the list: it depends on the YAML alone and is kept.
+    """
     paper, entry = definition(experiment)
     controls = entry.get("controls", {})
     cells = [(method, size) for size in entry["sizes"] for method in methods_of(entry) if size in sizes_of(entry, method)]

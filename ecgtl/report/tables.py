@@ -1,5 +1,6 @@
 """From results to the tables that a reader sees. Nothing here is typed: every value is read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from markupsafe import Markup
 from ecgtl import experiments, metrics, paths, published, results, statistics
 from ecgtl.config import BASELINES, TIERS, protocol
 from ecgtl.errors import EcgtlError
-from ecgtl.experiments import pretrainings
+from ecgtl.experiments import pretrainings, sources, transfers
 from ecgtl.statistics import Sample
 
 METHODS = {"random": "None (random weights)", "beat": "Beat classification", "rhythm": "Rhythm classification",
@@ -69,9 +70,14 @@ def cell(experiment: str, tier: str, method: str, size: int | str, score: str | 
     ``score`` is a name in the result's scores, or ``f1_per_class.<class>``; ``choice`` says how the epoch was chosen;
     both are the paper's own where they are not given.
     """
+    return _cell(runs(experiment, tier), experiment, (method, size), score, choice)
+
+
+def _cell(found: list[tuple[experiments.Run, dict]], experiment: str, place: tuple[str, int | str], score: str | None = None,
+          choice: str | None = None) -> Cell | None:
     own_score, own_choice = reported(experiment)
-    values = [_score(body, score or own_score, choice or own_choice) for run, body in runs(experiment, tier)
-              if run.method == method and str(run.size) == str(size)]
+    values = [_score(body, score or own_score, choice or own_choice) for run, body in found
+              if (run.method, str(run.size)) == (place[0], str(place[1]))]
     values = tuple(v for v in values if v is not None)
     if not values:
         return None
@@ -82,7 +88,8 @@ def cell(experiment: str, tier: str, method: str, size: int | str, score: str | 
 def cells(experiment: str, tier: str, score: str | None = None) -> dict[tuple[str, int | str], Cell]:
     """Every cell of an experiment that has a finished run, by (method, size); ``score`` as in ``cell``."""
     _, entry = experiments.definition(experiment)
-    found = {(method, size): cell(experiment, tier, method, size, score)
+    finished = runs(experiment, tier)
+    found = {(method, size): _cell(finished, experiment, (method, size), score)
              for method in experiments.methods_of(entry) for size in experiments.sizes_of(entry, method)}
     return {place: one for place, one in found.items() if one}
 
@@ -133,7 +140,7 @@ def comparison(experiment: str, tier: str, score: str | None = None) -> pd.DataF
     order = (*entry["inits"], *entry.get("controls", {}), *entry["baselines"])
     for method, size in ((m, s) for m in order for s in experiments.sizes_of(entry, m)):
         ours = found.get((method, size))
-        theirs = printed_cell(printed, method, size, column) if tier != "demo" else None
+        theirs = printed_cell(printed, method, size, column) if tier != "demo" and prints(experiment, score) else None
         rows.append({"method": method, "size": size, "words": experiments.size_words(entry, size), **_paper_columns(theirs), **_our_columns(ours),
                      **_difference_columns(ours, theirs if same_data else None, printed["runs"])})
     return pd.DataFrame(rows)
@@ -143,6 +150,12 @@ def printed_column(experiment: str, score: str | None = None) -> str | None:
     """The column of the published table that holds a score, None where the table has one score alone."""
     columns = experiments.definition(experiment)[1].get("printed", {})
     return columns.get(score or reported(experiment)[0])
+
+
+def prints(experiment: str, score: str | None = None) -> bool:
+    """Whether the published table holds a score; ``score`` as in ``cell``."""
+    own = reported(experiment)[0]
+    return (score or own) in (experiments.definition(experiment)[1].get("printed") or (own,))
 
 
 def printed_cell(table: dict, method: str, size: int | str, column: str | None = None) -> dict | None:
@@ -208,19 +221,25 @@ def choices_table(experiment: str, tier: str, method: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def shown_tier(experiment: str, wanted: str = "best") -> str:
-    """The tier that a page shows: the ``wanted`` one, or the best there is (paper, else reduced, else demo)."""
+def shown_tier(experiment: str, wanted: str = "best", pending: bool = False) -> str:
+    """The tier that a page shows: the ``wanted`` one, or the best there is (paper, else reduced, else demo).
+
+    Without any result that is an EcgtlError; with ``pending`` it is the tier that a page says PENDING of.
+    """
     tiers = reversed(TIERS) if wanted == "best" else (wanted,)
     for tier in tiers:
         if runs(experiment, tier):
             return tier
+    if pending:
+        return "reduced" if wanted == "best" else wanted
     tier = "" if wanted == "best" else f" in tier {wanted}"
     raise EcgtlError(f"no result of {experiment}{tier}; run 'python -m ecgtl run {experiment}'")
 
 
-def evidence(experiment: str, tier: str) -> dict[str, str]:
-    """Evidence words that the runs of a table share; several words are joined by a slash."""
-    bodies = [body for _, body in runs(experiment, tier)]
+def evidence(experiment: str | Sequence[str], tier: str) -> dict[str, str]:
+    """Evidence words that the runs of a table share, or of several tables; several words are joined by a slash."""
+    names = [experiment] if isinstance(experiment, str) else experiment
+    bodies = [body for name in names for _, body in runs(name, tier)]
     return {part: "/".join(sorted({body["evidence"][part] for body in bodies})) for part in ("upstream", "target", "leads")}
 
 
@@ -264,21 +283,25 @@ def coverage() -> pd.DataFrame:
 
 
 def _coverage_state(entry: dict) -> dict[str, str]:
-    """State of one item: drawn from the networks themselves, shown from one result, or counted from an experiment's runs."""
+    """State of one item: drawn from the networks themselves, shown from one result, or counted from the runs of one or
+    several experiments.
+    """
     if entry.get("drawn"):
         return {"state": "done", "evidence": "none", "why": entry["drawn"]}
     if "result" in entry:
         return _coverage_of_result(paths.results() / entry["result"], entry)
-    experiment = entry.get("experiment")
-    tier = best_real_tier(experiment) if experiment else None
+    names = entry.get("experiment", [])
+    names = [names] if isinstance(names, str) else names
+    tiers = [best_real_tier(name) for name in names]
+    tier = next((tier for tier in ("paper", "reduced") if tier in tiers), None)
     if tier is None:
         return {"state": "pending", "evidence": "none", "why": entry.get("why", "not built yet")}
-    planned = experiments.enumerate_runs(experiment, tier)
+    planned = [run for name in names for run in experiments.enumerate_runs(name, tier)]
     done = [run for run in planned if experiments.state(run) == "done"]
-    words = evidence(experiment, tier)
+    words = evidence(names, tier)
     absent = sorted({METHODS[run.method] for run in planned} - {METHODS[run.method] for run in done})
     state = "done" if len(done) == len(planned) and words["target"] == "full" else "partial"
-    why = f"{len(done)} of {len(planned)} runs" + (f"; pending: {', '.join(absent)}" if absent else "")
+    why = f"{len(done)} of {len(planned)} runs" + (f"; pending: {'; '.join(absent)}" if absent else "")
     return {"state": state, "evidence": f"tier {tier}, target {words['target']}, upstream {words['upstream']}", "why": why}
 
 
@@ -306,10 +329,14 @@ def status_table() -> str:
             open_runs = [run for run, state in zip(planned, states, strict=True) if state != "done"]
             ready = sum(experiments.possible(run) for run in open_runs)
             lines.append(_status_line(experiment, tier, states, len(open_runs) - ready))
-    for experiment, tier in ((name, tier) for name in pretrainings.names() for tier in TIERS):
-        states = [pretrainings.state(run) for run in pretrainings.enumerate_runs(experiment, tier)]
+    for runner, experiment, tier in ((runner, name, tier) for runner in (pretrainings, sources, transfers)
+                                     for name in runner.names() for tier in TIERS):
+        planned = runner.enumerate_runs(experiment, tier)
+        states = [runner.state(run) for run in planned]
+        waiting = [run for run, state in zip(planned, states, strict=True)
+                   if runner is transfers and state != "done" and not transfers.possible(run)]
         if states:
-            lines.append(_status_line(experiment, tier, states, 0))
+            lines.append(_status_line(experiment, tier, states, len(waiting)))
     table = coverage()
     states = table["state"].value_counts()
     lines += ["", "items: " + ", ".join(f"{states.get(s, 0)} {s}" for s in ("done", "partial", "pending"))]
@@ -420,14 +447,29 @@ def verdict_on_trivial(result: results.Result, trivial: dict[str, results.Result
 
 def recomputed(path: Path) -> str:
     """One stable line: do the stored scores follow from the stored probabilities, by scikit-learn's reckoning?"""
+    stored = results.load(path)
+    several = stored.arrays["y_test"].ndim == 2
+    score, by_sklearn = ("macro AUC", _sklearn_auc) if several else ("macro F1", _sklearn_f1)
+    agree = all(abs(by_sklearn(stored.arrays["y_test"], stored.arrays[f"prob_{choice}"])
+                    - stored.scores[choice][score.lower().replace(" ", "_")]) < 1e-6
+                for choice in CHOICES if choice in stored.scores)
+    n = len(stored.arrays["y_test"])
+    return f"{score} of {n} stored predictions, computed again with scikit-learn: {'equal' if agree else 'DIFFERENT'}"
+
+
+def _sklearn_f1(y: np.ndarray, probabilities: np.ndarray) -> float:
     from sklearn.metrics import f1_score
 
-    stored = results.load(path)
-    y, n = stored.arrays["y_test"], len(stored.data["classes"])
-    agree = all(abs(f1_score(y, stored.arrays[f"prob_{choice}"].argmax(axis=1), labels=range(n), average="macro",
-                             zero_division=0) - stored.scores[choice]["macro_f1"]) < 1e-6
-                for choice in CHOICES if choice in stored.scores)
-    return f"macro F1 of {len(y)} stored predictions, computed again with scikit-learn: {'equal' if agree else 'DIFFERENT'}"
+    classes = range(probabilities.shape[1])
+    return f1_score(y, probabilities.argmax(axis=1), labels=classes, average="macro", zero_division=0)
+
+
+def _sklearn_auc(y: np.ndarray, probabilities: np.ndarray) -> float:
+    """Over the labels with both outcomes; of others scikit-learn has none."""
+    from sklearn.metrics import roc_auc_score
+
+    both = (y.any(axis=0)) & (~y.all(axis=0))
+    return roc_auc_score(y[:, both], probabilities[:, both], average="macro")
 
 
 def made_by(result: results.Result):
