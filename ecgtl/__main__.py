@@ -1,4 +1,4 @@
-"""The command line: ``python -m ecgtl data | run | predict | features | status | weights``."""
+"""The command line: ``python -m ecgtl data | run | rank | predict | features | status | weights``."""
 
 import argparse
 import sys
@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--tier", default="reduced", help="demo, reduced (default) or paper")
     run.add_argument("--shard", default="1/1", help="k/n: every n-th run from the k-th, for processes side by side")
     run.set_defaults(call=_run)
+    _add_rank(commands.add_parser("rank", help="which checkpoint to fine-tune on given recordings, by MELEP"))
     predict = commands.add_parser("predict", help="class probabilities of your own recordings, as CSV")
     predict.add_argument("folder", help="folder of WFDB records")
     predict.add_argument("--checkpoint", required=True, help="a .safetensors file that finetune wrote (save_weights)")
@@ -57,6 +58,21 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="what has been run of every experiment, and what is pending")
     status.set_defaults(call=_status)
     return parser
+
+
+def _add_rank(rank) -> None:
+    rank.add_argument("checkpoints", nargs="+", metavar="checkpoint",
+                      help="a .safetensors file, or data set and network of a stored one, e.g. cpsc2018-resnet1d101")
+    rank.add_argument("--target", required=True, help="a data set's name, or a folder of labelled WFDB records")
+    rank.add_argument("--root", default="", help="where the data set lies (default: ECGTL_DATA)")
+    rank.add_argument("--labels", default="", help="label file of a folder (default: its labels.csv)")
+    rank.add_argument("--label-set", default="", help="names of labels with commas between (default: all)")
+    rank.add_argument("--lead", default="0", help="name or index of the lead, for checkpoints of one lead (default: the first)")
+    rank.add_argument("--records", type=int, help="recordings at most, drawn (default: all)")
+    rank.add_argument("--weighting", default="published", help="of MELEP's labels: published (default) or normalised")
+    rank.add_argument("--resamples", type=int, default=200, help="resamples behind the intervals (default: 200)")
+    rank.add_argument("--tier", default="reduced", help="of stored checkpoints; demo also takes the data set's twin (default: reduced)")
+    rank.set_defaults(call=_rank)
 
 
 def _add_data(verbs) -> None:
@@ -99,11 +115,11 @@ def _data_check(given) -> int:
 def _run(given) -> int:
     from ecgtl import experiments
     from ecgtl.config import TIERS
-    from ecgtl.experiments import pretrainings
+    from ecgtl.experiments import pretrainings, sources, transfers
 
     if given.tier not in TIERS:
         raise EcgtlError(f"unknown tier {given.tier!r}; allowed: {', '.join(TIERS)}")
-    known = {name: runner for runner in (experiments, pretrainings) for name in runner.names()}
+    known = {name: runner for runner in (experiments, pretrainings, sources, transfers) for name in runner.names()}
     if given.experiment not in known:
         raise EcgtlError(f"unknown experiment {given.experiment!r}; allowed: {', '.join(known)}")
     known[given.experiment].run_missing(given.experiment, given.tier, _shard(given.shard), lambda line: print(line, flush=True))
@@ -120,10 +136,28 @@ def _shard(text: str) -> tuple[int, int]:
     return k, n
 
 
+def _rank(given) -> int:
+    from ecgtl import rank
+    from ecgtl.config import ScoreConfig
+    from ecgtl.datasets import LOADERS
+
+    known = given.target in LOADERS and given.target != "folder"
+    config = ScoreConfig.of(dataset=given.target if known else "folder", root=given.root if known else given.target,
+                            labels=given.labels, label_set=given.label_set, records=given.records, weighting=given.weighting,
+                            resamples=given.resamples, tier=given.tier, lead=_lead(given.lead))
+    print("\n".join(rank.lines(rank.rank(config, given.checkpoints), config)))
+    return 0
+
+
+def _lead(text: str) -> str | int:
+    """A lead as it was typed: digits are an index."""
+    return int(text) if text.isdigit() else text
+
+
 def _predict(given) -> int:
     from ecgtl import predict
 
-    lead = int(given.lead) if given.lead is not None and given.lead.isdigit() else given.lead
+    lead = None if given.lead is None else _lead(given.lead)
     table = predict.predict(given.checkpoint, given.folder, lead, given.device)
     print(f"written: {predict.write(table, given.out)}, {len(table)} recordings")
     return 0

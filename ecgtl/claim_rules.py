@@ -56,6 +56,8 @@ class Printed:
     def sample(self, place: Place) -> Sample | None:
         """From the paper's trials where it prints them, else its mean and SD; None where nothing is printed."""
         paper, entry = definition(place.experiment)
+        if self.table is None and not tables.prints(place.experiment, place.score):
+            return None
         table = published.load(paper)[self.table or entry["published"]]
         column = tables.printed_column(place.experiment, place.score)
         found = tables.printed_cell(table, place.method, place.size, column)

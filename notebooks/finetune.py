@@ -79,13 +79,17 @@ print(tables.split_table(result).to_string())
 # %% [markdown]
 # ## The learning curve
 
-# %% mystnb={"image": {"alt": "Two panels by epoch. Left: cross-entropy of training, validation and test part. Right: macro F1 of validation and test part, with the reported epoch as a vertical line and the score of RR intervals alone as a horizontal line."}}
+# %% mystnb={"image": {"alt": "Two panels by epoch. Left: cross-entropy of training, validation and test part. Right: the followed score (macro F1; macro AUC where recordings have several labels) of validation and test part, with the reported epoch as a vertical line and the score of RR intervals alone as a horizontal line."}}
+score, words = tables.followed(result)
 reference = trivial.get("rr_boosting")
 curve = figures.learning_curves(result.history, result.scores["validated"]["epoch"],
-                                reference.scores["macro_f1"] if reference else None)
+                                reference.scores[score] if reference else None, words)
 
 # %% [markdown]
 # ## What is taken for what
+#
+# Where recordings have several labels, a row shows what is predicted of those that have its label, with a probability of
+# one half or more; such a row need not add up.
 
 # %% mystnb={"image": {"alt": "Confusion matrix of the test part: true classes in rows, predicted classes in columns; the shade gives the share of the true class, the figure the number of recordings."}}
 matrix = figures.confusion(tables.confusion_of(result), result.data["classes"])

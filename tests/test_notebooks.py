@@ -16,7 +16,8 @@ from ecgtl import config
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
-CONFIGS = {"finetune": config.FinetuneConfig, "pretrain": config.PretrainConfig, "recordings": config.RecordingsConfig}
+CONFIGS = {"finetune": config.FinetuneConfig, "pretrain": config.PretrainConfig, "recordings": config.RecordingsConfig,
+           "score_transfer": config.ScoreConfig}
 
 
 def name_of(path):

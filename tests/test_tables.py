@@ -97,8 +97,47 @@ def test_coverage_counts_24_items_and_works_out_the_state(stored):
     table = tables.coverage().set_index(["paper", "item"])
     assert len(table) == 24
     assert table.loc[("weimann2021", "T2"), "state"] == "partial"
-    assert (table["state"] == "pending").sum() == 20
-    assert sorted(table.index[table["state"] == "done"]) == [("jang2021", item) for item in ("F1", "F2", "F3")]
+    drawn = [("jang2021", item) for item in ("F1", "F2", "F3")] + [(paper, item) for paper in ("melep2023", "weimann2021")
+                                                                   for item in ("F1", "F2")]
+    assert sorted(table.index[table["state"] == "done"]) == drawn
+    partly = [("weimann2021", item) for item in ("F3", "T1", "T2", "T3", "T4")]  # they share runs of Table 2
+    assert sorted(table.index[table["state"] == "partial"]) == partly
+    assert (table["state"] == "pending").sum() == 24 - len(drawn) - len(partly)
+
+
+def several_labels():
+    """A result of three recordings and two labels."""
+    y = np.array([[1, 0], [1, 1], [0, 1]], np.uint8)
+    probabilities = np.array([[0.9, 0.6], [0.5, 0.4], [0.2, 0.7]], np.float16)
+    scores = {"macro_auc": 0.9, "f_max": 0.8, "weighted_f1": 0.7, "f_beta": 0.6, "g_beta": 0.5, "auc_per_class": {"a": 1.0, "b": None}}
+    return Result("finetune", "k", {"protocol": "weimann2021", "init": "random"}, {}, scores, [], {"classes": ["a", "b"]},
+                  {"y_test": y, "prob_validated": probabilities}, {})
+
+
+def test_what_is_predicted_of_recordings_with_several_labels():
+    counts = tables.confusion_of(several_labels())
+    # with label a: recordings 0 and 1, of which both are called a and 0 is called b; with label b: 1 and 2
+    assert counts.tolist() == [[2, 1, 2], [1, 1, 2]]
+
+
+def test_scores_of_recordings_with_several_labels():
+    result = several_labels()
+    assert tables.followed(result) == ("macro_auc", "macro AUC")
+    worse = dataclasses.replace(result, scores=result.scores | {"macro_auc": 0.8})
+    said = tables.verdict_on_trivial(result, {"majority": worse}).data
+    assert "beats" in said and "macro AUC .900 against .800" in said
+    shown = tables.scores_table(result, {"majority": worse}).data
+    for words in ("Macro AUC", "Fmax", "Fβ", "Gβ", "AUC a", "AUC b"):
+        assert f'<th scope="col">{words}</th>' in shown
+    assert "Macro F1" not in shown
+
+
+def test_the_followed_score_is_the_protocols_own(stored):
+    run = experiments.enumerate_runs(EXPERIMENT, "reduced")[0]
+    write_run(run, 0.5)
+    one = results.load(run.path)
+    assert tables.followed(one) == ("macro_f1", "macro F1")
+    assert tables.followed(dataclasses.replace(one, config=one.config | {"protocol": "jang2021"}))[0] == "weighted_f1"
 
 
 def test_an_item_of_one_measurement_is_as_good_as_its_evidence(stored):

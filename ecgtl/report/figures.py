@@ -36,10 +36,10 @@ def use_style() -> None:
     plt.rcParams.update(STYLE)
 
 
-def learning_curves(history: list[dict], chosen: int, reference: float | None = None) -> Figure:
-    """Loss and macro F1 of the training, validation and test parts by epoch; ``chosen`` marks the reported epoch.
+def learning_curves(history: list[dict], chosen: int, reference: float | None = None, score: str = "macro F1") -> Figure:
+    """Loss and score of the training, validation and test parts by epoch; ``chosen`` marks the reported epoch.
 
-    ``reference`` is the macro F1 of the RR-interval baseline, drawn as a line.
+    ``score`` names the score; ``reference`` is that of the RR-interval baseline, drawn as a line.
     """
     table = pd.DataFrame(history)
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.4))
@@ -52,7 +52,7 @@ def learning_curves(history: list[dict], chosen: int, reference: float | None = 
     if reference is not None:
         right.axhline(reference, color=COLOURS["rr_boosting"], linewidth=1, linestyle="-.", label="RR intervals alone")
     left.set(title="Loss", xlabel="epoch", ylabel="mean cross-entropy (nats)")
-    right.set(title="Score", xlabel="epoch", ylabel="macro F1", ylim=(0, 1))
+    right.set(title="Score", xlabel="epoch", ylabel=score, ylim=(0, 1))
     for axes in (left, right):
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(fontsize=8)
@@ -95,8 +95,14 @@ def reconstructions(windows: Windows, model: torch.nn.Module, indices: Sequence[
 
 
 def confusion(counts: np.ndarray, classes: list[str]) -> Figure:
-    """Confusion matrix (true classes in rows): shares of each true class as shade, counts as figures."""
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    """Confusion matrix (true classes in rows): shares of each true class as shade, counts as figures.
+
+    ``counts`` (classes, classes), or with one more column: the recordings of each class, where they have several labels.
+    """
+    several = counts.shape[1] > len(classes)
+    totals = counts[:, -1:] if several else counts.sum(axis=1, keepdims=True)
+    counts = counts[:, :len(classes)]
+    shares = counts / np.maximum(totals, 1)
     names = [name.replace("_", " ") for name in classes]
     upright = max(map(len, names)) * len(names) > 40  # names side by side would run into each other
     side = 3.8 + 0.45 * max(0, len(names) - 4)

@@ -32,6 +32,7 @@ MAKES = {
     "finetune": ("results/demo/finetune/*.json",),
     "pretrain": ("results/demo/pretrain/*.json", "results/demo/weights/*.safetensors"),
     "recordings": (),
+    "score_transfer": (),
     "jang/table1": ("build/downloads/jang2021-table1*.csv",),
     "jang/table2": ("build/downloads/jang2021-table2*.csv",),
     "jang/table3": ("build/downloads/jang2021-table3*.csv",),
@@ -40,7 +41,17 @@ MAKES = {
     "jang/figure3": (),
     "jang/figure4": ("build/downloads/jang2021-figure4*.csv",),
     "jang/figure5": ("build/downloads/jang2021-figure5*.csv",),
+    "weimann/table1": ("build/downloads/weimann2021-table1*.csv",),
     "weimann/table2": ("build/downloads/weimann2021-table2*.csv",),
+    "weimann/table3": ("build/downloads/weimann2021-table3*.csv",),
+    "weimann/table4": ("build/downloads/weimann2021-table4*.csv",),
+    "weimann/table5": ("build/downloads/weimann2021-table5-*.csv",),
+    "weimann/figure1": ("build/downloads/weimann2021-figure1*.csv",),
+    "weimann/figure2": ("build/downloads/weimann2021-figure2*.csv",),
+    "weimann/figure3": ("build/downloads/weimann2021-figure3*.csv",),
+    "melep/table1": ("build/downloads/melep2023-table1*.csv",),
+    "melep/figure1": ("build/downloads/melep2023-figure1*.csv",),
+    "melep/figure2": ("build/downloads/melep2023-figure2*.csv",),
 }
 WORKERS = 2
 CELL_SECONDS, NOTEBOOK_SECONDS = 420, 540

@@ -32,6 +32,9 @@ def _configurations() -> dict[str, str]:
 
 
 METHODS |= _configurations()
+# Score of a result -> its words
+SCORES = {"macro_f1": "macro F1", "weighted_f1": "weighted F1", "accuracy": "accuracy", "macro_auc": "macro AUC",
+          "f_max": "Fmax", "f_beta": "Fβ", "g_beta": "Gβ"}
 CURVE_SCORES = ("learning_curve_index",)  # of the whole learning curve: no epoch is chosen
 CHOICES = {"validated": "best on validation", "last": "last epoch", "best_test": "best on test"}
 
@@ -395,9 +398,25 @@ def split_table(result: results.Result) -> pd.DataFrame:
 
 
 def confusion_of(result: results.Result, choice: str = "validated") -> np.ndarray:
-    """Confusion matrix of the test part from the stored probabilities: true classes in rows."""
-    predicted = result.arrays[f"prob_{choice}"].argmax(axis=1)
-    return metrics.confusion_matrix(result.arrays["y_test"].astype(np.int64), predicted, len(result.data["classes"]))
+    """Confusion matrix of the test part from the stored probabilities: true classes in rows.
+
+    Of several labels a recording, (i, j) counts those with label i for which j is predicted (from ``THRESHOLD`` on), and
+    one more column the recordings that have label i: a row does not add up to them.
+    """
+    from ecgtl.finetune import labels_of
+
+    y, probabilities = result.arrays["y_test"].astype(np.int64), result.arrays[f"prob_{choice}"]
+    if y.ndim == 2:
+        return np.column_stack([y.T @ labels_of(probabilities), y.sum(axis=0)])
+    return metrics.confusion_matrix(y, probabilities.argmax(axis=1), len(result.data["classes"]))
+
+
+def followed(result: results.Result) -> tuple[str, str]:
+    """The score that a run follows epoch by epoch: its name in the scores, and in words."""
+    rules = protocol(result.config["protocol"])
+    own = rules.get("multi_label", {}) if result.arrays["y_test"].ndim == 2 else {}
+    name = own.get("score", rules["score"])
+    return name, SCORES[name]
 
 
 def scores_table(result: results.Result, trivial: dict[str, results.Result]):
@@ -409,8 +428,10 @@ def scores_table(result: results.Result, trivial: dict[str, results.Result]):
 
 def _score_row(name: str, result: results.Result) -> dict:
     scores = result.scores
-    return {"Classifier": name, "Macro F1": f1(scores["macro_f1"]), "Weighted F1": f1(scores["weighted_f1"]),
-            "Accuracy": f1(scores["accuracy"]), **{f"F1 {k}": f1(v) for k, v in scores["f1_per_class"].items()}}
+    whole = {words[0].upper() + words[1:]: f1(scores[score]) for score, words in SCORES.items() if score in scores}
+    by_class = {f"{kind} {name}": f1(value) for key, kind in (("f1_per_class", "F1"), ("auc_per_class", "AUC"))
+                for name, value in scores.get(key, {}).items()}
+    return {"Classifier": name, **whole, **by_class}
 
 
 def pretraining_parts(result: results.Result) -> pd.DataFrame:
@@ -437,11 +458,12 @@ def verdict_on_trivial(result: results.Result, trivial: dict[str, results.Result
     """One sentence: does the network beat the best trivial classifier on this one split?"""
     from IPython.display import HTML
 
-    best = max(trivial, key=lambda name: trivial[name].scores["macro_f1"])
-    ours, theirs = result.scores["macro_f1"], trivial[best].scores["macro_f1"]
+    score, words = followed(result)
+    best = max(trivial, key=lambda name: trivial[name].scores[score])
+    ours, theirs = result.scores[score], trivial[best].scores[score]
     word = "beats" if ours > theirs else "does not beat"
     return HTML(f"<p>On this one split the network {word} the best trivial classifier ({METHODS[best].lower()}): "
-                f"macro F1 {f1(ours)} against {f1(theirs)}. One run decides nothing; the tables of the papers "
+                f"{words} {f1(ours)} against {f1(theirs)}. One run decides nothing; the tables of the papers "
                 "give intervals.</p>")
 
 

@@ -2,8 +2,8 @@
 
 The loaders read a twin as they read the release, so the whole way from files to results runs without a
 download. Each part stands alone: ``model`` (what the leads see), ``rhythms`` (when the heart beats),
-``noise``, ``plans`` (which records a database's twin holds) and ``writers`` (its files). A twin is made once
-and kept in the cache.
+``noise``, ``statements`` (what the words of a report look like), ``plans`` and ``hospitals`` (which records a
+database's twin holds) and ``writers`` (its files). A twin is made once and kept in the cache.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from functools import cache as once
 from pathlib import Path
 
 from ecgtl.datasets import cache
-from ecgtl.datasets.synthetic import plans, writers
+from ecgtl.datasets.synthetic import hospitals, plans, writers
 from ecgtl.datasets.synthetic.plans import RecordPlan, synthesise
 from ecgtl.errors import EcgtlError
 
@@ -30,7 +30,12 @@ class Twin:
 
 TWINS = {"cinc2017": Twin(plans.cinc2017, writers.write_cinc2017),
          "mitdb": Twin(plans.mitdb, writers.write_mitdb),
+         "icentia11k": Twin(plans.icentia11k, writers.write_icentia11k),
+         "ptbxl": Twin(hospitals.ptbxl, writers.write_ptbxl),
+         "cpsc2018": Twin(hospitals.cpsc2018, writers.write_cpsc2018),
+         "georgia": Twin(hospitals.georgia, writers.write_georgia),
          "shaoxing": Twin(plans.shaoxing, writers.write_shaoxing),
+         "csn": Twin(hospitals.csn, writers.write_csn),
          "icu_monitor": Twin(plans.icu_monitor, writers.write_icu_monitor),
          "folder": Twin(plans.folder, writers.write_folder)}
 

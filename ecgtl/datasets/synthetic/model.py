@@ -8,7 +8,7 @@ to the feet, z to the back.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -106,6 +106,10 @@ VENTRICULAR = {
 # A level between QRS and T, about 1 mV in V5; a plan's ``st`` (mV, negative for depression) multiplies it.
 ST_LEVEL = (Wave("ST", 0.105, 0.030, (0.55, 0.28, -0.14), True),
             Wave("ST", 0.170, 0.038, (0.55, 0.28, -0.14), True))
+# Muscle that an infarct has killed no longer pulls the first part of the QRS complex to its side: Q waves in
+# II, III and aVF, or in V1-V4 in place of the small r.
+INFARCTS = {"inferior": (Wave("Q", -0.030, 0.013, (0.05, -0.45, -0.05)),),
+            "anterior": (Wave("Q", -0.026, 0.013, (-0.05, 0.00, 0.50)),)}
 CONDUCTION = {"normal": "N", "rbbb": "R", "lbbb": "L"}  # how conducted beats look, and their WFDB symbol
 
 # mV. Fibrillation shows most in V1 and II; flutter is negative in the inferior leads and positive in V1.
@@ -143,20 +147,47 @@ def draw_morphology(rng: np.random.Generator) -> Morphology:
                       fibrillation=rng.lognormal(-0.1, 0.45), flutter=rng.lognormal(0.2, 0.25))
 
 
+@dataclass(frozen=True)
+class Changes:
+    """What findings make of a subject's conducted beats; the defaults change nothing.
+
+    ``axis`` turns the QRS complex in the frontal plane (degrees, negative to the left); ``voltage`` and
+    ``t_wave`` are factors on the QRS complex and the T wave; ``pr`` (s) is added to the PR interval; ``qt``
+    is a factor on the times of ST and T; ``infarct`` is a key of ``INFARCTS`` or empty.
+    """
+
+    axis: float = 0.0
+    voltage: float = 1.0
+    t_wave: float = 1.0
+    pr: float = 0.0
+    qt: float = 1.0
+    infarct: str = ""
+
+
+def changed(subject: Morphology, changes: Changes) -> Morphology:
+    """``subject`` with ``changes``, but for the infarct, which adds a wave (``render``)."""
+    turn = changes.voltage * Rotation.from_rotvec([0, 0, changes.axis], degrees=True).as_matrix()
+    own = subject.transform
+    transform = own | {part: turn @ own[part] for part in ("Q", "R", "S")} | {"T": changes.t_wave * own["T"]}
+    return replace(subject, transform=transform, p_to_r=subject.p_to_r + changes.pr,
+                   repolarisation=subject.repolarisation * changes.qt)
+
+
 def render(n_samples: int, sampling_rate: float, leads: Sequence[str], beats: Beats, spans: Sequence[Span],
-           subject: Morphology, rng: np.random.Generator, conduction: str = "normal",
-           st: float = 0.0) -> np.ndarray:
+           subject: Morphology, rng: np.random.Generator, conduction: str = "normal", st: float = 0.0,
+           infarct: str = "") -> np.ndarray:
     """The clean ECG in mV, shape (n_samples, leads).
 
     ``conduction`` (a key of ``CONDUCTION``) shapes the conducted beats; ``st`` shifts their ST segment by
-    about that many mV in V5. ``rng`` gives the change from beat to beat and the atrial waves of fibrillation.
+    about that many mV in V5; ``infarct`` (a key of ``INFARCTS``) gives them Q waves. ``rng`` gives the
+    change from beat to beat and the atrial waves of fibrillation.
     """
     field = lead_field(leads)
     signal = np.zeros((n_samples, len(leads)))
     # Breathing turns and lifts the heart: one slow change of all amplitudes, and a little chance on top.
     breath = 1 + 0.05 * np.sin(2 * np.pi * (rng.uniform(0.2, 0.3) * beats.time + rng.uniform()))
     height = breath * rng.normal(1, 0.02, len(beats.time))
-    for waves, at, factor in _groups(beats, subject, conduction, st):
+    for waves, at, factor in _groups(beats, subject, conduction, st, infarct):
         chosen = factor != 0
         pace = np.sqrt(beats.cycle[chosen])
         for wave in waves:
@@ -191,7 +222,7 @@ def add_waves(signal: np.ndarray, sampling_rate: float, times: np.ndarray, width
         signal[:, lead] += np.bincount(cells, weights, minlength=n_samples + 2)[1:-1]
 
 
-def _groups(beats: Beats, subject: Morphology, conduction: str, st: float):
+def _groups(beats: Beats, subject: Morphology, conduction: str, st: float, infarct: str):
     """(waves, time of each beat, factor of each beat) for each shape of beat; 0 means another shape."""
     p_to_r = subject.p_to_r * np.clip(beats.cycle, 0.4, 1.2) ** 0.3
     for name, waves in ATRIAL.items():
@@ -207,6 +238,8 @@ def _groups(beats: Beats, subject: Morphology, conduction: str, st: float):
     for kind, factor in factors.items():
         yield VENTRICULAR[kind], beats.time, factor
     yield ST_LEVEL, beats.time, st * conducted
+    if infarct:
+        yield INFARCTS[infarct], beats.time, conducted
 
 
 def _atrial_vector(span: Span, subject: Morphology, field: np.ndarray) -> np.ndarray:

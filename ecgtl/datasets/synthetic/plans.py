@@ -9,22 +9,31 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from ecgtl.datasets.synthetic.model import CONDUCTION, LEADS, draw_morphology, mixing, render
+from ecgtl.datasets.synthetic.model import (
+    CONDUCTION,
+    LEADS,
+    Changes,
+    changed,
+    draw_morphology,
+    mixing,
+    render,
+)
 from ecgtl.datasets.synthetic.noise import Loss, Noise, apply_losses, draw_bursts, render_noise
 from ecgtl.datasets.synthetic.rhythms import Segment, Span, draw_segment, schedule
 
 
 @dataclass(frozen=True)
 class Patient:
-    """What a hospital's table says beside the rhythm: ``age`` in years, ``sex``, one ``finding`` or none,
-    width of the QRS complex and QT interval corrected to 60 beats/min in ms.
+    """What a hospital's table says beside the rhythm, as far as it does: ``age`` in years, ``sex``, one
+    ``finding``; width of the QRS complex and QT interval corrected to 60 beats/min in ms; published ``fold``.
     """
 
     age: int
     sex: str
-    finding: str
-    qrs: int
-    qtc: int
+    finding: str = ""
+    qrs: int = 0
+    qtc: int = 0
+    fold: int = 0
 
 
 @dataclass(frozen=True)
@@ -32,8 +41,9 @@ class RecordPlan:
     """One record to be made. ``stream`` and ``subject_stream`` seed its chance: records that share the latter
     are of one subject, records that share both are copies.
 
-    ``contact`` is the share of the ECG that reaches the electrodes, negative when they are swapped;
-    ``losses`` are stretches without signal.
+    ``label`` is its only one, ``labels`` are several, as the database's files write them. ``contact`` is the
+    share of the ECG that reaches the electrodes, negative when they are swapped; ``losses`` are stretches
+    without signal.
     """
 
     record: str
@@ -42,9 +52,11 @@ class RecordPlan:
     segments: tuple[Segment, ...]
     noise: Noise
     label: str = ""
+    labels: tuple[str, ...] = ()
     leads: tuple[str, ...] = ("ECG",)
     conduction: str = "normal"
     st: float = 0.0
+    changes: Changes = Changes()
     contact: float = 1.0
     losses: tuple[Loss, ...] = ()
     patient: Patient | None = None
@@ -79,10 +91,11 @@ def generator(seed: int, *stream: int) -> np.random.Generator:
 def synthesise(plan: RecordPlan, sampling_rate: float, seed: int) -> Synthetic:
     """Make the record of ``plan`` at ``sampling_rate`` (Hz, any)."""
     rng = generator(seed, *plan.stream)
-    subject = draw_morphology(generator(seed, *plan.subject_stream))
+    subject = changed(draw_morphology(generator(seed, *plan.subject_stream)), plan.changes)
     n_samples = int(round(plan.seconds * sampling_rate))
     beats, spans = schedule(rng, plan.segments, CONDUCTION[plan.conduction])
-    ecg = render(n_samples, sampling_rate, plan.leads, beats, spans, subject, rng, plan.conduction, plan.st)
+    ecg = render(n_samples, sampling_rate, plan.leads, beats, spans, subject, rng, plan.conduction, plan.st,
+                 plan.changes.infarct)
     bursts = draw_bursts(rng, plan.noise, plan.seconds)
     # Noise is drawn for the independent leads and mixed, so that it too obeys Einthoven.
     mix = mixing(plan.leads)
@@ -357,6 +370,44 @@ def _icu_losses(rng: np.random.Generator, seconds: float) -> tuple[Loss, ...]:
         for start in rng.uniform(0, seconds, rng.poisson(rate * seconds / 60)):
             losses.append(Loss(kind, start, min(start + rng.uniform(shortest, longest), seconds)))
     return tuple(losses)
+
+
+# --- Icentia11k: chest patches of outpatients ---
+
+_ICENTIA = 2019
+_ICENTIA_PATIENTS = 20
+# One patient after the other: (rhythm, share of the segment) one after the other, and fields of all of them
+_ICENTIA_KINDS = (
+    ([("sinus", 1)], dict(ectopics="A", share=0.04)),
+    ([("sinus", 0.45), ("fibrillation", 0.4), ("sinus", 0.15)], dict(ectopics="V", share=0.04)),
+    ([("bradycardia", 0.6), ("sinus", 0.4)], dict(ectopics="AaV", share=0.08)),
+    ([("sinus", 0.2), ("flutter", 0.5), ("sinus", 0.3)], dict(ectopics="V", share=0.02)),
+    ([("sinus", 0.6), ("tachycardia", 0.4)], dict(ectopics="VVA", share=0.10)),
+    ([("fibrillation", 0.6), ("flutter", 0.4)], dict(ectopics="V", share=0.03)),
+    ([("sinus", 1)], dict(ectopics="Aa", share=0.10)),
+)
+_ICENTIA_RESTLESS = 4  # one segment in so many is mostly motion
+
+
+def icentia11k(seed: int) -> list[RecordPlan]:
+    """20 patients with one to four segments of 60 to 150 s each, and a last one that was cut short."""
+    return [plan for patient in range(_ICENTIA_PATIENTS) for plan in _icentia_patient(seed, patient)]
+
+
+def _icentia_patient(seed: int, patient: int) -> list[RecordPlan]:
+    rng = generator(seed, _ICENTIA, 1, patient)
+    parts, fields = _ICENTIA_KINDS[patient % len(_ICENTIA_KINDS)]
+    plans = []
+    for number in range(rng.integers(1, 5)):
+        seconds = round(rng.uniform(60, 150)) if (patient, number) != (0, 1) else 20
+        segments = tuple(draw_segment(rng, rhythm, share * seconds, **fields) for rhythm, share in parts)
+        level = rng.lognormal(0, 0.3)
+        restless = (patient + number) % _ICENTIA_RESTLESS == 3
+        noise = Noise(wander=0.05 * level, mains=0.003 * level, mains_hz=60, muscle=0.010 * level,
+                      motion=0.4 * level, bursts=16.0 if restless else 0.3)
+        plans.append(RecordPlan(f"p{patient:05d}_s{number:02d}", (_ICENTIA, 2, patient, number),
+                                (_ICENTIA, 3, patient), segments, noise))
+    return plans
 
 
 # --- a user's own folder ---

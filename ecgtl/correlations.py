@@ -1,0 +1,128 @@
+"""How a score goes with what it should foretell: correlation, partial correlation, intervals over label sets.
+
+Values are plain arrays of one number a fold. A correlation that is not defined is None, never NaN: with fewer
+than ``MIN_POINTS`` folds, or where a row is constant. Values that are not finite, or rows that do not match,
+are an EcgtlError.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecgtl.errors import EcgtlError
+from ecgtl.statistics import LEVEL
+
+MIN_POINTS = 3  # any two points lie on a line
+MIN_GROUPS = 5  # fewer label sets than this say nothing about others
+MIN_DEFINED = 0.9  # share of the resamples in which the statistic must be defined
+RESAMPLES = 2000
+_CONSTANT = 1e-10  # of a row's largest value: what is left of its spread is rounding
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A statistic of all folds with its percentile limits; None where they cannot be had.
+
+    ``n`` folds in ``groups`` groups; ``undefined`` is the share of the resamples in which the statistic was
+    not defined.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    groups: int
+    undefined: float
+
+
+def pearson(x: Sequence[float], y: Sequence[float]) -> float | None:
+    """Pearson's correlation of two rows (n,), in [-1, 1]; None when it is not defined."""
+    x, y = _rows(x, y)
+    return _correlation(x, y) if len(x) >= MIN_POINTS else None
+
+
+def partial(x: Sequence[float], y: Sequence[float], given: Sequence[float] | np.ndarray) -> float | None:
+    """Correlation of ``x`` and ``y`` (n,) among folds that agree in ``given``: (n,), or (n, k) for several.
+
+    That of the residuals when both are regressed on ``given`` and a constant. None when it is not defined:
+    fewer than ``MIN_POINTS`` folds beyond the number of regressors, or a row that ``given`` determines.
+    """
+    x, y, *given = _rows(x, y, *np.atleast_2d(np.asarray(given, float).T))
+    if len(x) < MIN_POINTS + len(given):
+        return None
+    # Centred and scaled, so that what counts as rest does not depend on units
+    design = np.column_stack([np.ones(len(x)), *(_standard(row) for row in given)])
+    residuals = [row - design @ np.linalg.lstsq(design, row, rcond=None)[0] for row in (x, y)]
+    determined = any(_constant(rest, row - row.mean()) for rest, row in zip(residuals, (x, y), strict=True))
+    return None if determined else _correlation(*residuals)
+
+
+def bootstrap(statistic: Callable[..., float | None], groups: Sequence, *rows: Sequence[float],
+              resamples: int = RESAMPLES, seed: int = 0, level: float = LEVEL) -> Interval:
+    """``statistic(*rows)`` with percentile limits when whole groups are drawn again with replacement.
+
+    ``groups`` (n,) names that of each fold: its label set, so that folds of one set count as one draw and not
+    as several. A statistic of the rows of two checkpoints on the same folds gives a paired ``difference``.
+    Limits are None with fewer than ``MIN_GROUPS`` groups, and where the statistic is undefined in too many
+    resamples.
+    """
+    table = np.stack(_rows(*rows))
+    if np.shape(groups) != (table.shape[1],):
+        raise EcgtlError(f"groups must name one for each of the {table.shape[1]} folds; their shape is "
+                         f"{np.shape(groups)}")
+    if resamples < 1 or not 0 < level < 1:
+        raise EcgtlError(f"resamples is {resamples} and level {level}; ask for at least one resample and a "
+                         "level between 0 and 1")
+    _, owner = np.unique(np.asarray(groups), return_inverse=True)
+    members = [np.flatnonzero(owner == k) for k in range(owner.max() + 1)]
+    value, rng = statistic(*table), np.random.default_rng(seed)
+    if value is None or len(members) < MIN_GROUPS:
+        return Interval(value, None, None, table.shape[1], len(members), 0.0)
+    drawn = (rng.integers(len(members), size=len(members)) for _ in range(resamples))
+    found = [statistic(*table[:, np.concatenate([members[k] for k in sets])]) for sets in drawn]
+    defined = np.array([one for one in found if one is not None])
+    undefined = 1 - len(defined) / resamples
+    if len(defined) < MIN_DEFINED * resamples:
+        return Interval(value, None, None, table.shape[1], len(members), undefined)
+    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(value, float(low), float(high), table.shape[1], len(members), undefined)
+
+
+def difference(a: float | None, b: float | None) -> float | None:
+    """``a - b``, None where either is: for paired statistics."""
+    return None if a is None or b is None else a - b
+
+
+def _correlation(x: np.ndarray, y: np.ndarray) -> float | None:
+    if _constant(x - x.mean(), x) or _constant(y - y.mean(), y):
+        return None
+    x, y = _standard(x), _standard(y)
+    return float(np.clip(x @ y / np.sqrt((x @ x) * (y @ y)), -1, 1))
+
+
+def _constant(rest: np.ndarray, of: np.ndarray) -> bool:
+    """Whether ``rest`` is nothing but rounding of the values it is the rest of."""
+    return bool(np.abs(rest).max() <= _CONSTANT * np.abs(of).max())
+
+
+def _standard(row: np.ndarray) -> np.ndarray:
+    """``row`` without its mean, its largest deviation 1: squares can neither overflow nor vanish."""
+    rest = row - row.mean()
+    largest = np.abs(rest).max()
+    return rest / largest if largest > 0 else rest
+
+
+def _rows(*rows: Sequence[float]) -> list[np.ndarray]:
+    """The rows as float64, checked for length and finite values."""
+    try:
+        arrays = [np.asarray(row, np.float64) for row in rows]
+    except (TypeError, ValueError):
+        raise EcgtlError("correlations need rows of numbers") from None
+    shapes = {array.shape for array in arrays}
+    if len(shapes) != 1 or arrays[0].ndim != 1 or not len(arrays[0]):
+        raise EcgtlError("correlations need rows of one length, one number a fold, not "
+                         f"{', '.join(map(str, sorted(shapes)))}")
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise EcgtlError("correlations need finite numbers; leave out the folds without a value")
+    return arrays

@@ -1,0 +1,211 @@
+"""What the twins of hospitals' twelve-lead archives hold: PTB-XL, CPSC 2018, Georgia and Chapman-Ningbo.
+
+Every record is planned from the statements of its report (``statements``), several where they go together.
+Classes have about the shares of the release, but none is too small to split.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ecgtl.datasets import snomed
+from ecgtl.datasets.synthetic.plans import RecordPlan, generator
+from ecgtl.datasets.synthetic.statements import RHYTHMS, go_together, patient, record_with
+
+LEAST = 10  # records that are planned for a class at least
+SINUS = ("sinus_rhythm", "sinus_bradycardia", "sinus_tachycardia")  # what findings are mostly seen in
+
+# --- CPSC 2018, Georgia and Chapman-Ningbo: SNOMED CT codes ---
+
+
+@dataclass(frozen=True)
+class Archive:
+    """About ``size`` records with the statements ``codes``, in the shares that they have in ``sources``.
+
+    ``rhythm_said``: every record names its rhythm. ``beside`` is the chance of a further finding. ``name``
+    makes a record's name from its number. Records last 10 s, but for a share of ``others``, between two
+    ``lengths`` (s).
+    """
+
+    stream: int
+    sources: tuple[str, ...]
+    codes: tuple[str, ...]
+    size: int
+    rhythm_said: bool
+    beside: float
+    name: Callable[[int], str]
+    others: float = 0.0
+    lengths: tuple[float, float] = (10.0, 10.0)
+
+    def counts(self) -> dict[str, int]:
+        """Records that are planned for each code; further ones show it beside another."""
+        released = {code: snomed.records(code, *self.sources) for code in self.codes}
+        whole = sum(released.values())
+        return {code: max(LEAST, round(self.size * n / whole)) for code, n in released.items()}
+
+
+def _csn_name(number: int) -> str:
+    """Shaoxing and Ningbo in turn, which count from 1 and from 10,647."""
+    return f"JS{(number + 1) // 2 + (0 if number % 2 else 10_646):05d}"
+
+
+_TABLES = snomed.tables()
+# Beside the labels of the MELEP paper two that the releases have too, so that a choice of labels leaves some
+# out: right bundle branch block and supraventricular tachycardia
+_FURTHER = ("59118001", "426761007")
+CPSC2018 = Archive(7, ("cpsc2018",), tuple(entry["codes"][0] for entry in _TABLES["cpsc_9"].values()), 150,
+                   rhythm_said=False, beside=0.15, name="A{:04d}".format, others=0.2, lengths=(6.0, 20.0))
+GEORGIA = Archive(8, ("georgia",), (*_TABLES["georgia_10"].values(), *_FURTHER), 130,
+                  rhythm_said=True, beside=0.3, name="E{:05d}".format, others=0.05, lengths=(5.0, 9.0))
+CSN = Archive(9, ("shaoxing", "ningbo"), (*_TABLES["csn_20"].values(), *_FURTHER), 170,
+              rhythm_said=True, beside=0.3, name=_csn_name)
+
+
+def cpsc2018(seed: int) -> list[RecordPlan]:
+    """162 records of 6 to 20 s with one to three of the nine labels."""
+    return _archive(CPSC2018, seed)
+
+
+def georgia(seed: int) -> list[RecordPlan]:
+    """156 records of 5 to 10 s: a rhythm, and none to two findings."""
+    return _archive(GEORGIA, seed)
+
+
+def csn(seed: int) -> list[RecordPlan]:
+    """275 records of 10 s from both hospitals: a rhythm, and none to two findings."""
+    return _archive(CSN, seed)
+
+
+def _archive(archive: Archive, seed: int) -> list[RecordPlan]:
+    codes = [code for code, count in archive.counts().items() for _ in range(count)]
+    codes = generator(seed, archive.stream).permutation(codes).tolist()
+    return [_archive_record(archive, seed, i, code) for i, code in enumerate(codes)]
+
+
+def _archive_record(archive: Archive, seed: int, i: int, code: str) -> RecordPlan:
+    rng = generator(seed, archive.stream, 1, i)
+    codes = _with_others(archive, rng, code)
+    other = round(rng.uniform(*archive.lengths) * 500) / 500
+    seconds = other if rng.uniform() < archive.others else 10.0
+    return record_with([snomed.name_of(one) for one in codes], rng, archive.name(i + 1),
+                       (archive.stream, 2, i), (archive.stream, 3, i), seconds, labels=tuple(codes))
+
+
+def _with_others(archive: Archive, rng: np.random.Generator, code: str) -> list[str]:
+    """``code`` with its rhythm, where that is said, and by chance a finding or two, in the archive's order.
+
+    Where it is not said, sinus rhythm stands for a normal record, alone.
+    """
+    names = {one: snomed.name_of(one) for one in archive.codes}
+    sinus = [one for one, name in names.items() if name in SINUS]
+    rhythms = [one for one, name in names.items() if name in RHYTHMS] if archive.rhythm_said else sinus
+    findings = [one for one in archive.codes if one not in rhythms]
+    chosen = [code]
+    if archive.rhythm_said and code in findings:
+        chosen += _one_of(rng, sinus, names, chosen)
+    alone = code in sinus and not archive.rhythm_said
+    while not alone and len(chosen) < 3 and rng.uniform() < archive.beside:
+        chosen += _one_of(rng, findings, names, chosen)
+    return [one for one in archive.codes if one in chosen]
+
+
+def _one_of(rng: np.random.Generator, words: Sequence[str], names: dict[str, str],
+            beside: Sequence[str]) -> list[str]:
+    """One of ``words`` that goes together with those ``beside``, or none; ``names`` says what each shows."""
+    allowed = [word for word in words if go_together(names[word], [names[one] for one in beside])]
+    return [allowed[rng.integers(len(allowed))]] if allowed else []
+
+
+# --- PTB-XL: SCP-ECG statements ---
+
+
+class Scp(NamedTuple):
+    """A statement: ``kind`` diagnostic, form or rhythm; ``looks`` is its name in ``statements``."""
+
+    text: str
+    kind: str
+    superclass: str | None
+    looks: str
+
+
+# In the order of the release. A normal ECG looks as its rhythm alone.
+PTBXL_STATEMENTS = {
+    "NDT": Scp("T wave abnormal, not diagnostic", "diagnostic", "STTC", "t_wave_abnormal"),
+    "NORM": Scp("normal ECG", "diagnostic", "NORM", ""),
+    "IMI": Scp("inferior infarction", "diagnostic", "MI", "inferior_myocardial_infarction"),
+    "ASMI": Scp("anteroseptal infarction", "diagnostic", "MI", "anterior_myocardial_infarction"),
+    "LVH": Scp("hypertrophy of the left ventricle", "diagnostic", "HYP", "left_ventricular_hypertrophy"),
+    "LAFB": Scp("left anterior fascicular block", "diagnostic", "CD", "left_axis_deviation"),
+    "ISC_": Scp("ischaemia", "diagnostic", "STTC", "st_depression"),
+    "1AVB": Scp("AV block of the first degree", "diagnostic", "CD", "first_degree_av_block"),
+    "CRBBB": Scp("complete right bundle branch block", "diagnostic", "CD", "right_bundle_branch_block"),
+    "CLBBB": Scp("complete left bundle branch block", "diagnostic", "CD", "left_bundle_branch_block"),
+    "PVC": Scp("ventricular premature beats", "form", None, "premature_ventricular_contraction"),
+    "PAC": Scp("atrial premature beats", "form", None, "premature_atrial_contraction"),
+    "LVOLT": Scp("low QRS voltage", "form", None, "low_qrs_voltages"),
+    "SR": Scp("sinus rhythm", "rhythm", None, "sinus_rhythm"),
+    "AFIB": Scp("atrial fibrillation", "rhythm", None, "atrial_fibrillation"),
+    "STACH": Scp("sinus tachycardia", "rhythm", None, "sinus_tachycardia"),
+    "SARRH": Scp("sinus arrhythmia", "rhythm", None, "sinus_arrhythmia"),
+    "SBRAD": Scp("sinus bradycardia", "rhythm", None, "sinus_bradycardia"),
+    "PACE": Scp("paced rhythm", "rhythm", None, "pacing_rhythm"),
+    "SVARR": Scp("supraventricular arrhythmia", "rhythm", None, "wandering_atrial_pacemaker"),
+    "BIGU": Scp("bigeminy", "rhythm", None, "ventricular_bigeminy"),
+    "AFLT": Scp("atrial flutter", "rhythm", None, "atrial_flutter"),
+    "SVTAC": Scp("supraventricular tachycardia", "rhythm", None, "supraventricular_tachycardia"),
+    "PSVT": Scp("supraventricular tachycardia in attacks", "rhythm", None,
+                "paroxysmal_supraventricular_tachycardia"),
+    "TRIGU": Scp("trigeminy", "rhythm", None, "ventricular_trigeminy"),
+}
+_LOOKS = {key: statement.looks for key, statement in PTBXL_STATEMENTS.items()}
+_RHYTHM_KEYS = tuple(key for key, statement in PTBXL_STATEMENTS.items() if statement.kind == "rhythm")
+# What one recording after the other shows first; None: a statement of the form, which has no superclass
+_SUPERCLASSES = ("NORM", "MI", "NORM", "STTC", "CD", "NORM", "HYP", None)
+_SECOND = 0.4  # chance of a second finding
+_PTBXL = 10
+_PTBXL_SR = 72  # recordings in sinus rhythm; every other rhythm has LEAST
+_SEVERAL = (("STACH", "BIGU"), ("SR", "BIGU"), ("SR", "TRIGU"), ("SBRAD", "TRIGU"))
+_FOLDS = 10
+_SECOND_VISITS = 7  # so many of those in sinus rhythm are a second recording of a patient
+
+
+def ptbxl(seed: int) -> list[RecordPlan]:
+    """194 recordings of 10 s with statements of rhythm, diagnosis and form; patients in ten folds.
+
+    Every rhythm stands alone in ten recordings, one a fold, sinus rhythm in more; a few have two, or none.
+    """
+    rhythms = [(key,) for key in _RHYTHM_KEYS for _ in range(_PTBXL_SR if key == "SR" else LEAST)]
+    rhythms += [*_SEVERAL * 2, *[()] * 4]
+    again = range(_PTBXL_SR - _SECOND_VISITS, _PTBXL_SR)
+    order = generator(seed, _PTBXL).permutation(len(rhythms)).tolist()
+    return [_ptbxl_record(seed, place, i, rhythms[i], i % _FOLDS if i in again else i)
+            for place, i in enumerate(order)]
+
+
+def _ptbxl_record(seed: int, place: int, i: int, rhythm: tuple[str, ...], who: int) -> RecordPlan:
+    rng = generator(seed, _PTBXL, 1, i)
+    # Three steps on from one record of a fold to its next: each fold sees all superclasses
+    superclass = _SUPERCLASSES[(i // _FOLDS + i) % len(_SUPERCLASSES)]
+    keys = (*_ptbxl_findings(rng, superclass, rhythm), *rhythm)
+    person = patient(generator(seed, _PTBXL, 4, who), fold=who % _FOLDS + 1)  # the same at each visit
+    return record_with([_LOOKS[key] for key in keys if _LOOKS[key]], rng, f"{place + 1:05d}", (_PTBXL, 2, i),
+                       (_PTBXL, 3, who), labels=keys, patient=person)
+
+
+def _ptbxl_findings(rng: np.random.Generator, superclass: str | None, rhythm: Sequence[str]) -> list[str]:
+    """A finding of ``superclass`` where the rhythm lets it be seen, and by chance one of another superclass.
+
+    Without any the ECG is normal, but for one with a pacemaker.
+    """
+    if "PACE" in rhythm:
+        return []
+    others = [name for name in _SUPERCLASSES if name != "NORM"]
+    second = [others[rng.integers(len(others))]] if rng.uniform() < _SECOND else []
+    found: list[str] = []
+    for wanted in [] if superclass == "NORM" else [superclass, *second]:
+        keys = [key for key, statement in PTBXL_STATEMENTS.items()
+                if statement.superclass == wanted and statement.kind != "rhythm"]
+        found += _one_of(rng, keys, _LOOKS, [*rhythm, *found])
+    return found or ["NORM"]

@@ -1,0 +1,104 @@
+"""Checkpoints whose transferability is measured: enumerate them, train what is missing, keep the weights."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ecgtl import results
+from ecgtl.config import FinetuneConfig, protocol, protocols
+from ecgtl.errors import EcgtlError
+
+# Where a run happened does not change what it is
+_INCIDENTAL = ("device", "root", "save_weights")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One network trained on one data set; its checkpoint is found by data set, network and tier."""
+
+    experiment: str
+    config: FinetuneConfig
+
+    @property
+    def key(self) -> str:
+        """Name of its files."""
+        return f"{self.config.dataset}-{self.config.arch}-{self.config.tier}"
+
+    @property
+    def path(self) -> Path:
+        """File of its result."""
+        return results.path_of(self.experiment, self.key, self.config.tier)
+
+    @property
+    def weights(self) -> Path:
+        """Where its checkpoint is written."""
+        from ecgtl.finetune import weights_path
+
+        return weights_path(self.config.dataset, self.config.arch, self.config.tier)
+
+
+def names() -> tuple[str, ...]:
+    """All experiments that are made of source checkpoints."""
+    return tuple(name for paper in protocols() for name in protocol(paper).get("sources", {}))
+
+
+def enumerate_runs(experiment: str, tier: str) -> list[Source]:
+    """Every source of ``experiment`` in ``tier``, in the order of its file."""
+    for paper in protocols():
+        entry = protocol(paper).get("sources", {}).get(experiment)
+        if entry is not None:
+            lead = protocol(paper)["lead"][tier]
+            common = {"protocol": paper, "tier": tier, "on_bad": "skip", "lead": lead}
+            return [Source(experiment, FinetuneConfig.of(dataset=dataset, arch=arch, **common).resolved())
+                    for dataset in entry["datasets"][tier] for arch in entry["archs"]]
+    raise EcgtlError(f"unknown experiment {experiment!r}; allowed: {', '.join(names())}")
+
+
+def state(run: Source) -> str:
+    """``done``, ``missing``, or ``stale``: of another config, or its checkpoint is gone or another one."""
+    if not run.path.is_file():
+        return "missing"
+    body = results.stored_json(run.path)
+    stored = dataclasses.asdict(FinetuneConfig()) | body["config"]
+    planned = json.loads(json.dumps(results.rounded(dataclasses.asdict(run.config))))
+    same = all(stored[name] == value for name, value in planned.items() if name not in _INCIDENTAL)
+    kept = run.weights.is_file() and checksum(run.weights) == body["data"]["weights"]["sha256"]
+    return "done" if same and kept else "stale"
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a checkpoint, read once as long as the file stays as it is."""
+    found = path.stat()
+    return _checksum(path, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache
+def _checksum(path: Path, _mtime: int, _size: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
+                report: Callable[[str], None] = print) -> list[Path]:
+    """Train every missing or stale source; weights and result are saved as each ends.
+
+    ``shard=(k, n)`` takes every n-th from the k-th. Returns the results written.
+    """
+    from ecgtl import finetune
+
+    runs = enumerate_runs(experiment, tier)[shard[0] - 1::shard[1]]
+    todo = [run for run in runs if state(run) != "done"]
+    report(f"{experiment}, tier {tier}: {len(runs)} sources, {len(todo)} to do")
+    written = []
+    for place, run in enumerate(todo, start=1):
+        config = dataclasses.replace(run.config, save_weights=str(run.weights))
+        result = finetune.run(config, experiment, run.key,
+                              command=f"python -m ecgtl run {experiment} --tier {tier}")
+        result.data["weights"] = {"file": run.weights.name, "sha256": checksum(run.weights)}
+        written.append(results.save(result))
+        report(f"[{place}/{len(todo)}] {run.key}: weighted F1 {result.scores['weighted_f1']:.3f} "
+               f"({result.provenance['wall_seconds']:.0f} s)")
+    return written

@@ -1,0 +1,158 @@
+"""Folds of the transferability experiment: enumerate them, run what is missing, and one tidy table of all."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from ecgtl import results
+from ecgtl.config import TRANSFERS, TransferConfig, protocol
+from ecgtl.errors import EcgtlError
+from ecgtl.experiments.sources import checksum
+
+# Where a run happened does not change what it is
+_INCIDENTAL = ("device", "root")
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """One checkpoint on one fold of an experiment."""
+
+    experiment: str
+    config: TransferConfig
+
+    @property
+    def key(self) -> str:
+        """Name of its files."""
+        from ecgtl.transfer_experiment import default_key
+
+        return default_key(self.config)
+
+    @property
+    def path(self) -> Path:
+        """File of its result."""
+        return results.path_of(self.experiment, self.key, self.config.tier)
+
+
+def names() -> tuple[str, ...]:
+    """All experiments that are made of folds."""
+    return tuple(_entries())
+
+
+def _entries() -> dict[str, dict]:
+    return protocol(TRANSFERS)["transfers"]["experiments"]
+
+
+def enumerate_runs(experiment: str, tier: str) -> list[Transfer]:
+    """Every fold with every checkpoint, the first folds of all first; none in a tier that has no folds."""
+    if experiment not in _entries():
+        raise EcgtlError(f"unknown experiment {experiment!r}; allowed: {', '.join(names())}")
+    entry = _entries()[experiment]
+    task = ({"label_set": ",".join(entry["label_set"])} if "label_set" in entry else
+            dict(zip(("fewest", "most"), entry["labels"], strict=True)))
+    planned = [(fold, arch, source) for arch, n in entry["folds"].get(tier, {}).items() for fold in range(n)
+               for source in entry["sources"][tier]]
+    task |= {"target": entry["target"], "tier": tier}
+    configs = (TransferConfig.of(source=source, arch=arch, fold=fold, **task)
+               for fold, arch, source in sorted(planned, key=lambda run: run[0]))
+    return [Transfer(experiment, config.resolved()) for config in configs]
+
+
+def state(run: Transfer) -> str:
+    """``done``, ``missing``, or ``stale``: of another config, of other data or of another checkpoint."""
+    if not run.path.is_file():
+        return "missing"
+    body = results.stored_json(run.path)
+    stored = dataclasses.asdict(TransferConfig()) | body["config"]
+    planned = json.loads(json.dumps(results.rounded(dataclasses.asdict(run.config))))
+    same = all(stored[name] == value for name, value in planned.items() if name not in _INCIDENTAL)
+    return "done" if same and _same_data(run, body) and _same_start(run, body) else "stale"
+
+
+def _same_data(run: Transfer, body: dict) -> bool:
+    digest = _entries()[run.experiment].get("data", {}).get(run.config.tier, "unknown")
+    return digest in ("unknown", body["data"]["digest"])
+
+
+def _same_start(run: Transfer, body: dict) -> bool:
+    from ecgtl import finetune
+
+    start = finetune.stored_weights(run.config.source, run.config.arch, run.config.tier)
+    return start is None or checksum(start) == body["data"]["start"]["sha256"]
+
+
+def obstacle(run: Transfer) -> str:
+    """Why the checkpoint is not at hand; empty when it is."""
+    from ecgtl.transfer_experiment import starting_weights
+
+    try:
+        starting_weights(run.config)
+    except EcgtlError as error:
+        return str(error)
+    return ""
+
+
+def possible(run: Transfer) -> bool:
+    """Whether the checkpoint is at hand."""
+    return not obstacle(run)
+
+
+def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
+                report: Callable[[str], None] = print) -> list[Path]:
+    """Run every missing or stale fold whose checkpoint is at hand; each result is saved as it ends.
+
+    ``shard=(k, n)`` takes every n-th run from the k-th, for n processes side by side. A fold that fails is
+    reported and the others go on; at the end EcgtlError names the first failure. Returns the files written.
+    """
+    from ecgtl import transfer_experiment
+
+    runs = enumerate_runs(experiment, tier)[shard[0] - 1::shard[1]]
+    missing = [(run, obstacle(run)) for run in runs if state(run) != "done"]
+    todo = [run for run, reason in missing if not reason]
+    waiting = [reason for _, reason in missing if reason]
+    report(f"{experiment}, tier {tier}: {len(runs)} runs, {len(todo)} to do"
+           + (f"; {len(waiting)} wait: {waiting[0]}" if waiting else ""))
+    written, failed, targets = [], [], {}
+    for place, run in enumerate(todo, start=1):
+        try:
+            shared = transfer_experiment.prepared_by(run.config)
+            if shared not in targets:  # one is kept: it may be large
+                targets = {shared: transfer_experiment.prepare(run.config)}
+            result = transfer_experiment.run(run.config, experiment, run.key, target=targets[shared],
+                                             command=f"python -m ecgtl run {experiment} --tier {tier}")
+        except EcgtlError as error:
+            failed.append(f"{run.key}: {error}")
+            report(f"[{place}/{len(todo)}] failed: {failed[-1]}")
+            continue
+        written.append(results.save(result))
+        measures = result.scores["measures"]
+        report(f"[{place}/{len(todo)}] {run.key}: {measures['n_labels']} labels, MELEP "
+               f"{measures['melep_published']:.3f}, weighted F1 {result.scores['weighted_f1']:.3f} "
+               f"({result.provenance['wall_seconds']:.0f} s)")
+    if failed:
+        raise EcgtlError(f"{len(failed)} of {len(todo)} runs of {experiment} failed; the first: {failed[0]}")
+    return written
+
+
+def table(experiment: str, tier: str) -> pd.DataFrame:
+    """One row a finished run: checkpoint, fold and its labels, every measure, scores by choice of the epoch.
+
+    ``label_set`` joins the names of the task's labels with ``+``: folds with equal ones are resampled
+    together.
+    """
+    runs = [run for run in enumerate_runs(experiment, tier) if state(run) == "done"]
+    return pd.DataFrame([_row(run, results.stored_json(run.path)) for run in runs])
+
+
+def _row(run: Transfer, body: dict) -> dict:
+    scores, data = body["scores"], body["data"]
+    measures = {name: value for name, value in scores["measures"].items() if not isinstance(value, dict)}
+    return {"source": run.config.source, "arch": run.config.arch, "target": run.config.target,
+            "fold": run.config.fold, "label_set": "+".join(data["classes"]), **measures,
+            **{f"{name}_{choice}": scores[choice][name] for choice in ("best_test", "validated")
+               for name in ("weighted_f1", "train_weighted_f1")},
+            "redrawn": sum(data["redrawn"].values()),
+            **{f"evidence_{part}": word for part, word in body["evidence"].items()}}

@@ -1,0 +1,321 @@
+"""Which pretrained network should be fine-tuned on these recordings? A score of each, without any training.
+
+``python -m ecgtl rank`` prints MELEP of every checkpoint on the same recordings, the lowest first (Nguyen,
+Duong & Do 2023, section 3.4). Inputs are made as fine-tuning on these recordings would make them.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ecgtl import filters, finetune
+from ecgtl.config import ALL_LEADS, TRANSFERS, FinetuneConfig, ScoreConfig, input_rules, protocols
+from ecgtl.datasets.base import Recordings
+from ecgtl.errors import EcgtlError
+from ecgtl.models import checkpoint
+from ecgtl.statistics import LEVEL
+from ecgtl.transferability import WEIGHTINGS, measures, melep, pair_losses, source_probabilities
+
+ATTEMPTS = 100  # draws of one resample before it is given up
+_STREAM = 4  # apart from the random numbers that choose recordings
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A checkpoint that can be scored: ``name`` as it was given, its file, and what it says of itself."""
+
+    name: str
+    path: Path
+    facts: dict
+
+    @property
+    def n_samples(self) -> int:
+        """Samples that its network sees of a recording."""
+        return round(self.facts["seconds"] * self.facts["sampling_rate"])
+
+    @property
+    def rules(self) -> dict:
+        """How its inputs are made."""
+        return input_rules(self.facts["protocol"], self.facts.get("variant"))
+
+
+@dataclass(frozen=True)
+class Target:
+    """What checkpoints are scored on: ``recordings`` (n) that every one of them can take, ``table`` (n, Y)
+    their labels as 0 and 1, ``names`` (Y,) of these; ``left_out`` counts other recordings by reason.
+    """
+
+    recordings: Recordings
+    table: np.ndarray
+    names: tuple[str, ...]
+    left_out: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a checkpoint says of a target: probabilities (n, Z) of its own labels, whose names those are, and
+    the seconds from recordings to a score.
+    """
+
+    candidate: Candidate
+    probabilities: np.ndarray
+    names: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """MELEP of one checkpoint: ``value`` with percentile limits over resampled recordings.
+
+    ``first`` is the share of the resamples in which no other checkpoint is lower; ``measures`` are MELEP's
+    rivals, ``pair_losses`` (Y, Z) what it is made of.
+    """
+
+    answers: Answers
+    value: float
+    low: float
+    high: float
+    first: float
+    measures: dict[str, float]
+    pair_losses: np.ndarray
+
+    @property
+    def name(self) -> str:
+        """The checkpoint, as it was given."""
+        return self.answers.candidate.name
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Scores, the lowest first; ``refused`` says of each other checkpoint why it has none."""
+
+    target: Target
+    scores: list[Score]
+    refused: dict[str, str]
+
+    def table(self) -> pd.DataFrame:
+        """One row a scored checkpoint, best first."""
+        return pd.DataFrame([{"checkpoint": score.name, "melep": score.value, "low": score.low,
+                              "high": score.high, "first": score.first,
+                              "source_labels": len(score.answers.names), "seconds": score.answers.seconds}
+                             for score in self.scores])
+
+
+def rank(config: ScoreConfig, checkpoints: Sequence[str], report: Callable[[str], None] = print) -> Ranking:
+    """Score several checkpoints on the target of ``config``, whose own ``checkpoint`` is not looked at.
+
+    A checkpoint that cannot be scored is left out with a line to ``report``. Raises EcgtlError when none is
+    left, and for a target that cannot be scored on.
+    """
+    candidates, refused = _candidates(config, list(dict.fromkeys(checkpoints)))
+    recordings = read(config, candidates) if candidates else None
+    for one in list(candidates):
+        try:
+            _leads(config, one, recordings)
+        except EcgtlError as error:
+            refused[one.name] = str(error)
+            candidates.remove(one)
+    for name, reason in refused.items():
+        report(f"left out, {name}: {reason}")
+    if not candidates:
+        reason = next(iter(refused.values()))
+        raise EcgtlError(f"none of the {len(refused)} checkpoints can be scored; the first: {reason}")
+    target = target_of(config, recordings, candidates)
+    answers = [_ask(config, one, target) for one in candidates]
+    return Ranking(target, _scores(config, target, answers), refused)
+
+
+def score(config: ScoreConfig) -> Ranking:
+    """The one checkpoint of ``config`` on its target; EcgtlError when it cannot be scored."""
+    candidate(config.checkpoint, config.tier)  # its own reason, not that of a list
+    return rank(config, [config.checkpoint], lambda line: None)
+
+
+def find(name: str, tier: str) -> Path:
+    """File of the checkpoint ``name``: a path, or data set and network of a stored one of ``tier``."""
+    if name.endswith(".safetensors"):
+        return Path(name).expanduser()
+    source, _, arch = name.rpartition("-")
+    path = finetune.stored_weights(source, arch, tier)
+    if path is None:
+        raise EcgtlError(f"there is no checkpoint {name!r} in tier {tier}; give the path of a .safetensors "
+                         f"file, or make it with 'python -m ecgtl run melep2023-sources --tier {tier}'")
+    return path
+
+
+def candidate(name: str, tier: str) -> Candidate:
+    """The checkpoint ``name``; EcgtlError when it has no labels of its own, or inputs that nobody knows."""
+    path = find(name, tier)
+    facts = checkpoint.load(path)[1]
+    if facts["arch"] == "googlenet":
+        raise EcgtlError(f"checkpoint {path} is a linear layer on image features, not a network of signals; "
+                         "choose another")
+    if not facts.get("classes"):
+        trained = f" (objective {facts['objective']})" if "objective" in facts else ""
+        raise EcgtlError(f"checkpoint {path} is a {facts['arch']}{trained} that names no labels of its own, "
+                         "so it gives no probabilities to score; choose the checkpoint of a classifier")
+    absent = [fact for fact in ("protocol", "leads", "multi_label") if fact not in facts]
+    if absent or facts["protocol"] not in protocols():
+        unknown = absent[0] if absent else facts["protocol"]
+        raise EcgtlError(f"checkpoint {path} does not say how its inputs are made ({unknown}); make it again "
+                         "with this version")
+    return Candidate(name, path, facts)
+
+
+def _candidates(config: ScoreConfig, names: Sequence[str]) -> tuple[list[Candidate], dict[str, str]]:
+    found, refused = [], {}
+    for name in names:
+        try:
+            found.append(candidate(name, config.tier))
+        except EcgtlError as error:
+            refused[name] = str(error)
+    return found, refused
+
+
+def read(config: ScoreConfig, candidates: Sequence[Candidate]) -> Recordings:
+    """The recordings of the target, with all leads where a checkpoint sees several."""
+    one_lead = all(one.facts["in_channels"] == 1 for one in candidates)
+    # A loader that keeps one lead takes it by name, or the first; a folder's by any index
+    by_loader = config.dataset == "folder" or isinstance(config.lead, str) or config.lead == 0
+    lead = config.lead if one_lead and by_loader else ALL_LEADS
+    return finetune.read(FinetuneConfig.of(dataset=config.dataset, root=config.root, labels=config.labels,
+                                           tier=config.tier, on_bad=config.on_bad, protocol=TRANSFERS,
+                                           lead=lead))
+
+
+def _leads(config: ScoreConfig, one: Candidate, recordings: Recordings) -> tuple[int, ...]:
+    """Columns of the leads that a checkpoint sees: several by its own names, one as it is asked for."""
+    if one.facts["in_channels"] > 1:
+        return tuple(recordings.lead_index(0, name) for name in one.facts["leads"])
+    only = recordings.leads.shape[1] == 1 and not isinstance(config.lead, str)
+    return (0 if only else recordings.lead_index(0, config.lead),)
+
+
+def target_of(config: ScoreConfig, recordings: Recordings, candidates: Sequence[Candidate]) -> Target:
+    """The recordings that every candidate can take, ``config.records`` of them at most, and their labels.
+
+    Raises EcgtlError when none is left, and for labels that no score can be made of.
+    """
+    if not recordings.classes:
+        raise EcgtlError(f"{recordings.name} has no labels, so there is nothing to learn; for a folder add "
+                         "labels.csv with the columns record and label")
+    columns = _columns(config, recordings)
+    defects = [next(filter(None, found), "")
+               for found in zip(*(_defects(config, one, recordings) for one in candidates), strict=True)]
+    left_out = Counter({reason: len(ids) for reason, ids in recordings.skipped.items()})
+    left_out.update(filter(None, defects))
+    rows = np.flatnonzero([not defect for defect in defects])
+    if not len(rows):
+        raise EcgtlError(f"no recording of {recordings.name} can be scored ({', '.join(left_out)}); give "
+                         "longer ones")
+    if config.records is not None and config.records < len(rows):
+        rows = np.sort(np.random.default_rng(config.seed).choice(rows, config.records, replace=False))
+    chosen, names = recordings.select(rows), tuple(recordings.classes[k] for k in columns)
+    table = chosen.table[:, columns]
+    _check_labels(table, names, config.weighting)
+    return Target(chosen, table, names, dict(left_out))
+
+
+def _columns(config: ScoreConfig, recordings: Recordings) -> list[int]:
+    unknown = [name for name in config.label_names if name not in recordings.classes]
+    if unknown:
+        raise EcgtlError(f"label_set names {unknown[0]!r}, which {recordings.name} has not; allowed: "
+                         f"{', '.join(recordings.classes)}")
+    return [recordings.classes.index(name) for name in config.label_names or recordings.classes]
+
+
+def _defects(config: ScoreConfig, one: Candidate, recordings: Recordings) -> list[str]:
+    """Why a checkpoint cannot take a recording, one a recording, empty where it can; some protocols pad."""
+    if one.rules["standardise"] == "dataset":
+        return [""] * len(recordings)
+    found = filters.window_defects(recordings, _leads(config, one, recordings), one.facts["sampling_rate"],
+                                   one.n_samples, one.rules["keep"])
+    return [defect and f"{defect} of {one.facts['seconds']:g} s" for defect in found]
+
+
+def _check_labels(table: np.ndarray, names: tuple[str, ...], weighting: str) -> None:
+    if not table.any():
+        raise EcgtlError(f"no recording has any of the labels {', '.join(names)}; choose other labels or "
+                         "recordings")
+    whole = [name for name, everywhere in zip(names, table.all(axis=0), strict=True) if everywhere]
+    remedy = "leave it out of label_set, or use weighting=normalised"
+    if len(whole) == len(names):
+        remedy = "give recordings of other classes too"
+    elif weighting != "published":
+        return
+    if whole:
+        raise EcgtlError(f"every recording has the label {whole[0]}, so it has no weight; {remedy}")
+
+
+def inputs(config: ScoreConfig, one: Candidate, recordings: Recordings) -> np.ndarray:
+    """What a checkpoint's network sees of ``recordings``: (n, leads, samples)."""
+    rules = one.rules
+    x = filters.prepare(recordings, one.facts["sampling_rate"], one.n_samples,
+                        _leads(config, one, recordings), rules["keep"], rules["standardise"],
+                        rules["highpass"], decimate=rules["decimate"])
+    return np.array(x)  # in memory: PyTorch warns of a memory map that must not be written to
+
+
+def _ask(config: ScoreConfig, one: Candidate, target: Target) -> Answers:
+    began = time.perf_counter()
+    probabilities, names = source_probabilities(one.path, inputs(config, one, target.recordings))
+    melep(probabilities, target.table, config.weighting)
+    return Answers(one, probabilities, names, time.perf_counter() - began)
+
+
+def _scores(config: ScoreConfig, target: Target, answers: Sequence[Answers]) -> list[Score]:
+    """Scores with limits, the lowest first. All checkpoints see the same resamples, so these compare."""
+    resampled = np.array([[melep(one.probabilities[rows], target.table[rows], config.weighting)
+                           for one in answers] for rows in _resamples(config, target.table)])
+    lows, highs = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    firsts = (resampled == resampled.min(axis=1, keepdims=True)).mean(axis=0)
+    # Where all recordings have a label, the text's weights are not defined
+    weightings = (config.weighting,) if target.table.all(axis=0).any() else WEIGHTINGS
+    found = [Score(one, melep(one.probabilities, target.table, config.weighting), float(low), float(high),
+                   float(first), measures(one.probabilities, target.table, weightings),
+                   pair_losses(one.probabilities, target.table))
+             for one, low, high, first in zip(answers, lows, highs, firsts, strict=True)]
+    return sorted(found, key=lambda score: score.value)
+
+
+def _resamples(config: ScoreConfig, table: np.ndarray) -> Iterator[np.ndarray]:
+    """Rows drawn with replacement, as many as there are; what no score can be made of is drawn again."""
+    rng, n = np.random.default_rng([config.seed, _STREAM]), len(table)
+    for _ in range(config.resamples):
+        for _ in range(ATTEMPTS):
+            rows = rng.integers(n, size=n)
+            drawn = table[rows]
+            if drawn.any() and not (config.weighting == "published" and drawn.all(axis=0).any()):
+                yield rows
+                break
+        else:
+            raise EcgtlError(f"the {n} recordings are too few for an interval, because nearly all of them "
+                             "have one of the labels; give more, or leave it out of label_set")
+
+
+def lines(ranking: Ranking, config: ScoreConfig) -> list[str]:
+    """The ranking as the command line prints it."""
+    target, names = ranking.target, [_short(score.name) for score in ranking.scores]
+    positives = target.table.sum(axis=0).tolist()
+    counts = ", ".join(f"{name} {n}" for name, n in zip(target.names, positives, strict=True))
+    width = max(map(len, ["checkpoint", *names]))
+    said = [f"target: {target.recordings.name}, {len(target.table)} recordings, {len(positives)} labels "
+            f"({counts})", *(f"left out, {reason}: {n}" for reason, n in target.left_out.items()), "",
+            f"{'':>4}  {'checkpoint':{width}}  {'MELEP':>7}  {'95 % interval':>16}  {'first':>6}  "
+            f"{'labels':>6}  {'seconds':>7}"]
+    for place, (name, score) in enumerate(zip(names, ranking.scores, strict=True), start=1):
+        limits = f"{score.low:.4f}-{score.high:.4f}"
+        said.append(f"{place:>4}  {name:{width}}  {score.value:>7.4f}  {limits:>16}  {score.first:>6.0%}  "
+                    f"{len(score.answers.names):>6}  {score.answers.seconds:>7.1f}")
+    return [*said, "", "The lowest MELEP should transfer most easily. Intervals, and how often a checkpoint "
+            f"comes first, are from {config.resamples} resamples of the recordings. Scores on other targets "
+            "do not compare with these."]
+
+
+def _short(name: str) -> str:
+    return Path(name).name if name.endswith(".safetensors") else name

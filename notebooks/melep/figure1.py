@@ -1,0 +1,100 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   language_info:
+#     name: python
+# ---
+
+# %% [markdown]
+# # Figure 1: ResNet1d101
+#
+# The paper's convolutional network is ResNet-101 over time instead of an image. The drawings are made from the
+# network that is trained here: it is laid out, {pub}`melep2023.scalars.leads` leads of
+# {pub}`melep2023.scalars.duration` s at {pub}`melep2023.scalars.sampling_rate` Hz pass through it, and every
+# block notes what it gives. They cannot differ from what is run.
+
+# %% tags=["parameters", "remove-cell"]
+tier = "best"
+
+# %% tags=["remove-cell"]
+from ecgtl.config import SectionConfig
+
+config = SectionConfig.from_notebook(globals())
+
+# %% tags=["remove-input"]
+from ecgtl.report import diagrams, figures, melep, tables
+
+figures.use_style()
+shown = melep.drawn_tier(config.tier)
+diagrams.tier_badges(shown)
+
+# %% [markdown]
+# ## From recording to labels
+#
+# Bars are wider for longer signals (on a log scale) and taller for more channels. Equal units in a row share a
+# bar, with the parameters of all. Between the last unit and the hidden layer each channel is averaged over
+# time. The output is drawn for the {pub}`melep2023.scalars.cpsc2018_labels` labels of CPSC2018.
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "ResNet1d101 from top to bottom as bars: the recording, a stem, four stages of residual units that halve the length and double the channels, a hidden layer and the output. Units that are equal share a bar. Beside each bar stand the block's name, the kernel of its convolutions and its number of parameters; the third stage has most units and most parameters."}}
+network = melep.resnet_figure(shown)
+
+# %% tags=["remove-input"]
+melep.depth(shown)
+
+# %% [markdown]
+# ## A residual unit
+#
+# The first unit of a later stage, which halves the length: its shortcut is a convolution too. In the other
+# units of a stage the shortcut hands on what it was given.
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "Two paths side by side from one input to one sum. The left path has three convolutions with batch norm, the middle one wider and with a stride of two; the right one, the shortcut, a single convolution of size 1 with a stride of two and batch norm. Their sum passes a ReLU."}}
+unit = melep.unit_figure(shown)
+
+# %% [markdown]
+# ## What changes with the labels
+#
+# A transfer replaces the output layer alone, which holds next to nothing of the network.
+
+# %% tags=["remove-input"]
+tables.html(melep.outputs("resnet1d101", shown), f"Parameters by the number of labels, tier {shown}")
+
+# %% [markdown]
+# ## What the paper leaves open
+#
+# Its text says no more than that the network is a 1-D variant of ResNet-101. As in the authors' public code,
+# kernels are of size 3 in every stage, batch norm and activation come behind each convolution, and a hidden
+# layer stands before the output. The smaller tiers are narrower and see lead I alone.
+
+# %% tags=["remove-input"]
+tables.html(melep.sizes("resnet1d101"), "The network in each tier, with the labels of CPSC2018")
+
+# %% [markdown]
+# ## Block by block
+
+# %% tags=["remove-input"]
+blocks = melep.network("resnet1d101", shown)
+tables.write_csv(diagrams.listed({f"ResNet1d101, tier {shown}": blocks}), "melep2023-figure1")
+tables.html(diagrams.table(melep.grouped(blocks)), f"ResNet1d101, tier {shown}; layers of one unit, parameters of all")
+
+# %% [markdown]
+# Download {download}`every block </downloads/melep2023-figure1.csv>` and {download}`this notebook, executed
+# </notebooks/melep/figure1.ipynb>`.
+#
+# ## How this was made
+#
+# Drawn when this page was built, by `ecgtl.report.melep` and `ecgtl.report.diagrams` from the network in
+# `ecgtl/models`, in the sizes that `ecgtl/experiments/melep2023.yml` gives each tier. No recording and no
+# result is behind it.
+
+# %% tags=["remove-cell"]
+# NBVAL_CHECK_OUTPUT
+print("blocks:", len(blocks), "parameters:", diagrams.parameters(blocks))
+print("digests of the drawings:", *(figures.digest(figure) for figure in (network, unit)))

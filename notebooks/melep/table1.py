@@ -1,0 +1,130 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   language_info:
+#     name: python
+# ---
+
+# %% [markdown]
+# # Table 1: the four data sets
+#
+# Nguyen, Duong and Do {cite}`melep2023` train on three public data sets and transfer to two. Their Table 1
+# gives the size of each. Here every printed number stands beside two others: what the release's own lists
+# say, and what is found in the recordings at hand, which are a part of each release.
+
+# %% tags=["parameters", "remove-cell"]
+tier = "best"
+
+# %% tags=["remove-cell"]
+from ecgtl.config import SectionConfig
+
+config = SectionConfig.from_notebook(globals())
+
+# %% tags=["remove-input"]
+from ecgtl.report import figures, melep, tables
+
+figures.use_style()
+counted = melep.load(config.tier)
+melep.state(counted)
+
+# %% [markdown]
+# ## What is at hand
+#
+# Recordings are refused and counted as the loaders do it: for a damaged header, an absent signal, no diagnosis
+# or one outside the map of codes.
+
+# %% tags=["remove-input"]
+tables.html(melep.at_hand(counted), "The releases, and what of them was counted")
+
+# %% [markdown]
+# ## The paper beside the releases
+#
+# The release's number of recordings and its rate stand in the package's list of data sets; its labels are the
+# codes that the official tables of the Challenge 2021 count in it, and for PTB-XL the diagnostic statements
+# that it lists. A dash: no list says it. What is at hand can contradict a printed range, but not prove it.
+
+# %% tags=["remove-input"]
+comparison = melep.comparison(counted)
+tables.write_csv(comparison, "melep2023-table1")
+tables.html(melep.readable(comparison), "Table 1: printed, released and at hand")
+
+# %% tags=["remove-input"]
+melep.verdict(comparison)
+
+# %% [markdown]
+# The paper leaves out recordings below {pub}`melep2023.scalars.duration` s, and so do the experiments here.
+#
+# ## Slips
+#
+# {pub}`melep2023.table1.notes`
+
+# %% tags=["remove-input"]
+tables.html(melep.slips(counted), "Where the table, the text and the releases disagree")
+
+# %% [markdown]
+# ## The labels that are used
+#
+# The share of recordings that carry each label, in the release by its official table of codes, and at hand
+# with Wilson's interval. Where the two differ by more than the interval, the part at hand is no random one.
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels of dots, one a data set, with a row for each label that the paper uses: the share of recordings that carry it in the release, as an open diamond, and among the recordings at hand, as a dot with its 95 % interval. PTB-XL has dots alone, because no list of its release is at hand."}}
+shares = melep.shares_figure(counted)
+
+# %% tags=["remove-input"]
+labels = {name: melep.labels(name, counted) for name in melep.HEADERS}
+tables.html(melep.readable_labels(labels["cpsc2018"]), "CPSC 2018: its nine classes")
+
+# %% tags=["remove-input"]
+tables.html(melep.readable_labels(labels["ptbxl"]), "PTB-XL: the five superclasses of its diagnostic statements")
+
+# %% tags=["remove-input"]
+tables.html(melep.readable_labels(labels["georgia"]), "Georgia: the ten labels that the paper takes")
+
+# %% tags=["remove-input"]
+tables.html(melep.readable_labels(labels["csn"]), "CSN: the twenty labels that tasks are drawn from")
+
+# %% tags=["remove-input"]
+melep.choices_verdict()
+
+# %% tags=["remove-input"]
+melep.hospitals()
+
+# %% [markdown]
+# ## The map of codes
+#
+# One file, `ecgtl/datasets/snomed.yml`, says what each SNOMED CT code means, in how many recordings of each
+# release it occurs, and which codes are the paper's labels.
+
+# %% tags=["remove-input"]
+codes = melep.label_map(counted)
+tables.write_csv(codes, "melep2023-table1-codes")
+tables.html(melep.map_summary(), "Codes by source, as the official tables count them")
+
+# %% [markdown]
+# Download {download}`the comparison </downloads/melep2023-table1.csv>`, {download}`every code with its counts
+# </downloads/melep2023-table1-codes.csv>` and {download}`this notebook, executed
+# </notebooks/melep/table1.ipynb>`.
+#
+# ## How this was made
+#
+# `python -m ecgtl.report.melep` counts what lies below `ECGTL_DATA`; only counts are stored. With a whole
+# release at hand (`python -m ecgtl data list` says how to get one) it counts the whole.
+
+# %% tags=["remove-input"]
+melep.source_lines()
+
+# %% tags=["remove-input"]
+melep.made_by(counted)
+
+# %% tags=["remove-cell"]
+# NBVAL_CHECK_OUTPUT
+print("rows:", len(comparison), "labels:", sum(map(len, labels.values())), "codes:", len(codes))
+print("digest of the figure:", figures.digest(shares))

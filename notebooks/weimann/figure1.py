@@ -1,0 +1,82 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   language_info:
+#     name: python
+# ---
+
+# %% [markdown]
+# # Figure 1: the course of the study
+#
+# {pub}`weimann2021.figures.F1.caption`. Here it is drawn from the paper's printed numbers and from what was run, so that one
+# can see at a glance which of its steps were repeated and on what.
+
+# %% tags=["parameters", "remove-cell"]
+tier = "best"
+
+# %% tags=["remove-cell"]
+from ecgtl.config import SectionConfig
+
+config = SectionConfig.from_notebook(globals())
+
+# %% tags=["remove-input"]
+from ecgtl.report import diagrams, figures, tables, weimann, weimann_diagrams
+
+figures.use_style()
+shown = weimann.shown_tier(weimann.TABLE2, config.tier)
+weimann.state(weimann.TABLE2, shown)
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "Flow chart from top to bottom in four boxes: continuous ECG; 1. pretraining of a residual network by four tasks; 2. transfer of all weights but those of the output layer; 3. fine-tuning on CinC 2017. Each box gives the paper's numbers and ours, or PENDING."}}
+overview = weimann_diagrams.overview(shown)
+chart = weimann_diagrams.course(overview)
+
+# %% [markdown]
+# ## Step by step
+#
+# The number of weights is worked out from the network at the width that a tier has; the paper does not print it.
+
+# %% tags=["remove-input"]
+tables.write_csv(overview, "weimann2021-figure1")
+tables.html(diagrams.readable_overview(overview), "The study as printed and as it was run here")
+
+# %% [markdown]
+# ## What the first step learnt
+#
+# The paper reports nothing on the pretraining tasks themselves. How often they are answered rightly on subjects that were not
+# trained on, beside what a guess would reach: the most frequent class for labels, one of the candidates for the future.
+
+# %% tags=["remove-input"]
+weimann_diagrams.upstream_badges(shown)
+
+# %% tags=["remove-input"]
+tables.html(weimann_diagrams.learned(shown), "The four pretraining tasks on held-out subjects")
+
+# %% [markdown]
+# ## What can be said
+
+# %% tags=["remove-input"]
+diagrams.verdict(overview)
+
+# %% [markdown]
+# Download {download}`the table </downloads/weimann2021-figure1.csv>` and {download}`this notebook, executed
+# </notebooks/weimann/figure1.ipynb>`.
+#
+# ## How this was made
+#
+# Drawn when this page was built, from `ecgtl/published/weimann2021.yml`, the results of the pretrainings and those of
+# [Table 2](table2).
+
+# %% tags=["remove-input"]
+tables.html(tables.made(weimann.TABLE2, shown), "Fine-tuning: command, commit, seeds, device, time and data")
+
+# %% tags=["remove-cell"]
+# NBVAL_CHECK_OUTPUT
+print("entries:", len(overview), "digest of the plotted data:", figures.digest(chart))

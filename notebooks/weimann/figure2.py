@@ -1,0 +1,86 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   language_info:
+#     name: python
+# ---
+
+# %% [markdown]
+# # Figure 2: the network for future prediction
+#
+# Which of several frames comes next? {pub}`weimann2021.figures.F2.caption`. The drawing below is made from the module that is
+# trained here, `ecgtl.models.contrastive`: it is laid out, frames pass through it, and every part notes what it gives. It cannot
+# differ from what is run.
+
+# %% tags=["parameters", "remove-cell"]
+tier = "best"
+
+# %% tags=["remove-cell"]
+from ecgtl.config import SectionConfig
+
+config = SectionConfig.from_notebook(globals())
+
+# %% tags=["remove-input"]
+from ecgtl.report import diagrams, figures, tables, weimann, weimann_diagrams
+
+figures.use_style()
+shown = weimann.shown_tier(weimann.TABLE2, config.tier)
+tiers = list(dict.fromkeys([shown, "paper"]))
+diagrams.tier_badges(*tiers)
+
+# %% [markdown]
+# ## At the paper's size
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "Flow chart from top to bottom. Left, a context of frames goes through an encoder and attention pooling with a learned token in front, to a context vector. Right, the future among negatives goes through the same encoder to one vector each. Dot products of the two give one number a candidate for softmax and cross-entropy. Shapes and numbers of parameters stand in the boxes, for tier paper."}}
+network = weimann_diagrams.future("paper")
+drawn = weimann_diagrams.framework(network)
+
+# %% [markdown]
+# After pretraining the encoder alone is taken over; the attention pooling is left behind.
+#
+# ## At the size that was run
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "The same flow chart with the shapes and numbers of parameters of the tier that this page shows: context and candidates through one encoder, attention pooling, dot products."}}
+smaller = weimann_diagrams.framework(weimann_diagrams.future(shown))
+
+# %% [markdown]
+# ## What the paper says, and what the network has
+
+# %% tags=["remove-input"]
+stated = weimann_diagrams.stated(*tiers)
+tables.html(stated, "Statements of the paper on the framework, in the best setting of its Table 1, and the same counted in the network")
+
+# %% tags=["remove-input"]
+weimann_diagrams.stated_verdict(stated)
+
+# %% [markdown]
+# The pooling is as wide as the encoder's output, so smaller encoders have a narrower one.
+#
+# ## The encoder, block by block
+
+# %% tags=["remove-input"]
+blocks = {f"encoder, tier {tier}": weimann_diagrams.encoder_blocks(tier) for tier in tiers}
+tables.write_csv(diagrams.listed(blocks), "weimann2021-figure2")
+tables.html(diagrams.table(blocks["encoder, tier paper"]), "Encoder, tier paper: what each block gives for one frame")
+
+# %% [markdown]
+# Download {download}`all blocks </downloads/weimann2021-figure2.csv>` and {download}`this notebook, executed
+# </notebooks/weimann/figure2.ipynb>`.
+#
+# ## How this was made
+#
+# Drawn when this page was built, by `ecgtl.report.weimann_diagrams` from the modules in `ecgtl/models`, in the sizes that
+# `ecgtl/experiments/weimann2021.yml` gives each tier. No recording and no result is behind it.
+
+# %% tags=["remove-cell"]
+# NBVAL_CHECK_OUTPUT
+print("parts:", network.shapes, network.parameters)
+print("digests of the drawings:", figures.digest(drawn))

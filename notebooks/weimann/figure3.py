@@ -1,0 +1,89 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   language_info:
+#     name: python
+# ---
+
+# %% [markdown]
+# # Figure 3: does pretraining learn faster?
+#
+# The paper {cite}`weimann2021` shows the macro F1 on the validation part, averaged over the fine-tunings, epoch by epoch: each
+# pretraining beside random weights. Pretrained networks come near their best within a few epochs, it says, and stay above.
+# Below are the same curves of the runs of [Table 2](table2), for all three sizes of the training part; the paper's is the
+# largest. It prints no numbers for this figure.
+
+# %% tags=["parameters", "remove-cell"]
+tier = "best"
+
+# %% tags=["remove-cell"]
+from ecgtl.config import SectionConfig
+
+config = SectionConfig.from_notebook(globals())
+
+# %% tags=["remove-input"]
+from ecgtl.report import figures, findings, tables, weimann, weimann_figures
+
+figures.use_style()
+EXPERIMENT = weimann.TABLE2
+shown = weimann.shown_tier(EXPERIMENT, config.tier)
+histories = weimann_figures.histories(shown)
+tables.write_csv(histories, "weimann2021-figure3")
+weimann.state(EXPERIMENT, shown)
+
+# %% [markdown]
+# Lines are means over runs, bands their range from the lowest to the highest. The vertical lines mark the epoch at which half of
+# the runs have reached 95 % of their own best: dotted for random weights, dashed for the pretraining.
+#
+# ## 75 % of the data set
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a pretraining: macro F1 on the validation part against the epoch with 75 % of the data set, random weights in black and the pretraining in colour, mean as a line and range over runs as a band, with vertical lines at the median epoch that reaches 95 % of a run's best. A panel without runs of its pretraining says PENDING."}}
+largest = weimann_figures.validation_curves(histories, 75)
+
+# %% [markdown]
+# ## 50 % of the data set
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "The same four panels with half of the data set: validation macro F1 by epoch, each pretraining beside random weights, mean and range over runs, vertical lines at 95 % of the best."}}
+middle = weimann_figures.validation_curves(histories, 50)
+
+# %% [markdown]
+# ## 25 % of the data set
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "The same four panels with a quarter of the data set: validation macro F1 by epoch, each pretraining beside random weights, mean and range over runs, vertical lines at 95 % of the best."}}
+smallest = weimann_figures.validation_curves(histories, 25)
+
+# %% [markdown]
+# ## How soon
+#
+# The validation part is small, so a single run's score jumps from epoch to epoch and the epoch at which it first comes near its
+# best is a noisy number. Runs of a tier with few epochs are cut short for both sides alike.
+
+# %% tags=["remove-input"]
+tables.html(weimann_figures.speed(histories), "How soon runs come near their best validation score")
+
+# %% [markdown]
+# Download {download}`every curve </downloads/weimann2021-figure3.csv>` and
+# {download}`this notebook, executed </notebooks/weimann/figure3.ipynb>`.
+#
+# ## What can be said
+
+# %% tags=["remove-input"]
+tables.html(findings.finding(weimann.PAPER, "W7", shown), "The statement on speed and what the runs say")
+
+# %% [markdown]
+# ## How this was made
+
+# %% tags=["remove-input"]
+tables.html(tables.made(EXPERIMENT, shown), "Command, commit, seeds, device, time and data")
+
+# %% tags=["remove-cell"]
+# NBVAL_CHECK_OUTPUT
+print("epochs:", len(histories), "digest of the plotted data:", *(figures.digest(figure) for figure in (largest, middle, smallest)))

@@ -1,0 +1,101 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   language_info:
+#     name: python
+# ---
+
+# %% [markdown]
+# # Table 4: deeper networks
+#
+# Weimann and Conrad {cite}`weimann2021` repeat pretraining and fine-tuning with residual networks of 34 and 50 layers. The
+# deepest is built of bottlenecks and has {pub}`weimann2021.scalars.resnet50_expansion` times the channels at its end.
+
+# %% tags=["parameters", "remove-cell"]
+tier = "best"
+
+# %% tags=["remove-cell"]
+from ecgtl.config import SectionConfig
+
+config = SectionConfig.from_notebook(globals())
+
+# %% tags=["remove-input"]
+from ecgtl.report import figures, tables, weimann, weimann_figures
+
+figures.use_style()
+EXPERIMENT = weimann.TABLE4
+shown = weimann.shown_tier(EXPERIMENT, config.tier)
+trials = weimann.trials(EXPERIMENT, shown)
+weimann.state(EXPERIMENT, shown)
+
+# %% [markdown]
+# ## The networks
+#
+# Counted in the models themselves. Work is that of training on one recording, forward and backward, at the input length of
+# the tier. Future prediction pretrains only a part of ResNet-50, whose last stage starts at random.
+
+# %% tags=["remove-input"]
+tables.html(weimann.networks(shown), "Parameters and work of the three networks")
+
+# %% [markdown]
+# ## The paper beside ours
+#
+# Ours is the mean over *n* runs with its 95 % interval; the difference carries Welch's interval. PENDING means: not run yet.
+# The column of ResNet-18 has its runs in common with [Table 2](table2).
+
+# %% tags=["remove-input"]
+comparison = weimann.comparisons(EXPERIMENT, shown)
+tables.write_csv(comparison, "weimann2021-table4")
+tables.write_csv(trials, "weimann2021-table4-runs")
+tables.html(weimann.readable(comparison, "Network", "resnet18"), "Macro F1 on the test part of CinC 2017, by initialisation and network")
+
+# %% tags=["remove-input"]
+weimann.footnotes()
+
+# %% [markdown]
+# Download {download}`the table </downloads/weimann2021-table4.csv>`,
+# {download}`every run behind it </downloads/weimann2021-table4-runs.csv>` and
+# {download}`this notebook, executed </notebooks/weimann/table4.ipynb>`.
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a pretraining: macro F1 for ResNet-18, -34 and -50, for that pretraining and for random weights. The paper's means with standard deviations are orange and dashed, ours are solid with 95 % interval and single runs as dots; boosted trees on RR intervals are a thin line. A panel without runs of its pretraining says PENDING."}}
+curve = weimann_figures.panels(comparison, weimann.single(trials), "network")
+
+# %% [markdown]
+# ## What depth changes
+
+# %% tags=["remove-input"]
+tables.html(weimann.steps(comparison, "resnet34", "Networks"), "Macro F1 of the other networks against ResNet-34 [95 % interval]")
+
+# %% [markdown]
+# ## Against random weights
+#
+# {pub}`weimann2021.table4.notes`
+
+# %% tags=["remove-input"]
+tables.html(weimann.gains(comparison, "Network"), "Macro F1 above random weights of the same network [95 % interval]")
+
+# %% [markdown]
+# ## What can be said
+#
+# The verdicts follow from the numbers by rule: a 95 % interval of a difference that holds 0 decides nothing.
+
+# %% tags=["remove-input"]
+weimann.said({EXPERIMENT: shown})
+
+# %% [markdown]
+# ## How this was made
+
+# %% tags=["remove-input"]
+tables.html(tables.made(EXPERIMENT, shown), "Command, commit, seeds, device, time and data")
+
+# %% tags=["remove-cell"]
+# NBVAL_CHECK_OUTPUT
+print("scored:", len(trials), "rows:", len(comparison), "digest of the plotted data:", figures.digest(curve))

@@ -1,0 +1,642 @@
+"""Weimann 2021's pages: they follow the results and the paper's numbers, and say PENDING where nothing has
+been run.
+"""
+
+import ast
+import dataclasses
+from pathlib import Path
+
+import jupytext
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from scipy import stats
+
+from ecgtl import experiments, models, published, results
+from ecgtl.config import BASELINES, PretrainConfig
+from ecgtl.models.contrastive import FuturePredictor
+from ecgtl.pretrain import key_of
+from ecgtl.report import tables, weimann, weimann_diagrams, weimann_figures
+from ecgtl.results import Result
+
+matplotlib.use("Agg")
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ("table1", "table2", "table3", "table4", "table5", "figure1", "figure2", "figure3")
+EXPERIMENTS = tuple(weimann.NAMES)
+LABELS = {"SR": 20, "AFIB": 4, "SVTAC": 0}  # recordings of the test part with each label
+PROVENANCE = {"commit": "0" * 40, "dirty": False, "versions": {"torch": "x"}, "device": "cpu", "machine": "m",
+              "threads": 1,
+              "seed": 0, "wall_seconds": 36.0, "finished": "2026-01-01T00:00:00Z", "command": "c"}
+CURVE = (0.2, 0.5, 0.6, 0.62, 0.61)  # validation score by epoch: 95 % of the best is .589, reached in epoch 3
+
+
+def one_label(value):
+    by_class = {"normal": value + 0.1, "af": value, "other": value - 0.02, "noise": value - 0.1}
+    return {"macro_f1": value, "weighted_f1": value, "accuracy": value, "challenge_f1": value + 0.03,
+            "f1_per_class": by_class}
+
+
+def several_labels(value, threshold=None):
+    scores = {"macro_auc": value, "f_max": value - 0.1,
+              "auc_per_class": {"SR": value, "AFIB": value, "SVTAC": None}}
+    return scores | ({"f_beta": value - 0.2, "g_beta": value - 0.3,
+                      "thresholds": {"f_beta": threshold, "g_beta": 0.5}}
+                     if threshold is not None else {})
+
+
+def write(run, value=0.7, best_test=None, threshold=0.3, curve=CURVE):
+    """A stored result of ``run`` whose reported score is ``value``, as if it had been run."""
+    _, entry = experiments.definition(run.experiment)
+    trivial, multi = run.method in BASELINES, entry["dataset"] != "cinc2017"
+    scored = several_labels(value, threshold) if multi else one_label(value)
+    scores = scored | {"validated": scored | {"epoch": 4}}
+    if not trivial:
+        other = several_labels if multi else one_label
+        scores |= {"best_test": other(value if best_test is None else best_test), "last": other(value - 0.01)}
+    counts = LABELS if multi else dict.fromkeys(weimann.CLASSES, 10)
+    data = {"name": entry["dataset"], "version": "1", "records": 100, "classes": list(counts),
+            "digest": entry["data"]["digest"],
+            "split": dict.fromkeys(("train", "validation", "test"), counts)}
+    evidence = {"upstream": "none" if trivial or run.method == "random" else "substitute",
+                "target": "subset" if multi else "full", "leads": "full"}
+    history = [] if trivial else [{"epoch": k, "validation_score": y} for k, y in enumerate(curve, start=1)]
+    results.save(Result(run.home, run.key, dataclasses.asdict(run.config), evidence, scores, history, data,
+                        {"y_test": np.zeros(1, np.uint8)}, PROVENANCE))
+
+
+def store(experiment, method, size, values, **options):
+    """Runs of one cell in tier reduced; a shared cell is stored once."""
+    runs = {(run.method, run.size, run.number): run
+            for run in experiments.enumerate_runs(experiment, "reduced")}
+    for number, value in enumerate(values):
+        write(runs[method, size, number], value, **options)
+
+
+def mixed():
+    """Some cells full, some of one run, some empty."""
+    wanted = {"random": 3, "beat": 3, "rhythm": 1, "heart_rate": 0, "future": 3, "majority": 1,
+              "rr_boosting": 3}
+    for experiment in EXPERIMENTS:
+        for run in experiments.enumerate_runs(experiment, "reduced"):
+            task = next((task for task in wanted if run.method.startswith(task)), None)
+            if run.number < wanted[task] and not run.path.exists():
+                write(run, {"random": 0.70, "beat": 0.74}.get(task, 0.72) + 0.01 * run.number)
+
+
+@pytest.fixture(autouse=True)
+def stored(tmp_path, monkeypatch):
+    """An empty results folder; figures are closed afterwards."""
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
+    yield tmp_path
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def some(tmp_path_factory):
+    """A results folder with ``mixed`` runs."""
+    folder = tmp_path_factory.mktemp("mixed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ECGTL_RESULTS", str(folder))
+        mixed()
+    return folder
+
+
+def row_of(table, **where):
+    """The one row of a readable table that has these words, with ordinary spaces."""
+    table = table.map(lambda text: text.replace(weimann.NBSP, " ") if isinstance(text, str) else text)
+    for column, words in where.items():
+        table = table[table[column.replace("_", " ")] == words]
+    return table.squeeze()
+
+
+def paper_gap(table, first, second, *columns):
+    """Welch's interval from two printed cells, by SciPy."""
+    a, b = (published.lookup(".".join(("weimann2021", table, "rows", *map(str, place), *columns)))
+            for place in (first, second))
+    found = stats.ttest_ind_from_stats(a["mean"], a["sd"], 10, b["mean"], b["sd"], 10, equal_var=False)
+    error = (a["mean"] - b["mean"]) / found.statistic
+    va, vb = a["sd"] ** 2 / 10, b["sd"] ** 2 / 10
+    half = stats.t.ppf(0.975, (va + vb) ** 2 / (va**2 / 9 + vb**2 / 9)) * error
+    return gap(a["mean"] - b["mean"], half)
+
+
+def gap(value, half):
+    return f"{tables.f1(value, True)} [{tables.f1(value - half, True)}, {tables.f1(value + half, True)}]"
+
+
+def texts(figure):
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+# --- what has been run ------------------------------------------------------------------------------------
+
+
+def test_without_runs_there_is_the_paper_and_the_word_pending():
+    assert weimann.shown_tier(weimann.TABLE3) == "reduced" and weimann.shown_tier(weimann.TABLE3,
+                                                                                  "paper") == "paper"
+    said = weimann.state(weimann.TABLE3, "reduced").data
+    assert "pending" in said and "0 of 63 runs" in said
+    assert "python -m ecgtl run weimann2021-table3 --tier reduced" in said
+    frame = weimann.comparisons(weimann.TABLE3, "reduced")
+    shown = row_of(weimann.readable(frame, "Rate"), Initialisation="Beat classification", Rate="128 Hz")
+    assert shown["Paper (mean ± SD)"] == ".779 ± .012" and shown["Ours [95 % interval]"] == weimann.PENDING
+    gained = row_of(weimann.gains(frame, "Rate"), Pretraining="Beat classification", Rate="128 Hz")
+    assert gained["Paper"] == paper_gap("table3", ("beat", 128),
+                                        ("random", 128)) and gained["Ours"] == weimann.PENDING
+
+
+def test_state_names_the_evidence_and_drops_the_command_when_all_runs_are_there():
+    for run in experiments.enumerate_runs(weimann.PTBXL, "reduced"):
+        write(run)
+    said = weimann.state(weimann.PTBXL, "reduced").data
+    assert "PTB-XL: 21 of 21 runs." in said and "python -m" not in said and "target: subset" in said
+
+
+def test_a_run_of_two_tables_shows_in_both():
+    store(weimann.TABLE1, "beat_2048", 75, [0.7, 0.71, 0.72])
+    for experiment, place in ((weimann.TABLE1, ("beat_2048", 75)), (weimann.TABLE2, ("beat", 75)),
+                              (weimann.TABLE3, ("beat", 250)),
+                              (weimann.TABLE4, ("beat", "resnet18"))):
+        assert weimann.single(weimann.trials(experiment, "reduced"))[place] == (0.7, 0.71, 0.72)
+
+
+# --- several scores and columns ---------------------------------------------------------------------------
+
+
+def test_a_score_that_the_paper_does_not_print_stands_alone():
+    store(weimann.PTBXL, "beat", "ptbxl", [0.9, 0.92, 0.94])
+    wide = weimann.wide(weimann.comparisons(weimann.PTBXL, "reduced", weimann.MULTI_LABEL))
+    assert [column for column in wide if column.endswith("paper")] == ["AUC, paper", "Fmax, paper"]
+    row = row_of(wide, Initialisation="Beat classification")
+    low, high = stats.t.interval(0.95, 2, loc=0.72, scale=0.02 / np.sqrt(3))
+    assert row["AUC, paper"] == ".962 ± .006"
+    assert row["Fβ=2, ours"] == f".720 [{tables.f1(low)}, {tables.f1(high)}]"
+    # Table 2 prints macro F1 alone: its number is not that of a class
+    assert tables.comparison(weimann.TABLE2, "reduced", "f1_per_class.af")["paper"].isna().all()
+    assert tables.comparison(weimann.TABLE1, "reduced",
+                             "f1_per_class.af").set_index("method")["paper"]["beat_2048"] == 0.777
+
+
+def test_gains_are_differences_with_welch_and_per_cent_of_random_weights():
+    ours, base = [0.74, 0.75, 0.77], [0.70, 0.71, 0.75]
+    store(weimann.TABLE2, "beat", 50, ours)
+    store(weimann.TABLE2, "random", 50, base)
+    row = row_of(weimann.gains(weimann.comparisons(weimann.TABLE2, "reduced")),
+                 Pretraining="Beat classification", Data_used="50 %")
+    found = stats.ttest_ind(ours, base, equal_var=False)
+    low, high = found.confidence_interval(0.95)
+    assert row["Ours"] == gap((low + high) / 2, (high - low) / 2) and row["n"] == "3, 3"
+    assert row["Ours, relative"] == f"+{100 * (np.mean(ours) / np.mean(base) - 1):.1f} %"
+    assert row["Paper"] == paper_gap("table2", ("beat", 50), ("random", 50))
+
+
+@pytest.mark.parametrize(("row", "name"),
+                         [("beat_2048", "beat"), ("rhythm_2048", "rhythm"), ("heart_rate_512", "heart_rate"),
+                                           ("future_c16_n8_o8", "future")])
+def test_the_relative_gains_of_the_printed_scores_are_those_of_the_text(row, name):
+    found = row_of(weimann.gains(weimann.comparisons(weimann.TABLE1, "reduced"), None),
+                   Pretraining=tables.METHODS[row])
+    assert found["Paper, relative"] == f"+{published.lookup(f'weimann2021.scalars.gain_{name}.value'):.1f} %"
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_fewer_than_three_runs_have_no_interval(n):
+    for method in ("random", "beat"):
+        store(weimann.TABLE2, method, 25, [0.7, 0.8][:n])
+    frame = weimann.comparisons(weimann.TABLE2, "reduced")
+    row = row_of(weimann.gains(frame), Pretraining="Beat classification", Data_used="25 %")
+    assert row["Ours"] == "+.000" and row["n"] == f"{n}, {n}"
+
+
+def test_steps_compare_columns_of_one_row():
+    store(weimann.TABLE4, "random", "resnet18", [0.70, 0.71, 0.75])
+    store(weimann.TABLE4, "random", "resnet34", [0.74, 0.75, 0.77])
+    found = weimann.steps(weimann.comparisons(weimann.TABLE4, "reduced"), "resnet34", "Networks")
+    row = row_of(found, Initialisation=tables.METHODS["random"], Networks="ResNet-18 − ResNet-34")
+    low, high = stats.ttest_ind([0.70, 0.71, 0.75], [0.74, 0.75, 0.77],
+                                equal_var=False).confidence_interval(0.95)
+    assert row["Ours"] == gap((low + high) / 2, (high - low) / 2)
+    assert row["Paper"] == paper_gap("table4", ("random", "resnet18"), ("random", "resnet34"))
+    assert not set(found["Initialisation"]) & {tables.METHODS[name] for name in BASELINES}
+
+
+def test_a_printed_mark_stays_on_its_cell_and_is_explained():
+    frame = weimann.comparisons(weimann.TABLE4, "reduced")
+    shown = weimann.readable(frame, "Network", "resnet18")
+    assert shown.loc[shown["Paper (mean ± SD)"].str.endswith("*"),
+                     ["Initialisation", "Network"]].values.tolist() == [
+        ["Future prediction", "ResNet-50"]]
+    assert "<p>* Future prediction" in weimann.footnotes().data and "ResNet-50v2" in weimann.footnotes().data
+    # Trivial classifiers know no network: they stand once
+    assert shown.loc[shown["Initialisation"] == tables.METHODS["majority"], "Network"].tolist() == ["any"]
+
+
+# --- Table 1 ----------------------------------------------------------------------------------------------
+
+
+def table1():
+    return weimann.comparisons(weimann.TABLE1, "reduced", ("macro_f1", *weimann.BY_CLASS))
+
+
+def test_four_printed_settings_lie_below_random_weights_in_a_class():
+    rows = {name: row for name, row in published.lookup("weimann2021.table1.rows").items()}
+    expected = {name: [setting for setting in rows
+                       if rows[setting][column]["mean"] < rows["random"][column]["mean"]]
+                for name, column in (("Normal", "f1_normal"), ("AF", "f1_af"), ("Other", "f1_other"),
+                                     ("Noise", "f1_noise"))}
+    assert sum(map(len, expected.values())) == 4
+    table = weimann.below_random(table1())
+    for name, settings in expected.items():
+        said = row_of(table, Score=name)["Below them, in print"]
+        assert [part.rpartition(" (")[0]
+                for part in said.split("; ")] == ([tables.METHODS[s] for s in settings] or [""])
+        assert settings or said == "none"
+    assert (table["Below them, ours"] == weimann.PENDING).all()
+
+
+def test_our_settings_below_random_weights_are_named():
+    store(weimann.TABLE1, "random", 75, [0.7, 0.7, 0.71])
+    store(weimann.TABLE1, "beat_512", 75, [0.6, 0.6, 0.61])
+    store(weimann.TABLE1, "rhythm_512", 75, [0.8, 0.8, 0.81])
+    said = row_of(weimann.below_random(table1()), Score="Macro F1")
+    assert said["Below them, ours"] == "Beat classification, 512 samples (.603)"
+
+
+def test_the_best_setting_of_each_task_and_its_lead():
+    store(weimann.TABLE1, "beat_512", 75, [0.76, 0.77, 0.79])
+    store(weimann.TABLE1, "beat_2048", 75, [0.70, 0.72, 0.73])
+    store(weimann.TABLE1, "rhythm_4096", 75, [0.70, 0.72, 0.73])
+    found = weimann.best_settings(table1())
+    assert [text.split(" (")[0] for text in found["Best in print"]] == [
+        "2,048 samples", "2,048 samples", "512 samples", "Context 16, 8 negatives, offset 8"]
+    beat = row_of(found, Task="Beat classification")
+    low, high = stats.ttest_ind([0.76, 0.77, 0.79], [0.70, 0.72, 0.73],
+                                equal_var=False).confidence_interval(0.95)
+    assert beat["Best of ours"] == "512 samples (.773)" and beat["Settings run"] == "2 of 3"
+    lead, printed = gap((low + high) / 2, (high - low) / 2), paper_gap("table1", ("beat_2048",),
+                                                                       ("beat_512",), "f1")
+    assert beat["Lead over the second, ours"] == f"{lead} over 2,048 samples"
+    assert beat["Lead over the second, in print"] == f"{printed} over 512 samples"
+    rhythm = row_of(found, Task="Rhythm classification")
+    assert rhythm["Best of ours"].startswith("4,096")
+    assert rhythm["Lead over the second, ours"] == weimann.PENDING
+    assert row_of(found, Task="Future prediction")["Best of ours"] == weimann.PENDING
+
+
+def test_the_challenges_score_leaves_noise_out():
+    store(weimann.TABLE1, "random", 75, [0.70, 0.71, 0.72])
+    row = row_of(weimann.challenge(table1(), weimann.TABLE1, "reduced"),
+                 Initialisation=tables.METHODS["random"])
+    assert row["Three classes, paper"] == ".770"  # (.898 + .711 + .701) / 3
+    assert row["Three classes, ours"].startswith(".740") and row["Four classes, ours"].startswith(".710")
+
+
+# --- Table 2 ----------------------------------------------------------------------------------------------
+
+
+def test_scores_by_class_stand_beside_table_1_at_the_largest_share_alone():
+    store(weimann.TABLE2, "beat", 25, [0.6, 0.7, 0.8])
+    rows = weimann.class_rows(weimann.trials(weimann.TABLE2, "reduced"),
+                              "reduced").set_index(["method", "size", "class"])
+    low, high = stats.t.interval(0.95, 2, loc=0.6, scale=0.1 / np.sqrt(3))
+    assert rows.loc[("beat", 25, "noise"),
+                    ["mean", "low", "high", "n"]].tolist() == pytest.approx([0.6, low, high, 3])
+    assert rows.loc[("beat", 75, "noise"), ["paper", "n"]].tolist() == [0.661, 0]
+    assert rows["paper"].notna().sum() == 5 * 4 and rows.loc[("future", 75, "af"), "paper"] == 0.753
+
+
+def test_the_forbidden_choice_flatters_by_the_mean_of_the_pairs():
+    for number, (value, best) in enumerate([(0.70, 0.71), (0.72, 0.75), (0.74, 0.76)]):
+        write(next(run for run in experiments.enumerate_runs(weimann.TABLE2, "reduced")
+                   if (run.method, run.size, run.number) == ("future", 50, number)), value, best)
+    row = row_of(weimann.choices(weimann.trials(weimann.TABLE2, "reduced"), weimann.TABLE2),
+                 Initialisation="Future prediction",
+                 Data_used="50 %")
+    assert row["Best on validation"] == ".720 ± .020" and row["Last epoch"] == ".710 ± .020"
+    assert row["Best on test − best on validation"] == "+.020" and row["n"] == 3
+
+
+# --- Tables 3 and 4 ---------------------------------------------------------------------------------------
+
+
+def test_columns_of_table_3_are_relative_to_the_rate_of_the_tier():
+    for tier, factor, seconds in (("reduced", 0.5, 32.768), ("paper", 1, 65.536)):
+        rows = weimann.rates(tier)
+        assert rows["Column"].tolist() == ["128 Hz", "250 Hz", "300 Hz"]
+        assert [float(text.removesuffix(" Hz"))
+                for text in rows["Rate here"]] == [128 * factor, 250 * factor, 300 * factor]
+        assert set(rows["Pretrained at, here"]) == {f"{250 * factor:g} Hz"}
+        samples = [int(text.split(", ", 1)[1].removesuffix(" samples").replace(",", ""))
+                   for text in rows["Input here"]]
+        assert samples == pytest.approx([factor * rate * seconds for rate in (128, 250, 300)], abs=1)
+
+
+def test_networks_are_counted_in_the_models():
+    rows = weimann.networks("reduced").set_index("Network")
+    for name, gflop in (("resnet18", 22.6), ("resnet34", 49), ("resnet50", 84)):
+        row = rows.loc[name.replace("resnet", "ResNet-")]
+        for words, width in (("the paper's size", 64), ("tier reduced", 16)):
+            n = sum(parameter.numel() for parameter in models.build(name, 1, 4, width=width).parameters())
+            assert row[f"Parameters, {words}"] == f"{n:,}"
+        assert float(row["GFLOP a recording, the paper's size"]) == pytest.approx(gflop, rel=0.01)
+    part = rows.loc["ResNet-50, first 3 stages, no output"]
+    whole = models.build("resnet50", 1, 4, width=16)
+    last_stage = sum(parameter.numel() for unit in whole.units[-3:] for parameter in unit.parameters())
+    # the last norm is half as wide in front of the last stage
+    norms = 2 * (whole.n_features - whole.n_features // 2)
+    expected = models.count_parameters(whole) - last_stage - models.count_parameters(whole.output) - norms
+    assert part["Parameters, tier reduced"] == f"{expected:,}"
+
+
+# --- Table 5 ----------------------------------------------------------------------------------------------
+
+
+def test_labels_without_positives_are_named_and_left_out():
+    assert weimann.PENDING in weimann.unscored(weimann.PTBXL, "reduced").data
+    store(weimann.PTBXL, "beat", "ptbxl", [0.9, 0.94])
+    said = weimann.unscored(weimann.PTBXL, "reduced").data
+    assert "Of 3 labels 1 cannot be scored" in said and "SVTAC" in said
+    rows = weimann.label_rows(weimann.PTBXL, "reduced").set_index("Label")
+    assert rows.loc["AFIB", "Test"] == 4 and rows.loc["AFIB", "AUC, beat"] == ".920"
+    assert rows.loc["SVTAC", "AUC, beat"] == "–" and rows.loc["SVTAC", "AUC, rhythm"] == weimann.PENDING
+
+
+def test_thresholds_are_those_of_the_runs():
+    for number, threshold in enumerate((0.2, 0.3, 0.4)):
+        write(next(run for run in experiments.enumerate_runs(weimann.CPSC2018, "reduced")
+                   if (run.method, run.number) == ("future", number)), threshold=threshold)
+    row = row_of(weimann.thresholds(weimann.CPSC2018, "reduced"), Initialisation="Future prediction")
+    assert row["Threshold for Fβ=2"] == "0.30 (0.20 to 0.40)"
+    assert row["Threshold for Gβ=2"] == "0.50 (0.50 to 0.50)"
+
+
+def test_the_related_work_is_quoted_as_printed():
+    rows = weimann.quoted_rows()
+    assert set(rows["Quoted from"]) == {"Strodthoff et al., arXiv:2004.13701"}
+    assert row_of(rows, Data_set="PTB-XL")[["AUC", "Fmax", "Fβ=2"]].tolist() == [".957 ± .015", ".917 ± .008",
+                                                                                 "–"]
+    assert weimann.quoted_values(weimann.CPSC2018) == {"macro_auc": 0.974, "f_max": 0.855, "f_beta": 0.819,
+                                                       "g_beta": 0.602}
+
+
+def test_the_printed_rankings_differ_by_score():
+    frames = {name: weimann.comparisons(name, "reduced", weimann.MULTI_LABEL)
+              for name in (weimann.PTBXL, weimann.CPSC2018)}
+    ranked = weimann.rankings(frames.items())
+    assert row_of(ranked, Data_set="PTB-XL", Score="AUC")["In print"].startswith("heart rate > beat > rhythm")
+    assert row_of(ranked, Data_set="PTB-XL",
+                  Score="Fmax")["In print"].startswith("beat > heart rate > rhythm")
+    assert row_of(ranked, Data_set="CPSC 2018",
+                  Score="AUC")["In print"].endswith("random weights > heart rate")
+    assert row_of(ranked, Data_set="CPSC 2018",
+                  Score="Fmax")["In print"].endswith("random weights = heart rate")
+    assert row_of(ranked, Data_set="PTB-XL", Score="Fβ=2")["In print"] == "not printed"
+    said = weimann.ranking_verdict(ranked).data
+    assert "PTB-XL, in print: 2 scores, 2 different ones" in said and "ours" not in said
+
+
+def test_our_ranking_needs_every_row():
+    for value, method in enumerate(("random", "beat", "rhythm", "heart_rate", "future")):
+        assert "ours" not in weimann.ranking_verdict(weimann.rankings([(weimann.PTBXL, labels())])).data
+        store(weimann.PTBXL, method, "ptbxl", [0.9 + value / 100])
+    ranked = weimann.rankings([(weimann.PTBXL, labels())])
+    assert set(ranked["Ours"]) == {"future prediction > heart rate > rhythm > beat > random weights"}
+    assert "PTB-XL, ours: 4 scores, one and the same" in weimann.ranking_verdict(ranked).data
+
+
+def labels():
+    return weimann.comparisons(weimann.PTBXL, "reduced", weimann.MULTI_LABEL)
+
+
+def test_the_size_of_the_data_stands_beside_the_papers():
+    assert "2,872 recordings here, 21,066 in the paper" in weimann.data_used(weimann.PTBXL).data
+    assert "1,369 recordings here, 6,877 in the paper" in weimann.data_used(weimann.CPSC2018).data
+
+
+def test_an_item_of_two_experiments_is_counted_over_both():
+    def state():
+        return tables.coverage().set_index(["paper", "item"]).loc[("weimann2021", "T5")]
+
+    assert state()["state"] == "pending"
+    for run in experiments.enumerate_runs(weimann.PTBXL, "reduced"):
+        write(run)
+    store(weimann.CPSC2018, "random", "cpsc2018", [0.9])
+    found = state()
+    assert (found["state"], found["why"].split(";")[0]) == ("partial", "22 of 42 runs")
+    assert found["evidence"] == "tier reduced, target subset, upstream none/substitute"
+
+
+@pytest.mark.parametrize("altered", [False, True])
+def test_scores_of_several_labels_are_computed_again(altered):
+    rng = np.random.default_rng(0)
+    y, p = rng.integers(0, 2, (60, 3)).astype(np.uint8), rng.random((60, 3)).astype(np.float16)
+    y[:, 2] = 0
+    areas = [stats.mannwhitneyu(p[y[:, k] == 1, k].astype(float), p[y[:, k] == 0, k].astype(float)).statistic
+             / (y[:, k].sum() * (60 - y[:, k].sum())) for k in (0, 1)]
+    scored = {"macro_auc": float(np.mean(areas)) + 0.01 * altered}
+    run = experiments.enumerate_runs(weimann.PTBXL, "reduced")[0]
+    path = results.save(Result(run.home, run.key, dataclasses.asdict(run.config), {},
+                               scored | {"validated": scored}, [], {},
+                               {"y_test": y, "prob_validated": p}, PROVENANCE))
+    assert tables.recomputed(path).endswith("DIFFERENT" if altered else "equal")
+
+
+# --- figures ----------------------------------------------------------------------------------------------
+
+
+def points(axes):
+    """The single points and lines of a panel, rounded."""
+    return [np.round(line.get_xydata(), 3).tolist() for line in axes.get_lines()]
+
+
+def test_the_settings_are_drawn_where_they_are_and_the_others_pend():
+    store(weimann.TABLE1, "random", 75, [0.70, 0.71, 0.72])
+    store(weimann.TABLE1, "beat_2048", 75, [0.73, 0.74, 0.75])
+    frame = weimann.comparisons(weimann.TABLE1, "reduced")
+    figure = weimann_figures.settings(frame, weimann.single(weimann.trials(weimann.TABLE1, "reduced")))
+    beat, rhythm = figure.axes[:2]
+    drawn = points(beat)
+    assert [[0.779, 0.83]] in drawn and [[0.74, 1.17]] in drawn and [[0.73, 1.33], [0.74, 1.33],
+                                                                     [0.75, 1.33]] in drawn
+    # random weights, ours and the paper's
+    assert [[0.71, 0], [0.71, 1]] in drawn and [[0.731, 0], [0.731, 1]] in drawn
+    assert (len(beat.texts), len(rhythm.texts)) == (2, 3) and set(texts(figure)) == {weimann.PENDING}
+
+
+def test_panels_show_each_pretraining_beside_random_weights():
+    store(weimann.TABLE3, "random", 128, [0.70, 0.71, 0.72])
+    store(weimann.TABLE3, "beat", 300, [0.73, 0.74, 0.75])
+    frame = weimann.comparisons(weimann.TABLE3, "reduced")
+    figure = weimann_figures.panels(frame, weimann.single(weimann.trials(weimann.TABLE3, "reduced")), "rate")
+    assert [axes.get_title() for axes in figure.axes] == [tables.METHODS[name]
+                                                          for name in weimann_figures.PRETRAINED]
+    heights = [[y for _, y in line] for line in points(figure.axes[0])]
+    assert [0.701, 0.731, 0.715] in heights and [0.779, 0.779,
+                                                 0.77] in heights and [0.71] in heights and [0.74] in heights
+    assert [len(axes.texts) for axes in figure.axes] == [0, 1, 1, 1]
+
+
+def test_class_panels_show_the_paper_on_the_right():
+    store(weimann.TABLE2, "beat", 25, [0.6, 0.7, 0.8])
+    figure = weimann_figures.class_panels(weimann.class_rows(weimann.trials(weimann.TABLE2, "reduced"),
+                                                             "reduced"))
+    assert [axes.get_title() for axes in figure.axes] == ["Normal", "AF", "Other", "Noise"]
+    # means; the caps of their bars come with them
+    drawn = [line[0] for line in points(figure.axes[3]) if len(line) == 1]
+    assert {0.613, 0.661, 0.66, 0.635, 0.627} <= {y for x, y in drawn if x > 2.5}
+    assert {y for x, y in drawn if x < 0.5} == {0.6,
+                                                *np.round(stats.t.interval(0.95, 2, loc=0.6,
+                                                                           scale=0.1 / np.sqrt(3)), 3)}
+    assert not texts(figure)
+
+
+def test_score_panels_mark_the_quoted_work():
+    store(weimann.CPSC2018, "beat", "cpsc2018", [0.9, 0.91, 0.92])
+    frame = weimann.comparisons(weimann.CPSC2018, "reduced", weimann.MULTI_LABEL)
+    trials = weimann.trials(weimann.CPSC2018, "reduced")
+    values = {score: weimann.single(trials, score) for score in weimann.MULTI_LABEL}
+    figure = weimann_figures.score_panels(frame, values, weimann.quoted_values(weimann.CPSC2018))
+    for axes, (quoted, printed, ours) in zip(figure.axes,
+                                             ((0.974, 0.961, 0.91), (0.855, 0.854, 0.81),
+                                              (0.819, 0.814, 0.71),
+                                                           (0.602, 0.591, 0.61)), strict=True):
+        drawn = points(axes)
+        assert [[quoted, 0], [quoted, 1]] in drawn and [[printed, 0.83]] in drawn and [[ours, 1.17]] in drawn
+
+
+# --- Figure 3 ---------------------------------------------------------------------------------------------
+
+
+def test_validation_curves_are_means_over_runs_with_their_range_and_a_median_epoch():
+    # 95 % of the best in epochs 3, 2, 4
+    curves = [(0.2, 0.5, 0.6, 0.62), (0.3, 0.6, 0.62, 0.61), (0.1, 0.2, 0.3, 0.6)]
+    for number, curve in enumerate(curves):
+        write(next(run for run in experiments.enumerate_runs(weimann.TABLE2, "reduced")
+                   if (run.method, run.size, run.number) == ("random", 75, number)), curve=curve)
+    frame = weimann_figures.histories("reduced")
+    figure = weimann_figures.validation_curves(frame, 75)
+    mean, median = figure.axes[0].get_lines()
+    assert mean.get_ydata() == pytest.approx(np.mean(curves, axis=0)) and mean.get_xdata().tolist() == [1, 2,
+                                                                                                        3, 4]
+    assert median.get_xdata() == [3, 3] and set(texts(figure)) == {f"{weimann.PENDING}: no run yet"}
+    band = figure.axes[0].collections[0].get_paths()[0].vertices
+    assert {(1, 0.1), (1, 0.3), (4, 0.6), (4, 0.62)} <= {tuple(point) for point in np.round(band, 3).tolist()}
+    row = row_of(weimann_figures.speed(frame), Initialisation=tables.METHODS["random"], Data_used="75 %")
+    assert row.tolist()[2:] == [3, "3 (2 to 4)", tables.f1(np.mean([0.62, 0.62, 0.6])), ".200"]
+
+
+def test_a_mean_curve_ends_when_most_runs_have_ended():
+    for number, length in enumerate((2, 3, 5)):
+        write(next(run for run in experiments.enumerate_runs(weimann.TABLE2, "reduced")
+                   if (run.method, run.size, run.number) == ("random", 25, number)), curve=CURVE[:length])
+    mean, _ = weimann_figures.validation_curves(weimann_figures.histories("reduced"), 25).axes[0].get_lines()
+    assert mean.get_xdata().tolist() == [1, 2, 3]
+
+
+# --- Figures 1 and 2 --------------------------------------------------------------------------------------
+
+
+def write_pretraining(objective, accuracy=0.8):
+    config = PretrainConfig.of(objective=objective, tier="reduced").resolved()
+    scores = {"accuracy": accuracy, "n": 960} | ({} if objective == "future"
+                                                 else {"macro_f1": 0.5, "majority": 0.6})
+    data = {"frames": {"train": 1000, "validation": 100, "test": 100},
+            "subjects": {"train": 36, "validation": 7, "test": 5}}
+    results.save(Result("pretrain", key_of(config), dataclasses.asdict(config),
+                        {"upstream": "substitute", "target": "none", "leads": "substitute"}, scores,
+                        [{"epoch": 1}, {"epoch": 2}], data, {"none": np.zeros(0)}, PROVENANCE))
+
+
+def test_the_overview_follows_pretrainings_and_runs():
+    steps = weimann_diagrams.overview("reduced").set_index("what")
+    assert steps.loc["subjects", "ours"] == steps.loc["macro F1, best pretraining", "ours"] == weimann.PENDING
+    for objective in ("beat", "future"):
+        write_pretraining(objective)
+    store(weimann.TABLE2, "random", 75, [0.70, 0.71, 0.72])
+    store(weimann.TABLE2, "beat", 75, [0.73, 0.74, 0.75])
+    steps = weimann_diagrams.overview("reduced").set_index("what")
+    ours = steps["ours"]
+    assert ours["subjects"] == "48" and ours["tasks"] == "beat, future prediction"
+    assert ours["frames seen"] == "2,000 to 2,000"
+    assert ours["macro F1, random weights"] == ".710" and ours["macro F1, best pretraining"] == ".740 (beat)"
+    assert steps.loc["macro F1, best pretraining",
+                     "paper"] == ".779 (beat)" and ours["runs a cell"] == "0 to 3"
+    drawn = " ".join(texts(weimann_diagrams.course(steps.reset_index())))
+    assert "48 subjects" in drawn and ".740" in drawn
+    learned = weimann_diagrams.learned("reduced")
+    assert row_of(learned, Task="Future prediction")[["Accuracy", "Without looking",
+                                                      "Macro F1"]].tolist() == [".800", ".111", "–"]
+    assert row_of(learned, Task="Rhythm classification")["Accuracy"] == weimann.PENDING
+
+
+@pytest.mark.parametrize(("tier", "width"), [("reduced", 16), ("paper", 64)])
+def test_the_framework_is_that_of_the_module(tier, width):
+    network = weimann_diagrams.future(tier)
+    model = FuturePredictor(models.build("resnet18", 1, 1, width=width), 16)
+    assert network.parameters["all"] == sum(p.numel() for p in model.parameters())
+    assert sum(network.parameters[name]
+               for name in ("encoder", "token", "pooling")) == network.parameters["all"]
+    samples, features = {"reduced": 256, "paper": 512}[tier], 8 * width
+    assert network.shapes == {"frames": (16, samples), "candidates": (9, samples),
+                              "encoded context": (16, features),
+                              "with token": (17, features), "context vector": (features,), "logits": (9,)}
+    drawn = " ".join(texts(weimann_diagrams.framework(network)))
+    assert f"{network.parameters['encoder']:,}" in drawn and f"17 × {features}" in drawn
+
+
+def test_the_papers_framework_is_met_at_its_size():
+    found = weimann_diagrams.stated("reduced", "paper")
+    said = found[found["Paper"] != "not stated"]
+    assert len(said) == 8 and (said["Paper"] == said["Tier paper"]).all()
+    assert "Tier paper meets 8 of 8 statements" in weimann_diagrams.stated_verdict(found).data
+    assert set(said.loc[said["Paper"] != said["Tier reduced"], "What"]) == {"width of the attention pooling",
+                                                                            "inner width",
+                                                                           "samples of a frame"}
+
+
+def test_the_encoders_blocks_hold_all_that_is_taken_over():
+    taken = sum(block.parameters for block in weimann_diagrams.encoder_blocks("reduced"))
+    assert taken == weimann_diagrams.future("reduced").parameters["encoder"]
+
+
+# --- the pages --------------------------------------------------------------------------------------------
+
+
+def page(name, tier="best"):
+    """Run the code cells of a page; the HTML of what they show."""
+    shown, namespace = [], {}
+    for cell in jupytext.read(ROOT / "notebooks" / "weimann" / f"{name}.py").cells:
+        if cell.cell_type == "code":
+            body = ast.parse(cell.source.replace('tier = "best"', f'tier = "{tier}"')).body
+            last = body.pop() if isinstance(body[-1], ast.Expr) else None
+            exec(compile(ast.Module(body, []), name, "exec"), namespace)  # noqa: S102 - what a page is for
+            if last is not None:
+                shown.append(eval(compile(ast.Expression(last.value), name, "eval"), namespace))
+    return "".join(getattr(output, "data", "") for output in shown)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_work_without_any_run(name, monkeypatch):
+    monkeypatch.setattr(tables, "write_csv", lambda table, file: table.to_csv())
+    said = page(name)
+    assert "<table" in said and (weimann.PENDING in said) == (name != "figure2")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_work_with_some_runs(name, some, monkeypatch):
+    monkeypatch.setenv("ECGTL_RESULTS", str(some))
+    monkeypatch.setattr(tables, "write_csv", lambda table, file: table.to_csv())
+    said = page(name)
+    if name.startswith("table"):
+        assert "the rest by <code>python -m ecgtl run" in said and weimann.PENDING in said
+    if name != "figure2":
+        assert "tier: reduced" in said
+
+
+@pytest.mark.parametrize("name", ["table1", "table4", "table5"])
+def test_pages_work_in_a_tier_that_has_no_runs(name, monkeypatch):
+    monkeypatch.setattr(tables, "write_csv", lambda table, file: table.to_csv())
+    assert weimann.PENDING in page(name, "demo")
