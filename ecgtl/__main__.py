@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("experiment", help="e.g. weimann2021-table2; 'python -m ecgtl status' lists them")
     run.add_argument("--tier", default="reduced", help="demo, reduced (default) or paper")
     run.add_argument("--shard", default="1/1", help="k/n: every n-th run from the k-th, for processes side by side")
+    run.add_argument("--rows", default="", help="some rows of the table alone, with commas between, e.g. random,beat")
     run.set_defaults(call=_run)
     _add_rank(commands.add_parser("rank", help="which checkpoint to fine-tune on given recordings, by MELEP"))
     predict = commands.add_parser("predict", help="class probabilities of your own recordings, as CSV")
@@ -122,7 +123,11 @@ def _run(given) -> int:
     known = {name: runner for runner in (experiments, pretrainings, sources, transfers) for name in runner.names()}
     if given.experiment not in known:
         raise EcgtlError(f"unknown experiment {given.experiment!r}; allowed: {', '.join(known)}")
-    known[given.experiment].run_missing(given.experiment, given.tier, _shard(given.shard), lambda line: print(line, flush=True))
+    runner = known[given.experiment]
+    if given.rows and runner is not experiments:
+        raise EcgtlError(f"--rows is for tables of fine-tuning runs; {given.experiment} is run whole, or in shards")
+    chosen = {"rows": tuple(given.rows.split(","))} if given.rows else {}
+    runner.run_missing(given.experiment, given.tier, _shard(given.shard), lambda line: print(line, flush=True), **chosen)
     return 0
 
 

@@ -32,6 +32,8 @@ WRONG = {
     "data lst": "choose from 'list', 'fetch', 'check'",
     "data list cinc2018": "unknown dataset 'cinc2018'; allowed: cinc2017, mitdb",
     "run": "arguments are required: experiment",
+    "run jang2021-sensitivity --rows width4": "--rows is for tables of fine-tuning runs; jang2021-sensitivity is run whole",
+    "run weimann2021-table2 --rows cae": "weimann2021-table2 has no row 'cae'; allowed, with commas between: majority, rr_boosting",
     "features": "arguments are required: folder",
     "features . --checkpoint bert": "unknown checkpoint 'bert'; allowed: cae, or the path of a .safetensors file",
     "features none/such": "none/such is not a folder; give the folder that holds your WFDB records",

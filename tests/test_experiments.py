@@ -204,6 +204,40 @@ def test_a_sweep_that_was_stopped_goes_on(sweep, monkeypatch):
     assert len(before) == 2 and not set(before) & set(sweep[2:]) and len(set(sweep)) == len(sweep)
 
 
+def test_some_rows_alone(sweep):
+    experiments.run_missing(NAME, "demo", report=lambda line: None, rows=("random", "majority"))
+    assert sweep == [run.key for run in experiments.enumerate_runs(NAME, "demo") if run.method in ("random", "majority")]
+    with pytest.raises(EcgtlError, match="weimann2021-table2 has no row 'beet'; allowed, with commas between: majority, .*beat"):
+        experiments.run_missing(NAME, "demo", report=lambda line: None, rows=("beet",))
+
+
+def test_a_run_that_two_tables_share_is_made_and_stored_once(sweep):
+    shared = [run for run in experiments.enumerate_runs("weimann2021-table1", "reduced") if run.home == NAME]
+    assert {(run.method, run.size) for run in shared} == {(row, 75) for row in (
+        *BASELINES, "random", "beat_2048", "rhythm_2048", "heart_rate_512", "future_c16_n8_o8")}
+    by_key = {run.key: run for run in experiments.enumerate_runs(NAME, "reduced")}
+    assert all(by_key[run.key].config == run.config and by_key[run.key].path == run.path for run in shared)
+    written = experiments.run_missing("weimann2021-table1", "reduced", report=lambda line: None, rows=("random",))
+    assert written == [run.path for run in shared if run.method == "random"] and len(sweep) == 5
+    assert {experiments.state(by_key[run.key]) for run in shared if run.method == "random"} == {"done"}
+    own = [run for run in experiments.enumerate_runs("weimann2021-table1", "reduced") if run.home != NAME]
+    assert {run.config.init for run in own} == {"beat-frame512", "beat-frame4096", "rhythm-frame512", "rhythm-frame4096",
+                                                "heart_rate-frame2048", "heart_rate-frame4096",
+                                                "future-frame512-context8-negatives4-offset2",
+                                                "future-frame512-context16-negatives8-offset2",
+                                                "future-frame512-context16-negatives16-offset8"}
+
+
+def test_columns_of_rates_and_depths():
+    rates = {run.size: run.config.sampling_rate for run in experiments.enumerate_runs("weimann2021-table3", "paper")}
+    assert rates == {128: pytest.approx(128), 250: 250, 300: pytest.approx(300)}
+    halves = {run.size: run.config.sampling_rate for run in experiments.enumerate_runs("weimann2021-table3", "reduced")}
+    assert halves == {128: pytest.approx(64), 250: 125, 300: pytest.approx(150)}
+    assert {run.config.n_samples for run in experiments.enumerate_runs("weimann2021-table3", "paper") if run.size == 300} == {19661}
+    for run in experiments.enumerate_runs("weimann2021-table4", "reduced"):
+        assert run.config.arch == (run.method if run.method in BASELINES else run.size)
+
+
 def test_runs_whose_weights_are_absent_wait(sweep, monkeypatch):
     def only_random(config):
         if config.init != "random":

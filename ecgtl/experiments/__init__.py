@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -158,23 +158,29 @@ def obstacle(run: Run) -> str:
 
 
 def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
-                report: Callable[[str], None] = print) -> list[Path]:
+                report: Callable[[str], None] = print, rows: Sequence[str] = ()) -> list[Path]:
     """Run every missing or stale run whose starting weights are at hand; each result is saved as it ends.
 
-    ``shard=(k, n)`` takes every n-th run from the k-th, for n processes side by side. Returns the files written.
+    ``shard=(k, n)`` takes every n-th run from the k-th, for n processes side by side; ``rows`` these methods alone.
+    Returns the files written. Raises EcgtlError for a row that the experiment has not.
     """
     from ecgtl import finetune
 
-    runs = enumerate_runs(experiment, tier)[shard[0] - 1::shard[1]]
+    known = methods_of(definition(experiment)[1])
+    unknown = [row for row in rows if row not in known]
+    if unknown:
+        raise EcgtlError(f"{experiment} has no row {unknown[0]!r}; allowed, with commas between: {', '.join(known)}")
+    runs = [run for run in enumerate_runs(experiment, tier) if not rows or run.method in rows][shard[0] - 1::shard[1]]
     missing = [(run, obstacle(run)) for run in runs if state(run) != "done"]
     todo = [run for run, reason in missing if not reason]
     waiting = [reason for _, reason in missing if reason]
     others = f" (and {len(set(waiting)) - 1} more reasons)" if len(set(waiting)) > 1 else ""
     report(f"{experiment}, tier {tier}: {len(runs)} runs, {len(todo)} to do" +
            (f"; {len(waiting)} wait: {waiting[0]}{others}" if waiting else ""))
+    command = f"python -m ecgtl run {experiment} --tier {tier}" + (f" --rows {','.join(rows)}" if rows else "")
     score, written = score_of(experiment), []
     for place, run in enumerate(todo, start=1):
-        result = finetune.run(run.config, run.home, run.key, command=f"python -m ecgtl run {experiment} --tier {tier}")
+        result = finetune.run(run.config, run.home, run.key, command=command)
         written.append(results.save(result))
         report(f"[{place}/{len(todo)}] {run.key}: {score.replace('_', ' ').replace(' f1', ' F1')} {result.scores[score]:.3f} "
                f"({result.provenance['wall_seconds']:.0f} s)")
