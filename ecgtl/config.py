@@ -155,7 +155,8 @@ class PretrainConfig(Parameters):
     """Parameters of one pretraining. ``None`` and ``auto`` mean: as the protocol's pretraining table has it.
 
     ``objective`` what is learnt; ``protocol`` whose table holds (``auto``: the paper that the objective is from);
-    ``sources`` names of databases with commas between; ``root`` where they lie; ``arch`` network and ``variant`` its
+    ``sources`` names of databases with commas between; ``root`` where they lie; ``on_bad`` error or skip, for what in them
+    cannot be used; ``arch`` network and ``variant`` its
     details (code, text); ``features`` size of the autoencoder's bottleneck; ``tier``; ``seed``; ``validation`` and
     ``test`` shares of the subjects; ``per_subject`` windows a subject at most, or frames drawn a subject and epoch;
     the rest as in ``FinetuneConfig``.
@@ -172,6 +173,7 @@ class PretrainConfig(Parameters):
     protocol: str = "auto"
     sources: str | None = None
     root: str = ""
+    on_bad: str = "error"
     arch: str = "auto"
     variant: str | None = None
     features: int = 60
@@ -232,6 +234,7 @@ class PretrainConfig(Parameters):
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise EcgtlError(f"unknown {name} {getattr(self, name)!r}; allowed: {', '.join(filter(None, allowed))}")
+        check_policy(self.on_bad)
         unknown = [name for name in (self.source_names if self.sources else ()) if name not in LOADERS]
         if unknown:
             raise EcgtlError(f"unknown source {unknown[0]!r}; allowed, with commas between: {', '.join(LOADERS)}")

@@ -21,6 +21,7 @@ from ecgtl.results import Result
 SHIPPED = paths.PACKAGE / "weights"
 MADE_LICENCE = "CC BY 4.0"  # of weights that have seen made data only
 CHOICES = ("validated", "best_test", "last")
+PARTS = ("train", "validation", "test")
 # Score -> its value for true labels and probabilities (n, classes); followed epoch by epoch
 FOLLOWED = {"macro_f1": lambda y, p: metrics.macro_f1(y, p.argmax(axis=1), p.shape[1]),
             "weighted_f1": lambda y, p: metrics.weighted_f1(y, labels_of(p) if y.ndim == 2 else p.argmax(axis=1)),
@@ -44,6 +45,7 @@ def run(config: FinetuneConfig, experiment: str = "finetune", key: str | None = 
     start = starting_weights(config)
     recordings = with_whole_windows(config, read(config))
     split = split_of(config, recordings)
+    check_parts(recordings, split)
     if config.arch in BASELINES:
         fit = _fit_baseline(config, recordings, split)
     else:
@@ -108,6 +110,29 @@ def split_of(config: FinetuneConfig, recordings: Recordings) -> splits.Split:
         return splits.bootstrap(recordings, rules["validation"], rules["test"], config.fraction, config.seed, rules["test_seed"])
     whole = splits.stratified(recordings, rules["validation"], rules["test"], config.seed, rules["test_seed"])
     return dataclasses.replace(whole, train=splits.subset(whole.train, splits.strata(recordings), config.fraction, config.seed))
+
+
+def check_parts(recordings: Recordings, split: splits.Split) -> None:
+    """Raise EcgtlError for a part in which no label has positives and negatives: nothing can be learnt or scored there.
+
+    The validation part of one label a recording may be so small that it holds a single class.
+    """
+    needed = PARTS if recordings.multi_label else ("train", "test")
+    for part in needed:
+        index = getattr(split, part)
+        positives = recordings.table[index].sum(axis=0)
+        if not ((positives > 0) & (positives < len(index))).any():
+            raise EcgtlError(f"the {part} part of {recordings.name} ({len(index)} recordings) has no label with positives "
+                             "and negatives; give more recordings, or other labels")
+
+
+def without_positives(recordings: Recordings, split: splits.Split) -> dict[str, list[str]]:
+    """Part -> labels that no recording of it has, for the parts that lack some.
+
+    Without them in training nothing can be learnt of a label, without them in the test part it has no AUC.
+    """
+    absent = {part: [name for name, n in _counts(recordings, getattr(split, part)).items() if not n] for part in PARTS}
+    return {part: names for part, names in absent.items() if names}
 
 
 def rules_of(config: FinetuneConfig, recordings: Recordings) -> dict:
@@ -294,7 +319,8 @@ def _result(config: FinetuneConfig, experiment: str, key: str, recordings: Recor
         data=_origin(config) | {
               "name": recordings.name, "version": recordings.version, "digest": recordings.digest,
               "records": len(recordings), "classes": list(recordings.classes), "counts": recordings.counts(),
-              "split": counts, "skipped": {k: len(v) for k, v in recordings.skipped.items()},
+              "split": counts, "without_positives": without_positives(recordings, split),
+              "skipped": {k: len(v) for k, v in recordings.skipped.items()},
               "duplicates": len(recordings.duplicates)},
         arrays=arrays | {"y_test": y_test.astype(np.uint8)} | probabilities, provenance=provenance)
 

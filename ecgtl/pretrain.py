@@ -68,7 +68,7 @@ def run(config: PretrainConfig, report: Callable[[dict], None] | None = None, co
     model.load_state_dict(fit.weights)
     scores = {name: _scores(config, model, parts[name], device) for name in ("validation", "test")}
     provenance = results.provenance(str(device), time.perf_counter() - began, config.seed, torch.get_num_threads(), command)
-    data = _data(config, sources, parts) | {"skipped": _skipped(whole, parts)}
+    data = _data(config, sources, parts) | {"skipped": _skipped(sources, whole, parts)}
     made = _result(config, experiment, key or key_of(config), data, fit, scores, provenance)
     return Pretrained(made, _transferable(config, fit.weights), _facts(config, made), parts["test"], model)
 
@@ -76,7 +76,8 @@ def run(config: PretrainConfig, report: Callable[[dict], None] | None = None, co
 def read(config: PretrainConfig) -> list[datasets.Recordings]:
     """The source databases: their twins in tier demo, the real recordings otherwise."""
     twin = config.tier == "demo"
-    return [datasets.load(name, config.root or None if not twin else None, twin) for name in config.source_names]
+    root = None if twin else config.root or None
+    return [datasets.load(name, root, twin, on_bad=config.on_bad) for name in config.source_names]
 
 
 def whole_of(config: PretrainConfig, sources: list[datasets.Recordings]) -> Windows | Frames:
@@ -215,9 +216,13 @@ def _state_file(config: PretrainConfig, sources: list[datasets.Recordings]) -> P
     return paths.cache() / "unfinished" / f"{cache.key_of(parts)}.pt"
 
 
-def _skipped(whole: Windows | Frames, parts: dict[str, Part]) -> dict[str, int]:
-    """Recordings left out of ``whole``, which every part repeats, and what was left out of the parts, by reason."""
+def _skipped(sources: list[datasets.Recordings], whole: Windows | Frames, parts: dict[str, Part]) -> dict[str, int]:
+    """What was left out, by reason: of the sources when they were read, of ``whole``, which every part repeats, and of the
+    parts.
+    """
     total = Counter(whole.skipped)
+    for source in sources:
+        total += Counter({reason: len(names) for reason, names in source.skipped.items()})
     for part in parts.values():
         total += Counter(part.skipped) - Counter(whole.skipped)
     return dict(total)

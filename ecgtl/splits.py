@@ -40,10 +40,11 @@ def stratified(recordings: Recordings, validation: float, test: float, seed: int
     labels, groups = strata(recordings), _groups(recordings)
     rest, test_groups = _draw(groups, labels, test, test_seed, recordings, parts=3)
     train_groups, validation_groups = _draw(rest, labels, validation / (1 - test), seed, recordings, parts=2)
-    absent = set(_strata(groups, labels)) - (set(_strata(train_groups, labels)) & set(_strata(test_groups, labels)))
+    split = Split(*(_members(part) for part in (train_groups, validation_groups, test_groups)))
+    absent = set(labels.tolist()) - (set(labels[split.train].tolist()) & set(labels[split.test].tolist()))
     if absent:
         raise _too_few(recordings, min(absent))
-    return Split(*(_members(part) for part in (train_groups, validation_groups, test_groups)))
+    return split
 
 
 def by_folds(recordings: Recordings, validation: int, test: int) -> Split:
@@ -152,6 +153,9 @@ def _draw(groups: list[np.ndarray], labels: np.ndarray, share: float, seed: int,
     """Two lists of groups, the second with ``share`` of them; ``parts`` are still to be made of all, each needs one."""
     numbers = _strata(groups, labels)
     found, counts = np.unique(numbers, return_counts=True)
+    if len(found) < 2 and len(np.unique(labels)) > 1:
+        raise EcgtlError(f"{recordings.name} has {len(np.unique(recordings.subjects))} subjects with several classes each, "
+                         "and no subject is in two parts; give recordings of more subjects")
     if len(found) < 2:
         raise EcgtlError(f"{recordings.name} has only the class {_name(recordings, found[0])!r}; "
                          "a classifier needs at least two")

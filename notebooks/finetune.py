@@ -103,6 +103,10 @@ matrix = figures.confusion(tables.confusion_of(result), result.data["classes"])
 tables.scores_table(result, trivial)
 
 # %%
+# NBVAL_CHECK_OUTPUT
+print(tables.labels_without_positives(result))
+
+# %%
 tables.verdict_on_trivial(result, trivial)
 
 # %% [markdown]

@@ -39,6 +39,7 @@ objective = "reconstruction"
 protocol = "auto"
 sources = None
 root = ""
+on_bad = "error"
 arch = "auto"
 variant = None
 features = 60

@@ -8,7 +8,8 @@ bad input                                           tests
 a recording shorter than a frame                    test_short_recordings_are_counted_in_the_result,
                                                     test_recordings_that_are_all_too_short;
                                                     test_frames, test_future, test_windows
-a frame without beats                               test_frames_without_beats_have_no_beat_and_are_noise;
+a frame without beats                               test_frames_without_beats_have_no_beat_and_are_noise,
+                                                    test_a_part_without_labels_ends_the_job_before_training;
                                                     test_labels::test_the_beat_of_a_frame,
                                                     test_classification_pretraining
 annotations beyond the signal's end                 test_misplaced_marks_end_the_job,
@@ -21,7 +22,8 @@ unknown symbols                                     test_unknown_rhythms_end_the
 a patient with one segment (contrastive negatives)  test_patients_with_one_segment_have_negatives;
                                                     test_future
 a database with one patient                         test_one_patient_cannot_be_divided; test_frames
-a label set without positives in train or test      test_labels_without_positives_are_counted;
+a label set without positives in train or test      test_labels_without_positives_are_counted,
+                                                    test_a_part_without_any_positives_ends_the_run;
                                                     test_finetune, test_metrics, test_splits
 a checkpoint for 12 leads given one                 test_a_checkpoint_of_twelve_leads_is_not_given_one;
                                                     test_models::test_twelve_leads_do_not_fit_one
@@ -53,7 +55,7 @@ from ecgtl.datasets.base import UNLABELLED
 from ecgtl.datasets.synthetic.plans import synthesise
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint
-from ecgtl.pretraining import labels
+from ecgtl.pretraining import classification, labels
 
 PATIENTS = 12  # of the release that the tests damage
 
@@ -152,6 +154,21 @@ def test_frames_without_beats_have_no_beat_and_are_noise(root):
     assert rhythms.data["counts"]["normal"] > 0.7 * sum(rhythms.data["counts"].values())
 
 
+def test_a_part_without_labels_ends_the_job_before_training(root, monkeypatch):
+    """The rhythm of the patients that are tested stands nowhere: that is said before hours of training."""
+    config = pretraining(root).resolved()
+    whole = pretrain.whole_of(config, pretrain.read(config))
+    tested = pretrain.parts_of(config, whole)["test"].frames.subjects
+    for path in sorted(root.rglob("*.atr")):
+        if f"icentia11k/{path.parent.name}" in tested:
+            marks = wfdb.rdann(str(path.with_suffix("")), "atr")
+            beats = np.array(marks.symbol) != "+"
+            annotate(path.with_suffix(""), marks.sample[beats], np.array(marks.symbol)[beats],
+                     np.array(marks.aux_note)[beats])
+    monkeypatch.setattr(classification, "fit", lambda *given: pytest.fail("it has been trained"))
+    one_line(refused(config), *tested, "rhythm label", "another seed")
+
+
 def unsorted(path):
     """An annotation file of three normal beats, the last before the second, by the rules of annot(5)."""
     words = [1 << 10 | 100, 1 << 10 | 900, 59 << 10, 0xFFFF, -400 & 0xFFFF, 1 << 10]
@@ -168,7 +185,9 @@ def beyond(path):
                                            (unsorted, ["annotation out of order", "sample 600 of"])])
 def test_misplaced_marks_end_the_job(root, damage, words):
     damage(segment(root, "p00003_s00"))
-    one_line(refused(pretraining(root)), "p00003_s00.atr", *words, "fetch the file again")
+    one_line(refused(pretraining(root)), "p00003_s00.atr", *words, "on_bad=skip")
+    result = pretrain.run(pretraining(root, on_bad="skip")).result
+    assert result.data["skipped"][words[0]] == 1
 
 
 def test_marks_that_are_left_out_change_no_other_label(root):
@@ -260,10 +279,32 @@ def test_labels_without_positives_are_counted(hospital, monkeypatch, part, folds
     monkeypatch.setattr(datasets, "load", lambda *given, **options: without)
     result = finetune.run(fine_tuning(arch=arch))
     assert [name for name, n in result.data["split"][part].items() if n == 0] == ["PSVT"]
+    assert result.data["without_positives"] == {part: ["PSVT"]}
     values = result.scores["auc_per_class"]
     assert [name for name, value in values.items() if value is None] == (["PSVT"] if part == "test" else [])
     known = [value for value in values.values() if value is not None]
     assert result.scores["macro_auc"] == pytest.approx(np.mean(known))
+
+
+PARTS = [("train", range(1, 9)), ("validation", [9]), ("test", [10])]
+
+
+@pytest.mark.parametrize("part, folds", PARTS)
+def test_a_part_without_any_positives_ends_the_run(hospital, monkeypatch, part, folds):
+    recordings = hospital[0]
+    bare = np.isin(recordings.folds, folds)
+    without = dataclasses.replace(recordings, labels=np.where(bare[:, np.newaxis], 0, recordings.labels))
+    monkeypatch.setattr(datasets, "load", lambda *given, **options: without)
+    one_line(refused(fine_tuning(), finetune.run), f"the {part} part of ptbxl ({bare.sum()} recordings)",
+             "positives and negatives", "give more recordings")
+
+
+@pytest.mark.parametrize("part, folds", [PARTS[0], PARTS[2]])
+def test_a_part_of_one_class_ends_the_run(hospital, monkeypatch, part, folds):
+    single = datasets.load("ptbxl", twin=True, rate=100, leads="I", view="rhythm_single")
+    alike = dataclasses.replace(single, labels=np.where(np.isin(single.folds, folds), 0, single.labels))
+    monkeypatch.setattr(datasets, "load", lambda *given, **options: alike)
+    one_line(refused(fine_tuning(), finetune.run), f"the {part} part of ptbxl", "give more recordings")
 
 
 def test_a_checkpoint_of_twelve_leads_is_not_given_one(tmp_path):

@@ -57,6 +57,8 @@ def test_facts_are_complete_and_well_formed(name):
 def test_a_twin_is_described_where_there_is_one():
     described = {name for name, entry in catalogue.entries().items() if entry.twin}
     assert described == set(synthetic.TWINS) - {"folder"}
+    for name in described:
+        assert catalogue.entry(name).twin.startswith(f"{len(synthetic.TWINS[name].plan(synthetic.SEED))} "), name
 
 
 def test_an_unknown_name_lists_the_allowed_ones():

@@ -139,10 +139,14 @@ def test_frames_without_a_label_are_drawn_anew_and_counted():
 
 
 def test_a_source_whose_frames_have_no_label(source):
-    labelled = classification.LabelledFrames(frames.sampled([source], SECONDS, RATE), "rhythm", 10)
+    """It is said before anything is trained; of a small part the subjects are named."""
+    whole = frames.sampled([source], SECONDS, RATE)
     with pytest.raises(EcgtlError) as error:
-        next(labelled.batches(4, seed=0))
-    one_line(error, "none of 4096 frames", "made", "rhythm")
+        classification.LabelledFrames(whole, "rhythm", 10)
+    one_line(error, "none of 4096 frames", "from made has", "rhythm", "another seed")
+    with pytest.raises(EcgtlError) as error:
+        classification.LabelledFrames(whole.split(0.1, 0, seed=0)[1], "rhythm", 10)
+    one_line(error, "from made/made")
 
 
 def test_a_source_without_annotations(source):

@@ -451,12 +451,12 @@ def test_scores_of_several_labels_are_scikit_learns_of_the_stored_predictions(mu
 def test_thresholds_come_from_the_training_part(several, monkeypatch):
     monkeypatch.setattr(datasets, "load", lambda *given, **options: several)
     asked = []
-    monkeypatch.setattr(metrics, "best_threshold", lambda metric, y, p: asked.append((y, p)) or 0.5)
+    monkeypatch.setattr(metrics, "best_threshold", lambda metric, y, p, *thresholds: asked.append((y, p)) or 0.5)
     result = finetune.run(config(epochs=1))
     for y, p in asked:
         np.testing.assert_array_equal(y, several.labels[result.arrays["train"]])
         assert p.shape == y.shape
-    assert len(asked) == 2
+    assert len(asked) == 4  # two metrics, with one threshold and with one a class
 
 
 def test_the_epoch_with_the_lowest_validation_loss_is_kept(multi):

@@ -265,11 +265,6 @@ def test_large_networks_are_stored_in_half_precision(arch, half, session_cache):
     assert stored == {torch.float16 if half else torch.float32}
 
 
-def test_a_source_without_a_twin_is_named():
-    with pytest.raises(EcgtlError, match="'icentia11k' has no synthetic twin; there is one of: cinc2017, mitdb"):
-        pretrain.run(config(sources="mitdb,icentia11k"))
-
-
 def test_a_source_that_is_given_twice_is_named():
     with pytest.raises(EcgtlError, match="is given twice"):
         pretrain.run(config(sources="mitdb,mitdb"))
@@ -282,10 +277,11 @@ def test_windows_of_another_length_are_refused():
 
 def test_other_tiers_read_recordings(monkeypatch):
     asked = []
-    monkeypatch.setattr(datasets, "load", lambda *given: asked.append(given))
-    pretrain.read(config(tier="reduced", root="mine").resolved())
+    monkeypatch.setattr(datasets, "load", lambda *given, on_bad: asked.append((*given, on_bad)))
+    pretrain.read(config(tier="reduced", root="mine", on_bad="skip").resolved())
     pretrain.read(config(root="mine").resolved())
-    assert asked == [("cinc2017", "mine", False), ("mitdb", "mine", False), ("cinc2017", None, True), ("mitdb", None, True)]
+    assert asked == [("cinc2017", "mine", False, "skip"), ("mitdb", "mine", False, "skip"),
+                     ("cinc2017", None, True, "error"), ("mitdb", None, True, "error")]
 
 
 RESTRICTED = "CC BY-NC-SA 4.0 (Icentia11k is among the sources)"

@@ -251,6 +251,32 @@ def test_members_of_one_subject_count_once():
         draw(data)
 
 
+@pytest.mark.parametrize("subjects", [1, 2, 9])
+def test_subjects_that_have_every_class_are_no_single_class(subjects):
+    """Their first recordings are all of one class, but the data set is not."""
+    data = recordings([30, 30])
+    data = data.select(np.argsort(data.labels, kind="stable"))
+    data = replace(data, subjects=np.array([f"s{k % subjects}" for k in range(len(data))]))
+    with pytest.raises(EcgtlError, match=f"hand has {subjects} subjects with several classes each.*more subjects"):
+        draw(data)
+
+
+def test_a_class_that_no_subject_begins_with_is_in_training_and_test_or_refused():
+    data, made = recordings([60, 3, 57]), 0
+    order = np.argsort(np.array([0, 2, 1])[data.labels], kind="stable")
+    subjects = np.array([f"s{k}" for k in range(117)] + ["s5", "s6", "s7"])  # "af" comes behind another class
+    data = replace(data.select(order), subjects=subjects)
+    for seed in range(30):
+        try:
+            split = draw(data, seed, seed)
+        except EcgtlError as error:
+            assert "class 'af' of hand has too few subjects" in str(error)
+        else:
+            made += 1
+            assert 1 in data.labels[split.train] and 1 in data.labels[split.test]
+    assert 0 < made < 30
+
+
 def test_too_few_subjects_for_three_parts_are_refused():
     with pytest.raises(EcgtlError, match="too few"):
         draw(recordings([2, 2]))

@@ -503,6 +503,10 @@ def test_the_planned_sources(tier, names):
     assert all(run.weights.name == f"{run.config.dataset}-{run.config.arch}-{tier}.safetensors"
                for run in runs)
     assert {run.config.lead for run in runs} == {0 if tier == "reduced" else "all"}
+    usual = {"resnet1d101": 256, "bilstm": 128}
+    for run in runs:  # a fifth of CPSC 2018 is at hand: as many steps with a quarter of the batch
+        few = (tier, run.config.dataset) == ("reduced", "cpsc2018")
+        assert run.config.batch_size == usual[run.config.arch] // (4 if few else 1)
 
 
 @pytest.mark.parametrize("tier", TIERS)

@@ -51,11 +51,15 @@ def enumerate_runs(experiment: str, tier: str) -> list[Source]:
     for paper in protocols():
         entry = protocol(paper).get("sources", {}).get(experiment)
         if entry is not None:
-            lead = protocol(paper)["lead"][tier]
-            common = {"protocol": paper, "tier": tier, "on_bad": "skip", "lead": lead}
-            return [Source(experiment, FinetuneConfig.of(dataset=dataset, arch=arch, **common).resolved())
+            return [Source(experiment, _config(paper, entry, tier, dataset, arch))
                     for dataset in entry["datasets"][tier] for arch in entry["archs"]]
     raise EcgtlError(f"unknown experiment {experiment!r}; allowed: {', '.join(names())}")
+
+
+def _config(paper: str, entry: dict, tier: str, dataset: str, arch: str) -> FinetuneConfig:
+    batch_size = entry.get("batch_size", {}).get(tier, {}).get(dataset, {}).get(arch)
+    return FinetuneConfig.of(dataset=dataset, protocol=paper, arch=arch, tier=tier, on_bad="skip",
+                             lead=protocol(paper)["lead"][tier], batch_size=batch_size).resolved()
 
 
 def state(run: Source) -> str:

@@ -26,6 +26,7 @@ Batch = tuple[np.ndarray, np.ndarray]  # inputs and the class of each
 
 EVALUATION_BATCH = 256
 DRAWN = 4096  # frames that are drawn and labelled at a time
+NAMED = 5  # subjects of a part that are named in a message; of more their databases are
 _UNLABELLED = "frame without a label, drawn anew"
 
 
@@ -44,7 +45,7 @@ class LabelledFrames:
     epoch.
 
     Frames that the task gives no label are drawn anew and counted in ``skipped``. Raises EcgtlError when the
-    sources have not the annotations that the task needs.
+    sources have not the annotations that the task needs, and when no frame of the subjects has a label.
     """
 
     def __init__(self, frames: Frames, task: str, per_subject: int):
@@ -54,6 +55,7 @@ class LabelledFrames:
             task, frames.digests[number], partial(frames.opened, number), frames.rate, frames.lead))
         for number in np.unique(frames.source):
             self._tracks(int(number))
+        self._known(*frames.draw(np.random.default_rng(0), DRAWN))  # now rather than after the training
 
     def __len__(self) -> int:
         return self._n
@@ -98,13 +100,20 @@ class LabelledFrames:
 
     def _labelled(self, rng: np.random.Generator) -> np.ndarray:
         row, start = self.frames.draw(rng, DRAWN)
+        label, known = self._known(row, start)
+        self._unlabelled += int((~known).sum())
+        return np.stack([row[known], start[known], label[known]])
+
+    def _known(self, row: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Class of each frame, and whether it has one; EcgtlError when none has."""
         label = self.labels_of(row, start)
         known = label != UNLABELLED
-        self._unlabelled += int((~known).sum())
         if not known.any():
-            raise EcgtlError(f"none of {DRAWN} frames drawn from {', '.join(self.frames.statistics)} has a "
-                             f"{self.task} label; give other sources, or another frame length")
-        return np.stack([row[known], start[known], label[known]])
+            few = len(self.frames.subjects) <= NAMED
+            raise EcgtlError(f"none of {len(row)} frames drawn from "
+                             f"{', '.join(self.frames.subjects if few else self.frames.statistics)} has a "
+                             f"{self.task} label; give other sources, another frame length or another seed")
+        return label, known
 
 
 def fit(model: nn.Module, train: Examples, validation: Examples, recipe: Recipe, device: torch.device,

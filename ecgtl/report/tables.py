@@ -454,6 +454,14 @@ def error_fell(result: results.Result) -> str:
     return f"validation error fell: {kept < first}"
 
 
+def labels_without_positives(result: results.Result) -> str:
+    """One stable line: the labels that the training or the test part lacks, and what the score makes of the latter."""
+    absent = result.data.get("without_positives", {})
+    told = [f"{', '.join(absent[part])} in the {part} part" for part in ("train", "test") if absent.get(part)]
+    score = "no AUC, left out of the mean" if result.arrays["y_test"].ndim == 2 else "an F1 of 0"
+    return f"labels without positives: {'; '.join(told)} (in the test part: {score})" if told else "every label has positives"
+
+
 def verdict_on_trivial(result: results.Result, trivial: dict[str, results.Result]):
     """One sentence: does the network beat the best trivial classifier on this one split?"""
     from IPython.display import HTML
