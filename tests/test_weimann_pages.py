@@ -153,6 +153,16 @@ def test_state_names_the_evidence_and_drops_the_command_when_all_runs_are_there(
     assert "PTB-XL: 21 of 21 runs." in said and "python -m" not in said and "target: subset" in said
 
 
+def test_a_page_says_how_few_subjects_its_pretraining_had():
+    store(weimann.TABLE2, "random", 75, [0.7])
+    config = PretrainConfig.of(objective="beat", tier="reduced").resolved()
+    results.save(Result("pretrain", key_of(config), dataclasses.asdict(config), {"upstream": "substitute"}, {}, [],
+                        {"subjects": {"train": 31}, "sources": {"mitdb": {}}}, {"none": np.zeros(1)}, PROVENANCE))
+    assert "subjects" not in weimann.state(weimann.TABLE2, "reduced").data  # nothing pretrained is shown
+    store(weimann.TABLE2, "beat", 75, [0.7])
+    assert "31 subjects to learn from here (mitdb), where the paper had 11,000" in weimann.state(weimann.TABLE2, "reduced").data
+
+
 def test_a_run_of_two_tables_shows_in_both():
     store(weimann.TABLE1, "beat_2048", 75, [0.7, 0.71, 0.72])
     for experiment, place in ((weimann.TABLE1, ("beat_2048", 75)), (weimann.TABLE2, ("beat", 75)),

@@ -13,9 +13,10 @@ import torch
 from IPython.display import HTML
 from markupsafe import Markup
 
-from ecgtl import experiments, models, published, statistics
-from ecgtl.config import BASELINES, FinetuneConfig, protocol
+from ecgtl import experiments, models, published, results, statistics
+from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig, protocol
 from ecgtl.finetune import CINC_OFFICIAL
+from ecgtl.pretrain import key_of
 from ecgtl.report import badges, book_tables, tables
 from ecgtl.report.findings import findings
 from ecgtl.report.tables import METHODS, f1
@@ -52,9 +53,21 @@ def state(experiment: str, tier: str) -> HTML:
     done, planned = len(tables.runs(experiment, tier)), len(experiments.enumerate_runs(experiment, tier))
     known = badges.row(tier, tables.evidence(experiment, tier)) if done else book_tables.badge("pending")
     command = Markup("; the rest by <code>python -m ecgtl run {} --tier {}</code>").format(experiment, tier)
-    return HTML(Markup("{}<p>{}: {} of {} runs{}.</p>").format(Markup(known), NAMES[experiment], done,
-                                                               planned,
-                                                                command if done < planned else ""))
+    return HTML(Markup("{}<p>{}: {} of {} runs{}.</p>{}").format(Markup(known), NAMES[experiment], done, planned,
+                                                                 command if done < planned else "",
+                                                                 _teachers(experiment, tier)))
+
+
+def _teachers(experiment: str, tier: str) -> Markup:
+    """How few subjects stand behind the pretrained runs of a table, where they are not the paper's; else nothing."""
+    path = results.path_of("pretrain", key_of(PretrainConfig.of(objective="beat", tier=tier).resolved()), tier)
+    if "substitute" not in tables.evidence(experiment, tier)["upstream"] or not path.is_file():
+        return Markup()
+    data = results.stored_json(path)["data"]
+    patients = published.lookup(f"{PAPER}.scalars.icentia_patients.value")
+    return Markup("<p>Pretraining had {} subjects to learn from here ({}), where the paper had {:,} patients: how our "
+                  "pretrained rows differ from the paper's says as much about that as about the method.</p>").format(
+                      data["subjects"]["train"], " and ".join(data["sources"]), patients)
 
 
 def comparisons(experiment: str, tier: str, scores: Sequence[str] = ("macro_f1",)) -> pd.DataFrame:
