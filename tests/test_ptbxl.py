@@ -3,6 +3,7 @@
 import ast
 import csv
 import os
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -123,6 +124,14 @@ def test_superclass_view(root):
     assert [labels(recordings, i) for i in range(6)] == [["NORM"], ["MI"], ["MI", "HYP"], ["NORM"], ["CD"],
                                                          ["STTC"]]
     assert recordings.skipped == {"no diagnostic superclass": ["00004"]}
+
+
+def test_the_smaller_copies_are_read_where_they_are_all_there_is(root, base):
+    assert set(ptbxl.read(root).sampling_rate) == {500.0}
+    shutil.rmtree(base / "records500")
+    assert set(ptbxl.read(root).sampling_rate) == {100.0}
+    with pytest.raises(EcgtlError, match="records500"):
+        ptbxl.read(root, rate=500)
 
 
 def test_both_rates(root, base):

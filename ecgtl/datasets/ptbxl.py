@@ -28,7 +28,7 @@ _FETCH = "run 'python -m ecgtl data fetch ptbxl'"
 _ABOVE_89 = 300  # what the release writes in place of most ages above 89
 
 
-def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str = "rhythm", rate: int = 500,
+def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str = "rhythm", rate: int | None = None,
          leads: str | Sequence[str] | None = None, classes: Sequence[str] | None = None,
          cap: Mapping[str, int] | None = None, seed: int = 0) -> Recordings:
     """The recordings below ``root/ptb-xl/1.0.3`` that have a label in ``view``, with their published folds.
@@ -40,14 +40,15 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str =
     out of the five diagnostic superclasses, by ``scp_statements.csv``. Recordings that a view leaves out are
     counted in ``Recordings.skipped``.
 
-    ``rate`` is 500 or 100 Hz; ``leads`` keeps some leads only (all twelve at 500 Hz take 2.6 GB). Recordings
-    of one ``patient_id`` are one subject. ``on_bad`` says what a recording absent from the disk causes, or a
+    ``rate`` is 500 or 100 Hz; without it 500, or 100 where ``records100`` alone has been fetched. ``leads``
+    keeps some leads only (all twelve at 500 Hz take 2.6 GB). Recordings of one ``patient_id`` are one subject. ``on_bad`` says what a recording absent from the disk causes, or a
     flat or incomplete one: ``error``, or ``skip``, which leaves it out and counts it. Raises EcgtlError when
     a table is missing, lacks a column or holds ``scp_codes`` that are not a literal, and when a file is
     damaged.
     """
-    _check_options(view, rate, classes, cap)
     base, chosen = Path(root) / FOLDER, check_leads(leads)
+    rate = _rate_at_hand(base) if rate is None else rate
+    _check_options(view, rate, classes, cap)
     tables = [base / TABLE, base / STATEMENTS]
     for file in tables:
         if not file.is_file():
@@ -71,6 +72,11 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str =
     options = {"on_bad": on_bad, "synthetic": synthetic, "view": view, "rate": rate, "leads": chosen,
                "classes": classes, "cap": cap and dict(cap), "seed": seed}
     return cached_recordings(NAME, base, files, options, build)
+
+
+def _rate_at_hand(base: Path) -> int:
+    """500 Hz, but for 100 where the smaller copies alone are on the disk."""
+    return 100 if (base / "records100").is_dir() and not (base / "records500").is_dir() else 500
 
 
 def demographics(root: Path) -> pd.DataFrame:
