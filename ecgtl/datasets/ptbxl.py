@@ -41,10 +41,10 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str =
     counted in ``Recordings.skipped``.
 
     ``rate`` is 500 or 100 Hz; without it 500, or 100 where ``records100`` alone has been fetched. ``leads``
-    keeps some leads only (all twelve at 500 Hz take 2.6 GB). Recordings of one ``patient_id`` are one subject. ``on_bad`` says what a recording absent from the disk causes, or a
-    flat or incomplete one: ``error``, or ``skip``, which leaves it out and counts it. Raises EcgtlError when
-    a table is missing, lacks a column or holds ``scp_codes`` that are not a literal, and when a file is
-    damaged.
+    keeps some leads only (all twelve at 500 Hz take 2.6 GB). Recordings of one ``patient_id`` are one
+    subject. ``on_bad`` says what a recording absent from the disk causes, or a flat or incomplete one:
+    ``error``, or ``skip``, which leaves it out and counts it. Raises EcgtlError when a table is missing, lacks
+    a column or holds ``scp_codes`` that are not a literal, and when a file is damaged.
     """
     base, chosen = Path(root) / FOLDER, check_leads(leads)
     rate = _rate_at_hand(base) if rate is None else rate
