@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ecgtl import claims, experiments, published, results
+from ecgtl.config import BASELINES
 from ecgtl.errors import EcgtlError
 from ecgtl.report import tables, weimann
 from ecgtl.results import Result
@@ -13,7 +14,7 @@ from ecgtl.results import Result
 EXPERIMENT = "weimann2021-table2"
 
 
-def write_run(run, macro_f1, target="full", digest=None):
+def write_run(run, macro_f1, target="full", digest=None, upstream="none"):
     """A stored result for ``run`` with given scores, as if it had been run."""
     _, entry = experiments.definition(EXPERIMENT)
     scores = {"macro_f1": macro_f1, "weighted_f1": 0.8, "accuracy": 0.8,
@@ -23,7 +24,7 @@ def write_run(run, macro_f1, target="full", digest=None):
     data = {"name": "cinc2017", "version": "1.0.0", "records": 8528, "classes": ["normal", "af", "other", "noise"],
             "digest": digest or entry["data"]["digest"]}
     results.save(Result(EXPERIMENT, run.key, dataclasses.asdict(run.config),
-                        {"upstream": "none", "target": target, "leads": target}, scores | {"validated": scores, "last": scores},
+                        {"upstream": upstream, "target": target, "leads": target}, scores | {"validated": scores, "last": scores},
                         [], data, {"y_test": np.zeros(1, np.uint8)}, provenance))
 
 
@@ -103,6 +104,14 @@ def test_coverage_counts_24_items_and_works_out_the_state(stored):
     partly = [("weimann2021", item) for item in ("F3", "T1", "T2", "T3", "T4")]  # they share runs of Table 2
     assert sorted(table.index[table["state"] == "partial"]) == partly
     assert (table["state"] == "pending").sum() == 24 - len(drawn) - len(partly)
+
+
+@pytest.mark.parametrize("upstream, state", [("full", "done"), ("substitute", "partial")])
+def test_a_table_is_done_on_the_papers_own_data_alone(stored, upstream, state):
+    for run in experiments.enumerate_runs(EXPERIMENT, "reduced"):
+        write_run(run, 0.7, upstream="none" if run.method in ("random", *BASELINES) else upstream)
+    found = tables.coverage().set_index(["paper", "item"]).loc[("weimann2021", "T2")]
+    assert found["state"] == state and f"upstream {upstream}/none" in found["evidence"].replace("none/substitute", "substitute/none")
 
 
 def several_labels():

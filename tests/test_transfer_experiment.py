@@ -507,6 +507,7 @@ def test_the_planned_sources(tier, names):
     for run in runs:  # a fifth of CPSC 2018 is at hand: as many steps with a quarter of the batch
         few = (tier, run.config.dataset) == ("reduced", "cpsc2018")
         assert run.config.batch_size == usual[run.config.arch] // (4 if few else 1)
+        assert run.config.learning_rate == (0.001 if tier == "reduced" else 0.01)
 
 
 @pytest.mark.parametrize("tier", TIERS)

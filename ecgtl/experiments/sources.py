@@ -57,9 +57,10 @@ def enumerate_runs(experiment: str, tier: str) -> list[Source]:
 
 
 def _config(paper: str, entry: dict, tier: str, dataset: str, arch: str) -> FinetuneConfig:
-    batch_size = entry.get("batch_size", {}).get(tier, {}).get(dataset, {}).get(arch)
+    own = {"learning_rate": entry["learning_rate"].get(tier),
+           "batch_size": entry["batch_size"].get(tier, {}).get(dataset, {}).get(arch)}
     return FinetuneConfig.of(dataset=dataset, protocol=paper, arch=arch, tier=tier, on_bad="skip",
-                             lead=protocol(paper)["lead"][tier], batch_size=batch_size).resolved()
+                             lead=protocol(paper)["lead"][tier], **own).resolved()
 
 
 def state(run: Source) -> str:

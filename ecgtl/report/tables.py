@@ -303,7 +303,8 @@ def _coverage_state(entry: dict) -> dict[str, str]:
     done = [run for run in planned if experiments.state(run) == "done"]
     words = evidence(names, tier)
     absent = sorted({METHODS[run.method] for run in planned} - {METHODS[run.method] for run in done})
-    state = "done" if len(done) == len(planned) and words["target"] == "full" else "partial"
+    own_data = words["target"] == "full" and not {"substitute", "synthetic"} & set(words["upstream"].split("/"))
+    state = "done" if len(done) == len(planned) and own_data else "partial"
     why = f"{len(done)} of {len(planned)} runs" + (f"; pending: {'; '.join(absent)}" if absent else "")
     return {"state": state, "evidence": f"tier {tier}, target {words['target']}, upstream {words['upstream']}", "why": why}
 
