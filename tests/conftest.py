@@ -4,6 +4,7 @@ import os
 import signal
 from pathlib import Path
 
+import matplotlib
 import pytest
 
 # A shell starts its background jobs with Ctrl-C ignored, and their children inherit that: the tests of Ctrl-C need it back
@@ -27,6 +28,14 @@ def _own_folders(session_cache, monkeypatch):
     monkeypatch.setenv("ECGTL_CACHE", str(session_cache))
     monkeypatch.delenv("ECGTL_RESULTS", raising=False)
     monkeypatch.delenv("ECGTL_DEVICE", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _plain_style():
+    """A page's figure style (``figures.use_style``) ends with its test: what is drawn must not depend on the order."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        yield
 
 
 @pytest.fixture
