@@ -175,6 +175,16 @@ def _command() -> str:
     return " ".join([name, *sys.argv[1:]])
 
 
+def same_config(stored: dict, planned, incidental: tuple[str, ...] = ()) -> bool:
+    """Whether a stored result's parameters are those of the dataclass ``planned``, but for the ``incidental`` ones.
+
+    A parameter that was added after the run had, in that run, what is its default today.
+    """
+    had = asdict(type(planned)()) | stored
+    values = json.loads(json.dumps(rounded(asdict(planned))))
+    return all(rounded(had[name]) == value for name, value in values.items() if name not in incidental)
+
+
 def rounded(value):
     """``value`` with its floats cut to nine significant digits: enough to compare, stable in a diff."""
     if isinstance(value, float):

@@ -44,6 +44,18 @@ def made(key="cinc2017-reduced-random-75-run0", tier="reduced", experiment="hand
                   {"commit": "unknown", "dirty": False})
 
 
+def test_a_stored_config_is_the_planned_one_or_not():
+    planned = FinetuneConfig.of(tier="reduced", fraction=1 / 3).resolved()
+    stored = results.rounded(dataclasses.asdict(planned))
+    assert results.same_config(stored, planned)
+    older = {name: value for name, value in stored.items() if name != "on_bad"}  # from before there was such a parameter
+    assert results.same_config(older, planned)
+    assert not results.same_config(older, dataclasses.replace(planned, on_bad="skip"))
+    assert not results.same_config(stored, dataclasses.replace(planned, fraction=0.3334))
+    assert results.same_config(stored, dataclasses.replace(planned, device="cuda"), ("device",))
+    assert not results.same_config(stored, dataclasses.replace(planned, device="cuda"))
+
+
 # --- save and load ------------------------------------------------------------------------------------------------
 
 
@@ -394,7 +406,7 @@ def test_committed_results_lie_where_their_names_say(everything):
 def test_committed_pretrainings_are_those_of_their_experiment(path):
     result = results.load(path)
     run = next(run for run in pretrainings.enumerate_runs(result.experiment, result.config["tier"]) if run.key == result.key)
-    assert pretrainings.stored_config(result.config) == dataclasses.asdict(run.config)
+    assert results.same_config(result.config, run.config)
     assert min(row["validation_loss"] for row in result.history) == result.history[result.scores["epoch"] - 1]["validation_loss"]
 
 

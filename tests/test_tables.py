@@ -117,7 +117,7 @@ def test_a_table_is_done_on_the_papers_own_data_alone(stored, upstream, state):
 def several_labels():
     """A result of three recordings and two labels."""
     y = np.array([[1, 0], [1, 1], [0, 1]], np.uint8)
-    probabilities = np.array([[0.9, 0.6], [0.5, 0.4], [0.2, 0.7]], np.float16)
+    probabilities = np.array([[0.9, 0.6], [0.4, 0.5], [0.2, 0.7]], np.float16)
     scores = {"macro_auc": 0.9, "f_max": 0.8, "weighted_f1": 0.7, "f_beta": 0.6, "g_beta": 0.5, "auc_per_class": {"a": 1.0, "b": None}}
     return Result("finetune", "k", {"protocol": "weimann2021", "init": "random"}, {}, scores, [], {"classes": ["a", "b"]},
                   {"y_test": y, "prob_validated": probabilities}, {})
@@ -125,8 +125,8 @@ def several_labels():
 
 def test_what_is_predicted_of_recordings_with_several_labels():
     counts = tables.confusion_of(several_labels())
-    # with label a: recordings 0 and 1, of which both are called a and 0 is called b; with label b: 1 and 2
-    assert counts.tolist() == [[2, 1, 2], [1, 1, 2]]
+    # recording 0 (label a) is called a and b, 1 (a and b) is called b, 2 (b) is called b; so b is never called a
+    assert counts.tolist() == [[1, 2, 2], [0, 2, 2]]
 
 
 def test_scores_of_recordings_with_several_labels():

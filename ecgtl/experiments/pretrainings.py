@@ -1,7 +1,5 @@
 """Pretrainings that a table asks for beside the checkpoints: enumerate them, run what is missing, keep the results."""
 
-import dataclasses
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,14 +48,7 @@ def state(run: Pretraining) -> str:
     """``done``, ``missing``, or ``stale`` when the stored result came from another config."""
     if not run.path.is_file():
         return "missing"
-    stored = stored_config(results.read_json(run.path)["config"])
-    planned = json.loads(json.dumps(results.rounded(dataclasses.asdict(run.config))))
-    return "done" if all(stored[k] == v for k, v in planned.items() if k not in ("root", "device")) else "stale"
-
-
-def stored_config(config: dict) -> dict:
-    """A stored result's parameters; one that was added after the run had, in that run, what is its default today."""
-    return dataclasses.asdict(PretrainConfig()) | config
+    return "done" if results.same_config(results.stored_json(run.path)["config"], run.config, ("root", "device")) else "stale"
 
 
 def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -68,9 +67,7 @@ def state(run: Source) -> str:
     if not run.path.is_file():
         return "missing"
     body = results.stored_json(run.path)
-    stored = dataclasses.asdict(FinetuneConfig()) | body["config"]
-    planned = json.loads(json.dumps(results.rounded(dataclasses.asdict(run.config))))
-    same = all(stored[name] == value for name, value in planned.items() if name not in _INCIDENTAL)
+    same = results.same_config(body["config"], run.config, _INCIDENTAL)
     kept = run.weights.is_file() and checksum(run.weights) == body["data"]["weights"]["sha256"]
     return "done" if same and kept else "stale"
 

@@ -1,7 +1,5 @@
 """Folds of the transferability experiment: enumerate them, run what is missing, and one tidy table of all."""
 
-import dataclasses
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,9 +64,7 @@ def state(run: Transfer) -> str:
     if not run.path.is_file():
         return "missing"
     body = results.stored_json(run.path)
-    stored = dataclasses.asdict(TransferConfig()) | body["config"]
-    planned = json.loads(json.dumps(results.rounded(dataclasses.asdict(run.config))))
-    same = all(stored[name] == value for name, value in planned.items() if name not in _INCIDENTAL)
+    same = results.same_config(body["config"], run.config, _INCIDENTAL)
     return "done" if same and _same_data(run, body) and _same_start(run, body) else "stale"
 
 

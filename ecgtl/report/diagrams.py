@@ -427,8 +427,8 @@ def _counted(tier: str) -> dict[str, str]:
             "parameters of GoogLeNet to its features (frozen)": f"{parameters(image_network()):,}"}
 
 
-def stated_verdict(statements: pd.DataFrame) -> HTML:
-    """How far each tier's network is what the paper says, from ``stated``."""
+def met(statements: pd.DataFrame) -> list[str]:
+    """One sentence a tier: how many of the paper's statements its network meets, and which not."""
     said = statements[statements["Paper"] != "not stated"]
     sentences = []
     for column in said.columns[2:]:
@@ -436,6 +436,12 @@ def stated_verdict(statements: pd.DataFrame) -> HTML:
         but = "; ".join(f"{what} ({ours})" for what, ours in zip(other["What"], other[column], strict=True))
         sentences.append(f"{column} meets {len(said) - len(other)} of {len(said)} statements of the paper"
                          + (f", but not: {but}." if but else "."))
+    return sentences
+
+
+def stated_verdict(statements: pd.DataFrame) -> HTML:
+    """How far each tier's network is what the paper says, from ``stated``."""
+    sentences = met(statements)
     unsaid = statements.loc[statements["Paper"] == "not stated", "What"].iloc[0]
     sentences.append(f"The {unsaid} are not stated anywhere, and with them the number of parameters is ours "
                      "to choose.")

@@ -1,7 +1,7 @@
 """One house style for every figure: colour-blind safe, units on axes, uncertainty drawn, ECG on its own paper."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -236,3 +236,13 @@ def digest(figure: Figure, digits: int = 3) -> str:
     flat = np.concatenate([n.ravel() for n in numbers]) if numbers else np.zeros(0)
     text = ",".join(f"{v:.{digits}g}" for v in np.where(np.isfinite(flat), flat + 0.0, 0.0))
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def legend_below(figure: Figure, panels: Iterable[Axes], columns: int = 2) -> None:
+    """One legend below the figure with each label of its panels once."""
+    found = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    if found:
+        figure.legend(found.values(), found.keys(), fontsize=8, loc="outside lower center", ncols=columns)

@@ -7,7 +7,7 @@ the paper's printed trials. A cell without runs is PENDING; fewer than ``MIN_RUN
 import inspect
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ecgtl import claims, experiments, metrics, published, results, statistics
-from ecgtl.config import TIERS, protocol
+from ecgtl.config import protocol
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings
 from ecgtl.report import badges, book_tables, figures, tables
@@ -57,9 +57,7 @@ WIDTH = 5.6  # of figures, inches: their words can still be read on a narrow scr
 
 def shown_tier(experiment: str, wanted: str = "best") -> str:
     """As ``tables.shown_tier``, but ``reduced`` where nothing has been run yet: such a page says PENDING."""
-    if wanted != "best":
-        return wanted
-    return next((tier for tier in reversed(TIERS) if tables.runs(experiment, tier)), "reduced")
+    return tables.shown_tier(experiment, wanted, pending=True)
 
 
 def state(experiment: str, tier: str) -> HTML:
@@ -201,14 +199,6 @@ def _say_pending(axes: Axes) -> None:
     axes.text(0.5, 0.5, f"{PENDING}: no run yet", transform=axes.transAxes, ha="center", va="center",
               color="#555555")
 
-
-def _legend(figure: Figure, panels: Iterable[Axes], columns: int = 2) -> None:
-    """One legend below the figure with each label of its panels once."""
-    found = {}
-    for axes in panels:
-        found |= dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-    if found:
-        figure.legend(found.values(), found.keys(), fontsize=8, loc="outside lower center", ncols=columns)
 
 
 # Trial by trial
@@ -372,7 +362,7 @@ def step_curves(frame: pd.DataFrame) -> Figure:
     axes.set(xlabel="steps of the optimiser", ylabel="best weighted F1 so far, test part", ylim=(0, 1))
     if not axes.lines:
         _say_pending(axes)
-    _legend(figure, [axes])
+    figures.legend_below(figure, [axes])
     return figure
 
 
@@ -416,7 +406,7 @@ def sensitivity_curves(bodies: list[dict]) -> Figure:
     axes.xaxis.get_major_locator().set_params(integer=True)
     if not bodies:
         _say_pending(axes)
-    _legend(figure, [axes])
+    figures.legend_below(figure, [axes])
     return figure
 
 
@@ -449,7 +439,7 @@ def index_dots(rows: pd.DataFrame) -> Figure:
         axes.set(title=words, ylabel="learning curve index", ylim=(0, None), xticks=range(len(places)),
                  xticklabels=map(_percent, places))
     panels[-1].set_xlabel("share of the training part that is used")
-    _legend(figure, panels)
+    figures.legend_below(figure, panels)
     return figure
 
 
@@ -532,7 +522,7 @@ def examples_figure() -> Figure:
     lower.set(title="B. Four curves and their index", xlabel="epoch", ylim=(0, 0.9))
     for axes in (upper, lower):
         axes.set_ylabel("F1 on the test part")
-    _legend(figure, (upper, lower), 3)
+    figures.legend_below(figure, (upper, lower), 3)
     return figure
 
 
@@ -619,7 +609,7 @@ def learning_curves(frame: pd.DataFrame, experiment: str) -> Figure:
         if not axes.lines:
             _say_pending(axes)
     panels[-1].set_xlabel("epoch")
-    _legend(figure, panels, 3)
+    figures.legend_below(figure, panels, 3)
     return figure
 
 

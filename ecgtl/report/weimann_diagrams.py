@@ -294,14 +294,7 @@ def _counted(network: Future) -> dict[str, str]:
 
 def stated_verdict(statements: pd.DataFrame) -> HTML:
     """How far each tier's network is what the paper says, from ``stated``."""
-    said = statements[statements["Paper"] != "not stated"]
-    sentences = []
-    for column in said.columns[2:]:
-        other = said[said["Paper"] != said[column]]
-        but = "; ".join(f"{what} ({ours})" for what, ours in zip(other["What"], other[column], strict=True))
-        sentences.append(f"{column} meets {len(said) - len(other)} of {len(said)} statements of the paper"
-                         + (f", but not: {but}." if but else "."))
-    return HTML(Markup("<p>{}</p>").format(" ".join(sentences)))
+    return HTML(Markup("<p>{}</p>").format(" ".join(diagrams.met(statements))))
 
 
 def encoder_blocks(tier: str) -> list[diagrams.Block]:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from ecgtl import claims, experiments
 from ecgtl.claim_rules import epochs_to
-from ecgtl.report import tables, weimann
+from ecgtl.report import figures, tables, weimann
 from ecgtl.report.figures import COLOURS, MARKERS, PAPER_COLOUR
 from ecgtl.report.tables import METHODS, f1
 from ecgtl.report.weimann import PENDING
@@ -48,7 +48,7 @@ def panels(frame: pd.DataFrame, values: dict[tuple, tuple[float, ...]], xlabel: 
         axes.set_ylabel("macro F1, test part")
     for axes in grid[-1]:
         axes.set_xlabel(xlabel)
-    _legend(figure, grid.flat)
+    figures.legend_below(figure, grid.flat)
     return figure
 
 
@@ -107,7 +107,7 @@ def class_panels(rows: pd.DataFrame) -> Figure:
         axes.set_ylabel("F1, test part")
     for axes in grid[-1]:
         axes.set_xlabel("share of the data set")
-    _legend(figure, grid.flat)
+    figures.legend_below(figure, grid.flat)
     return figure
 
 
@@ -143,7 +143,7 @@ def settings(frame: pd.DataFrame, values: dict[tuple, tuple[float, ...]]) -> Fig
               [task] * len(rows), [weimann.setting(name).replace(", offset", ",\noffset") for name in names])
         axes.set_title(METHODS[task])
     grid[-1].set_xlabel("macro F1, test part of CinC 2017")
-    _legend(figure, grid)
+    figures.legend_below(figure, grid)
     return figure
 
 
@@ -200,7 +200,7 @@ def score_panels(frame: pd.DataFrame, values: dict[str, dict[tuple, tuple[float,
                          label="related work, quoted by the paper")
         axes.set(title=weimann.SCORES[score], xlabel="score, test part")
         axes.tick_params(axis="x", labelsize=8)
-    _legend(figure, grid.flat)
+    figures.legend_below(figure, grid.flat)
     return figure
 
 
@@ -234,7 +234,7 @@ def validation_curves(frame: pd.DataFrame, size: int) -> Figure:
         axes.set_ylabel("macro F1, validation part")
     for axes in grid[-1]:
         axes.set_xlabel("epoch")
-    _legend(figure, grid.flat, 3)
+    figures.legend_below(figure, grid.flat, 3)
     return figure
 
 
@@ -292,13 +292,3 @@ def _speed(own: pd.DataFrame) -> dict[str, str]:
 def _say_pending(axes: Axes) -> None:
     axes.text(0.5, 0.04, f"{PENDING}: no run yet", transform=axes.transAxes, ha="center", va="bottom",
               color="#555555", fontsize=8)
-
-
-def _legend(figure: Figure, axes: Iterable[Axes], columns: int = 2) -> None:
-    """One legend below the figure with each label of its panels once."""
-    found = {}
-    for panel in axes:
-        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
-    if found:
-        figure.legend(found.values(), found.keys(), fontsize=8, loc="outside lower center", ncols=columns)
