@@ -78,9 +78,9 @@ class FinetuneConfig(Parameters):
     ``dataset`` what to classify; ``root`` where it lies (default ``ECGTL_DATA``; for ``folder`` the folder itself);
     ``labels`` label file of a ``folder``; ``lead`` name, index or ``all``; ``on_bad`` error or skip; ``protocol`` whose split,
     stopping and selection rules hold (``auto``: the paper that ``init`` or ``dataset`` belongs to); ``init`` starting
-    weights: a word, with the details of another configuration where they differ (``beat-frame512``), or a checkpoint's
-    path; ``arch`` network or trivial baseline (``auto``: the protocol's own); ``fraction`` share of the training part
-    that is used; ``tier`` demo, reduced or paper; ``seed`` of split, order and weights; ``sampling_rate`` Hz and
+    weights: a word, with the details of another configuration where they differ (``beat-frame512``), the data set of a
+    source (``cpsc2018``), or a checkpoint's path; ``arch`` network or trivial baseline (``auto``: the protocol's own);
+    ``fraction`` share of the training part that is used; ``tier`` demo, reduced or paper; ``seed`` of split, order and weights; ``sampling_rate`` Hz and
     ``seconds`` of the input; ``width`` channels of the stem; ``variant`` of an autoencoder's encoder, and of a residual
     network's blocks (text: activation in front, code: behind), and of MELEP's inputs (text: resampled, code: every k-th
     sample);
@@ -118,7 +118,7 @@ class FinetuneConfig(Parameters):
         paper = _protocol_for(self.init, self.dataset) if self.protocol == "auto" else self.protocol
         rules = protocol(paper)
         arch = rules["arch"].get(init_word(self.init), rules["arch"]["random"]) if self.arch == "auto" else self.arch
-        tier = {"variant": None} | rules["tiers"][self.tier] | rules.get("networks", {}).get(arch, {}).get(self.tier, {})
+        tier = {"variant": None} | _tier_of(rules, arch, self.tier)
         missing = {name: tier[name] for name in ("variant", *PAPER_PARAMETERS) if getattr(self, name) is None}
         if (self.init == "image") != (arch == "googlenet") and arch not in BASELINES:
             raise EcgtlError(f"init={self.init} does not go with arch={arch}: image features come from googlenet, and from it "
@@ -130,6 +130,11 @@ class FinetuneConfig(Parameters):
         """Samples of the input: ``seconds`` at ``sampling_rate`` (both resolved)."""
         return round(self.seconds * self.sampling_rate)
 
+    @property
+    def input_protocol(self) -> str:
+        """The protocol that makes the inputs: ``protocol``, or the network's own paper where that one is across papers."""
+        return protocol(self.protocol).get("papers", {}).get(self.arch, self.protocol)
+
     def _check(self) -> None:
         for name, allowed in _choices().items():
             if getattr(self, name) not in allowed:
@@ -139,8 +144,8 @@ class FinetuneConfig(Parameters):
         if self.variant not in (None, *VARIANTS):
             raise EcgtlError(f"unknown variant {self.variant!r}; allowed: {', '.join(VARIANTS)}")
         if not init_word(self.init) and not self.init.endswith(".safetensors"):
-            raise EcgtlError(f"unknown init {self.init!r}; allowed: {', '.join(INITS)}, or the path of a .safetensors "
-                             "checkpoint")
+            raise EcgtlError(f"unknown init {self.init!r}; allowed: {', '.join((*INITS, *source_experiments()))}, or the path "
+                             "of a .safetensors checkpoint")
         if self.save_weights and not self.save_weights.endswith(".safetensors"):
             raise EcgtlError(f"save_weights is {self.save_weights!r}; give the path of a .safetensors file to write")
         if self.dataset == "folder" and self.tier != "demo" and not self.root:
@@ -339,7 +344,7 @@ class TransferConfig(Parameters):
     def resolved(self) -> "TransferConfig":
         """The same config with every ``None`` replaced by the protocol's value for the tier."""
         rules = protocol(TRANSFERS)
-        own, tier = rules["transfers"], rules["tiers"][self.tier] | rules["networks"].get(self.arch, {}).get(self.tier, {})
+        own, tier = rules["transfers"], _tier_of(rules, self.arch, self.tier)
         values = tier | {"lead": rules["lead"][self.tier], "records": own["records"][self.tier], "test": own["test"],
                          "validation": own["validation"]}
         missing = {name: values[name] for name, value in dataclasses.asdict(self).items() if value is None}
@@ -424,11 +429,20 @@ class SectionConfig(Parameters):
 def init_word(init: str) -> str:
     """The word in ``init``: itself, or what stands before the details (``beat`` of ``beat-frame512``); else empty."""
     word = init.partition("-")[0]
-    return word if word in INITS and not init.endswith(".safetensors") else ""
+    return word if word in (*INITS, *source_experiments()) and not init.endswith(".safetensors") else ""
+
+
+@lru_cache
+def source_experiments() -> dict[str, str]:
+    """Data set -> the experiment that trains networks on it for their weights. Do not change the result."""
+    return {dataset: name for paper in protocols() for name, entry in protocol(paper).get("sources", {}).items()
+            for datasets in entry["datasets"].values() for dataset in datasets}
 
 
 def _protocol_for(init: str, dataset: str) -> str:
-    """The paper whose rules hold where none is named: Jang's for its arms and its data set, else Weimann's."""
+    """The paper whose rules hold where none is named: that of the source, Jang's for its arms and data set, else Weimann's."""
+    if init_word(init) in source_experiments():
+        return TRANSFERS
     return "jang2021" if init_word(init) in ("cae", "image") or dataset == "shaoxing" else "weimann2021"
 
 
@@ -453,7 +467,24 @@ def notebook_parameters(namespace: dict[str, Any]) -> dict[str, Any]:
 @lru_cache
 def protocol(name: str) -> dict:
     """The YAML of ``experiments/<name>.yml``: tiers, split and selection rules, tables. Do not change the result."""
-    return yaml.safe_load((_experiments() / f"{name}.yml").read_text())
+    rules = yaml.safe_load((_experiments() / f"{name}.yml").read_text())
+    return _across(rules) if "papers" in rules else rules
+
+
+def _across(rules: dict) -> dict:
+    """The rules of a protocol across papers: what they leave open, each network has from its own paper in ``papers``.
+
+    ``tiers`` and ``input`` are then those of the network that is taken where none is named.
+    """
+    networks = {arch: {tier: _tier_of(protocol(paper), arch, tier) | rules["tiers"][tier] for tier in TIERS}
+                for arch, paper in rules["papers"].items()}
+    usual = rules["arch"]["random"]
+    return rules | {"networks": networks, "tiers": networks[usual], "input": protocol(rules["papers"][usual])["input"]}
+
+
+def _tier_of(rules: dict, arch: str, tier: str) -> dict:
+    """What a tier means for a network."""
+    return rules["tiers"][tier] | rules.get("networks", {}).get(arch, {}).get(tier, {})
 
 
 def input_rules(name: str, variant: str | None) -> dict:
@@ -463,7 +494,7 @@ def input_rules(name: str, variant: str | None) -> dict:
 
 
 def protocols() -> tuple[str, ...]:
-    """Names of the protocols: one for each paper that has an ``experiments/*.yml``."""
+    """Names of the protocols: one for each paper that has an ``experiments/*.yml``, and those across papers."""
     return tuple(sorted(file.stem for file in _experiments().glob("*.yml")))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ecgtl import baselines, datasets, filters, metrics, models, paths, results, spectrograms, splits, training
-from ecgtl.config import ALL_LEADS, BASELINES, FinetuneConfig, RecordingsConfig, init_word, input_rules, protocol
+from ecgtl.config import ALL_LEADS, BASELINES, FinetuneConfig, RecordingsConfig, init_word, input_rules, protocol, source_experiments
 from ecgtl.datasets import cache, catalogue
 from ecgtl.datasets.base import Recordings
 from ecgtl.errors import EcgtlError
@@ -70,7 +70,7 @@ def with_whole_windows(config: FinetuneConfig, recordings: Recordings) -> Record
     Only for a protocol that scales each window by itself. ``on_bad`` says whether such a recording is an EcgtlError or is left
     out and counted in ``skipped``.
     """
-    rules, defects = protocol(config.protocol)["input"], {}
+    rules, defects = protocol(config.input_protocol)["input"], {}
     if rules["standardise"] == "dataset":
         return recordings
     for i, defect in enumerate(filters.window_defects(recordings, _leads(config, recordings), config.sampling_rate,
@@ -171,22 +171,23 @@ def starting_weights(config: FinetuneConfig) -> Path | None:
         path = stored_weights(config.init, config.arch, config.tier)
         if path is None:
             raise EcgtlError(f"init={config.init} has no checkpoint for arch={config.arch}, tier={config.tier} yet; make it "
-                             f"with 'papermill notebooks/pretrain.ipynb out.ipynb {_pretraining_words(config)}-p tier "
-                             f"{config.tier}', use init=random, or give the path of a .safetensors checkpoint")
+                             f"with '{pretraining_command(config)}', use init=random, or give the path of a .safetensors "
+                             "checkpoint")
         return path
     path = Path(config.init).expanduser()
     checkpoint.load(path)  # fails now rather than after the data have been read
     return path
 
 
-def _pretraining_words(config: FinetuneConfig) -> str:
-    """The parameters of the pretraining that makes ``config``'s checkpoint: those of future prediction are four numbers."""
+def pretraining_command(config: FinetuneConfig) -> str:
+    """The shell command that makes ``config``'s checkpoint."""
     word, *details = config.init.split("-")
-    if word == "cae":
-        return ""
-    named = [re.fullmatch(r"([a-z]+)(\d+)", detail) for detail in details]
-    return "".join(f"-p {name} {value} " for name, value in
-                   [("objective", word), *(found.groups() for found in named if found), ("arch", config.arch)])
+    if word in source_experiments():
+        return f"python -m ecgtl run {source_experiments()[word]} --tier {config.tier}"
+    named = [re.fullmatch(r"([a-z]+)(\d+)", detail) for detail in details]  # those of future prediction are four numbers
+    given = [("objective", word), *(found.groups() for found in named if found), ("arch", config.arch)] if word != "cae" else []
+    words = "".join(f"-p {name} {value} " for name, value in given)
+    return f"papermill notebooks/pretrain.ipynb out.ipynb {words}-p tier {config.tier}"
 
 
 def weights_path(init: str, arch: str, tier: str) -> Path:
@@ -208,7 +209,7 @@ def stored_weights(init: str, arch: str, tier: str) -> Path | None:
 
 def inputs(config: FinetuneConfig, recordings: Recordings, start: Path | None = None) -> np.ndarray:
     """What the network sees: (records, 1, samples), or (records, 1,024) image features for ``init=image``."""
-    rules = input_rules(config.protocol, config.variant)
+    rules = input_rules(config.input_protocol, config.variant)
     x = filters.prepare(recordings, config.sampling_rate, config.n_samples, _leads(config, recordings), rules["keep"],
                         rules["standardise"], rules["highpass"], decimate=rules["decimate"])
     if config.init == "image":
@@ -264,7 +265,7 @@ def _facts(config: FinetuneConfig, recordings: Recordings) -> dict:
     statistics = np.array([filters.mean_and_sd(recordings, lead) for lead in leads])
     names = [str(recordings.leads[0, recordings.lead_index(0, lead)]) for lead in leads]
     return {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": len(leads), "leads": names,
-            "init": config.init, "protocol": config.protocol, "sampling_rate": config.sampling_rate, "seconds": config.seconds,
+            "init": config.init, "protocol": config.input_protocol, "sampling_rate": config.sampling_rate, "seconds": config.seconds,
             "classes": list(recordings.classes), "multi_label": recordings.multi_label, "dataset": config.dataset,
             "evidence": evidence_of(config, recordings)["target"], "tier": config.tier, "licence": _licence(config, recordings),
             "synthetic": recordings.synthetic, "mean": statistics[:, 0].tolist(), "sd": statistics[:, 1].tolist(),
@@ -326,10 +327,14 @@ def _result(config: FinetuneConfig, experiment: str, key: str, recordings: Recor
 
 
 def _origin(config: FinetuneConfig) -> dict:
-    """What the starting checkpoint was trained at: a ResNet's weights may come from another rate or length."""
+    """What the starting checkpoint was trained at, and as far as it says so on what, and under which licence it stands.
+
+    A ResNet's weights may come from another rate or length.
+    """
     path = None if config.init in ("random", "image") else starting_weights(config)
     facts = {} if path is None else checkpoint.load(path)[1]
-    return {"start": {name: facts[name] for name in ("arch", "sampling_rate", "seconds")}} if facts else {}
+    names = ("arch", "sampling_rate", "seconds", "objective", "sources", "dataset", "licence")
+    return {"start": {name: facts[name] for name in names if name in facts}} if facts else {}
 
 
 def _learning_curve(history: list[dict]) -> dict[str, float]:
@@ -410,7 +415,8 @@ def _upstream(config: FinetuneConfig) -> str:
         return "full"  # the same ImageNet weights that the paper used
     if start is None:
         return "none"
-    return "synthetic" if checkpoint.load(start)[1].get("synthetic") else "substitute"
+    facts = checkpoint.load(start)[1]
+    return facts.get("evidence") or ("synthetic" if facts.get("synthetic") else "substitute")
 
 
 def _portable(config: FinetuneConfig) -> dict:

@@ -93,7 +93,12 @@ def size_words(entry: dict, size: int | str) -> str:
 
 
 def runs_of(entry: dict, method: str, tier: str) -> int:
-    """Planned runs of a cell: the random row and the trivial baselines may have a number of their own."""
+    """Planned runs of a cell: the random row and the trivial baselines may have a number of their own.
+
+    ``absent`` names the rows that a tier has not, as it makes no weights for them.
+    """
+    if method in entry.get("absent", {}).get(tier, ()):
+        return 0
     own = method in ("random", *BASELINES) and "runs_random" in entry
     return entry["runs_random" if own else "runs"][tier]
 
