@@ -69,8 +69,15 @@ def save(result: Result) -> Path:
     body = {"schema": SCHEMA} | {k: v for k, v in asdict(result).items() if k != "arrays"}
     body["predictions"] = {"file": path.with_suffix(".npz").name,
                            "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
-    write_atomic(path, (json.dumps(rounded(body), indent=1, allow_nan=False) + "\n").encode())
+    write_atomic(path, as_text(rounded(body)).encode())
     return path
+
+
+def as_text(body: dict) -> str:
+    """``body`` as JSON with one line an epoch: histories are most of it, and indented they take half as much again."""
+    text = json.dumps(body | {"history": []}, indent=1, allow_nan=False)
+    rows = ",\n".join(f"  {json.dumps(row, separators=(',', ':'), allow_nan=False)}" for row in body["history"])
+    return text.replace('\n "history": []', f'\n "history": [\n{rows}\n ]' if rows else '\n "history": []', 1) + "\n"
 
 
 def load(path: Path) -> Result:

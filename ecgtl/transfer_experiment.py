@@ -68,6 +68,7 @@ def run(config: TransferConfig, experiment: str = "transfer", key: str | None = 
     provenance = results.provenance(str(device), seconds, config.fold, torch.get_num_threads(), command)
     provenance["epoch_seconds"] = float(np.median([row["seconds"] for row in fit.history]))
     scored, arrays = _scored(target, fold, fit)
+    arrays |= {"part": part_of_each(fold, len(target.recordings))}
     chosen = scored[protocol(TRANSFERS)["transfers"]["report"]]
     top = {name: chosen[name] for name in ("weighted_f1", "train_weighted_f1")}
     return Result(
@@ -166,8 +167,20 @@ def _scored(target: Target, fold: Fold, fit: training.Fit) -> tuple[dict, dict[s
     probabilities = {f"prob_{name}": fit.chosen[name][1].astype(np.float16) for name in CHOICES}
     scored = {name: scores(y_test, probabilities[f"prob_{name}"], target.names(fold), support)
               | {"epoch": fit.chosen[name][0]} for name in CHOICES}
-    rows = {part: getattr(fold, part).astype(np.uint32) for part in PARTS}
-    return scored, rows | {"y_test": y_test} | probabilities
+    return scored, {"y_test": y_test} | probabilities
+
+
+def part_of_each(fold: Fold, n_records: int) -> np.ndarray:
+    """For every recording of the target, uint8: from 1 the place of its part in ``PARTS``, 0 where it is in none."""
+    part = np.zeros(n_records, np.uint8)
+    for number, name in enumerate(PARTS, start=1):
+        part[getattr(fold, name)] = number
+    return part
+
+
+def rows_of(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
+    """Rows of the target in the part ``name`` of a stored fold, sorted."""
+    return np.flatnonzero(arrays["part"] == 1 + PARTS.index(name))
 
 
 def scores(y_true: np.ndarray, probabilities: np.ndarray, names: Sequence[str],

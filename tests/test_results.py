@@ -116,6 +116,16 @@ def test_altered_and_missing_predictions_are_noticed():
         results.load(path)
 
 
+def test_a_history_has_one_line_an_epoch_and_reads_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
+    history = [{"epoch": k, "train_loss": 1 / k, "note": '"history": []'} for k in range(1, 4)]
+    for rows in (history, []):
+        path = results.save(dataclasses.replace(made(), history=rows))
+        assert results.load(path).history == results.rounded(rows)
+        lines = path.read_text().splitlines()
+        assert sum(line.startswith('  {"epoch":') for line in lines) == len(rows)
+
+
 def test_pickled_arrays_are_never_loaded(tmp_path):
     path = results.save(made())
     np.savez(path.with_suffix(".npz"), test=np.array([{}], dtype=object))

@@ -63,13 +63,16 @@ def _config(paper: str, entry: dict, tier: str, dataset: str, arch: str) -> Fine
 
 
 def state(run: Source) -> str:
-    """``done``, ``missing``, or ``stale``: of another config, or its checkpoint is gone or another one."""
+    """``done``, ``missing``, or ``stale``: of another config, or the checkpoint in its place is another one.
+
+    One whose checkpoint is not at hand is done: it may have been too large to ship.
+    """
     if not run.path.is_file():
         return "missing"
     body = results.stored_json(run.path)
     same = results.same_config(body["config"], run.config, _INCIDENTAL)
-    kept = run.weights.is_file() and checksum(run.weights) == body["data"]["weights"]["sha256"]
-    return "done" if same and kept else "stale"
+    replaced = run.weights.is_file() and checksum(run.weights) != body["data"]["weights"]["sha256"]
+    return "done" if same and not replaced else "stale"
 
 
 def checksum(path: Path) -> str:
@@ -85,14 +88,14 @@ def _checksum(path: Path, _mtime: int, _size: int) -> str:
 
 def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
                 report: Callable[[str], None] = print) -> list[Path]:
-    """Train every missing or stale source; weights and result are saved as each ends.
+    """Train every source that is missing, stale or without its weights; both are saved as each ends.
 
     ``shard=(k, n)`` takes every n-th from the k-th. Returns the results written.
     """
     from ecgtl import finetune
 
     runs = enumerate_runs(experiment, tier)[shard[0] - 1::shard[1]]
-    todo = [run for run in runs if state(run) != "done"]
+    todo = [run for run in runs if state(run) != "done" or not run.weights.is_file()]
     report(f"{experiment}, tier {tier}: {len(runs)} sources, {len(todo)} to do")
     written = []
     for place, run in enumerate(todo, start=1):
