@@ -1,0 +1,122 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   language_info:
+#     name: python
+# ---
+
+# %% [markdown]
+# # Across the papers: what would one choose today?
+#
+# Each paper compares its own pretraining with its own random weights, on data of its own. Here all of them meet on one target:
+# the autoencoder of Jang et al. {cite}`jang2021`, the ResNet-18 of Weimann and Conrad {cite}`weimann2021` from four
+# pretrainings, and the two networks of MELEP {cite}`melep2023`, which were trained on the labels of other data sets. Each is
+# fine-tuned on the same recordings with the same split, from its checkpoints and from random weights, beside two classifiers
+# that need no network. No paper prints these numbers, so there is nothing to reproduce; this page is ours.
+
+# %% tags=["parameters", "remove-cell"]
+tier = "best"
+
+# %% tags=["remove-cell"]
+from ecgtl.config import SectionConfig
+
+config = SectionConfig.from_notebook(globals())
+
+# %% tags=["remove-input"]
+from ecgtl.report import across, figures, tables
+
+figures.use_style()
+tier = tables.shown_tier(across.EXPERIMENT, config.tier, pending=True)
+rows = across.load(tier)
+table = across.frame(rows)
+tables.write_csv(table, "across")
+tables.write_csv(tables.runs_table(across.EXPERIMENT, tier), "across-runs")
+across.state(tier)
+
+# %% [markdown]
+# ## What one would choose
+#
+# The sentences below follow from the numbers by rule. One row is told from another only when two 95 % intervals of their
+# difference leave out 0: over runs (Welch), and over the recordings of the test part (bootstrap). Among rows that cannot be
+# told from the best, the one that trains fastest is chosen.
+
+# %% tags=["remove-input"]
+across.answer(rows)
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a network, with a line for each start: the mean macro AUC with its 95 % interval over runs, single runs as dots below it, and a broad grey bar for the 95 % interval over test recordings. A dash-dotted vertical line marks boosted trees on RR intervals, a dotted one the majority class. Lines without a run say PENDING."}}
+drawn = across.figure(rows)
+
+# %% [markdown]
+# ## Every row
+
+# %% tags=["remove-input"]
+tables.html(across.readable(table, rows), "Scores on the test part, mean over runs, at the epoch that the validation part chose")
+
+# %% [markdown]
+# The intervals over runs are Student's *t*; runs differ by random weights and by the order of the recordings, not by the split.
+# The trivial classifiers do not vary. The intervals over test recordings are percentiles of the mean over runs when the test
+# part is drawn again with replacement; they are wide where it is too small. Nothing is corrected for the number of comparisons.
+# F1 counts a label from a probability of one half on; Fmax takes the best threshold. Seconds of training are those of the
+# machine below, which other jobs shared; for a trivial classifier they are its fastest whole run.
+
+# %% tags=["remove-input"]
+tables.html(across.differences(table, rows), "Differences in macro AUC to the same network from random weights, and to RR intervals alone")
+
+# %% [markdown]
+# Download {download}`the table </downloads/across.csv>`, {download}`every run </downloads/across-runs.csv>` and
+# {download}`this notebook, executed </notebooks/across/choice.ipynb>`.
+#
+# ## What is the same, and what is not
+#
+# The target is the part of PTB-XL that is at hand, lead I alone, with the five diagnostic superclasses and its published folds. In
+# tier `reduced` it is the one real target that no checkpoint has seen: the autoencoder learnt from CinC 2017 and two monitor
+# databases, the ResNets from those two, MELEP's networks from CPSC 2018 or CinC 2017.
+
+# %% tags=["remove-input"]
+across.unseen(rows)
+
+# %% tags=["remove-input"]
+tables.html(across.target(rows, tier), "The same for all rows")
+
+# %% tags=["remove-input"]
+tables.html(across.networks(rows), "What each network keeps of its own paper's protocol in this tier")
+
+# %% [markdown]
+# The epoch with the best macro AUC on the validation part is reported. The number of epochs was fixed beforehand by what the
+# runs cost, not by scores.
+#
+# ## Where the checkpoints are
+
+# %% tags=["remove-input"]
+tables.html(across.checkpoints(rows), "Starting checkpoints: data, licence, and how one gets them")
+
+# %% [markdown]
+# ## What this cannot say
+#
+# - **Each network keeps the learning rate and the batch of its own paper**, since a rate that suits one network breaks another. So a
+#   row that is low may be a network that is trained badly in so few epochs, not one that is bad. Differences *within* a
+#   network, pretrained against random, do not suffer from this; differences between networks do.
+# - **The epochs are few**, fewer than the papers take. That favours starts that learn fast, and small batches, which take more steps
+#   an epoch.
+# - **The networks are smaller than the papers'** in tier `reduced`, and their checkpoints have seen far fewer patients.
+# - **One target, one lead, one split.** Superclasses such as hypertrophy and infarction are read from twelve leads; one lead
+#   bounds what any row can reach. With another target the order may be another one.
+
+# %% [markdown]
+# ## How this was made
+
+# %% tags=["remove-input"]
+tables.html(tables.made(across.EXPERIMENT, tier), "Command, commit, seeds, device, time and data")
+
+# %% tags=["remove-cell"]
+# NBVAL_CHECK_OUTPUT
+print("rows:", len(rows), "with runs:", sum(bool(row.bodies) for row in rows.values()))
+print("digest of the plotted data:", figures.digest(drawn))
