@@ -375,7 +375,7 @@ def unseen(rows: dict[str, Row]) -> HTML:
 
 
 def answer(rows: dict[str, Row]) -> HTML:
-    """What a reader would choose, by rule: the fastest of the rows that cannot be told from the best one."""
+    """What a reader would choose, by rule: what needs least of the rows that cannot be told from the best."""
     compared = [row for row in rows.values() if row.compared]
     pending, lines = len(rows) - len(compared), []
     if pending:
@@ -415,15 +415,20 @@ def _pretraining(rows: dict[str, Row]) -> list[str]:
     return lines
 
 
+def _needs(row: Row) -> tuple[bool, bool, float]:
+    """What a row asks of its user, less before more: a network, a checkpoint, time to train."""
+    return not row.trivial, row.config.init != "random", row.seconds
+
+
 def _choice(level: Sequence[Row]) -> str:
-    """Of rows that cannot be told from the best the one that trains fastest; and under a licence that allows commerce."""
-    fastest = min(level, key=lambda row: row.seconds)
+    """Of rows that cannot be told from the best the one that needs least, and one under a licence that allows commerce."""
+    chosen = min(level, key=_needs)
     free = [row for row in level if NON_COMMERCIAL not in origin(row).get("licence", "")]
-    said = (f"Choice: {fastest.words}, which trains fastest ({fastest.seconds:.0f} s a run here) of the rows that cannot be "
-            "told from the best")
-    if fastest in free:
+    said = (f"Choice: {chosen.words}, which of the rows that cannot be told from the best needs least "
+            f"({chosen.seconds:.0f} s of training a run here)")
+    if chosen in free:
         return f"{said}; no condition on its start forbids commercial use."
-    other = min(free, key=lambda row: row.seconds).words if free else "none of them"
+    other = min(free, key=_needs).words if free else "none of them"
     return f"{said}; its start is for non-commercial use. Without that condition: {other}."
 
 
