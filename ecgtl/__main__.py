@@ -116,14 +116,11 @@ def _data_check(given) -> int:
 def _run(given) -> int:
     from ecgtl import experiments
     from ecgtl.config import TIERS
-    from ecgtl.experiments import pretrainings, sources, transfers
+    from ecgtl.experiments import runners
 
     if given.tier not in TIERS:
         raise EcgtlError(f"unknown tier {given.tier!r}; allowed: {', '.join(TIERS)}")
-    known = {name: runner for runner in (experiments, pretrainings, sources, transfers) for name in runner.names()}
-    if given.experiment not in known:
-        raise EcgtlError(f"unknown experiment {given.experiment!r}; allowed: {', '.join(known)}")
-    runner = known[given.experiment]
+    runner = runners.of(given.experiment)
     if given.rows and runner is not experiments:
         raise EcgtlError(f"--rows is for tables of fine-tuning runs; {given.experiment} is run whole, or in shards")
     chosen = {"rows": tuple(given.rows.split(","))} if given.rows else {}

@@ -1,17 +1,21 @@
 """The rules that judge a claim: which cells are compared, and what the comparison says.
 
 A rule reads the claim's entry in ``experiments/*.yml`` and a source of scores, ``Printed`` (the paper's own
-tables) or ``Runs`` (ours), and returns its comparisons, so that one rule judges both. ``beats``, ``near``,
+tables) or ``Runs`` (ours), and returns its comparisons, so that one rule judges both. Those on folds, which are
+no cells of a table, stand in ``claim_rules_transfers``. ``beats``, ``near``,
 ``no_difference`` and ``sooner`` take pairs of cells as ``[method, column, method, column]``; the others choose
 or combine cells first.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
-from ecgtl import published, statistics
+from ecgtl import claim_rules_transfers, published, statistics
+from ecgtl.claim_rules_transfers import Folds, Held, PrintedTable
 from ecgtl.experiments import definition, sizes_of
 from ecgtl.report import tables
 from ecgtl.statistics import MIN_RUNS, Difference, Ranks, Sample
@@ -45,6 +49,7 @@ class Comparison:
     found: Difference | Ranks | None = None
     against: float = 0.0
     note: str = ""
+    counts: ClassVar[bool] = True  # each has its say in the claim's verdict
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,7 @@ class Printed:
     """The numbers of the paper's own table; ``table`` names it where it is not the experiment's."""
 
     table: str | None = None
+    folds: ClassVar[PrintedTable] = PrintedTable()
 
     def sample(self, place: Place) -> Sample | None:
         """From the paper's trials where it prints them, else its mean and SD; None where nothing is printed."""
@@ -76,6 +82,11 @@ class Runs:
 
     tier: str
     _cells: dict = field(default_factory=dict)
+
+    @cached_property
+    def folds(self) -> Folds:
+        """Folds of the tier."""
+        return Folds(self.tier)
 
     def sample(self, place: Place) -> Sample | None:
         """The cell over its runs, None where there is none."""
@@ -103,10 +114,17 @@ def epochs_to(curve: Sequence[float], share: float) -> int:
     return 1 + int(np.argmax(curve >= share * curve.max()))
 
 
-def compare(claim: dict, source: Printed | Runs) -> list[Comparison]:
+def compare(claim: dict, source: Printed | Runs) -> list[Comparison | Held]:
     """Every comparison of a claim, by each of the rules that its entry names."""
     return [comparison for name, rule in RULES.items() if name in claim
             for comparison in rule(claim, claim[name], source)]
+
+
+def notes(claim: dict, tier: str) -> list[str]:
+    """What is said of a claim beside its comparisons: its remark, and the folds that are still to come."""
+    said = [REMARKS[claim["remark"]](claim)] if "remark" in claim else []
+    on_folds = any(name in claim for name in claim_rules_transfers.RULES)
+    return said + (claim_rules_transfers.unfinished(claim, tier) if on_folds else [])
 
 
 def configurations(experiment: str, objectives: Sequence[str]) -> list[str]:
@@ -243,9 +261,16 @@ def _prefers(claim: dict, rule: dict, source: Printed | Runs) -> list[Comparison
     return found
 
 
+def _on_folds(rule: Callable) -> Callable:
+    def judge(claim: dict, entry: dict, source: Printed | Runs) -> list[Held]:
+        return rule(claim, entry, source.folds)
+    return judge
+
+
 # Key in ``experiments/*.yml`` -> the comparisons that it asks for
 RULES: dict[str, Callable] = {**{name: _pairs(name) for name in PAIRED}, "sooner": _sooner, "shrinks": _shrinks,
-                              "gain": _gain, "beats_best": _beats_best, "prefers": _prefers}
+                              "gain": _gain, "beats_best": _beats_best, "prefers": _prefers,
+                              **{name: _on_folds(rule) for name, rule in claim_rules_transfers.RULES.items()}}
 
 
 def below_random(claim: dict) -> str:
@@ -266,4 +291,4 @@ def below_random(claim: dict) -> str:
 
 
 # What a claim's ``remark`` adds in words
-REMARKS: dict[str, Callable[[dict], str]] = {"below_random": below_random}
+REMARKS: dict[str, Callable[[dict], str]] = {"below_random": below_random} | claim_rules_transfers.REMARKS

@@ -1,7 +1,7 @@
 """Claims judged by rule, twice: from the paper's own printed numbers, and from our results."""
 
 from ecgtl import claim_rules, published, results
-from ecgtl.claim_rules import Comparison
+from ecgtl.claim_rules import Comparison, Held
 from ecgtl.config import PretrainConfig, protocol, protocols
 from ecgtl.report import tables
 
@@ -51,13 +51,13 @@ def _data(claim: dict, tier: str | None) -> str:
 def _judge_comparisons(claim: dict, tier: str) -> dict:
     printed = claim_rules.compare(claim, claim_rules.Printed(claim.get("published")))
     ours = claim_rules.compare(claim, claim_rules.Runs(tier))
-    note = claim_rules.REMARKS[claim["remark"]](claim) if "remark" in claim else ""
+    note = " ".join(claim_rules.notes(claim, tier))
     verdicts = {"paper": _worst(printed), "ours": _worst(ours)}
     return verdicts | {"comparisons": ours, "printed": printed, "note": note}
 
 
-def _worst(comparisons: list[Comparison]) -> str:
-    return min((comparison.verdict for comparison in comparisons), key=ORDER.index)
+def _worst(comparisons: list[Comparison | Held]) -> str:
+    return min((comparison.verdict for comparison in comparisons if comparison.counts), key=ORDER.index)
 
 
 def _judge_error(claim: dict, tier: str) -> dict:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from ecgtl.errors import EcgtlError
 from ecgtl.statistics import LEVEL
@@ -92,6 +93,40 @@ def bootstrap(statistic: Callable[..., float | None], groups: Sequence, *rows: S
 def difference(a: float | None, b: float | None) -> float | None:
     """``a - b``, None where either is: for paired statistics."""
     return None if a is None or b is None else a - b
+
+
+def mean(x: Sequence[float]) -> float:
+    """Mean of one row (n,), for ``bootstrap``."""
+    (x,) = _rows(x)
+    return float(x.mean())
+
+
+def fisher(r: float, n: int, level: float = LEVEL) -> Interval:
+    """Pearson's correlation of ``n`` points with the limits of Fisher's z transformation (Fisher 1921).
+
+    For a correlation of which nothing else is known, as one that a paper prints. It takes the points for
+    independent and for normal ones. Limits are None with fewer than four points, and for -1 and 1.
+    """
+    if not -1 <= r <= 1 or n < 1:
+        raise EcgtlError(f"a correlation of {n} points cannot be {r}; it lies between -1 and 1")
+    if n <= MIN_POINTS or abs(r) == 1:
+        return Interval(r, None, None, n, n, 0.0)
+    half = stats.norm.ppf((1 + level) / 2) / np.sqrt(n - 3)
+    low, high = np.tanh(np.arctanh(r) + half * np.array([-1, 1]))
+    return Interval(r, float(low), float(high), n, n, 0.0)
+
+
+def independent_difference(a: Interval, b: Interval) -> Interval:
+    """``a`` minus ``b``, two correlations with their own limits, as if they were independent (Zou 2007).
+
+    Where they come from the same folds and move together, the limits are too wide. None where a limit is.
+    """
+    value, n, groups = difference(a.value, b.value), min(a.n, b.n), min(a.groups, b.groups)
+    if None in (value, a.low, a.high, b.low, b.high):
+        return Interval(value, None, None, n, groups, 0.0)
+    below = np.hypot(a.value - a.low, b.high - b.value)
+    above = np.hypot(a.high - a.value, b.value - b.low)
+    return Interval(value, float(value - below), float(value + above), n, groups, 0.0)
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> float | None:

@@ -185,9 +185,9 @@ def verdict_above(difference: Difference, margin: float = 0.0) -> str:
     return "not supported" if difference.high < margin else "undecided"
 
 
-def verdict_below(difference: Difference) -> str:
-    """Whether a difference lies below 0: the reverse of ``verdict_above``."""
-    return _REVERSE[verdict_above(difference)]
+def verdict_below(difference: Difference, margin: float = 0.0) -> str:
+    """Whether a difference lies below ``margin``: the reverse of ``verdict_above``."""
+    return _REVERSE[verdict_above(difference, margin)]
 
 
 def verdict_holds(difference: Difference, value: float) -> str:

@@ -5,7 +5,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from ecgtl import experiments, results
+from ecgtl import experiments, finetune, results
+from ecgtl.config import TRANSFERS, protocol
+from ecgtl.experiments import sources
 from ecgtl.results import Result
 
 CLASSES = ("normal", "af", "other", "noise")
@@ -46,3 +48,19 @@ def by_class(values, **others):
 def curve(epochs):
     """A validation curve that first reaches 95 % of its best in epoch ``epochs``, and its best later."""
     return [0.3] * (epochs - 1) + [0.96 * 0.8, 0.8, 0.7]
+
+
+def store_fold(run, melep, f1, n_labels=2, label_set=None, target="subset", upstream="subset", leep=None):
+    """A fold of the transferability experiment (``transfers.Transfer``) with its MELEP and its F1, as if it had run."""
+    names = [f"l{k}" for k in range(n_labels)] if label_set is None else label_set.split("+")
+    measures = {"melep_published": melep, "melep_normalised": -melep, "leep": -melep if leep is None else leep, "nce": -melep,
+                "n_labels": n_labels, "prevalence": 1 / n_labels, "melep_per_label": dict.fromkeys(names, melep)}
+    scored = {"weighted_f1": f1, "train_weighted_f1": f1}
+    digest = protocol(TRANSFERS)["transfers"]["experiments"][run.experiment].get("data", {}).get(run.config.tier, "0")
+    start = finetune.stored_weights(run.config.source, run.config.arch, run.config.tier)
+    data = {"name": run.config.target, "version": "1", "digest": digest, "classes": names, "redrawn": {},
+            "start": {"file": "x", "sha256": sources.checksum(start) if start else "0" * 64, "labels": 9}}
+    results.save(Result(run.experiment, run.key, dataclasses.asdict(run.config),
+                        {"upstream": upstream, "target": target, "leads": target},
+                        scored | {"measures": measures, "best_test": scored, "validated": scored}, [{"epoch": 1}],
+                        data, {"y_test": np.zeros(1, np.uint8)}, PROVENANCE | {"epoch_seconds": 2.0}))

@@ -5,11 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 from scipy import stats
-from stored_runs import CLASSES, PROVENANCE, around, by_class, curve, planned, store
+from stored_runs import CLASSES, PROVENANCE, around, by_class, curve, planned, store, store_fold
 
-from ecgtl import claim_rules, claims, published, results
+from ecgtl import claim_rules, claim_rules_transfers, claims, published, results
 from ecgtl.config import PretrainConfig, protocol
+from ecgtl.experiments import transfers
 from ecgtl.pretrain import key_of
+from ecgtl.report import tables
 from ecgtl.results import Result
 
 JANG = "jang2021-table2-ptbxl"
@@ -318,3 +320,195 @@ def test_the_error_is_compared_on_the_papers_own_windows_alone(upstream, error, 
 
 def test_without_an_autoencoder_its_error_is_not_tested():
     assert claims.judge("jang2021", "J5", "reduced")["note"] == "no autoencoder has been trained"
+
+
+# --- MELEP ---------------------------------------------------------------------------------------------------------
+
+PTBXL, CSN = "melep2023-ptbxl", "melep2023-csn"
+OWN, OTHER = "cpsc2018", "cinc2017"
+NETWORKS = ("resnet1d101", "bilstm")
+
+
+def melep(name, tier="reduced"):
+    return claims.judge("melep2023", name, tier)
+
+
+def correlated(r, n, seed=0):
+    """Two rows (n,) whose correlation is exactly ``r``."""
+    rng = np.random.default_rng([seed, n])
+    rows = rng.normal(size=(n, 2))
+    x, rest = np.linalg.qr(rows - rows.mean(axis=0))[0].T
+    return x, r * x + np.sqrt(1 - r**2) * rest
+
+
+def fill(r, experiment=PTBXL, source=OWN, arch="resnet1d101", tier="reduced", n=None, seed=0, sets=13, **options):
+    """Folds of a checkpoint, the first ``n`` of those planned, in which MELEP and F1 have the correlation ``r``."""
+    runs = [run for run in transfers.enumerate_runs(experiment, tier) if (run.config.source, run.config.arch) == (source, arch)]
+    x, y = correlated(r, len(runs[:n]), seed)
+    for run, melep_value, f1 in zip(runs, x, y, strict=False):
+        store_fold(run, melep_value, 0.7 + 0.1 * f1, label_set=f"a+b{run.config.fold % sets}", **options)
+
+
+def limits(r, n=100):
+    """Fisher's, as SciPy has them."""
+    return stats.pearsonr(*correlated(r, n)).confidence_interval()
+
+
+def test_printed_correlations_are_judged_by_scipys_limits_of_a_hundred_folds():
+    rows = published.lookup("melep2023.table2.rows")
+    for name, target in (("M1", "csn"), ("M2", "ptbxl")):
+        judged = melep(name)
+        values = {(row["source"], row["model"]): row["correlation"] for row in rows.values() if row["target"] == target}
+        assert {held.checkpoints[0]: held.found.value for held in judged["printed"]} == values
+        for held in judged["printed"]:
+            low, high = limits(held.found.value)
+            assert (held.found.low, held.found.high) == pytest.approx((low, high), abs=1e-9)
+            expected = "undecided" if low < -0.6 < high else "supported"
+            assert held.verdict == (expected if name == "M1" else "supported" if low < -0.5 < high < 0 else "not supported")
+    assert (melep("M1")["paper"], melep("M2")["paper"]) == ("undecided", "supported")
+    assert melep("M1")["note"].startswith("In print 6 of 6 lie below −0.6.")
+    assert "between −0.551 and −0.476" in melep("M2")["note"]
+
+
+def test_printed_differences_are_judged_as_two_independent_correlations_would_be():
+    for name, n in (("M4", 2), ("M4b", 3)):
+        judged = melep(name)
+        assert len(judged["printed"]) == n and judged["paper"] == "undecided"
+        for held in judged["printed"]:
+            (source, _), _ = held.checkpoints
+            target = "csn" if name == "M4b" else "ptbxl"
+            r = [published.lookup(f"melep2023.table2.rows.{model}_{source}_{target}.correlation") for model in ("bilstm", "resnet1d101")]
+            z = (np.arctanh(r[0]) - np.arctanh(r[1])) / np.sqrt(2 / 97)
+            assert held.found.value == pytest.approx(r[0] - r[1]) and held.found.low < 0 < held.found.high and abs(z) < 1.96
+            assert held.checkpoints == ((source, "bilstm"), (source, "resnet1d101"))
+
+
+def test_one_task_is_printed_for_the_choice_and_nothing_for_the_partial_correlation():
+    assert {melep(name)["paper"] for name in ("M3", "M3b")} == {"not tested"}
+    for name in ("M5", "M5b"):
+        assert (melep(name)["paper"], melep(name)["printed"]) == ("not stated", [])
+
+
+@pytest.mark.parametrize(("r", "n", "verdict"), [(-0.5, 40, "supported"), (-0.95, 40, "not supported"),
+                                                 (-0.3, 12, "undecided"), (0.0, 40, "not supported")])
+def test_about_is_an_interval_that_holds_the_printed_number_and_not_zero(r, n, verdict):
+    fill(r, n=n)
+    fill(-0.6, arch="bilstm", seed=3)
+    judged = melep("M2")
+    own = {held.checkpoints[0][1]: held for held in judged["comparisons"] if held.counts}
+    found = own["resnet1d101"]
+    assert (found.verdict, found.found.value) == (verdict, pytest.approx(r, abs=1e-6))
+    assert found.found.low < -0.5 < found.found.high or verdict == "not supported"
+    assert own["bilstm"].verdict == "supported" and judged["ours"] == verdict
+    assert found.note == f"{n} of 40 folds, {min(n, 13)} label sets" and own["bilstm"].note.startswith("20 of 20 folds")
+
+
+def test_substitutes_are_shown_beside_and_decide_nothing():
+    for arch in NETWORKS:
+        fill(-0.6, arch=arch)
+        fill(0.9, arch=arch, source=OTHER, upstream="substitute")
+    for name, n in (("M2", 4), ("M3", 2), ("M4", 2), ("M5", 4)):
+        judged = melep(name)
+        beside = [held for held in judged["comparisons"] if not held.counts]
+        assert len(judged["comparisons"]) == n == 2 * len(beside), name
+        assert all(OTHER in {source for source, _ in held.checkpoints} for held in beside)
+        assert all({source for source, _ in held.checkpoints} == {OWN} for held in judged["comparisons"] if held.counts)
+    assert melep("M2")["ours"] == "supported" and beside[0].verdict == "not supported", "judged, but beside"
+    found = {judged["name"]: judged for judged in claims.all_judged() if judged["of"] == "melep2023"}
+    assert list(found) == ["M1", "M2", "M3", "M3b", "M4", "M4b", "M5", "M5b"]
+    assert (found["M2"]["tier"], found["M2"]["data"], found["M2"]["ours"]) == ("reduced", "subset", "supported")
+    assert (found["M1"]["data"], found["M1"]["ours"]) == ("none", "not tested")
+
+
+def test_folds_that_are_still_to_come_are_counted_and_few_label_sets_test_nothing():
+    fill(-0.5, n=12)
+    judged = melep("M2")
+    assert "12 of 120 planned runs have ended." in judged["note"] and judged["ours"] == "not tested"
+    ended = judged["comparisons"][0]
+    assert (ended.verdict, ended.note) == ("supported", "12 of 40 folds, 12 label sets")
+    assert [held.note for held in judged["comparisons"][1:]] == ["no fold has ended"] * 3
+    fill(-0.5, n=12, sets=4)
+    ended = melep("M2")["comparisons"][0]
+    assert (ended.verdict, ended.found.groups, ended.found.low) == ("not tested", 4, None)
+
+
+def test_below_the_limit_holds_for_all_six_of_csn():
+    places = [(source, arch) for arch in NETWORKS for source in ("ptbxl", OWN, "georgia")]
+    for k, (source, arch) in enumerate(places):
+        fill(-0.95, CSN, source, arch, "paper", n=20, seed=k, target="full", upstream="full")
+    judged = melep("M1", "paper")
+    assert judged["ours"] == "supported" and len(judged["comparisons"]) == 6
+    assert judged["note"].endswith("120 of 600 planned runs have ended.")
+    for r, verdict in ((-0.65, "undecided"), (0.0, "not supported")):
+        fill(r, CSN, "georgia", "bilstm", "paper", n=20, target="full", upstream="full")
+        assert melep("M1", "paper")["ours"] == verdict
+    assert tables.best_real_tier(CSN) == "paper", "where all_judged looks for it"
+
+
+def choices(loss, n=20, missing=()):
+    """Folds of both networks: the one with the lower MELEP is worse by ``loss`` in every second fold, else the best."""
+    for run in transfers.enumerate_runs(PTBXL, "reduced"):
+        fold, low = run.config.fold, run.config.arch == "bilstm"
+        if run.config.source == OWN and fold < n and (run.config.arch, fold) not in missing:
+            f1 = 0.70 if not low else 0.75 if fold % 2 else 0.70 - loss
+            store_fold(run, 0.1 if low else 0.2, f1, label_set=f"a+b{fold % 13}")
+
+
+@pytest.mark.parametrize(("loss", "verdict"), [(0.002, "supported"), (0.02, "undecided"), (0.10, "not supported")])
+def test_a_choice_is_judged_by_what_it_loses_on_average(loss, verdict):
+    choices(loss)
+    judged = melep("M3")
+    held = judged["comparisons"][0]
+    assert (judged["ours"], held.against, held.counts) == (verdict, 0.01, True)
+    assert held.found.value == pytest.approx(loss / 2) and held.note == "20 of 20 folds, 13 label sets"
+
+
+def test_a_choice_waits_for_all_candidates_of_a_fold():
+    choices(0.10, missing=[("bilstm", fold) for fold in range(0, 12, 2)])
+    held, beside = melep("M3")["comparisons"]
+    assert held.found.n == 14 and held.note.startswith("14 of 20") and held.found.value == pytest.approx(0.10 * 4 / 14)
+    assert (beside.found.n, beside.note, len(beside.checkpoints)) == (0, "no fold has ended", 4)
+
+
+@pytest.mark.parametrize(("bilstm", "resnet", "verdict"), [(-0.9, 0.0, "supported"), (-0.5, -0.5, "undecided"),
+                                                           (0.0, -0.9, "not supported")])
+def test_stronger_is_a_difference_of_correlations_on_the_folds_of_both(bilstm, resnet, verdict):
+    fill(bilstm, arch="bilstm")
+    fill(resnet, n=20, seed=1)
+    judged = melep("M4")
+    held = judged["comparisons"][0]
+    assert judged["ours"] == verdict and held.found.value == pytest.approx(bilstm - resnet, abs=1e-6)
+    assert held.checkpoints == ((OWN, "bilstm"), (OWN, "resnet1d101")) and held.note.startswith("20 of 20 folds")
+
+
+@pytest.mark.parametrize(("own", "verdict"), [(-1, "supported"), (0, "undecided"), (1, "not supported")])
+def test_melep_adds_to_the_number_of_labels_when_it_foretells_f1_among_tasks_with_as_many(own, verdict):
+    rng = np.random.default_rng(2)
+    for run in transfers.enumerate_runs(PTBXL, "reduced"):
+        if run.config.source == OWN:
+            n_labels, noise = 2 + run.config.fold % 4, rng.normal(size=2)
+            f1 = 0.9 - 0.1 * n_labels + 0.02 * (own * noise[0] + noise[1] / (3 if own else 1))
+            store_fold(run, 0.1 * n_labels + 0.02 * noise[0], f1, n_labels, "+".join([f"s{run.config.fold % 13}", *"abcde"[:n_labels - 1]]))
+    judged = melep("M5")
+    assert judged["ours"] == verdict and {held.verdict for held in judged["comparisons"] if held.counts} == {verdict}
+    assert all(("F1 rises with it" in held.note) == (own == 1) for held in judged["comparisons"] if held.counts)
+    alone = melep("M2")["comparisons"][0]
+    assert alone.found.high < -0.7, "by itself it follows the number of labels"
+
+
+def test_made_folds_are_no_evidence():
+    for arch in NETWORKS:
+        fill(-0.5, arch=arch, tier="demo", sets=6, target="synthetic", upstream="synthetic")
+    for name in ("M2", "M3", "M4", "M5"):
+        judged = melep(name, "demo")
+        assert judged["ours"] == "not tested" and "planned" not in judged["note"]
+        assert {held.found.n for held in judged["comparisons"]} == {0}
+    assert all(found["tier"] == "demo" and found["data"] == "none" for found in claims.all_judged() if found["of"] == "melep2023")
+
+
+def test_statements_on_folds_quote_their_limits_and_name_the_published_weighting():
+    for name, claim in claims.claims("melep2023").items():
+        held = melep(name)["comparisons"][0]
+        assert claim["measure"] == "melep_published"
+        assert claim_rules_transfers.signed(held.against) in claim["says"] or name.startswith("M4"), name
+        assert ("CSN" if claim["experiment"] == CSN else "PTB-XL") in claim["says"]

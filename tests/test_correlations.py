@@ -6,7 +6,7 @@ from messages import one_line
 from scipy import stats
 
 from ecgtl import correlations
-from ecgtl.correlations import bootstrap, difference, partial, pearson
+from ecgtl.correlations import bootstrap, difference, fisher, independent_difference, mean, partial, pearson
 from ecgtl.errors import EcgtlError
 
 
@@ -192,3 +192,62 @@ def test_wrong_groups_and_numbers_are_refused(groups, options, said):
     with pytest.raises(EcgtlError) as error:
         bootstrap(pearson, groups, x, y, **options)
     one_line(error, said)
+
+
+# --- correlations of which only the value is known ----------------------------------------------------------
+
+
+def with_correlation(r, n, seed=0):
+    """Two rows (n,) whose correlation is exactly ``r``."""
+    drawn = np.random.default_rng(seed).normal(size=(n, 2))
+    x, rest = np.linalg.qr(drawn - drawn.mean(axis=0))[0].T
+    return x, r * x + np.sqrt(1 - r**2) * rest
+
+
+@pytest.mark.parametrize("r, n", [(-0.639, 100), (0.0, 20), (0.9, 5), (-0.5, 4)])
+def test_fishers_limits_are_scipys(r, n):
+    found, oracle = fisher(r, n), stats.pearsonr(*with_correlation(r, n)).confidence_interval()
+    assert (found.low, found.high) == pytest.approx((oracle.low, oracle.high), abs=1e-9)
+    assert (found.value, found.n) == (r, n)
+    narrow = fisher(r, n, level=0.5)
+    assert found.low < narrow.low < r < narrow.high < found.high
+
+
+@pytest.mark.parametrize("r, n", [(0.5, 3), (1.0, 50), (-1.0, 50)])
+def test_fisher_has_no_limits_for_three_points_or_a_line(r, n):
+    assert fisher(r, n).value == r and fisher(r, n).low is fisher(r, n).high is None
+
+
+@pytest.mark.parametrize("r, n", [(1.2, 50), (np.nan, 50), (0.5, 0)])
+def test_a_correlation_that_cannot_be_is_refused(r, n):
+    with pytest.raises(EcgtlError) as error:
+        fisher(r, n)
+    one_line(error, "between -1 and 1")
+
+
+def test_distances_to_the_limits_of_independent_correlations_add_up_as_sides_of_a_triangle():
+    a = correlations.Interval(0.5, 0.2, 0.6, 30, 30, 0.0)  # 0.3 below and 0.1 above
+    b = correlations.Interval(0.1, -0.7, 0.5, 20, 20, 0.0)  # 0.8 below and 0.4 above
+    found = independent_difference(a, b)
+    assert (found.value, found.low, found.high) == pytest.approx((0.4, 0.4 - 0.5, 0.4 + np.sqrt(0.65)))
+    assert (found.n, found.groups) == (20, 20)
+
+
+def test_its_limits_hold_the_true_difference_about_as_often_as_they_say():
+    rng, held, n = np.random.default_rng(0), 0, 300
+    for _ in range(n):
+        rows = [rng.multivariate_normal([0, 0], [[1, r], [r, 1]], 50).T for r in (-0.7, -0.3)]
+        found = independent_difference(*(fisher(pearson(*pair), 50) for pair in rows))
+        held += found.low < -0.4 < found.high
+    assert 0.92 < held / n < 0.98
+
+
+def test_without_limits_their_difference_has_none():
+    found = independent_difference(fisher(0.5, 3), fisher(0.2, 100))
+    assert (found.value, found.low, found.high, found.n) == (pytest.approx(0.3), None, None, 3)
+
+
+def test_a_mean_is_numpys_and_is_refused_what_is_not_finite():
+    assert mean([1, 2, 6]) == 3
+    with pytest.raises(EcgtlError):
+        mean([1, np.nan])

@@ -1,8 +1,13 @@
 """Costs are counted and measured, not typed."""
 
+import numpy as np
 import pytest
+from stored_runs import store_fold
 
 from ecgtl import models
+from ecgtl.datasets import catalogue
+from ecgtl.experiments import sources, transfers
+from ecgtl.report import costs
 
 
 def conv_flops(n_in, n_out, kernel, length):
@@ -32,11 +37,73 @@ def test_counted_work_is_three_forward_passes_less_the_input_gradient():
 
 
 def test_costs_cover_every_tier_and_grow_with_it(tmp_path, monkeypatch):
-    from ecgtl.report import costs
-
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
     table = costs.costs().set_index(["experiment", "tier"]).loc["weimann2021-table2"]
     assert list(table.index) == ["demo", "reduced", "paper"]
     assert table["gpu_hours"].is_monotonic_increasing
     assert (table["basis"] == "unknown").all(), "no run has been made in an empty results folder"
     assert table.loc["paper", "gpu_hours"] / table.loc["reduced", "gpu_hours"] > 100
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
+
+
+def hours(experiment, tier):
+    """One row of the table: all of them take a while."""
+    return costs._row(experiment, tier)
+
+
+def test_folds_cost_their_training_part_in_every_epoch_at_the_measured_speed_of_each_network(empty):
+    runs = transfers.enumerate_runs("melep2023-ptbxl", "reduced")
+    for run in runs:
+        if run.config.fold < 2:
+            store_fold(run, 0.3, 0.7)  # two seconds an epoch, on one thread
+    row = hours("melep2023-ptbxl", "reduced")
+    assert (row["runs"], row["basis"]) == (120, "measured")
+    assert costs._training_records(runs[0]) == pytest.approx(630), "of 1,000, 300 test and 70 validate"
+    assert row["cpu_hours"] == pytest.approx(120 * 50 * 2 / 2 / 3600), "two cores do two folds at a time"
+    assert np.isnan(row["gpu_hours"]) and row["download_gb"] == catalogue.entry("ptbxl").download_gb
+    for run in runs:
+        if run.config.arch == "bilstm" and run.path.is_file():
+            run.path.unlink()
+    assert hours("melep2023-ptbxl", "reduced")["basis"] == "estimated"
+
+
+def test_work_of_a_recurrent_network_is_counted_step_by_step():
+    assert costs._recurrent_flops(12, 80, 20) == models.training_flops("bilstm", 12, 4, 80, width=20, length=80)
+
+
+def test_a_larger_network_is_estimated_from_the_speed_of_the_smaller_one(empty):
+    for run in transfers.enumerate_runs("melep2023-ptbxl", "reduced")[:1]:
+        store_fold(run, 0.3, 0.7)
+    small, large = (models.training_flops("resnet1d101", leads, 4, 1000, width=width) for leads, width in ((1, 16), (12, 64)))
+    assert [run.config.arch for run in transfers.enumerate_runs("melep2023-selection", "paper")].count("bilstm") == 3
+    lstm = costs._recurrent_flops(12, 1000, 100)
+    found = hours("melep2023-selection", "paper")
+    assert found["basis"] == "estimated"
+    assert found["cpu_hours"] == pytest.approx(3 * 50 * 2 / 2 * (large + lstm) / small / 3600)
+
+
+def test_sources_cost_their_share_of_a_release_and_download_each_once(empty):
+    runs = sources.enumerate_runs("melep2023-sources", "reduced")
+    records = {"cpsc2018": 6877, "cinc2017": 8528}
+    sample = {"resnet1d101": models.training_flops("resnet1d101", 1, 4, 1000, width=16),
+              "bilstm": costs._recurrent_flops(1, 1000, 100)}
+    work = sum(sample[run.config.arch] * records[run.config.dataset] * (1 - 0.23 - 0.10) * 50 for run in runs)
+    found = hours("melep2023-sources", "reduced")
+    assert found["runs"] == 4 and found["gpu_hours"] == pytest.approx(work / costs._gpu_speed() / 3600)
+    assert found["download_gb"] == pytest.approx(sum(catalogue.entry(name).download_gb for name in records))
+
+
+def test_the_page_shows_folds_and_sources(empty, monkeypatch):
+    kept = ["weimann2021-table2", "melep2023-sources", "melep2023-csn"]
+    assert set(kept) < set(costs._names())
+    monkeypatch.setattr(costs, "_names", lambda: kept)
+    monkeypatch.setattr(costs, "TIERS", ("reduced", "paper"))
+    shown = costs.readable().set_index(["Experiment", "Tier"])
+    assert list(shown.index) == [(name, tier) for name in kept for tier in ("reduced", "paper")
+                                 if (name, tier) != ("melep2023-csn", "reduced")], "it has no folds there"
+    assert shown.loc[("melep2023-csn", "paper"), "Runs"] == 600
+    assert shown.loc[("melep2023-csn", "paper"), "One GPU (estimated)"] == "unknown"

@@ -3,10 +3,11 @@
 import re
 
 import pytest
-from stored_runs import around, by_class, curve, store
+from stored_runs import around, by_class, curve, store, store_fold
 
 from ecgtl import claims, published
-from ecgtl.report import findings, tables
+from ecgtl.experiments import transfers
+from ecgtl.report import book_tables, findings, tables
 
 WEIMANN = "weimann2021"
 OURS = "Our difference [95 % interval], smallest detectable"
@@ -95,3 +96,65 @@ def test_a_statement_of_ours_has_nothing_of_the_papers_beside_it():
 
 def test_the_autoencoders_error_is_said_in_a_note():
     assert findings.finding("jang2021", "J5", "reduced").iloc[0][OURS] == "<p>no autoencoder has been trained</p>"
+
+
+# --- folds -------------------------------------------------------------------------------------------------------
+
+
+def folds(n=20, of=5):
+    """Folds of the CPSC 2018 checkpoints of both networks, and one with CinC 2017; F1 falls as MELEP rises."""
+    for run in transfers.enumerate_runs("melep2023-ptbxl", "reduced"):
+        fold, own = run.config.fold, run.config.source == "cpsc2018"
+        if fold < (n if own else 1):
+            bias = 0.02 * (run.config.arch == "bilstm") + 0.01 * (fold * 7 % 5)
+            store_fold(run, 0.1 + 0.02 * (fold % of) + bias, 0.8 - 0.05 * (fold % of) - bias, label_set=f"a+b{fold % 10}",
+                       upstream="subset" if own else "substitute")
+
+
+def melep(name):
+    return findings.finding("melep2023", name, "reduced").iloc[0]
+
+
+def test_a_correlation_is_shown_with_its_limits_and_where_these_are_to_lie():
+    folds()
+    shown, judged = melep("M2"), claims.judge("melep2023", "M2", "reduced")
+    found = judged["comparisons"][0].found
+    value, low, high = (tables.f1(number, True) for number in (found.value, found.low, found.high))
+    text = f"ResNet1d101, CPSC 2018 (20 of 40 folds, 10 label sets): {value} [{low}, {high}], to hold −0.5, and not 0"
+    ours = shown[findings.OUR_FOLDS]
+    assert f">not supported</span> {text}</li>" in ours and value.startswith("−.9")
+    assert "<summary>0 of 2 hold; 2 fail; 2 beside, on substitutes</summary>" in ours
+    assert ours.count(">upstream: substitute<") == 2 and "Bi-LSTM, CinC 2017 (1 of 20 folds, 1 label set)</li>" in ours
+    assert ours.endswith("<p>In print they lie between −0.551 and −0.476. 42 of 120 planned runs have ended.</p>")
+    printed = shown["From the paper's numbers"]
+    assert "Bi-LSTM, Georgia (Fisher&#39;s limits for 100 folds): −.517 [−" in printed and "4 of 4 hold" in printed
+    assert findings.OURS not in shown and findings.OUR_FOLDS not in row("W3")
+
+
+def test_a_difference_a_partial_correlation_and_a_loss_are_named_as_such():
+    folds()
+    assert "Bi-LSTM − ResNet1d101, CPSC 2018 (20 of 20 folds, 10 label sets): " in melep("M4")[findings.OUR_FOLDS]
+    assert "ResNet1d101, CPSC 2018, the number of labels held fixed (20 of 40" in melep("M5")[findings.OUR_FOLDS]
+    loss = melep("M3")[findings.OUR_FOLDS]
+    assert "F1 lost by the choice among 2 checkpoints (20 of 20 folds, 10 label sets): .000 [.000, .000], to lie below 0.01" in loss
+
+
+def test_too_few_label_sets_are_said_beside_the_value():
+    folds(n=4)
+    found = claims.judge("melep2023", "M2", "reduced")["comparisons"][0].found
+    text = f"(4 of 40 folds, 4 label sets): {tables.f1(found.value)}, fewer than 5 label sets</li>"
+    assert text in melep("M2")[findings.OUR_FOLDS]
+
+
+def test_the_page_of_claims_shows_the_numbers_behind_our_verdict(tmp_path):
+    folds()
+    for method, mean in (("beat", 0.75), ("random", 0.70)):
+        store("weimann2021-table2", method, 25 if method == "beat" else 75, by_class(around(mean)))
+    frame, _ = book_tables.table("claims", book_tables.Page("coverage", tmp_path))
+    frame = frame.set_index("Claim")
+    assert frame.loc["M2", "In numbers [95 % interval]"] == melep("M2")[findings.OUR_FOLDS]
+    assert frame.loc["W3", "In numbers [95 % interval]"] == row("W3")[findings.OURS]
+    assert "tier: reduced" in frame.loc["M2", "Ours from"] and "target: subset" in frame.loc["M2", "Ours from"]
+    assert {"M1", "M2", "M3", "M3b", "M4", "M4b", "M5", "M5b", "J1", "W1"} <= set(frame.index)
+    one, _ = book_tables.table("claims", book_tables.Page("melep", tmp_path, "melep2023"))
+    assert one["Claim"].tolist() == [name for name in frame.index if name.startswith("M")]

@@ -4,11 +4,14 @@ import dataclasses
 
 import numpy as np
 import pytest
+from stored_runs import store_fold
 
 from ecgtl import claims, experiments, published, results
 from ecgtl.config import BASELINES
 from ecgtl.errors import EcgtlError
+from ecgtl.experiments import pretrainings, runners, sources, transfers
 from ecgtl.report import tables, weimann
+from ecgtl.report.transfer_folds import checkpoint_name
 from ecgtl.results import Result
 
 EXPERIMENT = "weimann2021-table2"
@@ -112,6 +115,72 @@ def test_a_table_is_done_on_the_papers_own_data_alone(stored, upstream, state):
         write_run(run, 0.7, upstream="none" if run.method in ("random", *BASELINES) else upstream)
     found = tables.coverage().set_index(["paper", "item"]).loc[("weimann2021", "T2")]
     assert found["state"] == state and f"upstream {upstream}/none" in found["evidence"].replace("none/substitute", "substitute/none")
+
+
+@pytest.mark.parametrize("experiment, runner", [
+    ("weimann2021-table2", experiments), ("jang2021-sensitivity", pretrainings), ("melep2023-sources", sources),
+    ("melep2023-csn", transfers)])
+def test_every_experiment_has_its_runner(experiment, runner):
+    assert runners.of(experiment) is runner
+    every = [name for one in runners.RUNNERS for name in one.names()]
+    assert experiment in every and len(set(every)) == len(every)
+
+
+def test_an_unknown_experiment_is_refused_with_those_there_are():
+    with pytest.raises(EcgtlError, match="'melep2023-csm'; allowed: .*melep2023-csn"):
+        runners.of("melep2023-csm")
+
+
+def folds(experiment, tier, n=1000, arch=None, **evidence):
+    """The first folds of an experiment, of one network where it is named."""
+    for run in transfers.enumerate_runs(experiment, tier):
+        if run.config.fold < n and arch in (None, run.config.arch):
+            store_fold(run, 0.3, 0.7, **evidence)
+
+
+def melep_item(item):
+    return tables.coverage().set_index(["paper", "item"]).loc[("melep2023", item)]
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
+
+
+def test_items_of_folds_are_pending_until_one_has_ended_on_recordings(empty):
+    folds("melep2023-ptbxl", "demo", target="synthetic", upstream="synthetic")
+    for item in ("T2", "F3", "F4", "F5", "F6"):
+        assert (melep_item(item)["state"], melep_item(item)["evidence"]) == ("pending", "none")
+        assert melep_item(item)["why"] and melep_item(item)["page"].startswith("notebooks/melep/")
+
+
+def test_items_of_folds_are_counted_and_what_a_tier_does_not_plan_is_named(empty):
+    folds("melep2023-ptbxl", "reduced", n=3, arch="resnet1d101")
+    found = melep_item("F5")
+    assert (found["state"], found["evidence"]) == ("partial", "tier reduced, target subset, upstream subset")
+    absent = sorted(checkpoint_name(source, "bilstm") for source in ("cpsc2018", "cinc2017"))
+    assert found["why"] == f"6 of 120 runs; pending: {'; '.join(absent)}"
+    assert "6 of 120 runs" in melep_item("T2")["why"]
+    assert melep_item("T2")["why"].endswith("melep2023-csn, for which tier reduced plans no run")
+    assert melep_item("F3")["state"] == melep_item("F6")["state"] == "pending"
+    status = tables.status_table()
+    assert next(line for line in status.splitlines() if line.startswith("melep2023-ptbxl") and " reduced " in line).split()[2] == "6"
+
+
+@pytest.mark.parametrize("evidence, state", [({"target": "full", "upstream": "full"}, "done"),
+                                             ({"target": "full", "upstream": "subset"}, "partial"),
+                                             ({"target": "subset", "upstream": "full"}, "partial")])
+def test_items_of_folds_are_done_by_their_own_network_on_the_papers_own_data(empty, evidence, state):
+    folds("melep2023-selection", "paper", arch="bilstm", **evidence)
+    assert melep_item("F6")["state"] == "partial" and "3 of 6 runs" in melep_item("F6")["why"]
+    folds("melep2023-selection", "paper", **evidence)
+    assert (melep_item("F6")["state"], melep_item("F6")["why"]) == (state, "6 of 6 runs")
+    entry = {"experiment": "melep2023-selection", "arch": "bilstm"}
+    for run in transfers.enumerate_runs("melep2023-selection", "paper"):
+        if run.config.arch != "bilstm":
+            run.path.unlink()
+    assert tables._coverage_state(entry)["state"] == state
+    assert tables._coverage_state(entry | {"arch": "resnet1d101", "why": "w"}) == {"state": "pending", "evidence": "none", "why": "w"}
 
 
 def several_labels():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -44,8 +45,12 @@ def _entries() -> dict[str, dict]:
     return protocol(TRANSFERS)["transfers"]["experiments"]
 
 
+@lru_cache
 def enumerate_runs(experiment: str, tier: str) -> list[Transfer]:
-    """Every fold with every checkpoint, the first folds of all first; none in a tier that has no folds."""
+    """Every fold with every checkpoint, the first folds of all first; none in a tier that has no folds.
+
+    Do not change the list: it depends on the YAML alone and is kept.
+    """
     if experiment not in _entries():
         raise EcgtlError(f"unknown experiment {experiment!r}; allowed: {', '.join(names())}")
     entry = _entries()[experiment]

@@ -24,8 +24,8 @@ WORDS = {
     "pending": "not run yet; the reason stands beside it",
     "supported": "the 95 % interval lies on the claim's side, or the claim's own rule holds",
     "not supported": "the interval lies on the other side, or the claim's own rule fails",
-    "undecided": "the interval holds 0, or the test is not significant",
-    "not tested": "fewer than three runs on a side, or no recordings of the kind that it speaks of",
+    "undecided": "the interval holds 0, or the claim's limit, or the test is not significant",
+    "not tested": "fewer than three runs on a side or five label sets, or no recordings of the kind that it speaks of",
     "not stated": "the statement is ours, not the paper's",
     "public": "anybody can get it, whole",
     "in part": "a part can be had",
@@ -35,7 +35,7 @@ WORDS = {
 }
 _SHORT = {"jang2021": "Jang 2021", "weimann2021": "Weimann 2021", "melep2023": "MELEP 2023"}
 _ALLOWED = {
-    "dataset": config.LOADERS, "init": config.INITS, "arch": (*MODELS, *config.BASELINES),
+    "dataset": config.LOADERS, "init": (*config.INITS, *config.source_experiments()), "arch": (*MODELS, *config.BASELINES),
     "tier": config.TIERS, "device": config.DEVICES, "precision": config.PRECISIONS,
     "protocol": config.protocols(), "fraction": ("above 0, at most 1",), "on_bad": ("error", "skip"),
 }
@@ -115,9 +115,12 @@ def _evidence(text: str) -> Markup:
 
 
 def _claims(page: Page) -> tuple[pd.DataFrame, str]:
+    from ecgtl.report.findings import ours
+
     rows = [{"Claim": verdict["name"], "Statement": verdict["says"],
              "By the paper's numbers": badge(verdict["paper"]), "By our runs": badge(verdict["ours"]),
-             "Ours from": Markup(" ").join([badge(f"tier:{verdict['tier']}"), badge(f"target:{verdict['data']}")])}
+             "Ours from": Markup(" ").join([badge(f"tier:{verdict['tier']}"), badge(f"target:{verdict['data']}")]),
+             "In numbers [95 % interval]": ours(verdict, 0)}
             for verdict in claims.all_judged() if page.paper in (None, verdict["of"])]
     return pd.DataFrame(rows), "Claims and their verdicts, by rule"
 

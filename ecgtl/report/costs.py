@@ -1,16 +1,21 @@
 """What an experiment costs before one starts it: counted work, measured speed, and an estimate where neither ran."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import yaml
 
 from ecgtl import experiments, finetune, models, paths
-from ecgtl.config import ALL_LEADS, BASELINES, TIERS, FinetuneConfig, protocol
+from ecgtl.config import ALL_LEADS, BASELINES, TIERS, TRANSFERS, FinetuneConfig, protocol
 from ecgtl.datasets import catalogue
-from ecgtl.experiments import Run
+from ecgtl.experiments import runners, sources, transfers
+from ecgtl.experiments.runners import Run
+from ecgtl.experiments.transfers import Transfer
 from ecgtl.report import tables
 
 CORES = 2
+COUNTED = (experiments, sources, transfers)  # kinds of experiments that train networks for tables
 
 
 def costs() -> pd.DataFrame:
@@ -18,9 +23,10 @@ def costs() -> pd.DataFrame:
 
     ``basis`` says where the hours on two cores come from: ``measured`` where runs of that tier were finished on a CPU,
     else ``estimated`` from counted floating-point operations at the speed of the runs that were. Every planned epoch is
-    counted: early stopping makes it less. The GPU is always an estimate (``report/costs.yml``).
+    counted: early stopping makes it less. The GPU is always an estimate (``report/costs.yml``), and there is none for
+    folds: an epoch is a few small steps there, whose time is not that of their operations.
     """
-    rows = [_row(experiment, tier) for experiment in experiments.names() for tier in TIERS]
+    rows = [_row(experiment, tier) for experiment in _names() for tier in TIERS]
     return pd.DataFrame([row for row in rows if row])
 
 
@@ -33,60 +39,119 @@ def readable() -> pd.DataFrame:
                          "Download": table["download_gb"].map(lambda gb: f"{gb:.2g} GB" if gb else "none")})
 
 
+def _names() -> list[str]:
+    return [name for runner in COUNTED for name in runner.names()]
+
+
 def _row(experiment: str, tier: str) -> dict:
-    networks = [run for run in experiments.enumerate_runs(experiment, tier)
-                if run.method not in BASELINES and run.config.init != "image"]  # one linear layer costs nothing
+    networks = [run for run in runners.of(experiment).enumerate_runs(experiment, tier) if _is_network(run)]
     if not networks:
         return {}
-    flops = sum(_flops(run) for run in networks)
-    speed, basis = _cpu_speed(experiment, tier)
+    flops = Counter()
+    for run in networks:
+        flops[run.config.arch] += _flops(run)
+    speeds = {arch: _cpu_speed(experiment, tier, arch) for arch in flops}
+    bases = {basis for _, basis in speeds.values()}
+    downloads = {_dataset(run): catalogue.entry(_dataset(run)).download_gb for run in networks}
+    small_steps = isinstance(networks[0], Transfer)
+    return {"experiment": experiment, "tier": tier, "runs": len(networks),
+            "cpu_hours": sum(flops[arch] / speed for arch, (speed, _) in speeds.items()) / 3600,
+            "basis": max(bases, key=("measured", "estimated", "unknown").index),
+            "gpu_hours": float("nan") if small_steps else sum(flops.values()) / _gpu_speed() / 3600,
+            "download_gb": 0.0 if tier == "demo" else sum(downloads.values())}
+
+
+def _is_network(run: Run) -> bool:
+    """Whether a run trains a network: a linear layer on image features, or a baseline, costs nothing."""
+    return run.config.arch not in BASELINES and getattr(run.config, "init", "") != "image"
+
+
+def _gpu_speed() -> float:
+    """Operations a second that one GPU is taken to reach."""
     gpu = yaml.safe_load((paths.PACKAGE / "report" / "costs.yml").read_text())["gpu"]
-    dataset = experiments.definition(experiment)[1]["dataset"]
-    return {"experiment": experiment, "tier": tier, "runs": len(networks), "cpu_hours": flops / speed / 3600, "basis": basis,
-            "gpu_hours": flops / (float(gpu["bf16_flops_per_second"]) * gpu["share"]) / 3600,
-            "download_gb": 0.0 if tier == "demo" else catalogue.entry(dataset).download_gb}
+    return float(gpu["bf16_flops_per_second"]) * gpu["share"]
+
+
+def _dataset(run: Run) -> str:
+    """What a run reads: a fold its target."""
+    return run.config.target if isinstance(run, Transfer) else run.config.dataset
 
 
 def _flops(run: Run) -> float:
     """Operations of a run: training samples x epochs x operations a sample."""
+    return _sample_flops(run) * _training_records(run) * run.config.epochs
+
+
+def _sample_flops(run: Run) -> int:
+    """Operations of one step on one sample. A fold's network has the inputs and the width of the sources of its tier."""
     config = run.config
-    return _sample_flops(config) * _training_records(run) * config.epochs
-
-
-def _sample_flops(config: FinetuneConfig) -> int:
-    options = {"variant": config.variant} if config.arch == "cae_classifier" else {}
+    if isinstance(run, Transfer):
+        config = FinetuneConfig.of(dataset=config.target, protocol=TRANSFERS, arch=config.arch, tier=config.tier,
+                                   lead=config.lead).resolved()
     leads = catalogue.entry(config.dataset).leads if config.lead == ALL_LEADS else 1
+    if config.arch == "bilstm":
+        return _recurrent_flops(leads, config.n_samples, config.width)
+    options = {"variant": config.variant} if config.arch == "cae_classifier" else {}
     return models.training_flops(config.arch, leads, 4, config.n_samples, width=config.width, **options)
 
 
+def _recurrent_flops(leads: int, n_samples: int, width: int) -> int:
+    """The same of a Bi-LSTM. Every step adds as much, and is counted by itself: two short inputs tell it all."""
+    short, longer = (models.training_flops("bilstm", leads, 4, n, width=width, length=n) for n in (10, 11))
+    return short + (n_samples - 10) * (longer - short)
+
+
 def _training_records(run: Run) -> float:
-    _, entry = experiments.definition(run.experiment)
-    rules = protocol(run.config.protocol)["split"]
-    records = entry["data"]["records"] if run.config.tier != "demo" else len(finetune.read(run.config))
+    config = run.config
+    if isinstance(run, Transfer):
+        return config.records * (1 - config.test) * (1 - config.validation)
+    rules = protocol(config.protocol)["split"]
     # A bootstrap draws from all that is not tested; its validation part is what the draw left
     kept = 1 - rules["test"] - (rules["validation"] if rules["kind"] == "stratified" else 0)
-    return records * kept * run.config.fraction
+    return _records(run) * kept * config.fraction
 
 
-def _cpu_speed(experiment: str, tier: str) -> tuple[float, str]:
+def _records(run: Run) -> int:
+    """Recordings of a run's data set: those of its twin, those that the experiment counted, or all of the release."""
+    if run.config.tier == "demo":
+        return len(finetune.read(run.config))
+    if runners.of(run.experiment) is experiments:
+        return experiments.definition(run.experiment)[1]["data"]["records"]
+    return catalogue.entry(run.config.dataset).records
+
+
+def _cpu_speed(experiment: str, tier: str, arch: str) -> tuple[float, str]:
     """Operations a second on two cores, from the fastest finished epoch of each run; and whether it was this tier.
 
-    Where nothing of the tier ran, the experiment's other tiers are asked, then the other experiments.
+    Where no such network ran in the tier, the experiment's other tiers are asked, then the other experiments; where
+    none ran at all, another network has to do, the nearest in that order.
     """
-    other_tiers = [(experiment, other) for other in TIERS if other != tier]
-    elsewhere = [(other, other_tier) for other in experiments.names() if other != experiment for other_tier in TIERS]
-    for place in ((experiment, tier), *other_tiers, *elsewhere):
-        speeds = [_epoch_speed(run, body) for run, body in tables.runs(*place)
-                  if body["history"] and body["provenance"]["device"] == "cpu" and run.config.init != "image"]
-        if speeds:
-            return float(np.median(speeds)), "measured" if place == (experiment, tier) else "estimated"
-    return float("nan"), "unknown"
+    here = [(experiment, tier), *((experiment, other) for other in TIERS if other != tier)]
+    elsewhere = [(other, other_tier) for other in _names() if other != experiment for other_tier in TIERS]
+    others = []
+    for place in (*here, *elsewhere):
+        found = _on_cpu(*place)
+        same = [_epoch_speed(run, body) for run, body in found if run.config.arch == arch]
+        if same:
+            return float(np.median(same)), "measured" if place == here[0] else "estimated"
+        others = others or [_epoch_speed(run, body) for run, body in found]
+    return (float(np.median(others)), "estimated") if others else (float("nan"), "unknown")
+
+
+def _on_cpu(experiment: str, tier: str) -> list[tuple[Run, dict]]:
+    """The finished runs of networks that were trained on a CPU."""
+    return [(run, body) for run, body in tables.runs(experiment, tier)
+            if _is_network(run) and body["history"] and body["provenance"]["device"] == "cpu"]
 
 
 def _epoch_speed(run: Run, body: dict) -> float:
-    fastest = min(row["seconds"] for row in body["history"])
-    work = _sample_flops(run.config) * sum(body["data"]["split"]["train"].values())
-    return work / fastest * CORES / body["provenance"]["threads"]
+    """Operations a second on two cores; a fold has stored the median of its epochs alone."""
+    if isinstance(run, Transfer):
+        seconds, records = body["provenance"]["epoch_seconds"], _training_records(run)
+    else:
+        seconds = min(row["seconds"] for row in body["history"])
+        records = sum(body["data"]["split"]["train"].values())
+    return _sample_flops(run) * records / seconds * CORES / body["provenance"]["threads"]
 
 
 def _hours(hours: float) -> str:

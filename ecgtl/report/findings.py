@@ -6,12 +6,18 @@ import pandas as pd
 from markupsafe import Markup
 
 from ecgtl import claims, experiments, published
-from ecgtl.claim_rules import Comparison, Place
+from ecgtl.claim_rules import Comparison, Held, Place
+from ecgtl.claim_rules_transfers import signed
+from ecgtl.correlations import MIN_GROUPS
 from ecgtl.report import tables
 from ecgtl.report.book_tables import badge
+from ecgtl.report.melep import NETWORKS
 from ecgtl.report.tables import f1
+from ecgtl.report.transfer_folds import checkpoint_name, data_set
 from ecgtl.statistics import MIN_RUNS, Difference
 
+OURS = "Our difference [95 % interval], smallest detectable"
+OUR_FOLDS = "Our folds [95 % interval]"
 OPEN = 3  # a longer list of our comparisons is folded away behind its counts, and any of the paper's
 COUNTED = {"not supported": "fail", "undecided": "undecided", "not tested": "not tested"}
 
@@ -28,19 +34,25 @@ def finding(paper: str, name: str, tier: str) -> pd.DataFrame:
 
 
 def _finding(verdict: dict) -> dict:
-    said = Markup("<p>{}</p>").format(verdict["note"]) if verdict["note"] else Markup()
+    on_folds = any(isinstance(comparison, Held) for comparison in verdict["comparisons"])
     return {"Statement": verdict["says"],
             "From the paper's numbers": badge(verdict["paper"]) + _account(verdict["printed"], 1),
             "From our runs": badge(verdict["ours"]),
-            "Our difference [95 % interval], smallest detectable": _account(verdict["comparisons"], OPEN) + said}
+            OUR_FOLDS if on_folds else OURS: ours(verdict, OPEN)}
 
 
-def _account(comparisons: list[Comparison], n_open: int) -> Markup:
+def ours(verdict: dict, n_open: int) -> Markup:
+    """Our comparisons behind a verdict, and its note; those of more than ``n_open`` lines are folded away."""
+    said = Markup("<p>{}</p>").format(verdict["note"]) if verdict["note"] else Markup()
+    return _account(verdict["comparisons"], n_open) + said
+
+
+def _account(comparisons: list[Comparison | Held], n_open: int) -> Markup:
     """The comparisons of a claim: one is a line, a few are a list, and many are folded behind how many hold."""
     lines = [_words(comparison) for comparison in comparisons]
     if len(lines) <= 1:
         return Markup("<p>{}</p>").format(lines[0]) if lines else Markup()
-    items = Markup("").join(Markup("<li>{} {}</li>").format(badge(comparison.verdict), line)
+    items = Markup("").join(Markup("<li>{} {}</li>").format(_badges(comparison), line)
                             for comparison, line in zip(comparisons, lines, strict=True))
     counts = counted(comparisons)
     if len(lines) <= n_open:
@@ -48,20 +60,58 @@ def _account(comparisons: list[Comparison], n_open: int) -> Markup:
     return Markup("<details><summary>{}</summary><ul>{}</ul></details>").format(counts, items)
 
 
-def counted(comparisons: list[Comparison]) -> str:
-    """How many comparisons hold: ``11 of 20 hold; 9 undecided``."""
-    found = Counter(comparison.verdict for comparison in comparisons)
-    counts = [f"{found.pop('supported', 0)} of {len(comparisons)} hold"]
-    return "; ".join([*counts, *(f"{found[verdict]} {word}" for verdict, word in COUNTED.items() if found[verdict])])
+def _badges(comparison: Comparison | Held) -> Markup:
+    """The verdict, or that other data stand in and decide nothing."""
+    return badge(comparison.verdict) if comparison.counts else badge("upstream:substitute")
 
 
-def _words(comparison: Comparison) -> str:
+def counted(comparisons: list[Comparison | Held]) -> str:
+    """How many comparisons hold: ``11 of 20 hold; 9 undecided``; those that do not count are named last."""
+    found = Counter(comparison.verdict for comparison in comparisons if comparison.counts)
+    beside = sum(not comparison.counts for comparison in comparisons)
+    counts = [f"{found.pop('supported', 0)} of {len(comparisons) - beside} hold"]
+    counts += [f"{found[verdict]} {word}" for verdict, word in COUNTED.items() if found[verdict]]
+    return "; ".join([*counts, *([f"{beside} beside, on substitutes"] if beside else [])])
+
+
+def _words(comparison: Comparison | Held) -> str:
     """What is compared, and the statistics behind the verdict."""
+    if isinstance(comparison, Held):
+        return _held(comparison)
     note = f" ({comparison.note})" if comparison.note else ""
     named = f"{_pair(comparison)}{_score(comparison.first)}{note}"
     if comparison.found is None:
         return f"{named}: {_untested(comparison)}"
     return f"{named}: {_NUMBERS.get(comparison.rule, _difference)(comparison)}"
+
+
+def _held(held: Held) -> str:
+    """A statistic of folds with its limits, and where these are to lie."""
+    return f"{_statistic(held)} ({held.note}){_limits(held)}"
+
+
+def _statistic(held: Held) -> str:
+    """What a statistic is of: ``ResNet1d101, CPSC 2018``."""
+    source, network = held.checkpoints[0]
+    if held.rule == "regret":
+        return f"F1 lost by the choice among {len(held.checkpoints)} checkpoints"
+    if held.rule == "stronger":
+        return f"{NETWORKS[network]} − {NETWORKS[held.checkpoints[1][1]]}, {data_set(source)}"
+    given = ", the number of labels held fixed" if held.rule == "given_labels" else ""
+    return checkpoint_name(source, network) + given
+
+
+def _limits(held: Held) -> str:
+    """The numbers, as far as they can be had."""
+    found = held.found
+    if found is None or found.value is None:
+        return ""
+    if found.low is None:
+        few = f"fewer than {MIN_GROUPS} label sets" if found.groups < MIN_GROUPS else "undefined in too many resamples"
+        return f": {f1(found.value)}, {few}"
+    value, low, high = (f1(number, held.rule != "regret") for number in (found.value, found.low, found.high))
+    aim = {"below": "to lie below {}", "about": "to hold {}, and not 0"}[held.side]
+    return f": {value} [{low}, {high}], {aim.format(signed(held.against))}"
 
 
 def _pair(comparison: Comparison) -> str:

@@ -1,6 +1,6 @@
 """From results to the tables that a reader sees. Nothing here is typed: every value is read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from markupsafe import Markup
 from ecgtl import experiments, metrics, paths, published, results, statistics
 from ecgtl.config import BASELINES, TIERS, protocol
 from ecgtl.errors import EcgtlError
-from ecgtl.experiments import pretrainings, sources, transfers
+from ecgtl.experiments import pretrainings, runners, sources, transfers
 from ecgtl.statistics import Sample
 
 METHODS = {"random": "None (random weights)", "beat": "Beat classification", "rhythm": "Rhythm classification",
@@ -55,9 +55,10 @@ class Cell:
         return Sample(self.mean, self.sd, self.n)
 
 
-def runs(experiment: str, tier: str) -> list[tuple[experiments.Run, dict]]:
-    """Every finished run of ``experiment`` with its JSON; stale ones are left out (``stale`` names them)."""
-    found = [run for run in experiments.enumerate_runs(experiment, tier) if experiments.state(run) == "done"]
+def runs(experiment: str, tier: str) -> list[tuple[runners.Run, dict]]:
+    """Every finished run of ``experiment``, of whatever kind, with its JSON; stale ones are left out."""
+    runner = runners.of(experiment)
+    found = [run for run in runner.enumerate_runs(experiment, tier) if runner.state(run) == "done"]
     return [(run, results.stored_json(run.path)) for run in found]
 
 
@@ -242,8 +243,12 @@ def shown_tier(experiment: str, wanted: str = "best", pending: bool = False) -> 
 def evidence(experiment: str | Sequence[str], tier: str) -> dict[str, str]:
     """Evidence words that the runs of a table share, or of several tables; several words are joined by a slash."""
     names = [experiment] if isinstance(experiment, str) else experiment
-    bodies = [body for name in names for _, body in runs(name, tier)]
-    return {part: "/".join(sorted({body["evidence"][part] for body in bodies})) for part in ("upstream", "target", "leads")}
+    return _evidence(body for name in names for _, body in runs(name, tier))
+
+
+def _evidence(bodies: Iterable[dict]) -> dict[str, str]:
+    found = [body["evidence"] for body in bodies]
+    return {part: "/".join(sorted({one[part] for one in found})) for part in ("upstream", "target", "leads")}
 
 
 def made(experiment: str, tier: str) -> pd.DataFrame:
@@ -295,18 +300,36 @@ def _coverage_state(entry: dict) -> dict[str, str]:
         return _coverage_of_result(paths.results() / entry["result"], entry)
     names = entry.get("experiment", [])
     names = [names] if isinstance(names, str) else names
-    tiers = [best_real_tier(name) for name in names]
-    tier = next((tier for tier in ("paper", "reduced") if tier in tiers), None)
-    if tier is None:
-        return {"state": "pending", "evidence": "none", "why": entry.get("why", "not built yet")}
-    planned = [run for name in names for run in experiments.enumerate_runs(name, tier)]
-    done = [run for run in planned if experiments.state(run) == "done"]
-    words = evidence(names, tier)
-    absent = sorted({METHODS[run.method] for run in planned} - {METHODS[run.method] for run in done})
-    own_data = words["target"] == "full" and not {"substitute", "synthetic"} & set(words["upstream"].split("/"))
-    state = "done" if len(done) == len(planned) and own_data else "partial"
-    why = f"{len(done)} of {len(planned)} runs" + (f"; pending: {'; '.join(absent)}" if absent else "")
+    found = (_coverage_of_runs(names, tier, entry.get("arch")) for tier in ("paper", "reduced"))
+    pending = {"state": "pending", "evidence": "none", "why": entry.get("why", "not built yet")}
+    return next((state for state in found if state), pending)
+
+
+def _coverage_of_runs(names: Sequence[str], tier: str, arch: str | None) -> dict[str, str]:
+    """State of an item in one tier, by the runs of its experiments, or by those of one network; empty without any."""
+    planned, done = {}, {}
+    for name in names:
+        every = runners.of(name).enumerate_runs(name, tier)
+        planned[name] = [run for run in every if arch in (None, run.config.arch)]
+        done |= {run: body for run, body in runs(name, tier) if arch in (None, run.config.arch)}
+    if not done:
+        return {}
+    every, words = [run for plan in planned.values() for run in plan], _evidence(done.values())
+    absent = sorted({_row_words(run) for run in every} - {_row_words(run) for run in done})
+    absent += [f"{name}, for which tier {tier} plans no run" for name, plan in planned.items() if not plan]
+    own_data = words["target"] == "full" and set(words["upstream"].split("/")) <= {"full", "none"}
+    state = "done" if len(done) == len(every) and own_data and not absent else "partial"
+    why = f"{len(done)} of {len(every)} runs" + (f"; pending: {'; '.join(absent)}" if absent else "")
     return {"state": state, "evidence": f"tier {tier}, target {words['target']}, upstream {words['upstream']}", "why": why}
+
+
+def _row_words(run: runners.Run) -> str:
+    """The row of its table that a run is for."""
+    if isinstance(run, transfers.Transfer):
+        from ecgtl.report.transfer_folds import checkpoint_name
+
+        return checkpoint_name(run.config.source, run.config.arch)
+    return METHODS[run.method]
 
 
 def _coverage_of_result(path: Path, entry: dict) -> dict[str, str]:
