@@ -49,9 +49,16 @@ MAKES = {
     "weimann/figure1": ("build/downloads/weimann2021-figure1*.csv",),
     "weimann/figure2": ("build/downloads/weimann2021-figure2*.csv",),
     "weimann/figure3": ("build/downloads/weimann2021-figure3*.csv",),
+    "across/choice": ("build/downloads/across*.csv",),
     "melep/table1": ("build/downloads/melep2023-table1*.csv",),
     "melep/figure1": ("build/downloads/melep2023-figure1*.csv",),
     "melep/figure2": ("build/downloads/melep2023-figure2*.csv",),
+    "melep/table2": ("build/downloads/melep2023-table2*.csv",),
+    "melep/figure3": ("build/downloads/melep2023-figure3*.csv",),
+    "melep/figure4": ("build/downloads/melep2023-figure4*.csv",),
+    "melep/figure5": ("build/downloads/melep2023-figure5*.csv",),
+    "melep/figure6": ("build/downloads/melep2023-figure6*.csv",),
+    "melep/number-of-labels": ("build/downloads/melep2023-number-of-labels*.csv",),
 }
 WORKERS = 2
 CELL_SECONDS, NOTEBOOK_SECONDS = 420, 540

@@ -1,0 +1,89 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   language_info:
+#     name: python
+# ---
+
+# %% [markdown]
+# # Figure 3: F1 in levels of MELEP, ResNet1d101 on CSN
+#
+# Tasks near to a checkpoint should end with a higher F1 than tasks far from it. The paper {cite}`melep2023` shows it for three
+# checkpoints of ResNet1d101 on tasks out of CSN, as a picture without numbers. Below is the same of our folds, as soon as there
+# are any.
+
+# %% tags=["parameters", "remove-cell"]
+tier = "best"
+
+# %% tags=["remove-cell"]
+from ecgtl.config import SectionConfig
+
+config = SectionConfig.from_notebook(globals())
+
+# %% tags=["remove-input"]
+from ecgtl.report import (
+    figures,
+    tables,
+    transfer_folds,
+    transferability,
+    transferability_figures,
+)
+
+figures.use_style()
+folds = transfer_folds.load(transfer_folds.CSN, config.tier, "resnet1d101")
+levels = transferability.level_rows(folds)
+tables.write_csv(levels, "melep2023-figure3")
+transfer_folds.state(folds)
+
+# %% [markdown]
+# The paper draws {pub}`melep2023.scalars.distance_levels` levels of distance and does not publish their cut points. Here they
+# are the quartiles of MELEP over the folds, so that every level has about as many, and beside them parts of equal width. Bars are
+# 95 % intervals over label sets; a level of few label sets has none. MELEP has the weights of the text, F1 the published choice
+# of the epoch.
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "Two panels for each checkpoint of ResNet1d101: mean F1 with its interval in four levels of MELEP from near to far, cut at the quartiles on the left and in equal widths on the right, with the limits and the number of folds under each level; a level that lies above the one before it is a square in another colour, and a checkpoint without folds says PENDING."}}
+drawn = transferability_figures.level_figure(folds, levels)
+
+# %% tags=["remove-input"]
+tables.html(transferability.level_table(levels, "quartiles"), "Levels cut at the quartiles")
+
+# %% tags=["remove-input"]
+tables.html(transferability.level_table(levels, "widths"), "Levels of equal width")
+
+# %% [markdown]
+# ## Where is the trend disrupted?
+#
+# The paper says of CSN that the trend holds throughout.
+# A level counts as disrupted when its mean F1 lies above that of the level before it, however little; the figure says how sure
+# that is. It is looked for with other cut points, another choice of the epoch and other weights too.
+
+# %% tags=["remove-input"]
+tables.html(transferability.disruption_table(folds), "Levels at which F1 rises with MELEP, and by how much")
+
+# %% [markdown]
+# ## What is pending
+
+# %% tags=["remove-input"]
+tables.html(transfer_folds.pending([folds]), "Folds that are missing, why, and the command that makes them")
+
+# %% [markdown]
+# Download {download}`every level </downloads/melep2023-figure3.csv>` and
+# {download}`this notebook, executed </notebooks/melep/figure3.ipynb>`. The folds behind it can be downloaded with
+# [Table 2](table2).
+#
+# ## How this was made
+
+# %% tags=["remove-input"]
+tables.html(transfer_folds.made(folds), "CSN: command, commit, device, time, data and checkpoints")
+
+# %% tags=["remove-cell"]
+# NBVAL_CHECK_OUTPUT
+print("folds:", len(folds.rows), "levels:", len(levels), "digest of the plotted data:", figures.digest(drawn))

@@ -1,0 +1,132 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   language_info:
+#     name: python
+# ---
+
+# %% [markdown]
+# # Figure 6: choosing a checkpoint
+#
+# What MELEP is for: of several checkpoints, fine-tune the one with the lowest score. The paper {cite}`melep2023` shows one task of
+# {pub}`melep2023.scalars.selection_records` recordings of CSN with {pub}`melep2023.scalars.selection_labels` labels and
+# {pub}`melep2023.scalars.selection_checkpoints` checkpoints, as a picture without numbers. One task cannot tell luck from skill,
+# so the same question is asked of every task at hand below, beside ways of choosing that know nothing.
+
+# %% tags=["parameters", "remove-cell"]
+tier = "best"
+
+# %% tags=["remove-cell"]
+from ecgtl.config import SectionConfig
+
+config = SectionConfig.from_notebook(globals())
+
+# %% tags=["remove-input"]
+from ecgtl.report import (
+    checkpoint_choice,
+    figures,
+    tables,
+    transfer_folds,
+    transferability,
+    transferability_figures,
+)
+
+figures.use_style()
+one_task = transfer_folds.load(transfer_folds.SELECTION, config.tier)
+folds = transfer_folds.load(transfer_folds.PTBXL, config.tier)
+lost = checkpoint_choice.regrets(folds.rows)
+tables.write_csv(one_task.rows, "melep2023-figure6")
+tables.write_csv(lost, "melep2023-figure6-regret")
+transfer_folds.state(one_task)
+
+# %% [markdown]
+# ## The paper's task
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "MELEP against weighted F1 on the paper's one task, one marker a checkpoint, with a fitted line as in the paper; PENDING while no checkpoint has been fine-tuned on it."}}
+first = transferability_figures.selection_figure(one_task)
+
+# %% tags=["remove-input"]
+tables.html(checkpoint_choice.selected_table(one_task), "What the paper says of its task, and what ours say")
+
+# %% tags=["remove-input"]
+tables.html(transfer_folds.pending([one_task]), "Fine-tunings that are missing, why, and the command that makes them")
+
+# %% [markdown]
+# ## Every task on PTB-XL at hand
+#
+# The candidates are the checkpoints that have folds; the tasks are those that all of them share. A point is one candidate on
+# one task.
+
+# %% tags=["remove-input"]
+transfer_folds.state(folds)
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "Two panels, one a weighting of MELEP: weighted F1 against MELEP of every candidate on every shared task, a colour and a marker for each checkpoint; PENDING while there are no shared folds."}}
+second = transferability_figures.fold_figure(folds)
+
+# %% [markdown]
+# ## What a choice costs
+#
+# The regret of a choice is the F1 that it loses against the best candidate of the same task. MELEP and its rivals choose before
+# any fine-tuning; beside them a choice by lot (the mean over the candidates) and the habit of always taking the same checkpoint,
+# whatever the task. A score is of use where it loses less than these. F1 is that of the published choice of the epoch.
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "A row for each way of choosing: MELEP in both weightings, LEEP, NCE, by lot, and always the same checkpoint. Small dots are the F1 lost on single tasks, a larger one with a bar their mean with its 95 % interval; PENDING while there are no shared folds."}}
+third = transferability_figures.regret_figure(lost)
+
+# %% tags=["remove-input"]
+tables.html(checkpoint_choice.regret_table(lost), "F1 lost by each way of choosing, all candidates")
+
+# %% [markdown]
+# The same with the epoch that a validation part has chosen, and among the sources of one network alone.
+
+# %% tags=["remove-input"]
+tables.html(checkpoint_choice.regret_table(checkpoint_choice.regrets(folds.rows, "weighted_f1_validated")), "F1 lost by each way of choosing, epoch best on validation")
+
+# %% tags=["remove-input"]
+tables.html(checkpoint_choice.within_networks(folds), "F1 lost when choosing among the sources of one network")
+
+# %% [markdown]
+# ## Who is picked
+#
+# MELEP averages over the labels that a checkpoint was trained on, and the sources differ in their number.
+
+# %% tags=["remove-input"]
+tables.html(checkpoint_choice.pick_table(folds), "How often each candidate is the best one, and how often it is picked")
+
+# %% tags=["remove-input"]
+checkpoint_choice.number_of_own_labels(folds)
+
+# %% tags=["remove-input"]
+tables.html(transfer_folds.pending([folds]), "PTB-XL: folds that are missing, why, and the command that makes them")
+
+# %% [markdown]
+# Download {download}`the paper's task </downloads/melep2023-figure6.csv>`,
+# {download}`the regret of every way on every task </downloads/melep2023-figure6-regret.csv>` and
+# {download}`this notebook, executed </notebooks/melep/figure6.ipynb>`.
+#
+# ## What can be said
+
+# %% tags=["remove-input"]
+transferability.said(("M3", "M3b"), folds, transfer_folds.load(transfer_folds.CSN, config.tier))
+
+# %% [markdown]
+# ## How this was made
+
+# %% tags=["remove-input"]
+tables.html(transfer_folds.made(one_task), "The paper's task: command, commit, device, time, data and checkpoints")
+
+# %% tags=["remove-input"]
+tables.html(transfer_folds.made(folds), "PTB-XL: command, commit, device, time, data and checkpoints")
+
+# %% tags=["remove-cell"]
+# NBVAL_CHECK_OUTPUT
+print("folds:", len(one_task.rows), len(folds.rows), "choices:", len(lost))
+print("digest of the plotted data:", *(figures.digest(figure) for figure in (first, second, third)))

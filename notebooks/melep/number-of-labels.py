@@ -1,0 +1,102 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   language_info:
+#     name: python
+# ---
+
+# %% [markdown]
+# # Is it MELEP or the number of labels?
+#
+# The page that the paper {cite}`melep2023` lacks. Its tasks have from two labels to many, and a task with more labels is harder for
+# any network: the F1 falls. The weights of MELEP's labels depend on how many there are as well. So MELEP could correlate with F1
+# without knowing anything about the checkpoint. Here are the rivals on the same folds: scores that look at the network (LEEP,
+# NCE), and numbers that need none: how many labels a task has, and how frequent they are.
+
+# %% tags=["parameters", "remove-cell"]
+tier = "best"
+
+# %% tags=["remove-cell"]
+from ecgtl.config import SectionConfig
+
+config = SectionConfig.from_notebook(globals())
+
+# %% tags=["remove-input"]
+from ecgtl.report import (
+    checkpoint_choice,
+    figures,
+    tables,
+    transfer_folds,
+    transferability,
+    transferability_figures,
+)
+
+figures.use_style()
+folds = transfer_folds.load(transfer_folds.PTBXL, config.tier)
+rivals = checkpoint_choice.rival_rows(folds)
+tables.write_csv(checkpoint_choice.rival_numbers(rivals), "melep2023-number-of-labels")
+transfer_folds.state(folds)
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "One panel a checkpoint: weighted F1 against MELEP of every fold, with a colour and a marker for each number of labels; a panel without folds says PENDING."}}
+scatter = transferability_figures.label_scatter(folds)
+
+# %% [markdown]
+# ## Correlation of every rival with F1
+#
+# The second correlation is the one that remains among tasks with the same number of labels (partial correlation). Intervals draw
+# whole label sets again. MELEP, LEEP and NCE are computed on the training part alone; F1 is that of the epoch best on test, as
+# published.
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "One panel a checkpoint with a row for each measure: MELEP in both weightings, LEEP, NCE, number of labels and prevalence. A filled circle is its correlation with F1, an open square the one that remains given the number of labels, both with 95 % intervals; a panel without folds says PENDING."}}
+drawn = transferability_figures.rival_figure(rivals)
+
+# %% tags=["remove-input"]
+tables.html(checkpoint_choice.rival_table(rivals), "Correlation with F1, plain and given the number of labels")
+
+# %% tags=["remove-input"]
+checkpoint_choice.rival_verdict(rivals)
+
+# %% [markdown]
+# ## The same with the epoch chosen on a validation part
+
+# %% tags=["remove-input"]
+validated = checkpoint_choice.rival_rows(folds, "weighted_f1_validated")
+tables.html(checkpoint_choice.rival_table(validated), "Correlation with F1 of the epoch best on validation")
+
+# %% tags=["remove-input"]
+checkpoint_choice.rival_verdict(validated)
+
+# %% [markdown]
+# ## What is pending
+
+# %% tags=["remove-input"]
+tables.html(transfer_folds.pending([folds]), "Folds that are missing, why, and the command that makes them")
+
+# %% [markdown]
+# Download {download}`every correlation </downloads/melep2023-number-of-labels.csv>` and
+# {download}`this notebook, executed </notebooks/melep/number-of-labels.ipynb>`. The folds behind it can be downloaded with
+# [Table 2](table2).
+#
+# ## What can be said
+
+# %% tags=["remove-input"]
+transferability.said(("M5", "M5b"), folds, transfer_folds.load(transfer_folds.CSN, config.tier))
+
+# %% [markdown]
+# ## How this was made
+
+# %% tags=["remove-input"]
+tables.html(transfer_folds.made(folds), "PTB-XL: command, commit, device, time, data and checkpoints")
+
+# %% tags=["remove-cell"]
+# NBVAL_CHECK_OUTPUT
+print("folds:", len(folds.rows), "rows:", len(rivals))
+print("digest of the plotted data:", figures.digest(scatter), figures.digest(drawn))

@@ -1,0 +1,614 @@
+"""MELEP's pages on folds: they follow the stored folds and the paper's numbers, and say PENDING where none is."""
+
+import ast
+import dataclasses
+import functools
+from pathlib import Path
+
+import jupytext
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+from scipy import stats
+from stored_runs import PROVENANCE
+
+from ecgtl import agreement, correlations, finetune, published, results
+from ecgtl.config import TRANSFERS, protocol
+from ecgtl.correlations import Interval
+from ecgtl.experiments import sources, transfers
+from ecgtl.report import (
+    checkpoint_choice,
+    figures,
+    tables,
+    transfer_folds,
+    transferability,
+    transferability_figures,
+)
+from ecgtl.report.melep import NBSP
+from ecgtl.report.transfer_folds import CSN, PTBXL, SELECTION
+from ecgtl.results import Result
+
+matplotlib.use("Agg")
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ("table2", "figure3", "figure4", "figure5", "figure6", "number-of-labels")
+LABELS = ("NORM", "MI", "STTC", "CD", "HYP")
+UPSTREAM = {"cinc2017": "substitute", "cpsc2018": "subset", "georgia": "full", "ptbxl": "full"}
+OWN = {"cinc2017": 4, "cpsc2018": 9, "georgia": 10, "ptbxl": 5}
+
+
+def write(run, melep, score, names=LABELS[:3], validated=None, others=0.5, redrawn=0, upstream=None):
+    """A stored fold of ``run`` with a MELEP and a weighted F1, as if it had been run."""
+    made = run.config.tier == "demo"
+    measures = {
+        "melep_published": melep,
+        "melep_normalised": 2 * melep,
+        "leep": -others,
+        "nce": -others / 2,
+        "n_labels": len(names),
+        "prevalence": 1 / len(names),
+        "melep_per_label": dict.fromkeys(names, melep),
+    }
+    scores = {
+        choice: {"weighted_f1": value, "train_weighted_f1": value, "epoch": 3}
+        for choice, value in (
+            ("best_test", score),
+            ("validated", score - 0.02 if validated is None else validated),
+        )
+    }
+    start = finetune.stored_weights(run.config.source, run.config.arch, run.config.tier)
+    digest = (
+        protocol(TRANSFERS)["transfers"]["experiments"][run.experiment]
+        .get("data", {})
+        .get(run.config.tier, "d" * 64)
+    )
+    data = {
+        "name": run.config.target,
+        "version": "1",
+        "digest": digest,
+        "records": 2931,
+        "classes": list(names),
+        "redrawn": {"fewer than 1000 recordings": redrawn} if redrawn else {},
+        "start": {
+            "file": "x.safetensors",
+            "sha256": sources.checksum(start) if start else "0" * 64,
+            "labels": OWN[run.config.source],
+        },
+    }
+    evidence = (
+        dict.fromkeys(("upstream", "target", "leads"), "synthetic")
+        if made
+        else {
+            "upstream": upstream or UPSTREAM[run.config.source],
+            "target": "full" if run.config.tier == "paper" else "subset",
+            "leads": "full" if run.config.tier == "paper" else "subset",
+        }
+    )
+    results.save(
+        Result(
+            run.experiment,
+            run.key,
+            dataclasses.asdict(run.config),
+            evidence,
+            {"weighted_f1": score, "measures": measures} | scores,
+            [],
+            data,
+            {"y": np.zeros(1)},
+            PROVENANCE,
+        )
+    )
+
+
+def fill(experiment, tier, folds=1000, places=None, seed=0, n_names=5):
+    """Plausible folds: few labels are easy, and MELEP foretells F1 beyond that."""
+    for run in transfers.enumerate_runs(experiment, tier):
+        place = (run.config.source, run.config.arch)
+        if run.config.fold >= folds or places is not None and place not in places:
+            continue
+        task = np.random.default_rng([seed, run.config.fold])  # the same for all checkpoints
+        own = np.random.default_rng([seed, run.config.fold, *map(ord, "".join(place))])
+        n = int(task.integers(2, n_names + 1))
+        names = [f"l{k}" for k in sorted(task.choice(n_names, n, replace=False))]
+        ease, bias = task.normal(), {"cinc2017": 0.02, "bilstm": -0.05}
+        melep = 0.05 + 0.03 * n - 0.01 * ease + own.normal(0, 0.01)
+        score = 0.8 - 0.04 * n + 0.02 * ease + sum(bias.get(word, 0) for word in place) + own.normal(0, 0.02)
+        write(
+            run,
+            melep,
+            score,
+            names,
+            validated=score - abs(own.normal(0, 0.03)),
+            others=0.3 + melep / 2 + own.normal(0, 0.02),
+            redrawn=int(task.integers(0, 2)),
+        )
+
+
+def planned(experiment, tier, source, arch):
+    return [
+        run
+        for run in transfers.enumerate_runs(experiment, tier)
+        if (run.config.source, run.config.arch) == (source, arch)
+    ]
+
+
+@pytest.fixture(autouse=True)
+def stored(tmp_path, monkeypatch):
+    """An empty results folder, no download left behind, few resamples; figures are closed afterwards."""
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
+    monkeypatch.setattr(tables, "write_csv", lambda table, file: table.to_csv())
+    few = functools.partial(correlations.bootstrap, resamples=60)
+    for module in (agreement, correlations):
+        monkeypatch.setattr(module, "bootstrap", few)
+    figures.use_style()
+    yield tmp_path
+    plt.close("all")
+    matplotlib.rcdefaults()
+
+
+@pytest.fixture(scope="module", params=["some", "whole"])
+def runs(request, tmp_path_factory):
+    """A results folder with a part of the folds of tier reduced, and one with folds of the paper's tasks."""
+    folder = tmp_path_factory.mktemp(request.param)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ECGTL_RESULTS", str(folder))
+        if request.param == "some":
+            fill(PTBXL, "reduced", 9, [("cpsc2018", "resnet1d101"), ("cinc2017", "resnet1d101")])
+            fill(PTBXL, "reduced", 6, [("cpsc2018", "bilstm")])
+        else:
+            for experiment, folds in ((CSN, 12), (PTBXL, 12), (SELECTION, 1)):
+                fill(experiment, "paper", folds, n_names=10)
+    return folder
+
+
+def row_of(table, **where):
+    """The one row of a readable table that has these words, with ordinary spaces."""
+    table = table.map(lambda text: text.replace(NBSP, " ") if isinstance(text, str) else text)
+    for column, words in where.items():
+        table = table[table[column.replace("_", " ")] == words]
+    assert len(table) == 1
+    return table.iloc[0]
+
+
+# --- which folds are shown ------------------------------------------------------------------------------------
+
+
+def test_the_best_tier_with_folds_is_shown_and_else_the_one_to_wait_for():
+    assert transfer_folds.load(PTBXL).tier == "reduced" and transfer_folds.load(CSN).tier == "paper"
+    assert transfer_folds.load(CSN, "demo").planned == () and transfer_folds.load(CSN, "demo").checkpoints
+    for tier in ("demo", "reduced", "paper"):
+        write(planned(PTBXL, tier, "cpsc2018", "bilstm")[0], 0.1, 0.5)
+        assert transfer_folds.load(PTBXL).tier == tier
+    assert transfer_folds.load(PTBXL, "reduced").tier == "reduced"
+    assert not len(transfer_folds.load(PTBXL, arch="resnet1d101").rows)
+
+
+def test_what_is_pending_names_the_reason_and_the_command(monkeypatch):
+    monkeypatch.setattr(
+        transfers, "obstacle", lambda run: "no file" if run.config.source == "georgia" else ""
+    )
+    for run in planned(PTBXL, "reduced", "cpsc2018", "bilstm"):
+        write(run, 0.1, 0.5)
+    found = transfer_folds.pending([transfer_folds.load(PTBXL)]).map(str)
+    here = row_of(found, Command="<code>python -m ecgtl run melep2023-ptbxl --tier reduced</code>")
+    assert (here["Why"], here["Folds missing"]) == ("not run yet", "100")
+    assert here["Checkpoints"] == "ResNet1d101, CPSC 2018; ResNet1d101, CinC 2017; Bi-LSTM, CinC 2017"
+    paper = row_of(found, Command="<code>python -m ecgtl run melep2023-ptbxl --tier paper</code>")
+    assert (paper["Why"], paper["Folds missing"]) == ("no file (and likewise 1 more)", "200")
+    assert paper["Checkpoints"] == "ResNet1d101, Georgia; Bi-LSTM, Georgia"
+
+
+def test_a_state_counts_and_carries_badges():
+    assert ">pending<" in transfer_folds.state(transfer_folds.load(PTBXL)).data
+    fill(PTBXL, "reduced", 2, [("cpsc2018", "bilstm"), ("cinc2017", "bilstm")])
+    said = transfer_folds.state(transfer_folds.load(PTBXL)).data
+    assert (
+        "4 of 120 folds; the rest by <code>python -m ecgtl run melep2023-ptbxl --tier reduced</code>" in said
+    )
+    assert "tier: reduced" in said and "upstream: subset/substitute" in said and "target: subset" in said
+
+
+def test_how_it_was_made_names_the_checkpoints():
+    assert "PENDING: python -m ecgtl run" in transfer_folds.made(transfer_folds.load(PTBXL))["Value"].iloc[0]
+    fill(PTBXL, "reduced", 2, [("cpsc2018", "bilstm")])
+    facts = transfer_folds.made(transfer_folds.load(PTBXL)).set_index("What")["Value"]
+    assert (facts["Runs"], facts["Seeds"]) == ("2", "the number of the fold")
+    assert facts["Checkpoints"].startswith("x.safetensors, 9 labels, ")
+
+
+# --- Table 2 --------------------------------------------------------------------------------------------------
+
+
+def two_blocks():
+    return transferability.pairs([transfer_folds.load(CSN), transfer_folds.load(PTBXL)])
+
+
+def test_the_ten_printed_rows_stand_even_without_folds():
+    own, others = two_blocks()
+    printed = published.lookup("melep2023.table2.rows").values()
+    assert [(p.arch, p.source, p.folds.target, p.paper) for p in own] == [
+        (row["model"], row["source"], row["target"], row["correlation"])
+        for row in sorted(printed, key=lambda row: row["target"])
+    ]
+    assert {(p.source, p.paper) for p in others} == {("cinc2017", None)}
+    table = transferability.correlation_table(own, "melep_published")
+    assert (table["Ours, best on test"] == "PENDING").all() and len(table) == 10
+    assert "PENDING" in transferability.signs(own).data
+
+
+def test_a_correlation_is_that_of_its_folds_by_weighting_and_choice():
+    fill(PTBXL, "reduced", 12, [("cpsc2018", "bilstm")])
+    own, _ = two_blocks()
+    pair = next(p for p in own if p.name == "Bi-LSTM, CPSC 2018" and p.folds.target == "ptbxl")
+    rows = transfers.table(PTBXL, "reduced")
+    for choice in ("best_test", "validated"):
+        expected = stats.pearsonr(rows["melep_published"], rows[f"weighted_f1_{choice}"]).statistic
+        assert pair.ours["melep_published", f"weighted_f1_{choice}"].value == pytest.approx(expected)
+    found = row_of(
+        transferability.correlation_table(own, "melep_published"),
+        Checkpoint="Bi-LSTM, CPSC 2018",
+        Target="PTB-XL",
+    )
+    low, high = (
+        tables.f1(getattr(pair.ours["melep_published", agreement.SCORES[0]], side))
+        for side in ("low", "high")
+    )
+    value = tables.f1(stats.pearsonr(rows["melep_published"], rows["weighted_f1_best_test"]).statistic)
+    assert found["Paper"] == "−.551" and found["Ours, best on test"] == f"{value} [{low}, {high}]"
+    behind = row_of(transferability.fold_table(own), Checkpoint="Bi-LSTM, CPSC 2018", Target="PTB-XL")
+    assert behind["Folds"] == "12 of 20" and behind["Label sets"] == rows["label_set"].nunique()
+    assert behind["Draws made again"] == rows["redrawn"].sum() and "target: subset" in behind["Data"]
+
+
+@pytest.mark.parametrize(
+    ("tier", "source", "upstream", "compared"),
+    [
+        ("reduced", "cpsc2018", None, True),
+        ("reduced", "cpsc2018", "substitute", False),
+        ("reduced", "cinc2017", None, False),
+        ("demo", "cpsc2018", None, False),
+    ],
+)
+def test_substitutes_and_twins_are_never_held_against_a_printed_row(tier, source, upstream, compared):
+    for run in planned(PTBXL, tier, source, "resnet1d101"):
+        write(run, 0.1 + 0.01 * run.config.fold, 0.9 - 0.02 * run.config.fold, upstream=upstream)
+    own, others = two_blocks()
+    printed = [p for p in own if len(p.rows)]
+    assert (len(printed) == 1) == compared
+    beside = [p for p in others if len(p.rows)]
+    assert (len(beside) == 0) == compared and all(p.paper is None for p in beside)
+    said = transferability.signs(own).data
+    assert ("1 of 1 rows have the printed sign" in said) == compared
+    table = transferability.correlation_table(others, "melep_published")
+    assert "Paper" not in table and not any(column.startswith("Ours − paper") for column in table)
+    if not compared:
+        assert beside[0].ours["melep_published", "weighted_f1_best_test"].value == pytest.approx(-1)
+    if tier == "demo":
+        behind = row_of(transferability.fold_table(own), Checkpoint="ResNet1d101, CPSC 2018", Target="PTB-XL")
+        assert behind["Folds"] == "none on the paper's data"
+
+
+def test_the_sign_is_counted_from_the_folds():
+    for arch, slope in (("resnet1d101", -1), ("bilstm", 1)):
+        for run in planned(PTBXL, "reduced", "cpsc2018", arch)[:10]:
+            write(
+                run,
+                0.1 + 0.01 * run.config.fold,
+                0.5 + slope * 0.01 * run.config.fold,
+                [f"l{run.config.fold}", "l10"],
+                validated=0.5 - 0.01 * run.config.fold,
+            )
+    said = transferability.signs(two_blocks()[0]).data
+    assert "weights of the text, best on test: 1 of 2 rows have the printed sign" in said
+    assert (
+        "weights of the text, best on validation: 2 of 2 rows have the printed sign; the interval leaves out 0 in 2"
+        in said
+    )
+
+
+def test_networks_are_compared_on_the_folds_of_both():
+    fill(PTBXL, "reduced", 12, [("cpsc2018", "resnet1d101")])
+    fill(PTBXL, "reduced", 8, [("cpsc2018", "bilstm")])
+    found = row_of(transferability.network_table(two_blocks()[0]), Source="CPSC 2018", Target="PTB-XL")
+    rows = transfers.table(PTBXL, "reduced")
+    lstm, residual = (rows[(rows["arch"] == arch) & (rows["fold"] < 8)] for arch in ("bilstm", "resnet1d101"))
+    gap = np.subtract(
+        *(np.corrcoef(own["melep_published"], own["weighted_f1_best_test"])[0, 1] for own in (lstm, residual))
+    )
+    assert found["Ours, best on test"].startswith(tables.f1(gap, True)) and found["Folds of both"] == 8
+    assert found["Paper"] == "−.075"
+
+
+def test_the_figure_draws_the_printed_and_ours():
+    for run in planned(PTBXL, "reduced", "cpsc2018", "resnet1d101"):
+        write(run, 0.1 + 0.01 * run.config.fold, 0.9 - 0.02 * run.config.fold, [f"l{run.config.fold}"])
+    upper, lower = transferability_figures.correlation_figure(*two_blocks()).axes
+    drawn = [np.round(line.get_xydata(), 3).tolist() for line in upper.get_lines()]
+    assert [[-0.476, 5.68]] in drawn and [[-1.0, 5.86]] in drawn
+    assert [text.get_text() for text in upper.texts] == ["PENDING"] * 9 and len(lower.texts) == 2
+
+
+# --- Figures 3 to 5 -------------------------------------------------------------------------------------------
+
+
+def steps(experiment, tier, source, arch, by_level, per_level=5):
+    """Folds in four groups of MELEP, each with the F1 of its level."""
+    for run in planned(experiment, tier, source, arch)[: 4 * per_level]:
+        level = run.config.fold // per_level
+        write(
+            run, 0.1 * (level + 1) + 0.001 * run.config.fold, by_level[level], [f"l{run.config.fold}", "l99"]
+        )
+
+
+def test_levels_are_means_from_near_to_far_and_disrupted_where_f1_rises():
+    steps(PTBXL, "reduced", "cpsc2018", "bilstm", (0.8, 0.6, 0.7, 0.5))
+    folds = transfer_folds.load(PTBXL)
+    rows = transferability.level_rows(folds)
+    own = transferability.levels_of(rows, "cpsc2018", "bilstm", "quartiles")
+    assert own["mean"].tolist() == pytest.approx([0.8, 0.6, 0.7, 0.5]) and own["n"].tolist() == [5] * 4
+    assert transferability.disrupted(own) == {3: pytest.approx(0.1)}
+    said = row_of(transferability.disruption_table(folds), Checkpoint="Bi-LSTM, CPSC 2018")
+    assert (said["Paper"], said["Quartiles"]) == ("level 3", "level 3 (+.100)")
+    shown = row_of(transferability.level_table(rows, "quartiles"), Level=3)
+    assert shown["Mean F1 [95 % interval]"] == ".700 [.700, .700]"
+    waiting = row_of(transferability.disruption_table(folds), Checkpoint="ResNet1d101, CPSC 2018")
+    assert (waiting["Paper"], waiting["Quartiles"]) == ("level 2", "PENDING")
+
+
+def test_an_empty_level_disrupts_nothing():
+    levels = pd.DataFrame({"level": [1, 2, 3, 4], "n": [3, 0, 2, 1], "mean": [0.7, None, 0.6, 0.65]})
+    assert transferability.disrupted(levels) == {4: pytest.approx(0.05)}
+
+
+def test_a_substitute_has_no_printed_level():
+    folds = transfer_folds.load(PTBXL)
+    assert transferability.printed_disruption(folds, "cinc2017", "bilstm") is None
+    assert transferability.printed_disruption(folds, "georgia", "bilstm") == 3
+    assert transferability.printed_disruption(transfer_folds.load(CSN), "georgia", "bilstm") is None
+    fill(PTBXL, "demo", 6)
+    made = transferability.disruption_table(transfer_folds.load(PTBXL, "demo"))
+    assert (made["Paper"] == "–").all()
+
+
+@pytest.mark.parametrize(
+    ("experiment", "tier", "arch"),
+    [
+        (CSN, "paper", "resnet1d101"),
+        (CSN, "paper", "bilstm"),
+        (PTBXL, "demo", None),
+        (PTBXL, "reduced", None),
+    ],
+)
+def test_level_figures_draw_whatever_is_there(experiment, tier, arch):
+    empty = transfer_folds.load(experiment, tier, arch)
+    figure = transferability_figures.level_figure(empty, transferability.level_rows(empty))
+    assert {text.get_text() for axes in figure.axes for text in axes.texts} == {"PENDING: no fold yet"}
+    source, network = empty.checkpoints[0]
+    steps(experiment, tier, source, network, (0.8, 0.6, 0.7, 0.5), per_level=1 if tier == "demo" else 5)
+    folds = transfer_folds.load(experiment, tier, arch)
+    figure = transferability_figures.level_figure(folds, transferability.level_rows(folds))
+    first, others = figure.axes[0], figure.axes[2:]
+    assert np.round(first.get_lines()[0].get_ydata(), 3).tolist() == [0.8, 0.6, 0.7, 0.5]
+    assert {line.get_color() for line in first.get_lines() if line.get_marker() == "s"} == {
+        transferability_figures.VERMILION
+    }
+    assert "n = " in first.get_xticklabels()[0].get_text() and all(axes.texts for axes in others)
+
+
+# --- Figure 6 -------------------------------------------------------------------------------------------------
+
+
+PLACES = [("cpsc2018", "resnet1d101"), ("cinc2017", "resnet1d101"), ("cpsc2018", "bilstm")]
+
+
+def choose(table, tier="reduced"):
+    """Folds from rows of (MELEP, F1) a candidate of ``PLACES``, None where a fold is missing."""
+    for fold, candidates in enumerate(table):
+        for place, found in zip(PLACES, candidates, strict=True):
+            if found is not None:
+                write(planned(PTBXL, tier, *place)[fold], *found, [f"l{fold}", "l9"], others=found[0])
+
+
+def test_ways_of_choosing_are_compared_on_the_folds_that_all_candidates_share():
+    choose(
+        [
+            [(0.1, 0.9), (0.2, 0.7), (0.3, 0.8)],
+            [(0.3, 0.5), (0.1, 0.4), (0.2, 0.6)],
+            [(0.1, 0.2), (0.2, 0.3), None],
+        ]
+    )
+    rows = transfer_folds.load(PTBXL).rows
+    assert len(rows) == 8 and sorted(checkpoint_choice.shared(rows)["fold"].unique()) == [0, 1]
+    lost = checkpoint_choice.regrets(rows)
+    by_way = {way: own["regret"].tolist() for way, own in lost.groupby("way", sort=False)}
+    assert by_way["melep_published"] == pytest.approx([0.0, 0.2]) == by_way["leep"]
+    assert by_way["blind"] == pytest.approx([0.1, 0.1])
+    assert by_way["ResNet1d101, CPSC 2018"] == pytest.approx([0.0, 0.1])
+    assert by_way["ResNet1d101, CinC 2017"] == pytest.approx([0.2, 0.2])
+    assert by_way["Bi-LSTM, CPSC 2018"] == pytest.approx([0.1, 0.0])
+    table = checkpoint_choice.regret_table(lost)
+    assert row_of(table, Choice_by="MELEP, weights of the text")[
+        ["Mean F1 lost [95 % interval]", "Picks the best", "Largest loss", "Folds"]
+    ].tolist() == [".100", "1 of 2", ".200", 2]
+    assert row_of(table, Choice_by="Blind: mean over the candidates")["Picks the best"] == "–"
+
+
+def test_the_mean_regret_is_that_of_the_agreement_module():
+    fill(PTBXL, "reduced", 15)
+    rows = checkpoint_choice.shared(transfer_folds.load(PTBXL).rows)
+    means = checkpoint_choice.mean_regrets(checkpoint_choice.regrets(rows))
+    for measure in agreement.CHOOSING:
+        assert means[measure] == agreement.mean_regret(rows, measure)
+
+
+def test_one_checkpoint_leaves_nothing_to_choose():
+    fill(PTBXL, "reduced", 3, PLACES[:1])
+    folds = transfer_folds.load(PTBXL)
+    assert checkpoint_choice.regrets(folds.rows).empty
+    assert checkpoint_choice.regret_table(checkpoint_choice.regrets(folds.rows))["Choice by"].tolist() == [
+        "PENDING"
+    ]
+    assert checkpoint_choice.pick_table(folds)["Checkpoint"].tolist() == ["PENDING"]
+    assert "PENDING" in checkpoint_choice.number_of_own_labels(folds).data
+
+
+def test_picks_are_counted_and_set_beside_the_number_of_own_labels():
+    choose([[(0.1, 0.9), (0.2, 0.7), (0.3, 0.8)], [(0.3, 0.5), (0.1, 0.4), (0.2, 0.6)]])
+    folds = transfer_folds.load(PTBXL)
+    table = checkpoint_choice.pick_table(folds)
+    first = row_of(table, Checkpoint="ResNet1d101, CPSC 2018")
+    assert (first["Labels of its own"], first["Best in"], first["Picked by MELEP, weights of the text"]) == (
+        9,
+        "1 of 2",
+        1,
+    )
+    second = row_of(table, Checkpoint="ResNet1d101, CinC 2017")
+    assert (second["Labels of its own"], second["Best in"], second["Picked by LEEP"]) == (4, "0 of 2", 1)
+    said = checkpoint_choice.number_of_own_labels(folds).data
+    assert "from 4 to 9" in said
+    assert (
+        "MELEP, weights of the text picks one of 4 labels in 1 of 2 folds; one of them is the best in 0."
+        in said
+    )
+
+
+def test_each_network_chooses_among_its_sources():
+    choose([[(0.1, 0.9), (0.2, 0.7), (0.3, 0.8)], [(0.3, 0.5), (0.1, 0.4), (0.2, 0.6)]])
+    table = checkpoint_choice.within_networks(transfer_folds.load(PTBXL))
+    assert row_of(table, Network="ResNet1d101", Choice_by="LEEP")["Mean F1 lost [95 % interval]"] == ".050"
+    assert row_of(table, Network="Bi-LSTM")["Choice by"] == "PENDING"
+
+
+def test_the_papers_task_is_told_beside_ours():
+    empty = checkpoint_choice.selected_table(transfer_folds.load(SELECTION)).set_index("What")
+    assert empty.loc["Lowest MELEP", "Paper"] == empty.loc["Highest F1", "Paper"] == "ResNet1d101, CPSC 2018"
+    assert (empty["Ours"] == "PENDING").all()
+    values = {("cpsc2018", "resnet1d101"): (0.1, 0.9), ("georgia", "resnet1d101"): (0.5, 0.8)}
+    for run in transfers.enumerate_runs(SELECTION, "paper"):
+        melep, score = values.get(
+            (run.config.source, run.config.arch), (0.2 + 0.001 * len(run.key), 0.7 - 0.001 * len(run.key))
+        )
+        write(run, melep, score)
+    folds = transfer_folds.load(SELECTION)
+    found = checkpoint_choice.selected_table(folds).set_index("What")["Ours"]
+    assert found["Lowest MELEP"] == found["Highest F1"] == "ResNet1d101, CPSC 2018"
+    assert found["Breaks the order"] == "ResNet1d101, Georgia: better than 4 of lower MELEP"
+    (axes,) = transferability_figures.selection_figure(folds).axes
+    assert [[0.1, 0.9]] in [line.get_xydata().tolist() for line in axes.get_lines()] and len(
+        axes.get_lines()
+    ) == 7
+
+
+# --- MELEP, or the number of labels? ----------------------------------------------------------------------------
+
+
+def test_rivals_are_plain_and_given_the_number_of_labels():
+    rng = np.random.default_rng(0)
+    for run in planned(PTBXL, "reduced", "cpsc2018", "resnet1d101"):
+        n = 2 + run.config.fold % 4
+        own = rng.normal(0, 0.02)
+        write(
+            run,
+            0.05 * n + rng.normal(0, 0.01),
+            0.9 - 0.05 * n - own,
+            [f"l{k}" for k in rng.permutation(9)[:n]],
+            others=5 + own,
+        )
+    folds = transfer_folds.load(PTBXL)
+    rows = checkpoint_choice.rival_rows(folds)
+    table = checkpoint_choice.rival_table(rows)
+    data = folds.rows
+    melep = row_of(table, Checkpoint="ResNet1d101, CPSC 2018", Measure="MELEP, weights of the text")
+    expected = stats.pearsonr(data["melep_published"], data["weighted_f1_best_test"]).statistic
+    assert melep["Correlation with F1 [95 % interval]"].startswith(tables.f1(expected)) and expected < -0.8
+    residuals = [
+        data[name] - np.polyval(np.polyfit(data["n_labels"].astype(float), data[name], 1), data["n_labels"])
+        for name in ("melep_published", "weighted_f1_best_test")
+    ]
+    left = tables.f1(np.corrcoef(*residuals)[0, 1])
+    assert melep["Given the number of labels [95 % interval]"].startswith(left)
+    alone = row_of(table, Checkpoint="ResNet1d101, CPSC 2018", Measure="Number of labels")
+    assert alone["Given the number of labels [95 % interval]"] == "–"
+    said = checkpoint_choice.rival_verdict(rows).data
+    assert (
+        "MELEP, weights of the text: the number of labels alone correlates more strongly for 1 of 1" in said
+    )
+    assert "LEEP: the number of labels alone" in said and "for 1 of 1 checkpoints; given" in said
+    leep, melep_line = (
+        next(line for line in said.split("<li>") if line.startswith(words)) for words in ("LEEP", "MELEP, w")
+    )
+    assert leep.endswith("easy transfer for 1 of 1.</li>") and melep_line.endswith(
+        "easy transfer for 0 of 1.</li>"
+    )
+    numbers = checkpoint_choice.rival_numbers(rows).set_index(["source", "network", "measure"])
+    assert numbers.loc[("cpsc2018", "resnet1d101", "melep_published"), "plain"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("measure", "low", "high", "expected"),
+    [
+        ("melep_published", -0.5, -0.1, True),
+        ("melep_published", 0.1, 0.5, False),
+        ("leep", 0.1, 0.5, True),
+        ("leep", -0.5, -0.1, False),
+        ("prevalence", 0.1, 0.5, True),
+        ("prevalence", -0.5, -0.1, True),
+        ("prevalence", -0.1, 0.5, False),
+        ("melep_published", None, None, False),
+    ],
+)
+def test_a_measure_adds_only_on_the_side_that_it_promises(measure, low, high, expected):
+    assert checkpoint_choice.adds(measure, Interval(0.0, low, high, 40, 20, 0.0)) is expected
+
+
+def test_the_scatter_has_a_colour_and_a_marker_for_each_number_of_labels():
+    fill(CSN, "paper", 40, [("ptbxl", "resnet1d101")], n_names=10)
+    folds = transfer_folds.load(CSN)
+    figure = transferability_figures.label_scatter(folds)
+    styles = {
+        line.get_label(): (line.get_color(), line.get_marker())
+        for axes in figure.axes
+        for line in axes.get_lines()
+    }
+    assert set(styles) == {f"{n} labels" for n in range(2, 11)}
+    assert (
+        len({colour for colour, _ in styles.values()}) == len({marker for _, marker in styles.values()}) == 9
+    )
+    assert sum(len(line.get_xdata()) for line in figure.axes[0].get_lines()) == 40
+
+
+# --- the pages --------------------------------------------------------------------------------------------------
+
+
+def page(name, tier="best"):
+    """Run the code cells of a page; the HTML of what they show."""
+    shown, namespace = [], {}
+    for cell in jupytext.read(ROOT / "notebooks" / "melep" / f"{name}.py").cells:
+        if cell.cell_type == "code":
+            body = ast.parse(cell.source.replace('tier = "best"', f'tier = "{tier}"')).body
+            last = body.pop() if isinstance(body[-1], ast.Expr) else None
+            exec(compile(ast.Module(body, []), name, "exec"), namespace)  # noqa: S102 - what a page is for
+            if last is not None:
+                shown.append(eval(compile(ast.Expression(last.value), name, "eval"), namespace))
+    return "".join(str(getattr(output, "data", "")) for output in shown)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("tier", ["best", "demo"])
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_work_without_any_fold(name, tier):
+    said = page(name, tier)
+    assert "<table" in said and ">pending<" in said and "PENDING" in said and "python -m ecgtl run" in said
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_work_with_folds(name, runs, monkeypatch):
+    monkeypatch.setenv("ECGTL_RESULTS", str(runs))
+    said = page(name)
+    whole = runs.name.startswith("whole")
+    assert (f"tier: {'paper' if whole else 'reduced'}" in said) == (
+        whole or name not in ("figure3", "figure4")
+    )
+    if not whole and name not in ("figure3", "figure4"):
+        assert "of 120 folds; the rest by" in said
