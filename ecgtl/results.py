@@ -187,9 +187,14 @@ def same_config(stored: dict, planned, incidental: tuple[str, ...] = ()) -> bool
 
     A parameter that was added after the run had, in that run, what is its default today.
     """
-    had = asdict(type(planned)()) | stored
-    values = json.loads(json.dumps(rounded(asdict(planned))))
-    return all(rounded(had[name]) == value for name, value in values.items() if name not in incidental)
+    had = _values(type(planned)()) | stored
+    return all(rounded(had[name]) == value for name, value in _values(planned).items() if name not in incidental)
+
+
+@lru_cache(maxsize=4096)
+def _values(config) -> dict:
+    """The parameters of a config as a stored result has them. Do not change the dict."""
+    return json.loads(json.dumps(rounded(asdict(config))))
 
 
 def rounded(value):

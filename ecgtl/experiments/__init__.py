@@ -1,7 +1,6 @@
 """Which runs make which table: enumerate them, see what is there, run what is missing."""
 
 import dataclasses
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,6 +9,7 @@ from pathlib import Path
 from ecgtl import results
 from ecgtl.config import BASELINES, FinetuneConfig, protocol, protocols
 from ecgtl.errors import EcgtlError
+from ecgtl.experiments.missing import to_do
 
 # Where a run happened does not change what it is
 _INCIDENTAL = ("device", "root", "save_weights")
@@ -132,18 +132,10 @@ def state(run: Run) -> str:
     if not run.path.is_file():
         return "missing"
     body = results.stored_json(run.path)
-    # A parameter that was added after the run had, in that run, what is its default today
-    stored = _values(FinetuneConfig()) | body["config"]
-    same_config = all(results.rounded(stored[k]) == v for k, v in _values(run.config).items() if k not in _INCIDENTAL)
+    same_config = results.same_config(body["config"], run.config, _INCIDENTAL)
     digest = definition(run.experiment)[1]["data"]["digest"]
     same_data = run.config.tier == "demo" or digest in ("unknown", body["data"]["digest"])
     return "done" if same_config and same_data else "stale"
-
-
-@lru_cache(maxsize=4096)
-def _values(config: FinetuneConfig) -> dict:
-    """The parameters as a stored result has them. Do not change the dict."""
-    return json.loads(json.dumps(results.rounded(dataclasses.asdict(config))))
 
 
 def possible(run: Run) -> bool:
@@ -175,13 +167,8 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
     unknown = [row for row in rows if row not in known]
     if unknown:
         raise EcgtlError(f"{experiment} has no row {unknown[0]!r}; allowed, with commas between: {', '.join(known)}")
-    runs = [run for run in enumerate_runs(experiment, tier) if not rows or run.method in rows][shard[0] - 1::shard[1]]
-    missing = [(run, obstacle(run)) for run in runs if state(run) != "done"]
-    todo = [run for run, reason in missing if not reason]
-    waiting = [reason for _, reason in missing if reason]
-    others = f" (and {len(set(waiting)) - 1} more reasons)" if len(set(waiting)) > 1 else ""
-    report(f"{experiment}, tier {tier}: {len(runs)} runs, {len(todo)} to do" +
-           (f"; {len(waiting)} wait: {waiting[0]}{others}" if waiting else ""))
+    runs = [run for run in enumerate_runs(experiment, tier) if not rows or run.method in rows]
+    todo = to_do(f"{experiment}, tier {tier}", runs, shard, lambda run: state(run) != "done", report, obstacle)
     command = f"python -m ecgtl run {experiment} --tier {tier}" + (f" --rows {','.join(rows)}" if rows else "")
     score, written = score_of(experiment), []
     for place, run in enumerate(todo, start=1):

@@ -7,6 +7,7 @@ from pathlib import Path
 from ecgtl import results
 from ecgtl.config import PretrainConfig, protocol, protocols
 from ecgtl.errors import EcgtlError
+from ecgtl.experiments.missing import to_do
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,7 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
     """
     from ecgtl import pretrain
 
-    runs = enumerate_runs(experiment, tier)[shard[0] - 1::shard[1]]
-    todo = [run for run in runs if state(run) != "done"]
-    report(f"{experiment}, tier {tier}: {len(runs)} pretrainings, {len(todo)} to do")
+    todo = to_do(f"{experiment}, tier {tier}", enumerate_runs(experiment, tier), shard, lambda run: state(run) != "done", report)
     written = []
     for place, run in enumerate(todo, start=1):
         made = pretrain.run(run.config, command=f"python -m ecgtl run {experiment} --tier {tier}", experiment=experiment, key=run.key)

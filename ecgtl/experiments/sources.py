@@ -10,6 +10,7 @@ from pathlib import Path
 from ecgtl import results
 from ecgtl.config import FinetuneConfig, protocol, protocols
 from ecgtl.errors import EcgtlError
+from ecgtl.experiments.missing import to_do
 
 # Where a run happened does not change what it is
 _INCIDENTAL = ("device", "root", "save_weights")
@@ -94,9 +95,8 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
     """
     from ecgtl import finetune
 
-    runs = enumerate_runs(experiment, tier)[shard[0] - 1::shard[1]]
-    todo = [run for run in runs if state(run) != "done" or not run.weights.is_file()]
-    report(f"{experiment}, tier {tier}: {len(runs)} sources, {len(todo)} to do")
+    todo = to_do(f"{experiment}, tier {tier}", enumerate_runs(experiment, tier), shard,
+                 lambda run: state(run) != "done" or not run.weights.is_file(), report)
     written = []
     for place, run in enumerate(todo, start=1):
         config = dataclasses.replace(run.config, save_weights=str(run.weights))

@@ -10,6 +10,7 @@ import pandas as pd
 from ecgtl import results
 from ecgtl.config import TRANSFERS, TransferConfig, protocol
 from ecgtl.errors import EcgtlError
+from ecgtl.experiments.missing import to_do
 from ecgtl.experiments.sources import checksum
 
 # Where a run happened does not change what it is
@@ -110,12 +111,8 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
     """
     from ecgtl import transfer_experiment
 
-    runs = enumerate_runs(experiment, tier)[shard[0] - 1::shard[1]]
-    missing = [(run, obstacle(run)) for run in runs if state(run) != "done"]
-    todo = [run for run, reason in missing if not reason]
-    waiting = [reason for _, reason in missing if reason]
-    report(f"{experiment}, tier {tier}: {len(runs)} runs, {len(todo)} to do"
-           + (f"; {len(waiting)} wait: {waiting[0]}" if waiting else ""))
+    todo = to_do(f"{experiment}, tier {tier}", enumerate_runs(experiment, tier), shard,
+                 lambda run: state(run) != "done", report, obstacle)
     written, failed, targets = [], [], {}
     for place, run in enumerate(todo, start=1):
         try:
