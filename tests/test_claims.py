@@ -415,8 +415,9 @@ def test_substitutes_are_shown_beside_and_decide_nothing():
         assert all({source for source, _ in held.checkpoints} == {OWN} for held in judged["comparisons"] if held.counts)
     assert melep("M2")["ours"] == "supported" and beside[0].verdict == "not supported", "judged, but beside"
     found = {judged["name"]: judged for judged in claims.all_judged() if judged["of"] == "melep2023"}
-    assert list(found) == ["M1", "M2", "M3", "M3b", "M4", "M4b", "M5", "M5b"]
+    assert list(found) == ["M1", "M2", "M3", "M3b", "M4", "M4b", "M5", "M5b", "M2n", "M3n", "M4n", "M5n"]
     assert (found["M2"]["tier"], found["M2"]["data"], found["M2"]["ours"]) == ("reduced", "subset", "supported")
+    assert found["M2n"]["ours"] == "not supported", "the normalised scores of these folds have the other sign"
     assert (found["M1"]["data"], found["M1"]["ours"]) == ("none", "not tested")
 
 
@@ -506,9 +507,10 @@ def test_made_folds_are_no_evidence():
     assert all(found["tier"] == "demo" and found["data"] == "none" for found in claims.all_judged() if found["of"] == "melep2023")
 
 
-def test_statements_on_folds_quote_their_limits_and_name_the_published_weighting():
+def test_statements_on_folds_quote_their_limits_and_say_which_weights_are_not_the_published_ones():
     for name, claim in claims.claims("melep2023").items():
         held = melep(name)["comparisons"][0]
-        assert claim["measure"] == "melep_published"
-        assert claim_rules_transfers.signed(held.against) in claim["says"] or name.startswith("M4"), name
+        ours = "authors' code" in claim["says"]
+        assert claim["measure"] == ("melep_normalised" if ours else "melep_published") and ours == name.endswith("n")
+        assert claim_rules_transfers.signed(held.against) in claim["says"] or name.rstrip("bn") in ("M4", "M5"), name
         assert ("CSN" if claim["experiment"] == CSN else "PTB-XL") in claim["says"]

@@ -115,7 +115,7 @@ tables.html(transfer_folds.pending([folds]), "PTB-XL: folds that are missing, wh
 # ## What can be said
 
 # %% tags=["remove-input"]
-transferability.said(("M3", "M3b"), folds, transfer_folds.load(transfer_folds.CSN, config.tier))
+transferability.said(("M3", "M3n", "M3b"), folds, transfer_folds.load(transfer_folds.CSN, config.tier))
 
 # %% [markdown]
 # ## How this was made

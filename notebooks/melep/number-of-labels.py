@@ -88,7 +88,7 @@ tables.html(transfer_folds.pending([folds]), "Folds that are missing, why, and t
 # ## What can be said
 
 # %% tags=["remove-input"]
-transferability.said(("M5", "M5b"), folds, transfer_folds.load(transfer_folds.CSN, config.tier))
+transferability.said(("M5", "M5n", "M5b"), folds, transfer_folds.load(transfer_folds.CSN, config.tier))
 
 # %% [markdown]
 # ## How this was made

@@ -115,7 +115,7 @@ tables.html(transfer_folds.pending(folds), "Folds that are missing, why, and the
 # ## What can be said
 
 # %% tags=["remove-input"]
-transferability.said(("M1", "M2", "M4", "M4b"), *folds)
+transferability.said(("M1", "M2", "M2n", "M4", "M4n", "M4b"), *folds)
 
 # %% [markdown]
 # ## How this was made
