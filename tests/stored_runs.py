@@ -50,17 +50,23 @@ def curve(epochs):
     return [0.3] * (epochs - 1) + [0.96 * 0.8, 0.8, 0.7]
 
 
-def store_fold(run, melep, f1, n_labels=2, label_set=None, target="subset", upstream="subset", leep=None):
-    """A fold of the transferability experiment (``transfers.Transfer``) with its MELEP and its F1, as if it had run."""
+def store_fold(run, melep, f1, n_labels=2, label_set=None, target="subset", upstream="subset", validated=None, redrawn=0,
+               own_labels=9, **measures):
+    """A fold of the transferability experiment (``transfers.Transfer``) with its MELEP and its F1, as if it had run.
+
+    LEEP, NCE and the normalised MELEP follow from ``melep`` where ``measures`` has none.
+    """
     names = [f"l{k}" for k in range(n_labels)] if label_set is None else label_set.split("+")
-    measures = {"melep_published": melep, "melep_normalised": -melep, "leep": -melep if leep is None else leep, "nce": -melep,
-                "n_labels": n_labels, "prevalence": 1 / n_labels, "melep_per_label": dict.fromkeys(names, melep)}
-    scored = {"weighted_f1": f1, "train_weighted_f1": f1}
+    derived = {"melep_published": melep, "melep_normalised": -melep, "leep": -melep, "nce": -melep, "n_labels": len(names),
+               "prevalence": 1 / len(names), "melep_per_label": dict.fromkeys(names, melep)}
+    scored = {choice: {"weighted_f1": value, "train_weighted_f1": value, "epoch": 1}
+              for choice, value in (("best_test", f1), ("validated", f1 if validated is None else validated))}
     digest = protocol(TRANSFERS)["transfers"]["experiments"][run.experiment].get("data", {}).get(run.config.tier, "0")
     start = finetune.stored_weights(run.config.source, run.config.arch, run.config.tier)
-    data = {"name": run.config.target, "version": "1", "digest": digest, "classes": names, "redrawn": {},
-            "start": {"file": "x", "sha256": sources.checksum(start) if start else "0" * 64, "labels": 9}}
+    data = {"name": run.config.target, "version": "1", "digest": digest, "records": 2931, "classes": names,
+            "redrawn": {"fewer than 1000 recordings": redrawn} if redrawn else {},
+            "start": {"file": "x.safetensors", "sha256": sources.checksum(start) if start else "0" * 64, "labels": own_labels}}
     results.save(Result(run.experiment, run.key, dataclasses.asdict(run.config),
                         {"upstream": upstream, "target": target, "leads": target},
-                        scored | {"measures": measures, "best_test": scored, "validated": scored}, [{"epoch": 1}],
+                        scored["best_test"] | {"measures": derived | measures} | scored, [{"epoch": 1}],
                         data, {"y_test": np.zeros(1, np.uint8)}, PROVENANCE | {"epoch_seconds": 2.0}))

@@ -1,7 +1,6 @@
 """MELEP's pages on folds: they follow the stored folds and the paper's numbers, and say PENDING where none is."""
 
 import ast
-import dataclasses
 import functools
 from pathlib import Path
 
@@ -12,12 +11,11 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 from scipy import stats
-from stored_runs import PROVENANCE
+from stored_runs import store_fold
 
-from ecgtl import agreement, correlations, finetune, published, results
-from ecgtl.config import TRANSFERS, protocol
+from ecgtl import agreement, correlations, published
 from ecgtl.correlations import Interval
-from ecgtl.experiments import sources, transfers
+from ecgtl.experiments import transfers
 from ecgtl.report import (
     checkpoint_choice,
     figures,
@@ -28,7 +26,6 @@ from ecgtl.report import (
 )
 from ecgtl.report.melep import NBSP
 from ecgtl.report.transfer_folds import CSN, PTBXL, SELECTION
-from ecgtl.results import Result
 
 matplotlib.use("Agg")
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,65 +36,13 @@ OWN = {"cinc2017": 4, "cpsc2018": 9, "georgia": 10, "ptbxl": 5}
 
 
 def write(run, melep, score, names=LABELS[:3], validated=None, others=0.5, redrawn=0, upstream=None):
-    """A stored fold of ``run`` with a MELEP and a weighted F1, as if it had been run."""
-    made = run.config.tier == "demo"
-    measures = {
-        "melep_published": melep,
-        "melep_normalised": 2 * melep,
-        "leep": -others,
-        "nce": -others / 2,
-        "n_labels": len(names),
-        "prevalence": 1 / len(names),
-        "melep_per_label": dict.fromkeys(names, melep),
-    }
-    scores = {
-        choice: {"weighted_f1": value, "train_weighted_f1": value, "epoch": 3}
-        for choice, value in (
-            ("best_test", score),
-            ("validated", score - 0.02 if validated is None else validated),
-        )
-    }
-    start = finetune.stored_weights(run.config.source, run.config.arch, run.config.tier)
-    digest = (
-        protocol(TRANSFERS)["transfers"]["experiments"][run.experiment]
-        .get("data", {})
-        .get(run.config.tier, "d" * 64)
-    )
-    data = {
-        "name": run.config.target,
-        "version": "1",
-        "digest": digest,
-        "records": 2931,
-        "classes": list(names),
-        "redrawn": {"fewer than 1000 recordings": redrawn} if redrawn else {},
-        "start": {
-            "file": "x.safetensors",
-            "sha256": sources.checksum(start) if start else "0" * 64,
-            "labels": OWN[run.config.source],
-        },
-    }
-    evidence = (
-        dict.fromkeys(("upstream", "target", "leads"), "synthetic")
-        if made
-        else {
-            "upstream": upstream or UPSTREAM[run.config.source],
-            "target": "full" if run.config.tier == "paper" else "subset",
-            "leads": "full" if run.config.tier == "paper" else "subset",
-        }
-    )
-    results.save(
-        Result(
-            run.experiment,
-            run.key,
-            dataclasses.asdict(run.config),
-            evidence,
-            {"weighted_f1": score, "measures": measures} | scores,
-            [],
-            data,
-            {"y": np.zeros(1)},
-            PROVENANCE,
-        )
-    )
+    """A stored fold of ``run`` with a MELEP and a weighted F1, and the evidence of its tier."""
+    words = {"demo": ("synthetic", "synthetic"), "paper": ("full", None)}
+    target, made = words.get(run.config.tier, ("subset", None))
+    store_fold(run, melep, score, label_set="+".join(names), target=target,
+               upstream=made or upstream or UPSTREAM[run.config.source], redrawn=redrawn,
+               validated=score - 0.02 if validated is None else validated, own_labels=OWN[run.config.source],
+               melep_normalised=2 * melep, leep=-others, nce=-others / 2)
 
 
 def fill(experiment, tier, folds=1000, places=None, seed=0, n_names=5):
