@@ -154,7 +154,8 @@ def test_the_page_of_claims_shows_the_numbers_behind_our_verdict(tmp_path):
     frame = frame.set_index("Claim")
     assert frame.loc["M2", "In numbers [95 % interval]"] == melep("M2")[findings.OUR_FOLDS]
     assert frame.loc["W3", "In numbers [95 % interval]"] == row("W3")[findings.OURS]
-    assert "tier: reduced" in frame.loc["M2", "Ours from"] and "target: subset" in frame.loc["M2", "Ours from"]
+    assert "tier: reduced" in frame.loc["M2", "By our runs"] and "target: subset" in frame.loc["M2", "By our runs"]
+    assert "not tested" in frame.loc["M1", "By our runs"] and "tier" not in frame.loc["M1", "By our runs"], "nothing ran"
     assert {"M1", "M2", "M3", "M3b", "M4", "M4b", "M5", "M5b", "J1", "W1"} <= set(frame.index)
     one, _ = book_tables.table("claims", book_tables.Page("melep", tmp_path, "melep2023"))
     assert one["Claim"].tolist() == [name for name in frame.index if name.startswith("M")]

@@ -1,15 +1,14 @@
 """Jang 2021's pages: they follow the results and the paper's printed trials, and say PENDING where nothing has been run."""
 
-import ast
 import dataclasses
+import functools
 import re
-from pathlib import Path
 
-import jupytext
 import matplotlib
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from pages import run_page
 from scipy import stats
 
 from ecgtl import experiments, metrics, published, results
@@ -18,7 +17,6 @@ from ecgtl.report import jang, tables
 from ecgtl.results import Result
 
 matplotlib.use("Agg")
-ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("table2", "table3", "figure3", "figure5")
 COUNTS = {"SR": 250, "AFIB": 50}  # 300 recordings to train on: three batches of 128 an epoch
 PROVENANCE = {"commit": "0" * 40, "dirty": False, "versions": {"torch": "x"}, "device": "cpu", "machine": "m", "threads": 1,
@@ -381,17 +379,7 @@ def test_stability_by_hand():
 # --- the pages ----------------------------------------------------------------------------------------------------------
 
 
-def page(name):
-    """Run the code cells of a page; the HTML of what they show."""
-    shown, namespace = [], {}
-    for cell in jupytext.read(ROOT / "notebooks" / "jang" / f"{name}.py").cells:
-        if cell.cell_type == "code":
-            body = ast.parse(cell.source).body
-            last = body.pop() if isinstance(body[-1], ast.Expr) else None
-            exec(compile(ast.Module(body, []), name, "exec"), namespace)  # noqa: S102 - this is what a page is for
-            if last is not None:
-                shown.append(eval(compile(ast.Expression(last.value), name, "eval"), namespace))
-    return "".join(getattr(output, "data", "") for output in shown)
+page = functools.partial(run_page, "jang")
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])

@@ -1,10 +1,8 @@
 """MELEP's pages without training: counts against hand-made releases, drawings against the networks."""
 
-import ast
+import functools
 import json
-from pathlib import Path
 
-import jupytext
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -12,6 +10,7 @@ import pytest
 import torch
 from matplotlib import pyplot as plt
 from messages import one_line
+from pages import run_page
 
 from ecgtl import models, published, results
 from ecgtl.config import TIERS
@@ -20,7 +19,6 @@ from ecgtl.errors import EcgtlError
 from ecgtl.report import diagrams, figures, melep, tables
 
 matplotlib.use("Agg")
-ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("table1", "figure1", "figure2")
 SB, NSR, RBBB, VEB, PVC = "426177001", "426783006", "59118001", "164884008", "427172004"
 TWELVE = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
@@ -409,17 +407,7 @@ def test_outputs_follow_the_number_of_labels():
 # --- the pages ----------------------------------------------------------------------------------------------
 
 
-def page(name):
-    """Run the code cells of a page; the HTML of what they show."""
-    shown, namespace = [], {}
-    for cell in jupytext.read(ROOT / "notebooks" / "melep" / f"{name}.py").cells:
-        if cell.cell_type == "code":
-            body = ast.parse(cell.source).body
-            last = body.pop() if isinstance(body[-1], ast.Expr) else None
-            exec(compile(ast.Module(body, []), name, "exec"), namespace)  # noqa: S102 - a page is for this
-            if last is not None:
-                shown.append(eval(compile(ast.Expression(last.value), name, "eval"), namespace))
-    return "".join(getattr(output, "data", "") for output in shown)
+page = functools.partial(run_page, "melep")
 
 
 def test_table1_says_pending_until_it_is_counted(root):

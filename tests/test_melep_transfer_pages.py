@@ -1,15 +1,13 @@
 """MELEP's pages on folds: they follow the stored folds and the paper's numbers, and say PENDING where none is."""
 
-import ast
 import functools
-from pathlib import Path
 
-import jupytext
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
+from pages import run_page
 from scipy import stats
 from stored_runs import store_fold
 
@@ -28,7 +26,6 @@ from ecgtl.report.melep import NBSP
 from ecgtl.report.transfer_folds import CSN, PTBXL, SELECTION
 
 matplotlib.use("Agg")
-ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("table2", "figure3", "figure4", "figure5", "figure6", "number-of-labels")
 LABELS = ("NORM", "MI", "STTC", "CD", "HYP")
 UPSTREAM = {"cinc2017": "substitute", "cpsc2018": "subset", "georgia": "full", "ptbxl": "full"}
@@ -525,17 +522,7 @@ def test_the_scatter_has_a_colour_and_a_marker_for_each_number_of_labels():
 # --- the pages --------------------------------------------------------------------------------------------------
 
 
-def page(name, tier="best"):
-    """Run the code cells of a page; the HTML of what they show."""
-    shown, namespace = [], {}
-    for cell in jupytext.read(ROOT / "notebooks" / "melep" / f"{name}.py").cells:
-        if cell.cell_type == "code":
-            body = ast.parse(cell.source.replace('tier = "best"', f'tier = "{tier}"')).body
-            last = body.pop() if isinstance(body[-1], ast.Expr) else None
-            exec(compile(ast.Module(body, []), name, "exec"), namespace)  # noqa: S102 - what a page is for
-            if last is not None:
-                shown.append(eval(compile(ast.Expression(last.value), name, "eval"), namespace))
-    return "".join(str(getattr(output, "data", "")) for output in shown)
+page = functools.partial(run_page, "melep")
 
 
 @pytest.mark.filterwarnings("error")

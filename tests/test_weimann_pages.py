@@ -2,15 +2,14 @@
 been run.
 """
 
-import ast
 import dataclasses
-from pathlib import Path
+import functools
 
-import jupytext
 import matplotlib
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from pages import run_page
 from scipy import stats
 
 from ecgtl import experiments, models, published, results
@@ -21,7 +20,6 @@ from ecgtl.report import tables, weimann, weimann_diagrams, weimann_figures
 from ecgtl.results import Result
 
 matplotlib.use("Agg")
-ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("table1", "table2", "table3", "table4", "table5", "figure1", "figure2", "figure3")
 EXPERIMENTS = tuple(weimann.NAMES)
 LABELS = {"SR": 20, "AFIB": 4, "SVTAC": 0}  # recordings of the test part with each label
@@ -613,17 +611,7 @@ def test_the_encoders_blocks_hold_all_that_is_taken_over():
 # --- the pages --------------------------------------------------------------------------------------------
 
 
-def page(name, tier="best"):
-    """Run the code cells of a page; the HTML of what they show."""
-    shown, namespace = [], {}
-    for cell in jupytext.read(ROOT / "notebooks" / "weimann" / f"{name}.py").cells:
-        if cell.cell_type == "code":
-            body = ast.parse(cell.source.replace('tier = "best"', f'tier = "{tier}"')).body
-            last = body.pop() if isinstance(body[-1], ast.Expr) else None
-            exec(compile(ast.Module(body, []), name, "exec"), namespace)  # noqa: S102 - what a page is for
-            if last is not None:
-                shown.append(eval(compile(ast.Expression(last.value), name, "eval"), namespace))
-    return "".join(getattr(output, "data", "") for output in shown)
+page = functools.partial(run_page, "weimann")
 
 
 @pytest.mark.filterwarnings("error")

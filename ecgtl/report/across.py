@@ -28,20 +28,18 @@ from ecgtl.experiments import Run
 from ecgtl.models import checkpoint
 from ecgtl.report import badges, book_tables, figures, tables
 from ecgtl.report.figures import COLOURS
-from ecgtl.report.tables import METHODS, f1
+from ecgtl.report.melep import NETWORKS as CLASSIFIERS
+from ecgtl.report.tables import METHODS, NBSP, PENDING, f1
 from ecgtl.statistics import LEVEL, MIN_RUNS, Sample
 
 EXPERIMENT = "across"
 RR, MAJORITY = "rr_boosting", "majority"
-NETWORKS = {"cae_classifier": "Convolutional encoder", "resnet18": "ResNet-18",
-            "resnet1d101": "ResNet1d101", "bilstm": "Bi-LSTM"}
+NETWORKS = {"cae_classifier": "Convolutional encoder", "resnet18": "ResNet-18"} | CLASSIFIERS
 SCALED = {"dataset": "by mean and SD of the whole data set",
           "window": "each recording by its own mean and SD", "range": "each recording to [−1, 1]"}
 PARTS = ("value", "low", "high", "test_low", "test_high")  # of a difference
 SOURCE_COLOURS = ("#0072B2", "#56B4E9")  # of classifiers' data sets, in the order of the rows
 NON_COMMERCIAL = "NC"  # in the name of a Creative Commons licence
-PENDING = "PENDING"
-NBSP = "\N{NO-BREAK SPACE}"  # numbers break between, not within, a mean and its interval
 WIDTH = 5.6  # inches: words can still be read on a narrow screen
 
 

@@ -114,12 +114,17 @@ def _evidence(text: str) -> Markup:
     return Markup(" ").join(badge(":".join(pair)) for pair in words)
 
 
+def _stands_on(verdict: dict) -> Markup:
+    """Our verdict, and the tier and the data that it stands on where anything has been run."""
+    data = [] if verdict["data"] == "none" else [f"tier:{verdict['tier']}", f"target:{verdict['data']}"]
+    return Markup(" ").join(map(badge, [verdict["ours"], *data]))
+
+
 def _claims(page: Page) -> tuple[pd.DataFrame, str]:
     from ecgtl.report.findings import ours
 
     rows = [{"Claim": verdict["name"], "Statement": verdict["says"],
-             "By the paper's numbers": badge(verdict["paper"]), "By our runs": badge(verdict["ours"]),
-             "Ours from": Markup(" ").join([badge(f"tier:{verdict['tier']}"), badge(f"target:{verdict['data']}")]),
+             "By the paper's numbers": badge(verdict["paper"]), "By our runs": _stands_on(verdict),
              "In numbers [95 % interval]": ours(verdict, 0)}
             for verdict in claims.all_judged() if page.paper in (None, verdict["of"])]
     return pd.DataFrame(rows), "Claims and their verdicts, by rule"

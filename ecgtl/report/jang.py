@@ -22,7 +22,7 @@ from ecgtl.config import protocol
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings
 from ecgtl.report import badges, book_tables, figures, tables
-from ecgtl.report.tables import METHODS, f1
+from ecgtl.report.tables import METHODS, NBSP, PENDING, f1
 from ecgtl.statistics import MIN_RUNS, Difference, Sample
 
 PTBXL, CINC2017 = "jang2021-table2-ptbxl", "jang2021-table2-cinc2017"
@@ -34,8 +34,6 @@ CHOICES = ("best_test", "last", "validated")  # the paper's own first
 SCORES = ("weighted_f1", "macro_f1")
 BEST = "best_test.weighted_f1"  # what the paper's Table 2 prints
 INDEX = "learning_curve_index"  # what its Table 3 prints
-PENDING = "PENDING"
-NBSP = "\N{NO-BREAK SPACE}"  # numbers break between, not within, an interval and a p-value
 # Is a collapse at 25 % one of data or of steps? (method, size) of the trainings that tell, and their dashes
 CONTROL = {("random", 25): ":", ("random_matched", 25): "-", ("random", 50): "--", ("random", 100): "-"}
 

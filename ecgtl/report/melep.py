@@ -33,14 +33,14 @@ from ecgtl.errors import EcgtlError
 from ecgtl.report import badges, book_tables, diagrams, tables, values
 from ecgtl.report.diagrams import Block, Box
 from ecgtl.report.reconstructions import MEASURED
+from ecgtl.report.tables import NBSP, PENDING
 from ecgtl.results import Result
 from ecgtl.statistics import LEVEL
 
 PROGRAM = "python -m ecgtl.report.melep"
 KEY = "melep2023-table1"
 PAPER = "melep2023"
-PENDING, UNLISTED, NOT_AT_HAND = "PENDING", "–", "not at hand"
-NBSP = "\N{NO-BREAK SPACE}"
+UNLISTED, NOT_AT_HAND = "–", "not at hand"
 # Folder of each data set's headers, in the order of Table 1
 HEADERS = {"cpsc2018": cpsc2018.FOLDER, "ptbxl": f"{ptbxl.FOLDER}/records500", "georgia": georgia.FOLDER,
            "csn": f"{csn.FOLDER}/WFDBRecords"}

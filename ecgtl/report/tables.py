@@ -15,6 +15,8 @@ from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, runners, sources, transfers
 from ecgtl.statistics import Sample
 
+PENDING = "PENDING"  # in place of what has not been run
+NBSP = "\N{NO-BREAK SPACE}"  # numbers break between, not within, a mean and its interval
 METHODS = {"random": "None (random weights)", "beat": "Beat classification", "rhythm": "Rhythm classification",
            "heart_rate": "Heart rate classification", "future": "Future prediction", "cae": "Autoencoder",
            "image": "ImageNet features", "random_matched": "None, four times the epochs", "majority": "Majority class", "rr_boosting": "RR intervals, boosted trees"}
@@ -203,7 +205,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for row in table.itertuples():
         interval = f" [{f1(row.low)}, {f1(row.high)}]" if np.isfinite(row.low) else ""
-        ours = f"{f1(row.ours)}{interval}" if row.n else "PENDING"
+        ours = f"{f1(row.ours)}{interval}" if row.n else PENDING
         paper = f"{f1(row.paper)} ± {f1(row.paper_sd)}" if np.isfinite(row.paper) else "–"
         gap = (f"{f1(row.difference, True)} [{f1(row.difference_low, True)}, {f1(row.difference_high, True)}]"
                if np.isfinite(row.difference_low) else "–")
@@ -220,7 +222,7 @@ def choices_table(experiment: str, tier: str, method: str) -> pd.DataFrame:
         row = {"Data used": experiments.size_words(entry, size)}
         for choice, words in CHOICES.items():
             found = cell(experiment, tier, method, size, choice=choice)
-            row[words] = f"{f1(found.mean)} ± {f1(found.sd)}" if found else "PENDING"
+            row[words] = f"{f1(found.mean)} ± {f1(found.sd)}" if found else PENDING
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -176,8 +176,7 @@ def excludes_zero(found: Interval) -> bool:
 
 
 def network_table(found: Iterable[Pair], measure: str = MELEP[0]) -> pd.DataFrame:
-    """Correlation of the Bi-LSTM minus that of the residual network, by source and target: printed and ours.
-    """
+    """Correlation of the Bi-LSTM minus that of ResNet1d101, by source and target: printed and ours."""
     rows, second = [], {}
     for pair in found:
         second.setdefault((pair.source, pair.folds.target, pair.paper is None), {})[pair.arch] = pair

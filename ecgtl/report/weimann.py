@@ -19,7 +19,7 @@ from ecgtl.finetune import CINC_OFFICIAL
 from ecgtl.pretrain import key_of
 from ecgtl.report import badges, book_tables, tables
 from ecgtl.report.findings import findings
-from ecgtl.report.tables import METHODS, f1
+from ecgtl.report.tables import METHODS, NBSP, PENDING, f1
 from ecgtl.statistics import MIN_RUNS, Sample
 
 PAPER = "weimann2021"
@@ -36,8 +36,6 @@ BY_CLASS = tuple(f"f1_per_class.{name}" for name in CLASSES)
 MULTI_LABEL = ("macro_auc", "f_max", "f_beta", "g_beta")
 # scalars: what the paper fine-tunes on
 RECORDS = {PTBXL: "ptbxl_rhythm_records", CPSC2018: "cpsc2018_records"}
-PENDING = "PENDING"
-NBSP = "\N{NO-BREAK SPACE}"  # numbers break between, not within, a mean and its interval
 
 
 # What has been run

@@ -18,9 +18,9 @@
 #
 # Nguyen, Duong and Do {cite}`melep2023` draw {pub}`melep2023.scalars.target_folds` tasks of
 # {pub}`melep2023.scalars.fold_records` recordings out of a target, score every checkpoint on the training part of each, then
-# fine-tune it, and correlate the score with the weighted F1. Ten pairs of checkpoint and target are printed. Below they stand
-# beside ours, with what the paper has not: an interval, which draws whole label sets again, as tasks with the same labels are
-# nearly one task. The printed correlations get Fisher's interval for their number of folds.
+# fine-tune it, and correlate the score with the weighted F1. The printed correlations stand below beside ours, with what the
+# paper has not: an interval, which draws whole label sets again, as tasks with the same labels are nearly one task. The printed
+# ones get Fisher's interval for their number of folds.
 
 # %% tags=["parameters", "remove-cell"]
 tier = "best"
@@ -55,7 +55,7 @@ transfer_folds.state(folds[1])
 drawn = transferability_figures.correlation_figure(own, others)
 
 # %% [markdown]
-# ## The ten printed pairs
+# ## The printed pairs
 #
 # MELEP weighs the target's labels; the paper's text and its code do it differently, and which of the two the printed numbers
 # come from is not said. So both are compared. The paper keeps the epoch that is best on the *test* part, which flatters; beside

@@ -1,0 +1,21 @@
+"""Run a page of the book as a test sees it."""
+
+import ast
+from pathlib import Path
+
+import jupytext
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+
+
+def run_page(paper, name, tier="best"):
+    """Run the code cells of ``notebooks/<paper>/<name>.py``; the HTML of what they show."""
+    shown, namespace = [], {}
+    for cell in jupytext.read(NOTEBOOKS / paper / f"{name}.py").cells:
+        if cell.cell_type == "code":
+            body = ast.parse(cell.source.replace('tier = "best"', f'tier = "{tier}"')).body
+            last = body.pop() if isinstance(body[-1], ast.Expr) else None
+            exec(compile(ast.Module(body, []), name, "exec"), namespace)  # noqa: S102 - what a page is for
+            if last is not None:
+                shown.append(eval(compile(ast.Expression(last.value), name, "eval"), namespace))
+    return "".join(str(getattr(output, "data", "")) for output in shown)
