@@ -16,6 +16,7 @@ from ecgtl.errors import EcgtlError
 CHOOSING = ("melep_published", "melep_normalised", "leep", "nce")  # they differ between checkpoints
 MEASURES = (*CHOOSING, "n_labels", "prevalence")  # the last two are known without any network
 SCORES = ("weighted_f1_best_test", "weighted_f1_validated")  # by the epoch kept; the published one first
+EVERY_LABEL = "weighted_f1_every_label"  # of the answer that every recording has every label: no network, no signal
 HIGHER = ("leep", "nce")  # a high value is to mean an easy transfer; of all others a low one
 CUTS = ("quartiles", "widths")
 LEVELS = 4
@@ -67,6 +68,30 @@ def stronger(a: pd.DataFrame, b: pd.DataFrame, measure: str, score: str = SCORES
     columns = [both[f"{name}_{side}"] for side in "ab" for name in (measure, score)]
     return _bootstrap(lambda x, f, y, g: difference(pearson(x, f), pearson(y, g)), both["label_set_a"],
                       *columns)
+
+
+def gain(rows: pd.DataFrame, score: str = SCORES[0]) -> Interval:
+    """Mean F1 of one checkpoint over its folds minus that of the answer that every recording has every label.
+
+    Above 0 where fine-tuning has learned more than which labels there are. Raises EcgtlError as ``correlation``
+    does.
+    """
+    return _of_gain(mean, rows, score)
+
+
+def gain_correlation(rows: pd.DataFrame, measure: str, score: str = SCORES[0]) -> Interval:
+    """Correlation of a measure with what F1 lies above that of every label, over the folds of one checkpoint."""
+    _check(measure, score)
+    return _of_gain(pearson, rows, score, measure)
+
+
+def _of_gain(statistic: Callable, rows: pd.DataFrame, score: str, *others: str) -> Interval:
+    """``statistic`` of F1 above that of every label, and of other columns."""
+    _choice("score", score, SCORES)
+    if not len(_one_checkpoint(rows)):
+        return _NOTHING
+    above = rows[score] - rows[EVERY_LABEL]
+    return _bootstrap(statistic, rows["label_set"], above, *(rows[name] for name in others))
 
 
 def levels(rows: pd.DataFrame, measure: str, how: str = "quartiles",
@@ -167,7 +192,7 @@ def _one_checkpoint(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _check(measure: str, score: str) -> None:
     _choice("measure", measure, MEASURES)
-    _choice("score", score, SCORES)
+    _choice("score", score, (*SCORES, EVERY_LABEL))
 
 
 def _choice(name: str, value: str, allowed: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 A rule reads the claim's entry in ``experiments/melep2023.yml`` and a source of intervals, ``PrintedTable``
 (the paper's Table 2) or ``Folds`` (ours), so that one rule judges both. The entry names the ``measure``, and
-with each rule where the interval is to lie: ``below`` a number, or ``about`` it.
+with each rule where the interval is to lie: ``below`` or ``above`` a number, or ``about`` it.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ from ecgtl.experiments.transfers import Transfer
 
 Checkpoint = tuple[str, str]  # source and network
 TABLE = f"{TRANSFERS}.table2"
-_VERDICTS = {"below": statistics.verdict_below, "about": statistics.verdict_holds}
+_VERDICTS = {"below": statistics.verdict_below, "above": statistics.verdict_above, "about": statistics.verdict_holds}
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,9 @@ class PrintedTable:
 
     def given_labels(self, claim: dict, one: Checkpoint) -> None:
         """Not printed."""
+
+    def every_label(self, claim: dict, one: Checkpoint) -> None:
+        """Not printed: no trivial answer is."""
 
     def regret(self, claim: dict, among: tuple[Checkpoint, ...]) -> None:
         """Not printed but for one task, which tests nothing."""
@@ -100,6 +103,10 @@ class Folds:
         """Over the folds of a checkpoint, those with as many labels compared."""
         return agreement.given_labels(self._of(claim, one), claim["measure"])
 
+    def every_label(self, claim: dict, one: Checkpoint) -> Interval:
+        """Mean F1 over the folds of a checkpoint minus that of the answer that all recordings have all labels."""
+        return agreement.gain(self._of(claim, one))
+
     def regret(self, claim: dict, among: tuple[Checkpoint, ...]) -> Interval:
         """Over the folds for which every candidate that is planned has ended."""
         rows = self.rows(claim["experiment"])
@@ -139,18 +146,13 @@ def _checkpoint(run: Transfer) -> Checkpoint:
     return run.config.source, run.config.arch
 
 
-def _correlation(claim: dict, entry: dict, source: PrintedTable | Folds) -> list[Held]:
-    """The correlation of the measure with F1 for every checkpoint."""
-    known = source.checkpoints(claim["experiment"])
-    return [_held("correlation", claim, source, source.correlation(claim, one), (one,), counts)
-            for one, counts in known.items()]
-
-
-def _given_labels(claim: dict, entry: dict, source: PrintedTable | Folds) -> list[Held]:
-    """The same with the number of labels held fixed."""
-    known = source.checkpoints(claim["experiment"])
-    return [_held("given_labels", claim, source, source.given_labels(claim, one), (one,), counts)
-            for one, counts in known.items()]
+def _of_each(rule: str) -> Callable:
+    """A rule that asks its source for the statistic of its own name, of every checkpoint by itself."""
+    def held(claim: dict, entry: dict, source: PrintedTable | Folds) -> list[Held]:
+        known = source.checkpoints(claim["experiment"])
+        return [_held(rule, claim, source, getattr(source, rule)(claim, one), (one,), counts)
+                for one, counts in known.items()]
+    return held
 
 
 def _stronger(claim: dict, entry: dict, source: PrintedTable | Folds) -> list[Held]:
@@ -190,8 +192,8 @@ def _limit(entry: dict) -> tuple[str, float]:
 
 
 # Key in ``experiments/melep2023.yml`` -> the statistics that it asks for
-RULES: dict[str, Callable] = {"correlation": _correlation, "given_labels": _given_labels,
-                              "stronger": _stronger, "regret": _regret}
+RULES: dict[str, Callable] = {"correlation": _of_each("correlation"), "given_labels": _of_each("given_labels"),
+                              "every_label": _of_each("every_label"), "stronger": _stronger, "regret": _regret}
 
 
 def as_printed(claim: dict) -> str:

@@ -28,7 +28,8 @@ def table(n=40, seed=0, n_sets=13):
                              "label_set": f"set{fold % n_sets}", "melep_published": melep,
                              "melep_normalised": melep**2, "leep": -melep, "nce": -own, "n_labels": n_labels,
                              "prevalence": 1 / n_labels, "weighted_f1_best_test": f1,
-                             "weighted_f1_validated": f1 - 0.1 * rng.random()})
+                             "weighted_f1_validated": f1 - 0.1 * rng.random(),
+                             "weighted_f1_every_label": 0.85 - 0.08 * n_labels})
     return pd.DataFrame(rows)
 
 
@@ -83,6 +84,26 @@ def test_a_difference_of_correlations_is_paired_on_the_folds_that_both_have():
     other = agreement.stronger(b, a, MELEP)
     assert other.value == pytest.approx(-found.value, abs=1e-12)
     assert agreement.stronger(a, a, MELEP).high == 0, "folds are drawn together, so nothing differs"
+
+
+@pytest.mark.parametrize("score", agreement.SCORES)
+def test_the_gain_over_every_label_is_a_mean_and_its_interval_draws_label_sets(score):
+    rows = one(table())
+    above = rows[score] - rows[agreement.EVERY_LABEL]
+    found = agreement.gain(rows, score)
+    by_set = correlations.bootstrap(correlations.mean, rows["label_set"], above)
+    assert (found.value, found.low, found.high) == (pytest.approx(above.mean()), by_set.low, by_set.high)
+    left = agreement.gain_correlation(rows, MELEP, score)
+    assert left.value == pytest.approx(stats.pearsonr(rows[MELEP], above).statistic) and left.low < left.value < left.high
+    worse = agreement.gain(rows.assign(**{score: rows[agreement.EVERY_LABEL] - 0.1}), score)
+    assert (worse.value, worse.low, worse.high) == pytest.approx((-0.1, -0.1, -0.1))
+
+
+def test_a_measure_of_the_number_of_labels_correlates_with_the_answer_that_looks_at_nothing():
+    rows = one(table())
+    answer = agreement.correlation(rows, "n_labels", agreement.EVERY_LABEL)
+    assert answer.value == pytest.approx(-1) and agreement.gain_correlation(rows, "n_labels").low < 0 < \
+        agreement.gain_correlation(rows, "n_labels").high
 
 
 # --- levels -------------------------------------------------------------------------------------------------
@@ -200,6 +221,7 @@ def test_nothing_is_an_answer_and_never_nan():
     others = one(table(), arch="bilstm")
     assert agreement.stronger(rows[:5], others[5:], MELEP) == nothing, "no fold in common"
     assert agreement.mean_regret(EMPTY, MELEP) == nothing
+    assert agreement.gain(EMPTY) == agreement.gain_correlation(EMPTY, MELEP) == nothing
     for frame, columns in ((agreement.levels(EMPTY, MELEP), "level mean ci_low"),
                            (agreement.regret(EMPTY, MELEP), "fold regret blind_regret")):
         assert not len(frame) and set(columns.split()) <= set(frame.columns)
@@ -229,6 +251,9 @@ def test_a_constant_measure_correlates_with_nothing():
     (lambda rows: agreement.correlation(EMPTY, "melep"), "melep_published"),
     (lambda rows: agreement.correlation(rows, MELEP), "4 checkpoints"),
     (lambda rows: agreement.levels(rows, MELEP), "4 checkpoints"),
+    (lambda rows: agreement.gain(rows), "4 checkpoints"),
+    (lambda rows: agreement.gain(one(rows), "weighted_f1_every_label"), "weighted_f1_validated"),
+    (lambda rows: agreement.gain_correlation(one(rows), "melep"), "melep_published"),
     (lambda rows: agreement.stronger(one(rows), rows, MELEP), "4 checkpoints"),
     (lambda rows: agreement.levels(one(rows), MELEP, "thirds"), "quartiles, widths"),
     (lambda rows: agreement.regret(rows, "n_labels"), "chooses none"),

@@ -1,7 +1,10 @@
 """Trivial baselines: intervals by hand, beats against a known rhythm, boosting on features that tell classes apart."""
 
+import itertools
+
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 
 from ecgtl import baselines, datasets, metrics
 from ecgtl.datasets.base import Collector, Reading
@@ -25,6 +28,17 @@ def spikes(intervals, rate=250):
 def test_majority_gives_the_shares_of_the_training_part():
     p = baselines.majority(np.array([2, 0, 2, 2]), n_classes=4, n_test=3)
     assert p.tolist() == [[0.25, 0, 0.75, 0]] * 3
+
+
+def test_no_constant_answer_has_a_higher_f1_than_every_label():
+    rng = np.random.default_rng(0)
+    y = (rng.random((60, 4)) < [0.05, 0.3, 0.6, 0.95]).astype(np.uint8)
+    answer = baselines.every_label(*y.shape)
+    assert answer.shape == y.shape and answer.all()
+    highest = metrics.weighted_f1(y, answer)
+    assert highest == pytest.approx(f1_score(y, answer, average="weighted"))
+    others = [metrics.weighted_f1(y, np.tile(given, (60, 1))) for given in itertools.product((0, 1), repeat=4)][:-1]
+    assert len(others) == 15 and max(others) < highest
 
 
 # --- intervals ----------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from ecgtl.correlations import Interval
 from ecgtl.experiments import transfers
 from ecgtl.report import (
     checkpoint_choice,
+    every_label,
     figures,
     tables,
     transfer_folds,
@@ -517,6 +518,76 @@ def test_the_scatter_has_a_colour_and_a_marker_for_each_number_of_labels():
         len({colour for colour, _ in styles.values()}) == len({marker for _, marker in styles.values()}) == 9
     )
     assert sum(len(line.get_xdata()) for line in figure.axes[0].get_lines()) == 40
+
+
+# --- networks beside the answer that every recording has every label ---------------------------------------------
+
+
+def learn(place, gain, n=10):
+    """Folds whose answer of every label has an F1 of 1/2, 2/3, 4/5 in turn; the network has ``gain(fold)`` more.
+
+    MELEP is a tenth of the answer's F1, so that it knows of labels alone.
+    """
+    tables_by_answer = {1 / 2: [[1], [0], [0]], 2 / 3: [[1], [0]], 4 / 5: [[1], [1], [0]]}
+    for run in planned(PTBXL, "reduced", *place)[:n]:
+        answer, y_test = list(tables_by_answer.items())[run.config.fold % 3]
+        store_fold(run, answer / 10, answer + gain(run.config.fold), label_set=f"l{run.config.fold}+l99",
+                   y_test=np.repeat(y_test, 2, axis=1), validated=answer - 0.1)
+
+
+def test_gains_over_every_label_are_told_by_checkpoint_and_choice():
+    place = ("cpsc2018", "resnet1d101")
+    learn(place, lambda fold: 0.05 if fold < 8 else -0.05)
+    folds = transfer_folds.load(PTBXL)
+    rows = every_label.gains(folds)
+    own = rows[(rows["source"] == place[0]) & (rows["arch"] == place[1])].set_index("score")
+    best, validated = (own.loc[score] for score in agreement.SCORES)
+    answers = [[1 / 2, 2 / 3, 4 / 5][fold % 3] for fold in range(10)]
+    assert best["answer"] == validated["answer"] == pytest.approx(np.mean(answers))
+    assert (best["gain"].value, best["better"], best["n"]) == (pytest.approx(0.03), 8, 10)
+    assert (validated["gain"].value, validated["better"]) == (pytest.approx(-0.1), 0)
+    shown = every_label.gain_table(rows)
+    table = row_of(shown, Checkpoint="ResNet1d101, CPSC 2018", Epoch="best on validation")
+    assert table["Network − every label [95 % interval]"] == "−.100 [−.100, −.100]"
+    assert table["Network better in"] == "0 of 10"
+    waiting = row_of(shown, Checkpoint="Bi-LSTM, CinC 2017", Epoch="best on test")
+    assert waiting["F1, network"] == waiting["Network − every label [95 % interval]"] == "PENDING"
+    said = every_label.verdict(rows, every_label.controls(folds)).data
+    assert "best on validation: of 1 checkpoints the interval lies above the answer for 0, below it for 1" in said
+    assert "networks are better in 8 of 10 folds" in said
+
+
+def test_a_measure_of_labels_alone_correlates_with_the_answer_and_not_with_what_is_beyond():
+    place = ("cpsc2018", "bilstm")
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 0.02, 20)
+    learn(place, lambda fold: noise[fold], n=20)
+    folds = transfer_folds.load(PTBXL)
+    controls = every_label.controls(folds)
+    (found,) = controls[(controls["arch"] == place[1]) & (controls["source"] == place[0])
+                        & (controls["measure"] == "melep_published")].itertuples()
+    assert found.answer.value == pytest.approx(1) and found.network.value > 0.9
+    own = folds.of(*place)
+    above = own["weighted_f1_best_test"] - own["weighted_f1_every_label"]
+    assert found.between.value == pytest.approx(stats.pearsonr(own["melep_published"], above).statistic)
+    shown = row_of(every_label.control_table(controls), Checkpoint="Bi-LSTM, CPSC 2018", Measure="MELEP, weights of the text")
+    assert shown["With F1 of every label"].startswith("1.000 [1.000")
+    numbers = every_label.numbers(every_label.gains(folds), controls)
+    stored = numbers[(numbers["network"] == "bilstm") & (numbers["source"] == "cpsc2018")
+                     & (numbers["statistic"] == "correlation with between") & (numbers["measure"] == "melep_published")]
+    assert stored["value"].tolist() == [pytest.approx(found.between.value)] and stored["folds"].tolist() == [20]
+    said = every_label.verdict(every_label.gains(folds), controls).data
+    assert "MELEP, weights of the text correlates with the F1 of the answer" in said and "between +1.000 and +1.000" in said
+
+
+def test_the_gain_is_drawn_fold_by_fold_with_its_mean():
+    learn(("cpsc2018", "resnet1d101"), lambda fold: 0.05)
+    figure = transferability_figures.gain_figure(transfer_folds.load(PTBXL))
+    points, mean, zero = figure.axes[0].get_lines()
+    assert np.round(points.get_ydata(), 6).tolist() == [0.05] * 10
+    assert mean.get_ydata() == pytest.approx([0.05, 0.05]) and list(zero.get_ydata()) == [0, 0]
+    assert len(set(points.get_xdata())) == 10 and np.abs(points.get_xdata() - 2).max() < 0.5, "side by side at two labels"
+    assert [text.get_text() for text in figure.axes[1].texts] == ["PENDING: no fold yet"]
 
 
 # --- the pages --------------------------------------------------------------------------------------------------

@@ -426,6 +426,9 @@ def test_what_is_missing_is_run_once(small):
     assert found["weighted_f1_validated"][0] == body["scores"]["validated"]["weighted_f1"]
     assert found["label_set"][0].split("+") == body["data"]["classes"]
     assert found["n_labels"][0] == len(body["data"]["classes"])
+    y_test = results.load(small[0].path).arrays["y_test"]
+    assert found["weighted_f1_every_label"][0] == pytest.approx(
+        oracle.f1_score(y_test, np.ones_like(y_test), average="weighted"))
 
 
 def test_what_makes_a_result_stale(small):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ecgtl import results
+from ecgtl import baselines, metrics, results
 from ecgtl.config import TRANSFERS, TransferConfig, protocol
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments.missing import to_do
@@ -139,7 +139,8 @@ def table(experiment: str, tier: str) -> pd.DataFrame:
     """One row a finished run: checkpoint, fold and its labels, every measure, scores by choice of the epoch.
 
     ``label_set`` joins the names of the task's labels with ``+``: folds with equal ones are resampled
-    together.
+    together. ``weighted_f1_every_label`` is the F1 of the answer that every recording has every label
+    (``baselines.every_label``), on the same test part.
     """
     runs = [run for run in enumerate_runs(experiment, tier) if state(run) == "done"]
     return pd.DataFrame([_row(run, results.stored_json(run.path)) for run in runs])
@@ -152,5 +153,18 @@ def _row(run: Transfer, body: dict) -> dict:
             "fold": run.config.fold, "label_set": "+".join(data["classes"]), **measures,
             **{f"{name}_{choice}": scores[choice][name] for choice in ("best_test", "validated")
                for name in ("weighted_f1", "train_weighted_f1")},
+            "weighted_f1_every_label": _every_label_f1(run.path),
             "redrawn": sum(data["redrawn"].values()),
             **{f"evidence_{part}": word for part, word in body["evidence"].items()}}
+
+
+def _every_label_f1(path: Path) -> float:
+    """Weighted F1 of the answer ``every_label`` on a fold's test part, worked out once as long as the file stays."""
+    found = path.stat()
+    return _stored_every_label_f1(path, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=4096)
+def _stored_every_label_f1(path: Path, _mtime: int, _size: int) -> float:
+    y_test = results.load(path).arrays["y_test"]
+    return metrics.weighted_f1(y_test, baselines.every_label(*y_test.shape))

@@ -19,6 +19,7 @@ from ecgtl.statistics import MIN_RUNS, Difference
 OURS = "Our difference [95 % interval], smallest detectable"
 OUR_FOLDS = "Our folds [95 % interval]"
 OPEN = 3  # a longer list of our comparisons is folded away behind its counts, and any of the paper's
+_BESIDE = {"given_labels": ", the number of labels held fixed", "every_label": ", minus the F1 of every label"}
 COUNTED = {"not supported": "fail", "undecided": "undecided", "not tested": "not tested"}
 
 
@@ -97,8 +98,7 @@ def _statistic(held: Held) -> str:
         return f"F1 lost by the choice among {len(held.checkpoints)} checkpoints"
     if held.rule == "stronger":
         return f"{NETWORKS[network]} − {NETWORKS[held.checkpoints[1][1]]}, {data_set(source)}"
-    given = ", the number of labels held fixed" if held.rule == "given_labels" else ""
-    return checkpoint_name(source, network) + given
+    return checkpoint_name(source, network) + _BESIDE.get(held.rule, "")
 
 
 def _limits(held: Held) -> str:
@@ -110,7 +110,7 @@ def _limits(held: Held) -> str:
         few = f"fewer than {MIN_GROUPS} label sets" if found.groups < MIN_GROUPS else "undefined in too many resamples"
         return f": {f1(found.value)}, {few}"
     value, low, high = (f1(number, held.rule != "regret") for number in (found.value, found.low, found.high))
-    aim = {"below": "to lie below {}", "about": "to hold {}, and not 0"}[held.side]
+    aim = {"below": "to lie below {}", "above": "to lie above {}", "about": "to hold {}, and not 0"}[held.side]
     return f": {value} [{low}, {high}], {aim.format(signed(held.against))}"
 
 

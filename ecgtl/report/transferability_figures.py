@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ecgtl import agreement, correlations, published
-from ecgtl.agreement import MEASURES, SCORES
+from ecgtl.agreement import EVERY_LABEL, MEASURES, SCORES
 from ecgtl.correlations import Interval
 from ecgtl.report import figures
 from ecgtl.report.checkpoint_choice import mean_regrets, shared, way_words
@@ -250,6 +250,33 @@ def label_scatter(folds: Folds, measure: str = MELEP[0], score: str = SCORES[0])
     for axes in grid[-1]:
         axes.set_xlabel("MELEP (nats)")
     figures.legend_below(figure, grid.flat, 4)
+    return figure
+
+
+def gain_figure(folds: Folds, score: str = SCORES[0]) -> Figure:
+    """F1 of every fold minus that of every label, by the number of labels, a panel a checkpoint; the band is the
+    95 % interval of the mean.
+    """
+    places = folds.checkpoints
+    figure, grid = _panels(places, 2.3)
+    for axes, place in zip(grid.flat, places, strict=False):
+        own, found = folds.of(*place), agreement.gain(folds.of(*place), score)
+        if len(own):
+            # Folds with as many labels stand side by side, in their order
+            beside = own.groupby("n_labels").cumcount() / own.groupby("n_labels")["fold"].transform("size")
+            axes.plot(own["n_labels"] + 0.5 * (beside - 0.5), own[score] - own[EVERY_LABEL], "o", color=BLUE,
+                      markersize=4, alpha=0.8, label="one fold")
+            axes.set_xticks(sorted(own["n_labels"].unique()))
+            axes.axhline(found.value, color=VERMILION, linewidth=1.1, label="mean (95 % interval)")
+        if found.low is not None:
+            axes.axhspan(found.low, found.high, color=VERMILION, alpha=0.2, linewidth=0)
+        axes.axhline(0, color=GREY, linewidth=0.8)
+        _pending_unless(axes, len(own))
+    for axes in grid[:, 0]:
+        axes.set_ylabel("F1, network − every label")
+    for axes in grid[-1]:
+        axes.set_xlabel("labels of the task")
+    figures.legend_below(figure, grid.flat)
     return figure
 
 

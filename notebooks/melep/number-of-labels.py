@@ -32,6 +32,7 @@ config = SectionConfig.from_notebook(globals())
 # %% tags=["remove-input"]
 from ecgtl.report import (
     checkpoint_choice,
+    every_label,
     figures,
     tables,
     transfer_folds,
@@ -65,6 +66,32 @@ tables.html(checkpoint_choice.rival_table(rivals), "Correlation with F1, plain a
 checkpoint_choice.rival_verdict(rivals)
 
 # %% [markdown]
+# ## Has anything been learned that could be foretold?
+#
+# A score foretells transfer only where fine-tuning learns something of the recordings. The plainest answer of all looks at none of
+# them and gives every label to each. Its F1 follows from how frequent the labels are; no constant answer has a higher one. A network
+# that stays below it has learned less than nothing, whatever MELEP said.
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "One panel a checkpoint: for every fold the weighted F1 of the fine-tuned network minus that of the answer that every recording has every label, by the number of labels of the task, with a line at 0 and a band for the mean with its 95 % interval; a panel without folds says PENDING."}}
+learned = transferability_figures.gain_figure(folds)
+
+# %% tags=["remove-input"]
+gains = every_label.gains(folds)
+tables.html(every_label.gain_table(gains), "Networks beside the answer that every recording has every label")
+
+# %% [markdown]
+# The answer makes a control as well. It has no network, so a measure of networks that correlates with its F1 does so by way of
+# the labels alone. What such a measure knows of networks shows in the last column.
+
+# %% tags=["remove-input"]
+controls = every_label.controls(folds)
+tables.write_csv(every_label.numbers(gains, controls), "melep2023-every-label")
+tables.html(every_label.control_table(controls), "Correlation with the F1 of the network, with that of every label, and with the difference")
+
+# %% tags=["remove-input"]
+every_label.verdict(gains, controls)
+
+# %% [markdown]
 # ## The same with the epoch chosen on a validation part
 
 # %% tags=["remove-input"]
@@ -81,14 +108,15 @@ checkpoint_choice.rival_verdict(validated)
 tables.html(transfer_folds.pending([folds]), "Folds that are missing, why, and the command that makes them")
 
 # %% [markdown]
-# Download {download}`every correlation </downloads/melep2023-number-of-labels.csv>` and
+# Download {download}`every correlation </downloads/melep2023-number-of-labels.csv>`,
+# {download}`every comparison with the answer </downloads/melep2023-every-label.csv>` and
 # {download}`this notebook, executed </notebooks/melep/number-of-labels.ipynb>`. The folds behind it can be downloaded with
 # [Table 2](table2).
 #
 # ## What can be said
 
 # %% tags=["remove-input"]
-transferability.said(("M5", "M5n", "M5b"), folds, transfer_folds.load(transfer_folds.CSN, config.tier))
+transferability.said(("M5", "M5n", "M5b", "M6", "M6b"), folds, transfer_folds.load(transfer_folds.CSN, config.tier))
 
 # %% [markdown]
 # ## How this was made
@@ -99,4 +127,4 @@ tables.html(transfer_folds.made(folds), "PTB-XL: command, commit, device, time, 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT
 print("folds:", len(folds.rows), "rows:", len(rivals))
-print("digest of the plotted data:", figures.digest(scatter), figures.digest(drawn))
+print("digest of the plotted data:", *(figures.digest(figure) for figure in (scatter, drawn, learned)))

@@ -1,0 +1,102 @@
+"""Whether fine-tuning has learned more than which labels a task has: networks beside the answer that every
+recording has every label, and what MELEP correlates with when nobody has looked at a recording.
+
+All is worked out from the finished folds (``transfer_folds``).
+"""
+
+import pandas as pd
+from IPython.display import HTML
+from markupsafe import Markup
+
+from ecgtl import agreement
+from ecgtl.agreement import EVERY_LABEL, MEASURES, SCORES
+from ecgtl.correlations import Interval
+from ecgtl.report.melep import PENDING
+from ecgtl.report.tables import f1
+from ecgtl.report.transfer import RIVALS
+from ecgtl.report.transfer_folds import Folds, checkpoint_name, count, interval_text
+from ecgtl.report.transferability import CHOICES, excludes_zero
+
+
+def gains(folds: Folds) -> pd.DataFrame:
+    """One row a checkpoint and choice of the epoch: mean F1 of the network and of the answer, ``gain`` as an
+    Interval, and in how many of ``n`` folds the network is ``better``.
+    """
+    found = []
+    for source, arch in folds.checkpoints:
+        own = folds.of(source, arch)
+        for score in SCORES:
+            there = len(own) > 0
+            found.append({"source": source, "arch": arch, "score": score, "n": len(own),
+                          "network": own[score].mean() if there else None,
+                          "answer": own[EVERY_LABEL].mean() if there else None,
+                          "gain": agreement.gain(own, score),
+                          "better": int((own[score] > own[EVERY_LABEL]).sum()) if there else 0})
+    return pd.DataFrame(found)
+
+
+def gain_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """``gains`` for a page."""
+    return pd.DataFrame([{"Checkpoint": checkpoint_name(row.source, row.arch), "Epoch": CHOICES[row.score],
+                          "F1, network": f1(row.network) if row.n else PENDING,
+                          "F1, every label": f1(row.answer) if row.n else PENDING,
+                          "Network − every label [95 % interval]": interval_text(row.gain, signed=True),
+                          "Network better in": count(row.better, row.n)} for row in rows.itertuples()])
+
+
+def controls(folds: Folds, score: str = SCORES[0]) -> pd.DataFrame:
+    """Correlation of every measure with three things, by checkpoint, an Interval each: the F1 of the
+    ``network``, that of the ``answer``, and what lies ``between``.
+    """
+    return pd.DataFrame([{"source": source, "arch": arch, "measure": measure,
+                          "network": agreement.correlation(own, measure, score),
+                          "answer": agreement.correlation(own, measure, EVERY_LABEL),
+                          "between": agreement.gain_correlation(own, measure, score)}
+                         for source, arch in folds.checkpoints for own in [folds.of(source, arch)]
+                         for measure in MEASURES])
+
+
+def control_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """``controls`` for a page."""
+    return pd.DataFrame([{"Checkpoint": checkpoint_name(row.source, row.arch),
+                          "Measure": RIVALS[row.measure][0],
+                          "With F1 of the network": interval_text(row.network),
+                          "With F1 of every label": interval_text(row.answer),
+                          "With the difference": interval_text(row.between)} for row in rows.itertuples()])
+
+
+def numbers(found: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """``gains`` and ``controls`` as numbers, for the CSV: one row a statistic."""
+    lines = [{"source": row.source, "network": row.arch, "statistic": "gain", "measure": "",
+              "epoch_chosen_by": CHOICES[row.score], **_limits(row.gain)} for row in found.itertuples()]
+    lines += [{"source": row.source, "network": row.arch, "statistic": f"correlation with {part}",
+               "measure": row.measure, "epoch_chosen_by": CHOICES[SCORES[0]], **_limits(getattr(row, part))}
+              for row in rows.itertuples() for part in ("network", "answer", "between")]
+    return pd.DataFrame(lines)
+
+
+def _limits(found: Interval) -> dict:
+    return {"value": found.value, "low": found.low, "high": found.high, "folds": found.n,
+            "label_sets": found.groups}
+
+
+def verdict(found: pd.DataFrame, rows: pd.DataFrame) -> HTML:
+    """What the numbers say: which networks beat the answer, and what MELEP correlates with without any."""
+    ran = found[found["n"] > 0]
+    if not len(ran):
+        return HTML(f"<p>{PENDING}: no fold yet.</p>")
+    lines = []
+    for score, own in ran.groupby("score", sort=False):
+        sides = [(one.low > 0) - (one.high < 0) if one.low is not None else 0 for one in own["gain"]]
+        said = Markup("<li>{}: of {} checkpoints the interval lies above the answer for {}, below it for {}, and on "
+                      "both sides for {}; networks are better in {} folds.</li>")
+        lines.append(said.format(CHOICES[score], len(own), sides.count(1), sides.count(-1), sides.count(0),
+                                 count(int(own["better"].sum()), int(own["n"].sum()))))
+    known = rows[[one.value is not None for one in rows["answer"]]]
+    for measure, own in known[known["measure"].isin(agreement.CHOOSING)].groupby("measure", sort=False):
+        said = Markup("<li>{} correlates with the F1 of the answer, in which no network has a part, between {} and {}; "
+                      "with what the networks have beyond it the interval leaves out 0 in {} checkpoints.</li>")
+        values = [one.value for one in own["answer"]]
+        sure = sum(excludes_zero(one) for one in own["between"])
+        lines.append(said.format(RIVALS[measure][0], f1(min(values), True), f1(max(values), True), count(sure, len(own))))
+    return HTML(Markup("<ul>{}</ul>").format(Markup("").join(lines)))
