@@ -18,7 +18,8 @@ from ecgtl import paths
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError
 
-SCHEMA = 1
+SCHEMA = 2
+READABLE = (1, SCHEMA)  # in schema 1 each epoch of a history named its columns again
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "wfdb")
 EVIDENCE = ("full", "subset", "substitute", "synthetic", "none")
 
@@ -74,10 +75,30 @@ def save(result: Result) -> Path:
 
 
 def as_text(body: dict) -> str:
-    """``body`` as JSON with one line an epoch: histories are most of it, and indented they take half as much again."""
+    """``body`` as JSON, its history as ``columns`` and ``rows``, one line an epoch: histories are most of a result.
+
+    Raises ValueError when the epochs differ in their columns.
+    """
     text = json.dumps(body | {"history": []}, indent=1, allow_nan=False)
-    rows = ",\n".join(f"  {json.dumps(row, separators=(',', ':'), allow_nan=False)}" for row in body["history"])
-    return text.replace('\n "history": []', f'\n "history": [\n{rows}\n ]' if rows else '\n "history": []', 1) + "\n"
+    if not body["history"]:
+        return text + "\n"
+    columns = [*body["history"][0]]
+    if any([*row] != columns for row in body["history"]):
+        raise ValueError(f"every epoch of a history has the columns {', '.join(columns)}")
+    rows = ",\n".join(f"   {_line([*row.values()])}" for row in body["history"])
+    history = f'{{\n  "columns": {_line(columns)},\n  "rows": [\n{rows}\n  ]\n }}'
+    return text.replace('\n "history": []', f'\n "history": {history}', 1) + "\n"
+
+
+def _line(values: list) -> str:
+    return json.dumps(values, separators=(",", ":"), allow_nan=False)
+
+
+def _epochs(stored: dict | list) -> list[dict]:
+    """A stored history as one dict an epoch. Raises ValueError for a row that is too short or too long."""
+    if isinstance(stored, list):
+        return stored
+    return [dict(zip(stored["columns"], row, strict=True)) for row in stored["rows"]]
 
 
 def load(path: Path) -> Result:
@@ -109,14 +130,19 @@ def _stored_json(path: Path, _mtime: int, _size: int) -> dict:
 
 
 def read_json(path: Path) -> dict:
-    """The JSON of a result, checked for its schema and its parts. Raises EcgtlError when it is not one."""
+    """The JSON of a result, checked for its schema and its parts; the history is one dict an epoch.
+
+    Raises EcgtlError when it is not one.
+    """
     try:
         body = json.loads(path.read_text())
         schema = body["schema"]
+        if "history" in body:
+            body["history"] = _epochs(body["history"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EcgtlError(f"{path} is not a result ({type(error).__name__}); delete it and run again") from None
-    if schema != SCHEMA:
-        raise EcgtlError(f"{path} has schema {schema}, this version reads {SCHEMA}; run the experiment again")
+    if schema not in READABLE:
+        raise EcgtlError(f"{path} has schema {schema}, this version reads {' and '.join(map(str, READABLE))}; run the experiment again")
     absent = ({f.name for f in fields(Result)} - {"arrays"} | {"predictions"}) - body.keys()
     if absent:
         raise EcgtlError(f"{path} is not a result (it has no {', '.join(sorted(absent))}); delete it and run again")

@@ -123,7 +123,22 @@ def test_a_history_has_one_line_an_epoch_and_reads_as_it_was(tmp_path, monkeypat
         path = results.save(dataclasses.replace(made(), history=rows))
         assert results.load(path).history == results.rounded(rows)
         lines = path.read_text().splitlines()
-        assert sum(line.startswith('  {"epoch":') for line in lines) == len(rows)
+        assert [line[:5] for line in lines if line.startswith("   [")] == [f"   [{k}" for k in range(1, len(rows) + 1)]
+        assert json.loads(path.read_text())["schema"] == 2
+    with pytest.raises(ValueError, match="every epoch of a history has the columns epoch, train_loss, note"):
+        results.save(dataclasses.replace(made(), history=[*history, {"epoch": 4}]))
+
+
+def test_histories_of_the_first_schema_are_still_read():
+    path = results.save(made())
+    body = json.loads(path.read_text())
+    columns, rows = body["history"]["columns"], body["history"]["rows"]
+    older = body | {"schema": 1, "history": [dict(zip(columns, row, strict=True)) for row in rows]}
+    path.write_text(json.dumps(older))
+    assert results.load(path).history == results.rounded(made().history)
+    path.write_text(json.dumps(body | {"history": {"columns": columns, "rows": [rows[0][:-1]]}}))
+    with pytest.raises(EcgtlError, match="is not a result"):
+        results.load(path)
 
 
 def test_pickled_arrays_are_never_loaded(tmp_path):
@@ -150,8 +165,8 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_another_schema_is_refused():
     path = results.save(made())
-    path.write_text(path.read_text().replace('"schema": 1', '"schema": 99'))
-    with pytest.raises(EcgtlError, match="has schema 99, this version reads 1"):
+    path.write_text(path.read_text().replace('"schema": 2', '"schema": 99'))
+    with pytest.raises(EcgtlError, match="has schema 99, this version reads 1 and 2"):
         results.load(path)
 
 

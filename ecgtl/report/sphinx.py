@@ -7,7 +7,6 @@
 Whatever is unknown becomes a warning, so a build with ``-W`` fails. Files behind a page are its dependencies.
 """
 
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -85,7 +84,7 @@ class ResultDirective(SphinxDirective):
             _warn(error, self.get_location())
             return []
         _depend(self.env, [run.path])
-        text = json.dumps(body | {"history": body["history"][:2]}, indent=1)
+        text = results.as_text(body | {"history": body["history"][:2]})
         return [nodes.literal_block(text, text, language="json")]
 
 
