@@ -16,7 +16,9 @@ from ecgtl.errors import EcgtlError
 CHOOSING = ("melep_published", "melep_normalised", "leep", "nce")  # they differ between checkpoints
 MEASURES = (*CHOOSING, "n_labels", "prevalence")  # the last two are known without any network
 SCORES = ("weighted_f1_best_test", "weighted_f1_validated")  # by the epoch kept; the published one first
-EVERY_LABEL = "weighted_f1_every_label"  # of the answer that every recording has every label: no network, no signal
+# F1 without any network: of the answer that every recording has every label, and of boosted trees on RR intervals
+EVERY_LABEL, RR = "weighted_f1_every_label", "weighted_f1_rr"
+TRIVIAL = (EVERY_LABEL, RR)
 HIGHER = ("leep", "nce")  # a high value is to mean an easy transfer; of all others a low one
 CUTS = ("quartiles", "widths")
 LEVELS = 4
@@ -70,27 +72,27 @@ def stronger(a: pd.DataFrame, b: pd.DataFrame, measure: str, score: str = SCORES
                       *columns)
 
 
-def gain(rows: pd.DataFrame, score: str = SCORES[0]) -> Interval:
-    """Mean F1 of one checkpoint over its folds minus that of the answer that every recording has every label.
+def gain(rows: pd.DataFrame, score: str = SCORES[0], over: str = EVERY_LABEL) -> Interval:
+    """Mean F1 of one checkpoint over its folds minus that of a trivial answer, a column of ``TRIVIAL``.
 
-    Above 0 where fine-tuning has learned more than which labels there are. Raises EcgtlError as ``correlation``
-    does.
+    Above 0 where fine-tuning has learned more than that. Raises EcgtlError as ``correlation`` does.
     """
-    return _of_gain(mean, rows, score)
+    _choice("over", over, TRIVIAL)
+    return _of_gain(mean, rows, score, over)
 
 
 def gain_correlation(rows: pd.DataFrame, measure: str, score: str = SCORES[0]) -> Interval:
     """Correlation of a measure with what F1 lies above that of every label, over the folds of one checkpoint."""
     _check(measure, score)
-    return _of_gain(pearson, rows, score, measure)
+    return _of_gain(pearson, rows, score, EVERY_LABEL, measure)
 
 
-def _of_gain(statistic: Callable, rows: pd.DataFrame, score: str, *others: str) -> Interval:
-    """``statistic`` of F1 above that of every label, and of other columns."""
+def _of_gain(statistic: Callable, rows: pd.DataFrame, score: str, over: str, *others: str) -> Interval:
+    """``statistic`` of what F1 lies above that of a trivial answer, and of other columns."""
     _choice("score", score, SCORES)
     if not len(_one_checkpoint(rows)):
         return _NOTHING
-    above = rows[score] - rows[EVERY_LABEL]
+    above = rows[score] - rows[over]
     return _bootstrap(statistic, rows["label_set"], above, *(rows[name] for name in others))
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -167,11 +168,11 @@ def table(experiment: str | None = None, tier: str | None = None) -> pd.DataFram
 
 
 def provenance(device: str, seconds: float, seed: int, threads: int, command: str | None = None) -> dict:
-    """Commit, versions, device, threads, seed, wall time and the exact command of the run that is ending."""
+    """Commit, versions, device, instructions, threads, seed, wall time and the exact command of the run that is ending."""
     commit, dirty = code_state()
     return {"commit": commit, "dirty": dirty,
             "versions": {"python": platform.python_version(), **_versions()}, "device": device,
-            "machine": platform.machine(), "threads": threads, "seed": seed, "wall_seconds": seconds,
+            "machine": platform.machine(), "instructions": _instructions(), "threads": threads, "seed": seed, "wall_seconds": seconds,
             "finished": pd.Timestamp.now("UTC").strftime("%Y-%m-%dT%H:%M:%SZ"), "command": command or _command()}
 
 
@@ -189,6 +190,14 @@ def code_state() -> tuple[str, bool]:
     """Commit and whether the code differs from it, as it stood when the process first asked: ask before a run."""
     changes = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results")
     return git("rev-parse", "HEAD"), bool(changes)
+
+
+def _instructions() -> str:
+    """What the CPU's kernels may use: numbers come out the same to the last bit only where this is the same."""
+    import torch
+
+    widest = "AMX" if torch.cpu._is_amx_tile_supported() else torch.backends.cpu.get_cpu_capability()
+    return os.environ.get("ONEDNN_MAX_CPU_ISA", widest)
 
 
 def _versions() -> dict[str, str]:

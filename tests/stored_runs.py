@@ -55,9 +55,11 @@ def store_fold(run, melep, f1, n_labels=2, label_set=None, target="subset", upst
     """A fold of the transferability experiment (``transfers.Transfer``) with its MELEP and its F1, as if it had run.
 
     LEEP, NCE and the normalised MELEP follow from ``melep`` where ``measures`` has none. Without a table ``y_test`` one of two
-    test recordings has all labels, so that the answer of every label has an F1 of 2/3.
+    test recordings has all labels, so that the answer of every label has an F1 of 2/3. The AUC is 1 at the best test epoch and 0 at the
+    validated one.
     """
     names = [f"l{k}" for k in range(n_labels)] if label_set is None else label_set.split("+")
+    y_test = np.array([[1], [0]] * np.ones(len(names)) if y_test is None else y_test, np.uint8)
     derived = {"melep_published": melep, "melep_normalised": -melep, "leep": -melep, "nce": -melep, "n_labels": len(names),
                "prevalence": 1 / len(names), "melep_per_label": dict.fromkeys(names, melep)}
     scored = {choice: {"weighted_f1": value, "train_weighted_f1": value, "epoch": 1}
@@ -70,5 +72,5 @@ def store_fold(run, melep, f1, n_labels=2, label_set=None, target="subset", upst
     results.save(Result(run.experiment, run.key, dataclasses.asdict(run.config),
                         {"upstream": upstream, "target": target, "leads": target},
                         scored["best_test"] | {"measures": derived | measures} | scored, [{"epoch": 1}],
-                        data, {"y_test": np.array([[1], [0]] * np.ones(len(names)) if y_test is None else y_test, np.uint8)},
+                        data, {"y_test": y_test, "prob_best_test": 0.2 + 0.6 * y_test, "prob_validated": 0.8 - 0.6 * y_test},
                         PROVENANCE | {"epoch_seconds": 2.0}))

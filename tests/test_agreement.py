@@ -95,6 +95,8 @@ def test_the_gain_over_every_label_is_a_mean_and_its_interval_draws_label_sets(s
     assert (found.value, found.low, found.high) == (pytest.approx(above.mean()), by_set.low, by_set.high)
     left = agreement.gain_correlation(rows, MELEP, score)
     assert left.value == pytest.approx(stats.pearsonr(rows[MELEP], above).statistic) and left.low < left.value < left.high
+    other = agreement.gain(rows.assign(weighted_f1_rr=rows[score] - 0.03), score, agreement.RR)
+    assert (other.value, other.low) == pytest.approx((0.03, 0.03))
     worse = agreement.gain(rows.assign(**{score: rows[agreement.EVERY_LABEL] - 0.1}), score)
     assert (worse.value, worse.low, worse.high) == pytest.approx((-0.1, -0.1, -0.1))
 
@@ -253,6 +255,7 @@ def test_a_constant_measure_correlates_with_nothing():
     (lambda rows: agreement.levels(rows, MELEP), "4 checkpoints"),
     (lambda rows: agreement.gain(rows), "4 checkpoints"),
     (lambda rows: agreement.gain(one(rows), "weighted_f1_every_label"), "weighted_f1_validated"),
+    (lambda rows: agreement.gain(one(rows), over="n_labels"), "weighted_f1_every_label, weighted_f1_rr"),
     (lambda rows: agreement.gain_correlation(one(rows), "melep"), "melep_published"),
     (lambda rows: agreement.stronger(one(rows), rows, MELEP), "4 checkpoints"),
     (lambda rows: agreement.levels(one(rows), MELEP, "thirds"), "quartiles, widths"),

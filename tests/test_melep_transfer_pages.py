@@ -11,17 +11,17 @@ from pages import run_page
 from scipy import stats
 from stored_runs import store_fold
 
-from ecgtl import agreement, correlations, published
+from ecgtl import agreement, correlations, fold_baselines, published
 from ecgtl.correlations import Interval
 from ecgtl.experiments import transfers
 from ecgtl.report import (
     checkpoint_choice,
-    every_label,
     figures,
     tables,
     transfer_folds,
     transferability,
     transferability_figures,
+    trivial_answers,
 )
 from ecgtl.report.melep import NBSP
 from ecgtl.report.transfer_folds import CSN, PTBXL, SELECTION
@@ -520,7 +520,7 @@ def test_the_scatter_has_a_colour_and_a_marker_for_each_number_of_labels():
     assert sum(len(line.get_xdata()) for line in figure.axes[0].get_lines()) == 40
 
 
-# --- networks beside the answer that every recording has every label ---------------------------------------------
+# --- networks beside trivial answers ------------------------------------------------------------------------------
 
 
 def learn(place, gain, n=10):
@@ -539,21 +539,22 @@ def test_gains_over_every_label_are_told_by_checkpoint_and_choice():
     place = ("cpsc2018", "resnet1d101")
     learn(place, lambda fold: 0.05 if fold < 8 else -0.05)
     folds = transfer_folds.load(PTBXL)
-    rows = every_label.gains(folds)
-    own = rows[(rows["source"] == place[0]) & (rows["arch"] == place[1])].set_index("score")
+    rows = trivial_answers.gains(folds)
+    own = rows[(rows["source"] == place[0]) & (rows["arch"] == place[1])
+               & (rows["over"] == agreement.EVERY_LABEL)].set_index("score")
     best, validated = (own.loc[score] for score in agreement.SCORES)
     answers = [[1 / 2, 2 / 3, 4 / 5][fold % 3] for fold in range(10)]
     assert best["answer"] == validated["answer"] == pytest.approx(np.mean(answers))
     assert (best["gain"].value, best["better"], best["n"]) == (pytest.approx(0.03), 8, 10)
     assert (validated["gain"].value, validated["better"]) == (pytest.approx(-0.1), 0)
-    shown = every_label.gain_table(rows)
+    shown = trivial_answers.gain_table(rows, agreement.EVERY_LABEL)
     table = row_of(shown, Checkpoint="ResNet1d101, CPSC 2018", Epoch="best on validation")
-    assert table["Network − every label [95 % interval]"] == "−.100 [−.100, −.100]"
-    assert table["Network better in"] == "0 of 10"
+    assert table["Difference [95 % interval]"] == "−.100 [−.100, −.100]"
+    assert (table["Network better in"], table["AUC, network"]) == ("0 of 10", ".000")
     waiting = row_of(shown, Checkpoint="Bi-LSTM, CinC 2017", Epoch="best on test")
-    assert waiting["F1, network"] == waiting["Network − every label [95 % interval]"] == "PENDING"
-    said = every_label.verdict(rows, every_label.controls(folds)).data
-    assert "best on validation: of 1 checkpoints the interval lies above the answer for 0, below it for 1" in said
+    assert waiting["F1, network"] == waiting["Difference [95 % interval]"] == "PENDING"
+    said = trivial_answers.verdict(rows, trivial_answers.controls(folds)).data
+    assert "Against every label, epoch best on validation: of 1 checkpoints the interval lies above 0 for 0, below it for 1" in said
     assert "networks are better in 8 of 10 folds" in said
 
 
@@ -563,21 +564,38 @@ def test_a_measure_of_labels_alone_correlates_with_the_answer_and_not_with_what_
     noise = rng.normal(0, 0.02, 20)
     learn(place, lambda fold: noise[fold], n=20)
     folds = transfer_folds.load(PTBXL)
-    controls = every_label.controls(folds)
+    controls = trivial_answers.controls(folds)
     (found,) = controls[(controls["arch"] == place[1]) & (controls["source"] == place[0])
                         & (controls["measure"] == "melep_published")].itertuples()
     assert found.answer.value == pytest.approx(1) and found.network.value > 0.9
     own = folds.of(*place)
     above = own["weighted_f1_best_test"] - own["weighted_f1_every_label"]
     assert found.between.value == pytest.approx(stats.pearsonr(own["melep_published"], above).statistic)
-    shown = row_of(every_label.control_table(controls), Checkpoint="Bi-LSTM, CPSC 2018", Measure="MELEP, weights of the text")
+    shown = row_of(trivial_answers.control_table(controls), Checkpoint="Bi-LSTM, CPSC 2018", Measure="MELEP, weights of the text")
     assert shown["With F1 of every label"].startswith("1.000 [1.000")
-    numbers = every_label.numbers(every_label.gains(folds), controls)
+    numbers = trivial_answers.numbers(trivial_answers.gains(folds), controls)
     stored = numbers[(numbers["network"] == "bilstm") & (numbers["source"] == "cpsc2018")
                      & (numbers["statistic"] == "correlation with between") & (numbers["measure"] == "melep_published")]
     assert stored["value"].tolist() == [pytest.approx(found.between.value)] and stored["folds"].tolist() == [20]
-    said = every_label.verdict(every_label.gains(folds), controls).data
-    assert "MELEP, weights of the text correlates with the F1 of the answer" in said and "between +1.000 and +1.000" in said
+    said = trivial_answers.verdict(trivial_answers.gains(folds), controls).data
+    assert "MELEP, weights of the text correlates with the F1 of every label" in said and "between +1.000 and +1.000" in said
+
+
+def test_boosting_on_rr_intervals_is_set_beside_the_folds_that_it_has(monkeypatch):
+    place = ("cpsc2018", "resnet1d101")
+    learn(place, lambda fold: 0.0)
+    folds = transfer_folds.load(PTBXL)
+    rows = trivial_answers.gains(folds)
+    own = rows[(rows["over"] == agreement.RR) & (rows["score"] == agreement.SCORES[0])]
+    assert own["n"].tolist() == [0] * 4 and (trivial_answers.gain_table(rows, agreement.RR)["F1, network"] == "PENDING").all()
+    measured = {fold: score - 0.02 for fold, score in zip(folds.rows["fold"], folds.rows["weighted_f1_best_test"], strict=True)}
+    del measured[3]
+    monkeypatch.setattr(fold_baselines, "load", lambda experiment, tier: measured)
+    rows = trivial_answers.gains(folds)
+    (own,) = rows[(rows["over"] == agreement.RR) & (rows["score"] == agreement.SCORES[0]) & (rows["n"] > 0)].itertuples()
+    assert (own.source, own.arch, own.n, own.better) == (*place, 9, 9) and own.gain.value == pytest.approx(0.02)
+    shown = row_of(trivial_answers.gain_table(rows, agreement.RR), Checkpoint="ResNet1d101, CPSC 2018", Epoch="best on test")
+    assert shown["Difference [95 % interval]"] == "+.020 [+.020, +.020]"
 
 
 def test_the_gain_is_drawn_fold_by_fold_with_its_mean():

@@ -215,11 +215,15 @@ def test_the_folder_of_demo_results_is_ignored_by_git():
 # --- provenance ---------------------------------------------------------------------------------------------------
 
 
-def test_provenance_names_what_ran():
+def test_provenance_names_what_ran(monkeypatch):
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
     found = results.provenance("cpu", 1.5, 7, 2, command="python -m ecgtl run x")
     assert (found["device"], found["wall_seconds"], found["seed"], found["threads"]) == ("cpu", 1.5, 7, 2)
     assert found["command"] == "python -m ecgtl run x" and set(found["versions"]) == {"python", *results.LIBRARIES}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", found["finished"])
+    assert found["instructions"] in ("AMX", torch.backends.cpu.get_cpu_capability())
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
+    assert results.provenance("cpu", 1.5, 7, 2)["instructions"] == "AVX512_CORE_BF16"
     assert found["commit"] == "unknown" or re.fullmatch("[0-9a-f]{40}", found["commit"])
 
 

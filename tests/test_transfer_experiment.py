@@ -429,6 +429,8 @@ def test_what_is_missing_is_run_once(small):
     y_test = results.load(small[0].path).arrays["y_test"]
     assert found["weighted_f1_every_label"][0] == pytest.approx(
         oracle.f1_score(y_test, np.ones_like(y_test), average="weighted"))
+    p = results.load(small[0].path).arrays["prob_validated"]
+    assert found["macro_auc_validated"][0] == pytest.approx(oracle.roc_auc_score(y_test, p))
 
 
 def test_what_makes_a_result_stale(small):
@@ -562,7 +564,10 @@ def test_a_source_is_trained_stored_and_scored(target, monkeypatch, arch):
     assert sources.state(run) == "done", "its result is there; large weights are not shipped"
     monkeypatch.setattr(datasets, "load", lambda *given, **options: dataclasses.replace(target, labels=table, subjects=target.ids))
     assert sources.run_missing("melep2023-sources", "demo", report=said.append) == [path], "but can be made again"
-    assert sources.checksum(run.weights) == start["sha256"]
+    assert sources.checksum(run.weights) == start["sha256"] and not any(sources.SAME_BITS in line for line in said)
+    path.write_text(path.read_text().replace(start["sha256"], "0" * 64))
+    assert sources.run_missing("melep2023-sources", "demo", report=said.append) == [path]
+    assert sources.SAME_BITS in said[-1] and "stale" in said[-1], "it was another checkpoint"
 
 
 # --- every committed result --------------------------------------------------------------------------------

@@ -12,6 +12,10 @@ from ecgtl.config import FinetuneConfig, protocol, protocols
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments.missing import to_do
 
+# oneDNN takes the widest instructions that a processor has, and they round differently
+SAME_BITS = ("Made on a processor with other instructions? ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16 keeps one with AMX to those that "
+             "the shipped results were made with")
+
 # Where a run happened does not change what it is
 _INCIDENTAL = ("device", "root", "save_weights")
 
@@ -72,7 +76,7 @@ def state(run: Source) -> str:
         return "missing"
     body = results.stored_json(run.path)
     same = results.same_config(body["config"], run.config, _INCIDENTAL)
-    replaced = run.weights.is_file() and checksum(run.weights) != body["data"]["weights"]["sha256"]
+    replaced = run.weights.is_file() and checksum(run.weights) != stored_checksum(run)
     return "done" if same and not replaced else "stale"
 
 
@@ -99,6 +103,7 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
                  lambda run: state(run) != "done" or not run.weights.is_file(), report)
     written = []
     for place, run in enumerate(todo, start=1):
+        earlier = stored_checksum(run)
         config = dataclasses.replace(run.config, save_weights=str(run.weights))
         result = finetune.run(config, experiment, run.key,
                               command=f"python -m ecgtl run {experiment} --tier {tier}")
@@ -106,4 +111,11 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
         written.append(results.save(result))
         report(f"[{place}/{len(todo)}] {run.key}: weighted F1 {result.scores['weighted_f1']:.3f} "
                f"({result.provenance['wall_seconds']:.0f} s)")
+        if earlier not in (None, result.data["weights"]["sha256"]):
+            report(f"  its weights are not those that the stored result had: what started from them is stale. {SAME_BITS}")
     return written
+
+
+def stored_checksum(run: Source) -> str | None:
+    """SHA-256 of the checkpoint that a stored result speaks of; None without one."""
+    return results.stored_json(run.path)["data"]["weights"]["sha256"] if run.path.is_file() else None

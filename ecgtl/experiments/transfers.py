@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ecgtl import baselines, metrics, results
@@ -13,6 +14,7 @@ from ecgtl.errors import EcgtlError
 from ecgtl.experiments.missing import to_do
 from ecgtl.experiments.sources import checksum
 
+CHOICES = ("best_test", "validated")  # of the epoch; the published one first
 # Where a run happened does not change what it is
 _INCIDENTAL = ("device", "root")
 
@@ -71,10 +73,11 @@ def state(run: Transfer) -> str:
         return "missing"
     body = results.stored_json(run.path)
     same = results.same_config(body["config"], run.config, _INCIDENTAL)
-    return "done" if same and _same_data(run, body) and _same_start(run, body) else "stale"
+    return "done" if same and same_data(run, body) and _same_start(run, body) else "stale"
 
 
-def _same_data(run: Transfer, body: dict) -> bool:
+def same_data(run: Transfer, body: dict) -> bool:
+    """Whether a stored result stands on the recordings that the tier of ``run`` is to stand on."""
     digest = _entries()[run.experiment].get("data", {}).get(run.config.tier, "unknown")
     return digest in ("unknown", body["data"]["digest"])
 
@@ -140,7 +143,8 @@ def table(experiment: str, tier: str) -> pd.DataFrame:
 
     ``label_set`` joins the names of the task's labels with ``+``: folds with equal ones are resampled
     together. ``weighted_f1_every_label`` is the F1 of the answer that every recording has every label
-    (``baselines.every_label``), on the same test part.
+    (``baselines.every_label``), on the same test part, and ``macro_auc_<choice>`` the network's area under the
+    ROC curve, which no threshold moves.
     """
     runs = [run for run in enumerate_runs(experiment, tier) if state(run) == "done"]
     return pd.DataFrame([_row(run, results.stored_json(run.path)) for run in runs])
@@ -151,20 +155,23 @@ def _row(run: Transfer, body: dict) -> dict:
     measures = {name: value for name, value in scores["measures"].items() if not isinstance(value, dict)}
     return {"source": run.config.source, "arch": run.config.arch, "target": run.config.target,
             "fold": run.config.fold, "label_set": "+".join(data["classes"]), **measures,
-            **{f"{name}_{choice}": scores[choice][name] for choice in ("best_test", "validated")
+            **{f"{name}_{choice}": scores[choice][name] for choice in CHOICES
                for name in ("weighted_f1", "train_weighted_f1")},
-            "weighted_f1_every_label": _every_label_f1(run.path),
+            **_from_predictions(run.path),
             "redrawn": sum(data["redrawn"].values()),
             **{f"evidence_{part}": word for part, word in body["evidence"].items()}}
 
 
-def _every_label_f1(path: Path) -> float:
-    """Weighted F1 of the answer ``every_label`` on a fold's test part, worked out once as long as the file stays."""
+def _from_predictions(path: Path) -> dict[str, float]:
+    """What a row takes from a fold's predictions, worked out once as long as the file stays as it is."""
     found = path.stat()
-    return _stored_every_label_f1(path, found.st_mtime_ns, found.st_size)
+    return _stored_from_predictions(path, found.st_mtime_ns, found.st_size)
 
 
 @lru_cache(maxsize=4096)
-def _stored_every_label_f1(path: Path, _mtime: int, _size: int) -> float:
-    y_test = results.load(path).arrays["y_test"]
-    return metrics.weighted_f1(y_test, baselines.every_label(*y_test.shape))
+def _stored_from_predictions(path: Path, _mtime: int, _size: int) -> dict[str, float]:
+    arrays = results.load(path).arrays
+    y_test = arrays["y_test"]
+    return {"weighted_f1_every_label": metrics.weighted_f1(y_test, baselines.every_label(*y_test.shape)),
+            **{f"macro_auc_{choice}": metrics.macro_auc(y_test, arrays[f"prob_{choice}"].astype(np.float64))
+               for choice in CHOICES}}

@@ -1,0 +1,122 @@
+"""What RR intervals alone tell of the tasks of a transferability experiment: boosted trees, and no network.
+
+    python -m ecgtl.fold_baselines melep2023-ptbxl reduced     F1 on every planned fold, into results/measured/
+
+The same tasks and parts as the folds have, drawn again from the target below ``ECGTL_DATA``.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from ecgtl import baselines, finetune, results, transfer_experiment
+from ecgtl.config import TRANSFERS, FinetuneConfig, TransferConfig
+from ecgtl.datasets.base import Recordings
+from ecgtl.errors import EcgtlError
+from ecgtl.experiments import transfers
+from ecgtl.folds import Fold
+from ecgtl.results import Result
+from ecgtl.transfer_experiment import Target
+
+PROGRAM = "python -m ecgtl.fold_baselines"
+MEASURED = "measured"  # folder of what is measured once and belongs to no table of runs
+
+
+def key_of(experiment: str, tier: str) -> str:
+    """Name of its files."""
+    return f"{experiment}-rr-{tier}"
+
+
+def measure(experiment: str, tier: str) -> Result:
+    """Weighted F1 of boosting on RR intervals on every fold that the tier plans; not yet saved.
+
+    It is trained on what the networks are trained on, and a label counts from the same probability on. Raises
+    EcgtlError when the tier plans no fold, when the target is not at hand, and when a task is not the one that a
+    finished fold has stored.
+    """
+    began = time.perf_counter()
+    results.code_state()
+    planned = {run.config.fold: run for run in transfers.enumerate_runs(experiment, tier)}
+    if not planned:
+        raise EcgtlError(f"{experiment} has no folds in tier {tier}; choose another tier")
+    config = next(iter(planned.values())).config
+    recordings = recordings_of(config)
+    target = Target(recordings, np.zeros((0, 0, 0)), recordings.table)
+    features = baselines.rr_features(recordings, config.lead)
+    tasks = {number: transfer_experiment.draw(run.config, target) for number, run in planned.items()}
+    _check_tasks(experiment, tier, tasks, len(recordings))
+    found = {number: _probabilities(features, target, fold, number) for number, fold in tasks.items()}
+    scores = {str(number): _scores(target, tasks[number], p) for number, p in found.items()}
+    arrays = {f"prob_{number:03d}": p for number, p in found.items()}
+    data = {"name": recordings.name, "version": recordings.version, "digest": recordings.digest,
+            "records": len(recordings)}
+    # ``leads`` is said of the target: no network stands behind it
+    return Result(MEASURED, key_of(experiment, tier), {"tier": tier, "experiment": experiment, "arch": "rr"},
+                  finetune.evidence_of(_reading(config), recordings), {"folds": scores}, [], data, arrays,
+                  results.provenance("cpu", time.perf_counter() - began, 0, torch.get_num_threads(),
+                                     f"{PROGRAM} {experiment} {tier}"))
+
+
+def recordings_of(config: TransferConfig) -> Recordings:
+    """The target's recordings that the tasks are drawn out of; whatever checkpoint, they are the same."""
+    reading = _reading(config)
+    return finetune.with_whole_windows(reading, finetune.read(reading))
+
+
+def _reading(config: TransferConfig) -> FinetuneConfig:
+    return FinetuneConfig.of(dataset=config.target, on_bad="skip", protocol=TRANSFERS, tier=config.tier,
+                             lead=config.lead, root=config.root).resolved()
+
+
+def _check_tasks(experiment: str, tier: str, tasks: dict[int, Fold], n_records: int) -> None:
+    """EcgtlError when a finished fold has other parts than the task drawn here."""
+    for run in transfers.enumerate_runs(experiment, tier):
+        if run.path.is_file():
+            stored = results.load(run.path).arrays["part"]
+            if not np.array_equal(stored, transfer_experiment.part_of_each(tasks[run.config.fold], n_records)):
+                raise EcgtlError(f"{run.path.name} is another task than fold {run.config.fold} is here; its "
+                                 "recordings are not those at hand")
+
+
+def _probabilities(features: np.ndarray, target: Target, fold: Fold, seed: int) -> np.ndarray:
+    """Probabilities (n_test, Y), float16, as they are stored."""
+    found = baselines.rr_boosting(features, target.labels(fold, fold.train), fold.train, fold.test,
+                                  len(fold.labels), seed)
+    return found.astype(np.float16)
+
+
+def _scores(target: Target, fold: Fold, probabilities: np.ndarray) -> dict:
+    """``transfer_experiment.scores`` of a fold, as of a network."""
+    support = target.labels(fold, fold.train).sum(axis=0)
+    return transfer_experiment.scores(target.labels(fold, fold.test), probabilities, target.names(fold), support)
+
+
+def load(experiment: str, tier: str) -> dict[int, float]:
+    """Weighted F1 by number of the fold; empty while it has not been measured on the tier's recordings."""
+    path, planned = results.path_of(MEASURED, key_of(experiment, tier), tier), transfers.enumerate_runs(experiment, tier)
+    if not (planned and path.is_file()):
+        return {}
+    body = results.stored_json(path)
+    if not transfers.same_data(planned[0], body):
+        return {}
+    return {int(number): scores["weighted_f1"] for number, scores in body["scores"]["folds"].items()}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 when it worked, 2 with one line on stderr for a user's mistake."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        if len(given) != 2:
+            raise EcgtlError(f"usage: {PROGRAM} EXPERIMENT TIER, for example {transfers.names()[1]} reduced")
+        print(f"written: {results.save(measure(*given))}")
+    except EcgtlError as error:
+        print(f"ecgtl: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
