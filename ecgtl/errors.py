@@ -1,4 +1,8 @@
-"""The one exception that tells a user what to mend."""
+"""The one exception that tells a user what to mend, and what a command makes of it."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
 
 
 class EcgtlError(ValueError):
@@ -10,3 +14,13 @@ class EcgtlError(ValueError):
     def _render_traceback_(self):
         # IPython's hook: in a notebook (so under papermill too) the message stands without a stack.
         return [f"{type(self).__name__}: {self}"]
+
+
+def exit_status(write: Callable[[], Path]) -> int:
+    """Exit status of a command that writes one file and names it: 0, or 2 with a user's mistake in one line on stderr."""
+    try:
+        print(f"written: {write()}")
+    except EcgtlError as error:
+        print(f"ecgtl: {error}", file=sys.stderr)
+        return 2
+    return 0

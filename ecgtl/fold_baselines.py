@@ -8,6 +8,7 @@ The same tasks and parts as the folds have, drawn again from the target below ``
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,14 +16,13 @@ import torch
 from ecgtl import baselines, finetune, results, transfer_experiment
 from ecgtl.config import TRANSFERS, FinetuneConfig, TransferConfig
 from ecgtl.datasets.base import Recordings
-from ecgtl.errors import EcgtlError
+from ecgtl.errors import EcgtlError, exit_status
 from ecgtl.experiments import transfers
 from ecgtl.folds import Fold
-from ecgtl.results import Result
+from ecgtl.results import MEASURED, Result
 from ecgtl.transfer_experiment import Target
 
 PROGRAM = "python -m ecgtl.fold_baselines"
-MEASURED = "measured"  # folder of what is measured once and belongs to no table of runs
 
 
 def key_of(experiment: str, tier: str) -> str:
@@ -106,16 +106,14 @@ def load(experiment: str, tier: str) -> dict[int, float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 when it worked, 2 with one line on stderr for a user's mistake."""
-    given = sys.argv[1:] if arguments is None else arguments
-    try:
-        if len(given) != 2:
-            raise EcgtlError(f"usage: {PROGRAM} EXPERIMENT TIER, for example {transfers.names()[1]} reduced")
-        print(f"written: {results.save(measure(*given))}")
-    except EcgtlError as error:
-        print(f"ecgtl: {error}", file=sys.stderr)
-        return 2
-    return 0
+    """The command; see ``errors.exit_status``."""
+    return exit_status(lambda: _write(sys.argv[1:] if arguments is None else arguments))
+
+
+def _write(arguments: Sequence[str]) -> Path:
+    if len(arguments) != 2:
+        raise EcgtlError(f"usage: {PROGRAM} EXPERIMENT TIER, for example {transfers.names()[1]} reduced")
+    return results.save(measure(*arguments))
 
 
 if __name__ == "__main__":

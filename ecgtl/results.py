@@ -19,6 +19,7 @@ from ecgtl import paths
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError
 
+MEASURED = "measured"  # folder of what is measured once and belongs to no table of runs
 SCHEMA = 2
 READABLE = (1, SCHEMA)  # in schema 1 each epoch of a history named its columns again
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "wfdb")

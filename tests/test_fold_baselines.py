@@ -100,13 +100,13 @@ def test_a_users_mistake_is_one_line_and_ends_with_2(arguments, words, capsys):
 
 def test_the_command_writes_what_it_measures(capsys):
     assert fold_baselines.main([NAME, "demo"]) == 0
-    path = results.path_of(fold_baselines.MEASURED, fold_baselines.key_of(NAME, "demo"), "demo")
+    path = results.path_of(results.MEASURED, fold_baselines.key_of(NAME, "demo"), "demo")
     assert capsys.readouterr().out == f"written: {path}\n" and fold_baselines.load(NAME, "demo")
 
 
 def test_the_committed_scores_follow_from_the_predictions_and_the_folds(monkeypatch):
     monkeypatch.setenv("ECGTL_RESULTS", str(COMMITTED))
-    path = results.path_of(fold_baselines.MEASURED, fold_baselines.key_of(NAME, "reduced"), "reduced")
+    path = results.path_of(results.MEASURED, fold_baselines.key_of(NAME, "reduced"), "reduced")
     stored = results.load(path)
     assert stored.data["digest"] == protocol("melep2023")["transfers"]["experiments"][NAME]["data"]["reduced"]
     runs = {run.config.fold: run for run in transfers.enumerate_runs(NAME, "reduced") if transfers.state(run) == "done"}

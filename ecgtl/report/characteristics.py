@@ -22,10 +22,9 @@ from scipy import stats
 
 from ecgtl import datasets, paths, published, results
 from ecgtl.datasets import cache, catalogue, shaoxing
-from ecgtl.errors import EcgtlError
+from ecgtl.errors import EcgtlError, exit_status
 from ecgtl.report import values
-from ecgtl.report.reconstructions import MEASURED
-from ecgtl.results import Result
+from ecgtl.results import MEASURED, Result
 from ecgtl.statistics import LEVEL
 
 PROGRAM = "python -m ecgtl.report.characteristics"
@@ -262,15 +261,14 @@ def _two_lines(rhythm: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 when it worked, 2 with one line on stderr for a user's mistake."""
-    try:
-        if sys.argv[1:] if arguments is None else arguments:
-            raise EcgtlError(f"{PROGRAM} takes no arguments; set ECGTL_DATA to the folder of the data sets")
-        print(f"written: {results.save(measure(paths.data()))}")
-    except EcgtlError as error:
-        print(f"ecgtl: {error}", file=sys.stderr)
-        return 2
-    return 0
+    """The command; see ``errors.exit_status``."""
+    return exit_status(lambda: _write(sys.argv[1:] if arguments is None else arguments))
+
+
+def _write(arguments: Sequence[str]) -> Path:
+    if arguments:
+        raise EcgtlError(f"{PROGRAM} takes no arguments; set ECGTL_DATA to the folder of the data sets")
+    return results.save(measure(paths.data()))
 
 
 if __name__ == "__main__":

@@ -29,12 +29,11 @@ from ecgtl import models, paths, published, results
 from ecgtl.config import TIERS, protocol
 from ecgtl.datasets import cache, catalogue, cpsc2018, csn, georgia, ptbxl, snomed
 from ecgtl.datasets.wfdb_files import Header, read_header
-from ecgtl.errors import EcgtlError
+from ecgtl.errors import EcgtlError, exit_status
 from ecgtl.report import badges, book_tables, diagrams, tables, values
 from ecgtl.report.diagrams import Block, Box
-from ecgtl.report.reconstructions import MEASURED
 from ecgtl.report.tables import NBSP, PENDING
-from ecgtl.results import Result
+from ecgtl.results import MEASURED, Result
 from ecgtl.statistics import LEVEL
 
 PROGRAM = "python -m ecgtl.report.melep"
@@ -666,15 +665,14 @@ def _pub(place: str):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 when it worked, 2 with one line on stderr for a user's mistake."""
-    try:
-        if sys.argv[1:] if arguments is None else arguments:
-            raise EcgtlError(f"{PROGRAM} takes no arguments; set ECGTL_DATA to the folder of the data sets")
-        print(f"written: {results.save(measure(paths.data()))}")
-    except EcgtlError as error:
-        print(f"ecgtl: {error}", file=sys.stderr)
-        return 2
-    return 0
+    """The command; see ``errors.exit_status``."""
+    return exit_status(lambda: _write(sys.argv[1:] if arguments is None else arguments))
+
+
+def _write(arguments: Sequence[str]) -> Path:
+    if arguments:
+        raise EcgtlError(f"{PROGRAM} takes no arguments; set ECGTL_DATA to the folder of the data sets")
+    return results.save(measure(paths.data()))
 
 
 if __name__ == "__main__":

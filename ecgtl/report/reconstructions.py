@@ -31,18 +31,17 @@ from ecgtl.config import TIERS, PretrainConfig
 from ecgtl.datasets import catalogue
 from ecgtl.datasets.base import Recordings
 from ecgtl.datasets.windows import Windows
-from ecgtl.errors import EcgtlError
+from ecgtl.errors import EcgtlError, exit_status
 from ecgtl.finetune import weights_path
 from ecgtl.models import checkpoint
 from ecgtl.models.cae import summed_squared_error
 from ecgtl.pretraining.reconstruction import EVALUATION_BATCH
 from ecgtl.report import figures, tables, values
 from ecgtl.report.book_tables import badge
-from ecgtl.results import Result
+from ecgtl.results import MEASURED, Result
 from ecgtl.statistics import LEVEL, MIN_RUNS
 
 PROGRAM = "python -m ecgtl.report.reconstructions"
-MEASURED = "measured"  # folder of what is measured once and belongs to no table of runs
 ARRAYS = ("error", "deviation", "source", "subject")
 SHOWN = {"10th percentile": 0.1, "median": 0.5, "90th percentile": 0.9}  # windows to draw, by their error
 TOLERANCE = 0.01  # of the stored error: other hardware rounds otherwise, other windows differ by more
@@ -404,8 +403,8 @@ def _key(tier: str) -> str:
 # The command
 
 
-def draw(file: Path, tier: str = "reduced") -> None:
-    """Draw held-out windows of the tier's recordings into ``file``; its ending says the format."""
+def draw(file: Path, tier: str = "reduced") -> Path:
+    """Draw held-out windows of the tier's recordings into ``file``, and return it; its ending says the format."""
     figures.use_style()
     allowed = sorted(Figure().canvas.get_supported_filetypes())
     if file.suffix.removeprefix(".") not in allowed:
@@ -415,10 +414,11 @@ def draw(file: Path, tier: str = "reduced") -> None:
         panels(found, measured.arrays["error"], tier == "demo").savefig(file, dpi=200)
     except OSError as error:
         raise EcgtlError(f"{file} cannot be written ({error.strerror}); give another place") from None
+    return file
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 when it worked, 2 with one line on stderr for a user's mistake."""
+    """The command; see ``errors.exit_status``."""
     parser = argparse.ArgumentParser(prog=PROGRAM, description="Errors and pictures of held-out windows; "
                                      "both read the recordings of the pretraining from ECGTL_DATA.")
     parser.add_argument("--tier", default="reduced", choices=TIERS, help="whose autoencoder (%(default)s)")
@@ -427,15 +427,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     drawing = verbs.add_parser("draw", help="draw three held-out windows")
     drawing.add_argument("file", type=Path, help="image to write, e.g. windows.png")
     given = parser.parse_args(arguments)
-    try:
-        if given.verb == "draw":
-            draw(given.file, given.tier)
-        written = given.file if given.verb == "draw" else results.save(measure(given.tier))
-    except EcgtlError as error:
-        print(f"ecgtl: {error}", file=sys.stderr)
-        return 2
-    print(f"written: {written}")
-    return 0
+    return exit_status(lambda: results.save(measure(given.tier)) if given.verb == "measure" else draw(given.file, given.tier))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@
 # {pub}`melep2023.scalars.fold_records` recordings out of a target, score every checkpoint on the training part of each, then
 # fine-tune it, and correlate the score with the weighted F1. The printed correlations stand below beside ours, with what the
 # paper has not: an interval, which draws whole label sets again, as tasks with the same labels are nearly one task. The printed
-# ones get Fisher's interval for their number of folds.
+# ones get Fisher's interval for their number of folds. Whether the networks learned anything that could be foretold, and what
+# MELEP correlates with when no network is there, stands [beside the number of labels](number-of-labels).
 
 # %% tags=["parameters", "remove-cell"]
 tier = "best"
