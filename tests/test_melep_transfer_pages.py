@@ -530,22 +530,22 @@ def learn(place, gain, n=10):
     """
     tables_by_answer = {1 / 2: [[1], [0], [0]], 2 / 3: [[1], [0]], 4 / 5: [[1], [1], [0]]}
     for run in planned(PTBXL, "reduced", *place)[:n]:
-        answer, y_test = list(tables_by_answer.items())[run.config.fold % 3]
+        answer, y_test = list(tables_by_answer.items())[(run.config.fold + 1) % 3]
         store_fold(run, answer / 10, answer + gain(run.config.fold), label_set=f"l{run.config.fold}+l99",
                    y_test=np.repeat(y_test, 2, axis=1), validated=answer - 0.1)
 
 
 def test_gains_over_every_label_are_told_by_checkpoint_and_choice():
     place = ("cpsc2018", "resnet1d101")
-    learn(place, lambda fold: 0.05 if fold < 8 else -0.05)
+    learn(place, lambda fold: 0.05 if fold < 7 else -0.05 if fold < 9 else 0)  # the last one answers as the answer does
     folds = transfer_folds.load(PTBXL)
     rows = trivial_answers.gains(folds)
     own = rows[(rows["source"] == place[0]) & (rows["arch"] == place[1])
                & (rows["over"] == agreement.EVERY_LABEL)].set_index("score")
     best, validated = (own.loc[score] for score in agreement.SCORES)
-    answers = [[1 / 2, 2 / 3, 4 / 5][fold % 3] for fold in range(10)]
+    answers = [[1 / 2, 2 / 3, 4 / 5][(fold + 1) % 3] for fold in range(10)]
     assert best["answer"] == validated["answer"] == pytest.approx(np.mean(answers))
-    assert (best["gain"].value, best["better"], best["n"]) == (pytest.approx(0.03), 8, 10)
+    assert (best["gain"].value, best["better"], best["n"]) == (pytest.approx(0.025), 7, 10)
     assert (validated["gain"].value, validated["better"]) == (pytest.approx(-0.1), 0)
     shown = trivial_answers.gain_table(rows, agreement.EVERY_LABEL)
     table = row_of(shown, Checkpoint="ResNet1d101, CPSC 2018", Epoch="best on validation")
@@ -555,7 +555,7 @@ def test_gains_over_every_label_are_told_by_checkpoint_and_choice():
     assert waiting["F1, network"] == waiting["Difference [95 % interval]"] == "PENDING"
     said = trivial_answers.verdict(rows, trivial_answers.controls(folds)).data
     assert "Against every label, epoch best on validation: of 1 checkpoints the interval lies above 0 for 0, below it for 1" in said
-    assert "networks are better in 8 of 10 folds" in said
+    assert "networks are better in 7 of 10 folds" in said
 
 
 def test_a_measure_of_labels_alone_correlates_with_the_answer_and_not_with_what_is_beyond():

@@ -20,6 +20,7 @@ from ecgtl.report.transfer_folds import Folds, checkpoint_name, count, interval_
 from ecgtl.report.transferability import CHOICES, excludes_zero
 
 
+TIE = 1e-8  # results are stored with nine digits
 WORDS = {EVERY_LABEL: "every label", RR: "boosting on RR intervals"}
 
 
@@ -45,7 +46,7 @@ def gains(folds: Folds) -> pd.DataFrame:
                       "network": own[score].mean() if there else None, "answer": own[over].mean() if there else None,
                       "auc": own[score.replace("weighted_f1", "macro_auc")].mean() if there else None,
                       "gain": agreement.gain(own, score, over),
-                      "better": int((own[score] > own[over]).sum()) if there else 0})
+                      "better": int((own[score] - own[over] > TIE).sum()) if there else 0})
     return pd.DataFrame(found)
 
 
