@@ -43,7 +43,8 @@ def smaller(png: str) -> str:
 
 
 def main() -> None:
-    given = [Path(name).resolve() for name in sys.argv[1:]]
+    # Whichever of the two files is named, the text is the source: an .ipynb holds what was there before
+    given = [Path(name).resolve().with_suffix(".py") for name in sys.argv[1:]]
     for source in given or sorted((ROOT / "notebooks").rglob("*.py")):
         print(f"running {source.relative_to(ROOT)}", flush=True)
         refresh(source)
