@@ -209,11 +209,11 @@ class TestBothNetworks:
     def test_several_labels_are_learnt_by_the_common_loop(self, name):
         """Two labels, each a wave of its own frequency: told apart in recordings that were not trained on."""
         rng = np.random.default_rng(0)
-        y = (rng.random((96, 2)) < 0.5).astype(np.int64)
+        y = (rng.random((160, 2)) < 0.5).astype(np.int64)
         waves = np.sin(2 * np.pi * np.arange(1000) / 100 * np.array([[3.0], [11.0]]))
-        x = (y @ waves + 0.1 * rng.normal(size=(96, 1000))).astype(np.float32)[:, None]
-        train, rest = training.Part(x[:64], y[:64]), training.Part(x[64:], y[64:])
-        recipe = training.Recipe(6, 16, 0.01, 50, "train_accuracy", "validation_loss", "float32", 0)
+        x = (y @ waves + 0.1 * rng.normal(size=(160, 1000))).astype(np.float32)[:, None]
+        train, rest = training.Part(x[:128], y[:128]), training.Part(x[128:], y[128:])
+        recipe = training.Recipe(8, 16, 0.01, 50, "train_accuracy", "validation_loss", "float32", 0)
         fit = training.fit(small(name, n_outputs=2), train, rest, rest, recipe,
                            lambda y, p: float(((p > 0.5) == y).mean()), torch.device("cpu"))
         assert fit.history[-1]["train_loss"] < 0.5 * fit.history[0]["train_loss"]
