@@ -575,7 +575,7 @@ def test_a_measure_of_labels_alone_correlates_with_the_answer_and_not_with_what_
     assert shown["With F1 of every label"].startswith("1.000 [1.000")
     numbers = trivial_answers.numbers(trivial_answers.gains(folds), controls)
     stored = numbers[(numbers["network"] == "bilstm") & (numbers["source"] == "cpsc2018")
-                     & (numbers["statistic"] == "correlation with between") & (numbers["measure"] == "melep_published")]
+                     & (numbers["statistic"] == "correlation with the difference") & (numbers["measure"] == "melep_published")]
     assert stored["value"].tolist() == [pytest.approx(found.between.value)] and stored["folds"].tolist() == [20]
     said = trivial_answers.verdict(trivial_answers.gains(folds), controls).data
     assert "MELEP, weights of the text correlates with the F1 of every label" in said and "between +1.000 and +1.000" in said

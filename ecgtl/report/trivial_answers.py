@@ -19,9 +19,9 @@ from ecgtl.report.transfer import RIVALS
 from ecgtl.report.transfer_folds import Folds, checkpoint_name, count, interval_text
 from ecgtl.report.transferability import CHOICES, excludes_zero
 
-
 TIE = 1e-8  # results are stored with nine digits
 WORDS = {EVERY_LABEL: "every label", RR: "boosting on RR intervals"}
+CONTROLLED = {"network": "F1 of the network", "answer": "F1 of every label", "between": "the difference"}
 
 
 def beside(folds: Folds, place: tuple[str, str], over: str) -> pd.DataFrame:
@@ -86,9 +86,9 @@ def numbers(found: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """``gains`` and ``controls`` as numbers, for the CSV: one row a statistic."""
     lines = [{"source": row.source, "network": row.arch, "statistic": f"gain over {WORDS[row.over]}", "measure": "",
               "epoch_chosen_by": CHOICES[row.score], **_limits(row.gain)} for row in found.itertuples()]
-    lines += [{"source": row.source, "network": row.arch, "statistic": f"correlation with {part}",
+    lines += [{"source": row.source, "network": row.arch, "statistic": f"correlation with {words}",
                "measure": row.measure, "epoch_chosen_by": CHOICES[SCORES[0]], **_limits(getattr(row, part))}
-              for row in rows.itertuples() for part in ("network", "answer", "between")]
+              for row in rows.itertuples() for part, words in CONTROLLED.items()]
     return pd.DataFrame(lines)
 
 
@@ -106,7 +106,7 @@ def verdict(found: pd.DataFrame, rows: pd.DataFrame) -> HTML:
     for (over, score), own in ran.groupby(["over", "score"], sort=False):
         sides = [(one.low > 0) - (one.high < 0) if one.low is not None else 0 for one in own["gain"]]
         said = Markup("<li>Against {}, epoch {}: of {} checkpoints the interval lies above 0 for {}, below it for {}, and "
-                      "holds it for {}; networks are better in {} folds.</li>")
+                      "neither for {}; networks are better in {} folds.</li>")
         lines.append(said.format(WORDS[over], CHOICES[score], len(own), sides.count(1), sides.count(-1), sides.count(0),
                                  count(int(own["better"].sum()), int(own["n"].sum()))))
     known = rows[[one.value is not None for one in rows["answer"]]]
