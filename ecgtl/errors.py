@@ -16,6 +16,11 @@ class EcgtlError(ValueError):
         return [f"{type(self).__name__}: {self}"]
 
 
+def note(line: str) -> None:
+    """Say on stderr, in one line, what a user must know of their data and no error is made of."""
+    print(f"ecgtl: note: {line}", file=sys.stderr, flush=True)
+
+
 def exit_status(write: Callable[[], Path]) -> int:
     """Exit status of a command that writes one file and names it: 0, or 2 with a user's mistake in one line on stderr."""
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ecgtl.datasets import cache
-from ecgtl.errors import EcgtlError
+from ecgtl.errors import EcgtlError, note
 
 UNLABELLED = -1
 
@@ -48,7 +48,8 @@ class Recordings:
     labels a recording; ``subjects`` (R,) recordings of one subject share a name, so do exact duplicates;
     ``folds`` (R,) published folds or None; ``annotations`` or None; ``skipped`` reason -> ids left out;
     ``duplicates`` pairs of identical signals; ``digest`` SHA-256 of signals, scales, names, labels and annotations,
-    whatever files they came from.
+    whatever files they came from; ``notes`` what was read by a rule that a user must know of, one line each, said whenever
+    the recordings are loaded.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Recordings:
     duplicates: tuple[tuple[str, str], ...] = ()
     digest: str = ""
     synthetic: bool = False
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -182,6 +184,12 @@ class Collector:
         self.multi_label, self.on_bad, self.synthetic = multi_label, on_bad, synthetic
         self.readings: list[Reading] = []
         self.skipped: dict[str, list[str]] = {}
+        self.notes: list[str] = []
+
+    def note(self, line: str) -> None:
+        """Keep ``line`` with the recordings, once: it is said whenever they are loaded, from the cache too."""
+        if line not in self.notes:
+            self.notes.append(line)
 
     def skip(self, record: str, reason: str, where: str, remedy: str = "") -> None:
         """Leave ``record`` out for ``reason``, or raise EcgtlError when the policy says so."""
@@ -230,7 +238,7 @@ class Collector:
             baseline=np.array([r.baseline for r in self.readings], float),
             classes=self.classes, labels=self._labels(), subjects=subjects,
             folds=_folds(self.readings), annotations=_annotations(marks), skipped=self.skipped,
-            duplicates=duplicates, synthetic=self.synthetic)
+            duplicates=duplicates, synthetic=self.synthetic, notes=tuple(self.notes))
 
     def _labels(self) -> np.ndarray:
         index = {name: k for k, name in enumerate(self.classes)}
@@ -251,7 +259,8 @@ def load_folder(folder: Path) -> Recordings:
     return Recordings(samples=np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False),
                       annotations=Annotations(**marks) if marks else None,
                       **arrays | {"classes": tuple(meta.pop("classes")),
-                                  "duplicates": tuple(map(tuple, meta.pop("duplicates"))), **meta})
+                                  "duplicates": tuple(map(tuple, meta.pop("duplicates"))),
+                                  "notes": tuple(meta.pop("notes", ())), **meta})
 
 
 _ARRAYS = ("ids", "offsets", "sampling_rate", "leads", "gain", "baseline", "labels", "subjects", "folds")
@@ -269,7 +278,7 @@ def _store_rest(recordings: Recordings, folder: Path) -> None:
     """Everything but the signals."""
     np.savez(folder / "arrays.npz", **_arrays(recordings))
     meta = {name: getattr(recordings, name) for name in
-            ("name", "version", "classes", "skipped", "duplicates", "synthetic", "digest")}
+            ("name", "version", "classes", "skipped", "duplicates", "synthetic", "digest", "notes")}
     (folder / "meta.json").write_text(json.dumps(meta))
 
 
@@ -357,4 +366,7 @@ def cached_recordings(name: str, root: Path, files: Sequence[Path | str], option
     ``contents`` receives what the checksum had to read, so that ``build`` need not read it a second time.
     """
     parts = {"dataset": name, "source": cache.source_checksum(root, files, contents), "options": options}
-    return load_folder(cache.entry(name, parts, build))
+    found = load_folder(cache.entry(name, parts, build))
+    for line in found.notes:
+        note(line)
+    return found
