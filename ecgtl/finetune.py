@@ -27,7 +27,6 @@ FOLLOWED = {"macro_f1": lambda y, p: metrics.macro_f1(y, p.argmax(axis=1), p.sha
             "weighted_f1": lambda y, p: metrics.weighted_f1(y, labels_of(p) if y.ndim == 2 else p.argmax(axis=1)),
             "macro_auc": metrics.macro_auc}
 THRESHOLDED = {"f_beta": metrics.f_beta, "g_beta": metrics.g_beta}
-THRESHOLD = 0.5  # from this probability on a label counts as given, where no other threshold has been chosen
 CINC_OFFICIAL = ("normal", "af", "other")  # the classes that the challenge's own score averages
 
 
@@ -287,7 +286,7 @@ def _state_file(config: FinetuneConfig, recordings: Recordings, start: Path | No
 
 def labels_of(probabilities: np.ndarray) -> np.ndarray:
     """0/1 table of the labels that probabilities (n, labels) give."""
-    return (probabilities >= THRESHOLD).astype(int)
+    return (probabilities >= metrics.THRESHOLD).astype(int)
 
 
 def _fit_baseline(config: FinetuneConfig, recordings: Recordings, split: splits.Split) -> training.Fit:

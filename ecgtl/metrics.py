@@ -14,6 +14,7 @@ import numpy as np
 from ecgtl.errors import EcgtlError
 
 THRESHOLDS = np.linspace(0, 1, 100)
+THRESHOLD = 0.5  # from this probability on a label counts as given, where no other threshold has been chosen
 
 
 def confusion_matrix(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> np.ndarray:

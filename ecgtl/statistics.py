@@ -61,15 +61,20 @@ def welch(a: Sample, b: Sample, level: float = LEVEL) -> Difference:
     return contrast((a, b), (1, -1), level)
 
 
-def contrast(samples: Sequence[Sample], weights: Sequence[float], level: float = LEVEL) -> Difference:
+def contrast(samples: Sequence[Sample], weights: Sequence[float], level: float = LEVEL,
+             extra: tuple[float, int] | None = None) -> Difference:
     """Weighted sum of independent means: ``value``, its interval and the test against 0.
 
-    Degrees of freedom after Satterthwaite (1946), of which Welch's are the case of two means. All but the value
-    are NaN where a sample has one run, or none varies.
+    ``extra`` is a variance of the sum that the runs do not show, with the number of units that it was estimated from: that
+    over test recordings, say. Degrees of freedom after Satterthwaite (1946), of which Welch's are the case of two means. All
+    but the value are NaN where a sample has one run, or none varies.
     """
     value = sum(weight * sample.mean for weight, sample in zip(weights, samples, strict=True))
     parts = [weight**2 * sample.sd**2 / sample.n for weight, sample in zip(weights, samples, strict=True)]
-    return _with_limits(value, parts, [sample.n for sample in samples], level)
+    runs = [sample.n for sample in samples]
+    if extra is not None:
+        parts, runs = [*parts, extra[0]], [*runs, extra[1]]
+    return _with_limits(value, parts, runs, level)
 
 
 def _with_limits(value: float, parts: Sequence[float], runs: Sequence[int], level: float) -> Difference:
