@@ -169,11 +169,14 @@ def table(experiment: str | None = None, tier: str | None = None) -> pd.DataFram
 
 
 def provenance(device: str, seconds: float, seed: int, threads: int, command: str | None = None) -> dict:
-    """Commit, versions, device, instructions, threads, seed, wall time and the exact command of the run that is ending."""
+    """Commit, versions, device, instructions, layout, threads, seed, wall time and the exact command of the run that ends."""
+    from ecgtl.models import convolution
+
     commit, dirty = code_state()
     return {"commit": commit, "dirty": dirty,
             "versions": {"python": platform.python_version(), **_versions()}, "device": device,
-            "machine": platform.machine(), "instructions": _instructions(), "threads": threads, "seed": seed, "wall_seconds": seconds,
+            "machine": platform.machine(), "instructions": _instructions(), "layout": convolution.layout(),
+            "threads": threads, "seed": seed, "wall_seconds": seconds,
             "finished": pd.Timestamp.now("UTC").strftime("%Y-%m-%dT%H:%M:%SZ"), "command": command or _command()}
 
 
