@@ -9,7 +9,8 @@ import pytest
 from matplotlib import pyplot as plt
 from stored_runs import around, by_class, store
 
-from ecgtl import paths
+from ecgtl import data_commands, paths
+from ecgtl.datasets import catalogue
 from ecgtl.report import book_tables, jang, tables, weimann
 
 matplotlib.use("Agg")
@@ -85,6 +86,8 @@ def test_a_page_says_that_intervals_leave_the_pretraining_out():
 def test_what_has_no_loader_because_it_is_a_network_is_not_called_pending():
     shown, _ = book_tables.table("catalogue", book_tables.Page("data", ROOT / "book"))
     here = dict(zip(shown["Name"].map(lambda name: re.sub("<.*?>", "", name)), shown["Here"], strict=True))
+    listed = data_commands._table(list(catalogue.entries().values()), dict.fromkeys(catalogue.entries(), "no"))
+    assert "not yet" not in next(line for line in listed.splitlines() if line.startswith("bvlc_googlenet"))
     assert here["bvlc_googlenet"] == "network" and here["cinc2017"] == "loader, twin" and "not yet" not in here.values()
 
 
