@@ -562,14 +562,14 @@ def test_statements_on_folds_quote_their_limits_and_say_which_weights_are_not_th
 def test_a_verdict_has_the_evidence_of_the_rows_that_it_compares():
     for method, size, upstream in (("random", 75, "none"), ("random", 25, "none"), ("beat", 25, "substitute")):
         store("weimann2021-table2", method, size, by_class(around(0.7)), upstream=upstream)
-    found = {verdict["name"]: verdict for verdict in claims.all_judged() if verdict["of"] == "weimann2021"}
-    words = {name: found[name]["evidence"].get("upstream") for name in ("W3", "size", "W4")}
-    assert words == {"W3": "none/substitute", "size": "none", "W4": None}
+    found = {name: judge(name) for name in ("W3", "size", "W6")}
+    words = {name: verdict["evidence"].get("upstream") for name, verdict in found.items()}
+    assert words == {"W3": "none/substitute", "size": "none", "W6": None}
     notes = {name: tables.ONE_PRETRAINING in found[name]["note"] for name in words}
-    assert notes == {"W3": True, "size": False, "W4": False}
+    assert notes == {"W3": True, "size": False, "W6": False}
     shown = stands_on(found["W3"])
     assert "target: full" in shown and "upstream: none/substitute" in shown and "tier: reduced" in shown
-    assert stands_on(found["W4"]).count("<span") == 1, "the verdict alone"
+    assert stands_on(found["W6"]).count("<span") == 1, "the verdict alone"
     assert "upstream: none" in stands_on(found["size"])
 
 
