@@ -251,14 +251,14 @@ def _fit_network(config: FinetuneConfig, recordings: Recordings, split: splits.S
                              rules["select_on"], config.precision, config.seed)
     fit = training.fit(model, *parts, recipe, FOLLOWED[rules["score"]], device, _state_file(config, recordings, start), report)
     if config.save_weights:
-        checkpoint.save(Path(config.save_weights), fit.weights, _facts(config, recordings), half=config.arch in rules.get("half", ()))
+        checkpoint.save(Path(config.save_weights), fit.weights, _facts(config, recordings, start), half=config.arch in rules.get("half", ()))
     if recordings.multi_label:
         model.load_state_dict(fit.weights)
         fit.train = training.predict(model, parts[0].x, device, True, config.precision)
     return fit
 
 
-def _facts(config: FinetuneConfig, recordings: Recordings) -> dict:
+def _facts(config: FinetuneConfig, recordings: Recordings, start: Path | None) -> dict:
     """What somebody needs to know to use the weights on other recordings; ``mean`` and ``sd`` in mV, one a lead."""
     leads = _leads(config, recordings)
     statistics = np.array([filters.mean_and_sd(recordings, lead) for lead in leads])
@@ -266,16 +266,21 @@ def _facts(config: FinetuneConfig, recordings: Recordings) -> dict:
     return {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": len(leads), "leads": names,
             "init": config.init, "protocol": config.input_protocol, "sampling_rate": config.sampling_rate, "seconds": config.seconds,
             "classes": list(recordings.classes), "multi_label": recordings.multi_label, "dataset": config.dataset,
-            "evidence": evidence_of(config, recordings)["target"], "tier": config.tier, "licence": _licence(config, recordings),
+            "evidence": evidence_of(config, recordings)["target"], "tier": config.tier, "licence": _licence(config, recordings, start),
             "synthetic": recordings.synthetic, "mean": statistics[:, 0].tolist(), "sd": statistics[:, 1].tolist(),
             "seed": config.seed}
 
 
-def _licence(config: FinetuneConfig, recordings: Recordings) -> str:
-    """What binds whoever uses the weights: the data set's own licence."""
+def _licence(config: FinetuneConfig, recordings: Recordings, start: Path | None) -> str:
+    """What binds whoever uses the weights: the licences of the recordings and of the starting weights."""
     if recordings.synthetic:
-        return MADE_LICENCE
-    return "that of the recordings" if config.dataset == "folder" else catalogue.entry(config.dataset).licence
+        own = MADE_LICENCE
+    else:
+        own = "same licence as the recordings" if config.dataset == "folder" else catalogue.entry(config.dataset).licence
+    if start is None:
+        return own
+    before = catalogue.entry("bvlc_googlenet").licence if config.init == "image" else checkpoint.load(start)[1].get("licence")
+    return checkpoint.strictest(own, before or "same licence as the starting weights")
 
 
 def _state_file(config: FinetuneConfig, recordings: Recordings, start: Path | None) -> Path:

@@ -13,10 +13,10 @@ import torch
 
 from ecgtl import datasets, models, paths, results, splits, training
 from ecgtl.config import PretrainConfig, protocol
-from ecgtl.datasets import cache
+from ecgtl.datasets import cache, catalogue
 from ecgtl.datasets.frames import Frames, sampled
 from ecgtl.datasets.windows import Windows, unlabelled
-from ecgtl.finetune import weights_path
+from ecgtl.finetune import MADE_LICENCE, weights_path
 from ecgtl.models import checkpoint
 from ecgtl.models.contrastive import FuturePredictor
 from ecgtl.pretraining import classification, future, labels, reconstruction
@@ -24,7 +24,6 @@ from ecgtl.pretraining.classification import LabelledFrames
 from ecgtl.pretraining.future import Contrasts
 from ecgtl.results import Result
 
-MADE_LICENCE = "CC BY 4.0"  # of weights that have seen made data only
 # objective -> the word that ``init`` takes for its checkpoint
 INITS = {"reconstruction": "cae", "beat": "beat", "rhythm": "rhythm", "heart_rate": "heart_rate", "future": "future"}
 # Parameters that a checkpoint's file name tells (frame stands for seconds too)
@@ -278,7 +277,9 @@ def _licence(config: PretrainConfig) -> str:
     """What binds whoever uses the weights: the strictest of the sources'."""
     if config.tier == "demo":
         return MADE_LICENCE
-    return config.rules["licence"] if config.sources == config.rules["sources"] else "that of the sources"
+    if config.sources == config.rules["sources"]:
+        return config.rules["licence"]
+    return checkpoint.strictest(*(catalogue.entry(name).licence for name in config.source_names))
 
 
 def restored(pretrained: Pretrained) -> torch.nn.Module:

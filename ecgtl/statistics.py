@@ -53,6 +53,12 @@ def mean_interval(sample: Sample, level: float = LEVEL) -> tuple[float, float]:
     return float(sample.mean - half), float(sample.mean + half)
 
 
+def score_interval(sample: Sample, highest: float = 1.0) -> tuple[float, float]:
+    """``mean_interval`` of a score between 0 and ``highest``, cut to that range: the mean of an AUC cannot be above 1."""
+    low, high = mean_interval(sample)
+    return max(low, 0.0), min(high, highest)
+
+
 def welch(a: Sample, b: Sample, level: float = LEVEL) -> Difference:
     """``a`` minus ``b`` with Welch's interval and test, from means, SDs and numbers of runs alone.
 
@@ -227,11 +233,10 @@ def verdict_near(a: Sample, b: Sample, margin: float) -> str:
 
 
 def verdict_no_difference(a: Sample, b: Sample, margin: float = 0.0) -> str:
-    """Whether Welch's test finds no difference (p at least 0.05): Jang 2021's own reading of a large p.
+    """Whether two means are equal: not supported when Welch's test tells them apart, undecided otherwise.
 
-    That few runs find nothing shows little; the smallest detectable difference has to stand beside such a verdict.
-    ``margin`` is not used.
+    A large p, as Jang 2021 reads it, is no finding of equality: few runs find nothing either way. ``margin`` is not used.
     """
     if min(a.n, b.n) < MIN_RUNS:
         return "not tested"
-    return "supported" if welch(a, b).p >= ALPHA else "not supported"
+    return "not supported" if welch(a, b).p < ALPHA else "undecided"

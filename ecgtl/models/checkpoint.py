@@ -17,6 +17,7 @@ PARTS = {"cae_classifier": ("cae", "encoder.")}
 FIRST = ("stem.0.weight", "lstm.weight_ih_l0", "lstm.weight_ih_l0_reverse")
 NUMBERS = ("width", "in_channels", "sampling_rate", "seconds")
 NEEDED = ("arch", *NUMBERS)
+ATTRIBUTION = ("CC BY 4.0", "ODC-BY 1.0", "unrestricted use")  # licences that ask for no more than to name the source
 
 
 def save(path: Path, weights: dict[str, torch.Tensor], facts: dict, half: bool = False) -> None:
@@ -54,6 +55,12 @@ def load(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
         raise EcgtlError(f"checkpoint {path} says {wrong[0]}={facts[wrong[0]]!r}, which is no number above 0; it was not "
                          "written by ecgtl")
     return weights, facts
+
+
+def strictest(*licences: str) -> str:
+    """The licence of weights that come from several things: of theirs those that ask for more than attribution, else all."""
+    more = [licence for licence in licences if licence not in ATTRIBUTION]
+    return " and ".join(dict.fromkeys(more or licences))
 
 
 def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: int, output: str = "output",

@@ -65,6 +65,7 @@ CELL_SECONDS, NOTEBOOK_SECONDS = 420, 540
 ATTEMPTS = 3  # kernels that start side by side race for ports
 # The notebook itself failed, so a new attempt would fail as well
 FINAL = re.compile(r"PapermillExecutionError|CellTimeoutError|DeadKernelError")
+DOWNLOAD = re.compile(r"\{download\}`([^`<]*?)\s*</downloads/([^`>]+)>`")
 SKIPPED = {"__pycache__", ".ipynb_checkpoints", "_build"}
 
 
@@ -347,7 +348,9 @@ def stage(layout: Layout) -> None:
     """Put executed notebooks and downloads where the book finds them; what is no longer made goes."""
     wanted = {f"notebooks/{layout.name(n)}.ipynb": layout.work / "executed" / f"{layout.name(n)}.ipynb"
               for n in find(layout)}
-    wanted |= {f"downloads/{file.name}": file for file in layout.downloads.glob("*.csv")}
+    tables = list(layout.downloads.glob("*.csv"))
+    empty = {file.name for file in tables if len(file.read_text(encoding="utf-8").splitlines()) < 2}
+    wanted |= {f"downloads/{file.name}": file for file in tables if file.name not in empty}
     for folder in ("notebooks", "downloads"):
         for old in list(_files(layout.book / folder)):
             if old.relative_to(layout.book).as_posix() not in wanted:
@@ -355,7 +358,19 @@ def stage(layout: Layout) -> None:
     for place, source in wanted.items():
         target = layout.book / place
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+        if source.suffix == ".ipynb":
+            _write(target, _without_links(_notebook(source), empty))
+        else:
+            shutil.copyfile(source, target)
+
+
+def _without_links(content: dict, empty: set[str]) -> str:
+    """A notebook as text; its links to tables that are ``empty``, of a header alone, are words, and there is nothing to download."""
+    for cell in content["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = DOWNLOAD.sub(lambda link: f"{link[1]} (PENDING: no rows yet)" if link[2] in empty else link[0],
+                                          "".join(cell["source"]))
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def build(layout: Layout) -> Path:
