@@ -249,7 +249,7 @@ def test_windows_are_their_steps_one_after_the_other():
 
 @pytest.mark.usefixtures("own_cache")
 def test_a_recording_shorter_than_its_window_is_named():
-    with pytest.raises(EcgtlError, match="recording r0 of hand, 8.00 s long, is shorter than its window of 8.192 s"):
+    with pytest.raises(EcgtlError, match="recording r0 of hand, 8.00 s long: it is shorter than its window of 8.192 s"):
         by_window(one_recording(sine(5, 250, 8), 250), 250, 2048)
 
 
@@ -268,7 +268,7 @@ def test_a_recording_that_is_incomplete_in_its_window_is_named():
     samples[2048] = np.nan  # the first sample behind the window
     assert filters.window_defect(samples[:, 0], 250, 250, 2048, "start") == ""
     samples[2047] = np.nan
-    with pytest.raises(EcgtlError, match=r"recording r0 of hand, 20.00 s long, has missing samples \(NaN\) in its window"):
+    with pytest.raises(EcgtlError, match=r"recording r0 of hand, 20.00 s long: it has missing samples \(NaN\) in its window"):
         by_window(dataclasses.replace(whole, samples=samples), 250, 2048)
 
 
