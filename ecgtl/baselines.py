@@ -44,7 +44,7 @@ def rr_boosting(features: np.ndarray, y_train: np.ndarray, train: np.ndarray, te
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     if np.isnan(features[train]).any(axis=1).all():
-        raise EcgtlError(f"none of the {len(train)} recordings to train on shows enough beats for RR intervals; choose another lead")
+        raise EcgtlError(f"none of the {len(train)} recordings to train on shows enough beats for RR intervals; take another lead")
     if y_train.ndim == 2:
         columns = [rr_boosting(features, column, train, test, 2, seed)[:, 1] if 0 < column.mean() < 1
                    else np.full(len(test), column.mean()) for column in y_train.T]

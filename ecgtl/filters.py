@@ -4,7 +4,7 @@ All functions take and return float32 arrays whose last axis is time; they know 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
@@ -19,10 +19,11 @@ from ecgtl.errors import EcgtlError
 
 FLAT = 1e-6  # mV; a window with a smaller standard deviation is constant
 STANDARDS = ("dataset", "window", "range")
-DENOMINATOR = 10**8  # of a ratio of rates, at most: at 1,000 Hz the time is less than half a sample off after 24 h
-POLYPHASE = 1000  # up to this denominator a polyphase filter serves; beyond it would be longer than the signal
+EXACT = 10**8  # denominator of a ratio of rates, at most: at 1,000 Hz the time is less than half a sample off after 24 h
+MAX_DENOMINATOR = 1000  # up to this one a polyphase filter serves; beyond it would be longer than the signal
 FARTHEST = 1000  # factor between two rates, at most
-CROSSINGS, BETA, PHASES, BLOCK = 24, 8.0, 4096, 4096  # of the windowed sinc: zeros on a side, Kaiser's beta, steps, samples at a time
+CROSSINGS, BETA, PHASES = 24, 8.0, 4096  # of the windowed sinc: zeros on either side, Kaiser's beta, steps of its table
+BLOCK = 4096  # samples interpolated at a time
 
 
 @lru_cache
@@ -32,23 +33,23 @@ def ratio(rate_in: float, rate_out: float) -> Fraction:
     Raises EcgtlError for rates that are not above 0, or a factor of more than 1,000 apart.
     """
     if not (rate_in > 0 and rate_out > 0 and 1 / FARTHEST <= rate_out / rate_in <= FARTHEST):
-        raise EcgtlError(f"a sampling rate of {rate_in:g} Hz cannot become {rate_out:g} Hz: rates must be above 0 and no more than "
+        raise EcgtlError(f"a sampling rate of {rate_in:g} Hz cannot become {rate_out:g} Hz: rates must be above 0 and at most "
                          f"a factor of {FARTHEST} apart; correct the sampling rate, or choose another target rate")
-    return Fraction(rate_out / rate_in).limit_denominator(DENOMINATOR)
+    return Fraction(rate_out / rate_in).limit_denominator(EXACT)
 
 
 def resample(x: np.ndarray, rate_in: float, rate_out: float, offset: Fraction = Fraction(0)) -> np.ndarray:
     """``x`` (..., samples) at ``rate_in`` Hz, resampled to ``rate_out`` Hz with an anti-aliasing filter.
 
-    The result has ceil(samples * rate_out / rate_in) samples; its first is at the first of ``x``, or ``offset`` of its
-    samples later (of rates that only ``stretch`` gives one for). Where the ratio of the rates is a fraction of small numbers, the filter
-    is a polyphase one, else a windowed sinc at the very times. Raises EcgtlError as ``ratio`` does.
+    The result has ceil(samples * rate_out / rate_in) samples; its first is at the first of ``x``, or the ``offset`` that
+    ``stretch`` gives later. Where the ratio of the rates is a fraction of small numbers, the filter is a polyphase one, else
+    a windowed sinc at the very times. Raises EcgtlError as ``ratio`` does.
     """
     x, share = np.asarray(x, np.float32), ratio(rate_in, rate_out)
     if share == 1:
         return x
     up, down = share.numerator, share.denominator
-    if down > POLYPHASE:
+    if down > MAX_DENOMINATOR:
         return _interpolated(x, down / up, float(offset), math.ceil((x.shape[-1] - offset) * share))
     return signal.resample_poly(x, up, down, axis=-1, window=_antialiasing(max(up, down)))
 
@@ -61,7 +62,7 @@ def stretch(rate_in: float, rate_out: float, first: int, n: int, length: int, ma
     """
     share = ratio(rate_in, rate_out)
     up, down = share.numerator, share.denominator
-    grid = 1 if down > POLYPHASE else down  # a polyphase filter starts at a sample of the recording that is one at the new rate too
+    grid = 1 if down > MAX_DENOMINATOR else down  # a polyphase filter starts at a sample of the recording that is one at the new rate too
     reach = math.ceil(margin * rate_in / grid) * grid
     start = max(0, first * down // up // grid * grid - reach)
     before = -(-start * up // down)
@@ -137,8 +138,7 @@ def scale_to_range(x: np.ndarray) -> np.ndarray:
 def standardise(x: np.ndarray, mean: float | np.ndarray, sd: float | np.ndarray) -> np.ndarray:
     """``(x - mean) / sd`` as float32. Raises EcgtlError when a mean is not finite, or a standard deviation 0 or not finite."""
     if not (np.isfinite(mean).all() and np.isfinite(sd).all() and np.all(np.asarray(sd) > 0)):
-        raise EcgtlError(f"cannot standardise with a mean of {mean} and a standard deviation of {sd}: the signal is constant "
-                         "or has NaN")
+        raise EcgtlError(f"cannot standardise by a mean of {mean} and a standard deviation of {sd}: the signal is constant or has NaN")
     return ((x - mean) / sd).astype(np.float32)
 
 
@@ -203,12 +203,31 @@ def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads:
     parts |= {"decimate": True} if decimate else {}
 
     def build(folder) -> None:
-        one = (_by_dataset(recordings, leads, sampling_rate, n_samples, keep, statistics) if standardise_by == "dataset"
-               else _by_window(recordings, leads, sampling_rate, n_samples, keep, highpass, standardise_by, decimate))
-        np.save(folder / "input.npy", _all(one, recordings, len(leads), n_samples))
+        one = preparer(recordings, sampling_rate, n_samples, leads, keep, standardise_by, highpass, statistics, decimate)
+        np.save(folder / "input.npy", _all(one, len(recordings), len(leads), n_samples))
 
     folder = cache.entry(f"{recordings.name}-input", parts, build)
     return np.load(folder / "input.npy", mmap_mode="r", allow_pickle=False)
+
+
+def preparer(recordings: Recordings, sampling_rate: float, n_samples: int, leads: tuple[int | str, ...], keep: str,
+             standardise_by: str, highpass: float | None, statistics: Sequence[tuple[float, float]] | None,
+             decimate: bool) -> Callable[[int, int], np.ndarray]:
+    """What ``prepare`` makes of one recording and one of ``leads``, by their numbers: (n_samples,), float32."""
+    one = (_by_dataset(recordings, leads, sampling_rate, n_samples, keep, statistics) if standardise_by == "dataset"
+           else _by_window(recordings, leads, sampling_rate, n_samples, keep, highpass, standardise_by, decimate))
+
+    def finite(i: int, row: int) -> np.ndarray:
+        try:
+            x = one(i, row)
+            if not np.isfinite(x).all():
+                raise EcgtlError("its input has missing samples (NaN), or is infinite; leave it out")
+            return x
+        except EcgtlError as error:
+            where = f"recording {recordings.ids[i]} of {recordings.name}, {recordings.durations[i]:.2f} s long"
+            raise EcgtlError(f"{where}: {error}") from None
+
+    return finite
 
 
 def window_defect(x: np.ndarray, rate_in: float, rate: float, n_samples: int, keep: str = "end") -> str:
@@ -267,14 +286,8 @@ def _by_window(recordings: Recordings, leads: tuple, rate: float, n_samples: int
     return one
 
 
-def _all(one, recordings: Recordings, n_leads: int, n_samples: int) -> np.ndarray:
-    out = np.empty((len(recordings), n_leads, n_samples), np.float32)
-    for i, row in np.ndindex(out.shape[:2]):
-        try:
-            out[i, row] = one(i, row)
-            if not np.isfinite(out[i, row]).all():
-                raise EcgtlError("its input has missing samples (NaN), or is infinite; leave it out")
-        except EcgtlError as error:
-            where = f"recording {recordings.ids[i]} of {recordings.name}, {recordings.durations[i]:.2f} s long"
-            raise EcgtlError(f"{where}: {error}") from None
+def _all(one, n_records: int, n_leads: int, n_samples: int) -> np.ndarray:
+    out = np.empty((n_records, n_leads, n_samples), np.float32)
+    for i, row in np.ndindex(n_records, n_leads):
+        out[i, row] = one(i, row)
     return out

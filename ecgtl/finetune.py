@@ -225,9 +225,9 @@ def leads_of(config: FinetuneConfig | RecordingsConfig, recordings: Recordings) 
     started from saw them, else in that of the first recording.
     """
     if config.lead == ALL_LEADS:
-        own, n = _facts_of_start(config).get("leads", ()), recordings.leads.shape[1]
-        same = sorted(map(str.lower, own)) == sorted(np.char.lower(recordings.leads[0]).tolist())
-        return leads.resolve(recordings, own if same else range(n))
+        own, first = _facts_of_start(config).get("leads", ()), np.char.lower(recordings.leads[0]).tolist()
+        order = [name.lower() for name in own]
+        return leads.resolve(recordings, own if order != first and sorted(order) == sorted(first) else range(len(first)))
     chosen = not isinstance(config.lead, str) and (config.dataset in CHOOSING or "leads" in data_options(config))
     return leads.resolve(recordings, (0 if chosen else config.lead,), config.lead)
 

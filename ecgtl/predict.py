@@ -37,11 +37,12 @@ def predict(weights: str | Path, root: str | Path, lead: str | int | None = None
     report(f"checkpoint: {facts['arch']} trained on {facts['dataset']}{' (synthetic)' if facts['synthetic'] else ''}, "
            f"{facts['sampling_rate']:g} Hz, {facts['seconds']:g} s, {_names(facts['leads'])}; "
            f"classes: {', '.join(facts['classes'])}")
-    recordings = _long_enough(_recordings(Path(root), facts, lead, report), facts, report)
+    recordings, leads = _recordings(Path(root), facts, lead, report)
+    recordings = _long_enough(recordings, facts, report)
     network = checkpoint.network(Path(weights), state, facts)
     place = training.pick_device(device)
-    p = np.concatenate([training.predict(network, x, place, facts["multi_label"]) for x in _inputs(recordings, facts)])
-    return _table(recordings, facts, p)
+    p = np.concatenate([training.predict(network, x, place, facts["multi_label"]) for x in _inputs(recordings, facts, leads)])
+    return _table(recordings, facts, leads, p)
 
 
 def write(table: pd.DataFrame, path: str | Path) -> Path:
@@ -60,24 +61,29 @@ def _check(facts: dict, weights: str | Path) -> None:
                          "'papermill notebooks/finetune.ipynb out.ipynb -p save_weights my.safetensors'")
 
 
-def _recordings(root: Path, facts: dict, lead: str | int | None, report) -> Recordings:
-    """The readable recordings that have what the network sees, unlabelled, with these leads alone, in its order."""
+def _recordings(root: Path, facts: dict, lead: str | int | None, report) -> tuple[Recordings, tuple[int | str, ...]]:
+    """The readable recordings, unlabelled, and the leads of them that the network sees."""
     if facts["in_channels"] > 1 and lead is not None:
         raise EcgtlError(f"the checkpoint sees {_names(facts['leads'])}; leave --lead away")
-    several = facts["in_channels"] > 1
-    wanted = tuple(facts["leads"]) if several else facts["leads"][0] if lead is None else lead
-    try:
-        found = folder.read(root, lead=wanted, on_bad="skip", labels=folder.NO_LABELS)
-    except EcgtlError as error:
-        hint = "" if several or lead is not None else f" (the checkpoint was trained on lead {wanted}; choose another with --lead)"
-        raise EcgtlError(f"{error}{hint}") from None
+    if facts["in_channels"] == 1:
+        wanted = facts["leads"][0] if lead is None else lead
+        try:
+            found = folder.read(root, lead=wanted, on_bad="skip", labels=folder.NO_LABELS)
+        except EcgtlError as error:
+            hint = "" if lead is not None else f" (the checkpoint was trained on lead {wanted}; choose another with --lead)"
+            raise EcgtlError(f"{error}{hint}") from None
+        leads: tuple[int | str, ...] = (0,)
+    else:
+        found, leads = folder.read(root, on_bad="skip", labels=folder.NO_LABELS), tuple(facts["leads"])
+        for name in leads:
+            found.lead_index(0, name)  # raises, naming the leads that there are
     for reason, ids in found.skipped.items():
         report(f"left out, {reason}: {len(ids)} ({', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})")
+    seen = ", ".join(sorted(set(found.leads[:, 0].tolist()))) if len(leads) == 1 else f"{len(leads)} leads"
     rates = ", ".join(f"{rate:g}" for rate in sorted(set(found.sampling_rate.tolist())))
-    seen = f"{len(wanted)} leads" if several else f"lead {', '.join(sorted(set(found.leads[:, 0].tolist())))}"
-    report(f"recordings: {len(found)}, {seen}")
+    report(f"recordings: {len(found)}, lead {seen}" if len(leads) == 1 else f"recordings: {len(found)}, {seen}")
     report(f"sampling rate: {rates} Hz, resampled to {facts['sampling_rate']:g} Hz")
-    return found
+    return found, leads
 
 
 def _long_enough(recordings: Recordings, facts: dict, report) -> Recordings:
@@ -103,23 +109,23 @@ def _by_window(facts: dict) -> bool:
     return protocol(facts["protocol"])["input"]["standardise"] != "dataset"
 
 
-def _inputs(recordings: Recordings, facts: dict) -> Iterator[np.ndarray]:
+def _inputs(recordings: Recordings, facts: dict, leads: tuple[int | str, ...]) -> Iterator[np.ndarray]:
     """Inputs (n, leads, samples), some recordings at a time."""
     rules = input_rules(facts["protocol"], facts.get("variant"))
     n_samples = round(facts["seconds"] * facts["sampling_rate"])
     given = None if _by_window(facts) else list(zip(facts["mean"], facts["sd"], strict=True))
-    x = filters.prepare(recordings, facts["sampling_rate"], n_samples, range(facts["in_channels"]), rules["keep"],
-                        rules["standardise"], rules["highpass"], given, decimate=rules["decimate"])
+    x = filters.prepare(recordings, facts["sampling_rate"], n_samples, leads, rules["keep"], rules["standardise"],
+                        rules["highpass"], given, decimate=rules["decimate"])
     return (np.array(x[start:start + CHUNK]) for start in range(0, len(x), CHUNK))
 
 
-def _table(recordings: Recordings, facts: dict, p: np.ndarray) -> pd.DataFrame:
+def _table(recordings: Recordings, facts: dict, leads: tuple, p: np.ndarray) -> pd.DataFrame:
     names = np.array(facts["classes"])
     if facts["multi_label"]:
         predicted = [";".join(names[row >= 0.5]) for row in p]
     else:
         predicted = names[p.argmax(axis=1)]
-    seen = [" ".join(names) for names in recordings.leads.tolist()]
+    seen = [str(recordings.leads[i, 0]) if len(leads) == 1 else " ".join(map(str, leads)) for i in range(len(recordings))]
     table = pd.DataFrame({"record": recordings.ids, "leads": seen, "sampling_rate": recordings.sampling_rate,
                           "seconds": recordings.durations, "seconds_used": np.minimum(recordings.durations, facts["seconds"])})
     for k, name in enumerate(names):

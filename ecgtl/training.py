@@ -149,8 +149,7 @@ def predict(model: nn.Module, x: np.ndarray, device: torch.device, multi_label: 
     logits = _logits(model.to(device), torch.from_numpy(np.ascontiguousarray(x)), mixed(precision, device), device)
     found = _probabilities(logits, multi_label).cpu().numpy()
     if not np.isfinite(found).all():
-        raise EcgtlError(f"the network gives no finite probabilities for {(~np.isfinite(found)).any(axis=1).sum()} of {len(x)} "
-                         "inputs; check its checkpoint and the recordings, or train with a lower learning rate")
+        raise EcgtlError("the network's probabilities are not finite; check its checkpoint, or train with a lower learning rate")
     return found
 
 

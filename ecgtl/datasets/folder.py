@@ -13,7 +13,6 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
-from ecgtl.datasets.leads import find, lack
 from ecgtl.datasets.wfdb_files import Header, read_bytes, read_header, read_stored, signal_files
 from ecgtl.errors import EcgtlError
 
@@ -26,12 +25,12 @@ _LABEL_COMMENTS = ("label", "dx")
 _SUFFIXES = (".hea", ".dat", ".mat")
 
 
-def read(root: Path, lead: str | int | tuple[str, ...] | None = None, labels: str | None = None, on_bad: str = "error",
+def read(root: Path, lead: str | int | None = None, labels: str | None = None, on_bad: str = "error",
          synthetic: bool = False) -> Recordings:
     """All WFDB records in ``root`` and its sub-folders; an id is the path below ``root`` without suffix.
 
-    ``lead`` chooses one signal by name (upper and lower case alike, no other name is taken for it) or by index, or several by a
-    tuple of names, which come in its order; without it all signals are kept, and all records need equally many. ``labels`` is a CSV file (absolute or below
+    ``lead`` chooses one signal by name (upper and lower case alike, no other name is taken for it) or by index;
+    without it all signals are kept, and all records need equally many. ``labels`` is a CSV file (absolute or below
     ``root``) with the columns ``record`` and ``label``, or ``"comments"`` for the header comments ``label:`` or
     ``Dx:``, or ``"none"``; by default ``root/labels.csv`` where there is one, else nothing is labelled. Records with the same
     header comment ``subject:`` belong to one subject. ``on_bad`` says what a flat, incomplete or unlabelled
@@ -115,7 +114,7 @@ def _array_labels(labels: Sequence | None, n_records: int) -> tuple[list[str | N
 
 
 def _check_lead(lead: str | int | None) -> None:
-    if isinstance(lead, bool) or not isinstance(lead, str | int | tuple | None) or (isinstance(lead, int) and lead < 0):
+    if isinstance(lead, bool) or not isinstance(lead, str | int | None) or (isinstance(lead, int) and lead < 0):
         raise EcgtlError(f"lead is {lead!r}; give the name of a lead, an index from 0, or None for all")
 
 
@@ -138,7 +137,7 @@ def _collect(record: str, path: Path, header: Header, lead: str | int | None, la
         return
     columns = _columns(header, lead)
     if not columns:
-        collector.skip(record, lack(header.leads, lead), str(path),
+        collector.skip(record, f"no lead {lead}", str(path),
                        f"choose one of {', '.join(header.leads)}, or pass on_bad=skip")
         return
     _check_columns(header, columns, lead, path)
@@ -149,11 +148,15 @@ def _collect(record: str, path: Path, header: Header, lead: str | int | None, la
 
 
 def _columns(header: Header, lead: str | int | None) -> list[int]:
-    return list(range(len(header.leads))) if lead is None else find(header.leads, lead)
+    if lead is None:
+        return list(range(len(header.leads)))
+    if isinstance(lead, int):
+        return [lead] if lead < len(header.leads) else []
+    return [k for k, name in enumerate(header.leads) if name.lower() == lead.lower()]
 
 
 def _check_columns(header: Header, columns: list[int], lead: str | int | None, path: Path) -> None:
-    if lead is not None and len(columns) > (len(lead) if isinstance(lead, tuple) else 1):
+    if lead is not None and len(columns) > 1:
         raise EcgtlError(f"{path} has {len(columns)} leads named {lead}; choose one by its index, "
                          f"{' or '.join(map(str, columns))}")
     other = [header.leads[k] for k in columns if np.isnan(header.gain[k])]

@@ -25,23 +25,11 @@ def check_leads(leads: str | Sequence[str] | None) -> list[str] | None:
     return chosen
 
 
-def find(names: Sequence[str], lead: int | str | tuple[int | str, ...]) -> list[int]:
-    """Columns of ``lead``, an index or a name (upper and lower case alike), among ``names``: none, one, or all of that name.
-
-    Of several leads those of each, one after the other; none when one is absent.
-    """
-    if isinstance(lead, tuple):
-        if [str(one).lower() for one in lead] == [name.lower() for name in names]:  # names may repeat: by position
-            return list(range(len(names)))
-        return [] if lack(names, lead) else [k for one in lead for k in find(names, one)]
+def find(names: Sequence[str], lead: int | str) -> list[int]:
+    """Columns of ``lead``, an index or a name (upper and lower case alike), among ``names``: none, one, or all of that name."""
     if isinstance(lead, str):
         return [k for k, name in enumerate(names) if name.lower() == lead.lower()]
     return [int(lead)] if 0 <= lead < len(names) else []
-
-
-def lack(names: Sequence[str], lead: int | str | tuple[int | str, ...]) -> str:
-    """``no lead NAME`` when ``lead``, or one of several, is not among ``names``, else nothing."""
-    return next((f"no lead {one}" for one in (lead if isinstance(lead, tuple) else (lead,)) if not find(names, one)), "")
 
 
 def column(names: Sequence[str], lead: int | str, where: str) -> int:
@@ -70,7 +58,7 @@ def resolve(recordings, asked: Sequence[int | str], said: int | str | None = Non
         if not isinstance(asked[0], str) and find(first, asked[0]):
             say_names(recordings.name, asked[0] if said is None else said, recordings.leads[:, asked[0]])
         return tuple(asked)
-    found, alike = find(first, tuple(asked)), np.char.lower(recordings.leads)
+    found, alike = [k for lead in asked for k in find(first, lead)], np.char.lower(recordings.leads)
     if len(found) == len(asked) and (alike == alike[0]).all():
         return tuple(found)
     return tuple(lead if isinstance(lead, str) else str(first[column(first, lead, recordings.name)]) for lead in asked)
@@ -85,7 +73,7 @@ def columns_of(recordings, lead: int | str) -> np.ndarray:
 def missing(recordings, leads: Sequence[int | str]) -> list[str]:
     """``no lead NAME`` for each of the ``recordings`` that lacks one of ``leads``, empty for the others, (R,)."""
     kinds, kind = np.unique(recordings.leads, axis=0, return_inverse=True)
-    lacks = [lack(names, tuple(leads)) for names in kinds]
+    lacks = [next((f"no lead {lead}" for lead in leads if not find(names, lead)), "") for names in kinds]
     return [lacks[k] for k in kind.reshape(-1)]
 
 
