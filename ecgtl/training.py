@@ -142,9 +142,15 @@ def run_epochs(model: nn.Module, optimizer: torch.optim.Optimizer, recipe: Recip
 
 def predict(model: nn.Module, x: np.ndarray, device: torch.device, multi_label: bool = False,
             precision: str = "auto") -> np.ndarray:
-    """Class probabilities (n, outputs), float32, for inputs (n, channels, samples), in evaluation mode."""
+    """Class probabilities (n, outputs), float32, for inputs (n, channels, samples), in evaluation mode.
+
+    Raises EcgtlError when one is not finite: no class and no score follow from it.
+    """
     logits = _logits(model.to(device), torch.from_numpy(np.ascontiguousarray(x)), mixed(precision, device), device)
-    return _probabilities(logits, multi_label).cpu().numpy()
+    found = _probabilities(logits, multi_label).cpu().numpy()
+    if not np.isfinite(found).all():
+        raise EcgtlError("the network's probabilities are not finite; check its checkpoint, or train with a lower learning rate")
+    return found
 
 
 class _Resident:

@@ -321,3 +321,14 @@ def test_the_same_code_learns_on_a_gpu(tmp_path, precision):
     assert next(network.parameters()).is_cuda and fit.weights["output.weight"].device == CPU
     assert fit.history[-1]["test_score"] > 0.9
     assert fit.history[0]["train_loss"] == pytest.approx(train(recipe)[0].history[0]["train_loss"], abs=0.05)
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_probabilities_that_are_not_finite_are_no_answer(multi_label):
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))
+    x = np.ones((3, 1, 4), np.float32)
+    assert training.predict(model, x, torch.device("cpu"), multi_label).shape == (3, 2)
+    with torch.no_grad():
+        model[1].weight[0, 0] = float("nan")
+    with pytest.raises(EcgtlError, match="probabilities are not finite"):
+        training.predict(model, x, torch.device("cpu"), multi_label)

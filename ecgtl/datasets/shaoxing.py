@@ -14,7 +14,7 @@ import pandas as pd
 
 from ecgtl.datasets import csn, snomed
 from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
-from ecgtl.datasets.twelve_lead import LEADS, check_leads, columns
+from ecgtl.datasets.leads import LEADS, check_leads, columns
 from ecgtl.datasets.wfdb_files import read_bytes
 from ecgtl.errors import EcgtlError
 

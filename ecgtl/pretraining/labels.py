@@ -29,7 +29,7 @@ from joblib import Parallel, delayed
 from ecgtl import baselines
 from ecgtl.datasets import cache
 from ecgtl.datasets.base import UNLABELLED, Annotations, Recordings
-from ecgtl.datasets.frames import _ratios
+from ecgtl.datasets.windows import ratios
 from ecgtl.errors import EcgtlError
 
 BEATS = ("normal", "pac", "aberration", "pvc", "undefined")
@@ -173,7 +173,7 @@ def tracks_of(recordings: Recordings, rate: float, annotations: Annotations | No
     if marks is None:
         raise EcgtlError(f"{recordings.name} has no annotations, from which frames get their labels; choose "
                          "sources that have (mitdb, icentia11k), or objective=heart_rate: it finds the beats")
-    up, down = _ratios(recordings, rate)
+    up, down = ratios(recordings, rate)
     lengths = np.diff(recordings.offsets)
     bounds = np.concatenate([[0], np.cumsum(-(-lengths * up // down) * down)])
     record = np.repeat(np.arange(len(recordings)), np.diff(marks.offsets))
@@ -240,7 +240,7 @@ def cached_tracks(task: str, digest: str, opened: Callable[[], Recordings], rate
     ``heart_rate`` takes the beats from a QRS detector where the recordings have none.
     """
     table = hashlib.sha256(_table().read_bytes()).hexdigest()
-    parts = {"digest": digest, "rate": rate, "table": table, "version": 1}
+    parts = {"digest": digest, "rate": rate, "table": table, "version": 2}
     parts |= {"lead": lead} if task == "heart_rate" else {}
 
     def build(folder: Path) -> None:
