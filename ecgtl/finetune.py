@@ -59,7 +59,8 @@ def read(config: FinetuneConfig | RecordingsConfig) -> Recordings:
     """The recordings of ``config``: the twin in tier demo, the real ones otherwise."""
     options = {"on_bad": config.on_bad} | data_options(config)
     if config.dataset == "folder":
-        options |= {"lead": None if config.lead == ALL_LEADS else config.lead, "labels": config.labels or None}
+        options |= {"lead": None if config.lead == ALL_LEADS else config.lead, "labels": config.labels or None,
+                    "labels_separator": config.labels_separator}
     twin = config.tier == "demo"
     return datasets.load(config.dataset, None if twin else config.root or None, twin, **options)
 

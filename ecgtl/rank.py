@@ -113,6 +113,9 @@ def rank(config: ScoreConfig, checkpoints: Sequence[str], report: Callable[[str]
     left, and for a target that cannot be scored on.
     """
     candidates, refused = _candidates(config, list(dict.fromkeys(checkpoints)))
+    if config.lead != ScoreConfig.lead and candidates and all(one.facts["in_channels"] > 1 for one in candidates):
+        raise EcgtlError(f"lead is {config.lead!r}, which would have no effect: every checkpoint here sees several leads, found "
+                         "by their names; leave it away")
     recordings = read(config, candidates) if candidates else None
     for one in list(candidates):
         try:
@@ -184,8 +187,8 @@ def read(config: ScoreConfig, candidates: Sequence[Candidate]) -> Recordings:
     by_loader = config.dataset == "folder" or isinstance(config.lead, str) or config.lead == 0
     lead = config.lead if one_lead and by_loader else ALL_LEADS
     return finetune.read(FinetuneConfig.of(dataset=config.dataset, root=config.root, labels=config.labels,
-                                           tier=config.tier, on_bad=config.on_bad, protocol=TRANSFERS,
-                                           lead=lead))
+                                           labels_separator=config.labels_separator, tier=config.tier,
+                                           on_bad=config.on_bad, protocol=TRANSFERS, lead=lead))
 
 
 def _leads(config: ScoreConfig, one: Candidate, recordings: Recordings) -> tuple[int, ...]:
