@@ -37,14 +37,13 @@ DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "float32", "bfloat16")
 TRANSFERS = "melep2023"  # the protocol of the transferability experiment
 PAPER_PARAMETERS = ("sampling_rate", "seconds", "width", "epochs", "batch_size", "learning_rate", "patience")
-TRAINED = "width variant epochs batch_size learning_rate patience precision save_weights"  # parameters of networks alone
+TRAINED = "width variant epochs batch_size learning_rate patience precision"  # parameters of networks alone
 
 
 class Parameters:
     """What all configs share: made from named values, checked for unknown names, types and allowed values."""
 
     NOTEBOOK: ClassVar[str]  # the job whose parameters these are, for those that are run by command
-    _reads: ClassVar[str] = "weimann2021"  # the protocol that says what a data set's loader is asked for
 
     @classmethod
     def of(cls, **parameters) -> Self:
@@ -89,16 +88,12 @@ class Parameters:
 
     def _ignored(self, by_network: bool = False) -> Iterator[tuple[str, str]]:
         """Parameters without effect in this tier and data set (and ``by_network``), and why, with the remedy."""
-        dataset, lead = getattr(self, "dataset", getattr(self, "target", "")), getattr(self, "lead", 0)
+        dataset = getattr(self, "dataset", "")
         if getattr(self, "tier", "") == "demo":
-            own = " lead" if dataset == "folder" and lead != ALL_LEADS else ""
-            yield (f"root labels labels_separator{own}", "tier demo reads a synthetic twin; for recordings of your own use tier "
-                   "reduced (-p tier reduced)")
+            own = " lead" if dataset == "folder" and self.lead != ALL_LEADS else ""
+            yield f"root labels labels_separator{own}", "tier demo reads a synthetic twin; for real data pass -p tier reduced"
         if dataset != "folder":
             yield "labels labels_separator", "it belongs to dataset=folder (-p dataset folder -p root /path/to/records)"
-        read = protocol(self._reads).get("datasets", {}).get(dataset, {}).get("leads")
-        if read and isinstance(lead, int) and lead > 0:
-            yield "lead", f"protocol {self._reads} reads lead {' '.join(read)} of {dataset}; choose another by its name"
 
 
 @dataclass(frozen=True)
@@ -109,11 +104,11 @@ class FinetuneConfig(Parameters):
     ``labels`` label file of a ``folder``, ``labels_separator`` what stands between several labels of a record there; ``lead``
     name, index or ``all``; ``on_bad`` error or skip; ``protocol`` whose split, stopping and selection rules hold (``auto``:
     the paper that ``init`` or ``dataset`` belongs to); ``init`` starting weights: a word, with the details of another
-    configuration where they differ (``beat-frame512``), the data set of a source (``cpsc2018``), or a checkpoint's path; ``arch`` network or trivial baseline (``auto``: the protocol's own);
-    ``fraction`` share of the training part that is used; ``tier`` demo, reduced or paper; ``seed`` of split, order and weights; ``sampling_rate`` Hz and
-    ``seconds`` of the input; ``width`` channels of the stem; ``variant`` of an autoencoder's encoder, and of a residual
-    network's blocks (text: activation in front, code: behind), and of MELEP's inputs (text: resampled, code: every k-th
-    sample);
+    configuration where they differ (``beat-frame512``), the data set of a source (``cpsc2018``), or a checkpoint's path;
+    ``arch`` network or trivial baseline (``auto``: the protocol's own); ``fraction`` share of the training part that is used;
+    ``tier`` demo, reduced or paper; ``seed`` of split, order and weights; ``sampling_rate`` Hz and ``seconds`` of the input;
+    ``width`` channels of the stem; ``variant`` of an autoencoder's encoder, and of a residual network's blocks (text:
+    activation in front, code: behind), and of MELEP's inputs (text: resampled, code: every k-th sample);
     ``epochs`` at most; ``batch_size`` recordings; ``learning_rate`` of Adam; ``patience`` epochs; ``device`` auto, cpu
     or cuda; ``precision`` auto, float32 or bfloat16; ``save_weights`` file to write the validated weights to.
     """
@@ -160,13 +155,14 @@ class FinetuneConfig(Parameters):
         usual = protocol(paper)["arch"]
         return paper, usual.get(init_word(self.init), usual["random"]) if self.arch == "auto" else self.arch
 
-    @property
-    def _reads(self) -> str:
-        return self._paper_and_arch()[0]
-
     def _ignored(self, by_network: bool = False) -> Iterator[tuple[str, str]]:
         yield from super()._ignored()
         paper, arch = self._paper_and_arch()
+        read = protocol(paper).get("datasets", {}).get(self.dataset, {}).get("leads")
+        if read and isinstance(self.lead, int):
+            yield "lead", f"protocol {paper} reads lead {' '.join(read)} of {self.dataset}; choose another by its name"
+        if arch in BASELINES:
+            yield "save_weights", f"arch={arch} has none; leave it away"
         rules = protocol(protocol(paper).get("papers", {}).get(arch, paper))["input"]
         variants = arch in (*PREACTIVATED, "cae_classifier") or "decimate" in rules
         unused = {f"init {TRAINED}": arch in BASELINES, "width": arch == "googlenet", "variant": not variants,
@@ -290,12 +286,6 @@ class PretrainConfig(Parameters):
         self._check_objective()
         if self.highpass is not None and not 0 <= self.highpass < math.inf:
             raise EcgtlError(f"highpass is {self.highpass}; give a cutoff in Hz, or 0 for no filter")
-        if self.offset is not None and self.offset < 0:
-            raise EcgtlError(f"offset is {self.offset}; it counts the frames between context and future, from 0 on")
-        for name in ("validation", "test"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < 1:
-                raise EcgtlError(f"{name} is {value}; it is a share of the subjects, above 0 and below 1")
         if (self.validation or 0) + (self.test or 0) >= 1:
             raise EcgtlError(f"validation={self.validation} and test={self.test} leave nothing to train on; give less than 1 "
                              "together")
@@ -357,8 +347,6 @@ class TransferConfig(Parameters):
     ``batch_size``, ``learning_rate``, ``device`` and ``precision`` of the fine-tuning as in ``FinetuneConfig``.
     """
 
-    _reads: ClassVar[str] = TRANSFERS
-
     source: str = "cpsc2018"
     arch: str = "resnet1d101"
     target: str = "ptbxl"
@@ -398,12 +386,6 @@ class TransferConfig(Parameters):
         _check_positive(self, ("learning_rate",), ("records", "epochs", "batch_size", "fewest"))
         if self.most < self.fewest:
             raise EcgtlError(f"most is {self.most} and fewest {self.fewest}; a task has at least as many labels at most as at least")
-        if self.fold < 0:
-            raise EcgtlError(f"fold is {self.fold}; folds are counted from 0")
-        for name in ("test", "validation"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < 1:
-                raise EcgtlError(f"{name} is {value}; it is a share of recordings, above 0 and below 1")
 
 
 @dataclass(frozen=True)
@@ -461,8 +443,7 @@ class SectionConfig(Parameters):
     tier: str = "best"
 
     def _check(self) -> None:
-        if self.tier not in ("best", *TIERS):
-            raise EcgtlError(f"unknown tier {self.tier!r}; allowed: best, {', '.join(TIERS)}")
+        _check_choices(self, {"tier": ("best", *TIERS)})
 
 
 def init_word(init: str) -> str:
@@ -494,8 +475,13 @@ def _check_positive(config: Any, amounts: tuple[str, ...], counts: tuple[str, ..
         value = getattr(config, name)
         if value is not None and value < 1:
             raise EcgtlError(f"{name} is {value}; it must be at least 1")
-    if getattr(config, "seed", 0) < 0:
-        raise EcgtlError(f"seed is {config.seed}; it must not be negative")
+    for name in ("validation", "test"):
+        value = getattr(config, name, None)
+        if value is not None and not 0 < value < 1:
+            raise EcgtlError(f"{name} is {value}; it is a share, above 0 and below 1")
+    for name in ("seed", "fold", "offset"):
+        if (getattr(config, name, None) or 0) < 0:
+            raise EcgtlError(f"{name} is {getattr(config, name)}; it must not be negative")
 
 
 def notebook_parameters(namespace: dict[str, Any]) -> dict[str, Any]:

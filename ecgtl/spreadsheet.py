@@ -19,6 +19,5 @@ def as_csv(table: pd.DataFrame, float_format: str | None = None) -> bytes:
 
 
 def _inert(value):
-    if not isinstance(value, str):
-        return value
-    return ("'" if _FORMULA.match(value) else "") + value.replace("\r", " ")
+    text = value.replace("\r", " ") if isinstance(value, str) else ""
+    return f"'{text}" if _FORMULA.match(text) else text or value

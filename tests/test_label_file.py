@@ -117,7 +117,8 @@ def test_rows_and_cells_are_those_of_csv(root, text, found):
     ("record,label\na,\"AF\"x\n", ("line 2", "not a CSV file")),
     ("record,label,Label\na,x,y\n", ("line 1", "several columns label")),
     ("record,label,subject,patient_id\na,x,1,2\n", ("line 1", "several columns subject")),
-    ("record,label,subject\na,x\n", ("line 2", "subject"))])
+    ("record,label,subject\na,x\n", ("line 2", "subject")), ("x" * 300_000, ("record and label",)),
+    ('record,label\n"a\nb",x\n', ("line 2", "absent"))])
 def test_what_can_be_read_in_two_ways_is_refused(root, text, words):
     refusal(root, text, *words)
 

@@ -13,6 +13,7 @@ from ecgtl.__main__ import main
 from ecgtl.config import FinetuneConfig, PretrainConfig, RecordingsConfig, ScoreConfig, TransferConfig
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import runners
+from ecgtl.transfer_experiment import target_config
 
 
 def refusal(make, *words, **parameters):
@@ -65,7 +66,7 @@ def test_a_label_file_belongs_to_a_folder(config, given):
 def test_a_lead_that_the_protocol_has_chosen_is_named_and_not_counted():
     refusal(FinetuneConfig.of, "lead is 3", "jang2021 reads lead II of ptbxl", dataset="ptbxl", protocol="jang2021", lead=3)
     refusal(FinetuneConfig.of, "lead is 1", "melep2023 reads lead I of csn", dataset="csn", init="cpsc2018", lead=1)
-    refusal(TransferConfig.of, "lead is 2", "reads lead I of ptbxl", lead=2)
+    refusal(lambda **given: target_config(TransferConfig.of(**given).resolved()), "lead is 2", "reads lead I of ptbxl", lead=2)
     for lead in (0, "V5", "all"):
         assert FinetuneConfig.of(dataset="ptbxl", protocol="jang2021", lead=lead).lead == lead
     assert FinetuneConfig.of(dataset="ptbxl", protocol="weimann2021", lead=3).lead == 3
@@ -87,7 +88,7 @@ def test_what_an_objective_does_not_look_at(objective, given):
 # --- networks -----------------------------------------------------------------------------------------------------
 
 TRAINING = {"init": "beat", "width": 4, "variant": "text", "epochs": 3, "batch_size": 8, "learning_rate": 0.1, "patience": 3,
-            "precision": "float32", "save_weights": "w.safetensors", "seconds": 4.0, "sampling_rate": 100.0}
+            "precision": "float32", "seconds": 4.0, "sampling_rate": 100.0}
 
 
 @pytest.mark.parametrize("name", TRAINING)
@@ -97,11 +98,21 @@ def test_a_baseline_trains_nothing(arch, name):
             arch=arch, **{name: TRAINING[name]})
 
 
+@pytest.mark.parametrize("arch", module.BASELINES)
+def test_a_baseline_has_no_weights(arch):
+    refusal(FinetuneConfig.of, "save_weights is 'w.safetensors'", f"arch={arch} has none", arch=arch, save_weights="w.safetensors")
+
+
 @pytest.mark.parametrize("given", [
     {"arch": "bilstm", "variant": "code", "protocol": "weimann2021"}, {"init": "image", "width": 8},
     {"init": "image", "variant": "code"}])
 def test_a_network_without_that_detail(given):
     refusal(lambda **parameters: asked(FinetuneConfig, **parameters), "does not look at it", **given)
+
+
+@pytest.mark.parametrize("arch", module.BASELINES)
+def test_a_baseline_has_no_weights(arch):
+    refusal(FinetuneConfig.of, "save_weights is 'w.safetensors'", f"arch={arch} has none", arch=arch, save_weights="w.safetensors")
 
 
 @pytest.mark.parametrize("given", [

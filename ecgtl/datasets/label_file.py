@@ -37,8 +37,7 @@ def find(root: Path, labels: str | None) -> Path | None:
     if labels in (COMMENTS, NO_LABELS) or (labels is None and not path.is_file()):
         return None
     if not path.is_file():
-        raise EcgtlError(f"label file {path} is missing; give a CSV file with the columns record and label, or "
-                         f"'{COMMENTS}' for header comments")
+        raise EcgtlError(f"label file {path} is missing; give a CSV file with the columns record and label, or '{COMMENTS}'")
     return path
 
 
@@ -81,14 +80,14 @@ def read(text: str, where: Path, records: Sequence[str], subjects: dict[str, str
     for line, name, label, subject in _lines(text, where):
         found = known.get(_without_suffix(name), [])
         if len(found) > 1:
-            raise EcgtlError(f"{line}: {name} may be {' or '.join(found[:3])}; name its sub-folder")
+            raise EcgtlError(f"{line}: {name!r} may be {' or '.join(found[:3])}; name its sub-folder")
         if not found:
-            collector.skip(name, "label without a recording", f"{line} names {name}, which is absent",
+            collector.skip(name, "label without a recording", f"{line} names {name!r}, which is absent",
                            "remove the line or add the record, or pass on_bad=skip")
             continue
         for kind, value, table in (("labels", label, labels), ("subjects", subject, subjects)):
             if value and table.setdefault(found[0], value) != value:
-                raise EcgtlError(f"{line}: {name} has two {kind}, {table[found[0]]!r} (or its header) and {value!r}; keep one")
+                raise EcgtlError(f"{line}: {name!r} has two {kind}, {table[found[0]]!r} (or its header) and {value!r}; keep one")
     return labels
 
 
@@ -115,7 +114,7 @@ def _lines(text: str, where: Path) -> Iterator[tuple[str, str, str, str]]:
 
 def _header(text: str, where: Path) -> tuple[str, list[str]]:
     """What parts the cells, and the columns' names in lower case."""
-    first = io.StringIO(text, newline="").readline().rstrip("\r\n")
+    first = io.StringIO(text, newline="").readline(100_000).rstrip("\r\n")  # a cell of csv's own limit is longer
     split_by = {mark: [word.strip().lower() for row in csv.reader([first], delimiter=mark, skipinitialspace=True) for word in row]
                 for mark in ",;\t"}
     delimiter = next((mark for mark, columns in split_by.items() if {"record", "label"} <= set(columns)), None)
