@@ -63,10 +63,11 @@ class Parameters:
     def from_notebook(cls, namespace: dict[str, Any]) -> Self:
         """A validated config from a notebook's ``globals()``: papermill itself only warns of a misspelt name.
 
-        What the network would ignore is refused here alone: the runs of a table share their parameters.
+        It is refused what its network would ignore, too, and a lead of the twin of a folder: the runs of a table share their
+        parameters, and code that reads the twin knows what it does.
         """
         config = cls.of(**notebook_parameters(namespace))
-        config._refuse(config._ignored(by_network=True))
+        config._refuse(config._ignored(alone=True))
         return config
 
     def command(self) -> str:
@@ -86,11 +87,11 @@ class Parameters:
             if given:
                 raise EcgtlError(f"{given[0]} is {getattr(self, given[0])!r}, which would have no effect: {why}")
 
-    def _ignored(self, by_network: bool = False) -> Iterator[tuple[str, str]]:
-        """Parameters without effect in this tier and data set (and ``by_network``), and why, with the remedy."""
+    def _ignored(self, alone: bool = False) -> Iterator[tuple[str, str]]:
+        """Parameters without effect, and why, with the remedy; more of them in a run that is asked for ``alone``."""
         dataset = getattr(self, "dataset", "")
         if getattr(self, "tier", "") == "demo":
-            own = " lead" if dataset == "folder" and self.lead != ALL_LEADS else ""
+            own = " lead" if alone and dataset == "folder" and self.lead != ALL_LEADS else ""
             yield f"root labels labels_separator{own}", "tier demo reads a synthetic twin; for real data pass -p tier reduced"
         if dataset != "folder":
             yield "labels labels_separator", "it belongs to dataset=folder (-p dataset folder -p root /path/to/records)"
@@ -155,8 +156,8 @@ class FinetuneConfig(Parameters):
         usual = protocol(paper)["arch"]
         return paper, usual.get(init_word(self.init), usual["random"]) if self.arch == "auto" else self.arch
 
-    def _ignored(self, by_network: bool = False) -> Iterator[tuple[str, str]]:
-        yield from super()._ignored()
+    def _ignored(self, alone: bool = False) -> Iterator[tuple[str, str]]:
+        yield from super()._ignored(alone)
         paper, arch = self._paper_and_arch()
         read = protocol(paper).get("datasets", {}).get(self.dataset, {}).get("leads")
         if read and isinstance(self.lead, int):
@@ -167,7 +168,7 @@ class FinetuneConfig(Parameters):
         variants = arch in (*PREACTIVATED, "cae_classifier") or "decimate" in rules
         unused = {f"init {TRAINED}": arch in BASELINES, "width": arch == "googlenet", "variant": not variants,
                   "sampling_rate seconds": arch in BASELINES and rules["standardise"] == "dataset"}
-        if by_network:
+        if alone:
             yield from ((names, f"arch={arch} does not look at it; leave it away") for names in unused if unused[names])
 
     @property
