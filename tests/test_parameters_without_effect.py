@@ -111,12 +111,6 @@ def test_a_network_without_that_detail(given):
     refusal(lambda **parameters: asked(FinetuneConfig, **parameters), "does not look at it", **given)
 
 
-@pytest.mark.parametrize("arch", module.BASELINES)
-def test_a_baseline_has_no_weights(arch):
-    refusal(FinetuneConfig.of, "save_weights is 'w.safetensors'", f"arch={arch} has none", arch=arch,
-            save_weights="w.safetensors")
-
-
 @pytest.mark.parametrize("given", [
     {"arch": "bilstm", "variant": "code", "protocol": "melep2023"},
     {"arch": "resnet34", "variant": "code", "width": 8, "patience": 3},
