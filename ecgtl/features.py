@@ -37,6 +37,7 @@ from ecgtl.errors import EcgtlError
 from ecgtl.finetune import stored_weights, weights_path
 from ecgtl.models import checkpoint
 from ecgtl.models.cae import N_SAMPLES
+from ecgtl.spreadsheet import as_csv
 
 ARCHS = ("cae", "cae_classifier")  # a ResNet's input is prepared otherwise, with its data set's statistics
 WORDS = ("cae",)  # those that ``init`` takes and that stand for such a checkpoint
@@ -183,7 +184,7 @@ class Features:
 
     def to_csv(self, path: str | Path) -> None:
         """Write ``table`` as CSV; the file is whole or not there."""
-        write_atomic(Path(path), self.table().to_csv(index=False).encode())
+        write_atomic(Path(path), as_csv(self.table()))
 
 
 def write(root: str, out: str, name: str = "cae", tier: str = "reduced", lead: str | None = None) -> None:
@@ -206,6 +207,8 @@ def write(root: str, out: str, name: str = "cae", tier: str = "reduced", lead: s
 def _file(name: str, tier: str) -> Path:
     """The checkpoint that ``name`` stands for."""
     if name.endswith(".safetensors"):
+        if tier != "reduced":
+            raise EcgtlError(f"tier is {tier!r}, which would have no effect: {name} is a file; leave it away")
         return Path(name).expanduser()
     if name not in WORDS:
         raise EcgtlError(f"unknown checkpoint {name!r}; allowed: {', '.join(WORDS)}, or the path of a "

@@ -59,7 +59,7 @@ def read(config: FinetuneConfig | RecordingsConfig) -> Recordings:
     """The recordings of ``config``: the twin in tier demo, the real ones otherwise."""
     options = {"on_bad": config.on_bad} | data_options(config)
     if config.dataset == "folder":
-        options |= {"labels": config.labels or None}
+        options |= {"labels": config.labels or None, "labels_separator": config.labels_separator}
     if config.dataset in CHOOSING and (config.dataset == "folder" or config.lead not in (0, ALL_LEADS)):
         options |= {"lead": None if config.lead == ALL_LEADS else config.lead}
     twin = config.tier == "demo"

@@ -13,6 +13,7 @@ from ecgtl.datasets.base import Recordings
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint
+from ecgtl.spreadsheet import as_csv
 
 NEEDED = ("classes", "leads", "mean", "sd", "protocol", "multi_label")
 CHUNK = 256  # recordings whose inputs are in memory at a time
@@ -47,7 +48,7 @@ def predict(weights: str | Path, root: str | Path, lead: str | int | None = None
 
 def write(table: pd.DataFrame, path: str | Path) -> Path:
     """The table as CSV, whole or not at all."""
-    write_atomic(Path(path), table.to_csv(index=False, float_format="%.5f").encode())
+    write_atomic(Path(path), as_csv(table, "%.5f"))
     return Path(path)
 
 

@@ -118,8 +118,12 @@ def rank(config: ScoreConfig, checkpoints: Sequence[str], report: Callable[[str]
     """
     candidates, refused = _candidates(config, list(dict.fromkeys(checkpoints)))
     one_lead = all(one.facts["in_channels"] == 1 for one in candidates)
-    reading = FinetuneConfig.of(dataset=config.dataset, root=config.root, labels=config.labels, tier=config.tier,
-                                on_bad=config.on_bad, protocol=TRANSFERS, lead=config.lead if one_lead else ALL_LEADS)
+    if config.lead != ScoreConfig.lead and candidates and all(one.facts["in_channels"] > 1 for one in candidates):
+        raise EcgtlError(f"lead is {config.lead!r}, which would have no effect: every checkpoint here sees several leads, found "
+                         "by their names; leave it away")
+    reading = FinetuneConfig.of(dataset=config.dataset, root=config.root, labels=config.labels,
+                                labels_separator=config.labels_separator, tier=config.tier, on_bad=config.on_bad,
+                                protocol=TRANSFERS, lead=config.lead if one_lead else ALL_LEADS)
     recordings = finetune.read(reading) if candidates else None
     for one in list(candidates):
         candidates.remove(one)

@@ -13,6 +13,7 @@ from ecgtl import experiments, metrics, paths, published, results, statistics
 from ecgtl.config import BASELINES, TIERS, protocol
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, runners, sources, transfers
+from ecgtl.spreadsheet import as_csv
 from ecgtl.statistics import Sample
 
 PENDING = "PENDING"  # in place of what has not been run
@@ -406,7 +407,7 @@ def write_csv(table: pd.DataFrame, name: str) -> Path:
     folder = paths.repository() / "build" / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.csv"
-    table.to_csv(path, index=False, float_format="%.6g")
+    path.write_bytes(as_csv(table, "%.6g"))
     return path
 
 
