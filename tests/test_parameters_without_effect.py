@@ -63,17 +63,6 @@ def test_a_label_file_belongs_to_a_folder(config, given):
     refusal(config.of, "belongs to dataset=folder", dataset="cpsc2018", tier="reduced", **given)
 
 
-def test_a_lead_that_the_protocol_has_chosen_is_named_and_not_counted():
-    refusal(FinetuneConfig.of, "lead is 3", "jang2021 reads lead II of ptbxl", dataset="ptbxl", protocol="jang2021", lead=3)
-    refusal(FinetuneConfig.of, "lead is 1", "melep2023 reads lead I of csn", dataset="csn", init="cpsc2018", lead=1)
-    refusal(lambda **given: target_config(TransferConfig.of(**given).resolved()), "lead is 2", "reads lead I of ptbxl", lead=2)
-    for lead in (0, "V5", "all"):
-        assert FinetuneConfig.of(dataset="ptbxl", protocol="jang2021", lead=lead).lead == lead
-    assert FinetuneConfig.of(dataset="ptbxl", protocol="weimann2021", lead=3).lead == 3
-    assert RecordingsConfig.of(dataset="ptbxl", lead=3).lead == 3  # shown as they are, by no paper's rules
-    assert ScoreConfig.of(dataset="ptbxl", lead=3).lead == 3
-
-
 # --- objectives ---------------------------------------------------------------------------------------------------
 
 
