@@ -130,14 +130,16 @@ def _predictions(path: Path, body: dict) -> bytes:
 
 
 def done(path: Path) -> dict | None:
-    """``stored_json`` of a finished run; None where there is none, and, saying why, where it or its predictions are damaged."""
+    """``stored_json`` of a finished run; None where there is none and, saying why, where its predictions are missing or others.
+
+    Raises EcgtlError for a JSON that is damaged or of another version: nothing replaces it unasked.
+    """
     if not path.is_file():
         return None
-    try:
-        return stored_json(path)
-    except EcgtlError as error:
-        note_once(f"counts as not done: {error}")
-        return None
+    body, defect = _stored_json(path, *_stamp(path), *_stamp(path.with_suffix(".npz")))
+    if defect:
+        note_once(f"counts as not done: {defect}")
+    return None if defect else body
 
 
 def stored_json(path: Path) -> dict:
@@ -145,7 +147,10 @@ def stored_json(path: Path) -> dict:
 
     Read once as long as both files stay as they are. The dict is shared: do not change it.
     """
-    return _stored_json(path, *_stamp(path), *_stamp(path.with_suffix(".npz")))
+    body, defect = _stored_json(path, *_stamp(path), *_stamp(path.with_suffix(".npz")))
+    if defect:
+        raise EcgtlError(defect)
+    return body
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
@@ -154,10 +159,13 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _stored_json(path: Path, *_stamps: int) -> dict:
+def _stored_json(path: Path, *_stamps: int) -> tuple[dict, str]:
     body = read_json(path)
-    _predictions(path, body)
-    return body
+    try:
+        _predictions(path, body)
+    except EcgtlError as error:
+        return body, str(error)
+    return body, ""
 
 
 def read_json(path: Path) -> dict:

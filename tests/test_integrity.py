@@ -291,8 +291,7 @@ def edit(path, change):
 
 
 UNDONE = {"gone": lambda path: path.with_suffix(".npz").unlink(), "bit": lambda path: flip(path.with_suffix(".npz")),
-          "cut": lambda path: os.truncate(path.with_suffix(".npz"), 10), "json": lambda path: path.write_text("{"),
-          "other": lambda path: edit(path, lambda body: body["predictions"].update(file="../x")),
+          "cut": lambda path: os.truncate(path.with_suffix(".npz"), 10),
           "no sum": lambda path: edit(path, lambda body: body["predictions"].pop("sha256"))}
 
 
@@ -315,6 +314,20 @@ def test_a_result_without_its_predictions_is_not_done(damage, capsys, monkeypatc
     with pytest.raises(ZeroDivisionError):
         experiments.run_missing(CELL[0], "reduced", report=lambda line: None)
     assert asked == [runs[1].config]
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.write_text("{"),
+                                    lambda path: edit(path, lambda body: body["predictions"].update(file="../x")),
+                                    lambda path: edit(path, lambda body: body.update(schema=3))], ids=["json", "path", "newer"])
+def test_a_result_that_cannot_be_read_is_named_and_not_replaced_unasked(damage, capsys):
+    run = stored_cell()[0]
+    damage(run.path)
+    content = run.path.read_bytes()
+    for command in (["status"], ["run", CELL[0]]):
+        assert main(command) == 2
+        said = capsys.readouterr().err.splitlines()
+        assert len(said) == 1 and run.path.name in said[0]
+    assert run.path.read_bytes() == content
 
 
 @pytest.mark.parametrize("runner, experiment, tier", [(pretrainings, "jang2021-sensitivity", "reduced"),
