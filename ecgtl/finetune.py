@@ -43,7 +43,7 @@ def run(config: FinetuneConfig, experiment: str = "finetune", key: str | None = 
     config = config.resolved()
     device = training.pick_device(config.device if config.device != "auto" else paths.device())
     if config.save_weights:
-        paths.output(config.save_weights)
+        paths.output(config.save_weights, makes_folder=True)
     start = starting_weights(config)
     recordings = with_whole_windows(config, read(config))
     split = split_of(config, recordings)
@@ -254,7 +254,8 @@ def _fit_network(config: FinetuneConfig, recordings: Recordings, split: splits.S
                              rules["select_on"], config.precision, config.seed)
     fit = training.fit(model, *parts, recipe, FOLLOWED[rules["score"]], device, _state_file(config, recordings, start), report)
     if config.save_weights:
-        checkpoint.save(paths.output(config.save_weights), fit.weights, _facts(config, recordings), half=config.arch in rules.get("half", ()))
+        checkpoint.save(paths.output(config.save_weights, makes_folder=True), fit.weights, _facts(config, recordings),
+                        half=config.arch in rules.get("half", ()))
     if recordings.multi_label:
         model.load_state_dict(fit.weights)
         fit.train = training.predict(model, parts[0].x, device, True, config.precision)

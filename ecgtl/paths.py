@@ -40,9 +40,11 @@ def output(path: str | Path, makes_folder: bool = False) -> Path:
         wrong = "that is a folder or no name"
     elif target.is_symlink() or target.exists() and not target.is_file():
         wrong = "there is a link, device or FIFO, which is not replaced"
-    elif not makes_folder and not target.parent.is_dir():
+    elif makes_folder and not target.parent.exists():
+        return target
+    elif not target.parent.is_dir():
         wrong = f"{target.parent} is no folder"
-    elif not makes_folder and not os.access(target.parent, os.W_OK | os.X_OK):
+    elif not os.access(target.parent, os.W_OK | os.X_OK):
         wrong = f"{target.parent} may not be written to"
     else:
         return target

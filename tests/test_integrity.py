@@ -406,7 +406,7 @@ def odd_places(tmp_path):
 
 
 PLACES = ["", ".", "..", "folder", "folder/", "new/", "fifo", "link.csv", "dangling.csv", "none/x.csv", "file.csv/x.csv", "/dev/null",
-          "a\0b.csv", "x" * 300, "x" * 300 + "/y.csv", "~nobody-of-that-name/x.csv", "a\udc80.csv", "y" * 5000]
+          "a\0b.csv", "x" * 300, "x" * 300 + "/y.csv", "~nobody-of-that-name/x.csv", "y" * 5000]
 
 
 @pytest.mark.parametrize("place", PLACES, ids=range(len(PLACES)))
@@ -424,7 +424,7 @@ def test_what_cannot_be_written_is_said_before_any_work(odd_places, monkeypatch,
         weights = place if place.endswith("/") or "." == place[0] else f"{place}.safetensors"
         with pytest.raises(EcgtlError):
             paths.output(place)
-        if weights == place + ".safetensors" and ("/" in place or len(place) > 200 or "\0" in place) and place != "/dev/null":
+        if weights == place + ".safetensors" and (place.startswith(("file.csv/", "~")) or len(place) > 200 or "\0" in place):
             with pytest.raises(EcgtlError):
                 finetune.run(config.FinetuneConfig.of(save_weights=weights))
     assert sorted(odd_places.rglob("*")) == before and (odd_places / "file.csv").read_text() == "x"

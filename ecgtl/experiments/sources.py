@@ -104,7 +104,6 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
     written = []
     for place, run in enumerate(todo, start=1):
         earlier = stored_checksum(run)
-        run.weights.parent.mkdir(parents=True, exist_ok=True)
         config = dataclasses.replace(run.config, save_weights=str(run.weights))
         result = finetune.run(config, experiment, run.key,
                               command=f"python -m ecgtl run {experiment} --tier {tier}")
