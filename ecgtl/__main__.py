@@ -162,8 +162,9 @@ def _lead(text: str) -> str | int:
 
 
 def _predict(given) -> int:
-    from ecgtl import predict
+    from ecgtl import paths, predict
 
+    paths.output(given.out)  # before any work
     lead = None if given.lead is None else _lead(given.lead)
     table = predict.predict(given.checkpoint, given.folder, lead, given.device)
     print(f"written: {predict.write(table, given.out)}, {len(table)} recordings")

@@ -42,6 +42,8 @@ def run(config: FinetuneConfig, experiment: str = "finetune", key: str | None = 
     results.code_state()
     config = config.resolved()
     device = training.pick_device(config.device if config.device != "auto" else paths.device())
+    if config.save_weights:
+        paths.output(config.save_weights, makes_folder=True)
     start = starting_weights(config)
     recordings = with_whole_windows(config, read(config))
     split = split_of(config, recordings)
@@ -174,7 +176,7 @@ def starting_weights(config: FinetuneConfig) -> Path | None:
                              f"with '{pretraining_command(config)}', use init=random, or give the path of a .safetensors "
                              "checkpoint")
         return path
-    path = Path(config.init).expanduser()
+    path = paths.given(config.init)
     checkpoint.load(path)  # fails now rather than after the data have been read
     return path
 
@@ -262,7 +264,7 @@ def _fit_network(config: FinetuneConfig, recordings: Recordings, split: splits.S
     facts = _facts(config, recordings, start) if config.save_weights else {}  # what is wrong there must be known before the training
     fit = training.fit(model, *parts, recipe, FOLLOWED[rules["score"]], device, _state_file(config, recordings, start), report)
     if config.save_weights:
-        checkpoint.save(Path(config.save_weights), fit.weights, facts, half=config.arch in rules.get("half", ()))
+        checkpoint.save(paths.output(config.save_weights, makes_folder=True), fit.weights, facts, half=config.arch in rules.get("half", ()))
     if recordings.multi_label:
         model.load_state_dict(fit.weights)
         fit.train = training.predict(model, parts[0].x, device, True, config.precision)

@@ -1,7 +1,6 @@
 """The job that makes checkpoints: ``run(config) -> Pretrained``, for the notebook, the command line and tests alike."""
 
 import dataclasses
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -161,7 +160,7 @@ def save(pretrained: Pretrained) -> tuple[Path, Path]:
     config = PretrainConfig.of(**pretrained.result.config)
     path = weights_file(config)
     checkpoint.save(path, pretrained.weights, pretrained.facts, half=config.arch in config.rules.get("half", ()))
-    pretrained.result.data["weights"] = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    pretrained.result.data["weights"] = {"file": path.name, "sha256": checkpoint.checksum(path)}
     return path, results.save(pretrained.result)
 
 

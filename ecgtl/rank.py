@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ecgtl import filters, finetune
+from ecgtl import filters, finetune, paths
 from ecgtl.config import ALL_LEADS, TRANSFERS, FinetuneConfig, ScoreConfig, input_rules, protocols
 from ecgtl.datasets import leads
 from ecgtl.datasets.base import Recordings
@@ -150,7 +150,7 @@ def score(config: ScoreConfig) -> Ranking:
 def find(name: str, tier: str) -> Path:
     """File of the checkpoint ``name``: a path, or data set and network of a stored one of ``tier``."""
     if name.endswith(".safetensors"):
-        return Path(name).expanduser()
+        return paths.given(name)
     source, _, arch = name.rpartition("-")
     path = finetune.stored_weights(source, arch, tier)
     if path is None:

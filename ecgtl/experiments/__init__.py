@@ -129,9 +129,9 @@ def _column(column: float | dict, paper: str, tier: str) -> dict:
 
 def state(run: Run) -> str:
     """``done``, ``missing``, or ``stale`` when the stored result came from another config or other data."""
-    if not run.path.is_file():
+    body = results.done(run.path)
+    if body is None:
         return "missing"
-    body = results.stored_json(run.path)
     same_config = results.same_config(body["config"], run.config, _INCIDENTAL)
     digest = definition(run.experiment)[1]["data"]["digest"]
     same_data = run.config.tier == "demo" or digest in ("unknown", body["data"]["digest"])

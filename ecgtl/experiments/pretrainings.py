@@ -47,9 +47,10 @@ def enumerate_runs(experiment: str, tier: str) -> list[Pretraining]:
 
 def state(run: Pretraining) -> str:
     """``done``, ``missing``, or ``stale`` when the stored result came from another config."""
-    if not run.path.is_file():
+    body = results.done(run.path)
+    if body is None:
         return "missing"
-    return "done" if results.same_config(results.stored_json(run.path)["config"], run.config, ("root", "device")) else "stale"
+    return "done" if results.same_config(body["config"], run.config, ("root", "device")) else "stale"
 
 
 def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),

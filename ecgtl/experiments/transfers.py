@@ -69,9 +69,9 @@ def enumerate_runs(experiment: str, tier: str) -> list[Transfer]:
 
 def state(run: Transfer) -> str:
     """``done``, ``missing``, or ``stale``: of another config, of other data or of another checkpoint."""
-    if not run.path.is_file():
+    body = results.done(run.path)
+    if body is None:
         return "missing"
-    body = results.stored_json(run.path)
     same = results.same_config(body["config"], run.config, _INCIDENTAL)
     return "done" if same and same_data(run, body) and _same_start(run, body) else "stale"
 

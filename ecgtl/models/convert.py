@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from ecgtl.datasets.cache import write_atomic
+from ecgtl import paths
 from ecgtl.errors import EcgtlError
+from ecgtl.models import checkpoint
 from ecgtl.models.googlenet import SHA1, URL, GoogLeNet
 
 MAX_BYTES = 64 << 20  # the file has 53.5 million
@@ -32,18 +34,16 @@ def convert_googlenet(source: str | Path | None, destination: str | Path) -> Pat
     Returns ``destination``. Raises EcgtlError when the file cannot be had, its SHA-1 is not the published
     one or a tensor is not as the network needs it; then nothing is written.
     """
-    from safetensors.numpy import save
-
-    where = URL if source is None else str(source)
-    content = _download(URL) if source is None else _file(Path(source).expanduser())
+    where, target = URL if source is None else str(source), paths.output(destination, makes_folder=True)
+    content = _download(URL) if source is None else _file(paths.given(source))
     found = hashlib.sha1(content, usedforsecurity=False).hexdigest()
     if found != SHA1:
         again = "download it again" if source is None else f"get the file from {URL}"
         raise EcgtlError(f"{where} is not BVLC's GoogLeNet: its SHA-1 is {found}, wanted {SHA1}; {again}")
     weights = _googlenet_tensors(read_blobs(content, where), where)
-    source_note = {"source": f"BVLC GoogLeNet, Caffe model zoo, SHA-1 {SHA1}"}
-    write_atomic(Path(destination), save(weights, metadata=source_note))
-    return Path(destination)
+    tensors = {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
+    checkpoint.save(target, tensors, {"source": f"BVLC GoogLeNet, Caffe model zoo, SHA-1 {SHA1}"})
+    return target
 
 
 def read_blobs(content: bytes, where: str = "the file") -> dict[str, list[np.ndarray]]:

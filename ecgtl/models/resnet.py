@@ -107,5 +107,5 @@ class ResNet(nn.Module):
 
 def _initialise(module: nn.Module) -> None:
     """He initialisation for convolutions, as the reference networks do; PyTorch's own default elsewhere."""
-    if isinstance(module, nn.Conv2d):
+    if isinstance(module, nn.Conv2d) and not module.weight.is_meta:  # which would take seconds there, for nothing
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -358,9 +358,10 @@ def _row_words(run: runners.Run) -> str:
 
 
 def _coverage_of_result(path: Path, entry: dict) -> dict[str, str]:
-    if not path.is_file():
+    body = results.done(path)
+    if body is None:
         return {"state": "pending", "evidence": "none", "why": f"{path.name} has not been made"}
-    evidence = results.read_json(path)["evidence"]
+    evidence = body["evidence"]
     words = {word for name, word in evidence.items() if name in entry["needs"]}
     return {"state": "done" if words == {"full"} else "partial", "why": entry["shows"],
             "evidence": ", ".join(f"{name} {evidence[name]}" for name in entry["needs"])}
