@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ecgtl import paths
+from ecgtl.datasets import archives
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError
 
@@ -113,7 +114,7 @@ def load(path: Path) -> Result:
         raise EcgtlError(f"{stored} is missing beside {path.name}; run the experiment again") from None
     if hashlib.sha256(content).hexdigest() != body["predictions"]["sha256"]:
         raise EcgtlError(f"{stored} is not the file that {path.name} was written with; run the experiment again")
-    arrays = dict(np.load(io.BytesIO(content), allow_pickle=False))
+    arrays = archives.arrays(io.BytesIO(content), str(stored), "run the experiment again")
     return Result(**{k: v for k, v in body.items() if k not in ("schema", "predictions")}, arrays=arrays)
 
 
