@@ -3,7 +3,10 @@
 import argparse
 import sys
 
+from ecgtl import processes
 from ecgtl.errors import EcgtlError
+
+STOPPED = "ecgtl: stopped; finished results and files are kept, the same command goes on from there"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -15,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"ecgtl: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("ecgtl: stopped; finished results and files are kept, the same command goes on from there", file=sys.stderr)
+        print(STOPPED, file=sys.stderr)
         return 130
 
 
@@ -198,4 +201,4 @@ def _status(given) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(processes.stoppable(main, STOPPED))

@@ -4,8 +4,8 @@ import contextlib
 import io
 
 import numpy as np
-from joblib import Parallel, delayed
 
+from ecgtl import processes
 from ecgtl.datasets import cache
 from ecgtl.datasets.base import Recordings
 from ecgtl.errors import EcgtlError
@@ -75,8 +75,8 @@ def _all_features(recordings: Recordings, lead: int | str) -> np.ndarray:
     starts = range(0, len(recordings), CHUNK)
     jobs = ([(recordings.lead(i, lead), float(recordings.sampling_rate[i]))
              for i in range(k, min(k + CHUNK, len(recordings)))] for k in starts)
-    workers = 1 if len(starts) < 4 else -1  # starting processes costs more than a few recordings do
-    return np.concatenate(Parallel(n_jobs=workers)(delayed(_features_of)(job) for job in jobs))
+    workers = 1 if len(starts) < 4 else None  # starting processes costs more than a few recordings do
+    return np.concatenate(processes.spread(_features_of, jobs, workers))
 
 
 def _features_of(job: list[tuple[np.ndarray, float]]) -> np.ndarray:

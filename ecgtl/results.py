@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ecgtl import paths
+from ecgtl.datasets import archives
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError, note_once
 
@@ -112,7 +113,8 @@ def _epochs(stored: dict | list) -> list[dict]:
 def load(path: Path) -> Result:
     """The result at ``path`` with its arrays. Raises EcgtlError when either file is missing, damaged or changed."""
     body = read_json(path)
-    arrays = dict(np.load(io.BytesIO(_predictions(path, body)), allow_pickle=False))
+    stored = path.with_name(body["predictions"]["file"])
+    arrays = archives.arrays(io.BytesIO(_predictions(path, body)), str(stored), "run the experiment again")
     return Result(**{k: v for k, v in body.items() if k not in ("schema", "predictions")}, arrays=arrays)
 
 

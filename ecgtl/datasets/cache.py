@@ -2,11 +2,13 @@
 
 A cache entry is a folder named by the hash of everything that it depends on (checksums of the source files, options,
 the code's own format number). It is written beside its place and renamed into it, so a killed, failed or concurrent
-build never leaves an entry that could be mistaken for a whole one.
+build never leaves an entry that could be mistaken for a whole one. What is being written is called ``.part-…`` and after its
+process; whoever writes into the same folder next removes those whose process has ended.
 """
 
 import contextlib
 import errno
+import functools
 import hashlib
 import json
 import os
@@ -18,7 +20,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ecgtl import paths
+from ecgtl import paths, processes
 from ecgtl.errors import EcgtlError, note
 
 _NUMPY_FULL = re.compile(r"^Not enough free space|requested and \d+ written")
@@ -43,6 +45,7 @@ def entry(name: str, parts: dict, build: Callable[[Path], None]) -> Path:
     """
     final = paths.cache() / f"{name}-{key_of(parts)}"
     with _writing(final.parent):
+        _sweep(final.parent)
         if final.is_dir():
             damage = _damage(final)
             if not damage:
@@ -53,15 +56,13 @@ def entry(name: str, parts: dict, build: Callable[[Path], None]) -> Path:
                 os.rename(final, aside)  # who has it open keeps what they see
             shutil.rmtree(aside, ignore_errors=True)
         final.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".part-{name}-", dir=final.parent))
-        try:
+        part = Path(tempfile.mkdtemp(prefix=f".part-{name}-", suffix=f"@{processes.me()}", dir=final.parent))
+        with processes.undone(functools.partial(shutil.rmtree, part, ignore_errors=True)):
             build(part)
             _seal(part, {file.relative_to(part).as_posix(): _sha256(str(file), None) for file in part.rglob("*") if file.is_file()})
             _sync(part)
             os.chmod(part, 0o755)  # mkdtemp makes folders for their owner alone; a cache may be shared
             _move_into_place(part, final)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
     return final
 
 
@@ -99,17 +100,36 @@ def write_atomic(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path`` so that a reader finds the old file or the new one, never a piece."""
     with _writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(prefix=f".part-{path.name}-", dir=path.parent)
-        try:
+        _sweep(path.parent)
+        handle, part = tempfile.mkstemp(prefix=f".part-{path.name[:80]}-", suffix=f"@{processes.me()}", dir=path.parent)
+        with processes.undone(functools.partial(Path(part).unlink, missing_ok=True)):
             with os.fdopen(handle, "wb") as out:
                 out.write(content)
                 out.flush()
                 os.fsync(out.fileno())
             os.chmod(part, 0o644)
             os.replace(part, path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(part)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes of this host that have ended left half-written in ``folder``, and states that nobody resumed.
+
+    Parts without their process's name are older than such names are; outside of the cache they might be somebody else's.
+    """
+    for part in folder.glob(".part-*"):
+        _, _, owner = part.name.partition("@")
+        with contextlib.suppress(OSError):
+            if processes.is_gone(owner) or not owner and folder.is_relative_to(paths.cache()) and _untouched(part, DAY):
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
+    if folder == paths.cache() / "unfinished":
+        for state in folder.glob("*.pt"):
+            with contextlib.suppress(OSError):
+                if _untouched(state, 90 * DAY):
+                    state.unlink()
+
+
+def _untouched(path: Path, seconds: float) -> bool:
+    return all(file.stat().st_mtime < time.time() - seconds for file in (path, *path.rglob("*")))
 
 
 def source_checksum(root: Path, files: Iterable[Path | str], contents: dict[str, bytes] | None = None) -> str:

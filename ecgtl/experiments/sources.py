@@ -10,6 +10,7 @@ from ecgtl import results
 from ecgtl.config import FinetuneConfig, protocol, protocols
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments.missing import to_do
+from ecgtl.experiments.reservations import make_each
 from ecgtl.models import checkpoint
 
 # oneDNN takes the widest instructions that a processor has, and they round differently
@@ -99,21 +100,22 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
     """
     from ecgtl import finetune
 
-    todo = to_do(f"{experiment}, tier {tier}", enumerate_runs(experiment, tier), shard,
-                 lambda run: state(run) != "done" or not run.weights.is_file(), report)
-    written = []
-    for place, run in enumerate(todo, start=1):
+    def is_missing(run: Source) -> bool:
+        return state(run) != "done" or not run.weights.is_file()
+
+    def make(run: Source) -> tuple[Path, str]:
         earlier = stored_checksum(run)
         config = dataclasses.replace(run.config, save_weights=str(run.weights))
         result = finetune.run(config, experiment, run.key,
                               command=f"python -m ecgtl run {experiment} --tier {tier}")
         result.data["weights"] = {"file": run.weights.name, "sha256": checksum(run.weights)}
-        written.append(results.save(result))
-        report(f"[{place}/{len(todo)}] {run.key}: weighted F1 {result.scores['weighted_f1']:.3f} "
-               f"({result.provenance['wall_seconds']:.0f} s)")
+        line = f"{run.key}: weighted F1 {result.scores['weighted_f1']:.3f} ({result.provenance['wall_seconds']:.0f} s)"
         if earlier not in (None, result.data["weights"]["sha256"]):
-            report(f"  its weights are not those that the stored result had: what started from them is stale. {SAME_BITS}")
-    return written
+            line += f"\n  its weights are not those that the stored result had: what started from them is stale. {SAME_BITS}"
+        return results.save(result), line
+
+    todo = to_do(f"{experiment}, tier {tier}", enumerate_runs(experiment, tier), shard, is_missing, report)
+    return make_each(todo, is_missing, make, report)
 
 
 def stored_checksum(run: Source) -> str | None:
