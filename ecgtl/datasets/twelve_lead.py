@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ecgtl.errors import EcgtlError
+from ecgtl.errors import EcgtlError, RecordError
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
@@ -30,5 +30,5 @@ def columns(names: Sequence[str], leads: Sequence[str] | None, where: str) -> li
     found = {name.lower(): k for k, name in enumerate(names)}
     absent = [lead for lead in leads if lead.lower() not in found]
     if absent:
-        raise EcgtlError(f"{where} has no lead {absent[0]}; it has {', '.join(names)}")
+        raise RecordError(f"no lead {absent[0]}", f"{where} has no lead {absent[0]}; it has {', '.join(names)}")
     return [found[lead.lower()] for lead in leads]
