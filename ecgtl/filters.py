@@ -4,7 +4,7 @@ All functions take and return float32 arrays whose last axis is time; they know 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
@@ -140,12 +140,20 @@ def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads:
     parts |= {"decimate": True} if decimate else {}
 
     def build(folder) -> None:
-        one = (_by_dataset(recordings, leads, sampling_rate, n_samples, keep, statistics) if standardise_by == "dataset"
-               else _by_window(recordings, leads, sampling_rate, n_samples, keep, highpass, standardise_by, decimate))
+        one = preparer(recordings, sampling_rate, n_samples, leads, keep, standardise_by, highpass, statistics, decimate)
         np.save(folder / "input.npy", _all(one, len(recordings), len(leads), n_samples))
 
     folder = cache.entry(f"{recordings.name}-input", parts, build)
     return np.load(folder / "input.npy", mmap_mode="r", allow_pickle=False)
+
+
+def preparer(recordings: Recordings, sampling_rate: float, n_samples: int, leads: tuple[int | str, ...], keep: str,
+             standardise_by: str, highpass: float | None, statistics: Sequence[tuple[float, float]] | None,
+             decimate: bool) -> Callable[[int, int], np.ndarray]:
+    """What ``prepare`` makes of one recording and one of ``leads``, by their numbers: (n_samples,), float32."""
+    if standardise_by == "dataset":
+        return _by_dataset(recordings, leads, sampling_rate, n_samples, keep, statistics)
+    return _by_window(recordings, leads, sampling_rate, n_samples, keep, highpass, standardise_by, decimate)
 
 
 def window_defect(x: np.ndarray, rate_in: float, rate: float, n_samples: int, keep: str = "end") -> str:
