@@ -81,7 +81,8 @@ def read(root: Path, lead: str | int | None = None, labels: str | None = None, o
 
     options = {"lead": lead.lower() if isinstance(lead, str) else lead, "on_bad": on_bad, "synthetic": synthetic,
                "labels": labels if text is None else hashlib.sha256(text.encode()).hexdigest()}
-    return cached_recordings(NAME, root, files, options, build)
+    damaged = {_name(path, root): header.reason for path, header in headers.items() if isinstance(header, RecordError)}
+    return cached_recordings(NAME, root, files, options | ({"damaged": damaged} if damaged else {}), build)
 
 
 def from_array(array: np.ndarray, sampling_rate: float, lead_names: Sequence[str] | None = None,
