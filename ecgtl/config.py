@@ -79,7 +79,8 @@ class FinetuneConfig(Parameters):
     ``labels`` label file of a ``folder``; ``lead`` name, index or ``all``; ``on_bad`` error or skip; ``protocol`` whose split,
     stopping and selection rules hold (``auto``: the paper that ``init`` or ``dataset`` belongs to); ``init`` starting
     weights: a word, with the details of another configuration where they differ (``beat-frame512``) or of one of several
-    pretrainings (``beat-seed3``), the data set of a source (``cpsc2018``), or a checkpoint's path; ``arch`` network or trivial baseline (``auto``: the protocol's own);
+    pretrainings (``beat-seed3``), the data set of a source (``cpsc2018``), or a checkpoint's path; ``arch`` network or trivial
+    baseline (``auto``: the protocol's own);
     ``fraction`` share of the training part that is used; ``tier`` demo, reduced or paper; ``seed`` of split, order and weights; ``sampling_rate`` Hz and
     ``seconds`` of the input; ``width`` channels of the stem; ``variant`` of an autoencoder's encoder, and of a residual
     network's blocks (text: activation in front, code: behind), and of MELEP's inputs (text: resampled, code: every k-th
