@@ -105,7 +105,8 @@ class FinetuneConfig(Parameters):
     ``labels`` label file of a ``folder``, ``labels_separator`` what stands between several labels of a record there; ``lead``
     name, index or ``all``; ``on_bad`` error or skip; ``protocol`` whose split, stopping and selection rules hold (``auto``:
     the paper that ``init`` or ``dataset`` belongs to); ``init`` starting weights: a word, with the details of another
-    configuration where they differ (``beat-frame512``), the data set of a source (``cpsc2018``), or a checkpoint's path;
+    configuration where they differ (``beat-frame512``) or of one of several pretrainings (``beat-seed3``), the data set of a
+    source (``cpsc2018``), or a checkpoint's path;
     ``arch`` network or trivial baseline (``auto``: the protocol's own); ``fraction`` share of the training part that is used;
     ``tier`` demo, reduced or paper; ``seed`` of split, order and weights; ``sampling_rate`` Hz and ``seconds`` of the input;
     ``width`` channels of the stem; ``variant`` of an autoencoder's encoder, and of a residual network's blocks (text:
@@ -201,6 +202,7 @@ class PretrainConfig(Parameters):
     cannot be used; ``arch`` network and ``variant`` its
     details (code, text); ``features`` size of the autoencoder's bottleneck; ``tier``; ``seed``; ``validation`` and
     ``test`` shares of the subjects; ``per_subject`` windows a subject at most, or frames drawn a subject and epoch;
+    ``per_epoch`` frames an epoch of the training part in its place, evenly over the subjects however many there are;
     the rest as in ``FinetuneConfig``.
 
     Reconstruction alone: ``windows`` of the training part at most, drawn from it; ``highpass`` cutoff in Hz of the
@@ -229,6 +231,7 @@ class PretrainConfig(Parameters):
     validation: float | None = None
     test: float | None = None
     per_subject: int | None = None
+    per_epoch: int | None = None
     windows: int | None = None
     highpass: float | None = None
     sampling_rate: float | None = None
@@ -266,6 +269,8 @@ class PretrainConfig(Parameters):
         known = {f.name: values.get(f.name, f.default) for f in dataclasses.fields(self)} | given
         if known["frame"] is not None:
             known["seconds"] = known["frame"] / rules["frame_rate"]
+        if known["per_epoch"] is not None and self.per_subject is None:
+            known["per_subject"] = None
         return PretrainConfig.of(**known)
 
     def _check(self) -> None:
@@ -279,9 +284,11 @@ class PretrainConfig(Parameters):
         if unknown:
             raise EcgtlError(f"unknown source {unknown[0]!r}; allowed, with commas between: {', '.join(LOADERS)}")
         _check_positive(self, ("sampling_rate", "seconds", "learning_rate"),
-                        ("width", "epochs", "batch_size", "patience", "features", "per_subject", "windows", "frame", "context",
-                         "negatives"))
+                        ("width", "epochs", "batch_size", "patience", "features", "per_subject", "per_epoch", "windows", "frame",
+                         "context", "negatives"))
         self._check_objective()
+        if self.per_epoch is not None and self.per_subject is not None:
+            raise EcgtlError(f"per_epoch is {self.per_epoch} and per_subject {self.per_subject}; give one of them")
         if self.highpass is not None and not 0 <= self.highpass < math.inf:
             raise EcgtlError(f"highpass is {self.highpass}; give a cutoff in Hz, or 0 for no filter")
         if (self.validation or 0) + (self.test or 0) >= 1:
@@ -296,7 +303,7 @@ class PretrainConfig(Parameters):
         if self.objective not in self.rules["objectives"]:
             raise EcgtlError(f"protocol={self.protocol} has no objective {self.objective!r}; allowed: "
                              f"{', '.join(self.rules['objectives'])}; or leave protocol=auto")
-        for names, owners in ((("windows", "highpass", "features"), ("reconstruction",)), (("frame",), OBJECTIVES[1:]),
+        for names, owners in ((("windows", "highpass", "features"), ("reconstruction",)), (("frame", "per_epoch"), OBJECTIVES[1:]),
                               (("context", "negatives", "offset", "negatives_from"), ("future",))):
             given = [name for name in names if getattr(self, name) != getattr(PretrainConfig, name)]
             if given and self.objective not in owners:
@@ -448,6 +455,13 @@ def init_word(init: str) -> str:
     """The word in ``init``: itself, or what stands before the details (``beat`` of ``beat-frame512``); else empty."""
     word = init.partition("-")[0]
     return word if word in (*INITS, *source_experiments()) and not init.endswith(".safetensors") else ""
+
+
+@lru_cache
+def seeded_experiments() -> dict[str, str]:
+    """What stands before ``-seed`` in ``init`` -> the experiment that pretrains it by seed. Do not change the result."""
+    return {init: name for paper in protocols() for name, entry in protocol(paper).get("pretrainings", {}).items()
+            if "seeds" in entry for init in entry["runs"]}
 
 
 @lru_cache

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from ecgtl import baselines, datasets, filters, metrics, models, paths, results, spectrograms, splits, training
-from ecgtl.config import ALL_LEADS, BASELINES, FinetuneConfig, RecordingsConfig, init_word, input_rules, protocol, source_experiments
+from ecgtl.config import (ALL_LEADS, BASELINES, FinetuneConfig, RecordingsConfig, init_word, input_rules, protocol, seeded_experiments,
+                          source_experiments)
 from ecgtl.datasets import cache, catalogue, leads
 from ecgtl.datasets.base import Recordings
 from ecgtl.errors import EcgtlError, note
@@ -170,11 +171,14 @@ def starting_weights(config: FinetuneConfig) -> Path | None:
     if config.init == "image":
         return googlenet.find_weights()
     if init_word(config.init):
-        path = stored_weights(config.init, config.arch, config.tier)
+        path, (_, asked, seed) = stored_weights(config.init, config.arch, config.tier), config.init.partition("-seed")
         if path is None:
             raise EcgtlError(f"init={config.init} has no checkpoint for arch={config.arch}, tier={config.tier} yet; make it "
                              f"with '{pretraining_command(config)}', use init=random, or give the path of a .safetensors "
                              "checkpoint")
+        if asked and str(made := checkpoint.load(path)[1].get("seed")) != seed:
+            raise EcgtlError(f"checkpoint {path} is of seed {made}, init={config.init} asks for {seed}; delete it and make it "
+                             f"with '{pretraining_command(config)}'")
         return path
     path = paths.given(config.init)
     checkpoint.load(path)  # fails now rather than after the data have been read
@@ -184,6 +188,8 @@ def starting_weights(config: FinetuneConfig) -> Path | None:
 def pretraining_command(config: FinetuneConfig) -> str:
     """The shell command that makes ``config``'s checkpoint."""
     word, *details = config.init.split("-")
+    if (seeded := config.init.partition("-seed")[0]) != config.init and seeded in seeded_experiments():
+        return f"python -m ecgtl run {seeded_experiments()[seeded]} --tier {config.tier}"
     if word in source_experiments():
         return f"python -m ecgtl run {source_experiments()[word]} --tier {config.tier}"
     named = [re.fullmatch(r"([a-z]+)(\d+)", detail) for detail in details]  # those of future prediction are four numbers
@@ -196,7 +202,8 @@ def weights_path(init: str, arch: str, tier: str) -> Path:
     """Where pretraining writes the checkpoint that ``init`` stands for: with the package, or in the demo's ignored folder.
 
     Details of another configuration than the protocol's own come last: ``beat-frame512`` is in
-    ``beat-resnet18-reduced-frame512.safetensors``.
+    ``beat-resnet18-reduced-frame512.safetensors``, ``beat-seed3``, one of several pretrainings, in
+    ``beat-resnet18-reduced-seed3.safetensors``.
     """
     folder = results.folder(tier) / "weights" if tier == "demo" else SHIPPED
     word, hyphen, details = init.partition("-")
@@ -349,7 +356,7 @@ def _origin(config: FinetuneConfig) -> dict:
     A ResNet's weights may come from another rate or length.
     """
     facts = _facts_of_start(config)
-    names = ("arch", "sampling_rate", "seconds", "objective", "sources", "dataset", "licence")
+    names = ("arch", "sampling_rate", "seconds", "objective", "sources", "dataset", "licence", "seed")
     return {"start": {name: facts[name] for name in names if name in facts}} if facts else {}
 
 

@@ -8,7 +8,8 @@ from ecgtl.datasets.base import Annotations, Recordings
 from ecgtl.errors import EcgtlError
 
 # name -> module with read(root, **options); the modules are imported when they are asked for
-LOADERS = {name: name for name in ("cinc2017", "mitdb", "icentia11k", "ptbxl", "cpsc2018", "georgia", "shaoxing", "csn", "icu_monitor", "folder")}
+LOADERS = {name: name for name in ("cinc2017", "mitdb", "qtdb", "icentia11k", "ptbxl", "cpsc2018", "georgia", "shaoxing", "csn", "icu_monitor",
+                                "folder")}
 # recordings in the whole release, where that number says whether a copy is whole
 RECORDS = {"cinc2017": 8528, "mitdb": 48, "shaoxing": 10646, "ptbxl": 21799, "cpsc2018": 6877, "georgia": 10344, "csn": 45152}
 

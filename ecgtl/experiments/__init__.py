@@ -107,12 +107,15 @@ def runs_of(entry: dict, method: str, tier: str) -> int:
 def _run(paper: str, experiment: str, entry: dict, tier: str, number: int, method: str, size: int | str) -> Run:
     control = entry.get("controls", {}).get(method, {})
     start = {"arch": method} if method in BASELINES else {"init": control.get("init", method)} | entry.get("rows", {}).get(method, {})
+    if "init" in start:
+        start["init"] = start["init"].format(run=number)
     if tier in entry.get("epochs", {}):
         start["epochs"] = entry["epochs"][tier]
     config = FinetuneConfig.of(dataset=entry["dataset"], protocol=paper, tier=tier, seed=number, **entry.get("common", {}) |
                                _column(entry["sizes"][size], paper, tier) | start).resolved()
     config = dataclasses.replace(config, epochs=config.epochs * control.get("epochs_times", 1))
-    return Run(experiment, f"{entry['dataset']}-{tier}-{method}-{size}-run{number}", method, size, number, config, experiment)
+    word = config.init if "-seed" in config.init else method  # no key of a pretraining by seed is that of an earlier one
+    return Run(experiment, f"{entry['dataset']}-{tier}-{word}-{size}-run{number}", method, size, number, config, experiment)
 
 
 def _column(column: float | dict, paper: str, tier: str) -> dict:

@@ -251,8 +251,27 @@ def cached_tracks(task: str, digest: str, opened: Callable[[], Recordings], rate
 
 
 def _has_beats(recordings: Recordings) -> bool:
+    return bool(_read_by("heart_rate", recordings).any())
+
+
+def unmarked(task: str, recordings: Recordings) -> list[str]:
+    """Recordings of the subjects without any mark that ``task`` reads, where others of the source have some.
+
+    Nobody has annotated them, so their frames have no label, nor are they noise to ``heart_rate``.
+    """
+    counts = _read_by(task, recordings)
+    subject = np.unique(recordings.subjects, return_inverse=True)[1]
+    return recordings.ids[np.bincount(subject, counts)[subject] == 0].tolist() if counts.any() else []
+
+
+def _read_by(task: str, recordings: Recordings) -> np.ndarray:
+    """How many marks of each recording (R,) the task reads: rhythm changes, or beats."""
+    marks = recordings.annotations
+    if marks is None:
+        return np.zeros(len(recordings), np.int64)
     beats = [symbol for symbol, kind in meanings()["beats"].items() if kind >= 0]
-    return recordings.annotations is not None and bool(np.isin(recordings.annotations.symbol, beats).any())
+    record = np.repeat(np.arange(len(recordings)), np.diff(marks.offsets))
+    return np.bincount(record[np.isin(marks.symbol, "+" if task == "rhythm" else beats)], minlength=len(recordings))
 
 
 def detected_beats(recordings: Recordings, lead: int | str = 0) -> Annotations:
