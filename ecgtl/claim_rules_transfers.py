@@ -108,25 +108,20 @@ class Folds:
         return agreement.gain(self._of(claim, one))
 
     def regret(self, claim: dict, among: tuple[Checkpoint, ...]) -> Interval:
-        """Over the folds for which every candidate that is planned has ended."""
+        """Over the folds that every one of the checkpoints has, with its score and its F1."""
         rows = self.rows(claim["experiment"])
         if len(rows):
+            rows = rows.dropna(subset=[claim["measure"], agreement.SCORES[0]])
             rows = rows[[one in among for one in zip(rows["source"], rows["arch"], strict=True)]]
-            ended = rows.groupby("fold")["fold"].transform("size")
-            rows = rows[ended == rows["fold"].map(self._candidates(claim, among))]
+            rows = rows[rows.groupby("fold")["fold"].transform("size") == len(among)]
         return agreement.mean_regret(rows, claim["measure"])
 
     def note(self, claim: dict, found: Interval, among: tuple[Checkpoint, ...]) -> str:
-        """How many of the folds that are planned for the checkpoints have ended, and their label sets."""
-        enough = min(len(among), 2)
-        planned = sum(n >= enough for n in self._candidates(claim, among).values())
+        """How many of the folds that are planned for all of the checkpoints have ended, and their label sets."""
+        candidates = Counter(run.config.fold for run in self._planned(claim["experiment"]) if _checkpoint(run) in among)
+        planned = sum(n == len(among) for n in candidates.values())
         counted = f"{found.n} of {planned} folds, {found.groups} label set{'s' * (found.groups > 1)}"
         return counted if found.n else "no fold has ended"
-
-    def _candidates(self, claim: dict, among: tuple[Checkpoint, ...]) -> Counter:
-        """Fold -> how many of the checkpoints are planned for it."""
-        planned = self._planned(claim["experiment"])
-        return Counter(run.config.fold for run in planned if _checkpoint(run) in among)
 
     def _planned(self, experiment: str) -> list[Transfer]:
         return transfers.enumerate_runs(experiment, self.tier)

@@ -97,7 +97,7 @@ def check(name: str, root: str | Path | None = None, only: str | Sequence[str] |
 
 
 def _root(root: str | Path | None) -> Path:
-    return Path(root).expanduser() if root else paths.data()
+    return paths.given(root) if root else paths.data()
 
 
 def _how_to_get(entry: Entry) -> str:
@@ -112,14 +112,14 @@ def _facts(entry: Entry, found: AtHand) -> dict:
 def _table(chosen: Sequence[Entry], found: dict[str, AtHand]) -> str:
     rows = [("name", "title", "version", "download", "licence", "at hand", "loader", "twin")]
     rows += [(entry.name, entry.title, entry.version, entry.size(), entry.licence, str(found[entry.name]),
-              _yes(entry.has_loader), _yes(entry.twin)) for entry in chosen]
+              _yes(entry, entry.has_loader), _yes(entry, entry.twin)) for entry in chosen]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
-def _yes(there: object) -> str:
-    return "yes" if there else "not yet"
+def _yes(entry: Entry, there: object) -> str:
+    return "yes" if there else "n/a" if entry.kind == "weights" else "not yet"
 
 
 def _reference(entry: Entry) -> str:
@@ -134,8 +134,8 @@ def _details(entry: Entry, found: AtHand) -> str:
             "page": entry.page, "address": entry.address, "folder": str(found.path),
             "at hand": f"{found} ({found.pattern})", "records": _records(entry),
             "download": f"{entry.size()}; {entry.size('unpacked_gb')} unpacked",
-            "files": ", ".join(entry.files) or entry.by_hand, "loader": _yes(entry.has_loader),
-            "twin": entry.twin or _yes(False)}
+            "files": ", ".join(entry.files) or entry.by_hand, "loader": _yes(entry, entry.has_loader),
+            "twin": entry.twin or _yes(entry, False)}
     wrap = textwrap.TextWrapper(WIDTH, subsequent_indent=" " * 10, break_long_words=False,
                                 break_on_hyphens=False)
     return "\n".join(wrap.fill(f"{label:<10}{text}") for label, text in rows.items())

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 
@@ -19,6 +20,9 @@ class EcgtlError(ValueError):
 def note(line: str) -> None:
     """Say on stderr, in one line, what a user must know of their data and no error is made of."""
     print(f"ecgtl: note: {line}", file=sys.stderr, flush=True)
+
+
+note_once = lru_cache(maxsize=4096)(note)  # of what is looked at many times
 
 
 def exit_status(write: Callable[[], Path]) -> int:

@@ -26,7 +26,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from ecgtl import models, paths, training
+from ecgtl import paths, training
 from ecgtl.config import TIERS, protocol, protocols
 from ecgtl.datasets import folder
 from ecgtl.datasets.base import UNLABELLED, Recordings
@@ -37,6 +37,7 @@ from ecgtl.errors import EcgtlError
 from ecgtl.finetune import stored_weights, weights_path
 from ecgtl.models import checkpoint
 from ecgtl.models.cae import N_SAMPLES
+from ecgtl.spreadsheet import as_csv
 
 ARCHS = ("cae", "cae_classifier")  # a ResNet's input is prepared otherwise, with its data set's statistics
 WORDS = ("cae",)  # those that ``init`` takes and that stand for such a checkpoint
@@ -59,9 +60,10 @@ def load(name: str | Path = "cae", tier: str = "reduced") -> "Encoder":
     last = weights.get("encoder.bottleneck.2.bias")
     if last is None:
         raise EcgtlError(f"checkpoint {path} holds no encoder; make or download it again")
-    options = {"width": facts["width"], "variant": facts.get("variant")}
-    model = models.build("cae_classifier", 1, 1, features=len(last), **options)
-    checkpoint.transfer(model, path, "cae_classifier", facts["width"], 1, variant=facts.get("variant"))
+    encoder = {name: tensor for name, tensor in weights.items() if name.startswith("encoder.")}
+    n_features = last.numel()
+    unused = {"output.weight": torch.zeros(1, n_features), "output.bias": torch.zeros(1)}
+    model = checkpoint.network(path, encoder | unused, facts | {"arch": "cae_classifier", "classes": ["none"]}, features=n_features)
     return Encoder(model, facts, training.pick_device(paths.device()))
 
 
@@ -92,7 +94,7 @@ class Encoder:
         below ``root``, without suffix. Raises EcgtlError for a damaged file, for several leads without a
         choice, and when nothing can be encoded.
         """
-        root, skipped = Path(root), defaultdict(list)
+        root, skipped = paths.given(root), defaultdict(list)
         return self._of(_folder_signals(root, lead, skipped), skipped, str(root))
 
     def of_array(self, x: np.ndarray, sampling_rate: float) -> "Features":
@@ -182,8 +184,8 @@ class Features:
         return pd.concat([pd.DataFrame({"record": self.record, "start": self.start}), values], axis=1)
 
     def to_csv(self, path: str | Path) -> None:
-        """Write ``table`` as CSV; the file is whole or not there."""
-        write_atomic(Path(path), self.table().to_csv(index=False).encode())
+        """Write ``table`` as CSV; the file is whole or not there. Raises EcgtlError where ``paths.output`` has one."""
+        write_atomic(paths.output(path), as_csv(self.table()))
 
 
 def write(root: str, out: str, name: str = "cae", tier: str = "reduced", lead: str | None = None) -> None:
@@ -193,12 +195,9 @@ def write(root: str, out: str, name: str = "cae", tier: str = "reduced", lead: s
     EcgtlError as ``load`` and ``Encoder.of_folder`` do, and for an ``out`` that cannot be a file, before
     anything is read.
     """
-    target = Path(out).expanduser()
-    if target.is_dir() or not target.parent.is_dir():
-        raise EcgtlError(f"{target} cannot be written: {target if target.is_dir() else target.parent} is "
-                         f"{'a' if target.is_dir() else 'no'} folder; give the path of a .csv file")
+    target = paths.output(out)
     chosen = int(lead) if lead and lead.isdecimal() else lead
-    found = load(name, tier).of_folder(Path(root).expanduser(), chosen)
+    found = load(name, tier).of_folder(root, chosen)
     found.to_csv(target)
     print(f"{found}\nwritten: {target}")
 
@@ -206,7 +205,9 @@ def write(root: str, out: str, name: str = "cae", tier: str = "reduced", lead: s
 def _file(name: str, tier: str) -> Path:
     """The checkpoint that ``name`` stands for."""
     if name.endswith(".safetensors"):
-        return Path(name).expanduser()
+        if tier != "reduced":
+            raise EcgtlError(f"tier is {tier!r}, which would have no effect: {name} is a file; leave it away")
+        return paths.given(name)
     if name not in WORDS:
         raise EcgtlError(f"unknown checkpoint {name!r}; allowed: {', '.join(WORDS)}, or the path of a "
                          ".safetensors file")
@@ -228,6 +229,8 @@ def _check_facts(facts: dict, path: Path) -> None:
     if facts["arch"] not in ARCHS:
         raise EcgtlError(f"checkpoint {path} holds a {facts['arch']}; features are made by "
                          f"{' or '.join(ARCHS)}, so choose a checkpoint of one of these")
+    if facts["in_channels"] != 1:
+        raise EcgtlError(f"checkpoint {path} has in_channels={facts['in_channels']}; features are of one lead, so choose another checkpoint")
     if facts.get("protocol", "jang2021") not in protocols() or _rules(facts)["standardise"] != "window":
         raise EcgtlError(f"checkpoint {path} was trained by the protocol {facts['protocol']}, whose inputs "
                          "are not z-scored window by window; choose another checkpoint")

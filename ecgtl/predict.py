@@ -6,15 +6,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ecgtl import filters, training
-from ecgtl.config import input_rules, protocol
+from ecgtl import filters, paths, training
+from ecgtl.config import input_rules, protocol, protocols
 from ecgtl.datasets import folder
 from ecgtl.datasets.base import Recordings
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint
+from ecgtl.spreadsheet import as_csv
 
-NEEDED = ("classes", "leads", "mean", "sd", "protocol", "multi_label")
+NEEDED = ("classes", "leads", "mean", "sd", "protocol", "multi_label", "dataset", "synthetic")
 CHUNK = 256  # recordings whose inputs are in memory at a time
 
 
@@ -37,7 +38,7 @@ def predict(weights: str | Path, root: str | Path, lead: str | int | None = None
     report(f"checkpoint: {facts['arch']} trained on {facts['dataset']}{' (synthetic)' if facts['synthetic'] else ''}, "
            f"{facts['sampling_rate']:g} Hz, {facts['seconds']:g} s, {_names(facts['leads'])}; "
            f"classes: {', '.join(facts['classes'])}")
-    recordings, leads = _recordings(Path(root), facts, lead, report)
+    recordings, leads = _recordings(paths.given(root), facts, lead, report)
     recordings = _long_enough(recordings, facts, report)
     network = checkpoint.network(Path(weights), state, facts)
     place = training.pick_device(device)
@@ -46,9 +47,10 @@ def predict(weights: str | Path, root: str | Path, lead: str | int | None = None
 
 
 def write(table: pd.DataFrame, path: str | Path) -> Path:
-    """The table as CSV, whole or not at all."""
-    write_atomic(Path(path), table.to_csv(index=False, float_format="%.5f").encode())
-    return Path(path)
+    """The table as CSV, whole or not at all; EcgtlError where ``paths.output`` has one."""
+    path = paths.output(path)
+    write_atomic(path, as_csv(table, "%.5f"))
+    return path
 
 
 def _check(facts: dict, weights: str | Path) -> None:
@@ -59,6 +61,11 @@ def _check(facts: dict, weights: str | Path) -> None:
     if absent:
         raise EcgtlError(f"checkpoint {weights} has no {', '.join(absent)}: it is not of a fine-tuned network; make one with "
                          "'papermill notebooks/finetune.ipynb out.ipynb -p save_weights my.safetensors'")
+    if not len(facts["mean"]) == len(facts["sd"]) == facts["in_channels"]:
+        raise EcgtlError(f"checkpoint {weights} has not one mean and one SD a lead; it was not written by ecgtl")
+    if facts["protocol"] not in protocols():
+        raise EcgtlError(f"checkpoint {weights} was trained by the protocol {facts['protocol']}, which this version does not know; "
+                         f"known: {', '.join(protocols())}")
 
 
 def _recordings(root: Path, facts: dict, lead: str | int | None, report) -> tuple[Recordings, tuple[int | str, ...]]:

@@ -1,7 +1,6 @@
 """The job that makes checkpoints: ``run(config) -> Pretrained``, for the notebook, the command line and tests alike."""
 
 import dataclasses
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -13,10 +12,10 @@ import torch
 
 from ecgtl import datasets, models, paths, results, splits, training
 from ecgtl.config import PretrainConfig, protocol
-from ecgtl.datasets import cache
+from ecgtl.datasets import cache, catalogue
 from ecgtl.datasets.frames import Frames, sampled
 from ecgtl.datasets.windows import Windows, unlabelled
-from ecgtl.finetune import weights_path
+from ecgtl.finetune import MADE_LICENCE, weights_path
 from ecgtl.models import checkpoint
 from ecgtl.models.contrastive import FuturePredictor
 from ecgtl.pretraining import classification, future, labels, reconstruction
@@ -24,7 +23,6 @@ from ecgtl.pretraining.classification import LabelledFrames
 from ecgtl.pretraining.future import Contrasts
 from ecgtl.results import Result
 
-MADE_LICENCE = "CC BY 4.0"  # of weights that have seen made data only
 # objective -> the word that ``init`` takes for its checkpoint
 INITS = {"reconstruction": "cae", "beat": "beat", "rhythm": "rhythm", "heart_rate": "heart_rate", "future": "future"}
 # Parameters that a checkpoint's file name tells (frame stands for seconds too)
@@ -162,7 +160,7 @@ def save(pretrained: Pretrained) -> tuple[Path, Path]:
     config = PretrainConfig.of(**pretrained.result.config)
     path = weights_file(config)
     checkpoint.save(path, pretrained.weights, pretrained.facts, half=config.arch in config.rules.get("half", ()))
-    pretrained.result.data["weights"] = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    pretrained.result.data["weights"] = {"file": path.name, "sha256": checkpoint.checksum(path)}
     return path, results.save(pretrained.result)
 
 
@@ -278,7 +276,9 @@ def _licence(config: PretrainConfig) -> str:
     """What binds whoever uses the weights: the strictest of the sources'."""
     if config.tier == "demo":
         return MADE_LICENCE
-    return config.rules["licence"] if config.sources == config.rules["sources"] else "that of the sources"
+    if config.sources == config.rules["sources"]:
+        return config.rules["licence"]
+    return checkpoint.strictest(*(catalogue.entry(name).licence for name in config.source_names))
 
 
 def restored(pretrained: Pretrained) -> torch.nn.Module:

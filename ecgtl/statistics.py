@@ -53,6 +53,12 @@ def mean_interval(sample: Sample, level: float = LEVEL) -> tuple[float, float]:
     return float(sample.mean - half), float(sample.mean + half)
 
 
+def score_interval(sample: Sample, highest: float = 1.0) -> tuple[float, float]:
+    """``mean_interval`` of a score between 0 and ``highest``, cut to that range: the mean of an AUC cannot be above 1."""
+    low, high = mean_interval(sample)
+    return max(low, 0.0), min(high, highest)
+
+
 def welch(a: Sample, b: Sample, level: float = LEVEL) -> Difference:
     """``a`` minus ``b`` with Welch's interval and test, from means, SDs and numbers of runs alone.
 
@@ -61,15 +67,20 @@ def welch(a: Sample, b: Sample, level: float = LEVEL) -> Difference:
     return contrast((a, b), (1, -1), level)
 
 
-def contrast(samples: Sequence[Sample], weights: Sequence[float], level: float = LEVEL) -> Difference:
+def contrast(samples: Sequence[Sample], weights: Sequence[float], level: float = LEVEL,
+             extra: tuple[float, int] | None = None) -> Difference:
     """Weighted sum of independent means: ``value``, its interval and the test against 0.
 
-    Degrees of freedom after Satterthwaite (1946), of which Welch's are the case of two means. All but the value
-    are NaN where a sample has one run, or none varies.
+    ``extra`` is a variance of the sum that the runs do not show, with the number of units that it was estimated from: that
+    over test recordings, say. Degrees of freedom after Satterthwaite (1946), of which Welch's are the case of two means. All
+    but the value are NaN where a sample has one run, or none varies.
     """
     value = sum(weight * sample.mean for weight, sample in zip(weights, samples, strict=True))
     parts = [weight**2 * sample.sd**2 / sample.n for weight, sample in zip(weights, samples, strict=True)]
-    return _with_limits(value, parts, [sample.n for sample in samples], level)
+    runs = [sample.n for sample in samples]
+    if extra is not None:
+        parts, runs = [*parts, extra[0]], [*runs, extra[1]]
+    return _with_limits(value, parts, runs, level)
 
 
 def _with_limits(value: float, parts: Sequence[float], runs: Sequence[int], level: float) -> Difference:
@@ -222,11 +233,10 @@ def verdict_near(a: Sample, b: Sample, margin: float) -> str:
 
 
 def verdict_no_difference(a: Sample, b: Sample, margin: float = 0.0) -> str:
-    """Whether Welch's test finds no difference (p at least 0.05): Jang 2021's own reading of a large p.
+    """Whether two means are equal: not supported when Welch's test tells them apart, undecided otherwise.
 
-    That few runs find nothing shows little; the smallest detectable difference has to stand beside such a verdict.
-    ``margin`` is not used.
+    A large p, as Jang 2021 reads it, is no finding of equality: few runs find nothing either way. ``margin`` is not used.
     """
     if min(a.n, b.n) < MIN_RUNS:
         return "not tested"
-    return "supported" if welch(a, b).p >= ALPHA else "not supported"
+    return "not supported" if welch(a, b).p < ALPHA else "undecided"

@@ -20,7 +20,7 @@ def planned(experiment, tier="reduced"):
     return experiments.enumerate_runs(experiment, tier)
 
 
-def store(experiment, method, size, scores, histories=None, target="full", tier="reduced"):
+def store(experiment, method, size, scores, histories=None, target="full", tier="reduced", upstream="substitute"):
     """Runs of one cell, each with its scores, and where they are given its validation scores by epoch."""
     digest = experiments.definition(experiment)[1]["data"]["digest"]
     runs = [run for run in planned(experiment, tier) if (run.method, run.size) == (method, size)]
@@ -28,7 +28,7 @@ def store(experiment, method, size, scores, histories=None, target="full", tier=
     for run, scored, history in zip(runs, scores, histories, strict=False):
         rows = [{"epoch": epoch, "validation_score": value} for epoch, value in enumerate(history, start=1)]
         results.save(Result(run.home, run.key, dataclasses.asdict(run.config),
-                            {"upstream": "substitute", "target": target, "leads": target},
+                            {"upstream": upstream, "target": target, "leads": target},
                             scored | {name: scored for name in ("best_test", "validated", "last")}, rows,
                             {"name": "x", "version": "1", "records": 1, "classes": [], "digest": digest},
                             {"y_test": np.zeros(1, np.uint8)}, PROVENANCE))

@@ -186,7 +186,7 @@ def test_missing_label_file(root):
 
 
 @pytest.mark.parametrize(("text", "words"), [
-    ("", "first line"), ("a,x\nb,y\n", "first line"), ("record;label\na;x\n", "first line"),
+    ("", "first line"), ("a,x\nb,y\n", "first line"), ("record label\na x\n", "first line"),
     ("record,class\na,x\n", "first line"), ("record,label\na\n", "line 2"), ("record,label\n,x\n", "line 2"),
     ("record,label\na,x\nb,y\na,y\n", "line 4"), ("record,label\n" + "x" * 200_000 + ",a\n", "CSV"),
     ("\0\1\2\n\3", "first line"),

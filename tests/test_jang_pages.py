@@ -116,6 +116,14 @@ def test_state_counts_the_runs_and_drops_the_command_when_all_are_there():
     assert "45 of 45 runs." in said and "python -m" not in said and "substitute" in said
 
 
+def test_sizes_are_given_in_recordings_too():
+    store("random", 25, [0.5, 0.6, 0.7])
+    said, shown = jang.state(jang.PTBXL, "reduced").data, tables.readable(jang.comparison(jang.PTBXL, "reduced"))
+    assert "Recordings that are drawn for training: 25\N{NO-BREAK SPACE}% are 300; in the paper 8,517, 4,258, 2,129." in said
+    assert [jang.paper_recordings(size) for size in (100, 50)] == pytest.approx([0.8 * 10646, 0.4 * 10646])
+    assert "25 % (300 here)" in set(shown["Data used"]) and "50 %" in set(shown["Data used"])
+
+
 def test_trials_count_from_one_and_know_their_steps():
     store("random", 25, [0.5, 0.6])
     frame = trials()

@@ -13,7 +13,7 @@ import wfdb
 from messages import one_line
 
 from ecgtl.datasets import ptbxl
-from ecgtl.datasets.twelve_lead import LEADS
+from ecgtl.datasets.leads import LEADS
 from ecgtl.errors import EcgtlError
 
 STATEMENTS = [("NORM", 1, "", "NORM"), ("IMI", 1, "", "MI"), ("NDT", 1, "", "STTC"), ("CRBBB", 1, "", "CD"),

@@ -183,7 +183,7 @@ def test_a_notebook_s_key_follows_its_cells_and_its_code_but_not_its_outputs(tmp
 @pytest.mark.parametrize(("file", "counts"), [
     ("ecgtl/model.py", True), ("ecgtl/tables.yml", True), ("requirements.lock", True),
     ("results/t/run.json", True), ("results/demo/t/run.json", False), ("ecgtl/__pycache__/model.pyc", False),
-    ("book/index.md", False),
+    ("book/index.md", False), ("results/t/.part-run.json-1@host@1@1", False), ("results/.running/t-run", False),
 ])
 def test_the_code_s_key_follows_what_notebooks_depend_on(tmp_path, monkeypatch, file, counts):
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
@@ -203,6 +203,24 @@ def test_staged_files_do_not_change_the_site_s_key_and_stale_ones_go(tmp_path):
     assert site.site_key(layout, "") == before
     assert not (layout.book / "downloads" / "old.csv").exists()
     assert (layout.book / "notebooks" / "hello.ipynb").is_file()
+
+
+@pytest.mark.parametrize("text", ["", "\n", "a,b\n", "a,b"])
+def test_a_table_without_rows_is_no_download(tmp_path, text):
+    layout = tiny(tmp_path)
+    cells = [new_markdown_cell("Download {download}`the\ntable </downloads/none.csv>`, {download}`runs </downloads/some.csv>`, "
+                               "{download}`lost </downloads/lost.csv>` and {download}`this </notebooks/hello.ipynb>`."),
+             new_code_cell("'{download}`kept </downloads/none.csv>`'")]
+    write_notebook(layout.work / "executed" / "hello.ipynb", cells)
+    layout.downloads.mkdir(parents=True)
+    (layout.downloads / "none.csv").write_text(text)
+    (layout.downloads / "some.csv").write_text("a,b\n1,2\n")
+    site.stage(layout)
+    assert [path.name for path in (layout.book / "downloads").iterdir()] == ["some.csv"]
+    staged = nbformat.read(layout.book / "notebooks" / "hello.ipynb", 4).cells
+    assert staged[0].source == ("Download the\ntable (PENDING: no rows yet), {download}`runs </downloads/some.csv>`, "
+                                "{download}`lost </downloads/lost.csv>` and {download}`this </notebooks/hello.ipynb>`.")
+    assert staged[1].source == cells[1].source, "code stays as it is"
 
 
 def test_a_lost_output_runs_the_notebook_again(tmp_path):

@@ -86,6 +86,15 @@ def test_two_pairs_and_equal_differences_have_no_interval():
     assert np.isnan(statistics.paired([0.5, 0.6, 0.7], [0.5, 0.6, 0.7]).p)
 
 
+@pytest.mark.parametrize(("values", "highest"), [((0.70, 0.80, 0.75), 1.0), ((0.6, 0.99, 0.97), 1.0), ((0.01, 0.3, 0.02), 1.0),
+                                                ((0.5, 9.0, 1.0), np.inf), ((0.8, 0.9), 1.0)])
+def test_the_interval_of_a_score_is_that_of_the_mean_within_the_range_of_the_score(values, highest):
+    low, high = statistics.score_interval(Sample.of(values), highest)
+    t = stats.t(len(values) - 1, np.mean(values), stats.sem(values)) if len(values) > 2 else None
+    expected = np.clip([t.ppf(0.025), t.ppf(0.975)], 0, highest) if t else [np.nan, np.nan]
+    np.testing.assert_allclose([low, high], expected, rtol=1e-9)
+
+
 @pytest.mark.parametrize(("high", "beats", "near"), [
     (0.90, "supported", "not supported"), (0.75, "not supported", "supported"), (0.85, "undecided", "undecided")])
 def test_a_margin_moves_the_line(high, beats, near):
@@ -95,12 +104,13 @@ def test_a_margin_moves_the_line(high, beats, near):
     assert statistics.verdict_beats(a, b) == "supported"
 
 
-def test_no_difference_is_a_p_of_at_least_five_per_cent():
+def test_a_difference_contradicts_equality_and_a_large_p_decides_nothing():
     a = draws(0.70, 10, 1)
     for shift in (0.0, 0.005, 0.02, 0.05):
         b = draws(0.70, 10, 2) + shift
-        expected = "supported" if stats.ttest_ind(a, b, equal_var=False).pvalue >= 0.05 else "not supported"
+        expected = "undecided" if stats.ttest_ind(a, b, equal_var=False).pvalue >= 0.05 else "not supported"
         assert statistics.verdict_no_difference(Sample.of(a), Sample.of(b)) == expected
+    assert statistics.verdict_no_difference(Sample.of([0.7] * 3), Sample.of([0.7] * 3)) == "undecided", "no p can be had"
     assert statistics.verdict_no_difference(Sample.of(a[:2]), Sample.of(a)) == "not tested"
 
 

@@ -565,13 +565,13 @@ def test_the_overview_follows_pretrainings_and_runs():
     store(weimann.TABLE2, "beat", 75, [0.73, 0.74, 0.75])
     steps = weimann_diagrams.overview("reduced").set_index("what")
     ours = steps["ours"]
-    assert ours["subjects"] == "48" and ours["tasks"] == "beat, future prediction"
+    assert ours["subjects"] == "36 to learn from, 7 to choose the epoch, 5 to test" and ours["tasks"] == "beat, future prediction"
     assert ours["frames seen"] == "2,000 to 2,000"
     assert ours["macro F1, random weights"] == ".710" and ours["macro F1, best pretraining"] == ".740 (beat)"
     assert steps.loc["macro F1, best pretraining",
                      "paper"] == ".779 (beat)" and ours["runs a cell"] == "0 to 3"
     drawn = " ".join(texts(weimann_diagrams.course(steps.reset_index())))
-    assert "48 subjects" in drawn and ".740" in drawn
+    assert "subjects: 36 to learn from" in drawn and ".740" in drawn
     learned = weimann_diagrams.learned("reduced")
     assert row_of(learned, Task="Future prediction")[["Accuracy", "Without looking",
                                                       "Macro F1"]].tolist() == [".800", ".111", "–"]

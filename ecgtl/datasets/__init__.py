@@ -31,4 +31,4 @@ def load(name: str, root: str | Path | None = None, twin: bool = False, **option
         return module.read(synthetic.twin_root(name), synthetic=True, **options)
     if name == "folder" and root is None:
         raise EcgtlError("dataset folder needs root: the folder of your WFDB records")
-    return module.read(Path(root) if root is not None else paths.data(), **options)
+    return module.read(paths.given(root) if root is not None else paths.data(), **options)

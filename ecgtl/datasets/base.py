@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ecgtl.datasets import cache
+from ecgtl.datasets.leads import column
 from ecgtl.errors import EcgtlError, note
 
 UNLABELLED = -1
@@ -84,20 +85,13 @@ class Recordings:
     def lead(self, i: int, lead: int | str = 0) -> np.ndarray:
         """One lead of recording ``i`` in mV, shape (samples,), float32; ``lead`` is an index or a name."""
         i = range(len(self))[i]
-        column = self.lead_index(i, lead)
-        stored = self.samples[self.offsets[i]:self.offsets[i + 1], column]
-        return ((stored - self.baseline[i, column]) / self.gain[i, column]).astype(np.float32)
+        k = self.lead_index(i, lead)
+        stored = self.samples[self.offsets[i]:self.offsets[i + 1], k]
+        return ((stored - self.baseline[i, k]) / self.gain[i, k]).astype(np.float32)
 
     def lead_index(self, i: int, lead: int | str) -> int:
         """Column of ``lead`` (index or name, upper and lower case alike) in recording ``i``."""
-        names = [str(name) for name in self.leads[i]]
-        if isinstance(lead, str):
-            matches = [k for k, name in enumerate(names) if name.lower() == lead.lower()]
-            if matches:
-                return matches[0]
-        elif 0 <= lead < len(names):
-            return int(lead)
-        raise EcgtlError(f"recording {self.ids[i]} of {self.name} has no lead {lead!r}; it has {', '.join(names)}")
+        return column(self.leads[i], lead, f"recording {self.ids[i]} of {self.name}")
 
     @cached_property
     def durations(self) -> np.ndarray:

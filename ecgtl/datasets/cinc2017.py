@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from ecgtl.datasets import archives
 from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
 from ecgtl.datasets.wfdb_files import INVALID, parse_header, read_16bit, read_bytes
 from ecgtl.errors import EcgtlError
@@ -121,7 +122,9 @@ class _Zip:
                              "'python -m ecgtl data fetch cinc2017', or set ECGTL_DATA to the folder that holds "
                              "challenge-2017/")
         try:
-            self.archive = zipfile.ZipFile(self.path)
+            self.archive = archives.opened(self.path, str(self.path), "fetch it again")
+        except EcgtlError:
+            raise
         except _ZIP_ERRORS as error:
             raise EcgtlError(f"{self.path} is not a readable zip file ({error}); delete it and fetch it "
                              "again") from None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ecgtl.datasets import snomed
 from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
-from ecgtl.datasets.twelve_lead import check_leads, columns
+from ecgtl.datasets.leads import check_leads, columns
 from ecgtl.datasets.wfdb_files import Header, read_header, read_stored
 from ecgtl.errors import EcgtlError
 

@@ -1,65 +1,75 @@
 """A user's own recordings: a folder of WFDB records, or an array in memory.
 
 Records may lie in sub-folders, in any WFDB format and at any sampling rate. Labels come from a CSV file
-(``record,label``), from header comments (``# label: af`` or ``# Dx: 164889003``), or from nowhere.
+(``ecgtl.datasets.label_file``), from header comments (``# label: af`` or ``# Dx: 164889003``), or from nowhere.
 """
 
-import csv
 import hashlib
 from collections.abc import Sequence
 from numbers import Real
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
+from ecgtl.datasets import label_file
 from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
+from ecgtl.datasets.label_file import COMMENTS, NO_LABELS, SUBJECTS
 from ecgtl.datasets.wfdb_files import Header, read_bytes, read_header, read_stored, signal_files
 from ecgtl.errors import EcgtlError
 
 NAME = "folder"
 VERSION = "own"
-LABEL_FILE = "labels.csv"
-COMMENTS = "comments"
-NO_LABELS = "none"  # labels that are there are not looked at
 _LABEL_COMMENTS = ("label", "dx")
-_SUFFIXES = (".hea", ".dat", ".mat")
 
 
 def read(root: Path, lead: str | int | None = None, labels: str | None = None, on_bad: str = "error",
-         synthetic: bool = False) -> Recordings:
+         synthetic: bool = False, labels_separator: str = "") -> Recordings:
     """All WFDB records in ``root`` and its sub-folders; an id is the path below ``root`` without suffix.
 
     ``lead`` chooses one signal by name (upper and lower case alike, no other name is taken for it) or by index;
     without it all signals are kept, and all records need equally many. ``labels`` is a CSV file (absolute or below
     ``root``) with the columns ``record`` and ``label``, or ``"comments"`` for the header comments ``label:`` or
-    ``Dx:``, or ``"none"``; by default ``root/labels.csv`` where there is one, else nothing is labelled. Records with the same
-    header comment ``subject:`` belong to one subject. ``on_bad`` says what a flat, incomplete or unlabelled
-    recording causes, or one without the chosen lead, or a label without a recording: ``error`` or ``skip``
-    (counted). Raises EcgtlError for missing or damaged files.
+    ``Dx:``, or ``"none"``; by default ``root/labels.csv`` where there is one, else nothing is labelled. Where
+    ``labels_separator`` stands between labels, a recording can have several. Records with the same subject, in a column
+    or header comment ``subject`` (or another of ``label_file.SUBJECTS``), belong together. ``on_bad`` says
+    what a flat, incomplete or unlabelled recording causes, or one without the chosen lead, or a label without a
+    recording: ``error`` or ``skip`` (counted). Raises EcgtlError for missing or damaged files.
     """
     root = Path(root)
     _check_lead(lead)
     headers = {path: read_header(path, require_voltage=False) for path in _header_paths(root)}
     files = {file for path, header in headers.items() for file in (path, *signal_files(path, header))}
-    label_file = _label_file(root, labels)
-    text = None if label_file is None else read_bytes(label_file).decode("utf-8-sig", errors="replace")
+    table = label_file.find(root, labels)
+    text = None if table is None else label_file.decoded(read_bytes(table), table)
 
     def build(folder: Path) -> None:
-        collector = Collector(NAME, VERSION, classes=(), on_bad=on_bad, synthetic=synthetic)
+        collector = Collector(NAME, VERSION, (), bool(labels_separator), on_bad, synthetic)
         records = {path.relative_to(root).with_suffix("").as_posix(): path for path in headers}
+        subjects = {record: subject for record, path in records.items() if (subject := _comment(headers[path], *SUBJECTS))}
         if text is not None:
-            given = _label_table(text, label_file, list(records), collector)
+            cells = label_file.read(text, table, list(records), subjects, collector)
+            given = {record: label_file.split(cell, labels_separator) for record, cell in cells.items()}
         elif labels == COMMENTS:
-            given = {record: _comment_labels(headers[path]) for record, path in records.items()}
+            cells = {record: _comment(headers[path], *_LABEL_COMMENTS) for record, path in records.items()}
+            given = {record: label_file.split(cell, labels_separator or ",") for record, cell in cells.items()}
         else:
             given = {record: [None] for record in records}
+        if labels_separator and max(map(len, given.values()), default=0) < 2:
+            raise EcgtlError(f"labels_separator is {labels_separator!r}, but no label of {root} holds it; leave it away, or give "
+                             "what stands between the labels")
         for record, path in records.items():
-            _collect(record, path, headers[path], lead, given.get(record, []), collector)
-        collector.classes = tuple(sorted({r.label for r in collector.readings if r.label is not None}))
+            _collect(record, path, headers[path], lead, given.get(record, []), subjects.get(record), collector)
+        kept = [r.id for r in collector.readings]
+        found = [label for record in kept for label in given[record] if label is not None]
+        collector.classes = tuple(sorted(set(found)))
+        label_file.note_labels(found, collector.note, labels_separator)
+        if labels != NO_LABELS:
+            label_file.note_subjects(kept, subjects, collector.note)
         collector.write(folder)
 
     options = {"lead": lead.lower() if isinstance(lead, str) else lead, "on_bad": on_bad, "synthetic": synthetic,
-               "labels": labels if text is None else hashlib.sha256(text.encode()).hexdigest()}
+               "labels": labels if text is None else hashlib.sha256(text.encode()).hexdigest(),
+               "labels_separator": labels_separator, "label_rules": 2}
     return cached_recordings(NAME, root, files, options, build)
 
 
@@ -130,10 +140,12 @@ def _header_paths(root: Path) -> list[Path]:
 
 
 def _collect(record: str, path: Path, header: Header, lead: str | int | None, labels: Sequence[str | None],
-             collector: Collector) -> None:
-    if len(labels) != 1:
-        collector.skip(record, "several labels" if labels else "no label", str(path),
-                       f"give {record} one label, or pass on_bad=skip")
+             subject: str | None, collector: Collector) -> None:
+    if len(labels) != 1 and not (labels and collector.multi_label):
+        keys = ", ".join(comment.partition(":")[0] for comment in header.comments if ":" in comment) or "none"
+        collector.skip(record, "several labels" if labels else "no label", str(path), f"give {record} one label, or pass "
+                       f"on_bad=skip{' or labels_separator' * bool(labels)} (labels=comments reads 'label: ...' and 'Dx: ...'; "
+                       f"this header's comments begin with: {keys})")
         return
     columns = _columns(header, lead)
     if not columns:
@@ -144,7 +156,7 @@ def _collect(record: str, path: Path, header: Header, lead: str | int | None, la
     stored = read_stored(path, header)[:, columns]
     collector.add(Reading(record, stored, header.sampling_rate, [header.leads[k] for k in columns],
                           [header.gain[k] for k in columns], [header.baseline[k] for k in columns],
-                          label=labels[0], subject=_comment(header, "subject")), str(path))
+                          label=labels if collector.multi_label else labels[0], subject=subject), str(path))
 
 
 def _columns(header: Header, lead: str | int | None) -> list[int]:
@@ -166,75 +178,8 @@ def _check_columns(header: Header, columns: list[int], lead: str | int | None, p
                          f"({', '.join(voltages) or 'this record has none'})")
 
 
-def _comment(header: Header, key: str) -> str | None:
-    """The text of the header comment ``key: text`` (upper and lower case alike), or None."""
-    for comment in header.comments:
-        name, _, text = comment.partition(":")
-        if name.strip().lower() == key and text.strip():
-            return text.strip()
-    return None
-
-
-def _comment_labels(header: Header) -> list[str]:
-    for key in _LABEL_COMMENTS:
-        text = _comment(header, key)
-        if text:
-            return [word.strip() for word in text.split(",") if word.strip()]
-    return []
-
-
-def _label_file(root: Path, labels: str | None) -> Path | None:
-    if labels in (COMMENTS, NO_LABELS):
-        return None
-    if labels is None:
-        return root / LABEL_FILE if (root / LABEL_FILE).is_file() else None
-    path = root / labels  # an absolute path stands for itself
-    if not path.is_file():
-        raise EcgtlError(f"label file {path} is missing; give a CSV file with the columns record and label, or "
-                         f"'{COMMENTS}' for header comments")
-    return path
-
-
-def _label_table(text: str, where: Path, records: list[str], collector: Collector) -> dict[str, list[str]]:
-    """The label of each record that the CSV ``text`` names, with or without sub-folder and suffix."""
-    known: dict[str, list[str]] = {}
-    for record in records:
-        known.setdefault(PurePosixPath(record).name, []).append(record)
-    known |= {record: [record] for record in records}
-    table: dict[str, list[str]] = {}
-    for number, name, label in _label_lines(text, where):
-        found = known.get(_without_suffix(name), [])
-        if len(found) > 1:
-            raise EcgtlError(f"{where}, line {number}: {name} may be {' or '.join(found[:3])}; name its sub-folder")
-        if not found:
-            collector.skip(name, "label without a recording", f"{where}, line {number} names {name}, which is absent",
-                           "remove the line or add the record, or pass on_bad=skip")
-        elif label and table.setdefault(found[0], [label]) != [label]:
-            raise EcgtlError(f"{where}, line {number}: {name} has two labels; keep one of them")
-    return table
-
-
-def _label_lines(text: str, where: Path) -> list[tuple[int, str, str]]:
-    """Number, record and label of each line below the first; blank lines are passed over."""
-    try:
-        rows = list(csv.reader(text.splitlines()))
-    except csv.Error as error:
-        raise EcgtlError(f"{where} is not a CSV file ({error}); write lines 'record,label'") from None
-    columns = [word.strip().lower() for word in rows[0]] if rows else []
-    if "record" not in columns or "label" not in columns:
-        raise EcgtlError(f"{where} begins with {','.join(rows[0])[:60] if rows else ''!r}; its first line must name "
-                         "the columns record and label, separated by commas")
-    record, label = columns.index("record"), columns.index("label")
-    lines = []
-    for number, row in enumerate(rows[1:], start=2):
-        if not any(word.strip() for word in row):
-            continue
-        if len(row) <= max(record, label) or not row[record].strip():
-            raise EcgtlError(f"{where}, line {number}: {','.join(row)[:60]!r} lacks a record or a label; complete it")
-        lines.append((number, row[record].strip(), row[label].strip()))
-    return lines
-
-
-def _without_suffix(name: str) -> str:
-    path = PurePosixPath(name.replace("\\", "/"))
-    return str(path.with_suffix("") if path.suffix.lower() in _SUFFIXES else path)
+def _comment(header: Header, *keys: str) -> str:
+    """The text of the header comment ``key: text`` (upper and lower case alike) of the first of ``keys`` that has one."""
+    parts = [comment.partition(":") for comment in reversed(header.comments)]
+    found = {name.strip().lower(): text.strip() for name, _, text in parts if text.strip()}
+    return next((found[key] for key in keys if key in found), "")

@@ -15,13 +15,14 @@ import numpy as np
 
 from ecgtl.datasets.base import UNLABELLED, Collector, Recordings, _digest, _store_rest, cached_recordings
 from ecgtl.datasets.folder import _check_columns, _check_lead, _columns
-from ecgtl.datasets.wfdb_files import Header, parse_header, read_bytes, read_stored, signal_files
+from ecgtl.datasets.wfdb_files import Header, _check_sizes, parse_header, read_bytes, read_stored, signal_files
 from ecgtl.errors import EcgtlError
 
 NAME = "icu_monitor"
 FOLDER = "icu-monitor"
 VERSION = "own"
 LEAD = "II"
+COMPRESSED = 4096  # samples that a byte of a constant signal stands for in a compressed format, at most
 _SHARD = re.compile(r"p\d+")  # a folder of patients whose names begin with its own
 
 
@@ -73,11 +74,19 @@ def _headers(paths: Sequence[Path], base: Path, collector: Collector) -> dict[Pa
             continue
         try:
             header = parse_header(text, str(path), require_voltage=False)
-            signal_files(path, header)
+            _check_length(path, header)
             headers[path] = header
         except EcgtlError as damage:
             _damaged(path, base, damage, collector)
     return headers
+
+
+def _check_length(path: Path, header: Header) -> None:
+    """Memory is laid out by what all headers say, so each is held against its files first; of compressed ones roughly."""
+    _check_sizes(path, header)
+    most = COMPRESSED * sum(file.stat().st_size for file in signal_files(path, header))
+    if header.n_samples > most:
+        raise EcgtlError(f"{path} announces {header.n_samples:,} samples, more than its signal files can hold; export it again")
 
 
 def _holds_samples(text: str) -> bool:

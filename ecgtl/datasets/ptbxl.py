@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
-from ecgtl.datasets.twelve_lead import check_leads, columns
+from ecgtl.datasets.leads import check_leads, columns
 from ecgtl.datasets.wfdb_files import read_header, read_stored
 from ecgtl.errors import EcgtlError
 

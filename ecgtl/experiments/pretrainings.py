@@ -8,6 +8,7 @@ from ecgtl import results
 from ecgtl.config import PretrainConfig, protocol, protocols
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments.missing import to_do
+from ecgtl.experiments.reservations import make_each
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,10 @@ def enumerate_runs(experiment: str, tier: str) -> list[Pretraining]:
 
 def state(run: Pretraining) -> str:
     """``done``, ``missing``, or ``stale`` when the stored result came from another config."""
-    if not run.path.is_file():
+    body = results.done(run.path)
+    if body is None:
         return "missing"
-    return "done" if results.same_config(results.stored_json(run.path)["config"], run.config, ("root", "device")) else "stale"
+    return "done" if results.same_config(body["config"], run.config, ("root", "device")) else "stale"
 
 
 def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
@@ -61,10 +63,10 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
     from ecgtl import pretrain
 
     todo = to_do(f"{experiment}, tier {tier}", enumerate_runs(experiment, tier), shard, lambda run: state(run) != "done", report)
-    written = []
-    for place, run in enumerate(todo, start=1):
+
+    def make(run: Pretraining) -> tuple[Path, str]:
         made = pretrain.run(run.config, command=f"python -m ecgtl run {experiment} --tier {tier}", experiment=experiment, key=run.key)
-        written.append(results.save(made.result))
-        report(f"[{place}/{len(todo)}] {run.key}: error {made.result.scores['mse_sum']:.0f} "
-               f"({made.result.provenance['wall_seconds']:.0f} s)")
-    return written
+        return results.save(made.result), (f"{run.key}: error {made.result.scores['mse_sum']:.0f} "
+                                           f"({made.result.provenance['wall_seconds']:.0f} s)")
+
+    return make_each(todo, lambda run: state(run) != "done", make, report)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ecgtl.errors import EcgtlError
+from ecgtl.models.convolution import conv
 
 N_SAMPLES = 2048  # 8.192 s at 250 Hz
 N_FEATURES = 60
@@ -22,11 +23,6 @@ KERNELS = {"code": (19,) * 6 + (9,) * 3, "text": (19,) * 9}
 DROPOUT = {"code": (0.3, 0.2), "text": (0.0, 0.0)}  # encoder, decoder
 ACTIVATIONS = {"code": "leaky_relu", "text": "relu"}
 DECODERS = {"code": "upsample", "text": "transposed"}
-
-
-def conv(n_in: int, n_out: int, kernel: int, **options) -> nn.Conv2d:
-    """A 1-D convolution over time, "same" padding, as a 2-D one of height 1 (far faster on a CPU)."""
-    return nn.Conv2d(n_in, n_out, (1, kernel), padding=(0, kernel // 2), **options)
 
 
 def activate(name: str) -> nn.Module:

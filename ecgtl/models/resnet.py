@@ -1,8 +1,7 @@
 """Residual networks for 1-D signals (Weimann 2021, "The model architecture"; He et al. 2016, identity mappings).
 
-A 1-D convolution is computed as a 2-D one of height 1: PyTorch has a channels-last path for the latter only, and on
-two CPU cores that is several times faster. Activations and sums work in place on what a norm or a convolution has
-just made, which nobody needs again. Inputs and outputs keep the 1-D shapes.
+Activations and sums work in place on what a norm or a convolution has just made, which nobody needs again. Inputs and
+outputs keep the 1-D shapes; in between they are 2-D ones of height 1 (``convolution``).
 """
 
 from collections.abc import Sequence
@@ -10,14 +9,16 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from ecgtl.models import convolution
+
 STAGES = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3), "resnet50": (3, 4, 6, 3), "resnet1d101": (3, 4, 23, 3)}
 BOTTLENECKS = ("resnet50", "resnet1d101")
 KERNELS = (7, 5, 5, 3)  # one a stage (Weimann 2021)
 
 
 def conv(n_in: int, n_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    """A 1-D convolution over time without bias, "same" padding, as a 2-D one of height 1."""
-    return nn.Conv2d(n_in, n_out, (1, kernel), (1, stride), (0, kernel // 2), bias=False)
+    """A 1-D convolution over time without bias, "same" padding."""
+    return convolution.conv(n_in, n_out, kernel, stride, bias=False)
 
 
 class BasicUnit(nn.Module):
@@ -106,5 +107,5 @@ class ResNet(nn.Module):
 
 def _initialise(module: nn.Module) -> None:
     """He initialisation for convolutions, as the reference networks do; PyTorch's own default elsewhere."""
-    if isinstance(module, nn.Conv2d):
+    if isinstance(module, nn.Conv2d) and not module.weight.is_meta:  # which would take seconds there, for nothing
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

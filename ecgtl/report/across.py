@@ -26,7 +26,7 @@ from ecgtl.datasets.ptbxl import SUPERCLASSES
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import Run
 from ecgtl.models import checkpoint
-from ecgtl.report import badges, book_tables, figures, tables
+from ecgtl.report import book_tables, figures, tables
 from ecgtl.report.figures import COLOURS
 from ecgtl.report.melep import NETWORKS as CLASSIFIERS
 from ecgtl.report.tables import METHODS, NBSP, PENDING, f1
@@ -233,7 +233,7 @@ def frame(rows: dict[str, Row]) -> pd.DataFrame:
     """One row a network and start, numbers as numbers: the CSV, and what the tables below show."""
     found = []
     for method, row in rows.items():
-        low, high = statistics.mean_interval(row.sample) if row.bodies else (np.nan, np.nan)
+        low, high = statistics.score_interval(row.sample) if row.bodies else (np.nan, np.nan)
         test = _limits(row.draws) if row.bodies else (np.nan, np.nan)
         base = random_start(row, rows)
         found.append({"method": method, "network": row.config.arch, "start": row.config.init,
@@ -354,13 +354,8 @@ def checkpoints(rows: dict[str, Row]) -> pd.DataFrame:
 
 def state(tier: str) -> HTML:
     """Badges of the finished runs and their number; while some are missing, the command that makes them."""
-    done, planned = len(tables.runs(EXPERIMENT, tier)), len(experiments.enumerate_runs(EXPERIMENT, tier))
     # One lead is this experiment's own rule, so its results call the leads whole; the table of the target names it instead
-    evidence = {part: word for part, word in tables.evidence(EXPERIMENT, tier).items() if part != "leads"}
-    known = badges.row(tier, evidence) if done else book_tables.badge("pending")
-    rest = Markup("; the rest by <code>python -m ecgtl run {} --tier {}</code>").format(EXPERIMENT, tier)
-    return HTML(Markup("{}<p>{} of {} runs{}.</p>").format(Markup(known), done, planned,
-                                                           rest if done < planned else ""))
+    return HTML(book_tables.state(EXPERIMENT, tier, without="leads"))
 
 
 def unseen(rows: dict[str, Row]) -> HTML:
@@ -484,7 +479,7 @@ def _draw(axes: Axes, y: float, row: Row) -> None:
     colour = _colour(row.config.init)
     axes.plot(_limits(row.draws), (y, y), color="#bbbbbb", linewidth=6, solid_capstyle="butt", zorder=1,
               label="95 % interval over test recordings")
-    low, high = statistics.mean_interval(row.sample)
+    low, high = statistics.score_interval(row.sample)
     reach = [[row.sample.mean - low], [high - row.sample.mean]] if np.isfinite(low) else None
     axes.errorbar([row.sample.mean], [y], xerr=reach, color=colour, marker="o", markersize=5, capsize=3,
                   linestyle="none", label="mean with 95 % interval over runs; below it single runs")

@@ -10,7 +10,7 @@ import pandas as pd
 import yaml
 from markupsafe import Markup
 
-from ecgtl import claims, config, paths, published, results
+from ecgtl import claims, config, experiments, paths, published, results
 from ecgtl.datasets import catalogue
 from ecgtl.errors import EcgtlError
 from ecgtl.models import MODELS
@@ -83,6 +83,17 @@ def badge(text: str) -> Markup:
         text.replace(" ", "-"), WORDS[text], text)
 
 
+def state(experiment: str, tier: str, words: str = "", without: str = "") -> Markup:
+    """Badges of an experiment's finished runs, their number, and while some are missing the command that makes them."""
+    found, planned = tables.runs(experiment, tier), len(experiments.enumerate_runs(experiment, tier))
+    evidence = {part: word for part, word in tables.evidence(experiment, tier).items() if part != without}
+    known = badges.row(tier, evidence) if found else badge("pending")
+    command = Markup("; the rest by <code>python -m ecgtl run {} --tier {}</code>").format(experiment, tier)
+    single = tables.one_pretraining(found)
+    return Markup("{}<p>{}{} of {} runs{}.{}</p>").format(
+        Markup(known), words, len(found), planned, command if len(found) < planned else "", single and f" {single}")
+
+
 def _link(address: str, text: str) -> Markup:
     """A link out of the site; nothing is loaded from there."""
     return Markup('<a class="external" href="{}">{}</a>').format(address, text)
@@ -114,17 +125,19 @@ def _evidence(text: str) -> Markup:
     return Markup(" ").join(badge(":".join(pair)) for pair in words)
 
 
-def _stands_on(verdict: dict) -> Markup:
-    """Our verdict, and the tier and the data that it stands on where anything has been run."""
-    data = [] if verdict["data"] == "none" else [f"tier:{verdict['tier']}", f"target:{verdict['data']}"]
-    return Markup(" ").join(map(badge, [verdict["ours"], *data]))
+def stands_on(verdict: dict) -> Markup:
+    """Our verdict, and the tier and the data, those of the pretraining too, that it stands on where anything has been run."""
+    words = {part: verdict["evidence"].get(part, "none") for part in ("target", "upstream")}
+    data = [f"{part}:{word}" for part, word in words.items() if part == "upstream" or word != "none"]
+    known = [f"tier:{verdict['tier']}", *data] if verdict["evidence"] else []
+    return Markup(" ").join(map(badge, [verdict["ours"], *known]))
 
 
 def _claims(page: Page) -> tuple[pd.DataFrame, str]:
     from ecgtl.report.findings import ours
 
     rows = [{"Claim": verdict["name"], "Statement": verdict["says"],
-             "By the paper's numbers": badge(verdict["paper"]), "By our runs": _stands_on(verdict),
+             "By the paper's numbers": badge(verdict["paper"]), "By our runs": stands_on(verdict),
              "In numbers [95 % interval]": ours(verdict, 0)}
             for verdict in claims.all_judged() if page.paper in (None, verdict["of"])]
     return pd.DataFrame(rows), "Claims and their verdicts, by rule"
@@ -142,7 +155,8 @@ def _costs(page: Page) -> tuple[pd.DataFrame, str]:
 def _catalogue(page: Page) -> tuple[pd.DataFrame, str]:
     rows = []
     for entry in catalogue.entries().values():
-        here = [word for word, there in (("loader", entry.has_loader), ("twin", entry.twin)) if there]
+        known = (("loader", entry.has_loader), ("twin", entry.twin), ("network", entry.kind == "weights"))
+        here = [word for word, there in known if there]
         rows.append({"Name": _code(entry.name),
                      "Database": _link(entry.page, f"{entry.title}, {entry.version}"),
                      "Recordings": f"{entry.records:,}" if entry.records else "–",

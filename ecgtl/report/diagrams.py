@@ -217,7 +217,7 @@ def _layer(module: nn.Module) -> Layer | None:
     """In words; None for what does nothing when it is used."""
     if isinstance(module, nn.Identity | nn.Dropout):
         return Layer(f"dropout {module.p:g}") if getattr(module, "p", 0) else None
-    kind = _KINDS.get(type(module), type(module).__name__)
+    kind = next((words for known, words in _KINDS.items() if isinstance(module, known)), type(module).__name__)
     if not hasattr(module, "kernel_size"):
         return Layer(kind)
     kernel, stride = _size(module.kernel_size), int(np.max(module.stride))

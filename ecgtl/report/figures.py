@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
+from ecgtl.datasets import leads
 from ecgtl.datasets.base import Recordings
 from ecgtl.datasets.windows import Windows
 from ecgtl.report.tables import METHODS
@@ -146,22 +147,6 @@ def size_curve(table: pd.DataFrame, values: dict[tuple[str, int], tuple[float, .
     return figure
 
 
-def class_scores(table: pd.DataFrame, classes: list[str]) -> Figure:
-    """F1 of each class by share of the data set; ``table`` has columns size, class, mean, low, high, paper (or NaN)."""
-    figure, axes = plt.subplots(1, len(classes), figsize=(2.1 * len(classes) + 0.6, 3.0), sharey=True)
-    for panel, name in zip(axes, classes, strict=True):
-        rows = table[table["class"] == name]
-        panel.errorbar(rows["size"], rows["mean"], yerr=[rows["mean"] - rows["low"], rows["high"] - rows["mean"]],
-                       color=COLOURS["random"], marker="o", capsize=3, label="ours (95 % interval)")
-        known = rows[rows["paper"].notna()]
-        panel.errorbar(known["size"] + 3, known["paper"], yerr=known["paper_sd"], color=PAPER_COLOUR, marker="s", capsize=3,
-                       linestyle="none", label="paper (mean ± SD)")
-        panel.set(title=name, xlabel="% of data set", xticks=sorted(rows["size"].unique()))
-    axes[0].set_ylabel("F1")
-    figure.legend(*axes[0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=2)
-    return figure
-
-
 def strip(recordings: Recordings, i: int, seconds: float, lead: int | str = 0, start: float = 0.0) -> Figure:
     """``seconds`` of one lead on ECG paper (25 mm/s, 10 mm/mV at full size), sampling rate and lead named."""
     rate = recordings.sampling_rate[i]
@@ -180,8 +165,12 @@ def strip(recordings: Recordings, i: int, seconds: float, lead: int | str = 0, s
 
 
 def one_of_each(recordings: Recordings, seconds: float, lead: int | str = 0) -> list[Figure]:
-    """A strip of the first recording of each class that is long enough; of the first three where there are no classes."""
-    long_enough = np.flatnonzero(recordings.durations >= seconds)
+    """A strip of the first recording of each class that is long enough and has ``lead``; of the first three where there are no classes.
+
+    Raises EcgtlError when none has the lead.
+    """
+    leads.check(recordings, (lead,), "skip")
+    long_enough = np.flatnonzero((recordings.durations >= seconds) & (np.array(leads.missing(recordings, (lead,))) == ""))
     if recordings.multi_label or (recordings.labels < 0).all():
         chosen = long_enough[:3]
     else:

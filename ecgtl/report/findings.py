@@ -10,7 +10,7 @@ from ecgtl.claim_rules import Comparison, Held, Place
 from ecgtl.claim_rules_transfers import signed
 from ecgtl.correlations import MIN_GROUPS
 from ecgtl.report import tables
-from ecgtl.report.book_tables import badge
+from ecgtl.report.book_tables import badge, stands_on
 from ecgtl.report.melep import NETWORKS
 from ecgtl.report.tables import f1
 from ecgtl.report.transfer_folds import checkpoint_name, data_set
@@ -38,7 +38,7 @@ def _finding(verdict: dict) -> dict:
     on_folds = any(isinstance(comparison, Held) for comparison in verdict["comparisons"])
     return {"Statement": verdict["says"],
             "From the paper's numbers": badge(verdict["paper"]) + _account(verdict["printed"], 1),
-            "From our runs": badge(verdict["ours"]),
+            "From our runs": stands_on(verdict),
             OUR_FOLDS if on_folds else OURS: ours(verdict, OPEN)}
 
 
@@ -95,7 +95,7 @@ def _statistic(held: Held) -> str:
     """What a statistic is of: ``ResNet1d101, CPSC 2018``."""
     source, network = held.checkpoints[0]
     if held.rule == "regret":
-        return f"F1 lost by the choice among {len(held.checkpoints)} checkpoints"
+        return f"F1 lost by the choice among {len(held.checkpoints)} checkpoints, on folds that all of them have"
     if held.rule == "stronger":
         return f"{NETWORKS[network]} − {NETWORKS[held.checkpoints[1][1]]}, {data_set(source)}"
     return checkpoint_name(source, network) + _BESIDE.get(held.rule, "")

@@ -21,7 +21,7 @@ from ecgtl import claims, experiments, metrics, published, results, statistics
 from ecgtl.config import protocol
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings
-from ecgtl.report import badges, book_tables, figures, tables
+from ecgtl.report import book_tables, figures, tables
 from ecgtl.report.tables import METHODS, NBSP, PENDING, f1
 from ecgtl.statistics import MIN_RUNS, Difference, Sample
 
@@ -59,12 +59,31 @@ def shown_tier(experiment: str, wanted: str = "best") -> str:
 
 
 def state(experiment: str, tier: str) -> HTML:
-    """Badges of the finished runs and their number; while some are missing, the command that makes them."""
-    done, planned = len(tables.runs(experiment, tier)), len(experiments.enumerate_runs(experiment, tier))
-    known = badges.row(tier, tables.evidence(experiment, tier)) if done else book_tables.badge("pending")
-    command = Markup("; the rest by <code>python -m ecgtl run {} --tier {}</code>").format(experiment, tier)
-    return HTML(Markup("{}<p>{}: {} of {} runs{}.</p>").format(
-        Markup(known), NAMES[experiment], done, planned, command if done < planned else ""))
+    """Badges of the finished runs and their number; while some are missing, the command; the sizes in recordings."""
+    drawn = ", ".join(f"{_percent(size)} are {n:,}" for size, n in recordings(experiment, tier).items())
+    theirs = ", ".join(f"{paper_recordings(size):,.0f}" for size in sizes(experiment))
+    said = Markup("<p>Recordings that are drawn for training: {}; in the paper {}.</p>").format(drawn, theirs)
+    return HTML(book_tables.state(experiment, tier, f"{NAMES[experiment]}: ") + (said if drawn else Markup()))
+
+
+def recordings(experiment: str, tier: str) -> dict[int, int]:
+    """How many recordings a training of each size draws, as the finished runs have it, the largest first."""
+    return {run.size: sum(body["data"]["split"]["train"].values())
+            for run, body in sorted(tables.runs(experiment, tier), key=lambda pair: -pair[0].size)}
+
+
+def paper_recordings(size: int) -> float:
+    """The same of the paper's trainings, by its number of recordings and its split."""
+    scalars = published.lookup("jang2021.scalars")
+    train, test = scalars["split"]["value"]
+    return scalars["shaoxing_records"]["value"] * train / (train + test) * size / 100
+
+
+def comparison(experiment: str, tier: str) -> pd.DataFrame:
+    """``tables.comparison`` with our sizes in recordings as well."""
+    known, found = recordings(experiment, tier), tables.comparison(experiment, tier)
+    return found.assign(words=[f"{words} ({known[size]:,} here)" if size in known else words
+                               for words, size in zip(found["words"], found["size"], strict=True)])
 
 
 def trials(experiment: str, tier: str) -> pd.DataFrame:
@@ -143,7 +162,7 @@ def _mean_text(values: Sequence[float]) -> str:
     """Mean with its 95 % interval, which needs ``MIN_RUNS`` values; PENDING without any."""
     if not len(values):
         return PENDING
-    mean, (low, high) = f1(np.mean(values)), statistics.mean_interval(Sample.of(values))
+    mean, (low, high) = f1(np.mean(values)), statistics.score_interval(Sample.of(values))
     return f"{mean} [{f1(low)},{NBSP}{f1(high)}]" if np.isfinite(low) else mean
 
 
@@ -309,10 +328,8 @@ def steps_table(frame: pd.DataFrame, tier: str) -> pd.DataFrame:
 
 def paper_steps(size: int, tier: str) -> int:
     """Steps of the optimiser in the paper's training on ``size`` %, with the batches of our ``tier``."""
-    scalars = published.lookup("jang2021.scalars")
-    train, test = scalars["split"]["value"]
-    records = scalars["shaoxing_records"]["value"] * train / (train + test) * size / 100
-    return math.ceil(records / protocol("jang2021")["tiers"][tier]["batch_size"]) * scalars["epochs"]["value"]
+    batches = paper_recordings(size) / protocol("jang2021")["tiers"][tier]["batch_size"]
+    return math.ceil(batches) * published.lookup("jang2021.scalars.epochs.value")
 
 
 def steps_verdict(frame: pd.DataFrame) -> HTML:
@@ -445,7 +462,7 @@ def _index_column(axes: Axes, x: float, method: str, values: pd.Series) -> None:
     if values.empty:
         return
     colour, mean = figures.COLOURS[method], values.mean()
-    low, high = statistics.mean_interval(Sample.of(values))
+    low, high = statistics.score_interval(Sample.of(values), np.inf)
     axes.plot(np.linspace(x - 0.1, x, len(values)), values, ".", color=colour, alpha=0.6, markersize=6)
     axes.errorbar([x + 0.07], [mean], yerr=[[mean - low], [high - mean]], color=colour, capsize=4,
                   marker=figures.MARKERS[method], linestyle="none",

@@ -13,6 +13,7 @@ from ecgtl import experiments, metrics, paths, published, results, statistics
 from ecgtl.config import BASELINES, TIERS, protocol
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, runners, sources, transfers
+from ecgtl.spreadsheet import as_csv
 from ecgtl.statistics import Sample
 
 PENDING = "PENDING"  # in place of what has not been run
@@ -38,6 +39,7 @@ METHODS |= _configurations()
 SCORES = {"macro_f1": "macro F1", "weighted_f1": "weighted F1", "accuracy": "accuracy", "macro_auc": "macro AUC",
           "f_max": "Fmax", "f_beta": "Fβ", "g_beta": "Gβ"}
 CURVE_SCORES = ("learning_curve_index",)  # of the whole learning curve: no epoch is chosen
+ONE_PRETRAINING = "Intervals cover fine-tuning, not pretraining: the runs of a pretrained row start from one checkpoint."
 CHOICES = {"validated": "best on validation", "last": "last epoch", "best_test": "best on test"}
 
 
@@ -87,8 +89,8 @@ def _cell(found: list[tuple[experiments.Run, dict]], experiment: str, place: tup
     values = tuple(v for v in values if v is not None)
     if not values:
         return None
-    sample = Sample.of(values)
-    return Cell(sample.mean, sample.sd, sample.n, *statistics.mean_interval(sample), values)
+    sample, highest = Sample.of(values), np.inf if score in CURVE_SCORES else 1.0
+    return Cell(sample.mean, sample.sd, sample.n, *statistics.score_interval(sample, highest), values)
 
 
 def cells(experiment: str, tier: str, score: str | None = None) -> dict[tuple[str, int | str], Cell]:
@@ -214,17 +216,22 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def choices_table(experiment: str, tier: str, method: str) -> pd.DataFrame:
-    """The three ways of choosing the epoch side by side, one row a size (mean macro F1 and its SD)."""
-    _, entry = experiments.definition(experiment)
-    rows = []
-    for size in entry["sizes"]:
-        row = {"Data used": experiments.size_words(entry, size)}
-        for choice, words in CHOICES.items():
-            found = cell(experiment, tier, method, size, choice=choice)
-            row[words] = f"{f1(found.mean)} ± {f1(found.sd)}" if found else PENDING
-        rows.append(row)
-    return pd.DataFrame(rows)
+def beside_baselines(table: pd.DataFrame, by: str = "words"):
+    """Whether networks lie above the best trivial classifier by their means, a line for each column, or score, of a comparison."""
+    from IPython.display import HTML
+
+    lines = []
+    for name, own in table[table["n"] > 0].groupby(by, sort=False):
+        own = own.sort_values("ours")
+        trivial = own["method"].isin(BASELINES)
+        if trivial.nunique() == 2:
+            (base, top), networks = (own[part].iloc[-1] for part in (trivial, ~trivial)), own.loc[~trivial, "ours"]
+            above = (networks > base["ours"]).sum()
+            lines.append(Markup("<li>{}: {} ({}) {}; the highest of these is {} ({}).</li>").format(
+                SCORES.get(name, name), METHODS[base["method"]], f1(base["ours"]),
+                f"has {above} of {len(networks)} networks above it" if above else f"lies above all {len(networks)} networks",
+                METHODS[top["method"]], f1(top["ours"])))
+    return HTML(Markup("<ul>{}</ul>").format(_markup(lines)) if lines else f"<p>{PENDING}</p>")
 
 
 def shown_tier(experiment: str, wanted: str = "best", pending: bool = False) -> str:
@@ -245,12 +252,28 @@ def shown_tier(experiment: str, wanted: str = "best", pending: bool = False) -> 
 def evidence(experiment: str | Sequence[str], tier: str) -> dict[str, str]:
     """Evidence words that the runs of a table share, or of several tables; several words are joined by a slash."""
     names = [experiment] if isinstance(experiment, str) else experiment
-    return _evidence(body for name in names for _, body in runs(name, tier))
+    return evidence_of(body for name in names for _, body in runs(name, tier))
 
 
-def _evidence(bodies: Iterable[dict]) -> dict[str, str]:
+def evidence_of(bodies: Iterable[dict]) -> dict[str, str]:
+    """The same of single runs."""
     found = [body["evidence"] for body in bodies]
     return {part: "/".join(sorted({one[part] for one in found})) for part in ("upstream", "target", "leads")}
+
+
+def row_of(run: runners.Run) -> str | tuple[str, str]:
+    """The row of its table that a run is for: a method, or the source and network of a fold."""
+    return (run.config.source, run.config.arch) if isinstance(run, transfers.Transfer) else run.method
+
+
+def one_pretraining(found: Iterable[tuple[runners.Run, dict]]) -> str:
+    """What intervals leave out where all runs of a pretrained row start from one checkpoint, in words; else nothing."""
+    starts = {}
+    for run, body in found:
+        if body["evidence"]["upstream"] != "none":
+            own = body["config"].get("init") or body["data"]["start"]["file"]
+            starts.setdefault((row_of(run), getattr(run, "size", None)), set()).add(own)
+    return ONE_PRETRAINING if any(len(own) == 1 for own in starts.values()) else ""
 
 
 def made(experiment: str, tier: str) -> pd.DataFrame:
@@ -316,7 +339,7 @@ def _coverage_of_runs(names: Sequence[str], tier: str, arch: str | None) -> dict
         done |= {run: body for run, body in runs(name, tier) if arch in (None, run.config.arch)}
     if not done:
         return {}
-    every, words = [run for plan in planned.values() for run in plan], _evidence(done.values())
+    every, words = [run for plan in planned.values() for run in plan], evidence_of(done.values())
     absent = sorted({_row_words(run) for run in every} - {_row_words(run) for run in done})
     absent += [f"{name}, for which tier {tier} plans no run" for name, plan in planned.items() if not plan]
     own_data = words["target"] == "full" and set(words["upstream"].split("/")) <= {"full", "none"}
@@ -326,7 +349,7 @@ def _coverage_of_runs(names: Sequence[str], tier: str, arch: str | None) -> dict
 
 
 def _row_words(run: runners.Run) -> str:
-    """The row of its table that a run is for."""
+    """The same in words."""
     if isinstance(run, transfers.Transfer):
         from ecgtl.report.transfer_folds import checkpoint_name
 
@@ -335,9 +358,10 @@ def _row_words(run: runners.Run) -> str:
 
 
 def _coverage_of_result(path: Path, entry: dict) -> dict[str, str]:
-    if not path.is_file():
+    body = results.done(path)
+    if body is None:
         return {"state": "pending", "evidence": "none", "why": f"{path.name} has not been made"}
-    evidence = results.read_json(path)["evidence"]
+    evidence = body["evidence"]
     words = {word for name, word in evidence.items() if name in entry["needs"]}
     return {"state": "done" if words == {"full"} else "partial", "why": entry["shows"],
             "evidence": ", ".join(f"{name} {evidence[name]}" for name in entry["needs"])}
@@ -384,7 +408,7 @@ def write_csv(table: pd.DataFrame, name: str) -> Path:
     folder = paths.repository() / "build" / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.csv"
-    table.to_csv(path, index=False, float_format="%.6g")
+    path.write_bytes(as_csv(table, "%.6g"))
     return path
 
 

@@ -93,8 +93,9 @@ def state(folds: Folds) -> HTML:
     known = Markup(badges.row(folds.tier, evidence(folds.rows))) if done else book_tables.badge("pending")
     counted = f"{count(done, planned)} folds" if planned else "no folds are planned in this tier"
     command = Markup("; the rest by <code>{}</code>").format(_command(folds)) if done < planned else ""
-    said = Markup("{}<p>Tasks on {}, tier {}: {}{}.</p>")
-    return HTML(said.format(known, data_set(folds.target), folds.tier, counted, command))
+    single = tables.one_pretraining(tables.runs(folds.experiment, folds.tier))
+    said = Markup("{}<p>Tasks on {}, tier {}: {}{}.{}</p>")
+    return HTML(said.format(known, data_set(folds.target), folds.tier, counted, command, single and f" {single}"))
 
 
 def pending(found: Sequence[Folds]) -> pd.DataFrame:

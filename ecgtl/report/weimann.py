@@ -17,7 +17,7 @@ from ecgtl import experiments, models, published, results, statistics
 from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig, protocol
 from ecgtl.finetune import CINC_OFFICIAL
 from ecgtl.pretrain import key_of
-from ecgtl.report import badges, book_tables, tables
+from ecgtl.report import book_tables, tables
 from ecgtl.report.findings import findings
 from ecgtl.report.tables import METHODS, NBSP, PENDING, f1
 from ecgtl.statistics import MIN_RUNS, Sample
@@ -48,12 +48,7 @@ def shown_tier(experiment: str, wanted: str = "best") -> str:
 
 def state(experiment: str, tier: str) -> HTML:
     """Badges of the finished runs and their number; while some are missing, the command that makes them."""
-    done, planned = len(tables.runs(experiment, tier)), len(experiments.enumerate_runs(experiment, tier))
-    known = badges.row(tier, tables.evidence(experiment, tier)) if done else book_tables.badge("pending")
-    command = Markup("; the rest by <code>python -m ecgtl run {} --tier {}</code>").format(experiment, tier)
-    return HTML(Markup("{}<p>{}: {} of {} runs{}.</p>{}").format(Markup(known), NAMES[experiment], done, planned,
-                                                                 command if done < planned else "",
-                                                                 _teachers(experiment, tier)))
+    return HTML(book_tables.state(experiment, tier, f"{NAMES[experiment]}: ") + _teachers(experiment, tier))
 
 
 def _teachers(experiment: str, tier: str) -> Markup:
@@ -352,7 +347,7 @@ def class_rows(frame: pd.DataFrame, tier: str) -> pd.DataFrame:
         for method, size in ((method, size) for method in settings for size in sizes):
             found = values.get((method, size), ())
             sample = Sample.of(found) if found else Sample(np.nan, np.nan, 0)
-            low, high = statistics.mean_interval(sample)
+            low, high = statistics.score_interval(sample)
             known = size == max(sizes) and tier != "demo"
             theirs = printed[settings[method]][f"f1_{name}"] if known else {"mean": np.nan, "sd": np.nan}
             rows.append({"method": method, "size": size, "class": name, "mean": sample.mean, "low": low,

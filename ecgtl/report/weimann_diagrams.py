@@ -59,7 +59,8 @@ def _pretraining(trained: dict[str, dict], tier: str) -> list[tuple[str, str, st
     sources = ", ".join(catalogue.entry(name).title for name in config.source_names)
     frames = {name: own["data"]["frames"]["train"] * len(own["history"]) for name, own in trained.items()}
     return [("source of continuous ECG", catalogue.entry("icentia11k").title, sources),
-            ("subjects", _pub("scalars.icentia_patients"), f"{sum(body['data']['subjects'].values()):,}"
+            ("subjects", _pub("scalars.icentia_patients"),
+             "{train} to learn from, {validation} to choose the epoch, {test} to test".format_map(body["data"]["subjects"])
              if body else PENDING),
             ("tasks", _words(weimann.tasks()), _words(trained) or PENDING),
             ("frames seen", _pub("scalars.pretraining_frames"),
@@ -139,7 +140,7 @@ def course(steps: pd.DataFrame) -> Figure:
         lines = (f"Paper: {words.format_map(paper)}", "", f"Here: {words.format_map(ours)}")
         return Box(key, title, lines, kind)
 
-    boxes = [[box("ecg", "Continuous ECG", "{source of continuous ECG}; {subjects} subjects")],
+    boxes = [[box("ecg", "Continuous ECG", "{source of continuous ECG}; subjects: {subjects}")],
              [box("pre", "1. Pretraining", "{network}; tasks: {tasks}; {frames seen} frames", "trained")],
              [box("take", "2. Transfer", "{weights carried over, worked out} weights carried over; "
                   "{weights that start at random, worked out}, "
@@ -173,9 +174,7 @@ def upstream_badges(tier: str) -> HTML:
     bodies = list(pretrained(tier).values())
     if not bodies:
         return HTML(Markup("<p>{}</p>").format(book_tables.badge("pending")))
-    words = {part: "/".join(sorted({body["evidence"][part] for body in bodies}))
-             for part in ("upstream", "target", "leads")}
-    return HTML(badges.row(tier, words))
+    return HTML(badges.row(tier, tables.evidence_of(bodies)))
 
 
 # Figure 2: future prediction

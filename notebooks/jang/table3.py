@@ -19,8 +19,8 @@
 # The paper {cite}`jang2021` puts the course of a training into one number, the learning curve index of the test score:
 # [Figure 3](figure3) explains it, [Figure 5](figure5) shows the curves. It prints the index of
 # {pub}`jang2021.table3.runs` trials for random weights and for the autoencoder, and finds a difference with 50 and 25 % of the
-# training part (p {pub}`jang2021.table3.rows.50.p_value.relation` {pub}`jang2021.table3.rows.50.p_value`), not with all of it
-# (p = {pub}`jang2021.table3.rows.100.p_value`).
+# training part (p {pub}`jang2021.table3.rows.50.p_value.relation` {pub}`jang2021.table3.rows.50.p_value`), and none with all of it
+# (p = {pub}`jang2021.table3.rows.100.p_value`). So large a p shows no equality: it says that these trials cannot tell.
 #
 # Here the index is that of the runs of [Table 2](table2), on two other databases.
 

@@ -60,6 +60,15 @@ tables.html(weimann.readable(comparison), "Macro F1 on the test part of CinC 201
 curve = weimann_figures.panels(comparison, weimann.single(trials), "share of the data set")
 
 # %% [markdown]
+# ## Beside the baselines
+#
+# Gradient boosting on RR intervals looks at the times of the beats alone, the majority class at no signal. Networks are counted by
+# their means.
+
+# %% tags=["remove-input"]
+tables.beside_baselines(comparison)
+
+# %% [markdown]
 # ## Against random weights
 #
 # The paper finds that beat and heart rate gain more the fewer the data are, and that rhythm and future prediction gain about the

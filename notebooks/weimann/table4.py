@@ -49,7 +49,10 @@ tables.html(weimann.networks(shown), "Parameters and work of the three networks"
 # ## The paper beside ours
 #
 # Ours is the mean over *n* runs with its 95 % interval; the difference carries Welch's interval. PENDING means: not run yet.
-# The column of ResNet-18 has its runs in common with [Table 2](table2).
+# The column of ResNet-18 has its runs in common with [Table 2](table2), which has more of some rows: of random weights
+# {res}`weimann2021-table2.reduced.random.75.macro_f1.n` in place of {res}`weimann2021-table4.reduced.random.resnet18.macro_f1.n`. That is
+# why its mean is {res}`weimann2021-table2.reduced.random.75.macro_f1.mean` there and
+# {res}`weimann2021-table4.reduced.random.resnet18.macro_f1.mean` here; the trivial classifiers likewise.
 
 # %% tags=["remove-input"]
 comparison = weimann.comparisons(EXPERIMENT, shown)
@@ -67,6 +70,15 @@ weimann.footnotes()
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a pretraining: macro F1 for ResNet-18, -34 and -50, for that pretraining and for random weights. The paper's means with standard deviations are orange and dashed, ours are solid with 95 % interval and single runs as dots; boosted trees on RR intervals are a thin line. A panel without runs of its pretraining says PENDING."}}
 curve = weimann_figures.panels(comparison, weimann.single(trials), "network")
+
+# %% [markdown]
+# ## Beside the baselines
+#
+# Gradient boosting on RR intervals looks at the times of the beats alone, the majority class at no signal. Networks are counted by
+# their means.
+
+# %% tags=["remove-input"]
+tables.beside_baselines(comparison)
 
 # %% [markdown]
 # ## What depth changes

@@ -1,0 +1,155 @@
+"""1-D convolutions, computed as fast as the processor allows.
+
+A convolution over time is computed as a 2-D one of height 1, channels last: PyTorch has that path for 2-D only. What then takes
+longest on a processor without AVX-512 is the gradient of the weights, which a few matrix products give sooner. Which of
+the two is taken is timed once a processor (``layout``); results differ in rounding only.
+"""
+
+import platform
+import time
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+from ecgtl.datasets import cache
+
+NATIVE, PRODUCTS = "channels last", "channels last, weight gradients as matrix products"
+MARGIN = 1.1  # how many times faster the products must be to be taken
+_TIMED = ((16, 16, 7, 1024), (32, 32, 5, 512), (64, 64, 5, 256), (128, 128, 3, 128))  # channels in and out, kernel, samples
+_BATCH, _REPEATS = 16, 5
+
+
+def conv(n_in: int, n_out: int, kernel: int, stride: int = 1, **options) -> "Convolution":
+    """A convolution over time of (batch, n_in, 1, samples), "same" padding; ``options`` as of ``nn.Conv2d``."""
+    return Convolution(n_in, n_out, (1, kernel), (1, stride), (0, kernel // 2), **options)
+
+
+class Convolution(nn.Conv2d):
+    """``nn.Conv2d`` of height 1, whose gradient is computed as ``layout`` says."""
+
+    def _conv_forward(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        learns = torch.is_grad_enabled() and weight.requires_grad and self.in_channels > 1 and self.padding_mode == "zeros"
+        if learns and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu") and layout() == PRODUCTS:
+            return _Products.apply(x, weight, bias, self.stride, self.padding)
+        return super()._conv_forward(x, weight, bias)
+
+
+class _Products(torch.autograd.Function):
+    """A convolution whose weight gradient is computed by ``weight_gradient``."""
+
+    @staticmethod
+    def forward(ctx, x, weight, bias, stride, padding):
+        ctx.save_for_backward(x, weight)
+        ctx.stride, ctx.padding, ctx.biased = stride, padding, bias is not None
+        return functional.conv2d(x, weight, bias, stride, padding)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        x, weight = ctx.saved_tensors
+        of_x = None
+        if ctx.needs_input_grad[0]:
+            of_x = torch.ops.aten.convolution_backward(gradient, x, weight, None, ctx.stride, ctx.padding, (1, 1), False,
+                                                       (0, 0), 1, (True, False, False))[0]
+        of_bias = gradient.sum((0, 2, 3)) if ctx.biased else None
+        return of_x, weight_gradient(x, gradient, weight, ctx.stride, ctx.padding), of_bias, None, None
+
+
+def weight_gradient(x: torch.Tensor, gradient: torch.Tensor, weight: torch.Tensor, stride: tuple[int, int],
+                    padding: tuple[int, int]) -> torch.Tensor:
+    """Gradient of ``weight`` (n_out, n_in, 1, kernel) from inputs (batch, n_in, 1, samples) and that of the outputs.
+
+    Channels last, the window of an output is one stretch of memory, and windows that do not overlap are the rows of a matrix:
+    as many products as windows overlap give the sum over all outputs, without a copy. For that the recordings of a batch count
+    as one long one; what windows near their ends see of a neighbour is taken off again.
+    """
+    n_out, n_in, _, kernel = weight.shape
+    (batch, _, _, n_samples), length, step, before = x.shape, gradient.shape[3], stride[1], padding[1]
+    rows, out = _rows(x), _rows(gradient)
+    if n_samples != length * step or len(rows) < 2 * kernel:
+        return torch.ops.aten.convolution_backward(gradient, x, weight, None, stride, padding, (1, 1), False, (0, 0), 1,
+                                                   (False, True, False))[1]
+    overlap = -(-kernel // step)
+    first, last = -(-before // step), (len(rows) - kernel + before) // step  # outputs whose windows lie in the long recording
+    total = x.new_zeros(n_out, kernel * n_in)
+    for start in range(first, min(first + overlap, last + 1)):
+        n = (last - start) // overlap + 1
+        windows = rows.as_strided((n, kernel * n_in), (overlap * step * n_in, 1), (start * step - before) * n_in)
+        total.addmm_(out.as_strided((n_out, n), (1, overlap * n_out), start * n_out), windows)
+    edge, taps, factor = _edges(batch, length, step, before, kernel, first, last)
+    seen = rows[taps].mul_(factor.to(rows.dtype).unsqueeze(-1)).reshape(-1, kernel * n_in)
+    total.addmm_(out[edge].t(), seen)
+    return total.view(n_out, kernel, n_in).permute(0, 2, 1).unsqueeze(2)
+
+
+def _rows(x: torch.Tensor) -> torch.Tensor:
+    """(batch, channels, 1, samples) as (batch x samples, channels), one after the other: a view where channels are last in memory."""
+    return x.permute(0, 2, 3, 1).reshape(-1, x.shape[1]).contiguous()
+
+
+@lru_cache(maxsize=256)
+def _edges(batch: int, length: int, step: int, before: int, kernel: int, first: int,
+           last: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Outputs near the ends of recordings, the samples of their windows, and by how much to count each of them.
+
+    -1 for a sample of a neighbour that the long recording has counted, 1 for an own one that it has not.
+    """
+    n_samples = length * step
+    windows = np.arange(length)[:, None] * step - before + np.arange(kernel)
+    near = np.flatnonzero((windows[:, 0] < 0) | (windows[:, -1] >= n_samples))
+    own = (windows[near] >= 0) & (windows[near] < n_samples)
+    outputs = (np.arange(batch)[:, None] * length + near).ravel()
+    counted = (outputs >= first) & (outputs <= last)
+    factor = np.tile(own, (batch, 1)).astype(np.int8) - counted[:, None]
+    taps = (np.arange(batch)[:, None, None] * n_samples + windows[near]).reshape(-1, kernel)
+    return tuple(map(torch.from_numpy, (outputs, taps.clip(0, batch * n_samples - 1), factor)))
+
+
+@lru_cache(maxsize=1)
+def layout() -> str:
+    """How weight gradients are computed here: ``NATIVE``, or ``PRODUCTS`` where a timing of half a second finds them faster.
+
+    The timing, of one thread, is kept in the cache by processor and version of PyTorch.
+    """
+    def build(folder) -> None:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            native, products = map(sum, zip(*(_seconds(*shape) for shape in _TIMED), strict=True))
+        finally:
+            torch.set_num_threads(threads)
+        (folder / "layout.txt").write_text(PRODUCTS if products * MARGIN < native else NATIVE)
+
+    parts = {"machine": platform.machine(), "processor": processor(), "instructions": torch.backends.cpu.get_cpu_capability(),
+             "torch": torch.__version__}
+    return (cache.entry("layout", parts, build) / "layout.txt").read_text()
+
+
+def processor() -> str:
+    """The processor's name as the system gives it; empty where it gives none."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
+
+
+def _seconds(n_in: int, n_out: int, kernel: int, n_samples: int) -> tuple[float, float]:
+    """Least seconds of a weight gradient both ways, in turns."""
+    x, gradient = (torch.randn(_BATCH, 1, n_samples, n).permute(0, 3, 1, 2) for n in (n_in, n_out))
+    weight, place = torch.randn(n_out, n_in, 1, kernel), ((1, 1), (0, kernel // 2))
+    ways = (lambda: torch.ops.aten.convolution_backward(gradient, x, weight, None, *place, (1, 1), False, (0, 0), 1,
+                                                        (False, True, False)),
+            lambda: weight_gradient(x, gradient, weight, *place))
+    taken = np.empty((_REPEATS, len(ways)))
+    for turn in range(-1, _REPEATS):  # the first turn is not counted
+        for k, way in enumerate(ways):
+            began = time.perf_counter()
+            way()
+            taken[turn, k] = time.perf_counter() - began
+    return tuple(taken.min(axis=0))

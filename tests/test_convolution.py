@@ -1,0 +1,81 @@
+"""Convolutions whose weight gradient is computed as matrix products: the same numbers as PyTorch's own."""
+
+import itertools
+
+import pytest
+import torch
+from torch import nn
+
+from ecgtl import models
+from ecgtl.models import convolution
+
+
+@pytest.fixture(params=[convolution.NATIVE, convolution.PRODUCTS])
+def layout(request, monkeypatch):
+    monkeypatch.setattr(convolution, "layout", lambda: request.param)
+    return request.param
+
+
+SHAPES = [*itertools.product((1, 3), ((2, 3),), ((7, 1), (5, 2), (1, 2), (19, 1), (9, 3)), (12, 33, 64))]
+
+
+@pytest.mark.parametrize("batch, channels, shape, n_samples", SHAPES)
+def test_gradients_are_those_of_a_plain_1d_convolution(batch, channels, shape, n_samples, layout):
+    """Against ``nn.Conv1d`` in float64: inputs that divide by the stride and that do not, kernels longer than the input."""
+    torch.manual_seed(0)
+    plain = nn.Conv1d(*channels, shape[0], shape[1], shape[0] // 2).double()
+    ours = convolution.conv(*channels, *shape).double()
+    ours.load_state_dict({name: t.unsqueeze(2) if t.ndim == 3 else t for name, t in plain.state_dict().items()})
+    x = torch.randn(batch, channels[0], n_samples, dtype=torch.float64)
+    ours_in = x.unsqueeze(2).contiguous(memory_format=torch.channels_last).requires_grad_()
+    plain_in = x.clone().requires_grad_()
+    weight = torch.randn_like(plain(plain_in))
+    (plain(plain_in) * weight).sum().backward()
+    (ours(ours_in).squeeze(2) * weight).sum().backward()
+    for found, expected in ((ours.weight.grad.squeeze(2), plain.weight.grad), (ours.bias.grad, plain.bias.grad),
+                            (ours_in.grad.squeeze(2), plain_in.grad)):
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("name, options, n_samples", [
+    ("resnet18", {"width": 8}, 256), ("resnet50", {"width": 4}, 250), ("resnet1d101", {"width": 4}, 128),
+    ("cae", {"width": 4, "variant": "text"}, 2048), ("cae", {"width": 4, "variant": "code"}, 2048)])
+def test_every_network_learns_the_same_in_either_layout(name, options, n_samples, monkeypatch):
+    torch.manual_seed(0)
+    model = models.build(name, 1, 4, **options).double().train()
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    x, found = torch.randn(3, 1, n_samples, dtype=torch.float64), {}
+    for choice in (convolution.NATIVE, convolution.PRODUCTS):
+        monkeypatch.setattr(convolution, "layout", lambda choice=choice: choice)
+        found[choice] = torch.autograd.grad(model(x).square().sum(), list(model.parameters()))
+    for native, products in zip(*found.values(), strict=True):
+        torch.testing.assert_close(products, native, rtol=1e-7, atol=1e-7)
+
+
+def test_products_are_taken_for_training_in_full_precision_alone(monkeypatch):
+    asked = []
+    monkeypatch.setattr(convolution, "layout", lambda: asked.append(1) or convolution.PRODUCTS)
+    layer, x = convolution.conv(2, 2, 3), torch.randn(1, 2, 1, 16)
+    with torch.no_grad():
+        layer(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        layer(x)
+    assert not asked
+    assert type(layer(x).grad_fn).__name__ == "_ProductsBackward" and asked
+
+
+def test_the_layout_is_timed_once_a_processor_and_kept_in_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGTL_CACHE", str(tmp_path))
+    timed, slow, threads = [], (2.0, 1.0), torch.get_num_threads()
+    monkeypatch.setattr(convolution, "_seconds", lambda *shape: timed.append(shape) or slow)
+    for _ in range(2):
+        convolution.layout.cache_clear()
+        assert convolution.layout() == convolution.PRODUCTS
+    assert len(timed) == len(convolution._TIMED) and torch.get_num_threads() == threads
+    monkeypatch.setattr(convolution, "processor", lambda: "another processor")
+    slow = (1.0, 1.0)  # no faster, so PyTorch's own way
+    convolution.layout.cache_clear()
+    assert convolution.layout() == convolution.NATIVE
+    convolution.layout.cache_clear()

@@ -1,0 +1,97 @@
+"""Statements of the pages that were false or misleading once: each follows from results by rule."""
+
+import re
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+from stored_runs import around, by_class, store
+
+from ecgtl import data_commands, paths
+from ecgtl.datasets import catalogue
+from ecgtl.report import book_tables, jang, tables, weimann
+
+matplotlib.use("Agg")
+ROOT = paths.repository()
+
+
+@pytest.fixture(autouse=True)
+def _empty(tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
+    yield
+    plt.close("all")
+
+
+# --- networks beside the baselines ---------------------------------------------------------------------------------
+
+
+def frame(**means):
+    """A comparison of one column and score, with the means of its rows."""
+    return pd.DataFrame([{"method": method, "words": "25 %", "score": "macro_auc", "ours": mean, "n": 3 if np.isfinite(mean) else 0}
+                         for method, mean in means.items()])
+
+
+@pytest.mark.parametrize(("network", "said"), [
+    (0.90, "RR intervals, boosted trees (.936) lies above all 2 networks; the highest of these is Beat classification (.900)."),
+    (0.936, "RR intervals, boosted trees (.936) lies above all 2 networks"), (0.95, "RR intervals, boosted trees (.936) has 1 of 2 networks above it"),
+    (np.nan, "RR intervals, boosted trees (.936) lies above all 1 networks; the highest of these is None (random weights) (.815).")])
+def test_a_baseline_above_every_network_is_named(network, said):
+    shown = tables.beside_baselines(frame(random=0.815, beat=network, majority=0.5, rr_boosting=0.936)).data
+    assert f"<li>25 %: {said}" in shown
+
+
+def test_the_best_baseline_is_named_by_score_and_nothing_without_networks():
+    one, other = frame(random=0.6, majority=0.7, rr_boosting=0.5), frame(random=0.6, majority=0.4, rr_boosting=0.5)
+    both = pd.concat([one, other.assign(score="f_max")])  # rows of both scores have the same index
+    shown = tables.beside_baselines(both, "score").data
+    assert "macro AUC: Majority class (.700) lies above all 1" in shown and "Fmax: RR intervals, boosted trees (.500) has 1 of 1" in shown
+    for nothing in (frame(random=0.6), frame(majority=0.6), frame(random=np.nan, majority=np.nan)):
+        assert tables.beside_baselines(nothing).data == "<p>PENDING</p>"
+
+
+def test_every_page_with_baselines_says_where_they_stand():
+    for name in ("weimann/table2", "weimann/table3", "weimann/table4", "weimann/table5", "jang/table2"):
+        assert "tables.beside_baselines(" in (ROOT / "notebooks" / f"{name}.py").read_text(encoding="utf-8"), name
+
+
+# --- intervals -----------------------------------------------------------------------------------------------------
+
+
+def test_no_interval_of_a_score_leaves_its_range():
+    wide = [{"macro_auc": value, "f_max": 1 - value, "macro_f1": value, "f1_per_class": {}} for value in (0.70, 0.99, 0.98)]
+    store(weimann.PTBXL, "random", "ptbxl", wide, target="subset")
+    for score, limit in (("macro_auc", 1.0), ("f_max", 0.0)):
+        cell = tables.cell(weimann.PTBXL, "reduced", "random", "ptbxl", score)
+        assert limit in (cell.low, cell.high) and 0 <= cell.low < cell.mean < cell.high <= 1
+        shown = weimann.comparisons(weimann.PTBXL, "reduced", (score,)).iloc[0]
+        assert (shown["low"], shown["high"]) == (cell.low, cell.high)
+    assert jang._mean_text([0.70, 0.99, 0.98]).endswith("1.000]")
+    wide = [{"learning_curve_index": value, "macro_f1": 0.5, "weighted_f1": 0.5} for value in (1.0, 9.0, 2.0)]
+    store(jang.PTBXL, "cae", 100, wide, target="substitute")
+    assert tables.cell(jang.PTBXL, "reduced", "cae", 100, "learning_curve_index").high > 1, "an index has no upper end"
+
+
+def test_a_page_says_that_intervals_leave_the_pretraining_out():
+    store(weimann.TABLE2, "random", 75, by_class(around(0.7)), upstream="none")
+    assert tables.ONE_PRETRAINING not in weimann.state(weimann.TABLE2, "reduced").data
+    store(weimann.TABLE2, "beat", 75, by_class(around(0.7)))
+    assert tables.ONE_PRETRAINING in weimann.state(weimann.TABLE2, "reduced").data
+
+
+# --- one thing, one number -----------------------------------------------------------------------------------------
+
+
+def test_what_has_no_loader_because_it_is_a_network_is_not_called_pending():
+    shown, _ = book_tables.table("catalogue", book_tables.Page("data", ROOT / "book"))
+    here = dict(zip(shown["Name"].map(lambda name: re.sub("<.*?>", "", name)), shown["Here"], strict=True))
+    listed = data_commands._table(list(catalogue.entries().values()), dict.fromkeys(catalogue.entries(), "no"))
+    assert "not yet" not in next(line for line in listed.splitlines() if line.startswith("bvlc_googlenet"))
+    assert here["bvlc_googlenet"] == "network" and here["cinc2017"] == "loader, twin" and "not yet" not in here.values()
+
+
+def test_readme_and_reproduce_give_the_papers_own_quarter():
+    for name in ("README.md", "book/reproduce.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert "-p fraction 0.25" in text and f"-p fraction {1 / 3!r}" in text, name
