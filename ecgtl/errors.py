@@ -17,6 +17,14 @@ class EcgtlError(ValueError):
         return [f"{type(self).__name__}: {self}"]
 
 
+class RecordError(EcgtlError):
+    """What is wrong with one recording; ``reason`` says it in few words, by which recordings left out are counted."""
+
+    def __init__(self, reason: str, line: str):
+        super().__init__(line)
+        self.reason = reason
+
+
 def note(line: str) -> None:
     """Say on stderr, in one line, what a user must know of their data and no error is made of."""
     print(f"ecgtl: note: {line}", file=sys.stderr, flush=True)

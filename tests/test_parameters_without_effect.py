@@ -13,7 +13,6 @@ from ecgtl.__main__ import main
 from ecgtl.config import FinetuneConfig, PretrainConfig, RecordingsConfig, ScoreConfig, TransferConfig
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import runners
-from ecgtl.transfer_experiment import target_config
 
 
 def refusal(make, *words, **parameters):

@@ -8,6 +8,7 @@ import csv
 import os
 import zipfile
 import zlib
+from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ecgtl.datasets import archives
@@ -53,10 +54,11 @@ def _collect(source: "_Folder | _Zip", on_bad: str, synthetic: bool) -> Collecto
             collector.skip(record, "no label", f"{where} has no line in {label_file}",
                            "add its label, or pass on_bad=skip")
             continue
-        header = parse_header(source.content(f"{record}.hea").decode(errors="replace"), source.where(f"{record}.hea"))
-        stored = read_16bit(source.content(f"{record}.mat"), header, where)
-        collector.add(Reading(record, stored, header.sampling_rate, header.leads, header.gain, header.baseline,
-                              label=labels[record], invalid=INVALID["16"]), where)
+        with collector.leaving_out(record):
+            header = parse_header(source.content(f"{record}.hea").decode(errors="replace"), source.where(f"{record}.hea"))
+            stored = read_16bit(source.content(f"{record}.mat"), header, where, partial(collector.remark, record))
+            collector.add(Reading(record, stored, header.sampling_rate, header.leads, header.gain, header.baseline,
+                                  label=labels[record], invalid=INVALID["16"]), where)
     return collector
 
 

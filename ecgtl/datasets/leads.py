@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from ecgtl.errors import EcgtlError, note
+from ecgtl.errors import EcgtlError, RecordError, note
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
@@ -37,7 +37,8 @@ def column(names: Sequence[str], lead: int | str, where: str) -> int:
     found = find(names, lead)
     if len(found) != 1:
         several = f"{len(found)} leads named {lead}; choose one by its index, {' or '.join(map(str, found))}"
-        raise EcgtlError(f"{where} has {several if found else f'no lead {lead!r}; it has ' + ', '.join(names)}")
+        raise RecordError("several leads of one name" if found else f"no lead {lead}",
+                          f"{where} has {several if found else f'no lead {lead!r}; it has ' + ', '.join(names)}")
     return found[0]
 
 
