@@ -28,7 +28,7 @@ from torch import nn
 from ecgtl import paths, training
 from ecgtl.config import TIERS, protocol, protocols
 from ecgtl.datasets import folder
-from ecgtl.datasets.base import UNLABELLED, Collector, Recordings
+from ecgtl.datasets.base import UNLABELLED, Collector, Recordings, counted
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.datasets.wfdb_files import BLOCK
 from ecgtl.datasets.windows import Windows, unlabelled
@@ -319,4 +319,4 @@ def _batches(items: Iterable) -> Iterator[list]:
 
 
 def _counted(skipped: dict[str, list[str]]) -> str:
-    return ", ".join(f"{reason} {len(records)}" for reason, records in skipped.items()) or "it is empty"
+    return "; ".join(f"{reason}: {counted(records)}" for reason, records in skipped.items()) or "it is empty"

@@ -213,7 +213,7 @@ def weights_path(init: str, arch: str, tier: str) -> Path:
 def stored_weights(init: str, arch: str, tier: str) -> Path | None:
     """The checkpoint that ``init`` stands for: the reader's own, else the one that came with the package, else None."""
     own = weights_path(init, arch, tier)
-    return next((path for path in (own, SHIPPED / own.name) if path.is_file()), None)
+    return next((path for path in (own, SHIPPED / own.name) if paths.given(path).is_file()), None)
 
 
 def inputs(config: FinetuneConfig, recordings: Recordings, start: Path | None = None) -> np.ndarray:

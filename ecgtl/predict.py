@@ -73,7 +73,7 @@ def _check(facts: dict, weights: str | Path) -> None:
     if facts["arch"] == "googlenet":
         raise EcgtlError(f"checkpoint {weights} is a linear layer on image features, not a network of signals; give one that "
                          "was fine-tuned with init other than image")
-    absent = [name for name in NEEDED if name not in facts]
+    absent = [name for name in NEEDED if facts.get(name) in (None, [])]
     if absent:
         raise EcgtlError(f"checkpoint {weights} has no {', '.join(absent)}: it is not of a fine-tuned network; make one with "
                          "'papermill notebooks/finetune.ipynb out.ipynb -p save_weights my.safetensors'")

@@ -16,7 +16,7 @@ import pandas as pd
 from ecgtl import filters, finetune, paths
 from ecgtl.config import ALL_LEADS, TRANSFERS, FinetuneConfig, ScoreConfig, input_rules, protocols
 from ecgtl.datasets import leads
-from ecgtl.datasets.base import Recordings
+from ecgtl.datasets.base import Recordings, counted
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint
 from ecgtl.statistics import LEVEL
@@ -303,9 +303,10 @@ def lines(ranking: Ranking, config: ScoreConfig) -> list[str]:
     target, names = ranking.target, [_short(score.name) for score in ranking.scores]
     positives = target.table.sum(axis=0).tolist()
     counts = ", ".join(f"{name} {n}" for name, n in zip(target.names, positives, strict=True))
-    width = max(map(len, ["checkpoint", *names]))
+    width, skipped = max(map(len, ["checkpoint", *names])), target.recordings.skipped
+    left_out = {reason: counted(skipped[reason]) if reason in skipped else n for reason, n in target.left_out.items()}
     said = [f"target: {target.recordings.name}, {len(target.table)} recordings, {len(positives)} labels "
-            f"({counts})", *(f"left out, {reason}: {n}" for reason, n in target.left_out.items()), "",
+            f"({counts})", *(f"left out, {reason}: {n}" for reason, n in left_out.items()), "",
             f"{'':>4}  {'checkpoint':{width}}  {'MELEP':>7}  {'95 % interval':>16}  {'first':>6}  "
             f"{'labels':>6}  {'seconds':>7}"]
     for place, (name, score) in enumerate(zip(names, ranking.scores, strict=True), start=1):

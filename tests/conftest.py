@@ -11,9 +11,23 @@ import pytest
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Files whose tests train or compare networks: what they assert must hold whatever the processor's rounding
+TRAINING = {f"test_{name}" for name in (
+    "benchmarks", "cae", "classification_pretraining", "features", "finetune", "future", "googlenet", "melep_models", "models",
+    "predict", "pretrain", "pretrain_frames", "rank", "reconstructions", "score_transfer", "training", "transfer_experiment")}
+
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "needs(*folders): folders below ECGTL_DATA that the test's real recordings lie in")
+    config.addinivalue_line("markers", "training: trains or compares networks; 'make training' runs these with the instructions of "
+                            "an older processor")
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.stem in TRAINING:
+            item.add_marker(pytest.mark.training)
 
 
 @pytest.fixture(scope="session")

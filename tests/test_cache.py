@@ -95,7 +95,7 @@ def killed_build():
 def test_a_killed_build_is_never_used(own_cache):
     child = multiprocessing.get_context("fork").Process(target=killed_build)
     child.start()
-    child.join(20)
+    child.join(120)
     assert child.exitcode == 9
     left = entries(own_cache)
     assert len(left) == 1
@@ -106,7 +106,7 @@ def test_a_killed_build_is_never_used(own_cache):
 
 
 def test_two_builders_at_once_end_with_one_entry(own_cache):
-    both_build = threading.Barrier(2, timeout=20)
+    both_build = threading.Barrier(2, timeout=120)
     found = []
 
     def build(part):
@@ -117,7 +117,7 @@ def test_two_builders_at_once_end_with_one_entry(own_cache):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(120)
     assert len(found) == 2
     assert found[0] == found[1]
     assert entries(own_cache) == [found[0].name]

@@ -198,8 +198,24 @@ def test_a_python_that_is_too_old_is_named_in_one_line(tmp_path):
 def test_the_workflow_runs_what_ci_runs():
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "tests.yml").read_text())
     steps = {job: [step.get("run") for step in body["steps"]] for job, body in workflow["jobs"].items()}
-    assert "make test" in steps["tests"] and "make book" in steps["book"] and "make links" in steps["links"]
-    assert "make test" in (ROOT / ".ci" / "run").read_text()
+    assert {"make test", "make training"} <= set(steps["tests"])
+    assert "make book" in steps["book"] and "make links" in steps["links"]
+    assert re.search(r'for step in "\d+m test" "\d+m training"', (ROOT / ".ci" / "run").read_text())
+
+
+@pytest.mark.parametrize("failing, code", [("tests", 2), ("notebooks", 2), ("neither", 0)])
+def test_make_test_goes_on_to_the_notebooks_and_fails_at_the_end(tmp_path, failing, code):
+    """A stand-in for Python writes down what it is asked to run."""
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nfor last in \"$@\"; do :; done\ncase \"$*\" in\n"
+                      "'-m venv'*) mkdir -p .venv/bin && cp \"$0\" .venv/bin/python ;;\n"
+                      f"'-m pytest'*) echo \"$last\" >>ran; [ \"$last\" != {failing} ] ;;\nesac\n")
+    python.chmod(0o755)
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    done = subprocess.run(["make", "test", f"PYTHON={python}"], cwd=tmp_path, capture_output=True, text=True)
+    assert (tmp_path / "ran").read_text().split() == ["tests", "notebooks"]
+    assert done.returncode == code
 
 
 def test_the_citation_names_the_three_papers_and_this_version():

@@ -20,7 +20,7 @@ from ecgtl.datasets import catalogue, fetch, synthetic
 from ecgtl.datasets.fetch import REGISTRY, Progress, Transfer
 from ecgtl.errors import EcgtlError
 
-FAST = Transfer(connections=2, attempts=3, connect_timeout=1, read_timeout=0.3, backoff=0.01,
+FAST = Transfer(connections=2, attempts=3, connect_timeout=10, read_timeout=1.0, backoff=0.01,
                 longest_pause=0.05)
 ENTRY = catalogue.entry("mitdb")
 FILES = {f"{record}.{suffix}": f"{record}{suffix}".encode() * 5000
@@ -417,7 +417,7 @@ def test_progress_adds_up_to_the_files_whatever_fails_on_the_way(release, tmp_pa
 def test_pauses_double_up_to_the_longest_and_heed_retry_after(release, tmp_path):
     release.misbehave["101.dat"] = ["drop", "drop", "drop", "busy"]
     recorder = _Recorder()
-    slow = Transfer(connections=1, attempts=5, read_timeout=0.3, backoff=0.01, longest_pause=0.03)
+    slow = Transfer(connections=1, attempts=5, read_timeout=5.0, backoff=0.01, longest_pause=0.03)
     bring(release, tmp_path, transfer=slow, progress=recorder)
     assert [pause for _, pause in recorder.retries] == pytest.approx([0.01, 0.02, 0.03, 0.03])
     patient = fetch._Again("busy", pause=0.02)

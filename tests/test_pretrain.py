@@ -58,11 +58,11 @@ def parts_of(sources, **parameters):
 # --- one run ------------------------------------------------------------------------------------------------------
 
 
-def test_the_errors_fall(finished):
+def test_the_error_falls(finished):
     pretrained, rows = finished
     assert pretrained.result.history == rows and [row["epoch"] for row in rows] == [1, 2]
     assert set(rows[0]) == {"epoch", "train_loss", "validation_loss", "seconds"}
-    assert rows[1]["train_loss"] < rows[0]["train_loss"] and rows[1]["validation_loss"] < rows[0]["validation_loss"]
+    assert rows[1]["train_loss"] < rows[0]["train_loss"]  # that of validation need not, in two epochs: of four seeds, two rose
 
 
 def test_a_result_says_what_was_done(finished, sources):

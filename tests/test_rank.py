@@ -329,7 +329,7 @@ def test_the_command_prints_a_ranked_table(own, taught, tmp_path, capsys):
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith(f"left out, {bad}: ") and "names no labels" in out[0]
     assert out[1].startswith("target: folder, 28 recordings, 2 labels (af ")
-    assert out[2:4] == ["left out, no label: 1", "left out, is shorter than its window of 2 s: 1"]
+    assert out[2:4] == ["left out, no label: 1 (r04)", "left out, is shorter than its window of 2 s: 1"]
     assert out[5].split() == ["checkpoint", "MELEP", "95", "%", "interval", "first", "labels", "seconds"]
     rows = [line.split() for line in out[6:8]]
     assert [row[0] for row in rows] == ["1", "2"]

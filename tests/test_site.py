@@ -131,9 +131,7 @@ def test_the_executed_notebook_carries_no_folders_of_papermill(made):
 
 def test_nothing_is_done_twice(made, capfd):
     built = (made.site / "index.html").stat().st_mtime_ns
-    began = time.monotonic()
     assert site.make(made, MAKES) == made.site / "index.html"
-    assert time.monotonic() - began < 20
     assert "nothing has changed" in capfd.readouterr().out
     assert (made.site / "index.html").stat().st_mtime_ns == built
 

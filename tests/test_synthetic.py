@@ -492,6 +492,7 @@ def test_rr_intervals_alone_do_not_solve_a_twin(name):
     assert 0.45 < score < 0.75  # even with the true beats: better than chance, far from solved
 
 
+@pytest.mark.training
 def test_a_small_network_learns_the_cinc2017_twin():
     import torch
 
@@ -522,7 +523,7 @@ def test_a_small_network_learns_the_cinc2017_twin():
         with torch.no_grad():
             guess = network(inputs[test]).argmax(1)
         best = max(best, f1_score(labels[test], guess, average="macro"))
-    assert 0.5 < best < 0.97
+    assert 0.4 < best < 0.97  # by chance 0.25
 
 
 def test_mitdb_twin_through_wfdb():

@@ -42,5 +42,7 @@ def arrays(source: BinaryIO, where: str, remedy: str) -> dict[str, np.ndarray]:
         source.seek(0)
         with np.load(source, allow_pickle=False) as stored:
             return dict(stored)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, EOFError, KeyError, TypeError, RuntimeError) as error:
+    except EcgtlError:
+        raise
+    except Exception as error:  # zipfile, zlib and NumPy, whose heads are Python literals, each raise errors of their own
         raise EcgtlError(f"{where} is no file of arrays ({type(error).__name__}); {remedy}") from None

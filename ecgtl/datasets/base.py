@@ -329,8 +329,9 @@ def _digest(recordings: Recordings) -> str:
 
 
 def counted(ids: Sequence[str]) -> str:
-    """How many recordings, with the names of the first ones."""
-    return f"{len(ids)} ({', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})"
+    """How many recordings (or windows of them), with the names of the first ones."""
+    names = list(dict.fromkeys(ids))
+    return f"{len(ids)} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
 
 
 def check_scale(where: str, rate: float, gain: Sequence[float], baseline: Sequence[float]) -> None:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from ecgtl import paths
 from ecgtl.datasets.base import Collector
 from ecgtl.errors import EcgtlError
 
@@ -33,7 +34,7 @@ _MOST = 50  # records a person, on average: what is shared by more is a ward, a 
 
 def find(root: Path, labels: str | None) -> Path | None:
     """The label file that ``labels`` stands for, None where there is none to read; EcgtlError when it is missing."""
-    path = root / (labels or LABEL_FILE)  # an absolute path stands for itself
+    path = paths.given(root / (labels or LABEL_FILE))  # an absolute path stands for itself
     if labels in (COMMENTS, NO_LABELS) or (labels is None and not path.is_file()):
         return None
     if not path.is_file():
