@@ -2,6 +2,8 @@
 
 from fractions import Fraction
 
+import dataclasses
+
 import numpy as np
 import pytest
 from messages import one_line
@@ -116,7 +118,11 @@ def test_a_mark_late_in_a_recording_falls_into_its_frame():
 
 @pytest.mark.parametrize("rate", [1e-9, 1e-3, 1e9])
 def test_absurd_rates_are_refused_in_one_line_that_names_rate_and_recording(rate):
-    absurd = from_array(np.random.default_rng(0).normal(size=(2, 500)), rate, ["II"])
+    signals = np.random.default_rng(0).normal(size=(2, 500))
+    with pytest.raises(EcgtlError) as error:
+        from_array(signals, rate, ["II"])
+    one_line(error, f"sampling rate of {rate:g} Hz", "array[0]")
+    absurd = dataclasses.replace(from_array(signals, 250.0, ["II"]), sampling_rate=np.full(2, rate))
     for work in (lambda: windows.unlabelled([absurd], 1.0, 250.0), lambda: frames.sampled([absurd], 1.0, 250.0),
                  lambda: filters.resample(np.ones(10), rate, 250.0)):
         with pytest.raises(EcgtlError) as error:
