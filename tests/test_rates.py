@@ -1,8 +1,7 @@
 """Any pair of sampling rates is resampled on time: against closed forms, SciPy, and fractions of the rates as they are written."""
 
-from fractions import Fraction
-
 import dataclasses
+from fractions import Fraction
 
 import numpy as np
 import pytest
