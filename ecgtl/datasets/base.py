@@ -6,17 +6,17 @@ import json
 import os
 import stat
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
 from ecgtl.datasets import cache
-from ecgtl.datasets.leads import column
-from ecgtl.datasets.wfdb_files import file_size
+from ecgtl.datasets.leads import column, columns
+from ecgtl.datasets.wfdb_files import Header, file_size, read_header, read_stored
 from ecgtl.errors import EcgtlError, RecordError, note
 
 UNLABELLED = -1
@@ -164,10 +164,36 @@ class Reading:
     invalid: int | None = None  # stored value that means "no sample"
 
 
+def check_option(name: str, value: str, allowed: Sequence[str]) -> None:
+    """Raise EcgtlError unless the option ``name`` has one of the ``allowed`` values."""
+    if value not in allowed:
+        raise EcgtlError(f"{name} is {value!r}; allowed: {', '.join(allowed)}")
+
+
 def check_policy(on_bad: str) -> None:
     """``on_bad`` says what a flat, missing or unlabelled recording causes: ``error`` (default) or ``skip``."""
-    if on_bad not in ("error", "skip"):
-        raise EcgtlError(f"on_bad is {on_bad!r}; allowed: error, skip")
+    check_option("on_bad", on_bad, ("error", "skip"))
+
+
+def form_at_hand(form: str | None, root: Path, folders: Mapping[str, str], name: str) -> str:
+    """``form`` of the data set ``name``, or the first of the forms whose folder below ``root`` is there.
+
+    Raises EcgtlError for a form that is none of ``folders``, and when no folder is there.
+    """
+    if form is not None:
+        check_option("form", form, list(folders))
+        return form
+    for known, folder in folders.items():
+        if (root / folder).is_dir():
+            return known
+    raise EcgtlError(f"{root} holds neither {'/ nor '.join(folders.values())}/; 'python -m ecgtl data fetch {name}' gets it or "
+                     "says how; or set ECGTL_DATA to the folder that holds one")
+
+
+def nothing_at_hand(base: Path, what: str, name: str) -> EcgtlError:
+    """That the folder ``base`` of the data set ``name`` holds no ``what``."""
+    return EcgtlError(f"{base} holds no {what}; run 'python -m ecgtl data fetch {name}', or set ECGTL_DATA to the folder that "
+                      "holds the data sets")
 
 
 class Collector:
@@ -228,19 +254,38 @@ class Collector:
         except RecordError as damage:
             self.damaged(record, damage, reason)
 
-    def add(self, reading: Reading, where: str) -> None:
-        """Take ``reading`` (from the file ``where``) unless its signal is flat, has missing samples or cannot be scaled."""
+    def reading(self, path: Path, leads: Sequence[str] | None = None, record: str = "",
+                **given) -> tuple[Reading, Header]:
+        """The ``record`` of a release whose header stands at ``path``, with some leads; ``given`` are fields of Reading.
+
+        Raises RecordError when it is damaged, or lacks one of ``leads``.
+        """
+        header = read_header(path)
+        return self.read(record or path.stem, path, header, columns(header.leads, leads, str(path)), **given), header
+
+    def read(self, record: str, path: Path, header: Header, kept: Sequence[int], **given) -> Reading:
+        """The leads ``kept`` of ``record``, whose ``header`` stands at ``path``."""
+        stored = read_stored(path, header, kept, partial(self.remark, record))
+        return Reading(record, stored, header.sampling_rate * header.per_frame[kept[0]], header.of(kept, "leads"),
+                       header.of(kept, "gain"), header.of(kept, "baseline"), **given)
+
+    def add(self, reading: Reading, where: str) -> bool:
+        """Take ``reading`` (from the file ``where``) unless its signal is flat, has missing samples or cannot be scaled.
+
+        Returns whether it was taken.
+        """
         with self.leaving_out(reading.id):
             check_scale(where, reading.sampling_rate, reading.gain, reading.baseline)
             reason = _defect(reading)
-            if reason:
-                self.skip(reading.id, reason, where)
-            else:
+            if not reason:
                 self.readings.append(reading)
+                return True
+            self.skip(reading.id, reason, where)
+        return False
 
     def write(self, folder: Path) -> None:
         """Write everything gathered into ``folder`` for ``load_folder``."""
-        gathered = self._gathered()
+        gathered = self.gathered()
         # The signals go to the disk while their checksum is made: either takes long, and neither needs the other
         with ThreadPoolExecutor(1) as pool:
             saving = pool.submit(np.save, folder / "samples.npy", gathered.samples)
@@ -250,7 +295,7 @@ class Collector:
 
     def recordings(self) -> Recordings:
         """Everything gathered, in memory; EcgtlError when nothing is, or when the numbers of leads differ."""
-        gathered = self._gathered()
+        gathered = self.gathered()
         return replace(gathered, digest=_digest(gathered))
 
     def nothing(self, where: str) -> EcgtlError:
@@ -258,22 +303,22 @@ class Collector:
         reasons = "; ".join(f"{reason}: {counted(ids)}" for reason, ids in self.skipped.items())
         return EcgtlError(f"{where} holds no usable recording ({reasons or 'it is empty'}). {self.first_skipped}".rstrip(". "))
 
-    def _gathered(self) -> Recordings:
+    def gathered(self, samples: np.ndarray | None = None) -> Recordings:
+        """The readings without a digest, in memory unless ``samples`` are those of all."""
         if not self.readings:
             raise self.nothing(self.name)
         _check_leads(self.name, self.readings)
-        samples = np.concatenate([r.stored for r in self.readings])
         subjects, duplicates = _subjects(self.readings)
-        marks = [r.marks for r in self.readings]
         return Recordings(
-            name=self.name, version=self.version, ids=np.array([r.id for r in self.readings]), samples=samples,
+            name=self.name, version=self.version, ids=np.array([r.id for r in self.readings]),
+            samples=np.concatenate([r.stored for r in self.readings]) if samples is None else samples,
             offsets=_bounds([len(r.stored) for r in self.readings]),
             sampling_rate=np.array([r.sampling_rate for r in self.readings], float),
             leads=np.array([list(r.leads) for r in self.readings]),
             gain=np.array([r.gain for r in self.readings], float),
             baseline=np.array([r.baseline for r in self.readings], float),
             classes=self.classes, labels=self._labels(), subjects=subjects,
-            folds=_folds(self.readings), annotations=_annotations(marks), skipped=dict(self.skipped),
+            folds=_folds(self.readings), annotations=_annotations([r.marks for r in self.readings]), skipped=dict(self.skipped),
             duplicates=duplicates, synthetic=self.synthetic, notes=self.lines())
 
     def _labels(self) -> np.ndarray:
@@ -331,6 +376,13 @@ def _digest(recordings: Recordings) -> str:
 def counted(ids: Sequence[str]) -> str:
     """How many recordings, with the names of the first ones."""
     return f"{len(ids)} ({', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})"
+
+
+def alone(record: str, millivolts: np.ndarray, rate: float, leads: Sequence[str]) -> Recordings:
+    """One recording of ``millivolts`` (samples, leads), or what can be indexed as such, at ``rate`` Hz; nothing is checked."""
+    ids, n = np.array([record]), len(leads)
+    return Recordings("own", "own", ids, millivolts, np.array([0, len(millivolts)]), np.array([rate]), np.array([leads]),
+                      np.ones((1, n)), np.zeros((1, n)), classes=(), labels=np.array([UNLABELLED]), subjects=ids)
 
 
 def check_scale(where: str, rate: float, gain: Sequence[float], baseline: Sequence[float]) -> None:
@@ -413,17 +465,23 @@ def _select_annotations(annotations: Annotations | None, indices: np.ndarray) ->
     return None if annotations is None else _annotations([annotations.of(i) for i in indices])
 
 
-def cached_recordings(name: str, root: Path, files: Sequence[Path | str], options: dict, build,
-                      contents: dict[str, bytes] | None = None) -> Recordings:
-    """Recordings from the cache; ``build(folder)`` parses ``files`` (below ``root``) when they are not there yet.
+def cached_recordings(collector: Collector, root: Path, files: Sequence[Path | str], options: dict, fill: Callable[[], None],
+                      contents: dict[str, bytes] | None = None, write: Callable[[Path], None] | None = None) -> Recordings:
+    """Recordings from the cache; when they are not there yet ``fill`` parses ``files`` (below ``root``) into ``collector``.
 
-    ``contents`` receives what the checksum had to read, so that ``build`` need not read it a second time.
+    ``contents`` receives what the checksum had to read, so that ``fill`` need not read it a second time; ``write(folder)``
+    takes the place of ``Collector.write``.
     """
+    def build(folder: Path) -> None:
+        fill()
+        (write or collector.write)(folder)
+
     for file in files:
         if not stat.S_ISREG(os.lstat(file).st_mode if os.path.lexists(file) else 0):
             file_size(file, root)  # says what is wrong with it; a link within the folder is right
-    parts = {"dataset": name, "source": cache.source_checksum(root, files, contents), "options": options}
-    found = load_folder(cache.entry(name, parts, build))
+    options = {"on_bad": collector.on_bad, "synthetic": collector.synthetic} | options
+    parts = {"dataset": collector.name, "source": cache.source_checksum(root, files, contents), "options": options}
+    found = load_folder(cache.entry(collector.name, parts, build))
     for line in found.notes:
         note(line)
     return found

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ecgtl.datasets import archives
-from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
+from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings, nothing_at_hand
 from ecgtl.datasets.wfdb_files import INVALID, parse_header, read_16bit, read_bytes
 from ecgtl.errors import EcgtlError
 
@@ -34,15 +34,11 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False) -> Recordin
     """
     base = Path(root) / FOLDER
     source = _Folder(base) if (base / "training2017").is_dir() else _Zip(base)
-
-    def build(folder: Path) -> None:
-        _collect(source, on_bad, synthetic).write(folder)
-
-    return cached_recordings(NAME, base, source.files(), {"on_bad": on_bad, "synthetic": synthetic}, build, source.contents)
-
-
-def _collect(source: "_Folder | _Zip", on_bad: str, synthetic: bool) -> Collector:
     collector = Collector(NAME, VERSION, tuple(CLASSES.values()), on_bad=on_bad, synthetic=synthetic)
+    return cached_recordings(collector, base, source.files(), {}, lambda: _collect(source, collector), source.contents)
+
+
+def _collect(source: "_Folder | _Zip", collector: Collector) -> None:
     labels, label_file = _labels(source)
     present = source.records()
     for absent in sorted(labels.keys() - present):
@@ -59,7 +55,6 @@ def _collect(source: "_Folder | _Zip", on_bad: str, synthetic: bool) -> Collecto
             stored = read_16bit(source.content(f"{record}.mat"), header, where, partial(collector.remark, record))
             collector.add(Reading(record, stored, header.sampling_rate, header.leads, header.gain, header.baseline,
                                   label=labels[record], invalid=INVALID["16"]), where)
-    return collector
 
 
 def _labels(source: "_Folder | _Zip") -> tuple[dict[str, str], str]:
@@ -120,9 +115,7 @@ class _Zip:
     def __init__(self, base: Path):
         self.base, self.path = base, base / "training2017.zip"
         if not self.path.is_file():
-            raise EcgtlError(f"{base} holds neither training2017/ nor training2017.zip; run "
-                             "'python -m ecgtl data fetch cinc2017', or set ECGTL_DATA to the folder that holds "
-                             "challenge-2017/")
+            raise nothing_at_hand(base, "training2017/ and no training2017.zip", NAME)
         try:
             self.archive = archives.opened(self.path, str(self.path), "fetch it again")
         except EcgtlError:

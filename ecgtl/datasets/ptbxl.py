@@ -6,15 +6,13 @@ Source: Wagner et al., Scientific Data 7, 2020; release 1.0.3 on PhysioNet (``pt
 
 import ast
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
 
-from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
-from ecgtl.datasets.leads import check_leads, columns
-from ecgtl.datasets.wfdb_files import read_header, read_stored
+from ecgtl.datasets.base import Collector, Recordings, cached_recordings, check_option
+from ecgtl.datasets.leads import check_leads
 from ecgtl.errors import EcgtlError
 
 NAME = "ptbxl"
@@ -59,20 +57,19 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str =
                if path.with_suffix(".dat").is_file()}
     files = [*tables, *(file for path in present.values() for file in (path, path.with_suffix(".dat")))]
 
-    def build(folder: Path) -> None:
+    collector = Collector(NAME, VERSION, (), view != "rhythm_single", on_bad, synthetic)
+
+    def fill() -> None:
         table, statements = _table(base), _statements(base)
-        names = _classes(view, classes, cap or {}, statements)
-        collector = Collector(NAME, VERSION, names, view != "rhythm_single", on_bad, synthetic)
+        names = collector.classes = _classes(view, classes, cap or {}, statements)
         table = _present(table, rate, present, str(base / TABLE), collector)
         table["label"] = [_labels(codes, view, statements)
                           for codes in _codes(table, statements, str(base / TABLE))]
         for row in _kept(table, view, names, cap or {}, seed, collector).itertuples():
             _collect(present[getattr(row, _FILES[rate])], row, view, chosen, collector)
-        collector.write(folder)
 
-    options = {"on_bad": on_bad, "synthetic": synthetic, "view": view, "rate": rate, "leads": chosen,
-               "classes": classes, "cap": cap and dict(cap), "seed": seed}
-    return cached_recordings(NAME, base, files, options, build)
+    options = {"view": view, "rate": rate, "leads": chosen, "classes": classes, "cap": cap and dict(cap), "seed": seed}
+    return cached_recordings(collector, base, files, options, fill)
 
 
 def _rate_at_hand(base: Path) -> int:
@@ -95,8 +92,7 @@ def demographics(root: Path) -> pd.DataFrame:
 
 def _check_options(view: str, rate: int, classes: Sequence[str] | None,
                    cap: Mapping[str, int] | None) -> None:
-    if view not in VIEWS:
-        raise EcgtlError(f"view is {view!r}; allowed: {', '.join(VIEWS)}")
+    check_option("view", view, VIEWS)
     if rate not in _FILES:
         raise EcgtlError(f"rate is {rate!r}; PTB-XL comes at 500 and 100 Hz")
     if view != "rhythm_single" and (classes or cap):
@@ -228,10 +224,7 @@ def _beyond(labels: pd.Series, cap: Mapping[str, int], seed: int) -> np.ndarray:
 def _collect(path: Path, row, view: str, leads: Sequence[str] | None, collector: Collector) -> None:
     record = f"{int(row.ecg_id):05d}"
     with collector.leaving_out(record):
-        header = read_header(path)
-        kept = columns(header.leads, leads, str(path))
-        stored = read_stored(path, header, kept, partial(collector.remark, record))
         label = row.label[0] if view == "rhythm_single" else row.label
-        collector.add(Reading(record, stored, header.sampling_rate, [header.leads[k] for k in kept],
-                              [header.gain[k] for k in kept], [header.baseline[k] for k in kept], label=label,
-                              subject=str(int(row.patient_id)), fold=int(row.strat_fold)), str(path))
+        reading, _ = collector.reading(path, leads, record=record, label=label, subject=str(int(row.patient_id)),
+                                       fold=int(row.strat_fold))
+        collector.add(reading, str(path))
