@@ -116,7 +116,8 @@ def rank(config: ScoreConfig, checkpoints: Sequence[str], report: Callable[[str]
     A checkpoint that cannot be scored is left out with a line to ``report``. Raises EcgtlError when none is
     left, and for a target that cannot be scored on.
     """
-    candidates, refused = _candidates(config, list(dict.fromkeys(checkpoints)))
+    refused: dict[str, str] = {}
+    candidates = _sound({name: name for name in checkpoints}, lambda name: candidate(name, config.tier), refused)
     one_lead = all(one.facts["in_channels"] == 1 for one in candidates)
     if config.lead != ScoreConfig.lead and candidates and all(one.facts["in_channels"] > 1 for one in candidates):
         raise EcgtlError(f"lead is {config.lead!r}, which would have no effect: every checkpoint here sees several leads, found "
@@ -125,12 +126,8 @@ def rank(config: ScoreConfig, checkpoints: Sequence[str], report: Callable[[str]
                                 labels_separator=config.labels_separator, tier=config.tier, on_bad=config.on_bad,
                                 protocol=TRANSFERS, lead=config.lead if one_lead else ALL_LEADS)
     recordings = finetune.read(reading) if candidates else None
-    for one in list(candidates):
-        candidates.remove(one)
-        try:
-            candidates.append(replace(one, leads=_leads(config, reading, one, recordings)))
-        except EcgtlError as error:
-            refused[one.name] = str(error)
+    candidates = _sound({one.name: one for one in candidates},
+                        lambda one: replace(one, leads=_leads(config, reading, one, recordings)), refused)
     for name, reason in refused.items():
         report(f"left out, {name}: {reason}")
     if not candidates:
@@ -178,14 +175,15 @@ def candidate(name: str, tier: str) -> Candidate:
     return Candidate(name, path, facts)
 
 
-def _candidates(config: ScoreConfig, names: Sequence[str]) -> tuple[list[Candidate], dict[str, str]]:
-    found, refused = [], {}
-    for name in names:
+def _sound(items: dict[str, object], work: Callable[[object], Candidate], refused: dict[str, str]) -> list[Candidate]:
+    """What ``work`` makes of each of the ``items``; where it raises EcgtlError, ``refused`` gets the reason."""
+    found = []
+    for name, item in items.items():
         try:
-            found.append(candidate(name, config.tier))
+            found.append(work(item))
         except EcgtlError as error:
             refused[name] = str(error)
-    return found, refused
+    return found
 
 
 def _leads(config: ScoreConfig, reading: FinetuneConfig, one: Candidate, recordings: Recordings) -> tuple[int | str, ...]:

@@ -1,5 +1,6 @@
 """Any pair of sampling rates is resampled on time: against closed forms, SciPy, and fractions of the rates as they are written."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -116,7 +117,11 @@ def test_a_mark_late_in_a_recording_falls_into_its_frame():
 
 @pytest.mark.parametrize("rate", [1e-9, 1e-3, 1e9])
 def test_absurd_rates_are_refused_in_one_line_that_names_rate_and_recording(rate):
-    absurd = from_array(np.random.default_rng(0).normal(size=(2, 500)), rate, ["II"])
+    x = np.random.default_rng(0).normal(size=(2, 500))
+    with pytest.raises(EcgtlError) as error:
+        from_array(x, rate, ["II"])
+    one_line(error, f"sampling rate of {rate:g} Hz")
+    absurd = replace(from_array(x, 250.0, ["II"]), sampling_rate=np.full(2, rate))
     for work in (lambda: windows.unlabelled([absurd], 1.0, 250.0), lambda: frames.sampled([absurd], 1.0, 250.0),
                  lambda: filters.resample(np.ones(10), rate, 250.0)):
         with pytest.raises(EcgtlError) as error:

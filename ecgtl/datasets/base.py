@@ -91,9 +91,13 @@ class Recordings:
     def lead(self, i: int, lead: int | str = 0) -> np.ndarray:
         """One lead of recording ``i`` in mV, shape (samples,), float32; ``lead`` is an index or a name."""
         i = range(len(self))[i]
-        k = self.lead_index(i, lead)
-        stored = self.samples[self.offsets[i]:self.offsets[i + 1], k]
-        return ((stored - self.baseline[i, k]) / self.gain[i, k]).astype(np.float32)
+        return self.part(i, self.lead_index(i, lead)).astype(np.float32)
+
+    def part(self, i: int, column: int, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Samples ``start`` to ``stop`` of one column of recording ``i`` in mV, float64."""
+        begin, end = int(self.offsets[i]), int(self.offsets[i + 1])
+        stored = self.samples[begin + start:end if stop is None else begin + stop, column].astype(np.float64)
+        return (stored - self.baseline[i, column]) / self.gain[i, column]
 
     def lead_index(self, i: int, lead: int | str) -> int:
         """Column of ``lead`` (index or name, upper and lower case alike) in recording ``i``."""
@@ -137,7 +141,7 @@ class Recordings:
         kept = set(columns["ids"].tolist())
         chosen = replace(self, samples=self.samples[flat], offsets=_bounds([len(p) for p in parts]),
                          folds=None if self.folds is None else self.folds[indices],
-                         annotations=_select_annotations(self.annotations, indices),
+                         annotations=self.annotations and _annotations([self.annotations.of(i) for i in indices]),
                          duplicates=tuple(pair for pair in self.duplicates if kept.issuperset(pair)),
                          digest="", **columns)
         return replace(chosen, digest=_digest(chosen))
@@ -318,7 +322,8 @@ class Collector:
             gain=np.array([r.gain for r in self.readings], float),
             baseline=np.array([r.baseline for r in self.readings], float),
             classes=self.classes, labels=self._labels(), subjects=subjects,
-            folds=_folds(self.readings), annotations=_annotations([r.marks for r in self.readings]), skipped=dict(self.skipped),
+            folds=None if self.readings[0].fold is None else np.array([r.fold for r in self.readings], np.int64),
+            annotations=_annotations([r.marks for r in self.readings]), skipped=dict(self.skipped),
             duplicates=duplicates, synthetic=self.synthetic, notes=self.lines())
 
     def _labels(self) -> np.ndarray:
@@ -448,10 +453,6 @@ def _fingerprint(stored: np.ndarray) -> bytes:
     return stored[:: max(1, len(stored) // 64)].tobytes()
 
 
-def _folds(readings: list[Reading]) -> np.ndarray | None:
-    return None if readings[0].fold is None else np.array([r.fold for r in readings], np.int64)
-
-
 def _annotations(marks: list) -> Annotations | None:
     if all(m is None for m in marks):
         return None
@@ -459,10 +460,6 @@ def _annotations(marks: list) -> Annotations | None:
     return Annotations(np.concatenate([np.asarray(m[0], np.int64) for m in marks]),
                        np.array([s for m in marks for s in m[1]], dtype=str),
                        np.array([a for m in marks for a in m[2]], dtype=str), _bounds([len(m[0]) for m in marks]))
-
-
-def _select_annotations(annotations: Annotations | None, indices: np.ndarray) -> Annotations | None:
-    return None if annotations is None else _annotations([annotations.of(i) for i in indices])
 
 
 def cached_recordings(collector: Collector, root: Path, files: Sequence[Path | str], options: dict, fill: Callable[[], None],

@@ -61,7 +61,11 @@ def _labels(source: "_Folder | _Zip") -> tuple[dict[str, str], str]:
     """Class name by record, and where the label file stands."""
     where, text = source.label_text()
     labels = {}
-    for number, row in enumerate(_rows(text, where), start=1):
+    try:
+        rows = list(csv.reader(text.rstrip().splitlines()))
+    except csv.Error as error:
+        raise EcgtlError(f"{where} is not a CSV file ({error}); fetch the label file again") from None
+    for number, row in enumerate(rows, start=1):
         if len(row) != 2 or row[1].strip() not in CLASSES:
             raise EcgtlError(f"{where}, line {number}: {','.join(row)[:60]!r} is not 'record,label' with a label out "
                              f"of {', '.join(CLASSES)}; fetch the label file again")
@@ -71,13 +75,6 @@ def _labels(source: "_Folder | _Zip") -> tuple[dict[str, str], str]:
     if not labels:
         raise EcgtlError(f"{where} is empty; fetch the label file again")
     return labels, where
-
-
-def _rows(text: str, where: str) -> list[list[str]]:
-    try:
-        return list(csv.reader(text.rstrip().splitlines()))
-    except csv.Error as error:
-        raise EcgtlError(f"{where} is not a CSV file ({error}); fetch the label file again") from None
 
 
 class _Folder:

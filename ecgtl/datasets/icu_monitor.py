@@ -94,7 +94,7 @@ def _chosen(base: Path, headers: dict[Path, Header], lead: str | int, collector:
                 records.append(chosen(name_of(path, base), path, header, lead))
         else:
             collector.skipped[f"no lead {lead}"].append(name_of(path, base))
-    if not records:
+    if headers and not records:
         names = ", ".join(sorted({name for header in headers.values() for name in header.leads}))
         raise EcgtlError(f"{base} has no record with the lead {lead}; choose another with lead= (there are {names[:80] or 'none'})")
     return records
@@ -113,8 +113,6 @@ def _write(folder: Path, base: Path, records: list[Record], collector: Collector
             start, end = end, end + len(reading.stored)
             samples[start:end] = reading.stored
             collector.readings.append(replace(reading, stored=samples[start:end]))
-    if not collector.readings:
-        raise EcgtlError(f"{base} holds no readable record of the lead that was chosen; export the records again")
     samples.flush()
     # Of one subject is what lies in one folder: flat stretches are alike without being copies
     subjects = np.array([reading.subject for reading in collector.readings])

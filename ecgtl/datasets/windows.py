@@ -19,7 +19,7 @@ import numpy as np
 
 from ecgtl import filters
 from ecgtl.datasets import cache
-from ecgtl.datasets.base import Recordings
+from ecgtl.datasets.base import Recordings, check_option
 from ecgtl.datasets.leads import columns_of, say_names
 from ecgtl.errors import EcgtlError
 
@@ -170,12 +170,11 @@ def _named(names: np.ndarray, ids: np.ndarray, exclude) -> np.ndarray:
     return chosen
 
 
-@dataclass(frozen=True)
-class _Store:
-    """Windows on the disk: ``windows`` (n, samples) in the order of ``numbers`` (n,), both memory-mapped."""
-
-    windows: np.ndarray
-    numbers: np.ndarray
+def origins(opened: Callable[[int], Recordings], source: np.ndarray, record: np.ndarray,
+            seconds: np.ndarray) -> list[tuple[str, str, float]]:
+    """Database, recording and start in seconds of each window or frame; arrays (n,)."""
+    recordings = map(opened, source.tolist())
+    return [(one.name, str(one.ids[i]), float(start)) for one, i, start in zip(recordings, record, seconds, strict=True)]
 
 
 class Windows:
@@ -188,11 +187,11 @@ class Windows:
 
     def __init__(self, index: _Index, n_samples: int, rate: float, lead: int | str,
                  skipped: Mapping[str, int], highpass: float | None, numbers: np.ndarray | None = None,
-                 store: _Store | None = None):
+                 store: np.ndarray | None = None):
         self.n_samples, self.rate, self.lead, self.highpass = n_samples, rate, lead, highpass
-        self._index, self._store, self._left_out = index, store, dict(skipped)
+        # ``store`` has the windows (n, samples) of these ``numbers`` (n,) once they are on the disk; None stands for all numbers
+        self._index, self._store, self._numbers, self._left_out = index, store, numbers, dict(skipped)
         self._ends = np.cumsum(index.windows)
-        self._numbers = store.numbers if store else numbers  # None: all of them
         self._unusable: dict[int, str] = {}
 
     def __len__(self) -> int:
@@ -212,12 +211,8 @@ class Windows:
     def origin(self, indices: Sequence[int]) -> list[tuple[str, str, float]]:
         """Database, recording and start in seconds of each window at ``indices``."""
         rows, places = self._located(self._at(indices))
-        found = []
-        for row, place in zip(rows, places, strict=True):
-            recordings = self._index.opened(int(self._index.source[row]))
-            found.append((recordings.name, str(recordings.ids[self._index.record[row]]),
-                          float(place * self.n_samples / self.rate)))
-        return found
+        index = self._index
+        return origins(index.opened, index.source[rows], index.record[rows], places * self.n_samples / self.rate)
 
     def take(self, indices: Sequence[int]) -> np.ndarray:
         """The windows at ``indices``, shape (n, 1, samples), float32, each with mean 0 and standard deviation
@@ -227,8 +222,8 @@ class Windows:
         indices; ``skipped`` counts them, each once. Materialised windows are all usable. Raises IndexError
         beyond the last.
         """
-        if self._store:
-            return self._store.windows[self._checked(indices)].astype(np.float32)[:, np.newaxis]
+        if self._store is not None:
+            return self._store[self._checked(indices)].astype(np.float32)[:, np.newaxis]
         numbers = self._at(indices)
         windows, reasons = self._read(numbers)
         bad = np.flatnonzero(reasons != "")
@@ -261,7 +256,7 @@ class Windows:
         0 gives None. Raises EcgtlError when a part would be empty, and for materialised windows (split first,
         then materialise each part).
         """
-        if self._store:
+        if self._store is not None:
             raise EcgtlError("these windows are materialised; split them first, then materialise each part")
         if not (0 <= validation < 1 and 0 <= test < 1 and validation + test < 1):
             raise EcgtlError(f"shares of {validation} and {test} leave nothing to train on; "
@@ -277,7 +272,7 @@ class Windows:
 
     def sample(self, n: int, seed: int = 0) -> "Windows":
         """``n`` of these windows, drawn with ``seed``; all of them where there are no more."""
-        if self._store:
+        if self._store is not None:
             raise EcgtlError("these windows are materialised; draw from them first, then materialise the draw")
         chosen = np.sort(np.random.default_rng(seed).permutation(len(self))[:n])
         return Windows(self._index, self.n_samples, self.rate, self.lead, self._left_out, self.highpass, self._at(chosen))
@@ -289,9 +284,8 @@ class Windows:
         in it; ``skipped`` of the result counts them. Raises EcgtlError when no window is usable or the disk
         is full.
         """
-        if dtype not in ("float16", "float32"):
-            raise EcgtlError(f"dtype is {dtype!r}; allowed: float16, float32")
-        if self._store:
+        check_option("dtype", dtype, ("float16", "float32"))
+        if self._store is not None:
             raise EcgtlError("these windows are materialised already")
         numbers = b"" if self._numbers is None else np.ascontiguousarray(self._numbers).data
         parts = {"index": self._index.checksum(), "numbers": sha256(numbers).hexdigest(),
@@ -301,8 +295,7 @@ class Windows:
         skipped = json.loads((folder / "skipped.json").read_text())
         numbers = np.memmap(folder / "numbers.bin", np.int64, "r")
         windows = np.memmap(folder / "windows.bin", dtype, "r", shape=(len(numbers), self.n_samples))
-        return Windows(self._index, self.n_samples, self.rate, self.lead, self._left_out | skipped, self.highpass,
-                       store=_Store(windows, numbers))
+        return Windows(self._index, self.n_samples, self.rate, self.lead, self._left_out | skipped, self.highpass, numbers, windows)
 
     def _write(self, folder: Path, dtype: str) -> None:
         skipped, written = Counter(), 0
@@ -405,12 +398,9 @@ class Windows:
         recordings = self._index.opened(int(self._index.source[row]))
         i = int(self._index.record[row])
         rate_in = float(recordings.sampling_rate[i])
-        begin, end = int(recordings.offsets[i]), int(recordings.offsets[i + 1])
-        start, stop, skip, offset = filters.stretch(rate_in, self.rate, int(place) * self.n_samples, self.n_samples, end - begin,
-                                                    MARGIN)
-        column = recordings.lead_index(i, self.lead)
-        stored = np.asarray(recordings.samples[begin + start:begin + stop, column])
-        millivolts = (stored - recordings.baseline[i, column]) / recordings.gain[i, column]
+        length = int(recordings.offsets[i + 1] - recordings.offsets[i])
+        start, stop, skip, offset = filters.stretch(rate_in, self.rate, int(place) * self.n_samples, self.n_samples, length, MARGIN)
+        millivolts = recordings.part(i, recordings.lead_index(i, self.lead), start, stop)
         return millivolts.astype(np.float32), rate_in, skip, offset
 
     def _processed(self, stretches: np.ndarray, rate_in: float, skip: int, offset: Fraction) -> tuple[np.ndarray, np.ndarray]:
