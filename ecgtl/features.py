@@ -136,8 +136,7 @@ class Encoder:
             raise EcgtlError(f"{where} holds nothing to encode ({_counted(skipped)}); {advice}")
         return Features(np.array(records), np.array(starts), np.concatenate(values), dict(skipped))
 
-    def _windows(self, signals: Iterable[Signal], skipped: dict[str, list[str]]
-                 ) -> Iterator[tuple[str, float, np.ndarray]]:
+    def _windows(self, signals: Iterable[Signal], skipped: dict[str, list[str]]) -> Iterator[tuple[str, float, np.ndarray]]:
         """Recording, start in seconds and samples (1, samples) of each usable window."""
         for record, signal, rate in signals:
             windows = self._cut(record, signal, rate)
@@ -212,8 +211,7 @@ def _file(name: str, tier: str) -> Path:
             raise EcgtlError(f"tier is {tier!r}, which would have no effect: {name} is a file; leave it away")
         return paths.given(name)
     if name not in WORDS:
-        raise EcgtlError(f"unknown checkpoint {name!r}; allowed: {', '.join(WORDS)}, or the path of a "
-                         ".safetensors file")
+        raise EcgtlError(f"unknown checkpoint {name!r}; allowed: {', '.join(WORDS)}, or the path of a .safetensors file")
     if tier not in TIERS:
         raise EcgtlError(f"unknown tier {tier!r}; allowed: {', '.join(TIERS)}")
     path = stored_weights(name, name, tier)
@@ -239,8 +237,7 @@ def _check_facts(facts: dict, path: Path) -> None:
                          "are not z-scored window by window; choose another checkpoint")
     if round(facts["seconds"] * facts["sampling_rate"]) != N_SAMPLES:
         raise EcgtlError(f"checkpoint {path} is for windows of {facts['seconds']:g} s at "
-                         f"{facts['sampling_rate']:g} Hz, but its network takes {N_SAMPLES} samples; "
-                         "make it again")
+                         f"{facts['sampling_rate']:g} Hz, but its network takes {N_SAMPLES} samples; make it again")
 
 
 def _folder_signals(root: Path, lead: str | int | None, collector: Collector) -> Iterator[Signal]:

@@ -142,8 +142,7 @@ class Recordings:
         chosen = replace(self, samples=self.samples[flat], offsets=_bounds([len(p) for p in parts]),
                          folds=None if self.folds is None else self.folds[indices],
                          annotations=self.annotations and _annotations([self.annotations.of(i) for i in indices]),
-                         duplicates=tuple(pair for pair in self.duplicates if kept.issuperset(pair)),
-                         digest="", **columns)
+                         duplicates=tuple(pair for pair in self.duplicates if kept.issuperset(pair)), digest="", **columns)
         return replace(chosen, digest=_digest(chosen))
 
 
@@ -258,8 +257,7 @@ class Collector:
         except RecordError as damage:
             self.damaged(record, damage, reason)
 
-    def reading(self, path: Path, leads: Sequence[str] | None = None, record: str = "",
-                **given) -> tuple[Reading, Header]:
+    def reading(self, path: Path, leads: Sequence[str] | None = None, record: str = "", **given) -> tuple[Reading, Header]:
         """The ``record`` of a release whose header stands at ``path``, with some leads; ``given`` are fields of Reading.
 
         Raises RecordError when it is damaged, or lacks one of ``leads``.
@@ -318,8 +316,7 @@ class Collector:
             samples=np.concatenate([r.stored for r in self.readings]) if samples is None else samples,
             offsets=_bounds([len(r.stored) for r in self.readings]),
             sampling_rate=np.array([r.sampling_rate for r in self.readings], float),
-            leads=np.array([list(r.leads) for r in self.readings]),
-            gain=np.array([r.gain for r in self.readings], float),
+            leads=np.array([list(r.leads) for r in self.readings]), gain=np.array([r.gain for r in self.readings], float),
             baseline=np.array([r.baseline for r in self.readings], float),
             classes=self.classes, labels=self._labels(), subjects=subjects,
             folds=None if self.readings[0].fold is None else np.array([r.fold for r in self.readings], np.int64),
@@ -343,10 +340,8 @@ def load_folder(folder: Path) -> Recordings:
     marks = {name[6:]: arrays.pop(name) for name in list(arrays) if name.startswith("marks_")}
     arrays.setdefault("folds", None)
     return Recordings(samples=np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False),
-                      annotations=Annotations(**marks) if marks else None,
-                      **arrays | {"classes": tuple(meta.pop("classes")),
-                                  "duplicates": tuple(map(tuple, meta.pop("duplicates"))),
-                                  "notes": tuple(meta.pop("notes", ())), **meta})
+                      annotations=Annotations(**marks) if marks else None, classes=tuple(meta.pop("classes")),
+                      duplicates=tuple(map(tuple, meta.pop("duplicates"))), notes=tuple(meta.pop("notes", ())), **arrays | meta)
 
 
 _ARRAYS = ("ids", "offsets", "sampling_rate", "leads", "gain", "baseline", "labels", "subjects", "folds")

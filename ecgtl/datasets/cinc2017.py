@@ -47,8 +47,7 @@ def _collect(source: "_Folder | _Zip", collector: Collector) -> None:
     for record in sorted(present):
         where = source.where(f"{record}.mat")
         if record not in labels:
-            collector.skip(record, "no label", f"{where} has no line in {label_file}",
-                           "add its label, or pass on_bad=skip")
+            collector.skip(record, "no label", f"{where} has no line in {label_file}", "add its label, or pass on_bad=skip")
             continue
         with collector.leaving_out(record):
             header = parse_header(source.content(f"{record}.hea").decode(errors="replace"), source.where(f"{record}.hea"))
@@ -118,15 +117,13 @@ class _Zip:
         except EcgtlError:
             raise
         except _ZIP_ERRORS as error:
-            raise EcgtlError(f"{self.path} is not a readable zip file ({error}); delete it and fetch it "
-                             "again") from None
+            raise EcgtlError(f"{self.path} is not a readable zip file ({error}); delete it and fetch it again") from None
         self.members = {PurePosixPath(name).name: name for name in map(self._safe, self.archive.namelist())}
 
     def _safe(self, name: str) -> str:
         path = PureWindowsPath(name)  # knows both kinds of slash, and drives
         if path.anchor or ".." in path.parts:
-            raise EcgtlError(f"{self.path} holds the unsafe path {name!r}; it is not the release's archive: fetch "
-                             "it again")
+            raise EcgtlError(f"{self.path} holds the unsafe path {name!r}; it is not the release's archive: fetch it again")
         return name
 
     def files(self) -> list[Path]:
@@ -144,8 +141,7 @@ class _Zip:
         try:
             return self.archive.read(self.members[name])
         except _ZIP_ERRORS as error:
-            raise EcgtlError(f"{self.path}:{name} is damaged ({error}); delete the archive and fetch it "
-                             "again") from None
+            raise EcgtlError(f"{self.path}:{name} is damaged ({error}); delete the archive and fetch it again") from None
 
     def label_text(self) -> tuple[str, str]:
         if (self.base / LABEL_FILES[0]).exists():

@@ -123,8 +123,7 @@ def _collect_original(found: Sequence[Path], leads: Sequence[str] | None, collec
             _collect_struct(path, rows[record], leads, collector)
 
 
-def _collect_struct(path: Path, numbers: Sequence[str], leads: Sequence[str] | None,
-                    collector: Collector) -> None:
+def _collect_struct(path: Path, numbers: Sequence[str], leads: Sequence[str] | None, collector: Collector) -> None:
     outside = [number for number in numbers if number not in _BY_NUMBER]
     if outside or not numbers:
         collector.skip(path.stem, f"unknown class {outside[0]}" if outside else "no diagnosis",
@@ -144,10 +143,9 @@ def _millivolts(path: Path) -> np.ndarray:
         signal = loadmat(content, variable_names=["ECG"])["ECG"]["data"][0, 0]
     except Exception as error:  # a damaged file makes SciPy raise whatever the damage causes
         reason = " ".join(str(error).split())[:80]
-        raise RecordError("damaged record", f"{path} is no MATLAB file with a struct ECG that has a field data ({reason}); unpack "
-                          "the file again") from None
-    if not (isinstance(signal, np.ndarray) and signal.ndim == 2 and signal.shape[0] == len(LEADS)
-            and signal.dtype.kind in "fiu"):
+        raise RecordError("damaged record", f"{path} is no MATLAB file with a struct ECG that has a field data ({reason}); "
+                          "unpack the file again") from None
+    if not (isinstance(signal, np.ndarray) and signal.ndim == 2 and signal.shape[0] == len(LEADS) and signal.dtype.kind in "fiu"):
         raise RecordError("damaged record", f"{path} has data of shape {np.shape(signal)} instead of numbers of shape "
                           f"({len(LEADS)}, samples); unpack the file again")
     return signal.T.astype(np.float32)

@@ -80,8 +80,9 @@ def diagnosed(found: Sequence[Path], leads: Sequence[str] | None, collector: Col
     for path, record, codes in readings(found, leads, collector):
         unknown = [code for code in codes if snomed.name_of(code) is None]
         if rate not in (None, record.sampling_rate):
-            collector.skip(path.stem, f"sampled at {record.sampling_rate:g} Hz", str(path), f"{collector.name} has {rate:g} Hz: move "
-                           "the record out (the data set folder reads any rate), or pass on_bad=skip")
+            collector.skip(path.stem, f"sampled at {record.sampling_rate:g} Hz", str(path),
+                           f"{collector.name} has {rate:g} Hz: move the record out (the data set folder reads any rate), or pass "
+                           "on_bad=skip")
         elif not codes:
             collector.skip(path.stem, "no diagnosis", str(path), "add its #Dx: comment, or pass on_bad=skip")
         elif unknown:

@@ -59,8 +59,7 @@ class Frames:
     mV; ``skipped`` counts recordings that were left out, by reason.
     """
 
-    def __init__(self, held: Windows, n_samples: int, span: int,
-                 statistics: Mapping[str, tuple[float, float]]):
+    def __init__(self, held: Windows, n_samples: int, span: int, statistics: Mapping[str, tuple[float, float]]):
         self.n_samples, self.span, self.rate, self.lead = n_samples, span, held.rate, held.lead
         self.statistics = dict(statistics)
         short = f"recording shorter than {f'{span} frames' if span > 1 else 'a frame'}"
@@ -75,12 +74,10 @@ class Frames:
         self._signals = lru_cache(maxsize=OPEN)(lambda number: _signals(self, number))
         self._places = lru_cache(maxsize=4)(self._count_places)
 
-    def split(self, validation: float, test: float,
-              seed: int) -> tuple["Frames", "Frames | None", "Frames | None"]:
+    def split(self, validation: float, test: float, seed: int) -> tuple["Frames", "Frames | None", "Frames | None"]:
         """Training, validation and test frames, by shares of the subjects: see ``Windows.split``."""
         parts = self._held.split(validation, test, seed)
-        return tuple(None if part is None else Frames(part, self.n_samples, self.span, self.statistics)
-                     for part in parts)
+        return tuple(None if part is None else Frames(part, self.n_samples, self.span, self.statistics) for part in parts)
 
     def draw(self, rng: np.random.Generator, n: int, subjects: np.ndarray | None = None,
              span: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -146,8 +143,7 @@ def _lengths(frames: Frames) -> np.ndarray:
 # --- the mean and standard deviation of a database ----------------------------------------------------------
 
 
-def _statistics(held: Windows, lead: int | str,
-                given: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+def _statistics(held: Windows, lead: int | str, given: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation in mV of each database that takes part, over all samples of all its
     recordings.
     """
@@ -161,8 +157,7 @@ def _statistics(held: Windows, lead: int | str,
     for name, (n, total, squares) in moments.items():
         sd = float(np.sqrt(max(squares / n - (total / n) ** 2, 0.0)))
         if not sd > FLAT:
-            raise EcgtlError(f"the signals of {name} do not vary, so they cannot be standardised; give other "
-                             "recordings")
+            raise EcgtlError(f"the signals of {name} do not vary, so they cannot be standardised; give other recordings")
         moments[name] = (float(total / n), sd)
     return {name: given.get(name) or moments[name] for name in names.values()}
 
@@ -218,13 +213,11 @@ def _signals(frames: Frames, number: int) -> Callable[[np.ndarray, np.ndarray], 
     return read
 
 
-def _resampled(recordings: Recordings, rate: float, lead: int | str,
-               columns: np.ndarray) -> tuple[np.ndarray, ...]:
+def _resampled(recordings: Recordings, rate: float, lead: int | str, columns: np.ndarray) -> tuple[np.ndarray, ...]:
     """Signals at ``rate`` Hz as integers from the cache, where recordings begin, and what makes mV of the
     integers.
     """
-    parts = {"digest": recordings.digest, "lead": lead, "rate": rate, "margin": MARGIN, "range": _RANGE,
-             "version": _RESAMPLED}
+    parts = {"digest": recordings.digest, "lead": lead, "rate": rate, "margin": MARGIN, "range": _RANGE, "version": _RESAMPLED}
 
     def build(folder: Path) -> None:
         moments = _moments(recordings, lead)

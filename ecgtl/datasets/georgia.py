@@ -20,8 +20,7 @@ LABEL_SETS = ("georgia_10", "scored_2020")
 _SETS = ", ".join(LABEL_SETS)
 
 
-def read(root: Path, on_bad: str = "error", synthetic: bool = False,
-         labels: int | str | Sequence[str] | None = None,
+def read(root: Path, on_bad: str = "error", synthetic: bool = False, labels: int | str | Sequence[str] | None = None,
          leads: str | Sequence[str] | None = None) -> Recordings:
     """All recordings below ``root/challenge-2020/1.0.2/training/georgia``, several labels each.
 
@@ -81,6 +80,5 @@ def _classes(wanted: int | list[str] | None, collector: Collector) -> tuple[str,
     if wanted is None:
         return tuple(occurring)
     if wanted > len(occurring):
-        raise EcgtlError(f"labels is {wanted}, but the recordings of {NAME} at hand carry {len(occurring)} "
-                         "labels; ask for fewer")
+        raise EcgtlError(f"labels is {wanted}, but the recordings of {NAME} at hand carry {len(occurring)} labels; ask for fewer")
     return tuple(sorted(occurring, key=lambda name: -counts[name])[:wanted])

@@ -23,8 +23,7 @@ VERSION = "1.0"
 TOGETHER = 100  # patients in one Recordings at most: their annotations are held in memory, 10 MB a patient
 
 
-def read(root: Path, on_bad: str = "error", synthetic: bool = False,
-         patients: str | Sequence[str] | None = None) -> Recordings:
+def read(root: Path, on_bad: str = "error", synthetic: bool = False, patients: str | Sequence[str] | None = None) -> Recordings:
     """The segments of some patients, or of all that lie below ``root/icentia11k-continuous-ecg/1.0``.
 
     Recordings carry no class; ``Recordings.annotations`` has beats (N, S, V, Q) and the bounds of rhythms
@@ -102,8 +101,7 @@ def _together(parts: Sequence[Recordings]) -> Recordings:
                    offsets=np.concatenate([[0], *ends]), skipped=skipped,
                    annotations=_annotations([part.annotations for part in parts]),
                    duplicates=tuple(pair for part in parts for pair in part.duplicates),
-                   digest=sha256("\n".join(digests).encode()).hexdigest(),
-                   **{name: all_of(name) for name in _PER_RECORDING})
+                   digest=sha256("\n".join(digests).encode()).hexdigest(), **{name: all_of(name) for name in _PER_RECORDING})
 
 
 _PER_RECORDING = ("ids", "sampling_rate", "leads", "gain", "baseline", "labels", "subjects")

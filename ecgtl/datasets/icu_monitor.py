@@ -72,8 +72,8 @@ def _headers(paths: Sequence[Path], base: Path, collector: Collector) -> dict[Pa
                 header = sound_header(text, path, base)
                 # Memory is laid out by what all headers say, so it is held against compressed files too, roughly
                 if header.n_samples > COMPRESSED * sum(file.stat().st_size for file in signal_files(path, header)):
-                    raise RecordError(DAMAGED, f"{path} announces {header.n_samples:,} samples, more than its signal files can hold; "
-                                               "export it again")
+                    raise RecordError(DAMAGED, f"{path} announces {header.n_samples:,} samples, more than its signal files can "
+                                               "hold; export it again")
                 headers[path] = header
     return headers
 
@@ -96,7 +96,8 @@ def _chosen(base: Path, headers: dict[Path, Header], lead: str | int, collector:
             collector.skipped[f"no lead {lead}"].append(name_of(path, base))
     if headers and not records:
         names = ", ".join(sorted({name for header in headers.values() for name in header.leads}))
-        raise EcgtlError(f"{base} has no record with the lead {lead}; choose another with lead= (there are {names[:80] or 'none'})")
+        raise EcgtlError(f"{base} has no record with the lead {lead}; choose another with lead= "
+                         f"(there are {names[:80] or 'none'})")
     return records
 
 

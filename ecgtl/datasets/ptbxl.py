@@ -53,8 +53,7 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str =
         if not file.is_file():
             raise EcgtlError(f"{file} is missing; {_FETCH}, or set ECGTL_DATA to the folder of ptb-xl/")
     present = {path.relative_to(base).with_suffix("").as_posix(): path
-               for path in sorted((base / f"records{rate}").rglob("*.hea"))
-               if path.with_suffix(".dat").is_file()}
+               for path in sorted((base / f"records{rate}").rglob("*.hea")) if path.with_suffix(".dat").is_file()}
     files = [*tables, *(file for path in present.values() for file in (path, path.with_suffix(".dat")))]
 
     collector = Collector(NAME, VERSION, (), view != "rhythm_single", on_bad, synthetic)
@@ -63,8 +62,7 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str =
         table, statements = _table(base), _statements(base)
         names = collector.classes = _classes(view, classes, cap or {}, statements)
         table = _present(table, rate, present, str(base / TABLE), collector)
-        table["label"] = [_labels(codes, view, statements)
-                          for codes in _codes(table, statements, str(base / TABLE))]
+        table["label"] = [_labels(codes, view, statements) for codes in _codes(table, statements, str(base / TABLE))]
         for row in _kept(table, view, names, cap or {}, seed, collector).itertuples():
             _collect(present[getattr(row, _FILES[rate])], row, view, chosen, collector)
 
@@ -90,8 +88,7 @@ def demographics(root: Path) -> pd.DataFrame:
                          "sex": table["sex"].map({0: "male", 1: "female"})})
 
 
-def _check_options(view: str, rate: int, classes: Sequence[str] | None,
-                   cap: Mapping[str, int] | None) -> None:
+def _check_options(view: str, rate: int, classes: Sequence[str] | None, cap: Mapping[str, int] | None) -> None:
     check_option("view", view, VIEWS)
     if rate not in _FILES:
         raise EcgtlError(f"rate is {rate!r}; PTB-XL comes at 500 and 100 Hz")
@@ -124,8 +121,7 @@ def _table(base: Path) -> pd.DataFrame:
     for name in _FILES.values():
         unsafe = [str(file) for file in table[name] if not _safe(file)]
         if unsafe:
-            raise EcgtlError(f"{base / TABLE} has the {name} {unsafe[0]!r}, which is no path below "
-                             f"{base.name}; {_FETCH}")
+            raise EcgtlError(f"{base / TABLE} has the {name} {unsafe[0]!r}, which is no path below {base.name}; {_FETCH}")
     return table
 
 
@@ -140,8 +136,7 @@ def _statements(base: Path) -> pd.DataFrame:
     return table.set_index(table.columns[0])  # the key's column has no name
 
 
-def _classes(view: str, classes: Sequence[str] | None, cap: Mapping[str, int],
-             statements: pd.DataFrame) -> tuple[str, ...]:
+def _classes(view: str, classes: Sequence[str] | None, cap: Mapping[str, int], statements: pd.DataFrame) -> tuple[str, ...]:
     if view == "superclass":
         return SUPERCLASSES
     rhythms = tuple(statements.index[statements["rhythm"] == 1])
@@ -153,8 +148,7 @@ def _classes(view: str, classes: Sequence[str] | None, cap: Mapping[str, int],
     return chosen
 
 
-def _present(table: pd.DataFrame, rate: int, present: Mapping[str, Path], where: str,
-             collector: Collector) -> pd.DataFrame:
+def _present(table: pd.DataFrame, rate: int, present: Mapping[str, Path], where: str, collector: Collector) -> pd.DataFrame:
     """The rows whose recording is on the disk; the others meet the policy."""
     here = table[_FILES[rate]].isin(present.keys())
     for record in _ids(table[~here]):
@@ -181,8 +175,7 @@ def _codes(table: pd.DataFrame, statements: pd.DataFrame, where: str) -> list[di
                              f"{{statement: likelihood}} ({str(text)[:60]!r}); {_FETCH}")
         unknown = sorted(codes.keys() - set(statements.index))
         if unknown:
-            raise EcgtlError(f"{where} has the statement {unknown[0]!r} for {record}, which {STATEMENTS} "
-                             f"does not list; {_FETCH}")
+            raise EcgtlError(f"{where} has the statement {unknown[0]!r} for {record}, which {STATEMENTS} does not list; {_FETCH}")
         parsed.append(codes)
     return parsed
 

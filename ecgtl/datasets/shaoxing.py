@@ -30,6 +30,7 @@ SEXES = {"MALE": "male", "FEMALE": "female"}
 _FAR_CELL = re.compile(rb"""\sr\s*=\s*["'](?:[A-Za-z]{3,}\d+|[A-Za-z]*\d{6,})["']""")
 _COLUMNS = ("FileName", "Rhythm", "PatientAge", "Gender")
 
+_DAMAGED = "damaged CSV"
 _RHYTHMS = snomed.tables()["shaoxing"]
 CLASSES = tuple(rhythm["name"] for rhythm in _RHYTHMS.values())
 
@@ -101,8 +102,7 @@ def _check_both(base: Path, table: pd.DataFrame, signals: dict[str, Path], colle
     absent = [record for record in table["FileName"] if record not in signals]
     for record in absent:
         collector.skip(record, "signal absent", f"{base / TABLE} names {len(absent)} recordings without a "
-                       f"file in ECGData/ (the first is {record}.csv)",
-                       "unpack ECGData.zip whole, or pass on_bad=skip")
+                       f"file in ECGData/ (the first is {record}.csv)", "unpack ECGData.zip whole, or pass on_bad=skip")
     for record in signals.keys() - named:
         collector.skip(record, "no diagnosis", f"{signals[record]} has no row in {TABLE}",
                        "remove the file or add its row, or pass on_bad=skip")
@@ -114,7 +114,7 @@ def _collect_csv(path: Path, code: str, leads: list[str] | None, collector: Coll
         collector.skip(path.stem, f"unknown rhythm {code}", f"{path.parent.parent / TABLE} has the rhythm "
                        f"{code!r} for {path.stem}", f"use one of {', '.join(_RHYTHMS)}, or pass on_bad=skip")
         return
-    with collector.leaving_out(path.stem, "damaged CSV"):
+    with collector.leaving_out(path.stem):
         kept = columns(LEADS, leads, str(path))
         collector.add(Reading(path.stem, _microvolts(path)[:, kept], SAMPLING_RATE, [LEADS[k] for k in kept],
                               [UNITS_PER_MILLIVOLT] * len(kept), [0.0] * len(kept), label=rhythm), str(path))
@@ -129,15 +129,15 @@ def _microvolts(path: Path) -> np.ndarray:
     names = [word.strip().strip('"').lower() for word in text.partition("\n")[0].split(",")]
     header = not all(_is_number(name) for name in names)
     if header and sorted(names) != sorted(lead.lower() for lead in LEADS):
-        raise RecordError("damaged CSV", f"{path} begins with {','.join(names)[:60]!r}, neither numbers nor the names of the twelve "
-                          "leads; fetch the file again")
+        raise RecordError(_DAMAGED, f"{path} begins with {','.join(names)[:60]!r}, neither numbers nor the names of the twelve "
+                                    "leads; fetch the file again")
     try:
         values = pd.read_csv(StringIO(text), header=None, skiprows=int(header), dtype=np.float32).to_numpy()
     except ValueError as error:  # pandas' parser errors are ValueErrors too
-        raise RecordError("damaged CSV", f"{path} is not a table of numbers ({_short(error)}); fetch the file again") from None
+        raise RecordError(_DAMAGED, f"{path} is not a table of numbers ({_short(error)}); fetch the file again") from None
     if values.shape != (N_SAMPLES, len(LEADS)):
-        raise RecordError("damaged CSV", f"{path} has {values.shape[0]} rows of {values.shape[1]} columns instead of {N_SAMPLES} of "
-                          f"{len(LEADS)}; fetch the file again")
+        raise RecordError(_DAMAGED, f"{path} has {values.shape[0]} rows of {values.shape[1]} columns instead of {N_SAMPLES} of "
+                                    f"{len(LEADS)}; fetch the file again")
     return values[:, columns(names, LEADS, str(path))] if header else values
 
 
@@ -171,8 +171,7 @@ def _table(path: Path) -> pd.DataFrame:
     table.columns = [str(name).strip() for name in table.columns]
     absent = [name for name in _COLUMNS if name not in table.columns]
     if absent:
-        raise EcgtlError(f"{path} has no column {' or '.join(absent)} (it has "
-                         f"{', '.join(table.columns)[:80]}); {advice}")
+        raise EcgtlError(f"{path} has no column {' or '.join(absent)} (it has {', '.join(table.columns)[:80]}); {advice}")
     table = table[list(_COLUMNS)].apply(lambda column: column.fillna("").str.strip())
     repeated = table["FileName"][table["FileName"].duplicated()]
     if len(repeated) or (table["FileName"] == "").any() or table.empty:
@@ -194,8 +193,7 @@ def _rhythm_name(code: str) -> str | None:
     return rhythm and rhythm["name"]
 
 
-def _read_physionet(root: Path, on_bad: str, synthetic: bool, leads: list[str] | None,
-                    ningbo: bool) -> Recordings:
+def _read_physionet(root: Path, on_bad: str, synthetic: bool, leads: list[str] | None, ningbo: bool) -> Recordings:
     base = root / csn.FOLDER
     found = [path for path in csn.files(base / "WFDBRecords", csn.NAME) if ningbo or csn.is_shaoxing(path.stem)]
 

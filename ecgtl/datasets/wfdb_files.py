@@ -173,9 +173,9 @@ def _signal_line(line: str, where: str, strict: bool) -> dict:
     _, zero, first, checksum, _ = (*numbers.split(), *[""] * 5)[:5]
     per_millivolt, baseline, unit, assumed = _gain(gain, where, strict)
     # Without a baseline of its own, the ADC zero stands for 0 mV; a checksum of 0 is what writers put who do not compute it.
-    return {"files": file, "formats": found[1], "per_frame": per_frame, "skew": skew, "byte_offsets": offset, "gain": per_millivolt,
-            "baseline": _baseline(baseline or zero or "0", where), "units": unit, "assumed": assumed, "first": int(first[:18] or 0),
-            "checksums": int(checksum[:18] or 0) or None, "leads": lead}
+    return {"files": file, "formats": found[1], "per_frame": per_frame, "skew": skew, "byte_offsets": offset, "leads": lead,
+            "gain": per_millivolt, "baseline": _baseline(baseline or zero or "0", where), "units": unit, "assumed": assumed,
+            "first": int(first[:18] or 0), "checksums": int(checksum[:18] or 0) or None}
 
 
 def _is_name(word: str) -> bool:

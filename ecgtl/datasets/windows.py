@@ -53,8 +53,7 @@ def unlabelled(sources: Sequence[Source], seconds: float = 8.192, rate: float = 
     """
     n_samples = round(seconds * rate) if np.isfinite([seconds, rate]).all() else 0
     if n_samples < 2 or rate <= 0 or (per_subject is not None and per_subject < 1):
-        raise EcgtlError(f"windows of {seconds} s at {rate} Hz, {per_subject} a subject, hold nothing; "
-                         "give sizes above 0")
+        raise EcgtlError(f"windows of {seconds} s at {rate} Hz, {per_subject} a subject, hold nothing; give sizes above 0")
     index, skipped = _index(list(sources), n_samples, rate, exclude, lead)
     windows = Windows(index, n_samples, float(rate), lead, skipped, highpass)
     return windows if per_subject is None else windows._drawn(per_subject, seed)
@@ -93,8 +92,7 @@ class _Index:
 _COLUMNS = ("source", "record", "windows", "database", "subject")
 
 
-def _index(sources: list[Source], n_samples: int, rate: float, exclude,
-           lead: int | str) -> tuple[_Index, dict[str, int]]:
+def _index(sources: list[Source], n_samples: int, rate: float, exclude, lead: int | str) -> tuple[_Index, dict[str, int]]:
     opened = _opener(sources)
     digests, tables = [], []
     for number in range(len(sources)):
@@ -259,12 +257,10 @@ class Windows:
         if self._store is not None:
             raise EcgtlError("these windows are materialised; split them first, then materialise each part")
         if not (0 <= validation < 1 and 0 <= test < 1 and validation + test < 1):
-            raise EcgtlError(f"shares of {validation} and {test} leave nothing to train on; "
-                             "give less than 1 together")
+            raise EcgtlError(f"shares of {validation} and {test} leave nothing to train on; give less than 1 together")
         part = self._parts(validation, test, seed)[self._index.subject]
         parts = [self._of_rows(part == k) for k in range(3)]
-        for name, windows, share in zip(("training", "validation", "test"), parts, (1, validation, test),
-                                        strict=True):
+        for name, windows, share in zip(("training", "validation", "test"), parts, (1, validation, test), strict=True):
             if share and windows is None:
                 raise EcgtlError(f"the {name} part would be empty: {len(self.subjects)} subjects are too few "
                                  f"for shares of {validation} and {test}; give more sources, or other shares")
@@ -295,7 +291,8 @@ class Windows:
         skipped = json.loads((folder / "skipped.json").read_text())
         numbers = np.memmap(folder / "numbers.bin", np.int64, "r")
         windows = np.memmap(folder / "windows.bin", dtype, "r", shape=(len(numbers), self.n_samples))
-        return Windows(self._index, self.n_samples, self.rate, self.lead, self._left_out | skipped, self.highpass, numbers, windows)
+        skipped |= self._left_out
+        return Windows(self._index, self.n_samples, self.rate, self.lead, skipped, self.highpass, numbers, windows)
 
     def _write(self, folder: Path, dtype: str) -> None:
         skipped, written = Counter(), 0
@@ -309,8 +306,7 @@ class Windows:
                 skipped.update(reasons[~usable].tolist())
                 written += int(usable.sum())
         if not written:
-            raise EcgtlError(f"none of the {len(self)} windows is usable: {dict(skipped)}; "
-                             "give other recordings")
+            raise EcgtlError(f"none of the {len(self)} windows is usable: {dict(skipped)}; give other recordings")
         (folder / "skipped.json").write_text(json.dumps(skipped))
 
     def _checked(self, indices: Sequence[int]) -> np.ndarray:
@@ -376,8 +372,7 @@ class Windows:
             numbers = starts[rows[kept]] + places[kept]
         if not (chosen.any() if numbers is None else len(numbers)):
             return None
-        return Windows(self._index.rows(chosen), self.n_samples, self.rate, self.lead, self._left_out, self.highpass,
-                       numbers)
+        return Windows(self._index.rows(chosen), self.n_samples, self.rate, self.lead, self._left_out, self.highpass, numbers)
 
     def _read(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Windows by number, processed, and why they are unusable; equal stretches are filtered together."""
@@ -399,7 +394,8 @@ class Windows:
         i = int(self._index.record[row])
         rate_in = float(recordings.sampling_rate[i])
         length = int(recordings.offsets[i + 1] - recordings.offsets[i])
-        start, stop, skip, offset = filters.stretch(rate_in, self.rate, int(place) * self.n_samples, self.n_samples, length, MARGIN)
+        first = int(place) * self.n_samples
+        start, stop, skip, offset = filters.stretch(rate_in, self.rate, first, self.n_samples, length, MARGIN)
         millivolts = recordings.part(i, recordings.lead_index(i, self.lead), start, stop)
         return millivolts.astype(np.float32), rate_in, skip, offset
 
