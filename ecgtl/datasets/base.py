@@ -238,11 +238,6 @@ class Collector:
         advice = remedy or "remove it, or pass on_bad=skip to leave such recordings out and count them"
         self._leave_out(record, reason, EcgtlError(f"{where}: {reason}; {advice}"))
 
-    def damaged(self, record: str, damage: EcgtlError, reason: str = "") -> None:
-        """Leave ``record`` out for ``damage``, counted by ``reason`` (by default its own), or raise it with the remedy."""
-        reason = reason or getattr(damage, "reason", "damaged record")
-        self._leave_out(record, reason, EcgtlError(f"{damage}, or pass on_bad=skip to leave such records out and count them"))
-
     def _leave_out(self, record: str, reason: str, error: EcgtlError) -> None:
         if self.on_bad == "error":
             raise error from None
@@ -251,11 +246,12 @@ class Collector:
 
     @contextlib.contextmanager
     def leaving_out(self, record: str, reason: str = "") -> Iterator[None]:
-        """What is wrong with ``record`` inside meets the policy, as ``damaged`` says."""
+        """What is wrong with ``record`` inside meets the policy, counted by ``reason`` (by default its own)."""
         try:
             yield
         except RecordError as damage:
-            self.damaged(record, damage, reason)
+            error = EcgtlError(f"{damage}, or pass on_bad=skip to leave such records out and count them")
+            self._leave_out(record, reason or damage.reason, error)
 
     def reading(self, path: Path, leads: Sequence[str] | None = None, record: str = "", **given) -> tuple[Reading, Header]:
         """The ``record`` of a release whose header stands at ``path``, with some leads; ``given`` are fields of Reading.

@@ -114,7 +114,7 @@ def _collect_csv(path: Path, code: str, leads: list[str] | None, collector: Coll
         collector.skip(path.stem, f"unknown rhythm {code}", f"{path.parent.parent / TABLE} has the rhythm "
                        f"{code!r} for {path.stem}", f"use one of {', '.join(_RHYTHMS)}, or pass on_bad=skip")
         return
-    with collector.leaving_out(path.stem):
+    with collector.leaving_out(path.stem, _DAMAGED):
         kept = columns(LEADS, leads, str(path))
         collector.add(Reading(path.stem, _microvolts(path)[:, kept], SAMPLING_RATE, [LEADS[k] for k in kept],
                               [UNITS_PER_MILLIVOLT] * len(kept), [0.0] * len(kept), label=rhythm), str(path))
