@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from ecgtl.datasets.base import Collector, Recordings, _digest, _store_rest, cached_recordings, check_scale
-from ecgtl.datasets.folder import Record, check_lead, chosen, find, name_of
+from ecgtl.datasets.folder import Record, check_lead, chosen, name_of
+from ecgtl.datasets.leads import find
 from ecgtl.datasets.wfdb_files import Header, below, header_text, signal_files, sound_header
 from ecgtl.errors import EcgtlError, RecordError
 

@@ -46,7 +46,8 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str =
     a column or holds ``scp_codes`` that are not a literal, and when a file is damaged.
     """
     base, chosen = Path(root) / FOLDER, check_leads(leads)
-    rate = _rate_at_hand(base) if rate is None else rate
+    if rate is None:  # 500 Hz, but for 100 where the smaller copies alone are on the disk
+        rate = 100 if (base / "records100").is_dir() and not (base / "records500").is_dir() else 500
     _check_options(view, rate, classes, cap)
     tables = [base / TABLE, base / STATEMENTS]
     for file in tables:
@@ -68,11 +69,6 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str =
 
     options = {"view": view, "rate": rate, "leads": chosen, "classes": classes, "cap": cap and dict(cap), "seed": seed}
     return cached_recordings(collector, base, files, options, fill)
-
-
-def _rate_at_hand(base: Path) -> int:
-    """500 Hz, but for 100 where the smaller copies alone are on the disk."""
-    return 100 if (base / "records100").is_dir() and not (base / "records500").is_dir() else 500
 
 
 def demographics(root: Path) -> pd.DataFrame:
