@@ -70,8 +70,7 @@ def fetch(name: str, root: str | Path | None = None, only: str | Sequence[str] |
     return 0
 
 
-def check(name: str, root: str | Path | None = None, only: str | Sequence[str] | None = None,
-          out: TextIO | None = None) -> int:
+def check(name: str, root: str | Path | None = None, only: str | Sequence[str] | None = None, out: TextIO | None = None) -> int:
     """Verify what is at hand of ``name`` by checksum and by reading it.
 
     Returns 0, or 1 when files lack or differ. Without ``SHA256SUMS.txt`` at hand it says so and only counts
@@ -136,8 +135,7 @@ def _details(entry: Entry, found: AtHand) -> str:
             "download": f"{entry.size()}; {entry.size('unpacked_gb')} unpacked",
             "files": ", ".join(entry.files) or entry.by_hand, "loader": _yes(entry, entry.has_loader),
             "twin": entry.twin or _yes(entry, False)}
-    wrap = textwrap.TextWrapper(WIDTH, subsequent_indent=" " * 10, break_long_words=False,
-                                break_on_hyphens=False)
+    wrap = textwrap.TextWrapper(WIDTH, subsequent_indent=" " * 10, break_long_words=False, break_on_hyphens=False)
     return "\n".join(wrap.fill(f"{label:<10}{text}") for label, text in rows.items())
 
 

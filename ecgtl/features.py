@@ -17,7 +17,6 @@ at a time, and of a long one no more than some windows.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +27,7 @@ from torch import nn
 from ecgtl import paths, training
 from ecgtl.config import TIERS, protocol, protocols
 from ecgtl.datasets import folder
-from ecgtl.datasets.base import UNLABELLED, Collector, Recordings, counted
+from ecgtl.datasets.base import Collector, Recordings, alone, counted
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.datasets.wfdb_files import BLOCK
 from ecgtl.datasets.windows import Windows, unlabelled
@@ -107,9 +106,10 @@ class Encoder:
         knows a millivolt here, so a window counts as flat when its standard deviation is below a thousandth
         of its recording's. Raises EcgtlError for another shape or rate, and when nothing can be encoded.
         """
-        rows, rate = _rows(x), _rate(sampling_rate)
-        signals = ((str(i), _scaled(row)[:, np.newaxis], rate) for i, row in enumerate(rows))
-        return self._of(signals, _collector(), f"the array of shape {np.shape(x)} at {rate:g} Hz")
+        rows = _rows(x)
+        folder.check_rate(sampling_rate)
+        signals = ((str(i), _scaled(row)[:, np.newaxis], float(sampling_rate)) for i, row in enumerate(rows))
+        return self._of(signals, _collector(), f"the array of shape {np.shape(x)} at {sampling_rate:g} Hz")
 
     def of_recordings(self, recordings: Recordings, lead: str | int | None = None) -> "Features":
         """Features of any data set that ``ecgtl.datasets.load`` reads; ``lead`` as in ``of_folder``."""
@@ -124,19 +124,19 @@ class Encoder:
         """Features of ``signals``; what is left out is counted by ``collector``, as others have done."""
         skipped = collector.skipped
         records, starts, values = [], [], []
-        for batch in _batches(self._windows(signals, skipped)):
-            names, begins, windows = zip(*batch, strict=True)
+        windows = self._windows(signals, skipped)
+        while batch := list(islice(windows, BATCH)):
+            names, begins, some = zip(*batch, strict=True)
             records += names
             starts += begins
-            values.append(self.encode(np.stack(windows)))
+            values.append(self.encode(np.stack(some)))
         if not values:
             advice = collector.first_skipped or (f"give recordings of at least {self.seconds:g} s that are neither flat nor "
                                                  "incomplete")
             raise EcgtlError(f"{where} holds nothing to encode ({_counted(skipped)}); {advice}")
         return Features(np.array(records), np.array(starts), np.concatenate(values), dict(skipped))
 
-    def _windows(self, signals: Iterable[Signal], skipped: dict[str, list[str]]
-                 ) -> Iterator[tuple[str, float, np.ndarray]]:
+    def _windows(self, signals: Iterable[Signal], skipped: dict[str, list[str]]) -> Iterator[tuple[str, float, np.ndarray]]:
         """Recording, start in seconds and samples (1, samples) of each usable window."""
         for record, signal, rate in signals:
             windows = self._cut(record, signal, rate)
@@ -153,12 +153,8 @@ class Encoder:
 
     def _cut(self, record: str, signal: "np.ndarray | _OnDisk", rate: float) -> Windows | None:
         """The windows of one recording; None when it is shorter than one."""
-        names = np.array([record])
-        one = Recordings("own", "own", names, signal, np.array([0, len(signal)]),
-                         np.array([rate]), leads=np.array([["signal"]]), gain=np.ones((1, 1)),
-                         baseline=np.zeros((1, 1)), classes=(), labels=np.array([UNLABELLED]), subjects=names)
         try:
-            return unlabelled([one], self.seconds, self.sampling_rate, highpass=self._highpass)
+            return unlabelled([alone(record, signal, rate, ["signal"])], self.seconds, self.sampling_rate, highpass=self._highpass)
         except EcgtlError:  # its one lead and the encoder's sizes are right: only the length can be wrong
             return None
 
@@ -215,8 +211,7 @@ def _file(name: str, tier: str) -> Path:
             raise EcgtlError(f"tier is {tier!r}, which would have no effect: {name} is a file; leave it away")
         return paths.given(name)
     if name not in WORDS:
-        raise EcgtlError(f"unknown checkpoint {name!r}; allowed: {', '.join(WORDS)}, or the path of a "
-                         ".safetensors file")
+        raise EcgtlError(f"unknown checkpoint {name!r}; allowed: {', '.join(WORDS)}, or the path of a .safetensors file")
     if tier not in TIERS:
         raise EcgtlError(f"unknown tier {tier!r}; allowed: {', '.join(TIERS)}")
     path = stored_weights(name, name, tier)
@@ -242,13 +237,12 @@ def _check_facts(facts: dict, path: Path) -> None:
                          "are not z-scored window by window; choose another checkpoint")
     if round(facts["seconds"] * facts["sampling_rate"]) != N_SAMPLES:
         raise EcgtlError(f"checkpoint {path} is for windows of {facts['seconds']:g} s at "
-                         f"{facts['sampling_rate']:g} Hz, but its network takes {N_SAMPLES} samples; "
-                         "make it again")
+                         f"{facts['sampling_rate']:g} Hz, but its network takes {N_SAMPLES} samples; make it again")
 
 
 def _folder_signals(root: Path, lead: str | int | None, collector: Collector) -> Iterator[Signal]:
     """The chosen lead of each WFDB record below ``root``, in mV; long ones stay on the disk."""
-    folder._check_lead(lead)
+    folder.check_lead(lead)
     for one in folder.records(root, lead, collector):
         if len(one.columns) > 1:
             raise EcgtlError(f"{one.path} has {len(one.columns)} leads ({', '.join(one.leads[:15])}); choose one by "
@@ -286,12 +280,6 @@ def _rows(x: np.ndarray) -> np.ndarray:
     return x.reshape(-1, x.shape[-1])
 
 
-def _rate(sampling_rate: float) -> float:
-    if not (isinstance(sampling_rate, Real) and np.isfinite(sampling_rate) and sampling_rate > 0):
-        raise EcgtlError(f"sampling_rate is {sampling_rate!r}; give one number of Hz above 0")
-    return float(sampling_rate)
-
-
 def _scaled(row: np.ndarray) -> np.ndarray:
     """One recording, mean 0 and standard deviation 1 (0 where it is constant), float32, NaN where missing.
 
@@ -310,12 +298,6 @@ def _usable(windows: Windows, indices: np.ndarray) -> tuple[np.ndarray, np.ndarr
     if len(usable) < len(indices):  # the rare case: ask one by one which they were
         indices = indices[[len(windows.take([k])) == 1 for k in indices]]
     return indices, usable
-
-
-def _batches(items: Iterable) -> Iterator[list]:
-    items = iter(items)
-    while batch := list(islice(items, BATCH)):
-        yield batch
 
 
 def _counted(skipped: dict[str, list[str]]) -> str:

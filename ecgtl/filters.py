@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy import signal, special
 
 from ecgtl.datasets import cache
-from ecgtl.datasets.base import Recordings
+from ecgtl.datasets.base import Recordings, check_option
 from ecgtl.datasets.leads import missing, resolve
 from ecgtl.errors import EcgtlError
 
@@ -148,8 +148,7 @@ def fit_length(x: np.ndarray, n_samples: int, keep: str = "end") -> np.ndarray:
     ``keep="end"`` keeps the last samples and pads before the signal (Weimann 2021, public code); ``keep="start"``
     keeps the first samples and pads behind it.
     """
-    if keep not in ("end", "start"):
-        raise EcgtlError(f"keep is {keep!r}; allowed: end, start")
+    check_option("keep", keep, ("end", "start"))
     out = np.zeros((*x.shape[:-1], n_samples), np.float32)
     n = min(n_samples, x.shape[-1])
     if n == 0:
@@ -194,8 +193,7 @@ def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads:
     """
     if n_samples < 1:
         raise EcgtlError(f"an input needs at least one sample, not {n_samples}")
-    if standardise_by not in STANDARDS:
-        raise EcgtlError(f"standardise_by is {standardise_by!r}; allowed: {', '.join(STANDARDS)}")
+    check_option("standardise_by", standardise_by, STANDARDS)
     leads = resolve(recordings, leads)
     parts = {"digest": recordings.digest, "rate": float(sampling_rate), "n": int(n_samples), "leads": list(leads),
              "keep": keep, "standardise_by": standardise_by, "highpass": highpass, "version": 4 if standardise_by == "dataset" else 5}

@@ -12,7 +12,7 @@ import pandas as pd
 from ecgtl import filters, paths, training
 from ecgtl.config import input_rules, protocol, protocols
 from ecgtl.datasets import folder
-from ecgtl.datasets.base import UNLABELLED, Collector, Recordings, counted
+from ecgtl.datasets.base import Collector, alone, counted
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.datasets.folder import Record
 from ecgtl.datasets.wfdb_files import BLOCK
@@ -88,7 +88,7 @@ def _wanted(facts: dict, lead: str | int | None) -> str | int | tuple[str, ...]:
     """The leads that the network sees: one by name or index, or several by their names."""
     if facts["in_channels"] > 1 and lead is not None:
         raise EcgtlError(f"the checkpoint sees {_names(facts['leads'])}; leave --lead away")
-    folder._check_lead(lead)
+    folder.check_lead(lead)
     return tuple(facts["leads"]) if facts["in_channels"] > 1 else facts["leads"][0] if lead is None else lead
 
 
@@ -133,12 +133,9 @@ def _input(one: Record, facts: dict, collector: Collector) -> np.ndarray:
     rules = input_rules(facts["protocol"], facts.get("variant"))
     n_samples, rows = round(facts["seconds"] * facts["sampling_rate"]), range(len(one.columns))
     x = _stretch(one, n_samples, facts["sampling_rate"], rules["keep"], collector)
-    alone = Recordings("own", "own", np.array([one.id]), x, np.array([0, len(x)]), np.array([one.sampling_rate]),
-                       np.array([one.leads]), np.ones((1, len(rows))), np.zeros((1, len(rows))), (), np.array([UNLABELLED]),
-                       np.array([one.id]))
     given = None if _by_window(facts) else list(zip(facts["mean"], facts["sd"], strict=True))
-    prepared = filters.preparer(alone, facts["sampling_rate"], n_samples, tuple(rows), rules["keep"], rules["standardise"],
-                                rules["highpass"], given, rules["decimate"])
+    prepared = filters.preparer(alone(one.id, x, one.sampling_rate, one.leads), facts["sampling_rate"], n_samples, tuple(rows),
+                                rules["keep"], rules["standardise"], rules["highpass"], given, rules["decimate"])
     try:
         return np.stack([prepared(0, row) for row in rows])
     except EcgtlError as error:

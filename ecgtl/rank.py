@@ -116,7 +116,8 @@ def rank(config: ScoreConfig, checkpoints: Sequence[str], report: Callable[[str]
     A checkpoint that cannot be scored is left out with a line to ``report``. Raises EcgtlError when none is
     left, and for a target that cannot be scored on.
     """
-    candidates, refused = _candidates(config, list(dict.fromkeys(checkpoints)))
+    refused: dict[str, str] = {}
+    candidates = _sound({name: name for name in checkpoints}, lambda name: candidate(name, config.tier), refused)
     one_lead = all(one.facts["in_channels"] == 1 for one in candidates)
     if config.lead != ScoreConfig.lead and candidates and all(one.facts["in_channels"] > 1 for one in candidates):
         raise EcgtlError(f"lead is {config.lead!r}, which would have no effect: every checkpoint here sees several leads, found "
@@ -125,12 +126,8 @@ def rank(config: ScoreConfig, checkpoints: Sequence[str], report: Callable[[str]
                                 labels_separator=config.labels_separator, tier=config.tier, on_bad=config.on_bad,
                                 protocol=TRANSFERS, lead=config.lead if one_lead else ALL_LEADS)
     recordings = finetune.read(reading) if candidates else None
-    for one in list(candidates):
-        candidates.remove(one)
-        try:
-            candidates.append(replace(one, leads=_leads(config, reading, one, recordings)))
-        except EcgtlError as error:
-            refused[one.name] = str(error)
+    candidates = _sound({one.name: one for one in candidates},
+                        lambda one: replace(one, leads=_leads(config, reading, one, recordings)), refused)
     for name, reason in refused.items():
         report(f"left out, {name}: {reason}")
     if not candidates:
@@ -164,8 +161,7 @@ def candidate(name: str, tier: str) -> Candidate:
     path = find(name, tier)
     facts = checkpoint.load(path)[1]
     if facts["arch"] == "googlenet":
-        raise EcgtlError(f"checkpoint {path} is a linear layer on image features, not a network of signals; "
-                         "choose another")
+        raise EcgtlError(f"checkpoint {path} is a linear layer on image features, not a network of signals; choose another")
     if not facts.get("classes"):
         trained = f" (objective {facts['objective']})" if "objective" in facts else ""
         raise EcgtlError(f"checkpoint {path} is a {facts['arch']}{trained} that names no labels of its own, "
@@ -173,19 +169,19 @@ def candidate(name: str, tier: str) -> Candidate:
     absent = [fact for fact in ("protocol", "leads", "multi_label") if fact not in facts]
     if absent or facts["protocol"] not in protocols():
         unknown = absent[0] if absent else facts["protocol"]
-        raise EcgtlError(f"checkpoint {path} does not say how its inputs are made ({unknown}); make it again "
-                         "with this version")
+        raise EcgtlError(f"checkpoint {path} does not say how its inputs are made ({unknown}); make it again with this version")
     return Candidate(name, path, facts)
 
 
-def _candidates(config: ScoreConfig, names: Sequence[str]) -> tuple[list[Candidate], dict[str, str]]:
-    found, refused = [], {}
-    for name in names:
+def _sound(items: dict[str, object], work: Callable[[object], Candidate], refused: dict[str, str]) -> list[Candidate]:
+    """What ``work`` makes of each of the ``items``; where it raises EcgtlError, ``refused`` gets the reason."""
+    found = []
+    for name, item in items.items():
         try:
-            found.append(candidate(name, config.tier))
+            found.append(work(item))
         except EcgtlError as error:
             refused[name] = str(error)
-    return found, refused
+    return found
 
 
 def _leads(config: ScoreConfig, reading: FinetuneConfig, one: Candidate, recordings: Recordings) -> tuple[int | str, ...]:
@@ -209,14 +205,12 @@ def target_of(config: ScoreConfig, recordings: Recordings, candidates: Sequence[
         raise EcgtlError(f"{recordings.name} has no labels, so there is nothing to learn; for a folder add "
                          "labels.csv with the columns record and label")
     columns = _columns(config, recordings)
-    defects = [next(filter(None, found), "")
-               for found in zip(*(_defects(one, recordings) for one in candidates), strict=True)]
+    defects = [next(filter(None, found), "") for found in zip(*(_defects(one, recordings) for one in candidates), strict=True)]
     left_out = Counter({reason: len(ids) for reason, ids in recordings.skipped.items()})
     left_out.update(filter(None, defects))
     rows = np.flatnonzero([not defect for defect in defects])
     if not len(rows):
-        raise EcgtlError(f"no recording of {recordings.name} can be scored ({', '.join(left_out)}); give "
-                         "longer ones")
+        raise EcgtlError(f"no recording of {recordings.name} can be scored ({', '.join(left_out)}); give longer ones")
     if config.records is not None and config.records < len(rows):
         rows = np.sort(np.random.default_rng(config.seed).choice(rows, config.records, replace=False))
     chosen, names = recordings.select(rows), tuple(recordings.classes[k] for k in columns)
@@ -241,8 +235,7 @@ def _defects(one: Candidate, recordings: Recordings) -> list[str]:
 
 def _check_labels(table: np.ndarray, names: tuple[str, ...], weighting: str) -> None:
     if not table.any():
-        raise EcgtlError(f"no recording has any of the labels {', '.join(names)}; choose other labels or "
-                         "recordings")
+        raise EcgtlError(f"no recording has any of the labels {', '.join(names)}; choose other labels or recordings")
     whole = [name for name, everywhere in zip(names, table.all(axis=0), strict=True) if everywhere]
     remedy = "leave it out of label_set, or use weighting=normalised"
     if len(whole) == len(names):
@@ -307,8 +300,7 @@ def lines(ranking: Ranking, config: ScoreConfig) -> list[str]:
     left_out = {reason: counted(skipped[reason]) if reason in skipped else n for reason, n in target.left_out.items()}
     said = [f"target: {target.recordings.name}, {len(target.table)} recordings, {len(positives)} labels "
             f"({counts})", *(f"left out, {reason}: {n}" for reason, n in left_out.items()), "",
-            f"{'':>4}  {'checkpoint':{width}}  {'MELEP':>7}  {'95 % interval':>16}  {'first':>6}  "
-            f"{'labels':>6}  {'seconds':>7}"]
+            f"{'':>4}  {'checkpoint':{width}}  {'MELEP':>7}  {'95 % interval':>16}  {'first':>6}  {'labels':>6}  {'seconds':>7}"]
     for place, (name, score) in enumerate(zip(names, ranking.scores, strict=True), start=1):
         limits = f"{score.low:.4f}-{score.high:.4f}"
         said.append(f"{place:>4}  {name:{width}}  {score.value:>7.4f}  {limits:>16}  {score.first:>6.0%}  "

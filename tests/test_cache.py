@@ -345,15 +345,14 @@ def test_cache_lies_where_the_environment_says(tmp_path, monkeypatch):
 
 
 def test_notes_are_said_at_every_load_and_from_the_cache_too(tmp_path, capsys):
-    def build(folder):
-        collector = base.Collector("notes", "own", classes=())
+    def fill():
         collector.note("the gain was taken from the standard")
         collector.note("the gain was taken from the standard")
         collector.add(base.Reading("r", np.arange(8)[:, np.newaxis], 250.0, ["I"], [1.0], [0.0]), "r.hea")
-        collector.write(folder)
 
     (tmp_path / "r.hea").write_text("r")
     for _ in range(2):
-        found = base.cached_recordings("notes", tmp_path, [tmp_path / "r.hea"], {}, build)
+        collector = base.Collector("notes", "own", classes=())
+        found = base.cached_recordings(collector, tmp_path, [tmp_path / "r.hea"], {}, fill)
         assert capsys.readouterr().err == "ecgtl: note: the gain was taken from the standard\n"
         assert found.notes == ("the gain was taken from the standard",)

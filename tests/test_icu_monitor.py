@@ -244,7 +244,7 @@ def test_nothing_readable_leaves_nothing_behind(tmp_path, monkeypatch):
     truncate(write(tmp_path, "anna/0001", beats()))
     with pytest.raises(EcgtlError) as error:
         icu_monitor.read(tmp_path, on_bad="skip")
-    one_line(error, "no readable record")
+    one_line(error, "no usable recording", "damaged record: 1 (anna/0001)", "truncated")
     assert not list((tmp_path / "cache").glob("*icu_monitor*"))
 
 

@@ -8,7 +8,7 @@ import torch
 import wfdb
 from messages import one_line
 
-from ecgtl import datasets, filters, finetune, models, rank
+from ecgtl import datasets, errors, filters, finetune, models, rank
 from ecgtl.config import FinetuneConfig, RecordingsConfig, ScoreConfig
 from ecgtl.datasets import LOADERS, frames, leads, windows
 from ecgtl.datasets.base import Collector, Reading
@@ -22,7 +22,7 @@ GAIN = {"I": 100.0, "II": 200.0, "V1": 400.0, "V5": 50.0, "ECG": 10.0}
 @pytest.fixture(autouse=True)
 def _own_results(tmp_path, monkeypatch):
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
-    leads._once.cache_clear()
+    errors.note_once.cache_clear()
 
 
 def wave(record, name, n=600):

@@ -179,7 +179,7 @@ def test_of_a_long_recording_no_more_is_read_than_its_window_needs(weights, tmp_
     read = []
     part = wfdb_files.read_part
     monkeypatch.setattr(predict, "BLOCK", 1)
-    monkeypatch.setattr(folder, "read_part", lambda *given: read.append(given[-1] - given[-2]) or part(*given))
+    monkeypatch.setattr(wfdb_files, "read_part", lambda *given: read.append(given[-1] - given[-2]) or part(*given))
     np.testing.assert_allclose(ask(weights[kind], tmp_path)[0].filter(like="prob"), whole.filter(like="prob"), atol=1e-6)
     assert read[-1] < 20 * 360
 

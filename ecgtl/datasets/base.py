@@ -6,17 +6,17 @@ import json
 import os
 import stat
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
 from ecgtl.datasets import cache
-from ecgtl.datasets.leads import column
-from ecgtl.datasets.wfdb_files import file_size
+from ecgtl.datasets.leads import column, columns
+from ecgtl.datasets.wfdb_files import Header, file_size, read_header, read_stored
 from ecgtl.errors import EcgtlError, RecordError, note
 
 UNLABELLED = -1
@@ -91,9 +91,13 @@ class Recordings:
     def lead(self, i: int, lead: int | str = 0) -> np.ndarray:
         """One lead of recording ``i`` in mV, shape (samples,), float32; ``lead`` is an index or a name."""
         i = range(len(self))[i]
-        k = self.lead_index(i, lead)
-        stored = self.samples[self.offsets[i]:self.offsets[i + 1], k]
-        return ((stored - self.baseline[i, k]) / self.gain[i, k]).astype(np.float32)
+        return self.part(i, self.lead_index(i, lead)).astype(np.float32)
+
+    def part(self, i: int, column: int, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Samples ``start`` to ``stop`` of one column of recording ``i`` in mV, float64."""
+        begin, end = int(self.offsets[i]), int(self.offsets[i + 1])
+        stored = self.samples[begin + start:end if stop is None else begin + stop, column].astype(np.float64)
+        return (stored - self.baseline[i, column]) / self.gain[i, column]
 
     def lead_index(self, i: int, lead: int | str) -> int:
         """Column of ``lead`` (index or name, upper and lower case alike) in recording ``i``."""
@@ -137,9 +141,8 @@ class Recordings:
         kept = set(columns["ids"].tolist())
         chosen = replace(self, samples=self.samples[flat], offsets=_bounds([len(p) for p in parts]),
                          folds=None if self.folds is None else self.folds[indices],
-                         annotations=_select_annotations(self.annotations, indices),
-                         duplicates=tuple(pair for pair in self.duplicates if kept.issuperset(pair)),
-                         digest="", **columns)
+                         annotations=self.annotations and _annotations([self.annotations.of(i) for i in indices]),
+                         duplicates=tuple(pair for pair in self.duplicates if kept.issuperset(pair)), digest="", **columns)
         return replace(chosen, digest=_digest(chosen))
 
 
@@ -164,10 +167,36 @@ class Reading:
     invalid: int | None = None  # stored value that means "no sample"
 
 
+def check_option(name: str, value: str, allowed: Sequence[str]) -> None:
+    """Raise EcgtlError unless the option ``name`` has one of the ``allowed`` values."""
+    if value not in allowed:
+        raise EcgtlError(f"{name} is {value!r}; allowed: {', '.join(allowed)}")
+
+
 def check_policy(on_bad: str) -> None:
     """``on_bad`` says what a flat, missing or unlabelled recording causes: ``error`` (default) or ``skip``."""
-    if on_bad not in ("error", "skip"):
-        raise EcgtlError(f"on_bad is {on_bad!r}; allowed: error, skip")
+    check_option("on_bad", on_bad, ("error", "skip"))
+
+
+def form_at_hand(form: str | None, root: Path, folders: Mapping[str, str], name: str) -> str:
+    """``form`` of the data set ``name``, or the first of the forms whose folder below ``root`` is there.
+
+    Raises EcgtlError for a form that is none of ``folders``, and when no folder is there.
+    """
+    if form is not None:
+        check_option("form", form, list(folders))
+        return form
+    for known, folder in folders.items():
+        if (root / folder).is_dir():
+            return known
+    raise EcgtlError(f"{root} holds neither {'/ nor '.join(folders.values())}/; 'python -m ecgtl data fetch {name}' gets it or "
+                     "says how; or set ECGTL_DATA to the folder that holds one")
+
+
+def nothing_at_hand(base: Path, what: str, name: str) -> EcgtlError:
+    """That the folder ``base`` of the data set ``name`` holds no ``what``."""
+    return EcgtlError(f"{base} holds no {what}; run 'python -m ecgtl data fetch {name}', or set ECGTL_DATA to the folder that "
+                      "holds the data sets")
 
 
 class Collector:
@@ -209,11 +238,6 @@ class Collector:
         advice = remedy or "remove it, or pass on_bad=skip to leave such recordings out and count them"
         self._leave_out(record, reason, EcgtlError(f"{where}: {reason}; {advice}"))
 
-    def damaged(self, record: str, damage: EcgtlError, reason: str = "") -> None:
-        """Leave ``record`` out for ``damage``, counted by ``reason`` (by default its own), or raise it with the remedy."""
-        reason = reason or getattr(damage, "reason", "damaged record")
-        self._leave_out(record, reason, EcgtlError(f"{damage}, or pass on_bad=skip to leave such records out and count them"))
-
     def _leave_out(self, record: str, reason: str, error: EcgtlError) -> None:
         if self.on_bad == "error":
             raise error from None
@@ -222,25 +246,44 @@ class Collector:
 
     @contextlib.contextmanager
     def leaving_out(self, record: str, reason: str = "") -> Iterator[None]:
-        """What is wrong with ``record`` inside meets the policy, as ``damaged`` says."""
+        """What is wrong with ``record`` inside meets the policy, counted by ``reason`` (by default its own)."""
         try:
             yield
         except RecordError as damage:
-            self.damaged(record, damage, reason)
+            error = EcgtlError(f"{damage}, or pass on_bad=skip to leave such records out and count them")
+            self._leave_out(record, reason or damage.reason, error)
 
-    def add(self, reading: Reading, where: str) -> None:
-        """Take ``reading`` (from the file ``where``) unless its signal is flat, has missing samples or cannot be scaled."""
+    def reading(self, path: Path, leads: Sequence[str] | None = None, record: str = "", **given) -> tuple[Reading, Header]:
+        """The ``record`` of a release whose header stands at ``path``, with some leads; ``given`` are fields of Reading.
+
+        Raises RecordError when it is damaged, or lacks one of ``leads``.
+        """
+        header = read_header(path)
+        return self.read(record or path.stem, path, header, columns(header.leads, leads, str(path)), **given), header
+
+    def read(self, record: str, path: Path, header: Header, kept: Sequence[int], **given) -> Reading:
+        """The leads ``kept`` of ``record``, whose ``header`` stands at ``path``."""
+        stored = read_stored(path, header, kept, partial(self.remark, record))
+        return Reading(record, stored, header.sampling_rate * header.per_frame[kept[0]], header.of(kept, "leads"),
+                       header.of(kept, "gain"), header.of(kept, "baseline"), **given)
+
+    def add(self, reading: Reading, where: str) -> bool:
+        """Take ``reading`` (from the file ``where``) unless its signal is flat, has missing samples or cannot be scaled.
+
+        Returns whether it was taken.
+        """
         with self.leaving_out(reading.id):
             check_scale(where, reading.sampling_rate, reading.gain, reading.baseline)
             reason = _defect(reading)
-            if reason:
-                self.skip(reading.id, reason, where)
-            else:
+            if not reason:
                 self.readings.append(reading)
+                return True
+            self.skip(reading.id, reason, where)
+        return False
 
     def write(self, folder: Path) -> None:
         """Write everything gathered into ``folder`` for ``load_folder``."""
-        gathered = self._gathered()
+        gathered = self.gathered()
         # The signals go to the disk while their checksum is made: either takes long, and neither needs the other
         with ThreadPoolExecutor(1) as pool:
             saving = pool.submit(np.save, folder / "samples.npy", gathered.samples)
@@ -250,7 +293,7 @@ class Collector:
 
     def recordings(self) -> Recordings:
         """Everything gathered, in memory; EcgtlError when nothing is, or when the numbers of leads differ."""
-        gathered = self._gathered()
+        gathered = self.gathered()
         return replace(gathered, digest=_digest(gathered))
 
     def nothing(self, where: str) -> EcgtlError:
@@ -258,22 +301,22 @@ class Collector:
         reasons = "; ".join(f"{reason}: {counted(ids)}" for reason, ids in self.skipped.items())
         return EcgtlError(f"{where} holds no usable recording ({reasons or 'it is empty'}). {self.first_skipped}".rstrip(". "))
 
-    def _gathered(self) -> Recordings:
+    def gathered(self, samples: np.ndarray | None = None) -> Recordings:
+        """The readings without a digest, in memory unless ``samples`` are those of all."""
         if not self.readings:
             raise self.nothing(self.name)
         _check_leads(self.name, self.readings)
-        samples = np.concatenate([r.stored for r in self.readings])
         subjects, duplicates = _subjects(self.readings)
-        marks = [r.marks for r in self.readings]
         return Recordings(
-            name=self.name, version=self.version, ids=np.array([r.id for r in self.readings]), samples=samples,
+            name=self.name, version=self.version, ids=np.array([r.id for r in self.readings]),
+            samples=np.concatenate([r.stored for r in self.readings]) if samples is None else samples,
             offsets=_bounds([len(r.stored) for r in self.readings]),
             sampling_rate=np.array([r.sampling_rate for r in self.readings], float),
-            leads=np.array([list(r.leads) for r in self.readings]),
-            gain=np.array([r.gain for r in self.readings], float),
+            leads=np.array([list(r.leads) for r in self.readings]), gain=np.array([r.gain for r in self.readings], float),
             baseline=np.array([r.baseline for r in self.readings], float),
             classes=self.classes, labels=self._labels(), subjects=subjects,
-            folds=_folds(self.readings), annotations=_annotations(marks), skipped=dict(self.skipped),
+            folds=None if self.readings[0].fold is None else np.array([r.fold for r in self.readings], np.int64),
+            annotations=_annotations([r.marks for r in self.readings]), skipped=dict(self.skipped),
             duplicates=duplicates, synthetic=self.synthetic, notes=self.lines())
 
     def _labels(self) -> np.ndarray:
@@ -293,10 +336,8 @@ def load_folder(folder: Path) -> Recordings:
     marks = {name[6:]: arrays.pop(name) for name in list(arrays) if name.startswith("marks_")}
     arrays.setdefault("folds", None)
     return Recordings(samples=np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False),
-                      annotations=Annotations(**marks) if marks else None,
-                      **arrays | {"classes": tuple(meta.pop("classes")),
-                                  "duplicates": tuple(map(tuple, meta.pop("duplicates"))),
-                                  "notes": tuple(meta.pop("notes", ())), **meta})
+                      annotations=Annotations(**marks) if marks else None, classes=tuple(meta.pop("classes")),
+                      duplicates=tuple(map(tuple, meta.pop("duplicates"))), notes=tuple(meta.pop("notes", ())), **arrays | meta)
 
 
 _ARRAYS = ("ids", "offsets", "sampling_rate", "leads", "gain", "baseline", "labels", "subjects", "folds")
@@ -332,6 +373,13 @@ def counted(ids: Sequence[str]) -> str:
     """How many recordings (or windows of them), with the names of the first ones."""
     names = list(dict.fromkeys(ids))
     return f"{len(ids)} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+
+
+def alone(record: str, millivolts: np.ndarray, rate: float, leads: Sequence[str]) -> Recordings:
+    """One recording of ``millivolts`` (samples, leads), or what can be indexed as such, at ``rate`` Hz; nothing is checked."""
+    ids, n = np.array([record]), len(leads)
+    return Recordings("own", "own", ids, millivolts, np.array([0, len(millivolts)]), np.array([rate]), np.array([leads]),
+                      np.ones((1, n)), np.zeros((1, n)), classes=(), labels=np.array([UNLABELLED]), subjects=ids)
 
 
 def check_scale(where: str, rate: float, gain: Sequence[float], baseline: Sequence[float]) -> None:
@@ -397,10 +445,6 @@ def _fingerprint(stored: np.ndarray) -> bytes:
     return stored[:: max(1, len(stored) // 64)].tobytes()
 
 
-def _folds(readings: list[Reading]) -> np.ndarray | None:
-    return None if readings[0].fold is None else np.array([r.fold for r in readings], np.int64)
-
-
 def _annotations(marks: list) -> Annotations | None:
     if all(m is None for m in marks):
         return None
@@ -410,21 +454,23 @@ def _annotations(marks: list) -> Annotations | None:
                        np.array([a for m in marks for a in m[2]], dtype=str), _bounds([len(m[0]) for m in marks]))
 
 
-def _select_annotations(annotations: Annotations | None, indices: np.ndarray) -> Annotations | None:
-    return None if annotations is None else _annotations([annotations.of(i) for i in indices])
+def cached_recordings(collector: Collector, root: Path, files: Sequence[Path | str], options: dict, fill: Callable[[], None],
+                      contents: dict[str, bytes] | None = None, write: Callable[[Path], None] | None = None) -> Recordings:
+    """Recordings from the cache; when they are not there yet ``fill`` parses ``files`` (below ``root``) into ``collector``.
 
-
-def cached_recordings(name: str, root: Path, files: Sequence[Path | str], options: dict, build,
-                      contents: dict[str, bytes] | None = None) -> Recordings:
-    """Recordings from the cache; ``build(folder)`` parses ``files`` (below ``root``) when they are not there yet.
-
-    ``contents`` receives what the checksum had to read, so that ``build`` need not read it a second time.
+    ``contents`` receives what the checksum had to read, so that ``fill`` need not read it a second time; ``write(folder)``
+    takes the place of ``Collector.write``.
     """
+    def build(folder: Path) -> None:
+        fill()
+        (write or collector.write)(folder)
+
     for file in files:
         if not stat.S_ISREG(os.lstat(file).st_mode if os.path.lexists(file) else 0):
             file_size(file, root)  # says what is wrong with it; a link within the folder is right
-    parts = {"dataset": name, "source": cache.source_checksum(root, files, contents), "options": options}
-    found = load_folder(cache.entry(name, parts, build))
+    options = {"on_bad": collector.on_bad, "synthetic": collector.synthetic} | options
+    parts = {"dataset": collector.name, "source": cache.source_checksum(root, files, contents), "options": options}
+    found = load_folder(cache.entry(collector.name, parts, build))
     for line in found.notes:
         note(line)
     return found

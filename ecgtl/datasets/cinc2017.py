@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ecgtl.datasets import archives
-from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
+from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings, nothing_at_hand
 from ecgtl.datasets.wfdb_files import INVALID, parse_header, read_16bit, read_bytes
 from ecgtl.errors import EcgtlError
 
@@ -34,15 +34,11 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False) -> Recordin
     """
     base = Path(root) / FOLDER
     source = _Folder(base) if (base / "training2017").is_dir() else _Zip(base)
-
-    def build(folder: Path) -> None:
-        _collect(source, on_bad, synthetic).write(folder)
-
-    return cached_recordings(NAME, base, source.files(), {"on_bad": on_bad, "synthetic": synthetic}, build, source.contents)
-
-
-def _collect(source: "_Folder | _Zip", on_bad: str, synthetic: bool) -> Collector:
     collector = Collector(NAME, VERSION, tuple(CLASSES.values()), on_bad=on_bad, synthetic=synthetic)
+    return cached_recordings(collector, base, source.files(), {}, lambda: _collect(source, collector), source.contents)
+
+
+def _collect(source: "_Folder | _Zip", collector: Collector) -> None:
     labels, label_file = _labels(source)
     present = source.records()
     for absent in sorted(labels.keys() - present):
@@ -51,22 +47,24 @@ def _collect(source: "_Folder | _Zip", on_bad: str, synthetic: bool) -> Collecto
     for record in sorted(present):
         where = source.where(f"{record}.mat")
         if record not in labels:
-            collector.skip(record, "no label", f"{where} has no line in {label_file}",
-                           "add its label, or pass on_bad=skip")
+            collector.skip(record, "no label", f"{where} has no line in {label_file}", "add its label, or pass on_bad=skip")
             continue
         with collector.leaving_out(record):
             header = parse_header(source.content(f"{record}.hea").decode(errors="replace"), source.where(f"{record}.hea"))
             stored = read_16bit(source.content(f"{record}.mat"), header, where, partial(collector.remark, record))
             collector.add(Reading(record, stored, header.sampling_rate, header.leads, header.gain, header.baseline,
                                   label=labels[record], invalid=INVALID["16"]), where)
-    return collector
 
 
 def _labels(source: "_Folder | _Zip") -> tuple[dict[str, str], str]:
     """Class name by record, and where the label file stands."""
     where, text = source.label_text()
     labels = {}
-    for number, row in enumerate(_rows(text, where), start=1):
+    try:
+        rows = list(csv.reader(text.rstrip().splitlines()))
+    except csv.Error as error:
+        raise EcgtlError(f"{where} is not a CSV file ({error}); fetch the label file again") from None
+    for number, row in enumerate(rows, start=1):
         if len(row) != 2 or row[1].strip() not in CLASSES:
             raise EcgtlError(f"{where}, line {number}: {','.join(row)[:60]!r} is not 'record,label' with a label out "
                              f"of {', '.join(CLASSES)}; fetch the label file again")
@@ -76,13 +74,6 @@ def _labels(source: "_Folder | _Zip") -> tuple[dict[str, str], str]:
     if not labels:
         raise EcgtlError(f"{where} is empty; fetch the label file again")
     return labels, where
-
-
-def _rows(text: str, where: str) -> list[list[str]]:
-    try:
-        return list(csv.reader(text.rstrip().splitlines()))
-    except csv.Error as error:
-        raise EcgtlError(f"{where} is not a CSV file ({error}); fetch the label file again") from None
 
 
 class _Folder:
@@ -120,23 +111,19 @@ class _Zip:
     def __init__(self, base: Path):
         self.base, self.path = base, base / "training2017.zip"
         if not self.path.is_file():
-            raise EcgtlError(f"{base} holds neither training2017/ nor training2017.zip; run "
-                             "'python -m ecgtl data fetch cinc2017', or set ECGTL_DATA to the folder that holds "
-                             "challenge-2017/")
+            raise nothing_at_hand(base, "training2017/ and no training2017.zip", NAME)
         try:
             self.archive = archives.opened(self.path, str(self.path), "fetch it again")
         except EcgtlError:
             raise
         except _ZIP_ERRORS as error:
-            raise EcgtlError(f"{self.path} is not a readable zip file ({error}); delete it and fetch it "
-                             "again") from None
+            raise EcgtlError(f"{self.path} is not a readable zip file ({error}); delete it and fetch it again") from None
         self.members = {PurePosixPath(name).name: name for name in map(self._safe, self.archive.namelist())}
 
     def _safe(self, name: str) -> str:
         path = PureWindowsPath(name)  # knows both kinds of slash, and drives
         if path.anchor or ".." in path.parts:
-            raise EcgtlError(f"{self.path} holds the unsafe path {name!r}; it is not the release's archive: fetch "
-                             "it again")
+            raise EcgtlError(f"{self.path} holds the unsafe path {name!r}; it is not the release's archive: fetch it again")
         return name
 
     def files(self) -> list[Path]:
@@ -154,8 +141,7 @@ class _Zip:
         try:
             return self.archive.read(self.members[name])
         except _ZIP_ERRORS as error:
-            raise EcgtlError(f"{self.path}:{name} is damaged ({error}); delete the archive and fetch it "
-                             "again") from None
+            raise EcgtlError(f"{self.path}:{name} is damaged ({error}); delete the archive and fetch it again") from None
 
     def label_text(self) -> tuple[str, str]:
         if (self.base / LABEL_FILES[0]).exists():

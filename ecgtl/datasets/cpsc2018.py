@@ -16,16 +16,16 @@ import numpy as np
 from scipy.io import loadmat
 
 from ecgtl.datasets import challenge2020, csn, snomed
-from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
+from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings, check_option, form_at_hand
 from ecgtl.datasets.leads import LEADS, check_leads, columns
-from ecgtl.datasets.wfdb_files import read_bytes
-from ecgtl.errors import EcgtlError
+from ecgtl.datasets.wfdb_files import below, read_bytes
+from ecgtl.errors import EcgtlError, RecordError
 
 NAME = "cpsc2018"
 FOLDER = f"{challenge2020.FOLDER}/training/cpsc_2018"
 ORIGINAL = "icbeb2018"
 TABLE = "REFERENCE.csv"
-FORMS = ("physionet", "icbeb")
+FORMS = {"physionet": FOLDER, "icbeb": ORIGINAL}
 VIEWS = ("all", "single", "first")
 
 _NINE = snomed.tables()["cpsc_9"]
@@ -53,39 +53,23 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str =
     ``skip``, which leaves it out and counts it. Raises EcgtlError when neither form is there, and for a table
     that cannot be read.
     """
-    form, chosen = _form(Path(root), form), check_leads(leads)
-    if view not in VIEWS:
-        raise EcgtlError(f"view is {view!r}; allowed: {', '.join(VIEWS)}")
+    form, chosen = form_at_hand(form, Path(root), FORMS, NAME), check_leads(leads)
+    check_option("view", view, VIEWS)
     if view == "first" and form != "icbeb":
         raise EcgtlError("view='first' needs form='icbeb': the headers of the Challenge 2020 sort their "
                          "labels by class; use view='single', or the original files")
-    base = Path(root) / (FOLDER if form == "physionet" else ORIGINAL)
+    base = Path(root) / FORMS[form]
+    version = f"PhysioNet {challenge2020.VERSION}" if form == "physionet" else "ICBEB 2018"
+    collector = Collector(NAME, version, CLASSES, view == "all", on_bad, synthetic)
     found = challenge2020.files(base, NAME) if form == "physionet" else _original_files(base)
 
-    def build(folder: Path) -> None:
-        version = f"PhysioNet {challenge2020.VERSION}" if form == "physionet" else "ICBEB 2018"
-        collector = Collector(NAME, version, CLASSES, view == "all", on_bad, synthetic)
+    def fill() -> None:
         collect = _collect_wfdb if form == "physionet" else _collect_original
         collect(found, chosen, collector)
         _apply(view, collector)
-        collector.write(folder)
 
-    options = {"on_bad": on_bad, "synthetic": synthetic, "view": view, "form": form, "leads": chosen,
-               "map": snomed.checksum()}
-    return cached_recordings(NAME, base, found, options, build)
-
-
-def _form(root: Path, form: str | None) -> str:
-    if form is not None and form not in FORMS:
-        raise EcgtlError(f"form is {form!r}; allowed: {', '.join(FORMS)}")
-    if form:
-        return form
-    if (root / FOLDER).is_dir():
-        return "physionet"
-    if (root / ORIGINAL).is_dir():
-        return "icbeb"
-    raise EcgtlError(f"{root} holds neither {FOLDER}/ nor {ORIGINAL}/; run 'python -m ecgtl data fetch "
-                     "cpsc2018', or set ECGTL_DATA to the folder that holds one")
+    options = {"view": view, "form": form, "leads": chosen, "map": snomed.checksum()}
+    return cached_recordings(collector, base, found, options, fill)
 
 
 def _apply(view: str, collector: Collector) -> None:
@@ -101,11 +85,7 @@ def _apply(view: str, collector: Collector) -> None:
 
 
 def _collect_wfdb(found: Sequence[Path], leads: Sequence[str] | None, collector: Collector) -> None:
-    for path in csn.headers(found, collector):
-        taken = challenge2020.reading(path, leads, collector)
-        if taken is None:
-            continue
-        record, codes = taken
+    for path, record, codes in csn.diagnosed(found, leads, collector, challenge2020.SAMPLING_RATE):
         outside = [code for code in codes if code not in _BY_CODE]
         if outside:
             collector.skip(path.stem, f"code {outside[0]} outside the nine classes", str(path),
@@ -119,7 +99,7 @@ def _collect_wfdb(found: Sequence[Path], leads: Sequence[str] | None, collector:
 def _original_files(base: Path) -> list[Path]:
     """``REFERENCE.csv``, at the top or in a sub-folder, and the signals; EcgtlError when either is absent."""
     tables = sorted(base.rglob(TABLE), key=lambda path: len(path.parts))
-    signals = sorted(path for path in base.rglob("*.mat") if not path.name.startswith("."))
+    signals = below(base, "mat")
     if not tables or not signals:
         absent = ".mat files" if tables else TABLE
         raise EcgtlError(f"{base} holds no {absent}; put there {TABLE} and, unpacked, TrainingSet1.zip to "
@@ -143,41 +123,31 @@ def _collect_original(found: Sequence[Path], leads: Sequence[str] | None, collec
             _collect_struct(path, rows[record], leads, collector)
 
 
-def _collect_struct(path: Path, numbers: Sequence[str], leads: Sequence[str] | None,
-                    collector: Collector) -> None:
+def _collect_struct(path: Path, numbers: Sequence[str], leads: Sequence[str] | None, collector: Collector) -> None:
     outside = [number for number in numbers if number not in _BY_NUMBER]
     if outside or not numbers:
         collector.skip(path.stem, f"unknown class {outside[0]}" if outside else "no diagnosis",
                        f"{path} ({TABLE}: {','.join(numbers)[:60]!r})",
                        f"give it one to three of the classes {', '.join(_BY_NUMBER)}, or pass on_bad=skip")
         return
-    try:
-        stored = _millivolts(path)
-    except EcgtlError:
-        if collector.on_bad == "error":
-            raise
-        collector.skip(path.stem, "damaged record", str(path))
-        return
-    kept = columns(LEADS, leads, str(path))
-    collector.add(Reading(path.stem, stored[:, kept], challenge2020.SAMPLING_RATE, [LEADS[k] for k in kept],
-                          [1.0] * len(kept), [0.0] * len(kept),
-                          label=list(dict.fromkeys(_BY_NUMBER[number] for number in numbers))), str(path))
+    with collector.leaving_out(path.stem, "damaged record"):
+        kept, labels = columns(LEADS, leads, str(path)), dict.fromkeys(_BY_NUMBER[number] for number in numbers)
+        collector.add(Reading(path.stem, _millivolts(path)[:, kept], challenge2020.SAMPLING_RATE, [LEADS[k] for k in kept],
+                              [1.0] * len(kept), [0.0] * len(kept), label=list(labels)), str(path))
 
 
 def _millivolts(path: Path) -> np.ndarray:
     """The samples of a struct file, shape (samples, 12) in the order of ``LEADS``, float32, mV."""
-    advice = "unpack the file again, or pass on_bad=skip to leave such recordings out and count them"
     content = BytesIO(read_bytes(path))
     try:
         signal = loadmat(content, variable_names=["ECG"])["ECG"]["data"][0, 0]
     except Exception as error:  # a damaged file makes SciPy raise whatever the damage causes
         reason = " ".join(str(error).split())[:80]
-        raise EcgtlError(f"{path} is no MATLAB file with a struct ECG that has a field data ({reason}); "
-                         f"{advice}") from None
-    if not (isinstance(signal, np.ndarray) and signal.ndim == 2 and signal.shape[0] == len(LEADS)
-            and signal.dtype.kind in "fiu"):
-        raise EcgtlError(f"{path} has data of shape {np.shape(signal)} instead of numbers of shape "
-                         f"({len(LEADS)}, samples); {advice}")
+        raise RecordError("damaged record", f"{path} is no MATLAB file with a struct ECG that has a field data ({reason}); "
+                          "unpack the file again") from None
+    if not (isinstance(signal, np.ndarray) and signal.ndim == 2 and signal.shape[0] == len(LEADS) and signal.dtype.kind in "fiu"):
+        raise RecordError("damaged record", f"{path} has data of shape {np.shape(signal)} instead of numbers of shape "
+                          f"({len(LEADS)}, samples); unpack the file again")
     return signal.T.astype(np.float32)
 
 

@@ -4,15 +4,13 @@ Source: Zheng et al., Scientific Reports 10, 2020; release 1.0.0 on PhysioNet (`
 in the MELEP paper. Every code of a header's ``#Dx:`` comment is a label, named by ``snomed.yml``.
 """
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ecgtl.datasets import snomed
-from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
-from ecgtl.datasets.leads import check_leads, columns
-from ecgtl.datasets.wfdb_files import Header, read_header, read_stored
-from ecgtl.errors import EcgtlError
+from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings, check_option, nothing_at_hand
+from ecgtl.datasets.leads import check_leads
+from ecgtl.datasets.wfdb_files import below
 
 NAME = "csn"
 FOLDER = "ecg-arrhythmia/1.0.0"
@@ -36,74 +34,67 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str =
     (the release itself has two damaged headers, JS01052 and JS23074). Raises EcgtlError when the folder is
     missing.
     """
-    if view not in VIEWS:
-        raise EcgtlError(f"view is {view!r}; allowed: {', '.join(VIEWS)}")
+    check_option("view", view, VIEWS)
     base, chosen = Path(root) / FOLDER, check_leads(leads)
-    found = files(base)
+    collector = Collector(NAME, VERSION, classes=(), multi_label=True, on_bad=on_bad, synthetic=synthetic)
+    found = files(base / "WFDBRecords", NAME)
 
-    def build(folder: Path) -> None:
-        collector = Collector(NAME, VERSION, classes=(), multi_label=True, on_bad=on_bad, synthetic=synthetic)
-        for path in headers(found, collector):
-            _collect(path, view, chosen, collector)
+    def fill() -> None:
+        for path, record, codes in diagnosed(found, chosen, collector):
+            record.label = [snomed.name_of(code) for code in codes if view == "all" or code in _TWENTY]
+            collector.add(record, str(path))
         collector.classes = _classes(view, collector)
-        collector.write(folder)
 
-    options = {"on_bad": on_bad, "synthetic": synthetic, "view": view, "leads": chosen,
-               "map": snomed.checksum()}
-    return cached_recordings(NAME, base, found, options, build)
+    return cached_recordings(collector, base, found, {"view": view, "leads": chosen, "map": snomed.checksum()}, fill)
 
 
-def files(base: Path) -> list[Path]:
-    """Every header and signal file of the release in ``base``; EcgtlError when there is none."""
-    found = sorted(path for suffix in ("hea", "mat") for path in (base / "WFDBRecords").rglob(f"*.{suffix}")
-                   if not path.name.startswith("."))  # macOS leaves ._JS00001.hea
+def files(base: Path, name: str) -> list[Path]:
+    """Every header and signal file below ``base``, of the data set ``name``; EcgtlError when there is none."""
+    found = below(base, "hea", "mat")
     if not found:
-        raise EcgtlError(f"{base}/WFDBRecords holds no records; run 'python -m ecgtl data fetch csn', or set "
-                         "ECGTL_DATA to the folder that holds ecg-arrhythmia/")
+        raise nothing_at_hand(base, "records", name)
     return found
 
 
-def headers(found: Sequence[Path], collector: Collector) -> list[Path]:
-    """The headers among the files ``found``; a signal file without a header meets the policy."""
+def readings(found: Sequence[Path], leads: Sequence[str] | None,
+             collector: Collector) -> Iterator[tuple[Path, Reading, list[str]]]:
+    """Header, record, not labelled yet, and SNOMED codes, each once, of all records among the files ``found``.
+
+    A signal file without a header and a damaged record meet the policy.
+    """
     paths = {path for path in found if path.suffix == ".hea"}
     for path in found:
         if path.suffix == ".mat" and path.with_suffix(".hea") not in paths:
-            collector.skip(path.stem, "signal without a header", str(path),
-                           "fetch the record again, or pass on_bad=skip")
-    return sorted(paths)
+            collector.skip(path.stem, "signal without a header", str(path), "fetch the record again, or pass on_bad=skip")
+    for path in sorted(paths):
+        record = None
+        with collector.leaving_out(path.stem, "damaged record"):
+            record, header = collector.reading(path, leads)
+        if record is not None:
+            yield path, record, snomed.diagnoses(header)
 
 
-def reading(path: Path, leads: Sequence[str] | None, collector: Collector) -> tuple[Reading, Header] | None:
-    """The record whose header stands at ``path``, not labelled yet; None when it is damaged and skipped."""
-    with collector.leaving_out(path.stem, "damaged record"):
-        header = read_header(path)
-        kept = columns(header.leads, leads, str(path))
-        stored = read_stored(path, header, kept, partial(collector.remark, path.stem))
-        return Reading(path.stem, stored, header.sampling_rate, [header.leads[k] for k in kept],
-                       [header.gain[k] for k in kept], [header.baseline[k] for k in kept]), header
-    return None
+def diagnosed(found: Sequence[Path], leads: Sequence[str] | None, collector: Collector,
+              rate: float | None = None) -> Iterator[tuple[Path, Reading, list[str]]]:
+    """As ``readings``; records that have not the ``rate`` (Hz), no diagnosis or a code outside ``snomed.yml`` meet the policy."""
+    for path, record, codes in readings(found, leads, collector):
+        unknown = [code for code in codes if snomed.name_of(code) is None]
+        if rate not in (None, record.sampling_rate):
+            collector.skip(path.stem, f"sampled at {record.sampling_rate:g} Hz", str(path),
+                           f"{collector.name} has {rate:g} Hz: move the record out (the data set folder reads any rate), or pass "
+                           "on_bad=skip")
+        elif not codes:
+            collector.skip(path.stem, "no diagnosis", str(path), "add its #Dx: comment, or pass on_bad=skip")
+        elif unknown:
+            collector.skip(path.stem, f"unknown code {unknown[0]}", str(path),
+                           "add the code to ecgtl/datasets/snomed.yml, or pass on_bad=skip")
+        else:
+            yield path, record, codes
 
 
 def is_shaoxing(record: str) -> bool:
     """Whether ``record`` (``JS00001`` …) comes from Shaoxing; the others come from Ningbo."""
     return record <= SHAOXING_LAST
-
-
-def _collect(path: Path, view: str, leads: Sequence[str] | None, collector: Collector) -> None:
-    found = reading(path, leads, collector)
-    if found is None:
-        return
-    record, header = found
-    codes = snomed.diagnoses(header)
-    unknown = [code for code in codes if snomed.name_of(code) is None]
-    if not codes:
-        collector.skip(path.stem, "no diagnosis", str(path), "add its #Dx: comment, or pass on_bad=skip")
-    elif unknown:
-        collector.skip(path.stem, f"unknown code {unknown[0]}", str(path),
-                       "add the code to ecgtl/datasets/snomed.yml, or pass on_bad=skip")
-    else:
-        record.label = [snomed.name_of(code) for code in codes if view == "all" or code in _TWENTY]
-        collector.add(record, str(path))
 
 
 _TWENTY = tuple(snomed.tables()["csn_20"].values())

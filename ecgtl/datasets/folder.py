@@ -7,31 +7,16 @@ Records may lie in sub-folders, in any WFDB format and at any sampling rate. Lab
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from numbers import Real
 from pathlib import Path
 
 import numpy as np
 
-from ecgtl.datasets import label_file
+from ecgtl.datasets import label_file, wfdb_files
 from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings, check_scale
 from ecgtl.datasets.label_file import COMMENTS, NO_LABELS, SUBJECTS
 from ecgtl.datasets.leads import find
-from ecgtl.datasets.wfdb_files import (
-    BLOCK,
-    LARGEST_HEADER,
-    Header,
-    check_sizes,
-    check_sums,
-    decode,
-    file_size,
-    header_of,
-    read_bytes,
-    read_part,
-    read_stored,
-    segments,
-    signal_files,
-)
+from ecgtl.datasets.wfdb_files import BLOCK, Header
 from ecgtl.errors import EcgtlError, RecordError
 
 NAME = "folder"
@@ -55,45 +40,42 @@ def read(root: Path, lead: str | int | None = None, labels: str | None = None, o
     recording: ``error`` or ``skip`` (counted). Raises EcgtlError for missing or damaged files.
     """
     root = Path(root)
-    _check_lead(lead)
+    check_lead(lead)
     headers = read_headers(root)
-    files = [*headers, *(file for path, header in headers.items() if isinstance(header, Header)
-                          for file in signal_files(path, header))]
+    sound = {record: header for record, (_, header) in headers.items() if isinstance(header, Header)}
+    files = [path for path, _ in headers.values()]
+    files += [file for record, header in sound.items() for file in wfdb_files.signal_files(headers[record][0], header)]
     files = {file for file in files if _is_sound(file, root)}  # what is missing or no file is an error of its record
     table = label_file.find(root, labels)
-    text = None if table is None else label_file.decoded(read_bytes(table), table)
+    text = None if table is None else label_file.decoded(wfdb_files.read_bytes(table), table)
+    collector = Collector(NAME, VERSION, (), bool(labels_separator), on_bad, synthetic)
 
-    def build(folder: Path) -> None:
-        collector = Collector(NAME, VERSION, (), bool(labels_separator), on_bad, synthetic)
-        records = {_name(path, root): path for path in headers}
-        sound = {record: headers[path] for record, path in records.items() if isinstance(headers[path], Header)}
+    def fill() -> None:
         subjects = {record: subject for record, header in sound.items() if (subject := _comment(header, *SUBJECTS))}
         if text is not None:
-            cells = label_file.read(text, table, list(records), subjects, collector)
+            cells = label_file.read(text, table, list(headers), subjects, collector)
             given = {record: label_file.split(cell, labels_separator) for record, cell in cells.items()}
         elif labels == COMMENTS:
             cells = {record: _comment(header, *_LABEL_COMMENTS) for record, header in sound.items()}
             given = {record: label_file.split(cell, labels_separator or ",") for record, cell in cells.items()}
         else:
-            given = {record: [None] for record in records}
+            given = {record: [None] for record in headers}
         if labels_separator and max(map(len, given.values()), default=0) < 2:
             raise EcgtlError(f"labels_separator is {labels_separator!r}, but no label of {root} holds it; leave it away, or give "
                              "what stands between the labels")
-        for record, path in records.items():
-            _collect(record, path, headers[path], lead, given.get(record, []), subjects.get(record), collector)
+        for record, (path, header) in headers.items():
+            _collect(record, path, header, lead, given.get(record, []), subjects.get(record), collector)
         kept = [r.id for r in collector.readings]
         found = [label for record in kept for label in given[record] if label is not None]
         collector.classes = tuple(sorted(set(found)))
         label_file.note_labels(found, collector.note, labels_separator)
         if labels != NO_LABELS:
             label_file.note_subjects(kept, subjects, collector.note)
-        collector.write(folder)
 
-    options = {"lead": lead.lower() if isinstance(lead, str) else lead, "on_bad": on_bad, "synthetic": synthetic,
-               "labels": labels if text is None else hashlib.sha256(text.encode()).hexdigest(),
-               "labels_separator": labels_separator, "label_rules": 2}
-    damaged = {_name(path, root): header.reason for path, header in headers.items() if isinstance(header, RecordError)}
-    return cached_recordings(NAME, root, files, options | ({"damaged": damaged} if damaged else {}), build)
+    options = {"lead": lead.lower() if isinstance(lead, str) else lead, "labels_separator": labels_separator, "label_rules": 2,
+               "labels": labels if text is None else hashlib.sha256(text.encode()).hexdigest()}
+    damaged = {record: header.reason for record, (_, header) in headers.items() if isinstance(header, RecordError)}
+    return cached_recordings(collector, root, files, options | ({"damaged": damaged} if damaged else {}), fill)
 
 
 def from_array(array: np.ndarray, sampling_rate: float, lead_names: Sequence[str] | None = None,
@@ -106,8 +88,7 @@ def from_array(array: np.ndarray, sampling_rate: float, lead_names: Sequence[str
     """
     signals = _signals(array)
     n_records, n_leads, _ = signals.shape
-    if not (isinstance(sampling_rate, Real) and np.isfinite(sampling_rate) and sampling_rate > 0):
-        raise EcgtlError(f"sampling_rate is {sampling_rate!r}; give one number of Hz above 0")
+    check_rate(sampling_rate)
     leads = [f"signal {k}" for k in range(n_leads)] if lead_names is None else list(lead_names)
     if isinstance(lead_names, str) or len(leads) != n_leads:
         raise EcgtlError(f"lead_names is {lead_names!r} for {n_leads} leads; give a list of {n_leads} names")
@@ -118,6 +99,12 @@ def from_array(array: np.ndarray, sampling_rate: float, lead_names: Sequence[str
         collector.add(Reading(f"{i:0{digits}d}", signal.T, float(sampling_rate), leads, [1.0] * n_leads,
                               [0.0] * n_leads, label=label), f"array[{i}]")
     return collector.recordings()
+
+
+def check_rate(sampling_rate: float) -> None:
+    """Raise EcgtlError unless ``sampling_rate`` is a number of Hz."""
+    if not (isinstance(sampling_rate, Real) and np.isfinite(sampling_rate) and sampling_rate > 0):
+        raise EcgtlError(f"sampling_rate is {sampling_rate!r}; give one number of Hz above 0")
 
 
 def _signals(array: np.ndarray) -> np.ndarray:
@@ -146,7 +133,8 @@ def _array_labels(labels: Sequence | None, n_records: int) -> tuple[list[str | N
     return [str(value) for value in values], tuple(str(value) for value in sorted(set(values)))
 
 
-def _check_lead(lead: str | int | None) -> None:
+def check_lead(lead: str | int | None) -> None:
+    """Raise EcgtlError unless ``lead`` can name a lead."""
     if isinstance(lead, bool) or not isinstance(lead, str | int | None) or (isinstance(lead, int) and lead < 0):
         raise EcgtlError(f"lead is {lead!r}; give the name of a lead, an index from 0, or None for all")
 
@@ -154,43 +142,40 @@ def _check_lead(lead: str | int | None) -> None:
 def _header_paths(root: Path) -> list[Path]:
     if not root.is_dir():
         raise EcgtlError(f"{root} is not a folder; give the folder that holds your WFDB records (.hea with .dat)")
-    found = [path for path in root.rglob("*.hea")
-             if not any(part.startswith(".") for part in path.relative_to(root).parts)]  # macOS leaves ._x.hea
+    found = wfdb_files.below(root, "hea")
     if not found:
         raise EcgtlError(f"{root} holds no WFDB header (*.hea); give the folder that holds your records, or turn "
                          "an array into recordings with ecgtl.datasets.folder.from_array")
-    return sorted(found)
+    return found
 
 
-def read_headers(root: Path) -> dict[Path, Header | RecordError]:
-    """The header of every record below ``root``, or what is wrong with it; a segment of another record is none."""
+def read_headers(root: Path) -> dict[str, tuple[Path, Header | RecordError]]:
+    """Path and header of every record below ``root``, or what is wrong with it; a segment of another record is none."""
     found, masters, parts = {}, set(), set()
     for path in _header_paths(root):
         try:
-            file_size(path, root)
-            text = decode(read_bytes(path, LARGEST_HEADER))
-            listed = [path.with_name(f"{name}.hea") for name, _ in segments(text)]
+            wfdb_files.file_size(path, root)
+            text = wfdb_files.header_text(path)
+            listed = [path.with_name(f"{name}.hea") for name, _ in wfdb_files.segments(text)]
             masters |= {path} if listed else set()
             parts.update(listed)
-            found[path] = header_of(text, path, strict=False)
             if not str(path).isprintable():
                 raise RecordError("unprintable name", f"{str(path)!r} has characters that cannot be printed; rename it")
-            for file in signal_files(path, found[path]):
-                file_size(file, root)
-            check_sizes(path, found[path])
+            found[path] = wfdb_files.sound_header(text, path, root)
         except RecordError as damage:
             found[path] = damage
-    return {path: header for path, header in found.items() if path in masters or path not in parts}
+    return {name_of(path, root): (path, header) for path, header in found.items() if path in masters or path not in parts}
 
 
-def _name(path: Path, root: Path) -> str:
+def name_of(path: Path, root: Path) -> str:
+    """A record's name: the path of its header below ``root``, without suffix."""
     name = path.relative_to(root).with_suffix("").as_posix()
     return name if name.isprintable() else ascii(name)
 
 
 def _is_sound(file: Path, root: Path) -> bool:
     try:
-        return file_size(file, root) >= 0 and str(file).isprintable()
+        return wfdb_files.file_size(file, root) >= 0 and str(file).isprintable()
     except RecordError:
         return False
 
@@ -215,15 +200,15 @@ class Record:
     @property
     def leads(self) -> list[str]:
         """Their names."""
-        return [self.header.leads[k] for k in self.columns]
+        return self.of("leads")
 
     def of(self, what: str) -> list:
         """``gain``, ``baseline`` or another field of the header, one value a lead."""
-        return [getattr(self.header, what)[k] for k in self.columns]
+        return self.header.of(self.columns, what)
 
     def millivolts(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Samples ``start`` to ``stop`` in mV, shape (samples, leads), float32, NaN where they are missing."""
-        stored = read_part(self.path, self.header, self.columns, start, len(self) if stop is None else stop)
+        stored = wfdb_files.read_part(self.path, self.header, self.columns, start, len(self) if stop is None else stop)
         return ((stored - np.array(self.of("baseline"), float)) / np.array(self.of("gain"))).astype(np.float32)
 
     def check(self, collector: Collector) -> None:
@@ -231,7 +216,7 @@ class Record:
         check_scale(str(self.path), self.sampling_rate, self.of("gain"), self.of("baseline"))
         if not len(self):
             raise RecordError("no samples", f"{self.path} has no samples; fetch the record again")
-        check_sums(self.path, self.header, self.columns, partial(collector.remark, self.id))
+        wfdb_files.check_sums(self.path, self.header, self.columns, lambda what: collector.remark(self.id, what))
         self.remark(self.millivolts(0, min(len(self), BLOCK // 16)), collector)
 
     def remark(self, millivolts: np.ndarray, collector: Collector) -> None:
@@ -252,20 +237,20 @@ def records(root: Path, lead: str | int | Sequence[str] | None, collector: Colle
 
     What is wrong with a record meets the policy of ``collector``, which is told too what is odd with it.
     """
-    for path, header in read_headers(root).items():
-        record = _name(path, root)
+    for record, (path, header) in read_headers(root).items():
         with collector.leaving_out(record):
-            one = _chosen(record, path, header, lead)
+            one = chosen(record, path, header, lead)
             one.check(collector)
             yield one
 
 
-def _chosen(record: str, path: Path, header: Header | RecordError, lead: str | int | Sequence[str] | None) -> Record:
+def chosen(record: str, path: Path, header: Header | RecordError, lead: str | int | Sequence[str] | None) -> Record:
+    """The leads that ``lead`` names of a record; RecordError when it lacks one, or cannot be read."""
     if isinstance(header, RecordError):
         raise header
     columns = []
     for name in [lead] if isinstance(lead, str | int | None) else lead:
-        found = _columns(header, name)
+        found = list(range(len(header.leads))) if name is None else find(header.leads, name)
         if not found:
             raise RecordError(f"no lead {name}", f"{path}: no lead {name}; choose one of {_listed(header.leads)}")
         _check_columns(header, found, name, path)
@@ -284,18 +269,12 @@ def _collect(record: str, path: Path, header: Header | RecordError, lead: str | 
                            f"on_bad=skip{' or labels_separator' * bool(labels)} (labels=comments reads 'label: ...' and 'Dx: ...'; "
                            f"this header's comments begin with: {keys})")
             return
-        one = _chosen(record, path, header, lead)
-        check_scale(str(path), one.sampling_rate, one.of("gain"), one.of("baseline"))
-        stored = read_stored(path, header, one.columns, partial(collector.remark, record))
-        n_before = len(collector.readings)
-        collector.add(Reading(record, stored, one.sampling_rate, one.leads, one.of("gain"), one.of("baseline"),
-                              label=labels if collector.multi_label else labels[0], subject=subject), str(path))
-        if len(collector.readings) > n_before:
-            one.remark((stored[::max(1, len(stored) // 4096)] - one.of("baseline")) / one.of("gain"), collector)
-
-
-def _columns(header: Header, lead: str | int | None) -> list[int]:
-    return list(range(len(header.leads))) if lead is None else find(header.leads, lead)
+        one = chosen(record, path, header, lead)
+        reading = collector.read(record, path, header, one.columns, subject=subject,
+                                 label=labels if collector.multi_label else labels[0])
+        if collector.add(reading, str(path)):
+            some = reading.stored[::max(1, len(reading.stored) // 4096)]
+            one.remark((some - one.of("baseline")) / one.of("gain"), collector)
 
 
 def _check_columns(header: Header, columns: list[int], lead: str | int | None, path: Path) -> None:

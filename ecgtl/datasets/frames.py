@@ -10,8 +10,7 @@ Which recordings take part, what is left out and who is in which part is decided
 """
 
 import mmap
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from ecgtl import filters
 from ecgtl.datasets import cache
 from ecgtl.datasets.base import Recordings
 from ecgtl.datasets.leads import columns_of
-from ecgtl.datasets.windows import _SHORT, FLAT, MARGIN, Source, Windows, _groups, ratios, unlabelled
+from ecgtl.datasets.windows import _SHORT, FLAT, MARGIN, Source, Windows, _groups, origins, ratios, unlabelled
 from ecgtl.errors import EcgtlError
 
 OPEN = 512  # sources whose signals are kept open at a time
@@ -60,11 +59,11 @@ class Frames:
     mV; ``skipped`` counts recordings that were left out, by reason.
     """
 
-    def __init__(self, held: Windows, n_samples: int, span: int,
-                 statistics: Mapping[str, tuple[float, float]]):
+    def __init__(self, held: Windows, n_samples: int, span: int, statistics: Mapping[str, tuple[float, float]]):
         self.n_samples, self.span, self.rate, self.lead = n_samples, span, held.rate, held.lead
         self.statistics = dict(statistics)
-        self.skipped = {_short(span) if reason == _SHORT else reason: n for reason, n in held.skipped.items()}
+        short = f"recording shorter than {f'{span} frames' if span > 1 else 'a frame'}"
+        self.skipped = {short if reason == _SHORT else reason: n for reason, n in held.skipped.items()}
         self._held, index = held, held._index
         order = np.argsort(index.subject, kind="stable")
         self.source, self.record = index.source[order], index.record[order]
@@ -75,12 +74,10 @@ class Frames:
         self._signals = lru_cache(maxsize=OPEN)(lambda number: _signals(self, number))
         self._places = lru_cache(maxsize=4)(self._count_places)
 
-    def split(self, validation: float, test: float,
-              seed: int) -> tuple["Frames", "Frames | None", "Frames | None"]:
+    def split(self, validation: float, test: float, seed: int) -> tuple["Frames", "Frames | None", "Frames | None"]:
         """Training, validation and test frames, by shares of the subjects: see ``Windows.split``."""
         parts = self._held.split(validation, test, seed)
-        return tuple(None if part is None else Frames(part, self.n_samples, self.span, self.statistics)
-                     for part in parts)
+        return tuple(None if part is None else Frames(part, self.n_samples, self.span, self.statistics) for part in parts)
 
     def draw(self, rng: np.random.Generator, n: int, subjects: np.ndarray | None = None,
              span: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -116,18 +113,14 @@ class Frames:
             raise IndexError("a frame lies beyond its recording")
         frames = np.empty((len(row), 1, self.n_samples), np.float32)
         for number, at in self.by_source(row):
-            signals = self._signals(number)
+            read = self._signals(number)
             for few in np.split(at, range(TOGETHER, len(at), TOGETHER)):
-                frames[few, 0] = signals.read(self.record[row[few]], start[few])
+                frames[few, 0] = read(self.record[row[few]], start[few])
         return frames
 
     def origin(self, row: np.ndarray, start: np.ndarray) -> list[tuple[str, str, float]]:
         """Database, recording and start in seconds of each frame."""
-        found = []
-        for one, sample in zip(row, start, strict=True):
-            recordings = self.opened(int(self.source[one]))
-            found.append((recordings.name, str(recordings.ids[self.record[one]]), float(sample / self.rate)))
-        return found
+        return origins(self.opened, self.source[row], self.record[row], np.asarray(start) / self.rate)
 
     def _count_places(self, span: int) -> tuple[np.ndarray, ...]:
         """Of each subject the places before it, and its own; of each recording where they end, and its own."""
@@ -135,10 +128,6 @@ class Frames:
         ends = np.cumsum(starts)
         first = np.searchsorted(self._subject, np.arange(len(self.subjects)))
         return ends[first] - starts[first], np.add.reduceat(starts, first), ends, starts
-
-
-def _short(span: int) -> str:
-    return f"recording shorter than {f'{span} frames' if span > 1 else 'a frame'}"
 
 
 def _lengths(frames: Frames) -> np.ndarray:
@@ -154,8 +143,7 @@ def _lengths(frames: Frames) -> np.ndarray:
 # --- the mean and standard deviation of a database ----------------------------------------------------------
 
 
-def _statistics(held: Windows, lead: int | str,
-                given: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+def _statistics(held: Windows, lead: int | str, given: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation in mV of each database that takes part, over all samples of all its
     recordings.
     """
@@ -169,8 +157,7 @@ def _statistics(held: Windows, lead: int | str,
     for name, (n, total, squares) in moments.items():
         sd = float(np.sqrt(max(squares / n - (total / n) ** 2, 0.0)))
         if not sd > FLAT:
-            raise EcgtlError(f"the signals of {name} do not vary, so they cannot be standardised; give other "
-                             "recordings")
+            raise EcgtlError(f"the signals of {name} do not vary, so they cannot be standardised; give other recordings")
         moments[name] = (float(total / n), sd)
     return {name: given.get(name) or moments[name] for name in names.values()}
 
@@ -193,46 +180,19 @@ def _moments(recordings: Recordings, lead: int | str) -> np.ndarray:
 
 
 def _moments_of(recordings: Recordings, i: int, column: int) -> np.ndarray:
-    begin, end = int(recordings.offsets[i]), int(recordings.offsets[i + 1])
-    n, total, squares, low, high = end - begin, 0.0, 0.0, np.inf, -np.inf
-    for start in range(begin, end, CHUNK):
-        x = _millivolts(recordings, i, column, start, min(start + CHUNK, end))
+    n, total, squares, low, high = int(np.diff(recordings.offsets)[i]), 0.0, 0.0, np.inf, -np.inf
+    for start in range(0, n, CHUNK):
+        x = recordings.part(i, column, start, min(start + CHUNK, n))
         total, squares = total + x.sum(), squares + np.dot(x, x)
         low, high = min(low, x.min()), max(high, x.max())
     return np.array([n, total, squares, low, high])
 
 
-def _millivolts(recordings: Recordings, i: int, column: int, start: int, stop: int) -> np.ndarray:
-    """Samples ``start`` to ``stop`` of the whole source, of recording ``i``, in mV, float64."""
-    stored = recordings.samples[start:stop, column].astype(np.float64)
-    return (stored - recordings.baseline[i, column]) / recordings.gain[i, column]
-
-
 # --- signals at the frames' rate ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Signals:
-    """Signals of one source at the frames' rate, as stored; a value times ``scale`` plus ``shift`` is
-    standardised.
-
-    ``frames`` (positions, samples) is a view of a memory map; recording i begins at ``begin[i]``.
-    """
-
-    frames: np.ndarray
-    begin: np.ndarray
-    scale: np.ndarray
-    shift: np.ndarray
-
-    def read(self, record: np.ndarray, start: np.ndarray) -> np.ndarray:
-        """Standardised frames (n, samples), float32."""
-        stored = self.frames[self.begin[record] + start]
-        frames = np.multiply(stored, self.scale[record, np.newaxis], dtype=np.float32, casting="same_kind")
-        frames += self.shift[record, np.newaxis]
-        return frames
-
-
-def _signals(frames: Frames, number: int) -> _Signals:
+def _signals(frames: Frames, number: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """What reads standardised frames (n, samples), float32, of one source, by the number of the recording and the start."""
     recordings = frames.opened(number)
     columns = columns_of(recordings, frames.lead)
     if (recordings.sampling_rate == frames.rate).all() and (columns == columns[0]).all():
@@ -242,17 +202,22 @@ def _signals(frames: Frames, number: int) -> _Signals:
     else:
         samples, begin, scale, level = _resampled(recordings, frames.rate, frames.lead, columns)
     mean, sd = frames.statistics[recordings.name]
-    return _Signals(sliding_window_view(samples, frames.n_samples), begin, (scale / sd).astype(np.float32),
-                    ((level - mean) / sd).astype(np.float32))
+    scale, shift = (scale / sd).astype(np.float32), ((level - mean) / sd).astype(np.float32)
+    view = sliding_window_view(samples, frames.n_samples)  # of a memory map
+
+    def read(record: np.ndarray, start: np.ndarray) -> np.ndarray:
+        out = np.multiply(view[begin[record] + start], scale[record, np.newaxis], dtype=np.float32, casting="same_kind")
+        out += shift[record, np.newaxis]
+        return out
+
+    return read
 
 
-def _resampled(recordings: Recordings, rate: float, lead: int | str,
-               columns: np.ndarray) -> tuple[np.ndarray, ...]:
+def _resampled(recordings: Recordings, rate: float, lead: int | str, columns: np.ndarray) -> tuple[np.ndarray, ...]:
     """Signals at ``rate`` Hz as integers from the cache, where recordings begin, and what makes mV of the
     integers.
     """
-    parts = {"digest": recordings.digest, "lead": lead, "rate": rate, "margin": MARGIN, "range": _RANGE,
-             "version": _RESAMPLED}
+    parts = {"digest": recordings.digest, "lead": lead, "rate": rate, "margin": MARGIN, "range": _RANGE, "version": _RESAMPLED}
 
     def build(folder: Path) -> None:
         moments = _moments(recordings, lead)
@@ -299,12 +264,12 @@ def _resample(recordings: Recordings, i: int, column: int, level: float, rate: f
 
     A block is resampled with a margin on either side, so the values are those of the whole recording resampled at once.
     """
-    begin, length = int(recordings.offsets[i]), int(np.diff(recordings.offsets)[i])
+    length = int(np.diff(recordings.offsets)[i])
     rate_in = float(recordings.sampling_rate[i])
     up, down = filters.ratio(rate_in, rate).as_integer_ratio()
     n_samples, block = -(-length * up // down), CHUNK // up * up or CHUNK
     for first in range(0, n_samples, block):
         n = min(block, n_samples - first)
         start, stop, skip, offset = filters.stretch(rate_in, rate, first, block, length, MARGIN)
-        x = _millivolts(recordings, i, column, begin + start, begin + stop) - level
+        x = recordings.part(i, column, start, stop) - level
         yield filters.resample(x, rate_in, rate, offset)[skip:skip + n]

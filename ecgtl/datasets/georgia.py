@@ -20,8 +20,7 @@ LABEL_SETS = ("georgia_10", "scored_2020")
 _SETS = ", ".join(LABEL_SETS)
 
 
-def read(root: Path, on_bad: str = "error", synthetic: bool = False,
-         labels: int | str | Sequence[str] | None = None,
+def read(root: Path, on_bad: str = "error", synthetic: bool = False, labels: int | str | Sequence[str] | None = None,
          leads: str | Sequence[str] | None = None) -> Recordings:
     """All recordings below ``root/challenge-2020/1.0.2/training/georgia``, several labels each.
 
@@ -40,20 +39,17 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False,
     """
     base, chosen, wanted = Path(root) / FOLDER, check_leads(leads), _check_labels(labels)
     found = challenge2020.files(base, NAME)
+    collector = Collector(NAME, challenge2020.VERSION, classes=(), multi_label=True, on_bad=on_bad, synthetic=synthetic)
 
-    def build(folder: Path) -> None:
-        collector = Collector(NAME, challenge2020.VERSION, classes=(), multi_label=True, on_bad=on_bad,
-                              synthetic=synthetic)
-        for path in csn.headers(found, collector):
-            _collect(path, chosen, collector)
+    def fill() -> None:
+        for path, record, codes in csn.diagnosed(found, chosen, collector, challenge2020.SAMPLING_RATE):
+            record.label = [snomed.name_of(code) for code in codes]
+            collector.add(record, str(path))
         collector.classes = _classes(wanted, collector)
         for record in collector.readings:
             record.label = [name for name in record.label if name in collector.classes]
-        collector.write(folder)
 
-    options = {"on_bad": on_bad, "synthetic": synthetic, "labels": wanted, "leads": chosen,
-               "map": snomed.checksum()}
-    return cached_recordings(NAME, base, found, options, build)
+    return cached_recordings(collector, base, found, {"labels": wanted, "leads": chosen, "map": snomed.checksum()}, fill)
 
 
 def _check_labels(labels: int | str | Sequence[str] | None) -> int | list[str] | None:
@@ -75,14 +71,6 @@ def _check_labels(labels: int | str | Sequence[str] | None) -> int | list[str] |
     return names
 
 
-def _collect(path: Path, leads: Sequence[str] | None, collector: Collector) -> None:
-    found = challenge2020.reading(path, leads, collector)
-    if found is not None:
-        record, codes = found
-        record.label = [snomed.name_of(code) for code in codes]
-        collector.add(record, str(path))
-
-
 def _classes(wanted: int | list[str] | None, collector: Collector) -> tuple[str, ...]:
     """The chosen statements; of equally frequent ones the first in the table comes first."""
     if isinstance(wanted, list):
@@ -92,6 +80,5 @@ def _classes(wanted: int | list[str] | None, collector: Collector) -> tuple[str,
     if wanted is None:
         return tuple(occurring)
     if wanted > len(occurring):
-        raise EcgtlError(f"labels is {wanted}, but the recordings of {NAME} at hand carry {len(occurring)} "
-                         "labels; ask for fewer")
+        raise EcgtlError(f"labels is {wanted}, but the recordings of {NAME} at hand carry {len(occurring)} labels; ask for fewer")
     return tuple(sorted(occurring, key=lambda name: -counts[name])[:wanted])

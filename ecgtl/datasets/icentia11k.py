@@ -7,16 +7,14 @@ release takes 1.1 TB, so it is read patient by patient, each with a cache entry 
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
 from ecgtl.datasets import cache
-from ecgtl.datasets.base import Annotations, Collector, Reading, Recordings, cached_recordings
-from ecgtl.datasets.mitdb import _marks
-from ecgtl.datasets.wfdb_files import read_header, read_stored
+from ecgtl.datasets.base import Annotations, Collector, Recordings, cached_recordings, nothing_at_hand
+from ecgtl.datasets.mitdb import collect
 from ecgtl.errors import EcgtlError
 
 NAME = "icentia11k"
@@ -25,8 +23,7 @@ VERSION = "1.0"
 TOGETHER = 100  # patients in one Recordings at most: their annotations are held in memory, 10 MB a patient
 
 
-def read(root: Path, on_bad: str = "error", synthetic: bool = False,
-         patients: str | Sequence[str] | None = None) -> Recordings:
+def read(root: Path, on_bad: str = "error", synthetic: bool = False, patients: str | Sequence[str] | None = None) -> Recordings:
     """The segments of some patients, or of all that lie below ``root/icentia11k-continuous-ecg/1.0``.
 
     Recordings carry no class; ``Recordings.annotations`` has beats (N, S, V, Q) and the bounds of rhythms
@@ -49,8 +46,7 @@ def patients(root: Path) -> list[str]:
     base = Path(root) / FOLDER
     found = sorted(path.name for path in base.glob("p[0-9][0-9]/p[0-9][0-9][0-9][0-9][0-9]") if path.is_dir())
     if not found:
-        raise EcgtlError(f"{base} holds no patients (p00/p00000 …); run 'python -m ecgtl data fetch "
-                         "icentia11k', or set ECGTL_DATA to the folder that holds icentia11k-continuous-ecg/")
+        raise nothing_at_hand(base, "patients (p00/p00000 …)", NAME)
     return found
 
 
@@ -74,23 +70,13 @@ def _read_patient(base: Path, name: str, on_bad: str, synthetic: bool) -> Record
     if not headers:
         raise EcgtlError(f"{folder} holds no segments; fetch the patient again or remove the folder")
 
-    def build(entry: Path) -> None:
-        collector = Collector(NAME, VERSION, classes=(), on_bad=on_bad, synthetic=synthetic)
+    collector = Collector(NAME, VERSION, classes=(), on_bad=on_bad, synthetic=synthetic)
+
+    def fill() -> None:
         for path in headers:
-            _collect(path, name, collector)
-        collector.write(entry)
+            collect(path, name, collector, no_text="None")
 
-    return cached_recordings(NAME, base, files, {"on_bad": on_bad, "synthetic": synthetic}, build)
-
-
-def _collect(path: Path, patient: str, collector: Collector) -> None:
-    with collector.leaving_out(path.stem):
-        header = read_header(path)
-        stored = read_stored(path, header, remark=partial(collector.remark, path.stem))
-        sample, symbol, aux = _marks(path.with_suffix(".atr"), len(stored), collector)
-        aux[aux == "None"] = ""  # the release writes this word where a mark has no text
-        collector.add(Reading(path.stem, stored, header.sampling_rate, header.leads, header.gain, header.baseline,
-                              subject=patient, marks=(sample, symbol, aux)), str(path))
+    return cached_recordings(collector, base, files, {}, fill)
 
 
 def _together(parts: Sequence[Recordings]) -> Recordings:
@@ -115,8 +101,7 @@ def _together(parts: Sequence[Recordings]) -> Recordings:
                    offsets=np.concatenate([[0], *ends]), skipped=skipped,
                    annotations=_annotations([part.annotations for part in parts]),
                    duplicates=tuple(pair for part in parts for pair in part.duplicates),
-                   digest=sha256("\n".join(digests).encode()).hexdigest(),
-                   **{name: all_of(name) for name in _PER_RECORDING})
+                   digest=sha256("\n".join(digests).encode()).hexdigest(), **{name: all_of(name) for name in _PER_RECORDING})
 
 
 _PER_RECORDING = ("ids", "sampling_rate", "leads", "gain", "baseline", "labels", "subjects")

@@ -9,24 +9,14 @@ databases sort patients into folders once more (``p10/p10014354``); there the in
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ecgtl.datasets.base import UNLABELLED, Collector, Recordings, _digest, _store_rest, cached_recordings, check_scale
-from ecgtl.datasets.folder import _check_columns, _check_lead, _columns
-from ecgtl.datasets.wfdb_files import (
-    LARGEST_HEADER,
-    Header,
-    check_sizes,
-    decode,
-    file_size,
-    header_of,
-    read_bytes,
-    read_stored,
-    signal_files,
-)
+from ecgtl.datasets.base import Collector, Recordings, _digest, _store_rest, cached_recordings, check_scale
+from ecgtl.datasets.folder import Record, check_lead, chosen, name_of
+from ecgtl.datasets.leads import find
+from ecgtl.datasets.wfdb_files import Header, below, header_text, signal_files, sound_header
 from ecgtl.errors import EcgtlError, RecordError
 
 NAME = "icu_monitor"
@@ -54,19 +44,15 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, lead: str |
     """
     base = Path(root) / FOLDER
     collector = Collector(NAME, VERSION, classes=(), on_bad=on_bad, synthetic=synthetic)
-    _check_lead(lead)
-    paths = _header_paths(base)
-    headers = _headers(paths, base, collector)
+    check_lead(lead)
+    headers = _headers(_header_paths(base), base, collector)
     files = {*headers, *(file for path, header in headers.items() for file in signal_files(path, header))}
-    options = {"on_bad": on_bad, "synthetic": synthetic,
-               "lead": lead.lower() if isinstance(lead, str) else lead}
-    return cached_recordings(NAME, base, files, options,
-                             lambda folder: _write(folder, base, headers, lead, collector))
+    return cached_recordings(collector, base, files, {"lead": lead.lower() if isinstance(lead, str) else lead}, lambda: None,
+                             write=lambda folder: _write(folder, base, _chosen(base, headers, lead, collector), collector))
 
 
 def _header_paths(base: Path) -> list[Path]:
-    found = sorted(path for path in base.rglob("*.hea")  # macOS leaves ._x.hea
-                   if not any(part.startswith(".") for part in path.relative_to(base).parts))
+    found = below(base, "hea")
     if not found:
         raise EcgtlError(f"{base} holds no WFDB records; put each patient's into a folder of its own there "
                          f"(<patient>/<record>.hea), or set ECGTL_DATA to the folder that holds {FOLDER}/")
@@ -81,24 +67,16 @@ def _headers(paths: Sequence[Path], base: Path, collector: Collector) -> dict[Pa
     """The headers of all records that hold samples; damaged ones meet the policy."""
     headers = {}
     for path in paths:
-        with collector.leaving_out(_id(path, base), DAMAGED):
-            text = decode(read_bytes(path, LARGEST_HEADER))
+        with collector.leaving_out(name_of(path, base), DAMAGED):
+            text = header_text(path)
             if _holds_samples(text):
-                header = header_of(text, path, strict=False)
-                for file in signal_files(path, header):
-                    file_size(file, base)
-                _check_length(path, header)
+                header = sound_header(text, path, base)
+                # Memory is laid out by what all headers say, so it is held against compressed files too, roughly
+                if header.n_samples > COMPRESSED * sum(file.stat().st_size for file in signal_files(path, header)):
+                    raise RecordError(DAMAGED, f"{path} announces {header.n_samples:,} samples, more than its signal files can "
+                                               "hold; export it again")
                 headers[path] = header
     return headers
-
-
-def _check_length(path: Path, header: Header) -> None:
-    """Memory is laid out by what all headers say, so each is held against its files first; of compressed ones roughly."""
-    check_sizes(path, header)
-    most = COMPRESSED * sum(file.stat().st_size for file in signal_files(path, header))
-    if header.n_samples > most:
-        raise RecordError("damaged record", f"{path} announces {header.n_samples:,} samples, more than its signal files can hold; "
-                                            "export it again")
 
 
 def _holds_samples(text: str) -> bool:
@@ -108,68 +86,40 @@ def _holds_samples(text: str) -> bool:
     return "/" not in first[0] and first[3:4] != ["0"]
 
 
-def _write(folder: Path, base: Path, headers: dict[Path, Header], lead: str | int,
-           collector: Collector) -> None:
-    """The records that have the lead, one after the other in one memory map, for ``load_folder``."""
-    chosen = _chosen(base, headers, lead, collector)
-    length = sum(headers[path].n_samples * headers[path].per_frame[column] for path, column in chosen.items())
-    samples = np.lib.format.open_memmap(folder / "samples.npy", "w+", np.float32, (length, 1))
-    kept, ends = [], [0]
-    for path, column in chosen.items():
-        with collector.leaving_out(_id(path, base), DAMAGED):
-            header, remark = headers[path], partial(collector.remark, _id(path, base))
-            rate = header.sampling_rate * header.per_frame[column]
-            check_scale(str(path), rate, [header.gain[column]], [header.baseline[column]])
-            stored = read_stored(path, header, [column], remark)
-            for what in header.assumed[column]:
-                remark(what)
-            samples[ends[-1]:ends[-1] + len(stored)] = stored
-            kept.append((path, header, column))
-            ends.append(ends[-1] + len(stored))
-    if not kept:
-        raise EcgtlError(f"{base} holds no readable record with the lead {lead}; export the records again")
-    samples.flush()
-    recordings = _recordings(kept, base, samples, ends, collector)
-    _store_rest(replace(recordings, digest=_digest(recordings)), folder)
-
-
-def _chosen(base: Path, headers: dict[Path, Header], lead: str | int,
-            collector: Collector) -> dict[Path, int]:
-    """Column of the lead in each record that has it; the others are counted."""
-    chosen = {}
+def _chosen(base: Path, headers: dict[Path, Header], lead: str | int, collector: Collector) -> list[Record]:
+    """The lead of each record that has it; the others are counted."""
+    records = []
     for path, header in headers.items():
-        columns = _columns(header, lead)
-        if columns:
-            with collector.leaving_out(_id(path, base)):
-                _check_columns(header, columns, lead, path)
-                chosen[path] = columns[0]
+        if find(header.leads, lead):
+            with collector.leaving_out(name_of(path, base)):
+                records.append(chosen(name_of(path, base), path, header, lead))
         else:
-            collector.skipped.setdefault(f"no lead {lead}", []).append(_id(path, base))
-    if not chosen:
+            collector.skipped[f"no lead {lead}"].append(name_of(path, base))
+    if headers and not records:
         names = ", ".join(sorted({name for header in headers.values() for name in header.leads}))
         raise EcgtlError(f"{base} has no record with the lead {lead}; choose another with lead= "
                          f"(there are {names[:80] or 'none'})")
-    return chosen
+    return records
 
 
-def _recordings(kept: Sequence[tuple[Path, Header, int]], base: Path, samples: np.ndarray,
-                ends: Sequence[int], collector: Collector) -> Recordings:
-    """The ``kept`` records (path, header, column of the lead), whose samples lie between ``ends``."""
-    def column(name: str) -> np.ndarray:
-        return np.array([[getattr(header, name)[k]] for _, header, k in kept])
-
-    return Recordings(
-        name=NAME, version=VERSION, ids=np.array([_id(path, base) for path, _, _ in kept]), samples=samples,
-        offsets=np.array(ends, np.int64), leads=column("leads"), gain=column("gain"),
-        sampling_rate=np.array([header.sampling_rate * header.per_frame[k] for _, header, k in kept]),
-        baseline=column("baseline").astype(float), classes=(),
-        labels=np.full(len(kept), UNLABELLED, np.int64),
-        subjects=np.array([_patient(path, base) for path, _, _ in kept]), skipped=dict(collector.skipped),
-        synthetic=collector.synthetic, notes=collector.lines())
-
-
-def _id(path: Path, base: Path) -> str:
-    return path.relative_to(base).with_suffix("").as_posix()
+def _write(folder: Path, base: Path, records: list[Record], collector: Collector) -> None:
+    """The ``records`` one after the other in one memory map, for ``load_folder``."""
+    samples = np.lib.format.open_memmap(folder / "samples.npy", "w+", np.float32, (sum(map(len, records)), 1))
+    end = 0
+    for one in records:
+        with collector.leaving_out(one.id, DAMAGED):
+            check_scale(str(one.path), one.sampling_rate, one.of("gain"), one.of("baseline"))
+            reading = collector.read(one.id, one.path, one.header, one.columns, subject=_patient(one.path, base))
+            for what in one.of("assumed")[0]:
+                collector.remark(one.id, what)
+            start, end = end, end + len(reading.stored)
+            samples[start:end] = reading.stored
+            collector.readings.append(replace(reading, stored=samples[start:end]))
+    samples.flush()
+    # Of one subject is what lies in one folder: flat stretches are alike without being copies
+    subjects = np.array([reading.subject for reading in collector.readings])
+    recordings = replace(collector.gathered(samples), subjects=subjects, duplicates=())
+    _store_rest(replace(recordings, digest=_digest(recordings)), folder)
 
 
 def _patient(path: Path, base: Path) -> str:

@@ -2,11 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 
-from ecgtl.errors import EcgtlError, RecordError, note
+from ecgtl.errors import EcgtlError, RecordError, note_once
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
@@ -90,8 +89,6 @@ def say_names(name: str, lead: int | str, shown: Sequence[str]) -> None:
     """Say once which names ``lead`` of the data set ``name`` has, ``shown`` one a recording, unless all are the same."""
     if len(set(np.char.lower(shown))) > 1:
         counts = [f"{lead} in {n}" for lead, n in Counter(np.asarray(shown).tolist()).most_common()]
-        _once(f"{name}: lead {lead} is {counts[0]} recordings, {', '.join(counts[1:8])}{', ...' if len(counts) > 8 else ''}; "
+        note_once(f"{name}: lead {lead} is {counts[0]} recordings, {', '.join(counts[1:8])}{', ...' if len(counts) > 8 else ''}; "
               "give the name of a lead to use that one alone")
 
-
-_once = cache(note)

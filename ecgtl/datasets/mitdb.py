@@ -3,14 +3,13 @@
 Source: Moody and Mark, IEEE Eng. Med. Biol. 20(3), 2001; release 1.0.0 on PhysioNet (``mitdb``).
 """
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
-from ecgtl.datasets.wfdb_files import read_bytes, read_header, read_stored
-from ecgtl.errors import EcgtlError, RecordError
+from ecgtl.datasets.base import Collector, Recordings, cached_recordings, nothing_at_hand
+from ecgtl.datasets.wfdb_files import read_bytes
+from ecgtl.errors import RecordError
 
 NAME = "mitdb"
 FOLDER = "mitdb/1.0.0"
@@ -29,26 +28,24 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False) -> Recordin
     base = Path(root) / FOLDER
     headers = sorted(base.glob("*.hea"))
     if not headers:
-        raise EcgtlError(f"{base} holds no records; run 'python -m ecgtl data fetch mitdb', or set ECGTL_DATA to the "
-                         "folder that holds mitdb/")
+        raise nothing_at_hand(base, "records", NAME)
     files = [file for suffix in ("hea", "dat", "atr") for file in base.glob(f"*.{suffix}")]
+    collector = Collector(NAME, VERSION, classes=(), on_bad=on_bad, synthetic=synthetic)
 
-    def build(folder: Path) -> None:
-        collector = Collector(NAME, VERSION, classes=(), on_bad=on_bad, synthetic=synthetic)
+    def fill() -> None:
         for path in headers:
-            _collect(path, collector)
-        collector.write(folder)
+            collect(path, SUBJECTS.get(path.stem), collector)
 
-    return cached_recordings(NAME, base, files, {"on_bad": on_bad, "synthetic": synthetic}, build)
+    return cached_recordings(collector, base, files, {}, fill)
 
 
-def _collect(path: Path, collector: Collector) -> None:
+def collect(path: Path, subject: str | None, collector: Collector, no_text: str = "") -> None:
+    """Read the record whose header stands at ``path``, and its marks; ``no_text`` is written where a mark has no text."""
     with collector.leaving_out(path.stem):
-        header = read_header(path)
-        stored = read_stored(path, header, remark=partial(collector.remark, path.stem))
-        marks = _marks(path.with_suffix(".atr"), len(stored), collector)
-        collector.add(Reading(path.stem, stored, header.sampling_rate, header.leads, header.gain, header.baseline,
-                              subject=SUBJECTS.get(path.stem), marks=marks), str(path))
+        reading, _ = collector.reading(path, subject=subject)
+        sample, symbol, aux = _marks(path.with_suffix(".atr"), len(reading.stored), collector)
+        reading.marks = sample, symbol, np.where(aux == no_text, "", aux)
+        collector.add(reading, str(path))
 
 
 def _marks(path: Path, n_samples: int, collector: Collector) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -6,15 +6,13 @@ Source: Wagner et al., Scientific Data 7, 2020; release 1.0.3 on PhysioNet (``pt
 
 import ast
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
 
-from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
-from ecgtl.datasets.leads import check_leads, columns
-from ecgtl.datasets.wfdb_files import read_header, read_stored
+from ecgtl.datasets.base import Collector, Recordings, cached_recordings, check_option
+from ecgtl.datasets.leads import check_leads
 from ecgtl.errors import EcgtlError
 
 NAME = "ptbxl"
@@ -48,36 +46,29 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str =
     a column or holds ``scp_codes`` that are not a literal, and when a file is damaged.
     """
     base, chosen = Path(root) / FOLDER, check_leads(leads)
-    rate = _rate_at_hand(base) if rate is None else rate
+    if rate is None:  # 500 Hz, but for 100 where the smaller copies alone are on the disk
+        rate = 100 if (base / "records100").is_dir() and not (base / "records500").is_dir() else 500
     _check_options(view, rate, classes, cap)
     tables = [base / TABLE, base / STATEMENTS]
     for file in tables:
         if not file.is_file():
             raise EcgtlError(f"{file} is missing; {_FETCH}, or set ECGTL_DATA to the folder of ptb-xl/")
     present = {path.relative_to(base).with_suffix("").as_posix(): path
-               for path in sorted((base / f"records{rate}").rglob("*.hea"))
-               if path.with_suffix(".dat").is_file()}
+               for path in sorted((base / f"records{rate}").rglob("*.hea")) if path.with_suffix(".dat").is_file()}
     files = [*tables, *(file for path in present.values() for file in (path, path.with_suffix(".dat")))]
 
-    def build(folder: Path) -> None:
+    collector = Collector(NAME, VERSION, (), view != "rhythm_single", on_bad, synthetic)
+
+    def fill() -> None:
         table, statements = _table(base), _statements(base)
-        names = _classes(view, classes, cap or {}, statements)
-        collector = Collector(NAME, VERSION, names, view != "rhythm_single", on_bad, synthetic)
+        names = collector.classes = _classes(view, classes, cap or {}, statements)
         table = _present(table, rate, present, str(base / TABLE), collector)
-        table["label"] = [_labels(codes, view, statements)
-                          for codes in _codes(table, statements, str(base / TABLE))]
+        table["label"] = [_labels(codes, view, statements) for codes in _codes(table, statements, str(base / TABLE))]
         for row in _kept(table, view, names, cap or {}, seed, collector).itertuples():
             _collect(present[getattr(row, _FILES[rate])], row, view, chosen, collector)
-        collector.write(folder)
 
-    options = {"on_bad": on_bad, "synthetic": synthetic, "view": view, "rate": rate, "leads": chosen,
-               "classes": classes, "cap": cap and dict(cap), "seed": seed}
-    return cached_recordings(NAME, base, files, options, build)
-
-
-def _rate_at_hand(base: Path) -> int:
-    """500 Hz, but for 100 where the smaller copies alone are on the disk."""
-    return 100 if (base / "records100").is_dir() and not (base / "records500").is_dir() else 500
+    options = {"view": view, "rate": rate, "leads": chosen, "classes": classes, "cap": cap and dict(cap), "seed": seed}
+    return cached_recordings(collector, base, files, options, fill)
 
 
 def demographics(root: Path) -> pd.DataFrame:
@@ -93,10 +84,8 @@ def demographics(root: Path) -> pd.DataFrame:
                          "sex": table["sex"].map({0: "male", 1: "female"})})
 
 
-def _check_options(view: str, rate: int, classes: Sequence[str] | None,
-                   cap: Mapping[str, int] | None) -> None:
-    if view not in VIEWS:
-        raise EcgtlError(f"view is {view!r}; allowed: {', '.join(VIEWS)}")
+def _check_options(view: str, rate: int, classes: Sequence[str] | None, cap: Mapping[str, int] | None) -> None:
+    check_option("view", view, VIEWS)
     if rate not in _FILES:
         raise EcgtlError(f"rate is {rate!r}; PTB-XL comes at 500 and 100 Hz")
     if view != "rhythm_single" and (classes or cap):
@@ -128,8 +117,7 @@ def _table(base: Path) -> pd.DataFrame:
     for name in _FILES.values():
         unsafe = [str(file) for file in table[name] if not _safe(file)]
         if unsafe:
-            raise EcgtlError(f"{base / TABLE} has the {name} {unsafe[0]!r}, which is no path below "
-                             f"{base.name}; {_FETCH}")
+            raise EcgtlError(f"{base / TABLE} has the {name} {unsafe[0]!r}, which is no path below {base.name}; {_FETCH}")
     return table
 
 
@@ -144,8 +132,7 @@ def _statements(base: Path) -> pd.DataFrame:
     return table.set_index(table.columns[0])  # the key's column has no name
 
 
-def _classes(view: str, classes: Sequence[str] | None, cap: Mapping[str, int],
-             statements: pd.DataFrame) -> tuple[str, ...]:
+def _classes(view: str, classes: Sequence[str] | None, cap: Mapping[str, int], statements: pd.DataFrame) -> tuple[str, ...]:
     if view == "superclass":
         return SUPERCLASSES
     rhythms = tuple(statements.index[statements["rhythm"] == 1])
@@ -157,8 +144,7 @@ def _classes(view: str, classes: Sequence[str] | None, cap: Mapping[str, int],
     return chosen
 
 
-def _present(table: pd.DataFrame, rate: int, present: Mapping[str, Path], where: str,
-             collector: Collector) -> pd.DataFrame:
+def _present(table: pd.DataFrame, rate: int, present: Mapping[str, Path], where: str, collector: Collector) -> pd.DataFrame:
     """The rows whose recording is on the disk; the others meet the policy."""
     here = table[_FILES[rate]].isin(present.keys())
     for record in _ids(table[~here]):
@@ -185,8 +171,7 @@ def _codes(table: pd.DataFrame, statements: pd.DataFrame, where: str) -> list[di
                              f"{{statement: likelihood}} ({str(text)[:60]!r}); {_FETCH}")
         unknown = sorted(codes.keys() - set(statements.index))
         if unknown:
-            raise EcgtlError(f"{where} has the statement {unknown[0]!r} for {record}, which {STATEMENTS} "
-                             f"does not list; {_FETCH}")
+            raise EcgtlError(f"{where} has the statement {unknown[0]!r} for {record}, which {STATEMENTS} does not list; {_FETCH}")
         parsed.append(codes)
     return parsed
 
@@ -228,10 +213,7 @@ def _beyond(labels: pd.Series, cap: Mapping[str, int], seed: int) -> np.ndarray:
 def _collect(path: Path, row, view: str, leads: Sequence[str] | None, collector: Collector) -> None:
     record = f"{int(row.ecg_id):05d}"
     with collector.leaving_out(record):
-        header = read_header(path)
-        kept = columns(header.leads, leads, str(path))
-        stored = read_stored(path, header, kept, partial(collector.remark, record))
         label = row.label[0] if view == "rhythm_single" else row.label
-        collector.add(Reading(record, stored, header.sampling_rate, [header.leads[k] for k in kept],
-                              [header.gain[k] for k in kept], [header.baseline[k] for k in kept], label=label,
-                              subject=str(int(row.patient_id)), fold=int(row.strat_fold)), str(path))
+        reading, _ = collector.reading(path, leads, record=record, label=label, subject=str(int(row.patient_id)),
+                                       fold=int(row.strat_fold))
+        collector.add(reading, str(path))

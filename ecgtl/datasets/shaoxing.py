@@ -15,21 +15,22 @@ import numpy as np
 import pandas as pd
 
 from ecgtl.datasets import archives, csn, snomed
-from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
+from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings, form_at_hand
 from ecgtl.datasets.leads import LEADS, check_leads, columns
 from ecgtl.datasets.wfdb_files import read_bytes
-from ecgtl.errors import EcgtlError
+from ecgtl.errors import EcgtlError, RecordError
 
 NAME = "shaoxing"
 FIGSHARE = "shaoxing-figshare"
 TABLE = "Diagnostics.xlsx"
-FORMS = ("figshare", "physionet")
+FORMS = {"figshare": FIGSHARE, "physionet": csn.FOLDER}
 SAMPLING_RATE, N_SAMPLES = 500.0, 5000
 UNITS_PER_MILLIVOLT = 1000.0  # the CSV files are in microvolts
 SEXES = {"MALE": "male", "FEMALE": "female"}
 _FAR_CELL = re.compile(rb"""\sr\s*=\s*["'](?:[A-Za-z]{3,}\d+|[A-Za-z]*\d{6,})["']""")
 _COLUMNS = ("FileName", "Rhythm", "PatientAge", "Gender")
 
+_DAMAGED = "damaged CSV"
 _RHYTHMS = snomed.tables()["shaoxing"]
 CLASSES = tuple(rhythm["name"] for rhythm in _RHYTHMS.values())
 
@@ -48,7 +49,7 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, form: str |
     unknown rhythm, and a record with several rhythms: ``error``, or ``skip``, which leaves it out and counts
     it. A table that is missing, unreadable or lacks a column is an error always.
     """
-    form, chosen = _form(Path(root), form), check_leads(leads)
+    form, chosen = form_at_hand(form, Path(root), FORMS, NAME), check_leads(leads)
     if ningbo and form == "figshare":
         raise EcgtlError("ningbo=True needs form='physionet': the figshare release holds Shaoxing alone")
     return (_read_figshare(Path(root), on_bad, synthetic, chosen) if form == "figshare"
@@ -76,36 +77,23 @@ def diagnostics(root: Path) -> pd.DataFrame:
     return cleaned
 
 
-def _form(root: Path, form: str | None) -> str:
-    if form is not None and form not in FORMS:
-        raise EcgtlError(f"form is {form!r}; allowed: {', '.join(FORMS)}")
-    if form:
-        return form
-    if (root / FIGSHARE).is_dir():
-        return "figshare"
-    if (root / csn.FOLDER).is_dir():
-        return "physionet"
-    raise EcgtlError(f"{root} holds neither {FIGSHARE}/ nor {csn.FOLDER}/; run 'python -m ecgtl data fetch "
-                     "shaoxing', which says how to get it, or set ECGTL_DATA to the folder that holds one")
-
-
 def _read_figshare(root: Path, on_bad: str, synthetic: bool, leads: list[str] | None) -> Recordings:
     base = root / FIGSHARE
     signals = {path.stem: path for path in sorted((base / "ECGData").glob("*.csv"))}
     if not signals:
         raise EcgtlError(f"{base / 'ECGData'} holds no CSV files; unpack the release's ECGData.zip there")
 
-    def build(folder: Path) -> None:
+    collector = Collector(NAME, "figshare v2", CLASSES, on_bad=on_bad, synthetic=synthetic)
+
+    def fill() -> None:
         table = _table(base / TABLE)
-        collector = Collector(NAME, "figshare v2", CLASSES, on_bad=on_bad, synthetic=synthetic)
         _check_both(base, table, signals, collector)
         for record, code in zip(table["FileName"], table["Rhythm"], strict=True):
             if record in signals:
                 _collect_csv(signals[record], code, leads, collector)
-        collector.write(folder)
 
-    options = {"on_bad": on_bad, "synthetic": synthetic, "leads": leads, "map": snomed.checksum()}
-    return cached_recordings(NAME, base, [base / TABLE, *signals.values()], options, build)
+    options = {"leads": leads, "map": snomed.checksum()}
+    return cached_recordings(collector, base, [base / TABLE, *signals.values()], options, fill)
 
 
 def _check_both(base: Path, table: pd.DataFrame, signals: dict[str, Path], collector: Collector) -> None:
@@ -114,8 +102,7 @@ def _check_both(base: Path, table: pd.DataFrame, signals: dict[str, Path], colle
     absent = [record for record in table["FileName"] if record not in signals]
     for record in absent:
         collector.skip(record, "signal absent", f"{base / TABLE} names {len(absent)} recordings without a "
-                       f"file in ECGData/ (the first is {record}.csv)",
-                       "unpack ECGData.zip whole, or pass on_bad=skip")
+                       f"file in ECGData/ (the first is {record}.csv)", "unpack ECGData.zip whole, or pass on_bad=skip")
     for record in signals.keys() - named:
         collector.skip(record, "no diagnosis", f"{signals[record]} has no row in {TABLE}",
                        "remove the file or add its row, or pass on_bad=skip")
@@ -127,17 +114,10 @@ def _collect_csv(path: Path, code: str, leads: list[str] | None, collector: Coll
         collector.skip(path.stem, f"unknown rhythm {code}", f"{path.parent.parent / TABLE} has the rhythm "
                        f"{code!r} for {path.stem}", f"use one of {', '.join(_RHYTHMS)}, or pass on_bad=skip")
         return
-    try:
-        stored = _microvolts(path)
-    except EcgtlError:
-        if collector.on_bad == "error":
-            raise
-        collector.skip(path.stem, "damaged CSV", str(path))
-        return
-    kept = columns(LEADS, leads, str(path))
-    n = len(kept)
-    collector.add(Reading(path.stem, stored[:, kept], SAMPLING_RATE, [LEADS[k] for k in kept],
-                          [UNITS_PER_MILLIVOLT] * n, [0.0] * n, label=rhythm), str(path))
+    with collector.leaving_out(path.stem, _DAMAGED):
+        kept = columns(LEADS, leads, str(path))
+        collector.add(Reading(path.stem, _microvolts(path)[:, kept], SAMPLING_RATE, [LEADS[k] for k in kept],
+                              [UNITS_PER_MILLIVOLT] * len(kept), [0.0] * len(kept), label=rhythm), str(path))
 
 
 def _microvolts(path: Path) -> np.ndarray:
@@ -145,20 +125,19 @@ def _microvolts(path: Path) -> np.ndarray:
 
     A first line with the leads' names is optional, so is a byte-order mark.
     """
-    advice = "fetch the file again, or pass on_bad=skip to leave such recordings out and count them"
     text = read_bytes(path).decode("utf-8-sig", errors="replace")
     names = [word.strip().strip('"').lower() for word in text.partition("\n")[0].split(",")]
     header = not all(_is_number(name) for name in names)
     if header and sorted(names) != sorted(lead.lower() for lead in LEADS):
-        raise EcgtlError(f"{path} begins with {','.join(names)[:60]!r}, neither numbers nor the names of the "
-                         f"twelve leads; {advice}")
+        raise RecordError(_DAMAGED, f"{path} begins with {','.join(names)[:60]!r}, neither numbers nor the names of the twelve "
+                                    "leads; fetch the file again")
     try:
         values = pd.read_csv(StringIO(text), header=None, skiprows=int(header), dtype=np.float32).to_numpy()
     except ValueError as error:  # pandas' parser errors are ValueErrors too
-        raise EcgtlError(f"{path} is not a table of numbers ({_short(error)}); {advice}") from None
+        raise RecordError(_DAMAGED, f"{path} is not a table of numbers ({_short(error)}); fetch the file again") from None
     if values.shape != (N_SAMPLES, len(LEADS)):
-        raise EcgtlError(f"{path} has {values.shape[0]} rows of {values.shape[1]} columns instead of "
-                         f"{N_SAMPLES} of {len(LEADS)}; {advice}")
+        raise RecordError(_DAMAGED, f"{path} has {values.shape[0]} rows of {values.shape[1]} columns instead of {N_SAMPLES} of "
+                                    f"{len(LEADS)}; fetch the file again")
     return values[:, columns(names, LEADS, str(path))] if header else values
 
 
@@ -192,8 +171,7 @@ def _table(path: Path) -> pd.DataFrame:
     table.columns = [str(name).strip() for name in table.columns]
     absent = [name for name in _COLUMNS if name not in table.columns]
     if absent:
-        raise EcgtlError(f"{path} has no column {' or '.join(absent)} (it has "
-                         f"{', '.join(table.columns)[:80]}); {advice}")
+        raise EcgtlError(f"{path} has no column {' or '.join(absent)} (it has {', '.join(table.columns)[:80]}); {advice}")
     table = table[list(_COLUMNS)].apply(lambda column: column.fillna("").str.strip())
     repeated = table["FileName"][table["FileName"].duplicated()]
     if len(repeated) or (table["FileName"] == "").any() or table.empty:
@@ -215,36 +193,24 @@ def _rhythm_name(code: str) -> str | None:
     return rhythm and rhythm["name"]
 
 
-def _read_physionet(root: Path, on_bad: str, synthetic: bool, leads: list[str] | None,
-                    ningbo: bool) -> Recordings:
+def _read_physionet(root: Path, on_bad: str, synthetic: bool, leads: list[str] | None, ningbo: bool) -> Recordings:
     base = root / csn.FOLDER
-    found = [path for path in csn.files(base) if ningbo or csn.is_shaoxing(path.stem)]
+    found = [path for path in csn.files(base / "WFDBRecords", csn.NAME) if ningbo or csn.is_shaoxing(path.stem)]
 
-    def build(folder: Path) -> None:
-        version = f"PhysioNet {csn.VERSION}" + (" with Ningbo" if ningbo else "")
-        collector = Collector(NAME, version, CLASSES, on_bad=on_bad, synthetic=synthetic)
-        for path in csn.headers(found, collector):
-            _collect_wfdb(path, leads, collector)
-        collector.write(folder)
+    collector = Collector(NAME, f"PhysioNet {csn.VERSION}{' with Ningbo' * ningbo}", CLASSES, on_bad=on_bad, synthetic=synthetic)
 
-    options = {"on_bad": on_bad, "synthetic": synthetic, "leads": leads, "ningbo": ningbo,
-               "map": snomed.checksum()}
-    return cached_recordings(NAME, base, found, options, build)
+    def fill() -> None:
+        for path, record, codes in csn.readings(found, leads, collector):
+            rhythms = _rhythms(codes)
+            if len(rhythms) == 1:
+                record.label = rhythms[0]
+                collector.add(record, str(path))
+            else:
+                collector.skip(path.stem, "several rhythms" if rhythms else "no rhythm", f"{path} (Dx: {','.join(codes)[:60]})",
+                               "keep one rhythm's code in its #Dx: comment, or pass on_bad=skip")
 
-
-def _collect_wfdb(path: Path, leads: list[str] | None, collector: Collector) -> None:
-    found = csn.reading(path, leads, collector)
-    if found is None:
-        return
-    record, header = found
-    rhythms = _rhythms(snomed.diagnoses(header))
-    if len(rhythms) != 1:
-        collector.skip(path.stem, "several rhythms" if rhythms else "no rhythm",
-                       f"{path} (Dx: {','.join(snomed.diagnoses(header))[:60]})",
-                       "keep one rhythm's code in its #Dx: comment, or pass on_bad=skip")
-        return
-    record.label = rhythms[0]
-    collector.add(record, str(path))
+    options = {"leads": leads, "ningbo": ningbo, "map": snomed.checksum()}
+    return cached_recordings(collector, base, found, options, fill)
 
 
 _CODES = {code: rhythm["name"] for rhythm in _RHYTHMS.values() for code in rhythm["codes"]}

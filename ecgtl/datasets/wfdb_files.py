@@ -11,7 +11,7 @@ import math
 import os
 import re
 import stat
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -53,7 +53,7 @@ class Header:
     many frames a lead lies late in its file, ``first`` what a file of differences (format 8) begins with.
     ``checksums`` are the 16-bit sums of the samples of each lead, None where the header gives none. ``assumed`` names
     what the header leaves out and the standard decides, for each lead. ``parts`` are the segments of a record of
-    several; where these differ in gain or baseline, the samples of such a lead are read as mV.
+    several; where these differ in gain or baseline, the samples are read in units of the first.
     """
 
     record: str
@@ -73,6 +73,10 @@ class Header:
     first: tuple[int, ...] = ()
     assumed: tuple[tuple[str, ...], ...] = ()
     parts: tuple["_Part", ...] = ()
+
+    def of(self, columns: Sequence[int], field: str) -> list:
+        """``gain``, ``baseline`` or another field of some leads."""
+        return [getattr(self, field)[k] for k in columns]
 
 
 @dataclass(frozen=True)
@@ -119,15 +123,11 @@ def parse_header(text: str, where: str, strict: bool = True) -> Header:
     if len(lines) - 1 < n_leads:
         raise _unreadable(f"{where} announces {n_leads} signals but describes {len(lines) - 1}")
     signals = [_signal_line(line, where, strict) for line in lines[1:1 + n_leads]]
-    columns = {name: tuple(values) for name, values in zip(_PER_LEAD, zip(*signals, strict=True), strict=True)}
+    columns = {name: tuple(signal[name] for signal in signals) for name in signals[0]}
     columns["leads"] = tuple(lead or f"signal {i}" for i, lead in enumerate(columns["leads"]))
     if rate is None:
         columns["assumed"] = tuple((*assumed, NO_RATE) for assumed in columns["assumed"])
     return Header(record, rate or DEFAULT_RATE, n_samples, comments=comments, **columns)
-
-
-_PER_LEAD = ("files", "formats", "per_frame", "skew", "byte_offsets", "gain", "baseline", "units", "assumed", "first",
-             "checksums", "leads")
 
 
 def _record_line(line: str, where: str, strict: bool) -> tuple[str, int, float | None, int]:
@@ -154,8 +154,8 @@ def _integer(word: str) -> int:
     return int(word)
 
 
-def _signal_line(line: str, where: str, strict: bool) -> tuple:
-    """What the line says of one signal, in the order of ``_PER_LEAD``."""
+def _signal_line(line: str, where: str, strict: bool) -> dict:
+    """What the line says of one signal, by the fields of ``Header``."""
     file, form, rest = (*line.split(maxsplit=2), "", "")[:3]
     found = _FORMAT.fullmatch(form)
     if found is None:
@@ -173,8 +173,9 @@ def _signal_line(line: str, where: str, strict: bool) -> tuple:
     _, zero, first, checksum, _ = (*numbers.split(), *[""] * 5)[:5]
     per_millivolt, baseline, unit, assumed = _gain(gain, where, strict)
     # Without a baseline of its own, the ADC zero stands for 0 mV; a checksum of 0 is what writers put who do not compute it.
-    return (file, found[1], per_frame, skew, offset, per_millivolt, _baseline(baseline or zero or "0", where), unit, assumed,
-            int(first[:18] or 0), int(checksum[:18] or 0) or None, lead)
+    return {"files": file, "formats": found[1], "per_frame": per_frame, "skew": skew, "byte_offsets": offset, "leads": lead,
+            "gain": per_millivolt, "baseline": _baseline(baseline or zero or "0", where), "units": unit, "assumed": assumed,
+            "first": int(first[:18] or 0), "checksums": int(checksum[:18] or 0) or None}
 
 
 def _is_name(word: str) -> bool:
@@ -222,7 +223,12 @@ def segments(text: str) -> list[tuple[str, int]]:
 
 def read_header(path: Path, strict: bool = True) -> Header:
     """The header at ``path``, as ``header_of`` reads its text; EcgtlError when it is missing or cannot be read."""
-    return header_of(decode(read_bytes(path, LARGEST_HEADER)), path, strict)
+    return header_of(header_text(path), path, strict)
+
+
+def header_text(path: Path) -> str:
+    """The text of the header at ``path``; EcgtlError when it is missing, too large or cannot be read."""
+    return decode(read_bytes(path, LARGEST_HEADER))
 
 
 def header_of(text: str, path: Path, strict: bool = True) -> Header:
@@ -239,13 +245,29 @@ def header_of(text: str, path: Path, strict: bool = True) -> Header:
     return replace(header, n_samples=_length(path, header))
 
 
+def sound_header(text: str, path: Path, root: Path) -> Header:
+    """As ``header_of``, not ``strict``, with signal files below ``root`` that are as long as it says."""
+    header = header_of(text, path, strict=False)
+    for file in signal_files(path, header):
+        file_size(file, root)
+    check_sizes(path, header)
+    return header
+
+
 def _length(path: Path, header: Header) -> int:
     """Frames in the first signal file, as wfdb counts them."""
-    first = [k for k, name in enumerate(header.files) if name == header.files[0]]
-    bits = sum(_BITS.get(header.formats[0], 0) * header.per_frame[k] for k in first)
+    bits = _frame_bits(header)[header.files[0]]
     if not bits:
         raise RecordError("no length", f"{path} has no length; write it as fourth word of line 1")
     return max(0, int((file_size(signal_files(path, header)[0]) - header.byte_offsets[0]) * 8 / bits))
+
+
+def _frame_bits(header: Header) -> Counter:
+    """Bits that a frame takes in each signal file; 0 in compressed ones."""
+    bits = Counter()
+    for file, form, per_frame in zip(header.files, header.formats, header.per_frame, strict=True):
+        bits[file] += _BITS.get(form, 0) * per_frame
+    return bits
 
 
 def _joined(path: Path, text: str) -> Header:
@@ -274,7 +296,7 @@ def _joined(path: Path, text: str) -> Header:
 
 def _segment(path: Path, name: str) -> Header:
     own = path.with_name(f"{name}.hea")
-    text = decode(read_bytes(own, LARGEST_HEADER))
+    text = header_text(own)
     if segments(text):
         raise RecordError("unfit segments", f"{path} lists the segment {name}, which has segments itself; join it first")
     return header_of(text, own, strict=False)
@@ -289,14 +311,12 @@ def _part(path: Path, name: str, header: Header, start: int, stop: int, leads: S
 
 
 def _alike(path: Path, found: Sequence[tuple[Header, int]]) -> tuple[float, int, str, int, tuple[str, ...]]:
-    """Gain, baseline, unit, samples a frame and assumptions of one lead in all segments that have it; mV where they differ."""
+    """Gain, baseline, unit, samples a frame and assumptions of one lead, ``found`` in all segments that have it."""
     if len({header.per_frame[k] for header, k in found}) > 1:
         raise RecordError("unfit segments", f"{path} lists segments that sample a lead at different rates; write them at one")
-    scales = {(header.units[k] if np.isnan(header.gain[k]) else header.gain[k], header.baseline[k]) for header, k in found}
     header, k = next((one for one in found if np.isnan(one[0].gain[one[1]])), found[0])  # one that is no voltage spoils all
-    scale = (header.gain[k], header.baseline[k]) if len(scales) == 1 or np.isnan(header.gain[k]) else (1.0, 0)
     assumed = dict.fromkeys(what for other, column in found for what in other.assumed[column])
-    return (*scale, header.units[k], header.per_frame[k], tuple(assumed))
+    return header.gain[k], header.baseline[k], header.units[k], header.per_frame[k], tuple(assumed)
 
 
 def read_16bit(content: bytes, header: Header, where: str, remark: Callable[[str], None] | None = None) -> np.ndarray:
@@ -362,6 +382,12 @@ def signal_files(path: Path, header: Header) -> list[Path]:
         file for segment, own in parts.items() for file in (segment, *signal_files(segment, own))]
 
 
+def below(root: Path, *suffixes: str) -> list[Path]:
+    """The files below ``root`` with one of the ``suffixes``, sorted, without hidden ones: macOS leaves ._x.hea."""
+    return sorted(path for suffix in suffixes for path in root.rglob(f"*.{suffix}")
+                  if "/." not in f"/{path.relative_to(root).as_posix()}")
+
+
 def read_bytes(path: Path | str, limit: int | None = None) -> bytes:
     """The content of ``path``; EcgtlError when it is missing, no regular file, larger than ``limit`` or cannot be read."""
     size = file_size(path)
@@ -413,18 +439,11 @@ def _frames(path: Path, header: Header, columns: Sequence[int], start: int, stop
         if first < last and there:
             own = [part.columns[columns[j]] for j in there]
             stored = _frames(part.path, part.header, own, first - part.start, last - part.start)
-            out[(first - start) * per_frame:(last - start) * per_frame, there] = _rescaled(
-                stored, _scales(part.header, own), _scales(header, [columns[j] for j in there]))
+            (gain, zero), (wanted, level) = (np.array([head.of(chosen, "gain"), head.of(chosen, "baseline")]) for head, chosen in
+                                             ((part.header, own), (header, [columns[j] for j in there])))
+            rescaled = np.where((gain == wanted) & (zero == level), stored, (stored - zero) / gain * wanted + level)
+            out[(first - start) * per_frame:(last - start) * per_frame, there] = rescaled
     return out
-
-
-def _scales(header: Header, columns: Sequence[int]) -> np.ndarray:
-    return np.array([[values[k] for k in columns] for values in (header.gain, header.baseline)], float)
-
-
-def _rescaled(stored: np.ndarray, own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    same = (own == wanted).all(axis=0) | np.isnan(own[0])
-    return np.where(same, stored, (stored - own[1]) / own[0] * wanted[0] + wanted[1])
 
 
 def _joint(blocks: Sequence[np.ndarray]) -> np.ndarray:
@@ -488,18 +507,15 @@ def check_sizes(path: Path, header: Header) -> None:
     """
     for part in header.parts:
         check_sizes(part.path, part.header)
-    if header.parts or _interleaved_16bit(header):
-        for file in [] if header.parts else signal_files(path, header):
-            _check_size(file, header.byte_offsets[0] + 2 * header.n_samples * len(header.leads))
+    if header.parts:
         return
-    if len(list(groupby(header.files))) > len(set(header.files)) or max(header.skew) >= max(header.n_samples, 1):
+    bits = _frame_bits(header)
+    if len(list(groupby(header.files))) > len(bits) or max(header.skew) >= max(header.n_samples, 1):
         raise _unreadable(f"{path} takes up a signal file again after another, or starts a signal behind its end")
-    bits, start = defaultdict(float), {}
-    for name, form, offset, per_frame in zip(header.files, header.formats, header.byte_offsets, header.per_frame, strict=True):
-        bits[name] += _BITS.get(form, 0) * header.n_samples * per_frame
-        start[name] = offset if form in _BITS else 0  # of compressed files it counts samples
     for file in signal_files(path, header):
-        _check_size(file, start[file.name] + math.floor(bits[file.name] / 8))
+        k = header.files.index(file.name)
+        start = header.byte_offsets[k] if header.formats[k] in _BITS else 0  # of compressed files it counts samples
+        _check_size(file, start + math.floor(bits[file.name] * header.n_samples / 8))
 
 
 def _check_size(file: Path, needed: int) -> None:
@@ -512,8 +528,7 @@ def _check_size(file: Path, needed: int) -> None:
 
 def _compare(header: Header, columns: Sequence[int], sums: np.ndarray, remark: Callable[[str], None] | None) -> None:
     """Tell ``remark`` when the ``sums`` of some columns are others than the header's; of shifted signals it says nothing."""
-    given = [header.checksums[k] for k in columns]
-    wrong = [expected for expected, found in zip(given, np.atleast_1d(sums).tolist(), strict=True)
+    wrong = [expected for expected, found in zip(header.of(columns, "checksums"), np.atleast_1d(sums).tolist(), strict=True)
              if expected is not None and (found - expected) % 65536]
     if wrong and remark is not None and not any(header.skew):
         remark(CHECKSUM)

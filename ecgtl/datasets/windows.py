@@ -19,7 +19,7 @@ import numpy as np
 
 from ecgtl import filters
 from ecgtl.datasets import cache
-from ecgtl.datasets.base import Recordings
+from ecgtl.datasets.base import Recordings, check_option
 from ecgtl.datasets.leads import columns_of, say_names
 from ecgtl.errors import EcgtlError
 
@@ -53,8 +53,7 @@ def unlabelled(sources: Sequence[Source], seconds: float = 8.192, rate: float = 
     """
     n_samples = round(seconds * rate) if np.isfinite([seconds, rate]).all() else 0
     if n_samples < 2 or rate <= 0 or (per_subject is not None and per_subject < 1):
-        raise EcgtlError(f"windows of {seconds} s at {rate} Hz, {per_subject} a subject, hold nothing; "
-                         "give sizes above 0")
+        raise EcgtlError(f"windows of {seconds} s at {rate} Hz, {per_subject} a subject, hold nothing; give sizes above 0")
     index, skipped = _index(list(sources), n_samples, rate, exclude, lead)
     windows = Windows(index, n_samples, float(rate), lead, skipped, highpass)
     return windows if per_subject is None else windows._drawn(per_subject, seed)
@@ -93,8 +92,7 @@ class _Index:
 _COLUMNS = ("source", "record", "windows", "database", "subject")
 
 
-def _index(sources: list[Source], n_samples: int, rate: float, exclude,
-           lead: int | str) -> tuple[_Index, dict[str, int]]:
+def _index(sources: list[Source], n_samples: int, rate: float, exclude, lead: int | str) -> tuple[_Index, dict[str, int]]:
     opened = _opener(sources)
     digests, tables = [], []
     for number in range(len(sources)):
@@ -170,12 +168,11 @@ def _named(names: np.ndarray, ids: np.ndarray, exclude) -> np.ndarray:
     return chosen
 
 
-@dataclass(frozen=True)
-class _Store:
-    """Windows on the disk: ``windows`` (n, samples) in the order of ``numbers`` (n,), both memory-mapped."""
-
-    windows: np.ndarray
-    numbers: np.ndarray
+def origins(opened: Callable[[int], Recordings], source: np.ndarray, record: np.ndarray,
+            seconds: np.ndarray) -> list[tuple[str, str, float]]:
+    """Database, recording and start in seconds of each window or frame; arrays (n,)."""
+    recordings = map(opened, source.tolist())
+    return [(one.name, str(one.ids[i]), float(start)) for one, i, start in zip(recordings, record, seconds, strict=True)]
 
 
 class Windows:
@@ -188,11 +185,11 @@ class Windows:
 
     def __init__(self, index: _Index, n_samples: int, rate: float, lead: int | str,
                  skipped: Mapping[str, int], highpass: float | None, numbers: np.ndarray | None = None,
-                 store: _Store | None = None):
+                 store: np.ndarray | None = None):
         self.n_samples, self.rate, self.lead, self.highpass = n_samples, rate, lead, highpass
-        self._index, self._store, self._left_out = index, store, dict(skipped)
+        # ``store`` has the windows (n, samples) of these ``numbers`` (n,) once they are on the disk; None stands for all numbers
+        self._index, self._store, self._numbers, self._left_out = index, store, numbers, dict(skipped)
         self._ends = np.cumsum(index.windows)
-        self._numbers = store.numbers if store else numbers  # None: all of them
         self._unusable: dict[int, str] = {}
 
     def __len__(self) -> int:
@@ -212,12 +209,8 @@ class Windows:
     def origin(self, indices: Sequence[int]) -> list[tuple[str, str, float]]:
         """Database, recording and start in seconds of each window at ``indices``."""
         rows, places = self._located(self._at(indices))
-        found = []
-        for row, place in zip(rows, places, strict=True):
-            recordings = self._index.opened(int(self._index.source[row]))
-            found.append((recordings.name, str(recordings.ids[self._index.record[row]]),
-                          float(place * self.n_samples / self.rate)))
-        return found
+        index = self._index
+        return origins(index.opened, index.source[rows], index.record[rows], places * self.n_samples / self.rate)
 
     def take(self, indices: Sequence[int]) -> np.ndarray:
         """The windows at ``indices``, shape (n, 1, samples), float32, each with mean 0 and standard deviation
@@ -227,8 +220,8 @@ class Windows:
         indices; ``skipped`` counts them, each once. Materialised windows are all usable. Raises IndexError
         beyond the last.
         """
-        if self._store:
-            return self._store.windows[self._checked(indices)].astype(np.float32)[:, np.newaxis]
+        if self._store is not None:
+            return self._store[self._checked(indices)].astype(np.float32)[:, np.newaxis]
         numbers = self._at(indices)
         windows, reasons = self._read(numbers)
         bad = np.flatnonzero(reasons != "")
@@ -261,15 +254,13 @@ class Windows:
         0 gives None. Raises EcgtlError when a part would be empty, and for materialised windows (split first,
         then materialise each part).
         """
-        if self._store:
+        if self._store is not None:
             raise EcgtlError("these windows are materialised; split them first, then materialise each part")
         if not (0 <= validation < 1 and 0 <= test < 1 and validation + test < 1):
-            raise EcgtlError(f"shares of {validation} and {test} leave nothing to train on; "
-                             "give less than 1 together")
+            raise EcgtlError(f"shares of {validation} and {test} leave nothing to train on; give less than 1 together")
         part = self._parts(validation, test, seed)[self._index.subject]
         parts = [self._of_rows(part == k) for k in range(3)]
-        for name, windows, share in zip(("training", "validation", "test"), parts, (1, validation, test),
-                                        strict=True):
+        for name, windows, share in zip(("training", "validation", "test"), parts, (1, validation, test), strict=True):
             if share and windows is None:
                 raise EcgtlError(f"the {name} part would be empty: {len(self.subjects)} subjects are too few "
                                  f"for shares of {validation} and {test}; give more sources, or other shares")
@@ -277,7 +268,7 @@ class Windows:
 
     def sample(self, n: int, seed: int = 0) -> "Windows":
         """``n`` of these windows, drawn with ``seed``; all of them where there are no more."""
-        if self._store:
+        if self._store is not None:
             raise EcgtlError("these windows are materialised; draw from them first, then materialise the draw")
         chosen = np.sort(np.random.default_rng(seed).permutation(len(self))[:n])
         return Windows(self._index, self.n_samples, self.rate, self.lead, self._left_out, self.highpass, self._at(chosen))
@@ -289,9 +280,8 @@ class Windows:
         in it; ``skipped`` of the result counts them. Raises EcgtlError when no window is usable or the disk
         is full.
         """
-        if dtype not in ("float16", "float32"):
-            raise EcgtlError(f"dtype is {dtype!r}; allowed: float16, float32")
-        if self._store:
+        check_option("dtype", dtype, ("float16", "float32"))
+        if self._store is not None:
             raise EcgtlError("these windows are materialised already")
         numbers = b"" if self._numbers is None else np.ascontiguousarray(self._numbers).data
         parts = {"index": self._index.checksum(), "numbers": sha256(numbers).hexdigest(),
@@ -301,8 +291,8 @@ class Windows:
         skipped = json.loads((folder / "skipped.json").read_text())
         numbers = np.memmap(folder / "numbers.bin", np.int64, "r")
         windows = np.memmap(folder / "windows.bin", dtype, "r", shape=(len(numbers), self.n_samples))
-        return Windows(self._index, self.n_samples, self.rate, self.lead, self._left_out | skipped, self.highpass,
-                       store=_Store(windows, numbers))
+        skipped |= self._left_out
+        return Windows(self._index, self.n_samples, self.rate, self.lead, skipped, self.highpass, numbers, windows)
 
     def _write(self, folder: Path, dtype: str) -> None:
         skipped, written = Counter(), 0
@@ -316,8 +306,7 @@ class Windows:
                 skipped.update(reasons[~usable].tolist())
                 written += int(usable.sum())
         if not written:
-            raise EcgtlError(f"none of the {len(self)} windows is usable: {dict(skipped)}; "
-                             "give other recordings")
+            raise EcgtlError(f"none of the {len(self)} windows is usable: {dict(skipped)}; give other recordings")
         (folder / "skipped.json").write_text(json.dumps(skipped))
 
     def _checked(self, indices: Sequence[int]) -> np.ndarray:
@@ -383,8 +372,7 @@ class Windows:
             numbers = starts[rows[kept]] + places[kept]
         if not (chosen.any() if numbers is None else len(numbers)):
             return None
-        return Windows(self._index.rows(chosen), self.n_samples, self.rate, self.lead, self._left_out, self.highpass,
-                       numbers)
+        return Windows(self._index.rows(chosen), self.n_samples, self.rate, self.lead, self._left_out, self.highpass, numbers)
 
     def _read(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Windows by number, processed, and why they are unusable; equal stretches are filtered together."""
@@ -405,12 +393,10 @@ class Windows:
         recordings = self._index.opened(int(self._index.source[row]))
         i = int(self._index.record[row])
         rate_in = float(recordings.sampling_rate[i])
-        begin, end = int(recordings.offsets[i]), int(recordings.offsets[i + 1])
-        start, stop, skip, offset = filters.stretch(rate_in, self.rate, int(place) * self.n_samples, self.n_samples, end - begin,
-                                                    MARGIN)
-        column = recordings.lead_index(i, self.lead)
-        stored = np.asarray(recordings.samples[begin + start:begin + stop, column])
-        millivolts = (stored - recordings.baseline[i, column]) / recordings.gain[i, column]
+        length = int(recordings.offsets[i + 1] - recordings.offsets[i])
+        first = int(place) * self.n_samples
+        start, stop, skip, offset = filters.stretch(rate_in, self.rate, first, self.n_samples, length, MARGIN)
+        millivolts = recordings.part(i, recordings.lead_index(i, self.lead), start, stop)
         return millivolts.astype(np.float32), rate_in, skip, offset
 
     def _processed(self, stretches: np.ndarray, rate_in: float, skip: int, offset: Fraction) -> tuple[np.ndarray, np.ndarray]:

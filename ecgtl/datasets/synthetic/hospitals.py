@@ -111,8 +111,7 @@ def _with_others(archive: Archive, rng: np.random.Generator, code: str) -> list[
     return [one for one in archive.codes if one in chosen]
 
 
-def _one_of(rng: np.random.Generator, words: Sequence[str], names: dict[str, str],
-            beside: Sequence[str]) -> list[str]:
+def _one_of(rng: np.random.Generator, words: Sequence[str], names: dict[str, str], beside: Sequence[str]) -> list[str]:
     """One of ``words`` that goes together with those ``beside``, or none; ``names`` says what each shows."""
     allowed = [word for word in words if go_together(names[word], [names[one] for one in beside])]
     return [allowed[rng.integers(len(allowed))]] if allowed else []
@@ -180,8 +179,7 @@ def ptbxl(seed: int) -> list[RecordPlan]:
     rhythms += [*_SEVERAL * 2, *[()] * 4]
     again = range(_PTBXL_SR - _SECOND_VISITS, _PTBXL_SR)
     order = generator(seed, _PTBXL).permutation(len(rhythms)).tolist()
-    return [_ptbxl_record(seed, place, i, rhythms[i], i % _FOLDS if i in again else i)
-            for place, i in enumerate(order)]
+    return [_ptbxl_record(seed, place, i, rhythms[i], i % _FOLDS if i in again else i) for place, i in enumerate(order)]
 
 
 def _ptbxl_record(seed: int, place: int, i: int, rhythm: tuple[str, ...], who: int) -> RecordPlan:

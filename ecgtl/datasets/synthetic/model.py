@@ -104,8 +104,7 @@ VENTRICULAR = {
                     Wave("E", 0.320, 0.058, (-0.48, -0.40, -0.38), True)),
 }
 # A level between QRS and T, about 1 mV in V5; a plan's ``st`` (mV, negative for depression) multiplies it.
-ST_LEVEL = (Wave("ST", 0.105, 0.030, (0.55, 0.28, -0.14), True),
-            Wave("ST", 0.170, 0.038, (0.55, 0.28, -0.14), True))
+ST_LEVEL = (Wave("ST", 0.105, 0.030, (0.55, 0.28, -0.14), True), Wave("ST", 0.170, 0.038, (0.55, 0.28, -0.14), True))
 # Muscle that an infarct has killed no longer pulls the first part of the QRS complex to its side: Q waves in
 # II, III and aVF, or in V1-V4 in place of the small r.
 INFARCTS = {"inferior": (Wave("Q", -0.030, 0.013, (0.05, -0.45, -0.05)),),
@@ -193,17 +192,14 @@ def render(n_samples: int, sampling_rate: float, leads: Sequence[str], beats: Be
         for wave in waves:
             slow = subject.repolarisation * pace if wave.repolarisation else np.ones_like(pace)
             amplitude = field @ subject.transform[wave.part] @ np.array(wave.vector)
-            add_waves(signal, sampling_rate, at[chosen] + wave.at * slow,
-                      wave.width * subject.stretch[wave.part] * slow,
+            add_waves(signal, sampling_rate, at[chosen] + wave.at * slow, wave.width * subject.stretch[wave.part] * slow,
                       (height * factor)[chosen, None] * amplitude)
     for span in spans:
-        signal += _atrial_activity(n_samples, sampling_rate, span, subject, rng)[:, None] * _atrial_vector(
-            span, subject, field)
+        signal += _atrial_activity(n_samples, sampling_rate, span, subject, rng)[:, None] * _atrial_vector(span, subject, field)
     return signal
 
 
-def add_waves(signal: np.ndarray, sampling_rate: float, times: np.ndarray, widths: np.ndarray,
-              amplitudes: np.ndarray) -> None:
+def add_waves(signal: np.ndarray, sampling_rate: float, times: np.ndarray, widths: np.ndarray, amplitudes: np.ndarray) -> None:
     """Add Gaussians to ``signal`` (samples, leads) in place.
 
     ``times`` and ``widths`` (waves,) in s, ``amplitudes`` (waves, leads) in mV. What lies outside the signal

@@ -59,8 +59,7 @@ def apply_losses(signal: np.ndarray, sampling_rate: float, losses: Sequence[Loss
             signal[inside] = np.nan if loss.kind == "missing" else 0.0
 
 
-def band_noise(rng: np.random.Generator, n_samples: int, sampling_rate: float, low: float,
-               high: float) -> np.ndarray:
+def band_noise(rng: np.random.Generator, n_samples: int, sampling_rate: float, low: float, high: float) -> np.ndarray:
     """Gaussian noise of unit RMS with a flat spectrum between ``low`` and ``high`` Hz, shape (n_samples,).
 
     Zeros when the whole band lies above half the sampling rate.

@@ -94,8 +94,7 @@ def synthesise(plan: RecordPlan, sampling_rate: float, seed: int) -> Synthetic:
     subject = changed(draw_morphology(generator(seed, *plan.subject_stream)), plan.changes)
     n_samples = int(round(plan.seconds * sampling_rate))
     beats, spans = schedule(rng, plan.segments, CONDUCTION[plan.conduction])
-    ecg = render(n_samples, sampling_rate, plan.leads, beats, spans, subject, rng, plan.conduction, plan.st,
-                 plan.changes.infarct)
+    ecg = render(n_samples, sampling_rate, plan.leads, beats, spans, subject, rng, plan.conduction, plan.st, plan.changes.infarct)
     bursts = draw_bursts(rng, plan.noise, plan.seconds)
     # Noise is drawn for the independent leads and mixed, so that it too obeys Einthoven.
     mix = mixing(plan.leads)
@@ -221,8 +220,7 @@ def mitdb(seed: int) -> list[RecordPlan]:
 
 def _mitdb_record(rng: np.random.Generator, record: str) -> RecordPlan:
     leads, subject, conduction, parts = _MITDB_RECORDS[record]
-    segments = tuple(draw_segment(rng, rhythm, share * _MITDB_SECONDS, **fields)
-                     for rhythm, share, fields in parts)
+    segments = tuple(draw_segment(rng, rhythm, share * _MITDB_SECONDS, **fields) for rhythm, share, fields in parts)
     level = rng.lognormal(0, 0.3) * (2 if record in _MITDB_RESTLESS else 1)
     noise = Noise(wander=0.06 * level, mains=0.004 * level, mains_hz=60, muscle=0.012 * level,
                   motion=0.20 * level, bursts=3.0 if record in _MITDB_RESTLESS else 0.3)
@@ -367,8 +365,7 @@ def _icu_patient(seed: int, patient: int) -> list[RecordPlan]:
         plans.append(RecordPlan(
             f"p{patient + 1:02d}_{number + 1:04d}", (_ICU, 2, patient, number), (_ICU, 3, patient),
             _icu_segments(rng, kind, seconds, rate), noise, st=st, losses=_icu_losses(rng, seconds),
-            leads=("II", "V5") if patient % 3 == 2 else ("II",),
-            conduction=kind if kind in CONDUCTION else "normal"))
+            leads=("II", "V5") if patient % 3 == 2 else ("II",), conduction=kind if kind in CONDUCTION else "normal"))
     return plans
 
 
@@ -383,8 +380,7 @@ def _icu_segments(rng: np.random.Generator, kind: str, seconds: float, rate: flo
         return (draw_segment(rng, "sinus", seconds, **fields),)
     episode, share = _ICU_EPISODES[kind]
     before = rng.uniform(0.1, 0.9) * (1 - share)
-    return (draw_segment(rng, "sinus", before * seconds, **fields),
-            draw_segment(rng, episode, share * seconds),
+    return (draw_segment(rng, "sinus", before * seconds, **fields), draw_segment(rng, episode, share * seconds),
             draw_segment(rng, "sinus", (1 - before - share) * seconds, **fields))
 
 
@@ -454,6 +450,5 @@ def _folder_record(rng: np.random.Generator, i: int, label: str) -> RecordPlan:
     segment = draw_segment(rng, "fibrillation" if label == "af" else "sinus", seconds, **ectopy)
     level = rng.lognormal(0, 0.5)
     noise = Noise(wander=0.06 * level, mains=0.010 * level, mains_hz=50, muscle=0.015 * level)
-    return RecordPlan(f"rec{i + 1:02d}", (_FOLDER, 2, i), (_FOLDER, 3, i), (segment,), noise, label=label,
-                      leads=("I", "II"))
+    return RecordPlan(f"rec{i + 1:02d}", (_FOLDER, 2, i), (_FOLDER, 3, i), (segment,), noise, label=label, leads=("I", "II"))
 

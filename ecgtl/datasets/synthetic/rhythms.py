@@ -162,8 +162,7 @@ def draw_segment(rng: np.random.Generator, rhythm: str, seconds: float, **fixed)
     return Segment(rhythm, seconds, **fields)
 
 
-def schedule(rng: np.random.Generator, segments: Sequence[Segment],
-             conducted: str = "N") -> tuple[Beats, list[Span]]:
+def schedule(rng: np.random.Generator, segments: Sequence[Segment], conducted: str = "N") -> tuple[Beats, list[Span]]:
     """The beats and rhythm spans of a record that runs through ``segments``.
 
     ``conducted`` is the symbol of conducted beats: ``N``, or ``L`` or ``R`` in bundle-branch block.
@@ -178,8 +177,7 @@ def schedule(rng: np.random.Generator, segments: Sequence[Segment],
     return beats, _spans(wider, [len(c[0]) for c in chains], time)
 
 
-def with_ectopics(rng: np.random.Generator, intervals: np.ndarray,
-                  segment: Segment) -> tuple[np.ndarray, np.ndarray]:
+def with_ectopics(rng: np.random.Generator, intervals: np.ndarray, segment: Segment) -> tuple[np.ndarray, np.ndarray]:
     """RR intervals with ectopic beats put in, and the symbol of each (empty for the others), both (beats,).
 
     ``intervals[i]`` leads from beat i to beat i + 1. A ventricular beat leaves the sinus node alone, so the
@@ -198,8 +196,7 @@ def with_ectopics(rng: np.random.Generator, intervals: np.ndarray,
     early = before * np.where(late, 0.95, coupling)
     changed = intervals.copy()
     changed[positions - 1] = early
-    changed[positions] = np.where(ventricular, before + after - early,
-                                  after * rng.uniform(1.0, 1.12, len(positions)))
+    changed[positions] = np.where(ventricular, before + after - early, after * rng.uniform(1.0, 1.12, len(positions)))
     return changed, symbols
 
 
@@ -211,8 +208,7 @@ def _lengthen(segment: Segment, before: bool, after: bool) -> Segment:
     return replace(segment, seconds=segment.seconds + MARGIN * (before + after))
 
 
-def _segment_beats(rng: np.random.Generator, segment: Segment,
-                   conducted: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _segment_beats(rng: np.random.Generator, segment: Segment, conducted: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """RR intervals, symbols and P waves of one segment, cut to its length."""
     rhythm = RHYTHMS[segment.rhythm]
     intervals, ectopic = with_ectopics(rng, rhythm.intervals(rng, segment), segment)
@@ -242,5 +238,4 @@ def _spans(segments: Sequence[Segment], numbers: Sequence[int], time: np.ndarray
     """A new rhythm begins half-way between the last beat of the old one and its own first beat."""
     firsts = np.concatenate([[0], np.cumsum(numbers)])
     bounds = [time[0] - 1.0] + [(time[k - 1] + time[k]) / 2 for k in firsts[1:-1]] + [time[-1] + 2.0]
-    return [Span(s.rhythm, s.aux, bounds[i], bounds[i + 1], s.atrial_rate, time[firsts[i]])
-            for i, s in enumerate(segments)]
+    return [Span(s.rhythm, s.aux, bounds[i], bounds[i + 1], s.atrial_rate, time[firsts[i]]) for i, s in enumerate(segments)]
