@@ -28,38 +28,20 @@ from ecgtl import paths, processes
 from ecgtl.errors import EcgtlError
 from ecgtl.report.site_checks import pages, problems
 
+# Folder of notebooks -> the paper, and those of its notebooks that write CSV files
+TABLES = {
+    "jang": ("jang2021", "table1 table2 table3 figure1 figure2 figure4 figure5"),
+    "weimann": ("weimann2021", "table1 table2 table3 table4 table5 figure1 figure2 figure3"),
+    "melep": ("melep2023", "table1 table2 figure1 figure2 figure3 figure4 figure5 figure6 number-of-labels"),
+}
 # What a run of a notebook leaves behind beside its cells' outputs; results/ stands for ECGTL_RESULTS
 MAKES = {
     "finetune": ("results/demo/finetune/*.json",),
     "pretrain": ("results/demo/pretrain/*.json", "results/demo/weights/*.safetensors"),
-    "recordings": (),
-    "score_transfer": (),
-    "jang/table1": ("build/downloads/jang2021-table1*.csv",),
-    "jang/table2": ("build/downloads/jang2021-table2*.csv",),
-    "jang/table3": ("build/downloads/jang2021-table3*.csv",),
-    "jang/figure1": ("build/downloads/jang2021-figure1*.csv",),
-    "jang/figure2": ("build/downloads/jang2021-figure2*.csv",),
-    "jang/figure3": (),
-    "jang/figure4": ("build/downloads/jang2021-figure4*.csv",),
-    "jang/figure5": ("build/downloads/jang2021-figure5*.csv",),
-    "weimann/table1": ("build/downloads/weimann2021-table1*.csv",),
-    "weimann/table2": ("build/downloads/weimann2021-table2*.csv",),
-    "weimann/table3": ("build/downloads/weimann2021-table3*.csv",),
-    "weimann/table4": ("build/downloads/weimann2021-table4*.csv",),
-    "weimann/table5": ("build/downloads/weimann2021-table5-*.csv",),
-    "weimann/figure1": ("build/downloads/weimann2021-figure1*.csv",),
-    "weimann/figure2": ("build/downloads/weimann2021-figure2*.csv",),
-    "weimann/figure3": ("build/downloads/weimann2021-figure3*.csv",),
     "across/choice": ("build/downloads/across*.csv",),
-    "melep/table1": ("build/downloads/melep2023-table1*.csv",),
-    "melep/figure1": ("build/downloads/melep2023-figure1*.csv",),
-    "melep/figure2": ("build/downloads/melep2023-figure2*.csv",),
-    "melep/table2": ("build/downloads/melep2023-table2*.csv",),
-    "melep/figure3": ("build/downloads/melep2023-figure3*.csv",),
-    "melep/figure4": ("build/downloads/melep2023-figure4*.csv",),
-    "melep/figure5": ("build/downloads/melep2023-figure5*.csv",),
-    "melep/figure6": ("build/downloads/melep2023-figure6*.csv",),
-    "melep/number-of-labels": ("build/downloads/melep2023-number-of-labels*.csv",),
+    **dict.fromkeys(("recordings", "score_transfer", "jang/figure3"), ()),
+    **{f"{folder}/{item}": (f"build/downloads/{paper}-{item}*.csv",)
+       for folder, (paper, items) in TABLES.items() for item in items.split()},
 }
 WORKERS = 2
 CELL_SECONDS, NOTEBOOK_SECONDS = 420, 540
@@ -94,15 +76,12 @@ class Layout:
 
 
 def main() -> int:
-    """0 when the site stands, 1 when it could not be made (one line says why), 130 after Ctrl-C."""
+    """0 when the site stands, 1 when it could not be made (one line says why)."""
     try:
         make(Layout(paths.repository()))
     except EcgtlError as error:
         print(f"\nbook: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(STOPPED, file=sys.stderr)
-        return 130
     return 0
 
 
