@@ -12,9 +12,6 @@ from ecgtl.errors import EcgtlError
 from ecgtl.experiments.missing import to_do
 from ecgtl.experiments.reservations import make_each
 
-# Where a run happened does not change what it is
-_INCIDENTAL = ("device", "root", "save_weights")
-
 
 @dataclass(frozen=True)
 class Run:
@@ -133,7 +130,7 @@ def state(run: Run) -> str:
     body = results.done(run.path)
     if body is None:
         return "missing"
-    same_config = results.same_config(body["config"], run.config, _INCIDENTAL)
+    same_config = results.same_config(body["config"], run.config, results.INCIDENTAL)
     digest = definition(run.experiment)[1]["data"]["digest"]
     same_data = run.config.tier == "demo" or digest in ("unknown", body["data"]["digest"])
     return "done" if same_config and same_data else "stale"

@@ -16,8 +16,6 @@ from ecgtl.experiments.reservations import make_each
 from ecgtl.experiments.sources import checksum
 
 CHOICES = ("best_test", "validated")  # of the epoch; the published one first
-# Where a run happened does not change what it is
-_INCIDENTAL = ("device", "root")
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def state(run: Transfer) -> str:
     body = results.done(run.path)
     if body is None:
         return "missing"
-    same = results.same_config(body["config"], run.config, _INCIDENTAL)
+    same = results.same_config(body["config"], run.config, results.INCIDENTAL)
     return "done" if same and same_data(run, body) and _same_start(run, body) else "stale"
 
 
@@ -164,14 +162,9 @@ def _row(run: Transfer, body: dict) -> dict:
             **{f"evidence_{part}": word for part, word in body["evidence"].items()}}
 
 
+@results.while_unchanged
 def _from_predictions(path: Path) -> dict[str, float]:
-    """What a row takes from a fold's predictions, worked out once as long as the file stays as it is."""
-    found = path.stat()
-    return _stored_from_predictions(path, found.st_mtime_ns, found.st_size)
-
-
-@lru_cache(maxsize=4096)
-def _stored_from_predictions(path: Path, _mtime: int, _size: int) -> dict[str, float]:
+    """What a row takes from a fold's predictions."""
     arrays = results.load(path).arrays
     y_test = arrays["y_test"]
     return {"weighted_f1_every_label": metrics.weighted_f1(y_test, baselines.every_label(*y_test.shape)),

@@ -127,24 +127,17 @@ def fit(model: nn.Module, train: Examples, validation: Examples, recipe: Recipe,
     given. Raises EcgtlError when a loss stops being finite.
     """
     model.to(device)
-    optimizer = optimizer or training.adam(model, recipe)
-    autocast = training.mixed(recipe.precision, device)
-    outcome = Fit()
+    optimizer, autocast = optimizer or training.adam(model, recipe), training.mixed(recipe.precision, device)
 
-    def one_pass(epoch: int) -> dict:
-        return _train_epoch(model, train, optimizer, autocast, recipe, epoch, device)
-
-    def follow(row: dict) -> dict:
+    def follow(row: dict, outcome: Fit) -> dict:
         found = scores(model, validation, autocast, device, recipe.seed)
         training.finite(found["loss"], "validation", row["epoch"], recipe)
-        seen = {"validation_loss": found["loss"], "validation_accuracy": found["accuracy"]}
-        seen |= {"validation_score": found["macro_f1"]} if "macro_f1" in found else {}
-        if training.best_epoch([*outcome.history, row | seen], recipe.select_on) == row["epoch"]:
-            outcome.weights = training.weights_of(model)
-        return seen
+        columns = {"loss": "validation_loss", "accuracy": "validation_accuracy", "macro_f1": "validation_score"}
+        return {column: found[name] for name, column in columns.items() if name in found}
 
-    return training.run_epochs(model, optimizer, recipe, outcome, one_pass, follow, device, state_file,
-                               report)
+    return training.run_epochs(model, optimizer, recipe,
+                               lambda epoch: _train_epoch(model, train, optimizer, autocast, recipe, epoch, device),
+                               follow, device, state_file, report)
 
 
 def _train_epoch(model: nn.Module, train: Examples, optimizer, autocast, recipe: Recipe, epoch: int,
