@@ -138,24 +138,22 @@ def _rank(given) -> None:
     if given.root and not known:
         raise EcgtlError(f"--root is {given.root!r}, which would have no effect: --target {given.target} is the folder itself; give "
                          "the name of a data set as --target, or leave --root away")
+    same = {name: getattr(given, name) for name in "labels labels_separator label_set records weighting resamples tier".split()}
     config = ScoreConfig.of(dataset=given.target if known else "folder", root=given.root if known else given.target,
-                            labels=given.labels, labels_separator=given.labels_separator, label_set=given.label_set,
-                            records=given.records, weighting=given.weighting, resamples=given.resamples, tier=given.tier,
-                            lead=_lead(given.lead))
+                            lead=_lead(given.lead), **same)
     print("\n".join(rank.lines(rank.rank(config, given.checkpoints), config)))
 
 
-def _lead(text: str) -> str | int:
+def _lead(text: str | None) -> str | int | None:
     """A lead as it was typed: digits are an index."""
-    return int(text) if text.isdigit() else text
+    return int(text) if text and text.isdigit() else text
 
 
 def _predict(given) -> None:
     from ecgtl import paths, predict
 
     paths.output(given.out)  # before any work
-    lead = None if given.lead is None else _lead(given.lead)
-    table = predict.predict(given.checkpoint, given.folder, lead, given.device)
+    table = predict.predict(given.checkpoint, given.folder, _lead(given.lead), given.device)
     print(f"written: {predict.write(table, given.out)}, {len(table)} recordings")
 
 

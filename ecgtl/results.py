@@ -81,8 +81,7 @@ def save(result: Result) -> Path:
     np.savez_compressed(buffer, **result.arrays)
     write_atomic(path.with_suffix(".npz"), buffer.getvalue())
     body = {"schema": SCHEMA} | {k: v for k, v in asdict(result).items() if k != "arrays"}
-    body["predictions"] = {"file": path.with_suffix(".npz").name,
-                           "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
+    body["predictions"] = {"file": path.with_suffix(".npz").name, "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
     write_atomic(path, as_text(rounded(body)).encode())
     return path
 

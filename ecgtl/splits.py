@@ -17,10 +17,6 @@ class Split:
     validation: np.ndarray
     test: np.ndarray
 
-    def sizes(self) -> dict[str, int]:
-        """Recordings in each part."""
-        return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
-
 
 def check_fraction(fraction: float) -> float:
     """``fraction`` when 0 < fraction <= 1, else EcgtlError."""
@@ -80,8 +76,7 @@ def strata(recordings: Recordings) -> np.ndarray:
     return np.where(table.any(axis=1), rarity.argmin(axis=1), table.shape[1])
 
 
-def bootstrap(recordings: Recordings, validation: float, test: float, fraction: float, seed: int,
-              test_seed: int = 0) -> Split:
+def bootstrap(recordings: Recordings, validation: float, test: float, fraction: float, seed: int, test_seed: int = 0) -> Split:
     """A training part drawn with replacement, and a validation part out of what the draw left.
 
     The test part is the one of ``stratified``. From the rest, ``fraction`` x n recordings of each class are drawn with
@@ -156,8 +151,7 @@ def _draw(groups: list[np.ndarray], labels: np.ndarray, share: float, seed: int,
         raise EcgtlError(f"{recordings.name} has {len(np.unique(recordings.subjects))} subjects with several classes each, "
                          "and no subject is in two parts; give recordings of more subjects")
     if len(found) < 2:
-        raise EcgtlError(f"{recordings.name} has only the class {_name(recordings, found[0])!r}; "
-                         "a classifier needs at least two")
+        raise EcgtlError(f"{recordings.name} has only the class {_name(recordings, found[0])!r}; a classifier needs at least two")
     if counts.min() < parts:
         raise _too_few(recordings, found[counts.argmin()])
     size = max(round(share * len(groups)), len(found))

@@ -121,7 +121,7 @@ def run_epochs(model: nn.Module, optimizer: torch.optim.Optimizer, recipe: Recip
     if state_file is not None and state_file.is_file():
         _resume(state_file, model, optimizer, device, outcome)
     for epoch in range(len(outcome.history) + 1, recipe.epochs + 1):
-        if _exhausted(outcome.history, recipe):
+        if outcome.history and len(outcome.history) - best_epoch(outcome.history, recipe.stop_on) >= recipe.patience:
             break
         began = time.perf_counter()
         row = {"epoch": epoch, **train(epoch)}
@@ -183,8 +183,7 @@ def _train_epoch(model: nn.Module, part: _Resident, optimizer, autocast, recipe:
         optimizer.step()
         total += loss.detach() * len(batch)
         hits += _hits(logits.detach(), targets, part.multi_label)
-    return {"train_loss": finite(total.item() / len(part), "training", epoch, recipe),
-            "train_accuracy": hits.item() / len(part)}
+    return {"train_loss": finite(total.item() / len(part), "training", epoch, recipe), "train_accuracy": hits.item() / len(part)}
 
 
 def seed_epoch(recipe: Recipe, epoch: int) -> int:
@@ -208,8 +207,7 @@ def _hits(logits: torch.Tensor, targets: torch.Tensor, multi_label: bool) -> tor
     return (logits.argmax(dim=1) == targets).sum()
 
 
-def _follow(model, validation: _Resident, test: _Resident, autocast, score, outcome: Fit, recipe: Recipe,
-            row: dict) -> dict:
+def _follow(model, validation: _Resident, test: _Resident, autocast, score, outcome: Fit, recipe: Recipe, row: dict) -> dict:
     """Evaluate after an epoch and keep what is best so far."""
     seen = {}
     for name, part in (("validation", validation), ("test", test)):
@@ -234,10 +232,6 @@ def best_epoch(history: list[dict[str, float]], column: str) -> int:
     """The first epoch (from 1) with the best value of ``column``: lowest for a loss, highest for anything else."""
     values = np.array([row[column] for row in history])
     return 1 + int(np.argmin(values) if column.endswith("loss") else np.argmax(values))
-
-
-def _exhausted(history: list[dict[str, float]], recipe: Recipe) -> bool:
-    return bool(history) and len(history) - best_epoch(history, recipe.stop_on) >= recipe.patience
 
 
 @torch.no_grad()

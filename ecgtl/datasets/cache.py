@@ -60,8 +60,9 @@ def entry(name: str, parts: dict, build: Callable[[Path], None]) -> Path:
         part = Path(tempfile.mkdtemp(prefix=f".part-{name}-", suffix=f"@{processes.me()}", dir=final.parent))
         with processes.undone(functools.partial(shutil.rmtree, part, ignore_errors=True)):
             build(part)
-            _seal(part, {file.relative_to(part).as_posix(): _sha256(str(file), None) for file in part.rglob("*") if file.is_file()})
-            _sync(part)
+            files = [file for file in part.rglob("*") if file.is_file()]
+            _seal(part, {file.relative_to(part).as_posix(): _sha256(str(file), None) for file in files})
+            _sync(files)
             os.chmod(part, 0o755)  # mkdtemp makes folders for their owner alone; a cache may be shared
             try:
                 os.rename(part, final)
@@ -184,9 +185,8 @@ def _sha256(file: str, contents: dict[str, bytes] | None) -> str:
         raise EcgtlError(f"{file} cannot be read ({error.strerror}); correct its permissions") from None
 
 
-def _sync(folder: Path) -> None:
-    """Bring the files of ``folder`` to the disk: after a power cut a renamed folder must not hold empty files."""
-    files = [file for file in folder.rglob("*") if file.is_file()]
+def _sync(files: list[Path]) -> None:
+    """Bring ``files`` to the disk: after a power cut a renamed folder must not hold empty ones."""
     if len(files) > FILES_TO_SYNC:
         os.sync()  # one call for all: a twin has hundreds of files, and each fsync waits for the disk
         return

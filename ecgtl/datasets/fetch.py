@@ -126,7 +126,8 @@ def fetch(entry: Entry, root: Path, only: str | Sequence[str] | None = None, mir
     base, folder = base_address(mirror), Path(root) / entry.folder
     start, progress = time.monotonic(), progress or Progress()
     most = max(_LARGEST * bool(only), 1e6 + _ROOM * 1e9 * max(entry.download_gb, entry.unpacked_gb))
-    with disk_errors(folder, f"choose another folder with --root or ECGTL_DATA; {RESUME}"), _alone(folder) as alone, _session(base, transfer) as session:
+    remedy = f"choose another folder with --root or ECGTL_DATA; {RESUME}"
+    with disk_errors(folder, remedy), _alone(folder) as alone, _session(base, transfer) as session:
         source = (session, f"{base}/{entry.folder}", folder, transfer)
         if not (folder / REGISTRY).is_file():
             _Bringer(*source, _OnlyRetries(progress), most).bring_all({REGISTRY: lambda part: bool(read_registry(part))})
@@ -143,8 +144,7 @@ def fetch(entry: Entry, root: Path, only: str | Sequence[str] | None = None, mir
     return Fetched(folder, len(fetched), len(sizes) - len(fetched), sum(fetched), time.monotonic() - start)
 
 
-def verify(entry: Entry, root: Path, only: str | Sequence[str] | None = None,
-           progress: Progress | None = None) -> Verification:
+def verify(entry: Entry, root: Path, only: str | Sequence[str] | None = None, progress: Progress | None = None) -> Verification:
     """Compare the files of ``entry`` below ``root`` with its ``SHA256SUMS.txt``; nothing is changed.
 
     Missing and altered are looked for among the catalogue's selection (or ``only``); extra are files that the
@@ -204,8 +204,7 @@ def select(registry: Iterable[str], patterns: Sequence[str], where: Path) -> lis
     registry = list(registry)
     for pattern in patterns:
         if not any(fnmatchcase(path, pattern) for path in registry):
-            raise EcgtlError(f"no file of {where} matches {pattern!r}; it names for example "
-                             f"{', '.join(registry[:3])}")
+            raise EcgtlError(f"no file of {where} matches {pattern!r}; it names for example {', '.join(registry[:3])}")
     return [path for path in registry if any(fnmatchcase(path, pattern) for pattern in patterns)]
 
 
@@ -296,7 +295,8 @@ class _Bringer:
         begun, size, share, whole, part = time.monotonic(), 0, 0.0, 0.0, _part(target)
         self.arriving[target] = begun, size
         try:
-            with self.session.get(url, stream=True, timeout=(self.transfer.connect_timeout, self.transfer.read_timeout)) as answer:
+            timeout = self.transfer.connect_timeout, self.transfer.read_timeout
+            with self.session.get(url, stream=True, timeout=timeout) as answer:
                 _check_status(answer, url)
                 length = answer.raw.length_remaining or 0
                 with part.open("wb") as out:
@@ -361,8 +361,7 @@ def _check_status(answer, url: str) -> None:
         asked = answer.headers.get("Retry-After", "")
         raise _Again(f"the server answers {status} {answer.reason}", float(asked) if asked.isdigit() else 0.0)
     if status != 200:
-        raise EcgtlError(f"{url}: the server answers {status} {answer.reason}; {RESUME}, "
-                         "or try another --mirror")
+        raise EcgtlError(f"{url}: the server answers {status} {answer.reason}; {RESUME}, or try another --mirror")
     encoding = answer.headers.get("Content-Encoding", "identity")
     if encoding != "identity":
         raise EcgtlError(f"{url} comes in the encoding {encoding[:20]!r}, not as the file that it is; use another --mirror")
@@ -415,8 +414,7 @@ def _is(sha256: str, file: Path) -> bool:
 
 def _extra(folder: Path, registry: dict[str, str], unpacked: tuple[str, ...]) -> list[str]:
     files = (str(PurePosixPath(file.relative_to(folder))) for file in folder.rglob("*") if file.is_file())
-    return sorted(file for file in files if file not in registry and file != REGISTRY
-                  and not file.startswith((".", *unpacked)))
+    return sorted(file for file in files if file not in registry and file != REGISTRY and not file.startswith((".", *unpacked)))
 
 
 def _is_loopback(host: str) -> bool:

@@ -79,8 +79,7 @@ def state(run: Source) -> str:
     return "done" if same and not replaced else "stale"
 
 
-def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
-                report: Callable[[str], None] = print) -> list[Path]:
+def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1), report: Callable[[str], None] = print) -> list[Path]:
     """Train every source that is missing, stale or without its weights; both are saved as each ends.
 
     ``shard=(k, n)`` takes every n-th from the k-th. Returns the results written.
@@ -93,8 +92,7 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
     def make(run: Source) -> tuple[Path, str]:
         earlier = stored_checksum(run)
         config = dataclasses.replace(run.config, save_weights=str(run.weights))
-        result = finetune.run(config, experiment, run.key,
-                              command=f"python -m ecgtl run {experiment} --tier {tier}")
+        result = finetune.run(config, experiment, run.key, command=f"python -m ecgtl run {experiment} --tier {tier}")
         result.data["weights"] = {"file": run.weights.name, "sha256": checksum(run.weights)}
         line = f"{run.key}: weighted F1 {result.scores['weighted_f1']:.3f} ({result.provenance['wall_seconds']:.0f} s)"
         if earlier not in (None, result.data["weights"]["sha256"]):

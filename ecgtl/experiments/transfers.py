@@ -104,8 +104,7 @@ def possible(run: Transfer) -> bool:
     return not obstacle(run)
 
 
-def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
-                report: Callable[[str], None] = print) -> list[Path]:
+def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1), report: Callable[[str], None] = print) -> list[Path]:
     """Run every missing or stale fold whose checkpoint is at hand; each result is saved as it ends.
 
     ``shard=(k, n)`` takes every n-th run from the k-th, for n processes side by side. A fold that fails is
@@ -153,13 +152,10 @@ def table(experiment: str, tier: str) -> pd.DataFrame:
 def _row(run: Transfer, body: dict) -> dict:
     scores, data = body["scores"], body["data"]
     measures = {name: value for name, value in scores["measures"].items() if not isinstance(value, dict)}
-    return {"source": run.config.source, "arch": run.config.arch, "target": run.config.target,
-            "fold": run.config.fold, "label_set": "+".join(data["classes"]), **measures,
-            **{f"{name}_{choice}": scores[choice][name] for choice in CHOICES
-               for name in ("weighted_f1", "train_weighted_f1")},
-            **_from_predictions(run.path),
-            "redrawn": sum(data["redrawn"].values()),
-            **{f"evidence_{part}": word for part, word in body["evidence"].items()}}
+    chosen = {f"{name}_{choice}": scores[choice][name] for choice in CHOICES for name in ("weighted_f1", "train_weighted_f1")}
+    return {"source": run.config.source, "arch": run.config.arch, "target": run.config.target, "fold": run.config.fold,
+            "label_set": "+".join(data["classes"]), **measures, **chosen, **_from_predictions(run.path),
+            "redrawn": sum(data["redrawn"].values()), **{f"evidence_{part}": word for part, word in body["evidence"].items()}}
 
 
 @results.while_unchanged

@@ -156,8 +156,7 @@ def _train_epoch(model: nn.Module, train: Examples, optimizer, autocast, recipe:
         total += loss.detach() * len(y)
         hits += (logits.detach().argmax(dim=1) == y).sum()
         n += len(y)
-    return {"train_loss": training.finite(total.item() / n, "training", epoch, recipe),
-            "train_accuracy": hits.item() / n}
+    return {"train_loss": training.finite(total.item() / n, "training", epoch, recipe), "train_accuracy": hits.item() / n}
 
 
 def _ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -194,6 +193,5 @@ def _by_class(truth: np.ndarray, answers: np.ndarray, classes: tuple[str, ...]) 
     f1 = metrics.f1_per_class(truth, answers, len(classes))
     counts = np.bincount(truth, minlength=len(classes)).tolist()
     occurring = np.union1d(truth, answers)
-    return {"macro_f1": float(np.mean(np.array(f1)[occurring])),
-            "f1_per_class": {classes[k]: f1[k] for k in occurring},
+    return {"macro_f1": float(np.mean(np.array(f1)[occurring])), "f1_per_class": {classes[k]: f1[k] for k in occurring},
             "counts": dict(zip(classes, counts, strict=True)), "majority": max(counts) / len(truth)}

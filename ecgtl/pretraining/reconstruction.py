@@ -27,7 +27,7 @@ def fit(model: nn.Module, train: Windows, validation: Windows, recipe: Recipe, d
     return training.run_epochs(
         model, optimizer, recipe,
         lambda epoch: {"train_loss": _train_epoch(model, train, optimizer, autocast, recipe, epoch, device)},
-        lambda row, outcome: {"validation_loss": errors(model, validation, autocast, device)["summed"]}, device, state_file, report)
+        lambda row, _: {"validation_loss": errors(model, validation, autocast, device)["summed"]}, device, state_file, report)
 
 
 def _train_epoch(model: nn.Module, windows: Windows, optimizer, autocast, recipe: Recipe, epoch: int,
