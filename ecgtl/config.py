@@ -66,7 +66,9 @@ class Parameters:
         It is refused what its network would ignore, too, and a lead of the twin of a folder: the runs of a table share their
         parameters, and code that reads the twin knows what it does.
         """
-        config = cls.of(**notebook_parameters(namespace))
+        plain = (str, int, float, bool, list, type(None))
+        config = cls.of(**{name: value for name, value in namespace.items()
+                           if not name.startswith("_") and name not in ("In", "Out") and isinstance(value, plain)})
         config._refuse(config._ignored(alone=True))
         return config
 
@@ -459,13 +461,6 @@ def _check_positive(config: Any, amounts: tuple[str, ...], counts: tuple[str, ..
             value = getattr(config, name, None)
             if value is not None and not holds(value):
                 raise EcgtlError(f"{name} is {value}; {words}")
-
-
-def notebook_parameters(namespace: dict[str, Any]) -> dict[str, Any]:
-    """The plain values that a notebook's parameter cells defined: what papermill injected and the defaults."""
-    plain = (str, int, float, bool, list, type(None))
-    return {name: value for name, value in namespace.items()
-            if not name.startswith("_") and name not in ("In", "Out") and isinstance(value, plain)}
 
 
 @lru_cache

@@ -210,13 +210,11 @@ def _table_pair(y_true, y_other, binary: bool = False) -> tuple[np.ndarray, np.n
     return y_true, y_other
 
 
-def _weighted_counts(y_true, y_pred) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _weighted_counts(y_true, y_pred) -> tuple[np.ndarray, ...]:
+    """True positives, false positives and false negatives of each class (classes,)."""
     y_true, y_pred = _table_pair(y_true, y_pred, binary=True)
     weight = 1 / np.maximum(y_true.sum(axis=1, keepdims=True), 1)
-    tp = (weight * y_true * y_pred).sum(axis=0)
-    fp = (weight * (1 - y_true) * y_pred).sum(axis=0)
-    fn = (weight * y_true * (1 - y_pred)).sum(axis=0)
-    return tp, fp, fn
+    return tuple((weight * cells).sum(axis=0) for cells in (y_true * y_pred, (1 - y_true) * y_pred, y_true * (1 - y_pred)))
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

@@ -106,13 +106,6 @@ def _line(values: list) -> str:
     return json.dumps(values, separators=(",", ":"), allow_nan=False)
 
 
-def _epochs(stored: dict | list) -> list[dict]:
-    """A stored history as one dict an epoch. Raises ValueError for a row that is too short or too long."""
-    if isinstance(stored, list):
-        return stored
-    return [dict(zip(stored["columns"], row, strict=True)) for row in stored["rows"]]
-
-
 def load(path: Path) -> Result:
     """The result at ``path`` with its arrays. Raises EcgtlError when either file is missing, damaged or changed."""
     body = read_json(path)
@@ -188,8 +181,9 @@ def read_json(path: Path) -> dict:
     try:
         body = json.loads(path.read_text())
         schema = body["schema"]
-        if "history" in body:
-            body["history"] = _epochs(body["history"])
+        history = body.get("history", [])
+        if not isinstance(history, list):
+            body["history"] = [dict(zip(history["columns"], row, strict=True)) for row in history["rows"]]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise EcgtlError(f"{path} is not a result ({type(error).__name__}); delete it and run again") from None
     if schema not in READABLE:

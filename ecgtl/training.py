@@ -163,15 +163,12 @@ class _Resident:
         self.targets = torch.from_numpy(self.y).to(device, torch.float32 if self.multi_label else torch.int64)
         self.loss = nn.BCEWithLogitsLoss() if self.multi_label else nn.CrossEntropyLoss()
 
-    def __len__(self) -> int:
-        return len(self.y)
-
 
 def _train_epoch(model: nn.Module, part: _Resident, optimizer, autocast, recipe: Recipe, epoch: int) -> dict:
     """One pass in a fresh order; loss and accuracy are running values of the pass, as Keras reports them."""
     model.train()
     seed = seed_epoch(recipe, epoch)
-    order = torch.randperm(len(part), generator=torch.Generator().manual_seed(seed)).to(part.inputs.device)
+    order = torch.randperm(len(part.y), generator=torch.Generator().manual_seed(seed)).to(part.inputs.device)
     total, hits = torch.zeros((), device=order.device), torch.zeros((), device=order.device)
     for batch in order.split(recipe.batch_size):
         with autocast:
@@ -183,7 +180,7 @@ def _train_epoch(model: nn.Module, part: _Resident, optimizer, autocast, recipe:
         optimizer.step()
         total += loss.detach() * len(batch)
         hits += _hits(logits.detach(), targets, part.multi_label)
-    return {"train_loss": finite(total.item() / len(part), "training", epoch, recipe), "train_accuracy": hits.item() / len(part)}
+    return {"train_loss": finite(total.item() / len(order), "training", epoch, recipe), "train_accuracy": hits.item() / len(order)}
 
 
 def seed_epoch(recipe: Recipe, epoch: int) -> int:

@@ -19,12 +19,12 @@ from ecgtl.datasets import cache
 from ecgtl.datasets.base import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments.sources import checksum
+from ecgtl.finetune import PARTS
 from ecgtl.folds import Fold
 from ecgtl.models import checkpoint
 from ecgtl.results import Result
 
 CHOICES = ("validated", "best_test")
-PARTS = ("train", "validation", "test")
 KEPT = ("train_loss", "validation_score", "test_score")  # columns of the history: there are many folds
 
 

@@ -91,13 +91,6 @@ class Progress:
         """Nothing more will come."""
 
 
-class _OnlyRetries(Progress):
-    """Progress for the list of checksums itself, which is not one of the files that are counted."""
-
-    def __init__(self, progress: Progress):
-        self.retry = progress.retry
-
-
 class _Stopped(Exception):
     """Another file failed, or the user pressed Ctrl-C."""
 
@@ -130,7 +123,9 @@ def fetch(entry: Entry, root: Path, only: str | Sequence[str] | None = None, mir
     with disk_errors(folder, remedy), _alone(folder) as alone, _session(base, transfer) as session:
         source = (session, f"{base}/{entry.folder}", folder, transfer)
         if not (folder / REGISTRY).is_file():
-            _Bringer(*source, _OnlyRetries(progress), most).bring_all({REGISTRY: lambda part: bool(read_registry(part))})
+            quiet = Progress()  # the list itself is not one of the files that are counted
+            quiet.retry = progress.retry
+            _Bringer(*source, quiet, most).bring_all({REGISTRY: lambda part: bool(read_registry(part))})
         registry = read_registry(folder / REGISTRY)
         chosen = select(registry, _patterns(entry, only), folder / REGISTRY)
         for path in registry if alone else ():

@@ -61,12 +61,8 @@ def enumerate_runs(experiment: str, tier: str) -> list[Run]:
     planned = [(number, method, size) for method, size in cells for number in range(runs_of(entry, method, tier))]
     runs = [_run(paper, experiment, entry, tier, *cell) for cell in sorted(planned, key=lambda cell: (cell[1] in controls, cell[0]))]
     shared = {run.config: run for other in entry.get("shares", ()) for run in enumerate_runs(other, tier)}
-    return [_at_home(run, shared.get(run.config)) for run in runs]
-
-
-def _at_home(run: Run, same: Run | None) -> Run:
-    """``run`` as the experiment that it is shared with stores it, where there is one."""
-    return dataclasses.replace(run, key=same.key, home=same.home) if same else run
+    # A run that is shared is stored by the experiment that it is shared with
+    return [dataclasses.replace(run, key=same.key, home=same.home) if (same := shared.get(run.config)) else run for run in runs]
 
 
 def methods_of(entry: dict) -> tuple[str, ...]:

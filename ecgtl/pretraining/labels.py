@@ -106,10 +106,8 @@ class Tracks:
     @classmethod
     def load(cls, folder: Path) -> "Tracks":
         """The tracks in ``folder``, memory-mapped: they take no memory of their own however long they are."""
-        def mapped(name: str) -> np.ndarray:
-            return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
-
-        return cls(**{field.name: mapped(field.name) for field in fields(cls)})
+        files = {field.name: folder / f"{field.name}.npy" for field in fields(cls)}
+        return cls(**{name: np.asarray(np.load(file, mmap_mode="r", allow_pickle=False)) for name, file in files.items()})
 
 
 def beat(tracks: Tracks, record: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
