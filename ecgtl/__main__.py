@@ -10,16 +10,13 @@ STOPPED = "ecgtl: stopped; finished results and files are kept, the same command
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 when it worked, 2 with one line on stderr for a user's mistake, 130 after Ctrl-C."""
+    """Run one command; 0 when it worked, 2 with one line on stderr for a user's mistake."""
     try:
         given = _parser().parse_args(arguments)
         return given.call(given) or 0
     except EcgtlError as error:
         print(f"ecgtl: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(STOPPED, file=sys.stderr)
-        return 130
 
 
 class _Parser(argparse.ArgumentParser):
@@ -33,7 +30,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m ecgtl", description="Reproducible companion to three papers on transfer learning "
                      "for ECG classification.")
     commands = parser.add_subparsers(dest="command", required=True)
-    _add_data(commands.add_parser("data", help="list, fetch and check data sets").add_subparsers(dest="verb", required=True))
+    data = commands.add_parser("data", help="list, fetch and check data sets")
+    data.set_defaults(call=_data)
+    _add_data(data.add_subparsers(dest="verb", required=True))
     run = commands.add_parser("run", help="run what is missing of an experiment")
     run.add_argument("experiment", help="e.g. weimann2021-table2; 'python -m ecgtl status' lists them")
     run.add_argument("--tier", default="reduced", help="demo, reduced (default) or paper")
@@ -85,39 +84,28 @@ def _add_data(verbs) -> None:
     listing.add_argument("name", nargs="?", help="details of one data set")
     listing.add_argument("--json", action="store_true", help="for programs")
     listing.add_argument("--root", help="folder of the data sets (default: ECGTL_DATA)")
-    listing.set_defaults(call=_data_list)
     fetch = verbs.add_parser("fetch", help="download from the public release, verified; resumes where it stopped")
     fetch.add_argument("name")
     fetch.add_argument("--root", help="folder for the data sets (default: ECGTL_DATA)")
     fetch.add_argument("--only", help="pattern of the files to fetch, e.g. 'p00/*'")
     fetch.add_argument("--mirror", help="other https address that serves the same files")
-    fetch.set_defaults(call=_data_fetch)
     check = verbs.add_parser("check", help="verify the files at hand")
     check.add_argument("name")
     check.add_argument("--root", help="folder of the data sets (default: ECGTL_DATA)")
     check.add_argument("--only", help="pattern of the files to verify")
-    check.set_defaults(call=_data_check)
 
 
-def _data_list(given) -> int:
+def _data(given) -> int:
     from ecgtl import data_commands
 
-    return data_commands.list_datasets(given.name, as_json=given.json, root=given.root)
-
-
-def _data_fetch(given) -> int:
-    from ecgtl import data_commands
-
-    return data_commands.fetch(given.name, given.root, only=given.only, mirror=given.mirror)
-
-
-def _data_check(given) -> int:
-    from ecgtl import data_commands
-
+    if given.verb == "list":
+        return data_commands.list_datasets(given.name, as_json=given.json, root=given.root)
+    if given.verb == "fetch":
+        return data_commands.fetch(given.name, given.root, only=given.only, mirror=given.mirror)
     return data_commands.check(given.name, given.root, only=given.only)
 
 
-def _run(given) -> int:
+def _run(given) -> None:
     from ecgtl import experiments
     from ecgtl.config import TIERS
     from ecgtl.experiments import runners
@@ -129,7 +117,6 @@ def _run(given) -> int:
         raise EcgtlError(f"--rows is for tables of fine-tuning runs; {given.experiment} is run whole, or in shards")
     chosen = {"rows": tuple(given.rows.split(","))} if given.rows else {}
     runner.run_missing(given.experiment, given.tier, _shard(given.shard), lambda line: print(line, flush=True), **chosen)
-    return 0
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -142,7 +129,7 @@ def _shard(text: str) -> tuple[int, int]:
     return k, n
 
 
-def _rank(given) -> int:
+def _rank(given) -> None:
     from ecgtl import rank
     from ecgtl.config import ScoreConfig
     from ecgtl.datasets import LOADERS
@@ -151,53 +138,42 @@ def _rank(given) -> int:
     if given.root and not known:
         raise EcgtlError(f"--root is {given.root!r}, which would have no effect: --target {given.target} is the folder itself; give "
                          "the name of a data set as --target, or leave --root away")
+    same = {name: getattr(given, name) for name in "labels labels_separator label_set records weighting resamples tier".split()}
     config = ScoreConfig.of(dataset=given.target if known else "folder", root=given.root if known else given.target,
-                            labels=given.labels, labels_separator=given.labels_separator, label_set=given.label_set,
-                            records=given.records, weighting=given.weighting, resamples=given.resamples, tier=given.tier,
-                            lead=_lead(given.lead))
+                            lead=_lead(given.lead), **same)
     print("\n".join(rank.lines(rank.rank(config, given.checkpoints), config)))
-    return 0
 
 
-def _lead(text: str) -> str | int:
+def _lead(text: str | None) -> str | int | None:
     """A lead as it was typed: digits are an index."""
-    return int(text) if text.isdigit() else text
+    return int(text) if text and text.isdigit() else text
 
 
-def _predict(given) -> int:
+def _predict(given) -> None:
     from ecgtl import paths, predict
 
     paths.output(given.out)  # before any work
-    lead = None if given.lead is None else _lead(given.lead)
-    table = predict.predict(given.checkpoint, given.folder, lead, given.device)
+    table = predict.predict(given.checkpoint, given.folder, _lead(given.lead), given.device)
     print(f"written: {predict.write(table, given.out)}, {len(table)} recordings")
-    return 0
 
 
-def _features(given) -> int:
+def _features(given) -> None:
     from ecgtl import features
 
     features.write(given.folder, given.out, given.checkpoint, given.tier, given.lead)
-    return 0
 
 
-def _weights(given) -> int:
-    from pathlib import Path
-
+def _weights(given) -> None:
     from ecgtl.models.convert import convert_googlenet
     from ecgtl.models.googlenet import default_weights
 
-    destination = default_weights()
-    convert_googlenet(Path(given.file) if given.file else None, destination)
-    print(f"written: {destination}")
-    return 0
+    print(f"written: {convert_googlenet(given.file or None, default_weights())}")
 
 
-def _status(given) -> int:
+def _status(given) -> None:
     from ecgtl.report.tables import status_table
 
     print(status_table())
-    return 0
 
 
 if __name__ == "__main__":

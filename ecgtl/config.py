@@ -13,7 +13,6 @@ import typing
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import yaml
@@ -26,6 +25,7 @@ from ecgtl.models import MODELS, PREACTIVATED, STAGES
 from ecgtl.splits import check_fraction
 from ecgtl.transferability import WEIGHTINGS
 
+EXPERIMENTS = paths.PACKAGE / "experiments"
 TIERS = ("demo", "reduced", "paper")
 INITS = ("random", "cae", "image", "beat", "rhythm", "heart_rate", "future")
 ALL_LEADS = "all"
@@ -66,9 +66,16 @@ class Parameters:
         It is refused what its network would ignore, too, and a lead of the twin of a folder: the runs of a table share their
         parameters, and code that reads the twin knows what it does.
         """
-        config = cls.of(**notebook_parameters(namespace))
+        plain = (str, int, float, bool, list, type(None))
+        config = cls.of(**{name: value for name, value in namespace.items()
+                           if not name.startswith("_") and name not in ("In", "Out") and isinstance(value, plain)})
         config._refuse(config._ignored(alone=True))
         return config
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The names in ``label_set``, for those that have one."""
+        return tuple(word.strip() for word in self.label_set.split(",") if word.strip())
 
     def command(self) -> str:
         """The shell command that makes this run: every parameter that differs from its default."""
@@ -98,7 +105,19 @@ class Parameters:
 
 
 @dataclass(frozen=True)
-class FinetuneConfig(Parameters):
+class _Reading(Parameters):
+    """Which recordings are read, and how; ``FinetuneConfig`` says what each parameter means."""
+
+    dataset: str = "cinc2017"
+    root: str = ""
+    labels: str = ""
+    labels_separator: str = ""
+    lead: str | int = 0
+    on_bad: str = "error"
+
+
+@dataclass(frozen=True)
+class FinetuneConfig(_Reading):
     """Parameters of one fine-tuning run. ``None`` means: as the protocol's table has it for the tier.
 
     ``dataset`` what to classify; ``root`` where it lies (default ``ECGTL_DATA``; for ``folder`` the folder itself);
@@ -117,12 +136,6 @@ class FinetuneConfig(Parameters):
 
     NOTEBOOK: ClassVar[str] = "finetune"
 
-    dataset: str = "cinc2017"
-    root: str = ""
-    labels: str = ""
-    labels_separator: str = ""
-    lead: str | int = 0
-    on_bad: str = "error"
     protocol: str = "auto"
     init: str = "random"
     arch: str = "auto"
@@ -322,18 +335,12 @@ def _pretraining_protocols() -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class RecordingsConfig(Parameters):
+class RecordingsConfig(_Reading):
     """Parameters of the notebook that shows a data set: see ``FinetuneConfig`` for those of the same name.
 
     ``seconds`` is the length of the strips that are drawn.
     """
 
-    dataset: str = "cinc2017"
-    root: str = ""
-    labels: str = ""
-    labels_separator: str = ""
-    lead: str | int = 0
-    on_bad: str = "error"
     tier: str = "demo"
     seconds: float = 8.0
 
@@ -371,11 +378,6 @@ class TransferConfig(Parameters):
     device: str = "auto"
     precision: str = "auto"
 
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        """The names in ``label_set``."""
-        return _names(self.label_set)
-
     def resolved(self) -> "TransferConfig":
         """The same config with every ``None`` replaced by the protocol's value for the tier."""
         rules = protocol(TRANSFERS)
@@ -394,7 +396,7 @@ class TransferConfig(Parameters):
 
 
 @dataclass(frozen=True)
-class ScoreConfig(Parameters):
+class ScoreConfig(_Reading):
     """Parameters of scoring how well a checkpoint should transfer to a target, without any training.
 
     ``checkpoint`` a path, or data set and network of a stored one (``cpsc2018-resnet1d101``); ``dataset``, ``root``, ``labels``,
@@ -407,10 +409,6 @@ class ScoreConfig(Parameters):
 
     checkpoint: str = "cpsc2018-resnet1d101"
     dataset: str = "ptbxl"
-    root: str = ""
-    labels: str = ""
-    labels_separator: str = ""
-    lead: str | int = 0
     on_bad: str = "skip"
     tier: str = "demo"
     label_set: str = ""
@@ -419,20 +417,10 @@ class ScoreConfig(Parameters):
     resamples: int = 200
     seed: int = 0
 
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        """The names in ``label_set``."""
-        return _names(self.label_set)
-
     def _check(self) -> None:
         FinetuneConfig.of(dataset=self.dataset, root=self.root, on_bad=self.on_bad, tier=self.tier, seed=self.seed)
         _check_choices(self, {"weighting": WEIGHTINGS})
         _check_positive(self, (), ("records", "resamples"))
-
-
-def _names(text: str) -> tuple[str, ...]:
-    """The words of ``text`` with commas between."""
-    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _check_choices(config: Any, choices: dict[str, tuple[str | None, ...]]) -> None:
@@ -479,34 +467,20 @@ def _protocol_for(init: str, dataset: str) -> str:
 
 
 def _check_positive(config: Any, amounts: tuple[str, ...], counts: tuple[str, ...]) -> None:
-    for name in amounts:
-        value = getattr(config, name)
-        if value is not None and not (math.isfinite(value) and value > 0):
-            raise EcgtlError(f"{name} is {value}; it must be above 0")
-    for name in counts:
-        value = getattr(config, name)
-        if value is not None and value < 1:
-            raise EcgtlError(f"{name} is {value}; it must be at least 1")
-    for name in ("validation", "test"):
-        value = getattr(config, name, None)
-        if value is not None and not 0 < value < 1:
-            raise EcgtlError(f"{name} is {value}; it is a share, above 0 and below 1")
-    for name in ("seed", "fold", "offset"):
-        if (getattr(config, name, None) or 0) < 0:
-            raise EcgtlError(f"{name} is {getattr(config, name)}; it must not be negative")
-
-
-def notebook_parameters(namespace: dict[str, Any]) -> dict[str, Any]:
-    """The plain values that a notebook's parameter cells defined: what papermill injected and the defaults."""
-    plain = (str, int, float, bool, list, type(None))
-    return {name: value for name, value in namespace.items()
-            if not name.startswith("_") and name not in ("In", "Out") and isinstance(value, plain)}
+    for names, holds, words in ((amounts, lambda value: 0 < value < math.inf, "it must be above 0"),
+                                (counts, lambda value: value >= 1, "it must be at least 1"),
+                                (("validation", "test"), lambda value: 0 < value < 1, "it is a share, above 0 and below 1"),
+                                (("seed", "fold", "offset"), lambda value: value >= 0, "it must not be negative")):
+        for name in names:
+            value = getattr(config, name, None)
+            if value is not None and not holds(value):
+                raise EcgtlError(f"{name} is {value}; {words}")
 
 
 @lru_cache
 def protocol(name: str) -> dict:
     """The YAML of ``experiments/<name>.yml``: tiers, split and selection rules, tables. Do not change the result."""
-    rules = yaml.safe_load((_experiments() / f"{name}.yml").read_text())
+    rules = yaml.safe_load((EXPERIMENTS / f"{name}.yml").read_text())
     return _across(rules) if "papers" in rules else rules
 
 
@@ -534,11 +508,7 @@ def input_rules(name: str, variant: str | None) -> dict:
 
 def protocols() -> tuple[str, ...]:
     """Names of the protocols: one for each paper that has an ``experiments/*.yml``, and those across papers."""
-    return tuple(sorted(file.stem for file in _experiments().glob("*.yml")))
-
-
-def _experiments() -> Path:
-    return paths.PACKAGE / "experiments"
+    return tuple(sorted(file.stem for file in EXPERIMENTS.glob("*.yml")))
 
 
 def _choices() -> dict[str, tuple[str, ...]]:

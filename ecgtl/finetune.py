@@ -108,10 +108,10 @@ def split_of(config: FinetuneConfig, recordings: Recordings) -> splits.Split:
     rules = rules_of(config, recordings)["split"]
     if recordings.folds is not None and "folds" in rules:
         whole = splits.by_folds(recordings, **rules["folds"])
-        return dataclasses.replace(whole, train=splits.subset(whole.train, splits.strata(recordings), config.fraction, config.seed))
-    if rules["kind"] == "bootstrap":
+    elif rules["kind"] == "bootstrap":
         return splits.bootstrap(recordings, rules["validation"], rules["test"], config.fraction, config.seed, rules["test_seed"])
-    whole = splits.stratified(recordings, rules["validation"], rules["test"], config.seed, rules["test_seed"])
+    else:
+        whole = splits.stratified(recordings, rules["validation"], rules["test"], config.seed, rules["test_seed"])
     return dataclasses.replace(whole, train=splits.subset(whole.train, splits.strata(recordings), config.fraction, config.seed))
 
 
@@ -120,8 +120,7 @@ def check_parts(recordings: Recordings, split: splits.Split) -> None:
 
     The validation part of one label a recording may be so small that it holds a single class.
     """
-    needed = PARTS if recordings.multi_label else ("train", "test")
-    for part in needed:
+    for part in PARTS if recordings.multi_label else ("train", "test"):
         index = getattr(split, part)
         positives = recordings.table[index].sum(axis=0)
         if not ((positives > 0) & (positives < len(index))).any():
@@ -293,10 +292,8 @@ def _facts(config: FinetuneConfig, recordings: Recordings, start: Path | None) -
 
 def _licence(config: FinetuneConfig, recordings: Recordings, start: Path | None) -> str:
     """What binds whoever uses the weights: the licences of the recordings and of the starting weights."""
-    if recordings.synthetic:
-        own = MADE_LICENCE
-    else:
-        own = "same licence as the recordings" if config.dataset == "folder" else catalogue.entry(config.dataset).licence
+    own = (MADE_LICENCE if recordings.synthetic else "same licence as the recordings" if config.dataset == "folder" else
+           catalogue.entry(config.dataset).licence)
     if start is None:
         return own
     before = catalogue.entry("bvlc_googlenet").licence if config.init == "image" else checkpoint.load(start)[1].get("licence")
@@ -333,11 +330,11 @@ def _result(config: FinetuneConfig, experiment: str, key: str, recordings: Recor
     scored = {name: _scores(name, y_test, probabilities[f"prob_{name}"], recordings, split, fit) | {"epoch": epoch}
               for name, (epoch, _) in fit.chosen.items()}
     chosen = rules_of(config, recordings)["report"] if "last" in scored else "validated"
-    top = {k: v for k, v in scored[chosen].items() if k != "epoch"} | _learning_curve(fit.history)
-    arrays = {"train": split.train, "validation": split.validation, "test": split.test}
-    arrays = {name: index.astype(np.uint32) for name, index in arrays.items()}
-    counts = {part: _counts(recordings, index) for part, index in
-              (("train", split.train), ("validation", split.validation), ("test", split.test))}
+    top = {k: v for k, v in scored[chosen].items() if k != "epoch"}
+    if len(fit.history) > 1:  # there is a curve (Jang 2021, section II.4(3))
+        top["learning_curve_index"] = metrics.learning_curve_index([row["test_score"] for row in fit.history])
+    arrays = {part: getattr(split, part).astype(np.uint32) for part in PARTS}
+    counts = {part: _counts(recordings, index) for part, index in arrays.items()}
     return Result(
         experiment=experiment, key=key, config=_portable(config), evidence=evidence_of(config, recordings),
         scores=top | {name: scored[name] for name in CHOICES if name in scored}, history=fit.history,
@@ -358,13 +355,6 @@ def _origin(config: FinetuneConfig) -> dict:
     facts = _facts_of_start(config)
     names = ("arch", "sampling_rate", "seconds", "objective", "sources", "dataset", "licence", "seed")
     return {"start": {name: facts[name] for name in names if name in facts}} if facts else {}
-
-
-def _learning_curve(history: list[dict]) -> dict[str, float]:
-    """The learning-curve index of the test score, where there is a curve (Jang 2021, section II.4(3))."""
-    if len(history) < 2:
-        return {}
-    return {"learning_curve_index": metrics.learning_curve_index([row["test_score"] for row in history])}
 
 
 def _scores(choice: str, y_test: np.ndarray, probabilities: np.ndarray, recordings: Recordings, split: splits.Split,
@@ -389,8 +379,7 @@ def score_multi_label(y_true: np.ndarray, probabilities: np.ndarray, classes: tu
     per_class = {name: metrics.macro_auc(y_true[:, [k]], probabilities[:, [k]]) if usable[k] else None
                  for k, name in enumerate(classes)}
     scores = {"macro_auc": metrics.macro_auc(y_true, probabilities), "f_max": metrics.f_max(y_true, probabilities),
-              "weighted_f1": metrics.weighted_f1(y_true, labels_of(probabilities)),
-              "auc_per_class": per_class}
+              "weighted_f1": metrics.weighted_f1(y_true, labels_of(probabilities)), "auc_per_class": per_class}
     if train is None:
         return scores
     thresholds = {name: metrics.best_threshold(metric, *train) for name, metric in THRESHOLDED.items()}
@@ -436,9 +425,7 @@ def _upstream(config: FinetuneConfig) -> str:
     if config.init == "image":
         return "full"  # the same ImageNet weights that the paper used
     facts = _facts_of_start(config)
-    if not facts:
-        return "none"
-    return facts.get("evidence") or ("synthetic" if facts.get("synthetic") else "substitute")
+    return facts.get("evidence") or ("synthetic" if facts.get("synthetic") else "substitute") if facts else "none"
 
 
 def _portable(config: FinetuneConfig) -> dict:

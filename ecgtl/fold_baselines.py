@@ -48,11 +48,14 @@ def measure(experiment: str, tier: str) -> Result:
     features = baselines.rr_features(recordings, finetune.leads_of(_reading(config), recordings)[0])
     tasks = {number: transfer_experiment.draw(run.config, target) for number, run in planned.items()}
     _check_tasks(experiment, tier, tasks, len(recordings))
-    found = {number: _probabilities(features, target, fold, number) for number, fold in tasks.items()}
-    scores = {str(number): _scores(target, tasks[number], p) for number, p in found.items()}
-    arrays = {f"prob_{number:03d}": p for number, p in found.items()}
-    data = {"name": recordings.name, "version": recordings.version, "digest": recordings.digest,
-            "records": len(recordings)}
+    scores, arrays = {}, {}
+    for number, fold in tasks.items():
+        learnt = target.labels(fold, fold.train)
+        found = baselines.rr_boosting(features, learnt, fold.train, fold.test, len(fold.labels), number).astype(np.float16)
+        arrays[f"prob_{number:03d}"] = found  # (n_test, Y); scores are taken from it as stored
+        tested, names = target.labels(fold, fold.test), target.names(fold)
+        scores[str(number)] = transfer_experiment.scores(tested, found, names, learnt.sum(axis=0))
+    data = {"name": recordings.name, "version": recordings.version, "digest": recordings.digest, "records": len(recordings)}
     # ``leads`` is said of the target: no network stands behind it
     return Result(MEASURED, key_of(experiment, tier), {"tier": tier, "experiment": experiment, "arch": "rr"},
                   finetune.evidence_of(_reading(config), recordings), {"folds": scores}, [], data, arrays,
@@ -79,19 +82,6 @@ def _check_tasks(experiment: str, tier: str, tasks: dict[int, Fold], n_records: 
             if not np.array_equal(stored, transfer_experiment.part_of_each(tasks[run.config.fold], n_records)):
                 raise EcgtlError(f"{run.path.name} is another task than fold {run.config.fold} is here; its "
                                  "recordings are not those at hand")
-
-
-def _probabilities(features: np.ndarray, target: Target, fold: Fold, seed: int) -> np.ndarray:
-    """Probabilities (n_test, Y), float16, as they are stored."""
-    found = baselines.rr_boosting(features, target.labels(fold, fold.train), fold.train, fold.test,
-                                  len(fold.labels), seed)
-    return found.astype(np.float16)
-
-
-def _scores(target: Target, fold: Fold, probabilities: np.ndarray) -> dict:
-    """``transfer_experiment.scores`` of a fold, as of a network."""
-    support = target.labels(fold, fold.train).sum(axis=0)
-    return transfer_experiment.scores(target.labels(fold, fold.test), probabilities, target.names(fold), support)
 
 
 def load(experiment: str, tier: str) -> dict[int, float]:

@@ -34,9 +34,8 @@ class Fold:
         return np.sort(np.concatenate([self.train, self.validation]))
 
 
-def draw(table: np.ndarray, subjects: np.ndarray, number: int, n_labels: tuple[int, int] = (2, 10),
-         n_records: int = 1000, test: float = 0.3, validation: float = 0.1,
-         label_set: Sequence[int] | None = None) -> Fold:
+def draw(table: np.ndarray, subjects: np.ndarray, number: int, n_labels: tuple[int, int] = (2, 10), n_records: int = 1000,
+         test: float = 0.3, validation: float = 0.1, label_set: Sequence[int] | None = None) -> Fold:
     """Fold ``number`` of the recordings with the 0/1 ``table`` (R, L) and ``subjects`` (R,).
 
     The number of labels is uniform from ``n_labels[0]`` to ``n_labels[1]``, the set of that size is uniform,
@@ -83,8 +82,7 @@ def _by_subject(records: np.ndarray, subjects: np.ndarray, share: float,
     return records[~taken], records[taken]
 
 
-def _defect(table: np.ndarray, training: np.ndarray, train: np.ndarray, validation: np.ndarray,
-            test: np.ndarray) -> str:
+def _defect(table: np.ndarray, training: np.ndarray, train: np.ndarray, validation: np.ndarray, test: np.ndarray) -> str:
     """Why the parts make no task with the labels in ``table``; empty when they do."""
     if not (len(train) and len(validation) and len(test)):
         return "too few subjects"
@@ -97,11 +95,9 @@ def _defect(table: np.ndarray, training: np.ndarray, train: np.ndarray, validati
 def _checked(table: np.ndarray, subjects: np.ndarray) -> np.ndarray:
     table = np.asarray(table)
     if table.ndim != 2 or not table.size or not np.isin(table, (0, 1)).all():
-        raise EcgtlError(f"a fold needs a table (recordings, labels) of 0 and 1, not {table.dtype} of shape "
-                         f"{table.shape}")
+        raise EcgtlError(f"a fold needs a table (recordings, labels) of 0 and 1, not {table.dtype} of shape {table.shape}")
     if np.shape(subjects) != (len(table),):
-        raise EcgtlError(f"subjects must name one for each of the {len(table)} recordings; their shape is "
-                         f"{np.shape(subjects)}")
+        raise EcgtlError(f"subjects must name one for each of the {len(table)} recordings; their shape is {np.shape(subjects)}")
     return table.astype(bool)
 
 
@@ -111,8 +107,7 @@ def _check_numbers(n_known: int, n_labels: tuple[int, int], n_records: int, test
     if label_set is not None:
         once = len(set(label_set)) == len(label_set) > 0
         if not once or not set(label_set) <= set(range(n_known)):
-            raise EcgtlError(f"label_set is {list(label_set)}; give columns from 0 to {n_known - 1}, each "
-                             "once")
+            raise EcgtlError(f"label_set is {list(label_set)}; give columns from 0 to {n_known - 1}, each once")
     elif not 1 <= fewest <= most <= n_known:
         raise EcgtlError(f"a fold of {fewest} to {most} labels cannot be drawn from a target of {n_known}; "
                          f"ask for 1 <= fewest <= most <= {n_known}")

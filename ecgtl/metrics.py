@@ -35,15 +35,12 @@ def confusion_matrix(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> 
 
 def f1_from_confusion(confusion: np.ndarray) -> np.ndarray:
     """F1 of each class from a confusion matrix (classes, classes), float64 (classes,)."""
-    hits = np.diag(confusion).astype(float)
-    either = confusion.sum(axis=0) + confusion.sum(axis=1)
-    return np.divide(2 * hits, either, out=np.zeros_like(hits), where=either > 0)
+    return _share(2.0 * np.diag(confusion), confusion.sum(axis=0) + confusion.sum(axis=1))
 
 
 def f1_per_class(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int | None = None) -> list[float]:
     """F1 of each class 0 .. n_classes - 1 (by default every class that occurs in either row)."""
-    y_true, y_pred, found = _as_indices(y_true, y_pred, n_classes)
-    return f1_from_confusion(confusion_matrix(y_true, y_pred, found)).tolist()
+    return f1_from_confusion(confusion_matrix(*_as_indices(y_true, y_pred, n_classes))).tolist()
 
 
 def macro_f1(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int | None = None) -> float:
@@ -54,9 +51,7 @@ def macro_f1(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int | None = Non
 def f1_per_label(y_true: np.ndarray, y_pred: np.ndarray) -> list[float]:
     """F1 of each label of 0/1 tables (n, labels)."""
     y_true, y_pred = _table_pair(y_true, y_pred, binary=True)
-    hits = (y_true * y_pred).sum(axis=0)
-    either = y_true.sum(axis=0) + y_pred.sum(axis=0)
-    return np.divide(2 * hits, either, out=np.zeros_like(hits), where=either > 0).tolist()
+    return _share(2 * (y_true * y_pred).sum(axis=0), y_true.sum(axis=0) + y_pred.sum(axis=0)).tolist()
 
 
 def weighted_f1(y_true: np.ndarray, y_pred: np.ndarray) -> float:
@@ -68,8 +63,7 @@ def weighted_f1(y_true: np.ndarray, y_pred: np.ndarray) -> float:
         scores = np.array(f1_per_label(y_true, y_pred))
         support = np.asarray(y_true, float).sum(axis=0)
     else:
-        y_true, y_pred, n_classes = _as_indices(y_true, y_pred, None)
-        confusion = confusion_matrix(y_true, y_pred, n_classes)
+        confusion = confusion_matrix(*_as_indices(y_true, y_pred, None))
         scores, support = f1_from_confusion(confusion), confusion.sum(axis=1)
     if not support.sum():
         raise EcgtlError("weighted F1 needs at least one positive label")
@@ -94,9 +88,7 @@ def learning_curve_index(scores: np.ndarray, eps: float = 1e-7) -> float:
     if not np.isfinite(scores).all():
         raise EcgtlError("a learning curve needs a finite score in every epoch")
     steps = np.diff(scores)
-    rises, falls = steps[steps > 0], -steps[steps < 0]
-    rise = rises.mean() if len(rises) else 0.0
-    fall = falls.mean() if len(falls) else 0.0
+    rise, fall = (part.mean() if len(part) else 0.0 for part in (steps[steps > 0], -steps[steps < 0]))
     return float(rise / (fall + eps) * scores.max())
 
 
@@ -141,8 +133,7 @@ def f_max(y_true: np.ndarray, y_prob: np.ndarray, thresholds: np.ndarray = THRES
     n_predicted = falling(np.ones(len(y_true)), reached[:, 0])
     precision = falling(steps, reached) / np.maximum(n_predicted, 1)
     recall = falling(recalls, reached) / len(y_true)
-    both = precision + recall
-    return float(np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0).max())
+    return float(_share(2 * precision * recall, precision + recall).max())
 
 
 def f_beta(y_true: np.ndarray, y_pred: np.ndarray, beta: float = 2) -> float:
@@ -219,13 +210,16 @@ def _table_pair(y_true, y_other, binary: bool = False) -> tuple[np.ndarray, np.n
     return y_true, y_other
 
 
-def _weighted_counts(y_true, y_pred) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _weighted_counts(y_true, y_pred) -> tuple[np.ndarray, ...]:
+    """True positives, false positives and false negatives of each class (classes,)."""
     y_true, y_pred = _table_pair(y_true, y_pred, binary=True)
     weight = 1 / np.maximum(y_true.sum(axis=1, keepdims=True), 1)
-    tp = (weight * y_true * y_pred).sum(axis=0)
-    fp = (weight * (1 - y_true) * y_pred).sum(axis=0)
-    fn = (weight * y_true * (1 - y_pred)).sum(axis=0)
-    return tp, fp, fn
+    return tuple((weight * cells).sum(axis=0) for cells in (y_true * y_pred, (1 - y_true) * y_pred, y_true * (1 - y_pred)))
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """``part`` (float64) of ``whole``; 0 where that is 0."""
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
 def _class_mean(above: np.ndarray, below: np.ndarray) -> float:

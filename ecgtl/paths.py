@@ -53,23 +53,22 @@ def output(path: str | Path, makes_folder: bool = False) -> Path:
 
 def data() -> Path:
     """Folder that holds the data sets in the layout of their releases (``ECGTL_DATA``)."""
-    value = os.environ.get("ECGTL_DATA", "")
-    return Path(value).expanduser() if value else repository() / "data"
+    return _folder("ECGTL_DATA") or repository() / "data"
 
 
 def results() -> Path:
     """Folder of the committed results (``ECGTL_RESULTS``, by default ``results/``)."""
-    value = os.environ.get("ECGTL_RESULTS", "")
-    return Path(value).expanduser() if value else repository() / "results"
+    return _folder("ECGTL_RESULTS") or repository() / "results"
 
 
 def cache() -> Path:
     """Folder for everything that can be made anew (``ECGTL_CACHE``, by default ``~/.cache/ecgtl``)."""
-    value = os.environ.get("ECGTL_CACHE", "")
-    if value:
-        return Path(value).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME", "") or Path.home() / ".cache"
-    return Path(base) / "ecgtl"
+    return _folder("ECGTL_CACHE") or Path(os.environ.get("XDG_CACHE_HOME", "") or Path.home() / ".cache") / "ecgtl"
+
+
+def _folder(variable: str) -> Path | None:
+    value = os.environ.get(variable, "")
+    return Path(value).expanduser() if value else None
 
 
 def mirror() -> str:

@@ -15,7 +15,7 @@ from ecgtl.config import PretrainConfig, protocol
 from ecgtl.datasets import cache, catalogue
 from ecgtl.datasets.frames import Frames, sampled
 from ecgtl.datasets.windows import Windows, unlabelled
-from ecgtl.finetune import MADE_LICENCE, weights_path
+from ecgtl.finetune import MADE_LICENCE, PARTS, weights_path
 from ecgtl.models import checkpoint
 from ecgtl.models.contrastive import FuturePredictor
 from ecgtl.pretraining import classification, future, labels, reconstruction
@@ -27,7 +27,6 @@ from ecgtl.results import Result
 INITS = {"reconstruction": "cae", "beat": "beat", "rhythm": "rhythm", "heart_rate": "heart_rate", "future": "future"}
 # Parameters that a checkpoint's file name tells (frame stands for seconds too)
 NAMED = ("arch", "variant", "frame", "seconds", "context", "negatives", "offset", "negatives_from")
-PARTS = ("train", "validation", "test")
 FUTURE_STAGES = {"resnet50": 3}  # networks that future prediction pretrains in part
 # What the public code of Weimann 2021 sets otherwise than its text (Adam's defaults)
 CODE_ADAM = {"betas": (0.9, 0.98), "eps": 1e-9}
@@ -240,11 +239,9 @@ def _result(config: PretrainConfig, experiment: str, key: str, data: dict, fit: 
     config_dict = dataclasses.asdict(config) | ({"root": Path(config.root).name} if config.root else {})
     upstream = "synthetic" if config.tier == "demo" else "substitute"
     best = training.best_epoch(fit.history, config.rules["select_on"])
+    top = scores["test"]
     if config.objective == "reconstruction":
-        test = scores["test"]
-        top = {"mse_sum": test["summed"], "mse_sample": test["per_sample"], "r2": test["r2"]}
-    else:
-        top = scores["test"]
+        top = {"mse_sum": top["summed"], "mse_sample": top["per_sample"], "r2": top["r2"]}
     return Result(experiment, key, config_dict, {"upstream": upstream, "target": "none", "leads": upstream},
                   top | {"validation": scores["validation"], "epoch": best}, fit.history, data,
                   {"none": np.zeros(0, np.uint8)}, provenance)
@@ -258,15 +255,11 @@ def _data(config: PretrainConfig, sources: list[datasets.Recordings], parts: dic
     if config.objective == "reconstruction":
         return data | {"windows": {name: len(part) for name, part in parts.items()},
                        "subjects": {name: len(part.subjects) for name, part in parts.items()}}
-    return data | _frames_data(config, parts)
-
-
-def _frames_data(config: PretrainConfig, parts: dict[str, Part]) -> dict:
-    frames = parts["train"].frames
-    return {"frames": {name: len(part) for name, part in parts.items()},
-            "subjects": {name: len(part.frames.subjects) for name, part in parts.items()},
-            "standardised_by": {name: {"mean": mean, "sd": sd} for name, (mean, sd) in frames.statistics.items()},
-            **({"counts": parts["train"].counts(config.seed, 1)} if config.objective in labels.TASKS else {})}
+    statistics = parts["train"].frames.statistics
+    return data | {"frames": {name: len(part) for name, part in parts.items()},
+                   "subjects": {name: len(part.frames.subjects) for name, part in parts.items()},
+                   "standardised_by": {name: {"mean": mean, "sd": sd} for name, (mean, sd) in statistics.items()},
+                   **({"counts": parts["train"].counts(config.seed, 1)} if config.objective in labels.TASKS else {})}
 
 
 def _facts(config: PretrainConfig, result: Result) -> dict:

@@ -7,10 +7,12 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
-from functools import lru_cache
+from functools import lru_cache, wraps
 from importlib import metadata
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,8 +22,10 @@ from ecgtl.datasets import archives
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError, note_once
 
+T = TypeVar("T")
 MEASURED = "measured"  # folder of what is measured once and belongs to no table of runs
 SCHEMA = 2
+INCIDENTAL = ("device", "root", "save_weights")  # where a run happened does not change what it is
 READABLE = (1, SCHEMA)  # in schema 1 each epoch of a history named its columns again
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "wfdb")
 EVIDENCE = ("full", "subset", "substitute", "synthetic", "none")
@@ -77,8 +81,7 @@ def save(result: Result) -> Path:
     np.savez_compressed(buffer, **result.arrays)
     write_atomic(path.with_suffix(".npz"), buffer.getvalue())
     body = {"schema": SCHEMA} | {k: v for k, v in asdict(result).items() if k != "arrays"}
-    body["predictions"] = {"file": path.with_suffix(".npz").name,
-                           "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
+    body["predictions"] = {"file": path.with_suffix(".npz").name, "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
     write_atomic(path, as_text(rounded(body)).encode())
     return path
 
@@ -103,13 +106,6 @@ def _line(values: list) -> str:
     return json.dumps(values, separators=(",", ":"), allow_nan=False)
 
 
-def _epochs(stored: dict | list) -> list[dict]:
-    """A stored history as one dict an epoch. Raises ValueError for a row that is too short or too long."""
-    if isinstance(stored, list):
-        return stored
-    return [dict(zip(stored["columns"], row, strict=True)) for row in stored["rows"]]
-
-
 def load(path: Path) -> Result:
     """The result at ``path`` with its arrays. Raises EcgtlError when either file is missing, damaged or changed."""
     body = read_json(path)
@@ -125,10 +121,14 @@ def _predictions(path: Path, body: dict) -> bytes:
         content = stored.read_bytes()
     except OSError as error:
         reason = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
-        raise EcgtlError(f"{stored} {reason} beside {path.name}; run the experiment again") from None
+        raise UndoneError(f"{stored} {reason} beside {path.name}; run the experiment again") from None
     if hashlib.sha256(content).hexdigest() != body["predictions"]["sha256"]:
-        raise EcgtlError(f"{stored} is not the file that {path.name} was written with; run the experiment again")
+        raise UndoneError(f"{stored} is not the file that {path.name} was written with; run the experiment again")
     return content
+
+
+class UndoneError(EcgtlError):
+    """A result whose predictions are missing or others."""
 
 
 def done(path: Path) -> dict | None:
@@ -138,10 +138,11 @@ def done(path: Path) -> dict | None:
     """
     if not path.is_file():
         return None
-    body, defect = _stored_json(path, *_stamp(path), *_stamp(path.with_suffix(".npz")))
-    if defect:
-        note_once(f"counts as not done: {defect}")
-    return None if defect else body
+    try:
+        return stored_json(path)
+    except UndoneError as error:
+        note_once(f"counts as not done: {error}")
+        return None
 
 
 def stored_json(path: Path) -> dict:
@@ -149,25 +150,26 @@ def stored_json(path: Path) -> dict:
 
     Read once as long as both files stay as they are. The dict is shared: do not change it.
     """
-    body, defect = _stored_json(path, *_stamp(path), *_stamp(path.with_suffix(".npz")))
-    if defect:
-        raise EcgtlError(defect)
-    return body
+    return _stored_json(path, *stamp(path), *stamp(path.with_suffix(".npz")))
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
+def stamp(path: Path) -> tuple[int, ...]:
+    """What changes when somebody writes to a file; also of one that is not there."""
     found = path.stat() if path.is_file() else None
     return (found.st_mtime_ns, found.st_size) if found else (0, -1)
 
 
 @lru_cache(maxsize=4096)
-def _stored_json(path: Path, *_stamps: int) -> tuple[dict, str]:
+def _stored_json(path: Path, *_stamps: int) -> dict:
     body = read_json(path)
-    try:
-        _predictions(path, body)
-    except EcgtlError as error:
-        return body, str(error)
-    return body, ""
+    _predictions(path, body)
+    return body
+
+
+def while_unchanged(function: Callable[[Path], T]) -> Callable[[Path], T]:
+    """``function`` of a file, worked out once as long as the file stays as it is."""
+    kept = lru_cache(maxsize=4096)(lambda path, *_stamp: function(path))
+    return wraps(function)(lambda path: kept(path, *stamp(path)))
 
 
 def read_json(path: Path) -> dict:
@@ -179,8 +181,9 @@ def read_json(path: Path) -> dict:
     try:
         body = json.loads(path.read_text())
         schema = body["schema"]
-        if "history" in body:
-            body["history"] = _epochs(body["history"])
+        history = body.get("history", [])
+        if not isinstance(history, list):
+            body["history"] = [dict(zip(history["columns"], row, strict=True)) for row in history["rows"]]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise EcgtlError(f"{path} is not a result ({type(error).__name__}); delete it and run again") from None
     if schema not in READABLE:
@@ -251,7 +254,7 @@ def provenance(device: str, seconds: float, seed: int, threads: int, command: st
 
     commit, dirty = code_state()
     return {"commit": commit, "dirty": dirty,
-            "versions": {"python": platform.python_version(), **_versions()}, "device": device,
+            "versions": {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}}, "device": device,
             "machine": platform.machine(), "instructions": _instructions(), "layout": convolution.layout(),
             "threads": threads, "seed": seed, "wall_seconds": seconds,
             "finished": pd.Timestamp.now("UTC").strftime("%Y-%m-%dT%H:%M:%SZ"), "command": command or _command()}
@@ -281,14 +284,11 @@ def _instructions() -> str:
     return os.environ.get("ONEDNN_MAX_CPU_ISA", widest)
 
 
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "absent"
-    return found
+def _version(library: str) -> str:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return "absent"
 
 
 def _command() -> str:

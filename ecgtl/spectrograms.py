@@ -43,8 +43,7 @@ def images(x: np.ndarray, rate: float) -> np.ndarray:
     return np.broadcast_to(grey.numpy(), (len(x), 3, SIZE, SIZE))
 
 
-def image_features(x: np.ndarray, rate: float, weights_path: str | Path | None = None,
-                   batch: int = 16) -> np.ndarray:
+def image_features(x: np.ndarray, rate: float, weights_path: str | Path | None = None, batch: int = 16) -> np.ndarray:
     """GoogLeNet's features (records, 1024), float32, of the spectrogram images of ``x`` (records, samples).
 
     Computed once for the same windows, rate, parameters and weights, then memory-mapped from the cache.
@@ -53,8 +52,7 @@ def image_features(x: np.ndarray, rate: float, weights_path: str | Path | None =
     """
     _check(x, rate)
     weights = googlenet.find_weights(weights_path)
-    parts = {"input": _digest(x), "rate": float(rate),
-             "weights": cache.source_checksum(weights.parent, [weights]),
+    parts = {"input": _digest(x), "rate": float(rate), "weights": cache.source_checksum(weights.parent, [weights]),
              "spectrogram": [WINDOW, HOP, MAX_FREQUENCY, PADDED, DYNAMIC_RANGE, SIZE], "steps": "1"}
 
     def build(folder: Path) -> None:
@@ -77,8 +75,7 @@ def _decibels(x: np.ndarray, rate: float) -> np.ndarray:
     """Power in dB below each record's strongest, cut at ``DYNAMIC_RANGE``: (records, frequencies, frames)."""
     n = round(WINDOW * rate)
     x = x / np.abs(x).max(axis=1, keepdims=True)  # any unit will do: no power overflows
-    frequencies, _, power = signal.spectrogram(x, rate, "hann", n, n - max(1, round(HOP * rate)), PADDED * n,
-                                               detrend=False)
+    frequencies, _, power = signal.spectrogram(x, rate, "hann", n, n - max(1, round(HOP * rate)), PADDED * n, detrend=False)
     power = power[:, frequencies <= MAX_FREQUENCY]
     relative = power / np.maximum(power.max(axis=(1, 2), keepdims=True), np.finfo(np.float32).tiny)
     return 10 * np.log10(np.maximum(relative, 10 ** (-DYNAMIC_RANGE / 10)))
@@ -86,8 +83,7 @@ def _decibels(x: np.ndarray, rate: float) -> np.ndarray:
 
 def _check(x: np.ndarray, rate: float) -> None:
     if np.ndim(x) != 2:
-        raise EcgtlError(f"spectrograms need one lead of shape (records, samples), not {np.shape(x)}; "
-                         "choose one, as x[:, 0]")
+        raise EcgtlError(f"spectrograms need one lead of shape (records, samples), not {np.shape(x)}; choose one, as x[:, 0]")
     if not (np.isfinite(rate) and rate >= 2 * MAX_FREQUENCY):
         raise EcgtlError(f"spectrograms up to {MAX_FREQUENCY:g} Hz need a sampling rate of at least "
                          f"{2 * MAX_FREQUENCY:g} Hz, not {rate:g}")

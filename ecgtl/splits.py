@@ -17,10 +17,6 @@ class Split:
     validation: np.ndarray
     test: np.ndarray
 
-    def sizes(self) -> dict[str, int]:
-        """Recordings in each part."""
-        return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
-
 
 def check_fraction(fraction: float) -> float:
     """``fraction`` when 0 < fraction <= 1, else EcgtlError."""
@@ -41,9 +37,9 @@ def stratified(recordings: Recordings, validation: float, test: float, seed: int
     rest, test_groups = _draw(groups, labels, test, test_seed, recordings, parts=3)
     train_groups, validation_groups = _draw(rest, labels, validation / (1 - test), seed, recordings, parts=2)
     split = Split(*(_members(part) for part in (train_groups, validation_groups, test_groups)))
-    absent = set(labels.tolist()) - (set(labels[split.train].tolist()) & set(labels[split.test].tolist()))
-    if absent:
-        raise _too_few(recordings, min(absent))
+    absent = np.setdiff1d(labels, np.intersect1d(labels[split.train], labels[split.test]))
+    if len(absent):
+        raise _too_few(recordings, absent[0])
     return split
 
 
@@ -60,10 +56,9 @@ def by_folds(recordings: Recordings, validation: int, test: int) -> Split:
         if not len(members):
             raise EcgtlError(f"the {name} part of {recordings.name} is empty: folds {validation} and {test} are asked for, "
                              f"there are {sorted(set(recordings.folds.tolist()))}")
-    subjects = [set(recordings.subjects[members].tolist()) for members in parts]
-    shared = subjects[0] & subjects[1] | subjects[0] & subjects[2] | subjects[1] & subjects[2]
-    if shared:
-        raise EcgtlError(f"subject {min(shared)} of {recordings.name} is in two parts of the published folds; "
+    found, times = np.unique(np.concatenate([np.unique(recordings.subjects[members]) for members in parts]), return_counts=True)
+    if times.max() > 1:
+        raise EcgtlError(f"subject {found[times > 1][0]} of {recordings.name} is in two parts of the published folds; "
                          "use a stratified split")
     return Split(*parts)
 
@@ -81,8 +76,7 @@ def strata(recordings: Recordings) -> np.ndarray:
     return np.where(table.any(axis=1), rarity.argmin(axis=1), table.shape[1])
 
 
-def bootstrap(recordings: Recordings, validation: float, test: float, fraction: float, seed: int,
-              test_seed: int = 0) -> Split:
+def bootstrap(recordings: Recordings, validation: float, test: float, fraction: float, seed: int, test_seed: int = 0) -> Split:
     """A training part drawn with replacement, and a validation part out of what the draw left.
 
     The test part is the one of ``stratified``. From the rest, ``fraction`` x n recordings of each class are drawn with
@@ -90,15 +84,15 @@ def bootstrap(recordings: Recordings, validation: float, test: float, fraction: 
     all recordings, stratified, among those whose subject was not drawn.
     """
     check_fraction(fraction)
-    labels = _labels(recordings)
-    groups = _groups(recordings)
+    labels, groups = _labels(recordings), _groups(recordings)
     rest, test_groups = _draw(groups, labels, test, test_seed, recordings, parts=3)
     pool, rng = _members(rest), np.random.default_rng([seed, 2])
     train = np.concatenate([_with_replacement(pool[labels[pool] == label], fraction, rng) for label in np.unique(labels)])
     left = pool[~np.isin(recordings.subjects[pool], recordings.subjects[train])]
     kept = subset(left, labels, min(1.0, validation * len(recordings) / max(len(left), 1)), seed)
-    if set(labels[kept].tolist()) != set(labels[pool].tolist()):
-        raise _too_few(recordings, min(set(labels[pool].tolist()) - set(labels[kept].tolist())))
+    absent = np.setdiff1d(labels[pool], labels[kept])
+    if len(absent):
+        raise _too_few(recordings, absent[0])
     return Split(np.sort(train), np.sort(kept), _members(test_groups))
 
 
@@ -133,10 +127,10 @@ def subset(train: np.ndarray, labels: np.ndarray, fraction: float, seed: int) ->
 def _labels(recordings: Recordings) -> np.ndarray:
     if recordings.multi_label:
         raise EcgtlError(f"{recordings.name} has several labels a recording; a stratified split needs one")
-    if (recordings.labels == UNLABELLED).any():
-        first = recordings.ids[recordings.labels == UNLABELLED][0]
-        raise EcgtlError(f"{(recordings.labels == UNLABELLED).sum()} recordings of {recordings.name} have no label "
-                         f"(the first is {first}); add labels, or pass on_bad=skip")
+    without = recordings.ids[recordings.labels == UNLABELLED]
+    if len(without):
+        raise EcgtlError(f"{len(without)} recordings of {recordings.name} have no label (the first is {without[0]}); add labels, "
+                         "or pass on_bad=skip")
     return recordings.labels
 
 
@@ -157,8 +151,7 @@ def _draw(groups: list[np.ndarray], labels: np.ndarray, share: float, seed: int,
         raise EcgtlError(f"{recordings.name} has {len(np.unique(recordings.subjects))} subjects with several classes each, "
                          "and no subject is in two parts; give recordings of more subjects")
     if len(found) < 2:
-        raise EcgtlError(f"{recordings.name} has only the class {_name(recordings, found[0])!r}; "
-                         "a classifier needs at least two")
+        raise EcgtlError(f"{recordings.name} has only the class {_name(recordings, found[0])!r}; a classifier needs at least two")
     if counts.min() < parts:
         raise _too_few(recordings, found[counts.argmin()])
     size = max(round(share * len(groups)), len(found))

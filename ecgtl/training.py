@@ -93,12 +93,9 @@ def fit(model: nn.Module, train: Part, validation: Part, test: Part, recipe: Rec
     """
     model.to(device)
     parts = [_Resident(part, device) for part in (train, validation, test)]
-    optimizer = adam(model, recipe)
-    autocast = mixed(recipe.precision, device)
-    outcome = Fit()
-    return run_epochs(model, optimizer, recipe, outcome,
-                      lambda epoch: _train_epoch(model, parts[0], optimizer, autocast, recipe, epoch),
-                      lambda row: _follow(model, parts[1], parts[2], autocast, score, outcome, recipe, row),
+    optimizer, autocast = adam(model, recipe), mixed(recipe.precision, device)
+    return run_epochs(model, optimizer, recipe, lambda epoch: _train_epoch(model, parts[0], optimizer, autocast, recipe, epoch),
+                      lambda row, outcome: _follow(model, parts[1], parts[2], autocast, score, outcome, recipe, row),
                       device, state_file, report)
 
 
@@ -112,25 +109,27 @@ def mixed(precision: str, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, pick_precision(precision, device) == torch.bfloat16)
 
 
-def run_epochs(model: nn.Module, optimizer: torch.optim.Optimizer, recipe: Recipe, outcome: Fit,
-               train: Callable[[int], dict], follow: Callable[[dict], dict], device: torch.device,
-               state_file: Path | None, report: Callable[[dict], None] | None) -> Fit:
+def run_epochs(model: nn.Module, optimizer: torch.optim.Optimizer, recipe: Recipe, train: Callable[[int], dict],
+               follow: Callable[[dict, Fit], dict], device: torch.device, state_file: Path | None = None,
+               report: Callable[[dict], None] | None = None) -> Fit:
     """The loop of every training: epoch by epoch until the recipe ends or is exhausted, resumable.
 
-    ``train(epoch)`` makes one pass and returns its columns of the history; ``follow(row)`` evaluates, keeps in
-    ``outcome`` what is best so far, and returns the other columns.
+    ``train(epoch)`` makes one pass and returns its columns of the history; ``follow(row, outcome)`` evaluates and returns the
+    other columns. The weights of the best epoch by ``recipe.select_on`` are kept.
     """
-    saved = time.monotonic()
+    outcome, saved = Fit(), time.monotonic()
     if state_file is not None and state_file.is_file():
         _resume(state_file, model, optimizer, device, outcome)
     for epoch in range(len(outcome.history) + 1, recipe.epochs + 1):
-        if _exhausted(outcome.history, recipe):
+        if outcome.history and len(outcome.history) - best_epoch(outcome.history, recipe.stop_on) >= recipe.patience:
             break
         began = time.perf_counter()
         row = {"epoch": epoch, **train(epoch)}
-        row |= follow(row)
+        row |= follow(row, outcome)
         row["seconds"] = time.perf_counter() - began
         outcome.history.append(row)
+        if best_epoch(outcome.history, recipe.select_on) == epoch:
+            outcome.weights = weights_of(model)
         if report is not None:
             report(row)
         if state_file is not None and time.monotonic() - saved > STATE_SECONDS:
@@ -164,15 +163,12 @@ class _Resident:
         self.targets = torch.from_numpy(self.y).to(device, torch.float32 if self.multi_label else torch.int64)
         self.loss = nn.BCEWithLogitsLoss() if self.multi_label else nn.CrossEntropyLoss()
 
-    def __len__(self) -> int:
-        return len(self.y)
-
 
 def _train_epoch(model: nn.Module, part: _Resident, optimizer, autocast, recipe: Recipe, epoch: int) -> dict:
     """One pass in a fresh order; loss and accuracy are running values of the pass, as Keras reports them."""
     model.train()
     seed = seed_epoch(recipe, epoch)
-    order = torch.randperm(len(part), generator=torch.Generator().manual_seed(seed)).to(part.inputs.device)
+    order = torch.randperm(len(part.y), generator=torch.Generator().manual_seed(seed)).to(part.inputs.device)
     total, hits = torch.zeros((), device=order.device), torch.zeros((), device=order.device)
     for batch in order.split(recipe.batch_size):
         with autocast:
@@ -184,8 +180,7 @@ def _train_epoch(model: nn.Module, part: _Resident, optimizer, autocast, recipe:
         optimizer.step()
         total += loss.detach() * len(batch)
         hits += _hits(logits.detach(), targets, part.multi_label)
-    return {"train_loss": finite(total.item() / len(part), "training", epoch, recipe),
-            "train_accuracy": hits.item() / len(part)}
+    return {"train_loss": finite(total.item() / len(order), "training", epoch, recipe), "train_accuracy": hits.item() / len(order)}
 
 
 def seed_epoch(recipe: Recipe, epoch: int) -> int:
@@ -209,8 +204,7 @@ def _hits(logits: torch.Tensor, targets: torch.Tensor, multi_label: bool) -> tor
     return (logits.argmax(dim=1) == targets).sum()
 
 
-def _follow(model, validation: _Resident, test: _Resident, autocast, score, outcome: Fit, recipe: Recipe,
-            row: dict) -> dict:
+def _follow(model, validation: _Resident, test: _Resident, autocast, score, outcome: Fit, recipe: Recipe, row: dict) -> dict:
     """Evaluate after an epoch and keep what is best so far."""
     seen = {}
     for name, part in (("validation", validation), ("test", test)):
@@ -218,14 +212,11 @@ def _follow(model, validation: _Resident, test: _Resident, autocast, score, outc
         probabilities = _probabilities(logits, part.multi_label).cpu().numpy()
         loss = finite(part.loss(logits, part.targets).item(), name, row["epoch"], recipe)
         seen |= {f"{name}_loss": loss, f"{name}_score": score(part.y, probabilities)}
-    test_probabilities = probabilities
     epoch, history = row["epoch"], [*outcome.history, row | seen]
-    outcome.chosen["last"] = (epoch, test_probabilities)
-    if best_epoch(history, "test_score") == epoch:
-        outcome.chosen["best_test"] = (epoch, test_probabilities)
-    if best_epoch(history, recipe.select_on) == epoch:
-        outcome.chosen["validated"] = (epoch, test_probabilities)
-        outcome.weights = weights_of(model)
+    outcome.chosen["last"] = (epoch, probabilities)  # of the test part
+    for name, column in (("best_test", "test_score"), ("validated", recipe.select_on)):
+        if best_epoch(history, column) == epoch:
+            outcome.chosen[name] = outcome.chosen["last"]
     return seen
 
 
@@ -238,10 +229,6 @@ def best_epoch(history: list[dict[str, float]], column: str) -> int:
     """The first epoch (from 1) with the best value of ``column``: lowest for a loss, highest for anything else."""
     values = np.array([row[column] for row in history])
     return 1 + int(np.argmin(values) if column.endswith("loss") else np.argmax(values))
-
-
-def _exhausted(history: list[dict[str, float]], recipe: Recipe) -> bool:
-    return bool(history) and len(history) - best_epoch(history, recipe.stop_on) >= recipe.patience
 
 
 @torch.no_grad()

@@ -19,12 +19,12 @@ from ecgtl.datasets import cache
 from ecgtl.datasets.base import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments.sources import checksum
+from ecgtl.finetune import PARTS
 from ecgtl.folds import Fold
 from ecgtl.models import checkpoint
 from ecgtl.results import Result
 
 CHOICES = ("validated", "best_test")
-PARTS = ("train", "validation", "test")
 KEPT = ("train_loss", "validation_score", "test_score")  # columns of the history: there are many folds
 
 
@@ -48,8 +48,7 @@ class Target:
 
 
 def run(config: TransferConfig, experiment: str = "transfer", key: str | None = None,
-        report: Callable[[dict], None] | None = None, command: str | None = None,
-        target: Target | None = None) -> Result:
+        report: Callable[[dict], None] | None = None, command: str | None = None, target: Target | None = None) -> Result:
     """Score and fine-tune one checkpoint on one fold and return the result, not yet saved.
 
     ``target`` is the prepared target where somebody has it already (``prepare``). ``report`` is called with
@@ -71,13 +70,13 @@ def run(config: TransferConfig, experiment: str = "transfer", key: str | None = 
     arrays |= {"part": part_of_each(fold, len(target.recordings))}
     chosen = scored[protocol(TRANSFERS)["transfers"]["report"]]
     top = {name: chosen[name] for name in ("weighted_f1", "train_weighted_f1")}
+    upstream = checkpoint.load(start)[1]["evidence"]  # the checkpoint says it of its own data
     return Result(
         experiment=experiment, key=key or default_key(config),
         config=dataclasses.asdict(config) | {"root": Path(config.root).name},
-        evidence=_evidence(config, start, target.recordings),
+        evidence=finetune.evidence_of(target_config(config), target.recordings) | {"upstream": upstream},
         scores=top | {"measures": measured} | scored,
-        history=[{"epoch": row["epoch"]} | {name: round(row[name], 5) for name in KEPT}
-                 for row in fit.history],
+        history=[{"epoch": row["epoch"]} | {name: round(row[name], 5) for name in KEPT} for row in fit.history],
         data=_data(start, target, fold), arrays=arrays | {"pair_losses": pair_losses}, provenance=provenance)
 
 
@@ -90,9 +89,8 @@ def starting_weights(config: TransferConfig) -> Path:
     """File of the source checkpoint; EcgtlError saying how to make it when it is not at hand."""
     path = finetune.stored_weights(config.source, config.arch, config.tier)
     if path is None:
-        raise EcgtlError(f"there is no checkpoint of {config.arch} trained on {config.source} in tier "
-                         f"{config.tier} yet; make it with 'python -m ecgtl run melep2023-sources --tier "
-                         f"{config.tier}'")
+        raise EcgtlError(f"there is no checkpoint of {config.arch} trained on {config.source} in tier {config.tier} yet; make it "
+                         f"with 'python -m ecgtl run melep2023-sources --tier {config.tier}'")
     return path
 
 
@@ -100,11 +98,10 @@ def target_config(config: TransferConfig) -> FinetuneConfig:
     """The fine-tuning of the checkpoint on the whole target: reading, inputs and network are its own."""
     start = starting_weights(config)
     facts = checkpoint.load(start)[1]
-    same = {name: getattr(config, name) for name in ("root", "lead", "arch", "tier", "epochs", "batch_size",
-                                                     "learning_rate", "precision")}
+    same = {name: getattr(config, name) for name in "root lead arch tier epochs batch_size learning_rate precision".split()}
     inputs = {name: facts[name] for name in ("sampling_rate", "seconds", "width", "variant")}
-    return FinetuneConfig.of(dataset=config.target, on_bad="skip", protocol=TRANSFERS, init=str(start),
-                             seed=config.fold, **same, **inputs).resolved()
+    return FinetuneConfig.of(dataset=config.target, on_bad="skip", protocol=TRANSFERS, init=str(start), seed=config.fold,
+                             **same, **inputs).resolved()
 
 
 def prepare(config: TransferConfig) -> Target:
@@ -127,8 +124,7 @@ def draw(config: TransferConfig, target: Target) -> Fold:
     classes = target.recordings.classes
     unknown = [name for name in config.label_names if name not in classes]
     if unknown:
-        raise EcgtlError(f"label_set names {unknown[0]!r}, which {target.recordings.name} has not; allowed: "
-                         f"{', '.join(classes)}")
+        raise EcgtlError(f"label_set names {unknown[0]!r}, which {target.recordings.name} has not; allowed: {', '.join(classes)}")
     chosen = [classes.index(name) for name in config.label_names] or None
     return folds.draw(target.table, target.recordings.subjects, config.fold, (config.fewest, config.most),
                       config.records, config.test, config.validation, chosen)
@@ -147,15 +143,12 @@ def measure(start: Path, target: Target, fold: Fold) -> tuple[dict, np.ndarray]:
             transferability.pair_losses(probabilities, labels))
 
 
-def _fine_tune(config: TransferConfig, start: Path, target: Target, fold: Fold, device: torch.device,
-               report) -> training.Fit:
+def _fine_tune(config: TransferConfig, start: Path, target: Target, fold: Fold, device: torch.device, report) -> training.Fit:
     task = dataclasses.replace(target.recordings, classes=target.names(fold))
     model = finetune.network(target_config(config), task, start)
-    parts = [training.Part(target.x[rows], target.labels(fold, rows))
-             for rows in (fold.train, fold.validation, fold.test)]
-    recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, patience=config.epochs,
-                             stop_on="validation_score", select_on="validation_score",
-                             precision=config.precision, seed=config.fold)
+    parts = [training.Part(target.x[rows], target.labels(fold, rows)) for rows in (fold.train, fold.validation, fold.test)]
+    recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, config.epochs, "validation_score",
+                             "validation_score", config.precision, config.fold)
     state = cache.key_of({"transfer": dataclasses.asdict(config), "digest": target.recordings.digest,
                           "start": checksum(start), "torch": torch.__version__})
     return training.fit(model, *parts, recipe, finetune.FOLLOWED["weighted_f1"], device,
@@ -180,13 +173,7 @@ def part_of_each(fold: Fold, n_records: int) -> np.ndarray:
     return part
 
 
-def rows_of(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
-    """Rows of the target in the part ``name`` of a stored fold, sorted."""
-    return np.flatnonzero(arrays["part"] == 1 + PARTS.index(name))
-
-
-def scores(y_true: np.ndarray, probabilities: np.ndarray, names: Sequence[str],
-           train_support: np.ndarray) -> dict:
+def scores(y_true: np.ndarray, probabilities: np.ndarray, names: Sequence[str], train_support: np.ndarray) -> dict:
     """F1 of each label of (n, labels) probabilities at a threshold of 0.5, and two means of it.
 
     ``weighted_f1`` weighs by occurrences in the test part, ``train_weighted_f1`` by those in the training
@@ -199,19 +186,11 @@ def scores(y_true: np.ndarray, probabilities: np.ndarray, names: Sequence[str],
             "f1_per_label": dict(zip(names, per_label, strict=True))}
 
 
-def _evidence(config: TransferConfig, start: Path, recordings: Recordings) -> dict[str, str]:
-    """What target and source are; the checkpoint says it of its own data."""
-    upstream = checkpoint.load(start)[1]["evidence"]
-    return finetune.evidence_of(target_config(config), recordings) | {"upstream": upstream}
-
-
 def _data(start: Path, target: Target, fold: Fold) -> dict:
     recordings, names = target.recordings, target.names(fold)
     positives = {part: target.labels(fold, getattr(fold, part)).sum(axis=0).tolist() for part in PARTS}
     return {"name": recordings.name, "version": recordings.version, "digest": recordings.digest,
             "records": len(recordings), "classes": list(names),
             "positives": {part: dict(zip(names, counts, strict=True)) for part, counts in positives.items()},
-            "redrawn": fold.redrawn,
-            "skipped": {reason: len(ids) for reason, ids in recordings.skipped.items()},
-            "start": {"file": start.name, "sha256": checksum(start),
-                      "labels": len(checkpoint.load(start)[1]["classes"])}}
+            "redrawn": fold.redrawn, "skipped": {reason: len(ids) for reason, ids in recordings.skipped.items()},
+            "start": {"file": start.name, "sha256": checksum(start), "labels": len(checkpoint.load(start)[1]["classes"])}}

@@ -325,7 +325,7 @@ def test_a_full_disk_is_one_line(release, tmp_path, monkeypatch):
 
 def test_a_file_where_the_folder_should_be_is_one_line(release, tmp_path):
     (tmp_path / "mitdb").write_text("in the way")
-    with pytest.raises(EcgtlError, match="cannot be used"):
+    with pytest.raises(EcgtlError, match="cannot be written.*--root"):
         bring(release, tmp_path)
 
 

@@ -30,6 +30,11 @@ FACTS = {"width": 2, "in_channels": 1, "sampling_rate": 100.0, "seconds": 1.0, "
 QUICK = {"records": 60, "epochs": 2, "batch_size": 16, "validation": 0.2}
 
 
+def rows_of(arrays, name):
+    """Rows of the target in the part ``name`` of a stored fold."""
+    return np.flatnonzero(arrays["part"] == 1 + ("train", "validation", "test").index(name))
+
+
 @pytest.fixture(autouse=True)
 def _own_results(tmp_path, monkeypatch):
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
@@ -90,7 +95,7 @@ def test_a_result_is_complete_and_survives_being_stored(finished, target):
     assert stored.data["records"] == 100 and stored.data["digest"] == target.digest
     assert stored.data["start"]["labels"] == 3 and len(stored.data["start"]["sha256"]) == 64
     assert stored.provenance["seed"] == 0 and stored.provenance["epoch_seconds"] > 0
-    parts = [transfer_experiment.rows_of(stored.arrays, name) for name in ("train", "validation", "test")]
+    parts = [rows_of(stored.arrays, name) for name in ("train", "validation", "test")]
     assert sum(map(len, parts)) == len(set(np.concatenate(parts).tolist())) == 60
     columns = [LABELS.index(name) for name in stored.data["classes"]]
     assert np.array_equal(stored.arrays["y_test"], target.labels[np.ix_(parts[2], columns)])
@@ -124,7 +129,7 @@ def test_epochs_are_the_best_of_their_parts(target):
 
 def test_measures_are_those_of_the_training_part(finished, target):
     start = finetune.stored_weights("cinc2017", "bilstm", "demo")
-    rows = np.sort(np.concatenate([transfer_experiment.rows_of(finished.arrays, part) for part in ("train", "validation")]))
+    rows = np.sort(np.concatenate([rows_of(finished.arrays, part) for part in ("train", "validation")]))
     columns = [LABELS.index(name) for name in finished.data["classes"]]
     x = transfer_experiment.prepare(config()).x
     p, names = transferability.source_probabilities(start, x[rows])
@@ -596,7 +601,7 @@ def test_committed_measures_follow_from_the_committed_pairs(committed):
         measured, losses = result.scores["measures"], result.arrays["pair_losses"]
         parts = [result.data["positives"][part] for part in ("train", "validation")]
         positives = np.array([sum(part[name] for part in parts) for name in result.data["classes"]])
-        n = sum(len(transfer_experiment.rows_of(result.arrays, part)) for part in ("train", "validation"))
+        n = sum(len(rows_of(result.arrays, part)) for part in ("train", "validation"))
         weights = {"published": positives / (n - positives) / len(positives),
                    "normalised": positives / positives.sum()}
         for name, own in weights.items():

@@ -25,6 +25,7 @@ from ecgtl.errors import EcgtlError, note
 
 _NUMPY_FULL = re.compile(r"^Not enough free space|requested and \d+ written")
 FILES_TO_SYNC = 16
+REFUSED = [getattr(errno, name) for name in "EACCES EROFS EPERM ENOTDIR EISDIR EEXIST ELOOP ENAMETOOLONG EIO".split()]
 THREADS = max(1, min(4, os.cpu_count() or 1))
 SEAL, DAY = ".checksums.json", 86400
 FORMAT = 1  # raise it when the layout of cached folders changes
@@ -44,7 +45,7 @@ def entry(name: str, parts: dict, build: Callable[[Path], None]) -> Path:
     Raises EcgtlError when the disk is full or the cache cannot be written; nothing half-written stays.
     """
     final = paths.cache() / f"{name}-{key_of(parts)}"
-    with _writing(final.parent):
+    with disk_errors(final.parent):
         _sweep(final.parent)
         if final.is_dir():
             damage = _damage(final)
@@ -59,10 +60,15 @@ def entry(name: str, parts: dict, build: Callable[[Path], None]) -> Path:
         part = Path(tempfile.mkdtemp(prefix=f".part-{name}-", suffix=f"@{processes.me()}", dir=final.parent))
         with processes.undone(functools.partial(shutil.rmtree, part, ignore_errors=True)):
             build(part)
-            _seal(part, {file.relative_to(part).as_posix(): _sha256(str(file), None) for file in part.rglob("*") if file.is_file()})
-            _sync(part)
+            files = [file for file in part.rglob("*") if file.is_file()]
+            _seal(part, {file.relative_to(part).as_posix(): _sha256(str(file), None) for file in files})
+            _sync(files)
             os.chmod(part, 0o755)  # mkdtemp makes folders for their owner alone; a cache may be shared
-            _move_into_place(part, final)
+            try:
+                os.rename(part, final)
+            except OSError as error:  # somebody else built the same entry meanwhile: theirs is as good as ours
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise
     return final
 
 
@@ -98,7 +104,7 @@ def _damage(folder: Path) -> str:
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path`` so that a reader finds the old file or the new one, never a piece."""
-    with _writing(path.parent):
+    with disk_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
         handle, part = tempfile.mkstemp(prefix=f".part-{path.name[:80]}-", suffix=f"@{processes.me()}", dir=path.parent)
@@ -143,23 +149,20 @@ def source_checksum(root: Path, files: Iterable[Path | str], contents: dict[str,
     folder, files = os.path.join(root, ""), sorted(map(os.fspath, files))
     stats = [(f.removeprefix(folder), s.st_size, s.st_mtime_ns, s.st_ctime_ns) for f in files for s in [_stat(f)]]
     index = paths.cache() / "checksums" / f"{key_of({'root': str(root), 'stats': stats})}.json"
-    with _writing(paths.cache()):
+    with disk_errors(paths.cache()):
         if index.is_file():
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 return json.loads(index.read_text())["sha256"]
     # A thread a core: reading and hashing release the interpreter lock
     parts = [files[k::THREADS] for k in range(THREADS)]
     with ThreadPoolExecutor(THREADS) as pool:
-        digests = {file: digest for part in pool.map(lambda part: _digests(part, contents), parts) for file, digest in part}
+        found = pool.map(lambda part: [(file, _sha256(file, contents)) for file in part], parts)
+        digests = {file: digest for part in found for file, digest in part}
     whole = hashlib.sha256()
     for (name, *_), file in zip(stats, files, strict=True):
         whole.update(f"{name} {digests[file]}\n".encode())
     write_atomic(index, json.dumps({"sha256": whole.hexdigest()}).encode())
     return whole.hexdigest()
-
-
-def _digests(files: list[str], contents: dict[str, bytes] | None) -> list[tuple[str, str]]:
-    return [(file, _sha256(file, contents)) for file in files]
 
 
 def _stat(file: str) -> os.stat_result:
@@ -172,22 +175,18 @@ def _stat(file: str) -> os.stat_result:
 
 
 def _sha256(file: str, contents: dict[str, bytes] | None) -> str:
-    whole = hashlib.sha256()
     try:
         with open(file, "rb", buffering=0) as handle:
-            if contents is not None:
-                contents[file] = handle.readall()
-                whole.update(contents[file])
-            while chunk := handle.read(1 << 20):
-                whole.update(chunk)
-        return whole.hexdigest()
+            if contents is None:
+                return hashlib.file_digest(handle, "sha256").hexdigest()
+            contents[file] = handle.readall()
+            return hashlib.sha256(contents[file]).hexdigest()
     except OSError as error:
         raise EcgtlError(f"{file} cannot be read ({error.strerror}); correct its permissions") from None
 
 
-def _sync(folder: Path) -> None:
-    """Bring the files of ``folder`` to the disk: after a power cut a renamed folder must not hold empty files."""
-    files = [file for file in folder.rglob("*") if file.is_file()]
+def _sync(files: list[Path]) -> None:
+    """Bring ``files`` to the disk: after a power cut a renamed folder must not hold empty ones."""
     if len(files) > FILES_TO_SYNC:
         os.sync()  # one call for all: a twin has hundreds of files, and each fsync waits for the disk
         return
@@ -196,29 +195,15 @@ def _sync(folder: Path) -> None:
             os.fsync(handle.fileno())
 
 
-def _move_into_place(part: Path, final: Path) -> None:
-    try:
-        os.rename(part, final)
-    except OSError as error:
-        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
-            raise
-        # Somebody else built the same entry meanwhile: theirs is as good as ours.
-
-
 @contextlib.contextmanager
-def _writing(folder: Path):
-    """Turn the errors of a full or unwritable disk into one line with the remedy."""
+def disk_errors(folder: Path, remedy: str = "set ECGTL_CACHE / ECGTL_RESULTS / ECGTL_DATA to a folder of yours on a larger disk"):
+    """Turn what the disk of ``folder`` refuses into one line with the ``remedy``; nothing is half-written then."""
     try:
         yield
     except OSError as error:
         # NumPy reports a full disk without an error number, in words alone.
         if error.errno in (errno.ENOSPC, errno.EDQUOT) or _NUMPY_FULL.search(str(error)):
-            raise EcgtlError(f"no space left on the disk of {folder}; free some, or set ECGTL_CACHE / "
-                             "ECGTL_RESULTS / ECGTL_DATA to a larger disk; nothing was half-written") from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise EcgtlError(f"{folder} cannot be written; set ECGTL_CACHE / ECGTL_RESULTS to a folder "
-                             "of yours") from error
-        if error.errno in (errno.ENOTDIR, errno.EEXIST):
-            raise EcgtlError(f"{folder} is not a folder; set ECGTL_CACHE / ECGTL_RESULTS to a folder of "
-                             "yours") from error
+            raise EcgtlError(f"no space left on the disk of {folder}; free some, or {remedy}") from error
+        if error.errno in REFUSED:
+            raise EcgtlError(f"{error.filename or folder} cannot be written ({error.strerror}); {remedy}") from error
         raise

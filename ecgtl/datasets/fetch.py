@@ -7,7 +7,6 @@ send no more than the release has by the catalogue, nor fewer bytes a second tha
 """
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import ipaddress
@@ -19,10 +18,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, urlsplit
 
 from ecgtl import paths
+from ecgtl.datasets.cache import disk_errors
 from ecgtl.datasets.catalogue import PHYSIONET, Entry
 from ecgtl.errors import EcgtlError
 
@@ -90,13 +91,6 @@ class Progress:
         """Nothing more will come."""
 
 
-class _OnlyRetries(Progress):
-    """Progress for the list of checksums itself, which is not one of the files that are counted."""
-
-    def __init__(self, progress: Progress):
-        self.retry = progress.retry
-
-
 class _Stopped(Exception):
     """Another file failed, or the user pressed Ctrl-C."""
 
@@ -125,25 +119,27 @@ def fetch(entry: Entry, root: Path, only: str | Sequence[str] | None = None, mir
     base, folder = base_address(mirror), Path(root) / entry.folder
     start, progress = time.monotonic(), progress or Progress()
     most = max(_LARGEST * bool(only), 1e6 + _ROOM * 1e9 * max(entry.download_gb, entry.unpacked_gb))
-    with _disk_errors(folder), _alone(folder) as alone, _session(base, transfer) as session:
+    remedy = f"choose another folder with --root or ECGTL_DATA; {RESUME}"
+    with disk_errors(folder, remedy), _alone(folder) as alone, _session(base, transfer) as session:
         source = (session, f"{base}/{entry.folder}", folder, transfer)
         if not (folder / REGISTRY).is_file():
-            _Bringer(*source, _OnlyRetries(progress), most).bring_all({REGISTRY: lambda part: bool(read_registry(part))})
+            quiet = Progress()  # the list itself is not one of the files that are counted
+            quiet.retry = progress.retry
+            _Bringer(*source, quiet, most).bring_all({REGISTRY: lambda part: bool(read_registry(part))})
         registry = read_registry(folder / REGISTRY)
         chosen = select(registry, _patterns(entry, only), folder / REGISTRY)
         for path in registry if alone else ():
             _part(folder / path).unlink(missing_ok=True)
         progress.begin(len(chosen))
         try:
-            sizes = _Bringer(*source, progress, most).bring_all({path: _has(registry[path]) for path in chosen})
+            sizes = _Bringer(*source, progress, most).bring_all({path: partial(_is, registry[path]) for path in chosen})
         finally:
             progress.end()
     fetched = [size for size in sizes if size is not None]
     return Fetched(folder, len(fetched), len(sizes) - len(fetched), sum(fetched), time.monotonic() - start)
 
 
-def verify(entry: Entry, root: Path, only: str | Sequence[str] | None = None,
-           progress: Progress | None = None) -> Verification:
+def verify(entry: Entry, root: Path, only: str | Sequence[str] | None = None, progress: Progress | None = None) -> Verification:
     """Compare the files of ``entry`` below ``root`` with its ``SHA256SUMS.txt``; nothing is changed.
 
     Missing and altered are looked for among the catalogue's selection (or ``only``); extra are files that the
@@ -157,7 +153,8 @@ def verify(entry: Entry, root: Path, only: str | Sequence[str] | None = None,
     found = {"verified": [], "missing": [], "altered": []}
     progress.begin(len(chosen))
     for path in (path for path in chosen if path not in unpacked):
-        found[_state(folder / path, registry[path])].append(path)
+        file = folder / path
+        found["missing" if not file.is_file() else "verified" if _is(registry[path], file) else "altered"].append(path)
         progress.advance(1, 0)
     progress.end()
     extra = _extra(folder, registry, tuple(f"{inside}/" for inside in entry.archives.values()))
@@ -202,8 +199,7 @@ def select(registry: Iterable[str], patterns: Sequence[str], where: Path) -> lis
     registry = list(registry)
     for pattern in patterns:
         if not any(fnmatchcase(path, pattern) for path in registry):
-            raise EcgtlError(f"no file of {where} matches {pattern!r}; it names for example "
-                             f"{', '.join(registry[:3])}")
+            raise EcgtlError(f"no file of {where} matches {pattern!r}; it names for example {', '.join(registry[:3])}")
     return [path for path in registry if any(fnmatchcase(path, pattern) for pattern in patterns)]
 
 
@@ -287,29 +283,18 @@ class _Bringer:
             raise _Stopped
 
     def _attempt(self, url: str, target: Path, is_right: Callable[[Path], bool]) -> int:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self.arriving[target] = time.monotonic(), 0
-        try:
-            with self._counting() as count:
-                size = self._stream(url, target, count)
-                if not is_right(_part(target)):
-                    raise _Again(f"the checksum of what is served is not the one in {REGISTRY}")
-                os.replace(_part(target), target)
-            return size
-        finally:
-            if self.arriving.pop(target, None):  # else it was given up, and another fetch may be at work
-                _part(target).unlink(missing_ok=True)
-
-    def _stream(self, url: str, target: Path, count: Callable[[int, int], None]) -> int:
         import requests
         from urllib3.exceptions import HTTPError
 
-        begun, size, timeout = time.monotonic(), 0, (self.transfer.connect_timeout, self.transfer.read_timeout)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        begun, size, share, whole, part = time.monotonic(), 0, 0.0, 0.0, _part(target)
+        self.arriving[target] = begun, size
         try:
+            timeout = self.transfer.connect_timeout, self.transfer.read_timeout
             with self.session.get(url, stream=True, timeout=timeout) as answer:
                 _check_status(answer, url)
                 length = answer.raw.length_remaining or 0
-                with _part(target).open("wb") as out:
+                with part.open("wb") as out:
                     self._check_size(url, length)
                     for chunk in answer.iter_content(_CHUNK):
                         size += len(chunk)
@@ -318,37 +303,29 @@ class _Bringer:
                             raise _Stopped
                         self.arriving[target] = begun, size
                         out.write(chunk)
-                        count(len(chunk), length)
+                        step = min(len(chunk) / length, 1 - share) if length else 0.0
+                        share += step
+                        self.progress.advance(step, len(chunk))
+            if not is_right(part):
+                raise _Again(f"the checksum of what is served is not the one in {REGISTRY}")
+            os.replace(part, target)
+            whole = 1.0
+            return size
         except requests.exceptions.SSLError as error:
             raise EcgtlError(f"{url}: its certificate is refused ({error}); see REQUESTS_CA_BUNDLE") from None
         except requests.exceptions.InvalidSchema:
             raise EcgtlError(f"{url} redirects to an address without https; use another --mirror") from None
         except (requests.RequestException, HTTPError) as error:
             raise _Again(_reason(error)) from None
-        return size
+        finally:
+            self.progress.advance(whole - share, 0)  # a failed attempt takes its share back
+            if self.arriving.pop(target, None):  # else it was given up, and another fetch may be at work
+                part.unlink(missing_ok=True)
 
     def _check_size(self, url: str, size: int) -> None:
         if self.brought + size > self.most:
             raise EcgtlError(f"{url}: the server has more for this than the {self.most / 1e9:,.3g} GB that the release may take; "
                              "use another --mirror")
-
-    @contextlib.contextmanager
-    def _counting(self) -> Iterator[Callable[[int, int], None]]:
-        """Counter of one attempt's bytes towards the progress; a failed attempt takes its share back."""
-        done = 0.0
-
-        def count(n_bytes: int, length: int) -> None:
-            nonlocal done
-            share = min(n_bytes / length, 1 - done) if length else 0.0
-            done += share
-            self.progress.advance(share, n_bytes)
-
-        try:
-            yield count
-        except BaseException:
-            self.progress.advance(-done, 0)
-            raise
-        self.progress.advance(1 - done, 0)
 
 
 @contextlib.contextmanager
@@ -379,8 +356,7 @@ def _check_status(answer, url: str) -> None:
         asked = answer.headers.get("Retry-After", "")
         raise _Again(f"the server answers {status} {answer.reason}", float(asked) if asked.isdigit() else 0.0)
     if status != 200:
-        raise EcgtlError(f"{url}: the server answers {status} {answer.reason}; {RESUME}, "
-                         "or try another --mirror")
+        raise EcgtlError(f"{url}: the server answers {status} {answer.reason}; {RESUME}, or try another --mirror")
     encoding = answer.headers.get("Content-Encoding", "identity")
     if encoding != "identity":
         raise EcgtlError(f"{url} comes in the encoding {encoding[:20]!r}, not as the file that it is; use another --mirror")
@@ -421,30 +397,19 @@ def _part(file: Path) -> Path:
     return file.with_name(f"{file.name}.part")
 
 
-def _has(sha256: str) -> Callable[[Path], bool]:
-    """The test that a file has this checksum."""
-    return lambda file: _sha256(file) == sha256
-
-
 def _patterns(entry: Entry, only: str | Sequence[str] | None) -> list[str]:
     return entry.files if not only else [only] if isinstance(only, str) else list(only)
 
 
-def _state(file: Path, sha256: str) -> str:
-    if not file.is_file():
-        return "missing"
-    return "verified" if _sha256(file) == sha256 else "altered"
-
-
-def _sha256(file: Path) -> str:
+def _is(sha256: str, file: Path) -> bool:
+    """Whether a file has this checksum."""
     with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+        return hashlib.file_digest(content, "sha256").hexdigest() == sha256
 
 
 def _extra(folder: Path, registry: dict[str, str], unpacked: tuple[str, ...]) -> list[str]:
     files = (str(PurePosixPath(file.relative_to(folder))) for file in folder.rglob("*") if file.is_file())
-    return sorted(file for file in files if file not in registry and file != REGISTRY
-                  and not file.startswith((".", *unpacked)))
+    return sorted(file for file in files if file not in registry and file != REGISTRY and not file.startswith((".", *unpacked)))
 
 
 def _is_loopback(host: str) -> bool:
@@ -469,16 +434,3 @@ def _alone(folder: Path) -> Iterator[bool]:
         yield alone
     finally:
         os.close(handle)
-
-
-@contextlib.contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
-    """Turn what the disk refuses into one line with the remedy."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise EcgtlError(f"no space left on the disk of {folder}; free some or choose a larger disk with "
-                             f"--root or ECGTL_DATA; {RESUME}") from error
-        raise EcgtlError(f"{error.filename or folder} cannot be used ({error.strerror}); choose a folder of "
-                         "yours with --root or ECGTL_DATA") from error

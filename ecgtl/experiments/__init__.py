@@ -12,9 +12,6 @@ from ecgtl.errors import EcgtlError
 from ecgtl.experiments.missing import to_do
 from ecgtl.experiments.reservations import make_each
 
-# Where a run happened does not change what it is
-_INCIDENTAL = ("device", "root", "save_weights")
-
 
 @dataclass(frozen=True)
 class Run:
@@ -64,12 +61,8 @@ def enumerate_runs(experiment: str, tier: str) -> list[Run]:
     planned = [(number, method, size) for method, size in cells for number in range(runs_of(entry, method, tier))]
     runs = [_run(paper, experiment, entry, tier, *cell) for cell in sorted(planned, key=lambda cell: (cell[1] in controls, cell[0]))]
     shared = {run.config: run for other in entry.get("shares", ()) for run in enumerate_runs(other, tier)}
-    return [_at_home(run, shared.get(run.config)) for run in runs]
-
-
-def _at_home(run: Run, same: Run | None) -> Run:
-    """``run`` as the experiment that it is shared with stores it, where there is one."""
-    return dataclasses.replace(run, key=same.key, home=same.home) if same else run
+    # A run that is shared is stored by the experiment that it is shared with
+    return [dataclasses.replace(run, key=same.key, home=same.home) if (same := shared.get(run.config)) else run for run in runs]
 
 
 def methods_of(entry: dict) -> tuple[str, ...]:
@@ -136,7 +129,7 @@ def state(run: Run) -> str:
     body = results.done(run.path)
     if body is None:
         return "missing"
-    same_config = results.same_config(body["config"], run.config, _INCIDENTAL)
+    same_config = results.same_config(body["config"], run.config, results.INCIDENTAL)
     digest = definition(run.experiment)[1]["data"]["digest"]
     same_data = run.config.tier == "demo" or digest in ("unknown", body["data"]["digest"])
     return "done" if same_config and same_data else "stale"

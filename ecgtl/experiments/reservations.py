@@ -12,7 +12,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 from ecgtl import processes
 
@@ -64,37 +64,27 @@ def reserved(result: Path) -> Iterator[bool]:
 def _take(file: Path) -> bool:
     """Whether the reservation ``file`` is this process's now."""
     while True:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
-        except FileExistsError:
-            taken = _take_over(file)
-            if taken is not None:
-                return taken
-        except FileNotFoundError:
-            pass  # the folder went, since it was empty
-        else:
-            os.write(handle, processes.me().encode())
-            os.close(handle)
+        with contextlib.suppress(FileExistsError, FileNotFoundError):  # the folder goes when it is empty
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with open(file, "x") as new:
+                new.write(processes.me())
             return True
-
-
-def _take_over(file: Path) -> bool | None:
-    """Whether a reservation that was there could be had; None when it went meanwhile."""
-    with _locked(file) as handle:
-        if handle is None:
-            return None if not file.exists() else False
-        gone = processes.is_gone(os.read(handle, 1000).decode(errors="replace"))
-        if gone is False or gone is None and _age(file, handle) < ABANDONED:
-            return False
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, processes.me().encode(), 0)
-        return True
+        with _locked(file) as held:
+            if held is not None:
+                gone = processes.is_gone(held.read(1000))
+                if gone is False or gone is None and _age(file, held.fileno()) < ABANDONED:
+                    return False
+                held.seek(0)
+                held.truncate()
+                held.write(processes.me())
+                return True
+            if file.exists():
+                return False
 
 
 def _give_back(file: Path) -> None:
-    with _locked(file) as handle:
-        if handle is not None and os.read(handle, 1000).decode(errors="replace") == processes.me():
+    with _locked(file) as held:
+        if held is not None and held.read(1000) == processes.me():
             file.unlink()
     with contextlib.suppress(OSError):
         file.parent.rmdir()
@@ -102,17 +92,16 @@ def _give_back(file: Path) -> None:
 
 
 @contextlib.contextmanager
-def _locked(file: Path) -> Iterator[int | None]:
+def _locked(file: Path) -> Iterator[TextIO | None]:
     """The reservation, open and locked against others that take it over or give it back; None when it cannot be had so."""
     with contextlib.ExitStack() as stack:
         try:
-            handle = os.open(file, os.O_RDWR)
-            stack.callback(os.close, handle)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            same = os.path.samestat(os.fstat(handle), os.stat(file))
+            held = stack.enter_context(open(file, "r+", errors="replace"))
+            fcntl.flock(held, fcntl.LOCK_EX)
+            same = os.path.samestat(os.fstat(held.fileno()), os.stat(file))
         except OSError:
             same = False
-        yield handle if same else None
+        yield held if same else None
 
 
 def _age(file: Path, handle: int) -> float:

@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from ecgtl import results
@@ -17,8 +16,7 @@ from ecgtl.models import checkpoint
 SAME_BITS = ("Made on a processor with other instructions? ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16 keeps one with AMX to those that "
              "the shipped results were made with")
 
-# Where a run happened does not change what it is
-_INCIDENTAL = ("device", "root", "save_weights")
+checksum = results.while_unchanged(checkpoint.checksum)
 
 
 @dataclass(frozen=True)
@@ -76,24 +74,12 @@ def state(run: Source) -> str:
     body = results.done(run.path)
     if body is None:
         return "missing"
-    same = results.same_config(body["config"], run.config, _INCIDENTAL)
+    same = results.same_config(body["config"], run.config, results.INCIDENTAL)
     replaced = run.weights.is_file() and checksum(run.weights) != stored_checksum(run)
     return "done" if same and not replaced else "stale"
 
 
-def checksum(path: Path) -> str:
-    """``checkpoint.checksum`` of a file, read once as long as it stays as it is."""
-    found = path.stat()
-    return _checksum(path, found.st_mtime_ns, found.st_size)
-
-
-@lru_cache
-def _checksum(path: Path, _mtime: int, _size: int) -> str:
-    return checkpoint.checksum(path)
-
-
-def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
-                report: Callable[[str], None] = print) -> list[Path]:
+def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1), report: Callable[[str], None] = print) -> list[Path]:
     """Train every source that is missing, stale or without its weights; both are saved as each ends.
 
     ``shard=(k, n)`` takes every n-th from the k-th. Returns the results written.
@@ -106,8 +92,7 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
     def make(run: Source) -> tuple[Path, str]:
         earlier = stored_checksum(run)
         config = dataclasses.replace(run.config, save_weights=str(run.weights))
-        result = finetune.run(config, experiment, run.key,
-                              command=f"python -m ecgtl run {experiment} --tier {tier}")
+        result = finetune.run(config, experiment, run.key, command=f"python -m ecgtl run {experiment} --tier {tier}")
         result.data["weights"] = {"file": run.weights.name, "sha256": checksum(run.weights)}
         line = f"{run.key}: weighted F1 {result.scores['weighted_f1']:.3f} ({result.provenance['wall_seconds']:.0f} s)"
         if earlier not in (None, result.data["weights"]["sha256"]):

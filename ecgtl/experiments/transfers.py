@@ -16,8 +16,6 @@ from ecgtl.experiments.reservations import make_each
 from ecgtl.experiments.sources import checksum
 
 CHOICES = ("best_test", "validated")  # of the epoch; the published one first
-# Where a run happened does not change what it is
-_INCIDENTAL = ("device", "root")
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def state(run: Transfer) -> str:
     body = results.done(run.path)
     if body is None:
         return "missing"
-    same = results.same_config(body["config"], run.config, _INCIDENTAL)
+    same = results.same_config(body["config"], run.config, results.INCIDENTAL)
     return "done" if same and same_data(run, body) and _same_start(run, body) else "stale"
 
 
@@ -106,8 +104,7 @@ def possible(run: Transfer) -> bool:
     return not obstacle(run)
 
 
-def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
-                report: Callable[[str], None] = print) -> list[Path]:
+def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1), report: Callable[[str], None] = print) -> list[Path]:
     """Run every missing or stale fold whose checkpoint is at hand; each result is saved as it ends.
 
     ``shard=(k, n)`` takes every n-th run from the k-th, for n processes side by side. A fold that fails is
@@ -155,23 +152,15 @@ def table(experiment: str, tier: str) -> pd.DataFrame:
 def _row(run: Transfer, body: dict) -> dict:
     scores, data = body["scores"], body["data"]
     measures = {name: value for name, value in scores["measures"].items() if not isinstance(value, dict)}
-    return {"source": run.config.source, "arch": run.config.arch, "target": run.config.target,
-            "fold": run.config.fold, "label_set": "+".join(data["classes"]), **measures,
-            **{f"{name}_{choice}": scores[choice][name] for choice in CHOICES
-               for name in ("weighted_f1", "train_weighted_f1")},
-            **_from_predictions(run.path),
-            "redrawn": sum(data["redrawn"].values()),
-            **{f"evidence_{part}": word for part, word in body["evidence"].items()}}
+    chosen = {f"{name}_{choice}": scores[choice][name] for choice in CHOICES for name in ("weighted_f1", "train_weighted_f1")}
+    return {"source": run.config.source, "arch": run.config.arch, "target": run.config.target, "fold": run.config.fold,
+            "label_set": "+".join(data["classes"]), **measures, **chosen, **_from_predictions(run.path),
+            "redrawn": sum(data["redrawn"].values()), **{f"evidence_{part}": word for part, word in body["evidence"].items()}}
 
 
+@results.while_unchanged
 def _from_predictions(path: Path) -> dict[str, float]:
-    """What a row takes from a fold's predictions, worked out once as long as the file stays as it is."""
-    found = path.stat()
-    return _stored_from_predictions(path, found.st_mtime_ns, found.st_size)
-
-
-@lru_cache(maxsize=4096)
-def _stored_from_predictions(path: Path, _mtime: int, _size: int) -> dict[str, float]:
+    """What a row takes from a fold's predictions."""
     arrays = results.load(path).arrays
     y_test = arrays["y_test"]
     return {"weighted_f1_every_label": metrics.weighted_f1(y_test, baselines.every_label(*y_test.shape)),

@@ -57,14 +57,12 @@ class Encoder(nn.Module):
             EncoderBlock(*sizes, kernel, halve, activation, DROPOUT[variant][0])
             for sizes, kernel, halve in zip(pairwise(channels), KERNELS[variant], HALVED, strict=True)))
         n_flat = channels[-1] * N_POSITIONS
-        self.bottleneck = nn.Sequential(nn.Linear(n_flat, n_flat // 2), activate(activation),
-                                        nn.Linear(n_flat // 2, n_outputs))
+        self.bottleneck = nn.Sequential(nn.Linear(n_flat, n_flat // 2), activate(activation), nn.Linear(n_flat // 2, n_outputs))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.ndim != 3 or tuple(x.shape[1:]) != (self.in_channels, N_SAMPLES):
-            raise EcgtlError("the autoencoder takes windows of shape "
-                             f"(batch, {self.in_channels}, {N_SAMPLES}) (8.192 s at 250 Hz), not "
-                             f"{tuple(x.shape)}; cut and resample them to that")
+            raise EcgtlError(f"the autoencoder takes windows of shape (batch, {self.in_channels}, {N_SAMPLES}) (8.192 s at 250 "
+                             f"Hz), not {tuple(x.shape)}; cut and resample them to that")
         x = x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
         return self.bottleneck(self.blocks(self.stem(x)).flatten(1))
 
@@ -107,8 +105,7 @@ class TransposedBlock(nn.Module):
 class Decoder(nn.Module):
     """(batch, n_features) to (batch, out_channels, 2048): a linear layer, the encoder's blocks backwards."""
 
-    def __init__(self, n_features: int, out_channels: int, width: int, variant: str, decoder: str,
-                 activation: str):
+    def __init__(self, n_features: int, out_channels: int, width: int, variant: str, decoder: str, activation: str):
         super().__init__()
         channels = [width, *(width * m for m in MULTIPLES)][::-1]
         block = UpsampleBlock if decoder == "upsample" else TransposedBlock

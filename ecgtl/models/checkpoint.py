@@ -159,8 +159,7 @@ def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: i
     own = {name: t for name, t in model.state_dict().items() if not name.startswith(f"{output}.")}
     if facts.get("stages", 4) < 4:
         kept, own = _first_stages(kept, own)
-    unmatched = [n for n in sorted(own.keys() | kept.keys())
-                 if n not in own or n not in kept or own[n].shape != kept[n].shape]
+    unmatched = [n for n in sorted(own.keys() | kept.keys()) if n not in own or n not in kept or own[n].shape != kept[n].shape]
     if unmatched:
         raise EcgtlError(f"checkpoint {path} does not fit {arch}: {unmatched[0]} (and {len(unmatched) - 1} more) differ; "
                          "make it again with this version")

@@ -100,13 +100,9 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
 
 
 def _layer(message: memoryview, name_field: int, blobs_field: int) -> tuple[str, list[np.ndarray]]:
-    name, blobs = "", []
-    for field, kind, value in _fields(message):
-        if field == name_field and kind == BYTES:
-            name = bytes(value).decode(errors="replace")
-        elif field == blobs_field:
-            blobs.append(_blob(value))
-    return name, blobs
+    found = [*_fields(message)]
+    names = [bytes(value).decode(errors="replace") for field, kind, value in found if field == name_field and kind == BYTES]
+    return "".join(names[-1:]), [_blob(value) for field, _, value in found if field == blobs_field]
 
 
 def _blob(message: memoryview) -> np.ndarray:

@@ -119,12 +119,12 @@ def load_imagenet(path: str | Path | None = None) -> GoogLeNet:
     path = find_weights(path)
     weights = _read(path)
     network = GoogLeNet()
-    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    expected, found = ({name: "x".join(map(str, tensor.shape)) for name, tensor in held.items()}
+                       for held in (network.state_dict(), weights))
     for name in sorted(expected.keys() | found.keys()):
-        if found.get(name) != expected.get(name):
-            raise EcgtlError(f"{path} is not BVLC's GoogLeNet: {name} is {_shape(found, name)}, wanted "
-                             f"{_shape(expected, name)}; {HOW_TO_GET}")
+        is_here, wanted = found.get(name, "absent"), expected.get(name, "absent")
+        if is_here != wanted:
+            raise EcgtlError(f"{path} is not BVLC's GoogLeNet: {name} is {is_here}, wanted {wanted}; {HOW_TO_GET}")
     broken = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise EcgtlError(f"{path} has values that are not finite in {broken[0]}; {HOW_TO_GET}")
@@ -155,7 +155,3 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
         return checkpoint.read(path)[0]
     except EcgtlError:
         raise EcgtlError(f"{path} is no safetensors file or damaged; {HOW_TO_GET}") from None
-
-
-def _shape(shapes: dict[str, tuple], name: str) -> str:
-    return "x".join(map(str, shapes[name])) if name in shapes else "absent"

@@ -127,24 +127,17 @@ def fit(model: nn.Module, train: Examples, validation: Examples, recipe: Recipe,
     given. Raises EcgtlError when a loss stops being finite.
     """
     model.to(device)
-    optimizer = optimizer or training.adam(model, recipe)
-    autocast = training.mixed(recipe.precision, device)
-    outcome = Fit()
+    optimizer, autocast = optimizer or training.adam(model, recipe), training.mixed(recipe.precision, device)
 
-    def one_pass(epoch: int) -> dict:
-        return _train_epoch(model, train, optimizer, autocast, recipe, epoch, device)
-
-    def follow(row: dict) -> dict:
+    def follow(row: dict, outcome: Fit) -> dict:
         found = scores(model, validation, autocast, device, recipe.seed)
         training.finite(found["loss"], "validation", row["epoch"], recipe)
-        seen = {"validation_loss": found["loss"], "validation_accuracy": found["accuracy"]}
-        seen |= {"validation_score": found["macro_f1"]} if "macro_f1" in found else {}
-        if training.best_epoch([*outcome.history, row | seen], recipe.select_on) == row["epoch"]:
-            outcome.weights = training.weights_of(model)
-        return seen
+        columns = {"loss": "validation_loss", "accuracy": "validation_accuracy", "macro_f1": "validation_score"}
+        return {column: found[name] for name, column in columns.items() if name in found}
 
-    return training.run_epochs(model, optimizer, recipe, outcome, one_pass, follow, device, state_file,
-                               report)
+    return training.run_epochs(model, optimizer, recipe,
+                               lambda epoch: _train_epoch(model, train, optimizer, autocast, recipe, epoch, device),
+                               follow, device, state_file, report)
 
 
 def _train_epoch(model: nn.Module, train: Examples, optimizer, autocast, recipe: Recipe, epoch: int,
@@ -163,8 +156,7 @@ def _train_epoch(model: nn.Module, train: Examples, optimizer, autocast, recipe:
         total += loss.detach() * len(y)
         hits += (logits.detach().argmax(dim=1) == y).sum()
         n += len(y)
-    return {"train_loss": training.finite(total.item() / n, "training", epoch, recipe),
-            "train_accuracy": hits.item() / n}
+    return {"train_loss": training.finite(total.item() / n, "training", epoch, recipe), "train_accuracy": hits.item() / n}
 
 
 def _ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -201,6 +193,5 @@ def _by_class(truth: np.ndarray, answers: np.ndarray, classes: tuple[str, ...]) 
     f1 = metrics.f1_per_class(truth, answers, len(classes))
     counts = np.bincount(truth, minlength=len(classes)).tolist()
     occurring = np.union1d(truth, answers)
-    return {"macro_f1": float(np.mean(np.array(f1)[occurring])),
-            "f1_per_class": {classes[k]: f1[k] for k in occurring},
+    return {"macro_f1": float(np.mean(np.array(f1)[occurring])), "f1_per_class": {classes[k]: f1[k] for k in occurring},
             "counts": dict(zip(classes, counts, strict=True)), "majority": max(counts) / len(truth)}

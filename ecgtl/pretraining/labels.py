@@ -106,10 +106,8 @@ class Tracks:
     @classmethod
     def load(cls, folder: Path) -> "Tracks":
         """The tracks in ``folder``, memory-mapped: they take no memory of their own however long they are."""
-        def mapped(name: str) -> np.ndarray:
-            return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
-
-        return cls(**{field.name: mapped(field.name) for field in fields(cls)})
+        files = {field.name: folder / f"{field.name}.npy" for field in fields(cls)}
+        return cls(**{name: np.asarray(np.load(file, mmap_mode="r", allow_pickle=False)) for name, file in files.items()})
 
 
 def beat(tracks: Tracks, record: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
@@ -195,8 +193,7 @@ def _check_marks(recordings: Recordings, marks: Annotations, record: np.ndarray)
                              "its annotations again, or read it with on_bad=skip, which leaves them out")
 
 
-def _beats(recordings: Recordings, marks: Annotations, record: np.ndarray,
-           at: np.ndarray) -> dict[str, np.ndarray]:
+def _beats(recordings: Recordings, marks: Annotations, record: np.ndarray, at: np.ndarray) -> dict[str, np.ndarray]:
     kind = _numbers(marks.symbol, meanings()["beats"], "symbol", recordings, record)
     no_qrs = np.isin(marks.symbol, meanings()["no_qrs"])
     found = kind >= 0
@@ -219,8 +216,7 @@ def _rhythms(recordings: Recordings, marks: Annotations, record: np.ndarray, at:
     return {"changes": changes, "rhythms": rhythms, "spent": lasted.cumsum(axis=0) - lasted}
 
 
-def _numbers(words: np.ndarray, meaning: dict[str, int], what: str, recordings: Recordings,
-             record: np.ndarray) -> np.ndarray:
+def _numbers(words: np.ndarray, meaning: dict[str, int], what: str, recordings: Recordings, record: np.ndarray) -> np.ndarray:
     """What each of ``words`` (n,) means, int64 (n,); EcgtlError for one that ``labels.yml`` does not know."""
     found, inverse = np.unique(words, return_inverse=True)
     unknown = [str(word) for word in found if str(word) not in meaning]
@@ -231,8 +227,7 @@ def _numbers(words: np.ndarray, meaning: dict[str, int], what: str, recordings: 
     return np.array([meaning[str(word)] for word in found], np.int64)[inverse.reshape(-1)]
 
 
-def cached_tracks(task: str, digest: str, opened: Callable[[], Recordings], rate: float,
-                  lead: int | str = 0) -> Tracks:
+def cached_tracks(task: str, digest: str, opened: Callable[[], Recordings], rate: float, lead: int | str = 0) -> Tracks:
     """Tracks for ``task``, memory-mapped from the cache; ``opened()`` gives the recordings when they are not
     there yet.
 
@@ -281,8 +276,7 @@ def detected_beats(recordings: Recordings, lead: int | str = 0) -> Annotations:
     lengths = np.diff(recordings.offsets)
     inside = [beats[(beats >= 0) & (beats < n)] for beats, n in zip(found, lengths, strict=True)]
     sample = np.concatenate(inside)
-    return Annotations(sample, np.full(len(sample), "Q"), np.full(len(sample), ""),
-                       np.cumsum([0, *map(len, inside)]))
+    return Annotations(sample, np.full(len(sample), "Q"), np.full(len(sample), ""), np.cumsum([0, *map(len, inside)]))
 
 
 def _sorted_beats(job: tuple[np.ndarray, float]) -> np.ndarray:

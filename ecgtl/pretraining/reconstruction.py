@@ -17,26 +17,17 @@ EVALUATION_BATCH = 256
 
 def fit(model: nn.Module, train: Windows, validation: Windows, recipe: Recipe, device: torch.device,
         state_file: Path | None = None, report: Callable[[dict], None] | None = None) -> Fit:
-    """Train ``model`` to reconstruct windows (1, samples); the epoch with the lowest validation error is kept.
+    """Train ``model`` to reconstruct windows (1, samples); the epoch that is best by ``recipe.select_on`` is kept.
 
     The loss is the summed squared error of a window, averaged over the batch: the paper's "MSE". The history holds
     ``train_loss`` (running, with dropout) and ``validation_loss``.
     """
     model.to(device)
-    optimizer = training.adam(model, recipe)
-    autocast = training.mixed(recipe.precision, device)
-    outcome = Fit()
-
-    def one_pass(epoch: int) -> dict:
-        return {"train_loss": _train_epoch(model, train, optimizer, autocast, recipe, epoch, device)}
-
-    def follow(row: dict) -> dict:
-        seen = {"validation_loss": errors(model, validation, autocast, device)["summed"]}
-        if training.best_epoch([*outcome.history, row | seen], "validation_loss") == row["epoch"]:
-            outcome.weights = training.weights_of(model)
-        return seen
-
-    return training.run_epochs(model, optimizer, recipe, outcome, one_pass, follow, device, state_file, report)
+    optimizer, autocast = training.adam(model, recipe), training.mixed(recipe.precision, device)
+    return training.run_epochs(
+        model, optimizer, recipe,
+        lambda epoch: {"train_loss": _train_epoch(model, train, optimizer, autocast, recipe, epoch, device)},
+        lambda row, _: {"validation_loss": errors(model, validation, autocast, device)["summed"]}, device, state_file, report)
 
 
 def _train_epoch(model: nn.Module, windows: Windows, optimizer, autocast, recipe: Recipe, epoch: int,

@@ -28,38 +28,20 @@ from ecgtl import paths, processes
 from ecgtl.errors import EcgtlError
 from ecgtl.report.site_checks import pages, problems
 
+# Folder of notebooks -> the paper, and those of its notebooks that write CSV files
+TABLES = {
+    "jang": ("jang2021", "table1 table2 table3 figure1 figure2 figure4 figure5"),
+    "weimann": ("weimann2021", "table1 table2 table3 table4 table5 figure1 figure2 figure3"),
+    "melep": ("melep2023", "table1 table2 figure1 figure2 figure3 figure4 figure5 figure6 number-of-labels"),
+}
 # What a run of a notebook leaves behind beside its cells' outputs; results/ stands for ECGTL_RESULTS
 MAKES = {
     "finetune": ("results/demo/finetune/*.json",),
     "pretrain": ("results/demo/pretrain/*.json", "results/demo/weights/*.safetensors"),
-    "recordings": (),
-    "score_transfer": (),
-    "jang/table1": ("build/downloads/jang2021-table1*.csv",),
-    "jang/table2": ("build/downloads/jang2021-table2*.csv",),
-    "jang/table3": ("build/downloads/jang2021-table3*.csv",),
-    "jang/figure1": ("build/downloads/jang2021-figure1*.csv",),
-    "jang/figure2": ("build/downloads/jang2021-figure2*.csv",),
-    "jang/figure3": (),
-    "jang/figure4": ("build/downloads/jang2021-figure4*.csv",),
-    "jang/figure5": ("build/downloads/jang2021-figure5*.csv",),
-    "weimann/table1": ("build/downloads/weimann2021-table1*.csv",),
-    "weimann/table2": ("build/downloads/weimann2021-table2*.csv",),
-    "weimann/table3": ("build/downloads/weimann2021-table3*.csv",),
-    "weimann/table4": ("build/downloads/weimann2021-table4*.csv",),
-    "weimann/table5": ("build/downloads/weimann2021-table5-*.csv",),
-    "weimann/figure1": ("build/downloads/weimann2021-figure1*.csv",),
-    "weimann/figure2": ("build/downloads/weimann2021-figure2*.csv",),
-    "weimann/figure3": ("build/downloads/weimann2021-figure3*.csv",),
     "across/choice": ("build/downloads/across*.csv",),
-    "melep/table1": ("build/downloads/melep2023-table1*.csv",),
-    "melep/figure1": ("build/downloads/melep2023-figure1*.csv",),
-    "melep/figure2": ("build/downloads/melep2023-figure2*.csv",),
-    "melep/table2": ("build/downloads/melep2023-table2*.csv",),
-    "melep/figure3": ("build/downloads/melep2023-figure3*.csv",),
-    "melep/figure4": ("build/downloads/melep2023-figure4*.csv",),
-    "melep/figure5": ("build/downloads/melep2023-figure5*.csv",),
-    "melep/figure6": ("build/downloads/melep2023-figure6*.csv",),
-    "melep/number-of-labels": ("build/downloads/melep2023-number-of-labels*.csv",),
+    **dict.fromkeys(("recordings", "score_transfer", "jang/figure3"), ()),
+    **{f"{folder}/{item}": (f"build/downloads/{paper}-{item}*.csv",)
+       for folder, (paper, items) in TABLES.items() for item in items.split()},
 }
 WORKERS = 2
 CELL_SECONDS, NOTEBOOK_SECONDS = 420, 540
@@ -94,15 +76,12 @@ class Layout:
 
 
 def main() -> int:
-    """0 when the site stands, 1 when it could not be made (one line says why), 130 after Ctrl-C."""
+    """0 when the site stands, 1 when it could not be made (one line says why)."""
     try:
         make(Layout(paths.repository()))
     except EcgtlError as error:
         print(f"\nbook: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(STOPPED, file=sys.stderr)
-        return 130
     return 0
 
 
@@ -135,7 +114,7 @@ def code_key(layout: Layout) -> str:
     committed = [file for file in _files(paths.results())
                  if file.relative_to(paths.results()).parts[0] not in ("demo", ".running") and file.name[0] != "."]
     package = [file for file in _files(layout.root / "ecgtl") if file.suffix != ".pyc"]
-    return _digest([*package, *committed, *_existing(layout.lock)], layout.root, platform.python_version())
+    return _digest([*package, *committed, layout.lock], layout.root, platform.python_version())
 
 
 def notebook_key(notebook: Path, code: str) -> str:
@@ -148,15 +127,13 @@ def notebook_key(notebook: Path, code: str) -> str:
 def site_key(layout: Layout, code: str) -> str:
     """Hash of everything the site is made from."""
     staged = (layout.book / "notebooks", layout.book / "downloads")
-    prose = [file for file in _files(layout.book)
-             if not any(file.is_relative_to(folder) for folder in staged)]
-    return _digest([*prose, *_existing(layout.config, layout.toc)], layout.root,
-                   code, *(notebook_key(notebook, "") for notebook in find(layout)))
+    prose = [file for file in _files(layout.book) if not any(file.is_relative_to(folder) for folder in staged)]
+    return _digest([*prose, layout.config, layout.toc], layout.root, code, *(notebook_key(one, "") for one in find(layout)))
 
 
 def _digest(files: Iterable[Path], root: Path, *more: str) -> str:
     total = hashlib.sha256("\n".join(more).encode())
-    for file in sorted(files):
+    for file in sorted(file for file in files if file.is_file()):
         name = file.relative_to(root) if file.is_relative_to(root) else file
         total.update(f"\n{name}\n{hashlib.sha256(file.read_bytes()).hexdigest()}".encode())
     return total.hexdigest()
@@ -166,10 +143,6 @@ def _files(folder: Path) -> Iterator[Path]:
     for file in folder.rglob("*"):
         if file.is_file() and not SKIPPED & set(file.relative_to(folder).parts):
             yield file
-
-
-def _existing(*files: Path) -> list[Path]:
-    return [file for file in files if file.is_file()]
 
 
 # Notebooks
@@ -192,8 +165,6 @@ def execute_all(layout: Layout, code: str, makes: dict[str, tuple[str, ...]]) ->
     keys = {notebook: notebook_key(notebook, code) for notebook in notebooks}
     todo = [n for n in notebooks if not is_current(layout, n, keys[n], makes[layout.name(n)])]
     _say(f"notebooks: {len(notebooks)}, to run: {len(todo)}")
-    if not todo:
-        return
     failed, jobs = [], {}
     with ThreadPoolExecutor(WORKERS) as pool, processes.undone(functools.partial(_stop, pool, jobs)):
         for n in todo:
@@ -257,28 +228,24 @@ def _papermill(layout: Layout, notebook: Path, target: Path) -> None:
         if process.returncode < 0:
             raise EcgtlError(f"notebooks/{name}.ipynb was stopped by signal {-process.returncode}")
         if FINAL.search(said) or attempt == ATTEMPTS:
-            raise EcgtlError(f"notebooks/{name}.ipynb failed:\n{_tail(said)}\n"
-                             f"open {target} to see how far it got")
+            last = "\n".join(_plain(said).strip().splitlines()[-15:])
+            raise EcgtlError(f"notebooks/{name}.ipynb failed:\n{last}\nopen {target} to see how far it got")
         _say(f"  {name}: the kernel did not start, attempt {attempt + 1} of {ATTEMPTS}")
 
 
 def _environment(layout: Layout) -> dict[str, str]:
     """Surroundings of a kernel: this interpreter, this package, a share of the cores, no user's settings."""
     share = layout.work / "jupyter"
-    _kernelspec(share / "kernels" / "python3")
+    # The kernel ``python3`` is this interpreter, whatever kernels the user has installed
+    command = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    kernel = {"argv": command, "display_name": "Python 3", "language": "python"}
+    _write(share / "kernels" / "python3" / "kernel.json", json.dumps(kernel))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     own = {"JUPYTER_PATH": str(share), "JUPYTER_PLATFORM_DIRS": "1", "PYTHONPATH": _python_path(layout),
            "IPYTHONDIR": str(layout.work / "ipython"), "OMP_NUM_THREADS": str(max(1, cores // WORKERS))}
     if os.environ.get("ECGTL_RESULTS"):
         own["ECGTL_RESULTS"] = str(paths.results().absolute())  # the kernel runs in the notebook's folder
     return os.environ | own
-
-
-def _kernelspec(folder: Path) -> None:
-    """The kernel ``python3`` is this interpreter, whatever kernels the user has installed."""
-    command = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    kernel = {"argv": command, "display_name": "Python 3", "language": "python"}
-    _write(folder / "kernel.json", json.dumps(kernel))
 
 
 def check_run(layout: Layout, name: str, executed: Path, patterns: Iterable[str], began: float) -> None:
@@ -363,8 +330,7 @@ def _end(*started: subprocess.Popen) -> None:
 
 def stage(layout: Layout) -> None:
     """Put executed notebooks and downloads where the book finds them; what is no longer made goes."""
-    wanted = {f"notebooks/{layout.name(n)}.ipynb": layout.work / "executed" / f"{layout.name(n)}.ipynb"
-              for n in find(layout)}
+    wanted = {f"notebooks/{layout.name(n)}.ipynb": layout.work / "executed" / f"{layout.name(n)}.ipynb" for n in find(layout)}
     tables = list(layout.downloads.glob("*.csv"))
     empty = {file.name for file in tables if len(file.read_text(encoding="utf-8").splitlines()) < 2}
     wanted |= {f"downloads/{file.name}": file for file in tables if file.name not in empty}
@@ -428,11 +394,6 @@ def _replace(new: Path, old: Path) -> None:
 def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")  # in one piece: two notebooks may speak at once
     sys.stdout.flush()
-
-
-def _tail(text: str, lines: int = 15) -> str:
-    """The last lines of what a process said."""
-    return "\n".join(_plain(text).strip().splitlines()[-lines:])
 
 
 def _plain(text: str) -> str:

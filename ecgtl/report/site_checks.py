@@ -78,8 +78,7 @@ class Page(HTMLParser):
                "video": ("src", "poster"), "audio": ("src",), "track": ("src",), "embed": ("src",),
                "object": ("data",), "input": ("src",), "image": ("href", "xlink:href"),
                "use": ("href", "xlink:href")}
-    FETCHING = {"stylesheet", "icon", "preload", "prefetch", "modulepreload", "preconnect", "dns-prefetch",
-                "manifest"}
+    FETCHING = {"stylesheet", "icon", "preload", "prefetch", "modulepreload", "preconnect", "dns-prefetch", "manifest"}
 
     def __init__(self):
         super().__init__()
