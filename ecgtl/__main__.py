@@ -3,7 +3,10 @@
 import argparse
 import sys
 
+from ecgtl import processes
 from ecgtl.errors import EcgtlError
+
+STOPPED = "ecgtl: stopped; finished results and files are kept, the same command goes on from there"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -15,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"ecgtl: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("ecgtl: stopped; finished results and files are kept, the same command goes on from there", file=sys.stderr)
+        print(STOPPED, file=sys.stderr)
         return 130
 
 
@@ -67,6 +70,7 @@ def _add_rank(rank) -> None:
     rank.add_argument("--target", required=True, help="a data set's name, or a folder of labelled WFDB records")
     rank.add_argument("--root", default="", help="where the data set lies (default: ECGTL_DATA)")
     rank.add_argument("--labels", default="", help="label file of a folder (default: its labels.csv)")
+    rank.add_argument("--labels-separator", default="", help="what stands between several labels of a record, e.g. ';'")
     rank.add_argument("--label-set", default="", help="names of labels with commas between (default: all)")
     rank.add_argument("--lead", default="0", help="name or index of the lead, for checkpoints of one lead (default: the first)")
     rank.add_argument("--records", type=int, help="recordings at most, drawn (default: all)")
@@ -144,9 +148,13 @@ def _rank(given) -> int:
     from ecgtl.datasets import LOADERS
 
     known = given.target in LOADERS and given.target != "folder"
+    if given.root and not known:
+        raise EcgtlError(f"--root is {given.root!r}, which would have no effect: --target {given.target} is the folder itself; give "
+                         "the name of a data set as --target, or leave --root away")
     config = ScoreConfig.of(dataset=given.target if known else "folder", root=given.root if known else given.target,
-                            labels=given.labels, label_set=given.label_set, records=given.records, weighting=given.weighting,
-                            resamples=given.resamples, tier=given.tier, lead=_lead(given.lead))
+                            labels=given.labels, labels_separator=given.labels_separator, label_set=given.label_set,
+                            records=given.records, weighting=given.weighting, resamples=given.resamples, tier=given.tier,
+                            lead=_lead(given.lead))
     print("\n".join(rank.lines(rank.rank(config, given.checkpoints), config)))
     return 0
 
@@ -157,8 +165,9 @@ def _lead(text: str) -> str | int:
 
 
 def _predict(given) -> int:
-    from ecgtl import predict
+    from ecgtl import paths, predict
 
+    paths.output(given.out)  # before any work
     lead = None if given.lead is None else _lead(given.lead)
     table = predict.predict(given.checkpoint, given.folder, lead, given.device)
     print(f"written: {predict.write(table, given.out)}, {len(table)} recordings")
@@ -192,4 +201,4 @@ def _status(given) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(processes.stoppable(main, STOPPED))

@@ -4,10 +4,11 @@ import contextlib
 import io
 
 import numpy as np
-from joblib import Parallel, delayed
 
+from ecgtl import processes
 from ecgtl.datasets import cache
 from ecgtl.datasets.base import Recordings
+from ecgtl.errors import EcgtlError
 
 FEATURES = ("beats", "mean_rr", "sd_rr", "rmssd", "pnn50", "cv_rr", "min_rr", "max_rr", "median_rr", "iqr_rr",
             "lag1_rr", "seconds")
@@ -37,10 +38,13 @@ def rr_boosting(features: np.ndarray, y_train: np.ndarray, train: np.ndarray, te
                 seed: int) -> np.ndarray:
     """Class probabilities (n_test, n_classes) of gradient boosting on RR-interval ``features`` (recordings, features).
 
-    With 0/1 tables ``y_train`` (n, n_classes) one model a label; a label without both outcomes keeps its prevalence.
+    With 0/1 tables ``y_train`` (n, n_classes) one model a label; a label without both outcomes keeps its prevalence. Raises
+    EcgtlError when no recording to train on has the beats for an RR interval.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
 
+    if np.isnan(features[train]).any(axis=1).all():
+        raise EcgtlError(f"none of the {len(train)} recordings to train on shows enough beats for RR intervals; take another lead")
     if y_train.ndim == 2:
         columns = [rr_boosting(features, column, train, test, 2, seed)[:, 1] if 0 < column.mean() < 1
                    else np.full(len(test), column.mean()) for column in y_train.T]
@@ -71,8 +75,8 @@ def _all_features(recordings: Recordings, lead: int | str) -> np.ndarray:
     starts = range(0, len(recordings), CHUNK)
     jobs = ([(recordings.lead(i, lead), float(recordings.sampling_rate[i]))
              for i in range(k, min(k + CHUNK, len(recordings)))] for k in starts)
-    workers = 1 if len(starts) < 4 else -1  # starting processes costs more than a few recordings do
-    return np.concatenate(Parallel(n_jobs=workers)(delayed(_features_of)(job) for job in jobs))
+    workers = 1 if len(starts) < 4 else None  # starting processes costs more than a few recordings do
+    return np.concatenate(processes.spread(_features_of, jobs, workers))
 
 
 def _features_of(job: list[tuple[np.ndarray, float]]) -> np.ndarray:
@@ -80,12 +84,15 @@ def _features_of(job: list[tuple[np.ndarray, float]]) -> np.ndarray:
 
 
 def detect_beats(x: np.ndarray, rate: float) -> np.ndarray:
-    """Sample numbers of the QRS complexes in ``x`` (samples,) at ``rate`` Hz, by wfdb's XQRS."""
+    """Sample numbers of the QRS complexes in ``x`` (samples,) at ``rate`` Hz, by wfdb's XQRS; none where it finds nothing."""
     from wfdb.processing import XQRS
 
     detector = XQRS(sig=np.asarray(x, np.float64), fs=rate)
-    with contextlib.redirect_stdout(io.StringIO()):
-        detector.detect(verbose=False)
+    with contextlib.redirect_stdout(io.StringIO()), np.errstate(divide="ignore", invalid="ignore"):
+        try:
+            detector.detect(verbose=False)
+        except (ValueError, IndexError):  # a signal too short, or of too low a rate, for the detector's filters
+            return np.zeros(0, np.int64)
     return np.asarray(detector.qrs_inds, np.int64)
 
 

@@ -107,7 +107,7 @@ def _pretrained(tier: str) -> dict | None:
     from ecgtl.pretrain import key_of
 
     path = results.path_of("pretrain", key_of(PretrainConfig.of(tier=tier).resolved()), tier)
-    return results.read_json(path) if path.is_file() else None
+    return results.done(path)
 
 
 def _pretrained_tier() -> str | None:

@@ -10,6 +10,7 @@ import math
 import shlex
 import types
 import typing
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +22,7 @@ from ecgtl import paths
 from ecgtl.datasets import LOADERS
 from ecgtl.datasets.base import check_policy
 from ecgtl.errors import EcgtlError
-from ecgtl.models import MODELS, STAGES
+from ecgtl.models import MODELS, PREACTIVATED, STAGES
 from ecgtl.splits import check_fraction
 from ecgtl.transferability import WEIGHTINGS
 
@@ -36,6 +37,7 @@ DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "float32", "bfloat16")
 TRANSFERS = "melep2023"  # the protocol of the transferability experiment
 PAPER_PARAMETERS = ("sampling_rate", "seconds", "width", "epochs", "batch_size", "learning_rate", "patience")
+TRAINED = "width variant epochs batch_size learning_rate patience precision"  # parameters of networks alone
 
 
 class Parameters:
@@ -54,12 +56,19 @@ class Parameters:
             raise EcgtlError(f"unknown parameter {unknown[0]!r}; {hint}allowed: {', '.join(allowed)}")
         config = cls(**{name: _typed(name, value, allowed[name]) for name, value in parameters.items()})
         config._check()
+        config._refuse(config._ignored())
         return config
 
     @classmethod
     def from_notebook(cls, namespace: dict[str, Any]) -> Self:
-        """A validated config from a notebook's ``globals()``: papermill itself only warns of a misspelt name."""
-        return cls.of(**notebook_parameters(namespace))
+        """A validated config from a notebook's ``globals()``: papermill itself only warns of a misspelt name.
+
+        It is refused what its network would ignore, too, and a lead of the twin of a folder: the runs of a table share their
+        parameters, and code that reads the twin knows what it does.
+        """
+        config = cls.of(**notebook_parameters(namespace))
+        config._refuse(config._ignored(alone=True))
+        return config
 
     def command(self) -> str:
         """The shell command that makes this run: every parameter that differs from its default."""
@@ -70,20 +79,38 @@ class Parameters:
     def _check(self) -> None:
         """Raise EcgtlError for a value that the fields' types admit but a run does not."""
 
+    def _refuse(self, ignored: Iterable[tuple[str, str]]) -> None:
+        """Raise EcgtlError for a parameter without effect that differs from its default."""
+        defaults = {f.name: f.default for f in dataclasses.fields(self)}
+        for names, why in ignored:
+            given = [name for name in names.split() if name in defaults and getattr(self, name) != defaults[name]]
+            if given:
+                raise EcgtlError(f"{given[0]} is {getattr(self, given[0])!r}, which would have no effect: {why}")
+
+    def _ignored(self, alone: bool = False) -> Iterator[tuple[str, str]]:
+        """Parameters without effect, and why, with the remedy; more of them in a run that is asked for ``alone``."""
+        dataset = getattr(self, "dataset", "")
+        if getattr(self, "tier", "") == "demo":
+            own = " lead" if alone and dataset == "folder" and self.lead != ALL_LEADS else ""
+            yield f"root labels labels_separator{own}", "tier demo reads a synthetic twin; for real data pass -p tier reduced"
+        if dataset != "folder":
+            yield "labels labels_separator", "it belongs to dataset=folder (-p dataset folder -p root /path/to/records)"
+
 
 @dataclass(frozen=True)
 class FinetuneConfig(Parameters):
     """Parameters of one fine-tuning run. ``None`` means: as the protocol's table has it for the tier.
 
     ``dataset`` what to classify; ``root`` where it lies (default ``ECGTL_DATA``; for ``folder`` the folder itself);
-    ``labels`` label file of a ``folder``; ``lead`` name, index or ``all``; ``on_bad`` error or skip; ``protocol`` whose split,
-    stopping and selection rules hold (``auto``: the paper that ``init`` or ``dataset`` belongs to); ``init`` starting
-    weights: a word, with the details of another configuration where they differ (``beat-frame512``), the data set of a
-    source (``cpsc2018``), or a checkpoint's path; ``arch`` network or trivial baseline (``auto``: the protocol's own);
-    ``fraction`` share of the training part that is used; ``tier`` demo, reduced or paper; ``seed`` of split, order and weights; ``sampling_rate`` Hz and
-    ``seconds`` of the input; ``width`` channels of the stem; ``variant`` of an autoencoder's encoder, and of a residual
-    network's blocks (text: activation in front, code: behind), and of MELEP's inputs (text: resampled, code: every k-th
-    sample);
+    ``labels`` label file of a ``folder``, ``labels_separator`` what stands between several labels of a record there; ``lead``
+    name, index or ``all``; ``on_bad`` error or skip; ``protocol`` whose split, stopping and selection rules hold (``auto``:
+    the paper that ``init`` or ``dataset`` belongs to); ``init`` starting weights: a word, with the details of another
+    configuration where they differ (``beat-frame512``) or of one of several pretrainings (``beat-seed3``), the data set of a
+    source (``cpsc2018``), or a checkpoint's path;
+    ``arch`` network or trivial baseline (``auto``: the protocol's own); ``fraction`` share of the training part that is used;
+    ``tier`` demo, reduced or paper; ``seed`` of split, order and weights; ``sampling_rate`` Hz and ``seconds`` of the input;
+    ``width`` channels of the stem; ``variant`` of an autoencoder's encoder, and of a residual network's blocks (text:
+    activation in front, code: behind), and of MELEP's inputs (text: resampled, code: every k-th sample);
     ``epochs`` at most; ``batch_size`` recordings; ``learning_rate`` of Adam; ``patience`` epochs; ``device`` auto, cpu
     or cuda; ``precision`` auto, float32 or bfloat16; ``save_weights`` file to write the validated weights to.
     """
@@ -93,6 +120,7 @@ class FinetuneConfig(Parameters):
     dataset: str = "cinc2017"
     root: str = ""
     labels: str = ""
+    labels_separator: str = ""
     lead: str | int = 0
     on_bad: str = "error"
     protocol: str = "auto"
@@ -115,15 +143,31 @@ class FinetuneConfig(Parameters):
 
     def resolved(self) -> "FinetuneConfig":
         """The same config with every ``None`` and ``auto`` replaced by the protocol's value for the tier."""
-        paper = _protocol_for(self.init, self.dataset) if self.protocol == "auto" else self.protocol
+        paper, arch = self._paper_and_arch()
         rules = protocol(paper)
-        arch = rules["arch"].get(init_word(self.init), rules["arch"]["random"]) if self.arch == "auto" else self.arch
         tier = {"variant": None} | _tier_of(rules, arch, self.tier)
         missing = {name: tier[name] for name in ("variant", *PAPER_PARAMETERS) if getattr(self, name) is None}
         if (self.init == "image") != (arch == "googlenet") and arch not in BASELINES:
             raise EcgtlError(f"init={self.init} does not go with arch={arch}: image features come from googlenet, and from it "
                              "alone; use init=image with arch=auto and protocol=auto")
         return FinetuneConfig.of(**dataclasses.asdict(self) | missing | {"protocol": paper, "arch": arch})
+
+    def _paper_and_arch(self) -> tuple[str, str]:
+        paper = _protocol_for(self.init, self.dataset) if self.protocol == "auto" else self.protocol
+        usual = protocol(paper)["arch"]
+        return paper, usual.get(init_word(self.init), usual["random"]) if self.arch == "auto" else self.arch
+
+    def _ignored(self, alone: bool = False) -> Iterator[tuple[str, str]]:
+        yield from super()._ignored(alone)
+        paper, arch = self._paper_and_arch()
+        if arch in BASELINES:
+            yield "save_weights", f"arch={arch} has none; leave it away"
+        rules = protocol(protocol(paper).get("papers", {}).get(arch, paper))["input"]
+        variants = arch in (*PREACTIVATED, "cae_classifier") or "decimate" in rules
+        unused = {f"init {TRAINED}": arch in BASELINES, "width": arch == "googlenet", "variant": not variants,
+                  "sampling_rate seconds": arch in BASELINES and rules["standardise"] == "dataset"}
+        if alone:
+            yield from ((names, f"arch={arch} does not look at it; leave it away") for names in unused if unused[names])
 
     @property
     def n_samples(self) -> int:
@@ -136,13 +180,9 @@ class FinetuneConfig(Parameters):
         return protocol(self.protocol).get("papers", {}).get(self.arch, self.protocol)
 
     def _check(self) -> None:
-        for name, allowed in _choices().items():
-            if getattr(self, name) not in allowed:
-                raise EcgtlError(f"unknown {name} {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
+        _check_choices(self, _choices() | {"variant": (None, *VARIANTS)})
         check_fraction(self.fraction)
         check_policy(self.on_bad)
-        if self.variant not in (None, *VARIANTS):
-            raise EcgtlError(f"unknown variant {self.variant!r}; allowed: {', '.join(VARIANTS)}")
         if not init_word(self.init) and not self.init.endswith(".safetensors"):
             raise EcgtlError(f"unknown init {self.init!r}; allowed: {', '.join((*INITS, *source_experiments()))}, or the path "
                              "of a .safetensors checkpoint")
@@ -151,8 +191,6 @@ class FinetuneConfig(Parameters):
         if self.dataset == "folder" and self.tier != "demo" and not self.root:
             raise EcgtlError("dataset=folder needs root: the folder of your WFDB records (-p root /path/to/records)")
         _check_positive(self, ("sampling_rate", "seconds", "learning_rate"), ("width", "epochs", "batch_size", "patience"))
-        if self.seed < 0:
-            raise EcgtlError(f"seed is {self.seed}; it must not be negative")
 
 
 @dataclass(frozen=True)
@@ -164,6 +202,7 @@ class PretrainConfig(Parameters):
     cannot be used; ``arch`` network and ``variant`` its
     details (code, text); ``features`` size of the autoencoder's bottleneck; ``tier``; ``seed``; ``validation`` and
     ``test`` shares of the subjects; ``per_subject`` windows a subject at most, or frames drawn a subject and epoch;
+    ``per_epoch`` frames an epoch of the training part in its place, evenly over the subjects however many there are;
     the rest as in ``FinetuneConfig``.
 
     Reconstruction alone: ``windows`` of the training part at most, drawn from it; ``highpass`` cutoff in Hz of the
@@ -192,6 +231,7 @@ class PretrainConfig(Parameters):
     validation: float | None = None
     test: float | None = None
     per_subject: int | None = None
+    per_epoch: int | None = None
     windows: int | None = None
     highpass: float | None = None
     sampling_rate: float | None = None
@@ -229,6 +269,8 @@ class PretrainConfig(Parameters):
         known = {f.name: values.get(f.name, f.default) for f in dataclasses.fields(self)} | given
         if known["frame"] is not None:
             known["seconds"] = known["frame"] / rules["frame_rate"]
+        if known["per_epoch"] is not None and self.per_subject is None:
+            known["per_subject"] = None
         return PretrainConfig.of(**known)
 
     def _check(self) -> None:
@@ -236,30 +278,22 @@ class PretrainConfig(Parameters):
         choices = {"objective": OBJECTIVES, "protocol": ("auto", *dict.fromkeys(papers.values())),
                    "arch": ("auto", "cae", *STAGES), "variant": (None, *VARIANTS), "tier": TIERS, "device": DEVICES,
                    "precision": PRECISIONS, "negatives_from": (None, *NEGATIVES_FROM)}
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise EcgtlError(f"unknown {name} {getattr(self, name)!r}; allowed: {', '.join(filter(None, allowed))}")
+        _check_choices(self, choices)
         check_policy(self.on_bad)
         unknown = [name for name in (self.source_names if self.sources else ()) if name not in LOADERS]
         if unknown:
             raise EcgtlError(f"unknown source {unknown[0]!r}; allowed, with commas between: {', '.join(LOADERS)}")
         _check_positive(self, ("sampling_rate", "seconds", "learning_rate"),
-                        ("width", "epochs", "batch_size", "patience", "features", "per_subject", "windows", "frame", "context",
-                         "negatives"))
+                        ("width", "epochs", "batch_size", "patience", "features", "per_subject", "per_epoch", "windows", "frame",
+                         "context", "negatives"))
         self._check_objective()
+        if self.per_epoch is not None and self.per_subject is not None:
+            raise EcgtlError(f"per_epoch is {self.per_epoch} and per_subject {self.per_subject}; give one of them")
         if self.highpass is not None and not 0 <= self.highpass < math.inf:
             raise EcgtlError(f"highpass is {self.highpass}; give a cutoff in Hz, or 0 for no filter")
-        if self.offset is not None and self.offset < 0:
-            raise EcgtlError(f"offset is {self.offset}; it counts the frames between context and future, from 0 on")
-        for name in ("validation", "test"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < 1:
-                raise EcgtlError(f"{name} is {value}; it is a share of the subjects, above 0 and below 1")
         if (self.validation or 0) + (self.test or 0) >= 1:
             raise EcgtlError(f"validation={self.validation} and test={self.test} leave nothing to train on; give less than 1 "
                              "together")
-        if self.seed < 0:
-            raise EcgtlError(f"seed is {self.seed}; it must not be negative")
 
     def _check_objective(self) -> None:
         """Network, protocol and parameters must be those of the objective."""
@@ -269,9 +303,9 @@ class PretrainConfig(Parameters):
         if self.objective not in self.rules["objectives"]:
             raise EcgtlError(f"protocol={self.protocol} has no objective {self.objective!r}; allowed: "
                              f"{', '.join(self.rules['objectives'])}; or leave protocol=auto")
-        for names, owners in ((("windows", "highpass"), ("reconstruction",)), (("frame",), OBJECTIVES[1:]),
+        for names, owners in ((("windows", "highpass", "features"), ("reconstruction",)), (("frame", "per_epoch"), OBJECTIVES[1:]),
                               (("context", "negatives", "offset", "negatives_from"), ("future",))):
-            given = [name for name in names if getattr(self, name) is not None]
+            given = [name for name in names if getattr(self, name) != getattr(PretrainConfig, name)]
             if given and self.objective not in owners:
                 raise EcgtlError(f"{given[0]} does not go with objective={self.objective}; it belongs to {', '.join(owners)}")
         own = None if self.frame is None else self.frame / self.rules["frame_rate"]
@@ -297,13 +331,14 @@ class RecordingsConfig(Parameters):
     dataset: str = "cinc2017"
     root: str = ""
     labels: str = ""
+    labels_separator: str = ""
     lead: str | int = 0
     on_bad: str = "error"
     tier: str = "demo"
     seconds: float = 8.0
 
     def _check(self) -> None:
-        FinetuneConfig.of(dataset=self.dataset, root=self.root, on_bad=self.on_bad, tier=self.tier, seconds=self.seconds)
+        FinetuneConfig.of(protocol="weimann2021", **dataclasses.asdict(self))
 
 
 @dataclass(frozen=True)
@@ -356,12 +391,6 @@ class TransferConfig(Parameters):
         _check_positive(self, ("learning_rate",), ("records", "epochs", "batch_size", "fewest"))
         if self.most < self.fewest:
             raise EcgtlError(f"most is {self.most} and fewest {self.fewest}; a task has at least as many labels at most as at least")
-        if self.fold < 0:
-            raise EcgtlError(f"fold is {self.fold}; folds are counted from 0")
-        for name in ("test", "validation"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < 1:
-                raise EcgtlError(f"{name} is {value}; it is a share of recordings, above 0 and below 1")
 
 
 @dataclass(frozen=True)
@@ -369,9 +398,9 @@ class ScoreConfig(Parameters):
     """Parameters of scoring how well a checkpoint should transfer to a target, without any training.
 
     ``checkpoint`` a path, or data set and network of a stored one (``cpsc2018-resnet1d101``); ``dataset``, ``root``, ``labels``,
-    ``lead`` and ``on_bad`` say what the target is, as in ``FinetuneConfig``; ``tier`` demo takes its twin; ``label_set`` names
-    of its labels with commas between (all by default); ``records`` at most, drawn with ``seed``; ``weighting`` of MELEP's
-    labels; ``resamples`` of the recordings, which the interval comes from.
+    ``labels_separator``, ``lead`` and ``on_bad`` say what the target is, as in ``FinetuneConfig``; ``tier`` demo takes its
+    twin; ``label_set`` names of its labels with commas between (all by default); ``records`` at most, drawn with ``seed``;
+    ``weighting`` of MELEP's labels; ``resamples`` of the recordings, which the interval comes from.
     """
 
     NOTEBOOK: ClassVar[str] = "score_transfer"
@@ -380,6 +409,7 @@ class ScoreConfig(Parameters):
     dataset: str = "ptbxl"
     root: str = ""
     labels: str = ""
+    labels_separator: str = ""
     lead: str | int = 0
     on_bad: str = "skip"
     tier: str = "demo"
@@ -395,13 +425,9 @@ class ScoreConfig(Parameters):
         return _names(self.label_set)
 
     def _check(self) -> None:
-        _check_choices(self, {"dataset": tuple(LOADERS), "tier": TIERS, "weighting": WEIGHTINGS})
-        check_policy(self.on_bad)
+        FinetuneConfig.of(dataset=self.dataset, root=self.root, on_bad=self.on_bad, tier=self.tier, seed=self.seed)
+        _check_choices(self, {"weighting": WEIGHTINGS})
         _check_positive(self, (), ("records", "resamples"))
-        if self.seed < 0:
-            raise EcgtlError(f"seed is {self.seed}; it must not be negative")
-        if self.dataset == "folder" and self.tier != "demo" and not self.root:
-            raise EcgtlError("dataset=folder needs root: the folder of your WFDB records (-p root /path/to/records)")
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -409,10 +435,10 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
-def _check_choices(config: Any, choices: dict[str, tuple[str, ...]]) -> None:
+def _check_choices(config: Any, choices: dict[str, tuple[str | None, ...]]) -> None:
     for name, allowed in choices.items():
         if getattr(config, name) not in allowed:
-            raise EcgtlError(f"unknown {name} {getattr(config, name)!r}; allowed: {', '.join(allowed)}")
+            raise EcgtlError(f"unknown {name} {getattr(config, name)!r}; allowed: {', '.join(filter(None, allowed))}")
 
 
 @dataclass(frozen=True)
@@ -422,14 +448,20 @@ class SectionConfig(Parameters):
     tier: str = "best"
 
     def _check(self) -> None:
-        if self.tier not in ("best", *TIERS):
-            raise EcgtlError(f"unknown tier {self.tier!r}; allowed: best, {', '.join(TIERS)}")
+        _check_choices(self, {"tier": ("best", *TIERS)})
 
 
 def init_word(init: str) -> str:
     """The word in ``init``: itself, or what stands before the details (``beat`` of ``beat-frame512``); else empty."""
     word = init.partition("-")[0]
     return word if word in (*INITS, *source_experiments()) and not init.endswith(".safetensors") else ""
+
+
+@lru_cache
+def seeded_experiments() -> dict[str, str]:
+    """What stands before ``-seed`` in ``init`` -> the experiment that pretrains it by seed. Do not change the result."""
+    return {init: name for paper in protocols() for name, entry in protocol(paper).get("pretrainings", {}).items()
+            if "seeds" in entry for init in entry["runs"]}
 
 
 @lru_cache
@@ -455,6 +487,13 @@ def _check_positive(config: Any, amounts: tuple[str, ...], counts: tuple[str, ..
         value = getattr(config, name)
         if value is not None and value < 1:
             raise EcgtlError(f"{name} is {value}; it must be at least 1")
+    for name in ("validation", "test"):
+        value = getattr(config, name, None)
+        if value is not None and not 0 < value < 1:
+            raise EcgtlError(f"{name} is {value}; it is a share, above 0 and below 1")
+    for name in ("seed", "fold", "offset"):
+        if (getattr(config, name, None) or 0) < 0:
+            raise EcgtlError(f"{name} is {getattr(config, name)}; it must not be negative")
 
 
 def notebook_parameters(namespace: dict[str, Any]) -> dict[str, Any]:
@@ -519,5 +558,6 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
         names = " or ".join(k.__name__ for k in kinds if k is not type(None))
         words = f"; allowed: {', '.join(_choices()[name])}" if name in _choices() else ""
         bounds = ", 0 < fraction <= 1" if name == "fraction" else ""
-        raise EcgtlError(f"{name} is {value!r} ({type(value).__name__}); it must be of type {names}{bounds}{words}")
+        raw = f"; for papermill write -r {name} {value}" if str in kinds and isinstance(value, int | float) else ""
+        raise EcgtlError(f"{name} is {value!r} ({type(value).__name__}); it must be of type {names}{bounds}{words}{raw}")
     return value

@@ -97,7 +97,7 @@ def check(name: str, root: str | Path | None = None, only: str | Sequence[str] |
 
 
 def _root(root: str | Path | None) -> Path:
-    return Path(root).expanduser() if root else paths.data()
+    return paths.given(root) if root else paths.data()
 
 
 def _how_to_get(entry: Entry) -> str:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 
@@ -16,9 +17,20 @@ class EcgtlError(ValueError):
         return [f"{type(self).__name__}: {self}"]
 
 
+class RecordError(EcgtlError):
+    """What is wrong with one recording; ``reason`` says it in few words, by which recordings left out are counted."""
+
+    def __init__(self, reason: str, line: str):
+        super().__init__(line)
+        self.reason = reason
+
+
 def note(line: str) -> None:
     """Say on stderr, in one line, what a user must know of their data and no error is made of."""
     print(f"ecgtl: note: {line}", file=sys.stderr, flush=True)
+
+
+note_once = lru_cache(maxsize=4096)(note)  # of what is looked at many times
 
 
 def exit_status(write: Callable[[], Path]) -> int:

@@ -9,12 +9,11 @@ other; what remains at its end is not used. Windows are resampled, freed of base
 encoder was trained with it) and z-scored as in pretraining (``ecgtl.datasets.windows``; Jang 2021, section
 II.2), so the unit of a signal does not matter.
 What cannot be encoded is left out and counted in ``Features.skipped``: a recording shorter than a window or
-without the chosen lead, a window with missing samples in it or within the 4 s that its filter looks at on
-either side, a flat window. A damaged file, or nothing left, is an EcgtlError. One recording is held in memory
-at a time.
+without the chosen lead or with a damaged file, a window with missing samples in it or within the 4 s that its
+filter looks at on either side, a flat window. Nothing left is an EcgtlError. One recording is held in memory
+at a time, and of a long one no more than some windows.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -26,24 +25,25 @@ import pandas as pd
 import torch
 from torch import nn
 
-from ecgtl import models, paths, training
+from ecgtl import paths, training
 from ecgtl.config import TIERS, protocol, protocols
 from ecgtl.datasets import folder
-from ecgtl.datasets.base import UNLABELLED, Recordings
+from ecgtl.datasets.base import UNLABELLED, Collector, Recordings
 from ecgtl.datasets.cache import write_atomic
-from ecgtl.datasets.wfdb_files import Header, read_header, read_stored
+from ecgtl.datasets.wfdb_files import BLOCK
 from ecgtl.datasets.windows import Windows, unlabelled
-from ecgtl.errors import EcgtlError
+from ecgtl.errors import EcgtlError, note
 from ecgtl.finetune import stored_weights, weights_path
 from ecgtl.models import checkpoint
 from ecgtl.models.cae import N_SAMPLES
+from ecgtl.spreadsheet import as_csv
 
 ARCHS = ("cae", "cae_classifier")  # a ResNet's input is prepared otherwise, with its data set's statistics
 WORDS = ("cae",)  # those that ``init`` takes and that stand for such a checkpoint
 BATCH = 128  # windows encoded at a time
 SHORT = "recording shorter than a window"
 
-Signal = tuple[str, np.ndarray, float]  # name of the recording, its samples (samples,), sampling rate in Hz
+Signal = tuple[str, "np.ndarray | _OnDisk", float]  # name of the recording, its samples (samples, 1), sampling rate in Hz
 
 
 def load(name: str | Path = "cae", tier: str = "reduced") -> "Encoder":
@@ -59,9 +59,10 @@ def load(name: str | Path = "cae", tier: str = "reduced") -> "Encoder":
     last = weights.get("encoder.bottleneck.2.bias")
     if last is None:
         raise EcgtlError(f"checkpoint {path} holds no encoder; make or download it again")
-    options = {"width": facts["width"], "variant": facts.get("variant")}
-    model = models.build("cae_classifier", 1, 1, features=len(last), **options)
-    checkpoint.transfer(model, path, "cae_classifier", facts["width"], 1, variant=facts.get("variant"))
+    encoder = {name: tensor for name, tensor in weights.items() if name.startswith("encoder.")}
+    n_features = last.numel()
+    unused = {"output.weight": torch.zeros(1, n_features), "output.bias": torch.zeros(1)}
+    model = checkpoint.network(path, encoder | unused, facts | {"arch": "cae_classifier", "classes": ["none"]}, features=n_features)
     return Encoder(model, facts, training.pick_device(paths.device()))
 
 
@@ -89,11 +90,15 @@ class Encoder:
         """Features of all WFDB records in ``root`` and its sub-folders, of any format and sampling rate.
 
         ``lead`` is a name or an index from 0; records of one lead need none. A record is named by its path
-        below ``root``, without suffix. Raises EcgtlError for a damaged file, for several leads without a
-        choice, and when nothing can be encoded.
+        below ``root``, without suffix. Raises EcgtlError for several leads without a choice, and when nothing
+        can be encoded.
         """
-        root, skipped = Path(root), defaultdict(list)
-        return self._of(_folder_signals(root, lead, skipped), skipped, str(root))
+        collector, root = _collector(), paths.given(root)
+        try:
+            return self._of(_folder_signals(root, lead, collector), collector, str(root))
+        finally:
+            for line in collector.lines():
+                note(line)
 
     def of_array(self, x: np.ndarray, sampling_rate: float) -> "Features":
         """Features of the recordings in ``x``, (recordings, samples) or (samples,), at ``sampling_rate`` Hz.
@@ -103,20 +108,21 @@ class Encoder:
         of its recording's. Raises EcgtlError for another shape or rate, and when nothing can be encoded.
         """
         rows, rate = _rows(x), _rate(sampling_rate)
-        signals = ((str(i), _scaled(row), rate) for i, row in enumerate(rows))
-        return self._of(signals, defaultdict(list), f"the array of shape {np.shape(x)} at {rate:g} Hz")
+        signals = ((str(i), _scaled(row)[:, np.newaxis], rate) for i, row in enumerate(rows))
+        return self._of(signals, _collector(), f"the array of shape {np.shape(x)} at {rate:g} Hz")
 
     def of_recordings(self, recordings: Recordings, lead: str | int | None = None) -> "Features":
         """Features of any data set that ``ecgtl.datasets.load`` reads; ``lead`` as in ``of_folder``."""
         if lead is None and recordings.leads.shape[1] > 1:
             raise EcgtlError(f"{recordings.name} has the leads {', '.join(recordings.leads[0])}; choose "
                              "one by name or index (lead II, say)")
-        signals = ((str(name), recordings.lead(i, lead or 0), float(recordings.sampling_rate[i]))
+        signals = ((str(name), recordings.lead(i, lead or 0)[:, np.newaxis], float(recordings.sampling_rate[i]))
                    for i, name in enumerate(recordings.ids))
-        return self._of(signals, defaultdict(list), recordings.name)
+        return self._of(signals, _collector(), recordings.name)
 
-    def _of(self, signals: Iterable[Signal], skipped: dict[str, list[str]], where: str) -> "Features":
-        """Features of ``signals``; what is left out is added to ``skipped``, as others have done."""
+    def _of(self, signals: Iterable[Signal], collector: Collector, where: str) -> "Features":
+        """Features of ``signals``; what is left out is counted by ``collector``, as others have done."""
+        skipped = collector.skipped
         records, starts, values = [], [], []
         for batch in _batches(self._windows(signals, skipped)):
             names, begins, windows = zip(*batch, strict=True)
@@ -124,8 +130,9 @@ class Encoder:
             starts += begins
             values.append(self.encode(np.stack(windows)))
         if not values:
-            raise EcgtlError(f"{where} holds nothing to encode ({_counted(skipped)}); give recordings of at "
-                             f"least {self.seconds:g} s that are neither flat nor incomplete")
+            advice = collector.first_skipped or (f"give recordings of at least {self.seconds:g} s that are neither flat nor "
+                                                 "incomplete")
+            raise EcgtlError(f"{where} holds nothing to encode ({_counted(skipped)}); {advice}")
         return Features(np.array(records), np.array(starts), np.concatenate(values), dict(skipped))
 
     def _windows(self, signals: Iterable[Signal], skipped: dict[str, list[str]]
@@ -136,17 +143,18 @@ class Encoder:
             if windows is None:
                 skipped[SHORT].append(record)
                 continue
-            for first in range(0, len(windows), BATCH):
-                indices, usable = _usable(windows, np.arange(first, min(first + BATCH, len(windows))))
+            together = max(1, min(BATCH, round(BATCH * 1000 / rate)))  # what is read for them grows with the rate
+            for first in range(0, len(windows), together):
+                indices, usable = _usable(windows, np.arange(first, min(first + together, len(windows))))
                 for (_, _, start), window in zip(windows.origin(indices), usable, strict=True):
                     yield record, start, window
             for reason, count in windows.skipped.items():
                 skipped[reason] += [record] * count
 
-    def _cut(self, record: str, signal: np.ndarray, rate: float) -> Windows | None:
+    def _cut(self, record: str, signal: "np.ndarray | _OnDisk", rate: float) -> Windows | None:
         """The windows of one recording; None when it is shorter than one."""
         names = np.array([record])
-        one = Recordings("own", "own", names, signal[:, np.newaxis], np.array([0, len(signal)]),
+        one = Recordings("own", "own", names, signal, np.array([0, len(signal)]),
                          np.array([rate]), leads=np.array([["signal"]]), gain=np.ones((1, 1)),
                          baseline=np.zeros((1, 1)), classes=(), labels=np.array([UNLABELLED]), subjects=names)
         try:
@@ -182,8 +190,8 @@ class Features:
         return pd.concat([pd.DataFrame({"record": self.record, "start": self.start}), values], axis=1)
 
     def to_csv(self, path: str | Path) -> None:
-        """Write ``table`` as CSV; the file is whole or not there."""
-        write_atomic(Path(path), self.table().to_csv(index=False).encode())
+        """Write ``table`` as CSV; the file is whole or not there. Raises EcgtlError where ``paths.output`` has one."""
+        write_atomic(paths.output(path), as_csv(self.table()))
 
 
 def write(root: str, out: str, name: str = "cae", tier: str = "reduced", lead: str | None = None) -> None:
@@ -193,12 +201,9 @@ def write(root: str, out: str, name: str = "cae", tier: str = "reduced", lead: s
     EcgtlError as ``load`` and ``Encoder.of_folder`` do, and for an ``out`` that cannot be a file, before
     anything is read.
     """
-    target = Path(out).expanduser()
-    if target.is_dir() or not target.parent.is_dir():
-        raise EcgtlError(f"{target} cannot be written: {target if target.is_dir() else target.parent} is "
-                         f"{'a' if target.is_dir() else 'no'} folder; give the path of a .csv file")
+    target = paths.output(out)
     chosen = int(lead) if lead and lead.isdecimal() else lead
-    found = load(name, tier).of_folder(Path(root).expanduser(), chosen)
+    found = load(name, tier).of_folder(root, chosen)
     found.to_csv(target)
     print(f"{found}\nwritten: {target}")
 
@@ -206,7 +211,9 @@ def write(root: str, out: str, name: str = "cae", tier: str = "reduced", lead: s
 def _file(name: str, tier: str) -> Path:
     """The checkpoint that ``name`` stands for."""
     if name.endswith(".safetensors"):
-        return Path(name).expanduser()
+        if tier != "reduced":
+            raise EcgtlError(f"tier is {tier!r}, which would have no effect: {name} is a file; leave it away")
+        return paths.given(name)
     if name not in WORDS:
         raise EcgtlError(f"unknown checkpoint {name!r}; allowed: {', '.join(WORDS)}, or the path of a "
                          ".safetensors file")
@@ -228,6 +235,8 @@ def _check_facts(facts: dict, path: Path) -> None:
     if facts["arch"] not in ARCHS:
         raise EcgtlError(f"checkpoint {path} holds a {facts['arch']}; features are made by "
                          f"{' or '.join(ARCHS)}, so choose a checkpoint of one of these")
+    if facts["in_channels"] != 1:
+        raise EcgtlError(f"checkpoint {path} has in_channels={facts['in_channels']}; features are of one lead, so choose another checkpoint")
     if facts.get("protocol", "jang2021") not in protocols() or _rules(facts)["standardise"] != "window":
         raise EcgtlError(f"checkpoint {path} was trained by the protocol {facts['protocol']}, whose inputs "
                          "are not z-scored window by window; choose another checkpoint")
@@ -237,32 +246,31 @@ def _check_facts(facts: dict, path: Path) -> None:
                          "make it again")
 
 
-def _folder_signals(root: Path, lead: str | int | None, skipped: dict[str, list[str]]) -> Iterator[Signal]:
-    """The chosen lead of each WFDB record below ``root``, in mV; all headers are checked before the first."""
+def _folder_signals(root: Path, lead: str | int | None, collector: Collector) -> Iterator[Signal]:
+    """The chosen lead of each WFDB record below ``root``, in mV; long ones stay on the disk."""
     folder._check_lead(lead)
-    headers = {path: read_header(path, require_voltage=False) for path in folder._header_paths(root)}
-    columns = {path: _column(header, lead, path) for path, header in headers.items()}
-    if all(column is None for column in columns.values()):
-        raise EcgtlError(f"no record in {root} has a lead {lead!r}; the first has "
-                         f"{', '.join(next(iter(headers.values())).leads)}: choose one of those")
-    for path, header in headers.items():
-        record, column = path.relative_to(root).with_suffix("").as_posix(), columns[path]
-        if column is None:
-            skipped[f"no lead {lead}"].append(record)
-        else:
-            stored = read_stored(path, header)[:, column].astype(np.float64)  # int16 may overflow below
-            millivolts = (stored - header.baseline[column]) / header.gain[column]
-            yield record, millivolts.astype(np.float32), header.sampling_rate
+    for one in folder.records(root, lead, collector):
+        if len(one.columns) > 1:
+            raise EcgtlError(f"{one.path} has {len(one.columns)} leads ({', '.join(one.leads[:15])}); choose one by "
+                             "name or index (lead II, say)")
+        yield one.id, one.millivolts() if len(one) <= BLOCK else _OnDisk(one), one.sampling_rate
 
 
-def _column(header: Header, lead: str | int | None, path: Path) -> int | None:
-    """Column of ``lead`` in a record, None where it has no such lead; EcgtlError where it has several."""
-    if lead is None and len(header.leads) > 1:
-        raise EcgtlError(f"{path} has {len(header.leads)} leads ({', '.join(header.leads)}); choose one by "
-                         "name or index (lead II, say)")
-    columns = folder._columns(header, lead)
-    folder._check_columns(header, columns, lead, path)
-    return columns[0] if columns else None
+@dataclass(frozen=True)
+class _OnDisk:
+    """A lead in mV as an array (samples, 1), of which a stretch is read when it is asked for."""
+
+    record: folder.Record
+
+    def __len__(self) -> int:
+        return len(self.record)
+
+    def __getitem__(self, where: tuple[slice, int]) -> np.ndarray:
+        return self.record.millivolts(where[0].start, where[0].stop)[:, where[1]]
+
+
+def _collector() -> Collector:
+    return Collector(folder.NAME, folder.VERSION, classes=(), on_bad="skip")
 
 
 def _rows(x: np.ndarray) -> np.ndarray:

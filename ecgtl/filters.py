@@ -4,37 +4,94 @@ All functions take and return float32 arrays whose last axis is time; they know 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
-from scipy import signal
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy import signal, special
 
 from ecgtl.datasets import cache
 from ecgtl.datasets.base import Recordings
+from ecgtl.datasets.leads import missing, resolve
 from ecgtl.errors import EcgtlError
 
 FLAT = 1e-6  # mV; a window with a smaller standard deviation is constant
 STANDARDS = ("dataset", "window", "range")
-MAX_DENOMINATOR = 1000  # rates are rational to a thousandth: 360 -> 125 Hz is 25/72
+EXACT = 10**8  # denominator of a ratio of rates, at most: at 1,000 Hz the time is less than half a sample off after 24 h
+MAX_DENOMINATOR = 1000  # up to this one a polyphase filter serves; beyond it would be longer than the signal
+FARTHEST = 1000  # factor between two rates, at most
+CROSSINGS, BETA, PHASES = 24, 8.0, 4096  # of the windowed sinc: zeros on either side, Kaiser's beta, steps of its table
+BLOCK = 4096  # samples interpolated at a time
 
 
-def resample(x: np.ndarray, rate_in: float, rate_out: float) -> np.ndarray:
-    """``x`` (..., samples) at ``rate_in`` Hz, resampled to ``rate_out`` Hz with a polyphase anti-aliasing filter.
+@lru_cache
+def ratio(rate_in: float, rate_out: float) -> Fraction:
+    """``rate_out / rate_in`` (Hz), exactly as far as 24 hours at any usual rate can tell.
 
-    The result has ceil(samples * rate_out / rate_in) samples. Raises EcgtlError for rates that are not above 0,
-    and for a target rate below a thousandth of the source's.
+    Raises EcgtlError for rates that are not above 0, or a factor of more than 1,000 apart.
     """
-    if not (rate_in > 0 and rate_out > 0 and np.isfinite([rate_in, rate_out]).all()):
-        raise EcgtlError(f"sampling rates must be above 0 Hz, not {rate_in} and {rate_out}")
-    ratio = Fraction(rate_out / rate_in).limit_denominator(MAX_DENOMINATOR)
-    if ratio == 0:
-        raise EcgtlError(f"cannot resample from {rate_in:g} to {rate_out:g} Hz; choose a higher target rate")
-    if ratio == 1:
-        return np.asarray(x, np.float32)
-    up, down = ratio.numerator, ratio.denominator
-    return signal.resample_poly(np.asarray(x, np.float32), up, down, axis=-1, window=_antialiasing(max(up, down)))
+    if not (rate_in > 0 and rate_out > 0 and 1 / FARTHEST <= rate_out / rate_in <= FARTHEST):
+        raise EcgtlError(f"a sampling rate of {rate_in:g} Hz cannot become {rate_out:g} Hz: rates must be above 0 and at most "
+                         f"a factor of {FARTHEST} apart; correct the sampling rate, or choose another target rate")
+    return Fraction(rate_out / rate_in).limit_denominator(EXACT)
+
+
+def resample(x: np.ndarray, rate_in: float, rate_out: float, offset: Fraction = Fraction(0)) -> np.ndarray:
+    """``x`` (..., samples) at ``rate_in`` Hz, resampled to ``rate_out`` Hz with an anti-aliasing filter.
+
+    The result has ceil(samples * rate_out / rate_in) samples; its first is at the first of ``x``, or the ``offset`` that
+    ``stretch`` gives later. Where the ratio of the rates is a fraction of small numbers, the filter is a polyphase one, else
+    a windowed sinc at the very times. Raises EcgtlError as ``ratio`` does.
+    """
+    x, share = np.asarray(x, np.float32), ratio(rate_in, rate_out)
+    if share == 1:
+        return x
+    up, down = share.numerator, share.denominator
+    if down > MAX_DENOMINATOR:
+        return _interpolated(x, down / up, float(offset), math.ceil((x.shape[-1] - offset) * share))
+    return signal.resample_poly(x, up, down, axis=-1, window=_antialiasing(max(up, down)))
+
+
+def stretch(rate_in: float, rate_out: float, first: int, n: int, length: int, margin: float) -> tuple[int, int, int, Fraction]:
+    """What of a recording of ``length`` samples must be resampled to have ``n`` samples from ``first`` at ``rate_out`` Hz.
+
+    Returns where it starts and stops, ``margin`` s before and behind, how many of the resampled ones come before
+    ``first``, and the ``offset`` for ``resample``: so the values are those of the whole recording resampled at once.
+    """
+    share = ratio(rate_in, rate_out)
+    up, down = share.numerator, share.denominator
+    grid = 1 if down > MAX_DENOMINATOR else down  # a polyphase filter starts at a sample of the recording that is one at the new rate too
+    reach = math.ceil(margin * rate_in / grid) * grid
+    start = max(0, first * down // up // grid * grid - reach)
+    before = -(-start * up // down)
+    stop = min(length, -(-(first + n) * down // up) + reach)
+    return start, stop, first - before, Fraction(before * down, up) - start
+
+
+def _interpolated(x: np.ndarray, step: float, offset: float, n: int) -> np.ndarray:
+    """``n`` values of ``x`` (..., samples), zero beyond its ends, at ``offset + k * step`` samples."""
+    taps = _sinc(max(1.0, step))  # nothing above half the lower rate passes
+    reach = taps.shape[1] // 2
+    around = sliding_window_view(np.pad(x, [(0, 0)] * (x.ndim - 1) + [(reach - 1, reach + 1)]), 2 * reach, axis=-1)
+    out = np.empty((*x.shape[:-1], n), np.float32)
+    for begin in range(0, n, BLOCK):
+        at = offset + np.arange(begin, min(begin + BLOCK, n)) * step
+        kernel = taps[np.rint(at % 1 * (len(taps) - 1)).astype(int)]
+        for row in np.ndindex(x.shape[:-1]):
+            out[row][begin:begin + BLOCK] = np.einsum("ij,ij->i", around[row][at.astype(int)], kernel)
+    return out
+
+
+@lru_cache
+def _sinc(width: float) -> np.ndarray:
+    """Kaiser's windowed sinc with zeros ``width`` samples apart, at equal steps from one sample to the next (steps + 1, taps)."""
+    steps, reach = math.ceil(PHASES / width), math.ceil(CROSSINGS * width)
+    distance = (np.linspace(0, 1, steps + 1)[:, np.newaxis] - np.arange(1 - reach, reach + 1)) / width
+    window = special.i0(BETA * np.sqrt(np.maximum(0, 1 - (distance / CROSSINGS)**2))) * (np.abs(distance) <= CROSSINGS)
+    taps = np.sinc(distance) * window
+    return (taps / taps.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 @lru_cache
@@ -79,9 +136,9 @@ def scale_to_range(x: np.ndarray) -> np.ndarray:
 
 
 def standardise(x: np.ndarray, mean: float | np.ndarray, sd: float | np.ndarray) -> np.ndarray:
-    """``(x - mean) / sd`` as float32. Raises EcgtlError when a standard deviation is 0 or not finite."""
-    if not (np.isfinite(sd).all() and np.all(np.asarray(sd) > 0)):
-        raise EcgtlError(f"cannot standardise with a standard deviation of {sd}: the signal is constant or has NaN")
+    """``(x - mean) / sd`` as float32. Raises EcgtlError when a mean is not finite, or a standard deviation 0 or not finite."""
+    if not (np.isfinite(mean).all() and np.isfinite(sd).all() and np.all(np.asarray(sd) > 0)):
+        raise EcgtlError(f"cannot standardise by a mean of {mean} and a standard deviation of {sd}: the signal is constant or has NaN")
     return ((x - mean) / sd).astype(np.float32)
 
 
@@ -107,12 +164,14 @@ def fit_length(x: np.ndarray, n_samples: int, keep: str = "end") -> np.ndarray:
 def mean_and_sd(recordings: Recordings, lead: int | str = 0) -> tuple[float, float]:
     """Mean and standard deviation in mV over all samples of one lead of the whole data set.
 
-    Source: Weimann 2021, "Finetuning": statistics of the entire data set.
+    Source: Weimann 2021, "Finetuning": statistics of the entire data set. Raises EcgtlError for samples that are not finite.
     """
     n, total, squares = 0, 0.0, 0.0
     for i in range(len(recordings)):
         x = recordings.lead(i, lead).astype(np.float64)
         n, total, squares = n + len(x), total + x.sum(), squares + np.dot(x, x)
+        if not math.isfinite(squares):
+            raise EcgtlError(f"recording {recordings.ids[i]} of {recordings.name} is not finite in lead {lead}; leave it out")
     mean = total / n
     return float(mean), float(np.sqrt(max(squares / n - mean**2, 0.0)))
 
@@ -129,23 +188,46 @@ def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads:
     section II.2); a recording shorter than the window, or flat or incomplete within it, is an EcgtlError.
     ``"range"``: the same, but each window is scaled to [-1, 1] by its lowest and highest value; with ``decimate`` every
     k-th sample is taken without a filter instead of resampling (public code of Nguyen 2023).
+
+    ``leads`` are indices or names; several are found by name in every recording (``datasets.leads.resolve``). Raises EcgtlError
+    for a recording that lacks one, and for one whose input would not be finite: nothing is cached then.
     """
     if n_samples < 1:
         raise EcgtlError(f"an input needs at least one sample, not {n_samples}")
     if standardise_by not in STANDARDS:
         raise EcgtlError(f"standardise_by is {standardise_by!r}; allowed: {', '.join(STANDARDS)}")
+    leads = resolve(recordings, leads)
     parts = {"digest": recordings.digest, "rate": float(sampling_rate), "n": int(n_samples), "leads": list(leads),
-             "keep": keep, "standardise_by": standardise_by, "highpass": highpass, "version": 2 if standardise_by == "dataset" else 3}
+             "keep": keep, "standardise_by": standardise_by, "highpass": highpass, "version": 4 if standardise_by == "dataset" else 5}
     parts |= {"statistics": [list(map(float, pair)) for pair in statistics]} if statistics is not None else {}
     parts |= {"decimate": True} if decimate else {}
 
     def build(folder) -> None:
-        one = (_by_dataset(recordings, leads, sampling_rate, n_samples, keep, statistics) if standardise_by == "dataset"
-               else _by_window(recordings, leads, sampling_rate, n_samples, keep, highpass, standardise_by, decimate))
+        one = preparer(recordings, sampling_rate, n_samples, leads, keep, standardise_by, highpass, statistics, decimate)
         np.save(folder / "input.npy", _all(one, len(recordings), len(leads), n_samples))
 
     folder = cache.entry(f"{recordings.name}-input", parts, build)
     return np.load(folder / "input.npy", mmap_mode="r", allow_pickle=False)
+
+
+def preparer(recordings: Recordings, sampling_rate: float, n_samples: int, leads: tuple[int | str, ...], keep: str,
+             standardise_by: str, highpass: float | None, statistics: Sequence[tuple[float, float]] | None,
+             decimate: bool) -> Callable[[int, int], np.ndarray]:
+    """What ``prepare`` makes of one recording and one of ``leads``, by their numbers: (n_samples,), float32."""
+    one = (_by_dataset(recordings, leads, sampling_rate, n_samples, keep, statistics) if standardise_by == "dataset"
+           else _by_window(recordings, leads, sampling_rate, n_samples, keep, highpass, standardise_by, decimate))
+
+    def finite(i: int, row: int) -> np.ndarray:
+        try:
+            x = one(i, row)
+            if not np.isfinite(x).all():
+                raise EcgtlError("its input has missing samples (NaN), or is infinite; leave it out")
+            return x
+        except EcgtlError as error:
+            where = f"recording {recordings.ids[i]} of {recordings.name}, {recordings.durations[i]:.2f} s long"
+            raise EcgtlError(f"{where}: {error}") from None
+
+    return finite
 
 
 def window_defect(x: np.ndarray, rate_in: float, rate: float, n_samples: int, keep: str = "end") -> str:
@@ -153,17 +235,25 @@ def window_defect(x: np.ndarray, rate_in: float, rate: float, n_samples: int, ke
 
     ``x`` is as recorded, at ``rate_in`` Hz: filtered, a flat window would hold what leaks in from beside it.
     """
-    if math.ceil(len(x) * rate / rate_in) < n_samples:
+    share = ratio(rate_in, rate)
+    if math.ceil(len(x) * share) < n_samples:
         return "is shorter than its window"
-    inside = fit_length(x, math.ceil(n_samples * rate_in / rate), keep)
+    inside = fit_length(x, math.ceil(n_samples / share), keep)
     if not np.isfinite(inside).all():
         return "has missing samples (NaN) in its window"
     return "is flat in its window" if inside.min() == inside.max() else ""
 
 
-def window_defects(recordings: Recordings, leads: Sequence[int | str], rate: float, n_samples: int, keep: str) -> list[str]:
-    """``window_defect`` of each recording, (R,): that of the first of ``leads`` that has one, or nothing."""
-    found = ([window_defect(recordings.lead(i, lead), rate_in, rate, n_samples, keep) for lead in leads]
+def window_defects(recordings: Recordings, leads: Sequence[int | str], rate: float, n_samples: int, rules: dict) -> list[str]:
+    """Why each recording cannot be an input by the ``rules`` of a protocol, (R,); empty where it can.
+
+    It lacks one of ``leads``; or, where each window is scaled by itself, the ``window_defect`` of the first that has one.
+    """
+    lacking = missing(recordings, leads)
+    if rules["standardise"] == "dataset":
+        return lacking
+    found = ([lacking[i]] if lacking[i] else
+             (window_defect(recordings.lead(i, lead), rate_in, rate, n_samples, rules["keep"]) for lead in leads)
              for i, rate_in in enumerate(recordings.sampling_rate))
     return [next(filter(None, defects), "") for defects in found]
 
@@ -190,8 +280,7 @@ def _by_window(recordings: Recordings, leads: tuple, rate: float, n_samples: int
             # The filter leaves rounding noise of a ramp, which must not be blown up
             defect = "is flat in its window" if x.std() < FLAT else ""
         if defect:
-            raise EcgtlError(f"recording {recordings.ids[i]} of {recordings.name}, {recordings.durations[i]:.2f} s long, "
-                             f"{defect} of {n_samples / rate:g} s; leave it out")
+            raise EcgtlError(f"it {defect} of {n_samples / rate:g} s; leave it out")
         return scale_to_range(x) if standardise_by == "range" else standardise(x, x.mean(), x.std())
 
     return one

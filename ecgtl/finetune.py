@@ -11,10 +11,11 @@ import numpy as np
 import torch
 
 from ecgtl import baselines, datasets, filters, metrics, models, paths, results, spectrograms, splits, training
-from ecgtl.config import ALL_LEADS, BASELINES, FinetuneConfig, RecordingsConfig, init_word, input_rules, protocol, source_experiments
-from ecgtl.datasets import cache, catalogue
+from ecgtl.config import (ALL_LEADS, BASELINES, FinetuneConfig, RecordingsConfig, init_word, input_rules, protocol, seeded_experiments,
+                          source_experiments)
+from ecgtl.datasets import cache, catalogue, leads
 from ecgtl.datasets.base import Recordings
-from ecgtl.errors import EcgtlError
+from ecgtl.errors import EcgtlError, note
 from ecgtl.models import checkpoint, googlenet
 from ecgtl.results import Result
 
@@ -27,6 +28,7 @@ FOLLOWED = {"macro_f1": lambda y, p: metrics.macro_f1(y, p.argmax(axis=1), p.sha
             "weighted_f1": lambda y, p: metrics.weighted_f1(y, labels_of(p) if y.ndim == 2 else p.argmax(axis=1)),
             "macro_auc": metrics.macro_auc}
 THRESHOLDED = {"f_beta": metrics.f_beta, "g_beta": metrics.g_beta}
+CHOOSING = ("folder", "icu_monitor")  # data sets whose loaders keep the one lead that they are asked for
 CINC_OFFICIAL = ("normal", "af", "other")  # the classes that the challenge's own score averages
 
 
@@ -41,6 +43,8 @@ def run(config: FinetuneConfig, experiment: str = "finetune", key: str | None = 
     results.code_state()
     config = config.resolved()
     device = training.pick_device(config.device if config.device != "auto" else paths.device())
+    if config.save_weights:
+        paths.output(config.save_weights, makes_folder=True)
     start = starting_weights(config)
     recordings = with_whole_windows(config, read(config))
     split = split_of(config, recordings)
@@ -58,29 +62,29 @@ def read(config: FinetuneConfig | RecordingsConfig) -> Recordings:
     """The recordings of ``config``: the twin in tier demo, the real ones otherwise."""
     options = {"on_bad": config.on_bad} | data_options(config)
     if config.dataset == "folder":
-        options |= {"lead": None if config.lead == ALL_LEADS else config.lead, "labels": config.labels or None}
+        options |= {"labels": config.labels or None, "labels_separator": config.labels_separator}
+    if config.dataset in CHOOSING and (config.dataset == "folder" or config.lead not in (0, ALL_LEADS)):
+        options |= {"lead": None if config.lead == ALL_LEADS else config.lead}
     twin = config.tier == "demo"
     return datasets.load(config.dataset, None if twin else config.root or None, twin, **options)
 
 
 def with_whole_windows(config: FinetuneConfig, recordings: Recordings) -> Recordings:
-    """``recordings`` without those that cannot be scaled: shorter than the input, or flat or incomplete in it.
+    """``recordings`` without those that lack a lead, or cannot be scaled: shorter than the input, or flat or incomplete in it.
 
-    Only for a protocol that scales each window by itself. ``on_bad`` says whether such a recording is an EcgtlError or is left
-    out and counted in ``skipped``.
+    Scaled only by a protocol that scales each window by itself. ``on_bad`` says whether such a recording is an EcgtlError or is
+    left out and counted in ``skipped``.
     """
-    rules, defects = protocol(config.input_protocol)["input"], {}
-    if rules["standardise"] == "dataset":
-        return recordings
-    for i, defect in enumerate(filters.window_defects(recordings, _leads(config, recordings), config.sampling_rate,
-                                                      config.n_samples, rules["keep"])):
+    rules, defects, seen = protocol(config.input_protocol)["input"], {}, leads_of(config, recordings)
+    leads.check(recordings, seen, config.on_bad)
+    for i, defect in enumerate(filters.window_defects(recordings, seen, config.sampling_rate, config.n_samples, rules)):
         if defect:
             defects.setdefault(defect, []).append(i)
     if not defects:
         return recordings
     bad = np.concatenate(list(defects.values()))
     if config.on_bad == "error" or len(bad) == len(recordings):
-        reason, first = next((reason, indices[0]) for reason, indices in defects.items())
+        reason, first = next((reason, indices[0]) for reason, indices in defects.items() if not reason.startswith("no lead"))
         advice = "give others" if len(bad) == len(recordings) else "pass on_bad=skip to leave such recordings out and count them"
         raise EcgtlError(f"recording {recordings.ids[first]} of {recordings.name} {reason} of {config.seconds:g} s "
                          f"({len(bad)} of {len(recordings)} cannot be used); {advice}")
@@ -92,8 +96,8 @@ def with_whole_windows(config: FinetuneConfig, recordings: Recordings) -> Record
 def data_options(config: FinetuneConfig | RecordingsConfig) -> dict:
     """What the protocol asks of a data set's loader: which view of its labels, which leads."""
     options = dict(protocol(getattr(config, "protocol", "weimann2021")).get("datasets", {}).get(config.dataset, {}))
-    if config.lead == ALL_LEADS:
-        options.pop("leads", None)
+    if config.lead == ALL_LEADS or (config.lead != 0 and not isinstance(config.lead, str)):
+        options.pop("leads", None)  # an index other than the default counts the recordings' own leads
     elif "leads" in options and isinstance(config.lead, str):
         options["leads"] = [config.lead]
     return options
@@ -167,13 +171,16 @@ def starting_weights(config: FinetuneConfig) -> Path | None:
     if config.init == "image":
         return googlenet.find_weights()
     if init_word(config.init):
-        path = stored_weights(config.init, config.arch, config.tier)
+        path, (_, asked, seed) = stored_weights(config.init, config.arch, config.tier), config.init.partition("-seed")
         if path is None:
             raise EcgtlError(f"init={config.init} has no checkpoint for arch={config.arch}, tier={config.tier} yet; make it "
                              f"with '{pretraining_command(config)}', use init=random, or give the path of a .safetensors "
                              "checkpoint")
+        if asked and str(made := checkpoint.load(path)[1].get("seed")) != seed:
+            raise EcgtlError(f"checkpoint {path} is of seed {made}, init={config.init} asks for {seed}; delete it and make it "
+                             f"with '{pretraining_command(config)}'")
         return path
-    path = Path(config.init).expanduser()
+    path = paths.given(config.init)
     checkpoint.load(path)  # fails now rather than after the data have been read
     return path
 
@@ -181,6 +188,8 @@ def starting_weights(config: FinetuneConfig) -> Path | None:
 def pretraining_command(config: FinetuneConfig) -> str:
     """The shell command that makes ``config``'s checkpoint."""
     word, *details = config.init.split("-")
+    if (seeded := config.init.partition("-seed")[0]) != config.init and seeded in seeded_experiments():
+        return f"python -m ecgtl run {seeded_experiments()[seeded]} --tier {config.tier}"
     if word in source_experiments():
         return f"python -m ecgtl run {source_experiments()[word]} --tier {config.tier}"
     named = [re.fullmatch(r"([a-z]+)(\d+)", detail) for detail in details]  # those of future prediction are four numbers
@@ -193,7 +202,8 @@ def weights_path(init: str, arch: str, tier: str) -> Path:
     """Where pretraining writes the checkpoint that ``init`` stands for: with the package, or in the demo's ignored folder.
 
     Details of another configuration than the protocol's own come last: ``beat-frame512`` is in
-    ``beat-resnet18-reduced-frame512.safetensors``.
+    ``beat-resnet18-reduced-frame512.safetensors``, ``beat-seed3``, one of several pretrainings, in
+    ``beat-resnet18-reduced-seed3.safetensors``.
     """
     folder = results.folder(tier) / "weights" if tier == "demo" else SHIPPED
     word, hyphen, details = init.partition("-")
@@ -209,22 +219,31 @@ def stored_weights(init: str, arch: str, tier: str) -> Path | None:
 def inputs(config: FinetuneConfig, recordings: Recordings, start: Path | None = None) -> np.ndarray:
     """What the network sees: (records, 1, samples), or (records, 1,024) image features for ``init=image``."""
     rules = input_rules(config.input_protocol, config.variant)
-    x = filters.prepare(recordings, config.sampling_rate, config.n_samples, _leads(config, recordings), rules["keep"],
+    x = filters.prepare(recordings, config.sampling_rate, config.n_samples, leads_of(config, recordings), rules["keep"],
                         rules["standardise"], rules["highpass"], decimate=rules["decimate"])
     if config.init == "image":
         return spectrograms.image_features(x[:, 0], config.sampling_rate, start)
     return x
 
 
-def _lead(config: FinetuneConfig) -> int | str:
-    """The lead among those that the loader kept: a folder's loader, and a protocol's, have chosen already."""
-    chosen = config.dataset == "folder" or "leads" in data_options(config)
-    return 0 if chosen or config.lead == ALL_LEADS else config.lead
+def leads_of(config: FinetuneConfig | RecordingsConfig, recordings: Recordings) -> tuple[int | str, ...]:
+    """The leads that the network sees, each the same lead in all ``recordings`` (``datasets.leads.resolve``).
+
+    Some loaders, and a protocol's options, have kept one lead alone. All leads come in the order in which a checkpoint that is
+    started from saw them, else in that of the first recording.
+    """
+    if config.lead == ALL_LEADS:
+        own, first = _facts_of_start(config).get("leads", ()), np.char.lower(recordings.leads[0]).tolist()
+        order = [name.lower() for name in own]
+        return leads.resolve(recordings, own if order != first and sorted(order) == sorted(first) else range(len(first)))
+    chosen = not isinstance(config.lead, str) and (config.dataset in CHOOSING or "leads" in data_options(config))
+    return leads.resolve(recordings, (0 if chosen else config.lead,), config.lead)
 
 
-def _leads(config: FinetuneConfig, recordings: Recordings) -> tuple[int | str, ...]:
-    """The leads that the network sees."""
-    return tuple(range(recordings.leads.shape[1])) if config.lead == ALL_LEADS else (_lead(config),)
+def _facts_of_start(config: FinetuneConfig | RecordingsConfig) -> dict:
+    """What the checkpoint that is started from says of itself; nothing where there is none."""
+    start = starting_weights(config) if getattr(config, "init", "random") not in ("random", "image") else None
+    return checkpoint.load(start)[1] if start else {}
 
 
 def network(config: FinetuneConfig, recordings: Recordings, start: Path | None) -> torch.nn.Module:
@@ -233,7 +252,7 @@ def network(config: FinetuneConfig, recordings: Recordings, start: Path | None) 
     if config.init == "image":
         return torch.nn.Linear(googlenet.N_FEATURES, len(recordings.classes))
     options = models.variant_options(config.arch, config.variant) | ({"length": config.n_samples} if config.arch == "bilstm" else {})
-    in_channels = len(_leads(config, recordings))
+    in_channels = len(leads_of(config, recordings))
     model = models.build(config.arch, in_channels, len(recordings.classes), width=config.width, **options)
     if start is not None:
         checkpoint.transfer(model, start, config.arch, config.width, in_channels, sampling_rate=config.sampling_rate,
@@ -249,9 +268,10 @@ def _fit_network(config: FinetuneConfig, recordings: Recordings, split: splits.S
     parts = [training.Part(x[index], recordings.labels[index]) for index in (split.train, split.validation, split.test)]
     recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, config.patience, rules["stop_on"],
                              rules["select_on"], config.precision, config.seed)
+    facts = _facts(config, recordings, start) if config.save_weights else {}  # what is wrong there must be known before the training
     fit = training.fit(model, *parts, recipe, FOLLOWED[rules["score"]], device, _state_file(config, recordings, start), report)
     if config.save_weights:
-        checkpoint.save(Path(config.save_weights), fit.weights, _facts(config, recordings, start), half=config.arch in rules.get("half", ()))
+        checkpoint.save(paths.output(config.save_weights, makes_folder=True), fit.weights, facts, half=config.arch in rules.get("half", ()))
     if recordings.multi_label:
         model.load_state_dict(fit.weights)
         fit.train = training.predict(model, parts[0].x, device, True, config.precision)
@@ -260,10 +280,10 @@ def _fit_network(config: FinetuneConfig, recordings: Recordings, split: splits.S
 
 def _facts(config: FinetuneConfig, recordings: Recordings, start: Path | None) -> dict:
     """What somebody needs to know to use the weights on other recordings; ``mean`` and ``sd`` in mV, one a lead."""
-    leads = _leads(config, recordings)
-    statistics = np.array([filters.mean_and_sd(recordings, lead) for lead in leads])
-    names = [str(recordings.leads[0, recordings.lead_index(0, lead)]) for lead in leads]
-    return {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": len(leads), "leads": names,
+    seen = leads_of(config, recordings)
+    statistics = np.array([filters.mean_and_sd(recordings, lead) for lead in seen])
+    names = [str(recordings.leads[0, recordings.lead_index(0, lead)]) for lead in seen]
+    return {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": len(seen), "leads": names,
             "init": config.init, "protocol": config.input_protocol, "sampling_rate": config.sampling_rate, "seconds": config.seconds,
             "classes": list(recordings.classes), "multi_label": recordings.multi_label, "dataset": config.dataset,
             "evidence": evidence_of(config, recordings)["target"], "tier": config.tier, "licence": _licence(config, recordings, start),
@@ -300,7 +320,7 @@ def _fit_baseline(config: FinetuneConfig, recordings: Recordings, split: splits.
     if config.arch == "majority":
         p = {name: baselines.majority(y, n_classes, len(part)) for name, part in parts.items()}
     else:
-        features = baselines.rr_features(recordings, _lead(config))
+        features = baselines.rr_features(recordings, leads_of(config, recordings)[0])
         p = {name: baselines.rr_boosting(features, y, split.train, part, n_classes, config.seed) for name, part in parts.items()}
     return training.Fit(chosen={"validated": (0, p["test"])}, train=p.get("train"))
 
@@ -335,9 +355,8 @@ def _origin(config: FinetuneConfig) -> dict:
 
     A ResNet's weights may come from another rate or length.
     """
-    path = None if config.init in ("random", "image") else starting_weights(config)
-    facts = {} if path is None else checkpoint.load(path)[1]
-    names = ("arch", "sampling_rate", "seconds", "objective", "sources", "dataset", "licence")
+    facts = _facts_of_start(config)
+    names = ("arch", "sampling_rate", "seconds", "objective", "sources", "dataset", "licence", "seed")
     return {"start": {name: facts[name] for name in names if name in facts}} if facts else {}
 
 
@@ -408,18 +427,17 @@ def evidence_of(config: FinetuneConfig, recordings: Recordings) -> dict[str, str
     whole = released is not None and len(recordings) + left_out == released
     papers_own = protocol(config.protocol).get("lead", {}).get("paper")
     wanted = catalogue.entry(config.dataset).leads if ALL_LEADS in (config.lead, papers_own) else 1
-    leads = "full" if len(_leads(config, recordings)) >= wanted else "subset"
-    return {"upstream": upstream, "target": "full" if whole else "subset", "leads": leads}
+    seen = "full" if len(leads_of(config, recordings)) >= wanted else "subset"
+    return {"upstream": upstream, "target": "full" if whole else "subset", "leads": seen}
 
 
 def _upstream(config: FinetuneConfig) -> str:
     """What the starting weights were trained on; a checkpoint says itself whether its data were made."""
-    start = starting_weights(config)
     if config.init == "image":
         return "full"  # the same ImageNet weights that the paper used
-    if start is None:
+    facts = _facts_of_start(config)
+    if not facts:
         return "none"
-    facts = checkpoint.load(start)[1]
     return facts.get("evidence") or ("synthetic" if facts.get("synthetic") else "substitute")
 
 
@@ -436,7 +454,15 @@ def _counts(recordings: Recordings, index: np.ndarray) -> dict[str, int]:
 
 
 def baseline_results(config: FinetuneConfig) -> dict[str, Result]:
-    """The trivial baselines on the same recordings and split; RR intervals only where ``wfdb`` can be imported."""
+    """The trivial baselines on the same recordings and split; RR intervals only where ``wfdb`` can be imported.
+
+    A baseline that cannot be computed, since no recording shows beats, is left out with a line.
+    """
     at_hand = BASELINES if importlib.util.find_spec("wfdb") else ("majority",)
-    config = config.resolved()  # with the protocol, and so the split, that the network's ``init`` stands for
-    return {arch: run(dataclasses.replace(config, arch=arch, init="random", save_weights="")) for arch in at_hand}
+    config, found = config.resolved(), {}  # with the protocol, and so the split, that the network's ``init`` stands for
+    for arch in at_hand:
+        try:
+            found[arch] = run(dataclasses.replace(config, arch=arch, init="random", save_weights=""))
+        except EcgtlError as error:
+            note(f"the baseline {arch} is not computable: {error}")
+    return found

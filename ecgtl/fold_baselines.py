@@ -45,7 +45,7 @@ def measure(experiment: str, tier: str) -> Result:
     config = next(iter(planned.values())).config
     recordings = recordings_of(config)
     target = Target(recordings, np.zeros((0, 0, 0)), recordings.table)
-    features = baselines.rr_features(recordings, config.lead)
+    features = baselines.rr_features(recordings, finetune.leads_of(_reading(config), recordings)[0])
     tasks = {number: transfer_experiment.draw(run.config, target) for number, run in planned.items()}
     _check_tasks(experiment, tier, tasks, len(recordings))
     found = {number: _probabilities(features, target, fold, number) for number, fold in tasks.items()}

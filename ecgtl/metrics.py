@@ -10,6 +10,7 @@ without positives or without negatives, where scikit-learn gives NaN or an error
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 
 from ecgtl.errors import EcgtlError
 
@@ -25,8 +26,8 @@ def confusion_matrix(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> 
     y_true, y_pred = _row_pair(y_true, y_pred)
     for row in (y_true, y_pred):
         if row.dtype.kind not in "iu" or row.min() < 0 or row.max() >= n_classes:
-            raise EcgtlError(f"class indices must be integers from 0 to {n_classes - 1}, "
-                             f"not {row.min()} to {row.max()}")
+            given = f"{row.min()} to {row.max()}" if row.dtype.kind in "iuf" else repr(row.tolist()[0])
+            raise EcgtlError(f"class indices must be integers from 0 to {n_classes - 1}, not {given}")
     # Indices may come as uint8, in which the product would wrap around.
     flat = np.bincount(y_true.astype(np.int64) * n_classes + y_pred, minlength=n_classes**2)
     return flat.reshape(n_classes, n_classes)
@@ -196,11 +197,13 @@ def _as_indices(y_true, y_pred, n_classes: int | None) -> tuple[np.ndarray, np.n
 
 
 def _row_pair(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:
+    # Asked before NumPy makes texts of a list, and so a label of what is missing
+    missing = any(np.any(pd.isna(row if hasattr(row, "__array__") else list(row))) for row in (y_true, y_pred))
     y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
     if y_true.shape != y_pred.shape or y_true.ndim != 1 or not len(y_true):
         raise EcgtlError(f"true and predicted labels must be two equally long rows, not {y_true.shape} and {y_pred.shape}")
-    if any(row.dtype.kind == "f" and np.isnan(row).any() for row in (y_true, y_pred)):
-        raise EcgtlError("labels must not be NaN")
+    if missing:
+        raise EcgtlError("a label is missing (None or NaN); leave out what has none")
     return y_true, y_pred
 
 

@@ -1,5 +1,6 @@
 """Where things lie: data sets, results, caches. Environment variables are read here and nowhere else."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -12,6 +13,42 @@ def repository() -> Path:
     """The checkout that this package stands in, or the working folder for an installed copy."""
     root = PACKAGE.parent
     return root if (root / "pyproject.toml").exists() else Path.cwd()
+
+
+def given(path: str | Path) -> Path:
+    """``path`` as a user gave it, with ``~`` resolved. Raises EcgtlError for what cannot name a file here at all."""
+    try:
+        found = Path(path).expanduser()
+        os.lstat(found)
+    except (ValueError, RuntimeError) as error:  # a NUL, characters that the file system has not, an unknown ~user
+        raise EcgtlError(f"the path {str(path)!r:.80} names no file ({error}); correct it") from None
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR):  # a name too long, links in a circle, a folder that is closed
+            raise EcgtlError(f"the path {str(path)!r:.80} cannot be reached ({error.strerror}); correct it") from None
+    return found
+
+
+def output(path: str | Path, makes_folder: bool = False) -> Path:
+    """``path`` as a file that can be written, new or in place of a regular file; asked for before any work.
+
+    Raises EcgtlError for an empty name, a folder, device, FIFO or link, and where the folder that it is to lie in is missing or
+    may not be written to. ``makes_folder``: it may be
+    missing, as the writer makes it.
+    """
+    target = given(path)
+    if not str(path) or str(path).endswith(os.sep) or target.is_dir():
+        wrong = "that is a folder or no name"
+    elif target.is_symlink() or target.exists() and not target.is_file():
+        wrong = "there is a link, device or FIFO, which is not replaced"
+    elif makes_folder and not target.parent.exists():
+        return target
+    elif not target.parent.is_dir():
+        wrong = f"{target.parent} is no folder"
+    elif not os.access(target.parent, os.W_OK | os.X_OK):
+        wrong = f"{target.parent} may not be written to"
+    else:
+        return target
+    raise EcgtlError(f"{str(path)!r:.200} cannot be written: {wrong}; give the path of a file to write")
 
 
 def data() -> Path:

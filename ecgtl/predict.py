@@ -1,21 +1,28 @@
 """Class probabilities of the reader's own recordings, from a fine-tuned checkpoint: ``python -m ecgtl predict``."""
 
+import math
 from collections.abc import Callable, Iterator
+from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ecgtl import filters, training
-from ecgtl.config import input_rules, protocol
+from ecgtl import filters, paths, training
+from ecgtl.config import input_rules, protocol, protocols
 from ecgtl.datasets import folder
-from ecgtl.datasets.base import Recordings
+from ecgtl.datasets.base import UNLABELLED, Collector, Recordings, counted
 from ecgtl.datasets.cache import write_atomic
-from ecgtl.errors import EcgtlError
+from ecgtl.datasets.folder import Record
+from ecgtl.datasets.wfdb_files import BLOCK
+from ecgtl.errors import EcgtlError, RecordError, note
 from ecgtl.models import checkpoint
+from ecgtl.spreadsheet import as_csv
 
-NEEDED = ("classes", "leads", "mean", "sd", "protocol", "multi_label")
+NEEDED = ("classes", "leads", "mean", "sd", "protocol", "multi_label", "dataset", "synthetic")
 CHUNK = 256  # recordings whose inputs are in memory at a time
+MARGIN = 10.0  # seconds beside its window that are read of a recording: what lies farther, no filter sees
 
 
 def predict(weights: str | Path, root: str | Path, lead: str | int | None = None, device: str = "auto",
@@ -37,18 +44,29 @@ def predict(weights: str | Path, root: str | Path, lead: str | int | None = None
     report(f"checkpoint: {facts['arch']} trained on {facts['dataset']}{' (synthetic)' if facts['synthetic'] else ''}, "
            f"{facts['sampling_rate']:g} Hz, {facts['seconds']:g} s, {_names(facts['leads'])}; "
            f"classes: {', '.join(facts['classes'])}")
-    recordings, leads = _recordings(Path(root), facts, lead, report)
-    recordings = _long_enough(recordings, facts, report)
-    network = checkpoint.network(Path(weights), state, facts)
-    place = training.pick_device(device)
-    p = np.concatenate([training.predict(network, x, place, facts["multi_label"]) for x in _inputs(recordings, facts, leads)])
-    return _table(recordings, facts, leads, p)
+    wanted = _wanted(facts, lead)
+    collector = Collector(folder.NAME, folder.VERSION, classes=(), on_bad="skip")
+    network, place = checkpoint.network(Path(weights), state, facts), training.pick_device(device)
+    inputs = _inputs(paths.given(root), facts, wanted, collector)
+    seen, p = [], []
+    while some := list(islice(inputs, CHUNK)):
+        seen += [one for one, _ in some]
+        p.append(training.predict(network, np.stack([x for _, x in some]), place, facts["multi_label"]))
+    for line in collector.lines():
+        note(line)
+    if not seen:
+        absent = lead is None and list(collector.skipped) == [f"no lead {wanted}"]
+        hint = f" (the checkpoint was trained on lead {wanted}; choose another with --lead)" if absent else ""
+        raise EcgtlError(f"{collector.nothing(str(root))}{hint}")
+    _tell(seen, facts, collector, report)
+    return _table(seen, facts, np.concatenate(p))
 
 
 def write(table: pd.DataFrame, path: str | Path) -> Path:
-    """The table as CSV, whole or not at all."""
-    write_atomic(Path(path), table.to_csv(index=False, float_format="%.5f").encode())
-    return Path(path)
+    """The table as CSV, whole or not at all; EcgtlError where ``paths.output`` has one."""
+    path = paths.output(path)
+    write_atomic(path, as_csv(table, "%.5f"))
+    return path
 
 
 def _check(facts: dict, weights: str | Path) -> None:
@@ -59,75 +77,112 @@ def _check(facts: dict, weights: str | Path) -> None:
     if absent:
         raise EcgtlError(f"checkpoint {weights} has no {', '.join(absent)}: it is not of a fine-tuned network; make one with "
                          "'papermill notebooks/finetune.ipynb out.ipynb -p save_weights my.safetensors'")
+    if not len(facts["mean"]) == len(facts["sd"]) == facts["in_channels"]:
+        raise EcgtlError(f"checkpoint {weights} has not one mean and one SD a lead; it was not written by ecgtl")
+    if facts["protocol"] not in protocols():
+        raise EcgtlError(f"checkpoint {weights} was trained by the protocol {facts['protocol']}, which this version does not know; "
+                         f"known: {', '.join(protocols())}")
 
 
-def _recordings(root: Path, facts: dict, lead: str | int | None, report) -> tuple[Recordings, tuple[int | str, ...]]:
-    """The readable recordings, unlabelled, and the leads of them that the network sees."""
+def _wanted(facts: dict, lead: str | int | None) -> str | int | tuple[str, ...]:
+    """The leads that the network sees: one by name or index, or several by their names."""
     if facts["in_channels"] > 1 and lead is not None:
         raise EcgtlError(f"the checkpoint sees {_names(facts['leads'])}; leave --lead away")
-    if facts["in_channels"] == 1:
-        wanted = facts["leads"][0] if lead is None else lead
-        try:
-            found = folder.read(root, lead=wanted, on_bad="skip", labels=folder.NO_LABELS)
-        except EcgtlError as error:
-            hint = "" if lead is not None else f" (the checkpoint was trained on lead {wanted}; choose another with --lead)"
-            raise EcgtlError(f"{error}{hint}") from None
-        leads: tuple[int | str, ...] = (0,)
-    else:
-        found, leads = folder.read(root, on_bad="skip", labels=folder.NO_LABELS), tuple(facts["leads"])
-        for name in leads:
-            found.lead_index(0, name)  # raises, naming the leads that there are
-    for reason, ids in found.skipped.items():
-        report(f"left out, {reason}: {len(ids)} ({', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})")
-    seen = ", ".join(sorted(set(found.leads[:, 0].tolist()))) if len(leads) == 1 else f"{len(leads)} leads"
-    rates = ", ".join(f"{rate:g}" for rate in sorted(set(found.sampling_rate.tolist())))
-    report(f"recordings: {len(found)}, lead {seen}" if len(leads) == 1 else f"recordings: {len(found)}, {seen}")
+    folder._check_lead(lead)
+    return tuple(facts["leads"]) if facts["in_channels"] > 1 else facts["leads"][0] if lead is None else lead
+
+
+def _tell(seen: list[Record], facts: dict, collector: Collector, report: Callable[[str], None]) -> None:
+    """What was read, how it is changed and what is left out."""
+    for reason, ids in collector.skipped.items():
+        report(f"left out, {reason}: {counted(ids)}")
+    several = f"{facts['in_channels']} leads" if facts["in_channels"] > 1 else ""
+    report(f"recordings: {len(seen)}, {several or 'lead ' + ', '.join(sorted({one.leads[0] for one in seen}))}")
+    rates = ", ".join(f"{rate:g}" for rate in sorted({one.sampling_rate for one in seen}))
     report(f"sampling rate: {rates} Hz, resampled to {facts['sampling_rate']:g} Hz")
-    return found, leads
-
-
-def _long_enough(recordings: Recordings, facts: dict, report) -> Recordings:
-    """A window that is scaled by itself must be whole; shorter recordings are zero-padded otherwise."""
-    short = recordings.durations < facts["seconds"]
-    longer = int((recordings.durations > facts["seconds"]).sum())
-    keep = protocol(facts["protocol"])["input"]["keep"]
+    longer, shorter = (sum(sign * (_seconds(one) - facts["seconds"]) > 0 for one in seen) for sign in (1, -1))
     if longer:
+        keep = protocol(facts["protocol"])["input"]["keep"]
         report(f"longer than {facts['seconds']:g} s: {longer}, of which the {'last' if keep == 'end' else 'first'} "
                f"{facts['seconds']:g} s are used")
-    if not short.any():
-        return recordings
-    if _by_window(facts):
-        report(f"left out, shorter than {facts['seconds']:g} s: {int(short.sum())}")
-        if short.all():
-            raise EcgtlError(f"every recording is shorter than the {facts['seconds']:g} s that the network sees; give longer ones")
-        return recordings.select(np.flatnonzero(~short))
-    report(f"shorter than {facts['seconds']:g} s: {int(short.sum())}, zero-padded before the signal")
-    return recordings
+    if shorter:
+        report(f"shorter than {facts['seconds']:g} s: {shorter}, zero-padded before the signal")
+
+
+def _seconds(one: Record) -> float:
+    return len(one) / one.sampling_rate
 
 
 def _by_window(facts: dict) -> bool:
     return protocol(facts["protocol"])["input"]["standardise"] != "dataset"
 
 
-def _inputs(recordings: Recordings, facts: dict, leads: tuple[int | str, ...]) -> Iterator[np.ndarray]:
-    """Inputs (n, leads, samples), some recordings at a time."""
+def _inputs(root: Path, facts: dict, wanted: str | int | tuple[str, ...],
+            collector: Collector) -> Iterator[tuple[Record, np.ndarray]]:
+    """The records of which something can be said, and the input (leads, samples) that the network sees of each."""
+    for one in folder.records(root, wanted, collector):
+        with collector.leaving_out(one.id):
+            yield one, _input(one, facts, collector)
+
+
+def _input(one: Record, facts: dict, collector: Collector) -> np.ndarray:
+    """Input (leads, samples) of a record; RecordError where its window is not whole, or too short to be scaled by itself."""
+    if _by_window(facts) and _seconds(one) < facts["seconds"]:
+        raise RecordError(f"shorter than {facts['seconds']:g} s", f"{one.path} is shorter than the {facts['seconds']:g} s that "
+                                                                  "the network sees; give longer recordings")
     rules = input_rules(facts["protocol"], facts.get("variant"))
-    n_samples = round(facts["seconds"] * facts["sampling_rate"])
+    n_samples, rows = round(facts["seconds"] * facts["sampling_rate"]), range(len(one.columns))
+    x = _stretch(one, n_samples, facts["sampling_rate"], rules["keep"], collector)
+    alone = Recordings("own", "own", np.array([one.id]), x, np.array([0, len(x)]), np.array([one.sampling_rate]),
+                       np.array([one.leads]), np.ones((1, len(rows))), np.zeros((1, len(rows))), (), np.array([UNLABELLED]),
+                       np.array([one.id]))
     given = None if _by_window(facts) else list(zip(facts["mean"], facts["sd"], strict=True))
-    x = filters.prepare(recordings, facts["sampling_rate"], n_samples, leads, rules["keep"], rules["standardise"],
-                        rules["highpass"], given, decimate=rules["decimate"])
-    return (np.array(x[start:start + CHUNK]) for start in range(0, len(x), CHUNK))
+    prepared = filters.preparer(alone, facts["sampling_rate"], n_samples, tuple(rows), rules["keep"], rules["standardise"],
+                                rules["highpass"], given, rules["decimate"])
+    try:
+        return np.stack([prepared(0, row) for row in rows])
+    except EcgtlError as error:
+        raise RecordError("cannot be prepared", str(error)) from None
 
 
-def _table(recordings: Recordings, facts: dict, leads: tuple, p: np.ndarray) -> pd.DataFrame:
+def _stretch(one: Record, n_samples: int, rate: float, keep: str, collector: Collector) -> np.ndarray:
+    """The part of a record that its window of ``n_samples`` at ``rate`` Hz is made of, (samples, leads) in mV.
+
+    It is the last or first stretch without missing samples that holds the window, and goes on beside it for the filters.
+    It begins at a sample that is one at ``rate`` too, so the window is the one of the whole record.
+    """
+    inside = math.ceil(n_samples * one.sampling_rate / rate)
+    beyond = max(inside + math.ceil(MARGIN * one.sampling_rate), BLOCK // len(one.header.leads))
+    step = Fraction(rate / one.sampling_rate).limit_denominator(filters.MAX_DENOMINATOR).denominator
+    x = one.millivolts(max(0, len(one) - beyond) // step * step) if keep == "end" else one.millivolts(0, min(len(one), beyond))
+    gaps = np.flatnonzero(~np.isfinite(x).all(axis=1))
+    begins, ends = np.append(0, gaps + 1), np.append(gaps, len(x))
+    whole = np.flatnonzero(ends - begins >= min(inside, len(x)))
+    if not len(whole):
+        raise RecordError("missing samples (NaN)", f"{one.path} has missing samples (NaN) in every window; leave it out")
+    k = whole[-1 if keep == "end" else 0]
+    if ends[k] < len(x) if keep == "end" else begins[k]:
+        collector.remark(one.id, f"missing samples in its {'last' if keep == 'end' else 'first'} {n_samples / rate:g} s, so the "
+                                 f"{'last' if keep == 'end' else 'first'} window without any is used")
+    begin = -(-begins[k] // step) * step
+    x = x[begin if ends[k] - begin >= inside else begins[k]:ends[k]]
+    window = x[-inside:] if keep == "end" else x[:inside]
+    if (window.min(axis=0) == window.max(axis=0)).any():
+        raise RecordError("flat in its window", f"{one.path} is flat in its window; leave it out")
+    return x
+
+
+def _table(seen: list[Record], facts: dict, p: np.ndarray) -> pd.DataFrame:
     names = np.array(facts["classes"])
     if facts["multi_label"]:
         predicted = [";".join(names[row >= 0.5]) for row in p]
     else:
         predicted = names[p.argmax(axis=1)]
-    seen = [str(recordings.leads[i, 0]) if len(leads) == 1 else " ".join(map(str, leads)) for i in range(len(recordings))]
-    table = pd.DataFrame({"record": recordings.ids, "leads": seen, "sampling_rate": recordings.sampling_rate,
-                          "seconds": recordings.durations, "seconds_used": np.minimum(recordings.durations, facts["seconds"])})
+    leads = [one.leads[0] if facts["in_channels"] == 1 else " ".join(facts["leads"]) for one in seen]
+    seconds = [_seconds(one) for one in seen]
+    table = pd.DataFrame({"record": [one.id for one in seen], "leads": leads,
+                          "sampling_rate": [one.sampling_rate for one in seen],
+                          "seconds": seconds, "seconds_used": np.minimum(seconds, facts["seconds"])})
     for k, name in enumerate(names):
         table[f"probability_{name}"] = p[:, k]
     return table.assign(predicted=predicted)

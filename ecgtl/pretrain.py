@@ -1,7 +1,6 @@
 """The job that makes checkpoints: ``run(config) -> Pretrained``, for the notebook, the command line and tests alike."""
 
 import dataclasses
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -80,11 +79,17 @@ def read(config: PretrainConfig) -> list[datasets.Recordings]:
 
 
 def whole_of(config: PretrainConfig, sources: list[datasets.Recordings]) -> Windows | Frames:
-    """What a resolved ``config`` learns from, before it is divided, without any recording of a later test part."""
+    """What a resolved ``config`` learns from, before it is divided, without any recording of a later test part.
+
+    For a task of labels also without the recordings that nobody has annotated, in a source that has annotations.
+    """
     if config.objective == "reconstruction":
         return windows_of(config, sources)
     span = future.span_of(config.context, config.offset) if config.objective == "future" else 1
-    return sampled(sources, config.seconds, config.sampling_rate, span, held_out(sources))
+    exclude = held_out(sources)
+    if config.objective in labels.TASKS:
+        exclude |= {r.name: [*exclude.get(r.name, ()), *labels.unmarked(config.objective, r)] for r in sources}
+    return sampled(sources, config.seconds, config.sampling_rate, span, exclude)
 
 
 def parts_of(config: PretrainConfig, whole: Windows | Frames) -> dict[str, Part]:
@@ -92,15 +97,16 @@ def parts_of(config: PretrainConfig, whole: Windows | Frames) -> dict[str, Part]
     train, validation, test = whole.split(config.validation, config.test, config.seed)
     if config.windows is not None:
         train = train.sample(config.windows, config.seed)
-    return {name: _examples(config, part) for name, part in zip(PARTS, (train, validation, test), strict=True)}
+    per_subject = config.per_subject if config.per_epoch is None else config.per_epoch / len(train.subjects)
+    return {name: _examples(config, part, per_subject) for name, part in zip(PARTS, (train, validation, test), strict=True)}
 
 
-def _examples(config: PretrainConfig, part: Windows | Frames) -> Part:
+def _examples(config: PretrainConfig, part: Windows | Frames, per_subject: float | None) -> Part:
     if config.objective == "reconstruction":
         return part.materialise()
     if config.objective == "future":
-        return Contrasts(part, config.context, config.negatives, config.offset, config.per_subject, config.negatives_from)
-    return LabelledFrames(part, config.objective, config.per_subject)
+        return Contrasts(part, config.context, config.negatives, config.offset, per_subject, config.negatives_from)
+    return LabelledFrames(part, config.objective, per_subject)
 
 
 def windows_of(config: PretrainConfig, sources: list[datasets.Recordings]) -> Windows:
@@ -156,12 +162,14 @@ def _transferable(config: PretrainConfig, weights: dict[str, torch.Tensor]) -> d
     return {name.removeprefix("encoder."): t for name, t in weights.items() if name.startswith("encoder.")}
 
 
-def save(pretrained: Pretrained) -> tuple[Path, Path]:
-    """Write the weights, then the result that names their checksum; returns both files."""
+def save(pretrained: Pretrained, path: Path | None = None) -> tuple[Path, Path]:
+    """Write the weights (to ``path``, or where their config's belong), then the result that names their checksum; returns both
+    files.
+    """
     config = PretrainConfig.of(**pretrained.result.config)
-    path = weights_file(config)
+    path = path or weights_file(config)
     checkpoint.save(path, pretrained.weights, pretrained.facts, half=config.arch in config.rules.get("half", ()))
-    pretrained.result.data["weights"] = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    pretrained.result.data["weights"] = {"file": path.name, "sha256": checkpoint.checksum(path)}
     return path, results.save(pretrained.result)
 
 
@@ -269,7 +277,7 @@ def _facts(config: PretrainConfig, result: Result) -> dict:
     return {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": 1,
             "sampling_rate": config.sampling_rate, "seconds": config.seconds, "objective": config.objective,
             "highpass": config.highpass, "stages": stages(config), "sources": list(config.source_names), "tier": config.tier,
-            "synthetic": config.tier == "demo",
+            "synthetic": config.tier == "demo", "seed": config.seed,
             "licence": _licence(config), **own}
 
 

@@ -7,14 +7,15 @@ Duong & Do 2023, section 3.4). Inputs are made as fine-tuning on these recording
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ecgtl import filters, finetune
+from ecgtl import filters, finetune, paths
 from ecgtl.config import ALL_LEADS, TRANSFERS, FinetuneConfig, ScoreConfig, input_rules, protocols
+from ecgtl.datasets import leads
 from ecgtl.datasets.base import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint
@@ -27,11 +28,14 @@ _STREAM = 4  # apart from the random numbers that choose recordings
 
 @dataclass(frozen=True)
 class Candidate:
-    """A checkpoint that can be scored: ``name`` as it was given, its file, and what it says of itself."""
+    """A checkpoint that can be scored: ``name`` as it was given, its file, what it says of itself, and once the
+    target is there the ``leads`` of it that the network sees.
+    """
 
     name: str
     path: Path
     facts: dict
+    leads: tuple[int | str, ...] = ()
 
     @property
     def n_samples(self) -> int:
@@ -113,13 +117,20 @@ def rank(config: ScoreConfig, checkpoints: Sequence[str], report: Callable[[str]
     left, and for a target that cannot be scored on.
     """
     candidates, refused = _candidates(config, list(dict.fromkeys(checkpoints)))
-    recordings = read(config, candidates) if candidates else None
+    one_lead = all(one.facts["in_channels"] == 1 for one in candidates)
+    if config.lead != ScoreConfig.lead and candidates and all(one.facts["in_channels"] > 1 for one in candidates):
+        raise EcgtlError(f"lead is {config.lead!r}, which would have no effect: every checkpoint here sees several leads, found "
+                         "by their names; leave it away")
+    reading = FinetuneConfig.of(dataset=config.dataset, root=config.root, labels=config.labels,
+                                labels_separator=config.labels_separator, tier=config.tier, on_bad=config.on_bad,
+                                protocol=TRANSFERS, lead=config.lead if one_lead else ALL_LEADS)
+    recordings = finetune.read(reading) if candidates else None
     for one in list(candidates):
+        candidates.remove(one)
         try:
-            _leads(config, one, recordings)
+            candidates.append(replace(one, leads=_leads(config, reading, one, recordings)))
         except EcgtlError as error:
             refused[one.name] = str(error)
-            candidates.remove(one)
     for name, reason in refused.items():
         report(f"left out, {name}: {reason}")
     if not candidates:
@@ -139,7 +150,7 @@ def score(config: ScoreConfig) -> Ranking:
 def find(name: str, tier: str) -> Path:
     """File of the checkpoint ``name``: a path, or data set and network of a stored one of ``tier``."""
     if name.endswith(".safetensors"):
-        return Path(name).expanduser()
+        return paths.given(name)
     source, _, arch = name.rpartition("-")
     path = finetune.stored_weights(source, arch, tier)
     if path is None:
@@ -177,23 +188,16 @@ def _candidates(config: ScoreConfig, names: Sequence[str]) -> tuple[list[Candida
     return found, refused
 
 
-def read(config: ScoreConfig, candidates: Sequence[Candidate]) -> Recordings:
-    """The recordings of the target, with all leads where a checkpoint sees several."""
-    one_lead = all(one.facts["in_channels"] == 1 for one in candidates)
-    # A loader that keeps one lead takes it by name, or the first; a folder's by any index
-    by_loader = config.dataset == "folder" or isinstance(config.lead, str) or config.lead == 0
-    lead = config.lead if one_lead and by_loader else ALL_LEADS
-    return finetune.read(FinetuneConfig.of(dataset=config.dataset, root=config.root, labels=config.labels,
-                                           tier=config.tier, on_bad=config.on_bad, protocol=TRANSFERS,
-                                           lead=lead))
-
-
-def _leads(config: ScoreConfig, one: Candidate, recordings: Recordings) -> tuple[int, ...]:
-    """Columns of the leads that a checkpoint sees: several by its own names, one as it is asked for."""
+def _leads(config: ScoreConfig, reading: FinetuneConfig, one: Candidate, recordings: Recordings) -> tuple[int | str, ...]:
+    """The leads that a checkpoint sees: several by its own names, one as it is asked for."""
     if one.facts["in_channels"] > 1:
-        return tuple(recordings.lead_index(0, name) for name in one.facts["leads"])
-    only = recordings.leads.shape[1] == 1 and not isinstance(config.lead, str)
-    return (0 if only else recordings.lead_index(0, config.lead),)
+        found = leads.resolve(recordings, one.facts["leads"])
+    elif reading.lead == ALL_LEADS:  # read so for another checkpoint, or asked for where one lead is seen
+        found = leads.resolve(recordings, (config.lead,))
+    else:
+        found = finetune.leads_of(reading, recordings)
+    leads.check(recordings, found, config.on_bad)
+    return found
 
 
 def target_of(config: ScoreConfig, recordings: Recordings, candidates: Sequence[Candidate]) -> Target:
@@ -206,7 +210,7 @@ def target_of(config: ScoreConfig, recordings: Recordings, candidates: Sequence[
                          "labels.csv with the columns record and label")
     columns = _columns(config, recordings)
     defects = [next(filter(None, found), "")
-               for found in zip(*(_defects(config, one, recordings) for one in candidates), strict=True)]
+               for found in zip(*(_defects(one, recordings) for one in candidates), strict=True)]
     left_out = Counter({reason: len(ids) for reason, ids in recordings.skipped.items()})
     left_out.update(filter(None, defects))
     rows = np.flatnonzero([not defect for defect in defects])
@@ -229,13 +233,10 @@ def _columns(config: ScoreConfig, recordings: Recordings) -> list[int]:
     return [recordings.classes.index(name) for name in config.label_names or recordings.classes]
 
 
-def _defects(config: ScoreConfig, one: Candidate, recordings: Recordings) -> list[str]:
+def _defects(one: Candidate, recordings: Recordings) -> list[str]:
     """Why a checkpoint cannot take a recording, one a recording, empty where it can; some protocols pad."""
-    if one.rules["standardise"] == "dataset":
-        return [""] * len(recordings)
-    found = filters.window_defects(recordings, _leads(config, one, recordings), one.facts["sampling_rate"],
-                                   one.n_samples, one.rules["keep"])
-    return [defect and f"{defect} of {one.facts['seconds']:g} s" for defect in found]
+    found = filters.window_defects(recordings, one.leads, one.facts["sampling_rate"], one.n_samples, one.rules)
+    return [f"{defect} of {one.facts['seconds']:g} s" if "window" in defect else defect for defect in found]
 
 
 def _check_labels(table: np.ndarray, names: tuple[str, ...], weighting: str) -> None:
@@ -252,18 +253,17 @@ def _check_labels(table: np.ndarray, names: tuple[str, ...], weighting: str) -> 
         raise EcgtlError(f"every recording has the label {whole[0]}, so it has no weight; {remedy}")
 
 
-def inputs(config: ScoreConfig, one: Candidate, recordings: Recordings) -> np.ndarray:
+def inputs(one: Candidate, recordings: Recordings) -> np.ndarray:
     """What a checkpoint's network sees of ``recordings``: (n, leads, samples)."""
     rules = one.rules
-    x = filters.prepare(recordings, one.facts["sampling_rate"], one.n_samples,
-                        _leads(config, one, recordings), rules["keep"], rules["standardise"],
-                        rules["highpass"], decimate=rules["decimate"])
+    x = filters.prepare(recordings, one.facts["sampling_rate"], one.n_samples, one.leads, rules["keep"],
+                        rules["standardise"], rules["highpass"], decimate=rules["decimate"])
     return np.array(x)  # in memory: PyTorch warns of a memory map that must not be written to
 
 
 def _ask(config: ScoreConfig, one: Candidate, target: Target) -> Answers:
     began = time.perf_counter()
-    probabilities, names = source_probabilities(one.path, inputs(config, one, target.recordings))
+    probabilities, names = source_probabilities(one.path, inputs(one, target.recordings))
     melep(probabilities, target.table, config.weighting)
     return Answers(one, probabilities, names, time.perf_counter() - began)
 

@@ -16,14 +16,21 @@ import numpy as np
 import pandas as pd
 
 from ecgtl import paths
+from ecgtl.datasets import archives
 from ecgtl.datasets.cache import write_atomic
-from ecgtl.errors import EcgtlError
+from ecgtl.errors import EcgtlError, note_once
 
 MEASURED = "measured"  # folder of what is measured once and belongs to no table of runs
 SCHEMA = 2
 READABLE = (1, SCHEMA)  # in schema 1 each epoch of a history named its columns again
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "wfdb")
 EVIDENCE = ("full", "subset", "substitute", "synthetic", "none")
+# What a value must be, where readers count on it; a value that is absent is named when it is asked for
+KINDS = dict.fromkeys(("config", "evidence", "scores", "data", "provenance", "predictions", "provenance.versions", "scores.measures",
+                       "scores.best_test", "scores.last", "scores.validated"), dict) | dict.fromkeys(
+    ("experiment", "key", "config.tier", "data.digest", "data.name", "predictions.sha256", "provenance.commit"), str) | {
+    "data.classes": list, "provenance.wall_seconds": int | float}
+NUMBERS = ("macro_f1", "weighted_f1", "macro_auc", "accuracy", "mse_sum", "epoch")  # wherever they stand
 
 
 @dataclass
@@ -107,48 +114,118 @@ def load(path: Path) -> Result:
     """The result at ``path`` with its arrays. Raises EcgtlError when either file is missing, damaged or changed."""
     body = read_json(path)
     stored = path.with_name(body["predictions"]["file"])
-    try:
-        content = stored.read_bytes()
-    except FileNotFoundError:
-        raise EcgtlError(f"{stored} is missing beside {path.name}; run the experiment again") from None
-    if hashlib.sha256(content).hexdigest() != body["predictions"]["sha256"]:
-        raise EcgtlError(f"{stored} is not the file that {path.name} was written with; run the experiment again")
-    arrays = dict(np.load(io.BytesIO(content), allow_pickle=False))
+    arrays = archives.arrays(io.BytesIO(_predictions(path, body)), str(stored), "run the experiment again")
     return Result(**{k: v for k, v in body.items() if k not in ("schema", "predictions")}, arrays=arrays)
 
 
-def stored_json(path: Path) -> dict:
-    """``read_json``, read once as long as the file stays as it is: pages ask for the same results many times.
+def _predictions(path: Path, body: dict) -> bytes:
+    """Content of the predictions that belong to the result ``body`` at ``path``; EcgtlError when they are missing or others."""
+    stored = path.with_suffix(".npz")
+    try:
+        content = stored.read_bytes()
+    except OSError as error:
+        reason = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+        raise EcgtlError(f"{stored} {reason} beside {path.name}; run the experiment again") from None
+    if hashlib.sha256(content).hexdigest() != body["predictions"]["sha256"]:
+        raise EcgtlError(f"{stored} is not the file that {path.name} was written with; run the experiment again")
+    return content
 
-    The dict is shared: do not change it.
+
+def done(path: Path) -> dict | None:
+    """``stored_json`` of a finished run; None where there is none and, saying why, where its predictions are missing or others.
+
+    Raises EcgtlError for a JSON that is damaged or of another version: nothing replaces it unasked.
     """
-    found = path.stat()
-    return _stored_json(path, found.st_mtime_ns, found.st_size)
+    if not path.is_file():
+        return None
+    body, defect = _stored_json(path, *_stamp(path), *_stamp(path.with_suffix(".npz")))
+    if defect:
+        note_once(f"counts as not done: {defect}")
+    return None if defect else body
+
+
+def stored_json(path: Path) -> dict:
+    """``read_json`` of a result whose predictions are there and are its own; EcgtlError otherwise.
+
+    Read once as long as both files stay as they are. The dict is shared: do not change it.
+    """
+    body, defect = _stored_json(path, *_stamp(path), *_stamp(path.with_suffix(".npz")))
+    if defect:
+        raise EcgtlError(defect)
+    return body
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    found = path.stat() if path.is_file() else None
+    return (found.st_mtime_ns, found.st_size) if found else (0, -1)
 
 
 @lru_cache(maxsize=4096)
-def _stored_json(path: Path, _mtime: int, _size: int) -> dict:
-    return read_json(path)
+def _stored_json(path: Path, *_stamps: int) -> tuple[dict, str]:
+    body = read_json(path)
+    try:
+        _predictions(path, body)
+    except EcgtlError as error:
+        return body, str(error)
+    return body, ""
 
 
 def read_json(path: Path) -> dict:
     """The JSON of a result, checked for its schema and its parts; the history is one dict an epoch.
 
-    Raises EcgtlError when it is not one.
+    A part that this version does not know is left out, and that is said. A value that is null, no number or of another kind
+    where readers count on one is an EcgtlError, and so is a key that is asked for, at any level, and not there.
     """
     try:
         body = json.loads(path.read_text())
         schema = body["schema"]
         if "history" in body:
             body["history"] = _epochs(body["history"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise EcgtlError(f"{path} is not a result ({type(error).__name__}); delete it and run again") from None
     if schema not in READABLE:
         raise EcgtlError(f"{path} has schema {schema}, this version reads {' and '.join(map(str, READABLE))}; run the experiment again")
-    absent = ({f.name for f in fields(Result)} - {"arrays"} | {"predictions"}) - body.keys()
+    known = {f.name for f in fields(Result)} - {"arrays"} | {"predictions"}
+    absent, unknown = known - body.keys(), body.keys() - known - {"schema"}
     if absent:
         raise EcgtlError(f"{path} is not a result (it has no {', '.join(sorted(absent))}); delete it and run again")
-    return body
+    if unknown:
+        note_once(f"{path} has {', '.join(sorted(unknown))}, which this version does not know and leaves out")
+    checked = _parts({name: one for name, one in body.items() if name not in unknown}, str(path), "")
+    if checked["predictions"]["file"] != path.with_suffix(".npz").name:
+        raise EcgtlError(f"{path}: predictions.file is no {path.with_suffix('.npz').name}; delete that file and run again")
+    return checked
+
+
+class _Part(dict):
+    """A part of a stored result; ``where`` names file and part for the error of a key that is asked for and not there."""
+
+    where = ""
+
+    def __missing__(self, key):
+        raise EcgtlError(f"{self.where}{key} is missing; delete that file and run again")
+
+
+def _parts(value, file: str, name: str):
+    """``value``, the part ``name`` of a result, with every dict as a ``_Part``; EcgtlError for what does not belong there."""
+    if isinstance(value, dict):
+        part = _Part({key: _parts(one, file, f"{name}{key}.") for key, one in value.items()})
+        part.where = f"{file}: {name}"
+    else:
+        part = [_parts(one, file, f"{name}each.") for one in value] if isinstance(value, list) else value
+    kind = int | float if name[:-1].rpartition(".")[2] in NUMBERS else KINDS.get(name[:-1], object)
+    if not isinstance(value, kind) or not _belongs(value, name):
+        raise EcgtlError(f"{file}: {name[:-1]} is {value!r:.40}, which does not belong there; delete that file and run again")
+    return part
+
+
+def _belongs(value, name: str) -> bool:
+    """Whether a leaf may be there: null where it says something, numbers that are some, scores that are numbers, known evidence."""
+    if value is None:
+        return name.startswith("config.") or "_per_class." in name[:-1]
+    if isinstance(value, int | float):
+        return -1e300 < value < 1e300  # NaN is not
+    return not (isinstance(value, str) and (name.startswith("scores.") or name.startswith("evidence.") and value not in EVIDENCE))
 
 
 def table(experiment: str | None = None, tier: str | None = None) -> pd.DataFrame:

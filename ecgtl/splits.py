@@ -151,7 +151,7 @@ def _groups(recordings: Recordings) -> list[np.ndarray]:
 def _draw(groups: list[np.ndarray], labels: np.ndarray, share: float, seed: int,
           recordings: Recordings, parts: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Two lists of groups, the second with ``share`` of them; ``parts`` are still to be made of all, each needs one."""
-    numbers = _strata(groups, labels)
+    numbers = labels[[group[0] for group in groups]]
     found, counts = np.unique(numbers, return_counts=True)
     if len(found) < 2 and len(np.unique(labels)) > 1:
         raise EcgtlError(f"{recordings.name} has {len(np.unique(recordings.subjects))} subjects with several classes each, "
@@ -167,11 +167,6 @@ def _draw(groups: list[np.ndarray], labels: np.ndarray, share: float, seed: int,
                          "training, validation and test parts; add recordings")
     kept, drawn = train_test_split(np.arange(len(groups)), test_size=size, stratify=numbers, random_state=seed)
     return [groups[k] for k in np.sort(kept)], [groups[k] for k in np.sort(drawn)]
-
-
-def _strata(groups: list[np.ndarray], labels: np.ndarray) -> np.ndarray:
-    """The label of each group's first member."""
-    return labels[[group[0] for group in groups]]
 
 
 def _too_few(recordings: Recordings, label: int) -> EcgtlError:

@@ -4,6 +4,7 @@ All randomness of epoch e comes from (seed, e), so a run that was killed and res
 the same numbers as one that was not (on a CPU, with the same number of threads).
 """
 
+import hashlib
 import io
 import math
 import pickle
@@ -17,7 +18,7 @@ import torch
 from torch import nn
 
 from ecgtl.datasets.cache import write_atomic
-from ecgtl.errors import EcgtlError
+from ecgtl.errors import EcgtlError, note
 
 STATE_SECONDS = 30.0  # a state file is written at most this often: after a kill that much work is lost at most
 EVALUATION_BATCH = 256
@@ -142,9 +143,15 @@ def run_epochs(model: nn.Module, optimizer: torch.optim.Optimizer, recipe: Recip
 
 def predict(model: nn.Module, x: np.ndarray, device: torch.device, multi_label: bool = False,
             precision: str = "auto") -> np.ndarray:
-    """Class probabilities (n, outputs), float32, for inputs (n, channels, samples), in evaluation mode."""
+    """Class probabilities (n, outputs), float32, for inputs (n, channels, samples), in evaluation mode.
+
+    Raises EcgtlError when one is not finite: no class and no score follow from it.
+    """
     logits = _logits(model.to(device), torch.from_numpy(np.ascontiguousarray(x)), mixed(precision, device), device)
-    return _probabilities(logits, multi_label).cpu().numpy()
+    found = _probabilities(logits, multi_label).cpu().numpy()
+    if not np.isfinite(found).all():
+        raise EcgtlError("the network's probabilities are not finite; check its checkpoint, or train with a lower learning rate")
+    return found
 
 
 class _Resident:
@@ -253,16 +260,22 @@ def _save_state(path: Path, model: nn.Module, optimizer, outcome: Fit) -> None:
     torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": outcome.history,
                 "weights": outcome.weights,
                 "chosen": {name: [epoch, torch.from_numpy(p)] for name, (epoch, p) in outcome.chosen.items()}}, buffer)
-    write_atomic(path, buffer.getvalue())
+    write_atomic(path, hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
 
 
 def _resume(path: Path, model: nn.Module, optimizer, device: torch.device, outcome: Fit) -> None:
+    """Go on from a state file, whose first 32 bytes are the SHA-256 of the others. One that is damaged is left, which is said."""
+    content, start = path.read_bytes(), weights_of(model)
     try:
-        state = torch.load(path, map_location=device, weights_only=True)
+        if hashlib.sha256(memoryview(content)[32:]).digest() != content[:32]:
+            raise ValueError("checksum")
+        state = torch.load(io.BytesIO(memoryview(content)[32:]), map_location=device, weights_only=True)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-    except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
-        raise EcgtlError(f"state file {path} is damaged ({type(error).__name__}); delete it and run again") from None
+    except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, ValueError, EOFError):
+        model.load_state_dict(start)
+        note(f"state file {path} is damaged, or of another version: that run starts again from its first epoch")
+        return
     outcome.history = state["history"]
     outcome.chosen = {name: (epoch, p.cpu().numpy()) for name, (epoch, p) in state["chosen"].items()}
     outcome.weights = {name: t.cpu() for name, t in state["weights"].items()}

@@ -118,8 +118,10 @@ def prepare(config: TransferConfig) -> Target:
 
 
 def prepared_by(config: TransferConfig) -> FinetuneConfig:
-    """What decides ``prepare``: configs for which it is equal share one target."""
-    return dataclasses.replace(target_config(config), init="random", arch="resnet1d101", width=1, seed=0,
+    """What decides ``prepare``: configs for which it is equal share one target. Of several leads their order does too."""
+    facts, tuning = checkpoint.load(starting_weights(config))[1], target_config(config)
+    lead = " ".join(facts["leads"]).lower() if facts["in_channels"] > 1 else tuning.lead
+    return dataclasses.replace(tuning, init="random", arch="resnet1d101", width=1, seed=0, lead=lead,
                                epochs=1, batch_size=1, learning_rate=1.0)
 
 

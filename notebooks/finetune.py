@@ -32,6 +32,7 @@
 dataset = "cinc2017"
 root = ""
 labels = ""
+labels_separator = ""
 lead = 0
 on_bad = "error"
 protocol = "auto"

@@ -53,6 +53,7 @@ negatives_from = None
 validation = None
 test = None
 per_subject = None
+per_epoch = None
 windows = None
 highpass = None
 sampling_rate = None

@@ -24,6 +24,7 @@
 dataset = "cinc2017"
 root = ""
 labels = ""
+labels_separator = ""
 lead = 0
 on_bad = "error"
 tier = "demo"
@@ -55,7 +56,7 @@ overview = figures.class_counts(recordings)
 # 25 mm/s and 10 mm/mV at full size: a large square is 0.2 s wide and 0.5 mV high.
 
 # %% mystnb={"image": {"alt": "ECG strips on millimetre paper, one for each class of the data set, each with the recording's name, class, lead and sampling rate above it."}}
-strips = figures.one_of_each(recordings, config.seconds, config.lead)
+strips = figures.one_of_each(recordings, config.seconds, finetune.leads_of(config, recordings)[0])
 
 # %%
 # NBVAL_CHECK_OUTPUT

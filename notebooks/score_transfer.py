@@ -36,6 +36,7 @@ checkpoint = "cpsc2018-resnet1d101"
 dataset = "ptbxl"
 root = ""
 labels = ""
+labels_separator = ""
 lead = 0
 on_bad = "skip"
 tier = "demo"

@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from ecgtl import baselines, datasets, metrics
+from ecgtl import baselines, datasets, finetune, metrics
+from ecgtl.config import FinetuneConfig
+from ecgtl.datasets import folder
 from ecgtl.datasets.base import Collector, Reading
+from ecgtl.errors import EcgtlError
+from ecgtl.report import tables
 
 
 def features(beats, rate=100, n_samples=1000):
@@ -130,3 +134,50 @@ def test_majority_and_intervals_on_the_real_cinc2017(real_data):
     table = baselines.rr_features(some)
     cv = table[:, baselines.FEATURES.index("cv_rr")]
     assert np.nanmedian(cv[some.labels == 1]) > 1.5 * np.nanmedian(cv[some.labels == 0])  # AF is irregular
+
+
+# --- signals without beats ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate", [5.0, 50.0, 250.0])
+@pytest.mark.parametrize("n", [1, 2, 5, 40, 300, 5000])
+@pytest.mark.parametrize("kind", ["flat", "noise", "impulse"])
+def test_signals_without_beats_have_features(kind, n, rate):
+    x = {"flat": np.zeros(n), "noise": np.random.default_rng(0).normal(0, 1e-4, n), "impulse": np.eye(1, n, n // 2)[0]}[kind]
+    beats = baselines.detect_beats(x, rate)
+    assert beats.dtype == np.int64
+    if len(beats) < 4:
+        features = baselines.interval_features(beats, rate, n)
+        assert features[0] == len(beats) and np.isnan(features[1:-1]).all() and features[-1] == n / rate
+
+
+def without_beats(n=40, seconds=2.0, beats=0):
+    """Recordings of noise, the last ``beats`` of which have beats."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(0, 1e-4, (n, round(seconds * 250)))
+    for row in x[n - beats:]:
+        row[100::200] += 1.0
+    return folder.from_array(x, 250, ["II"], ["ab"[k % 2] for k in range(n)])
+
+
+def test_no_beats_to_train_on_is_an_error_and_some_are_enough():
+    y = np.arange(40) % 2
+    features = baselines.rr_features(without_beats())
+    with pytest.raises(EcgtlError, match="none of the 30 recordings to train on shows enough beats for RR intervals"):
+        baselines.rr_boosting(features, y[:30], np.arange(30), np.arange(30, 40), 2, 0)
+    features = baselines.rr_features(without_beats(beats=4, seconds=20.0))
+    p = baselines.rr_boosting(features, y[10:], np.arange(10, 40), np.arange(10), 2, 0)
+    assert p.shape == (10, 2) and np.isfinite(p).all()
+
+
+def test_a_baseline_that_is_not_computable_is_named_and_the_rest_stays(monkeypatch, capsys):
+    found = without_beats()
+    monkeypatch.setattr(datasets, "load", lambda *given, **options: found)
+    config = FinetuneConfig.of(dataset="folder", tier="demo", seconds=2.0, width=2, epochs=1, batch_size=8)
+    network = finetune.run(config)
+    trivial = finetune.baseline_results(config)
+    assert list(trivial) == ["majority"]
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "the baseline rr_boosting is not computable: none of the" in said
+    assert "rr_boosting" not in tables.scores_table(network, trivial).data
+    tables.verdict_on_trivial(network, trivial)

@@ -14,7 +14,7 @@ from ecgtl import data_commands, datasets
 from ecgtl.datasets import catalogue, synthetic
 from ecgtl.errors import EcgtlError
 
-NAMES = ["cinc2017", "mitdb", "icentia11k", "ptbxl", "cpsc2018", "georgia", "csn", "shaoxing", "icu_monitor",
+NAMES = ["cinc2017", "mitdb", "qtdb", "icentia11k", "ptbxl", "cpsc2018", "georgia", "csn", "shaoxing", "icu_monitor",
          "bvlc_googlenet"]
 
 

@@ -110,17 +110,16 @@ def test_missing_folder_says_how_to_get_it(tmp_path):
     one_line(error, tmp_path / "nowhere", "python -m ecgtl data fetch cinc2017", "ECGTL_DATA")
 
 
-@pytest.mark.parametrize("content", [b"", b"x", b"\x1e\0\0\0", "half", "one sample short", "garbage"])
-@pytest.mark.parametrize("on_bad", ["error", "skip"])
-def test_damaged_signal_file(root, training, content, on_bad):
+@pytest.mark.parametrize("content", [b"", b"x", b"\x1e\0\0\0", "half", "one sample short"])
+def test_damaged_signal_file(root, training, content):
     file = training / "A00003.mat"
     whole = file.read_bytes()
-    damaged = {"half": whole[:len(whole) // 2], "one sample short": whole[:-2],
-               "garbage": np.random.default_rng(4).bytes(len(whole))}.get(content, content)
-    file.write_bytes(damaged)
+    file.write_bytes({"half": whole[:len(whole) // 2], "one sample short": whole[:-2]}.get(content, content))
     with pytest.raises(EcgtlError) as error:
-        cinc2017.read(root, on_bad=on_bad)
-    one_line(error, file, "fetch")
+        cinc2017.read(root)
+    one_line(error, file, "fetch", "on_bad=skip")
+    recordings = cinc2017.read(root, on_bad="skip")
+    assert recordings.skipped == {"truncated signal file": ["A00003"]} and len(recordings) == len(LABELS) - 1
 
 
 @pytest.mark.parametrize("text", ["", "garbage", "\0\1\2", "A00003 1 0 3000\nA00003.mat 16+24 1000/mV\n",
@@ -197,7 +196,7 @@ def test_nothing_usable_is_an_error(root, training):
         write_record(training, record, flat(3000))
     with pytest.raises(EcgtlError) as error:
         cinc2017.read(root, on_bad="skip")
-    one_line(error, "cinc2017", "'constant signal': 5")
+    one_line(error, "cinc2017", "constant signal: 5")
 
 
 def test_unknown_policy(root):

@@ -100,7 +100,7 @@ def test_data_list_asks_no_server_and_sees_what_is_at_hand(tmp_path):
 def test_status_counts_the_runs_of_every_tier(tmp_path):
     done = run("status", ECGTL_RESULTS=str(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
-    rows = [line.split() for line in done.stdout.splitlines() if line.startswith(EXPERIMENT)]
+    rows = [line.split() for line in done.stdout.splitlines() if line.split()[:1] == [EXPERIMENT]]
     assert [row[:3] for row in rows] == [[EXPERIMENT, tier, "0"] for tier in ("demo", "reduced", "paper")]
 
 

@@ -263,8 +263,8 @@ def test_the_demo_reads_sources_that_have_a_twin(objective):
 
 def test_commands_give_what_differs_from_the_defaults():
     assert PretrainConfig.of().command() == "papermill notebooks/pretrain.ipynb out.ipynb"
-    assert PretrainConfig.of(sources="cinc2017,mitdb", seed=2, root="/my data").command() == (
-        "papermill notebooks/pretrain.ipynb out.ipynb -p sources cinc2017,mitdb -p seed 2 -p root ...")
+    assert PretrainConfig.of(sources="cinc2017,mitdb", tier="reduced", seed=2, root="/my data").command() == (
+        "papermill notebooks/pretrain.ipynb out.ipynb -p sources cinc2017,mitdb -p tier reduced -p seed 2 -p root ...")
     assert FinetuneConfig.of(init="cae", fraction=0.25).command() == (
         "papermill notebooks/finetune.ipynb out.ipynb -p init cae -p fraction 0.25")
 

@@ -13,7 +13,7 @@ from messages import one_line
 
 from ecgtl import published
 from ecgtl.datasets import cpsc2018, snomed
-from ecgtl.datasets.twelve_lead import LEADS
+from ecgtl.datasets.leads import LEADS
 from ecgtl.errors import EcgtlError
 
 # record -> codes of its header, class numbers of its row in REFERENCE.csv (in an order of its own), samples

@@ -8,7 +8,7 @@ from scipy.io import savemat
 from messages import one_line
 
 from ecgtl.datasets import csn, snomed
-from ecgtl.datasets.twelve_lead import LEADS
+from ecgtl.datasets.leads import LEADS
 from ecgtl.errors import EcgtlError
 
 CODES = {"JS00001": "426177001,164934002", "JS00002": "426783006", "JS20001": "284470004,251187003,426783006"}

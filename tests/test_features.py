@@ -262,7 +262,7 @@ def test_arrays_of_another_kind_are_refused(encoder, x, rate, words):
 
 def test_a_lead_must_be_chosen_and_be_there(encoder, tmp_path):
     write(tmp_path, "a", ecg(9, 250, 1, 2), 250, ("I", "II"))
-    for lead, words in ((None, ["2 leads (I, II)", "choose one"]), ("V9", ["'V9'", "I, II"]),
+    for lead, words in ((None, ["2 leads (I, II)", "choose one"]), ("V9", ["no lead V9", "I, II"]),
                         (2, ["lead 2", "I, II"]), (-1, ["lead is -1"])):
         with pytest.raises(EcgtlError) as error:
             encoder.of_folder(tmp_path, lead)

@@ -123,6 +123,12 @@ def test_standardised_values():
     assert two.tolist() == [[0.0, 1.0], [0.0, 2.0]] and two.dtype == np.float32
 
 
+@pytest.mark.parametrize("mean", [np.nan, np.inf, np.array([0.0, np.nan])])
+def test_a_mean_that_is_not_finite_is_refused(mean):
+    with pytest.raises(EcgtlError, match="a mean of"):
+        filters.standardise(np.ones(2), mean, 1.0)
+
+
 @pytest.mark.parametrize("sd", [0.0, -1.0, np.nan, np.inf, np.array([1.0, 0.0])])
 def test_a_useless_standard_deviation_is_refused(sd):
     with pytest.raises(EcgtlError, match="standard deviation"):
@@ -208,6 +214,30 @@ def test_a_lead_that_is_not_there_is_named():
         filters.prepare(handmade(), 125, 100, ("V9",))
 
 
+@pytest.mark.parametrize("standard", filters.STANDARDS)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("given", [None, [(0.0, 1.0)]])
+def test_an_input_that_is_not_finite_is_named_and_not_cached(standard, value, given, tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGTL_CACHE", str(tmp_path))
+    whole = handmade()
+    samples = whole.samples.astype(float)
+    samples[1000, 0] = value  # in the middle of r1
+    broken = dataclasses.replace(whole, samples=samples, digest=f"{value}")
+    with pytest.raises(EcgtlError, match="recording r1 of hand"):
+        filters.prepare(broken, 125, 200, standardise_by=standard, highpass=None if standard == "dataset" else 0.5, statistics=given)
+    assert not list(tmp_path.rglob("*.npy"))
+    with pytest.raises(EcgtlError, match="recording r1 of hand is not finite in lead 0"):
+        filters.mean_and_sd(broken)
+
+
+@pytest.mark.parametrize("given", [(np.nan, 1.0), (np.inf, 1.0), (0.0, np.nan), (0.0, 1e-320), (3e38, 1e-38)])
+def test_statistics_that_give_no_finite_input_are_refused(given, tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGTL_CACHE", str(tmp_path))
+    with pytest.raises(EcgtlError, match="recording r0 of hand"), np.errstate(over="ignore"):
+        filters.prepare(handmade(), 125, 300, statistics=[given])
+    assert not list(tmp_path.rglob("*.npy"))
+
+
 # --- window by window ---------------------------------------------------------------------------------------------
 
 
@@ -249,7 +279,7 @@ def test_windows_are_their_steps_one_after_the_other():
 
 @pytest.mark.usefixtures("own_cache")
 def test_a_recording_shorter_than_its_window_is_named():
-    with pytest.raises(EcgtlError, match="recording r0 of hand, 8.00 s long, is shorter than its window of 8.192 s"):
+    with pytest.raises(EcgtlError, match="recording r0 of hand, 8.00 s long: it is shorter than its window of 8.192 s"):
         by_window(one_recording(sine(5, 250, 8), 250), 250, 2048)
 
 
@@ -268,7 +298,7 @@ def test_a_recording_that_is_incomplete_in_its_window_is_named():
     samples[2048] = np.nan  # the first sample behind the window
     assert filters.window_defect(samples[:, 0], 250, 250, 2048, "start") == ""
     samples[2047] = np.nan
-    with pytest.raises(EcgtlError, match=r"recording r0 of hand, 20.00 s long, has missing samples \(NaN\) in its window"):
+    with pytest.raises(EcgtlError, match=r"recording r0 of hand, 20.00 s long: it has missing samples \(NaN\) in its window"):
         by_window(dataclasses.replace(whole, samples=samples), 250, 2048)
 
 

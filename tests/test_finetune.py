@@ -282,12 +282,12 @@ def test_other_tiers_read_the_recordings_and_never_the_twin(monkeypatch):
     finetune.read(FinetuneConfig.of(tier="reduced", on_bad="skip").resolved())
     finetune.read(FinetuneConfig.of(tier="paper", root="mine").resolved())
     finetune.read(FinetuneConfig.of(dataset="folder", tier="reduced", root="mine", lead="II", labels="l.csv").resolved())
-    finetune.read(FinetuneConfig.of(dataset="cinc2017", tier="demo", root="mine").resolved())
+    finetune.read(FinetuneConfig.of(dataset="cinc2017", tier="demo").resolved())
     finetune.read(FinetuneConfig.of(dataset="shaoxing", tier="reduced").resolved())
     assert asked.pop() == (("shaoxing", None, False), {"on_bad": "error", "leads": ["II"]})  # what the protocol asks for
     assert asked == [(("cinc2017", None, False), {"on_bad": "skip"}),
                      (("cinc2017", "mine", False), {"on_bad": "error"}),
-                     (("folder", "mine", False), {"on_bad": "error", "lead": "II", "labels": "l.csv"}),
+                     (("folder", "mine", False), {"on_bad": "error", "lead": "II", "labels": "l.csv", "labels_separator": ""}),
                      (("cinc2017", None, True), {"on_bad": "error"})]
 
 

@@ -11,7 +11,7 @@ from messages import one_line
 
 from ecgtl import published
 from ecgtl.datasets import georgia, snomed
-from ecgtl.datasets.twelve_lead import LEADS
+from ecgtl.datasets.leads import LEADS
 from ecgtl.errors import EcgtlError
 
 SB, NSR, TAB, LAE = "426177001", "426783006", "164934002", "67741000119109"

@@ -211,7 +211,7 @@ def elsewhere(path):
 
 
 @pytest.mark.parametrize("damage, said", [
-    (truncate, "truncated"), (flip, "checksum"), (garble, "not a WFDB header"), (empty, "empty"),
+    (truncate, "truncated"), (garble, "not a WFDB header"), (empty, "empty"),
     (elsewhere, "beside the header")])
 def test_a_damaged_record_is_an_error_or_counted(export, damage, said):
     damage(export / icu_monitor.FOLDER / "anna/0001.hea")
@@ -226,6 +226,12 @@ def test_a_damaged_record_is_an_error_or_counted(export, damage, said):
     np.testing.assert_array_equal(recordings.lead(0), icu_monitor.read(whole).lead(0))
 
 
+def test_a_checksum_that_does_not_fit_is_said(export, capsys):
+    flip(export / icu_monitor.FOLDER / "anna/0001.hea")
+    assert "anna/0001" in icu_monitor.read(export).ids
+    assert "1 (anna/0001): the checksum" in capsys.readouterr().err
+
+
 def test_a_missing_signal_file_is_named(export):
     lose(export / icu_monitor.FOLDER / "anna/0001.hea")
     with pytest.raises(EcgtlError) as error:
@@ -235,7 +241,7 @@ def test_a_missing_signal_file_is_named(export):
 
 def test_nothing_readable_leaves_nothing_behind(tmp_path, monkeypatch):
     monkeypatch.setenv("ECGTL_CACHE", str(tmp_path / "cache"))
-    flip(write(tmp_path, "anna/0001", beats()))
+    truncate(write(tmp_path, "anna/0001", beats()))
     with pytest.raises(EcgtlError) as error:
         icu_monitor.read(tmp_path, on_bad="skip")
     one_line(error, "no readable record")

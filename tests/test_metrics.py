@@ -3,6 +3,7 @@
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn import metrics as oracle
 
@@ -140,10 +141,23 @@ def test_indices_stored_in_one_byte_do_not_wrap():
 @pytest.mark.parametrize("y_true, y_pred, said", [
     ([0, 1], [0], "equally long"), ([], [], "equally long"), ([[0], [1]], [[0], [1]], "equally long"),
     ([0, 2], [0, 1], "from 0 to 1"), ([0, 1], [0, 2], "from 0 to 1"), ([0, -1], [0, 1], "from 0 to 1"),
-    ([0.0, 1.0], [0, 1], "integers"), ([0, np.nan], [0, 1], "NaN")])
+    ([0.0, 1.0], [0, 1], "integers"), ([0, np.nan], [0, 1], "NaN"),
+    (["a", "b"], ["a", "b"], "integers from 0 to 1, not 'a'")])
 def test_wrong_rows_of_labels_are_refused(y_true, y_pred, said):
     with pytest.raises(EcgtlError, match=said):
         metrics.macro_f1(y_true, y_pred, n_classes=2)
+
+
+@pytest.mark.parametrize("score", [metrics.macro_f1, metrics.weighted_f1, metrics.accuracy, metrics.f1_per_class])
+@pytest.mark.parametrize("labels", [["a", None], ["a", np.nan], np.array(["a", None], object), pd.Series(["a", None]), [0, None],
+                                    np.array([0.0, np.nan]), pd.array([0, pd.NA]), [pd.NaT, 1]])
+def test_a_missing_label_is_no_class_of_its_own(score, labels):
+    """NumPy writes ``nan`` and ``None`` for what is missing in a list of names; scikit-learn refuses such rows too."""
+    whole = ["a", "b"] if labels[0] == "a" else [0, 1]
+    for y_true, y_pred in ((labels, whole), (whole, labels)):
+        with pytest.raises(EcgtlError, match="a label is missing"):
+            score(y_true, y_pred)
+
 
 
 @pytest.mark.parametrize("score", [metrics.accuracy, metrics.weighted_f1, metrics.macro_f1])

@@ -105,21 +105,25 @@ def test_half_a_record(root, base, suffix):
 
 
 @pytest.mark.parametrize("keep", [0, 1, 1000, -1])
-@pytest.mark.parametrize("on_bad", ["error", "skip"])
-def test_truncated_signal(root, base, keep, on_bad):
+def test_truncated_signal(root, base, keep):
     file = base / "201.dat"
     file.write_bytes(file.read_bytes()[:keep])
     with pytest.raises(EcgtlError) as error:
-        mitdb.read(root, on_bad=on_bad)
-    one_line(error, file, "truncated", "fetch")
-
-
-def test_garbage_signal(root, base):
-    file = base / "201.dat"
-    file.write_bytes(np.random.default_rng(2).bytes(file.stat().st_size))
-    with pytest.raises(EcgtlError) as error:
         mitdb.read(root)
-    one_line(error, base / "201.hea", "fetch")
+    one_line(error, file, "truncated", "fetch", "on_bad=skip")
+    recordings = mitdb.read(root, on_bad="skip")
+    assert recordings.skipped == {"truncated signal file": ["201"]} and "201" not in recordings.ids
+
+
+def test_a_signal_that_does_not_fit_its_checksum_is_read_and_said(root, base, capsys):
+    file = base / "201.dat"
+    content = bytearray(file.read_bytes())
+    content[30] ^= 1
+    file.write_bytes(content)
+    for _ in range(2):  # from the cache too
+        recordings = mitdb.read(root)
+        assert "201" in recordings.ids
+        assert [line for line in capsys.readouterr().err.splitlines() if "checksum" in line and "1 (201)" in line]
 
 
 @pytest.mark.parametrize("text", ["", "garbage\n", "\0\0\0", "102 2 0 3600\n", "102 2 360\n",

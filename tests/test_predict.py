@@ -9,15 +9,15 @@ import wfdb
 from ecgtl import datasets, filters, finetune, models, predict, training
 from ecgtl.__main__ import main
 from ecgtl.config import FinetuneConfig
-from ecgtl.datasets import synthetic
+from ecgtl.datasets import folder, synthetic, wfdb_files
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint
 
 SMALL = {"dataset": "folder", "tier": "demo", "epochs": 2, "width": 4, "seconds": 8.192, "batch_size": 8, "precision": "float32"}
 
 
-def trained(folder, name, **parameters):
-    path = folder / f"{name}.safetensors"
+def trained(place, name, **parameters):
+    path = place / f"{name}.safetensors"
     finetune.run(FinetuneConfig.of(save_weights=str(path), **SMALL | parameters))
     return path
 
@@ -25,11 +25,11 @@ def trained(folder, name, **parameters):
 @pytest.fixture(scope="module")
 def weights(session_cache, tmp_path_factory):
     """Fine-tuned on the folder's twin: lead II by Weimann's rules, all leads, and by Jang's rules."""
-    folder = tmp_path_factory.mktemp("weights")
+    place = tmp_path_factory.mktemp("weights")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ECGTL_CACHE", str(session_cache))
-        return {"one": trained(folder, "one", lead="II"), "all": trained(folder, "all", lead="all"),
-                "window": trained(folder, "window", lead="II", protocol="jang2021", sampling_rate=250, batch_size=16)}
+        return {"one": trained(place, "one", lead="II"), "all": trained(place, "all", lead="all"),
+                "window": trained(place, "window", lead="II", protocol="jang2021", sampling_rate=250, batch_size=16)}
 
 
 def twin():
@@ -100,7 +100,7 @@ def test_what_is_too_short_for_a_window_is_counted_and_padded_otherwise(weights,
     assert table["record"].tolist() == ["long", "short"] and "zero-padded" in said
     assert table["seconds_used"].tolist() == [8.192, 4.0]
     (tmp_path / "long.hea").unlink()
-    with pytest.raises(EcgtlError, match="every recording is shorter than the 8.192 s"):
+    with pytest.raises(EcgtlError, match="is shorter than the 8.192 s"):
         ask(weights["window"], tmp_path)
 
 
@@ -134,3 +134,77 @@ def test_checkpoints_that_predict_nothing_are_refused(weights, tmp_path, facts, 
     told = capsys.readouterr().err
     assert said in told and told.count("\n") == 1
     assert not (tmp_path / "p.csv").exists()
+
+
+# --- what of a recording is used ------------------------------------------------------------------------------------
+
+
+def beats(n, seed=0):
+    t = np.arange(n) / 250
+    return (np.exp(-(((t * 1.1) % 1 - 0.5) / 0.02) ** 2) + 0.05 * np.random.default_rng(seed).normal(size=n))[:, None]
+
+
+@pytest.mark.parametrize("kind", ["one", "window"])
+def test_missing_samples_outside_the_window_cost_nothing(weights, tmp_path, kind):
+    """The window alone, as a recording of its own, gives the same; a filter of a window sees what is beside it."""
+    x = beats(10000)
+    far = x.copy()
+    far[4000 if kind == "one" else 6000] = np.nan  # the window is the last or the first 8.192 s
+    cut = x[4004:] if kind == "one" else x[:6000]
+    for name, signal in (("cut", cut), ("far", far)):
+        wfdb.wrsamp(name, 250, ["mV"], ["II"], signal, fmt=["16"], adc_gain=[1000.0], baseline=[0], write_dir=str(tmp_path))
+    table, said = ask(weights[kind], tmp_path)
+    assert table["record"].tolist() == ["cut", "far"] and "left out" not in said
+    p = table.filter(like="probability_").to_numpy()
+    np.testing.assert_allclose(p[0], p[1], atol=1e-5)
+
+
+def test_the_last_window_without_missing_samples_is_used_and_that_is_said(weights, tmp_path, capsys):
+    x = beats(5000)
+    late, nowhere = x.copy(), x.copy()
+    late[4900], nowhere[::1000] = np.nan, np.nan
+    for name, signal in (("cut", x[:4900]), ("late", late), ("nowhere", nowhere)):
+        wfdb.wrsamp(name, 250, ["mV"], ["II"], signal, fmt=["16"], adc_gain=[1000.0], baseline=[0], write_dir=str(tmp_path))
+    table, said = ask(weights["one"], tmp_path)
+    assert table["record"].tolist() == ["cut", "late"] and "left out, missing samples (NaN): 1 (nowhere)" in said
+    p = table.filter(like="probability_").to_numpy()
+    np.testing.assert_allclose(p[0], p[1], atol=1e-6)
+    assert "1 (late): missing samples in its last 8.192 s" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["one", "window"])
+def test_of_a_long_recording_no_more_is_read_than_its_window_needs(weights, tmp_path, monkeypatch, kind):
+    wfdb.wrsamp("a", 360, ["mV"], ["II"], beats(50001), fmt=["16"], adc_gain=[1000.0], baseline=[0], write_dir=str(tmp_path))
+    whole, _ = ask(weights[kind], tmp_path)
+    read = []
+    part = wfdb_files.read_part
+    monkeypatch.setattr(predict, "BLOCK", 1)
+    monkeypatch.setattr(folder, "read_part", lambda *given: read.append(given[-1] - given[-2]) or part(*given))
+    np.testing.assert_allclose(ask(weights[kind], tmp_path)[0].filter(like="prob"), whole.filter(like="prob"), atol=1e-6)
+    assert read[-1] < 20 * 360
+
+
+def test_one_flat_window_or_bad_record_costs_no_other(weights, tmp_path):
+    for name, signal in (("good", beats(3000)), ("flat", np.where(np.arange(3000) < 2100, 0.5, beats(3000)[:, 0])[:, None]),
+                         ("short", beats(3000)), ("rate", beats(3000)), ("gain", beats(3000))):
+        wfdb.wrsamp(name, 250, ["mV"], ["II"], signal, fmt=["16"], adc_gain=[1000.0], baseline=[0], write_dir=str(tmp_path))
+    (tmp_path / "short.dat").write_bytes((tmp_path / "short.dat").read_bytes()[:99])
+    for name, old, new in (("rate", " 250 ", " 1e-9 "), ("gain", "1000.0(0)", "1e-300(0)")):
+        path = tmp_path / f"{name}.hea"
+        path.write_text(path.read_text().replace(old, new))
+    table, said = ask(weights["window"], tmp_path)
+    assert table["record"].tolist() == ["good"]
+    for reason, name in (("flat in its window", "flat"), ("truncated signal file", "short"), ("gain out of range", "gain"),
+                         ("sampling rate out of range", "rate")):
+        assert f"left out, {reason}: 1 ({name})" in said
+
+
+def test_the_lead_is_hinted_at_only_where_it_is_the_cause(weights, tmp_path):
+    wfdb.wrsamp("a", 250, ["mV"], ["V1"], beats(3000), write_dir=str(tmp_path))
+    with pytest.raises(EcgtlError, match="choose one of V1.*trained on lead II; choose another with --lead"):
+        ask(weights["one"], tmp_path)
+    wfdb.wrsamp("b", 250, ["mV"], ["II"], beats(3000), write_dir=str(tmp_path))
+    (tmp_path / "b.dat").unlink()
+    with pytest.raises(EcgtlError) as error:
+        ask(weights["one"], tmp_path)
+    assert "trained on" not in str(error.value) and "no lead II: 1 (a); missing file: 1 (b)" in str(error.value)

@@ -279,7 +279,7 @@ def test_other_tiers_read_recordings(monkeypatch):
     asked = []
     monkeypatch.setattr(datasets, "load", lambda *given, on_bad: asked.append((*given, on_bad)))
     pretrain.read(config(tier="reduced", root="mine", on_bad="skip").resolved())
-    pretrain.read(config(root="mine").resolved())
+    pretrain.read(config().resolved())
     assert asked == [("cinc2017", "mine", False, "skip"), ("mitdb", "mine", False, "skip"),
                      ("cinc2017", None, True, "error"), ("mitdb", None, True, "error")]
 

@@ -436,7 +436,9 @@ def test_committed_pretrainings_are_those_of_their_experiment(path):
     result = results.load(path)
     run = next(run for run in pretrainings.enumerate_runs(result.experiment, result.config["tier"]) if run.key == result.key)
     assert results.same_config(result.config, run.config)
-    assert min(row["validation_loss"] for row in result.history) == result.history[result.scores["epoch"] - 1]["validation_loss"]
+    followed = run.config.rules["select_on"]
+    best = (min if followed.endswith("loss") else max)(row[followed] for row in result.history)
+    assert best == result.history[result.scores["epoch"] - 1][followed]
 
 
 def test_committed_results_come_from_committed_code(everything):

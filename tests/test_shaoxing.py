@@ -12,7 +12,7 @@ from scipy.io import savemat
 from messages import one_line
 
 from ecgtl.datasets import csn, shaoxing
-from ecgtl.datasets.twelve_lead import LEADS
+from ecgtl.datasets.leads import LEADS
 from ecgtl.errors import EcgtlError
 
 ROWS = [("MUSE_1", "SB", 60, "MALE"), ("MUSE_2", "AF", 71, "FEMALE"), ("MUSE_3", "AFIB", 80, "MALE"),

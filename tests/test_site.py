@@ -185,7 +185,7 @@ def test_a_notebook_s_key_follows_its_cells_and_its_code_but_not_its_outputs(tmp
 @pytest.mark.parametrize(("file", "counts"), [
     ("ecgtl/model.py", True), ("ecgtl/tables.yml", True), ("requirements.lock", True),
     ("results/t/run.json", True), ("results/demo/t/run.json", False), ("ecgtl/__pycache__/model.pyc", False),
-    ("book/index.md", False),
+    ("book/index.md", False), ("results/t/.part-run.json-1@host@1@1", False), ("results/.running/t-run", False),
 ])
 def test_the_code_s_key_follows_what_notebooks_depend_on(tmp_path, monkeypatch, file, counts):
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))

@@ -1,5 +1,7 @@
 """The loop: deterministic, resumable after kill -9, honest about the test part; on toy signals that a seed makes."""
 
+import hashlib
+import io
 import os
 import pickle
 import signal
@@ -243,17 +245,28 @@ class _Trap:
         return open, (str(self.path), "w")
 
 
-def test_a_damaged_state_is_refused_and_nothing_in_it_is_run(tmp_path):
+def test_a_damaged_state_means_starting_again_and_nothing_in_it_is_run(tmp_path, capsys, monkeypatch):
     state, mark = tmp_path / "s.pt", tmp_path / "ran"
     torch.save({"model": _Trap(mark)}, tmp_path / "zip.pt")
+    whole = train()[0]
     for content in (b"", b"garbage", pickle.dumps(_Trap(mark), protocol=2), (tmp_path / "zip.pt").read_bytes()):
         state.write_bytes(content)
-        with pytest.raises(EcgtlError, match="s.pt is damaged.*delete it and run again"):
-            train(state_file=state)
-    torch.save({"model": {}, "optimizer": {}}, state)
-    with pytest.raises(EcgtlError, match="s.pt is damaged"):
-        train(state_file=state)
-    assert not mark.exists()
+        assert_equal(train(state_file=state)[0], whole)
+        said = capsys.readouterr().err.splitlines()
+        assert len(said) == 1 and "s.pt is damaged" in said[0] and "starts again" in said[0]
+    assert not mark.exists() and not state.exists()
+    monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
+    monkeypatch.setattr(Path, "unlink", lambda self, missing_ok=False: None)  # as if killed before the end
+    train(state_file=state)
+    content = state.read_bytes()
+    for place in (5, 40, len(content) // 2, len(content) - 30):
+        state.write_bytes(content[:place] + bytes([content[place] ^ 16]) + content[place + 1:])
+        assert_equal(train(state_file=state)[0], whole)
+        assert "starts again" in capsys.readouterr().err
+    unfit = io.BytesIO()  # whole, but of another network
+    torch.save({"model": {"output.bias": torch.zeros(4)}, "optimizer": {}}, unfit)
+    state.write_bytes(hashlib.sha256(unfit.getvalue()).digest() + unfit.getvalue())
+    assert_equal(train(state_file=state)[0], whole)
 
 
 # --- loss, labels, precision, device ------------------------------------------------------------------------------
@@ -321,3 +334,14 @@ def test_the_same_code_learns_on_a_gpu(tmp_path, precision):
     assert next(network.parameters()).is_cuda and fit.weights["output.weight"].device == CPU
     assert fit.history[-1]["test_score"] > 0.9
     assert fit.history[0]["train_loss"] == pytest.approx(train(recipe)[0].history[0]["train_loss"], abs=0.05)
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_probabilities_that_are_not_finite_are_no_answer(multi_label):
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))
+    x = np.ones((3, 1, 4), np.float32)
+    assert training.predict(model, x, torch.device("cpu"), multi_label).shape == (3, 2)
+    with torch.no_grad():
+        model[1].weight[0, 0] = float("nan")
+    with pytest.raises(EcgtlError, match="probabilities are not finite"):
+        training.predict(model, x, torch.device("cpu"), multi_label)

@@ -8,7 +8,8 @@ from ecgtl.datasets.base import Annotations, Recordings
 from ecgtl.errors import EcgtlError
 
 # name -> module with read(root, **options); the modules are imported when they are asked for
-LOADERS = {name: name for name in ("cinc2017", "mitdb", "icentia11k", "ptbxl", "cpsc2018", "georgia", "shaoxing", "csn", "icu_monitor", "folder")}
+LOADERS = {name: name for name in ("cinc2017", "mitdb", "qtdb", "icentia11k", "ptbxl", "cpsc2018", "georgia", "shaoxing", "csn", "icu_monitor",
+                                "folder")}
 # recordings in the whole release, where that number says whether a copy is whole
 RECORDS = {"cinc2017": 8528, "mitdb": 48, "shaoxing": 10646, "ptbxl": 21799, "cpsc2018": 6877, "georgia": 10344, "csn": 45152}
 
@@ -31,4 +32,4 @@ def load(name: str, root: str | Path | None = None, twin: bool = False, **option
         return module.read(synthetic.twin_root(name), synthetic=True, **options)
     if name == "folder" and root is None:
         raise EcgtlError("dataset folder needs root: the folder of your WFDB records")
-    return module.read(Path(root) if root is not None else paths.data(), **options)
+    return module.read(paths.given(root) if root is not None else paths.data(), **options)

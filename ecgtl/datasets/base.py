@@ -1,9 +1,12 @@
 """Recordings: what every loader returns, whatever database it reads."""
 
+import contextlib
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Sequence
+import os
+import stat
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -12,9 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from ecgtl.datasets import cache
-from ecgtl.errors import EcgtlError, note
+from ecgtl.datasets.leads import column
+from ecgtl.datasets.wfdb_files import file_size
+from ecgtl.errors import EcgtlError, RecordError, note
 
 UNLABELLED = -1
+RATES = (10.0, 5e4)  # Hz; slower shows no heartbeat, faster is no recorder's
+SCALES = (1e-12, 1e12)  # stored units per mV, and the largest baseline: within them float32 holds every signal
 
 
 @dataclass(frozen=True)
@@ -84,20 +91,13 @@ class Recordings:
     def lead(self, i: int, lead: int | str = 0) -> np.ndarray:
         """One lead of recording ``i`` in mV, shape (samples,), float32; ``lead`` is an index or a name."""
         i = range(len(self))[i]
-        column = self.lead_index(i, lead)
-        stored = self.samples[self.offsets[i]:self.offsets[i + 1], column]
-        return ((stored - self.baseline[i, column]) / self.gain[i, column]).astype(np.float32)
+        k = self.lead_index(i, lead)
+        stored = self.samples[self.offsets[i]:self.offsets[i + 1], k]
+        return ((stored - self.baseline[i, k]) / self.gain[i, k]).astype(np.float32)
 
     def lead_index(self, i: int, lead: int | str) -> int:
         """Column of ``lead`` (index or name, upper and lower case alike) in recording ``i``."""
-        names = [str(name) for name in self.leads[i]]
-        if isinstance(lead, str):
-            matches = [k for k, name in enumerate(names) if name.lower() == lead.lower()]
-            if matches:
-                return matches[0]
-        elif 0 <= lead < len(names):
-            return int(lead)
-        raise EcgtlError(f"recording {self.ids[i]} of {self.name} has no lead {lead!r}; it has {', '.join(names)}")
+        return column(self.leads[i], lead, f"recording {self.ids[i]} of {self.name}")
 
     @cached_property
     def durations(self) -> np.ndarray:
@@ -183,28 +183,60 @@ class Collector:
         self.name, self.version, self.classes = name, version, tuple(classes)
         self.multi_label, self.on_bad, self.synthetic = multi_label, on_bad, synthetic
         self.readings: list[Reading] = []
-        self.skipped: dict[str, list[str]] = {}
+        self.skipped: dict[str, list[str]] = defaultdict(list)
+        self.first_skipped = ""  # what was wrong with the first recording left out, and the remedy
         self.notes: list[str] = []
+        self.remarks: dict[str, tuple[str, list[str]]] = {}
 
     def note(self, line: str) -> None:
         """Keep ``line`` with the recordings, once: it is said whenever they are loaded, from the cache too."""
         if line not in self.notes:
             self.notes.append(line)
 
+    def remark(self, record: str, what: str, example: str = "") -> None:
+        """Keep what a user must know of ``record``; one line counts all recordings, with the ``example`` of the first."""
+        _, records = self.remarks.setdefault(what, (example, []))
+        if record not in records[-1:]:
+            records.append(record)
+
+    def lines(self) -> tuple[str, ...]:
+        """All notes and remarks, one line each."""
+        return (*self.notes, *(f"recordings of {self.name}, {counted(records)}: {what}{example}" for what, (example, records) in
+                               self.remarks.items()))
+
     def skip(self, record: str, reason: str, where: str, remedy: str = "") -> None:
         """Leave ``record`` out for ``reason``, or raise EcgtlError when the policy says so."""
+        advice = remedy or "remove it, or pass on_bad=skip to leave such recordings out and count them"
+        self._leave_out(record, reason, EcgtlError(f"{where}: {reason}; {advice}"))
+
+    def damaged(self, record: str, damage: EcgtlError, reason: str = "") -> None:
+        """Leave ``record`` out for ``damage``, counted by ``reason`` (by default its own), or raise it with the remedy."""
+        reason = reason or getattr(damage, "reason", "damaged record")
+        self._leave_out(record, reason, EcgtlError(f"{damage}, or pass on_bad=skip to leave such records out and count them"))
+
+    def _leave_out(self, record: str, reason: str, error: EcgtlError) -> None:
         if self.on_bad == "error":
-            advice = remedy or "remove it, or pass on_bad=skip to leave such recordings out and count them"
-            raise EcgtlError(f"{where}: {reason}; {advice}")
-        self.skipped.setdefault(reason, []).append(record)
+            raise error from None
+        self.first_skipped = self.first_skipped or str(error).partition(", or pass on_bad=skip")[0]
+        self.skipped[reason].append(record)
+
+    @contextlib.contextmanager
+    def leaving_out(self, record: str, reason: str = "") -> Iterator[None]:
+        """What is wrong with ``record`` inside meets the policy, as ``damaged`` says."""
+        try:
+            yield
+        except RecordError as damage:
+            self.damaged(record, damage, reason)
 
     def add(self, reading: Reading, where: str) -> None:
-        """Take ``reading`` (from the file ``where``) unless its signal is flat or has missing samples."""
-        reason = _defect(reading.stored, reading.invalid)
-        if reason:
-            self.skip(reading.id, reason, where)
-        else:
-            self.readings.append(reading)
+        """Take ``reading`` (from the file ``where``) unless its signal is flat, has missing samples or cannot be scaled."""
+        with self.leaving_out(reading.id):
+            check_scale(where, reading.sampling_rate, reading.gain, reading.baseline)
+            reason = _defect(reading)
+            if reason:
+                self.skip(reading.id, reason, where)
+            else:
+                self.readings.append(reading)
 
     def write(self, folder: Path) -> None:
         """Write everything gathered into ``folder`` for ``load_folder``."""
@@ -221,10 +253,14 @@ class Collector:
         gathered = self._gathered()
         return replace(gathered, digest=_digest(gathered))
 
+    def nothing(self, where: str) -> EcgtlError:
+        """That ``where`` holds nothing that can be used, and why."""
+        reasons = "; ".join(f"{reason}: {counted(ids)}" for reason, ids in self.skipped.items())
+        return EcgtlError(f"{where} holds no usable recording ({reasons or 'it is empty'}). {self.first_skipped}".rstrip(". "))
+
     def _gathered(self) -> Recordings:
         if not self.readings:
-            raise EcgtlError(f"{self.name} holds no usable recording; skipped: "
-                             f"{ {reason: len(ids) for reason, ids in self.skipped.items()} }")
+            raise self.nothing(self.name)
         _check_leads(self.name, self.readings)
         samples = np.concatenate([r.stored for r in self.readings])
         subjects, duplicates = _subjects(self.readings)
@@ -237,8 +273,8 @@ class Collector:
             gain=np.array([r.gain for r in self.readings], float),
             baseline=np.array([r.baseline for r in self.readings], float),
             classes=self.classes, labels=self._labels(), subjects=subjects,
-            folds=_folds(self.readings), annotations=_annotations(marks), skipped=self.skipped,
-            duplicates=duplicates, synthetic=self.synthetic, notes=tuple(self.notes))
+            folds=_folds(self.readings), annotations=_annotations(marks), skipped=dict(self.skipped),
+            duplicates=duplicates, synthetic=self.synthetic, notes=self.lines())
 
     def _labels(self) -> np.ndarray:
         index = {name: k for k, name in enumerate(self.classes)}
@@ -292,14 +328,32 @@ def _digest(recordings: Recordings) -> str:
     return whole.hexdigest()
 
 
-def _defect(stored: np.ndarray, invalid: int | None) -> str:
+def counted(ids: Sequence[str]) -> str:
+    """How many recordings, with the names of the first ones."""
+    return f"{len(ids)} ({', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})"
+
+
+def check_scale(where: str, rate: float, gain: Sequence[float], baseline: Sequence[float]) -> None:
+    """Raise RecordError for a sampling rate that no recorder has, and for a scale that gives no finite signal in mV."""
+    if not RATES[0] <= rate <= RATES[1]:
+        raise RecordError("sampling rate out of range", f"{where} has a sampling rate of {rate:g} Hz, outside "
+                          f"{RATES[0]:g} to {RATES[1]:g} Hz; correct it in the header")
+    wrong = [value for value in gain if not SCALES[0] <= abs(value) <= SCALES[1]]
+    if wrong or not np.all(np.abs(baseline) <= SCALES[1]):
+        raise RecordError("gain out of range", f"{where} has a gain of {wrong[0] if wrong else 1:g} per mV and a baseline of "
+                          f"{max(baseline, key=abs):g}, which give no signal; correct them in the header")
+
+
+def _defect(reading: Reading) -> str:
+    stored, invalid = reading.stored, reading.invalid
     if len(stored) == 0:
         return "no samples"
     low, high = stored.min(axis=0), stored.max(axis=0)
     # NaN makes both NaN; "no sample" is the lowest value that its format can hold
     if not np.isfinite(low + high).all() or (invalid is not None and (low == invalid).any()):
         return "missing samples (NaN)"
-    return "constant signal" if (low == high).any() else ""
+    millivolts = [((end - np.array(reading.baseline)) / np.array(reading.gain)).astype(np.float32) for end in (low, high)]
+    return "constant signal" if (millivolts[0] == millivolts[1]).any() else ""
 
 
 def _check_leads(name: str, readings: list[Reading]) -> None:
@@ -365,6 +419,9 @@ def cached_recordings(name: str, root: Path, files: Sequence[Path | str], option
 
     ``contents`` receives what the checksum had to read, so that ``build`` need not read it a second time.
     """
+    for file in files:
+        if not stat.S_ISREG(os.lstat(file).st_mode if os.path.lexists(file) else 0):
+            file_size(file, root)  # says what is wrong with it; a link within the folder is right
     parts = {"dataset": name, "source": cache.source_checksum(root, files, contents), "options": options}
     found = load_folder(cache.entry(name, parts, build))
     for line in found.notes:

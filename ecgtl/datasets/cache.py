@@ -2,27 +2,31 @@
 
 A cache entry is a folder named by the hash of everything that it depends on (checksums of the source files, options,
 the code's own format number). It is written beside its place and renamed into it, so a killed, failed or concurrent
-build never leaves an entry that could be mistaken for a whole one.
+build never leaves an entry that could be mistaken for a whole one. What is being written is called ``.part-…`` and after its
+process; whoever writes into the same folder next removes those whose process has ended.
 """
 
 import contextlib
 import errno
+import functools
 import hashlib
 import json
 import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ecgtl import paths
-from ecgtl.errors import EcgtlError
+from ecgtl import paths, processes
+from ecgtl.errors import EcgtlError, note
 
 _NUMPY_FULL = re.compile(r"^Not enough free space|requested and \d+ written")
 FILES_TO_SYNC = 16
 THREADS = max(1, min(4, os.cpu_count() or 1))
+SEAL, DAY = ".checksums.json", 86400
 FORMAT = 1  # raise it when the layout of cached folders changes
 
 
@@ -33,41 +37,99 @@ def key_of(parts: dict) -> str:
 
 
 def entry(name: str, parts: dict, build: Callable[[Path], None]) -> Path:
-    """The cached folder for ``parts``; ``build(folder)`` fills it when it is absent.
+    """The cached folder for ``parts``; ``build(folder)`` fills it when it is absent, or damaged, which is said.
 
+    What is found when: a file that is missing, cut off, or that anybody wrote to, at the next use, by its size and times; bits
+    that turned on the disk without that, once a day, when every file is read through against the SHA-256 that it was built with.
     Raises EcgtlError when the disk is full or the cache cannot be written; nothing half-written stays.
     """
     final = paths.cache() / f"{name}-{key_of(parts)}"
     with _writing(final.parent):
+        _sweep(final.parent)
         if final.is_dir():
-            return final
+            damage = _damage(final)
+            if not damage:
+                return final
+            note(f"the cached folder {final} is damaged, or of an older version ({damage}), and is made again")
+            aside = tempfile.mkdtemp(prefix=".part-damaged-", dir=final.parent)
+            with contextlib.suppress(FileNotFoundError):  # somebody else has found it too
+                os.rename(final, aside)  # who has it open keeps what they see
+            shutil.rmtree(aside, ignore_errors=True)
         final.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".part-{name}-", dir=final.parent))
-        try:
+        part = Path(tempfile.mkdtemp(prefix=f".part-{name}-", suffix=f"@{processes.me()}", dir=final.parent))
+        with processes.undone(functools.partial(shutil.rmtree, part, ignore_errors=True)):
             build(part)
+            _seal(part, {file.relative_to(part).as_posix(): _sha256(str(file), None) for file in part.rglob("*") if file.is_file()})
             _sync(part)
             os.chmod(part, 0o755)  # mkdtemp makes folders for their owner alone; a cache may be shared
             _move_into_place(part, final)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
     return final
+
+
+def _seal(folder: Path, sums: dict[str, str]) -> None:
+    """Write down the checksums of the files in an entry, and when these files, as they are, were read through."""
+    write_atomic(folder / SEAL, json.dumps({"sha256": sums, "seen": _seen(folder, sums)}).encode())
+
+
+def _seen(folder: Path, files: Iterable[str]) -> list:
+    stats = [(s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in (os.stat(os.path.join(folder, file)) for file in files)]
+    return [int(time.time() // DAY), hashlib.sha256(repr(stats).encode()).hexdigest()]
+
+
+def _damage(folder: Path) -> str:
+    """What is wrong with an entry; empty for nothing. It is read through where its files have changed, and once a day."""
+    try:
+        seal = json.loads((folder / SEAL).read_bytes())
+        sums = dict(seal["sha256"])
+        seen = _seen(folder, sums)
+    except FileNotFoundError as error:
+        return f"{os.path.relpath(error.filename, folder)} is missing"
+    except (ValueError, KeyError, TypeError):
+        return f"{SEAL} cannot be read"
+    if seal.get("seen") == seen:
+        return ""
+    wrong = [file for file, digest in sums.items() if _sha256(os.path.join(folder, file), None) != digest]
+    if wrong:
+        return f"{wrong[0]} is not what it was"
+    with contextlib.suppress(EcgtlError):  # somebody else's cache: it is read through at each use then
+        _seal(folder, sums)
+    return ""
 
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path`` so that a reader finds the old file or the new one, never a piece."""
     with _writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(prefix=f".part-{path.name}-", dir=path.parent)
-        try:
+        _sweep(path.parent)
+        handle, part = tempfile.mkstemp(prefix=f".part-{path.name[:80]}-", suffix=f"@{processes.me()}", dir=path.parent)
+        with processes.undone(functools.partial(Path(part).unlink, missing_ok=True)):
             with os.fdopen(handle, "wb") as out:
                 out.write(content)
                 out.flush()
                 os.fsync(out.fileno())
             os.chmod(part, 0o644)
             os.replace(part, path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(part)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes of this host that have ended left half-written in ``folder``, and states that nobody resumed.
+
+    Parts without their process's name are older than such names are; outside of the cache they might be somebody else's.
+    """
+    for part in folder.glob(".part-*"):
+        _, _, owner = part.name.partition("@")
+        with contextlib.suppress(OSError):
+            if processes.is_gone(owner) or not owner and folder.is_relative_to(paths.cache()) and _untouched(part, DAY):
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
+    if folder == paths.cache() / "unfinished":
+        for state in folder.glob("*.pt"):
+            with contextlib.suppress(OSError):
+                if _untouched(state, 90 * DAY):
+                    state.unlink()
+
+
+def _untouched(path: Path, seconds: float) -> bool:
+    return all(file.stat().st_mtime < time.time() - seconds for file in (path, *path.rglob("*")))
 
 
 def source_checksum(root: Path, files: Iterable[Path | str], contents: dict[str, bytes] | None = None) -> str:
@@ -83,7 +145,7 @@ def source_checksum(root: Path, files: Iterable[Path | str], contents: dict[str,
     index = paths.cache() / "checksums" / f"{key_of({'root': str(root), 'stats': stats})}.json"
     with _writing(paths.cache()):
         if index.is_file():
-            with contextlib.suppress(ValueError, KeyError):
+            with contextlib.suppress(ValueError, KeyError, TypeError):
                 return json.loads(index.read_text())["sha256"]
     # A thread a core: reading and hashing release the interpreter lock
     parts = [files[k::THREADS] for k in range(THREADS)]

@@ -8,8 +8,10 @@ import csv
 import os
 import zipfile
 import zlib
+from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from ecgtl.datasets import archives
 from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
 from ecgtl.datasets.wfdb_files import INVALID, parse_header, read_16bit, read_bytes
 from ecgtl.errors import EcgtlError
@@ -52,10 +54,11 @@ def _collect(source: "_Folder | _Zip", on_bad: str, synthetic: bool) -> Collecto
             collector.skip(record, "no label", f"{where} has no line in {label_file}",
                            "add its label, or pass on_bad=skip")
             continue
-        header = parse_header(source.content(f"{record}.hea").decode(errors="replace"), source.where(f"{record}.hea"))
-        stored = read_16bit(source.content(f"{record}.mat"), header, where)
-        collector.add(Reading(record, stored, header.sampling_rate, header.leads, header.gain, header.baseline,
-                              label=labels[record], invalid=INVALID["16"]), where)
+        with collector.leaving_out(record):
+            header = parse_header(source.content(f"{record}.hea").decode(errors="replace"), source.where(f"{record}.hea"))
+            stored = read_16bit(source.content(f"{record}.mat"), header, where, partial(collector.remark, record))
+            collector.add(Reading(record, stored, header.sampling_rate, header.leads, header.gain, header.baseline,
+                                  label=labels[record], invalid=INVALID["16"]), where)
     return collector
 
 
@@ -121,7 +124,9 @@ class _Zip:
                              "'python -m ecgtl data fetch cinc2017', or set ECGTL_DATA to the folder that holds "
                              "challenge-2017/")
         try:
-            self.archive = zipfile.ZipFile(self.path)
+            self.archive = archives.opened(self.path, str(self.path), "fetch it again")
+        except EcgtlError:
+            raise
         except _ZIP_ERRORS as error:
             raise EcgtlError(f"{self.path} is not a readable zip file ({error}); delete it and fetch it "
                              "again") from None

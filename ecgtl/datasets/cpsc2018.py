@@ -17,7 +17,7 @@ from scipy.io import loadmat
 
 from ecgtl.datasets import challenge2020, csn, snomed
 from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
-from ecgtl.datasets.twelve_lead import LEADS, check_leads, columns
+from ecgtl.datasets.leads import LEADS, check_leads, columns
 from ecgtl.datasets.wfdb_files import read_bytes
 from ecgtl.errors import EcgtlError
 

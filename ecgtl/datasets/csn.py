@@ -5,11 +5,12 @@ in the MELEP paper. Every code of a header's ``#Dx:`` comment is a label, named 
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from ecgtl.datasets import snomed
 from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
-from ecgtl.datasets.twelve_lead import check_leads, columns
+from ecgtl.datasets.leads import check_leads, columns
 from ecgtl.datasets.wfdb_files import Header, read_header, read_stored
 from ecgtl.errors import EcgtlError
 
@@ -74,18 +75,13 @@ def headers(found: Sequence[Path], collector: Collector) -> list[Path]:
 
 def reading(path: Path, leads: Sequence[str] | None, collector: Collector) -> tuple[Reading, Header] | None:
     """The record whose header stands at ``path``, not labelled yet; None when it is damaged and skipped."""
-    try:
+    with collector.leaving_out(path.stem, "damaged record"):
         header = read_header(path)
         kept = columns(header.leads, leads, str(path))
-        stored = read_stored(path, header)
-    except EcgtlError as damage:
-        if collector.on_bad == "error":  # fetching again cannot mend what is damaged in the release itself
-            raise EcgtlError(f"{damage}, or pass on_bad=skip to leave it out and count it") from None
-        collector.skip(path.stem, "damaged record", str(path))
-        return None
-    return Reading(path.stem, stored if leads is None else stored[:, kept], header.sampling_rate,
-                   [header.leads[k] for k in kept], [header.gain[k] for k in kept],
-                   [header.baseline[k] for k in kept]), header
+        stored = read_stored(path, header, kept, partial(collector.remark, path.stem))
+        return Reading(path.stem, stored, header.sampling_rate, [header.leads[k] for k in kept],
+                       [header.gain[k] for k in kept], [header.baseline[k] for k in kept]), header
+    return None
 
 
 def is_shaoxing(record: str) -> bool:

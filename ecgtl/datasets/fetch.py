@@ -2,7 +2,8 @@
 
 PhysioNet publishes the SHA-256 of each file of a release in ``SHA256SUMS.txt``; that list is the registry.
 One ``requests`` session keeps its connections open for all files (``pooch`` opens one for each, which costs a
-handshake for each of tens of thousands of small files). A file is believed only when its checksum agrees.
+handshake for each of tens of thousands of small files). A file is believed only when its checksum agrees. A server may
+send no more than the release has by the catalogue, nor fewer bytes a second than ``Transfer.slowest``.
 """
 
 import contextlib
@@ -11,14 +12,13 @@ import fcntl
 import hashlib
 import ipaddress
 import os
+import queue
 import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, urlsplit
 
@@ -30,13 +30,16 @@ REGISTRY = "SHA256SUMS.txt"
 RESUME = "what has arrived is whole, so run the same command again to go on"
 _LINE = re.compile(r"([0-9a-fA-F]{64})(?: [ *]?)(\S.*)")
 _CHUNK = 1 << 16  # bytes between two looks at the stop flag
+_ROOM = 1.25  # catalogued sizes are rounded, and --only may choose more than the catalogue does
+_LARGEST = 50e9  # bytes that --only may choose, where the release has less by the catalogue
 
 
 @dataclass(frozen=True)
 class Transfer:
     """How files are brought: parallel ``connections``, ``attempts`` a file, timeouts and pauses in seconds.
 
-    The pause doubles with every attempt from ``backoff`` up to ``longest_pause``.
+    The pause doubles with every attempt from ``backoff`` up to ``longest_pause``. A file takes ``grace`` and a second for
+    every ``slowest`` bytes at most.
     """
 
     connections: int = 4
@@ -45,6 +48,8 @@ class Transfer:
     read_timeout: float = 30.0
     backoff: float = 1.0
     longest_pause: float = 30.0
+    slowest: float = 1000.0
+    grace: float = 120.0
 
 
 @dataclass(frozen=True)
@@ -110,23 +115,27 @@ def fetch(entry: Entry, root: Path, only: str | Sequence[str] | None = None, mir
 
     ``only`` (patterns over the whole release, ``*`` matches ``/`` too) replaces the catalogue's selection;
     ``mirror`` (or ``ECGTL_MIRROR``) replaces ``https://physionet.org/files``. Raises EcgtlError for a pattern
-    that matches nothing, an unsafe address or path, a file that cannot be had or whose checksum stays wrong,
-    and a full disk; after it, and after KeyboardInterrupt, there are only whole files and no ``.part``.
+    that matches nothing, an unsafe address or path, a file that cannot be had, is encoded or larger than the release or
+    whose checksum stays wrong, a server that drips, and a full disk; after it, and after KeyboardInterrupt, there are only
+    whole files and no ``.part``, nor what an earlier fetch left of such when it was killed.
     """
     if entry.by_hand:
         raise EcgtlError(f"{entry.name} is not fetched by this command: {entry.by_hand}; it belongs into "
                          f"{Path(root) / entry.folder}")
     base, folder = base_address(mirror), Path(root) / entry.folder
     start, progress = time.monotonic(), progress or Progress()
-    with _disk_errors(folder), _alone(folder), _session(base, transfer) as session:
+    most = max(_LARGEST * bool(only), 1e6 + _ROOM * 1e9 * max(entry.download_gb, entry.unpacked_gb))
+    with _disk_errors(folder), _alone(folder) as alone, _session(base, transfer) as session:
         source = (session, f"{base}/{entry.folder}", folder, transfer)
         if not (folder / REGISTRY).is_file():
-            _Bringer(*source, _OnlyRetries(progress)).bring(REGISTRY, lambda part: bool(read_registry(part)))
+            _Bringer(*source, _OnlyRetries(progress), most).bring_all({REGISTRY: lambda part: bool(read_registry(part))})
         registry = read_registry(folder / REGISTRY)
         chosen = select(registry, _patterns(entry, only), folder / REGISTRY)
+        for path in registry if alone else ():
+            _part(folder / path).unlink(missing_ok=True)
         progress.begin(len(chosen))
         try:
-            sizes = _Bringer(*source, progress).bring_all({path: registry[path] for path in chosen})
+            sizes = _Bringer(*source, progress, most).bring_all({path: _has(registry[path]) for path in chosen})
         finally:
             progress.end()
     fetched = [size for size in sizes if size is not None]
@@ -199,31 +208,67 @@ def select(registry: Iterable[str], patterns: Sequence[str], where: Path) -> lis
 
 
 class _Bringer:
-    """Brings files of one release over one session: each whole and verified, or not at all."""
+    """Brings files of one release over one session: each whole and verified, or not at all; ``most`` bytes together."""
 
-    def __init__(self, session, base: str, folder: Path, transfer: Transfer, progress: Progress):
-        self.session, self.base, self.folder = session, base, folder
+    def __init__(self, session, base: str, folder: Path, transfer: Transfer, progress: Progress, most: float = _LARGEST):
+        self.session, self.base, self.folder, self.most = session, base, folder, most
         self.transfer, self.progress, self.stop = transfer, progress, threading.Event()
+        self.brought, self.arriving = 0, {}  # bytes of files that are here; file -> (when it began, bytes) of those on their way
 
-    def bring_all(self, registry: dict[str, str]) -> list[int | None]:
-        """Bytes brought for each file, None for one that was right already; the first failure ends all."""
-        def bring(item: tuple[str, str]) -> int | None:
-            path, sha256 = item
-            if _state(self.folder / path, sha256) == "verified":
-                self.progress.advance(1, 0)
-                return None
-            return self.bring(path, lambda part: _sha256(part) == sha256)
+    def bring_all(self, wanted: dict[str, Callable[[Path], bool]]) -> list[int | None]:
+        """Bytes brought for each file, None for one that is right already by its test; the first failure ends all.
 
-        with ThreadPoolExecutor(self.transfer.connections) as pool:
-            try:
-                return list(_as_they_come(pool, bring, registry.items(), 4 * self.transfer.connections))
-            except BaseException:
-                self.stop.set()
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        A connection that hangs in a library's code cannot be ended, so its thread is one that nobody waits for.
+        """
+        todo, done = queue.SimpleQueue(), queue.SimpleQueue()
 
-    def bring(self, path: str, is_right: Callable[[Path], bool]) -> int:
-        """Bring one file and return its size; it takes its name only after ``is_right`` agreed."""
+        def work() -> None:
+            with contextlib.suppress(queue.Empty):
+                while not self.stop.is_set():
+                    path, is_right = todo.get_nowait()
+                    try:
+                        done.put(self.bring(path, is_right))
+                    except BaseException as error:
+                        done.put(error)
+
+        for item in wanted.items():
+            todo.put(item)
+        try:
+            for _ in range(min(self.transfer.connections, len(wanted))):
+                threading.Thread(target=work, daemon=True).start()
+            return [self._next(done) for _ in wanted]
+        except BaseException:
+            self._give_up()
+            raise
+
+    def _next(self, done: queue.SimpleQueue) -> int | None:
+        while True:
+            with contextlib.suppress(queue.Empty):
+                size = done.get(timeout=1.0)
+                if isinstance(size, BaseException):
+                    raise size
+                self.brought += size or 0
+                return size
+            for file, (begun, size) in list(self.arriving.items()):
+                seconds = time.monotonic() - begun
+                if size < self.transfer.slowest * (seconds - self.transfer.grace):
+                    raise EcgtlError(f"{self.base}/{file.relative_to(self.folder)}: the server has sent {size:,} bytes in "
+                                     f"{seconds:.0f} s, which is too slow; {RESUME}, or try another --mirror")
+
+    def _give_up(self) -> None:
+        """Give files on their way a second to notice, and leave nothing of them."""
+        self.stop.set()
+        end = time.monotonic() + 1
+        while self.arriving and time.monotonic() < end:
+            time.sleep(0.01)
+        while self.arriving:
+            _part(self.arriving.popitem()[0]).unlink(missing_ok=True)
+
+    def bring(self, path: str, is_right: Callable[[Path], bool]) -> int | None:
+        """Bring one file and return its size, None where it was right; it takes its name only after ``is_right`` agreed."""
+        if (self.folder / path).is_file() and is_right(self.folder / path):
+            self.progress.advance(1, 0)
+            return None
         url = f"{self.base}/{quote(path)}"
         for attempt in range(1, self.transfer.attempts + 1):
             try:
@@ -243,32 +288,36 @@ class _Bringer:
 
     def _attempt(self, url: str, target: Path, is_right: Callable[[Path], bool]) -> int:
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f"{target.name}.part")
+        self.arriving[target] = time.monotonic(), 0
         try:
             with self._counting() as count:
-                size = self._stream(url, part, count)
-                if not is_right(part):
+                size = self._stream(url, target, count)
+                if not is_right(_part(target)):
                     raise _Again(f"the checksum of what is served is not the one in {REGISTRY}")
-                os.replace(part, target)
+                os.replace(_part(target), target)
             return size
         finally:
-            part.unlink(missing_ok=True)
+            if self.arriving.pop(target, None):  # else it was given up, and another fetch may be at work
+                _part(target).unlink(missing_ok=True)
 
-    def _stream(self, url: str, part: Path, count: Callable[[int, int], None]) -> int:
+    def _stream(self, url: str, target: Path, count: Callable[[int, int], None]) -> int:
         import requests
         from urllib3.exceptions import HTTPError
 
-        size, timeout = 0, (self.transfer.connect_timeout, self.transfer.read_timeout)
+        begun, size, timeout = time.monotonic(), 0, (self.transfer.connect_timeout, self.transfer.read_timeout)
         try:
             with self.session.get(url, stream=True, timeout=timeout) as answer:
                 _check_status(answer, url)
                 length = answer.raw.length_remaining or 0
-                with part.open("wb") as out:
+                with _part(target).open("wb") as out:
+                    self._check_size(url, length)
                     for chunk in answer.iter_content(_CHUNK):
+                        size += len(chunk)
+                        self._check_size(url, size)
                         if self.stop.is_set():
                             raise _Stopped
+                        self.arriving[target] = begun, size
                         out.write(chunk)
-                        size += len(chunk)
                         count(len(chunk), length)
         except requests.exceptions.SSLError as error:
             raise EcgtlError(f"{url}: its certificate is refused ({error}); see REQUESTS_CA_BUNDLE") from None
@@ -277,6 +326,11 @@ class _Bringer:
         except (requests.RequestException, HTTPError) as error:
             raise _Again(_reason(error)) from None
         return size
+
+    def _check_size(self, url: str, size: int) -> None:
+        if self.brought + size > self.most:
+            raise EcgtlError(f"{url}: the server has more for this than the {self.most / 1e9:,.3g} GB that the release may take; "
+                             "use another --mirror")
 
     @contextlib.contextmanager
     def _counting(self) -> Iterator[Callable[[int, int], None]]:
@@ -295,17 +349,6 @@ class _Bringer:
             self.progress.advance(-done, 0)
             raise
         self.progress.advance(1 - done, 0)
-
-
-def _as_they_come(pool: Executor, function: Callable, items: Iterable, window: int) -> Iterator:
-    """Results of ``function`` over ``items`` as they are ready; the pool holds ``window`` at most."""
-    items = iter(items)
-    pending = {pool.submit(function, item) for item in islice(items, window)}
-    while pending:
-        done, pending = wait(pending, return_when=FIRST_COMPLETED)
-        for future in done:
-            yield future.result()
-        pending |= {pool.submit(function, item) for item in islice(items, len(done))}
 
 
 @contextlib.contextmanager
@@ -338,6 +381,9 @@ def _check_status(answer, url: str) -> None:
     if status != 200:
         raise EcgtlError(f"{url}: the server answers {status} {answer.reason}; {RESUME}, "
                          "or try another --mirror")
+    encoding = answer.headers.get("Content-Encoding", "identity")
+    if encoding != "identity":
+        raise EcgtlError(f"{url} comes in the encoding {encoding[:20]!r}, not as the file that it is; use another --mirror")
 
 
 def _reason(error: Exception) -> str:
@@ -370,6 +416,16 @@ def _plain(path: Path) -> Path:
     return path.with_suffix("") if path.suffix == ".part" else path
 
 
+def _part(file: Path) -> Path:
+    """What a file is called while it arrives."""
+    return file.with_name(f"{file.name}.part")
+
+
+def _has(sha256: str) -> Callable[[Path], bool]:
+    """The test that a file has this checksum."""
+    return lambda file: _sha256(file) == sha256
+
+
 def _patterns(entry: Entry, only: str | Sequence[str] | None) -> list[str]:
     return entry.files if not only else [only] if isinstance(only, str) else list(only)
 
@@ -398,19 +454,19 @@ def _is_loopback(host: str) -> bool:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder for one fetch at a time; the lock goes with the process, whatever ends it."""
+def _alone(folder: Path) -> Iterator[bool]:
+    """Hold the folder for one fetch at a time; the lock goes with the process, whatever ends it. False where there are none."""
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
+    handle, alone = os.open(folder, os.O_RDONLY), True
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(handle)
         raise EcgtlError(f"another fetch is writing into {folder}; wait until it has ended") from None
     except OSError:
-        pass  # some network file systems have no locks
+        alone = False  # some network file systems have no locks
     try:
-        yield
+        yield alone
     finally:
         os.close(handle)
 

@@ -1,66 +1,99 @@
 """A user's own recordings: a folder of WFDB records, or an array in memory.
 
 Records may lie in sub-folders, in any WFDB format and at any sampling rate. Labels come from a CSV file
-(``record,label``), from header comments (``# label: af`` or ``# Dx: 164889003``), or from nowhere.
+(``ecgtl.datasets.label_file``), from header comments (``# label: af`` or ``# Dx: 164889003``), or from nowhere.
 """
 
-import csv
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from numbers import Real
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
-from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
-from ecgtl.datasets.wfdb_files import Header, read_bytes, read_header, read_stored, signal_files
-from ecgtl.errors import EcgtlError
+from ecgtl.datasets import label_file
+from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings, check_scale
+from ecgtl.datasets.label_file import COMMENTS, NO_LABELS, SUBJECTS
+from ecgtl.datasets.leads import find
+from ecgtl.datasets.wfdb_files import (
+    BLOCK,
+    LARGEST_HEADER,
+    Header,
+    check_sizes,
+    check_sums,
+    decode,
+    file_size,
+    header_of,
+    read_bytes,
+    read_part,
+    read_stored,
+    segments,
+    signal_files,
+)
+from ecgtl.errors import EcgtlError, RecordError
 
 NAME = "folder"
 VERSION = "own"
-LABEL_FILE = "labels.csv"
-COMMENTS = "comments"
-NO_LABELS = "none"  # labels that are there are not looked at
 _LABEL_COMMENTS = ("label", "dx")
-_SUFFIXES = (".hea", ".dat", ".mat")
+SMALLEST, LARGEST = 0.01, 20.0  # mV; of an ECG half of all samples lie farther from their median, or at least heartbeats do
+IMPLAUSIBLE = "an amplitude that no ECG has"
 
 
 def read(root: Path, lead: str | int | None = None, labels: str | None = None, on_bad: str = "error",
-         synthetic: bool = False) -> Recordings:
+         synthetic: bool = False, labels_separator: str = "") -> Recordings:
     """All WFDB records in ``root`` and its sub-folders; an id is the path below ``root`` without suffix.
 
     ``lead`` chooses one signal by name (upper and lower case alike, no other name is taken for it) or by index;
     without it all signals are kept, and all records need equally many. ``labels`` is a CSV file (absolute or below
     ``root``) with the columns ``record`` and ``label``, or ``"comments"`` for the header comments ``label:`` or
-    ``Dx:``, or ``"none"``; by default ``root/labels.csv`` where there is one, else nothing is labelled. Records with the same
-    header comment ``subject:`` belong to one subject. ``on_bad`` says what a flat, incomplete or unlabelled
-    recording causes, or one without the chosen lead, or a label without a recording: ``error`` or ``skip``
-    (counted). Raises EcgtlError for missing or damaged files.
+    ``Dx:``, or ``"none"``; by default ``root/labels.csv`` where there is one, else nothing is labelled. Where
+    ``labels_separator`` stands between labels, a recording can have several. Records with the same subject, in a column
+    or header comment ``subject`` (or another of ``label_file.SUBJECTS``), belong together. ``on_bad`` says
+    what a flat, incomplete or unlabelled recording causes, or one without the chosen lead, or a label without a
+    recording: ``error`` or ``skip`` (counted). Raises EcgtlError for missing or damaged files.
     """
     root = Path(root)
     _check_lead(lead)
-    headers = {path: read_header(path, require_voltage=False) for path in _header_paths(root)}
-    files = {file for path, header in headers.items() for file in (path, *signal_files(path, header))}
-    label_file = _label_file(root, labels)
-    text = None if label_file is None else read_bytes(label_file).decode("utf-8-sig", errors="replace")
+    headers = read_headers(root)
+    files = [*headers, *(file for path, header in headers.items() if isinstance(header, Header)
+                          for file in signal_files(path, header))]
+    files = {file for file in files if _is_sound(file, root)}  # what is missing or no file is an error of its record
+    table = label_file.find(root, labels)
+    text = None if table is None else label_file.decoded(read_bytes(table), table)
 
     def build(folder: Path) -> None:
-        collector = Collector(NAME, VERSION, classes=(), on_bad=on_bad, synthetic=synthetic)
-        records = {path.relative_to(root).with_suffix("").as_posix(): path for path in headers}
+        collector = Collector(NAME, VERSION, (), bool(labels_separator), on_bad, synthetic)
+        records = {_name(path, root): path for path in headers}
+        sound = {record: headers[path] for record, path in records.items() if isinstance(headers[path], Header)}
+        subjects = {record: subject for record, header in sound.items() if (subject := _comment(header, *SUBJECTS))}
         if text is not None:
-            given = _label_table(text, label_file, list(records), collector)
+            cells = label_file.read(text, table, list(records), subjects, collector)
+            given = {record: label_file.split(cell, labels_separator) for record, cell in cells.items()}
         elif labels == COMMENTS:
-            given = {record: _comment_labels(headers[path]) for record, path in records.items()}
+            cells = {record: _comment(header, *_LABEL_COMMENTS) for record, header in sound.items()}
+            given = {record: label_file.split(cell, labels_separator or ",") for record, cell in cells.items()}
         else:
             given = {record: [None] for record in records}
+        if labels_separator and max(map(len, given.values()), default=0) < 2:
+            raise EcgtlError(f"labels_separator is {labels_separator!r}, but no label of {root} holds it; leave it away, or give "
+                             "what stands between the labels")
         for record, path in records.items():
-            _collect(record, path, headers[path], lead, given.get(record, []), collector)
-        collector.classes = tuple(sorted({r.label for r in collector.readings if r.label is not None}))
+            _collect(record, path, headers[path], lead, given.get(record, []), subjects.get(record), collector)
+        kept = [r.id for r in collector.readings]
+        found = [label for record in kept for label in given[record] if label is not None]
+        collector.classes = tuple(sorted(set(found)))
+        label_file.note_labels(found, collector.note, labels_separator)
+        if labels != NO_LABELS:
+            label_file.note_subjects(kept, subjects, collector.note)
         collector.write(folder)
 
     options = {"lead": lead.lower() if isinstance(lead, str) else lead, "on_bad": on_bad, "synthetic": synthetic,
-               "labels": labels if text is None else hashlib.sha256(text.encode()).hexdigest()}
-    return cached_recordings(NAME, root, files, options, build)
+               "labels": labels if text is None else hashlib.sha256(text.encode()).hexdigest(),
+               "labels_separator": labels_separator, "label_rules": 2}
+    damaged = {_name(path, root): header.reason for path, header in headers.items() if isinstance(header, RecordError)}
+    return cached_recordings(NAME, root, files, options | ({"damaged": damaged} if damaged else {}), build)
 
 
 def from_array(array: np.ndarray, sampling_rate: float, lead_names: Sequence[str] | None = None,
@@ -129,112 +162,158 @@ def _header_paths(root: Path) -> list[Path]:
     return sorted(found)
 
 
-def _collect(record: str, path: Path, header: Header, lead: str | int | None, labels: Sequence[str | None],
-             collector: Collector) -> None:
-    if len(labels) != 1:
-        collector.skip(record, "several labels" if labels else "no label", str(path),
-                       f"give {record} one label, or pass on_bad=skip")
-        return
-    columns = _columns(header, lead)
-    if not columns:
-        collector.skip(record, f"no lead {lead}", str(path),
-                       f"choose one of {', '.join(header.leads)}, or pass on_bad=skip")
-        return
-    _check_columns(header, columns, lead, path)
-    stored = read_stored(path, header)[:, columns]
-    collector.add(Reading(record, stored, header.sampling_rate, [header.leads[k] for k in columns],
-                          [header.gain[k] for k in columns], [header.baseline[k] for k in columns],
-                          label=labels[0], subject=_comment(header, "subject")), str(path))
+def read_headers(root: Path) -> dict[Path, Header | RecordError]:
+    """The header of every record below ``root``, or what is wrong with it; a segment of another record is none."""
+    found, masters, parts = {}, set(), set()
+    for path in _header_paths(root):
+        try:
+            file_size(path, root)
+            text = decode(read_bytes(path, LARGEST_HEADER))
+            listed = [path.with_name(f"{name}.hea") for name, _ in segments(text)]
+            masters |= {path} if listed else set()
+            parts.update(listed)
+            found[path] = header_of(text, path, strict=False)
+            if not str(path).isprintable():
+                raise RecordError("unprintable name", f"{str(path)!r} has characters that cannot be printed; rename it")
+            for file in signal_files(path, found[path]):
+                file_size(file, root)
+            check_sizes(path, found[path])
+        except RecordError as damage:
+            found[path] = damage
+    return {path: header for path, header in found.items() if path in masters or path not in parts}
+
+
+def _name(path: Path, root: Path) -> str:
+    name = path.relative_to(root).with_suffix("").as_posix()
+    return name if name.isprintable() else ascii(name)
+
+
+def _is_sound(file: Path, root: Path) -> bool:
+    try:
+        return file_size(file, root) >= 0 and str(file).isprintable()
+    except RecordError:
+        return False
+
+
+@dataclass(frozen=True)
+class Record:
+    """Leads of one record on the disk, of one sampling rate; what of it is wanted is read when it is asked for."""
+
+    id: str
+    path: Path
+    header: Header
+    columns: list[int]
+
+    def __len__(self) -> int:
+        return self.header.n_samples * self.header.per_frame[self.columns[0]]
+
+    @property
+    def sampling_rate(self) -> float:
+        """Samples a second of these leads."""
+        return self.header.sampling_rate * self.header.per_frame[self.columns[0]]
+
+    @property
+    def leads(self) -> list[str]:
+        """Their names."""
+        return [self.header.leads[k] for k in self.columns]
+
+    def of(self, what: str) -> list:
+        """``gain``, ``baseline`` or another field of the header, one value a lead."""
+        return [getattr(self.header, what)[k] for k in self.columns]
+
+    def millivolts(self, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Samples ``start`` to ``stop`` in mV, shape (samples, leads), float32, NaN where they are missing."""
+        stored = read_part(self.path, self.header, self.columns, start, len(self) if stop is None else stop)
+        return ((stored - np.array(self.of("baseline"), float)) / np.array(self.of("gain"))).astype(np.float32)
+
+    def check(self, collector: Collector) -> None:
+        """Read all once, block by block, and tell ``collector`` what is odd; RecordError for what cannot be read."""
+        check_scale(str(self.path), self.sampling_rate, self.of("gain"), self.of("baseline"))
+        if not len(self):
+            raise RecordError("no samples", f"{self.path} has no samples; fetch the record again")
+        check_sums(self.path, self.header, self.columns, partial(collector.remark, self.id))
+        self.remark(self.millivolts(0, min(len(self), BLOCK // 16)), collector)
+
+    def remark(self, millivolts: np.ndarray, collector: Collector) -> None:
+        """Tell ``collector`` what the standard decided, and of an amplitude that no ECG has."""
+        for what in dict.fromkeys(what for assumed in self.of("assumed") for what in assumed):
+            collector.remark(self.id, what)
+        for x, lead, gain, unit in zip(millivolts[::max(1, len(millivolts) // 4096)].T, self.leads, self.of("gain"),
+                                       self.of("units"), strict=True):
+            x = np.abs(x[np.isfinite(x)] - np.median(x[np.isfinite(x)])) if np.isfinite(x).any() else np.ones(1)
+            half, most = np.quantile(x, (0.5, 0.99))
+            if half > LARGEST or (half < SMALLEST and most < 10 * SMALLEST and x.any()):
+                collector.remark(self.id, IMPLAUSIBLE, f" (lead {lead} of {self.id}: median {half:.2g} mV, gain {gain:g} per mV "
+                                                       f"from the unit {unit}); check gain and unit in the header")
+
+
+def records(root: Path, lead: str | int | Sequence[str] | None, collector: Collector) -> Iterator[Record]:
+    """The records below ``root`` with the ``lead`` (several names choose several leads), their signals checked.
+
+    What is wrong with a record meets the policy of ``collector``, which is told too what is odd with it.
+    """
+    for path, header in read_headers(root).items():
+        record = _name(path, root)
+        with collector.leaving_out(record):
+            one = _chosen(record, path, header, lead)
+            one.check(collector)
+            yield one
+
+
+def _chosen(record: str, path: Path, header: Header | RecordError, lead: str | int | Sequence[str] | None) -> Record:
+    if isinstance(header, RecordError):
+        raise header
+    columns = []
+    for name in [lead] if isinstance(lead, str | int | None) else lead:
+        found = _columns(header, name)
+        if not found:
+            raise RecordError(f"no lead {name}", f"{path}: no lead {name}; choose one of {_listed(header.leads)}")
+        _check_columns(header, found, name, path)
+        columns += found
+    if len({header.per_frame[k] for k in columns}) > 1:
+        raise RecordError("leads of different rates", f"{path} has leads of different rates; choose one lead by name")
+    return Record(record, path, header, columns)
+
+
+def _collect(record: str, path: Path, header: Header | RecordError, lead: str | int | None, labels: Sequence[str | None],
+             subject: str | None, collector: Collector) -> None:
+    with collector.leaving_out(record):
+        if isinstance(header, Header) and len(labels) != 1 and not (labels and collector.multi_label):
+            keys = ", ".join(comment.partition(":")[0] for comment in header.comments if ":" in comment) or "none"
+            collector.skip(record, "several labels" if labels else "no label", str(path), f"give {record} one label, or pass "
+                           f"on_bad=skip{' or labels_separator' * bool(labels)} (labels=comments reads 'label: ...' and 'Dx: ...'; "
+                           f"this header's comments begin with: {keys})")
+            return
+        one = _chosen(record, path, header, lead)
+        check_scale(str(path), one.sampling_rate, one.of("gain"), one.of("baseline"))
+        stored = read_stored(path, header, one.columns, partial(collector.remark, record))
+        n_before = len(collector.readings)
+        collector.add(Reading(record, stored, one.sampling_rate, one.leads, one.of("gain"), one.of("baseline"),
+                              label=labels if collector.multi_label else labels[0], subject=subject), str(path))
+        if len(collector.readings) > n_before:
+            one.remark((stored[::max(1, len(stored) // 4096)] - one.of("baseline")) / one.of("gain"), collector)
 
 
 def _columns(header: Header, lead: str | int | None) -> list[int]:
-    if lead is None:
-        return list(range(len(header.leads)))
-    if isinstance(lead, int):
-        return [lead] if lead < len(header.leads) else []
-    return [k for k, name in enumerate(header.leads) if name.lower() == lead.lower()]
+    return list(range(len(header.leads))) if lead is None else find(header.leads, lead)
 
 
 def _check_columns(header: Header, columns: list[int], lead: str | int | None, path: Path) -> None:
     if lead is not None and len(columns) > 1:
-        raise EcgtlError(f"{path} has {len(columns)} leads named {lead}; choose one by its index, "
-                         f"{' or '.join(map(str, columns))}")
-    other = [header.leads[k] for k in columns if np.isnan(header.gain[k])]
+        raise RecordError("several leads of one name", f"{path} has {len(columns)} leads named {lead}; choose one by its "
+                                                       f"index, {' or '.join(map(str, columns[:12]))}")
+    other = [f"{header.leads[k]} is not a voltage ({header.units[k]})" for k in columns if np.isnan(header.gain[k])]
     if other:
         voltages = [name for name, gain in zip(header.leads, header.gain, strict=True) if np.isfinite(gain)]
-        raise EcgtlError(f"{path}: {', '.join(other)} is not a voltage; choose a lead that is "
-                         f"({', '.join(voltages) or 'this record has none'})")
+        raise RecordError("no voltage", f"{path}: {', '.join(other[:3])}; choose a lead that is ({_listed(voltages)})")
 
 
-def _comment(header: Header, key: str) -> str | None:
-    """The text of the header comment ``key: text`` (upper and lower case alike), or None."""
-    for comment in header.comments:
-        name, _, text = comment.partition(":")
-        if name.strip().lower() == key and text.strip():
-            return text.strip()
-    return None
+def _listed(leads: Sequence[str]) -> str:
+    return ", ".join(leads[:15]) + (", ..." if len(leads) > 15 else "") or "this record has none"
 
 
-def _comment_labels(header: Header) -> list[str]:
-    for key in _LABEL_COMMENTS:
-        text = _comment(header, key)
-        if text:
-            return [word.strip() for word in text.split(",") if word.strip()]
-    return []
-
-
-def _label_file(root: Path, labels: str | None) -> Path | None:
-    if labels in (COMMENTS, NO_LABELS):
-        return None
-    if labels is None:
-        return root / LABEL_FILE if (root / LABEL_FILE).is_file() else None
-    path = root / labels  # an absolute path stands for itself
-    if not path.is_file():
-        raise EcgtlError(f"label file {path} is missing; give a CSV file with the columns record and label, or "
-                         f"'{COMMENTS}' for header comments")
-    return path
-
-
-def _label_table(text: str, where: Path, records: list[str], collector: Collector) -> dict[str, list[str]]:
-    """The label of each record that the CSV ``text`` names, with or without sub-folder and suffix."""
-    known: dict[str, list[str]] = {}
-    for record in records:
-        known.setdefault(PurePosixPath(record).name, []).append(record)
-    known |= {record: [record] for record in records}
-    table: dict[str, list[str]] = {}
-    for number, name, label in _label_lines(text, where):
-        found = known.get(_without_suffix(name), [])
-        if len(found) > 1:
-            raise EcgtlError(f"{where}, line {number}: {name} may be {' or '.join(found[:3])}; name its sub-folder")
-        if not found:
-            collector.skip(name, "label without a recording", f"{where}, line {number} names {name}, which is absent",
-                           "remove the line or add the record, or pass on_bad=skip")
-        elif label and table.setdefault(found[0], [label]) != [label]:
-            raise EcgtlError(f"{where}, line {number}: {name} has two labels; keep one of them")
-    return table
-
-
-def _label_lines(text: str, where: Path) -> list[tuple[int, str, str]]:
-    """Number, record and label of each line below the first; blank lines are passed over."""
-    try:
-        rows = list(csv.reader(text.splitlines()))
-    except csv.Error as error:
-        raise EcgtlError(f"{where} is not a CSV file ({error}); write lines 'record,label'") from None
-    columns = [word.strip().lower() for word in rows[0]] if rows else []
-    if "record" not in columns or "label" not in columns:
-        raise EcgtlError(f"{where} begins with {','.join(rows[0])[:60] if rows else ''!r}; its first line must name "
-                         "the columns record and label, separated by commas")
-    record, label = columns.index("record"), columns.index("label")
-    lines = []
-    for number, row in enumerate(rows[1:], start=2):
-        if not any(word.strip() for word in row):
-            continue
-        if len(row) <= max(record, label) or not row[record].strip():
-            raise EcgtlError(f"{where}, line {number}: {','.join(row)[:60]!r} lacks a record or a label; complete it")
-        lines.append((number, row[record].strip(), row[label].strip()))
-    return lines
-
-
-def _without_suffix(name: str) -> str:
-    path = PurePosixPath(name.replace("\\", "/"))
-    return str(path.with_suffix("") if path.suffix.lower() in _SUFFIXES else path)
+def _comment(header: Header, *keys: str) -> str:
+    """The text of the header comment ``key: text`` (upper and lower case alike) of the first of ``keys`` that has one."""
+    parts = [comment.partition(":") for comment in reversed(header.comments)]
+    found = {name.strip().lower(): text.strip() for name, _, text in parts if text.strip()}
+    return next((found[key] for key in keys if key in found), "")

@@ -21,14 +21,15 @@ from numpy.lib.stride_tricks import sliding_window_view
 from ecgtl import filters
 from ecgtl.datasets import cache
 from ecgtl.datasets.base import Recordings
-from ecgtl.datasets.windows import _SHORT, FLAT, MARGIN, Source, Windows, _groups, _ratio, unlabelled
+from ecgtl.datasets.leads import columns_of
+from ecgtl.datasets.windows import _SHORT, FLAT, MARGIN, Source, Windows, _groups, ratios, unlabelled
 from ecgtl.errors import EcgtlError
 
 OPEN = 512  # sources whose signals are kept open at a time
 CHUNK = 1 << 20  # samples of a recording in memory at a time
 TOGETHER = 32  # frames that are standardised together: they stay in the processor's cache meanwhile
 _RANGE = 2.0  # stored integers reach so many times as far as the recording does: resampling overshoots
-_VERSION = 1  # raise it when what is stored changes
+_MOMENTS, _RESAMPLED = 1, 2  # raise one when what is stored changes
 
 
 def sampled(sources: Sequence[Source], seconds: float = 8.192, rate: float = 250.0, span: int = 1,
@@ -145,23 +146,9 @@ def _lengths(frames: Frames) -> np.ndarray:
     lengths = np.zeros(len(frames.source), np.int64)
     for number, rows in _groups(frames.source):
         recordings = frames.opened(number)
-        up, down = _ratios(recordings, frames.rate)
+        up, down = ratios(recordings, frames.rate)
         lengths[rows] = (-(-np.diff(recordings.offsets) * up // down))[frames.record[rows]]
     return lengths
-
-
-def _ratios(recordings: Recordings, rate: float) -> tuple[np.ndarray, np.ndarray]:
-    """Numerator and denominator (R,) of ``rate`` over each recording's."""
-    ratios = [_ratio(float(own), rate).as_integer_ratio() for own in recordings.sampling_rate]
-    up, down = np.array(ratios, np.int64).T
-    return up, down
-
-
-def _column(recordings: Recordings, lead: int | str) -> np.ndarray:
-    """Column (R,) of ``lead`` in each recording."""
-    names, which = np.unique(recordings.leads, axis=0, return_inverse=True)
-    first = [int((which.reshape(-1) == k).argmax()) for k in range(len(names))]
-    return np.array([recordings.lead_index(i, lead) for i in first])[which.reshape(-1)]
 
 
 # --- the mean and standard deviation of a database ----------------------------------------------------------
@@ -190,10 +177,10 @@ def _statistics(held: Windows, lead: int | str,
 
 def _moments(recordings: Recordings, lead: int | str) -> np.ndarray:
     """Of each recording (R, 5), in mV: samples, their sum, sum of squares, lowest and highest; cached."""
-    parts = {"digest": recordings.digest, "lead": lead, "version": _VERSION}
+    parts = {"digest": recordings.digest, "lead": lead, "version": _MOMENTS}
 
     def build(folder: Path) -> None:
-        columns = _column(recordings, lead)
+        columns = columns_of(recordings, lead)
         table = np.array([_moments_of(recordings, i, column) for i, column in enumerate(columns)])
         if not np.isfinite(table).all():
             bad = recordings.ids[~np.isfinite(table).all(axis=1)]
@@ -247,7 +234,7 @@ class _Signals:
 
 def _signals(frames: Frames, number: int) -> _Signals:
     recordings = frames.opened(number)
-    columns = _column(recordings, frames.lead)
+    columns = columns_of(recordings, frames.lead)
     if (recordings.sampling_rate == frames.rate).all() and (columns == columns[0]).all():
         samples, begin = _for_random_reads(recordings.samples)[:, columns[0]], recordings.offsets[:-1]
         gain, baseline = (getattr(recordings, name)[:, columns[0]] for name in ("gain", "baseline"))
@@ -265,7 +252,7 @@ def _resampled(recordings: Recordings, rate: float, lead: int | str,
     integers.
     """
     parts = {"digest": recordings.digest, "lead": lead, "rate": rate, "margin": MARGIN, "range": _RANGE,
-             "version": _VERSION}
+             "version": _RESAMPLED}
 
     def build(folder: Path) -> None:
         moments = _moments(recordings, lead)
@@ -310,18 +297,14 @@ def _mapped(path: Path, dtype: np.dtype | type, offset: int = 0) -> np.ndarray:
 def _resample(recordings: Recordings, i: int, column: int, level: float, rate: float) -> Iterator[np.ndarray]:
     """Recording ``i`` less its ``level``, in mV at ``rate`` Hz, block by block.
 
-    A block is resampled with a margin on either side, from a sample of the recording that is one at the
-    target rate too, so the values are those of the whole recording resampled at once.
+    A block is resampled with a margin on either side, so the values are those of the whole recording resampled at once.
     """
     begin, length = int(recordings.offsets[i]), int(np.diff(recordings.offsets)[i])
     rate_in = float(recordings.sampling_rate[i])
-    ratio = _ratio(rate_in, rate)
-    up, down = ratio.numerator, ratio.denominator
-    n_samples, block = -(-length * up // down), max(1, CHUNK // up) * up
-    margin = int(np.ceil(MARGIN * rate_in / down)) * down
+    up, down = filters.ratio(rate_in, rate).as_integer_ratio()
+    n_samples, block = -(-length * up // down), CHUNK // up * up or CHUNK
     for first in range(0, n_samples, block):
-        start = max(0, first // up * down - margin)
-        stop = min(length, -(-(first + block) * down // up) + margin)
+        n = min(block, n_samples - first)
+        start, stop, skip, offset = filters.stretch(rate_in, rate, first, block, length, MARGIN)
         x = _millivolts(recordings, i, column, begin + start, begin + stop) - level
-        skip = first - start // down * up
-        yield filters.resample(x, rate_in, rate)[skip:skip + min(block, n_samples - first)]
+        yield filters.resample(x, rate_in, rate, offset)[skip:skip + n]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ecgtl.datasets import challenge2020, csn, snomed
 from ecgtl.datasets.base import Collector, Recordings, cached_recordings
-from ecgtl.datasets.twelve_lead import check_leads
+from ecgtl.datasets.leads import check_leads
 from ecgtl.errors import EcgtlError
 
 NAME = "georgia"

@@ -7,6 +7,7 @@ release takes 1.1 TB, so it is read patient by patient, each with a cache entry 
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -83,18 +84,13 @@ def _read_patient(base: Path, name: str, on_bad: str, synthetic: bool) -> Record
 
 
 def _collect(path: Path, patient: str, collector: Collector) -> None:
-    header = read_header(path)
-    stored = read_stored(path, header)
-    try:
+    with collector.leaving_out(path.stem):
+        header = read_header(path)
+        stored = read_stored(path, header, remark=partial(collector.remark, path.stem))
         sample, symbol, aux = _marks(path.with_suffix(".atr"), len(stored), collector)
-    except EcgtlError:
-        if collector.on_bad == "error":
-            raise
-        collector.skip(path.stem, "unreadable annotations", str(path))
-        return
-    aux[aux == "None"] = ""  # the release writes this word where a mark has no text
-    collector.add(Reading(path.stem, stored, header.sampling_rate, header.leads, header.gain, header.baseline,
-                          subject=patient, marks=(sample, symbol, aux)), str(path))
+        aux[aux == "None"] = ""  # the release writes this word where a mark has no text
+        collector.add(Reading(path.stem, stored, header.sampling_rate, header.leads, header.gain, header.baseline,
+                              subject=patient, marks=(sample, symbol, aux)), str(path))
 
 
 def _together(parts: Sequence[Recordings]) -> Recordings:

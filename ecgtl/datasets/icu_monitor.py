@@ -9,19 +9,32 @@ databases sort patients into folders once more (``p10/p10014354``); there the in
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ecgtl.datasets.base import UNLABELLED, Collector, Recordings, _digest, _store_rest, cached_recordings
+from ecgtl.datasets.base import UNLABELLED, Collector, Recordings, _digest, _store_rest, cached_recordings, check_scale
 from ecgtl.datasets.folder import _check_columns, _check_lead, _columns
-from ecgtl.datasets.wfdb_files import Header, parse_header, read_bytes, read_stored, signal_files
-from ecgtl.errors import EcgtlError
+from ecgtl.datasets.wfdb_files import (
+    LARGEST_HEADER,
+    Header,
+    check_sizes,
+    decode,
+    file_size,
+    header_of,
+    read_bytes,
+    read_stored,
+    signal_files,
+)
+from ecgtl.errors import EcgtlError, RecordError
 
 NAME = "icu_monitor"
 FOLDER = "icu-monitor"
 VERSION = "own"
 LEAD = "II"
+COMPRESSED = 4096  # samples that a byte of a constant signal stands for in a compressed format, at most
+DAMAGED = "damaged record"
 _SHARD = re.compile(r"p\d+")  # a folder of patients whose names begin with its own
 
 
@@ -44,7 +57,7 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, lead: str |
     _check_lead(lead)
     paths = _header_paths(base)
     headers = _headers(paths, base, collector)
-    files = {*paths, *(file for path, header in headers.items() for file in signal_files(path, header))}
+    files = {*headers, *(file for path, header in headers.items() for file in signal_files(path, header))}
     options = {"on_bad": on_bad, "synthetic": synthetic,
                "lead": lead.lower() if isinstance(lead, str) else lead}
     return cached_recordings(NAME, base, files, options,
@@ -68,16 +81,24 @@ def _headers(paths: Sequence[Path], base: Path, collector: Collector) -> dict[Pa
     """The headers of all records that hold samples; damaged ones meet the policy."""
     headers = {}
     for path in paths:
-        text = read_bytes(path).decode(errors="replace")
-        if not _holds_samples(text):
-            continue
-        try:
-            header = parse_header(text, str(path), require_voltage=False)
-            signal_files(path, header)
-            headers[path] = header
-        except EcgtlError as damage:
-            _damaged(path, base, damage, collector)
+        with collector.leaving_out(_id(path, base), DAMAGED):
+            text = decode(read_bytes(path, LARGEST_HEADER))
+            if _holds_samples(text):
+                header = header_of(text, path, strict=False)
+                for file in signal_files(path, header):
+                    file_size(file, base)
+                _check_length(path, header)
+                headers[path] = header
     return headers
+
+
+def _check_length(path: Path, header: Header) -> None:
+    """Memory is laid out by what all headers say, so each is held against its files first; of compressed ones roughly."""
+    check_sizes(path, header)
+    most = COMPRESSED * sum(file.stat().st_size for file in signal_files(path, header))
+    if header.n_samples > most:
+        raise RecordError("damaged record", f"{path} announces {header.n_samples:,} samples, more than its signal files can hold; "
+                                            "export it again")
 
 
 def _holds_samples(text: str) -> bool:
@@ -87,28 +108,24 @@ def _holds_samples(text: str) -> bool:
     return "/" not in first[0] and first[3:4] != ["0"]
 
 
-def _damaged(path: Path, base: Path, damage: EcgtlError, collector: Collector) -> None:
-    if collector.on_bad == "error":
-        raise EcgtlError(f"{damage}, or pass on_bad=skip to leave such records out and count them") from None
-    collector.skip(_id(path, base), "damaged record", str(path))
-
-
 def _write(folder: Path, base: Path, headers: dict[Path, Header], lead: str | int,
            collector: Collector) -> None:
     """The records that have the lead, one after the other in one memory map, for ``load_folder``."""
     chosen = _chosen(base, headers, lead, collector)
-    length = sum(headers[path].n_samples for path in chosen)
+    length = sum(headers[path].n_samples * headers[path].per_frame[column] for path, column in chosen.items())
     samples = np.lib.format.open_memmap(folder / "samples.npy", "w+", np.float32, (length, 1))
     kept, ends = [], [0]
     for path, column in chosen.items():
-        try:
-            stored = read_stored(path, headers[path])[:, [column]]
-        except EcgtlError as damage:
-            _damaged(path, base, damage, collector)
-            continue
-        samples[ends[-1]:ends[-1] + len(stored)] = stored
-        kept.append((path, headers[path], column))
-        ends.append(ends[-1] + len(stored))
+        with collector.leaving_out(_id(path, base), DAMAGED):
+            header, remark = headers[path], partial(collector.remark, _id(path, base))
+            rate = header.sampling_rate * header.per_frame[column]
+            check_scale(str(path), rate, [header.gain[column]], [header.baseline[column]])
+            stored = read_stored(path, header, [column], remark)
+            for what in header.assumed[column]:
+                remark(what)
+            samples[ends[-1]:ends[-1] + len(stored)] = stored
+            kept.append((path, header, column))
+            ends.append(ends[-1] + len(stored))
     if not kept:
         raise EcgtlError(f"{base} holds no readable record with the lead {lead}; export the records again")
     samples.flush()
@@ -123,8 +140,9 @@ def _chosen(base: Path, headers: dict[Path, Header], lead: str | int,
     for path, header in headers.items():
         columns = _columns(header, lead)
         if columns:
-            _check_columns(header, columns, lead, path)
-            chosen[path] = columns[0]
+            with collector.leaving_out(_id(path, base)):
+                _check_columns(header, columns, lead, path)
+                chosen[path] = columns[0]
         else:
             collector.skipped.setdefault(f"no lead {lead}", []).append(_id(path, base))
     if not chosen:
@@ -143,11 +161,11 @@ def _recordings(kept: Sequence[tuple[Path, Header, int]], base: Path, samples: n
     return Recordings(
         name=NAME, version=VERSION, ids=np.array([_id(path, base) for path, _, _ in kept]), samples=samples,
         offsets=np.array(ends, np.int64), leads=column("leads"), gain=column("gain"),
-        sampling_rate=np.array([header.sampling_rate for _, header, _ in kept]),
+        sampling_rate=np.array([header.sampling_rate * header.per_frame[k] for _, header, k in kept]),
         baseline=column("baseline").astype(float), classes=(),
         labels=np.full(len(kept), UNLABELLED, np.int64),
-        subjects=np.array([_patient(path, base) for path, _, _ in kept]), skipped=collector.skipped,
-        synthetic=collector.synthetic)
+        subjects=np.array([_patient(path, base) for path, _, _ in kept]), skipped=dict(collector.skipped),
+        synthetic=collector.synthetic, notes=collector.lines())
 
 
 def _id(path: Path, base: Path) -> str:

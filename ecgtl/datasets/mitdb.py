@@ -3,13 +3,14 @@
 Source: Moody and Mark, IEEE Eng. Med. Biol. 20(3), 2001; release 1.0.0 on PhysioNet (``mitdb``).
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
 from ecgtl.datasets.wfdb_files import read_bytes, read_header, read_stored
-from ecgtl.errors import EcgtlError
+from ecgtl.errors import EcgtlError, RecordError
 
 NAME = "mitdb"
 FOLDER = "mitdb/1.0.0"
@@ -42,11 +43,12 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False) -> Recordin
 
 
 def _collect(path: Path, collector: Collector) -> None:
-    header = read_header(path)
-    stored = read_stored(path, header)
-    marks = _marks(path.with_suffix(".atr"), len(stored), collector)
-    collector.add(Reading(path.stem, stored, header.sampling_rate, header.leads, header.gain, header.baseline,
-                          subject=SUBJECTS.get(path.stem), marks=marks), str(path))
+    with collector.leaving_out(path.stem):
+        header = read_header(path)
+        stored = read_stored(path, header, remark=partial(collector.remark, path.stem))
+        marks = _marks(path.with_suffix(".atr"), len(stored), collector)
+        collector.add(Reading(path.stem, stored, header.sampling_rate, header.leads, header.gain, header.baseline,
+                              subject=SUBJECTS.get(path.stem), marks=marks), str(path))
 
 
 def _marks(path: Path, n_samples: int, collector: Collector) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -62,6 +64,10 @@ def _marks(path: Path, n_samples: int, collector: Collector) -> tuple[np.ndarray
     return sample[keep], symbol[keep], aux[keep]
 
 
+def _unreadable(line: str) -> RecordError:
+    return RecordError("unreadable annotations", f"{line}; fetch it again")
+
+
 def _late(sample: np.ndarray, n_samples: int) -> np.ndarray:
     """Which marks inside the signal stand after a mark of a later sample."""
     inside = (sample >= 0) & (sample < n_samples)
@@ -70,17 +76,16 @@ def _late(sample: np.ndarray, n_samples: int) -> np.ndarray:
 
 def _annotation(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     # wfdb takes a file that is cut between two marks, or any text, for a whole one; the end mark tells.
-    if read_bytes(path)[-2:] != b"\0\0":
-        raise EcgtlError(f"{path} is empty, truncated or no annotation file (it lacks the end mark); fetch it again")
+    if not path.is_file() or read_bytes(path)[-2:] != b"\0\0":
+        raise _unreadable(f"{path} is missing, empty, truncated or no annotation file (it lacks the end mark)")
     import wfdb
 
     try:
         found = wfdb.rdann(str(path.with_suffix("")), path.suffix[1:])
     except Exception as error:  # wfdb's parser raises whatever the damage causes: ValueError, IndexError, …
-        raise EcgtlError(f"{path} is not a WFDB annotation file ({' '.join(str(error).split())[:80]}); "
-                         "fetch it again") from None
+        raise _unreadable(f"{path} is not a WFDB annotation file ({' '.join(str(error).split())[:80]})") from None
     # A code that stands for no mark comes back as NaN.
     if not found.symbol or not all(isinstance(symbol, str) for symbol in found.symbol):
-        raise EcgtlError(f"{path} holds no marks, or codes that stand for none; fetch it again")
+        raise _unreadable(f"{path} holds no marks, or codes that stand for none")
     texts = [text.rstrip("\0") for text in found.aux_note]
     return np.asarray(found.sample, np.int64), np.array(found.symbol, dtype=str), np.array(texts, dtype=str)

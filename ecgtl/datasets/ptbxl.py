@@ -6,13 +6,14 @@ Source: Wagner et al., Scientific Data 7, 2020; release 1.0.3 on PhysioNet (``pt
 
 import ast
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
 
 from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
-from ecgtl.datasets.twelve_lead import check_leads, columns
+from ecgtl.datasets.leads import check_leads, columns
 from ecgtl.datasets.wfdb_files import read_header, read_stored
 from ecgtl.errors import EcgtlError
 
@@ -225,11 +226,12 @@ def _beyond(labels: pd.Series, cap: Mapping[str, int], seed: int) -> np.ndarray:
 
 
 def _collect(path: Path, row, view: str, leads: Sequence[str] | None, collector: Collector) -> None:
-    header = read_header(path)
-    kept = columns(header.leads, leads, str(path))
-    stored = read_stored(path, header)
-    label = row.label[0] if view == "rhythm_single" else row.label
-    collector.add(Reading(f"{int(row.ecg_id):05d}", stored if leads is None else stored[:, kept],
-                          header.sampling_rate, [header.leads[k] for k in kept],
-                          [header.gain[k] for k in kept], [header.baseline[k] for k in kept], label=label,
-                          subject=str(int(row.patient_id)), fold=int(row.strat_fold)), str(path))
+    record = f"{int(row.ecg_id):05d}"
+    with collector.leaving_out(record):
+        header = read_header(path)
+        kept = columns(header.leads, leads, str(path))
+        stored = read_stored(path, header, kept, partial(collector.remark, record))
+        label = row.label[0] if view == "rhythm_single" else row.label
+        collector.add(Reading(record, stored, header.sampling_rate, [header.leads[k] for k in kept],
+                              [header.gain[k] for k in kept], [header.baseline[k] for k in kept], label=label,
+                              subject=str(int(row.patient_id)), fold=int(row.strat_fold)), str(path))

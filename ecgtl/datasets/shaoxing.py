@@ -5,6 +5,8 @@ and ``ECGData/*.csv``), which holds all of it, and the Shaoxing part of ``ecg-ar
 files), which holds 10,247: the 399 recordings of sinus irregularity are not in it.
 """
 
+import re
+import zipfile
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
@@ -12,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ecgtl.datasets import csn, snomed
+from ecgtl.datasets import archives, csn, snomed
 from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
-from ecgtl.datasets.twelve_lead import LEADS, check_leads, columns
+from ecgtl.datasets.leads import LEADS, check_leads, columns
 from ecgtl.datasets.wfdb_files import read_bytes
 from ecgtl.errors import EcgtlError
 
@@ -25,6 +27,7 @@ FORMS = ("figshare", "physionet")
 SAMPLING_RATE, N_SAMPLES = 500.0, 5000
 UNITS_PER_MILLIVOLT = 1000.0  # the CSV files are in microvolts
 SEXES = {"MALE": "male", "FEMALE": "female"}
+_FAR_CELL = re.compile(rb"""\sr\s*=\s*["'](?:[A-Za-z]{3,}\d+|[A-Za-z]*\d{6,})["']""")
 _COLUMNS = ("FileName", "Rhythm", "PatientAge", "Gender")
 
 _RHYTHMS = snomed.tables()["shaoxing"]
@@ -177,9 +180,13 @@ def _table(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise EcgtlError(f"{path} is missing; {advice}")
     try:
+        with archives.opened(path, str(path), advice) as archive:
+            _check_cells(path, archive)
         table = pd.read_excel(path, dtype=str, keep_default_na=False, engine="openpyxl")
     except ImportError:
         raise EcgtlError("reading Diagnostics.xlsx needs openpyxl; run: pip install 'ecgtl[data]'") from None
+    except EcgtlError:
+        raise
     except Exception as error:  # the parsers of zip, XML and openpyxl each raise errors of their own
         raise EcgtlError(f"{path} is not a readable xlsx file ({_short(error)}); {advice}") from None
     table.columns = [str(name).strip() for name in table.columns]
@@ -193,6 +200,13 @@ def _table(path: Path) -> pd.DataFrame:
         wrong = f"names {repeated.iloc[0]!r} twice" if len(repeated) else "has a row without FileName or none"
         raise EcgtlError(f"{path} {wrong}; {advice}")
     return table
+
+
+def _check_cells(path: Path, archive: zipfile.ZipFile) -> None:
+    """A cell in the last row or column makes a table of all that lie before it."""
+    for name in archive.namelist():
+        if name.startswith("xl/worksheets/") and _FAR_CELL.search(archive.read(name)):
+            raise EcgtlError(f"{path} has a cell beyond row 99,999 or column ZZ; fetch Diagnostics.xlsx of the figshare release again")
 
 
 def _rhythm_name(code: str) -> str | None:

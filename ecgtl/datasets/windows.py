@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache as once
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from ecgtl import filters
 from ecgtl.datasets import cache
 from ecgtl.datasets.base import Recordings
+from ecgtl.datasets.leads import columns_of, say_names
 from ecgtl.errors import EcgtlError
 
 Source = Recordings | Callable[[], Recordings]
@@ -30,7 +30,7 @@ FLAT = 0.001  # mV; a window with a smaller standard deviation shows no heart
 OPEN = 16  # sources given as functions that are kept open at a time
 CHUNK = 1024  # windows read at a time
 BLOCKS, POOL = 1 << 20, 4096  # an epoch's order is drawn over at most so many blocks, and mixed among so many
-_STEPS = "resample-highpass-zscore, 1"  # raise the number when the processing changes
+_STEPS = "resample-highpass-zscore, 2"  # raise the number when the processing changes
 _SHORT, _EXCLUDED = "recording shorter than a window", "recording excluded"
 _NAN, _CONSTANT = "window with missing samples (NaN)", "flat window"
 
@@ -99,16 +99,18 @@ def _index(sources: list[Source], n_samples: int, rate: float, exclude,
     digests, tables = [], []
     for number in range(len(sources)):
         recordings = opened(number)
-        _check_lead(recordings, lead)
+        shown = recordings.leads[np.arange(len(recordings)), columns_of(recordings, lead)]
         digests.append(recordings.digest)
         n = len(recordings)
         tables.append({"source": np.full(n, number, np.int32), "record": np.arange(n, dtype=np.int32),
                        "windows": _counts(recordings, n_samples, rate), "name": np.full(n, recordings.name),
-                       "id": recordings.ids, "subject": recordings.subjects})
+                       "id": recordings.ids, "subject": recordings.subjects, "shown": shown})
     if not tables:
         raise EcgtlError("there is no source of windows; give at least one Recordings")
     table = {name: np.concatenate([part[name] for part in tables]) for name in tables[0]}
     databases, database = np.unique(table["name"], return_inverse=True)
+    for number, name in enumerate(databases):
+        say_names(name, lead, table["shown"][database == number])
     subjects, subject = np.unique(_joined(table["name"], table["subject"]), return_inverse=True)
     index = _Index(opened, tuple(digests), table["source"], table["record"], table["windows"],
                    database.astype(np.int32), subject.astype(np.int32), databases, subjects)
@@ -129,23 +131,16 @@ def _opener(sources: list[Source]) -> Callable[[int], Recordings]:
     return lambda number: sources[number] if isinstance(sources[number], Recordings) else called(number)
 
 
-def _check_lead(recordings: Recordings, lead: int | str) -> None:
-    for i in np.unique(recordings.leads, axis=0, return_index=True)[1]:
-        recordings.lead_index(i, lead)
-
-
-@once
-def _ratio(rate_in: float, rate_out: float) -> Fraction:
-    return Fraction(rate_out / rate_in).limit_denominator(filters.MAX_DENOMINATOR)
+def ratios(recordings: Recordings, rate: float) -> tuple[np.ndarray, np.ndarray]:
+    """Numerator and denominator (R,) of ``rate`` over each recording's."""
+    up, down = np.array([filters.ratio(float(own), rate).as_integer_ratio() for own in recordings.sampling_rate], np.int64).T
+    return up, down
 
 
 def _counts(recordings: Recordings, n_samples: int, rate: float) -> np.ndarray:
     """Windows in each recording, shape (R,)."""
-    lengths, counts = np.diff(recordings.offsets), np.zeros(len(recordings), np.int64)
-    for rate_in in np.unique(recordings.sampling_rate):
-        ratio, same = _ratio(rate_in, rate), recordings.sampling_rate == rate_in
-        counts[same] = lengths[same] * ratio.numerator // ratio.denominator // n_samples
-    return counts
+    up, down = ratios(recordings, rate)
+    return np.diff(recordings.offsets) * up // down // n_samples
 
 
 def _joined(names: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -397,42 +392,35 @@ class Windows:
         reasons = np.full(len(numbers), "", dtype=f"<U{max(len(_NAN), len(_CONSTANT))}")
         alike: dict[tuple, list[tuple[int, np.ndarray]]] = {}
         for position, (row, place) in enumerate(zip(*self._located(numbers), strict=True)):
-            stretch, rate_in, skip = self._stretch(row, place)
-            alike.setdefault((rate_in, len(stretch), skip), []).append((position, stretch))
-        for (rate_in, _, skip), members in alike.items():
+            samples, rate_in, skip, offset = self._stretch(row, place)
+            alike.setdefault((rate_in, len(samples), skip, offset), []).append((position, samples))
+        for (rate_in, _, skip, offset), members in alike.items():
             positions, stretches = zip(*members, strict=True)
             positions = list(positions)
-            windows[positions], reasons[positions] = self._processed(np.stack(stretches), rate_in, skip)
+            windows[positions], reasons[positions] = self._processed(np.stack(stretches), rate_in, skip, offset)
         return windows, reasons
 
-    def _stretch(self, row: int, place: int) -> tuple[np.ndarray, float, int]:
-        """The samples that a window needs, in mV; their rate, and where it begins in them once resampled.
-
-        A stretch begins at a sample of the recording that is a sample at the target rate too, so a window has
-        the values that it would have if the whole recording were resampled.
-        """
+    def _stretch(self, row: int, place: int) -> tuple[np.ndarray, float, int, Fraction]:
+        """The samples that a window needs, in mV; their rate, and where it begins in them once resampled (``filters.stretch``)."""
         recordings = self._index.opened(int(self._index.source[row]))
         i = int(self._index.record[row])
         rate_in = float(recordings.sampling_rate[i])
-        ratio = _ratio(rate_in, self.rate)
-        up, down = ratio.numerator, ratio.denominator
         begin, end = int(recordings.offsets[i]), int(recordings.offsets[i + 1])
-        first, margin = int(place) * self.n_samples, int(np.ceil(MARGIN * rate_in / down)) * down
-        start = max(0, first // up * down - margin)
-        stop = min(end - begin, -(-(first + self.n_samples) * down // up) + margin)
+        start, stop, skip, offset = filters.stretch(rate_in, self.rate, int(place) * self.n_samples, self.n_samples, end - begin,
+                                                    MARGIN)
         column = recordings.lead_index(i, self.lead)
         stored = np.asarray(recordings.samples[begin + start:begin + stop, column])
         millivolts = (stored - recordings.baseline[i, column]) / recordings.gain[i, column]
-        return millivolts.astype(np.float32), rate_in, first - start // down * up
+        return millivolts.astype(np.float32), rate_in, skip, offset
 
-    def _processed(self, stretches: np.ndarray, rate_in: float, skip: int) -> tuple[np.ndarray, np.ndarray]:
+    def _processed(self, stretches: np.ndarray, rate_in: float, skip: int, offset: Fraction) -> tuple[np.ndarray, np.ndarray]:
         """Stretches (n, samples) resampled, filtered, cut and z-scored; and why they are unusable."""
         reasons = np.full(len(stretches), "", dtype=f"<U{max(len(_NAN), len(_CONSTANT))}")
         missing = ~np.isfinite(stretches).all(axis=1)
         stretches = np.where(missing[:, np.newaxis], np.float32(0), stretches)
         # The level goes first: at the ends of a stretch the resampling filter would take it for a step.
         level = stretches.mean(axis=1, keepdims=True)
-        x = filters.resample(stretches - level, rate_in, self.rate)
+        x = filters.resample(stretches - level, rate_in, self.rate, offset)
         x = x if self.highpass is None else filters.remove_baseline_wander(x, self.rate, self.highpass)
         x = x[:, skip:skip + self.n_samples]
         sd = x.std(axis=1, keepdims=True)

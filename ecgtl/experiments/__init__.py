@@ -10,6 +10,7 @@ from ecgtl import results
 from ecgtl.config import BASELINES, FinetuneConfig, protocol, protocols
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments.missing import to_do
+from ecgtl.experiments.reservations import make_each
 
 # Where a run happened does not change what it is
 _INCIDENTAL = ("device", "root", "save_weights")
@@ -106,12 +107,15 @@ def runs_of(entry: dict, method: str, tier: str) -> int:
 def _run(paper: str, experiment: str, entry: dict, tier: str, number: int, method: str, size: int | str) -> Run:
     control = entry.get("controls", {}).get(method, {})
     start = {"arch": method} if method in BASELINES else {"init": control.get("init", method)} | entry.get("rows", {}).get(method, {})
+    if "init" in start:
+        start["init"] = start["init"].format(run=number)
     if tier in entry.get("epochs", {}):
         start["epochs"] = entry["epochs"][tier]
     config = FinetuneConfig.of(dataset=entry["dataset"], protocol=paper, tier=tier, seed=number, **entry.get("common", {}) |
                                _column(entry["sizes"][size], paper, tier) | start).resolved()
     config = dataclasses.replace(config, epochs=config.epochs * control.get("epochs_times", 1))
-    return Run(experiment, f"{entry['dataset']}-{tier}-{method}-{size}-run{number}", method, size, number, config, experiment)
+    word = config.init if "-seed" in config.init else method  # no key of a pretraining by seed is that of an earlier one
+    return Run(experiment, f"{entry['dataset']}-{tier}-{word}-{size}-run{number}", method, size, number, config, experiment)
 
 
 def _column(column: float | dict, paper: str, tier: str) -> dict:
@@ -129,9 +133,9 @@ def _column(column: float | dict, paper: str, tier: str) -> dict:
 
 def state(run: Run) -> str:
     """``done``, ``missing``, or ``stale`` when the stored result came from another config or other data."""
-    if not run.path.is_file():
+    body = results.done(run.path)
+    if body is None:
         return "missing"
-    body = results.stored_json(run.path)
     same_config = results.same_config(body["config"], run.config, _INCIDENTAL)
     digest = definition(run.experiment)[1]["data"]["digest"]
     same_data = run.config.tier == "demo" or digest in ("unknown", body["data"]["digest"])
@@ -159,7 +163,8 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
     """Run every missing or stale run whose starting weights are at hand; each result is saved as it ends.
 
     ``shard=(k, n)`` takes every n-th run from the k-th, for n processes side by side; ``rows`` these methods alone.
-    Returns the files written. Raises EcgtlError for a row that the experiment has not.
+    Runs that another process is making are left to it. Returns the files written. Raises EcgtlError for a row that the
+    experiment has not.
     """
     from ecgtl import finetune
 
@@ -170,10 +175,11 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
     runs = [run for run in enumerate_runs(experiment, tier) if not rows or run.method in rows]
     todo = to_do(f"{experiment}, tier {tier}", runs, shard, lambda run: state(run) != "done", report, obstacle)
     command = f"python -m ecgtl run {experiment} --tier {tier}" + (f" --rows {','.join(rows)}" if rows else "")
-    score, written = score_of(experiment), []
-    for place, run in enumerate(todo, start=1):
+    score = score_of(experiment)
+
+    def make(run: Run) -> tuple[Path, str]:
         result = finetune.run(run.config, run.home, run.key, command=command)
-        written.append(results.save(result))
-        report(f"[{place}/{len(todo)}] {run.key}: {score.replace('_', ' ').replace(' f1', ' F1')} {result.scores[score]:.3f} "
-               f"({result.provenance['wall_seconds']:.0f} s)")
-    return written
+        return results.save(result), (f"{run.key}: {score.replace('_', ' ').replace(' f1', ' F1')} {result.scores[score]:.3f} "
+                                      f"({result.provenance['wall_seconds']:.0f} s)")
+
+    return make_each(todo, lambda run: state(run) != "done", make, report)

@@ -1,4 +1,4 @@
-"""Pretrainings that a table asks for beside the checkpoints: enumerate them, run what is missing, keep the results."""
+"""Pretrainings that a table asks for, and those by seed that fine-tuning starts from: enumerate, run what is missing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,15 +8,21 @@ from ecgtl import results
 from ecgtl.config import PretrainConfig, protocol, protocols
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments.missing import to_do
+from ecgtl.experiments.reservations import make_each
+from ecgtl.models import checkpoint
 
 
 @dataclass(frozen=True)
 class Pretraining:
-    """One pretraining of an experiment, under the name that ``experiments/*.yml`` gives it."""
+    """One pretraining of an experiment, under the name that ``experiments/*.yml`` gives it.
+
+    ``seeded``: one of several seeds, whose weights are kept too; then ``name`` is what ``init`` finds them by.
+    """
 
     experiment: str
     name: str
     config: PretrainConfig
+    seeded: bool = False
 
     @property
     def key(self) -> str:
@@ -28,6 +34,13 @@ class Pretraining:
         """File of its result."""
         return results.path_of(self.experiment, self.key, self.config.tier)
 
+    @property
+    def weights(self) -> Path | None:
+        """Where its checkpoint is written; None where it is not kept."""
+        from ecgtl.finetune import weights_path
+
+        return weights_path(self.name, self.config.arch, self.config.tier) if self.seeded else None
+
 
 def names() -> tuple[str, ...]:
     """All experiments that are made of pretrainings."""
@@ -35,36 +48,51 @@ def names() -> tuple[str, ...]:
 
 
 def enumerate_runs(experiment: str, tier: str) -> list[Pretraining]:
-    """Every pretraining of ``experiment`` in ``tier``, in the order of its file; none in a tier that it has not."""
+    """Every pretraining of ``experiment`` in ``tier``, seed by seed, in the order of its file; none in a tier that it has not."""
     for paper in protocols():
         entry = protocol(paper).get("pretrainings", {}).get(experiment)
         if entry is not None:
-            chosen = entry["runs"] if tier in entry["tiers"] else {}
-            return [Pretraining(experiment, name, PretrainConfig.of(
-                protocol=paper, tier=tier, **entry["common"] | own).resolved()) for name, own in chosen.items()]
+            seeds = entry.get("seeds", dict.fromkeys(entry.get("tiers", ()), 1)).get(tier, 0)
+            return [_pretraining(paper, experiment, entry, tier, name, seed) for seed in range(seeds) for name in entry["runs"]]
     raise EcgtlError(f"unknown experiment {experiment!r}; allowed: {', '.join(names())}")
 
 
+def _pretraining(paper: str, experiment: str, entry: dict, tier: str, name: str, seed: int) -> Pretraining:
+    """Of values that depend on the tier that of ``tier`` holds."""
+    given = {key: value[tier] if isinstance(value, dict) else value for key, value in (entry["common"] | entry["runs"][name]).items()}
+    config = PretrainConfig.of(protocol=paper, tier=tier, seed=seed, **given).resolved()
+    return Pretraining(experiment, f"{name}-seed{seed}" if "seeds" in entry else name, config, "seeds" in entry)
+
+
 def state(run: Pretraining) -> str:
-    """``done``, ``missing``, or ``stale`` when the stored result came from another config."""
-    if not run.path.is_file():
+    """``done``, ``missing``, or ``stale``: the stored result came from another config, or not from the checkpoint in its place.
+
+    One whose checkpoint is not here is done: those by seed are not shipped.
+    """
+    body = results.done(run.path)
+    if body is None:
         return "missing"
-    return "done" if results.same_config(results.stored_json(run.path)["config"], run.config, ("root", "device")) else "stale"
+    replaced = run.seeded and run.weights.is_file() and checkpoint.checksum(run.weights) != body["data"]["weights"]["sha256"]
+    return "done" if not replaced and results.same_config(body["config"], run.config, ("root", "device")) else "stale"
 
 
 def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
                 report: Callable[[str], None] = print) -> list[Path]:
-    """Run every missing or stale pretraining; each result is saved as it ends, its weights are not.
+    """Run every missing or stale pretraining, and those whose weights are to be kept and are not here; each is saved as it ends.
 
     ``shard=(k, n)`` takes every n-th from the k-th. Returns the files written.
     """
     from ecgtl import pretrain
 
-    todo = to_do(f"{experiment}, tier {tier}", enumerate_runs(experiment, tier), shard, lambda run: state(run) != "done", report)
-    written = []
-    for place, run in enumerate(todo, start=1):
+    def is_missing(run: Pretraining) -> bool:
+        return state(run) != "done" or run.seeded and not run.weights.is_file()
+
+    def make(run: Pretraining) -> tuple[Path, str]:
         made = pretrain.run(run.config, command=f"python -m ecgtl run {experiment} --tier {tier}", experiment=experiment, key=run.key)
-        written.append(results.save(made.result))
-        report(f"[{place}/{len(todo)}] {run.key}: error {made.result.scores['mse_sum']:.0f} "
-               f"({made.result.provenance['wall_seconds']:.0f} s)")
-    return written
+        written = pretrain.save(made, run.weights)[1] if run.seeded else results.save(made.result)
+        scores = made.result.scores
+        scored = f"accuracy {scores['accuracy']:.3f}" if "accuracy" in scores else f"error {scores['mse_sum']:.0f}"
+        return written, f"{run.key}: {scored} ({made.result.provenance['wall_seconds']:.0f} s)"
+
+    todo = to_do(f"{experiment}, tier {tier}", enumerate_runs(experiment, tier), shard, is_missing, report)
+    return make_each(todo, is_missing, make, report)

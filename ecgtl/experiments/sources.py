@@ -1,7 +1,6 @@
 """Checkpoints whose transferability is measured: enumerate them, train what is missing, keep the weights."""
 
 import dataclasses
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +10,8 @@ from ecgtl import results
 from ecgtl.config import FinetuneConfig, protocol, protocols
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments.missing import to_do
+from ecgtl.experiments.reservations import make_each
+from ecgtl.models import checkpoint
 
 # oneDNN takes the widest instructions that a processor has, and they round differently
 SAME_BITS = ("Made on a processor with other instructions? ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16 keeps one with AMX to those that "
@@ -72,23 +73,23 @@ def state(run: Source) -> str:
 
     One whose checkpoint is not at hand is done: it may have been too large to ship.
     """
-    if not run.path.is_file():
+    body = results.done(run.path)
+    if body is None:
         return "missing"
-    body = results.stored_json(run.path)
     same = results.same_config(body["config"], run.config, _INCIDENTAL)
     replaced = run.weights.is_file() and checksum(run.weights) != stored_checksum(run)
     return "done" if same and not replaced else "stale"
 
 
 def checksum(path: Path) -> str:
-    """SHA-256 of a checkpoint, read once as long as the file stays as it is."""
+    """``checkpoint.checksum`` of a file, read once as long as it stays as it is."""
     found = path.stat()
     return _checksum(path, found.st_mtime_ns, found.st_size)
 
 
 @lru_cache
 def _checksum(path: Path, _mtime: int, _size: int) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return checkpoint.checksum(path)
 
 
 def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
@@ -99,23 +100,25 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
     """
     from ecgtl import finetune
 
-    todo = to_do(f"{experiment}, tier {tier}", enumerate_runs(experiment, tier), shard,
-                 lambda run: state(run) != "done" or not run.weights.is_file(), report)
-    written = []
-    for place, run in enumerate(todo, start=1):
+    def is_missing(run: Source) -> bool:
+        return state(run) != "done" or not run.weights.is_file()
+
+    def make(run: Source) -> tuple[Path, str]:
         earlier = stored_checksum(run)
         config = dataclasses.replace(run.config, save_weights=str(run.weights))
         result = finetune.run(config, experiment, run.key,
                               command=f"python -m ecgtl run {experiment} --tier {tier}")
         result.data["weights"] = {"file": run.weights.name, "sha256": checksum(run.weights)}
-        written.append(results.save(result))
-        report(f"[{place}/{len(todo)}] {run.key}: weighted F1 {result.scores['weighted_f1']:.3f} "
-               f"({result.provenance['wall_seconds']:.0f} s)")
+        line = f"{run.key}: weighted F1 {result.scores['weighted_f1']:.3f} ({result.provenance['wall_seconds']:.0f} s)"
         if earlier not in (None, result.data["weights"]["sha256"]):
-            report(f"  its weights are not those that the stored result had: what started from them is stale. {SAME_BITS}")
-    return written
+            line += f"\n  its weights are not those that the stored result had: what started from them is stale. {SAME_BITS}"
+        return results.save(result), line
+
+    todo = to_do(f"{experiment}, tier {tier}", enumerate_runs(experiment, tier), shard, is_missing, report)
+    return make_each(todo, is_missing, make, report)
 
 
 def stored_checksum(run: Source) -> str | None:
     """SHA-256 of the checkpoint that a stored result speaks of; None without one."""
-    return results.stored_json(run.path)["data"]["weights"]["sha256"] if run.path.is_file() else None
+    body = results.done(run.path)
+    return body and body["data"]["weights"]["sha256"]

@@ -12,6 +12,7 @@ from ecgtl import baselines, metrics, results
 from ecgtl.config import TRANSFERS, TransferConfig, protocol
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments.missing import to_do
+from ecgtl.experiments.reservations import make_each
 from ecgtl.experiments.sources import checksum
 
 CHOICES = ("best_test", "validated")  # of the epoch; the published one first
@@ -69,9 +70,9 @@ def enumerate_runs(experiment: str, tier: str) -> list[Transfer]:
 
 def state(run: Transfer) -> str:
     """``done``, ``missing``, or ``stale``: of another config, of other data or of another checkpoint."""
-    if not run.path.is_file():
+    body = results.done(run.path)
+    if body is None:
         return "missing"
-    body = results.stored_json(run.path)
     same = results.same_config(body["config"], run.config, _INCIDENTAL)
     return "done" if same and same_data(run, body) and _same_start(run, body) else "stale"
 
@@ -116,26 +117,27 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
 
     todo = to_do(f"{experiment}, tier {tier}", enumerate_runs(experiment, tier), shard,
                  lambda run: state(run) != "done", report, obstacle)
-    written, failed, targets = [], [], {}
-    for place, run in enumerate(todo, start=1):
+    failed, targets = [], {}
+
+    def make(run: Transfer) -> tuple[Path | None, str]:
         try:
             shared = transfer_experiment.prepared_by(run.config)
             if shared not in targets:  # one is kept: it may be large
-                targets = {shared: transfer_experiment.prepare(run.config)}
+                targets.clear()
+                targets[shared] = transfer_experiment.prepare(run.config)
             result = transfer_experiment.run(run.config, experiment, run.key, target=targets[shared],
                                              command=f"python -m ecgtl run {experiment} --tier {tier}")
         except EcgtlError as error:
             failed.append(f"{run.key}: {error}")
-            report(f"[{place}/{len(todo)}] failed: {failed[-1]}")
-            continue
-        written.append(results.save(result))
+            return None, f"failed: {failed[-1]}"
         measures = result.scores["measures"]
-        report(f"[{place}/{len(todo)}] {run.key}: {measures['n_labels']} labels, MELEP "
-               f"{measures['melep_published']:.3f}, weighted F1 {result.scores['weighted_f1']:.3f} "
-               f"({result.provenance['wall_seconds']:.0f} s)")
+        return results.save(result), (f"{run.key}: {measures['n_labels']} labels, MELEP {measures['melep_published']:.3f}, weighted "
+                                      f"F1 {result.scores['weighted_f1']:.3f} ({result.provenance['wall_seconds']:.0f} s)")
+
+    written = make_each(todo, lambda run: state(run) != "done", make, report)
     if failed:
         raise EcgtlError(f"{len(failed)} of {len(todo)} runs of {experiment} failed; the first: {failed[0]}")
-    return written
+    return [path for path in written if path]
 
 
 def table(experiment: str, tier: str) -> pd.DataFrame:

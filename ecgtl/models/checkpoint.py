@@ -1,60 +1,128 @@
 """Weights in safetensors files, with the facts that are needed to use them; never pickle."""
 
+import hashlib
 import json
-import math
+import re
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from ecgtl import models
+from ecgtl import models, paths
 from ecgtl.datasets.cache import write_atomic
-from ecgtl.errors import EcgtlError
+from ecgtl.errors import EcgtlError, note_once
+from ecgtl.models.cae import N_SAMPLES
 
 # network -> the network that its beginning can be taken from, and the part that is taken
 PARTS = {"cae_classifier": ("cae", "encoder.")}
 # Endings of the weights that the leads go into: of a stem, and of an LSTM in either direction
 FIRST = ("stem.0.weight", "lstm.weight_ih_l0", "lstm.weight_ih_l0_reverse")
-NUMBERS = ("width", "in_channels", "sampling_rate", "seconds")
-NEEDED = ("arch", *NUMBERS)
 ATTRIBUTION = ("CC BY 4.0", "ODC-BY 1.0", "unrestricted use")  # licences that ask for no more than to name the source
+NEEDED = ("arch", "width", "in_channels", "sampling_rate", "seconds")
+MAX_SAMPLES = 1 << 20  # of an input, over an hour at 250 Hz
+# SHA-256 of the checkpoints that were written without a checksum and come with the package, or from elsewhere
+SUMS = paths.PACKAGE / "weights" / "SHA256SUMS"
+# The last of the facts, as it stands in a file's header
+CHECKSUM = re.compile(rb', \\"checksum\\": \\"sha256:([0-9a-f]{64})\\"')
+# Fact -> its type, in a list where there are several; other facts are carried along as they are
+FACTS = {"arch": str, "protocol": str, "variant": str, "dataset": str, "evidence": str, "licence": str, "objective": str, "width": int,
+         "in_channels": int, "stages": int, "sampling_rate": float, "seconds": float, "highpass": float, "multi_label": bool,
+         "synthetic": bool, "leads": [str], "classes": [str], "sources": [str], "mean": [float], "sd": [float]}
+MAY_BE_NULL = ("variant", "highpass", "classes")
+LOWEST = {"mean": -1e9, "highpass": 0}  # other numbers are above 0
 
 
 def save(path: Path, weights: dict[str, torch.Tensor], facts: dict, half: bool = False) -> None:
     """Write ``weights`` with ``facts`` (arch, width, in_channels, sampling_rate in Hz, seconds, classes, ...).
 
     ``half``: in float16, half the size; ``load`` gives float32 all the same. Vectors stay as they are: they are small, and
-    a norm's variance may be beyond what float16 can hold.
+    a norm's variance may be beyond what float16 can hold. The file says its own ``checksum``.
     """
     from safetensors.torch import save as serialise
 
     plain = {name: tensor.contiguous().to(torch.float16 if half and tensor.is_floating_point() and tensor.ndim > 1 else tensor.dtype)
              for name, tensor in weights.items()}
-    write_atomic(Path(path), serialise(plain, metadata={"ecgtl": json.dumps(facts)}))
+    found = hashlib.sha256(serialise(plain, metadata={"ecgtl": json.dumps(facts)})).hexdigest()
+    write_atomic(Path(path), serialise(plain, metadata={"ecgtl": json.dumps(facts | {"checksum": f"sha256:{found}"})}))
 
 
-def load(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
-    """Weights and facts of a checkpoint. Raises EcgtlError when it is missing, damaged or not one of ours."""
+def checksum(path: Path) -> str:
+    """What ``path`` says of itself as its checksum when it is whole: SHA-256 of the file without the mention of it.
+
+    Of a file that says none it is that of the file, so the same weights and facts have one checksum, whoever wrote them.
+    """
+    return _checksums(Path(path).read_bytes())[0]
+
+
+def _checksums(content: bytes) -> tuple[str, str]:
+    """The checksum of a safetensors file, and the one that it says; empty where it says none, ``?`` where that is unclear."""
+    size = int.from_bytes(content[:8], "little")
+    header, data = content[8:8 + size], memoryview(content)[8 + size:]
+    said = CHECKSUM.search(header)
+    if not said:
+        return hashlib.sha256(content).hexdigest(), "?" if b"checksum" in header or b"sha256:" in header else ""
+    header = (header[:said.start()] + header[said.end():]).rstrip(b" ")
+    header += b" " * (-len(header) % 8)
+    whole = hashlib.sha256(len(header).to_bytes(8, "little") + header)
+    whole.update(data)
+    return whole.hexdigest(), said[1].decode()
+
+
+def read(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
+    """Tensors and facts of a safetensors file as they are stored, once its checksum has been verified.
+
+    A file without one is read too, and that is said, unless it is among those that ``SUMS`` lists. Raises EcgtlError when it
+    is damaged.
+    """
     from safetensors import SafetensorError, safe_open
 
-    if not Path(path).is_file():
-        raise EcgtlError(f"checkpoint {path} does not exist; give the path of a .safetensors file")
     try:
+        found, said = _checksums(Path(path).read_bytes())
         with safe_open(str(path), framework="pt") as file:
             facts = json.loads((file.metadata() or {}).get("ecgtl", "{}"))
             stored = {name: file.get_tensor(name) for name in file.keys()}
-            weights = {name: t.float() if t.is_floating_point() else t for name, t in stored.items()}
-    except (SafetensorError, ValueError, OSError) as error:
+    except (SafetensorError, ValueError, OSError, RecursionError) as error:
         raise EcgtlError(f"checkpoint {path} is damaged ({type(error).__name__}); make or download it again") from None
-    absent = [name for name in NEEDED if not isinstance(facts, dict) or name not in facts]
+    sums = {name: digest for digest, name in map(str.split, SUMS.read_text().splitlines())}
+    if Path(path).parent == SUMS.parent:
+        said = said or sums.get(Path(path).name, "")
+    if said not in ("", found):
+        raise EcgtlError(f"checkpoint {path} is damaged (its checksum is not the one that it had); make or download it again")
+    if not said and found not in sums.values():
+        note_once(f"checkpoint {path} carries no checksum, as an older version wrote it: nobody can tell whether it is damaged")
+    return stored, {name: value for name, value in facts.items() if name != "checksum"} if isinstance(facts, dict) else {}
+
+
+def load(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
+    """Weights in float32 and facts of a checkpoint; EcgtlError when it is missing, damaged or not one of ours."""
+    if not paths.given(path).is_file():
+        raise EcgtlError(f"checkpoint {path} does not exist; give the path of a .safetensors file")
+    stored, facts = read(path)
+    absent = [name for name in NEEDED if name not in facts]
     if absent:
         raise EcgtlError(f"checkpoint {path} does not say its {', '.join(absent)}; it was not written by ecgtl")
-    wrong = [name for name in NUMBERS if isinstance(facts[name], bool) or not isinstance(facts[name], int | float)
-             or not 0 < facts[name] < math.inf]
+    wrong = [name for name, value in facts.items() if name in FACTS and not _belongs(name, FACTS[name], value)]
+    if not wrong and not 0.5 < facts["seconds"] * facts["sampling_rate"] <= MAX_SAMPLES:
+        wrong = ["seconds"]
     if wrong:
-        raise EcgtlError(f"checkpoint {path} says {wrong[0]}={facts[wrong[0]]!r}, which is no number above 0; it was not "
-                         "written by ecgtl")
-    return weights, facts
+        word = "number above 0" if FACTS[wrong[0]] in (int, float) else "value of it"
+        raise EcgtlError(f"checkpoint {path} says {wrong[0]}={facts[wrong[0]]!r:.40}, which is no {word}; it was not written by ecgtl")
+    if "leads" in facts and len(facts["leads"]) != facts["in_channels"]:
+        raise EcgtlError(f"checkpoint {path} says in_channels={facts['in_channels']} and names {len(facts['leads'])} leads; it was "
+                         "not written by ecgtl")
+    return {name: t.float() if t.is_floating_point() else t for name, t in stored.items()}, facts
+
+
+def _belongs(name: str, kind: type | list, value) -> bool:
+    """Whether a fact may have ``value``: of its type, finite and above its bound, and among the known words."""
+    if value is None:
+        return name in MAY_BE_NULL
+    if isinstance(kind, list):
+        known = isinstance(value, list) and all(_belongs(name, kind[0], one) for one in value)
+        return known and (name != "classes" or len({*value}) == len(value))
+    if kind in (int, float):
+        return isinstance(value, int | kind) and not isinstance(value, bool) and LOWEST.get(name, 1e-9) <= value < 1e9
+    return isinstance(value, kind) and (name != "variant" or value in ("code", "text"))
 
 
 def strictest(*licences: str) -> str:
@@ -111,21 +179,25 @@ def _first_stages(kept: dict[str, torch.Tensor], own: dict[str, torch.Tensor]) -
                     if name.startswith("stem.") or name.startswith("units.") and name.split(".")[1] in units}
 
 
-def network(path: Path, weights: dict[str, torch.Tensor], facts: dict) -> nn.Module:
+def network(path: Path, weights: dict[str, torch.Tensor], facts: dict, **options) -> nn.Module:
     """The whole network of a classifier's checkpoint, on the CPU; ``weights`` and ``facts`` as ``load`` gives them.
 
-    ``path`` is for the message alone: EcgtlError when the weights are not of the network that the facts describe.
+    ``options`` are further ones of ``models.build``. ``path`` is for the message alone: EcgtlError when the weights are not of
+    the network that the facts describe, found out before any memory is taken for it.
     """
-    options = models.variant_options(facts["arch"], facts.get("variant"))
-    if facts["arch"] == "bilstm":
-        options["length"] = round(facts["seconds"] * facts["sampling_rate"])
-    model = models.build(facts["arch"], facts["in_channels"], len(facts["classes"]), width=facts["width"], **options)
+    n_samples, n_classes = round(facts["seconds"] * facts["sampling_rate"]), len(facts["classes"])
+    options |= models.variant_options(facts["arch"], facts.get("variant")) | ({"length": n_samples} if facts["arch"] == "bilstm" else {})
+    fits = facts["arch"] != "cae" and (facts["arch"] != "cae_classifier" or n_samples == N_SAMPLES)
     try:
-        model.load_state_dict(weights)
-    except RuntimeError:
-        raise EcgtlError(f"checkpoint {path} does not hold the {facts['arch']} of {len(facts['classes'])} labels that it "
-                         "says; make or download it again") from None
-    return model
+        with torch.device("meta"):
+            model = models.build(facts["arch"], facts["in_channels"], n_classes, width=facts["width"], **options)
+        model.load_state_dict(weights, assign=True)
+    except (RuntimeError, ValueError, TypeError):
+        fits = False
+    if not fits:
+        raise EcgtlError(f"checkpoint {path} does not hold the {facts['arch']} of {n_classes} labels that it says: the shapes "
+                         "of its weights are those of another network, so it does not fit; make or download it again")
+    return model.to(memory_format=torch.channels_last)
 
 
 def _over_leads(weights: dict[str, torch.Tensor], n_leads: int) -> dict[str, torch.Tensor]:

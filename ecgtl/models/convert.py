@@ -5,19 +5,23 @@ that hold weights are read here straight from the wire format: plain lengths and
 against what is left of the file, and nothing that could run.
 """
 
+import errno
 import hashlib
 import math
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from ecgtl.datasets.cache import write_atomic
+from ecgtl import paths
 from ecgtl.errors import EcgtlError
+from ecgtl.models import checkpoint
 from ecgtl.models.googlenet import SHA1, URL, GoogLeNet
 
 MAX_BYTES = 64 << 20  # the file has 53.5 million
-TIMEOUT = (10.0, 30.0)  # seconds to connect, and between two pieces
+TIMEOUT, MAX_SECONDS = (10.0, 30.0), 3600  # seconds to connect, and between two pieces; seconds for all of it
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types
 # NetParameter: field of the layers -> fields of a layer's name and of its blobs (field 2 is the older form)
 LAYERS = {100: (1, 7), 2: (4, 6)}
@@ -32,18 +36,16 @@ def convert_googlenet(source: str | Path | None, destination: str | Path) -> Pat
     Returns ``destination``. Raises EcgtlError when the file cannot be had, its SHA-1 is not the published
     one or a tensor is not as the network needs it; then nothing is written.
     """
-    from safetensors.numpy import save
-
-    where = URL if source is None else str(source)
-    content = _download(URL) if source is None else _file(Path(source).expanduser())
+    where, target = URL if source is None else str(source), paths.output(destination, makes_folder=True)
+    content = _download(URL) if source is None else _file(paths.given(source))
     found = hashlib.sha1(content, usedforsecurity=False).hexdigest()
     if found != SHA1:
         again = "download it again" if source is None else f"get the file from {URL}"
         raise EcgtlError(f"{where} is not BVLC's GoogLeNet: its SHA-1 is {found}, wanted {SHA1}; {again}")
     weights = _googlenet_tensors(read_blobs(content, where), where)
-    source_note = {"source": f"BVLC GoogLeNet, Caffe model zoo, SHA-1 {SHA1}"}
-    write_atomic(Path(destination), save(weights, metadata=source_note))
-    return Path(destination)
+    tensors = {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
+    checkpoint.save(target, tensors, {"source": f"BVLC GoogLeNet, Caffe model zoo, SHA-1 {SHA1}"})
+    return target
 
 
 def read_blobs(content: bytes, where: str = "the file") -> dict[str, list[np.ndarray]]:
@@ -155,6 +157,8 @@ def _googlenet_tensors(blobs: dict[str, list[np.ndarray]], where: str) -> dict[s
 
 def _file(path: Path) -> bytes:
     try:
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EINVAL, "it is no regular file")
         with open(path, "rb") as file:
             return file.read(MAX_BYTES)
     except OSError as error:
@@ -164,17 +168,20 @@ def _file(path: Path) -> bytes:
 
 def _download(url: str) -> bytes:
     import requests
+    from urllib3.exceptions import HTTPError
 
-    content = bytearray()
+    content, began = bytearray(), time.monotonic()
     try:
-        with requests.get(url, stream=True, timeout=TIMEOUT) as answer:
+        with requests.get(url, stream=True, timeout=TIMEOUT, headers={"Accept-Encoding": "identity"}) as answer:
             answer.raise_for_status()
-            for piece in answer.iter_content(1 << 20):
+            while piece := answer.raw.read1(1 << 16):  # as it is served, whatever encoding the server names
                 content += piece
                 if len(content) > MAX_BYTES:
                     raise EcgtlError(f"{url} serves more than {MAX_BYTES >> 20} MB, not the published file; "
                                      "get it elsewhere and give its path")
-    except requests.RequestException as error:
+                if time.monotonic() - began > MAX_SECONDS:
+                    raise EcgtlError(f"{url} takes longer than {MAX_SECONDS} s; get the file elsewhere and give its path")
+    except (requests.RequestException, HTTPError) as error:
         raise EcgtlError(f"{url} cannot be downloaded ({type(error).__name__}); try again, or get the file "
                          "elsewhere and give its path") from None
     return bytes(content)

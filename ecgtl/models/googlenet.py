@@ -137,7 +137,7 @@ def find_weights(path: str | Path | None = None) -> Path:
 
     Raises EcgtlError that says how to get it when it is not there: there is no random substitute.
     """
-    found = Path(path).expanduser() if path else default_weights()
+    found = paths.given(path) if path else default_weights()
     if not found.is_file():
         raise EcgtlError(f"GoogLeNet's ImageNet weights are not at {found}; {HOW_TO_GET}")
     return found
@@ -149,14 +149,12 @@ def default_weights() -> Path:
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:
-    from safetensors import SafetensorError, safe_open
+    from ecgtl.models import checkpoint
 
     try:
-        with safe_open(str(path), framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError) as error:
-        raise EcgtlError(f"{path} is no safetensors file or damaged ({type(error).__name__}); "
-                         f"{HOW_TO_GET}") from None
+        return checkpoint.read(path)[0]
+    except EcgtlError:
+        raise EcgtlError(f"{path} is no safetensors file or damaged; {HOW_TO_GET}") from None
 
 
 def _shape(shapes: dict[str, tuple], name: str) -> str:

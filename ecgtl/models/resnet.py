@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from ecgtl.models import convolution
+from ecgtl.models import convolution as layers
 
 STAGES = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3), "resnet50": (3, 4, 6, 3), "resnet1d101": (3, 4, 23, 3)}
 BOTTLENECKS = ("resnet50", "resnet1d101")
@@ -18,7 +18,7 @@ KERNELS = (7, 5, 5, 3)  # one a stage (Weimann 2021)
 
 def conv(n_in: int, n_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:
     """A 1-D convolution over time without bias, "same" padding."""
-    return convolution.conv(n_in, n_out, kernel, stride, bias=False)
+    return layers.conv(n_in, n_out, kernel, stride, bias=False)
 
 
 class BasicUnit(nn.Module):
@@ -107,5 +107,5 @@ class ResNet(nn.Module):
 
 def _initialise(module: nn.Module) -> None:
     """He initialisation for convolutions, as the reference networks do; PyTorch's own default elsewhere."""
-    if isinstance(module, nn.Conv2d):
+    if isinstance(module, nn.Conv2d) and not module.weight.is_meta:  # which would take seconds there, for nothing
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -42,15 +42,15 @@ class Examples(Protocol):
 
 class LabelledFrames:
     """Random ``frames`` with their classes by a task of ``labels``; ``per_subject`` of them a subject and
-    epoch.
+    epoch on average.
 
     Frames that the task gives no label are drawn anew and counted in ``skipped``. Raises EcgtlError when the
     sources have not the annotations that the task needs, and when no frame of the subjects has a label.
     """
 
-    def __init__(self, frames: Frames, task: str, per_subject: int):
+    def __init__(self, frames: Frames, task: str, per_subject: float):
         self.frames, self.task, self.classes = frames, task, labels.TASKS[task].classes
-        self._n, self._unlabelled = per_subject * len(frames.subjects), 0
+        self._n, self._unlabelled = round(per_subject * len(frames.subjects)), 0
         self._tracks = lru_cache(maxsize=OPEN)(lambda number: labels.cached_tracks(
             task, frames.digests[number], partial(frames.opened, number), frames.rate, frames.lead))
         for number in np.unique(frames.source):

@@ -18,7 +18,7 @@ _EQUAL = "future equal to a negative"
 
 
 class Contrasts:
-    """Contexts, each with its future and some negatives: ``per_subject`` of them a subject and epoch.
+    """Contexts, each with its future and some negatives: ``per_subject`` of them a subject and epoch on average.
 
     ``context`` consecutive frames; ``offset`` frames lie between them and the future; ``negatives`` other
     frames. ``among="data"`` draws those from any subject ("from the data set", as the paper says),
@@ -31,7 +31,7 @@ class Contrasts:
 
     classes: tuple[str, ...] = ()  # the place of the future has no meaning
 
-    def __init__(self, frames: Frames, context: int, negatives: int, offset: int, per_subject: int,
+    def __init__(self, frames: Frames, context: int, negatives: int, offset: int, per_subject: float,
                  among: str = "data"):
         if among not in AMONG:
             raise EcgtlError(f"negatives among {among!r}; allowed: {', '.join(AMONG)}")
@@ -43,7 +43,7 @@ class Contrasts:
                              f"and offset={offset} need {span_of(context, offset)}; make the frames with "
                              "span=span_of(context, offset)")
         self.frames, self.context, self.negatives, self.offset = frames, context, negatives, offset
-        self.among, self._n, self._equal = among, per_subject * len(frames.subjects), 0
+        self.among, self._n, self._equal = among, round(per_subject * len(frames.subjects)), 0
 
     def __len__(self) -> int:
         return self._n

@@ -17,19 +17,18 @@ there.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cache as once
 from pathlib import Path
 
 import numpy as np
 import yaml
-from joblib import Parallel, delayed
 
-from ecgtl import baselines
+from ecgtl import baselines, processes
 from ecgtl.datasets import cache
 from ecgtl.datasets.base import UNLABELLED, Annotations, Recordings
-from ecgtl.datasets.frames import _ratios
+from ecgtl.datasets.windows import ratios
 from ecgtl.errors import EcgtlError
 
 BEATS = ("normal", "pac", "aberration", "pvc", "undefined")
@@ -173,7 +172,7 @@ def tracks_of(recordings: Recordings, rate: float, annotations: Annotations | No
     if marks is None:
         raise EcgtlError(f"{recordings.name} has no annotations, from which frames get their labels; choose "
                          "sources that have (mitdb, icentia11k), or objective=heart_rate: it finds the beats")
-    up, down = _ratios(recordings, rate)
+    up, down = ratios(recordings, rate)
     lengths = np.diff(recordings.offsets)
     bounds = np.concatenate([[0], np.cumsum(-(-lengths * up // down) * down)])
     record = np.repeat(np.arange(len(recordings)), np.diff(marks.offsets))
@@ -240,7 +239,7 @@ def cached_tracks(task: str, digest: str, opened: Callable[[], Recordings], rate
     ``heart_rate`` takes the beats from a QRS detector where the recordings have none.
     """
     table = hashlib.sha256(_table().read_bytes()).hexdigest()
-    parts = {"digest": digest, "rate": rate, "table": table, "version": 1}
+    parts = {"digest": digest, "rate": rate, "table": table, "version": 2}
     parts |= {"lead": lead} if task == "heart_rate" else {}
 
     def build(folder: Path) -> None:
@@ -252,13 +251,33 @@ def cached_tracks(task: str, digest: str, opened: Callable[[], Recordings], rate
 
 
 def _has_beats(recordings: Recordings) -> bool:
+    return bool(_read_by("heart_rate", recordings).any())
+
+
+def unmarked(task: str, recordings: Recordings) -> list[str]:
+    """Recordings of the subjects without any mark that ``task`` reads, where others of the source have some.
+
+    Nobody has annotated them, so their frames have no label, nor are they noise to ``heart_rate``.
+    """
+    counts = _read_by(task, recordings)
+    subject = np.unique(recordings.subjects, return_inverse=True)[1]
+    return recordings.ids[np.bincount(subject, counts)[subject] == 0].tolist() if counts.any() else []
+
+
+def _read_by(task: str, recordings: Recordings) -> np.ndarray:
+    """How many marks of each recording (R,) the task reads: rhythm changes, or beats."""
+    marks = recordings.annotations
+    if marks is None:
+        return np.zeros(len(recordings), np.int64)
     beats = [symbol for symbol, kind in meanings()["beats"].items() if kind >= 0]
-    return recordings.annotations is not None and bool(np.isin(recordings.annotations.symbol, beats).any())
+    record = np.repeat(np.arange(len(recordings)), np.diff(marks.offsets))
+    return np.bincount(record[np.isin(marks.symbol, "+" if task == "rhythm" else beats)], minlength=len(recordings))
 
 
 def detected_beats(recordings: Recordings, lead: int | str = 0) -> Annotations:
     """Beats of one lead by wfdb's XQRS detector, as marks of unclassified beats (``Q``)."""
-    found = list(Parallel(n_jobs=1 if len(recordings) < 4 else -1)(_detections(recordings, lead)))
+    jobs = ((recordings.lead(i, lead), float(recordings.sampling_rate[i])) for i in range(len(recordings)))
+    found = processes.spread(_sorted_beats, jobs, 1 if len(recordings) < 4 else None)
     lengths = np.diff(recordings.offsets)
     inside = [beats[(beats >= 0) & (beats < n)] for beats, n in zip(found, lengths, strict=True)]
     sample = np.concatenate(inside)
@@ -266,10 +285,5 @@ def detected_beats(recordings: Recordings, lead: int | str = 0) -> Annotations:
                        np.cumsum([0, *map(len, inside)]))
 
 
-def _detections(recordings: Recordings, lead: int | str) -> Iterator:
-    for i in range(len(recordings)):
-        yield delayed(_sorted_beats)(recordings.lead(i, lead), float(recordings.sampling_rate[i]))
-
-
-def _sorted_beats(x: np.ndarray, rate: float) -> np.ndarray:
-    return np.sort(baselines.detect_beats(x, rate))
+def _sorted_beats(job: tuple[np.ndarray, float]) -> np.ndarray:
+    return np.sort(baselines.detect_beats(*job))

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
+from ecgtl.datasets import leads
 from ecgtl.datasets.base import Recordings
 from ecgtl.datasets.windows import Windows
 from ecgtl.report.tables import METHODS
@@ -164,8 +165,12 @@ def strip(recordings: Recordings, i: int, seconds: float, lead: int | str = 0, s
 
 
 def one_of_each(recordings: Recordings, seconds: float, lead: int | str = 0) -> list[Figure]:
-    """A strip of the first recording of each class that is long enough; of the first three where there are no classes."""
-    long_enough = np.flatnonzero(recordings.durations >= seconds)
+    """A strip of the first recording of each class that is long enough and has ``lead``; of the first three where there are no classes.
+
+    Raises EcgtlError when none has the lead.
+    """
+    leads.check(recordings, (lead,), "skip")
+    long_enough = np.flatnonzero((recordings.durations >= seconds) & (np.array(leads.missing(recordings, (lead,))) == ""))
     if recordings.multi_label or (recordings.labels < 0).all():
         chosen = long_enough[:3]
     else:

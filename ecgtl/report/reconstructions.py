@@ -47,7 +47,7 @@ SHOWN = {"10th percentile": 0.1, "median": 0.5, "90th percentile": 0.9}  # windo
 TOLERANCE = 0.01  # of the stored error: other hardware rounds otherwise, other windows differ by more
 RESAMPLES = 2000
 PAPER_SECONDS = 0.2  # a large square of ECG paper; a z-score has no height on it
-SOURCE_COLOURS = {"cinc2017": "#0072B2", "mitdb": "#D55E00", "icentia11k": "#009E73"}
+SOURCE_COLOURS = {"cinc2017": "#0072B2", "mitdb": "#D55E00", "icentia11k": "#009E73", "qtdb": "#CC79A7"}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ changed. The new site replaces the old one when it has passed every check: a fai
 """
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -19,11 +20,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecgtl import paths
+from ecgtl import paths, processes
 from ecgtl.errors import EcgtlError
 from ecgtl.report.site_checks import pages, problems
 
@@ -66,6 +67,9 @@ ATTEMPTS = 3  # kernels that start side by side race for ports
 # The notebook itself failed, so a new attempt would fail as well
 FINAL = re.compile(r"PapermillExecutionError|CellTimeoutError|DeadKernelError")
 DOWNLOAD = re.compile(r"\{download\}`([^`<]*?)\s*</downloads/([^`>]+)>`")
+STOPPED = "book: stopped; what is finished is kept, the same command goes on from there"
+GOODBYE = 1.5  # seconds that a kernel has to leave nothing half-written behind
+_running: set[subprocess.Popen] = set()
 SKIPPED = {"__pycache__", ".ipynb_checkpoints", "_build"}
 
 
@@ -97,8 +101,7 @@ def main() -> int:
         print(f"\nbook: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nbook: stopped; what is finished is kept, the same command goes on from there",
-              file=sys.stderr)
+        print(STOPPED, file=sys.stderr)
         return 130
     return 0
 
@@ -130,7 +133,7 @@ def make(layout: Layout, makes: dict[str, tuple[str, ...]] = MAKES) -> Path:
 def code_key(layout: Layout) -> str:
     """Hash of what every notebook depends on: the package, the committed results, the lock file, Python."""
     committed = [file for file in _files(paths.results())
-                 if file.relative_to(paths.results()).parts[0] != "demo"]
+                 if file.relative_to(paths.results()).parts[0] not in ("demo", ".running") and file.name[0] != "."]
     package = [file for file in _files(layout.root / "ecgtl") if file.suffix != ".pyc"]
     return _digest([*package, *committed, *_existing(layout.lock)], layout.root, platform.python_version())
 
@@ -191,24 +194,26 @@ def execute_all(layout: Layout, code: str, makes: dict[str, tuple[str, ...]]) ->
     _say(f"notebooks: {len(notebooks)}, to run: {len(todo)}")
     if not todo:
         return
-    processes: set[subprocess.Popen] = set()
-    failed = []
-    with ThreadPoolExecutor(WORKERS) as pool:
-        jobs = {pool.submit(_run_one, layout, n, keys[n], makes[layout.name(n)], processes): n for n in todo}
-        try:
-            for job in as_completed(jobs):
-                if job.exception() is None:
-                    _say(f"  {layout.name(jobs[job])}: {job.result():.0f} s")
-                else:
-                    failed.append(job.exception())
-                    _say(f"  {layout.name(jobs[job])}: failed")
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in list(processes):
-                _end(process)
-            raise
+    failed, jobs = [], {}
+    with ThreadPoolExecutor(WORKERS) as pool, processes.undone(functools.partial(_stop, pool, jobs)):
+        for n in todo:
+            jobs[pool.submit(_run_one, layout, n, keys[n], makes[layout.name(n)])] = n
+        for job in as_completed(jobs):
+            if job.exception() is None:
+                _say(f"  {layout.name(jobs[job])}: {job.result():.0f} s")
+            else:
+                failed.append(job.exception())
+                _say(f"  {layout.name(jobs[job])}: failed")
     if failed:
         raise failed[0]
+
+
+def _stop(pool: ThreadPoolExecutor, jobs: Iterable[Future]) -> None:
+    """Start no further notebook, and end those that run, also what is just being started."""
+    pool.shutdown(wait=False, cancel_futures=True)
+    while not all(job.done() for job in list(jobs)):
+        _end(*list(_running))
+        time.sleep(0.01)
 
 
 def is_current(layout: Layout, notebook: Path, key: str, patterns: Iterable[str]) -> bool:
@@ -219,8 +224,7 @@ def is_current(layout: Layout, notebook: Path, key: str, patterns: Iterable[str]
             and all(_outputs(layout, pattern) for pattern in patterns))
 
 
-def _run_one(layout: Layout, notebook: Path, key: str, patterns: Iterable[str],
-             processes: set[subprocess.Popen]) -> float:
+def _run_one(layout: Layout, notebook: Path, key: str, patterns: Iterable[str]) -> float:
     """Run a notebook, judge the run, keep it under its key; returns the seconds it took."""
     began, name = time.time(), layout.name(notebook)
     _say(f"  {name}: running")
@@ -228,7 +232,7 @@ def _run_one(layout: Layout, notebook: Path, key: str, patterns: Iterable[str],
     raw = target.with_name(f"{target.stem}.running.ipynb")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.with_suffix(".key").unlink(missing_ok=True)
-    _papermill(layout, notebook, raw, processes)
+    _papermill(layout, notebook, raw)
     check_run(layout, name, raw, patterns, began)
     _write(target, json.dumps(_tidy(_notebook(raw)), indent=1, ensure_ascii=False) + "\n")
     raw.unlink()
@@ -236,24 +240,18 @@ def _run_one(layout: Layout, notebook: Path, key: str, patterns: Iterable[str],
     return time.time() - began
 
 
-def _papermill(layout: Layout, notebook: Path, target: Path, processes: set[subprocess.Popen]) -> None:
+def _papermill(layout: Layout, notebook: Path, target: Path) -> None:
     """papermill in a process of its own, tried again when the kernel (not the notebook) failed."""
     name = layout.name(notebook)
     command = [sys.executable, "-m", "papermill", str(notebook), str(target), "--kernel", "python3", "--cwd",
                str(notebook.parent), "--execution-timeout", str(CELL_SECONDS), "--start-timeout", "120",
                "--no-progress-bar", "--no-log-output"]
     for attempt in range(1, ATTEMPTS + 1):
-        process = subprocess.Popen(command, env=_environment(layout), stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.PIPE, text=True, start_new_session=True)
-        processes.add(process)
-        try:
-            said = process.communicate(timeout=NOTEBOOK_SECONDS)[1]
-        except subprocess.TimeoutExpired:
-            _end(process)
-            raise EcgtlError(f"notebooks/{name}.ipynb ran longer than {NOTEBOOK_SECONDS} s and was "
-                             "stopped") from None
-        finally:
-            processes.discard(process)
+        with _started(command, env=_environment(layout), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+            try:
+                said = process.communicate(timeout=NOTEBOOK_SECONDS)[1]
+            except subprocess.TimeoutExpired:
+                raise EcgtlError(f"notebooks/{name}.ipynb ran longer than {NOTEBOOK_SECONDS} s and was stopped") from None
         if process.returncode == 0:
             return
         if process.returncode < 0:
@@ -334,11 +332,30 @@ def _notebook(file: Path) -> dict:
         raise EcgtlError(f"{file} is not a notebook ({type(error).__name__}); restore it from git") from None
 
 
-def _end(process: subprocess.Popen) -> None:
-    """Stop a process and its kernel: they are one process group."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+@contextlib.contextmanager
+def _started(command: list[str], **options) -> Iterator[subprocess.Popen]:
+    """A process that hears no Ctrl-C of the terminal, and that is over with the block."""
+    process = subprocess.Popen(command, text=True, encoding="utf-8", start_new_session=True, **options)
+    _running.add(process)
+    try:
+        yield process
+    finally:
+        _end(process)
+        _running.discard(process)
+
+
+def _end(*started: subprocess.Popen) -> None:
+    """End processes and those below them, kernels too; these have a moment to leave nothing half-written."""
+    below = [pid for process in started for pid in processes.below(process.pid)]
+    for number, seconds in ((signal.SIGINT, GOODBYE), (signal.SIGKILL, 0.0)):
+        for pid in below + [process.pid for process in started if process.poll() is None and number == signal.SIGKILL]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and any(process.poll() is None for process in started):
+            time.sleep(0.02)
+    for process in started:
+        process.wait()
 
 
 # The book
@@ -382,24 +399,26 @@ def build(layout: Layout) -> Path:
     command = [sys.executable, "-c", program, "build", str(layout.book), "--config", str(layout.config),
                "--toc", str(layout.toc), "--path-output", str(out), "-W", "--keep-going"]
     environment = os.environ | {"PYTHONPATH": _python_path(layout)}
-    process = subprocess.Popen(command, cwd=layout.root, env=environment, stdout=subprocess.PIPE, text=True,
-                               encoding="utf-8")
-    for line in map(_plain, process.stdout):
-        if re.match(r"(reading sources|writing output)\b.*%", line):
-            _say(f"  {line.strip()}")
-    if process.wait() != 0:
+    with _started(command, cwd=layout.root, env=environment, stdout=subprocess.PIPE) as process:
+        for line in map(_plain, process.stdout):
+            if re.match(r"(reading sources|writing output)\b.*%", line):
+                _say(f"  {line.strip()}")
+        status = process.wait()
+    if status != 0:
         raise EcgtlError("the book has warnings or errors, see above; the old site, if any, is untouched")
     return out / "_build" / "html"
 
 
 def _replace(new: Path, old: Path) -> None:
     """Put the folder ``new`` in the place of ``old``."""
-    away = old.with_name("html.old")
-    shutil.rmtree(away, ignore_errors=True)
+    away, beside = old.with_name("html.old"), old.with_name("html.new")
+    for left in (away, beside):
+        shutil.rmtree(left, ignore_errors=True)
     old.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(new, beside)
     if old.exists():
         old.rename(away)
-    shutil.move(new, old)
+    beside.rename(old)
     shutil.rmtree(away, ignore_errors=True)
 
 
@@ -436,4 +455,4 @@ def _write(file: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(processes.stoppable(main, STOPPED))

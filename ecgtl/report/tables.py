@@ -13,6 +13,7 @@ from ecgtl import experiments, metrics, paths, published, results, statistics
 from ecgtl.config import BASELINES, TIERS, protocol
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, runners, sources, transfers
+from ecgtl.spreadsheet import as_csv
 from ecgtl.statistics import Sample
 
 PENDING = "PENDING"  # in place of what has not been run
@@ -410,9 +411,10 @@ def _row_words(run: runners.Run) -> str:
 
 
 def _coverage_of_result(path: Path, entry: dict) -> dict[str, str]:
-    if not path.is_file():
+    body = results.done(path)
+    if body is None:
         return {"state": "pending", "evidence": "none", "why": f"{path.name} has not been made"}
-    evidence = results.read_json(path)["evidence"]
+    evidence = body["evidence"]
     words = {word for name, word in evidence.items() if name in entry["needs"]}
     return {"state": "done" if words == {"full"} else "partial", "why": entry["shows"],
             "evidence": ", ".join(f"{name} {evidence[name]}" for name in entry["needs"])}
@@ -459,7 +461,7 @@ def write_csv(table: pd.DataFrame, name: str) -> Path:
     folder = paths.repository() / "build" / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.csv"
-    table.to_csv(path, index=False, float_format="%.6g")
+    path.write_bytes(as_csv(table, "%.6g"))
     return path
 
 

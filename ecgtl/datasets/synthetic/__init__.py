@@ -30,6 +30,7 @@ class Twin:
 
 TWINS = {"cinc2017": Twin(plans.cinc2017, writers.write_cinc2017),
          "mitdb": Twin(plans.mitdb, writers.write_mitdb),
+         "qtdb": Twin(plans.qtdb, writers.write_qtdb),
          "icentia11k": Twin(plans.icentia11k, writers.write_icentia11k),
          "ptbxl": Twin(hospitals.ptbxl, writers.write_ptbxl),
          "cpsc2018": Twin(hospitals.cpsc2018, writers.write_cpsc2018),

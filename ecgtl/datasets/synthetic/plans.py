@@ -230,6 +230,31 @@ def _mitdb_record(rng: np.random.Generator, record: str) -> RecordPlan:
                       leads=tuple(leads.split()), conduction=conduction)
 
 
+# --- QT Database ---
+
+_QTDB = 1997
+_QTDB_SECONDS = 90.0
+# A few of each database that the excerpts come from, the first one MITDB's; sele0122 is of sele0121's subject
+_QTDB_RECORDS = ("sel100", "sel14046", "sel16265", "sel16420", "sel16773", "sel30", "sel31", "sel34", "sel38", "sel301",
+                 "sel307", "sel803", "sel820", "sel872", "sel891", "sele0104", "sele0112", "sele0121", "sele0122", "sele0210",
+                 "sele0606")
+_QTDB_KINDS = (dict(ectopics="V", share=0.08), {}, dict(ectopics="A", share=0.08), dict(rate=52), dict(rate=115),
+               dict(ectopics="VVAF", share=0.05))  # sinus rhythm throughout: the release was chosen to be quiet
+
+
+def qtdb(seed: int) -> list[RecordPlan]:
+    """Two-lead excerpts of a minute and a half from Holter recordings."""
+    return [_qtdb_record(generator(seed, _QTDB, 1, i), i, record) for i, record in enumerate(_QTDB_RECORDS)]
+
+
+def _qtdb_record(rng: np.random.Generator, i: int, record: str) -> RecordPlan:
+    segment = draw_segment(rng, "sinus", _QTDB_SECONDS, **_QTDB_KINDS[i % len(_QTDB_KINDS)])
+    level = rng.lognormal(0, 0.3)
+    noise = Noise(wander=0.05 * level, mains=0.003 * level, mains_hz=60, muscle=0.010 * level, motion=0.15 * level, bursts=0.3)
+    return RecordPlan(record, (_QTDB, 2, i), (_QTDB, 3, i - (record == "sele0122")), (segment,), noise,
+                      leads=("III", "V4") if record.startswith("sele") else ("MLII", "V5"))
+
+
 # --- Chapman-Shaoxing ---
 
 _SHAOXING = 2020

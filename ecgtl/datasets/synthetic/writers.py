@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ecgtl.datasets import snomed
+from ecgtl.datasets.qtdb import WITHOUT_MARKS
 from ecgtl.datasets.synthetic.hospitals import PTBXL_STATEMENTS
 from ecgtl.datasets.synthetic.noise import RAIL
 from ecgtl.datasets.synthetic.plans import RecordPlan, Synthetic
@@ -50,17 +51,51 @@ def write_mitdb(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
     base.mkdir(parents=True)
     for plan in plans:
         made = make(plan, 360)
-        stored = quantise(made.signal, 200, 11, 1024)
-        wfdb.wrsamp(plan.record, fs=360, units=["mV"] * 2, sig_name=list(plan.leads), d_signal=stored,
-                    fmt=["212"] * 2, adc_gain=[200.0] * 2, baseline=[1024] * 2, write_dir=str(base))
         # The release gives the baseline through the ADC's zero (11 bits, 1024); wfdb writes it otherwise.
-        lines = [_signal_line(f"{plan.record}.dat", "212", "200", 11, 1024, column, lead)
-                 for column, lead in zip(stored.T, plan.leads, strict=True)]
-        _write_lines(base / f"{plan.record}.hea", [f"{plan.record} 2 360 {len(stored)}", *lines])
+        _write_212(base, plan.record, quantise(made.signal, 200, 11, 1024), "360", "200", 11, 1024, plan.leads)
         sample, symbol, aux, subtype = annotations(made)
         wfdb.wrann(plan.record, "atr", sample, symbol, subtype=subtype, aux_note=aux, write_dir=str(base))
     _write_lines(base / "RECORDS", [plan.record for plan in plans])
     _write_lines(base / "ANNOTATORS", ["atr\treference beat, rhythm, and signal quality annotations"])
+
+
+def _write_212(base: Path, record: str, stored: np.ndarray, rate: str, gain: str, bits: int, zero: int,
+               leads: Sequence[str]) -> None:
+    """``stored`` (samples, leads) in format 212 with its header; ``rate`` and ``gain`` as the header words them."""
+    import wfdb
+
+    n_leads = stored.shape[1]
+    wfdb.wrsamp(record, fs=360, units=["mV"] * n_leads, sig_name=[str(k) for k in range(n_leads)], d_signal=stored,
+                fmt=["212"] * n_leads, adc_gain=[200.0] * n_leads, baseline=[zero] * n_leads, write_dir=str(base))
+    lines = [_signal_line(f"{record}.dat", "212", gain, bits, zero, column, lead)
+             for column, lead in zip(stored.T, leads, strict=True)]
+    _write_lines(base / f"{record}.hea", [f"{record} {n_leads} {rate} {len(stored)}", *lines])
+
+
+_QTDB_RATES = {r"sel(\d{5}|8\d\d)": "250/128", r"sel[13]\d\d": "250/360"}  # behind the rate, that of the source's tape
+_QTDB_UNCALIBRATED = ("sel14046", "sel820")
+_QTDB_LEVELS = (-700, 0, 40, 600, -150)  # units, one record after the other: a Holter's level is anywhere
+
+
+def write_qtdb(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
+    """``qtdb/1.0.0``: 250 Hz in format 212, headers as the tools of the time wrote them, beats in ``.atr`` files."""
+    import wfdb
+
+    base = folder / "qtdb" / "1.0.0"
+    base.mkdir(parents=True)
+    for number, plan in enumerate(plans):
+        made, source = make(plan, 250), plan.record.removeprefix("sel")
+        leads = ["D3", "V4"] if source.startswith("e") else [f"record {source}, signal {k}" for k in range(2)]
+        rate = next((rate for form, rate in _QTDB_RATES.items() if re.fullmatch(form, plan.record)), "250")
+        gain = "0" if plan.record in _QTDB_UNCALIBRATED else "200"
+        stored = quantise(made.signal, 200, 11) + _QTDB_LEVELS[number % len(_QTDB_LEVELS)]
+        _write_212(base, plan.record, stored, rate, gain, 12, 0, leads)
+        sample, symbol, _, _ = annotations(made)
+        symbol = np.where(np.array(symbol) == "A", "S", symbol)
+        if plan.record not in WITHOUT_MARKS:
+            kept = symbol != "+"  # rhythms are not marked
+            wfdb.wrann(plan.record, "atr", sample[kept], symbol[kept].tolist(), write_dir=str(base))
+    _write_lines(base / "RECORDS", [plan.record for plan in plans])
 
 
 PHYSIONET_RECORDS = 24  # so many of the Shaoxing twin lie in the PhysioNet form too

@@ -1,0 +1,97 @@
+"""Leads, and the one place that finds them: by name in each recording, since those of one data set may differ in order."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+
+from ecgtl.errors import EcgtlError, RecordError, note
+
+LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+
+
+def check_leads(leads: str | Sequence[str] | None) -> list[str] | None:
+    """Names out of ``LEADS`` for ``leads`` (upper and lower case alike); None stands for all twelve.
+
+    Raises EcgtlError for an unknown or repeated lead, or none at all.
+    """
+    if leads is None:
+        return None
+    asked = [leads] if isinstance(leads, str) else leads
+    chosen = [LEADS[k] for lead in asked for k in find(LEADS, str(lead))]
+    if not chosen or len(set(chosen)) < len(asked):
+        raise EcgtlError(f"leads is {leads!r}; give one or several of {', '.join(LEADS)}, each once")
+    return chosen
+
+
+def find(names: Sequence[str], lead: int | str) -> list[int]:
+    """Columns of ``lead``, an index or a name (upper and lower case alike), among ``names``: none, one, or all of that name."""
+    if isinstance(lead, str):
+        return [k for k, name in enumerate(names) if name.lower() == lead.lower()]
+    return [int(lead)] if 0 <= lead < len(names) else []
+
+
+def column(names: Sequence[str], lead: int | str, where: str) -> int:
+    """The one column of ``lead`` among ``names``; EcgtlError naming ``where`` when there is none or more than one."""
+    found = find(names, lead)
+    if len(found) != 1:
+        several = f"{len(found)} leads named {lead}; choose one by its index, {' or '.join(map(str, found))}"
+        raise RecordError("several leads of one name" if found else f"no lead {lead}",
+                          f"{where} has {several if found else f'no lead {lead!r}; it has ' + ', '.join(names)}")
+    return found[0]
+
+
+def columns(names: Sequence[str], leads: Sequence[int | str] | None, where: str) -> list[int]:
+    """Columns of ``leads`` among a record's ``names``, or of all; errors as of ``column``."""
+    return list(range(len(names))) if leads is None else [column(names, lead, where) for lead in leads]
+
+
+def resolve(recordings, asked: Sequence[int | str], said: int | str | None = None) -> tuple[int | str, ...]:
+    """``asked`` (indices or names) so that each finds the same lead in every one of the ``recordings``.
+
+    Several become indices where all recordings have the same leads in the same order, else names: an index stands for the
+    name that the first recording has there. One alone stays as it is: an index goes by position, and when that gives leads of
+    different names, a line says so (``said`` is the lead as the user gave it). Whether a recording lacks a lead: ``missing``.
+    """
+    first = recordings.leads[0]
+    if len(asked) == 1:
+        if not isinstance(asked[0], str) and find(first, asked[0]):
+            say_names(recordings.name, asked[0] if said is None else said, recordings.leads[:, asked[0]])
+        return tuple(asked)
+    found, alike = [k for lead in asked for k in find(first, lead)], np.char.lower(recordings.leads)
+    if len(found) == len(asked) and (alike == alike[0]).all():
+        return tuple(found)
+    return tuple(lead if isinstance(lead, str) else str(first[column(first, lead, recordings.name)]) for lead in asked)
+
+
+def columns_of(recordings, lead: int | str) -> np.ndarray:
+    """Column (R,) of ``lead`` in each of the ``recordings``; EcgtlError for one that lacks it."""
+    _, first, kind = np.unique(recordings.leads, axis=0, return_index=True, return_inverse=True)
+    return np.array([recordings.lead_index(i, lead) for i in first])[kind.reshape(-1)]
+
+
+def missing(recordings, leads: Sequence[int | str]) -> list[str]:
+    """``no lead NAME`` for each of the ``recordings`` that lacks one of ``leads``, empty for the others, (R,)."""
+    kinds, kind = np.unique(recordings.leads, axis=0, return_inverse=True)
+    lacks = [next((f"no lead {lead}" for lead in leads if not find(names, lead)), "") for names in kinds]
+    return [lacks[k] for k in kind.reshape(-1)]
+
+
+def check(recordings, leads: Sequence[int | str], on_bad: str) -> None:
+    """EcgtlError for the first recording that lacks one of ``leads``; with ``on_bad=skip`` only when all do."""
+    lacking = [i for i, reason in enumerate(missing(recordings, leads)) if reason]
+    if lacking and (on_bad == "error" or len(lacking) == len(recordings)):
+        share = f"{len(lacking)} of {len(recordings)} lack a lead; on_bad=skip leaves such recordings out and counts them"
+        columns(recordings.leads[lacking[0]], leads, f"recording {recordings.ids[lacking[0]]} of {recordings.name} ({share})")
+
+
+def say_names(name: str, lead: int | str, shown: Sequence[str]) -> None:
+    """Say once which names ``lead`` of the data set ``name`` has, ``shown`` one a recording, unless all are the same."""
+    if len(set(np.char.lower(shown))) > 1:
+        counts = [f"{lead} in {n}" for lead, n in Counter(np.asarray(shown).tolist()).most_common()]
+        _once(f"{name}: lead {lead} is {counts[0]} recordings, {', '.join(counts[1:8])}{', ...' if len(counts) > 8 else ''}; "
+              "give the name of a lead to use that one alone")
+
+
+_once = cache(note)

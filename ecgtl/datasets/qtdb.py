@@ -1,0 +1,87 @@
+"""QT Database: 105 two-lead excerpts of 15 minutes from other Holter databases, of which 90 are read here.
+
+Source: Laguna et al., Computers in Cardiology 24, 1997; release 1.0.0 on PhysioNet (``qtdb``). The 15 others are excerpts
+of the MIT-BIH Arrhythmia Database, whose records would come twice where both are sources.
+
+Subjects: the release names none. 33 records come from the European ST-T Database, 90 records of 79 subjects of which
+its documentation does not say which are whose. Three pairs of records here agree in age, sex, findings and leads, come
+from neighbouring tapes, and their median beats correlate by .70 to .95 in both leads; other users of that database group
+the same ones (e0118 to e0122, e0123 to e0126, and some e0129 with e0133). Each pair counts as one subject: where that is
+wrong, a subject too few costs less than one in two parts. Of all other records each counts as a subject of its own.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
+from ecgtl.datasets.mitdb import _marks
+from ecgtl.datasets.wfdb_files import parse_header, read_bytes, read_stored
+from ecgtl.errors import EcgtlError
+
+NAME = "qtdb"
+FOLDER = "qtdb/1.0.0"
+VERSION = "1.0.0"
+FROM_MITDB = frozenset(f"sel{n}" for n in (100, 102, 103, 104, 114, 116, 117, 123, 213, 221, 223, 230, 231, 232, 233))
+WITHOUT_MARKS = frozenset(f"sel{n}" for n in range(30, 53))  # sudden deaths: nobody has marked their beats
+SUBJECTS = {"sele0122": "sele0121", "sele0126": "sele0124", "sele0133": "sele0129"}
+_NO_GAIN = re.compile(r"^(\S+\s+\d+\s+)0(?=\s)", re.MULTILINE)
+_NO_LEAD = re.compile(r"record \S+, signal \d+")
+
+
+def read(root: Path, on_bad: str = "error", synthetic: bool = False) -> Recordings:
+    """The records below ``root/qtdb/1.0.0`` that are not MITDB's: both leads, and the reference beats where there are any.
+
+    Recordings carry no class. Those of sudden deaths have no marks, few others any of rhythm. Marks of
+    ``Recordings.annotations`` are in samples at 250 Hz. Notes say what was read by a rule: a gain of 0, "not calibrated", is 200
+    units per mV (header(5) of the WFDB Applications Guide); leads that have no name go by their number; and each lead's median
+    is 0 mV. A Holter recorder does not keep the level, and here levels lie up to 15 mV apart, where the heart's own standard
+    deviation is 0.3 mV: a scale for all records would be one of levels. ``on_bad`` is that of ``mitdb.read``. Raises
+    EcgtlError when the folder is missing or a file is missing or damaged.
+    """
+    base = Path(root) / FOLDER
+    headers = sorted(base.glob("*.hea"))
+    if not headers:
+        raise EcgtlError(f"{base} holds no records; run 'python -m ecgtl data fetch qtdb', or set ECGTL_DATA to the "
+                         "folder that holds qtdb/")
+    files = [file for suffix in ("hea", "dat", "atr") for file in base.glob(f"*.{suffix}")]
+
+    def build(folder: Path) -> None:
+        collector = Collector(NAME, VERSION, classes=(), on_bad=on_bad, synthetic=synthetic)
+        uncalibrated = [path.stem for path in headers if _collect(path, collector)]
+        _say(collector, uncalibrated)
+        collector.write(folder)
+
+    return cached_recordings(NAME, base, files, {"on_bad": on_bad, "synthetic": synthetic}, build)
+
+
+def _collect(path: Path, collector: Collector) -> bool:
+    """Take the record of a header, unless it is MITDB's; whether a gain of it is not known."""
+    if path.stem in FROM_MITDB:  # on purpose, so whatever ``on_bad`` says
+        collector.skipped.setdefault("excerpt of MITDB", []).append(path.stem)
+        return False
+    text, n_gains = _NO_GAIN.subn(r"\g<1>200", read_bytes(path).decode(errors="replace"))
+    header = parse_header(text, str(path))
+    stored = read_stored(path, header)
+    marks = path.with_suffix(".atr")
+    unmarked = path.stem in WITHOUT_MARKS and not marks.exists()
+    collector.add(Reading(path.stem, stored, header.sampling_rate, header.leads, header.gain, np.median(stored, axis=0),
+                          subject=SUBJECTS.get(path.stem), marks=None if unmarked else _marks(marks, len(stored), collector)),
+                  str(path))
+    return n_gains > 0
+
+
+def _say(collector: Collector, uncalibrated: list[str]) -> None:
+    total = len(collector.readings)
+    collector.note(f"{NAME}: the level of a Holter recording means nothing, so each lead's median is 0 mV")
+    if uncalibrated:
+        collector.note(f"{NAME}: {len(uncalibrated)} of {total} records are not calibrated (gain 0), read at the standard's 200 "
+                       f"units per mV: {', '.join(uncalibrated)}")
+    unnamed = [reading.id for reading in collector.readings if _NO_LEAD.fullmatch(reading.leads[0])]
+    if unnamed:
+        collector.note(f"{NAME}: {len(unnamed)} of {total} records do not name their leads (so {unnamed[0]}); lead 0 is the first "
+                       "of a Holter's two")
+    unmarked = sum(reading.marks is None for reading in collector.readings)
+    if unmarked:
+        collector.note(f"{NAME}: {unmarked} of {total} records have no beat annotations and serve as signals alone")

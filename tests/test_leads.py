@@ -1,0 +1,293 @@
+"""Leads are found by name in each recording: data sets whose recordings store them in different orders, or lack some."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+import wfdb
+from messages import one_line
+
+from ecgtl import datasets, filters, finetune, models, rank
+from ecgtl.config import FinetuneConfig, RecordingsConfig, ScoreConfig
+from ecgtl.datasets import LOADERS, frames, leads, windows
+from ecgtl.datasets.base import Collector, Reading
+from ecgtl.errors import EcgtlError
+from ecgtl.models import checkpoint
+from ecgtl.report import figures
+
+GAIN = {"I": 100.0, "II": 200.0, "V1": 400.0, "V5": 50.0, "ECG": 10.0}
+
+
+@pytest.fixture(autouse=True)
+def _own_results(tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
+    leads._once.cache_clear()
+
+
+def wave(record, name, n=600):
+    """Lead ``name`` of a recording as stored: no two alike."""
+    rng = np.random.default_rng([record, *name.encode()])
+    return (rng.normal(size=n).cumsum() * 20 + 300 * len(name)).astype(np.int16)
+
+
+def recordings(*orders, name="mixed"):
+    """One recording for each tuple of names, which its columns have in that order."""
+    collector = Collector(name, "1", ("a", "b"))
+    for k, names in enumerate(orders):
+        collector.add(Reading(f"r{k}", np.stack([wave(k, lead) for lead in names], axis=1), 250.0, names,
+                              [GAIN[lead] for lead in names], [3 + len(lead) for lead in names], label="ab"[k % 2]), f"r{k}")
+    return collector.recordings()
+
+
+STRAIGHT = recordings(*[("I", "II")] * 4)
+TURNED = recordings(*[("I", "II"), ("II", "I")] * 2)
+
+
+# --- arrays -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("standard", filters.STANDARDS)
+@pytest.mark.parametrize("asked", [(0, 1), ("I", "II"), ("i", "ii")])
+def test_rows_are_the_same_lead_in_every_recording(standard, asked):
+    np.testing.assert_array_equal(filters.prepare(TURNED, 125, 250, asked, standardise_by=standard),
+                                  filters.prepare(STRAIGHT, 125, 250, asked, standardise_by=standard))
+
+
+def test_names_may_be_asked_for_in_any_order():
+    there, back = (filters.prepare(TURNED, 125, 250, asked, standardise_by="window") for asked in (("I", "II"), ("II", "I")))
+    np.testing.assert_array_equal(there[:, ::-1], back)
+    np.testing.assert_array_equal(there[1, 0], filters.prepare(STRAIGHT, 125, 250, ("I",), standardise_by="window")[1, 0])
+
+
+def test_recordings_in_one_order_keep_their_indices():
+    assert leads.resolve(STRAIGHT, (0, 1)) == (0, 1) and leads.resolve(STRAIGHT, (1, 0)) == (1, 0)
+    assert leads.resolve(STRAIGHT, ("I", "II")) == (0, 1)
+    assert leads.resolve(TURNED, (1, 0)) == ("II", "I")
+
+
+def test_names_that_repeat_go_by_position_where_all_recordings_have_the_same():
+    alike = recordings(("ECG", "ECG", "I"), ("ECG", "ECG", "I"))
+    assert leads.resolve(alike, (0, 1, 2)) == (0, 1, 2) and filters.prepare(alike, 125, 250, (0, 1, 2)).shape[1] == 3
+    differing = recordings(("ECG", "ECG"), ("ECG", "I"))
+    with pytest.raises(EcgtlError) as error:
+        filters.prepare(differing, 125, 250, leads.resolve(differing, (0, 1)))
+    one_line(error, "r0", "2 leads named ECG", "0 or 1")
+
+
+def test_a_lead_beyond_the_last_is_refused():
+    for asked in ((0, 2), (5,), (-1,), (0, -1), ("I", "V9")):
+        with pytest.raises(EcgtlError, match="has no lead .*; it has I, II"):
+            filters.prepare(TURNED, 125, 250, asked)
+
+
+# --- one lead by position -----------------------------------------------------------------------------------------
+
+
+def test_an_index_goes_by_position_and_says_so_once(capsys):
+    for _ in range(2):
+        x = filters.prepare(recordings(("I", "II"), ("V5", "I"), ("I", "II")), 125, 250, (0,), standardise_by="window")
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "mixed: lead 0 is I in 2 recordings, V5 in 1;" in said
+    assert (x[1, 0] != x[0, 0]).any()
+
+
+@pytest.mark.parametrize("asked", [("I",), (0, 1)])
+def test_nothing_is_said_of_names_nor_of_one_order(asked, capsys):
+    filters.prepare(TURNED, 125, 250, asked)
+    filters.prepare(STRAIGHT, 125, 250, (0,))
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("source", [windows.unlabelled, frames.sampled])
+def test_pretraining_takes_the_first_lead_and_says_it_once(source, capsys):
+    own = [recordings(("I", "II"), ("V5", "II"), name="one"), recordings(("I", "II"), name="two")]
+    whole = source(own, 1.0, 250.0)
+    whole.split(0.34, 0.33, 0)
+    assert capsys.readouterr().err.count("one: lead 0 is I in 1 recordings, V5 in 1;") == 1
+    if source is windows.unlabelled:
+        expected = recordings(("V5", "II"), ("V5", "II")).lead(1, 0)[:250]
+        at = [k for k, origin in enumerate(whole.origin(range(len(whole)))) if origin[1:] == ("r1", 0.0)]
+        assert np.corrcoef(whole.take(at)[0, 0], filters.remove_baseline_wander(expected, 250))[0, 1] > 0.8
+
+
+def test_names_are_found_in_pretraining_too():
+    for source in (windows.unlabelled, frames.sampled):
+        straight, turned = (source([found], 1.0, 250.0, lead="II") for found in (STRAIGHT, TURNED))
+        pick = (np.arange(4),) if source is windows.unlabelled else (np.arange(4), np.zeros(4, int))
+        np.testing.assert_allclose(turned.take(*pick), straight.take(*pick), atol=1e-3)  # frames are kept in 16 bits
+        with pytest.raises(EcgtlError, match="has no lead 'II'; it has I, V1"):
+            source([recordings(("I", "II"), ("I", "V1"))], 1.0, 250.0, lead="II")
+
+
+# --- fine-tuning --------------------------------------------------------------------------------------------------
+
+
+def write(folder, orders, rate=250, n=600):
+    """WFDB records with labels; recording k has the same signals whatever the order of its leads."""
+    folder.mkdir(parents=True)
+    for k, names in enumerate(orders):
+        x = np.stack([wave(k, lead, n) for lead in names], axis=1)
+        unique = [f"L{j}" for j in range(len(names))]  # wfdb refuses names that repeat
+        wfdb.wrsamp(f"r{k:02d}", rate, ["mV"] * len(names), unique, d_signal=x, fmt=["16"] * len(names),
+                    adc_gain=[200.0] * len(names), baseline=[0] * len(names), write_dir=str(folder))
+        header = folder / f"r{k:02d}.hea"
+        header.write_text(re.sub(r"L(\d+)$", lambda found, names=names: names[int(found[1])], header.read_text(), flags=re.M))
+    (folder / "labels.csv").write_text("record,label\n" + "".join(f"r{k:02d},{'ab'[k % 2]}\n" for k in range(len(orders))))
+    return folder
+
+
+SMALL = {"dataset": "folder", "tier": "reduced", "epochs": 1, "width": 2, "sampling_rate": 125, "seconds": 2, "batch_size": 8,
+         "precision": "float32"}
+
+
+def tuned(root, **parameters):
+    return finetune.run(FinetuneConfig.of(root=str(root), **SMALL | {"lead": "all"} | parameters))
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("straight") / "x", [("I", "II")] * 24)
+
+
+@pytest.fixture(scope="module")
+def turned(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("turned") / "x", [("I", "II"), ("II", "I"), ("II", "I")] * 8)
+
+
+@pytest.mark.parametrize("protocol", ["weimann2021", "jang2021"])
+def test_fine_tuning_on_all_leads_does_not_depend_on_their_order(straight, turned, protocol, tmp_path):
+    arch = "resnet18" if protocol == "weimann2021" else "rr_boosting"
+    path = str(tmp_path / "w.safetensors") if arch == "resnet18" else ""
+    both = [tuned(root, protocol=protocol, arch=arch, save_weights=path) for root in (straight, turned)]
+    np.testing.assert_array_equal(*(result.arrays["prob_validated"] for result in both))
+    if path:
+        facts = checkpoint.load(path)[1]
+        assert facts["leads"] == ["I", "II"]
+        own = datasets.load("folder", straight)
+        assert facts["mean"] == [filters.mean_and_sd(own, k)[0] for k in (0, 1)]
+
+
+def test_a_recording_that_lacks_a_lead_is_an_error_or_counted(tmp_path):
+    root = write(tmp_path / "x", [("I", "II")] * 10 + [("V5", "I")] + [("II", "I")] * 10)
+    for protocol in ("weimann2021", "jang2021"):
+        with pytest.raises(EcgtlError) as error:
+            tuned(root, protocol=protocol)
+        one_line(error, "r10", "no lead 'II'; it has V5, I", "1 of 21", "on_bad=skip")
+    result = tuned(root, on_bad="skip")
+    assert result.data["skipped"] == {"no lead II": 1} and result.data["records"] == 20
+    with pytest.raises(EcgtlError, match="recording r00 of folder .*21 of 21.* has no lead 2; it has I, II"):
+        finetune.with_whole_windows(FinetuneConfig.of(root=str(root), **SMALL | {"lead": 2, "dataset": "mitdb"}).resolved(),
+                                    datasets.load("folder", root))
+
+
+def test_a_checkpoint_of_several_leads_keeps_its_order(straight, tmp_path):
+    """Weights that were trained on I, II meet recordings that all store II first."""
+    back = write(tmp_path / "x", [("II", "I")] * 24)
+    torch.manual_seed(0)
+    model = models.build("resnet18", 2, 2, width=2)
+    facts = {"arch": "resnet18", "width": 2, "in_channels": 2, "sampling_rate": 125, "seconds": 2, "classes": ["a", "b"],
+             "leads": ["I", "II"]}
+    checkpoint.save(tmp_path / "w.safetensors", model.state_dict(), facts)
+    config = FinetuneConfig.of(root=str(back), init=str(tmp_path / "w.safetensors"), **SMALL | {"lead": "all"}).resolved()
+    assert finetune.leads_of(config, datasets.load("folder", back)) == (1, 0)
+    both = [tuned(root, init=config.init).arrays["prob_validated"] for root in (straight, back)]
+    np.testing.assert_array_equal(*both)
+
+
+# --- a lead by index or name, of every data set -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=LOADERS)
+def dataset(request):
+    return request.param
+
+
+def shown(dataset, lead, **parameters):
+    """Names of the leads that a strip of each recording shows, after the notebook's own reading."""
+    config = RecordingsConfig.of(dataset=dataset, lead=lead, on_bad="skip", **parameters)
+    found = finetune.read(config)
+    chosen = finetune.leads_of(config, found)[0]
+    leads.check(found, (chosen,), "skip")
+    names = [str(found.leads[i, found.lead_index(i, chosen)]) for i, lacks in enumerate(leads.missing(found, (chosen,))) if not lacks]
+    return names[0], set(names)
+
+
+def test_a_lead_of_every_data_set_by_index_and_name(dataset):
+    every = datasets.load(dataset, twin=True, on_bad="skip")
+    first = every.leads[0].tolist()
+    for index, name in enumerate(first[:2]):
+        assert shown(dataset, index)[0] == name
+    name = first[-1]
+    assert shown(dataset, name.lower()) == (name, {name})
+    assert shown(dataset, "all")[0] == first[0]
+    if dataset not in ("folder", "icu_monitor"):
+        with pytest.raises(EcgtlError, match=f"no lead {len(first)}; it has {first[0]}"):
+            shown(dataset, len(first))
+
+
+def test_the_second_lead_of_a_folder_is_shown(tmp_path):
+    root = write(tmp_path / "x", [("V1", "II")] * 3)
+    assert shown("folder", 1, root=str(root), tier="reduced") == ("II", {"II"})
+    config = RecordingsConfig.of(dataset="folder", root=str(root), tier="reduced", lead=1, seconds=2.0)
+    found = finetune.read(config)
+    (strip, _) = figures.one_of_each(found, config.seconds, finetune.leads_of(config, found)[0])
+    assert "lead II" in strip.axes[0].get_title()
+    np.testing.assert_allclose(strip.axes[0].lines[0].get_ydata(), wave(0, "II")[:500] / 200, atol=1e-6)
+
+
+def test_an_index_takes_another_lead_than_the_protocols_own():
+    config = FinetuneConfig.of(dataset="ptbxl", protocol="jang2021", lead=5, on_bad="skip").resolved()
+    found = finetune.read(config)
+    (lead,) = finetune.leads_of(config, found)
+    assert [str(found.leads[0, found.lead_index(0, lead)]).upper()] == ["AVF"]
+    usual = FinetuneConfig.of(dataset="ptbxl", protocol="jang2021", on_bad="skip").resolved()
+    assert finetune.read(usual).leads[0].tolist() == ["II"] and finetune.leads_of(usual, finetune.read(usual)) == (0,)
+
+
+# --- checkpoints --------------------------------------------------------------------------------------------------
+
+
+def two_leads(path, names=("I", "II"), **more):
+    torch.manual_seed(1)
+    facts = {"arch": "resnet18", "width": 2, "in_channels": 2, "sampling_rate": 125, "seconds": 2, "classes": ["a", "b"],
+             "leads": list(names), "protocol": "weimann2021", "multi_label": False, "synthetic": True, "dataset": "x",
+             "mean": [0.1, -0.3], "sd": [1.0, 2.0]} | more
+    model = models.build("resnet18", facts["in_channels"], 2, width=2)
+    checkpoint.save(path, model.state_dict(), facts)
+    return str(path)
+
+
+def ranked(root, *paths, **parameters):
+    said = []
+    config = ScoreConfig.of(dataset="folder", root=str(root), tier="reduced", resamples=4, **parameters)
+    return rank.rank(config, paths, said.append), said
+
+
+@pytest.mark.parametrize("protocol", ["weimann2021", "melep2023"])
+def test_scores_of_a_checkpoint_do_not_depend_on_the_order_of_leads(straight, turned, tmp_path, protocol):
+    path = two_leads(tmp_path / "w.safetensors", protocol=protocol, sampling_rate=125 if protocol == "weimann2021" else 250)
+    first, second = (ranked(root, path)[0].scores[0] for root in (straight, turned))
+    assert first.value == second.value
+    back = two_leads(tmp_path / "b.safetensors", ("II", "I"), protocol=protocol, sampling_rate=first.answers.candidate.facts[
+        "sampling_rate"])
+    assert ranked(turned, back)[0].scores[0].value != first.value  # the leads do matter
+
+
+def test_recordings_without_a_checkpoints_lead_are_counted_or_refuse_it(tmp_path):
+    root = write(tmp_path / "x", [("I", "II")] * 10 + [("V5", "I")] * 2)
+    path, other = two_leads(tmp_path / "w.safetensors"), two_leads(tmp_path / "o.safetensors", ("I", "V9"))
+    found, said = ranked(root, path, other)
+    assert found.target.left_out == {"no lead II": 2} and len(found.target.table) == 10
+    assert len(said) == 1 and "o.safetensors: recording r00 of folder" in said[0] and "no lead 'V9'; it has I, II" in said[0]
+    with pytest.raises(EcgtlError, match="recording r10 of folder .*2 of 12.* has no lead 'II'; it has V5, I"):
+        ranked(root, path, on_bad="error")
+
+
+def test_one_lead_beside_several_is_the_one_asked_for(tmp_path, straight):
+    path = two_leads(tmp_path / "w.safetensors")
+    one = two_leads(tmp_path / "o.safetensors", ("I",), in_channels=1, mean=[0.0], sd=[1.0])
+    scores = {lead: {score.name: score.value for score in ranked(straight, path, one, lead=lead)[0].scores} for lead in (0, 1, "ii")}
+    assert scores[1] == scores["ii"] != scores[0]
+    alone = {lead: ranked(straight, one, lead=lead)[0].scores[0].value for lead in (0, 1, "ii")}
+    assert alone == {lead: values[one] for lead, values in scores.items()}

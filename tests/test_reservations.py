@@ -1,0 +1,196 @@
+"""Several processes at one experiment: every run is made once, and what a dead process had reserved is made by another."""
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from ecgtl import paths, processes
+from ecgtl.errors import EcgtlError
+from ecgtl.experiments import reservations
+from ecgtl.experiments.reservations import ABANDONED, make_each, reserved
+
+ROOT = paths.repository()
+FORK = multiprocessing.get_context("fork")
+GONE = f"{processes._host()}@{os.getpid()}@1"  # this process's number, but given to another since
+
+
+def start(code: str, *words: str, **environment: str) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, "-c", code, *words], env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture
+def result(tmp_path):
+    return tmp_path / "results" / "table" / "run1.json"
+
+
+@pytest.fixture
+def reservation(tmp_path):
+    file = tmp_path / "results" / ".running" / "table-run1"
+    file.parent.mkdir(parents=True)
+    return file
+
+
+def test_one_at_a_time_and_nothing_stays(tmp_path, result):
+    with reserved(result) as ours:
+        assert ours
+        with reserved(result) as again:
+            assert not again
+        with reserved(result.with_stem("run2")) as other:
+            assert other
+        [file] = (tmp_path / "results" / ".running").iterdir()
+        assert file.read_text() == processes.me()
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("failure", [EcgtlError("x"), KeyboardInterrupt(), MemoryError()])
+def test_it_is_given_back_after_a_failure(tmp_path, result, failure):
+    with pytest.raises(type(failure)), reserved(result):
+        raise failure
+    with reserved(result) as ours:
+        assert ours
+
+
+@pytest.mark.parametrize(("owner", "age", "ours"), [
+    (GONE, 0, True), ("elsewhere@1@1", ABANDONED - 60, False), ("elsewhere@1@1", ABANDONED + 60, True),
+    ("", ABANDONED - 60, False), ("", ABANDONED + 60, True),  # its process was killed before it wrote its name
+    ("half a na", ABANDONED + 60, True), (processes.me(), 10 * ABANDONED, False)])
+def test_what_is_taken_over(reservation, result, owner, age, ours):
+    reservation.write_text(owner)
+    os.utime(reservation, (time.time() - age,) * 2)
+    with reserved(result) as found:
+        assert found is ours
+        assert reservation.read_text() == (processes.me() if ours else owner)
+    assert reservation.exists() is not ours
+
+
+def hold(result, held):
+    with reserved(result) as ours:
+        held.send(ours)
+        time.sleep(100)
+
+
+def test_the_reservation_of_a_killed_process_is_taken_over_at_once(result):
+    here, there = FORK.Pipe()
+    child = FORK.Process(target=hold, args=(result, there))
+    child.start()
+    assert here.poll(60) and here.recv() is True
+    with reserved(result) as ours:
+        assert not ours
+    child.kill()
+    child.join()
+    with reserved(result) as ours:
+        assert ours
+
+
+def test_who_has_lost_it_does_not_give_back_the_new_owner_s(reservation, result):
+    with reserved(result):
+        reservation.write_text("elsewhere@1@1")
+    assert reservation.read_text() == "elsewhere@1@1"
+
+
+def test_it_is_renewed_as_long_as_it_is_held(reservation, result, monkeypatch):
+    monkeypatch.setattr(reservations, "RENEWED", 0.05)
+    with reserved(result):
+        os.utime(reservation, (1, 1))
+        for _ in range(100):
+            time.sleep(0.05)
+            if reservation.stat().st_mtime > 1:
+                break
+        else:
+            pytest.fail("not renewed")
+
+
+def test_without_locks_nothing_is_taken_over_and_the_rest_works(reservation, result, monkeypatch):
+    def refuse(*_):
+        raise OSError("no locks here")
+
+    monkeypatch.setattr(reservations.fcntl, "flock", refuse)
+    reservation.write_text(GONE)
+    with reserved(result) as ours:
+        assert not ours
+    with reserved(result.with_stem("run2")) as ours:
+        assert ours
+
+
+def race(result, log, go):
+    go.wait(60)
+    for k in range(20):
+        with reserved(result.with_stem(f"run{k}")) as ours:
+            if ours and not (log / f"{k} done").exists():
+                (log / str(k)).open("x").close()  # fails where there are two
+                time.sleep(0.01)
+                (log / str(k)).rename(log / f"{k} done")
+
+
+def test_of_many_that_take_over_at_once_one_has_it(tmp_path, result, reservation):
+    for k in range(20):
+        reservation.with_name(f"table-run{k}").write_text(GONE)
+    (tmp_path / "log").mkdir()
+    go = FORK.Event()
+    racers = [FORK.Process(target=race, args=(result, tmp_path / "log", go)) for _ in range(6)]
+    for racer in racers:
+        racer.start()
+    go.set()
+    for racer in racers:
+        racer.join(60)
+    assert [racer.exitcode for racer in racers] == [0] * 6
+    assert sorted(path.name for path in (tmp_path / "log").iterdir()) == sorted(f"{k} done" for k in range(20))
+    assert not reservation.parent.exists()
+
+
+def test_threads_race_for_one_stale_reservation(result, reservation):
+    for _ in range(30):
+        reservation.parent.mkdir(parents=True, exist_ok=True)
+        reservation.write_text(GONE)
+        barrier, inside, most = threading.Barrier(8), [], []
+
+        def take():
+            barrier.wait()
+            with reserved(result) as ours:
+                if ours:
+                    inside.append(1)
+                    most.append(len(inside))
+                    time.sleep(0.002)
+                    inside.pop()
+
+        threads = [threading.Thread(target=take) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert most and max(most) == 1
+
+
+class Planned:
+    def __init__(self, path):
+        self.path = path
+
+
+def test_each_is_made_unless_another_is_at_it_or_has_done_it_meanwhile(result):
+    runs, said = [Planned(result.with_stem(f"run{k}")) for k in range(4)], []
+    done = {runs[1]}  # since the list was made
+    with reserved(runs[2].path):
+        made = make_each(runs, lambda run: run not in done, lambda run: (run.path, run.path.stem), said.append)
+    assert made == [runs[0].path, runs[3].path]
+    assert said == ["[1/4] run0", "[4/4] run3", "1 left to other processes, which are making them"]
+
+
+def test_two_processes_make_every_run_of_an_experiment_once(tmp_path):
+    code = ("import sys\nfrom ecgtl import finetune\nfrom ecgtl.__main__ import main\nbegin = finetune.run\n"
+            "def run(config, *words, **options):\n    print('MADE', words[1], flush=True)\n    return begin(config, *words, **options)\n"
+            "finetune.run = run\n"
+            "sys.exit(main(['run', 'weimann2021-table2', '--tier', 'demo', '--rows', 'majority,rr_boosting', '--shard', sys.argv[1]]))")
+    both = [start(code, shard, ECGTL_RESULTS=str(tmp_path)) for shard in ("1/1", "1/1")]
+    said = [process.communicate(timeout=300) for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    made = [line for out, _ in said for line in out.splitlines() if line.startswith("MADE")]
+    stored = [json.loads(path.read_text())["key"] for path in tmp_path.rglob("*.json")]
+    assert sorted(line.removeprefix("MADE ") for line in made) == sorted(stored) and len(stored) > 2
+    assert not list(tmp_path.rglob(".running"))
