@@ -40,7 +40,8 @@ class Comparison:
     """Two cells, the verdict on them, and the statistics behind it (None where a cell has too few runs).
 
     ``others`` are two more cells whose difference is taken off. ``against`` is the margin that the difference was held
-    against. ``runs`` are those of each cell; ``covers`` says what the interval covers. ``note`` says in words how the cells were
+    against. ``runs`` are those of each cell; ``covers`` says what the interval covers; ``unseen`` is the difference without the
+    runs that a later protocol shares with the earlier one, None where it shares none. ``note`` says in words how the cells were
     chosen, or where a slope runs.
     """
 
@@ -54,6 +55,7 @@ class Comparison:
     others: tuple[Place, ...] = ()
     runs: tuple[int, ...] = ()
     covers: str = ""
+    unseen: Difference | None = None
     counts: ClassVar[bool] = True  # each has its say in the claim's verdict
 
     @property
@@ -78,6 +80,9 @@ class Printed:
         return ()
 
     def recordings(self, places: Sequence[Place]) -> None:
+        """Not printed."""
+
+    def unseen(self, places: Sequence[Place]) -> None:
         """Not printed."""
 
     def current(self, experiment: str, cells: Sequence[tuple[str, int | str]]) -> str:
@@ -133,6 +138,17 @@ class Runs:
     def stated(self, places: Sequence[Place]) -> tuple[Sample | None, ...]:
         """What is printed in the same cells."""
         return tuple(map(Printed(self.table).sample, places))
+
+    def unseen(self, places: Sequence[Place]) -> Difference | None:
+        """The difference of cells of a later protocol over the runs that are its own, where not all are; runs alone."""
+        if all(tables.original(place.experiment) == place.experiment for place in places):
+            return None
+        own = [[(run, body) for run, body in self.of(place) if run.home == place.experiment] for place in places]
+        cells = [tables.cell_of(found, place.experiment, (place.method, place.size), place.score)
+                 for found, place in zip(own, places, strict=True)]
+        if not all(cells) or list(map(len, own)) == [len(self.of(place)) for place in places]:
+            return None
+        return statistics.contrast([cell.sample for cell in cells], verdicts.WEIGHTS[:len(cells)])
 
     def recordings(self, places: Sequence[Place]) -> tuple[float, int] | None:
         """``resampling.recordings_variance`` of a difference of cells."""
@@ -202,7 +218,7 @@ def judged(rule: str, places: Sequence[Place], source: Printed | Runs, margin: f
     else:
         verdict = verdicts.judge(samples, stated, recordings, margin)
     return Comparison(rule, *places[:2], verdict, verdict.ours, margin, note, tuple(places[2:]),
-                      tuple(sample.n if sample else 0 for sample in samples), _covers(source, recordings))
+                      tuple(sample.n if sample else 0 for sample in samples), _covers(source, recordings), source.unseen(places))
 
 
 def _covers(source: Printed | Runs, recordings: tuple[float, int] | None) -> str:

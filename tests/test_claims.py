@@ -148,6 +148,12 @@ def test_the_cells_that_claims_name_are_planned():
             assert {(place.method, place.size) for c in compared for place in (c.first, c.second)} <= cells, name
 
 
+def test_the_experiments_with_a_pretraining_for_every_run_replace_the_earlier_ones():
+    replaced = {name: tables.successor(name) for name in ("weimann2021-table2", "jang2021-table2-ptbxl", "weimann2021-table1")}
+    assert replaced == {"weimann2021-table2": "weimann2021-table2-seeds", "jang2021-table2-ptbxl": "jang2021-table2-ptbxl-seeds",
+                        "weimann2021-table1": None}
+
+
 def test_the_best_configurations_are_the_protocols_own_and_those_of_the_printed_frames():
     seconds = {task: protocol("weimann2021")["pretraining"]["objectives"][task]["frame"] / 250 for task in BEST}
     scalars = WEIMANN["scalars"]

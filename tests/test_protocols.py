@@ -3,10 +3,12 @@
 import copy
 
 import pytest
+from scipy import stats
 from stored_runs import around, by_class, planned, store
 
 from ecgtl import claims, config, experiments
 from ecgtl.report import book_tables, tables, weimann
+from ecgtl.report.findings import OURS, finding, findings
 
 OLD, NEW = "weimann2021-table2", "weimann2021-table2-later"
 
@@ -77,6 +79,24 @@ def test_a_claim_says_which_protocol_it_rests_on_and_never_mixes_them():
     assert "protocol" not in claims.judge("weimann2021", "W6", "reduced")["note"]
 
 
+def test_runs_that_had_been_seen_count_and_are_also_left_out():
+    entry = config.protocol("weimann2021")["experiments"][NEW]
+    del entry["common"]
+    entry |= {"shares": [OLD], "inits": ["random", "beat"], "rows": {"beat": {"init": "rhythm"}}}
+    planned.cache_clear()
+    experiments.enumerate_runs.cache_clear()
+    own = {75: [0.60, 0.61, 0.59, 0.62, 0.60], 25: [0.50, 0.52, 0.51, 0.50, 0.49]}
+    for size, values in own.items():  # of the largest the seen ones lie higher
+        store(NEW, "random", size, by_class([0.70 if size == 75 else 0.50] * 5 + values), upstream="none")
+    homes = [run.home for run in planned(NEW) if (run.method, run.size) == ("random", 75)]
+    assert homes == [OLD] * 5 + [NEW] * 5
+    judged = claims.judge("weimann2021", "size", "reduced")["comparisons"][0]
+    fresh = stats.ttest_ind(own[75], own[25], equal_var=False).confidence_interval()
+    assert judged.runs == (10, 10) and (judged.unseen.low, judged.unseen.high) == pytest.approx((fresh.low, fresh.high))
+    assert judged.found.value > judged.unseen.value + 0.04
+    assert "without the runs seen before the analysis plan +.1" in finding("weimann2021", "size", "reduced").iloc[0][OURS]
+
+
 def test_a_page_shows_run_counts_of_both_protocols_and_what_is_pending():
     earlier()
     fill(NEW, "beat", 25, 0.50, 10)
@@ -88,11 +108,17 @@ def test_a_page_shows_run_counts_of_both_protocols_and_what_is_pending():
     assert "Table 2: 14 of 210 runs" in said and "New protocol: of the new one 14 of 210" in said
 
 
+def test_coverage_counts_the_runs_of_the_protocol_that_is_shown():
+    earlier()
+    row = tables.coverage().set_index(["paper", "item"]).loc[("weimann2021", "T2")]
+    assert row["why"].startswith("18 of ") and "Earlier protocol: of the new one 0 of 210 runs have ended, 0 of 21" in row["why"]
+    assert "25 %" not in row["why"]
+
+
 def test_a_full_table_is_shown_whole_with_its_claims():
     for run in experiments.enumerate_runs(NEW, "reduced"):
         if run.number == 0:
             fill(NEW, run.method, run.size, 0.7, 10)
     assert tables.current(OLD, "reduced") == NEW
     assert "21 of 21 cells are full." in book_tables.state(NEW, "reduced")
-    from ecgtl.report.findings import findings
     assert len(findings("weimann2021", NEW, "reduced")) == len(findings("weimann2021", OLD, "reduced")) > 3

@@ -29,7 +29,7 @@ WORDS = {
     "not tested": "fewer than three runs on a side or five label sets, or no recordings of the kind that it speaks of",
     "size:as printed": "ours minus the printed difference has an interval including 0, and ours lies above half the printed",
     "size:smaller": "ours minus the printed difference has an interval below 0, the printed error counted",
-    "size:larger": "the same above 0",
+    "size:larger": "ours minus the printed difference has an interval above 0, the printed error counted",
     "size:undecided": "the intervals say neither",
     "no worthwhile gain": "the interval of our difference lies below half the printed one",
     "not stated": "the statement is ours, not the paper's",

@@ -158,6 +158,8 @@ def _difference(comparison: Comparison) -> str:
         said.append(f"against a margin of {f1(comparison.against)}")
     if printed is not None:
         said.append(f"printed {_interval(printed)}")
+    if comparison.unseen is not None:
+        said.append(f"without the runs seen before the analysis plan {_interval(comparison.unseen)}")
     return ", ".join(said) + f"; n = {', '.join(map(str, comparison.runs))}" * bool(comparison.covers)
 
 

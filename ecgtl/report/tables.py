@@ -91,22 +91,30 @@ def current(experiment: str, tier: str, cells: Iterable[tuple[str, int | str]] |
     return new if planned and done.issuperset(planned) else experiment
 
 
-def protocols_of(names: Iterable[str], tier: str) -> list[str]:
-    """What is said of experiments that are replaced by a later protocol and of those that replace: runs, full and pending cells."""
+def protocols_of(names: Iterable[str], tier: str, cells: bool = True) -> list[str]:
+    """What is said of experiments that are replaced by a later protocol and of those that replace: runs, full and pending cells.
+
+    ``cells=False`` leaves out which cells are pending.
+    """
     said = []
     for name in names:
         new = name if original(name) != name else successor(name)
         planned = experiments.enumerate_runs(new, tier) if new else []
         if planned:
-            entry, missing = experiments.definition(new)[1], [run for run in planned if experiments.state(run) != "done"]
-            cells, pending = ({(run.method, run.size) for run in some} for some in (planned, missing))
-            rows = {method: [experiments.size_words(entry, size) for size in experiments.sizes_of(entry, method)
-                             if (method, size) in pending] for method in experiments.methods_of(entry)}
-            listed = "; ".join(f"{METHODS[method]} ({', '.join(sizes)})" for method, sizes in rows.items() if sizes)
+            missing = [run for run in planned if experiments.state(run) != "done"]
+            every, pending = ({(run.method, run.size) for run in some} for some in (planned, missing))
+            listed = f"; pending: {_by_row(new, pending)}" if pending and cells else ""
             said.append(f"{'New' if name == new else 'Earlier'} protocol: of the new one {len(planned) - len(missing)} of "
-                        f"{len(planned)} runs have ended, {len(cells - pending)} of {len(cells)} cells are full"
-                        + (f"; pending: {listed}." if pending else "."))
+                        f"{len(planned)} runs have ended, {len(every - pending)} of {len(every)} cells are full{listed}.")
     return said
+
+
+def _by_row(experiment: str, cells: set[tuple[str, int | str]]) -> str:
+    """Cells row by row, as the table has them: ``Beat classification (25 %, 50 %)``."""
+    entry = experiments.definition(experiment)[1]
+    rows = {method: [experiments.size_words(entry, size) for size in experiments.sizes_of(entry, method)
+                     if (method, size) in cells] for method in experiments.methods_of(entry)}
+    return "; ".join(f"{METHODS[method]} ({', '.join(sizes)})" for method, sizes in rows.items() if sizes)
 
 
 def reported(experiment: str) -> tuple[str, str]:
@@ -386,6 +394,7 @@ def _coverage_state(entry: dict) -> dict[str, str]:
 def _coverage_of_runs(names: Sequence[str], tier: str, arch: str | None) -> dict[str, str]:
     """State of an item in one tier, by the runs of its experiments, or by those of one network; empty without any."""
     planned, done = {}, {}
+    names = [current(name, tier) for name in names]
     for name in names:
         every = runners.of(name).enumerate_runs(name, tier)
         planned[name] = [run for run in every if arch in (None, run.config.arch)]
@@ -398,6 +407,7 @@ def _coverage_of_runs(names: Sequence[str], tier: str, arch: str | None) -> dict
     own_data = words["target"] == "full" and set(words["upstream"].split("/")) <= {"full", "none"}
     state = "done" if len(done) == len(every) and own_data and not absent else "partial"
     why = f"{len(done)} of {len(every)} runs" + (f"; pending: {'; '.join(absent)}" if absent else "")
+    why = ". ".join([why, *protocols_of(names, tier, cells=False)])
     return {"state": state, "evidence": f"tier {tier}, target {words['target']}, upstream {words['upstream']}", "why": why}
 
 
