@@ -64,7 +64,7 @@ def _judge_comparisons(claim: dict, source: Runs) -> dict:
     printed = claim_rules.compare(claim, claim_rules.Printed(claim.get("published")))
     ours = claim_rules.compare(claim, source)
     paper, own = (verdicts.weakest([one.verdict for one in found if one.counts]) for found in (printed, ours))
-    protocols = tables.protocols_of(_experiments(ours), source.tier)
+    protocols = tables.protocols_of(_experiments(ours), source.tier, cells=False)
     said = [*claim_rules.notes(claim, source.tier), _runs_alone(ours), *protocols]
     return {"paper": paper.sign, "ours": own.sign, "size": own.size, "worthwhile": own.worthwhile, "comparisons": ours,
             "printed": printed, "note": " ".join(filter(None, said))}

@@ -555,13 +555,6 @@ def test_a_choice_among_four_is_judged_on_the_folds_that_have_all_four(n):
     assert every.note == f"{n} of 20 folds, {min(n, 13)} label sets" and every.found.value == pytest.approx(0.01)
 
 
-def test_a_fold_without_a_score_is_no_choice():
-    choices(0.002)
-    run = next(run for run in transfers.enumerate_runs(PTBXL, "reduced") if (run.config.source, run.config.arch) == (OWN, "bilstm"))
-    store_fold(run, 0.1, 0.7, label_set="a+b0", melep_published=None)
-    assert melep("M3")["comparisons"][0].found.n == 19
-
-
 @pytest.mark.parametrize(("bilstm", "resnet", "verdict"), [(-0.9, 0.0, "yes"), (-0.5, -0.5, "undecided"),
                                                            (0.0, -0.9, "opposite")])
 def test_stronger_is_a_difference_of_correlations_on_the_folds_of_both(bilstm, resnet, verdict):

@@ -74,7 +74,7 @@ def test_a_claim_says_which_protocol_it_rests_on_and_never_mixes_them():
         assert {place.experiment for place in one.places} == {OLD if n == 9 else NEW}
         assert (one.runs, judged["ours"]) == (((3, 3), "yes") if n == 9 else ((10, 10), "opposite"))
         word = "Earlier" if n == 9 else "New"
-        assert f"{word} protocol: of the new one {10 + n} of 210 runs have ended, {n - 8} of 21 cells are full; pending: " in judged["note"]
+        assert f"{word} protocol: of the new one {10 + n} of 210 runs have ended, {n - 8} of 21 cells are full." in judged["note"]
     assert "Earlier protocol" in claims.judge("weimann2021", "W8", "reduced")["note"], "its cells are not full"
     assert "protocol" not in claims.judge("weimann2021", "W6", "reduced")["note"]
 
