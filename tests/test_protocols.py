@@ -48,6 +48,8 @@ CELLS = [("beat", 25), ("random", 75)]
 def test_an_experiment_knows_what_replaces_it_and_what_it_replaces():
     assert (tables.successor(OLD), tables.successor(NEW), tables.successor("weimann2021-table1")) == (NEW, None, None)
     assert (tables.original(NEW), tables.original(OLD)) == (OLD, OLD)
+    for folds in ("melep2023-ptbxl", "melep2023-csn"):
+        assert (tables.current(folds, "reduced"), tables.original(folds), tables.protocols_of([folds], "reduced")) == (folds, folds, [])
 
 
 def test_a_comparison_is_read_from_the_later_protocol_when_all_of_its_cells_are_full():

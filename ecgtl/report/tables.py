@@ -73,7 +73,7 @@ def successor(experiment: str) -> str | None:
 
 def original(experiment: str) -> str:
     """The experiment of the earlier protocol that this one replaces, else itself: claims and pages speak of that."""
-    return experiments.definition(experiment)[1].get("replaces", experiment)
+    return experiments.definition(experiment)[1].get("replaces", experiment) if experiment in experiments.names() else experiment
 
 
 def current(experiment: str, tier: str, cells: Iterable[tuple[str, int | str]] | None = None,
