@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from ecgtl import agreement, correlations, published, statistics
+from ecgtl import agreement, correlations, published, results, statistics
 from ecgtl.config import TRANSFERS, protocol
 from ecgtl.correlations import Interval
 from ecgtl.experiments import transfers
 from ecgtl.experiments.transfers import Transfer
+from ecgtl.verdicts import Verdict
 
 Checkpoint = tuple[str, str]  # source and network
 TABLE = f"{TRANSFERS}.table2"
@@ -36,7 +37,7 @@ class Held:
     side: str
     against: float
     found: Interval | None
-    verdict: str
+    verdict: Verdict
     note: str
     counts: bool
 
@@ -66,8 +67,13 @@ class PrintedTable:
     def regret(self, claim: dict, among: tuple[Checkpoint, ...]) -> None:
         """Not printed but for one task, which tests nothing."""
 
+    def cost(self, claim: dict, one: Checkpoint) -> None:
+        """Not printed: no seconds are."""
+
     def note(self, claim: dict, found: Interval | None, among: tuple[Checkpoint, ...]) -> str:
         """What the limits stand on."""
+        if "cost" in claim:
+            return "no seconds are printed"
         return f"Fisher's limits for {found.n} folds" if found else "at most one task is printed"
 
 
@@ -116,8 +122,21 @@ class Folds:
             rows = rows[rows.groupby("fold")["fold"].transform("size") == len(among)]
         return agreement.mean_regret(rows, claim["measure"])
 
+    def cost(self, claim: dict, one: Checkpoint) -> Interval:
+        """Mean share of the seconds of fine-tuning that computing the scores took, over the folds that keep both."""
+        bodies = [results.stored_json(run.path) for run in self._planned(claim["experiment"])
+                  if self.tier != "demo" and _checkpoint(run) == one and transfers.state(run) == "done"]
+        timed = [body for body in bodies if "score_seconds" in body["provenance"]]
+        if not timed:
+            return Interval(None, None, None, 0, 0, 0.0)
+        made = [body["provenance"] | {"epochs": len(body["history"])} for body in timed]
+        shares = [one["score_seconds"] / (one["epoch_seconds"] * one["epochs"]) for one in made]
+        return correlations.bootstrap(correlations.mean, ["+".join(body["data"]["classes"]) for body in timed], shares)
+
     def note(self, claim: dict, found: Interval, among: tuple[Checkpoint, ...]) -> str:
         """How many of the folds that are planned for all of the checkpoints have ended, and their label sets."""
+        if "cost" in claim and not found.n:
+            return "no stored fold keeps the seconds of its scores"
         candidates = Counter(run.config.fold for run in self._planned(claim["experiment"]) if _checkpoint(run) in among)
         planned = sum(n == len(among) for n in candidates.values())
         counted = f"{found.n} of {planned} folds, {found.groups} label set{'s' * (found.groups > 1)}"
@@ -162,22 +181,21 @@ def _stronger(claim: dict, entry: dict, source: PrintedTable | Folds) -> list[He
 
 
 def _regret(claim: dict, entry: dict, source: PrintedTable | Folds) -> list[Held]:
-    """Mean loss of F1 when the measure chooses: among the checkpoints that count, and among all there are."""
+    """Mean loss of F1 when the measure chooses: among the paper's own checkpoints, and among all there are. Both count."""
     known = source.checkpoints(claim["experiment"])
     own, every = tuple(one for one, counts in known.items() if counts), tuple(known)
-    return [_held("regret", claim, source, source.regret(claim, among), among, among == own)
-            for among in dict.fromkeys((own, every))]
+    return [_held("regret", claim, source, source.regret(claim, among), among, True) for among in dict.fromkeys((own, every))]
 
 
 def _held(rule: str, claim: dict, source: PrintedTable | Folds, found: Interval | None,
           among: tuple[Checkpoint, ...], counts: bool) -> Held:
     side, against = _limit(claim[rule])
     tested = found is not None and found.low is not None
-    verdict = _VERDICTS[side](found, against) if tested else "not tested"
+    sign = _VERDICTS[side](found, against) if tested else "not tested"
     note = source.note(claim, found, among)
-    if rule == "given_labels" and verdict == "not supported":
+    if rule == "given_labels" and sign == "opposite":
         note += "; F1 rises with it"
-    return Held(rule, claim["experiment"], among, side, against, found, verdict, note, counts)
+    return Held(rule, claim["experiment"], among, side, against, found, Verdict(sign), note, counts)
 
 
 def _limit(entry: dict) -> tuple[str, float]:
@@ -188,10 +206,11 @@ def _limit(entry: dict) -> tuple[str, float]:
 
 # Key in ``experiments/melep2023.yml`` -> the statistics that it asks for
 RULES: dict[str, Callable] = {"correlation": _of_each("correlation"), "given_labels": _of_each("given_labels"),
-                              "every_label": _of_each("every_label"), "stronger": _stronger, "regret": _regret}
+                              "every_label": _of_each("every_label"), "stronger": _stronger, "regret": _regret,
+                              "cost": _of_each("cost")}
 
 
-def as_printed(claim: dict) -> str:
+def as_printed(claim: dict, tier: str) -> str:
     """What the printed numbers say when they are taken as they are, without limits."""
     rule = next(rule for rule in RULES if rule in claim)
     values = sorted(held.found.value for held in RULES[rule](claim, claim[rule], PrintedTable()))
@@ -215,4 +234,4 @@ def unfinished(claim: dict, tier: str) -> list[str]:
 
 
 # What a claim's ``remark`` adds in words
-REMARKS: dict[str, Callable[[dict], str]] = {"as_printed": as_printed}
+REMARKS: dict[str, Callable[[dict, str], str]] = {"as_printed": as_printed}

@@ -8,31 +8,33 @@ import numpy as np
 
 from ecgtl import metrics, results
 from ecgtl.datasets import cache
+from ecgtl.verdicts import WEIGHTS
 
 DRAWS = 500
 
 
-def recordings_variance(first: Sequence[Path], second: Sequence[Path], score: str, choice: str) -> tuple[float, int] | None:
-    """Variance of the mean score of ``first`` minus that of ``second`` over draws of the test recordings, and their number.
+def recordings_variance(cells: Sequence[Sequence[Path]], score: str, choice: str) -> tuple[float, int] | None:
+    """Variance of a difference of mean scores over draws of the test recordings, and their number.
 
-    ``first`` and ``second`` are files of results; ``score`` and ``choice`` (of the epoch) as results name them. All runs are
-    scored on the same draws, with replacement, so that what makes a draw easy for both cells cancels. None where the score
-    cannot be had from stored predictions, and where the runs have different test recordings. Source: the analysis plan of
-    this project; the bootstrap of Efron (1979).
+    ``cells`` are the files of the results of each cell, two or four of them, weighted as in ``verdicts``; ``score`` and
+    ``choice`` (of the epoch) as results name them. All runs are scored on the same draws, with replacement, so that what makes
+    a draw easy for all cells cancels. None where the score cannot be had from stored predictions, and where the runs have
+    different test recordings. Source: the analysis plan of this project; the bootstrap of Efron (1979).
     """
-    tests = {_test_set(path) for path in (*first, *second)}
-    if len(tests) != 1:
+    tests = {_test_set(path) for paths in cells for path in paths}
+    if len(tests) != 1 or None in tests:
         return None
-    means = [[_drawn(path, score, choice) for path in paths] for paths in (first, second)]
-    if any(one is None for cell in means for one in cell):
+    scores = [[_drawn(path, score, choice) for path in paths] for paths in cells]
+    if any(one is None for cell in scores for one in cell):
         return None
-    difference = np.mean(means[0], axis=0) - np.mean(means[1], axis=0)
+    difference = sum(weight * np.mean(cell, axis=0) for weight, cell in zip(WEIGHTS, scores, strict=False))
     return float(difference.var(ddof=1)), len(tests.pop())
 
 
 @lru_cache(maxsize=1024)
-def _test_set(path: Path) -> tuple[int, ...]:
-    return tuple(results.load(path).arrays["test"].tolist())
+def _test_set(path: Path) -> tuple[int, ...] | None:
+    test = results.load(path).arrays.get("test")
+    return None if test is None else tuple(test.tolist())
 
 
 @lru_cache(maxsize=4096)

@@ -11,8 +11,7 @@ LEVEL = 0.95
 ALPHA = 0.05  # a p below this is called significant
 MIN_RUNS = 3  # fewer runs than this are not a test
 EXACT = 5_000  # deals that a rank test counts one by one
-_REVERSE = {"supported": "not supported", "not supported": "supported", "undecided": "undecided",
-            "not tested": "not tested"}
+_REVERSE = {"yes": "opposite", "opposite": "yes", "undecided": "undecided"}
 
 
 @dataclass(frozen=True)
@@ -104,29 +103,6 @@ def _detectable(error: float, freedom: float, level: float) -> float:
     return float((stats.t.ppf((1 + level) / 2, freedom) + stats.t.ppf(0.8, freedom)) * error)
 
 
-def relative_gain(a: Sample, b: Sample, level: float = LEVEL) -> Difference:
-    """By how many per cent the mean of ``a`` lies above that of ``b``, with Fieller's interval for the ratio.
-
-    The limits bound the ratios r at which a - r b is not told from 0 (Fieller 1954); degrees of freedom are
-    Satterthwaite's at the estimated ratio, as SDs may differ. ``p`` is Welch's, of no gain. ``detectable`` is in
-    per cent, by the delta method. NaN limits where ``b`` itself is not told from 0, and where ``welch`` has none.
-    """
-    ratio = a.mean / b.mean if b.mean else float("nan")
-    variance_a, variance_b = a.sd**2 / a.n, b.sd**2 / b.n
-    parts, runs = (variance_a, ratio**2 * variance_b), (a.n, b.n)
-    found = _with_limits(ratio, parts, runs, level)
-    if not np.isfinite(found.p):
-        return Difference(100 * (ratio - 1), *[float("nan")] * 4)
-    freedom = _freedom(parts, runs)
-    t2 = stats.t.ppf((1 + level) / 2, freedom) ** 2
-    # (a - r b)^2 = t^2 (variance_a + r^2 variance_b) is a quadratic in r
-    square, half, constant = b.mean**2 - t2 * variance_b, a.mean * b.mean, a.mean**2 - t2 * variance_a
-    root = np.sqrt(half**2 - square * constant) if square > 0 else float("nan")
-    low, high = (100 * ((half + sign * root) / square - 1) for sign in (-1, 1))
-    detectable = 100 * _detectable(np.sqrt(sum(parts)) / abs(b.mean), freedom, level)
-    return Difference(100 * (ratio - 1), float(low), float(high), welch(a, b, level).p, detectable)
-
-
 def slope(places: Sequence[float], first: Sequence[Sample], second: Sequence[Sample],
           level: float = LEVEL) -> Difference:
     """Change of ``first`` minus ``second`` from the lowest to the highest place, along a line of least squares.
@@ -180,20 +156,11 @@ def paired(a, b, level: float = LEVEL) -> Difference:
                       float(2 * t.sf(abs(sample.mean) / error)), float((t.ppf((1 + level) / 2) + t.ppf(0.8)) * error))
 
 
-def verdict_beats(a: Sample, b: Sample, margin: float = 0.0) -> str:
-    """Whether ``a`` beats ``b`` by ``margin``: supported, not supported, undecided or not tested, by the project's rule.
-
-    Supported when Welch's 95 % interval of the difference lies above the margin, not supported when it lies below,
-    undecided when it holds it, not tested with fewer than three runs on a side.
-    """
-    return "not tested" if min(a.n, b.n) < MIN_RUNS else verdict_above(welch(a, b), margin)
-
-
 def verdict_above(difference: Difference, margin: float = 0.0) -> str:
-    """Whether a difference lies above ``margin``: supported when its interval does, not supported when it lies below."""
+    """Whether a difference lies above ``margin``: *yes* when its interval does, *opposite* when it lies below, else *undecided*."""
     if difference.low > margin:
-        return "supported"
-    return "not supported" if difference.high < margin else "undecided"
+        return "yes"
+    return "opposite" if difference.high < margin else "undecided"
 
 
 def verdict_below(difference: Difference, margin: float = 0.0) -> str:
@@ -202,41 +169,25 @@ def verdict_below(difference: Difference, margin: float = 0.0) -> str:
 
 
 def verdict_holds(difference: Difference, value: float) -> str:
-    """Whether an interval holds a stated ``value``.
+    """Whether an interval includes a stated ``value``: *yes*, or *no*.
 
-    Undecided when it holds 0 as well: so wide an interval would confirm no gain just as much. Not supported when
-    it does not hold the value.
+    Undecided when it includes 0 as well: so wide an interval would confirm no gain just as much.
     """
     if not np.isfinite(difference.low):
         return "undecided"
     if not difference.low <= value <= difference.high:
-        return "not supported"
-    return "undecided" if difference.low <= 0 <= difference.high else "supported"
+        return "no"
+    return "undecided" if difference.low <= 0 <= difference.high else "yes"
 
 
 def verdict_fewer(a: Sequence[float], b: Sequence[float]) -> str:
-    """Whether ``a`` are fewer than ``b``: not supported when the median is no smaller, supported when p is below 0.05.
+    """Whether ``a`` are fewer than ``b``: *no* when the median is no smaller, *yes* when p is below 0.05, else *undecided*.
 
-    Undecided otherwise; not tested with fewer than three values on a side.
+    Not tested with fewer than three values on a side.
     """
     if min(len(a), len(b)) < MIN_RUNS:
         return "not tested"
     found = fewer(a, b)
     if found.first >= found.second:
-        return "not supported"
-    return "supported" if found.p < ALPHA else "undecided"
-
-
-def verdict_near(a: Sample, b: Sample, margin: float) -> str:
-    """Whether ``a`` is *not* better than ``b`` by ``margin``: the reverse of ``verdict_beats``."""
-    return _REVERSE[verdict_beats(a, b, margin)]
-
-
-def verdict_no_difference(a: Sample, b: Sample, margin: float = 0.0) -> str:
-    """Whether two means are equal: not supported when Welch's test tells them apart, undecided otherwise.
-
-    A large p, as Jang 2021 reads it, is no finding of equality: few runs find nothing either way. ``margin`` is not used.
-    """
-    if min(a.n, b.n) < MIN_RUNS:
-        return "not tested"
-    return "not supported" if welch(a, b).p < ALPHA else "undecided"
+        return "no"
+    return "yes" if found.p < ALPHA else "undecided"

@@ -61,10 +61,13 @@ def run(config: TransferConfig, experiment: str = "transfer", key: str | None = 
     start = starting_weights(config)
     target = target or prepare(config)
     fold = draw(config, target)
+    asked = time.perf_counter()
     measured, pair_losses = measure(start, target, fold)
+    score_seconds = time.perf_counter() - asked
     fit = _fine_tune(config, start, target, fold, device, report)
     seconds = time.perf_counter() - began
     provenance = results.provenance(str(device), seconds, config.fold, torch.get_num_threads(), command)
+    provenance["score_seconds"] = score_seconds
     provenance["epoch_seconds"] = float(np.median([row["seconds"] for row in fit.history]))
     scored, arrays = _scored(target, fold, fit)
     arrays |= {"part": part_of_each(fold, len(target.recordings))}

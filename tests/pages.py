@@ -1,6 +1,8 @@
 """Run a page of the book as a test sees it."""
 
 import ast
+import html
+import re
 from pathlib import Path
 
 import jupytext
@@ -19,3 +21,12 @@ def run_page(paper, name, tier="best"):
             if last is not None:
                 shown.append(eval(compile(ast.Expression(last.value), name, "eval"), namespace))
     return "".join(str(getattr(output, "data", "")) for output in shown)
+
+
+def unmarked(text):
+    """A cell of a readable table with ordinary spaces, as text, without the marks of what a difference decides."""
+    if not isinstance(text, str):
+        return text
+    marks = r'[ \N{NO-BREAK SPACE}]<span class="ecgtl-mark".*?</span>'
+    bare = html.unescape(re.sub(marks, "", text)) if "ecgtl-mark" in text else text
+    return bare.replace("\N{NO-BREAK SPACE}", " ")

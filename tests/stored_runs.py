@@ -51,7 +51,7 @@ def curve(epochs):
 
 
 def store_fold(run, melep, f1, n_labels=2, label_set=None, target="subset", upstream="subset", validated=None, redrawn=0,
-               own_labels=9, y_test=None, **measures):
+               own_labels=9, y_test=None, score_seconds=None, **measures):
     """A fold of the transferability experiment (``transfers.Transfer``) with its MELEP and its F1, as if it had run.
 
     LEEP, NCE and the normalised MELEP follow from ``melep`` where ``measures`` has none. Without a table ``y_test`` one of two
@@ -73,4 +73,4 @@ def store_fold(run, melep, f1, n_labels=2, label_set=None, target="subset", upst
                         {"upstream": upstream, "target": target, "leads": target},
                         scored["best_test"] | {"measures": derived | measures} | scored, [{"epoch": 1}],
                         data, {"y_test": y_test, "prob_best_test": 0.2 + 0.6 * y_test, "prob_validated": 0.8 - 0.6 * y_test},
-                        PROVENANCE | {"epoch_seconds": 2.0}))
+                        PROVENANCE | {"epoch_seconds": 2.0} | ({"score_seconds": score_seconds} if score_seconds else {})))

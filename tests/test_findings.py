@@ -10,7 +10,7 @@ from ecgtl.experiments import transfers
 from ecgtl.report import book_tables, findings, tables
 
 WEIMANN = "weimann2021"
-OURS = "Our difference [95 % interval], smallest detectable"
+OURS = findings.OURS
 BEST = ("beat_2048", "rhythm_2048", "heart_rate_512", "future_c16_n8_o8")
 
 
@@ -31,9 +31,10 @@ def test_one_comparison_is_a_line_with_its_difference_and_what_could_be_detected
     numbers = [tables.f1(value, True) for value in (found.value, found.low, found.high)]
     assert numbers[0] == "+.050" and found.low < 0.05 < found.high
     text = "Beat classification, 25 % − None (random weights), 75 %: {} [{}, {}], {}".format(*numbers, tables.f1(found.detectable))
-    assert shown[OURS] == f"<p>{text}</p><p>{tables.ONE_PRETRAINING}</p>"
-    assert ">supported<" in shown["From our runs"] and ">undecided<" in shown["From the paper's numbers"]
-    assert "+.008 [−.008, +.024], .022" in shown["From the paper's numbers"]
+    alone = "The interval covers runs alone, not test recordings."
+    assert shown[OURS] == f"<p>{text}, printed +.008 [−.008, +.024]; n = 3, 3</p><p>{alone} {tables.ONE_PRETRAINING}</p>"
+    assert ">yes<" in shown["Here"] and ">undecided<" in shown["In print"] and ">size: larger<" in shown["Here"]
+    assert "+.008 [−.008, +.024], .022" in shown["In print"]
 
 
 def test_few_comparisons_are_a_list_and_many_are_folded_behind_their_counts():
@@ -41,25 +42,34 @@ def test_few_comparisons_are_a_list_and_many_are_folded_behind_their_counts():
         store("weimann2021-table1", method, 75, by_class(around(0.6 if method == "random" else 0.7)))
     store("weimann2021-table1", "rhythm_2048", 75, by_class(around(0.7), noise=around(0.5)))
     many = row("W1")[OURS]
-    assert "<details><summary>19 of 20 hold; 1 fail</summary><ul>" in many and many.count("<li>") == 20
-    failed = next(item for item in re.findall("<li>.*?</li>", many) if ">not supported<" in item)
+    assert "<details><summary>19 of 20 yes; 1 opposite</summary><ul>" in many and many.count("<li>") == 20
+    failed = next(item for item in re.findall("<li>.*?</li>", many) if ">opposite<" in item)
+    assert ">size: smaller<" in failed and ">no worthwhile gain<" in failed
     assert "Rhythm classification, 2,048 samples − None (random weights), 75 %, F1 too noisy (F1p): −.100 [" in failed
     assert "<p>In print 4 of 13 configurations" in many
     few = row("W10")
-    assert "<summary>2 of 3 hold; 1 undecided</summary>" in few["From the paper's numbers"]
+    assert "<summary>2 of 3 yes; 1 undecided</summary>" in few["In print"]
     assert "<details>" not in few[OURS] and few[OURS].count("<li>") == 3
-    assert "<p>0 of 3 hold; 3 not tested</p>" in few[OURS] and "needs all 3 configurations" in few[OURS]
+    assert "<p>0 of 3 yes; 3 not tested</p>" in few[OURS] and "needs all 3 configurations" in few[OURS]
     assert few[OURS].count("fewer than 3 runs") == 3
 
 
-def test_a_gain_is_shown_in_per_cent_beside_the_printed_one():
+def test_a_gain_is_shown_as_a_difference_and_in_per_cent_beside_the_printed_one():
     for method in ("random", *BEST):
         store("weimann2021-table1", method, 75, by_class(around(0.70 if method == "random" else 0.72)))
     printed = published.lookup("weimann2021.scalars.best_gain.value")
-    found = claims.judge(WEIMANN, "W2", "reduced")["comparisons"][0].found
     text = row("W2")[OURS]
-    assert f"(best of 4 of 13 configurations): +2.86 [{found.low:+.2f}, {found.high:+.2f}] %".replace("-", "−") in text
-    assert f"printed {printed} %</p>" in text and "over None (random weights), 75 %" in text
+    assert "(best of 4 of 13 configurations against the best of 1 of 1): +.020 [" in text
+    assert f"In per cent of random weights: +2.86 % here, +{printed} % in print." in text
+
+
+def test_two_differences_are_named_as_such():
+    for method, fall in (("random", 0.08), ("beat", 0.01)):
+        for size, mean in (("resnet34", 0.80), ("resnet50", 0.80 - fall)):
+            store("weimann2021-table4", method, size, by_class(around(mean)))
+    text = row("W12")[OURS]
+    assert ("(None (random weights), resnet34 − resnet50) − (Beat classification, resnet34 − resnet50): +.070 [" in text
+            and "; n = 3, 3, 3, 3</p>" in text)
 
 
 def test_epochs_are_shown_by_their_medians_and_the_least_p_that_so_few_runs_can_have():
@@ -67,7 +77,7 @@ def test_epochs_are_shown_by_their_medians_and_the_least_p_that_so_few_runs_can_
         store("weimann2021-table2", method, 75, by_class([0.6] * len(counts)), [curve(count) for count in counts])
     epochs = row("W7")[OURS]
     assert "Beat classification against None (random weights), 75 %: 3 against 9 epochs (medians), p = .018" in epochs
-    assert "(.018 is the smallest that so few runs can give)" in epochs and "1 of 4 hold; 3 not tested" in epochs
+    assert "(.018 is the smallest that so few runs can give)" in epochs and "1 of 4 yes; 3 not tested" in epochs
     assert "fewer than 3 runs with their learning curves" in epochs
 
 
@@ -91,7 +101,7 @@ def test_every_claim_of_a_table_has_its_row_and_the_page_takes_them_as_they_are(
 
 
 def test_a_statement_of_ours_has_nothing_of_the_papers_beside_it():
-    assert re.sub("<.*?>", "", row("trivial")["From the paper's numbers"]) == "not stated"
+    assert re.sub("<.*?>", "", row("trivial")["In print"]) == "not stated"
 
 
 def test_the_autoencoders_error_is_said_in_a_note():
@@ -120,14 +130,14 @@ def test_a_correlation_is_shown_with_its_limits_and_where_these_are_to_lie():
     shown, judged = melep("M2"), claims.judge("melep2023", "M2", "reduced")
     found = judged["comparisons"][0].found
     value, low, high = (tables.f1(number, True) for number in (found.value, found.low, found.high))
-    text = f"ResNet1d101, CPSC 2018 (20 of 40 folds, 10 label sets): {value} [{low}, {high}], to hold −0.5, and not 0"
+    text = f"ResNet1d101, CPSC 2018 (20 of 40 folds, 10 label sets): {value} [{low}, {high}], to include −0.5, and not 0"
     ours = shown[findings.OUR_FOLDS]
-    assert f">not supported</span> {text}</li>" in ours and value.startswith("−.9")
-    assert "<summary>0 of 2 hold; 2 fail; 2 beside, on substitutes</summary>" in ours
+    assert f">no</span> {text}</li>" in ours and value.startswith("−.9")
+    assert "<summary>0 of 2 yes; 2 no; 2 beside, on substitutes</summary>" in ours
     assert ours.count(">upstream: substitute<") == 2 and "Bi-LSTM, CinC 2017 (1 of 20 folds, 1 label set)</li>" in ours
     assert ours.endswith(f"<p>In print they lie between −0.551 and −0.476. 42 of 120 planned runs have ended. {tables.ONE_PRETRAINING}</p>")
-    printed = shown["From the paper's numbers"]
-    assert "Bi-LSTM, Georgia (Fisher&#39;s limits for 100 folds): −.517 [−" in printed and "4 of 4 hold" in printed
+    printed = shown["In print"]
+    assert "Bi-LSTM, Georgia (Fisher&#39;s limits for 100 folds): −.517 [−" in printed and "4 of 4 yes" in printed
     assert findings.OURS not in shown and findings.OUR_FOLDS not in row("W3")
 
 
@@ -154,8 +164,9 @@ def test_the_page_of_claims_shows_the_numbers_behind_our_verdict(tmp_path):
     frame = frame.set_index("Claim")
     assert frame.loc["M2", "In numbers [95 % interval]"] == melep("M2")[findings.OUR_FOLDS]
     assert frame.loc["W3", "In numbers [95 % interval]"] == row("W3")[findings.OURS]
-    assert "tier: reduced" in frame.loc["M2", "By our runs"] and "target: subset" in frame.loc["M2", "By our runs"]
-    assert "not tested" in frame.loc["M1", "By our runs"] and "tier" not in frame.loc["M1", "By our runs"], "nothing ran"
-    assert {"M1", "M2", "M3", "M3b", "M4", "M4b", "M5", "M5b", "J1", "W1"} <= set(frame.index)
+    assert "tier: reduced" in frame.loc["M2", "Evidence"] and "target: subset" in frame.loc["M2", "Evidence"]
+    assert ">size: larger<" in frame.loc["W3", "Size"] and frame.loc["M2", "Size"] == "–" and ">yes<" in frame.loc["W3", "Here"]
+    assert "not tested" in frame.loc["M1", "Here"] and frame.loc["M1", "Evidence"] == "–", "nothing ran"
+    assert {"M1", "M2", "M3", "M3b", "M4", "M4b", "M5", "M5b", "M7", "J1", "J6", "W1", "W11", "W12"} <= set(frame.index)
     one, _ = book_tables.table("claims", book_tables.Page("melep", tmp_path, "melep2023"))
     assert one["Claim"].tolist() == [name for name in frame.index if name.startswith("M")]

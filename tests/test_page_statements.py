@@ -9,7 +9,7 @@ import pytest
 from matplotlib import pyplot as plt
 from stored_runs import around, by_class, store
 
-from ecgtl import data_commands, paths
+from ecgtl import claims, data_commands, paths, statistics, verdicts
 from ecgtl.datasets import catalogue
 from ecgtl.report import book_tables, jang, tables, weimann
 
@@ -95,3 +95,33 @@ def test_readme_and_reproduce_give_the_papers_own_quarter():
     for name in ("README.md", "book/reproduce.md"):
         text = (ROOT / name).read_text(encoding="utf-8")
         assert "-p fraction 0.25" in text and f"-p fraction {1 / 3!r}" in text, name
+
+
+# --- what a difference decides -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("low", "high", "mark", "words"), [
+    (0.01, 0.05, "▲", "lies above 0"), (-0.05, -0.01, "▼", "lies below 0"), (-0.01, 0.05, "≈", "includes 0")])
+def test_a_difference_has_a_mark_with_words_for_those_who_do_not_see_it(low, high, mark, words):
+    shown = tables.interval_text(statistics.Difference((low + high) / 2, low, high, 0.5, 0.1))
+    assert shown.endswith(f">{mark}</span>") and f'role="img" aria-label="the 95 % interval {words}"' in shown
+    assert tables.html_text(pd.DataFrame({"a": ["x"], "Difference": [shown]}), "c").count(mark) == 1, "not escaped"
+
+
+def test_the_gain_of_a_page_is_the_difference_that_the_claim_rests_on():
+    for method, mean in (("beat", 0.60), ("random", 0.60)):
+        store(weimann.TABLE2, method, 75, by_class(around(mean, 0.005)))
+    gained = weimann.gains(weimann.comparisons(weimann.TABLE2, "reduced"))
+    row = gained[(gained["Pretraining"] == "Beat classification") & (gained["Data used"] == "75 %")].iloc[0]
+    found = claims.judge("weimann2021", "W1", "reduced")["comparisons"][0]
+    assert row["Against print"] == "smaller, no worthwhile gain" and (found.verdict.size, found.verdict.worthwhile) == ("smaller", False)
+    assert row["Ours"] == tables.interval_text(found.found) and "≈" in row["Ours"]
+    assert gained[gained["Data used"] == "25 %"]["Against print"].eq("–").all() and (gained["Ours"] == tables.PENDING).sum() > 0
+
+
+def test_every_word_of_a_verdict_has_a_badge_that_says_what_it_means():
+    for word in (*verdicts.SIGNS, *(f"size:{size}" for size in verdicts.SIZES if size != "not tested"), "no worthwhile gain", "not stated"):
+        shown = book_tables.badge(word)
+        assert word.replace(":", ": ") in shown and len(re.search('title="(.*?)"', shown).group(1)) > 20
+        css = (ROOT / "book" / "_static" / "ecgtl.css").read_text(encoding="utf-8")
+        assert word in ("not tested", "not stated") or f".ecgtl-{word.rpartition(':')[2].replace(' ', '-')}" in css, word

@@ -49,16 +49,6 @@ def test_welch_reproduces_the_p_value_that_jang_prints():
     assert round(found.p, 2) == rows["p_value"]["value"]
 
 
-@pytest.mark.parametrize(("a", "b", "verdict"), [
-    (Sample(0.78, 0.01, 10), Sample(0.73, 0.02, 10), "supported"),
-    (Sample(0.73, 0.02, 10), Sample(0.78, 0.01, 10), "not supported"),
-    (Sample(0.74, 0.02, 3), Sample(0.73, 0.02, 3), "undecided"),
-    (Sample(0.78, 0.001, 2), Sample(0.73, 0.001, 10), "not tested"),
-])
-def test_verdicts_follow_the_rule(a, b, verdict):
-    assert statistics.verdict_beats(a, b) == verdict
-
-
 def test_fewer_than_three_runs_have_no_interval():
     assert np.isnan(statistics.mean_interval(Sample.of([0.7]))).all()
     assert np.isnan(statistics.mean_interval(Sample.of([0.7, 0.8]))).all()
@@ -95,33 +85,14 @@ def test_the_interval_of_a_score_is_that_of_the_mean_within_the_range_of_the_sco
     np.testing.assert_allclose([low, high], expected, rtol=1e-9)
 
 
-@pytest.mark.parametrize(("high", "beats", "near"), [
-    (0.90, "supported", "not supported"), (0.75, "not supported", "supported"), (0.85, "undecided", "undecided")])
-def test_a_margin_moves_the_line(high, beats, near):
-    a, b = Sample(high, 0.01, 5), Sample(0.70, 0.01, 5)
-    assert statistics.verdict_beats(a, b, 0.15) == beats
-    assert statistics.verdict_near(a, b, 0.15) == near
-    assert statistics.verdict_beats(a, b) == "supported"
-
-
-def test_a_difference_contradicts_equality_and_a_large_p_decides_nothing():
-    a = draws(0.70, 10, 1)
-    for shift in (0.0, 0.005, 0.02, 0.05):
-        b = draws(0.70, 10, 2) + shift
-        expected = "undecided" if stats.ttest_ind(a, b, equal_var=False).pvalue >= 0.05 else "not supported"
-        assert statistics.verdict_no_difference(Sample.of(a), Sample.of(b)) == expected
-    assert statistics.verdict_no_difference(Sample.of([0.7] * 3), Sample.of([0.7] * 3)) == "undecided", "no p can be had"
-    assert statistics.verdict_no_difference(Sample.of(a[:2]), Sample.of(a)) == "not tested"
-
-
 def verdicts_of(difference, value=0.0):
     return (statistics.verdict_above(difference), statistics.verdict_below(difference),
             statistics.verdict_holds(difference, value))
 
 
 @pytest.mark.parametrize(("low", "high", "verdicts"), [
-    (0.1, 0.3, ("supported", "not supported", "supported")), (-0.3, -0.1, ("not supported", "supported", "not supported")),
-    (-0.1, 0.3, ("undecided", "undecided", "undecided")), (0.3, 0.4, ("supported", "not supported", "not supported"))])
+    (0.1, 0.3, ("yes", "opposite", "yes")), (-0.3, -0.1, ("opposite", "yes", "no")),
+    (-0.1, 0.3, ("undecided", "undecided", "undecided")), (0.3, 0.4, ("yes", "opposite", "no"))])
 def test_an_interval_is_read_three_ways(low, high, verdicts):
     assert verdicts_of(statistics.Difference(0.0, low, high, 0.5, 0.1), value=0.2) == verdicts
 
@@ -157,27 +128,6 @@ def test_a_slope_through_three_even_places_is_the_difference_of_its_ends():
     assert (found.value, found.low, found.high) == pytest.approx((expected.value, expected.low, expected.high))
 
 
-@pytest.mark.parametrize(("runs", "sds"), [((3, 5), (0.01, 0.03)), ((10, 10), (0.02, 0.02)), ((4, 4), (0.2, 0.1))])
-def test_the_interval_of_a_gain_holds_the_true_one_about_95_times_in_100(runs, sds):
-    rng, truth = np.random.default_rng(4), 100 * (0.78 / 0.73 - 1)
-    found = [statistics.relative_gain(*(Sample.of(rng.normal(*cell)) for cell in zip((0.78, 0.73), sds, runs, strict=True)))
-             for _ in range(1000)]
-    assert 0.935 < np.mean([gain.low < truth < gain.high for gain in found]) < 0.985
-
-
-def test_a_gain_of_nothing_is_as_undecided_as_welchs_difference():
-    a, b = Sample(0.75, 0.02, 10), Sample(0.75 - 0.0188, 0.02, 10)  # just beyond the limit of significance
-    assert statistics.welch(a, b).p == pytest.approx(0.05, abs=0.002)
-    assert statistics.relative_gain(a, b).low == pytest.approx(0, abs=0.05)
-    assert statistics.relative_gain(a, b).p == statistics.welch(a, b).p
-
-
-def test_a_gain_over_what_may_be_nothing_has_no_interval():
-    assert np.isnan(statistics.relative_gain(Sample(0.7, 0.01, 5), Sample(0.01, 0.05, 5)).low)
-    assert np.isnan(statistics.relative_gain(Sample(0.7, 0.01, 5), Sample(0.0, 0.05, 5)).value)
-    assert np.isnan(statistics.relative_gain(Sample(0.7, 0.0, 5), Sample(0.5, 0.0, 5)).high)
-
-
 def dealt(a, b):
     """Share of all ways to deal the values to the two rows in which the first has a rank sum as low as here."""
     ranks = stats.rankdata([*a, *b])
@@ -202,11 +152,11 @@ def test_many_runs_are_tested_by_the_normal_approximation():
 
 
 @pytest.mark.parametrize(("a", "b", "verdict"), [
-    ([2, 3, 4], [8, 9, 10, 11, 12], "supported"),  # p = 1/56, the smallest there is
+    ([2, 3, 4], [8, 9, 10, 11, 12], "yes"),  # p = 1/56, the smallest there is
     ([2, 3, 4], [8, 9, 10], "undecided"),          # p = 1/20 is not below 0.05
-    ([2, 9, 3], [8, 4, 10, 5, 12], "undecided"), ([5, 5, 5], [5, 5, 5, 9, 9], "not supported"),
-    ([9, 9, 9], [2, 3, 4, 2, 3], "not supported"), ([2, 3], [8, 9, 10], "not tested"), ([], [], "not tested")])
+    ([2, 9, 3], [8, 4, 10, 5, 12], "undecided"), ([5, 5, 5], [5, 5, 5, 9, 9], "no"),
+    ([9, 9, 9], [2, 3, 4, 2, 3], "no"), ([2, 3], [8, 9, 10], "not tested"), ([], [], "not tested")])
 def test_fewer_epochs_by_rule(a, b, verdict):
     assert statistics.verdict_fewer(a, b) == verdict
-    if verdict == "supported":
+    if verdict == "yes":
         assert statistics.fewer(a, b).p == pytest.approx(statistics.fewer(a, b).smallest) == pytest.approx(1 / 56)

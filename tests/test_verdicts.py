@@ -23,52 +23,75 @@ def cell(mean, sd=0.010, n=10):
     (0.090, "yes", "larger", None),
     (0.040, "yes", "as printed", None)])
 def test_the_three_answers_follow_the_interval(ours, sign, size, worthwhile):
-    found = verdicts.judge(cell(0.70 + ours), cell(0.70), *PAPER)
+    found = verdicts.judge((cell(0.70 + ours), cell(0.70)), PAPER)
     assert (found.sign, found.size, found.worthwhile) == (sign, size, worthwhile)
 
 
-def test_a_printed_loss_is_judged_in_its_own_direction():
-    mirrored = verdicts.judge(cell(0.70), cell(0.75), *PAPER[::-1])
-    assert (mirrored.sign, mirrored.size) == ("yes", "as printed")
-    assert verdicts.judge(cell(0.75), cell(0.70), *PAPER[::-1]).sign == "opposite"
+def test_the_sign_is_the_statements_and_no_size_is_asked_where_the_print_goes_the_other_way():
+    for printed in (PAPER[::-1], (PAPER[0], PAPER[0])):
+        found = verdicts.judge((cell(0.75), cell(0.70)), printed)
+        assert (found.sign, found.size, found.worthwhile) == ("yes", None, None)
+        assert verdicts.judge((cell(0.70), cell(0.75)), printed).sign == "opposite"
+        assert verdicts.judge((None, cell(0.75)), printed).size is None
+    assert verdicts.judge((cell(0.75), cell(0.70))) == verdicts.judge((cell(0.75), cell(0.70)), (PAPER[0], None))
+
+
+@pytest.mark.parametrize("margin, sign", [(0.0, "yes"), (0.03, "yes"), (0.05, "undecided"), (0.08, "opposite"), (-0.15, "yes")])
+def test_a_margin_is_what_the_sign_has_to_exceed_and_the_size_is_that_of_the_difference(margin, sign):
+    found = verdicts.judge((cell(0.75), cell(0.70)), PAPER, margin=margin)
+    assert (found.sign, found.size, round(found.ours.value, 9)) == (sign, "as printed", 0.05)
+
+
+def test_two_differences_are_compared_by_the_means_and_variances_of_all_four_cells():
+    ours = cell(0.76, 0.02), cell(0.70, 0.01, 5), cell(0.74, 0.03, 7), cell(0.73, 0.02, 4)
+    found = verdicts.judge(ours, (*PAPER, PAPER[0], PAPER[0])).ours
+    parts = np.array([one.sd**2 / one.n for one in ours])
+    freedom = parts.sum()**2 / (parts**2 / [one.n - 1 for one in ours]).sum()
+    half = stats.t.ppf(0.975, freedom) * np.sqrt(parts.sum())
+    assert (found.value, found.low, found.high) == pytest.approx((0.05, 0.05 - half, 0.05 + half))
 
 
 def test_a_wide_interval_decides_nothing():
-    found = verdicts.judge(cell(0.73, 0.08, 3), cell(0.70, 0.08, 3), *PAPER)
+    found = verdicts.judge((cell(0.73, 0.08, 3), cell(0.70, 0.08, 3)), PAPER)
     assert (found.sign, found.size, found.worthwhile) == ("undecided", "undecided", None)
 
 
 def test_the_printed_error_counts_in_the_size():
     vague = Sample(0.78, 0.15, 10), Sample(0.73, 0.15, 10)
-    assert verdicts.judge(cell(0.712), cell(0.70), *PAPER).size == "smaller"
-    assert verdicts.judge(cell(0.712), cell(0.70), *vague).size == "undecided"
+    assert verdicts.judge((cell(0.712), cell(0.70)), PAPER).size == "smaller"
+    assert verdicts.judge((cell(0.712), cell(0.70)), vague).size == "undecided"
 
 
 def test_fewer_than_three_runs_test_nothing():
-    assert verdicts.judge(cell(0.9, n=2), cell(0.7), *PAPER) == verdicts.NOT_TESTED
-    assert verdicts.judge(None, cell(0.7), *PAPER) == verdicts.NOT_TESTED
+    for few in (cell(0.9, n=2), None):
+        found = verdicts.judge((few, cell(0.7)), PAPER)
+        assert (found.sign, found.size, found.ours) == ("not tested", "not tested", None)
+        assert verdicts.equal((few, cell(0.7)), 0.3).sign == "not tested"
 
 
 def test_equality_needs_an_interval_inside_the_margin():
-    assert verdicts.equal(cell(0.701), cell(0.700), 0.03).sign == "yes"
-    assert verdicts.equal(cell(0.701, 0.05), cell(0.700, 0.05), 0.03).sign == "undecided"  # a large p is no equality
-    assert verdicts.equal(cell(0.800), cell(0.700), 0.03).sign == "opposite"
+    assert verdicts.equal((cell(0.701), cell(0.700)), 0.03).sign == "yes"
+    assert verdicts.equal((cell(0.701, 0.05), cell(0.700, 0.05)), 0.03).sign == "undecided"  # a large p is no equality
+    assert verdicts.equal((cell(0.800), cell(0.700)), 0.03).sign == "opposite"
 
 
 def test_a_claim_takes_its_weakest_comparison():
-    strong, weak = (verdicts.judge(cell(0.70 + gain), cell(0.70), *PAPER) for gain in (0.050, 0.000))
+    strong, weak = (verdicts.judge((cell(0.70 + gain), cell(0.70)), PAPER) for gain in (0.050, 0.000))
     found = verdicts.weakest([strong, weak])
     assert (found.sign, found.size, found.worthwhile) == ("undecided", "smaller", False)
+    asked_once = verdicts.weakest([strong, verdicts.equal((cell(0.701), cell(0.700)), 0.03)])
+    assert (asked_once.sign, asked_once.size) == ("yes", "as printed")
+    assert verdicts.weakest([verdicts.Verdict("no"), verdicts.Verdict("undecided")]) == verdicts.Verdict("no")
 
 
 def test_the_interval_of_two_means_is_welchs_and_test_recordings_widen_it():
     rng = np.random.default_rng(0)
     a, b = rng.normal(0.7, 0.02, 10), rng.normal(0.68, 0.01, 7)
-    plain = verdicts.judge(Sample.of(a), Sample.of(b), *PAPER).ours
+    plain = verdicts.judge((Sample.of(a), Sample.of(b)), PAPER).ours
     welch = stats.ttest_ind(a, b, equal_var=False)
     limits = welch.confidence_interval(0.95)
     assert (plain.low, plain.high) == pytest.approx((limits.low, limits.high))
-    wider = verdicts.judge(Sample.of(a), Sample.of(b), *PAPER, recordings=(0.01**2, 1000)).ours
+    wider = verdicts.judge((Sample.of(a), Sample.of(b)), PAPER, (0.01**2, 1000)).ours
     error = np.sqrt(a.var(ddof=1) / 10 + b.var(ddof=1) / 7 + 0.01**2)
     assert (wider.high - wider.low) / 2 / error == pytest.approx(2.0, abs=0.06)  # t with some 30 degrees of freedom
     assert wider.value == plain.value
@@ -117,7 +140,7 @@ def test_scores_of_all_recordings_are_those_that_are_stored(stored):
 def test_the_variance_over_recordings_is_that_of_a_bootstrap_by_hand(stored, tmp_path, monkeypatch):
     monkeypatch.setenv("ECGTL_CACHE", str(tmp_path))
     resampling._drawn.cache_clear()
-    variance, n = resampling.recordings_variance(*stored, "macro_f1", "validated")
+    variance, n = resampling.recordings_variance(stored, "macro_f1", "validated")
     cells = [[results.load(path).arrays for path in paths_of] for paths_of in stored]
     assert n == len(cells[0][0]["y_test"])
     rng, drawn = np.random.default_rng(7), []
@@ -127,13 +150,20 @@ def test_the_variance_over_recordings_is_that_of_a_bootstrap_by_hand(stored, tmp
                           for one in cell]) for cell in cells]
         drawn.append(means[0] - means[1])
     assert np.sqrt(variance) == pytest.approx(np.std(drawn, ddof=1), rel=0.2)  # 150 and 500 draws of the same thing
-    assert resampling.recordings_variance(*stored, "macro_f1", "validated") == (variance, n)
+    assert resampling.recordings_variance(stored, "macro_f1", "validated") == (variance, n)
 
 
 def test_runs_on_other_test_recordings_and_scores_of_curves_have_no_variance(stored):
     other = sorted((paths.results() / "weimann2021-table5-cpsc2018").glob("*random*.json"))
-    assert resampling.recordings_variance(stored[0], other, "weighted_f1", "validated") is None
-    assert resampling.recordings_variance(*stored, "learning_curve_index", "validated") is None
+    assert resampling.recordings_variance((stored[0], other), "weighted_f1", "validated") is None
+    assert resampling.recordings_variance(stored, "learning_curve_index", "validated") is None
+
+
+def test_the_same_difference_taken_off_leaves_no_variance_over_recordings(stored, tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGTL_CACHE", str(tmp_path))
+    assert resampling.recordings_variance([*stored, *stored], "macro_f1", "validated")[0] < 1e-30
+    one, other = (resampling.recordings_variance(cells, "macro_f1", "validated")[0] for cells in (stored, stored[::-1]))
+    assert one == pytest.approx(other) and one > 0
 
 
 def test_no_result_that_the_analysis_plan_governs_is_older_than_the_plan():

@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
-from pages import run_page
+from pages import run_page, unmarked
 from scipy import stats
 
 from ecgtl import experiments, models, published, results
@@ -102,7 +102,7 @@ def some(tmp_path_factory):
 
 def row_of(table, **where):
     """The one row of a readable table that has these words, with ordinary spaces."""
-    table = table.map(lambda text: text.replace(weimann.NBSP, " ") if isinstance(text, str) else text)
+    table = table.map(unmarked)
     for column, words in where.items():
         table = table[table[column.replace("_", " ")] == words]
     return table.squeeze()

@@ -22,10 +22,16 @@ WORDS = {
     "done": "all planned runs are there, on the paper's own data",
     "partial": "some runs are there, or other data stand in",
     "pending": "not run yet; the reason stands beside it",
-    "supported": "the 95 % interval lies on the claim's side, or the claim's own rule holds",
-    "not supported": "the interval lies on the other side, or the claim's own rule fails",
-    "undecided": "the interval holds 0, or the claim's limit, or the test is not significant",
+    "yes": "the 95 % interval lies on the statement's side of 0 or of its limit, or the statement's own rule holds",
+    "opposite": "the interval lies on the other side",
+    "no": "the statement's own rule fails, which is not one of sides",
+    "undecided": "the interval includes 0, or the statement's limit, or the test is not significant",
     "not tested": "fewer than three runs on a side or five label sets, or no recordings of the kind that it speaks of",
+    "size:as printed": "ours minus the printed difference has an interval including 0, and ours lies above half the printed",
+    "size:smaller": "ours minus the printed difference has an interval below 0, the printed error counted",
+    "size:larger": "ours minus the printed difference has an interval above 0, the printed error counted",
+    "size:undecided": "the intervals say neither",
+    "no worthwhile gain": "the interval of our difference lies below half the printed one",
     "not stated": "the statement is ours, not the paper's",
     "public": "anybody can get it, whole",
     "in part": "a part can be had",
@@ -73,6 +79,7 @@ def table(name: str, page: Page) -> tuple[pd.DataFrame, str]:
 def badge(text: str) -> Markup:
     """HTML of the badge for ``kind:word`` or ``word``; EcgtlError with the vocabulary for another word."""
     kind, colon, word = text.partition(":")
+    colon = colon and text not in WORDS
     known = badges.MEANING if colon else WORDS
     if not set(word.split("/") if colon else [text]) <= set(known):
         raise EcgtlError(f"no badge for {text!r}; words after 'tier:', 'target:', …: "
@@ -80,7 +87,7 @@ def badge(text: str) -> Markup:
     if colon:
         return Markup(badges.badge(kind, word))
     return Markup('<span class="ecgtl-badge ecgtl-{}" title="{}">{}</span>').format(
-        text.replace(" ", "-"), WORDS[text], text)
+        (word or kind).replace(" ", "-"), WORDS[text], text.replace(":", ": "))
 
 
 def state(experiment: str, tier: str, words: str = "", without: str = "") -> Markup:
@@ -89,9 +96,9 @@ def state(experiment: str, tier: str, words: str = "", without: str = "") -> Mar
     evidence = {part: word for part, word in tables.evidence(experiment, tier).items() if part != without}
     known = badges.row(tier, evidence) if found else badge("pending")
     command = Markup("; the rest by <code>python -m ecgtl run {} --tier {}</code>").format(experiment, tier)
-    single = tables.one_pretraining(found)
+    said = " ".join(filter(None, [tables.one_pretraining(found), *tables.protocols_of([experiment], tier)]))
     return Markup("{}<p>{}{} of {} runs{}.{}</p>").format(
-        Markup(known), words, len(found), planned, command if len(found) < planned else "", single and f" {single}")
+        Markup(known), words, len(found), planned, command if len(found) < planned else "", said and f" {said}")
 
 
 def _link(address: str, text: str) -> Markup:
@@ -126,19 +133,29 @@ def _evidence(text: str) -> Markup:
 
 
 def stands_on(verdict: dict) -> Markup:
-    """Our verdict, and the tier and the data, those of the pretraining too, that it stands on where anything has been run."""
+    """Our answers, and the tier and the data, those of the pretraining too, that they stand on where anything has been run."""
+    return Markup(" ").join([badge(verdict["ours"]), *answers(verdict["size"], verdict["worthwhile"]), *_data(verdict)])
+
+
+def answers(size: str | None, worthwhile: bool | None) -> list[Markup]:
+    """Badges of the size of a difference, where it is asked and tested, and of no worthwhile gain."""
+    asked = [badge(f"size:{size}")] if size not in (None, "not tested") else []
+    return asked + ([badge("no worthwhile gain")] if worthwhile is False else [])
+
+
+def _data(verdict: dict) -> list[Markup]:
     words = {part: verdict["evidence"].get(part, "none") for part in ("target", "upstream")}
     data = [f"{part}:{word}" for part, word in words.items() if part == "upstream" or word != "none"]
-    known = [f"tier:{verdict['tier']}", *data] if verdict["evidence"] else []
-    return Markup(" ").join(map(badge, [verdict["ours"], *known]))
+    return [badge(word) for word in (f"tier:{verdict['tier']}", *data)] if verdict["evidence"] else []
 
 
 def _claims(page: Page) -> tuple[pd.DataFrame, str]:
     from ecgtl.report.findings import ours
 
-    rows = [{"Claim": verdict["name"], "Statement": verdict["says"],
-             "By the paper's numbers": badge(verdict["paper"]), "By our runs": stands_on(verdict),
-             "In numbers [95 % interval]": ours(verdict, 0)}
+    rows = [{"Claim": verdict["name"], "Statement": verdict["says"], "In print": badge(verdict["paper"]),
+             "Here": badge(verdict["ours"]),
+             "Size": Markup(" ").join(answers(verdict["size"], verdict["worthwhile"])) or "–",
+             "Evidence": Markup(" ").join(_data(verdict)) or "–", "In numbers [95 % interval]": ours(verdict, 0)}
             for verdict in claims.all_judged() if page.paper in (None, verdict["of"])]
     return pd.DataFrame(rows), "Claims and their verdicts, by rule"
 

@@ -6,27 +6,28 @@ import pandas as pd
 from markupsafe import Markup
 
 from ecgtl import claims, experiments, published
-from ecgtl.claim_rules import Comparison, Held, Place
+from ecgtl.claim_rules import Comparison, Held, Place, Runs
 from ecgtl.claim_rules_transfers import signed
 from ecgtl.correlations import MIN_GROUPS
 from ecgtl.report import tables
-from ecgtl.report.book_tables import badge, stands_on
+from ecgtl.report.book_tables import answers, badge, stands_on
 from ecgtl.report.melep import NETWORKS
 from ecgtl.report.tables import f1
 from ecgtl.report.transfer_folds import checkpoint_name, data_set
 from ecgtl.statistics import MIN_RUNS, Difference
+from ecgtl.verdicts import SIGNS
 
-OURS = "Our difference [95 % interval], smallest detectable"
+OURS = "Our difference [95 % interval], smallest detectable; printed; runs"
 OUR_FOLDS = "Our folds [95 % interval]"
 OPEN = 3  # a longer list of our comparisons is folded away behind its counts, and any of the paper's
 _BESIDE = {"given_labels": ", the number of labels held fixed", "every_label": ", minus the F1 of every label"}
-COUNTED = {"not supported": "fail", "undecided": "undecided", "not tested": "not tested"}
 
 
 def findings(paper: str, experiment: str, tier: str) -> pd.DataFrame:
     """Every claim of ``paper`` that rests on ``experiment``, judged from the paper's numbers and from ours."""
-    names = [name for name, claim in claims.claims(paper).items() if claim.get("experiment") == experiment]
-    return pd.DataFrame([_finding(claims.judge(paper, name, tier)) for name in names])
+    own, source = tables.original(experiment), Runs(tier)
+    names = [name for name, claim in claims.claims(paper).items() if claim.get("experiment") == own]
+    return pd.DataFrame([_finding(claims.judge(paper, name, tier, source)) for name in names])
 
 
 def finding(paper: str, name: str, tier: str) -> pd.DataFrame:
@@ -37,8 +38,8 @@ def finding(paper: str, name: str, tier: str) -> pd.DataFrame:
 def _finding(verdict: dict) -> dict:
     on_folds = any(isinstance(comparison, Held) for comparison in verdict["comparisons"])
     return {"Statement": verdict["says"],
-            "From the paper's numbers": badge(verdict["paper"]) + _account(verdict["printed"], 1),
-            "From our runs": stands_on(verdict),
+            "In print": badge(verdict["paper"]) + _account(verdict["printed"], 1),
+            "Here": stands_on(verdict),
             OUR_FOLDS if on_folds else OURS: ours(verdict, OPEN)}
 
 
@@ -49,7 +50,7 @@ def ours(verdict: dict, n_open: int) -> Markup:
 
 
 def _account(comparisons: list[Comparison | Held], n_open: int) -> Markup:
-    """The comparisons of a claim: one is a line, a few are a list, and many are folded behind how many hold."""
+    """The comparisons of a claim: one is a line, a few are a list, and many are folded behind their counts."""
     lines = [_words(comparison) for comparison in comparisons]
     if len(lines) <= 1:
         return Markup("<p>{}</p>").format(lines[0]) if lines else Markup()
@@ -62,16 +63,19 @@ def _account(comparisons: list[Comparison | Held], n_open: int) -> Markup:
 
 
 def _badges(comparison: Comparison | Held) -> Markup:
-    """The verdict, or that other data stand in and decide nothing."""
-    return badge(comparison.verdict) if comparison.counts else badge("upstream:substitute")
+    """The answers, or that other data stand in and decide nothing."""
+    if not comparison.counts:
+        return badge("upstream:substitute")
+    verdict = comparison.verdict
+    return Markup(" ").join([badge(verdict.sign), *answers(verdict.size, verdict.worthwhile)])
 
 
 def counted(comparisons: list[Comparison | Held]) -> str:
-    """How many comparisons hold: ``11 of 20 hold; 9 undecided``; those that do not count are named last."""
-    found = Counter(comparison.verdict for comparison in comparisons if comparison.counts)
+    """How many comparisons have which sign: ``11 of 20 yes; 9 undecided``; those that do not count are named last."""
+    found = Counter(comparison.verdict.sign for comparison in comparisons if comparison.counts)
     beside = sum(not comparison.counts for comparison in comparisons)
-    counts = [f"{found.pop('supported', 0)} of {len(comparisons) - beside} hold"]
-    counts += [f"{found[verdict]} {word}" for verdict, word in COUNTED.items() if found[verdict]]
+    counts = [f"{found.pop('yes', 0)} of {len(comparisons) - beside} yes"]
+    counts += [f"{found[sign]} {sign}" for sign in SIGNS if found[sign]]
     return "; ".join([*counts, *([f"{beside} beside, on substitutes"] if beside else [])])
 
 
@@ -110,14 +114,17 @@ def _limits(held: Held) -> str:
         few = f"fewer than {MIN_GROUPS} label sets" if found.groups < MIN_GROUPS else "undefined in too many resamples"
         return f": {f1(found.value)}, {few}"
     value, low, high = (f1(number, held.rule != "regret") for number in (found.value, found.low, found.high))
-    aim = {"below": "to lie below {}", "above": "to lie above {}", "about": "to hold {}, and not 0"}[held.side]
+    aim = {"below": "to lie below {}", "above": "to lie above {}", "about": "to include {}, and not 0"}[held.side]
     return f": {value} [{low}, {high}], {aim.format(signed(held.against))}"
 
 
 def _pair(comparison: Comparison) -> str:
     """The two cells, each column named once where it can be; of a slope the two rows alone."""
     first, second = comparison.first, comparison.second
-    sign = {"sooner": "against", "gain": "over"}.get(comparison.rule, "−")
+    if comparison.others:
+        halves = (Comparison("beats", *pair) for pair in (comparison.places[:2], comparison.others))
+        return f"({') − ('.join(map(_pair, halves))})"
+    sign = "against" if comparison.rule == "sooner" else "−"
     rows = [tables.METHODS[place.method] for place in (first, second)]
     entry = experiments.definition(first.experiment)[1]
     columns = [experiments.size_words(entry, place.size) for place in (first, second)]
@@ -145,22 +152,20 @@ def _untested(comparison: Comparison) -> str:
 
 
 def _difference(comparison: Comparison) -> str:
-    found = comparison.found
-    margin = f", against a margin of {f1(comparison.against)}" if comparison.against else ""
-    p = f", {_p(found.p)}" if comparison.rule == "no_difference" else ""
+    found, printed = comparison.found, comparison.verdict.printed
+    said = [_interval(found), f1(found.detectable)]
+    if comparison.against:
+        said.append(f"against a margin of {f1(comparison.against)}")
+    if printed is not None:
+        said.append(f"printed {_interval(printed)}")
+    if comparison.unseen is not None:
+        said.append(f"without the runs seen before the analysis plan {_interval(comparison.unseen)}")
+    return ", ".join(said) + f"; n = {', '.join(map(str, comparison.runs))}" * bool(comparison.covers)
+
+
+def _interval(found: Difference) -> str:
     value, low, high = (f1(number, True) for number in (found.value, found.low, found.high))
-    return f"{value} [{low}, {high}], {f1(found.detectable)}{p}{margin}"
-
-
-def _gain(comparison: Comparison) -> str:
-    found: Difference = comparison.found
-    value, low, high = (_percent(number) for number in (found.value, found.low, found.high))
-    return f"{value} [{low}, {high}] %, {found.detectable:.2f} %, printed {comparison.against:g} %"
-
-
-def _percent(value: float) -> str:
-    """Two decimals with a sign, as the paper prints gains."""
-    return f"{value:+.2f}".replace("-", "−")
+    return f"{value} [{low}, {high}]"
 
 
 def _epochs(comparison: Comparison) -> str:
@@ -174,4 +179,4 @@ def _p(value: float) -> str:
     return "p < .001" if value < 0.0005 else f"p = {f1(value)}"
 
 
-_NUMBERS = {"gain": _gain, "sooner": _epochs}
+_NUMBERS = {"sooner": _epochs}

@@ -60,10 +60,11 @@ def shown_tier(experiment: str, wanted: str = "best") -> str:
 
 def state(experiment: str, tier: str) -> HTML:
     """Badges of the finished runs and their number; while some are missing, the command; the sizes in recordings."""
+    experiment = tables.current(experiment, tier)
     drawn = ", ".join(f"{_percent(size)} are {n:,}" for size, n in recordings(experiment, tier).items())
     theirs = ", ".join(f"{paper_recordings(size):,.0f}" for size in sizes(experiment))
     said = Markup("<p>Recordings that are drawn for training: {}; in the paper {}.</p>").format(drawn, theirs)
-    return HTML(book_tables.state(experiment, tier, f"{NAMES[experiment]}: ") + (said if drawn else Markup()))
+    return HTML(book_tables.state(experiment, tier, f"{NAMES[tables.original(experiment)]}: ") + (said if drawn else Markup()))
 
 
 def recordings(experiment: str, tier: str) -> dict[int, int]:
@@ -94,7 +95,7 @@ def trials(experiment: str, tier: str) -> pd.DataFrame:
     classifier has no epochs: its scores are the same under every choice, and it has no index.
     """
     scores = [f"{choice}.{score}" for choice in CHOICES for score in SCORES]
-    rows = [_trial(run, body) for run, body in tables.runs(experiment, tier)]
+    rows = [_trial(run, body) for run, body in tables.runs(tables.current(experiment, tier), tier)]
     return pd.DataFrame(rows, columns=["method", "size", "trial", "steps", INDEX, *scores])
 
 
@@ -113,7 +114,7 @@ def curves(experiment: str, tier: str) -> pd.DataFrame:
     weighted F1 on the test part.
     """
     rows = [(run.method, run.size, run.number + 1, row["epoch"], row["epoch"] * _steps_per_epoch(body),
-             row["test_score"]) for run, body in tables.runs(experiment, tier) for row in body["history"]]
+             row["test_score"]) for run, body in tables.runs(tables.current(experiment, tier), tier) for row in body["history"]]
     return pd.DataFrame(rows, columns=["method", "size", "trial", "epoch", "step", "score"])
 
 
@@ -187,11 +188,11 @@ def _difference_text(a: pd.Series, b: pd.Series, paired: bool) -> str:
         return PENDING
     found = statistics.paired(a, b) if paired else statistics.welch(Sample.of(a), Sample.of(b))
     enough = min(len(a), len(b)) >= MIN_RUNS and np.isfinite(found.low)
-    return f1(found.value, True) + (_uncertainty(found) if enough else "")
+    return _with_p(found) if enough else f1(found.value, True)
 
 
-def _uncertainty(found: Difference) -> str:
-    return f" [{f1(found.low, True)},{NBSP}{f1(found.high, True)}], p{NBSP}{p_text(found.p)}"
+def _with_p(found: Difference) -> Markup:
+    return Markup("{}, p{}{}").format(tables.interval_text(found), NBSP, p_text(found.p))
 
 
 def p_text(p: float) -> str:
@@ -234,7 +235,7 @@ def paper_trials(table: str) -> pd.DataFrame:
 def our_trials(frame: pd.DataFrame, experiment: str, tier: str, column: str = BEST,
                methods: Sequence[str] = ("random", "image", "cae")) -> pd.DataFrame:
     """The same from our runs: a row a planned trial, a dash where it is missing; mean ± SD (n - 1)."""
-    _, entry = experiments.definition(experiment)
+    _, entry = experiments.definition(tables.current(experiment, tier))
     planned = range(1, entry["runs"][tier] + 1)
     columns = {"Trial": [*planned, "Mean ± SD"]}
     for size, method in itertools.product(sizes(experiment), methods):
@@ -332,32 +333,24 @@ def paper_steps(size: int, tier: str) -> int:
     return math.ceil(batches) * published.lookup("jang2021.scalars.epochs.value")
 
 
-def steps_verdict(frame: pd.DataFrame) -> HTML:
-    """By the rule of claim J2: is there a collapse at 25 %, and does it stay when the steps are matched?"""
-    margin = claims.claims("jang2021")["J2"]["margin"]
-    half, few = (_values(frame, "random", size) for size in (50, 25))
-    matched = _values(frame, "random_matched", 25)
-    said = _steps_sentence(_below(half, few, margin), _below(half, matched, margin), f1(margin))
+def steps_verdict(frame: pd.DataFrame, tier: str) -> HTML:
+    """By claims J2 and steps: is there a collapse at 25 %, and does it stay when the steps are matched?"""
+    few, matched = _values(frame, "random", 25), _values(frame, "random_matched", 25)
+    collapse, nearer = (claims.judge("jang2021", name, tier)["ours"] for name in ("J2", "steps"))
+    said = _steps_sentence(collapse, nearer, f1(claims.claims("jang2021")["J2"]["margin"]))
     gain = _difference_text(matched, few, paired=True)
     return HTML(Markup("<p>{} Matched minus usual steps at 25 %, paired: {}.</p>").format(said, gain))
 
 
-def _below(high: pd.Series, low: pd.Series, margin: float) -> str:
-    """Verdict on ``low`` lying at least ``margin`` below ``high``."""
-    if min(len(high), len(low)) < MIN_RUNS:
-        return "not tested"
-    return statistics.verdict_beats(Sample.of(high), Sample.of(low), margin)
-
-
-def _steps_sentence(collapse: str, stays: str, margin: str) -> str:
+def _steps_sentence(collapse: str, nearer: str, margin: str) -> str:
     rule = f"A collapse is a mean at least {margin} below that of 50 %, with its whole 95 % interval. "
-    if collapse == "not supported":
+    if collapse == "opposite":
         return rule + "With 25 % there is none here, so there is nothing that steps could explain."
-    if collapse != "supported":
+    if collapse != "yes":
         return rule + f"Whether there is one here with 25 % is {collapse}."
-    ends = {"supported": "it stays with matched steps: a matter of data, not of steps",
-            "not supported": "it is gone with matched steps: a matter of steps, not of data"}
-    end = ends.get(stays, f"whether it stays with matched steps is {stays}")
+    ends = {"opposite": "it stays with matched steps: a matter of data, not of steps",
+            "yes": "it is gone with matched steps: a matter of steps, not of data"}
+    end = ends.get(nearer, f"whether it stays with matched steps is {nearer}")
     return rule + f"There is one here with 25 %, and {end}."
 
 

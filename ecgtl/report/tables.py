@@ -1,6 +1,6 @@
 """From results to the tables that a reader sees. Nothing here is typed: every value is read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +66,57 @@ def runs(experiment: str, tier: str) -> list[tuple[runners.Run, dict]]:
     return [(run, results.stored_json(run.path)) for run in found]
 
 
+def successor(experiment: str) -> str | None:
+    """The experiment that ``replaces`` this one by a later protocol; None where none does."""
+    return next((name for name in experiments.names() if experiments.definition(name)[1].get("replaces") == experiment), None)
+
+
+def original(experiment: str) -> str:
+    """The experiment of the earlier protocol that this one replaces, else itself: claims and pages speak of that."""
+    return experiments.definition(experiment)[1].get("replaces", experiment) if experiment in experiments.names() else experiment
+
+
+def current(experiment: str, tier: str, cells: Iterable[tuple[str, int | str]] | None = None,
+            found: Callable[[str], list[tuple[runners.Run, dict]]] | None = None) -> str:
+    """The experiment that the ``cells`` (method, size) of one comparison are read from, those of a whole table if not given.
+
+    The one that ``replaces`` this one where it has every planned run of all these cells, else this one: a comparison never
+    mixes protocols. ``found`` reads the finished runs of an experiment.
+    """
+    new = successor(experiment)
+    if new is None:
+        return experiment
+    planned = [run for run in experiments.enumerate_runs(new, tier) if cells is None or (run.method, run.size) in set(cells)]
+    done = {run for run, _ in (found(new) if found else runs(new, tier))} if planned else set()
+    return new if planned and done.issuperset(planned) else experiment
+
+
+def protocols_of(names: Iterable[str], tier: str, cells: bool = True) -> list[str]:
+    """What is said of experiments that are replaced by a later protocol and of those that replace: runs, full and pending cells.
+
+    ``cells=False`` leaves out which cells are pending.
+    """
+    said = []
+    for name in names:
+        new = name if original(name) != name else successor(name)
+        planned = experiments.enumerate_runs(new, tier) if new else []
+        if planned:
+            missing = [run for run in planned if experiments.state(run) != "done"]
+            every, pending = ({(run.method, run.size) for run in some} for some in (planned, missing))
+            listed = f"; pending: {_by_row(new, pending)}" if pending and cells else ""
+            said.append(f"{'New' if name == new else 'Earlier'} protocol: of the new one {len(planned) - len(missing)} of "
+                        f"{len(planned)} runs have ended, {len(every - pending)} of {len(every)} cells are full{listed}.")
+    return said
+
+
+def _by_row(experiment: str, cells: set[tuple[str, int | str]]) -> str:
+    """Cells row by row, as the table has them: ``Beat classification (25 %, 50 %)``."""
+    entry = experiments.definition(experiment)[1]
+    rows = {method: [experiments.size_words(entry, size) for size in experiments.sizes_of(entry, method)
+                     if (method, size) in cells] for method in experiments.methods_of(entry)}
+    return "; ".join(f"{METHODS[method]} ({', '.join(sizes)})" for method, sizes in rows.items() if sizes)
+
+
 def reported(experiment: str) -> tuple[str, str]:
     """The score that the experiment's paper reports, and how it chooses the epoch (a key of ``CHOICES``)."""
     return experiments.score_of(experiment), protocol(experiments.definition(experiment)[0])["report"]
@@ -78,11 +129,12 @@ def cell(experiment: str, tier: str, method: str, size: int | str, score: str | 
     ``score`` is a name in the result's scores, or ``f1_per_class.<class>``; ``choice`` says how the epoch was chosen;
     both are the paper's own where they are not given.
     """
-    return _cell(runs(experiment, tier), experiment, (method, size), score, choice)
+    return cell_of(runs(experiment, tier), experiment, (method, size), score, choice)
 
 
-def _cell(found: list[tuple[experiments.Run, dict]], experiment: str, place: tuple[str, int | str], score: str | None = None,
-          choice: str | None = None) -> Cell | None:
+def cell_of(found: Sequence[tuple[runners.Run, dict]], experiment: str, place: tuple[str, int | str], score: str | None = None,
+            choice: str | None = None) -> Cell | None:
+    """``cell`` among the ``found`` runs of an experiment."""
     own_score, own_choice = reported(experiment)
     values = [_score(body, score or own_score, choice or own_choice) for run, body in found
               if (run.method, str(run.size)) == (place[0], str(place[1]))]
@@ -97,7 +149,7 @@ def cells(experiment: str, tier: str, score: str | None = None) -> dict[tuple[st
     """Every cell of an experiment that has a finished run, by (method, size); ``score`` as in ``cell``."""
     _, entry = experiments.definition(experiment)
     finished = runs(experiment, tier)
-    found = {(method, size): _cell(finished, experiment, (method, size), score)
+    found = {(method, size): cell_of(finished, experiment, (method, size), score)
              for method in experiments.methods_of(entry) for size in experiments.sizes_of(entry, method)}
     return {place: one for place, one in found.items() if one}
 
@@ -202,6 +254,14 @@ def f1(value: float, signed: bool = False) -> str:
     return sign + text
 
 
+def interval_text(found: statistics.Difference) -> Markup:
+    """A difference with its interval, and the mark of what that decides; the numbers do not break."""
+    from ecgtl.report.badges import mark
+
+    value, low, high = (f1(number, True) for number in (found.value, found.low, found.high))
+    return Markup("{} [{},{}{}]{}{}").format(value, low, NBSP, high, NBSP, mark(found))
+
+
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """The comparison as a reader sees it: words, three decimals, PENDING where no run has been made."""
     rows = []
@@ -209,8 +269,9 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
         interval = f" [{f1(row.low)}, {f1(row.high)}]" if np.isfinite(row.low) else ""
         ours = f"{f1(row.ours)}{interval}" if row.n else PENDING
         paper = f"{f1(row.paper)} ± {f1(row.paper_sd)}" if np.isfinite(row.paper) else "–"
-        gap = (f"{f1(row.difference, True)} [{f1(row.difference_low, True)}, {f1(row.difference_high, True)}]"
-               if np.isfinite(row.difference_low) else "–")
+        gap = "–"
+        if np.isfinite(row.difference_low):
+            gap = interval_text(statistics.Difference(row.difference, row.difference_low, row.difference_high, np.nan, np.nan))
         rows.append({"Initialisation": METHODS[row.method], "Data used": row.words, "Paper (mean ± SD)": paper,
                      "Ours [95 % interval]": ours, "n": row.n, "Ours − paper [95 % interval]": gap})
     return pd.DataFrame(rows)
@@ -333,6 +394,7 @@ def _coverage_state(entry: dict) -> dict[str, str]:
 def _coverage_of_runs(names: Sequence[str], tier: str, arch: str | None) -> dict[str, str]:
     """State of an item in one tier, by the runs of its experiments, or by those of one network; empty without any."""
     planned, done = {}, {}
+    names = [current(name, tier) for name in names]
     for name in names:
         every = runners.of(name).enumerate_runs(name, tier)
         planned[name] = [run for run in every if arch in (None, run.config.arch)]
@@ -345,6 +407,7 @@ def _coverage_of_runs(names: Sequence[str], tier: str, arch: str | None) -> dict
     own_data = words["target"] == "full" and set(words["upstream"].split("/")) <= {"full", "none"}
     state = "done" if len(done) == len(every) and own_data and not absent else "partial"
     why = f"{len(done)} of {len(every)} runs" + (f"; pending: {'; '.join(absent)}" if absent else "")
+    why = ". ".join([why, *protocols_of(names, tier, cells=False)])
     return {"state": state, "evidence": f"tier {tier}, target {words['target']}, upstream {words['upstream']}", "why": why}
 
 

@@ -14,6 +14,7 @@ from IPython.display import HTML
 from markupsafe import Markup
 
 from ecgtl import experiments, models, published, results, statistics
+from ecgtl.claim_rules import Place, Runs, judged
 from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig, protocol
 from ecgtl.finetune import CINC_OFFICIAL
 from ecgtl.pretrain import key_of
@@ -48,7 +49,7 @@ def shown_tier(experiment: str, wanted: str = "best") -> str:
 
 def state(experiment: str, tier: str) -> HTML:
     """Badges of the finished runs and their number; while some are missing, the command that makes them."""
-    return HTML(book_tables.state(experiment, tier, f"{NAMES[experiment]}: ") + _teachers(experiment, tier))
+    return HTML(book_tables.state(experiment, tier, f"{NAMES[tables.original(experiment)]}: ") + _teachers(experiment, tier))
 
 
 def _teachers(experiment: str, tier: str) -> Markup:
@@ -64,12 +65,12 @@ def _teachers(experiment: str, tier: str) -> Markup:
 
 
 def comparisons(experiment: str, tier: str, scores: Sequence[str] = ("macro_f1",)) -> pd.DataFrame:
-    """``tables.comparison`` of each of ``scores``, with the columns ``score`` and ``paper_n``, the paper's
+    """``tables.comparison`` of each of ``scores``, with ``experiment``, ``tier``, ``score`` and ``paper_n``, the paper's
     runs.
     """
     paper, entry = experiments.definition(experiment)
     n = published.load(paper)[entry["published"]]["runs"]
-    found = pd.concat([tables.comparison(experiment, tier, score).assign(score=score, paper_n=n)
+    found = pd.concat([tables.comparison(experiment, tier, score).assign(experiment=experiment, tier=tier, score=score, paper_n=n)
                        for score in scores])
     return found.assign(words=found["words"].str.replace("resnet", "ResNet-"))
 
@@ -119,7 +120,17 @@ def gap_text(a: Sample | None, b: Sample | None, missing: str = PENDING) -> str:
     found = statistics.welch(a, b)
     if min(a.n, b.n) < MIN_RUNS or not np.isfinite(found.low):
         return f1(found.value, True)
-    return f"{f1(found.value, True)} [{f1(found.low, True)},{NBSP}{f1(found.high, True)}]"
+    return tables.interval_text(found)
+
+
+def _judged(row: pd.Series, base: pd.Series, source: Runs) -> dict[str, str]:
+    """Our difference of two rows of ``comparisons`` by the analysis plan, and what it says of the printed one."""
+    places = [Place(one["experiment"], one["method"], one["size"], one["score"]) for one in (row, base)]
+    verdict = judged("beats", places, source).verdict
+    known = verdict.ours is not None and np.isfinite(verdict.ours.low)
+    said = [verdict.size if known else None, "no worthwhile gain" if verdict.worthwhile is False else None]
+    return {"Ours": tables.interval_text(verdict.ours) if known else gap_text(_ours(row), _ours(base)),
+            "Against print": ", ".join(filter(None, said)) or "–"}
 
 
 def _printed(row: pd.Series) -> Sample | None:
@@ -193,12 +204,12 @@ def _narrow(words: str) -> str:
 
 
 def gains(frame: pd.DataFrame, heading: str | None = "Data used") -> pd.DataFrame:
-    """What each pretraining adds to random weights, in print and here, with Welch's interval; ``frame``:
+    """What each pretraining adds to random weights, in print with Welch's interval and here by the analysis plan; ``frame``:
     ``comparisons``.
 
     The relative gain is the paper's own way of saying it.
     """
-    rows = []
+    rows, source = [], Runs(frame["tier"].iloc[0])
     for _, row in frame.iterrows():
         if row["method"] == "random" or row["method"] in BASELINES:
             continue
@@ -207,7 +218,7 @@ def gains(frame: pd.DataFrame, heading: str | None = "Data used") -> pd.DataFram
         rows.append({"Pretraining": METHODS[row["method"]], **({heading: row["words"]} if heading else {}),
                      **({"Score": SCORES[row["score"]]} if frame["score"].nunique() > 1 else {}),
                      "Paper": gap_text(*pairs[0], "–"), "Paper, relative": _relative(*pairs[0], "–"),
-                     "Ours": gap_text(*pairs[1]), "Ours, relative": _relative(*pairs[1]),
+                     **_judged(row, base, source), "Ours, relative": _relative(*pairs[1]),
                      "n": f"{row['n']},{NBSP}{base['n']}"})
     return pd.DataFrame(rows)
 
@@ -225,15 +236,15 @@ def _relative(a: Sample | None, b: Sample | None, missing: str = PENDING) -> str
 
 
 def steps(frame: pd.DataFrame, base: int | str, heading: str) -> pd.DataFrame:
-    """The same rows at another column minus ``base``, in print and here, with Welch's interval."""
-    rows = []
+    """The same rows at another column minus ``base``, in print and here, as in ``gains``."""
+    rows, source = [], Runs(frame["tier"].iloc[0])
     for _, row in frame.iterrows():
         if row["size"] == base or row["method"] in BASELINES:
             continue
         other = _base(frame, row, size=base)
         rows.append({"Initialisation": METHODS[row["method"]], heading: f"{row['words']} − {other['words']}",
                      "Paper": gap_text(_printed(row), _printed(other), "–"),
-                     "Ours": gap_text(_ours(row), _ours(other)),
+                     **_judged(row, other, source),
                      "n": f"{row['n']},{NBSP}{other['n']}"})
     return pd.DataFrame(rows)
 
@@ -290,7 +301,7 @@ def _leader(rows: pd.DataFrame, sample) -> tuple[str, str]:
     best = f"{setting(known[0][1])} ({f1(known[0][0].mean)})"
     if len(known) < 2:
         return best, PENDING
-    return best, f"{gap_text(known[0][0], known[1][0])} over {setting(known[1][1]).lower()}"
+    return best, Markup("{} over {}").format(gap_text(known[0][0], known[1][0]), setting(known[1][1]).lower())
 
 
 def below_random(frame: pd.DataFrame) -> pd.DataFrame:

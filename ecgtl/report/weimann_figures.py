@@ -212,7 +212,7 @@ def histories(tier: str) -> pd.DataFrame:
     (validation macro F1).
     """
     rows = [(run.method, run.size, run.number, row["epoch"], row["validation_score"])
-            for run, body in tables.runs(weimann.TABLE2, tier) for row in body["history"]]
+            for run, body in tables.runs(tables.current(weimann.TABLE2, tier), tier) for row in body["history"]]
     return pd.DataFrame(rows, columns=["method", "size", "run", "epoch", "score"])
 
 

@@ -38,8 +38,8 @@ config = SectionConfig.from_notebook(globals())
 from ecgtl.report import figures, findings, jang, tables
 
 figures.use_style()
-EXPERIMENT = jang.PTBXL
-shown = jang.shown_tier(EXPERIMENT, config.tier)
+shown = jang.shown_tier(jang.PTBXL, config.tier)
+EXPERIMENT = tables.current(jang.PTBXL, shown)
 trials, curves = jang.trials(EXPERIMENT, shown), jang.curves(EXPERIMENT, shown)
 jang.state(EXPERIMENT, shown)
 
@@ -122,7 +122,7 @@ tables.html(jang.differences(trials, EXPERIMENT), "Differences in weighted F1 wi
 tables.html(jang.steps_table(trials, shown), "Random weights: steps of the optimiser and weighted F1 on the test part")
 
 # %% tags=["remove-input"]
-jang.steps_verdict(trials)
+jang.steps_verdict(trials, shown)
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Best weighted F1 on the test part so far against the steps of the optimiser, for random weights with 25, 50 and 100 % of the training part and with 25 % and four times the epochs: median over trials as a line, their range as a band. Without any run it says PENDING."}}
 by_step = jang.step_curves(curves)

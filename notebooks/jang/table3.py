@@ -118,7 +118,7 @@ jang.spreads("table3")
 # ## How this was made
 
 # %% tags=["remove-input"]
-tables.html(tables.made(jang.PTBXL, tiers[jang.PTBXL]), "PTB-XL: command, commit, seeds, device, time and data")
+tables.html(tables.made(tables.current(jang.PTBXL, tiers[jang.PTBXL]), tiers[jang.PTBXL]), "PTB-XL: command, commit, seeds, device, time and data")
 
 # %% tags=["remove-input"]
 tables.html(tables.made(jang.CINC2017, tiers[jang.CINC2017]), "CinC 2017: command, commit, seeds, device, time and data")

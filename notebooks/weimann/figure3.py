@@ -33,8 +33,8 @@ config = SectionConfig.from_notebook(globals())
 from ecgtl.report import figures, findings, tables, weimann, weimann_figures
 
 figures.use_style()
-EXPERIMENT = weimann.TABLE2
-shown = weimann.shown_tier(EXPERIMENT, config.tier)
+shown = weimann.shown_tier(weimann.TABLE2, config.tier)
+EXPERIMENT = tables.current(weimann.TABLE2, shown)
 histories = weimann_figures.histories(shown)
 tables.write_csv(histories, "weimann2021-figure3")
 weimann.state(EXPERIMENT, shown)

@@ -34,8 +34,8 @@ config = SectionConfig.from_notebook(globals())
 from ecgtl.report import figures, tables, weimann, weimann_figures
 
 figures.use_style()
-EXPERIMENT = weimann.TABLE2
-shown = weimann.shown_tier(EXPERIMENT, config.tier)
+shown = weimann.shown_tier(weimann.TABLE2, config.tier)
+EXPERIMENT = tables.current(weimann.TABLE2, shown)
 trials = weimann.trials(EXPERIMENT, shown)
 weimann.state(EXPERIMENT, shown)
 
@@ -99,7 +99,7 @@ tables.html(weimann.choices(trials, EXPERIMENT), "Mean macro F1 ± SD by the way
 # %% [markdown]
 # ## What can be said
 #
-# The verdicts follow from the numbers by rule: a 95 % interval of a difference that holds 0 decides nothing.
+# The rules are those of the [analysis plan](../../analysis-plan.md); [how to read](../../how-to-read.md) says what the words mean.
 
 # %% tags=["remove-input"]
 weimann.said({EXPERIMENT: shown})

@@ -97,7 +97,7 @@ tables.html(weimann.gains(comparison, "Network"), "Macro F1 above random weights
 # %% [markdown]
 # ## What can be said
 #
-# The verdicts follow from the numbers by rule: a 95 % interval of a difference that holds 0 decides nothing.
+# The rules are those of the [analysis plan](../../analysis-plan.md); [how to read](../../how-to-read.md) says what the words mean.
 
 # %% tags=["remove-input"]
 weimann.said({EXPERIMENT: shown})
