@@ -9,7 +9,7 @@ import wfdb
 from ecgtl import datasets, filters, finetune, models, predict, training
 from ecgtl.__main__ import main
 from ecgtl.config import FinetuneConfig
-from ecgtl.datasets import folder, synthetic, wfdb_files
+from ecgtl.datasets import synthetic, wfdb_files
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint
 
