@@ -296,7 +296,7 @@ def on_headers(rng: random.Random, place: Path) -> None:
 
 def on_labels(rng: random.Random, place: Path) -> None:
     root = some_records(place)
-    rows = "record,label,subject\na1,AF,p1\na2,N,p1\nb1,AF,p2\n"
+    rows = "record,label,subject\na1,AF,p1\na2,N,p1\nb1,AF,p1\n"
     head, _, rest = rows.partition("\n")
     content = head.encode() + b"\n" + mutated_text(rng, rest) if rng.random() < 0.6 else mutated_text(rng, rows)
     if rng.random() < 0.15:
