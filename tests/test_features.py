@@ -215,8 +215,8 @@ def test_an_array_leaves_out_what_a_folder_leaves_out(encoder):
 
 
 @pytest.mark.parametrize("x, words", [
-    (np.ones((2, 2047)), "shorter than a window 2"), (np.ones(5000), "flat window 2"),
-    (np.full((1, 5000), np.nan), "missing samples (NaN) 2")])
+    (np.ones((2, 2047)), "shorter than a window: 2"), (np.ones(5000), "flat window: 2"),
+    (np.full((1, 5000), np.nan), "missing samples (NaN): 2")])
 def test_an_array_of_which_nothing_remains(encoder, x, words):
     with pytest.raises(EcgtlError) as error:
         encoder.of_array(x, 250)
@@ -227,7 +227,7 @@ def test_a_folder_of_which_nothing_remains(encoder, tmp_path):
     write(tmp_path, "a", ecg(8, 250, 1), 250)
     with pytest.raises(EcgtlError) as error:
         encoder.of_folder(tmp_path)
-    one_line(error, tmp_path, "shorter than a window 1", "at least 8.192 s")
+    one_line(error, tmp_path, "shorter than a window: 1", "at least 8.192 s")
 
 
 def test_a_window_is_as_long_as_it_says(encoder):
