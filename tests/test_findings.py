@@ -31,7 +31,7 @@ def test_one_comparison_is_a_line_with_its_difference_and_what_could_be_detected
     numbers = [tables.f1(value, True) for value in (found.value, found.low, found.high)]
     assert numbers[0] == "+.050" and found.low < 0.05 < found.high
     text = "Beat classification, 25 % − None (random weights), 75 %: {} [{}, {}], {}".format(*numbers, tables.f1(found.detectable))
-    alone = "The interval covers runs alone, not test recordings."
+    alone = "The interval covers runs alone, not test recordings. " + tables.protocols_of(["weimann2021-table2"], "reduced", False)[0]
     assert shown[OURS] == f"<p>{text}, printed +.008 [−.008, +.024]; n = 3, 3</p><p>{alone} {tables.ONE_PRETRAINING}</p>"
     assert ">yes<" in shown["Here"] and ">undecided<" in shown["In print"] and ">size: larger<" in shown["Here"]
     assert "+.008 [−.008, +.024], .022" in shown["In print"]
