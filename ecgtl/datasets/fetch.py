@@ -317,9 +317,9 @@ class _Bringer:
         except (requests.RequestException, HTTPError) as error:
             raise _Again(_reason(error)) from None
         finally:
-            self.progress.advance(whole - share, 0)  # a failed attempt takes its share back
             if self.arriving.pop(target, None):  # else it was given up, and another fetch may be at work
                 part.unlink(missing_ok=True)
+            self.progress.advance(whole - share, 0)  # a failed attempt takes its share back
 
     def _check_size(self, url: str, size: int) -> None:
         if self.brought + size > self.most:
