@@ -11,9 +11,11 @@ STOPPED = "ecgtl: stopped; finished results and files are kept, the same command
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when it worked, 2 with one line on stderr for a user's mistake."""
+    commands = {"data": _data, "run": _run, "rank": _rank, "predict": _predict, "features": _features, "weights": _weights,
+                "status": _status}
     try:
         given = _parser().parse_args(arguments)
-        return given.call(given) or 0
+        return commands[given.command](given) or 0
     except EcgtlError as error:
         print(f"ecgtl: {error}", file=sys.stderr)
         return 2
@@ -30,15 +32,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m ecgtl", description="Reproducible companion to three papers on transfer learning "
                      "for ECG classification.")
     commands = parser.add_subparsers(dest="command", required=True)
-    data = commands.add_parser("data", help="list, fetch and check data sets")
-    data.set_defaults(call=_data)
-    _add_data(data.add_subparsers(dest="verb", required=True))
+    _add_data(commands.add_parser("data", help="list, fetch and check data sets").add_subparsers(dest="verb", required=True))
     run = commands.add_parser("run", help="run what is missing of an experiment")
     run.add_argument("experiment", help="e.g. weimann2021-table2; 'python -m ecgtl status' lists them")
     run.add_argument("--tier", default="reduced", help="demo, reduced (default) or paper")
     run.add_argument("--shard", default="1/1", help="k/n: every n-th run from the k-th, for processes side by side")
     run.add_argument("--rows", default="", help="some rows of the table alone, with commas between, e.g. random,beat")
-    run.set_defaults(call=_run)
     _add_rank(commands.add_parser("rank", help="which checkpoint to fine-tune on given recordings, by MELEP"))
     predict = commands.add_parser("predict", help="class probabilities of your own recordings, as CSV")
     predict.add_argument("folder", help="folder of WFDB records")
@@ -46,20 +45,16 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--lead", help="name or index of the lead, for a checkpoint of one lead (default: the one it was trained on)")
     predict.add_argument("--out", default="predictions.csv", help="CSV file to write (default: predictions.csv)")
     predict.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    predict.set_defaults(call=_predict)
     features = commands.add_parser("features", help="what a pretrained encoder makes of your own recordings, as CSV")
     features.add_argument("folder", help="folder of WFDB records, sub-folders included")
     features.add_argument("--checkpoint", default="cae", help="cae (default), or the path of a .safetensors file")
     features.add_argument("--tier", default="reduced", help="of cae: demo, reduced (default) or paper")
     features.add_argument("--lead", help="name or index of the lead; records of one lead need none")
     features.add_argument("--out", default="features.csv", help="CSV file to write (default: features.csv)")
-    features.set_defaults(call=_features)
     weights = commands.add_parser("weights", help="bring published weights into a form that is read here")
     weights.add_argument("name", choices=["googlenet"], help="GoogLeNet as BVLC trained it on ImageNet (init=image)")
     weights.add_argument("file", nargs="?", help="the .caffemodel, where it is at hand; else it is downloaded and checked")
-    weights.set_defaults(call=_weights)
-    status = commands.add_parser("status", help="what has been run of every experiment, and what is pending")
-    status.set_defaults(call=_status)
+    commands.add_parser("status", help="what has been run of every experiment, and what is pending")
     return parser
 
 
@@ -76,7 +71,6 @@ def _add_rank(rank) -> None:
     rank.add_argument("--weighting", default="published", help="of MELEP's labels: published (default) or normalised")
     rank.add_argument("--resamples", type=int, default=200, help="resamples behind the intervals (default: 200)")
     rank.add_argument("--tier", default="reduced", help="of stored checkpoints; demo also takes the data set's twin (default: reduced)")
-    rank.set_defaults(call=_rank)
 
 
 def _add_data(verbs) -> None:

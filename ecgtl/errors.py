@@ -25,6 +25,15 @@ class RecordError(EcgtlError):
         self.reason = reason
 
 
+def why_not(work: Callable, *words) -> str:
+    """What a user has to mend before ``work(*words)`` can be done; empty when it could be."""
+    try:
+        work(*words)
+    except EcgtlError as error:
+        return str(error)
+    return ""
+
+
 def note(line: str) -> None:
     """Say on stderr, in one line, what a user must know of their data and no error is made of."""
     print(f"ecgtl: note: {line}", file=sys.stderr, flush=True)

@@ -127,6 +127,29 @@ def _predictions(path: Path, body: dict) -> bytes:
     return content
 
 
+def stamp(path: Path) -> tuple[int, ...]:
+    """What changes when somebody writes to a file; also of one that is not there."""
+    found = path.stat() if path.is_file() else None
+    return (found.st_mtime_ns, found.st_size) if found else (0, -1)
+
+
+def while_unchanged(function: Callable[[Path], T]) -> Callable[[Path], T]:
+    """``function`` of a file, worked out once as long as the file and what a result has beside it stay as they are."""
+    kept = lru_cache(maxsize=4096)(lambda path, *_stamps: function(path))
+    return wraps(function)(lambda path: kept(path, *stamp(path), *stamp(path.with_suffix(".npz"))))
+
+
+@while_unchanged
+def stored_json(path: Path) -> dict:
+    """``read_json`` of a result whose predictions are there and are its own; EcgtlError otherwise.
+
+    Read once as long as both files stay as they are. The dict is shared: do not change it.
+    """
+    body = read_json(path)
+    _predictions(path, body)
+    return body
+
+
 class UndoneError(EcgtlError):
     """A result whose predictions are missing or others."""
 
@@ -143,33 +166,6 @@ def done(path: Path) -> dict | None:
     except UndoneError as error:
         note_once(f"counts as not done: {error}")
         return None
-
-
-def stored_json(path: Path) -> dict:
-    """``read_json`` of a result whose predictions are there and are its own; EcgtlError otherwise.
-
-    Read once as long as both files stay as they are. The dict is shared: do not change it.
-    """
-    return _stored_json(path, *stamp(path), *stamp(path.with_suffix(".npz")))
-
-
-def stamp(path: Path) -> tuple[int, ...]:
-    """What changes when somebody writes to a file; also of one that is not there."""
-    found = path.stat() if path.is_file() else None
-    return (found.st_mtime_ns, found.st_size) if found else (0, -1)
-
-
-@lru_cache(maxsize=4096)
-def _stored_json(path: Path, *_stamps: int) -> dict:
-    body = read_json(path)
-    _predictions(path, body)
-    return body
-
-
-def while_unchanged(function: Callable[[Path], T]) -> Callable[[Path], T]:
-    """``function`` of a file, worked out once as long as the file stays as it is."""
-    kept = lru_cache(maxsize=4096)(lambda path, *_stamp: function(path))
-    return wraps(function)(lambda path: kept(path, *stamp(path)))
 
 
 def read_json(path: Path) -> dict:

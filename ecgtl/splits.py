@@ -117,11 +117,8 @@ def subset(train: np.ndarray, labels: np.ndarray, fraction: float, seed: int) ->
     if fraction == 1:
         return train
     order = np.random.default_rng([seed, 1]).permutation(train)
-    kept = []
-    for label in np.unique(labels[train]):
-        members = order[labels[order] == label]
-        kept.append(members[: max(1, round(fraction * len(members)))])
-    return np.sort(np.concatenate(kept))
+    classes = [order[labels[order] == label] for label in np.unique(labels[train])]
+    return np.sort(np.concatenate([members[: max(1, round(fraction * len(members)))] for members in classes]))
 
 
 def _labels(recordings: Recordings) -> np.ndarray:

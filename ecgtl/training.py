@@ -180,7 +180,8 @@ def _train_epoch(model: nn.Module, part: _Resident, optimizer, autocast, recipe:
         optimizer.step()
         total += loss.detach() * len(batch)
         hits += _hits(logits.detach(), targets, part.multi_label)
-    return {"train_loss": finite(total.item() / len(order), "training", epoch, recipe), "train_accuracy": hits.item() / len(order)}
+    return {"train_loss": finite(total.item() / len(order), "training", epoch, recipe),
+            "train_accuracy": hits.item() / len(order)}
 
 
 def seed_epoch(recipe: Recipe, epoch: int) -> int:

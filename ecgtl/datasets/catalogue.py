@@ -70,9 +70,7 @@ class AtHand:
     @property
     def state(self) -> str:
         """``whole``, ``partial`` or ``no``."""
-        if self.found >= self.expected:
-            return "whole"
-        return "partial" if self.found else "no"
+        return "whole" if self.found >= self.expected else "partial" if self.found else "no"
 
     def __str__(self) -> str:
         return f"{self.found:,}/{self.expected:,}" if self.state == "partial" else self.state

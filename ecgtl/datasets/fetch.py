@@ -184,8 +184,7 @@ def read_registry(path: Path) -> dict[str, str]:
         with path.open(encoding="utf-8", errors="replace") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    name, sha256 = _registry_line(line.rstrip("\r\n"), f"{_plain(path)}, line {number}")
-                    registry[name] = sha256
+                    registry.update([_registry_line(line.rstrip("\r\n"), f"{_plain(path)}, line {number}")])
     except FileNotFoundError:
         raise EcgtlError(f"{path} is missing; 'python -m ecgtl data fetch' brings it") from None
     registry.pop(REGISTRY, None)  # a list cannot hold its own checksum
@@ -318,9 +317,9 @@ class _Bringer:
         except (requests.RequestException, HTTPError) as error:
             raise _Again(_reason(error)) from None
         finally:
-            self.progress.advance(whole - share, 0)  # a failed attempt takes its share back
             if self.arriving.pop(target, None):  # else it was given up, and another fetch may be at work
                 part.unlink(missing_ok=True)
+            self.progress.advance(whole - share, 0)  # a failed attempt takes its share back
 
     def _check_size(self, url: str, size: int) -> None:
         if self.brought + size > self.most:

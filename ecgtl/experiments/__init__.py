@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ecgtl import results
 from ecgtl.config import BASELINES, FinetuneConfig, protocol, protocols
-from ecgtl.errors import EcgtlError
+from ecgtl.errors import EcgtlError, why_not
 from ecgtl.experiments.missing import to_do
 from ecgtl.experiments.reservations import make_each
 
@@ -144,11 +144,7 @@ def obstacle(run: Run) -> str:
     """Why the run's starting weights are not at hand; empty when they are."""
     from ecgtl.finetune import starting_weights
 
-    try:
-        starting_weights(run.config)
-    except EcgtlError as error:
-        return str(error)
-    return ""
+    return why_not(starting_weights, run.config)
 
 
 def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),

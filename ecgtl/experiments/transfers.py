@@ -10,7 +10,7 @@ import pandas as pd
 
 from ecgtl import baselines, metrics, results
 from ecgtl.config import TRANSFERS, TransferConfig, protocol
-from ecgtl.errors import EcgtlError
+from ecgtl.errors import EcgtlError, why_not
 from ecgtl.experiments.missing import to_do
 from ecgtl.experiments.reservations import make_each
 from ecgtl.experiments.sources import checksum
@@ -92,11 +92,7 @@ def obstacle(run: Transfer) -> str:
     """Why the checkpoint is not at hand; empty when it is."""
     from ecgtl.transfer_experiment import starting_weights
 
-    try:
-        starting_weights(run.config)
-    except EcgtlError as error:
-        return str(error)
-    return ""
+    return why_not(starting_weights, run.config)
 
 
 def possible(run: Transfer) -> bool:

@@ -154,8 +154,9 @@ def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: i
     # An encoder is taken out of an autoencoder; of a network of the same kind all but the output layer is
     whole = facts["arch"] == arch
     kept = {name: t for name, t in weights.items() if not name.startswith(f"{output}.") and (whole or name.startswith(prefix))}
-    if facts["in_channels"] != in_channels:
-        kept = _over_leads(kept, in_channels)
+    if facts["in_channels"] != in_channels:  # what the leads go into, (outputs, 1, ...)
+        first = {name: tensor for name, tensor in kept.items() if name.endswith(FIRST)}
+        kept |= {name: tensor.repeat_interleave(in_channels, dim=1) / in_channels for name, tensor in first.items()}
     own = {name: t for name, t in model.state_dict().items() if not name.startswith(f"{output}.")}
     if facts.get("stages", 4) < 4:
         kept, own = _first_stages(kept, own)
@@ -197,9 +198,3 @@ def network(path: Path, weights: dict[str, torch.Tensor], facts: dict, **options
         raise EcgtlError(f"checkpoint {path} does not hold the {facts['arch']} of {n_classes} labels that it says: the shapes "
                          "of its weights are those of another network, so it does not fit; make or download it again")
     return model.to(memory_format=torch.channels_last)
-
-
-def _over_leads(weights: dict[str, torch.Tensor], n_leads: int) -> dict[str, torch.Tensor]:
-    """One-lead weights for ``n_leads``: those that the leads go into, (outputs, 1, ...), repeated and scaled."""
-    first = {name: tensor for name, tensor in weights.items() if name.endswith(FIRST)}
-    return weights | {name: tensor.repeat_interleave(n_leads, dim=1) / n_leads for name, tensor in first.items()}

@@ -52,10 +52,7 @@ class _Products(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, gradient):
         x, weight = ctx.saved_tensors
-        of_x = None
-        if ctx.needs_input_grad[0]:
-            of_x = torch.ops.aten.convolution_backward(gradient, x, weight, None, ctx.stride, ctx.padding, (1, 1), False,
-                                                       (0, 0), 1, (True, False, False))[0]
+        of_x = _native(x, gradient, weight, ctx.stride, ctx.padding, (True, False, False))[0] if ctx.needs_input_grad[0] else None
         of_bias = gradient.sum((0, 2, 3)) if ctx.biased else None
         return of_x, weight_gradient(x, gradient, weight, ctx.stride, ctx.padding), of_bias, None, None
 
@@ -72,8 +69,7 @@ def weight_gradient(x: torch.Tensor, gradient: torch.Tensor, weight: torch.Tenso
     (batch, _, _, n_samples), length, step, before = x.shape, gradient.shape[3], stride[1], padding[1]
     rows, out = _rows(x), _rows(gradient)
     if n_samples != length * step or len(rows) < 2 * kernel:
-        return torch.ops.aten.convolution_backward(gradient, x, weight, None, stride, padding, (1, 1), False, (0, 0), 1,
-                                                   (False, True, False))[1]
+        return _native(x, gradient, weight, stride, padding, (False, True, False))[1]
     overlap = -(-kernel // step)
     first, last = -(-before // step), (len(rows) - kernel + before) // step  # outputs whose windows lie in the long recording
     total = x.new_zeros(n_out, kernel * n_in)
@@ -85,6 +81,11 @@ def weight_gradient(x: torch.Tensor, gradient: torch.Tensor, weight: torch.Tenso
     seen = rows[taps].mul_(factor.to(rows.dtype).unsqueeze(-1)).reshape(-1, kernel * n_in)
     total.addmm_(out[edge].t(), seen)
     return total.view(n_out, kernel, n_in).permute(0, 2, 1).unsqueeze(2)
+
+
+def _native(x: torch.Tensor, gradient: torch.Tensor, weight: torch.Tensor, stride: tuple, padding: tuple, wanted: tuple) -> tuple:
+    """PyTorch's own gradients of inputs, weights and bias; those that are not ``wanted`` are None."""
+    return torch.ops.aten.convolution_backward(gradient, x, weight, None, stride, padding, (1, 1), False, (0, 0), 1, wanted)
 
 
 def _rows(x: torch.Tensor) -> torch.Tensor:
@@ -143,8 +144,7 @@ def _seconds(n_in: int, n_out: int, kernel: int, n_samples: int) -> tuple[float,
     """Least seconds of a weight gradient both ways, in turns."""
     x, gradient = (torch.randn(_BATCH, 1, n_samples, n).permute(0, 3, 1, 2) for n in (n_in, n_out))
     weight, place = torch.randn(n_out, n_in, 1, kernel), ((1, 1), (0, kernel // 2))
-    ways = (lambda: torch.ops.aten.convolution_backward(gradient, x, weight, None, *place, (1, 1), False, (0, 0), 1,
-                                                        (False, True, False)),
+    ways = (lambda: _native(x, gradient, weight, *place, (False, True, False)),
             lambda: weight_gradient(x, gradient, weight, *place))
     taken = np.empty((_REPEATS, len(ways)))
     for turn in range(-1, _REPEATS):  # the first turn is not counted

@@ -116,9 +116,13 @@ def load_imagenet(path: str | Path | None = None) -> GoogLeNet:
 
     Raises EcgtlError when the file is missing, damaged or holds anything but the network's 116 tensors.
     """
-    path = find_weights(path)
-    weights = _read(path)
-    network = GoogLeNet()
+    from ecgtl.models import checkpoint
+
+    path, network = find_weights(path), GoogLeNet()
+    try:
+        weights = checkpoint.read(path)[0]
+    except EcgtlError:
+        raise EcgtlError(f"{path} is no safetensors file or damaged; {HOW_TO_GET}") from None
     expected, found = ({name: "x".join(map(str, tensor.shape)) for name, tensor in held.items()}
                        for held in (network.state_dict(), weights))
     for name in sorted(expected.keys() | found.keys()):
@@ -146,12 +150,3 @@ def find_weights(path: str | Path | None = None) -> Path:
 def default_weights() -> Path:
     """Where the ImageNet weights lie unless somebody says otherwise."""
     return paths.data() / "weights" / WEIGHTS
-
-
-def _read(path: Path) -> dict[str, torch.Tensor]:
-    from ecgtl.models import checkpoint
-
-    try:
-        return checkpoint.read(path)[0]
-    except EcgtlError:
-        raise EcgtlError(f"{path} is no safetensors file or damaged; {HOW_TO_GET}") from None

@@ -31,11 +31,10 @@ class BasicUnit(nn.Module):
         self.preactivation, self.first = preactivation, first
         n_out = width * self.expansion
         self.convs = nn.ModuleList(self._convs(n_in, width, kernel, stride))
-        outputs = [c.out_channels for c in self.convs]
-        inputs = [c.in_channels for c in self.convs]
+        sizes = [c.in_channels if preactivation else c.out_channels for c in self.convs]
         # The very first v2 unit follows the stem's own BN and ReLU, so it does not activate a second time.
         self.norms = nn.ModuleList(nn.Identity() if preactivation and first and k == 0 else nn.BatchNorm2d(n)
-                                   for k, n in enumerate(inputs if preactivation else outputs))
+                                   for k, n in enumerate(sizes))
         self.project = conv(n_in, n_out, 1, stride) if stride != 1 or n_in != n_out else None
         self.project_norm = nn.BatchNorm2d(n_out) if self.project is not None and not preactivation else None
 

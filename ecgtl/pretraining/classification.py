@@ -94,15 +94,12 @@ class LabelledFrames:
         while left:
             size = min(batch_size, left)
             while waiting.shape[1] < size:
-                waiting = np.concatenate([waiting, self._labelled(rng)], axis=1)
+                row, start = self.frames.draw(rng, DRAWN)
+                label, known = self._known(row, start)
+                self._unlabelled += int((~known).sum())
+                waiting = np.concatenate([waiting, np.stack([row[known], start[known], label[known]])], axis=1)
             yield waiting[:, :size]
             waiting, left = waiting[:, size:], left - size
-
-    def _labelled(self, rng: np.random.Generator) -> np.ndarray:
-        row, start = self.frames.draw(rng, DRAWN)
-        label, known = self._known(row, start)
-        self._unlabelled += int((~known).sum())
-        return np.stack([row[known], start[known], label[known]])
 
     def _known(self, row: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Class of each frame, and whether it has one; EcgtlError when none has."""

@@ -64,7 +64,8 @@ class Contrasts:
         for first in range(0, len(self), batch_size):
             rows, starts, place = self.draw(rng, min(batch_size, len(self) - first))
             x = self.frames.take(rows.reshape(-1), starts.reshape(-1)).reshape(*rows.shape, -1)
-            equal = self._future_among_negatives(x[:, self.context:], place)
+            true = x[np.arange(len(x)), self.context + place]
+            equal = (x[:, self.context:] == true[:, np.newaxis]).all(axis=2).sum(axis=1) > 1
             self._equal += int(equal.sum())
             if not equal.all():
                 kept += int((~equal).sum())
@@ -110,10 +111,6 @@ class Contrasts:
         behind = np.maximum(self.frames.places(row) - (future + step), 0)
         drawn = rng.integers(before + behind)
         return np.where(drawn < before, drawn, drawn - before + future + step)
-
-    def _future_among_negatives(self, candidates: np.ndarray, place: np.ndarray) -> np.ndarray:
-        future = candidates[np.arange(len(place)), place]
-        return (candidates == future[:, np.newaxis]).all(axis=2).sum(axis=1) > 1
 
 
 def span_of(context: int, offset: int) -> int:

@@ -265,9 +265,8 @@ def check_run(layout: Layout, name: str, executed: Path, patterns: Iterable[str]
         fresh = [file for file in _outputs(layout, pattern) if file.stat().st_mtime > began - 2]
         if not fresh:
             raise EcgtlError(f"notebooks/{name}.ipynb ran to its end but wrote no {pattern}")
-        if pattern.startswith("results/"):
-            for file in fresh:
-                _check_output(file)
+        for file in fresh if pattern.startswith("results/") else ():
+            _check_output(file)
 
 
 def _check_output(file: Path) -> None:

@@ -104,7 +104,7 @@ class Page(HTMLParser):
             self.loaded.append(given.get("href", ""))
         if tag == "a" and "href" in given:
             self.links.append(given["href"])
-        if tag == "img" and not _is_alternative_text(given.get("alt")):
+        if tag == "img" and (not given.get("alt") or re.search(r"\.(png|svg|jpe?g|gif)$", given["alt"])):
             self.bare_images.append(given.get("src", "")[:80])
         if tag in ("script", "style", "article"):
             self._inside.append(tag)
@@ -125,7 +125,3 @@ class Page(HTMLParser):
 def _candidates(attribute: str, value: str) -> list[str]:
     """The addresses in an attribute: several with their sizes in ``srcset``, else one."""
     return [part for part in (value.split(", ") if attribute == "srcset" else [value]) if part.strip()]
-
-
-def _is_alternative_text(alt: str | None) -> bool:
-    return bool(alt) and not re.search(r"\.(png|svg|jpe?g|gif)$", alt)
