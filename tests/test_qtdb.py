@@ -102,11 +102,13 @@ def test_a_record_whose_beats_are_marked_may_not_lack_them(root, base):
 @pytest.mark.parametrize("damage", [lambda base: (base / "sel820.dat").write_bytes(b"12345"),
                                     lambda base: (base / "sel820.hea").write_text("sel820 2 0/128 2500\n"),
                                     lambda base: (base / "sel820.atr").write_bytes(b"no marks")])
-def test_damage_is_named(root, base, damage):
+def test_damage_is_named_and_left_out_where_that_is_asked_for(root, base, damage):
     damage(base)
     with pytest.raises(EcgtlError) as error:
-        qtdb.read(root, on_bad="skip")
+        qtdb.read(root)
     one_line(error, "sel820")
+    found = qtdb.read(root, on_bad="skip")
+    assert "sel820" not in found.ids and ["sel820"] in found.skipped.values()
 
 
 def test_a_flat_lead_meets_the_policy(root, base):

@@ -15,10 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings
+from ecgtl.datasets.base import Collector, Recordings, cached_recordings, nothing_at_hand
 from ecgtl.datasets.mitdb import _marks
-from ecgtl.datasets.wfdb_files import parse_header, read_bytes, read_stored
-from ecgtl.errors import EcgtlError
+from ecgtl.datasets.wfdb_files import decode, parse_header, read_bytes
 
 NAME = "qtdb"
 FOLDER = "qtdb/1.0.0"
@@ -43,17 +42,14 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False) -> Recordin
     base = Path(root) / FOLDER
     headers = sorted(base.glob("*.hea"))
     if not headers:
-        raise EcgtlError(f"{base} holds no records; run 'python -m ecgtl data fetch qtdb', or set ECGTL_DATA to the "
-                         "folder that holds qtdb/")
+        raise nothing_at_hand(base, "records", NAME)
     files = [file for suffix in ("hea", "dat", "atr") for file in base.glob(f"*.{suffix}")]
+    collector = Collector(NAME, VERSION, classes=(), on_bad=on_bad, synthetic=synthetic)
 
-    def build(folder: Path) -> None:
-        collector = Collector(NAME, VERSION, classes=(), on_bad=on_bad, synthetic=synthetic)
-        uncalibrated = [path.stem for path in headers if _collect(path, collector)]
-        _say(collector, uncalibrated)
-        collector.write(folder)
+    def fill() -> None:
+        _say(collector, [path.stem for path in headers if _collect(path, collector)])
 
-    return cached_recordings(NAME, base, files, {"on_bad": on_bad, "synthetic": synthetic}, build)
+    return cached_recordings(collector, base, files, {}, fill)
 
 
 def _collect(path: Path, collector: Collector) -> bool:
@@ -61,14 +57,15 @@ def _collect(path: Path, collector: Collector) -> bool:
     if path.stem in FROM_MITDB:  # on purpose, so whatever ``on_bad`` says
         collector.skipped.setdefault("excerpt of MITDB", []).append(path.stem)
         return False
-    text, n_gains = _NO_GAIN.subn(r"\g<1>200", read_bytes(path).decode(errors="replace"))
-    header = parse_header(text, str(path))
-    stored = read_stored(path, header)
-    marks = path.with_suffix(".atr")
-    unmarked = path.stem in WITHOUT_MARKS and not marks.exists()
-    collector.add(Reading(path.stem, stored, header.sampling_rate, header.leads, header.gain, np.median(stored, axis=0),
-                          subject=SUBJECTS.get(path.stem), marks=None if unmarked else _marks(marks, len(stored), collector)),
-                  str(path))
+    n_gains, marks = 0, path.with_suffix(".atr")
+    with collector.leaving_out(path.stem):
+        text, n_gains = _NO_GAIN.subn(r"\g<1>200", decode(read_bytes(path)))
+        header = parse_header(text, str(path))
+        reading = collector.read(path.stem, path, header, range(len(header.leads)), subject=SUBJECTS.get(path.stem))
+        reading.baseline = np.median(reading.stored, axis=0)
+        if path.stem not in WITHOUT_MARKS or marks.exists():
+            reading.marks = _marks(marks, len(reading.stored), collector)
+        collector.add(reading, str(path))
     return n_gains > 0
 
 
