@@ -153,13 +153,12 @@ def test_options_without_effect(words, said, capsys):
 
 
 def test_a_lead_for_checkpoints_that_find_theirs_by_name(monkeypatch):
-    several = rank.Candidate("two", None, {"in_channels": 2, "leads": ["I", "II"]})
-    one = rank.Candidate("one", None, {"in_channels": 1})
-    monkeypatch.setattr(rank, "_candidates", lambda config, names: ([several], {}))
+    known = {"two": rank.Candidate("two", None, {"in_channels": 2, "leads": ["I", "II"]}),
+             "one": rank.Candidate("one", None, {"in_channels": 1})}
+    monkeypatch.setattr(rank, "candidate", lambda name, tier: known[name])
     refusal(lambda: rank.rank(ScoreConfig.of(lead="V5"), ["two"]), "lead is 'V5'", "found by their names")
-    monkeypatch.setattr(rank, "_candidates", lambda config, names: ([several, one], {}))
-    monkeypatch.setattr(rank, "read", lambda config, candidates: None)
-    monkeypatch.setattr(rank, "_leads", lambda config, one, recordings: None)
+    monkeypatch.setattr(rank.finetune, "read", lambda config: None)
+    monkeypatch.setattr(rank, "_leads", lambda config, reading, one, recordings: ())
     monkeypatch.setattr(rank, "target_of", lambda config, recordings, candidates: (_ for _ in ()).throw(EcgtlError("reached")))
     refusal(lambda: rank.rank(ScoreConfig.of(lead="V5"), ["two", "one"]), "reached")
 

@@ -1,7 +1,6 @@
 """The pretraining job on synthetic twins: honest parts, true scores, and a checkpoint that fine-tuning can start from."""
 
 import dataclasses
-import hashlib
 
 import numpy as np
 import pytest
@@ -192,7 +191,7 @@ def test_the_weights_are_written_with_their_checksum(finished):
     weights, stored = pretrain.save(finished[0])
     assert weights == finetune.weights_path("cae", "cae_classifier", "demo") and weights.name == "cae-cae-demo.safetensors"
     again = results.load(stored)
-    assert again.data["weights"] == {"file": weights.name, "sha256": hashlib.sha256(weights.read_bytes()).hexdigest()}
+    assert again.data["weights"] == {"file": weights.name, "sha256": checkpoint.checksum(weights)}
     assert again.scores["mse_sum"] == pytest.approx(finished[0].result.scores["mse_sum"])
     tensors, facts = checkpoint.load(weights)
     assert all(torch.equal(tensors[name], t) for name, t in finished[0].weights.items())
