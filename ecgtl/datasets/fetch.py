@@ -285,6 +285,8 @@ class _Bringer:
         import requests
         from urllib3.exceptions import HTTPError
 
+        if self.stop.is_set():  # given up meanwhile: the part may be another fetch's
+            raise _Stopped
         target.parent.mkdir(parents=True, exist_ok=True)
         begun, size, share, whole, part = time.monotonic(), 0, 0.0, 0.0, _part(target)
         self.arriving[target] = begun, size
