@@ -60,7 +60,8 @@ def test_it_is_given_back_after_a_failure(tmp_path, result, failure):
 @pytest.mark.parametrize(("owner", "age", "ours"), [
     (GONE, 0, True), ("elsewhere@1@1", ABANDONED - 60, False), ("elsewhere@1@1", ABANDONED + 60, True),
     ("", ABANDONED - 60, False), ("", ABANDONED + 60, True),  # its process was killed before it wrote its name
-    ("half a na", ABANDONED + 60, True), (processes.me(), 10 * ABANDONED, False)])
+    ("half a na", ABANDONED + 60, True), (processes.me(), 10 * ABANDONED, False)],
+    ids=["gone", "elsewhere, young", "elsewhere, old", "nameless, young", "nameless, old", "half a name", "ours"])
 def test_what_is_taken_over(reservation, result, owner, age, ours):
     reservation.write_text(owner)
     os.utime(reservation, (time.time() - age,) * 2)
