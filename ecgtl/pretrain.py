@@ -280,7 +280,8 @@ def _licence(config: PretrainConfig) -> str:
         return MADE_LICENCE
     if config.sources == config.rules["sources"]:
         return config.rules["licence"]
-    return checkpoint.strictest(*(catalogue.entry(name).licence for name in config.source_names))
+    known = catalogue.entries()
+    return checkpoint.strictest(*(known[name].licence if name in known else "that of the sources" for name in config.source_names))
 
 
 def restored(pretrained: Pretrained) -> torch.nn.Module:

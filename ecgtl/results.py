@@ -221,7 +221,7 @@ def _parts(value, file: str, name: str):
 def _belongs(value, name: str) -> bool:
     """Whether a leaf may be there: null where it says something, numbers that are some, scores that are numbers, known evidence."""
     if value is None:
-        return name.startswith("config.") or "_per_class." in name[:-1]
+        return name.startswith(("config.", "scores.")) and not name.startswith("scores.measures.")
     if isinstance(value, int | float):
         return -1e300 < value < 1e300  # NaN is not
     return not (isinstance(value, str) and (name.startswith("scores.") or name.startswith("evidence.") and value not in EVIDENCE))

@@ -257,6 +257,6 @@ def test_parameters_that_do_not_go_together(given, said):
 
 @pytest.mark.parametrize("sources, licence", [
     ("mitdb,qtdb", "ODC-BY 1.0"), ("mitdb", "ODC-BY 1.0"), ("mitdb,icentia11k", "CC BY-NC-SA 4.0 (Icentia11k is among the sources)"),
-    ("mitdb,ptbxl", "that of the sources"), ("folder", "that of the sources")])
+    ("mitdb,ptbxl", "ODC-BY 1.0 and CC BY 4.0"), ("folder", "that of the sources")])
 def test_the_licence_of_weights_is_that_of_their_sources(sources, licence):
     assert pretrain._licence(PretrainConfig.of(objective="beat", tier="reduced", sources=sources).resolved()) == licence

@@ -8,7 +8,6 @@ here, so a page shows the errors, which are committed, and windows of a syntheti
 """
 
 import argparse
-import hashlib
 import sys
 import time
 from collections.abc import Sequence
@@ -85,7 +84,7 @@ def pretrained(tier: str) -> Result:
         raise EcgtlError(f"there is no autoencoder of tier {tier}; make one with 'papermill "
                          f"notebooks/pretrain.ipynb out.ipynb -p tier {tier}'")
     result = results.load(path)
-    if result.data.get("weights", {}).get("sha256") != hashlib.sha256(weights.read_bytes()).hexdigest():
+    if result.data.get("weights", {}).get("sha256") != checkpoint.checksum(weights):
         raise EcgtlError(f"{weights.name} is not the file that {path.name} speaks of; restore both from git, "
                          "or pretrain again")
     return result
