@@ -64,9 +64,8 @@ training: env  ## the tests that train networks, as a processor that has AVX2 al
 data: env  ## fetch and check the data sets named in DATASETS, into ECGTL_DATA
 	set -e; for name in $(DATASETS); do $(PY) -m ecgtl data fetch $$name; $(PY) -m ecgtl data check $$name; done
 
-results: env  ## run what is missing of every experiment
-	set -e; for name in $$($(PY) -c 'from ecgtl import experiments; print(*experiments.names())'); do \
-	$(PY) -m ecgtl run $$name --tier $(TIER); done
+results: env  ## run what is missing of all experiments, the most valuable first, until it is stopped
+	$(PY) -m ecgtl queue --tier $(TIER)
 
 status: env  ## what has been run of every experiment, and what is pending
 	@$(PY) -m ecgtl status

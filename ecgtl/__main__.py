@@ -1,7 +1,8 @@
-"""The command line: ``python -m ecgtl data | run | rank | predict | features | status | weights``."""
+"""The command line: ``python -m ecgtl data | run | queue | rank | predict | features | status | weights``."""
 
 import argparse
 import sys
+from functools import partial
 
 from ecgtl import processes
 from ecgtl.errors import EcgtlError
@@ -11,7 +12,7 @@ STOPPED = "ecgtl: stopped; finished results and files are kept, the same command
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when it worked, 2 with one line on stderr for a user's mistake."""
-    commands = {"data": _data, "run": _run, "rank": _rank, "predict": _predict, "features": _features, "weights": _weights,
+    commands = {"data": _data, "run": _run, "queue": _queue, "rank": _rank, "predict": _predict, "features": _features, "weights": _weights,
                 "status": _status}
     try:
         given = _parser().parse_args(arguments)
@@ -38,6 +39,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--tier", default="reduced", help="demo, reduced (default) or paper")
     run.add_argument("--shard", default="1/1", help="k/n: every n-th run from the k-th, for processes side by side")
     run.add_argument("--rows", default="", help="some rows of the table alone, with commas between, e.g. random,beat")
+    queue = commands.add_parser("queue", help="run what is missing of all experiments, the most valuable first; resumes where it stopped")
+    queue.add_argument("--tier", default="reduced", help="demo, reduced (default) or paper")
+    queue.add_argument("--minutes", type=float, help="stop after so many (default: when all is done); 0 says what is left")
+    queue.add_argument("--processes", type=int, help="side by side, of one thread each (default: one a core)")
     _add_rank(commands.add_parser("rank", help="which checkpoint to fine-tune on given recordings, by MELEP"))
     predict = commands.add_parser("predict", help="class probabilities of your own recordings, as CSV")
     predict.add_argument("folder", help="folder of WFDB records")
@@ -100,17 +105,26 @@ def _data(given) -> int:
 
 
 def _run(given) -> None:
-    from ecgtl import experiments
-    from ecgtl.config import TIERS
     from ecgtl.experiments import runners
 
-    if given.tier not in TIERS:
-        raise EcgtlError(f"unknown tier {given.tier!r}; allowed: {', '.join(TIERS)}")
-    runner = runners.of(given.experiment)
-    if given.rows and runner is not experiments:
-        raise EcgtlError(f"--rows is for tables of fine-tuning runs; {given.experiment} is run whole, or in shards")
-    chosen = {"rows": tuple(given.rows.split(","))} if given.rows else {}
-    runner.run_missing(given.experiment, given.tier, _shard(given.shard), lambda line: print(line, flush=True), **chosen)
+    runners.run_missing(given.experiment, _tier(given.tier), _shard(given.shard), partial(print, flush=True),
+                        tuple(filter(None, given.rows.split(","))))
+
+
+def _queue(given) -> None:
+    from ecgtl.experiments import queue
+
+    if not (given.minutes is None or 0 <= given.minutes < 1e6) or not (given.processes is None or given.processes >= 1):
+        raise EcgtlError(f"--minutes is {given.minutes} and --processes {given.processes}; give minutes from 0 and processes from 1")
+    queue.work_off(_tier(given.tier), given.minutes, given.processes)
+
+
+def _tier(text: str) -> str:
+    from ecgtl.config import TIERS
+
+    if text not in TIERS:
+        raise EcgtlError(f"unknown tier {text!r}; allowed: {', '.join(TIERS)}")
+    return text
 
 
 def _shard(text: str) -> tuple[int, int]:

@@ -26,6 +26,7 @@ from ecgtl.splits import check_fraction
 from ecgtl.transferability import WEIGHTINGS
 
 EXPERIMENTS = paths.PACKAGE / "experiments"
+QUEUE = "queue"  # the file there that is no protocol: the order of all runs
 TIERS = ("demo", "reduced", "paper")
 INITS = ("random", "cae", "image", "beat", "rhythm", "heart_rate", "future")
 ALL_LEADS = "all"
@@ -508,7 +509,7 @@ def input_rules(name: str, variant: str | None) -> dict:
 
 def protocols() -> tuple[str, ...]:
     """Names of the protocols: one for each paper that has an ``experiments/*.yml``, and those across papers."""
-    return tuple(sorted(file.stem for file in EXPERIMENTS.glob("*.yml")))
+    return tuple(sorted(file.stem for file in EXPERIMENTS.glob("*.yml") if file.stem != QUEUE))
 
 
 def _choices() -> dict[str, tuple[str, ...]]:

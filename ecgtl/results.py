@@ -251,7 +251,7 @@ def provenance(device: str, seconds: float, seed: int, threads: int, command: st
     commit, dirty = code_state()
     return {"commit": commit, "dirty": dirty,
             "versions": {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}}, "device": device,
-            "machine": platform.machine(), "instructions": _instructions(), "layout": convolution.layout(),
+            "machine": platform.machine(), "instructions": instructions(), "layout": convolution.layout(),
             "threads": threads, "seed": seed, "wall_seconds": seconds,
             "finished": pd.Timestamp.now("UTC").strftime("%Y-%m-%dT%H:%M:%SZ"), "command": command or _command()}
 
@@ -272,7 +272,7 @@ def code_state() -> tuple[str, bool]:
     return git("rev-parse", "HEAD"), bool(changes)
 
 
-def _instructions() -> str:
+def instructions() -> str:
     """What the CPU's kernels may use: numbers come out the same to the last bit only where this is the same."""
     import torch
 

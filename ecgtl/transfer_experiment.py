@@ -48,18 +48,17 @@ class Target:
 
 
 def run(config: TransferConfig, experiment: str = "transfer", key: str | None = None,
-        report: Callable[[dict], None] | None = None, command: str | None = None, target: Target | None = None) -> Result:
+        report: Callable[[dict], None] | None = None, command: str | None = None) -> Result:
     """Score and fine-tune one checkpoint on one fold and return the result, not yet saved.
 
-    ``target`` is the prepared target where somebody has it already (``prepare``). ``report`` is called with
-    the history row of each epoch. Raises EcgtlError for anything a user can mend.
+    ``report`` is called with the history row of each epoch. Raises EcgtlError for anything a user can mend.
     """
     began = time.perf_counter()
     results.code_state()
     config = config.resolved()
     device = training.pick_device(config.device if config.device != "auto" else paths.device())
     start = starting_weights(config)
-    target = target or prepare(config)
+    target = prepare(config)
     fold = draw(config, target)
     asked = time.perf_counter()
     measured, pair_losses = measure(start, target, fold)
@@ -112,14 +111,6 @@ def prepare(config: TransferConfig) -> Target:
     tuning = target_config(config)
     recordings = finetune.with_whole_windows(tuning, finetune.read(tuning))
     return Target(recordings, finetune.inputs(tuning, recordings), recordings.table)
-
-
-def prepared_by(config: TransferConfig) -> FinetuneConfig:
-    """What decides ``prepare``: configs for which it is equal share one target. Of several leads their order does too."""
-    facts, tuning = checkpoint.load(starting_weights(config))[1], target_config(config)
-    lead = " ".join(facts["leads"]).lower() if facts["in_channels"] > 1 else tuning.lead
-    return dataclasses.replace(tuning, init="random", arch="resnet1d101", width=1, seed=0, lead=lead,
-                               epochs=1, batch_size=1, learning_rate=1.0)
 
 
 def draw(config: TransferConfig, target: Target) -> Fold:

@@ -31,6 +31,7 @@ from ecgtl.__main__ import main
 from ecgtl.config import FinetuneConfig, PretrainConfig
 from ecgtl.datasets import folder, shaoxing
 from ecgtl.errors import EcgtlError
+from ecgtl.experiments import runners
 from ecgtl.models import checkpoint, googlenet
 
 RUN = ["run", "jang2021-table2", "--tier", "reduced"]
@@ -182,7 +183,7 @@ def test_an_experiment_says_which_runs_wait_for_weights(tmp_path, monkeypatch):
     name, lines = "jang2021-table2-cinc2017", []
     images = [run for run in experiments.enumerate_runs(name, "demo") if run.method == "image"]
     monkeypatch.setattr(experiments, "enumerate_runs", lambda *given: images)
-    assert experiments.run_missing(name, "demo", report=lines.append) == []
+    assert runners.run_missing(name, "demo", report=lines.append) == []
     [line] = lines
     assert re.search(f"3 runs, 0 to do; 3 wait: GoogLeNet's ImageNet weights are not at .*{COMMAND}", line)
 

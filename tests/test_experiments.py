@@ -10,6 +10,8 @@ from ecgtl import experiments, finetune, results
 from ecgtl.config import BASELINES, TIERS, protocol, protocols
 from ecgtl.datasets import catalogue
 from ecgtl.errors import EcgtlError
+from ecgtl.experiments import runners
+from ecgtl.experiments.reservations import reserved
 from ecgtl.results import Result
 
 NAME = "weimann2021-table2"
@@ -169,21 +171,21 @@ def test_a_damaged_result_is_named():
 @pytest.mark.parametrize("n", [1, 2, 3, 7])
 def test_shards_cover_every_run_once(sweep, n):
     for k in range(1, n + 1):
-        experiments.run_missing(NAME, "demo", (k, n), report=lambda line: None)
-    at_hand = [run.key for run in experiments.enumerate_runs(NAME, "demo") if experiments.possible(run)]
+        runners.run_missing(NAME, "demo", (k, n), report=lambda line: None)
+    at_hand = [run.key for run in experiments.enumerate_runs(NAME, "demo") if not experiments.obstacle(run)]
     assert sorted(sweep) == sorted(at_hand) and len(set(sweep)) == len(sweep)
 
 
 def test_only_what_is_missing_or_stale_is_run(sweep):
-    runs = [run for run in experiments.enumerate_runs(NAME, "demo") if experiments.possible(run)]
+    runs = [run for run in experiments.enumerate_runs(NAME, "demo") if not experiments.obstacle(run)]
     results.save(quick(runs[0].config, NAME, runs[0].key))
     results.save(quick(dataclasses.replace(runs[1].config, epochs=99), NAME, runs[1].key))
     lines = []
-    written = experiments.run_missing(NAME, "demo", report=lines.append)
+    written = runners.run_missing(NAME, "demo", report=lines.append)
     assert sweep == [run.key for run in runs[1:]] and written == [run.path for run in runs[1:]]
     assert f"{len(runs) - 1} to do" in lines[0] and len(lines) == len(runs)
     assert f"[1/{len(runs) - 1}] {runs[1].key}: macro F1 0.500 (1 s)" == lines[1]
-    assert experiments.run_missing(NAME, "demo", report=lambda line: None) == []
+    assert runners.run_missing(NAME, "demo", report=lambda line: None) == []
     assert {experiments.state(run) for run in runs} == {"done"}
 
 
@@ -197,18 +199,51 @@ def test_a_sweep_that_was_stopped_goes_on(sweep, monkeypatch):
 
     monkeypatch.setattr(finetune, "run", stop)
     with pytest.raises(KeyboardInterrupt):
-        experiments.run_missing(NAME, "demo", report=lambda line: None)
+        runners.run_missing(NAME, "demo", report=lambda line: None)
     monkeypatch.setattr(finetune, "run", run)
     before = list(sweep)
-    experiments.run_missing(NAME, "demo", report=lambda line: None)
+    runners.run_missing(NAME, "demo", report=lambda line: None)
     assert len(before) == 2 and not set(before) & set(sweep[2:]) and len(set(sweep)) == len(sweep)
 
 
+def test_what_another_process_makes_or_has_made_meanwhile_is_left_to_it(sweep, monkeypatch):
+    runs, said = [run for run in experiments.enumerate_runs(NAME, "demo") if not experiments.obstacle(run)], []
+
+    def run(config, experiment, key, real=finetune.run, **options):
+        if key == runs[0].key:
+            results.save(quick(runs[1].config, NAME, runs[1].key))
+        return real(config, experiment, key)
+
+    monkeypatch.setattr(finetune, "run", run)
+    with reserved(runs[2].path):
+        runners.run_missing(NAME, "demo", report=said.append)
+    assert sweep == [run.key for run in (runs[0], *runs[3:])]
+    assert said[-1] == "2 left to other processes, which have made them or are making them"
+
+
+def test_a_run_that_fails_does_not_stop_the_others_unless_a_second_fails_alike(sweep, monkeypatch):
+    runs, said = [run for run in experiments.enumerate_runs(NAME, "demo") if not experiments.obstacle(run)], []
+    reasons = {runs[0].key: "the loss is not finite", runs[2].key: "no data"}
+
+    def run(config, experiment, key, real=finetune.run, **options):
+        if key in reasons:
+            raise EcgtlError(reasons[key])
+        return real(config, experiment, key)
+
+    monkeypatch.setattr(finetune, "run", run)
+    with pytest.raises(EcgtlError, match=f"^2 of {len(runs)} runs of {NAME} failed; the first, {runs[0].key}: the loss is not finite$"):
+        runners.run_missing(NAME, "demo", report=said.append)
+    assert sweep == [run.key for run in runs if run.key not in reasons] and f"{runs[2].key} failed: no data" in said[3]
+    reasons |= {runs[0].key: "no data"}
+    with pytest.raises(EcgtlError, match="^no data$"):
+        runners.run_missing(NAME, "demo", report=said.append)
+
+
 def test_some_rows_alone(sweep):
-    experiments.run_missing(NAME, "demo", report=lambda line: None, rows=("random", "majority"))
+    runners.run_missing(NAME, "demo", report=lambda line: None, rows=("random", "majority"))
     assert sweep == [run.key for run in experiments.enumerate_runs(NAME, "demo") if run.method in ("random", "majority")]
     with pytest.raises(EcgtlError, match="weimann2021-table2 has no row 'beet'; allowed, with commas between: majority, .*beat"):
-        experiments.run_missing(NAME, "demo", report=lambda line: None, rows=("beet",))
+        runners.run_missing(NAME, "demo", report=lambda line: None, rows=("beet",))
 
 
 def test_a_run_that_two_tables_share_is_made_and_stored_once(sweep):
@@ -217,7 +252,7 @@ def test_a_run_that_two_tables_share_is_made_and_stored_once(sweep):
         *BASELINES, "random", "beat_2048", "rhythm_2048", "heart_rate_512", "future_c16_n8_o8")}
     by_key = {run.key: run for run in experiments.enumerate_runs(NAME, "reduced")}
     assert all(by_key[run.key].config == run.config and by_key[run.key].path == run.path for run in shared)
-    written = experiments.run_missing("weimann2021-table1", "reduced", report=lambda line: None, rows=("random",))
+    written = runners.run_missing("weimann2021-table1", "reduced", report=lambda line: None, rows=("random",))
     assert written == [run.path for run in shared if run.method == "random"] and len(sweep) == 5
     assert {experiments.state(by_key[run.key]) for run in shared if run.method == "random"} == {"done"}
     own = [run for run in experiments.enumerate_runs("weimann2021-table1", "reduced") if run.home != NAME]
@@ -244,7 +279,7 @@ def test_runs_whose_weights_are_absent_wait(sweep, monkeypatch):
             raise EcgtlError("absent")
 
     monkeypatch.setattr(finetune, "starting_weights", only_random)
-    experiments.run_missing(NAME, "demo", report=lambda line: None)
+    runners.run_missing(NAME, "demo", report=lambda line: None)
     assert {key.split("-")[2] for key in sweep} == {"random", *BASELINES} and len(sweep) == 9
 
 
@@ -256,7 +291,7 @@ def test_a_result_names_the_command_that_made_it(monkeypatch):
         return quick(config, experiment, key)
 
     monkeypatch.setattr(finetune, "run", run)
-    experiments.run_missing(NAME, "demo", report=lambda line: None)
+    runners.run_missing(NAME, "demo", report=lambda line: None)
     assert set(commands) == {f"python -m ecgtl run {NAME} --tier demo"}
 
 

@@ -18,7 +18,7 @@ from ecgtl import config, datasets, errors, experiments, features, finetune, mod
 from ecgtl.__main__ import main
 from ecgtl.datasets import cache, synthetic
 from ecgtl.errors import EcgtlError
-from ecgtl.experiments import pretrainings, sources, transfers
+from ecgtl.experiments import pretrainings, runners, sources, transfers
 from ecgtl.models import checkpoint
 from ecgtl.report import tables
 
@@ -312,7 +312,7 @@ def test_a_result_without_its_predictions_is_not_done(damage, capsys, monkeypatc
     monkeypatch.setattr(experiments, "possible", lambda run: True)
     monkeypatch.setattr(experiments, "enumerate_runs", lambda experiment, tier: runs)
     with pytest.raises(ZeroDivisionError):
-        experiments.run_missing(CELL[0], "reduced", report=lambda line: None)
+        runners.run_missing(CELL[0], "reduced", report=lambda line: None)
     assert asked == [runs[1].config]
 
 

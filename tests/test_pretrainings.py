@@ -7,7 +7,7 @@ import pytest
 from ecgtl import results
 from ecgtl.config import PretrainConfig
 from ecgtl.errors import EcgtlError
-from ecgtl.experiments import pretrainings
+from ecgtl.experiments import pretrainings, runners
 from ecgtl.report import tables
 
 NAME = "jang2021-sensitivity"
@@ -39,9 +39,9 @@ def test_the_widths_and_the_filter_are_those_that_were_asked_for():
 
 def test_what_is_missing_is_run_once_and_a_changed_config_makes_it_stale(small):
     said = []
-    assert len(pretrainings.run_missing(NAME, "demo", report=said.append)) == 2
+    assert len(runners.run_missing(NAME, "demo", report=said.append)) == 2
     assert [pretrainings.state(run) for run in small] == ["done", "done"]
-    assert pretrainings.run_missing(NAME, "demo", report=said.append) == []
+    assert runners.run_missing(NAME, "demo", report=said.append) == []
     assert "0 to do" in said[-1]
     bodies = [results.load(run.path) for run in small]
     assert [body.config["highpass"] for body in bodies] == [0.5, 0]
@@ -52,7 +52,7 @@ def test_what_is_missing_is_run_once_and_a_changed_config_makes_it_stale(small):
 
 
 def test_shards_share_the_work(small):
-    assert [path.stem for path in pretrainings.run_missing(NAME, "demo", (2, 2), lambda line: None)] == ["width3-demo"]
+    assert [path.stem for path in runners.run_missing(NAME, "demo", (2, 2), lambda line: None)] == ["width3-demo"]
     assert [pretrainings.state(run) for run in small] == ["missing", "done"]
 
 

@@ -13,7 +13,7 @@ import pytest
 from ecgtl import paths, processes
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import reservations
-from ecgtl.experiments.reservations import ABANDONED, make_each, reserved
+from ecgtl.experiments.reservations import ABANDONED, reserved
 
 ROOT = paths.repository()
 FORK = multiprocessing.get_context("fork")
@@ -167,20 +167,6 @@ def test_threads_race_for_one_stale_reservation(result, reservation):
         for thread in threads:
             thread.join()
         assert most and max(most) == 1
-
-
-class Planned:
-    def __init__(self, path):
-        self.path = path
-
-
-def test_each_is_made_unless_another_is_at_it_or_has_done_it_meanwhile(result):
-    runs, said = [Planned(result.with_stem(f"run{k}")) for k in range(4)], []
-    done = {runs[1]}  # since the list was made
-    with reserved(runs[2].path):
-        made = make_each(runs, lambda run: run not in done, lambda run: (run.path, run.path.stem), said.append)
-    assert made == [runs[0].path, runs[3].path]
-    assert said == ["[1/4] run0", "[4/4] run3", "1 left to other processes, which are making them"]
 
 
 def test_two_processes_make_every_run_of_an_experiment_once(tmp_path):

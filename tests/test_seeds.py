@@ -14,7 +14,7 @@ from ecgtl import experiments, finetune, paths, pretrain, results
 from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig
 from ecgtl.datasets import qtdb, synthetic
 from ecgtl.errors import EcgtlError
-from ecgtl.experiments import pretrainings
+from ecgtl.experiments import pretrainings, runners
 from ecgtl.models import checkpoint
 
 PRETRAININGS, TABLE = "weimann2021-seeds", "weimann2021-table2-seeds"
@@ -158,7 +158,7 @@ def two_seeds(session_cache, tmp_path_factory):
             objective="beat", seed=seed, **QUICK).resolved(), True) for seed in (0, 1)]
         patch.setattr(pretrainings, "enumerate_runs", lambda experiment, tier: runs)
         said = []
-        assert len(pretrainings.run_missing(PRETRAININGS, "demo", report=said.append)) == 2
+        assert len(runners.run_missing(PRETRAININGS, "demo", report=said.append)) == 2
         assert re.search(r"\[2/2\] beat-seed1-demo: accuracy 0\.\d{3} \(", said[-1])
     return folder, runs
 
@@ -174,7 +174,7 @@ def at_hand(two_seeds, tmp_path, monkeypatch):
 
 def test_what_is_done_is_not_done_again_and_says_its_seed(at_hand):
     assert [pretrainings.state(run) for run in at_hand] == ["done", "done"]
-    assert pretrainings.run_missing(PRETRAININGS, "demo", report=lambda line: None) == []
+    assert runners.run_missing(PRETRAININGS, "demo", report=lambda line: None) == []
     for seed, run in enumerate(at_hand):
         facts = checkpoint.load(run.weights)[1]
         assert facts["seed"] == seed and facts["sources"] == ["mitdb", "qtdb"]
@@ -187,7 +187,7 @@ def test_weights_that_were_lost_are_made_again_and_a_strange_file_is_stale(at_ha
     first, second = at_hand
     second.weights.unlink()
     assert pretrainings.state(second) == "done"
-    assert pretrainings.run_missing(PRETRAININGS, "demo", report=lambda line: None) == [second.path] and second.weights.is_file()
+    assert runners.run_missing(PRETRAININGS, "demo", report=lambda line: None) == [second.path] and second.weights.is_file()
     shutil.copy(first.weights, second.weights)
     assert [pretrainings.state(run) for run in at_hand] == ["done", "stale"]
 

@@ -16,7 +16,7 @@ from ecgtl import datasets, filters, finetune, models, results, training, transf
 from ecgtl.config import TIERS, FinetuneConfig, TransferConfig, protocol
 from ecgtl.datasets.folder import from_array
 from ecgtl.errors import EcgtlError
-from ecgtl.experiments import sources, transfers
+from ecgtl.experiments import runners, sources, transfers
 from ecgtl.models import checkpoint
 from ecgtl.report import tables
 
@@ -419,11 +419,11 @@ def small(monkeypatch, target):
 def test_what_is_missing_is_run_once(small):
     store()
     said = []
-    assert len(transfers.run_missing(NAME, "demo", report=said.append)) == 3
+    assert len(runners.run_missing(NAME, "demo", report=said.append)) == 3
     assert said[0] == f"{NAME}, tier demo: 6 runs, 3 to do; 3 wait: {transfers.obstacle(small[1])}"
     assert [transfers.state(run) for run in small] == ["done", "missing"] * 3
     assert "fold000" in said[1] and "MELEP" in said[1] and "weighted F1" in said[1]
-    assert transfers.run_missing(NAME, "demo", report=said.append) == []
+    assert runners.run_missing(NAME, "demo", report=said.append) == []
     found = transfers.table(NAME, "demo")
     assert found["fold"].tolist() == [0, 1, 2] and set(found["arch"]) == {"bilstm"}
     body = results.read_json(small[0].path)
@@ -440,7 +440,7 @@ def test_what_is_missing_is_run_once(small):
 
 def test_what_makes_a_result_stale(small):
     store()
-    transfers.run_missing(NAME, "demo", (1, 6), lambda line: None)
+    runners.run_missing(NAME, "demo", (1, 6), lambda line: None)
     run = small[0]
     assert transfers.state(run) == "done"
     for changed, expected in (({"epochs": 2}, "stale"), ({"device": "cuda", "root": "x"}, "done")):
@@ -452,7 +452,7 @@ def test_what_makes_a_result_stale(small):
 
 def test_other_data_make_a_result_stale(small, monkeypatch):
     store()
-    transfers.run_missing(NAME, "demo", (1, 6), lambda line: None)
+    runners.run_missing(NAME, "demo", (1, 6), lambda line: None)
     digest = results.read_json(small[0].path)["data"]["digest"]
     for given, expected in ((digest, "done"), ("0" * 64, "stale"), ("unknown", "done")):
         monkeypatch.setattr(transfers, "_entries", lambda given=given: {NAME: {"data": {"demo": given}}})
@@ -462,17 +462,8 @@ def test_other_data_make_a_result_stale(small, monkeypatch):
 def test_shards_share_the_work(small):
     store()
     written = [path.stem for k in (1, 2, 3)
-               for path in transfers.run_missing(NAME, "demo", (k, 3), lambda line: None)]
+               for path in runners.run_missing(NAME, "demo", (k, 3), lambda line: None)]
     assert sorted(written) == [f"cinc2017-bilstm-ptbxl-demo-fold{k:03d}" for k in range(3)]
-
-
-def test_the_target_is_prepared_once(small, monkeypatch):
-    store(), store("resnet1d101")
-    prepared = []
-    monkeypatch.setattr(transfer_experiment, "prepare",
-                        lambda given, real=transfer_experiment.prepare: prepared.append(1) or real(given))
-    transfers.run_missing(NAME, "demo", report=lambda line: None)
-    assert len(prepared) == 1 and {transfers.state(run) for run in small} == {"done"}
 
 
 def test_a_fold_that_fails_does_not_stop_the_others(small, monkeypatch):
@@ -486,7 +477,7 @@ def test_a_fold_that_fails_does_not_stop_the_others(small, monkeypatch):
     monkeypatch.setattr(transfer_experiment, "run", run)
     said = []
     with pytest.raises(EcgtlError) as error:
-        transfers.run_missing(NAME, "demo", report=said.append)
+        runners.run_missing(NAME, "demo", report=said.append)
     one_line(error, "1 of 3 runs", "fold001: the training loss is not finite")
     assert [transfers.state(run) for run in small[::2]] == ["done", "missing", "done"]
     assert any("failed" in line for line in said)
@@ -541,11 +532,11 @@ def test_a_source_is_trained_stored_and_scored(target, monkeypatch, arch):
     run = sources.Source("melep2023-sources", mine)
     monkeypatch.setattr(sources, "enumerate_runs", lambda experiment, tier: [run])
     said = []
-    (path,) = sources.run_missing("melep2023-sources", "demo", report=said.append)
+    (path,) = runners.run_missing("melep2023-sources", "demo", report=said.append)
     result = results.load(path)
     assert "weighted F1" in said[-1]
     assert sources.state(run) == "done"
-    assert sources.run_missing("melep2023-sources", "demo", report=said.append) == []
+    assert runners.run_missing("melep2023-sources", "demo", report=said.append) == []
     sizes = [len(result.arrays[part]) for part in ("train", "validation", "test")]
     assert sum(sizes) == 100 and abs(sizes[0] - 67) < 5
     predicted = (result.arrays["prob_validated"] >= 0.5).astype(int)
@@ -568,10 +559,10 @@ def test_a_source_is_trained_stored_and_scored(target, monkeypatch, arch):
     run.weights.unlink()
     assert sources.state(run) == "done", "its result is there; large weights are not shipped"
     monkeypatch.setattr(datasets, "load", lambda *given, **options: dataclasses.replace(target, labels=table, subjects=target.ids))
-    assert sources.run_missing("melep2023-sources", "demo", report=said.append) == [path], "but can be made again"
+    assert runners.run_missing("melep2023-sources", "demo", report=said.append) == [path], "but can be made again"
     assert sources.checksum(run.weights) == start["sha256"] and not any(sources.SAME_BITS in line for line in said)
     path.write_text(path.read_text().replace(start["sha256"], "0" * 64))
-    assert sources.run_missing("melep2023-sources", "demo", report=said.append) == [path]
+    assert runners.run_missing("melep2023-sources", "demo", report=said.append) == [path]
     assert sources.SAME_BITS in said[-1] and "stale" in said[-1], "it was another checkpoint"
 
 

@@ -1,7 +1,6 @@
-"""Which runs make which table: enumerate them, see what is there, run what is missing."""
+"""Which runs make which table: enumerate them, see what is there, make one."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -9,8 +8,6 @@ from pathlib import Path
 from ecgtl import results
 from ecgtl.config import BASELINES, FinetuneConfig, protocol, protocols
 from ecgtl.errors import EcgtlError, why_not
-from ecgtl.experiments.missing import to_do
-from ecgtl.experiments.reservations import make_each
 
 
 @dataclass(frozen=True)
@@ -135,9 +132,9 @@ def state(run: Run) -> str:
     return "done" if same_config and same_data else "stale"
 
 
-def possible(run: Run) -> bool:
-    """Whether the run's starting weights are at hand."""
-    return not obstacle(run)
+def is_missing(run: Run) -> bool:
+    """Whether the run is to be made: missing or stale."""
+    return state(run) != "done"
 
 
 def obstacle(run: Run) -> str:
@@ -147,28 +144,10 @@ def obstacle(run: Run) -> str:
     return why_not(starting_weights, run.config)
 
 
-def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
-                report: Callable[[str], None] = print, rows: Sequence[str] = ()) -> list[Path]:
-    """Run every missing or stale run whose starting weights are at hand; each result is saved as it ends.
-
-    ``shard=(k, n)`` takes every n-th run from the k-th, for n processes side by side; ``rows`` these methods alone.
-    Runs that another process is making are left to it. Returns the files written. Raises EcgtlError for a row that the
-    experiment has not.
-    """
+def make(run: Run, command: str) -> tuple[Path, str]:
+    """Make the run and save it: the file of its result, and a line on it."""
     from ecgtl import finetune
 
-    known = methods_of(definition(experiment)[1])
-    unknown = [row for row in rows if row not in known]
-    if unknown:
-        raise EcgtlError(f"{experiment} has no row {unknown[0]!r}; allowed, with commas between: {', '.join(known)}")
-    runs = [run for run in enumerate_runs(experiment, tier) if not rows or run.method in rows]
-    todo = to_do(f"{experiment}, tier {tier}", runs, shard, lambda run: state(run) != "done", report, obstacle)
-    command = f"python -m ecgtl run {experiment} --tier {tier}" + (f" --rows {','.join(rows)}" if rows else "")
-    score = score_of(experiment)
-
-    def make(run: Run) -> tuple[Path, str]:
-        result = finetune.run(run.config, run.home, run.key, command=command)
-        return results.save(result), (f"{run.key}: {score.replace('_', ' ').replace(' f1', ' F1')} {result.scores[score]:.3f} "
-                                      f"({result.provenance['wall_seconds']:.0f} s)")
-
-    return make_each(todo, lambda run: state(run) != "done", make, report)
+    result, score = finetune.run(run.config, run.home, run.key, command=command), score_of(run.experiment)
+    return results.save(result), (f"{run.key}: {score.replace('_', ' ').replace(' f1', ' F1')} {result.scores[score]:.3f} "
+                                  f"({result.provenance['wall_seconds']:.0f} s)")

@@ -1,14 +1,11 @@
-"""Pretrainings that a table asks for, and those by seed that fine-tuning starts from: enumerate, run what is missing."""
+"""Pretrainings that a table asks for, and those by seed that fine-tuning starts from: enumerate them, make one."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ecgtl import results
 from ecgtl.config import PretrainConfig, protocol, protocols
 from ecgtl.errors import EcgtlError
-from ecgtl.experiments.missing import to_do
-from ecgtl.experiments.reservations import make_each
 from ecgtl.models import checkpoint
 
 
@@ -76,23 +73,22 @@ def state(run: Pretraining) -> str:
     return "done" if not replaced and results.same_config(body["config"], run.config, ("root", "device")) else "stale"
 
 
-def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
-                report: Callable[[str], None] = print) -> list[Path]:
-    """Run every missing or stale pretraining, and those whose weights are to be kept and are not here; each is saved as it ends.
+def is_missing(run: Pretraining) -> bool:
+    """Whether the run is to be made: missing, stale, or without the weights that are to be kept."""
+    return state(run) != "done" or run.seeded and not run.weights.is_file()
 
-    ``shard=(k, n)`` takes every n-th from the k-th. Returns the files written.
-    """
+
+def obstacle(run: Pretraining) -> str:
+    """Nothing: it starts from random weights."""
+    return ""
+
+
+def make(run: Pretraining, command: str) -> tuple[Path, str]:
+    """Make the run and save it, with its weights where they are kept: the file of its result, and a line on it."""
     from ecgtl import pretrain
 
-    def is_missing(run: Pretraining) -> bool:
-        return state(run) != "done" or run.seeded and not run.weights.is_file()
-
-    def make(run: Pretraining) -> tuple[Path, str]:
-        made = pretrain.run(run.config, command=f"python -m ecgtl run {experiment} --tier {tier}", experiment=experiment, key=run.key)
-        written = pretrain.save(made, run.weights)[1] if run.seeded else results.save(made.result)
-        scores = made.result.scores
-        scored = f"accuracy {scores['accuracy']:.3f}" if "accuracy" in scores else f"error {scores['mse_sum']:.0f}"
-        return written, f"{run.key}: {scored} ({made.result.provenance['wall_seconds']:.0f} s)"
-
-    todo = to_do(f"{experiment}, tier {tier}", enumerate_runs(experiment, tier), shard, is_missing, report)
-    return make_each(todo, is_missing, make, report)
+    made = pretrain.run(run.config, command=command, experiment=run.experiment, key=run.key)
+    written = pretrain.save(made, run.weights)[1] if run.seeded else results.save(made.result)
+    scores = made.result.scores
+    scored = f"accuracy {scores['accuracy']:.3f}" if "accuracy" in scores else f"error {scores['mse_sum']:.0f}"
+    return written, f"{run.key}: {scored} ({made.result.provenance['wall_seconds']:.0f} s)"

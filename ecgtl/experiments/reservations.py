@@ -10,33 +10,13 @@ import fcntl
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import TextIO
 
 from ecgtl import processes
 
 RENEWED, ABANDONED = 30.0, 600.0  # seconds between renewals; without one after which the process of another host counts as dead
-Run = TypeVar("Run")
-
-
-def make_each(runs: Sequence[Run], is_missing: Callable[[Run], bool], make: Callable[[Run], tuple[Path, str]],
-              report: Callable[[str], None]) -> list[Path]:
-    """Make the ``runs`` that nobody else is making, or has made by now; ``make`` returns a run's file and a line on it.
-
-    The last line to ``report`` counts those that other processes are making. Returns the files written.
-    """
-    written, elsewhere = [], 0
-    for place, run in enumerate(runs, start=1):
-        with reserved(run.path) as ours:
-            elsewhere += not ours
-            if ours and is_missing(run):
-                path, line = make(run)
-                written.append(path)
-                report(f"[{place}/{len(runs)}] {line}")
-    if elsewhere:
-        report(f"{elsewhere} left to other processes, which are making them")
-    return written
 
 
 @contextlib.contextmanager

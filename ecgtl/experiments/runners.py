@@ -1,17 +1,20 @@
-"""Which module enumerates and makes the runs of an experiment: they all have the same functions."""
+"""The four kinds of runs, one module each with the same functions; and ``run_missing``, which makes what an experiment lacks."""
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import ModuleType
 
 from ecgtl import experiments
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, sources, transfers
+from ecgtl.experiments.reservations import reserved
 
 RUNNERS = (experiments, pretrainings, sources, transfers)
 Run = experiments.Run | pretrainings.Pretraining | sources.Source | transfers.Transfer
 
 
 def of(experiment: str) -> ModuleType:
-    """The runner of an experiment, with ``enumerate_runs``, ``state`` and ``run_missing``.
+    """The runner of an experiment, with ``enumerate_runs``, ``state``, ``is_missing``, ``obstacle`` and ``make``.
 
     An unknown experiment is an EcgtlError with the allowed names.
     """
@@ -19,3 +22,82 @@ def of(experiment: str) -> ModuleType:
     if experiment not in known:
         raise EcgtlError(f"unknown experiment {experiment!r}; allowed: {', '.join(known)}")
     return known[experiment]
+
+
+def names() -> tuple[str, ...]:
+    """All experiments of all kinds."""
+    return tuple(name for runner in RUNNERS for name in runner.names())
+
+
+def enumerate_runs(experiment: str, tier: str) -> list[Run]:
+    """Every run of an experiment in ``tier``. Do not change the list."""
+    return of(experiment).enumerate_runs(experiment, tier)
+
+
+def is_missing(run: Run) -> bool:
+    """Whether a run is to be made."""
+    return of(run.experiment).is_missing(run)
+
+
+def obstacle(run: Run) -> str:
+    """Why what a run starts from is not at hand; empty when it is."""
+    return of(run.experiment).obstacle(run)
+
+
+def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1), report: Callable[[str], None] = print,
+                rows: Sequence[str] = ()) -> list[Path]:
+    """Make every run of ``experiment`` that is missing or stale and whose starting weights are at hand; each is saved as it ends.
+
+    ``shard=(k, n)`` takes every n-th run from the k-th, for n processes side by side; ``rows`` these rows of a table alone. Runs
+    that another process is making are left to it. One that fails is reported and the others go on, unless a second fails for the same
+    reason; at the end EcgtlError names the first. Returns the files written. Raises EcgtlError for a row that the experiment has not.
+    """
+    runner = of(experiment)
+    runs = _rows(runner, experiment, tier, rows)[shard[0] - 1::shard[1]]
+    missing = [(run, runner.obstacle(run)) for run in runs if runner.is_missing(run)]
+    todo, waiting = [run for run, reason in missing if not reason], [reason for _, reason in missing if reason]
+    others = f" (and {len(set(waiting)) - 1} more reasons)" if len(set(waiting)) > 1 else ""
+    report(f"{experiment}, tier {tier}: {len(runs)} runs, {len(todo)} to do"
+           + (f"; {len(waiting)} wait: {waiting[0]}{others}" if waiting else ""))
+    command = f"python -m ecgtl run {experiment} --tier {tier}" + (f" --rows {','.join(rows)}" if rows else "")
+    written, elsewhere, failed = [], 0, {}
+    for place, run in enumerate(todo, start=1):
+        try:
+            made = make(run, command)
+        except EcgtlError as error:
+            if str(error) in failed:
+                raise
+            failed[str(error)] = run.key
+            report(f"[{place}/{len(todo)}] {run.key} failed: {error}")
+            continue
+        if made:
+            written.append(made[0])
+            report(f"[{place}/{len(todo)}] {made[1]}")
+        else:
+            elsewhere += 1
+    if elsewhere:
+        report(f"{elsewhere} left to other processes, which have made them or are making them")
+    if failed:
+        message, key = next(iter(failed.items()))
+        raise EcgtlError(f"{len(failed)} of {len(todo)} runs of {experiment} failed; the first, {key}: {message}")
+    return written
+
+
+def make(run: Run, command: str) -> tuple[Path, str] | None:
+    """Make a run and save it: its file, and a line on it. None where another process is making it, or has made it by now."""
+    runner = of(run.experiment)
+    with reserved(run.path) as ours:
+        return runner.make(run, command) if ours and runner.is_missing(run) else None
+
+
+def _rows(runner: ModuleType, experiment: str, tier: str, rows: Sequence[str]) -> list[Run]:
+    runs = runner.enumerate_runs(experiment, tier)
+    if not rows:
+        return runs
+    if runner is not experiments:
+        raise EcgtlError(f"--rows is for tables of fine-tuning runs; {experiment} is run whole, or in shards")
+    known = experiments.methods_of(experiments.definition(experiment)[1])
+    unknown = [row for row in rows if row not in known]
+    if unknown:
+        raise EcgtlError(f"{experiment} has no row {unknown[0]!r}; allowed, with commas between: {', '.join(known)}")
+    return [run for run in runs if run.method in rows]

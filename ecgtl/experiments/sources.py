@@ -1,15 +1,12 @@
-"""Checkpoints whose transferability is measured: enumerate them, train what is missing, keep the weights."""
+"""Checkpoints whose transferability is measured: enumerate them, train one and keep its weights."""
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ecgtl import results
 from ecgtl.config import FinetuneConfig, protocol, protocols
 from ecgtl.errors import EcgtlError
-from ecgtl.experiments.missing import to_do
-from ecgtl.experiments.reservations import make_each
 from ecgtl.models import checkpoint
 
 # oneDNN takes the widest instructions that a processor has, and they round differently
@@ -79,28 +76,28 @@ def state(run: Source) -> str:
     return "done" if same and not replaced else "stale"
 
 
-def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1), report: Callable[[str], None] = print) -> list[Path]:
-    """Train every source that is missing, stale or without its weights; both are saved as each ends.
+def is_missing(run: Source) -> bool:
+    """Whether the run is to be made: missing, stale, or without its weights."""
+    return state(run) != "done" or not run.weights.is_file()
 
-    ``shard=(k, n)`` takes every n-th from the k-th. Returns the results written.
-    """
+
+def obstacle(run: Source) -> str:
+    """Nothing: it starts from random weights."""
+    return ""
+
+
+def make(run: Source, command: str) -> tuple[Path, str]:
+    """Train the network and save it and its result: the file of the result, and a line on it."""
     from ecgtl import finetune
 
-    def is_missing(run: Source) -> bool:
-        return state(run) != "done" or not run.weights.is_file()
-
-    def make(run: Source) -> tuple[Path, str]:
-        earlier = stored_checksum(run)
-        config = dataclasses.replace(run.config, save_weights=str(run.weights))
-        result = finetune.run(config, experiment, run.key, command=f"python -m ecgtl run {experiment} --tier {tier}")
-        result.data["weights"] = {"file": run.weights.name, "sha256": checksum(run.weights)}
-        line = f"{run.key}: weighted F1 {result.scores['weighted_f1']:.3f} ({result.provenance['wall_seconds']:.0f} s)"
-        if earlier not in (None, result.data["weights"]["sha256"]):
-            line += f"\n  its weights are not those that the stored result had: what started from them is stale. {SAME_BITS}"
-        return results.save(result), line
-
-    todo = to_do(f"{experiment}, tier {tier}", enumerate_runs(experiment, tier), shard, is_missing, report)
-    return make_each(todo, is_missing, make, report)
+    earlier = stored_checksum(run)
+    config = dataclasses.replace(run.config, save_weights=str(run.weights))
+    result = finetune.run(config, run.experiment, run.key, command=command)
+    result.data["weights"] = {"file": run.weights.name, "sha256": checksum(run.weights)}
+    line = f"{run.key}: weighted F1 {result.scores['weighted_f1']:.3f} ({result.provenance['wall_seconds']:.0f} s)"
+    if earlier not in (None, result.data["weights"]["sha256"]):
+        line += f"\n  its weights are not those that the stored result had: what started from them is stale. {SAME_BITS}"
+    return results.save(result), line
 
 
 def stored_checksum(run: Source) -> str | None:

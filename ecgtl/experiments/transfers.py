@@ -1,6 +1,5 @@
-"""Folds of the transferability experiment: enumerate them, run what is missing, and one tidy table of all."""
+"""Folds of the transferability experiment: enumerate them, make one, and one tidy table of all."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,8 +10,6 @@ import pandas as pd
 from ecgtl import baselines, metrics, results
 from ecgtl.config import TRANSFERS, TransferConfig, protocol
 from ecgtl.errors import EcgtlError, why_not
-from ecgtl.experiments.missing import to_do
-from ecgtl.experiments.reservations import make_each
 from ecgtl.experiments.sources import checksum
 
 CHOICES = ("best_test", "validated")  # of the epoch; the published one first
@@ -95,42 +92,19 @@ def obstacle(run: Transfer) -> str:
     return why_not(starting_weights, run.config)
 
 
-def possible(run: Transfer) -> bool:
-    """Whether the checkpoint is at hand."""
-    return not obstacle(run)
+def is_missing(run: Transfer) -> bool:
+    """Whether the run is to be made: missing or stale."""
+    return state(run) != "done"
 
 
-def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1), report: Callable[[str], None] = print) -> list[Path]:
-    """Run every missing or stale fold whose checkpoint is at hand; each result is saved as it ends.
-
-    ``shard=(k, n)`` takes every n-th run from the k-th, for n processes side by side. A fold that fails is
-    reported and the others go on; at the end EcgtlError names the first failure. Returns the files written.
-    """
+def make(run: Transfer, command: str) -> tuple[Path, str]:
+    """Make the run and save it: the file of its result, and a line on it."""
     from ecgtl import transfer_experiment
 
-    todo = to_do(f"{experiment}, tier {tier}", enumerate_runs(experiment, tier), shard,
-                 lambda run: state(run) != "done", report, obstacle)
-    failed, targets = [], {}
-
-    def make(run: Transfer) -> tuple[Path | None, str]:
-        try:
-            shared = transfer_experiment.prepared_by(run.config)
-            if shared not in targets:  # one is kept: it may be large
-                targets.clear()
-                targets[shared] = transfer_experiment.prepare(run.config)
-            result = transfer_experiment.run(run.config, experiment, run.key, target=targets[shared],
-                                             command=f"python -m ecgtl run {experiment} --tier {tier}")
-        except EcgtlError as error:
-            failed.append(f"{run.key}: {error}")
-            return None, f"failed: {failed[-1]}"
-        measures = result.scores["measures"]
-        return results.save(result), (f"{run.key}: {measures['n_labels']} labels, MELEP {measures['melep_published']:.3f}, weighted "
-                                      f"F1 {result.scores['weighted_f1']:.3f} ({result.provenance['wall_seconds']:.0f} s)")
-
-    written = make_each(todo, lambda run: state(run) != "done", make, report)
-    if failed:
-        raise EcgtlError(f"{len(failed)} of {len(todo)} runs of {experiment} failed; the first: {failed[0]}")
-    return [path for path in written if path]
+    result = transfer_experiment.run(run.config, run.experiment, run.key, command=command)
+    measures = result.scores["measures"]
+    return results.save(result), (f"{run.key}: {measures['n_labels']} labels, MELEP {measures['melep_published']:.3f}, weighted "
+                                  f"F1 {result.scores['weighted_f1']:.3f} ({result.provenance['wall_seconds']:.0f} s)")
 
 
 def table(experiment: str, tier: str) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from ecgtl import experiments, metrics, paths, published, results, statistics
 from ecgtl.config import BASELINES, TIERS, protocol
 from ecgtl.errors import EcgtlError
-from ecgtl.experiments import pretrainings, runners, sources, transfers
+from ecgtl.experiments import runners, transfers
 from ecgtl.spreadsheet import as_csv
 from ecgtl.statistics import Sample
 
@@ -438,21 +438,12 @@ def best_real_tier(experiment: str) -> str | None:
 def status_table() -> str:
     """What ``python -m ecgtl status`` prints: every experiment by tier, then the 24 items."""
     lines = [f"{'experiment':28}{'tier':10}{'done':>6}{'stale':>7}{'to do':>7}{'waiting for weights':>21}"]
-    for experiment in experiments.names():
-        for tier in TIERS:
-            planned = experiments.enumerate_runs(experiment, tier)
-            states = [experiments.state(run) for run in planned]
-            open_runs = [run for run, state in zip(planned, states, strict=True) if state != "done"]
-            ready = sum(experiments.possible(run) for run in open_runs)
-            lines.append(_status_line(experiment, tier, states, len(open_runs) - ready))
-    for runner, experiment, tier in ((runner, name, tier) for runner in (pretrainings, sources, transfers)
-                                     for name in runner.names() for tier in TIERS):
+    for runner, experiment, tier in ((runner, name, tier) for runner in runners.RUNNERS for name in runner.names() for tier in TIERS):
         planned = runner.enumerate_runs(experiment, tier)
         states = [runner.state(run) for run in planned]
-        waiting = [run for run, state in zip(planned, states, strict=True)
-                   if runner is transfers and state != "done" and not transfers.possible(run)]
+        waiting = sum(state != "done" and bool(runner.obstacle(run)) for run, state in zip(planned, states, strict=True))
         if states:
-            lines.append(_status_line(experiment, tier, states, len(waiting)))
+            lines.append(_status_line(experiment, tier, states, waiting))
     table = coverage()
     states = table["state"].value_counts()
     lines += ["", "items: " + ", ".join(f"{states.get(s, 0)} {s}" for s in ("done", "partial", "pending"))]

@@ -1,0 +1,220 @@
+"""The queue: makes the runs of ``queue.yml`` in their order, by processes of one thread each, until a time is up.
+
+A run is made by one process alone (``reservations``), saved as it ends, and gone on with from its last state file where the
+time, a signal or a failure of the machine has ended it.
+"""
+
+import dataclasses
+import os
+import signal
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+import yaml
+
+from ecgtl import experiments, processes, results
+from ecgtl.config import EXPERIMENTS, QUEUE, seeded_experiments, source_experiments
+from ecgtl.errors import EcgtlError
+from ecgtl.experiments import runners, transfers
+from ecgtl.experiments.runners import Run
+
+HELD_TO = "AVX512_CORE_BF16"  # oneDNN's name of the instructions that every processor with ``avx512_bf16`` has
+WORK = ("epochs", "fraction", "sampling_rate", "seconds", "width", "per_epoch", "per_subject", "windows", "records")  # time grows with them
+KIND = ("dataset", "objective", "source", "target", "arch")  # runs that have these in common are alike
+PAUSE = 5.0  # seconds until a run is asked for again whose start another process is making
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A run and its place in the order: ``item`` of the analysis plan, and the ``processor`` that its cell is made on."""
+
+    item: str
+    processor: str
+    run: Run
+
+    @property
+    def start(self) -> Run | None:
+        """The run that makes the weights that this one starts from, where they are not at hand and can be made."""
+        config = self.run.config
+        if not runners.obstacle(self.run):
+            return None
+        init, arch = getattr(config, "init", "") or config.source, config.arch.removesuffix("_classifier")
+        home = seeded_experiments().get(init.partition("-seed")[0]) or source_experiments().get(init)
+        return next((run for run in (runners.enumerate_runs(home, config.tier) if home else ())
+                     if run.config.arch == arch and init in (getattr(run, "name", None), getattr(run.config, "dataset", None))), None)
+
+
+def order(tier: str) -> list[Entry]:
+    """Every run of ``tier``, once, in the order of ``queue.yml``."""
+    asked = yaml.safe_load((EXPERIMENTS / f"{QUEUE}.yml").read_text())[tier]
+    found = {}
+    for part in asked["order"]:
+        for name in runners.names() if part["experiment"] == "all" else [part["experiment"]]:
+            item, processor = f"item {part['item']}" if "item" in part else name, part.get("processor", asked["processor"])
+            for run in runners.enumerate_runs(name, tier):
+                if _is_in(run, part):
+                    found.setdefault(run.path, Entry(item, processor, run))
+    return [*found.values()]
+
+
+def _is_in(run: Run, part: dict) -> bool:
+    return not isinstance(run, experiments.Run) or (run.method in part.get("rows", [run.method]) and run.number < part.get("runs", np.inf)
+                                                    and run.size in part.get("columns", [run.size]))
+
+
+def work_off(tier: str, minutes: float | None = None, n_processes: int | None = None) -> None:
+    """Make what is missing of ``tier`` and say what is left, before and after.
+
+    No run is begun that should not end within ``minutes`` (all the time there is by default), and one that still runs then is
+    stopped. ``n_processes`` side by side, one a core by default.
+    """
+    if _has("avx512_bf16"):
+        os.environ["ONEDNN_MAX_CPU_ISA"] = HELD_TO
+    print("\n".join(left(tier)), flush=True)
+    if minutes != 0:
+        ends = np.inf if minutes is None else time.time() + 60 * minutes
+        processes.spread(partial(_work, tier), [ends] * (n_processes or os.cpu_count()), n_processes)
+        print("\n".join(left(tier)), flush=True)
+
+
+def _work(tier: str, ends: float) -> None:
+    """What one process does: make the first run of the order that can be made now, again and again, until there is none."""
+    torch.set_num_threads(1)
+    failed, estimate = set(), Estimate(tier)
+    signal.signal(signal.SIGALRM, _time_is_up)
+    try:
+        if ends < np.inf:
+            signal.setitimer(signal.ITIMER_REAL, max(ends - time.time(), 1e-3))
+        while _make_next(tier, ends, failed, estimate):
+            pass
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except TimeUp:
+        print("the time is up; a run that was not finished goes on from its last state next time", flush=True)
+
+
+class TimeUp(BaseException):
+    """The queue's time is up: like KeyboardInterrupt, no mistake that anybody could mend."""
+
+
+def _time_is_up(*_) -> None:
+    raise TimeUp
+
+
+def _make_next(tier: str, ends: float, failed: set[str], estimate: "Estimate") -> bool:
+    """Make a run, or wait a little where one needs what another process is making; False when there is nothing to do."""
+    waits, entries = False, order(tier)
+    unfit = _unfit(entries)
+    for entry in entries:
+        if not runners.is_missing(entry.run) or unfit(entry):
+            continue
+        start = entry.start
+        run = start or entry.run
+        needed = sum(estimate.seconds(one) or 0 for one in {run, entry.run})
+        if run.key in failed or runners.obstacle(run) or time.time() + needed > ends:
+            continue
+        try:
+            made = runners.make(run, f"python -m ecgtl run {run.experiment} --tier {tier}")
+        except EcgtlError as error:
+            failed.add(run.key)
+            print(f"{run.key} failed: {error}", flush=True)
+            continue
+        if made:
+            print(made[1], flush=True)
+            return True
+        waits |= run is start
+    if waits:
+        time.sleep(PAUSE)
+    return waits
+
+
+def left(tier: str) -> list[str]:
+    """Lines that say how many runs of the order are left, by item, how long they take, and why some are not made by this machine."""
+    estimate, entries, by_item = Estimate(tier), order(tier), defaultdict(list)
+    unfit = _unfit(entries)
+    for entry in entries:
+        if runners.is_missing(entry.run):
+            by_item[entry.item].append(entry)
+    todo = sum(map(len, by_item.values()))
+    lines = [f"queue, tier {tier}: {len(entries) - todo} of {len(entries)} runs are done"]
+    for item, group in by_item.items():
+        starts = {start.path: start for entry in group if (start := entry.start)}
+        seconds = [estimate.seconds(run) for run in (*starts.values(), *(entry.run for entry in group))]
+        known, reasons = [one for one in seconds if one is not None], sorted({reason for entry in group if (reason := unfit(entry))})
+        lines.append(f"  {item}: {len(group)} left" + (f" and {len(starts)} that they start from" if starts else "")
+                     + (f", about {_words(sum(known))} on one core" if known else "")
+                     + (f", unknown for {len(seconds) - len(known)} of them" if len(known) < len(seconds) else "")
+                     + (f"; not made here: {'; '.join(reasons)}" if reasons else ""))
+    if todo and estimate.error is not None:
+        lines.append(f"  estimated from {estimate.n} finished runs; the median error of such an estimate is {100 * estimate.error:.0f} %")
+    return lines
+
+
+def _words(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.1f} min"
+
+
+def _unfit(entries: list[Entry]) -> Callable[[Entry], str]:
+    """Why this machine is not to make the run of an entry; empty where it may. A cell's runs share the instructions they are made with."""
+    made_with, here = defaultdict(set), results.instructions()
+    for entry in entries:
+        if body := results.done(entry.run.path):
+            made_with[_cell(entry.run)].add(body["provenance"].get("instructions", here))  # earlier runs do not say
+
+    def reason(entry: Entry) -> str:
+        if not _has(entry.processor):
+            return "that takes a GPU" if entry.processor == "cuda" else f"that takes a processor with {entry.processor}"
+        others = made_with[_cell(entry.run)] - {here}
+        return f"other runs of the cell were made with {', '.join(others)}" if others and entry.processor != "cuda" else ""
+
+    return reason
+
+
+def _cell(run: Run) -> tuple:
+    """What runs have in common whose results stand in one mean."""
+    if isinstance(run, experiments.Run):
+        return run.experiment, run.method, run.size
+    return run.experiment, dataclasses.replace(run.config, **{"fold" if isinstance(run, transfers.Transfer) else "seed": 0})
+
+
+class Estimate:
+    """How long runs of a tier take, from those that have been finished: their seconds for as much work, alike runs first."""
+
+    def __init__(self, tier: str):
+        self._paces: dict[tuple, list[float]] = defaultdict(list)
+        every = [run for name in runners.names() for run in runners.enumerate_runs(name, tier)]
+        finished = {run.path: (run, body["provenance"]["wall_seconds"]) for run in every if (body := results.done(run.path))}
+        for run, seconds in finished.values():
+            for group in _groups(run):
+                self._paces[group].append(seconds / _work_of(run))
+        errors = [abs(self.seconds(run, seconds) / seconds - 1) for run, seconds in finished.values() if self.seconds(run, seconds)]
+        self.n, self.error = len(finished), float(np.median(errors)) if errors else None
+
+    def seconds(self, run: Run, own: float | None = None) -> float | None:
+        """Median of alike runs, scaled to the work of ``run``; ``own`` seconds of it are left out. None where nobody can know."""
+        for group in _groups(run):
+            paces = list(self._paces[group])
+            if own is not None:
+                paces.remove(own / _work_of(run))
+            if paces:
+                return float(np.median(paces)) * _work_of(run)
+        return None
+
+
+def _groups(run: Run) -> list[tuple]:
+    """Runs alike, the closest first: of one kind, data and network, then of one kind."""
+    config = dataclasses.asdict(run.config)
+    return [(type(run), *(config.get(name) for name in KIND)), (type(run), config["arch"])]
+
+
+def _work_of(run: Run) -> float:
+    """What the time of alike runs is proportional to, as far as the config says it."""
+    return float(np.prod([value for name in WORK if (value := getattr(run.config, name, None))]))
+
+
+def _has(processor: str) -> bool:
+    """Whether this machine is one of those that ``queue.yml`` names."""
+    return {"any": True, "avx512_bf16": torch.cpu._is_avx512_bf16_supported(), "cuda": torch.cuda.is_available()}[processor]
