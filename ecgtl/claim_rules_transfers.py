@@ -125,7 +125,7 @@ class Folds:
     def cost(self, claim: dict, one: Checkpoint) -> Interval:
         """Mean share of the seconds of fine-tuning that computing the scores took, over the folds that keep both."""
         bodies = [results.stored_json(run.path) for run in self._planned(claim["experiment"])
-                  if self.tier != "demo" and _checkpoint(run) == one and transfers.state(run) == "done"]
+                  if self.tier != "demo" and _checkpoint(run) == one and run.state() == "done"]
         timed = [body for body in bodies if "score_seconds" in body["provenance"]]
         if not timed:
             return Interval(None, None, None, 0, 0, 0.0)
@@ -229,7 +229,7 @@ def signed(value: float) -> str:
 def unfinished(claim: dict, tier: str) -> list[str]:
     """How many of the planned folds have ended, in words; nothing when all have, and in tier demo."""
     runs = [] if tier == "demo" else transfers.enumerate_runs(claim["experiment"], tier)
-    done = sum(transfers.state(run) == "done" for run in runs)
+    done = sum(run.state() == "done" for run in runs)
     return [f"{done} of {len(runs)} planned runs have ended."] if done < len(runs) else []
 
 

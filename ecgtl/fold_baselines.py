@@ -90,7 +90,7 @@ def load(experiment: str, tier: str) -> dict[int, float]:
     if not (planned and path.is_file()):
         return {}
     body = results.stored_json(path)
-    if not transfers.same_data(planned[0], body):
+    if not planned[0].same_data(body):
         return {}
     return {int(number): scores["weighted_f1"] for number, scores in body["scores"]["folds"].items()}
 

@@ -113,10 +113,10 @@ def test_unknown_experiments_get_the_list():
 
 def test_a_run_is_missing_and_then_done():
     run = first()
-    assert experiments.state(run) == "missing"
+    assert run.state() == "missing"
     results.save(quick(run.config, NAME, run.key))
-    assert experiments.state(run) == "done"
-    assert {experiments.state(other) for other in experiments.enumerate_runs(NAME, "reduced")[1:]} == {"missing"}
+    assert run.state() == "done"
+    assert {other.state() for other in experiments.enumerate_runs(NAME, "reduced")[1:]} == {"missing"}
 
 
 @pytest.mark.parametrize("name, value", [("epochs", 26), ("seed", 9), ("fraction", 0.3334), ("arch", "resnet34"),
@@ -124,7 +124,7 @@ def test_a_run_is_missing_and_then_done():
 def test_another_config_makes_a_result_stale(name, value):
     run = experiments.enumerate_runs(NAME, "reduced")[2]
     results.save(quick(dataclasses.replace(run.config, **{name: value}), NAME, run.key))
-    assert experiments.state(run) == "stale"
+    assert run.state() == "stale"
 
 
 def test_other_data_make_a_result_stale_but_not_in_tier_demo():
@@ -132,29 +132,29 @@ def test_other_data_make_a_result_stale_but_not_in_tier_demo():
         run = first(tier)
         results.save(quick(run.config, NAME, run.key))
         change(run, data=("digest", "0" * 64))
-        assert experiments.state(run) == expected
+        assert run.state() == expected
 
 
 @pytest.mark.parametrize("name, value", [("device", "cuda"), ("root", "elsewhere"), ("save_weights", "w.safetensors")])
 def test_where_a_run_happened_does_not_matter(name, value):
     run = first()
     results.save(quick(dataclasses.replace(run.config, **{name: value}), NAME, run.key))
-    assert experiments.state(run) == "done"
+    assert run.state() == "done"
 
 
 def test_a_parameter_added_later_does_not_make_old_results_stale():
     run = first()
     results.save(quick(run.config, NAME, run.key))
     change(run, config=("on_bad", None))  # as if the result were older than this parameter
-    assert experiments.state(run) == "done"
-    assert experiments.state(dataclasses.replace(run, config=dataclasses.replace(run.config, on_bad="skip"))) == "stale"
+    assert run.state() == "done"
+    assert dataclasses.replace(run, config=dataclasses.replace(run.config, on_bad="skip")).state() == "stale"
 
 
 def test_rounding_in_the_file_does_not_make_a_result_stale():
     run = next(run for run in experiments.enumerate_runs(NAME, "reduced") if run.size == 50)
     results.save(quick(run.config, NAME, run.key))
     assert json.loads(run.path.read_text())["config"]["fraction"] != run.config.fraction
-    assert experiments.state(run) == "done"
+    assert run.state() == "done"
 
 
 def test_a_damaged_result_is_named():
@@ -162,7 +162,7 @@ def test_a_damaged_result_is_named():
     results.save(quick(run.config, NAME, run.key))
     run.path.write_text("{")
     with pytest.raises(EcgtlError, match="run0.json is not a result .*delete it"):
-        experiments.state(run)
+        run.state()
 
 
 # --- running ------------------------------------------------------------------------------------------------------
@@ -172,12 +172,12 @@ def test_a_damaged_result_is_named():
 def test_shards_cover_every_run_once(sweep, n):
     for k in range(1, n + 1):
         runners.run_missing(NAME, "demo", (k, n), report=lambda line: None)
-    at_hand = [run.key for run in experiments.enumerate_runs(NAME, "demo") if not experiments.obstacle(run)]
+    at_hand = [run.key for run in experiments.enumerate_runs(NAME, "demo") if not run.obstacle()]
     assert sorted(sweep) == sorted(at_hand) and len(set(sweep)) == len(sweep)
 
 
 def test_only_what_is_missing_or_stale_is_run(sweep):
-    runs = [run for run in experiments.enumerate_runs(NAME, "demo") if not experiments.obstacle(run)]
+    runs = [run for run in experiments.enumerate_runs(NAME, "demo") if not run.obstacle()]
     results.save(quick(runs[0].config, NAME, runs[0].key))
     results.save(quick(dataclasses.replace(runs[1].config, epochs=99), NAME, runs[1].key))
     lines = []
@@ -186,7 +186,7 @@ def test_only_what_is_missing_or_stale_is_run(sweep):
     assert f"{len(runs) - 1} to do" in lines[0] and len(lines) == len(runs)
     assert f"[1/{len(runs) - 1}] {runs[1].key}: macro F1 0.500 (1 s)" == lines[1]
     assert runners.run_missing(NAME, "demo", report=lambda line: None) == []
-    assert {experiments.state(run) for run in runs} == {"done"}
+    assert {run.state() for run in runs} == {"done"}
 
 
 def test_a_sweep_that_was_stopped_goes_on(sweep, monkeypatch):
@@ -207,7 +207,7 @@ def test_a_sweep_that_was_stopped_goes_on(sweep, monkeypatch):
 
 
 def test_what_another_process_makes_or_has_made_meanwhile_is_left_to_it(sweep, monkeypatch):
-    runs, said = [run for run in experiments.enumerate_runs(NAME, "demo") if not experiments.obstacle(run)], []
+    runs, said = [run for run in experiments.enumerate_runs(NAME, "demo") if not run.obstacle()], []
 
     def run(config, experiment, key, real=finetune.run, **options):
         if key == runs[0].key:
@@ -222,7 +222,7 @@ def test_what_another_process_makes_or_has_made_meanwhile_is_left_to_it(sweep, m
 
 
 def test_a_run_that_fails_does_not_stop_the_others_unless_a_second_fails_alike(sweep, monkeypatch):
-    runs, said = [run for run in experiments.enumerate_runs(NAME, "demo") if not experiments.obstacle(run)], []
+    runs, said = [run for run in experiments.enumerate_runs(NAME, "demo") if not run.obstacle()], []
     reasons = {runs[0].key: "the loss is not finite", runs[2].key: "no data"}
 
     def run(config, experiment, key, real=finetune.run, **options):
@@ -254,7 +254,7 @@ def test_a_run_that_two_tables_share_is_made_and_stored_once(sweep):
     assert all(by_key[run.key].config == run.config and by_key[run.key].path == run.path for run in shared)
     written = runners.run_missing("weimann2021-table1", "reduced", report=lambda line: None, rows=("random",))
     assert written == [run.path for run in shared if run.method == "random"] and len(sweep) == 5
-    assert {experiments.state(by_key[run.key]) for run in shared if run.method == "random"} == {"done"}
+    assert {by_key[run.key].state() for run in shared if run.method == "random"} == {"done"}
     own = [run for run in experiments.enumerate_runs("weimann2021-table1", "reduced") if run.home != NAME]
     assert {run.config.init for run in own} == {"beat-frame512", "beat-frame4096", "rhythm-frame512", "rhythm-frame4096",
                                                 "heart_rate-frame2048", "heart_rate-frame4096",
@@ -356,4 +356,4 @@ def test_a_data_set_of_unknown_digest_makes_no_result_stale():
     run = experiments.enumerate_runs("jang2021-table2", "reduced")[0]
     results.save(quick(run.config, run.experiment, run.key))
     assert experiments.load("jang2021-table2").data.digest == "unknown"
-    assert experiments.state(run) == "done"
+    assert run.state() == "done"

@@ -72,7 +72,7 @@ def test_what_is_stored_is_read_by_fold_and_only_for_the_same_recordings(measure
     results.save(measured)
     found = fold_baselines.load(NAME, "demo")
     assert found[0] == pytest.approx(measured.scores["folds"]["0"]["weighted_f1"]) and list(found) == list(range(len(found)))
-    monkeypatch.setattr(transfers, "same_data", lambda run, body: False)
+    monkeypatch.setattr(transfers.Transfer, "same_data", lambda run, body: False)
     assert fold_baselines.load(NAME, "demo") == {}
 
 
@@ -109,7 +109,7 @@ def test_the_committed_scores_follow_from_the_predictions_and_the_folds(monkeypa
     path = results.path_of(results.MEASURED, fold_baselines.key_of(NAME, "reduced"), "reduced")
     stored = results.load(path)
     assert stored.data["digest"] == protocol("melep2023")["transfers"]["experiments"][NAME]["data"]["reduced"]
-    runs = {run.config.fold: run for run in transfers.enumerate_runs(NAME, "reduced") if transfers.state(run) == "done"}
+    runs = {run.config.fold: run for run in transfers.enumerate_runs(NAME, "reduced") if run.state() == "done"}
     assert runs and set(map(str, runs)) <= set(stored.scores["folds"])
     for number, run in runs.items():
         y, p = results.load(run.path).arrays["y_test"], stored.arrays[f"prob_{number:03d}"]

@@ -298,9 +298,9 @@ UNDONE = {"gone": lambda path: path.with_suffix(".npz").unlink(), "bit": lambda 
 @pytest.mark.parametrize("damage", UNDONE)
 def test_a_result_without_its_predictions_is_not_done(damage, capsys, monkeypatch):
     runs = stored_cell()
-    assert [experiments.state(run) for run in runs] == ["done"] * 3
+    assert [run.state() for run in runs] == ["done"] * 3
     UNDONE[damage](runs[1].path)
-    assert [experiments.state(run) for run in runs] == ["done", "missing", "done"]
+    assert [run.state() for run in runs] == ["done", "missing", "done"]
     assert [run.number for run, _ in tables.runs(CELL[0], "reduced")] == [0, 2]
     if damage == "gone":  # that takes a second
         line = next(line for line in tables.status_table().splitlines() if line.startswith(CELL[0] + " ") and " reduced " in line)
@@ -340,9 +340,9 @@ def test_every_kind_of_run_needs_its_predictions(runner, experiment, tier, tmp_p
         file = run.path.with_suffix(suffix)
         file.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(committed / experiment / file.name, file)
-    assert runner.state(run) == "done"
+    assert run.state() == "done"
     run.path.with_suffix(".npz").unlink()
-    assert runner.state(run) == "missing"
+    assert run.state() == "missing"
 
 
 def dig(body, place):
@@ -368,7 +368,7 @@ def test_what_is_missing_or_null_in_a_result_is_one_line(place, value):
 
     before = json.loads(path.read_text())
     edit(path, change)
-    asked = [lambda: results.load(path), lambda: results.table(), lambda: experiments.state(planned(CELL[0])[0]),
+    asked = [lambda: results.load(path), lambda: results.table(), lambda: planned(CELL[0])[0].state(),
              lambda: tables.cell(*CELL[:1], "reduced", *CELL[1:]), lambda: tables.made_by(results.load(path)),
              lambda: dig(results.read_json(path), place)[0][place.split(".")[-1]]]
     for ask in asked:
@@ -540,6 +540,6 @@ def test_no_result_ends_in_a_traceback():
             part[last if rng.random() < 0.9 else "extra"] = VALUES[rng.integers(len(VALUES))]
         text = json.dumps(changed).encode()
         path.write_bytes(mutated(text, rng) if seed % 4 == 0 else text)
-        for ask in (lambda: results.load(path), lambda: results.table(), lambda: experiments.state(run), lambda: tables.runs(CELL[0], "reduced"),
+        for ask in (lambda: results.load(path), lambda: results.table(), lambda: run.state(), lambda: tables.runs(CELL[0], "reduced"),
                     lambda: tables.cell(*CELL[:1], "reduced", *CELL[1:]), lambda: tables.made_by(results.load(path))):
             survived(ask)

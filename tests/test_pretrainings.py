@@ -40,7 +40,7 @@ def test_the_widths_and_the_filter_are_those_that_were_asked_for():
 def test_what_is_missing_is_run_once_and_a_changed_config_makes_it_stale(small):
     said = []
     assert len(runners.run_missing(NAME, "demo", report=said.append)) == 2
-    assert [pretrainings.state(run) for run in small] == ["done", "done"]
+    assert [run.state() for run in small] == ["done", "done"]
     assert runners.run_missing(NAME, "demo", report=said.append) == []
     assert "0 to do" in said[-1]
     bodies = [results.load(run.path) for run in small]
@@ -48,12 +48,12 @@ def test_what_is_missing_is_run_once_and_a_changed_config_makes_it_stale(small):
     assert all(body.data["windows"]["train"] == 40 for body in bodies)
     assert not list(small[0].path.parent.glob("*.safetensors"))
     other = dataclasses.replace(small[0], config=dataclasses.replace(small[0].config, epochs=2))
-    assert pretrainings.state(other) == "stale"
+    assert other.state() == "stale"
 
 
 def test_shards_share_the_work(small):
     assert [path.stem for path in runners.run_missing(NAME, "demo", (2, 2), lambda line: None)] == ["width3-demo"]
-    assert [pretrainings.state(run) for run in small] == ["missing", "done"]
+    assert [run.state() for run in small] == ["missing", "done"]
 
 
 def test_status_counts_them():

@@ -44,8 +44,8 @@ def made(monkeypatch):
 
     monkeypatch.setattr(finetune, "run", tune)
     monkeypatch.setattr(finetune, "starting_weights", start)
-    monkeypatch.setattr(pretrainings, "make", lambda run, command: keys.append(run.key) or store(run))
-    monkeypatch.setattr(pretrainings, "state", lambda run: "done" if run.path.is_file() else "missing")
+    monkeypatch.setattr(pretrainings.Pretraining, "make", lambda run, command: keys.append(run.key) or store(run))
+    monkeypatch.setattr(pretrainings.Pretraining, "state", lambda run: "done" if run.path.is_file() else "missing")
     return keys
 
 

@@ -173,7 +173,7 @@ def at_hand(two_seeds, tmp_path, monkeypatch):
 
 
 def test_what_is_done_is_not_done_again_and_says_its_seed(at_hand):
-    assert [pretrainings.state(run) for run in at_hand] == ["done", "done"]
+    assert [run.state() for run in at_hand] == ["done", "done"]
     assert runners.run_missing(PRETRAININGS, "demo", report=lambda line: None) == []
     for seed, run in enumerate(at_hand):
         facts = checkpoint.load(run.weights)[1]
@@ -186,10 +186,10 @@ def test_what_is_done_is_not_done_again_and_says_its_seed(at_hand):
 def test_weights_that_were_lost_are_made_again_and_a_strange_file_is_stale(at_hand):
     first, second = at_hand
     second.weights.unlink()
-    assert pretrainings.state(second) == "done"
+    assert second.state() == "done"
     assert runners.run_missing(PRETRAININGS, "demo", report=lambda line: None) == [second.path] and second.weights.is_file()
     shutil.copy(first.weights, second.weights)
-    assert [pretrainings.state(run) for run in at_hand] == ["done", "stale"]
+    assert [run.state() for run in at_hand] == ["done", "stale"]
 
 
 def config(init="beat-seed1"):
@@ -212,7 +212,7 @@ def test_a_checkpoint_of_another_seed_is_refused_in_one_line(at_hand, seed):
     one_line(error, at_hand[1].weights.name, f"is of seed {seed}", "init=beat-seed1 asks for 1", f"run {PRETRAININGS} --tier demo")
     assert sorted(results.folder("demo").rglob("*")) == before
     run = next(run for run in experiments.enumerate_runs(TABLE, "demo") if run.config.init == "beat-seed1")
-    assert f"is of seed {seed}" in experiments.obstacle(run)
+    assert f"is of seed {seed}" in run.obstacle()
 
 
 @pytest.mark.parametrize("init, experiment", [("beat-seed0", PRETRAININGS), ("rhythm-seed1", PRETRAININGS), ("cae-seed0", "jang2021-seeds")])

@@ -66,7 +66,7 @@ def test_stale_results_are_left_out(stored):
     run = experiments.enumerate_runs(EXPERIMENT, "reduced")[0]
     assert run.method == "majority"
     write_run(run, 0.9, digest="0" * 64)
-    assert experiments.state(run) == "stale"
+    assert run.state() == "stale"
     assert tables.cell(EXPERIMENT, "reduced", "majority", 25) is None
 
 

@@ -420,8 +420,8 @@ def test_what_is_missing_is_run_once(small):
     store()
     said = []
     assert len(runners.run_missing(NAME, "demo", report=said.append)) == 3
-    assert said[0] == f"{NAME}, tier demo: 6 runs, 3 to do; 3 wait: {transfers.obstacle(small[1])}"
-    assert [transfers.state(run) for run in small] == ["done", "missing"] * 3
+    assert said[0] == f"{NAME}, tier demo: 6 runs, 3 to do; 3 wait: {small[1].obstacle()}"
+    assert [run.state() for run in small] == ["done", "missing"] * 3
     assert "fold000" in said[1] and "MELEP" in said[1] and "weighted F1" in said[1]
     assert runners.run_missing(NAME, "demo", report=said.append) == []
     found = transfers.table(NAME, "demo")
@@ -442,12 +442,12 @@ def test_what_makes_a_result_stale(small):
     store()
     runners.run_missing(NAME, "demo", (1, 6), lambda line: None)
     run = small[0]
-    assert transfers.state(run) == "done"
+    assert run.state() == "done"
     for changed, expected in (({"epochs": 2}, "stale"), ({"device": "cuda", "root": "x"}, "done")):
         other = dataclasses.replace(run, config=dataclasses.replace(run.config, **changed))
-        assert transfers.state(other) == expected
+        assert other.state() == expected
     store(seed=1)
-    assert transfers.state(run) == "stale", "another checkpoint"
+    assert run.state() == "stale", "another checkpoint"
 
 
 def test_other_data_make_a_result_stale(small, monkeypatch):
@@ -456,7 +456,7 @@ def test_other_data_make_a_result_stale(small, monkeypatch):
     digest = results.read_json(small[0].path)["data"]["digest"]
     for given, expected in ((digest, "done"), ("0" * 64, "stale"), ("unknown", "done")):
         monkeypatch.setattr(transfers, "_entries", lambda given=given: {NAME: {"data": {"demo": given}}})
-        assert transfers.state(small[0]) == expected
+        assert small[0].state() == expected
 
 
 def test_shards_share_the_work(small):
@@ -479,7 +479,7 @@ def test_a_fold_that_fails_does_not_stop_the_others(small, monkeypatch):
     with pytest.raises(EcgtlError) as error:
         runners.run_missing(NAME, "demo", report=said.append)
     one_line(error, "1 of 3 runs", "fold001: the training loss is not finite")
-    assert [transfers.state(run) for run in small[::2]] == ["done", "missing", "done"]
+    assert [run.state() for run in small[::2]] == ["done", "missing", "done"]
     assert any("failed" in line for line in said)
 
 
@@ -535,7 +535,7 @@ def test_a_source_is_trained_stored_and_scored(target, monkeypatch, arch):
     (path,) = runners.run_missing("melep2023-sources", "demo", report=said.append)
     result = results.load(path)
     assert "weighted F1" in said[-1]
-    assert sources.state(run) == "done"
+    assert run.state() == "done"
     assert runners.run_missing("melep2023-sources", "demo", report=said.append) == []
     sizes = [len(result.arrays[part]) for part in ("train", "validation", "test")]
     assert sum(sizes) == 100 and abs(sizes[0] - 67) < 5
@@ -555,9 +555,9 @@ def test_a_source_is_trained_stored_and_scored(target, monkeypatch, arch):
     start = transfer_experiment.run(config(source="cpsc2018", arch=arch)).data["start"]
     assert start == {"file": run.weights.name, "sha256": sources.checksum(run.weights), "labels": 5}
     run.weights.write_bytes(b"another")
-    assert sources.state(run) == "stale"
+    assert run.state() == "stale"
     run.weights.unlink()
-    assert sources.state(run) == "done", "its result is there; large weights are not shipped"
+    assert run.state() == "done", "its result is there; large weights are not shipped"
     monkeypatch.setattr(datasets, "load", lambda *given, **options: dataclasses.replace(target, labels=table, subjects=target.ids))
     assert runners.run_missing("melep2023-sources", "demo", report=said.append) == [path], "but can be made again"
     assert sources.checksum(run.weights) == start["sha256"] and not any(sources.SAME_BITS in line for line in said)

@@ -10,10 +10,11 @@ from ecgtl.config import BASELINES, FinetuneConfig, protocol
 from ecgtl.errors import why_not
 from ecgtl.experiments.experiment import Experiment, load
 from ecgtl.experiments.experiment import names as names
+from ecgtl.experiments.run import PlannedRun
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(PlannedRun):
     """One run of a cell: ``method`` is the row of its table, ``size`` the column, ``number`` counts from 0.
 
     ``home`` is the experiment that it is stored under: the experiment itself, or the one that it is shared with.
@@ -29,10 +30,24 @@ class Run:
     config: FinetuneConfig
     home: str
 
-    @property
-    def path(self) -> Path:
-        """File of its result."""
-        return results.path_of(self.home, self.key, self.config.tier)
+    def is_current(self, body: dict) -> bool:
+        """Whether the recordings are those that the experiment stands on."""
+        digest = load(self.experiment).data.digest
+        return self.config.tier == "demo" or digest in ("unknown", body["data"]["digest"])
+
+    def obstacle(self) -> str:
+        """Why the starting weights are not available."""
+        from ecgtl.finetune import starting_weights
+
+        return why_not(starting_weights, self.config)
+
+    def make(self, command: str) -> tuple[Path, str]:
+        """Fine-tune."""
+        from ecgtl import finetune
+
+        result, score = finetune.run(self.config, self.home, self.key, command=command), load(self.experiment).score
+        return results.save(result), (f"{self.key}: {score.replace('_', ' ').replace(' f1', ' F1')} {result.scores[score]:.3f} "
+                                      f"({result.provenance['wall_seconds']:.0f} s)")
 
 
 @lru_cache(maxsize=64)
@@ -75,35 +90,3 @@ def _column(column: float | dict, paper: str, tier: str) -> dict:
     factor = column.get("sampling_rate_times")
     rate = {} if factor is None else {"sampling_rate": protocol(paper)["tiers"][tier]["sampling_rate"] * factor}
     return {name: value for name, value in column.items() if name != "sampling_rate_times"} | rate
-
-
-def state(run: Run) -> str:
-    """``done``, ``missing``, or ``stale`` when the stored result came from another config or other data."""
-    body = results.done(run.path)
-    if body is None:
-        return "missing"
-    same_config = results.same_config(body["config"], run.config, results.INCIDENTAL)
-    digest = load(run.experiment).data.digest
-    same_data = run.config.tier == "demo" or digest in ("unknown", body["data"]["digest"])
-    return "done" if same_config and same_data else "stale"
-
-
-def is_missing(run: Run) -> bool:
-    """Whether the run is to be made: missing or stale."""
-    return state(run) != "done"
-
-
-def obstacle(run: Run) -> str:
-    """Why the run's starting weights are not at hand; empty when they are."""
-    from ecgtl.finetune import starting_weights
-
-    return why_not(starting_weights, run.config)
-
-
-def make(run: Run, command: str) -> tuple[Path, str]:
-    """Make the run and save it: the file of its result, and a line on it."""
-    from ecgtl import finetune
-
-    result, score = finetune.run(run.config, run.home, run.key, command=command), load(run.experiment).score
-    return results.save(result), (f"{run.key}: {score.replace('_', ' ').replace(' f1', ' F1')} {result.scores[score]:.3f} "
-                                  f"({result.provenance['wall_seconds']:.0f} s)")

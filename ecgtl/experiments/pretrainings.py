@@ -6,11 +6,12 @@ from pathlib import Path
 from ecgtl import results
 from ecgtl.config import PretrainConfig, protocol, protocols
 from ecgtl.errors import EcgtlError
+from ecgtl.experiments.run import PlannedRun
 from ecgtl.models import checkpoint
 
 
 @dataclass(frozen=True)
-class Pretraining:
+class Pretraining(PlannedRun):
     """One pretraining of an experiment, under the name that ``experiments/*.yml`` gives it.
 
     ``seeded``: one of several seeds, whose weights are kept too; then ``name`` is what ``init`` finds them by.
@@ -21,15 +22,12 @@ class Pretraining:
     config: PretrainConfig
     seeded: bool = False
 
+    INCIDENTAL = ("root", "device")
+
     @property
     def key(self) -> str:
         """Name of its files."""
         return f"{self.name}-{self.config.tier}"
-
-    @property
-    def path(self) -> Path:
-        """File of its result."""
-        return results.path_of(self.experiment, self.key, self.config.tier)
 
     @property
     def weights(self) -> Path | None:
@@ -37,6 +35,24 @@ class Pretraining:
         from ecgtl.finetune import weights_path
 
         return weights_path(self.name, self.config.arch, self.config.tier) if self.seeded else None
+
+    def is_current(self, body: dict) -> bool:
+        """Whether the checkpoint in its place is its own. One that is not here is: those by seed are not shipped."""
+        return not (self.seeded and self.weights.is_file() and checkpoint.checksum(self.weights) != body["data"]["weights"]["sha256"])
+
+    def is_missing(self) -> bool:
+        """Weights that are to be kept and are not here count as missing."""
+        return super().is_missing() or self.seeded and not self.weights.is_file()
+
+    def make(self, command: str) -> tuple[Path, str]:
+        """Pretrain, and keep the weights where they are to be kept."""
+        from ecgtl import pretrain
+
+        made = pretrain.run(self.config, command=command, experiment=self.experiment, key=self.key)
+        written = pretrain.save(made, self.weights)[1] if self.seeded else results.save(made.result)
+        scores = made.result.scores
+        scored = f"accuracy {scores['accuracy']:.3f}" if "accuracy" in scores else f"error {scores['mse_sum']:.0f}"
+        return written, f"{self.key}: {scored} ({made.result.provenance['wall_seconds']:.0f} s)"
 
 
 def names() -> tuple[str, ...]:
@@ -59,36 +75,3 @@ def _pretraining(paper: str, experiment: str, entry: dict, tier: str, name: str,
     given = {key: value[tier] if isinstance(value, dict) else value for key, value in (entry["common"] | entry["runs"][name]).items()}
     config = PretrainConfig.of(protocol=paper, tier=tier, seed=seed, **given).resolved()
     return Pretraining(experiment, f"{name}-seed{seed}" if "seeds" in entry else name, config, "seeds" in entry)
-
-
-def state(run: Pretraining) -> str:
-    """``done``, ``missing``, or ``stale``: the stored result came from another config, or not from the checkpoint in its place.
-
-    One whose checkpoint is not here is done: those by seed are not shipped.
-    """
-    body = results.done(run.path)
-    if body is None:
-        return "missing"
-    replaced = run.seeded and run.weights.is_file() and checkpoint.checksum(run.weights) != body["data"]["weights"]["sha256"]
-    return "done" if not replaced and results.same_config(body["config"], run.config, ("root", "device")) else "stale"
-
-
-def is_missing(run: Pretraining) -> bool:
-    """Whether the run is to be made: missing, stale, or without the weights that are to be kept."""
-    return state(run) != "done" or run.seeded and not run.weights.is_file()
-
-
-def obstacle(run: Pretraining) -> str:
-    """Nothing: it starts from random weights."""
-    return ""
-
-
-def make(run: Pretraining, command: str) -> tuple[Path, str]:
-    """Make the run and save it, with its weights where they are kept: the file of its result, and a line on it."""
-    from ecgtl import pretrain
-
-    made = pretrain.run(run.config, command=command, experiment=run.experiment, key=run.key)
-    written = pretrain.save(made, run.weights)[1] if run.seeded else results.save(made.result)
-    scores = made.result.scores
-    scored = f"accuracy {scores['accuracy']:.3f}" if "accuracy" in scores else f"error {scores['mse_sum']:.0f}"
-    return written, f"{run.key}: {scored} ({made.result.provenance['wall_seconds']:.0f} s)"

@@ -40,7 +40,7 @@ class Entry:
     def start(self) -> Run | None:
         """The run that makes the weights that this one starts from, where they are not at hand and can be made."""
         config = self.run.config
-        if not runners.obstacle(self.run):
+        if not self.run.obstacle():
             return None
         init, arch = getattr(config, "init", "") or config.source, config.arch.removesuffix("_classifier")
         home = seeded_experiments().get(init.partition("-seed")[0]) or source_experiments().get(init)
@@ -109,12 +109,12 @@ def _make_next(tier: str, ends: float, failed: set[str], estimate: "Estimate") -
     waits, entries = False, order(tier)
     unfit = _unfit(entries)
     for entry in entries:
-        if not runners.is_missing(entry.run) or unfit(entry):
+        if not entry.run.is_missing() or unfit(entry):
             continue
         start = entry.start
         run = start or entry.run
         needed = sum(estimate.seconds(one) or 0 for one in {run, entry.run})
-        if run.key in failed or runners.obstacle(run) or time.time() + needed > ends:
+        if run.key in failed or run.obstacle() or time.time() + needed > ends:
             continue
         try:
             made = runners.make(run, f"python -m ecgtl run {run.experiment} --tier {tier}")
@@ -136,7 +136,7 @@ def left(tier: str) -> list[str]:
     estimate, entries, by_item = Estimate(tier), order(tier), defaultdict(list)
     unfit = _unfit(entries)
     for entry in entries:
-        if runners.is_missing(entry.run):
+        if entry.run.is_missing():
             by_item[entry.item].append(entry)
     todo = sum(map(len, by_item.values()))
     lines = [f"queue, tier {tier}: {len(entries) - todo} of {len(entries)} runs are done"]

@@ -1,4 +1,4 @@
-"""The four kinds of runs, one module each with the same functions; and ``run_missing``, which makes what an experiment lacks."""
+"""All experiments, whatever kind of runs they are made of; and ``run_missing``, which makes what one lacks."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ Run = experiments.Run | pretrainings.Pretraining | sources.Source | transfers.Tr
 
 
 def of(experiment: str) -> ModuleType:
-    """The runner of an experiment, with ``enumerate_runs``, ``state``, ``is_missing``, ``obstacle`` and ``make``.
+    """The module of an experiment, with ``names`` and ``enumerate_runs``.
 
     An unknown experiment is an EcgtlError with the allowed names.
     """
@@ -34,16 +34,6 @@ def enumerate_runs(experiment: str, tier: str) -> list[Run]:
     return of(experiment).enumerate_runs(experiment, tier)
 
 
-def is_missing(run: Run) -> bool:
-    """Whether a run is to be made."""
-    return of(run.experiment).is_missing(run)
-
-
-def obstacle(run: Run) -> str:
-    """Why what a run starts from is not at hand; empty when it is."""
-    return of(run.experiment).obstacle(run)
-
-
 def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1), report: Callable[[str], None] = print,
                 rows: Sequence[str] = ()) -> list[Path]:
     """Make every run of ``experiment`` that is missing or stale and whose starting weights are at hand; each is saved as it ends.
@@ -52,9 +42,8 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1), rep
     that another process is making are left to it. One that fails is reported and the others go on, unless a second fails for the same
     reason; at the end EcgtlError names the first. Returns the files written. Raises EcgtlError for a row that the experiment has not.
     """
-    runner = of(experiment)
-    runs = _rows(runner, experiment, tier, rows)[shard[0] - 1::shard[1]]
-    missing = [(run, runner.obstacle(run)) for run in runs if runner.is_missing(run)]
+    runs = _rows(experiment, tier, rows)[shard[0] - 1::shard[1]]
+    missing = [(run, run.obstacle()) for run in runs if run.is_missing()]
     todo, waiting = [run for run, reason in missing if not reason], [reason for _, reason in missing if reason]
     others = f" (and {len(set(waiting)) - 1} more reasons)" if len(set(waiting)) > 1 else ""
     report(f"{experiment}, tier {tier}: {len(runs)} runs, {len(todo)} to do"
@@ -85,16 +74,15 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1), rep
 
 def make(run: Run, command: str) -> tuple[Path, str] | None:
     """Make a run and save it: its file, and a line on it. None where another process is making it, or has made it by now."""
-    runner = of(run.experiment)
     with reserved(run.path) as ours:
-        return runner.make(run, command) if ours and runner.is_missing(run) else None
+        return run.make(command) if ours and run.is_missing() else None
 
 
-def _rows(runner: ModuleType, experiment: str, tier: str, rows: Sequence[str]) -> list[Run]:
-    runs = runner.enumerate_runs(experiment, tier)
+def _rows(experiment: str, tier: str, rows: Sequence[str]) -> list[Run]:
+    runs = enumerate_runs(experiment, tier)
     if not rows:
         return runs
-    if runner is not experiments:
+    if of(experiment) is not experiments:
         raise EcgtlError(f"--rows is for tables of fine-tuning runs; {experiment} is run whole, or in shards")
     known = experiments.load(experiment).methods
     unknown = [row for row in rows if row not in known]

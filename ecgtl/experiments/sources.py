@@ -7,6 +7,7 @@ from pathlib import Path
 from ecgtl import results
 from ecgtl.config import FinetuneConfig, protocol, protocols
 from ecgtl.errors import EcgtlError
+from ecgtl.experiments.run import PlannedRun
 from ecgtl.models import checkpoint
 
 # oneDNN takes the widest instructions that a processor has, and they round differently
@@ -17,7 +18,7 @@ checksum = results.while_unchanged(checkpoint.checksum)
 
 
 @dataclass(frozen=True)
-class Source:
+class Source(PlannedRun):
     """One network trained on one data set; its checkpoint is found by data set, network and tier."""
 
     experiment: str
@@ -29,16 +30,38 @@ class Source:
         return f"{self.config.dataset}-{self.config.arch}-{self.config.tier}"
 
     @property
-    def path(self) -> Path:
-        """File of its result."""
-        return results.path_of(self.experiment, self.key, self.config.tier)
-
-    @property
     def weights(self) -> Path:
         """Where its checkpoint is written."""
         from ecgtl.finetune import weights_path
 
         return weights_path(self.config.dataset, self.config.arch, self.config.tier)
+
+    @property
+    def stored_checksum(self) -> str | None:
+        """SHA-256 of the checkpoint that a stored result speaks of; None without one."""
+        body = results.done(self.path)
+        return body and body["data"]["weights"]["sha256"]
+
+    def is_current(self, body: dict) -> bool:
+        """Whether the checkpoint in its place is its own. One that is not here is: it may have been too large to ship."""
+        return not self.weights.is_file() or checksum(self.weights) == self.stored_checksum
+
+    def is_missing(self) -> bool:
+        """Weights that are not here count as missing."""
+        return super().is_missing() or not self.weights.is_file()
+
+    def make(self, command: str) -> tuple[Path, str]:
+        """Train the network and keep its weights."""
+        from ecgtl import finetune
+
+        earlier = self.stored_checksum
+        config = dataclasses.replace(self.config, save_weights=str(self.weights))
+        result = finetune.run(config, self.experiment, self.key, command=command)
+        result.data["weights"] = {"file": self.weights.name, "sha256": checksum(self.weights)}
+        line = f"{self.key}: weighted F1 {result.scores['weighted_f1']:.3f} ({result.provenance['wall_seconds']:.0f} s)"
+        if earlier not in (None, result.data["weights"]["sha256"]):
+            line += f"\n  its weights are not those that the stored result had: what started from them is stale. {SAME_BITS}"
+        return results.save(result), line
 
 
 def names() -> tuple[str, ...]:
@@ -61,46 +84,3 @@ def _config(paper: str, entry: dict, tier: str, dataset: str, arch: str) -> Fine
            "batch_size": entry["batch_size"].get(tier, {}).get(dataset, {}).get(arch)}
     return FinetuneConfig.of(dataset=dataset, protocol=paper, arch=arch, tier=tier, on_bad="skip",
                              lead=protocol(paper)["lead"][tier], **own).resolved()
-
-
-def state(run: Source) -> str:
-    """``done``, ``missing``, or ``stale``: of another config, or the checkpoint in its place is another one.
-
-    One whose checkpoint is not at hand is done: it may have been too large to ship.
-    """
-    body = results.done(run.path)
-    if body is None:
-        return "missing"
-    same = results.same_config(body["config"], run.config, results.INCIDENTAL)
-    replaced = run.weights.is_file() and checksum(run.weights) != stored_checksum(run)
-    return "done" if same and not replaced else "stale"
-
-
-def is_missing(run: Source) -> bool:
-    """Whether the run is to be made: missing, stale, or without its weights."""
-    return state(run) != "done" or not run.weights.is_file()
-
-
-def obstacle(run: Source) -> str:
-    """Nothing: it starts from random weights."""
-    return ""
-
-
-def make(run: Source, command: str) -> tuple[Path, str]:
-    """Train the network and save it and its result: the file of the result, and a line on it."""
-    from ecgtl import finetune
-
-    earlier = stored_checksum(run)
-    config = dataclasses.replace(run.config, save_weights=str(run.weights))
-    result = finetune.run(config, run.experiment, run.key, command=command)
-    result.data["weights"] = {"file": run.weights.name, "sha256": checksum(run.weights)}
-    line = f"{run.key}: weighted F1 {result.scores['weighted_f1']:.3f} ({result.provenance['wall_seconds']:.0f} s)"
-    if earlier not in (None, result.data["weights"]["sha256"]):
-        line += f"\n  its weights are not those that the stored result had: what started from them is stale. {SAME_BITS}"
-    return results.save(result), line
-
-
-def stored_checksum(run: Source) -> str | None:
-    """SHA-256 of the checkpoint that a stored result speaks of; None without one."""
-    body = results.done(run.path)
-    return body and body["data"]["weights"]["sha256"]

@@ -10,13 +10,14 @@ import pandas as pd
 from ecgtl import baselines, metrics, results
 from ecgtl.config import TRANSFERS, TransferConfig, protocol
 from ecgtl.errors import EcgtlError, why_not
+from ecgtl.experiments.run import PlannedRun
 from ecgtl.experiments.sources import checksum
 
 CHOICES = ("best_test", "validated")  # of the epoch; the published one first
 
 
 @dataclass(frozen=True)
-class Transfer:
+class Transfer(PlannedRun):
     """One checkpoint on one fold of an experiment."""
 
     experiment: str
@@ -29,10 +30,32 @@ class Transfer:
 
         return default_key(self.config)
 
-    @property
-    def path(self) -> Path:
-        """File of its result."""
-        return results.path_of(self.experiment, self.key, self.config.tier)
+    def is_current(self, body: dict) -> bool:
+        """Whether recordings and checkpoint are those that the fold is to stand on."""
+        from ecgtl import finetune
+
+        start = finetune.stored_weights(self.config.source, self.config.arch, self.config.tier)
+        return self.same_data(body) and (start is None or checksum(start) == body["data"]["start"]["sha256"])
+
+    def same_data(self, body: dict) -> bool:
+        """Whether a stored result stands on the recordings that the tier is to stand on."""
+        digest = _entries()[self.experiment].get("data", {}).get(self.config.tier, "unknown")
+        return digest in ("unknown", body["data"]["digest"])
+
+    def obstacle(self) -> str:
+        """Why the checkpoint is not available."""
+        from ecgtl.transfer_experiment import starting_weights
+
+        return why_not(starting_weights, self.config)
+
+    def make(self, command: str) -> tuple[Path, str]:
+        """Score the checkpoint and fine-tune it."""
+        from ecgtl import transfer_experiment
+
+        result = transfer_experiment.run(self.config, self.experiment, self.key, command=command)
+        measures = result.scores["measures"]
+        return results.save(result), (f"{self.key}: {measures['n_labels']} labels, MELEP {measures['melep_published']:.3f}, weighted "
+                                      f"F1 {result.scores['weighted_f1']:.3f} ({result.provenance['wall_seconds']:.0f} s)")
 
 
 def names() -> tuple[str, ...]:
@@ -63,50 +86,6 @@ def enumerate_runs(experiment: str, tier: str) -> list[Transfer]:
     return [Transfer(experiment, config.resolved()) for config in configs]
 
 
-def state(run: Transfer) -> str:
-    """``done``, ``missing``, or ``stale``: of another config, of other data or of another checkpoint."""
-    body = results.done(run.path)
-    if body is None:
-        return "missing"
-    same = results.same_config(body["config"], run.config, results.INCIDENTAL)
-    return "done" if same and same_data(run, body) and _same_start(run, body) else "stale"
-
-
-def same_data(run: Transfer, body: dict) -> bool:
-    """Whether a stored result stands on the recordings that the tier of ``run`` is to stand on."""
-    digest = _entries()[run.experiment].get("data", {}).get(run.config.tier, "unknown")
-    return digest in ("unknown", body["data"]["digest"])
-
-
-def _same_start(run: Transfer, body: dict) -> bool:
-    from ecgtl import finetune
-
-    start = finetune.stored_weights(run.config.source, run.config.arch, run.config.tier)
-    return start is None or checksum(start) == body["data"]["start"]["sha256"]
-
-
-def obstacle(run: Transfer) -> str:
-    """Why the checkpoint is not at hand; empty when it is."""
-    from ecgtl.transfer_experiment import starting_weights
-
-    return why_not(starting_weights, run.config)
-
-
-def is_missing(run: Transfer) -> bool:
-    """Whether the run is to be made: missing or stale."""
-    return state(run) != "done"
-
-
-def make(run: Transfer, command: str) -> tuple[Path, str]:
-    """Make the run and save it: the file of its result, and a line on it."""
-    from ecgtl import transfer_experiment
-
-    result = transfer_experiment.run(run.config, run.experiment, run.key, command=command)
-    measures = result.scores["measures"]
-    return results.save(result), (f"{run.key}: {measures['n_labels']} labels, MELEP {measures['melep_published']:.3f}, weighted "
-                                  f"F1 {result.scores['weighted_f1']:.3f} ({result.provenance['wall_seconds']:.0f} s)")
-
-
 def table(experiment: str, tier: str) -> pd.DataFrame:
     """One row a finished run: checkpoint, fold and its labels, every measure, scores by choice of the epoch.
 
@@ -115,7 +94,7 @@ def table(experiment: str, tier: str) -> pd.DataFrame:
     (``baselines.every_label``), on the same test part, and ``macro_auc_<choice>`` the network's area under the
     ROC curve, which no threshold moves.
     """
-    runs = [run for run in enumerate_runs(experiment, tier) if state(run) == "done"]
+    runs = [run for run in enumerate_runs(experiment, tier) if run.state() == "done"]
     return pd.DataFrame([_row(run, results.stored_json(run.path)) for run in runs])
 
 

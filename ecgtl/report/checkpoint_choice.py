@@ -12,7 +12,6 @@ from markupsafe import Markup
 from ecgtl import agreement, correlations, published, results
 from ecgtl.agreement import CHOOSING, HIGHER, MEASURES, SCORES
 from ecgtl.correlations import Interval
-from ecgtl.experiments import transfers
 from ecgtl.report.melep import NETWORKS, PAPER, PENDING
 from ecgtl.report.tables import f1
 from ecgtl.report.transfer import RIVALS
@@ -105,7 +104,7 @@ def pick_table(folds: Folds, score: str = SCORES[0]) -> pd.DataFrame:
 
 def own_labels(folds: Folds, source: str, arch: str) -> int:
     """How many labels a checkpoint was trained on, as its finished folds have stored it."""
-    done = next(run for run in folds.plan(source, arch) if transfers.state(run) == "done")
+    done = next(run for run in folds.plan(source, arch) if run.state() == "done")
     return results.stored_json(done.path)["data"]["start"]["labels"]
 
 

@@ -44,7 +44,7 @@ def _names() -> list[str]:
 
 
 def _row(experiment: str, tier: str) -> dict:
-    networks = [run for run in runners.of(experiment).enumerate_runs(experiment, tier) if _is_network(run)]
+    networks = [run for run in runners.enumerate_runs(experiment, tier) if _is_network(run)]
     if not networks:
         return {}
     flops = Counter()
@@ -115,7 +115,7 @@ def _records(run: Run) -> int:
     """Recordings of a run's data set: those of its twin, those that the experiment counted, or all of the release."""
     if run.config.tier == "demo":
         return len(finetune.read(run.config))
-    if runners.of(run.experiment) is experiments:
+    if isinstance(run, experiments.Run):
         return experiments.load(run.experiment).data.records
     return catalogue.entry(run.config.dataset).records
 

@@ -1,5 +1,6 @@
 """From results to the tables that a reader sees. Nothing here is typed: every value is read."""
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,9 +62,7 @@ class Cell:
 
 def runs(experiment: str, tier: str) -> list[tuple[runners.Run, dict]]:
     """Every finished run of ``experiment``, of whatever kind, with its JSON; stale ones are left out."""
-    runner = runners.of(experiment)
-    found = [run for run in runner.enumerate_runs(experiment, tier) if runner.state(run) == "done"]
-    return [(run, results.stored_json(run.path)) for run in found]
+    return [(run, results.stored_json(run.path)) for run in runners.enumerate_runs(experiment, tier) if run.state() == "done"]
 
 
 def successor(experiment: str) -> str | None:
@@ -101,7 +100,7 @@ def protocols_of(names: Iterable[str], tier: str, cells: bool = True) -> list[st
         new = name if original(name) != name else successor(name)
         planned = experiments.enumerate_runs(new, tier) if new else []
         if planned:
-            missing = [run for run in planned if experiments.state(run) != "done"]
+            missing = [run for run in planned if run.state() != "done"]
             every, pending = ({(run.method, run.size) for run in some} for some in (planned, missing))
             listed = f"; pending: {_by_row(new, pending)}" if pending and cells else ""
             said.append(f"{'New' if name == new else 'Earlier'} protocol: of the new one {len(planned) - len(missing)} of "
@@ -394,7 +393,7 @@ def _coverage_of_runs(names: Sequence[str], tier: str, arch: str | None) -> dict
     planned, done = {}, {}
     names = [current(name, tier) for name in names]
     for name in names:
-        every = runners.of(name).enumerate_runs(name, tier)
+        every = runners.enumerate_runs(name, tier)
         planned[name] = [run for run in every if arch in (None, run.config.arch)]
         done |= {run: body for run, body in runs(name, tier) if arch in (None, run.config.arch)}
     if not done:
@@ -436,10 +435,10 @@ def best_real_tier(experiment: str) -> str | None:
 def status_table() -> str:
     """What ``python -m ecgtl status`` prints: every experiment by tier, then the 24 items."""
     lines = [f"{'experiment':28}{'tier':10}{'done':>6}{'stale':>7}{'to do':>7}{'waiting for weights':>21}"]
-    for runner, experiment, tier in ((runner, name, tier) for runner in runners.RUNNERS for name in runner.names() for tier in TIERS):
-        planned = runner.enumerate_runs(experiment, tier)
-        states = [runner.state(run) for run in planned]
-        waiting = sum(state != "done" and bool(runner.obstacle(run)) for run, state in zip(planned, states, strict=True))
+    for experiment, tier in itertools.product(runners.names(), TIERS):
+        planned = runners.enumerate_runs(experiment, tier)
+        states = [run.state() for run in planned]
+        waiting = sum(state != "done" and bool(run.obstacle()) for run, state in zip(planned, states, strict=True))
         if states:
             lines.append(_status_line(experiment, tier, states, waiting))
     table = coverage()

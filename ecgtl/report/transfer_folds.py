@@ -107,7 +107,7 @@ def pending(found: Sequence[Folds]) -> pd.DataFrame:
     for folds in found:
         for place in dict.fromkeys([*folds.printed, *folds.checkpoints]):
             home = folds if folds.plan(*place) else _in_tier(folds.experiment, "paper", folds.arch)
-            missing = [run for run in home.plan(*place) if transfers.state(run) != "done"]
+            missing = [run for run in home.plan(*place) if run.state() != "done"]
             if missing:
                 waiting.setdefault((data_set(folds.target), _command(home)), {})[place] = missing
     rows = [(target, "; ".join(checkpoint_name(*place) for place in by_place),
