@@ -252,10 +252,11 @@ class _Trap:
 def test_a_damaged_state_means_starting_again_and_nothing_in_it_is_run(tmp_path, capsys, monkeypatch):
     state, mark = tmp_path / "s.pt", tmp_path / "ran"
     torch.save({"model": _Trap(mark)}, tmp_path / "zip.pt")
-    whole = train()[0]
+    recipe = replace(RECIPE, epochs=2)
+    whole = train(recipe)[0]
     for content in (b"", b"garbage", pickle.dumps(_Trap(mark), protocol=2), (tmp_path / "zip.pt").read_bytes()):
         state.write_bytes(content)
-        assert_equal(train(state_file=state)[0], whole)
+        assert_equal(train(recipe, state_file=state)[0], whole)
         said = capsys.readouterr().err.splitlines()
         assert len(said) == 1 and "s.pt is damaged" in said[0] and "starts again" in said[0]
     assert not mark.exists() and not state.exists()
