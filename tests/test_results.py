@@ -485,28 +485,6 @@ def test_committed_weights_are_those_that_their_result_speaks_of(path):
     assert best["validation_loss"] == pytest.approx(result.scores["validation"]["summed"], rel=1e-6)
 
 
-@pytest.mark.needs("challenge-2017", "mitdb", "icentia11k-continuous-ecg")
-@pytest.mark.parametrize("path", AUTOENCODERS, ids=lambda path: path.stem)
-def test_committed_weights_reconstruct_as_well_as_their_result_says(path, real_data):
-    """On the first test windows alone: all of them would take minutes."""
-    from ecgtl import paths, pretrain
-    from ecgtl.config import PretrainConfig
-    from ecgtl.models import checkpoint
-
-    result = results.load(path)
-    config = PretrainConfig.of(**result.config).resolved()
-    sources = pretrain.read(config)
-    _, _, test = pretrain.windows_of(config, sources).split(config.validation, config.test, config.seed)
-    assert len(test) == result.data["windows"]["test"]
-    network = pretrain.network(config)
-    network.load_state_dict(checkpoint.load(paths.PACKAGE / "weights" / result.data["weights"]["file"])[0])
-    network.eval()
-    x = torch.from_numpy(test.take(np.arange(0, len(test), 8)))
-    with torch.no_grad():
-        summed = (x - network(x)).square().sum(dim=(1, 2)).mean().item()
-    assert summed == pytest.approx(result.scores["mse_sum"], rel=0.15)
-
-
 @pytest.mark.parametrize("path", [path for path in PRETRAINED if path not in AUTOENCODERS], ids=lambda path: path.stem)
 def test_a_committed_pretraining_of_frames_reports_its_best_epoch(path):
     from ecgtl.config import PretrainConfig
