@@ -364,7 +364,7 @@ def several_labels(session_cache):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ECGTL_CACHE", str(session_cache))
         given = {"dataset": "ptbxl", "lead": "all", "seconds": 4.096, "protocol": "weimann2021", "tier": "demo"}
-        return [finetune.run(FinetuneConfig.of(**given, arch="resnet18", epochs=2)),
+        return [finetune.run(FinetuneConfig.of(**given, arch="resnet18", width=4, epochs=2)),
                 finetune.run(FinetuneConfig.of(**given, arch="majority"))]
 
 
