@@ -253,16 +253,19 @@ class Collector:
             error = EcgtlError(f"{damage}, or pass on_bad=skip to leave such records out and count them")
             self._leave_out(record, reason or damage.reason, error)
 
-    def reading(self, path: Path, leads: Sequence[str] | None = None, record: str = "", **given) -> tuple[Reading, Header]:
+    def reading(self, path: Path, leads: Sequence[str] | None = None, record: str = "", strict: bool = True,
+                **given) -> tuple[Reading, Header]:
         """The ``record`` of a release whose header stands at ``path``, with some leads; ``given`` are fields of Reading.
 
-        Raises RecordError when it is damaged, or lacks one of ``leads``.
+        Raises RecordError when it is damaged, or lacks one of ``leads``. ``strict``: see ``wfdb_files.parse_header``.
         """
-        header = read_header(path)
+        header = read_header(path, strict)
         return self.read(record or path.stem, path, header, columns(header.leads, leads, str(path)), **given), header
 
     def read(self, record: str, path: Path, header: Header, kept: Sequence[int], **given) -> Reading:
-        """The leads ``kept`` of ``record``, whose ``header`` stands at ``path``."""
+        """The leads ``kept`` of ``record``, whose ``header`` stands at ``path``; what the standard decided is remarked."""
+        for what in dict.fromkeys(what for assumed in header.of(kept, "assumed") for what in assumed):
+            self.remark(record, what)
         stored = read_stored(path, header, kept, partial(self.remark, record))
         return Reading(record, stored, header.sampling_rate * header.per_frame[kept[0]], header.of(kept, "leads"),
                        header.of(kept, "gain"), header.of(kept, "baseline"), **given)

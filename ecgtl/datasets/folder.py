@@ -216,13 +216,13 @@ class Record:
         check_scale(str(self.path), self.sampling_rate, self.of("gain"), self.of("baseline"))
         if not len(self):
             raise RecordError("no samples", f"{self.path} has no samples; fetch the record again")
+        for what in dict.fromkeys(what for assumed in self.of("assumed") for what in assumed):
+            collector.remark(self.id, what)
         wfdb_files.check_sums(self.path, self.header, self.columns, lambda what: collector.remark(self.id, what))
         self.remark(self.millivolts(0, min(len(self), BLOCK // 16)), collector)
 
     def remark(self, millivolts: np.ndarray, collector: Collector) -> None:
-        """Tell ``collector`` what the standard decided, and of an amplitude that no ECG has."""
-        for what in dict.fromkeys(what for assumed in self.of("assumed") for what in assumed):
-            collector.remark(self.id, what)
+        """Tell ``collector`` of an amplitude that no ECG has."""
         for x, lead, gain, unit in zip(millivolts[::max(1, len(millivolts) // 4096)].T, self.leads, self.of("gain"),
                                        self.of("units"), strict=True):
             x = np.abs(x[np.isfinite(x)] - np.median(x[np.isfinite(x)])) if np.isfinite(x).any() else np.ones(1)
