@@ -233,16 +233,25 @@ class Collector:
         return (*self.notes, *(f"recordings of {self.name}, {counted(records)}: {what}{example}" for what, (example, records) in
                                self.remarks.items()))
 
-    def skip(self, record: str, reason: str, where: str, remedy: str = "") -> None:
-        """Leave ``record`` out for ``reason``, or raise EcgtlError when the policy says so."""
-        advice = remedy or "remove it, or pass on_bad=skip to leave such recordings out and count them"
-        self._leave_out(record, reason, EcgtlError(f"{where}: {reason}; {advice}"))
+    def skip(self, record: str, reason: str, where: str, remedy: str = "remove it") -> None:
+        """Leave ``record`` out for ``reason``, or raise EcgtlError with the ``remedy`` when the policy says so."""
+        self._leave_out(record, reason, f"{where}: {reason}; {remedy}")
 
-    def _leave_out(self, record: str, reason: str, error: EcgtlError) -> None:
+    def _leave_out(self, record: str, reason: str, what: str) -> None:
         if self.on_bad == "error":
-            raise error from None
-        self.first_skipped = self.first_skipped or str(error).partition(", or pass on_bad=skip")[0]
+            raise EcgtlError(f"{what}, or pass on_bad=skip to leave such ones out and count them") from None
+        self.first_skipped = self.first_skipped or what
         self.skipped[reason].append(record)
+
+    def match(self, table: Path, rows: Sequence[str], signals: Mapping[str, Path], remedy: str) -> None:
+        """Rows of a release's ``table`` without a signal, and signals (record -> file) without a row meet the policy."""
+        absent = [record for record in rows if record not in signals]
+        for record in absent:
+            self.skip(record, "signal absent", f"{table} names {len(absent)} recordings without a file (the first is {record})", remedy)
+        named = set(rows)
+        for record, path in signals.items():
+            if record not in named:
+                self.skip(record, "no diagnosis", f"{path} has no row in {table.name}", "remove the file or add its row")
 
     @contextlib.contextmanager
     def leaving_out(self, record: str, reason: str = "") -> Iterator[None]:
@@ -250,8 +259,7 @@ class Collector:
         try:
             yield
         except RecordError as damage:
-            error = EcgtlError(f"{damage}, or pass on_bad=skip to leave such records out and count them")
-            self._leave_out(record, reason or damage.reason, error)
+            self._leave_out(record, reason or damage.reason, str(damage))
 
     def reading(self, path: Path, leads: Sequence[str] | None = None, record: str = "", strict: bool = True,
                 **given) -> tuple[Reading, Header]:

@@ -43,11 +43,11 @@ def _collect(source: "_Folder | _Zip", collector: Collector) -> None:
     present = source.records()
     for absent in sorted(labels.keys() - present):
         collector.skip(absent, "label without a recording", f"{label_file} names {absent}, whose .hea/.mat is absent",
-                       "fetch the data set again, or pass on_bad=skip")
+                       "fetch the data set again")
     for record in sorted(present):
         where = source.where(f"{record}.mat")
         if record not in labels:
-            collector.skip(record, "no label", f"{where} has no line in {label_file}", "add its label, or pass on_bad=skip")
+            collector.skip(record, "no label", f"{where} has no line in {label_file}", "add its label")
             continue
         with collector.leaving_out(record):
             header = parse_header(source.content(f"{record}.hea").decode(errors="replace"), source.where(f"{record}.hea"))

@@ -90,7 +90,7 @@ def _collect_wfdb(found: Sequence[Path], leads: Sequence[str] | None, collector:
         if outside:
             collector.skip(path.stem, f"code {outside[0]} outside the nine classes", str(path),
                            f"it stands for {snomed.name_of(outside[0])}: move the record out "
-                           "(cpsc_2018_extra holds such ones), or pass on_bad=skip")
+                           "(cpsc_2018_extra holds such ones)")
             continue
         record.label = list(dict.fromkeys(_BY_CODE[code] for code in codes))
         collector.add(record, str(path))
@@ -111,15 +111,9 @@ def _original_files(base: Path) -> list[Path]:
 def _collect_original(found: Sequence[Path], leads: Sequence[str] | None, collector: Collector) -> None:
     table, signals = found[0], {path.stem: path for path in found[1:]}
     rows = _reference(table)
-    absent = [record for record in rows if record not in signals]
-    for record in absent:
-        collector.skip(record, "signal absent", f"{table} names {len(absent)} recordings without a file (the "
-                       f"first is {record}.mat)", "unpack all three parts, or pass on_bad=skip")
+    collector.match(table, list(rows), signals, "unpack all three parts")
     for record, path in signals.items():
-        if record not in rows:
-            collector.skip(record, "no diagnosis", f"{path} has no row in {TABLE}",
-                           "add its row or remove the file, or pass on_bad=skip")
-        else:
+        if record in rows:
             _collect_struct(path, rows[record], leads, collector)
 
 
@@ -128,7 +122,7 @@ def _collect_struct(path: Path, numbers: Sequence[str], leads: Sequence[str] | N
     if outside or not numbers:
         collector.skip(path.stem, f"unknown class {outside[0]}" if outside else "no diagnosis",
                        f"{path} ({TABLE}: {','.join(numbers)[:60]!r})",
-                       f"give it one to three of the classes {', '.join(_BY_NUMBER)}, or pass on_bad=skip")
+                       f"give it one to three of the classes {', '.join(_BY_NUMBER)}")
         return
     with collector.leaving_out(path.stem, "damaged record"):
         kept, labels = columns(LEADS, leads, str(path)), dict.fromkeys(_BY_NUMBER[number] for number in numbers)

@@ -265,9 +265,9 @@ def _collect(record: str, path: Path, header: Header | RecordError, lead: str | 
     with collector.leaving_out(record):
         if isinstance(header, Header) and len(labels) != 1 and not (labels and collector.multi_label):
             keys = ", ".join(comment.partition(":")[0] for comment in header.comments if ":" in comment) or "none"
-            collector.skip(record, "several labels" if labels else "no label", str(path), f"give {record} one label, or pass "
-                           f"on_bad=skip{' or labels_separator' * bool(labels)} (labels=comments reads 'label: ...' and 'Dx: ...'; "
-                           f"this header's comments begin with: {keys})")
+            collector.skip(record, "several labels" if labels else "no label", str(path), f"give {record} one label (labels=comments "
+                           f"reads 'label: ...' and 'Dx: ...'; this header's comments begin with: {keys}"
+                           f"){', pass labels_separator' * bool(labels)}")
             return
         one = chosen(record, path, header, lead)
         reading = collector.read(record, path, header, one.columns, subject=subject,

@@ -64,7 +64,7 @@ def marks(path: Path, n_samples: int, collector: Collector) -> tuple[np.ndarray,
                           ("annotation out of order", _late(sample, n_samples))):
         for mark in sample[wrong]:
             collector.skip(f"{path.stem}@{mark}", reason, f"{path} at sample {mark} of {n_samples}",
-                           "fetch the file again, or pass on_bad=skip to leave such marks out and count them")
+                           "fetch the file again")
         keep &= ~wrong
     return sample[keep], symbol[keep], aux[keep]
 

@@ -150,7 +150,7 @@ def _present(table: pd.DataFrame, rate: int, present: Mapping[str, Path], where:
     for record in _ids(table[~here]):
         collector.skip(record, "signal absent", f"{where} lists {len(table)} recordings, of which "
                        f"{(~here).sum()} are absent from records{rate}/ (the first is {record})",
-                       f"{_FETCH} for the rest, or pass on_bad=skip to read those at hand and count the rest")
+                       f"{_FETCH} for the rest")
     return table[here].copy()
 
 

@@ -87,7 +87,7 @@ def _read_figshare(root: Path, on_bad: str, synthetic: bool, leads: list[str] | 
 
     def fill() -> None:
         table = _table(base / TABLE)
-        _check_both(base, table, signals, collector)
+        collector.match(base / TABLE, table["FileName"].tolist(), signals, "unpack ECGData.zip whole into ECGData/")
         for record, code in zip(table["FileName"], table["Rhythm"], strict=True):
             if record in signals:
                 _collect_csv(signals[record], code, leads, collector)
@@ -96,23 +96,11 @@ def _read_figshare(root: Path, on_bad: str, synthetic: bool, leads: list[str] | 
     return cached_recordings(collector, base, [base / TABLE, *signals.values()], options, fill)
 
 
-def _check_both(base: Path, table: pd.DataFrame, signals: dict[str, Path], collector: Collector) -> None:
-    """Rows without a signal and signals without a row meet the policy."""
-    named = set(table["FileName"])
-    absent = [record for record in table["FileName"] if record not in signals]
-    for record in absent:
-        collector.skip(record, "signal absent", f"{base / TABLE} names {len(absent)} recordings without a "
-                       f"file in ECGData/ (the first is {record}.csv)", "unpack ECGData.zip whole, or pass on_bad=skip")
-    for record in signals.keys() - named:
-        collector.skip(record, "no diagnosis", f"{signals[record]} has no row in {TABLE}",
-                       "remove the file or add its row, or pass on_bad=skip")
-
-
 def _collect_csv(path: Path, code: str, leads: list[str] | None, collector: Collector) -> None:
     rhythm = _rhythm_name(code)
     if rhythm is None:
         collector.skip(path.stem, f"unknown rhythm {code}", f"{path.parent.parent / TABLE} has the rhythm "
-                       f"{code!r} for {path.stem}", f"use one of {', '.join(_RHYTHMS)}, or pass on_bad=skip")
+                       f"{code!r} for {path.stem}", f"use one of {', '.join(_RHYTHMS)}")
         return
     with collector.leaving_out(path.stem, _DAMAGED):
         kept = columns(LEADS, leads, str(path))
@@ -207,7 +195,7 @@ def _read_physionet(root: Path, on_bad: str, synthetic: bool, leads: list[str] |
                 collector.add(record, str(path))
             else:
                 collector.skip(path.stem, "several rhythms" if rhythms else "no rhythm", f"{path} (Dx: {','.join(codes)[:60]})",
-                               "keep one rhythm's code in its #Dx: comment, or pass on_bad=skip")
+                               "keep one rhythm's code in its #Dx: comment")
 
     options = {"leads": leads, "ningbo": ningbo, "map": snomed.checksum()}
     return cached_recordings(collector, base, found, options, fill)
