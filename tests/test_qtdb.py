@@ -82,7 +82,8 @@ def test_what_was_read_by_a_rule_is_said_at_every_load(root, capsys):
         said = capsys.readouterr().err
         assert "qtdb, 1 (sel14046): the header gives no gain, read as 200/mV (the WFDB standard)\n" in said
         assert "qtdb, 2 (sel14046, sel820): the header does not name the leads; lead 0 is the first of a Holter's two\n" in said
-        assert f"qtdb, 1 ({WITHOUT}): it has no beat annotations and serves as a signal alone\n" in said and "median is 0 mV" in said
+        assert f"qtdb, 1 ({WITHOUT}): it has no beat annotations and serves as a signal alone\n" in said
+        assert "median is 0 mV" in said
 
 
 def test_nothing_is_said_of_what_there_is_not(tmp_path, capsys):
@@ -169,7 +170,8 @@ def test_the_release(real_data, capsys):
     assert len(recordings) == 90 and recordings.duplicates == () and len(set(recordings.subjects.tolist())) == 87
     assert set(recordings.skipped) <= {"excerpt of MITDB"} and set(np.diff(recordings.offsets)) <= {224993, 224999, 225000}
     assert recordings.durations.sum() / 3600 == pytest.approx(22.5, abs=0.01)
-    counted = {what: int(n) for n, what in re.findall(r"recordings of qtdb, (\d+) \(.*?\): (?:the header|it) (.*?)[;,\n]", said)}
+    found = re.findall(r"recordings of qtdb, (\d+) \(.*?\): (?:the header|it) (.*?)[;,\n]", said)
+    counted = {what: int(n) for n, what in found}
     assert counted == {"gives no gain": 10, "does not name the leads": 57, "has no beat annotations and serves as a signal alone": 23}
     symbols, counts = np.unique(recordings.annotations.symbol, return_counts=True)
     found = dict(zip(symbols.tolist(), counts.tolist(), strict=True))

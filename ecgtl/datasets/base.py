@@ -164,7 +164,6 @@ class Reading:
     subject: str | None = None
     fold: int | None = None
     marks: tuple[np.ndarray, Sequence[str], Sequence[str]] | None = None
-    invalid: int | None = None  # stored value that means "no sample"
 
 
 def check_option(name: str, value: str, allowed: Sequence[str]) -> None:
@@ -247,7 +246,8 @@ class Collector:
         """Rows of a release's ``table`` without a signal, and signals (record -> file) without a row meet the policy."""
         absent = [record for record in rows if record not in signals]
         for record in absent:
-            self.skip(record, "signal absent", f"{table} names {len(absent)} recordings without a file (the first is {record})", remedy)
+            where = f"{table} names {len(absent)} recordings without a file (the first is {record})"
+            self.skip(record, "signal absent", where, remedy)
         named = set(rows)
         for record, path in signals.items():
             if record not in named:
@@ -405,12 +405,11 @@ def check_scale(where: str, rate: float, gain: Sequence[float], baseline: Sequen
 
 
 def _defect(reading: Reading) -> str:
-    stored, invalid = reading.stored, reading.invalid
+    stored = reading.stored
     if len(stored) == 0:
         return "no samples"
     low, high = stored.min(axis=0), stored.max(axis=0)
-    # NaN makes both NaN; "no sample" is the lowest value that its format can hold
-    if not np.isfinite(low + high).all() or (invalid is not None and (low == invalid).any()):
+    if not np.isfinite(low + high).all():  # NaN makes both NaN
         return "missing samples (NaN)"
     millivolts = [((end - np.array(reading.baseline)) / np.array(reading.gain)).astype(np.float32) for end in (low, high)]
     return "constant signal" if (millivolts[0] == millivolts[1]).any() else ""

@@ -19,7 +19,7 @@ from ecgtl.datasets import challenge2020, csn, snomed
 from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings, check_option, form_at_hand
 from ecgtl.datasets.leads import LEADS, check_leads, columns
 from ecgtl.datasets.wfdb_files import below, read_bytes
-from ecgtl.errors import EcgtlError, RecordError
+from ecgtl.errors import EcgtlError, RecordError, short
 
 NAME = "cpsc2018"
 FOLDER = f"{challenge2020.FOLDER}/training/cpsc_2018"
@@ -136,8 +136,7 @@ def _millivolts(path: Path) -> np.ndarray:
     try:
         signal = loadmat(content, variable_names=["ECG"])["ECG"]["data"][0, 0]
     except Exception as error:  # a damaged file makes SciPy raise whatever the damage causes
-        reason = " ".join(str(error).split())[:80]
-        raise RecordError("damaged record", f"{path} is no MATLAB file with a struct ECG that has a field data ({reason}); "
+        raise RecordError("damaged record", f"{path} is no MATLAB file with a struct ECG that has a field data ({short(error)}); "
                           "unpack the file again") from None
     if not (isinstance(signal, np.ndarray) and signal.ndim == 2 and signal.shape[0] == len(LEADS) and signal.dtype.kind in "fiu"):
         raise RecordError("damaged record", f"{path} has data of shape {np.shape(signal)} instead of numbers of shape "

@@ -15,7 +15,7 @@ import numpy as np
 from ecgtl.datasets import label_file, wfdb_files
 from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings, check_scale
 from ecgtl.datasets.label_file import COMMENTS, NO_LABELS, SUBJECTS
-from ecgtl.datasets.leads import find
+from ecgtl.datasets.leads import columns, listed
 from ecgtl.datasets.wfdb_files import BLOCK, Header
 from ecgtl.errors import EcgtlError, RecordError
 
@@ -206,6 +206,10 @@ class Record:
         """``gain``, ``baseline`` or another field of the header, one value a lead."""
         return self.header.of(self.columns, what)
 
+    def __getitem__(self, where: tuple[slice, int]) -> np.ndarray:
+        """A stretch of one lead in mV: a record can be used as an array (samples, leads) that is not in memory."""
+        return self.millivolts(where[0].start, where[0].stop)[:, where[1]]
+
     def millivolts(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Samples ``start`` to ``stop`` in mV, shape (samples, leads), float32, NaN where they are missing."""
         stored = wfdb_files.read_part(self.path, self.header, self.columns, start, len(self) if stop is None else stop)
@@ -248,16 +252,14 @@ def chosen(record: str, path: Path, header: Header | RecordError, lead: str | in
     """The leads that ``lead`` names of a record; RecordError when it lacks one, or cannot be read."""
     if isinstance(header, RecordError):
         raise header
-    columns = []
-    for name in [lead] if isinstance(lead, str | int | None) else lead:
-        found = list(range(len(header.leads))) if name is None else find(header.leads, name)
-        if not found:
-            raise RecordError(f"no lead {name}", f"{path}: no lead {name}; choose one of {_listed(header.leads)}")
-        _check_columns(header, found, name, path)
-        columns += found
-    if len({header.per_frame[k] for k in columns}) > 1:
+    kept = columns(header.leads, [lead] if isinstance(lead, str | int) else lead, str(path))
+    other = [f"{header.leads[k]} is not a voltage ({header.units[k]})" for k in kept if np.isnan(header.gain[k])]
+    if other:
+        voltages = [name for name, gain in zip(header.leads, header.gain, strict=True) if np.isfinite(gain)]
+        raise RecordError("no voltage", f"{path}: {', '.join(other[:3])}; choose a lead that is ({listed(voltages)})")
+    if len({header.per_frame[k] for k in kept}) > 1:
         raise RecordError("leads of different rates", f"{path} has leads of different rates; choose one lead by name")
-    return Record(record, path, header, columns)
+    return Record(record, path, header, kept)
 
 
 def _collect(record: str, path: Path, header: Header | RecordError, lead: str | int | None, labels: Sequence[str | None],
@@ -275,20 +277,6 @@ def _collect(record: str, path: Path, header: Header | RecordError, lead: str | 
         if collector.add(reading, str(path)):
             some = reading.stored[::max(1, len(reading.stored) // 4096)]
             one.remark((some - one.of("baseline")) / one.of("gain"), collector)
-
-
-def _check_columns(header: Header, columns: list[int], lead: str | int | None, path: Path) -> None:
-    if lead is not None and len(columns) > 1:
-        raise RecordError("several leads of one name", f"{path} has {len(columns)} leads named {lead}; choose one by its "
-                                                       f"index, {' or '.join(map(str, columns[:12]))}")
-    other = [f"{header.leads[k]} is not a voltage ({header.units[k]})" for k in columns if np.isnan(header.gain[k])]
-    if other:
-        voltages = [name for name, gain in zip(header.leads, header.gain, strict=True) if np.isfinite(gain)]
-        raise RecordError("no voltage", f"{path}: {', '.join(other[:3])}; choose a lead that is ({_listed(voltages)})")
-
-
-def _listed(leads: Sequence[str]) -> str:
-    return ", ".join(leads[:15]) + (", ..." if len(leads) > 15 else "") or "this record has none"
 
 
 def _comment(header: Header, *keys: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ecgtl.datasets.base import Collector, Recordings, cached_recordings, nothing_at_hand
 from ecgtl.datasets.wfdb_files import read_bytes
-from ecgtl.errors import RecordError
+from ecgtl.errors import RecordError, short
 
 NAME = "mitdb"
 FOLDER = "mitdb/1.0.0"
@@ -88,7 +88,7 @@ def _annotation(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     try:
         found = wfdb.rdann(str(path.with_suffix("")), path.suffix[1:])
     except Exception as error:  # wfdb's parser raises whatever the damage causes: ValueError, IndexError, …
-        raise _unreadable(f"{path} is not a WFDB annotation file ({' '.join(str(error).split())[:80]})") from None
+        raise _unreadable(f"{path} is not a WFDB annotation file ({short(error)})") from None
     # A code that stands for no mark comes back as NaN.
     if not found.symbol or not all(isinstance(symbol, str) for symbol in found.symbol):
         raise _unreadable(f"{path} holds no marks, or codes that stand for none")

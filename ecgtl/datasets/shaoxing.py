@@ -18,7 +18,7 @@ from ecgtl.datasets import archives, csn, snomed
 from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings, form_at_hand
 from ecgtl.datasets.leads import LEADS, check_leads, columns
 from ecgtl.datasets.wfdb_files import read_bytes
-from ecgtl.errors import EcgtlError, RecordError
+from ecgtl.errors import EcgtlError, RecordError, short
 
 NAME = "shaoxing"
 FIGSHARE = "shaoxing-figshare"
@@ -115,30 +115,16 @@ def _microvolts(path: Path) -> np.ndarray:
     """
     text = read_bytes(path).decode("utf-8-sig", errors="replace")
     names = [word.strip().strip('"').lower() for word in text.partition("\n")[0].split(",")]
-    header = not all(_is_number(name) for name in names)
-    if header and sorted(names) != sorted(lead.lower() for lead in LEADS):
-        raise RecordError(_DAMAGED, f"{path} begins with {','.join(names)[:60]!r}, neither numbers nor the names of the twelve "
-                                    "leads; fetch the file again")
+    header = sorted(names) == sorted(lead.lower() for lead in LEADS)
     try:
         values = pd.read_csv(StringIO(text), header=None, skiprows=int(header), dtype=np.float32).to_numpy()
     except ValueError as error:  # pandas' parser errors are ValueErrors too
-        raise RecordError(_DAMAGED, f"{path} is not a table of numbers ({_short(error)}); fetch the file again") from None
+        raise RecordError(_DAMAGED, f"{path} is no table of numbers, below the twelve leads' names or without ({short(error)}); "
+                                    "fetch the file again") from None
     if values.shape != (N_SAMPLES, len(LEADS)):
         raise RecordError(_DAMAGED, f"{path} has {values.shape[0]} rows of {values.shape[1]} columns instead of {N_SAMPLES} of "
                                     f"{len(LEADS)}; fetch the file again")
     return values[:, columns(names, LEADS, str(path))] if header else values
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:80]
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 def _table(path: Path) -> pd.DataFrame:
@@ -155,7 +141,7 @@ def _table(path: Path) -> pd.DataFrame:
     except EcgtlError:
         raise
     except Exception as error:  # the parsers of zip, XML and openpyxl each raise errors of their own
-        raise EcgtlError(f"{path} is not a readable xlsx file ({_short(error)}); {advice}") from None
+        raise EcgtlError(f"{path} is not a readable xlsx file ({short(error)}); {advice}") from None
     table.columns = [str(name).strip() for name in table.columns]
     absent = [name for name in _COLUMNS if name not in table.columns]
     if absent:
