@@ -119,7 +119,7 @@ def _microvolts(path: Path) -> np.ndarray:
     try:
         values = pd.read_csv(StringIO(text), header=None, skiprows=int(header), dtype=np.float32).to_numpy()
     except ValueError as error:  # pandas' parser errors are ValueErrors too
-        raise RecordError(_DAMAGED, f"{path} is not a table of numbers ({short(error)}), with or without the twelve leads' names in "
+        raise RecordError(_DAMAGED, f"{path} is not a table of numbers ({short(error)}), with or without the leads' names in "
                                     "line 1; fetch the file again") from None
     if values.shape != (N_SAMPLES, len(LEADS)):
         raise RecordError(_DAMAGED, f"{path} has {values.shape[0]} rows of {values.shape[1]} columns instead of {N_SAMPLES} of "
