@@ -84,7 +84,7 @@ def change_csv(change):
 DAMAGE = {
     "no column": (without_column, "Diagnostics.xlsx has no column Rhythm .*fetch Diagnostics.xlsx"),
     "name without csv": (lambda base: (base / "ECGData" / "MUSE_2.csv").unlink(),
-                         "1 recordings without a file .*MUSE_2.csv.*unpack ECGData.zip whole"),
+                         "1 recordings without a file .*MUSE_2.: signal absent.*unpack ECGData.zip whole"),
     "csv without name": (lambda base: table(np.zeros((5000, 12)), base / "ECGData" / "MUSE_3.csv"),
                          "MUSE_3.csv has no row in Diagnostics.xlsx.*remove the file or add its row"),
     "eleven columns": (change_csv(lambda values, path: table(values[:, :11], path)),

@@ -166,23 +166,16 @@ def source_checksum(root: Path, files: Iterable[Path | str], contents: dict[str,
 
 
 def _stat(file: str) -> os.stat_result:
-    try:
+    with paths.reading(file):
         return os.stat(file)
-    except FileNotFoundError:
-        raise EcgtlError(f"{file} is missing; fetch the data set again or correct the path") from None
-    except OSError as error:
-        raise EcgtlError(f"{file} cannot be read ({error.strerror}); correct its permissions") from None
 
 
 def _sha256(file: str, contents: dict[str, bytes] | None) -> str:
-    try:
-        with open(file, "rb", buffering=0) as handle:
-            if contents is None:
-                return hashlib.file_digest(handle, "sha256").hexdigest()
-            contents[file] = handle.readall()
-            return hashlib.sha256(contents[file]).hexdigest()
-    except OSError as error:
-        raise EcgtlError(f"{file} cannot be read ({error.strerror}); correct its permissions") from None
+    with paths.reading(file), open(file, "rb", buffering=0) as handle:
+        if contents is None:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+        contents[file] = handle.readall()
+        return hashlib.sha256(contents[file]).hexdigest()
 
 
 def _sync(files: list[Path]) -> None:
