@@ -96,8 +96,10 @@ class Recordings:
     def part(self, i: int, column: int, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Samples ``start`` to ``stop`` of one column of recording ``i`` in mV, float64."""
         begin, end = int(self.offsets[i]), int(self.offsets[i + 1])
-        stored = self.samples[begin + start:end if stop is None else begin + stop, column].astype(np.float64)
-        return (stored - self.baseline[i, column]) / self.gain[i, column]
+        millivolts = np.array(self.samples[begin + start:end if stop is None else begin + stop, column], np.float64)
+        millivolts -= self.baseline[i, column]
+        millivolts /= self.gain[i, column]
+        return millivolts
 
     def lead_index(self, i: int, lead: int | str) -> int:
         """Column of ``lead`` (index or name, upper and lower case alike) in recording ``i``."""
