@@ -390,7 +390,7 @@ def check_scale(where: str, rate: float, gain: Sequence[float], baseline: Sequen
         raise RecordError("sampling rate out of range", f"{where} has a sampling rate of {rate:g} Hz, outside "
                           f"{RATES[0]:g} to {RATES[1]:g} Hz; correct it in the header")
     wrong = [value for value in gain if not SCALES[0] <= abs(value) <= SCALES[1]]
-    if wrong or not np.all(np.abs(baseline) <= SCALES[1]):
+    if wrong or not all(abs(value) <= SCALES[1] for value in baseline):
         raise RecordError("gain out of range", f"{where} has a gain of {wrong[0] if wrong else 1:g} per mV and a baseline of "
                           f"{max(baseline, key=abs):g}, which give no signal; correct them in the header")
 
@@ -399,12 +399,12 @@ def _defect(reading: Reading) -> str:
     stored, invalid = reading.stored, reading.invalid
     if len(stored) == 0:
         return "no samples"
-    low, high = stored.min(axis=0), stored.max(axis=0)
+    ends = np.array([stored.min(axis=0), stored.max(axis=0)])
     # NaN makes both NaN; "no sample" is the lowest value that its format can hold
-    if not np.isfinite(low + high).all() or (invalid is not None and (low == invalid).any()):
+    if not np.isfinite(ends).all() or (invalid is not None and (ends[0] == invalid).any()):
         return "missing samples (NaN)"
-    millivolts = [((end - np.array(reading.baseline)) / np.array(reading.gain)).astype(np.float32) for end in (low, high)]
-    return "constant signal" if (millivolts[0] == millivolts[1]).any() else ""
+    low, high = ((ends - np.array(reading.baseline)) / np.array(reading.gain)).astype(np.float32)
+    return "constant signal" if (low == high).any() else ""
 
 
 def _check_leads(name: str, readings: list[Reading]) -> None:
