@@ -10,12 +10,13 @@ from ecgtl import models
 from ecgtl.models import convolution
 
 
-@pytest.fixture(params=[(convolution.NATIVE, 1), (convolution.PRODUCTS, 1 << 18), (convolution.PRODUCTS, 100)])
+@pytest.fixture(params=[(convolution.NATIVE, 1, 1), (convolution.PRODUCTS, 1 << 20, 1), (convolution.PRODUCTS, 100, 3)])
 def layout(request, monkeypatch):
-    """Each layout, and products over one block and over many."""
-    layout, block = request.param
+    """Each layout, and products over one block by one thread and over many blocks by three."""
+    layout, block, threads = request.param
     monkeypatch.setattr(convolution, "layout", lambda: layout)
     monkeypatch.setattr(convolution, "_BLOCK", block)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
 
 
 SHAPES = [*itertools.product((1, 3), ((2, 3),), ((7, 1), (5, 2), (1, 2), (19, 1), (9, 3)), (12, 33, 64))]
