@@ -66,6 +66,20 @@ def test_the_plain_network_is_the_same_network(monkeypatch, preactivation):
     assert {"Conv1d", "BatchNorm1d", "MaxPool1d"} <= kinds and not {"Conv2d", "BatchNorm2d", "MaxPool2d"} & kinds
 
 
+@pytest.mark.parametrize("layout", ["NATIVE", "PRODUCTS"])
+def test_a_training_step_is_three_forward_passes_however_it_is_computed(monkeypatch, layout):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.training import gigaflops
+    from torch import nn
+
+    from ecgtl.models import convolution
+
+    monkeypatch.setattr(convolution, "layout", lambda: getattr(convolution, layout))
+    network = nn.Sequential(convolution.conv(2, 4, 3, bias=False), nn.Flatten(), nn.Linear(400, 5))
+    network.forward = lambda x, forward=network.forward: forward(x.expand(-1, 2, -1).unsqueeze(2))
+    assert gigaflops(network, 100) * 1e9 == pytest.approx(3 * 2 * (100 * 4 * 2 * 3 + 400 * 5))
+
+
 @pytest.fixture
 def parts(monkeypatch):
     """The modules of the benchmarks, which stand beside the package."""

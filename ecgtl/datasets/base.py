@@ -96,8 +96,10 @@ class Recordings:
     def part(self, i: int, column: int, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Samples ``start`` to ``stop`` of one column of recording ``i`` in mV, float64."""
         begin, end = int(self.offsets[i]), int(self.offsets[i + 1])
-        stored = self.samples[begin + start:end if stop is None else begin + stop, column].astype(np.float64)
-        return (stored - self.baseline[i, column]) / self.gain[i, column]
+        millivolts = np.array(self.samples[begin + start:end if stop is None else begin + stop, column], np.float64)
+        millivolts -= self.baseline[i, column]
+        millivolts /= self.gain[i, column]
+        return millivolts
 
     def lead_index(self, i: int, lead: int | str) -> int:
         """Column of ``lead`` (index or name, upper and lower case alike) in recording ``i``."""
@@ -399,7 +401,7 @@ def check_scale(where: str, rate: float, gain: Sequence[float], baseline: Sequen
         raise RecordError("sampling rate out of range", f"{where} has a sampling rate of {rate:g} Hz, outside "
                           f"{RATES[0]:g} to {RATES[1]:g} Hz; correct it in the header")
     wrong = [value for value in gain if not SCALES[0] <= abs(value) <= SCALES[1]]
-    if wrong or not np.all(np.abs(baseline) <= SCALES[1]):
+    if wrong or not all(abs(value) <= SCALES[1] for value in baseline):
         raise RecordError("gain out of range", f"{where} has a gain of {wrong[0] if wrong else 1:g} per mV and a baseline of "
                           f"{max(baseline, key=abs):g}, which give no signal; correct them in the header")
 
@@ -408,11 +410,11 @@ def _defect(reading: Reading) -> str:
     stored = reading.stored
     if len(stored) == 0:
         return "no samples"
-    low, high = stored.min(axis=0), stored.max(axis=0)
-    if not np.isfinite(low + high).all():  # NaN makes both NaN
+    ends = np.array([stored.min(axis=0), stored.max(axis=0)])
+    if not np.isfinite(ends).all():  # NaN makes both NaN
         return "missing samples (NaN)"
-    millivolts = [((end - np.array(reading.baseline)) / np.array(reading.gain)).astype(np.float32) for end in (low, high)]
-    return "constant signal" if (millivolts[0] == millivolts[1]).any() else ""
+    low, high = ((ends - np.array(reading.baseline)) / np.array(reading.gain)).astype(np.float32)
+    return "constant signal" if (low == high).any() else ""
 
 
 def _check_leads(name: str, readings: list[Reading]) -> None:
