@@ -18,7 +18,7 @@ import numpy as np
 
 from ecgtl import claim_rules_transfers, published, resampling, statistics, verdicts
 from ecgtl.claim_rules_transfers import Folds, Held, PrintedTable
-from ecgtl.experiments import definition, enumerate_runs, sizes_of
+from ecgtl.experiments import Experiment, enumerate_runs, load
 from ecgtl.experiments.runners import Run
 from ecgtl.report import tables
 from ecgtl.statistics import MIN_RUNS, Difference, Ranks, Sample
@@ -96,10 +96,10 @@ class Printed:
 
 @lru_cache(maxsize=4096)
 def _printed(table: str | None, place: Place) -> Sample | None:
-    paper, entry = definition(place.experiment)
+    entry = load(place.experiment)
     if table is None and not tables.prints(place.experiment, place.score):
         return None
-    known = published.lookup(f"{paper}.{table or entry['published']}")
+    known = published.lookup(f"{entry.paper}.{table or entry.published}")
     found = tables.printed_cell(known, place.method, place.size, tables.printed_column(place.experiment, place.score))
     if found and "trials" in found:
         return Sample.of(found["trials"])
@@ -189,19 +189,19 @@ def notes(claim: dict, tier: str) -> list[str]:
 
 def configurations(experiment: str, objectives: Sequence[str]) -> list[str]:
     """Rows of an experiment that start from a pretraining by one of ``objectives``, in the table's order."""
-    entry = definition(experiment)[1]
-    return [row for row in entry["inits"] if _start(entry, row).partition("-")[0] in objectives]
+    entry = load(experiment)
+    return [row for row in entry.inits if _start(entry, row).partition("-")[0] in objectives]
 
 
 def own_configuration(experiment: str, objective: str) -> str:
     """The row that starts from the protocol's own configuration of ``objective``, the best one of the paper."""
-    entry = definition(experiment)[1]
-    return next(row for row in entry["inits"] if _start(entry, row) == objective)
+    entry = load(experiment)
+    return next(row for row in entry.inits if _start(entry, row) == objective)
 
 
-def _start(entry: dict, row: str) -> str:
+def _start(entry: Experiment, row: str) -> str:
     """What a row starts from, as ``init`` has it: details of another configuration follow a hyphen."""
-    return entry.get("rows", {}).get(row, {}).get("init", row)
+    return entry.rows.get(row, {}).get("init", row)
 
 
 def judged(rule: str, places: Sequence[Place], source: Printed | Runs, margin: float = 0.0, note: str = "",
@@ -246,7 +246,7 @@ def _margin(rule: str, claim: dict) -> float:
 def _scores(claim: dict) -> list[str | None]:
     """``scores: printed`` means every score that the paper's table prints."""
     if claim.get("scores") == "printed":
-        return list(definition(claim["experiment"])[1]["printed"])
+        return list(load(claim["experiment"]).printed)
     return [claim.get("score")]
 
 
@@ -270,7 +270,7 @@ def _sooner(claim: dict, pairs: list, source: Printed | Runs) -> list[Comparison
 
 def _shrinks(claim: dict, pairs: list, source: Printed | Runs) -> list[Comparison]:
     """Whether the first row's gain over the second falls along the columns, which are shares: a slope below 0."""
-    sizes = sorted(sizes_of(definition(claim["experiment"])[1], pairs[0][0]))
+    sizes = sorted(load(claim["experiment"]).columns_of(pairs[0][0]))
     note = f"change from {sizes[0]} to {sizes[-1]} %"
     found = []
     for pair in pairs:
@@ -351,11 +351,11 @@ RULES: dict[str, Callable] = {"beats": _differences("beats"), "no_difference": _
 def below_random(claim: dict, tier: str) -> str:
     """Which of the printed configurations lie below random weights in one of the classes, by their means."""
     experiment, source = claim["experiment"], Printed()
-    entry = definition(experiment)[1]
-    rows = [row for row in entry["inits"] if row != "random"]
-    column = next(iter(entry["sizes"]))
+    entry = load(experiment)
+    rows = [row for row in entry.inits if row != "random"]
+    column = next(iter(entry.columns))
     below = {}
-    for score in (score for score in entry["printed"] if score.startswith("f1_per_class")):
+    for score in (score for score in entry.printed if score.startswith("f1_per_class")):
         base = source.sample(Place(experiment, "random", column, score))
         for row in rows:
             if source.sample(Place(experiment, row, column, score)).mean < base.mean:

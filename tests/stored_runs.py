@@ -22,7 +22,7 @@ def planned(experiment, tier="reduced"):
 
 def store(experiment, method, size, scores, histories=None, target="full", tier="reduced", upstream="substitute"):
     """Runs of one cell, each with its scores, and where they are given its validation scores by epoch."""
-    digest = experiments.definition(experiment)[1]["data"]["digest"]
+    digest = experiments.load(experiment).data.digest
     runs = [run for run in planned(experiment, tier) if (run.method, run.size) == (method, size)]
     histories = histories or [[]] * len(scores)
     for run, scored, history in zip(runs, scores, histories, strict=False):

@@ -97,14 +97,14 @@ def test_inputs_are_those_of_the_networks_own_paper(arch, session_cache):
 
 @pytest.mark.needs("ptb-xl")
 def test_all_networks_see_the_same_real_recordings(real_data):
-    entry = experiments.definition("across")[1]
+    entry = experiments.load("across")
     if catalogue.at_hand(catalogue.entry("ptbxl"), real_data).state == "no":
         pytest.skip("no recording of PTB-XL is at hand")
     recordings = finetune.read(planned()[0].config)
-    if len(recordings) != entry["data"]["records"]:
+    if len(recordings) != entry.data.records:
         pytest.skip("another part of PTB-XL is at hand than the experiment stands on")
     for arch in across.NETWORKS:
-        assert finetune.with_whole_windows(planned(arch=arch)[0].config, recordings).digest == entry["data"]["digest"]
+        assert finetune.with_whole_windows(planned(arch=arch)[0].config, recordings).digest == entry.data.digest
 
 
 def test_weights_say_the_protocol_that_makes_their_inputs(tmp_path):
@@ -168,7 +168,7 @@ def store(method, strengths, seconds=10.0, licence=FREE, sources=("mitdb",)):
         scores = finetune.score_multi_label(Y, p, SUPERCLASSES)
         counts = {name: {k: 9 for k in SUPERCLASSES} for name in ("train", "validation", "test")}
         data = {"name": "ptbxl", "version": "1.0.3", "records": 2931, "split": counts,
-                "digest": experiments.definition("across")[1]["data"]["digest"], "classes": list(SUPERCLASSES)}
+                "digest": experiments.load("across").data.digest, "classes": list(SUPERCLASSES)}
         if run.config.init != "random":
             data["start"] = {"arch": "x", "sampling_rate": 1, "seconds": 1, "sources": list(sources), "licence": licence}
         history = [] if trivial else [{"epoch": k, "seconds": seconds / 2} for k in (1, 2)]

@@ -23,7 +23,7 @@ def _own_results(tmp_path, monkeypatch):
 
 
 def digest():
-    return experiments.definition(NAME)[1]["data"]["digest"]
+    return experiments.load(NAME).data.digest
 
 
 def quick(config, experiment, key, report=None, command=None):
@@ -66,7 +66,7 @@ def test_every_run_has_a_key_of_its_own(name, tier):
     runs = experiments.enumerate_runs(name, tier)
     own = [run for run in runs if run.home == name]
     assert len({run.key for run in own}) == len({run.path for run in own}) == len(own)
-    assert bool(runs) == bool(experiments.definition(name)[1]["runs"][tier])
+    assert bool(runs) == bool(experiments.load(name).runs[tier])
     assert len({run.config for run in own}) == len(own)
     assert all(run.config.tier == tier and run.experiment == name for run in runs)
 
@@ -104,7 +104,7 @@ def test_a_key_says_what_ran():
 
 def test_unknown_experiments_get_the_list():
     with pytest.raises(EcgtlError, match=f"unknown experiment 'table9'; allowed: .*{NAME}"):
-        experiments.definition("table9")
+        experiments.load("table9")
     assert {name for paper in protocols() for name in protocol(paper)["experiments"]} == set(experiments.names())
 
 
@@ -297,20 +297,20 @@ def test_a_result_names_the_command_that_made_it(monkeypatch):
 
 def test_every_experiment_names_its_data():
     for name in experiments.names():
-        data = experiments.definition(name)[1]["data"]
-        assert len(data["digest"]) == 64 or data["digest"] == "unknown" and name == "jang2021-table2"  # not at hand yet
-        assert data["records"] > 0 and str(data["version"])
+        data = experiments.load(name).data
+        assert len(data.digest) == 64 or data.digest == "unknown" and name == "jang2021-table2"  # not at hand yet
+        assert data.records > 0 and str(data.version)
 
 
-@pytest.mark.parametrize("name", [n for n in experiments.names() if experiments.definition(n)[1]["data"]["digest"] != "unknown"])
+@pytest.mark.parametrize("name", [n for n in experiments.names() if experiments.load(n).data.digest != "unknown"])
 def test_the_real_data_are_those_of_the_experiments(real_data, name):
-    entry = experiments.definition(name)[1]
-    if catalogue.at_hand(catalogue.entry(entry["dataset"]), real_data).state == "no":
+    entry = experiments.load(name)
+    if catalogue.at_hand(catalogue.entry(entry.dataset), real_data).state == "no":
         pytest.skip(f"ECGTL_DATA lacks {entry['dataset']}")
     recordings = finetune.read(experiments.enumerate_runs(name, "reduced")[0].config)
-    if len(recordings) != entry["data"]["records"]:
+    if len(recordings) != entry.data.records:
         pytest.skip(f"another part of {entry['dataset']} is at hand than the experiment stands on")
-    assert (recordings.digest, recordings.version) == (entry["data"]["digest"], entry["data"]["version"])
+    assert (recordings.digest, recordings.version) == (entry.data.digest, entry.data.version)
 
 
 # --- Jang 2021: rows of their own ---------------------------------------------------------------------------------
@@ -319,12 +319,12 @@ PTBXL = "jang2021-table2-ptbxl"
 
 
 def test_controls_are_rows_with_sizes_of_their_own():
-    entry = experiments.definition(PTBXL)[1]
-    assert experiments.methods_of(entry) == (*BASELINES, "random", "image", "cae", "random_matched")
-    assert experiments.sizes_of(entry, "random_matched") == (25,)
-    assert experiments.sizes_of(entry, "random") == experiments.sizes_of(entry, "majority") == (100, 50, 25)
-    weimann = experiments.definition(NAME)[1]
-    assert experiments.methods_of(weimann) == (*BASELINES, *weimann["inits"])
+    entry = experiments.load(PTBXL)
+    assert entry.methods == (*BASELINES, "random", "image", "cae", "random_matched")
+    assert entry.columns_of("random_matched") == (25,)
+    assert entry.columns_of("random") == entry.columns_of("majority") == (100, 50, 25)
+    weimann = experiments.load(NAME)
+    assert weimann.methods == (*BASELINES, *weimann.inits)
     cells = {(run.method, run.size) for run in experiments.enumerate_runs(PTBXL, "reduced")}
     assert {size for method, size in cells if method == "random_matched"} == {25} and len(cells) == 5 * 3 + 1
 
@@ -355,5 +355,5 @@ def test_the_arms_of_jang_2021_have_their_networks():
 def test_a_data_set_of_unknown_digest_makes_no_result_stale():
     run = experiments.enumerate_runs("jang2021-table2", "reduced")[0]
     results.save(quick(run.config, run.experiment, run.key))
-    assert experiments.definition("jang2021-table2")[1]["data"]["digest"] == "unknown"
+    assert experiments.load("jang2021-table2").data.digest == "unknown"
     assert experiments.state(run) == "done"

@@ -36,14 +36,14 @@ def write(run, curve=(0.1, 0.5, 0.3, 0.4), validated=0.35, macro=0.2):
     def scored(value):
         return {"macro_f1": macro, "weighted_f1": float(value), "accuracy": 0.5, "f1_per_class": dict.fromkeys(COUNTS, macro)}
 
-    _, entry = experiments.definition(run.experiment)
-    trivial = run.method in entry["baselines"]
+    entry = experiments.load(run.experiment)
+    trivial = run.method in entry.baselines
     scores = scored(max(curve)) | {"validated": scored(validated)}
     if not trivial:
         scores |= {"best_test": scored(max(curve)), "last": scored(curve[-1]),
                    "learning_curve_index": metrics.learning_curve_index(curve)}
     history = [] if trivial else [{"epoch": k, "test_score": float(y)} for k, y in enumerate(curve, start=1)]
-    data = {"name": entry["dataset"], "version": "1", "records": 1006, "classes": list(COUNTS), "digest": entry["data"]["digest"],
+    data = {"name": entry.dataset, "version": "1", "records": 1006, "classes": list(COUNTS), "digest": entry.data.digest,
             "split": {"train": COUNTS}}
     results.save(Result(run.experiment, run.key, dataclasses.asdict(run.config),
                         {"upstream": "none", "target": "substitute", "leads": "substitute"}, scores, history, data,

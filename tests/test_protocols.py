@@ -1,12 +1,13 @@
 """Which experiment a comparison is read from while the runs of a later protocol come in: never from both at once."""
 
-import copy
+import dataclasses
 
 import pytest
 from scipy import stats
 from stored_runs import around, by_class, planned, store
 
-from ecgtl import claims, config, experiments
+from ecgtl import claims, experiments
+from ecgtl.experiments import experiment
 from ecgtl.report import book_tables, tables, weimann
 from ecgtl.report.findings import OURS, finding, findings
 
@@ -17,14 +18,10 @@ OLD, NEW = "weimann2021-table2", "weimann2021-table2-later"
 def _later(tmp_path, monkeypatch):
     """An experiment that replaces Table 2, with ten runs a cell, as ``replaces`` in experiments/weimann2021.yml has it."""
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
-    rules = copy.deepcopy(config.protocol("weimann2021"))
-    entry = rules["experiments"][OLD]
-    rules["experiments"] = {name: one for name, one in rules["experiments"].items() if one.get("replaces") != OLD}
-    rules["experiments"][NEW] = entry | {"replaces": OLD, "common": {"epochs": 24}, "runs": {"demo": 1, "reduced": 10, "paper": 10},
-                                         "runs_random": {"demo": 1, "reduced": 10, "paper": 10}}
-    real = config.protocol
-    for module in (config, experiments, tables, claims):
-        monkeypatch.setattr(module, "protocol", lambda paper: rules if paper == "weimann2021" else real(paper))
+    every = {name: one for name, one in experiment._all().items() if one.replaces != OLD}
+    runs = {"demo": 1, "reduced": 10, "paper": 10}
+    every[NEW] = dataclasses.replace(every[OLD], name=NEW, replaces=OLD, common={"epochs": 24}, runs=runs, runs_random=runs)
+    monkeypatch.setattr(experiment, "_all", lambda: every)
     for known in (planned, experiments.enumerate_runs):
         known.cache_clear()
     yield
@@ -82,9 +79,8 @@ def test_a_claim_says_which_protocol_it_rests_on_and_never_mixes_them():
 
 
 def test_runs_that_had_been_seen_count_and_are_also_left_out():
-    entry = config.protocol("weimann2021")["experiments"][NEW]
-    del entry["common"]
-    entry |= {"shares": [OLD], "inits": ["random", "beat"], "rows": {"beat": {"init": "rhythm"}}}
+    every = experiment._all()
+    every[NEW] = dataclasses.replace(every[NEW], common={}, shares=(OLD,), inits=("random", "beat"), rows={"beat": {"init": "rhythm"}})
     planned.cache_clear()
     experiments.enumerate_runs.cache_clear()
     own = {75: [0.60, 0.61, 0.59, 0.62, 0.60], 25: [0.50, 0.52, 0.51, 0.50, 0.49]}

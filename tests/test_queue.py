@@ -88,8 +88,8 @@ def test_the_file_names_what_there_is():
             assert part.keys() <= {"item", "experiment", "rows", "columns", "runs", "processor"}
             assert part["experiment"] in (*runners.names(), "all")
             if {"rows", "columns"} & part.keys():
-                entry = experiments.definition(part["experiment"])[1]
-                assert set(part.get("rows", ())) <= set(experiments.methods_of(entry)) and set(part.get("columns", ())) <= set(entry["sizes"])
+                entry = experiments.load(part["experiment"])
+                assert set(part.get("rows", ())) <= set(entry.methods) and set(part.get("columns", ())) <= set(entry.columns)
 
 
 def test_items_of_the_plan_come_in_its_order_and_each_run_once():

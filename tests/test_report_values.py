@@ -20,7 +20,7 @@ SCORES = (0.60, 0.70, 0.80)
 def three_runs(tmp_path, monkeypatch):
     """Three finished runs of one cell, one of another, with scores chosen by hand."""
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
-    digest = experiments.definition(EXPERIMENT)[1]["data"]["digest"]
+    digest = experiments.load(EXPERIMENT).data.digest
     wanted = {("random", 25, k): score for k, score in enumerate(SCORES)} | {("random", 50, 0): 0.65}
     for run in experiments.enumerate_runs(EXPERIMENT, "reduced"):
         score = wanted.get((run.method, run.size, run.number))

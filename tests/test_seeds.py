@@ -78,25 +78,25 @@ def test_keys_of_the_two_protocols_differ():
     assert "cinc2017-reduced-beat-seed3-25-run3" in {run.key for run in pretrained}
 
 
-@pytest.mark.parametrize("name", [name for name in experiments.names() if "replaces" in experiments.definition(name)[1]])
+@pytest.mark.parametrize("name", [name for name in experiments.names() if experiments.load(name).replaces])
 def test_an_experiment_that_replaces_another_has_its_cells_and_more_runs(name):
-    entry = experiments.definition(name)[1]
-    earlier = experiments.definition(entry["replaces"])[1]
-    assert all(earlier[field] == entry[field] for field in ("data", "dataset", "published", "item", "inits", "sizes"))
+    entry = experiments.load(name)
+    earlier = experiments.load(entry.replaces)
+    assert all(getattr(earlier, field) == getattr(entry, field) for field in ("data", "dataset", "published", "item", "inits", "columns"))
 
     def cells(experiment):
         return {(run.method, run.size) for run in experiments.enumerate_runs(experiment, "reduced")}
 
-    assert cells(name) == cells(entry["replaces"])
+    assert cells(name) == cells(entry.replaces)
     assert {run.number for run in experiments.enumerate_runs(name, "reduced")} == set(range(10))
     # What starts from no pretraining by seed is the same run, stored where it was
-    shared = {run.config: run for run in experiments.enumerate_runs(entry["replaces"], "reduced")}
+    shared = {run.config: run for run in experiments.enumerate_runs(entry.replaces, "reduced")}
     for run in experiments.enumerate_runs(name, "reduced"):
         same = shared.get(run.config)
         assert (same is None) == (run.home == name) and (same is None or same.path == run.path)
         assert not (same and "-seed" in run.config.init)
     random = [run for run in experiments.enumerate_runs(name, "reduced") if run.method == "random" and run.home != name]
-    assert len(random) == 5 * len(entry["sizes"])
+    assert len(random) == 5 * len(entry.columns)
 
 
 def test_weights_by_seed_are_ignored_by_git():

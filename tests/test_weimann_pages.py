@@ -45,16 +45,16 @@ def several_labels(value, threshold=None):
 
 def write(run, value=0.7, best_test=None, threshold=0.3, curve=CURVE):
     """A stored result of ``run`` whose reported score is ``value``, as if it had been run."""
-    _, entry = experiments.definition(run.experiment)
-    trivial, multi = run.method in BASELINES, entry["dataset"] != "cinc2017"
+    entry = experiments.load(run.experiment)
+    trivial, multi = run.method in BASELINES, entry.dataset != "cinc2017"
     scored = several_labels(value, threshold) if multi else one_label(value)
     scores = scored | {"validated": scored | {"epoch": 4}}
     if not trivial:
         other = several_labels if multi else one_label
         scores |= {"best_test": other(value if best_test is None else best_test), "last": other(value - 0.01)}
     counts = LABELS if multi else dict.fromkeys(weimann.CLASSES, 10)
-    data = {"name": entry["dataset"], "version": "1", "records": 100, "classes": list(counts),
-            "digest": entry["data"]["digest"],
+    data = {"name": entry.dataset, "version": "1", "records": 100, "classes": list(counts),
+            "digest": entry.data.digest,
             "split": dict.fromkeys(("train", "validation", "test"), counts)}
     evidence = {"upstream": "none" if trivial or run.method == "random" else "substitute",
                 "target": "subset" if multi else "full", "leads": "full"}

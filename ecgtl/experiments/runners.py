@@ -96,7 +96,7 @@ def _rows(runner: ModuleType, experiment: str, tier: str, rows: Sequence[str]) -
         return runs
     if runner is not experiments:
         raise EcgtlError(f"--rows is for tables of fine-tuning runs; {experiment} is run whole, or in shards")
-    known = experiments.methods_of(experiments.definition(experiment)[1])
+    known = experiments.load(experiment).methods
     unknown = [row for row in rows if row not in known]
     if unknown:
         raise EcgtlError(f"{experiment} has no row {unknown[0]!r}; allowed, with commas between: {', '.join(known)}")

@@ -323,16 +323,16 @@ def parameters(config: FinetuneConfig) -> int:
 
 def target(rows: dict[str, Row], tier: str) -> pd.DataFrame:
     """What is the same for all: recordings, lead, labels, parts, epochs."""
-    paper, entry = experiments.definition(EXPERIMENT)
-    rules, title = protocol(paper), catalogue.entry(entry["dataset"]).title
+    entry = experiments.load(EXPERIMENT)
+    rules, title = protocol(entry.paper), catalogue.entry(entry.dataset).title
     folds = rules["split"]["folds"]
     data = next((row.bodies[0]["data"] for row in rows.values() if row.bodies), {"split": {}})
     facts = {"Data set": f"{title} {data.get('version', PENDING)}", "Recordings": data.get("records", PENDING),
-             "Lead": ", ".join(rules["datasets"][entry["dataset"]]["leads"]), "Labels": ", ".join(SUPERCLASSES)}
+             "Lead": ", ".join(rules["datasets"][entry.dataset]["leads"]), "Labels": ", ".join(SUPERCLASSES)}
     facts |= {f"With each label, {part}": ", ".join(f"{name} {n}" for name, n in counts.items())
               for part, counts in data["split"].items()}
     facts |= {"Folds": f"{folds['validation']} validates, {folds['test']} tests, the others train",
-              "Epochs": rules["tiers"][tier]["epochs"], "Runs a row": entry["runs"][tier]}
+              "Epochs": rules["tiers"][tier]["epochs"], "Runs a row": entry.runs[tier]}
     return pd.DataFrame({"What": facts.keys(), "For all rows": facts.values()})
 
 
@@ -360,7 +360,7 @@ def state(tier: str) -> HTML:
 
 def unseen(rows: dict[str, Row]) -> HTML:
     """Whether any starting checkpoint has seen the target, from what the checkpoints say of themselves."""
-    dataset = experiments.definition(EXPERIMENT)[1]["dataset"]
+    dataset = experiments.load(EXPERIMENT).dataset
     pretrained = [row for row in rows.values() if random_start(row, rows)]
     known = [row for row in pretrained if sources(row)]
     seen = [row.words for row in known if dataset in sources(row)]
@@ -466,7 +466,7 @@ def _colour(init: str) -> str:
 
 def _sources() -> list[str]:
     """The data sets whose labels a row starts from, in the order of the rows."""
-    inits = [row.get("init") for row in experiments.definition(EXPERIMENT)[1]["rows"].values()]
+    inits = [row.get("init") for row in experiments.load(EXPERIMENT).rows.values()]
     return [init for init in dict.fromkeys(inits) if init in source_experiments()]
 
 

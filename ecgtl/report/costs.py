@@ -116,7 +116,7 @@ def _records(run: Run) -> int:
     if run.config.tier == "demo":
         return len(finetune.read(run.config))
     if runners.of(run.experiment) is experiments:
-        return experiments.definition(run.experiment)[1]["data"]["records"]
+        return experiments.load(run.experiment).data.records
     return catalogue.entry(run.config.dataset).records
 
 

@@ -515,15 +515,15 @@ def _pretraining(trained: Result) -> list[tuple[str, str, str]]:
 
 
 def _classification(experiment: str, tier: str, runs: list) -> list[tuple[str, str, str]]:
-    paper, entry = experiments.definition(experiment)
-    config, share = runs[0][0].config, 10 * protocol(paper)["split"]["test"]
+    entry = experiments.load(experiment)
+    config, share = runs[0][0].config, 10 * protocol(entry.paper)["split"]["test"]
     cells = tables.cells(experiment, tier)
     finished = [cells[arm, size].n if (arm, size) in cells else 0
-                for arm in entry["inits"] for size in entry["sizes"]]
-    return [("arms", _arms(published.lookup("jang2021.table2.columns")), _arms(entry["inits"])),
+                for arm in entry.inits for size in entry.columns]
+    return [("arms", _arms(published.lookup("jang2021.table2.columns")), _arms(entry.inits)),
             ("training to test recordings", _pub("scalars.split"), f"{10 - share:g}:{share:g}"),
-            ("shares of the training part (%)", _pub("scalars.training_sizes"), _each(entry["sizes"])),
-            ("trials a cell", _pub("scalars.repetitions"), str(entry["runs"][tier])),
+            ("shares of the training part (%)", _pub("scalars.training_sizes"), _each(entry.columns)),
+            ("trials a cell", _pub("scalars.repetitions"), str(entry.runs[tier])),
             ("trials finished", _pub("scalars.repetitions"), f"{min(finished)} to {max(finished)}"),
             ("epochs of the classifier", _pub("scalars.epochs"), str(config.epochs)),
             ("learning rate", _pub("scalars.learning_rate"), f"{config.learning_rate:g}")]

@@ -126,8 +126,8 @@ def _pair(comparison: Comparison) -> str:
         return f"({') − ('.join(map(_pair, halves))})"
     sign = "against" if comparison.rule == "sooner" else "−"
     rows = [tables.METHODS[place.method] for place in (first, second)]
-    entry = experiments.definition(first.experiment)[1]
-    columns = [experiments.size_words(entry, place.size) for place in (first, second)]
+    entry = experiments.load(first.experiment)
+    columns = [entry.column_words(place.size) for place in (first, second)]
     if comparison.rule == "shrinks":
         return f"{rows[0]} {sign} {rows[1]}"
     if columns[0] == columns[1]:
@@ -142,8 +142,8 @@ def _score(place: Place) -> str:
     column = tables.printed_column(place.experiment, place.score) if place.score else None
     if column is None:
         return ""
-    paper, entry = experiments.definition(place.experiment)
-    return f", {published.load(paper)[entry['published']]['columns'][column]}"
+    entry = experiments.load(place.experiment)
+    return f", {published.load(entry.paper)[entry.published]['columns'][column]}"
 
 
 def _untested(comparison: Comparison) -> str:

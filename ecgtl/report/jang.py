@@ -124,14 +124,13 @@ def _steps_per_epoch(body: dict) -> int:
 
 def sizes(experiment: str) -> tuple[int, ...]:
     """Shares of the training part (%), the largest first."""
-    return tuple(experiments.definition(experiment)[1]["sizes"])
+    return tuple(experiments.load(experiment).columns)
 
 
-def _networks(experiment: str) -> Iterator[tuple[str, int]]:
+def _networks(experiment: str) -> list[tuple[str, int]]:
     """(method, size) of every cell that a network is trained for, controls included."""
-    _, entry = experiments.definition(experiment)
-    for method in (*entry["inits"], *entry.get("controls", {})):
-        yield from ((method, size) for size in experiments.sizes_of(entry, method))
+    entry = experiments.load(experiment)
+    return [(method, size) for method, size in entry.cells if method in entry.networks]
 
 
 def _cell(frame: pd.DataFrame, method: str, size: int) -> pd.DataFrame:
@@ -235,8 +234,8 @@ def paper_trials(table: str) -> pd.DataFrame:
 def our_trials(frame: pd.DataFrame, experiment: str, tier: str, column: str = BEST,
                methods: Sequence[str] = ("random", "image", "cae")) -> pd.DataFrame:
     """The same from our runs: a row a planned trial, a dash where it is missing; mean ± SD (n - 1)."""
-    _, entry = experiments.definition(tables.current(experiment, tier))
-    planned = range(1, entry["runs"][tier] + 1)
+    entry = experiments.load(tables.current(experiment, tier))
+    planned = range(1, entry.runs[tier] + 1)
     columns = {"Trial": [*planned, "Mean ± SD"]}
     for size, method in itertools.product(sizes(experiment), methods):
         values = _values(frame, method, size, column)
@@ -256,9 +255,9 @@ def curve(comparison: pd.DataFrame, frame: pd.DataFrame) -> Figure:
 
 def both_scores(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     """Weighted beside macro F1 of the reported epoch: a row a method and size, trivial classifiers too."""
-    _, entry = experiments.definition(experiment)
+    entry = experiments.load(experiment)
     rows = []
-    for method, size in (*_networks(experiment), *itertools.product(entry["baselines"], entry["sizes"])):
+    for method, size in (*_networks(experiment), *itertools.product(entry.baselines, entry.columns)):
         weighted, macro = (_values(frame, method, size, f"best_test.{score}") for score in SCORES)
         rows.append({"Initialisation": METHODS[method], "Data used": _percent(size),
                      "Weighted F1": _mean_text(weighted), "Macro F1": _mean_text(macro), "n": len(weighted)})

@@ -68,12 +68,12 @@ def runs(experiment: str, tier: str) -> list[tuple[runners.Run, dict]]:
 
 def successor(experiment: str) -> str | None:
     """The experiment that ``replaces`` this one by a later protocol; None where none does."""
-    return next((name for name in experiments.names() if experiments.definition(name)[1].get("replaces") == experiment), None)
+    return next((name for name in experiments.names() if experiments.load(name).replaces == experiment), None)
 
 
 def original(experiment: str) -> str:
     """The experiment of the earlier protocol that this one replaces, else itself: claims and pages speak of that."""
-    return experiments.definition(experiment)[1].get("replaces", experiment) if experiment in experiments.names() else experiment
+    return (experiments.load(experiment).replaces if experiment in experiments.names() else None) or experiment
 
 
 def current(experiment: str, tier: str, cells: Iterable[tuple[str, int | str]] | None = None,
@@ -111,15 +111,15 @@ def protocols_of(names: Iterable[str], tier: str, cells: bool = True) -> list[st
 
 def _by_row(experiment: str, cells: set[tuple[str, int | str]]) -> str:
     """Cells row by row, as the table has them: ``Beat classification (25 %, 50 %)``."""
-    entry = experiments.definition(experiment)[1]
-    rows = {method: [experiments.size_words(entry, size) for size in experiments.sizes_of(entry, method)
-                     if (method, size) in cells] for method in experiments.methods_of(entry)}
+    entry = experiments.load(experiment)
+    rows = {method: [entry.column_words(size) for size in entry.columns_of(method) if (method, size) in cells]
+            for method in entry.methods}
     return "; ".join(f"{METHODS[method]} ({', '.join(sizes)})" for method, sizes in rows.items() if sizes)
 
 
 def reported(experiment: str) -> tuple[str, str]:
     """The score that the experiment's paper reports, and how it chooses the epoch (a key of ``CHOICES``)."""
-    return experiments.score_of(experiment), protocol(experiments.definition(experiment)[0])["report"]
+    return experiments.load(experiment).score, protocol(experiments.load(experiment).paper)["report"]
 
 
 def cell(experiment: str, tier: str, method: str, size: int | str, score: str | None = None,
@@ -147,10 +147,8 @@ def cell_of(found: Sequence[tuple[runners.Run, dict]], experiment: str, place: t
 
 def cells(experiment: str, tier: str, score: str | None = None) -> dict[tuple[str, int | str], Cell]:
     """Every cell of an experiment that has a finished run, by (method, size); ``score`` as in ``cell``."""
-    _, entry = experiments.definition(experiment)
     finished = runs(experiment, tier)
-    found = {(method, size): cell_of(finished, experiment, (method, size), score)
-             for method in experiments.methods_of(entry) for size in experiments.sizes_of(entry, method)}
+    found = {place: cell_of(finished, experiment, place, score) for place in experiments.load(experiment).cells}
     return {place: one for place, one in found.items() if one}
 
 
@@ -167,7 +165,7 @@ def _score(body: dict, score: str, choice: str) -> float | None:
 def runs_table(experiment: str, tier: str) -> pd.DataFrame:
     """One row a run: the raw numbers behind a table, for the CSV."""
     rows = []
-    shares = all(isinstance(size, float) for size in experiments.definition(experiment)[1]["sizes"].values())
+    shares = all(isinstance(size, float) for size in experiments.load(experiment).columns.values())
     column = "share_of_dataset" if shares else "column"
     for run, body in runs(experiment, tier):
         for choice in CHOICES:
@@ -191,31 +189,31 @@ def comparison(experiment: str, tier: str, score: str | None = None) -> pd.DataF
     ours - paper with its Welch interval. On synthetic data there is no comparison and the paper's
     columns stay empty; on a substitute no difference is taken.
     """
-    paper, entry = experiments.definition(experiment)
-    printed = published.load(paper)[entry["published"]]
+    entry = experiments.load(experiment)
+    printed = published.load(entry.paper)[entry.published]
     found, rows = cells(experiment, tier, score), []
     column = printed_column(experiment, score)
     # On another data set the paper's number is context; a difference would compare recordings, not methods
     same_data = bool(found) and "substitute" not in evidence(experiment, tier)["target"]
-    order = (*entry["inits"], *entry.get("controls", {}), *entry["baselines"])
-    for method, size in ((m, s) for m in order for s in experiments.sizes_of(entry, m)):
+    order = (*entry.networks, *entry.baselines)
+    for method, size in ((m, s) for m in order for s in entry.columns_of(m)):
         ours = found.get((method, size))
         theirs = printed_cell(printed, method, size, column) if tier != "demo" and prints(experiment, score) else None
-        rows.append({"method": method, "size": size, "words": experiments.size_words(entry, size), **_paper_columns(theirs), **_our_columns(ours),
+        rows.append({"method": method, "size": size, "words": entry.column_words(size), **_paper_columns(theirs), **_our_columns(ours),
                      **_difference_columns(ours, theirs if same_data else None, printed["runs"])})
     return pd.DataFrame(rows)
 
 
 def printed_column(experiment: str, score: str | None = None) -> str | None:
     """The column of the published table that holds a score, None where the table has one score alone."""
-    columns = experiments.definition(experiment)[1].get("printed", {})
-    return columns.get(score or reported(experiment)[0])
+    entry = experiments.load(experiment)
+    return entry.printed.get(score or entry.score)
 
 
 def prints(experiment: str, score: str | None = None) -> bool:
     """Whether the published table holds a score; ``score`` as in ``cell``."""
-    own = reported(experiment)[0]
-    return (score or own) in (experiments.definition(experiment)[1].get("printed") or (own,))
+    entry = experiments.load(experiment)
+    return (score or entry.score) in (entry.printed or (entry.score,))
 
 
 def printed_cell(table: dict, method: str, size: int | str, column: str | None = None) -> dict | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from ecgtl import experiments, paths, published, results
-from ecgtl.config import BASELINES, TIERS
+from ecgtl.config import TIERS
 from ecgtl.errors import EcgtlError
 from ecgtl.report import tables
 
@@ -104,10 +104,10 @@ def _statistic(cell: tables.Cell, name: str) -> str:
 
 
 def _check_cell(experiment: str, tier: str, method: str, size: str) -> None:
-    _, entry = experiments.definition(experiment)
+    entry = experiments.load(experiment)
     _one_of("tier", tier, TIERS)
-    _one_of("method", method, (*entry["inits"], *entry.get("baselines", BASELINES)))
-    _one_of("size", size, tuple(str(s) for s in entry["sizes"]))
+    _one_of("method", method, entry.methods)
+    _one_of("size", size, tuple(str(s) for s in entry.columns))
 
 
 def _why_absent(experiment: str, tier: str, method: str, size: int, choice: str, score: str) -> str:

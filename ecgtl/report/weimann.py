@@ -68,8 +68,8 @@ def comparisons(experiment: str, tier: str, scores: Sequence[str] = ("macro_f1",
     """``tables.comparison`` of each of ``scores``, with ``experiment``, ``tier``, ``score`` and ``paper_n``, the paper's
     runs.
     """
-    paper, entry = experiments.definition(experiment)
-    n = published.load(paper)[entry["published"]]["runs"]
+    entry = experiments.load(experiment)
+    n = published.load(entry.paper)[entry.published]["runs"]
     found = pd.concat([tables.comparison(experiment, tier, score).assign(experiment=experiment, tier=tier, score=score, paper_n=n)
                        for score in scores])
     return found.assign(words=found["words"].str.replace("resnet", "ResNet-"))
@@ -352,7 +352,7 @@ def class_rows(frame: pd.DataFrame, tier: str) -> pd.DataFrame:
     share (Table 1).
     """
     printed, settings = published.lookup(f"{PAPER}.table1.rows"), _settings_of_table2()
-    sizes, rows = experiments.definition(TABLE2)[1]["sizes"], []
+    sizes, rows = experiments.load(TABLE2).columns, []
     for name in CLASSES:
         values = single(frame, f"f1_per_class.{name}") if len(frame) else {}
         for method, size in ((method, size) for method in settings for size in sizes):
@@ -369,7 +369,7 @@ def class_rows(frame: pd.DataFrame, tier: str) -> pd.DataFrame:
 
 def _settings_of_table2() -> dict[str, str]:
     """The row of Table 1 that a row of Table 2 is the best setting of."""
-    rows = experiments.definition(TABLE1)[1]["rows"]
+    rows = experiments.load(TABLE1).rows
     return {"random": "random"} | {row["init"]: name for name, row in rows.items() if row["init"] in METHODS}
 
 
@@ -377,14 +377,14 @@ def choices(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     """Macro F1 by three ways of choosing the epoch, and what the forbidden one would add (mean over pairs);
     from ``trials``.
     """
-    _, entry = experiments.definition(experiment)
+    entry = experiments.load(experiment)
     by = {choice: single(frame, choice=choice) for choice in tables.CHOICES}
     rows = []
-    for place in ((method, size) for method in entry["inits"] for size in entry["sizes"]):
+    for place in ((method, size) for method in entry.inits for size in entry.columns):
         found = {choice: np.array(by[choice].get(place, ())) for choice in tables.CHOICES}
         flattery = found["best_test"] - found["validated"]
         rows.append({"Initialisation": METHODS[place[0]],
-                     "Data used": experiments.size_words(entry, place[1]),
+                     "Data used": entry.column_words(place[1]),
                      **{words.capitalize(): _mean_sd(found[choice])
                         for choice, words in tables.CHOICES.items()},
                      "Best on test − best on validation": f1(flattery.mean(), True) if len(flattery)
@@ -407,12 +407,12 @@ def rates(tier: str) -> pd.DataFrame:
     """What a column of Table 3 is in ``tier``: sampling rate and length of the recordings, and the rate of
     the pretraining.
     """
-    _, entry = experiments.definition(TABLE3)
+    entry = experiments.load(TABLE3)
     configs = {run.size: run.config for run in experiments.enumerate_runs(TABLE3, tier)
                if run.method == "random"}
     upstream = f"{published.lookup(f'{PAPER}.scalars.icentia_sampling_rate.value')} Hz"
     own = protocol(PAPER)["pretraining"]["tiers"][tier]["sampling_rate"]
-    return pd.DataFrame([{"Column": experiments.size_words(entry, size),
+    return pd.DataFrame([{"Column": entry.column_words(size),
                           "Rate here": f"{config.sampling_rate:g} Hz",
                           "Input here": f"{config.seconds:g} s, {config.n_samples:,} samples",
                           "Pretrained at, in the paper": upstream, "Pretrained at, here": f"{own:g} Hz"}
@@ -428,7 +428,7 @@ def networks(tier: str) -> pd.DataFrame:
     """
     rows = [{"Network": name, **_counted(name, "paper", "the paper's size"),
              **_counted(name, tier, f"tier {tier}")}
-            for name in experiments.definition(TABLE4)[1]["sizes"]]
+            for name in experiments.load(TABLE4).columns]
     stages = published.lookup(f"{PAPER}.scalars.resnet50_pretrained_stages.value")
     part = {f"Parameters, {words}": f"{_encoder('resnet50', size, stages):,}"
             for size, words in (("paper", "the paper's size"), (tier, f"tier {tier}"))}
@@ -452,7 +452,7 @@ def _encoder(name: str, tier: str, stages: int) -> int:
 
 
 def _config(tier: str) -> FinetuneConfig:
-    return FinetuneConfig.of(dataset=experiments.definition(TABLE4)[1]["dataset"], protocol=PAPER,
+    return FinetuneConfig.of(dataset=experiments.load(TABLE4).dataset, protocol=PAPER,
                              tier=tier).resolved()
 
 
@@ -461,7 +461,7 @@ def _config(tier: str) -> FinetuneConfig:
 
 def data_used(experiment: str) -> HTML:
     """How many of the paper's recordings there are here."""
-    data = experiments.definition(experiment)[1]["data"]
+    data = experiments.load(experiment).data
     theirs = published.lookup(f"{PAPER}.scalars.{RECORDS[experiment]}.value")
     return HTML(f"<p>{NAMES[experiment]} {data['version']}: {data['records']:,} recordings here, "
                 f"{theirs:,} in the paper.</p>")
@@ -478,7 +478,7 @@ def label_rows(experiment: str, tier: str) -> pd.DataFrame:
     for label in found[0][1]["data"]["classes"]:
         row = {"Label": label.replace("_", " "),
                **{part.capitalize(): counts[label] for part, counts in parts.items()}}
-        for method in experiments.definition(experiment)[1]["inits"]:
+        for method in experiments.load(experiment).inits:
             values = [body["scores"]["validated"]["auc_per_class"][label] for run, body in found
                       if run.method == method]
             row[f"AUC, {short(method).lower()}"] = _mean_or_pending(values)
@@ -512,7 +512,7 @@ def thresholds(experiment: str, tier: str) -> pd.DataFrame:
     rows = []
     bodies = [(run.method, body["scores"]["validated"].get("thresholds", {}))
               for run, body in tables.runs(experiment, tier)]
-    for method in experiments.definition(experiment)[1]["inits"]:
+    for method in experiments.load(experiment).inits:
         row = {"Initialisation": METHODS[method]}
         for name in ("f_beta", "g_beta"):
             values = [found[name] for own, found in bodies if own == method and name in found]
@@ -527,7 +527,7 @@ def quoted_rows() -> pd.DataFrame:
     rows = []
     for row in published.lookup(f"{PAPER}.table5.quoted_rows").values():
         for experiment in (PTBXL, CPSC2018):
-            printed = row[experiments.definition(experiment)[1]["dataset"]]
+            printed = row[experiments.load(experiment).dataset]
             rows.append({"Quoted from": row["source"], "Data set": NAMES[experiment],
                          **{SCORES[score]: plus_minus(printed[score]["mean"], printed[score]["sd"])
                             if score in printed else "–"
@@ -537,7 +537,7 @@ def quoted_rows() -> pd.DataFrame:
 
 def quoted_values(experiment: str) -> dict[str, float]:
     """The same of one data set as numbers, for a figure."""
-    name = experiments.definition(experiment)[1]["dataset"]
+    name = experiments.load(experiment).dataset
     rows = published.lookup(f"{PAPER}.table5.quoted_rows").values()
     return {score: cell["mean"] for row in rows for score, cell in row[name].items()}
 

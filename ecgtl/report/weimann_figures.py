@@ -245,12 +245,12 @@ def speed(frame: pd.DataFrame) -> pd.DataFrame:
     """``histories`` by share and method: median epoch at ``SHARE_OF_BEST`` of a run's best, the best score,
     that of epoch 1.
     """
-    _, entry = experiments.definition(weimann.TABLE2)
+    entry = experiments.load(weimann.TABLE2)
     rows = []
-    for size in sorted(entry["sizes"], reverse=True):
-        for method in entry["inits"]:
+    for size in sorted(entry.columns, reverse=True):
+        for method in entry.inits:
             own = frame[(frame["method"] == method) & (frame["size"] == size)]
-            row = {"Data used": experiments.size_words(entry, size), "Initialisation": METHODS[method],
+            row = {"Data used": entry.column_words(size), "Initialisation": METHODS[method],
                    "n": own["run"].nunique()}
             rows.append(row | (_speed(own) if len(own) else dict.fromkeys(_SPEED, PENDING)))
     return pd.DataFrame(rows)
