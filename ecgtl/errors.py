@@ -34,6 +34,11 @@ def why_not(work: Callable, *words) -> str:
     return ""
 
 
+def short(error: Exception) -> str:
+    """What another library says of a damage, on one line of at most 80 characters."""
+    return " ".join(str(error).split())[:80]
+
+
 def note(line: str) -> None:
     """Say on stderr, in one line, what a user must know of their data and no error is made of."""
     print(f"ecgtl: note: {line}", file=sys.stderr, flush=True)

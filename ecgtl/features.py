@@ -29,6 +29,7 @@ from ecgtl.config import TIERS, protocol, protocols
 from ecgtl.datasets import folder
 from ecgtl.datasets.base import Collector, Recordings, alone, counted
 from ecgtl.datasets.cache import write_atomic
+from ecgtl.datasets.leads import listed
 from ecgtl.datasets.wfdb_files import BLOCK
 from ecgtl.datasets.windows import Windows, unlabelled
 from ecgtl.errors import EcgtlError, note
@@ -42,7 +43,7 @@ WORDS = ("cae",)  # those that ``init`` takes and that stand for such a checkpoi
 BATCH = 128  # windows encoded at a time
 SHORT = "recording shorter than a window"
 
-Signal = tuple[str, "np.ndarray | _OnDisk", float]  # name of the recording, its samples (samples, 1), sampling rate in Hz
+Signal = tuple[str, np.ndarray | folder.Record, float]  # name of the recording, its samples (samples, 1), sampling rate in Hz
 
 
 def load(name: str | Path = "cae", tier: str = "reduced") -> "Encoder":
@@ -145,13 +146,13 @@ class Encoder:
                 continue
             together = max(1, min(BATCH, round(BATCH * 1000 / rate)))  # what is read for them grows with the rate
             for first in range(0, len(windows), together):
-                indices, usable = _usable(windows, np.arange(first, min(first + together, len(windows))))
+                indices, usable = windows.usable(np.arange(first, min(first + together, len(windows))))
                 for (_, _, start), window in zip(windows.origin(indices), usable, strict=True):
                     yield record, start, window
             for reason, count in windows.skipped.items():
                 skipped[reason] += [record] * count
 
-    def _cut(self, record: str, signal: "np.ndarray | _OnDisk", rate: float) -> Windows | None:
+    def _cut(self, record: str, signal: np.ndarray | folder.Record, rate: float) -> Windows | None:
         """The windows of one recording; None when it is shorter than one."""
         try:
             return unlabelled([alone(record, signal, rate, ["signal"])], self.seconds, self.sampling_rate, highpass=self._highpass)
@@ -245,22 +246,9 @@ def _folder_signals(root: Path, lead: str | int | None, collector: Collector) ->
     folder.check_lead(lead)
     for one in folder.records(root, lead, collector):
         if len(one.columns) > 1:
-            raise EcgtlError(f"{one.path} has {len(one.columns)} leads ({', '.join(one.leads[:15])}); choose one by "
+            raise EcgtlError(f"{one.path} has {len(one.columns)} leads ({listed(one.leads)}); choose one by "
                              "name or index (lead II, say)")
-        yield one.id, one.millivolts() if len(one) <= BLOCK else _OnDisk(one), one.sampling_rate
-
-
-@dataclass(frozen=True)
-class _OnDisk:
-    """A lead in mV as an array (samples, 1), of which a stretch is read when it is asked for."""
-
-    record: folder.Record
-
-    def __len__(self) -> int:
-        return len(self.record)
-
-    def __getitem__(self, where: tuple[slice, int]) -> np.ndarray:
-        return self.record.millivolts(where[0].start, where[0].stop)[:, where[1]]
+        yield one.id, one.millivolts() if len(one) <= BLOCK else one, one.sampling_rate
 
 
 def _collector() -> Collector:
@@ -290,14 +278,6 @@ def _scaled(row: np.ndarray) -> np.ndarray:
         return row.astype(np.float32)
     row -= np.nanmean(row)
     return (row / (np.nanstd(row) or 1.0)).astype(np.float32)
-
-
-def _usable(windows: Windows, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Those of ``indices`` whose windows are usable, and these windows (n, 1, samples)."""
-    usable = windows.take(indices)
-    if len(usable) < len(indices):  # the rare case: ask one by one which they were
-        indices = indices[[len(windows.take([k])) == 1 for k in indices]]
-    return indices, usable
 
 
 def _counted(skipped: dict[str, list[str]]) -> str:

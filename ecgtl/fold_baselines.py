@@ -8,7 +8,6 @@ The same tasks and parts as the folds have, drawn again from the target below ``
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ import torch
 from ecgtl import baselines, finetune, results, transfer_experiment
 from ecgtl.config import TRANSFERS, FinetuneConfig, TransferConfig
 from ecgtl.datasets.base import Recordings
-from ecgtl.errors import EcgtlError, exit_status
+from ecgtl.errors import EcgtlError
 from ecgtl.experiments import transfers
 from ecgtl.folds import Fold
 from ecgtl.results import MEASURED, Result
@@ -96,14 +95,9 @@ def load(experiment: str, tier: str) -> dict[int, float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; see ``errors.exit_status``."""
-    return exit_status(lambda: _write(sys.argv[1:] if arguments is None else arguments))
-
-
-def _write(arguments: Sequence[str]) -> Path:
-    if len(arguments) != 2:
-        raise EcgtlError(f"usage: {PROGRAM} EXPERIMENT TIER, for example {transfers.names()[1]} reduced")
-    return results.save(measure(*arguments))
+    """The command; see ``results.command``."""
+    usage = f"usage: {PROGRAM} EXPERIMENT TIER, for example {transfers.names()[1]} reduced"
+    return results.command(measure, 2, usage, arguments)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Where things lie: data sets, results, caches. Environment variables are read here and nowhere else."""
 
+import contextlib
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
-from ecgtl.errors import EcgtlError
+from ecgtl.errors import EcgtlError, RecordError
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -26,6 +28,17 @@ def given(path: str | Path) -> Path:
         if error.errno not in (errno.ENOENT, errno.ENOTDIR):  # a name too long, links in a circle, a folder that is closed
             raise EcgtlError(f"the path {str(path)!r:.80} cannot be reached ({error.strerror}); correct it") from None
     return found
+
+
+@contextlib.contextmanager
+def reading(path: str | Path) -> Iterator[None]:
+    """What the system refuses of the file ``path`` inside is a RecordError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise RecordError("missing file", f"{path} is missing; fetch it again or correct the path") from None
+    except OSError as error:
+        raise RecordError("unreadable file", f"{path} cannot be read ({error.strerror}); correct its permissions") from None
 
 
 def output(path: str | Path, makes_folder: bool = False) -> Path:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pickle
 import platform
+import queue
 import re
 import signal
 import subprocess
@@ -11,7 +12,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from ecgtl.errors import EcgtlError
@@ -87,41 +87,38 @@ def spread(function: Callable, jobs: Iterable, n_workers: int | None = None) -> 
     Signals are this process's to answer: the workers are of a session of their own, and end when this one does, however
     that comes. Raises what ``function`` raises, and EcgtlError when a worker is killed.
     """
-    from joblib import cpu_count
+    from joblib import Parallel, cpu_count, delayed
 
     n_workers = n_workers or cpu_count()
     if n_workers == 1:
         return [function(job) for job in jobs]
     program = f"import sys; sys.path[:] = {sys.path!r}; from ecgtl import processes; processes.work({os.getpid()})"
-    numbered, one_at_a_time, done, workers = enumerate(jobs), threading.Lock(), {}, []
+    workers, idle = [], queue.SimpleQueue()
 
-    def drive(worker: subprocess.Popen) -> None:
+    def answer(job):
+        worker = idle.get()
         try:
-            pickle.dump(function, worker.stdin)
-            while True:
-                with one_at_a_time:
-                    number, job = next(numbered, (None, None))
-                if number is None:
-                    return
-                pickle.dump(job, worker.stdin)
-                worker.stdin.flush()
-                done[number] = pickle.load(worker.stdout)
-                if isinstance(done[number], Exception):
-                    raise done[number]
+            pickle.dump((function, job), worker.stdin)
+            worker.stdin.flush()
+            found = pickle.load(worker.stdout)
         except (EOFError, OSError, pickle.UnpicklingError):
             raise EcgtlError("a worker process was killed; is memory short? Run the same command again") from None
+        idle.put(worker)
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def end() -> None:
         for worker in workers:
             worker.kill()
 
-    with undone(end), ThreadPoolExecutor(n_workers) as pool, undone(end):
+    with undone(end):
         for _ in range(n_workers):
             workers.append(subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                             env=os.environ | {"OMP_NUM_THREADS": "1"}, start_new_session=True))
-        for driven in as_completed([pool.submit(drive, worker) for worker in workers]):
-            driven.result()
-    return [done[number] for number in range(len(done))]
+            idle.put(workers[-1])
+        # A thread for each worker; jobs are made when they are wanted, since a list of them may not fit into memory
+        return Parallel(n_workers, backend="threading", pre_dispatch="n_jobs")(delayed(answer)(job) for job in jobs)
 
 
 def work(parent: int) -> None:
@@ -133,10 +130,10 @@ def work(parent: int) -> None:
 
     threading.Thread(target=watch, daemon=True).start()
     answers, sys.stdout = sys.stdout.buffer, sys.stderr
-    function = pickle.load(sys.stdin.buffer)
     while True:
         try:
-            answer = function(pickle.load(sys.stdin.buffer))
+            function, job = pickle.load(sys.stdin.buffer)
+            answer = function(job)
         except EOFError:
             return
         except Exception as error:

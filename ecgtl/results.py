@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache, wraps
 from importlib import metadata
@@ -20,7 +20,7 @@ import pandas as pd
 from ecgtl import paths
 from ecgtl.datasets import archives
 from ecgtl.datasets.cache import write_atomic
-from ecgtl.errors import EcgtlError, note_once
+from ecgtl.errors import EcgtlError, exit_status, note_once
 
 T = TypeVar("T")
 MEASURED = "measured"  # folder of what is measured once and belongs to no table of runs
@@ -84,6 +84,18 @@ def save(result: Result) -> Path:
     body["predictions"] = {"file": path.with_suffix(".npz").name, "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
     write_atomic(path, as_text(rounded(body)).encode())
     return path
+
+
+def command(measure: Callable[..., Result], n: int, usage: str, arguments: Sequence[str] | None = None) -> int:
+    """Exit status of a command of ``n`` arguments (by default the process's) that saves what ``measure`` makes of them."""
+    given = sys.argv[1:] if arguments is None else arguments
+
+    def write() -> Path:
+        if len(given) != n:
+            raise EcgtlError(usage)
+        return save(measure(*given))
+
+    return exit_status(write)
 
 
 def as_text(body: dict) -> str:

@@ -7,19 +7,24 @@ from pathlib import Path
 import matplotlib
 import pytest
 
+from ecgtl import correlations
+
 # A shell starts its background jobs with Ctrl-C ignored, and their children inherit that: the tests of Ctrl-C need it back
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Files whose tests train or compare networks: what they assert must hold whatever the processor's rounding
+# Intervals of a tenth of the resamples, which decide the same: claims are judged hundreds of times
+correlations.RESAMPLES = correlations.bootstrap.__kwdefaults__["resamples"] = 200
+
+# Files whose tests train networks: what they assert must hold whatever the processor's rounding
 TRAINING = {f"test_{name}" for name in (
-    "benchmarks", "cae", "classification_pretraining", "features", "finetune", "future", "googlenet", "melep_models", "models",
-    "predict", "pretrain", "pretrain_frames", "rank", "reconstructions", "score_transfer", "training", "transfer_experiment")}
+    "cae", "classification_pretraining", "finetune", "future", "melep_models", "models", "pretrain", "pretrain_frames",
+    "reconstructions", "training", "transfer_experiment")}
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "needs(*folders): folders below ECGTL_DATA that the test's real recordings lie in")
-    config.addinivalue_line("markers", "training: trains or compares networks; 'make training' runs these with the instructions of "
+    config.addinivalue_line("markers", "training: trains networks; 'make training' runs these with the instructions of "
                             "an older processor")
 
 

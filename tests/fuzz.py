@@ -1,6 +1,6 @@
 """Hostile inputs, made from whole ones by a seeded mutator that knows their structure; each is used as a user would.
 
-    python tests/fuzz.py TARGET FIRST COUNT     the cases FIRST, FIRST + 1, ... of a target
+    python tests/fuzz.py TARGET FIRST COUNT     the cases FIRST, FIRST + 1, ... of a target; more targets may follow
     python tests/fuzz.py TARGET FIRST 1h        as many as an hour allows
     python tests/fuzz.py TARGET NUMBER keep     one case again; its files stay
 
@@ -9,6 +9,7 @@ A case fails when it ends with another error than EcgtlError's one line, with an
 """
 
 import contextlib
+import functools
 import hashlib
 import io
 import json
@@ -217,15 +218,23 @@ def some_records(place: Path) -> Path:
 
 
 def weights(place: Path) -> tuple[Path, bytes]:
+    path = place / "whole.safetensors"
+    path.write_bytes(_whole_weights())
+    return path, _whole_weights()
+
+
+@functools.cache
+def _whole_weights() -> bytes:
     import torch
 
     from ecgtl import models
     from ecgtl.models import checkpoint
 
     torch.manual_seed(0)
-    path = place / "whole.safetensors"
-    checkpoint.save(path, models.build("resnet18", 1, 2, width=2).state_dict(), FACTS)
-    return path, path.read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "whole.safetensors"
+        checkpoint.save(path, models.build("resnet18", 1, 2, width=2).state_dict(), FACTS)
+        return path.read_bytes()
 
 
 def command(*words) -> int:
@@ -451,7 +460,7 @@ def case(target: str, number: int, keep: bool = False) -> str:
     return failure
 
 
-def main(target: str, first: str, amount: str) -> int:
+def main(*words: str) -> int:
     os.environ |= {"OMP_NUM_THREADS": "1"}
     import torch
 
@@ -464,6 +473,11 @@ def main(target: str, first: str, amount: str) -> int:
     resource.setrlimit(resource.RLIMIT_AS, (12 << 30, 12 << 30))
     for number in (signal.SIGPROF, signal.SIGALRM):
         signal.signal(number, _ring)
+    return max([run(*words[k:k + 3]) for k in range(0, len(words), 3)])
+
+
+def run(target: str, first: str, amount: str) -> int:
+    ANSWERS.clear()
     if amount == "keep":
         print(case(target, int(first), keep=True) or "ended as it should")
         return 0
@@ -482,7 +496,7 @@ def main(target: str, first: str, amount: str) -> int:
     failed = sum(map(len, failures.values()))
     print(f"{target}: {number - int(first)} cases, {len(ANSWERS)} answers, {failed} failures of {len(failures)} kinds, "
           f"slowest {slowest:.1f} s, {highest / 2**30:.2f} GiB at most {failures or ''}")
-    return bool(failures)
+    return int(bool(failures))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """The benchmarks compare like with like, and report what they were asked to."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,29 +9,28 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-def run(*arguments, **options):
-    return subprocess.run([sys.executable, "-m", "benchmarks", *arguments], cwd=ROOT, capture_output=True, text=True,
-                          **options)
+def run(monkeypatch, *arguments):
+    """``python -m benchmarks``, in this process."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.__main__ import main
+
+    monkeypatch.setattr(sys, "argv", ["python -m benchmarks", *arguments])
+    main()
 
 
-def test_scores_are_timed_and_written(tmp_path):
-    done = run("scores", "--repeats", "1", "--json", str(tmp_path / "b.json"))
-    assert done.returncode == 0, done.stderr
-    body = json.loads((tmp_path / "b.json").read_text())
-    assert len(body["rows"]) == 5 and all(row["ratio"] > 1 for row in body["rows"]) and body["machine"]["threads"] > 0
-    assert "scikit-learn" in done.stdout and "double loop" in done.stdout
+def test_scores_are_timed_and_written(tmp_path, monkeypatch, capsys):
+    run(monkeypatch, "scores", "--repeats", "1", "--threads", "1", "--json", str(tmp_path / "b.json"))
+    body, said = json.loads((tmp_path / "b.json").read_text()), capsys.readouterr().out
+    assert len(body["rows"]) == 5 and all(row["ratio"] > 1 for row in body["rows"]) and body["machine"]["threads"] == 1
+    assert "scikit-learn" in said and "double loop" in said
 
 
 @pytest.mark.parametrize("arguments, said", [
     (["writing"], "allowed: training, reading, scores, autoencoder, images, windows"),
     (["scores", "--repeats", "0"], "at least 1"), (["scores", "--threads", "0"], "at least 1")])
 def test_wrong_words_are_refused(monkeypatch, capsys, arguments, said):
-    monkeypatch.syspath_prepend(str(ROOT))
-    from benchmarks.__main__ import main
-
-    monkeypatch.setattr(sys, "argv", ["python -m benchmarks", *arguments])
     with pytest.raises(SystemExit) as error:
-        main()
+        run(monkeypatch, *arguments)
     assert error.value.code == 2 and said in capsys.readouterr().err
 
 
@@ -66,6 +64,20 @@ def test_the_plain_network_is_the_same_network(monkeypatch, preactivation):
         torch.testing.assert_close(plain.train(training)(x), network.train(training)(x), rtol=1e-3, atol=1e-4)
     kinds = {type(module).__name__ for module in plain.modules()}
     assert {"Conv1d", "BatchNorm1d", "MaxPool1d"} <= kinds and not {"Conv2d", "BatchNorm2d", "MaxPool2d"} & kinds
+
+
+@pytest.mark.parametrize("layout", ["NATIVE", "PRODUCTS"])
+def test_a_training_step_is_three_forward_passes_however_it_is_computed(monkeypatch, layout):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.training import gigaflops
+    from torch import nn
+
+    from ecgtl.models import convolution
+
+    monkeypatch.setattr(convolution, "layout", lambda: getattr(convolution, layout))
+    network = nn.Sequential(convolution.conv(2, 4, 3, bias=False), nn.Flatten(), nn.Linear(400, 5))
+    network.forward = lambda x, forward=network.forward: forward(x.expand(-1, 2, -1).unsqueeze(2))
+    assert gigaflops(network, 100) * 1e9 == pytest.approx(3 * 2 * (100 * 4 * 2 * 3 + 400 * 5))
 
 
 @pytest.fixture

@@ -10,10 +10,13 @@ from ecgtl import models
 from ecgtl.models import convolution
 
 
-@pytest.fixture(params=[convolution.NATIVE, convolution.PRODUCTS])
+@pytest.fixture(params=[(convolution.NATIVE, 1, 1), (convolution.PRODUCTS, 1 << 20, 1), (convolution.PRODUCTS, 100, 3)])
 def layout(request, monkeypatch):
-    monkeypatch.setattr(convolution, "layout", lambda: request.param)
-    return request.param
+    """Each layout, and products over one block by one thread and over many blocks by three."""
+    layout, block, threads = request.param
+    monkeypatch.setattr(convolution, "layout", lambda: layout)
+    monkeypatch.setattr(convolution, "_BLOCK", block)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
 
 
 SHAPES = [*itertools.product((1, 3), ((2, 3),), ((7, 1), (5, 2), (1, 2), (19, 1), (9, 3)), (12, 33, 64))]
@@ -52,6 +55,18 @@ def test_every_network_learns_the_same_in_either_layout(name, options, n_samples
         found[choice] = torch.autograd.grad(model(x).square().sum(), list(model.parameters()))
     for native, products in zip(*found.values(), strict=True):
         torch.testing.assert_close(products, native, rtol=1e-7, atol=1e-7)
+
+
+def test_the_gradient_of_a_pooled_mean_has_its_channels_last():
+    torch.manual_seed(0)
+    x, seen = torch.randn(2, 3, 1, 5).contiguous(memory_format=torch.channels_last).requires_grad_(), []
+    inner = x * 1
+    inner.register_hook(seen.append)
+    mean = convolution.pooled(inner)
+    torch.testing.assert_close(mean, x.mean(dim=(2, 3)))
+    mean.square().sum().backward()
+    assert seen[0].stride() == inner.stride()
+    torch.testing.assert_close(seen[0], (2 * mean / 5)[:, :, None, None].expand_as(x))
 
 
 def test_products_are_taken_for_training_in_full_precision_alone(monkeypatch):

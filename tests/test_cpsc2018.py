@@ -229,7 +229,7 @@ def test_row_without_a_file_and_file_without_a_row(struct_form):
     table = struct_form / cpsc2018.ORIGINAL / cpsc2018.TABLE
     whole = table.read_text()
     table.write_text(whole + "A0009,1,,\n")
-    refused(struct_form, table, "signal absent", "A0009", "A0009.mat")
+    refused(struct_form, table, "signal absent", "A0009", "first is A0009")
     table.write_text(whole.replace("A0003,2,8,4\n", ""))
     refused(struct_form, table.parent / "TrainingSet1/A0003.mat", "no diagnosis", "A0003", cpsc2018.TABLE)
 

@@ -188,6 +188,24 @@ def test_prepare_is_its_steps_one_after_the_other(keep, n_samples, leads):
 
 
 @pytest.mark.usefixtures("own_cache")
+@pytest.mark.parametrize("n_records", [1, 4, 5])
+def test_inputs_made_by_several_threads_are_stored_as_one_array(n_records, tmp_path, monkeypatch):
+    monkeypatch.setattr(filters, "RECORDS", 2)
+    values = np.random.default_rng(0).normal(size=(n_records, 3, 7)).astype(np.float32)
+    filters._save(tmp_path / "ours.npy", lambda i, row: values[i, row], *values.shape)
+    np.save(tmp_path / "numpy.npy", values)
+    assert (tmp_path / "ours.npy").read_bytes() == (tmp_path / "numpy.npy").read_bytes()
+
+
+def test_of_several_bad_recordings_the_first_is_named(monkeypatch):
+    monkeypatch.setattr(filters, "RECORDS", 1)
+    recordings = handmade(rates=(300.0,) * 5)
+    gain = recordings.gain.copy()
+    gain[2:] = np.nan
+    with pytest.raises(EcgtlError, match="recording r2 of hand"):
+        filters.prepare(dataclasses.replace(recordings, gain=gain), 125, 300, statistics=[(0.0, 1.0)])
+
+
 def test_a_second_call_reads_the_cache(monkeypatch):
     recordings = handmade(seed=1)
     first = filters.prepare(recordings, 125, 300)
@@ -195,7 +213,7 @@ def test_a_second_call_reads_the_cache(monkeypatch):
     def refuse(*arguments):
         raise AssertionError("prepared again")
 
-    monkeypatch.setattr(filters, "_all", refuse)
+    monkeypatch.setattr(filters, "_save", refuse)
     second = filters.prepare(recordings, 125.0, 300)
     assert (first == second).all() and not second.flags.writeable
     for other in ({"sampling_rate": 250}, {"n_samples": 301}, {"leads": (1,)}, {"keep": "start"},

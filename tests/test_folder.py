@@ -90,7 +90,7 @@ def test_no_name_is_taken_for_another(tmp_path):
     write(tmp_path, "a", leads=("MLII", "V5"))
     with pytest.raises(EcgtlError) as error:
         folder.read(tmp_path, lead="II")
-    one_line(error, tmp_path / "a.hea", "no lead II", "MLII, V5")
+    one_line(error, tmp_path / "a.hea", "no lead 'II'", "MLII, V5")
 
 
 def test_absent_lead_meets_the_policy(tmp_path):
@@ -99,7 +99,7 @@ def test_absent_lead_meets_the_policy(tmp_path):
     for lead, name in (("II", "no lead II"), (1, "no lead 1")):
         with pytest.raises(EcgtlError) as error:
             folder.read(tmp_path, lead=lead)
-        one_line(error, tmp_path / "b.hea", name, "V1")
+        one_line(error, tmp_path / "b.hea", f"no lead {lead!r}", "V1")
         recordings = folder.read(tmp_path, lead=lead, on_bad="skip")
         assert recordings.ids.tolist() == ["a"]
         assert recordings.skipped == {name: ["b"]}

@@ -102,7 +102,7 @@ def test_missing_folder_and_empty_patient(root, tmp_path):
     empty.mkdir()
     with pytest.raises(EcgtlError) as error:
         icentia11k.read(root)
-    one_line(error, empty, "no segments")
+    one_line(error, empty, "no records", "data fetch icentia11k")
 
 
 def test_truncated_signal(root):

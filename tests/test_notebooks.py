@@ -73,7 +73,7 @@ def test_every_notebook_has_a_checked_line(path):
 
 
 def run_nbval(folder, notebook, env):
-    return subprocess.run([sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "no:cacheprovider", "--nbval-cell-timeout=300",
+    return subprocess.run([sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-x", "-p", "no:cacheprovider", "--nbval-cell-timeout=300",
                            str(notebook)], cwd=folder, env=env, capture_output=True, text=True, timeout=600)
 
 

@@ -201,7 +201,7 @@ def test_one_flat_window_or_bad_record_costs_no_other(weights, tmp_path):
 
 def test_the_lead_is_hinted_at_only_where_it_is_the_cause(weights, tmp_path):
     wfdb.wrsamp("a", 250, ["mV"], ["V1"], beats(3000), write_dir=str(tmp_path))
-    with pytest.raises(EcgtlError, match="choose one of V1.*trained on lead II; choose another with --lead"):
+    with pytest.raises(EcgtlError, match="it has V1.*trained on lead II; choose another with --lead"):
         ask(weights["one"], tmp_path)
     wfdb.wrsamp("b", 250, ["mV"], ["II"], beats(3000), write_dir=str(tmp_path))
     (tmp_path / "b.dat").unlink()

@@ -94,14 +94,14 @@ def test_a_main_thread_that_hears_nothing_is_cut_off(tmp_path, number):
     assert process.returncode == SIGNALS[number] and list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-def test_run_ends_at_a_signal_to_itself_alone(tmp_path, number):
+def test_run_ends_at_a_signal_to_itself_alone(tmp_path):
+    """SIGTERM; Ctrl-C to all of a terminal's processes stands in ``test_commands``."""
     process = subprocess.Popen([sys.executable, "-m", "ecgtl", "run", "weimann2021-table2", "--tier", "demo"], cwd=ROOT, text=True,
                                env=os.environ | {"ECGTL_RESULTS": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.readline()  # what there is to do
     time.sleep(0.5)
-    assert stopped(process, number) == STOPPED
-    assert process.returncode == SIGNALS[number]
+    assert stopped(process, signal.SIGTERM) == STOPPED
+    assert process.returncode == SIGNALS[signal.SIGTERM]
     assert [path for path in tmp_path.rglob(".*")] == []  # neither parts nor reservations
 
 
@@ -111,8 +111,7 @@ BOOK = ("import sys\nfrom pathlib import Path\nfrom ecgtl import processes\nfrom
         "sys.exit(processes.stoppable(site.main, site.STOPPED))")
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-def test_the_book_ends_with_its_kernels(tmp_path, number):
+def test_the_book_ends_with_its_kernels(tmp_path):
     layout = test_site.tiny(tmp_path / "book")
     test_site.write_notebook(layout.notebooks / "slow.ipynb", [test_site.new_code_cell(
         "import os, time\nfrom pathlib import Path\nfrom ecgtl.datasets import cache\n"
@@ -123,8 +122,8 @@ def test_the_book_ends_with_its_kernels(tmp_path, number):
     until((layout.notebooks / "begun").read_text, process)
     kernel = int((layout.notebooks / "begun").read_text())
     assert kernel in processes.below(process.pid)
-    assert stopped(process, number) == "book: stopped; what is finished is kept, the same command goes on from there\n"
-    assert process.returncode == SIGNALS[number]
+    assert stopped(process, signal.SIGINT) == "book: stopped; what is finished is kept, the same command goes on from there\n"
+    assert process.returncode == SIGNALS[signal.SIGINT]
     assert list((tmp_path / "cache").glob(".part-*")) == []
 
 

@@ -80,16 +80,17 @@ def test_what_was_read_by_a_rule_is_said_at_every_load(root, capsys):
     for _ in range(2):
         qtdb.read(root)
         said = capsys.readouterr().err
-        assert "1 of 5 records are not calibrated (gain 0), read at the standard's 200 units per mV: sel14046\n" in said
-        assert "2 of 5 records do not name their leads (so sel14046); lead 0 is the first of a Holter's two" in said
-        assert "1 of 5 records have no beat annotations" in said and "median is 0 mV" in said
+        assert "qtdb, 1 (sel14046): the header gives no gain, read as 200/mV (the WFDB standard)\n" in said
+        assert "qtdb, 2 (sel14046, sel820): the header does not name the leads; lead 0 is the first of a Holter's two\n" in said
+        assert f"qtdb, 1 ({WITHOUT}): it has no beat annotations and serves as a signal alone\n" in said
+        assert "median is 0 mV" in said
 
 
 def test_nothing_is_said_of_what_there_is_not(tmp_path, capsys):
     write_record(tmp_path / qtdb.FOLDER, "sele0704", stored_of("sel820"))
     qtdb.read(tmp_path)
     said = capsys.readouterr().err
-    assert "calibrated" not in said and "name their leads" not in said and "no beat annotations" not in said
+    assert "no gain" not in said and "name the leads" not in said and "no beat annotations" not in said
 
 
 def test_a_record_whose_beats_are_marked_may_not_lack_them(root, base):
@@ -169,8 +170,9 @@ def test_the_release(real_data, capsys):
     assert len(recordings) == 90 and recordings.duplicates == () and len(set(recordings.subjects.tolist())) == 87
     assert set(recordings.skipped) <= {"excerpt of MITDB"} and set(np.diff(recordings.offsets)) <= {224993, 224999, 225000}
     assert recordings.durations.sum() / 3600 == pytest.approx(22.5, abs=0.01)
-    assert "10 of 90 records are not calibrated" in said and "57 of 90 records do not name their leads" in said
-    assert "23 of 90 records have no beat annotations" in said
+    found = re.findall(r"recordings of qtdb, (\d+) \(.*?\): (?:the header|it) (.*?)[;,\n]", said)
+    counted = {what: int(n) for n, what in found}
+    assert counted == {"gives no gain": 10, "does not name the leads": 57, "has no beat annotations and serves as a signal alone": 23}
     symbols, counts = np.unique(recordings.annotations.symbol, return_counts=True)
     found = dict(zip(symbols.tolist(), counts.tolist(), strict=True))
     assert (found["N"], found["S"], found["V"]) == (69362, 731, 530)

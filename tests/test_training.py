@@ -252,25 +252,26 @@ class _Trap:
 def test_a_damaged_state_means_starting_again_and_nothing_in_it_is_run(tmp_path, capsys, monkeypatch):
     state, mark = tmp_path / "s.pt", tmp_path / "ran"
     torch.save({"model": _Trap(mark)}, tmp_path / "zip.pt")
-    whole = train()[0]
+    recipe = replace(RECIPE, epochs=2)
+    whole = train(recipe)[0]
     for content in (b"", b"garbage", pickle.dumps(_Trap(mark), protocol=2), (tmp_path / "zip.pt").read_bytes()):
         state.write_bytes(content)
-        assert_equal(train(state_file=state)[0], whole)
+        assert_equal(train(recipe, state_file=state)[0], whole)
         said = capsys.readouterr().err.splitlines()
         assert len(said) == 1 and "s.pt is damaged" in said[0] and "starts again" in said[0]
     assert not mark.exists() and not state.exists()
     monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
     monkeypatch.setattr(Path, "unlink", lambda self, missing_ok=False: None)  # as if killed before the end
-    train(state_file=state)
+    train(recipe, state_file=state)
     content = state.read_bytes()
     for place in (5, 40, len(content) // 2, len(content) - 30):
         state.write_bytes(content[:place] + bytes([content[place] ^ 16]) + content[place + 1:])
-        assert_equal(train(state_file=state)[0], whole)
+        assert_equal(train(recipe, state_file=state)[0], whole)
         assert "starts again" in capsys.readouterr().err
     unfit = io.BytesIO()  # whole, but of another network
     torch.save({"model": {"output.bias": torch.zeros(4)}, "optimizer": {}}, unfit)
     state.write_bytes(hashlib.sha256(unfit.getvalue()).digest() + unfit.getvalue())
-    assert_equal(train(state_file=state)[0], whole)
+    assert_equal(train(recipe, state_file=state)[0], whole)
 
 
 # --- loss, labels, precision, device ------------------------------------------------------------------------------

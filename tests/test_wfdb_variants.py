@@ -283,7 +283,7 @@ def test_nothing_left_names_the_reasons(tmp_path):
     with pytest.raises(EcgtlError) as error:
         folder.read(tmp_path, lead="V9", on_bad="skip")
     one_line(error, "no lead V9: 1 (a)", "missing file: 1 (b)", "unreadable header: 1 (c)", "no signals: 1 (d)",
-             "choose one of I, II")
+             "it has I, II")
 
 
 @pytest.mark.parametrize(("factor", "said"), [(1, False), (0.2, False), (5, False), (1 / 2000, True), (1000, True)])

@@ -96,8 +96,10 @@ class Recordings:
     def part(self, i: int, column: int, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Samples ``start`` to ``stop`` of one column of recording ``i`` in mV, float64."""
         begin, end = int(self.offsets[i]), int(self.offsets[i + 1])
-        stored = self.samples[begin + start:end if stop is None else begin + stop, column].astype(np.float64)
-        return (stored - self.baseline[i, column]) / self.gain[i, column]
+        millivolts = np.array(self.samples[begin + start:end if stop is None else begin + stop, column], np.float64)
+        millivolts -= self.baseline[i, column]
+        millivolts /= self.gain[i, column]
+        return millivolts
 
     def lead_index(self, i: int, lead: int | str) -> int:
         """Column of ``lead`` (index or name, upper and lower case alike) in recording ``i``."""
@@ -164,7 +166,6 @@ class Reading:
     subject: str | None = None
     fold: int | None = None
     marks: tuple[np.ndarray, Sequence[str], Sequence[str]] | None = None
-    invalid: int | None = None  # stored value that means "no sample"
 
 
 def check_option(name: str, value: str, allowed: Sequence[str]) -> None:
@@ -233,16 +234,26 @@ class Collector:
         return (*self.notes, *(f"recordings of {self.name}, {counted(records)}: {what}{example}" for what, (example, records) in
                                self.remarks.items()))
 
-    def skip(self, record: str, reason: str, where: str, remedy: str = "") -> None:
-        """Leave ``record`` out for ``reason``, or raise EcgtlError when the policy says so."""
-        advice = remedy or "remove it, or pass on_bad=skip to leave such recordings out and count them"
-        self._leave_out(record, reason, EcgtlError(f"{where}: {reason}; {advice}"))
+    def skip(self, record: str, reason: str, where: str, remedy: str = "remove it") -> None:
+        """Leave ``record`` out for ``reason``, or raise EcgtlError with the ``remedy`` when the policy says so."""
+        self._leave_out(record, reason, f"{where}: {reason}; {remedy}")
 
-    def _leave_out(self, record: str, reason: str, error: EcgtlError) -> None:
+    def _leave_out(self, record: str, reason: str, what: str) -> None:
         if self.on_bad == "error":
-            raise error from None
-        self.first_skipped = self.first_skipped or str(error).partition(", or pass on_bad=skip")[0]
+            raise EcgtlError(f"{what}, or pass on_bad=skip to leave such ones out and count them") from None
+        self.first_skipped = self.first_skipped or what
         self.skipped[reason].append(record)
+
+    def match(self, table: Path, rows: Sequence[str], signals: Mapping[str, Path], remedy: str) -> None:
+        """Rows of a release's ``table`` without a signal, and signals (record -> file) without a row meet the policy."""
+        absent = [record for record in rows if record not in signals]
+        for record in absent:
+            where = f"{table} names {len(absent)} recordings without a file (the first is {record})"
+            self.skip(record, "signal absent", where, remedy)
+        named = set(rows)
+        for record, path in signals.items():
+            if record not in named:
+                self.skip(record, "no diagnosis", f"{path} has no row in {table.name}", "remove the file or add its row")
 
     @contextlib.contextmanager
     def leaving_out(self, record: str, reason: str = "") -> Iterator[None]:
@@ -250,19 +261,21 @@ class Collector:
         try:
             yield
         except RecordError as damage:
-            error = EcgtlError(f"{damage}, or pass on_bad=skip to leave such records out and count them")
-            self._leave_out(record, reason or damage.reason, error)
+            self._leave_out(record, reason or damage.reason, str(damage))
 
-    def reading(self, path: Path, leads: Sequence[str] | None = None, record: str = "", **given) -> tuple[Reading, Header]:
+    def reading(self, path: Path, leads: Sequence[str] | None = None, record: str = "", strict: bool = True,
+                **given) -> tuple[Reading, Header]:
         """The ``record`` of a release whose header stands at ``path``, with some leads; ``given`` are fields of Reading.
 
-        Raises RecordError when it is damaged, or lacks one of ``leads``.
+        Raises RecordError when it is damaged, or lacks one of ``leads``. ``strict``: see ``wfdb_files.parse_header``.
         """
-        header = read_header(path)
+        header = read_header(path, strict)
         return self.read(record or path.stem, path, header, columns(header.leads, leads, str(path)), **given), header
 
     def read(self, record: str, path: Path, header: Header, kept: Sequence[int], **given) -> Reading:
-        """The leads ``kept`` of ``record``, whose ``header`` stands at ``path``."""
+        """The leads ``kept`` of ``record``, whose ``header`` stands at ``path``; what the standard decided is remarked."""
+        for what in dict.fromkeys(what for assumed in header.of(kept, "assumed") for what in assumed):
+            self.remark(record, what)
         stored = read_stored(path, header, kept, partial(self.remark, record))
         return Reading(record, stored, header.sampling_rate * header.per_frame[kept[0]], header.of(kept, "leads"),
                        header.of(kept, "gain"), header.of(kept, "baseline"), **given)
@@ -388,21 +401,20 @@ def check_scale(where: str, rate: float, gain: Sequence[float], baseline: Sequen
         raise RecordError("sampling rate out of range", f"{where} has a sampling rate of {rate:g} Hz, outside "
                           f"{RATES[0]:g} to {RATES[1]:g} Hz; correct it in the header")
     wrong = [value for value in gain if not SCALES[0] <= abs(value) <= SCALES[1]]
-    if wrong or not np.all(np.abs(baseline) <= SCALES[1]):
+    if wrong or not all(abs(value) <= SCALES[1] for value in baseline):
         raise RecordError("gain out of range", f"{where} has a gain of {wrong[0] if wrong else 1:g} per mV and a baseline of "
                           f"{max(baseline, key=abs):g}, which give no signal; correct them in the header")
 
 
 def _defect(reading: Reading) -> str:
-    stored, invalid = reading.stored, reading.invalid
+    stored = reading.stored
     if len(stored) == 0:
         return "no samples"
-    low, high = stored.min(axis=0), stored.max(axis=0)
-    # NaN makes both NaN; "no sample" is the lowest value that its format can hold
-    if not np.isfinite(low + high).all() or (invalid is not None and (low == invalid).any()):
+    ends = np.array([stored.min(axis=0), stored.max(axis=0)])
+    if not np.isfinite(ends).all():  # NaN makes both NaN
         return "missing samples (NaN)"
-    millivolts = [((end - np.array(reading.baseline)) / np.array(reading.gain)).astype(np.float32) for end in (low, high)]
-    return "constant signal" if (millivolts[0] == millivolts[1]).any() else ""
+    low, high = ((ends - np.array(reading.baseline)) / np.array(reading.gain)).astype(np.float32)
+    return "constant signal" if (low == high).any() else ""
 
 
 def _check_leads(name: str, readings: list[Reading]) -> None:

@@ -61,8 +61,10 @@ def entry(name: str, parts: dict, build: Callable[[Path], None]) -> Path:
         with processes.undone(functools.partial(shutil.rmtree, part, ignore_errors=True)):
             build(part)
             files = [file for file in part.rglob("*") if file.is_file()]
-            _seal(part, {file.relative_to(part).as_posix(): _sha256(str(file), None) for file in files})
-            _sync(files)
+            with ThreadPoolExecutor(1) as pool:  # the disk works meanwhile
+                synced = pool.submit(_sync, files)
+                _seal(part, {file.relative_to(part).as_posix(): _sha256(str(file), None) for file in files})
+                synced.result()
             os.chmod(part, 0o755)  # mkdtemp makes folders for their owner alone; a cache may be shared
             try:
                 os.rename(part, final)
@@ -166,23 +168,16 @@ def source_checksum(root: Path, files: Iterable[Path | str], contents: dict[str,
 
 
 def _stat(file: str) -> os.stat_result:
-    try:
+    with paths.reading(file):
         return os.stat(file)
-    except FileNotFoundError:
-        raise EcgtlError(f"{file} is missing; fetch the data set again or correct the path") from None
-    except OSError as error:
-        raise EcgtlError(f"{file} cannot be read ({error.strerror}); correct its permissions") from None
 
 
 def _sha256(file: str, contents: dict[str, bytes] | None) -> str:
-    try:
-        with open(file, "rb", buffering=0) as handle:
-            if contents is None:
-                return hashlib.file_digest(handle, "sha256").hexdigest()
-            contents[file] = handle.readall()
-            return hashlib.sha256(contents[file]).hexdigest()
-    except OSError as error:
-        raise EcgtlError(f"{file} cannot be read ({error.strerror}); correct its permissions") from None
+    with paths.reading(file), open(file, "rb", buffering=0) as handle:
+        if contents is None:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+        contents[file] = handle.readall()
+        return hashlib.sha256(contents[file]).hexdigest()
 
 
 def _sync(files: list[Path]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ecgtl.datasets import archives
 from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings, nothing_at_hand
-from ecgtl.datasets.wfdb_files import INVALID, parse_header, read_16bit, read_bytes
+from ecgtl.datasets.wfdb_files import parse_header, read_16bit, read_bytes
 from ecgtl.errors import EcgtlError
 
 NAME = "cinc2017"
@@ -43,17 +43,17 @@ def _collect(source: "_Folder | _Zip", collector: Collector) -> None:
     present = source.records()
     for absent in sorted(labels.keys() - present):
         collector.skip(absent, "label without a recording", f"{label_file} names {absent}, whose .hea/.mat is absent",
-                       "fetch the data set again, or pass on_bad=skip")
+                       "fetch the data set again")
     for record in sorted(present):
         where = source.where(f"{record}.mat")
         if record not in labels:
-            collector.skip(record, "no label", f"{where} has no line in {label_file}", "add its label, or pass on_bad=skip")
+            collector.skip(record, "no label", f"{where} has no line in {label_file}", "add its label")
             continue
         with collector.leaving_out(record):
             header = parse_header(source.content(f"{record}.hea").decode(errors="replace"), source.where(f"{record}.hea"))
             stored = read_16bit(source.content(f"{record}.mat"), header, where, partial(collector.remark, record))
             collector.add(Reading(record, stored, header.sampling_rate, header.leads, header.gain, header.baseline,
-                                  label=labels[record], invalid=INVALID["16"]), where)
+                                  label=labels[record]), where)
 
 
 def _labels(source: "_Folder | _Zip") -> tuple[dict[str, str], str]:

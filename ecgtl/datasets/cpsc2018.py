@@ -19,7 +19,7 @@ from ecgtl.datasets import challenge2020, csn, snomed
 from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings, check_option, form_at_hand
 from ecgtl.datasets.leads import LEADS, check_leads, columns
 from ecgtl.datasets.wfdb_files import below, read_bytes
-from ecgtl.errors import EcgtlError, RecordError
+from ecgtl.errors import EcgtlError, RecordError, short
 
 NAME = "cpsc2018"
 FOLDER = f"{challenge2020.FOLDER}/training/cpsc_2018"
@@ -90,7 +90,7 @@ def _collect_wfdb(found: Sequence[Path], leads: Sequence[str] | None, collector:
         if outside:
             collector.skip(path.stem, f"code {outside[0]} outside the nine classes", str(path),
                            f"it stands for {snomed.name_of(outside[0])}: move the record out "
-                           "(cpsc_2018_extra holds such ones), or pass on_bad=skip")
+                           "(cpsc_2018_extra holds such ones)")
             continue
         record.label = list(dict.fromkeys(_BY_CODE[code] for code in codes))
         collector.add(record, str(path))
@@ -111,15 +111,9 @@ def _original_files(base: Path) -> list[Path]:
 def _collect_original(found: Sequence[Path], leads: Sequence[str] | None, collector: Collector) -> None:
     table, signals = found[0], {path.stem: path for path in found[1:]}
     rows = _reference(table)
-    absent = [record for record in rows if record not in signals]
-    for record in absent:
-        collector.skip(record, "signal absent", f"{table} names {len(absent)} recordings without a file (the "
-                       f"first is {record}.mat)", "unpack all three parts, or pass on_bad=skip")
+    collector.match(table, list(rows), signals, "unpack all three parts")
     for record, path in signals.items():
-        if record not in rows:
-            collector.skip(record, "no diagnosis", f"{path} has no row in {TABLE}",
-                           "add its row or remove the file, or pass on_bad=skip")
-        else:
+        if record in rows:
             _collect_struct(path, rows[record], leads, collector)
 
 
@@ -128,7 +122,7 @@ def _collect_struct(path: Path, numbers: Sequence[str], leads: Sequence[str] | N
     if outside or not numbers:
         collector.skip(path.stem, f"unknown class {outside[0]}" if outside else "no diagnosis",
                        f"{path} ({TABLE}: {','.join(numbers)[:60]!r})",
-                       f"give it one to three of the classes {', '.join(_BY_NUMBER)}, or pass on_bad=skip")
+                       f"give it one to three of the classes {', '.join(_BY_NUMBER)}")
         return
     with collector.leaving_out(path.stem, "damaged record"):
         kept, labels = columns(LEADS, leads, str(path)), dict.fromkeys(_BY_NUMBER[number] for number in numbers)
@@ -142,8 +136,7 @@ def _millivolts(path: Path) -> np.ndarray:
     try:
         signal = loadmat(content, variable_names=["ECG"])["ECG"]["data"][0, 0]
     except Exception as error:  # a damaged file makes SciPy raise whatever the damage causes
-        reason = " ".join(str(error).split())[:80]
-        raise RecordError("damaged record", f"{path} is no MATLAB file with a struct ECG that has a field data ({reason}); "
+        raise RecordError("damaged record", f"{path} is no MATLAB file with a struct ECG that has a field data ({short(error)}); "
                           "unpack the file again") from None
     if not (isinstance(signal, np.ndarray) and signal.ndim == 2 and signal.shape[0] == len(LEADS) and signal.dtype.kind in "fiu"):
         raise RecordError("damaged record", f"{path} has data of shape {np.shape(signal)} instead of numbers of shape "

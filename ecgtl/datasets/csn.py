@@ -65,12 +65,10 @@ def readings(found: Sequence[Path], leads: Sequence[str] | None,
     paths = {path for path in found if path.suffix == ".hea"}
     for path in found:
         if path.suffix == ".mat" and path.with_suffix(".hea") not in paths:
-            collector.skip(path.stem, "signal without a header", str(path), "fetch the record again, or pass on_bad=skip")
+            collector.skip(path.stem, "signal without a header", str(path), "fetch the record again")
     for path in sorted(paths):
-        record = None
         with collector.leaving_out(path.stem, "damaged record"):
             record, header = collector.reading(path, leads)
-        if record is not None:
             yield path, record, snomed.diagnoses(header)
 
 
@@ -81,13 +79,11 @@ def diagnosed(found: Sequence[Path], leads: Sequence[str] | None, collector: Col
         unknown = [code for code in codes if snomed.name_of(code) is None]
         if rate not in (None, record.sampling_rate):
             collector.skip(path.stem, f"sampled at {record.sampling_rate:g} Hz", str(path),
-                           f"{collector.name} has {rate:g} Hz: move the record out (the data set folder reads any rate), or pass "
-                           "on_bad=skip")
+                           f"{collector.name} has {rate:g} Hz: move the record out (the data set folder reads any rate)")
         elif not codes:
-            collector.skip(path.stem, "no diagnosis", str(path), "add its #Dx: comment, or pass on_bad=skip")
+            collector.skip(path.stem, "no diagnosis", str(path), "add its #Dx: comment")
         elif unknown:
-            collector.skip(path.stem, f"unknown code {unknown[0]}", str(path),
-                           "add the code to ecgtl/datasets/snomed.yml, or pass on_bad=skip")
+            collector.skip(path.stem, f"unknown code {unknown[0]}", str(path), "add the code to ecgtl/datasets/snomed.yml")
         else:
             yield path, record, codes
 

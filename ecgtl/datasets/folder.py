@@ -15,7 +15,7 @@ import numpy as np
 from ecgtl.datasets import label_file, wfdb_files
 from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings, check_scale
 from ecgtl.datasets.label_file import COMMENTS, NO_LABELS, SUBJECTS
-from ecgtl.datasets.leads import find
+from ecgtl.datasets.leads import columns, listed
 from ecgtl.datasets.wfdb_files import BLOCK, Header
 from ecgtl.errors import EcgtlError, RecordError
 
@@ -206,6 +206,10 @@ class Record:
         """``gain``, ``baseline`` or another field of the header, one value a lead."""
         return self.header.of(self.columns, what)
 
+    def __getitem__(self, where: tuple[slice, int]) -> np.ndarray:
+        """A stretch of one lead in mV: a record can be used as an array (samples, leads) that is not in memory."""
+        return self.millivolts(where[0].start, where[0].stop)[:, where[1]]
+
     def millivolts(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Samples ``start`` to ``stop`` in mV, shape (samples, leads), float32, NaN where they are missing."""
         stored = wfdb_files.read_part(self.path, self.header, self.columns, start, len(self) if stop is None else stop)
@@ -216,13 +220,13 @@ class Record:
         check_scale(str(self.path), self.sampling_rate, self.of("gain"), self.of("baseline"))
         if not len(self):
             raise RecordError("no samples", f"{self.path} has no samples; fetch the record again")
+        for what in dict.fromkeys(what for assumed in self.of("assumed") for what in assumed):
+            collector.remark(self.id, what)
         wfdb_files.check_sums(self.path, self.header, self.columns, lambda what: collector.remark(self.id, what))
         self.remark(self.millivolts(0, min(len(self), BLOCK // 16)), collector)
 
     def remark(self, millivolts: np.ndarray, collector: Collector) -> None:
-        """Tell ``collector`` what the standard decided, and of an amplitude that no ECG has."""
-        for what in dict.fromkeys(what for assumed in self.of("assumed") for what in assumed):
-            collector.remark(self.id, what)
+        """Tell ``collector`` of an amplitude that no ECG has."""
         for x, lead, gain, unit in zip(millivolts[::max(1, len(millivolts) // 4096)].T, self.leads, self.of("gain"),
                                        self.of("units"), strict=True):
             x = np.abs(x[np.isfinite(x)] - np.median(x[np.isfinite(x)])) if np.isfinite(x).any() else np.ones(1)
@@ -248,16 +252,14 @@ def chosen(record: str, path: Path, header: Header | RecordError, lead: str | in
     """The leads that ``lead`` names of a record; RecordError when it lacks one, or cannot be read."""
     if isinstance(header, RecordError):
         raise header
-    columns = []
-    for name in [lead] if isinstance(lead, str | int | None) else lead:
-        found = list(range(len(header.leads))) if name is None else find(header.leads, name)
-        if not found:
-            raise RecordError(f"no lead {name}", f"{path}: no lead {name}; choose one of {_listed(header.leads)}")
-        _check_columns(header, found, name, path)
-        columns += found
-    if len({header.per_frame[k] for k in columns}) > 1:
+    kept = columns(header.leads, [lead] if isinstance(lead, str | int) else lead, str(path))
+    other = [f"{header.leads[k]} is not a voltage ({header.units[k]})" for k in kept if np.isnan(header.gain[k])]
+    if other:
+        voltages = [name for name, gain in zip(header.leads, header.gain, strict=True) if np.isfinite(gain)]
+        raise RecordError("no voltage", f"{path}: {', '.join(other[:3])}; choose a lead that is ({listed(voltages)})")
+    if len({header.per_frame[k] for k in kept}) > 1:
         raise RecordError("leads of different rates", f"{path} has leads of different rates; choose one lead by name")
-    return Record(record, path, header, columns)
+    return Record(record, path, header, kept)
 
 
 def _collect(record: str, path: Path, header: Header | RecordError, lead: str | int | None, labels: Sequence[str | None],
@@ -265,9 +267,9 @@ def _collect(record: str, path: Path, header: Header | RecordError, lead: str | 
     with collector.leaving_out(record):
         if isinstance(header, Header) and len(labels) != 1 and not (labels and collector.multi_label):
             keys = ", ".join(comment.partition(":")[0] for comment in header.comments if ":" in comment) or "none"
-            collector.skip(record, "several labels" if labels else "no label", str(path), f"give {record} one label, or pass "
-                           f"on_bad=skip{' or labels_separator' * bool(labels)} (labels=comments reads 'label: ...' and 'Dx: ...'; "
-                           f"this header's comments begin with: {keys})")
+            collector.skip(record, "several labels" if labels else "no label", str(path), f"give {record} one label (labels=comments "
+                           f"reads 'label: ...' and 'Dx: ...'; this header's comments begin with: {keys}"
+                           f"){', pass labels_separator' * bool(labels)}")
             return
         one = chosen(record, path, header, lead)
         reading = collector.read(record, path, header, one.columns, subject=subject,
@@ -275,20 +277,6 @@ def _collect(record: str, path: Path, header: Header | RecordError, lead: str | 
         if collector.add(reading, str(path)):
             some = reading.stored[::max(1, len(reading.stored) // 4096)]
             one.remark((some - one.of("baseline")) / one.of("gain"), collector)
-
-
-def _check_columns(header: Header, columns: list[int], lead: str | int | None, path: Path) -> None:
-    if lead is not None and len(columns) > 1:
-        raise RecordError("several leads of one name", f"{path} has {len(columns)} leads named {lead}; choose one by its "
-                                                       f"index, {' or '.join(map(str, columns[:12]))}")
-    other = [f"{header.leads[k]} is not a voltage ({header.units[k]})" for k in columns if np.isnan(header.gain[k])]
-    if other:
-        voltages = [name for name, gain in zip(header.leads, header.gain, strict=True) if np.isfinite(gain)]
-        raise RecordError("no voltage", f"{path}: {', '.join(other[:3])}; choose a lead that is ({_listed(voltages)})")
-
-
-def _listed(leads: Sequence[str]) -> str:
-    return ", ".join(leads[:15]) + (", ..." if len(leads) > 15 else "") or "this record has none"
 
 
 def _comment(header: Header, *keys: str) -> str:

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from ecgtl.datasets import cache
-from ecgtl.datasets.base import Annotations, Collector, Recordings, cached_recordings, nothing_at_hand
-from ecgtl.datasets.mitdb import collect
+from ecgtl.datasets.base import Annotations, Collector, Recordings, nothing_at_hand
+from ecgtl.datasets.mitdb import collect, read_folder
 from ecgtl.errors import EcgtlError
 
 NAME = "icentia11k"
@@ -64,19 +64,8 @@ def _names(root: Path, chosen: str | Sequence[str] | None) -> list[str]:
 
 
 def _read_patient(base: Path, name: str, on_bad: str, synthetic: bool) -> Recordings:
-    folder = base / name[:3] / name
-    headers = sorted(folder.glob("*.hea"))
-    files = [file for suffix in ("hea", "dat", "atr") for file in folder.glob(f"*.{suffix}")]
-    if not headers:
-        raise EcgtlError(f"{folder} holds no segments; fetch the patient again or remove the folder")
-
     collector = Collector(NAME, VERSION, classes=(), on_bad=on_bad, synthetic=synthetic)
-
-    def fill() -> None:
-        for path in headers:
-            collect(path, name, collector, no_text="None")
-
-    return cached_recordings(collector, base, files, {}, fill)
+    return read_folder(base, collector, lambda path: collect(path, name, collector, no_text="None"), f"{name[:3]}/{name}")
 
 
 def _together(parts: Sequence[Recordings]) -> Recordings:

@@ -110,8 +110,6 @@ def _write(folder: Path, base: Path, records: list[Record], collector: Collector
         with collector.leaving_out(one.id, DAMAGED):
             check_scale(str(one.path), one.sampling_rate, one.of("gain"), one.of("baseline"))
             reading = collector.read(one.id, one.path, one.header, one.columns, subject=_patient(one.path, base))
-            for what in one.of("assumed")[0]:
-                collector.remark(one.id, what)
             start, end = end, end + len(reading.stored)
             samples[start:end] = reading.stored
             collector.readings.append(replace(reading, stored=samples[start:end]))

@@ -84,7 +84,7 @@ def read(text: str, where: Path, records: Sequence[str], subjects: dict[str, str
             raise EcgtlError(f"{line}: {name!r} may be {' or '.join(found[:3])}; name its sub-folder")
         if not found:
             collector.skip(name, "label without a recording", f"{line} names {name!r}, which is absent",
-                           "remove the line or add the record, or pass on_bad=skip")
+                           "remove the line or add the record")
             continue
         for kind, value, table in (("labels", label, labels), ("subjects", subject, subjects)):
             if value and table.setdefault(found[0], value) != value:

@@ -31,13 +31,18 @@ def find(names: Sequence[str], lead: int | str) -> list[int]:
     return [int(lead)] if 0 <= lead < len(names) else []
 
 
+def listed(names: Sequence[str]) -> str:
+    """The first of ``names``, for a message."""
+    return ", ".join(names[:15]) + (", ..." if len(names) > 15 else "") or "none"
+
+
 def column(names: Sequence[str], lead: int | str, where: str) -> int:
     """The one column of ``lead`` among ``names``; EcgtlError naming ``where`` when there is none or more than one."""
     found = find(names, lead)
     if len(found) != 1:
-        several = f"{len(found)} leads named {lead}; choose one by its index, {' or '.join(map(str, found))}"
+        several = f"{len(found)} leads named {lead}; choose one by its index, {' or '.join(map(str, found[:12]))}"
         raise RecordError("several leads of one name" if found else f"no lead {lead}",
-                          f"{where} has {several if found else f'no lead {lead!r}; it has ' + ', '.join(names)}")
+                          f"{where} has {several if found else f'no lead {lead!r}; it has ' + listed(names)}")
     return found[0]
 
 

@@ -3,13 +3,14 @@
 Source: Moody and Mark, IEEE Eng. Med. Biol. 20(3), 2001; release 1.0.0 on PhysioNet (``mitdb``).
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from ecgtl.datasets.base import Collector, Recordings, cached_recordings, nothing_at_hand
 from ecgtl.datasets.wfdb_files import read_bytes
-from ecgtl.errors import RecordError
+from ecgtl.errors import RecordError, short
 
 NAME = "mitdb"
 FOLDER = "mitdb/1.0.0"
@@ -25,16 +26,23 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False) -> Recordin
     marks outside the signal or out of order: ``error``, or ``skip``, which leaves them out and counts them.
     Raises EcgtlError when the folder is missing or a file is damaged.
     """
-    base = Path(root) / FOLDER
-    headers = sorted(base.glob("*.hea"))
-    if not headers:
-        raise nothing_at_hand(base, "records", NAME)
-    files = [file for suffix in ("hea", "dat", "atr") for file in base.glob(f"*.{suffix}")]
     collector = Collector(NAME, VERSION, classes=(), on_bad=on_bad, synthetic=synthetic)
+    return read_folder(Path(root) / FOLDER, collector, lambda path: collect(path, SUBJECTS.get(path.stem), collector))
+
+
+def read_folder(base: Path, collector: Collector, collect: Callable[[Path], None], folder: str = ".") -> Recordings:
+    """The annotated records that lie in a ``folder`` of the release ``base``, from the cache or each by ``collect(header)``.
+
+    Raises EcgtlError when there is none.
+    """
+    headers = sorted((base / folder).glob("*.hea"))
+    if not headers:
+        raise nothing_at_hand(base / folder, "records", collector.name)
+    files = [*headers, *(base / folder).glob("*.dat"), *(base / folder).glob("*.atr")]
 
     def fill() -> None:
         for path in headers:
-            collect(path, SUBJECTS.get(path.stem), collector)
+            collect(path)
 
     return cached_recordings(collector, base, files, {}, fill)
 
@@ -43,12 +51,12 @@ def collect(path: Path, subject: str | None, collector: Collector, no_text: str 
     """Read the record whose header stands at ``path``, and its marks; ``no_text`` is written where a mark has no text."""
     with collector.leaving_out(path.stem):
         reading, _ = collector.reading(path, subject=subject)
-        sample, symbol, aux = _marks(path.with_suffix(".atr"), len(reading.stored), collector)
+        sample, symbol, aux = marks(path.with_suffix(".atr"), len(reading.stored), collector)
         reading.marks = sample, symbol, np.where(aux == no_text, "", aux)
         collector.add(reading, str(path))
 
 
-def _marks(path: Path, n_samples: int, collector: Collector) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def marks(path: Path, n_samples: int, collector: Collector) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Samples, symbols and texts of the marks that lie inside the signal and in order."""
     sample, symbol, aux = _annotation(path)
     keep = np.ones(len(sample), bool)
@@ -56,7 +64,7 @@ def _marks(path: Path, n_samples: int, collector: Collector) -> tuple[np.ndarray
                           ("annotation out of order", _late(sample, n_samples))):
         for mark in sample[wrong]:
             collector.skip(f"{path.stem}@{mark}", reason, f"{path} at sample {mark} of {n_samples}",
-                           "fetch the file again, or pass on_bad=skip to leave such marks out and count them")
+                           "fetch the file again")
         keep &= ~wrong
     return sample[keep], symbol[keep], aux[keep]
 
@@ -80,7 +88,7 @@ def _annotation(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     try:
         found = wfdb.rdann(str(path.with_suffix("")), path.suffix[1:])
     except Exception as error:  # wfdb's parser raises whatever the damage causes: ValueError, IndexError, …
-        raise _unreadable(f"{path} is not a WFDB annotation file ({' '.join(str(error).split())[:80]})") from None
+        raise _unreadable(f"{path} is not a WFDB annotation file ({short(error)})") from None
     # A code that stands for no mark comes back as NaN.
     if not found.symbol or not all(isinstance(symbol, str) for symbol in found.symbol):
         raise _unreadable(f"{path} holds no marks, or codes that stand for none")

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ecgtl.datasets.base import Collector, Recordings, cached_recordings, check_option
 from ecgtl.datasets.leads import check_leads
-from ecgtl.errors import EcgtlError
+from ecgtl.errors import EcgtlError, short
 
 NAME = "ptbxl"
 FOLDER = "ptb-xl/1.0.3"
@@ -100,8 +100,7 @@ def _csv(path: Path, needed: Sequence[str]) -> pd.DataFrame:
     except FileNotFoundError:
         raise EcgtlError(f"{path} is missing; {_FETCH}") from None
     except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors, as those of decoding are
-        reason = " ".join(str(error).split())[:80]
-        raise EcgtlError(f"{path} is not a readable CSV file ({reason}); {_FETCH}") from None
+        raise EcgtlError(f"{path} is not a readable CSV file ({short(error)}); {_FETCH}") from None
     absent = [name for name in needed if name not in table.columns]
     if absent or table.empty:
         raise EcgtlError(f"{path} has no {'column ' + absent[0] if absent else 'rows'}; {_FETCH}")
@@ -150,7 +149,7 @@ def _present(table: pd.DataFrame, rate: int, present: Mapping[str, Path], where:
     for record in _ids(table[~here]):
         collector.skip(record, "signal absent", f"{where} lists {len(table)} recordings, of which "
                        f"{(~here).sum()} are absent from records{rate}/ (the first is {record})",
-                       f"{_FETCH} for the rest, or pass on_bad=skip to read those at hand and count the rest")
+                       f"{_FETCH} for the rest")
     return table[here].copy()
 
 

@@ -15,9 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgtl.datasets.base import Collector, Recordings, cached_recordings, nothing_at_hand
-from ecgtl.datasets.mitdb import _marks
-from ecgtl.datasets.wfdb_files import decode, parse_header, read_bytes
+from ecgtl.datasets.base import Collector, Recordings
+from ecgtl.datasets.mitdb import marks, read_folder
 
 NAME = "qtdb"
 FOLDER = "qtdb/1.0.0"
@@ -25,7 +24,6 @@ VERSION = "1.0.0"
 FROM_MITDB = frozenset(f"sel{n}" for n in (100, 102, 103, 104, 114, 116, 117, 123, 213, 221, 223, 230, 231, 232, 233))
 WITHOUT_MARKS = frozenset(f"sel{n}" for n in range(30, 53))  # sudden deaths: nobody has marked their beats
 SUBJECTS = {"sele0122": "sele0121", "sele0126": "sele0124", "sele0133": "sele0129"}
-_NO_GAIN = re.compile(r"^(\S+\s+\d+\s+)0(?=\s)", re.MULTILINE)
 _NO_LEAD = re.compile(r"record \S+, signal \d+")
 
 
@@ -39,46 +37,24 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False) -> Recordin
     deviation is 0.3 mV: a scale for all records would be one of levels. ``on_bad`` is that of ``mitdb.read``. Raises
     EcgtlError when the folder is missing or a file is missing or damaged.
     """
-    base = Path(root) / FOLDER
-    headers = sorted(base.glob("*.hea"))
-    if not headers:
-        raise nothing_at_hand(base, "records", NAME)
-    files = [file for suffix in ("hea", "dat", "atr") for file in base.glob(f"*.{suffix}")]
     collector = Collector(NAME, VERSION, classes=(), on_bad=on_bad, synthetic=synthetic)
-
-    def fill() -> None:
-        _say(collector, [path.stem for path in headers if _collect(path, collector)])
-
-    return cached_recordings(collector, base, files, {}, fill)
-
-
-def _collect(path: Path, collector: Collector) -> bool:
-    """Take the record of a header, unless it is MITDB's; whether a gain of it is not known."""
-    if path.stem in FROM_MITDB:  # on purpose, so whatever ``on_bad`` says
-        collector.skipped.setdefault("excerpt of MITDB", []).append(path.stem)
-        return False
-    n_gains, marks = 0, path.with_suffix(".atr")
-    with collector.leaving_out(path.stem):
-        text, n_gains = _NO_GAIN.subn(r"\g<1>200", decode(read_bytes(path)))
-        header = parse_header(text, str(path))
-        reading = collector.read(path.stem, path, header, range(len(header.leads)), subject=SUBJECTS.get(path.stem))
-        reading.baseline = np.median(reading.stored, axis=0)
-        if path.stem not in WITHOUT_MARKS or marks.exists():
-            reading.marks = _marks(marks, len(reading.stored), collector)
-        collector.add(reading, str(path))
-    return n_gains > 0
-
-
-def _say(collector: Collector, uncalibrated: list[str]) -> None:
-    total = len(collector.readings)
     collector.note(f"{NAME}: the level of a Holter recording means nothing, so each lead's median is 0 mV")
-    if uncalibrated:
-        collector.note(f"{NAME}: {len(uncalibrated)} of {total} records are not calibrated (gain 0), read at the standard's 200 "
-                       f"units per mV: {', '.join(uncalibrated)}")
-    unnamed = [reading.id for reading in collector.readings if _NO_LEAD.fullmatch(reading.leads[0])]
-    if unnamed:
-        collector.note(f"{NAME}: {len(unnamed)} of {total} records do not name their leads (so {unnamed[0]}); lead 0 is the first "
-                       "of a Holter's two")
-    unmarked = sum(reading.marks is None for reading in collector.readings)
-    if unmarked:
-        collector.note(f"{NAME}: {unmarked} of {total} records have no beat annotations and serve as signals alone")
+    return read_folder(Path(root) / FOLDER, collector, lambda path: _collect(path, collector))
+
+
+def _collect(path: Path, collector: Collector) -> None:
+    """Take the record of a header, unless it is MITDB's."""
+    if path.stem in FROM_MITDB:  # on purpose, so whatever ``on_bad`` says
+        collector.skipped["excerpt of MITDB"].append(path.stem)
+        return
+    annotation = path.with_suffix(".atr")
+    with collector.leaving_out(path.stem):
+        reading, _ = collector.reading(path, strict=False, subject=SUBJECTS.get(path.stem))
+        reading.baseline = np.median(reading.stored, axis=0)
+        if path.stem not in WITHOUT_MARKS or annotation.exists():
+            reading.marks = marks(annotation, len(reading.stored), collector)
+        if collector.add(reading, str(path)):
+            if _NO_LEAD.fullmatch(reading.leads[0]):
+                collector.remark(path.stem, "the header does not name the leads; lead 0 is the first of a Holter's two")
+            if reading.marks is None:
+                collector.remark(path.stem, "it has no beat annotations and serves as a signal alone")

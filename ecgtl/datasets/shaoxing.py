@@ -18,7 +18,7 @@ from ecgtl.datasets import archives, csn, snomed
 from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings, form_at_hand
 from ecgtl.datasets.leads import LEADS, check_leads, columns
 from ecgtl.datasets.wfdb_files import read_bytes
-from ecgtl.errors import EcgtlError, RecordError
+from ecgtl.errors import EcgtlError, RecordError, short
 
 NAME = "shaoxing"
 FIGSHARE = "shaoxing-figshare"
@@ -87,7 +87,7 @@ def _read_figshare(root: Path, on_bad: str, synthetic: bool, leads: list[str] | 
 
     def fill() -> None:
         table = _table(base / TABLE)
-        _check_both(base, table, signals, collector)
+        collector.match(base / TABLE, table["FileName"].tolist(), signals, "unpack ECGData.zip whole into ECGData/")
         for record, code in zip(table["FileName"], table["Rhythm"], strict=True):
             if record in signals:
                 _collect_csv(signals[record], code, leads, collector)
@@ -96,23 +96,11 @@ def _read_figshare(root: Path, on_bad: str, synthetic: bool, leads: list[str] | 
     return cached_recordings(collector, base, [base / TABLE, *signals.values()], options, fill)
 
 
-def _check_both(base: Path, table: pd.DataFrame, signals: dict[str, Path], collector: Collector) -> None:
-    """Rows without a signal and signals without a row meet the policy."""
-    named = set(table["FileName"])
-    absent = [record for record in table["FileName"] if record not in signals]
-    for record in absent:
-        collector.skip(record, "signal absent", f"{base / TABLE} names {len(absent)} recordings without a "
-                       f"file in ECGData/ (the first is {record}.csv)", "unpack ECGData.zip whole, or pass on_bad=skip")
-    for record in signals.keys() - named:
-        collector.skip(record, "no diagnosis", f"{signals[record]} has no row in {TABLE}",
-                       "remove the file or add its row, or pass on_bad=skip")
-
-
 def _collect_csv(path: Path, code: str, leads: list[str] | None, collector: Collector) -> None:
     rhythm = _rhythm_name(code)
     if rhythm is None:
         collector.skip(path.stem, f"unknown rhythm {code}", f"{path.parent.parent / TABLE} has the rhythm "
-                       f"{code!r} for {path.stem}", f"use one of {', '.join(_RHYTHMS)}, or pass on_bad=skip")
+                       f"{code!r} for {path.stem}", f"use one of {', '.join(_RHYTHMS)}")
         return
     with collector.leaving_out(path.stem, _DAMAGED):
         kept = columns(LEADS, leads, str(path))
@@ -127,30 +115,16 @@ def _microvolts(path: Path) -> np.ndarray:
     """
     text = read_bytes(path).decode("utf-8-sig", errors="replace")
     names = [word.strip().strip('"').lower() for word in text.partition("\n")[0].split(",")]
-    header = not all(_is_number(name) for name in names)
-    if header and sorted(names) != sorted(lead.lower() for lead in LEADS):
-        raise RecordError(_DAMAGED, f"{path} begins with {','.join(names)[:60]!r}, neither numbers nor the names of the twelve "
-                                    "leads; fetch the file again")
+    header = sorted(names) == sorted(lead.lower() for lead in LEADS)
     try:
         values = pd.read_csv(StringIO(text), header=None, skiprows=int(header), dtype=np.float32).to_numpy()
     except ValueError as error:  # pandas' parser errors are ValueErrors too
-        raise RecordError(_DAMAGED, f"{path} is not a table of numbers ({_short(error)}); fetch the file again") from None
+        raise RecordError(_DAMAGED, f"{path} is not a table of numbers ({short(error)}), with or without the leads' names in "
+                                    "line 1; fetch the file again") from None
     if values.shape != (N_SAMPLES, len(LEADS)):
         raise RecordError(_DAMAGED, f"{path} has {values.shape[0]} rows of {values.shape[1]} columns instead of {N_SAMPLES} of "
                                     f"{len(LEADS)}; fetch the file again")
     return values[:, columns(names, LEADS, str(path))] if header else values
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:80]
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 def _table(path: Path) -> pd.DataFrame:
@@ -167,7 +141,7 @@ def _table(path: Path) -> pd.DataFrame:
     except EcgtlError:
         raise
     except Exception as error:  # the parsers of zip, XML and openpyxl each raise errors of their own
-        raise EcgtlError(f"{path} is not a readable xlsx file ({_short(error)}); {advice}") from None
+        raise EcgtlError(f"{path} is not a readable xlsx file ({short(error)}); {advice}") from None
     table.columns = [str(name).strip() for name in table.columns]
     absent = [name for name in _COLUMNS if name not in table.columns]
     if absent:
@@ -207,7 +181,7 @@ def _read_physionet(root: Path, on_bad: str, synthetic: bool, leads: list[str] |
                 collector.add(record, str(path))
             else:
                 collector.skip(path.stem, "several rhythms" if rhythms else "no rhythm", f"{path} (Dx: {','.join(codes)[:60]})",
-                               "keep one rhythm's code in its #Dx: comment, or pass on_bad=skip")
+                               "keep one rhythm's code in its #Dx: comment")
 
     options = {"leads": leads, "ningbo": ningbo, "map": snomed.checksum()}
     return cached_recordings(collector, base, found, options, fill)

@@ -6,7 +6,6 @@ size of its files before anything is allocated, and long records are read in blo
 Source: WFDB Applications Guide, header(5) and signal(5).
 """
 
-import contextlib
 import math
 import os
 import re
@@ -20,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgtl.errors import RecordError
+from ecgtl.errors import RecordError, short
+from ecgtl.paths import reading
 
 # The sample value that means "no sample" in each format (format 8 stores differences and has none), and the bits that
 # a sample takes in the file (the compressed formats 5xx take as many as they need).
@@ -320,7 +320,7 @@ def _alike(path: Path, found: Sequence[tuple[Header, int]]) -> tuple[float, int,
 
 
 def read_16bit(content: bytes, header: Header, where: str, remark: Callable[[str], None] | None = None) -> np.ndarray:
-    """Samples of a record whose leads share one 16-bit file, shape (samples, leads), int16, as stored.
+    """Samples of a record whose leads share one 16-bit file, as ``read_stored`` gives them.
 
     ``content`` is the whole file. Raises EcgtlError when it is shorter than the header says or in another format than
     16; ``remark`` is told when it adds up to another checksum than the header's.
@@ -333,7 +333,7 @@ def read_16bit(content: bytes, header: Header, where: str, remark: Callable[[str
     flat = np.frombuffer(content, "<i2", count=needed // 2, offset=skip)
     stored = flat.reshape(header.n_samples, len(header.leads))
     _compare(header, range(len(header.leads)), stored.sum(axis=0, dtype=np.int64), remark)
-    return stored
+    return _marked(stored, header, range(len(header.leads)))
 
 
 def read_stored(path: Path, header: Header, columns: Sequence[int] | None = None,
@@ -393,7 +393,7 @@ def read_bytes(path: Path | str, limit: int | None = None) -> bytes:
     size = file_size(path)
     if limit is not None and size > limit:
         raise _unreadable(f"{path} has {size} bytes, but a header takes {limit} at most")
-    with _reading(path), open(path, "rb", buffering=0) as file:
+    with reading(path), open(path, "rb", buffering=0) as file:
         return file.readall()
 
 
@@ -403,23 +403,13 @@ def file_size(path: Path | str, root: Path | None = None) -> int:
     Raises EcgtlError unless it is a regular file: to open a FIFO or a device may wait for ever. With ``root`` a link must
     lead to a file below that folder.
     """
-    with _reading(path):
+    with reading(path):
         found = os.stat(path)
         strays = root is not None and os.path.islink(path) and not Path(path).resolve().is_relative_to(root.resolve())
     if strays or not stat.S_ISREG(found.st_mode):
         what = "a link out of the folder" if strays else "no file"
         raise RecordError("no regular file", f"{path} cannot be read: it is {what}; put the file itself there")
     return found.st_size
-
-
-@contextlib.contextmanager
-def _reading(path: Path | str):
-    try:
-        yield
-    except FileNotFoundError:
-        raise RecordError("missing file", f"{path} is missing; fetch the record again or restore the file") from None
-    except OSError as error:
-        raise RecordError("unreadable file", f"{path} cannot be read ({error.strerror}); correct its permissions") from None
 
 
 def _interleaved_16bit(header: Header) -> bool:
@@ -471,7 +461,7 @@ def _block(path: Path, header: Header, columns: Sequence[int], start: int, stop:
     if not _interleaved_16bit(header):
         return _through_wfdb(path, header, columns, start, stop)
     file, n_leads = path.parent / header.files[0], len(header.leads)
-    with _reading(file):
+    with reading(file):
         flat = np.fromfile(file, "<i2", (stop - start) * n_leads, offset=header.byte_offsets[0] + 2 * n_leads * start)
     stored = flat.reshape(-1, n_leads)
     return stored if list(columns) == list(range(n_leads)) else stored[:, columns]
@@ -489,8 +479,7 @@ def _through_wfdb(path: Path, header: Header, columns: Sequence[int], start: int
             list(columns), ignore_skew=False)
         stored = np.stack(signals, axis=1).astype(f"int{_resolution(header)}")
     except Exception as error:  # wfdb's parsers raise whatever the damage causes: ValueError, IndexError, KeyError, …
-        reason = " ".join(str(error).split())[:80]
-        line = f"{path} and its signal files cannot be read ({reason}); fetch the record again"
+        line = f"{path} and its signal files cannot be read ({short(error)}); fetch the record again"
         raise RecordError("damaged signal file", line) from None
     return stored[(start - begin) * header.per_frame[columns[0]]:]
 

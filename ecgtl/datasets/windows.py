@@ -222,11 +222,16 @@ class Windows:
         """
         if self._store is not None:
             return self._store[self._checked(indices)].astype(np.float32)[:, np.newaxis]
+        return self.usable(indices)[1]
+
+    def usable(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Those of ``indices`` that ``take`` does not leave out, and their windows; read anew where they are materialised."""
+        indices = self._checked(indices)
         numbers = self._at(indices)
         windows, reasons = self._read(numbers)
         bad = np.flatnonzero(reasons != "")
         self._unusable.update(zip(numbers[bad].tolist(), reasons[bad].tolist(), strict=True))
-        return windows[reasons == ""][:, np.newaxis]
+        return indices[reasons == ""], windows[reasons == ""][:, np.newaxis]
 
     def batches(self, batch_size: int, seed: int | None = None, epoch: int = 0) -> Iterator[np.ndarray]:
         """All windows once, as arrays (batch_size, 1, samples), float32; the last one may be smaller.

@@ -22,6 +22,7 @@ NATIVE, PRODUCTS = "channels last", "channels last, weight gradients as matrix p
 MARGIN = 1.1  # how many times faster the products must be to be taken
 _TIMED = ((16, 16, 7, 1024), (32, 32, 5, 512), (64, 64, 5, 256), (128, 128, 3, 128))  # channels in and out, kernel, samples
 _BATCH, _REPEATS = 16, 5
+_BLOCK = 1 << 20  # numbers multiplied at a time: 4 MiB of float32
 
 
 def conv(n_in: int, n_out: int, kernel: int, stride: int = 1, **options) -> "Convolution":
@@ -37,6 +38,14 @@ class Convolution(nn.Conv2d):
         if learns and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu") and layout() == PRODUCTS:
             return _Products.apply(x, weight, bias, self.stride, self.padding)
         return super()._conv_forward(x, weight, bias)
+
+
+def pooled(x: torch.Tensor) -> torch.Tensor:
+    """Mean of (batch, channels, height, width) over all places, (batch, channels).
+
+    Taken with the channels last: else their gradient has them first, and what stands before goes back several times slower.
+    """
+    return x.permute(0, 2, 3, 1).mean(dim=(1, 2))
 
 
 class _Products(torch.autograd.Function):
@@ -62,8 +71,9 @@ def weight_gradient(x: torch.Tensor, gradient: torch.Tensor, weight: torch.Tenso
     """Gradient of ``weight`` (n_out, n_in, 1, kernel) from inputs (batch, n_in, 1, samples) and that of the outputs.
 
     Channels last, the window of an output is one stretch of memory, and windows that do not overlap are the rows of a matrix:
-    as many products as windows overlap give the sum over all outputs, without a copy. For that the recordings of a batch count
-    as one long one; what windows near their ends see of a neighbour is taken off again.
+    as many products as windows overlap (or a few more) give the sum over all outputs, without a copy. They are taken over a ``_BLOCK`` after the
+    other, which stays in the processor's cache meanwhile. The recordings of a batch count as one long one; what windows near
+    their ends see of a neighbour is taken off again.
     """
     n_out, n_in, _, kernel = weight.shape
     (batch, _, _, n_samples), length, step, before = x.shape, gradient.shape[3], stride[1], padding[1]
@@ -71,16 +81,19 @@ def weight_gradient(x: torch.Tensor, gradient: torch.Tensor, weight: torch.Tenso
     if n_samples != length * step or len(rows) < 2 * kernel:
         return _native(x, gradient, weight, stride, padding, (False, True, False))[1]
     overlap = -(-kernel // step)
-    first, last = -(-before // step), (len(rows) - kernel + before) // step  # outputs whose windows lie in the long recording
-    total = x.new_zeros(n_out, kernel * n_in)
-    for start in range(first, min(first + overlap, last + 1)):
-        n = (last - start) // overlap + 1
-        windows = rows.as_strided((n, kernel * n_in), (overlap * step * n_in, 1), (start * step - before) * n_in)
-        total.addmm_(out.as_strided((n_out, n), (1, overlap * n_out), start * n_out), windows)
-    edge, taps, factor = _edges(batch, length, step, before, kernel, first, last)
+    overlap += -overlap % min(torch.get_num_threads(), 8)  # as many products for one thread as for another
+    first = -(-before // step)  # the first output whose window lies in the long recording
+    n = ((len(rows) - kernel + before) // step + 1 - first) // overlap  # windows of each product
+    block = max(1, _BLOCK // (overlap * (step * n_in + n_out)))
+    products = x.new_zeros(overlap, kernel * n_in, n_out)
+    for begin in range(0, n, block):
+        n_rows, start = min(block, n - begin), first + begin * overlap
+        windows = rows.as_strided((overlap, kernel * n_in, n_rows), (step * n_in, 1, overlap * step * n_in),
+                                  (start * step - before) * n_in)
+        products.baddbmm_(windows, out.as_strided((overlap, n_rows, n_out), (n_out, overlap * n_out, 1), start * n_out))
+    edge, taps, factor = _edges(batch, length, step, before, kernel, first, first + n * overlap)
     seen = rows[taps].mul_(factor.to(rows.dtype).unsqueeze(-1)).reshape(-1, kernel * n_in)
-    total.addmm_(out[edge].t(), seen)
-    return total.view(n_out, kernel, n_in).permute(0, 2, 1).unsqueeze(2)
+    return products.sum(0).addmm_(seen.t(), out[edge]).view(kernel, n_in, n_out).permute(2, 1, 0).unsqueeze(2)
 
 
 def _native(x: torch.Tensor, gradient: torch.Tensor, weight: torch.Tensor, stride: tuple, padding: tuple, wanted: tuple) -> tuple:
@@ -95,20 +108,19 @@ def _rows(x: torch.Tensor) -> torch.Tensor:
 
 @lru_cache(maxsize=256)
 def _edges(batch: int, length: int, step: int, before: int, kernel: int, first: int,
-           last: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Outputs near the ends of recordings, the samples of their windows, and by how much to count each of them.
+           stop: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Outputs whose windows the products over ``first`` to ``stop`` get wrong, the samples of these, and how to count each.
 
     -1 for a sample of a neighbour that the long recording has counted, 1 for an own one that it has not.
     """
-    n_samples = length * step
-    windows = np.arange(length)[:, None] * step - before + np.arange(kernel)
-    near = np.flatnonzero((windows[:, 0] < 0) | (windows[:, -1] >= n_samples))
-    own = (windows[near] >= 0) & (windows[near] < n_samples)
-    outputs = (np.arange(batch)[:, None] * length + near).ravel()
-    counted = (outputs >= first) & (outputs <= last)
-    factor = np.tile(own, (batch, 1)).astype(np.int8) - counted[:, None]
-    taps = (np.arange(batch)[:, None, None] * n_samples + windows[near]).reshape(-1, kernel)
-    return tuple(map(torch.from_numpy, (outputs, taps.clip(0, batch * n_samples - 1), factor)))
+    n_samples, outputs = length * step, np.arange(batch * length)
+    windows = outputs[:, None] % length * step - before + np.arange(kernel)
+    own = (windows >= 0) & (windows < n_samples)
+    counted = (outputs >= first) & (outputs < stop)
+    wrong = np.flatnonzero(~own.all(axis=1) | ~counted)
+    factor = own[wrong].astype(np.int8) - counted[wrong, None]
+    taps = windows[wrong] + outputs[wrong, None] // length * n_samples
+    return tuple(map(torch.from_numpy, (wrong, taps.clip(0, batch * n_samples - 1), factor)))
 
 
 @lru_cache(maxsize=1)

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from ecgtl import paths
 from ecgtl.errors import EcgtlError
+from ecgtl.models.convolution import pooled
 
 SIZE = 224  # height and width of an image
 N_FEATURES = 1024
@@ -73,7 +74,7 @@ class GoogLeNet(nn.Module):
         for name in INCEPTIONS:
             x = self._inception(f"inception_{name}", x)
             x = _halve(x) if name in POOLED_AFTER else x
-        return x.mean(dim=(2, 3))
+        return pooled(x)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.get_submodule("loss3/classifier")(self.dropout(self.features(images)))

@@ -98,7 +98,7 @@ class ResNet(nn.Module):
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """Globally pooled features, (batch, n_features)."""
         x = x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
-        return self.last(self.units(self.stem(x))).mean(dim=(2, 3))
+        return layers.pooled(self.last(self.units(self.stem(x))))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.output(self.features(x))

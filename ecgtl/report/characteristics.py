@@ -22,7 +22,7 @@ from scipy import stats
 
 from ecgtl import datasets, paths, published, results
 from ecgtl.datasets import cache, catalogue, shaoxing
-from ecgtl.errors import EcgtlError, exit_status
+from ecgtl.errors import EcgtlError
 from ecgtl.report import values
 from ecgtl.results import MEASURED, Result
 from ecgtl.statistics import LEVEL
@@ -261,14 +261,9 @@ def _two_lines(rhythm: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; see ``errors.exit_status``."""
-    return exit_status(lambda: _write(sys.argv[1:] if arguments is None else arguments))
-
-
-def _write(arguments: Sequence[str]) -> Path:
-    if arguments:
-        raise EcgtlError(f"{PROGRAM} takes no arguments; set ECGTL_DATA to the folder of the data sets")
-    return results.save(measure(paths.data()))
+    """The command; see ``results.command``."""
+    usage = f"{PROGRAM} takes no arguments; set ECGTL_DATA to the folder of the data sets"
+    return results.command(lambda: measure(paths.data()), 0, usage, arguments)
 
 
 if __name__ == "__main__":

@@ -227,6 +227,16 @@ def digest(figure: Figure, digits: int = 3) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
+def labelled(figure: Figure, grid: np.ndarray, x: str, y: str = "", columns: int = 2) -> Figure:
+    """The figure with ``x`` below the last row of its panels (rows, columns), ``y`` beside the first column, and one legend."""
+    for axes in grid[-1]:
+        axes.set_xlabel(x)
+    for axes in grid[:, 0]:
+        axes.set_ylabel(y)
+    legend_below(figure, grid.flat, columns)
+    return figure
+
+
 def legend_below(figure: Figure, panels: Iterable[Axes], columns: int = 2) -> None:
     """One legend below the figure with each label of its panels once."""
     found = {}

@@ -29,7 +29,7 @@ from ecgtl import models, paths, published, results
 from ecgtl.config import TIERS, protocol
 from ecgtl.datasets import cache, catalogue, cpsc2018, csn, georgia, ptbxl, snomed
 from ecgtl.datasets.wfdb_files import Header, read_header
-from ecgtl.errors import EcgtlError, exit_status
+from ecgtl.errors import EcgtlError
 from ecgtl.report import badges, book_tables, diagrams, tables, values
 from ecgtl.report.diagrams import Block, Box
 from ecgtl.report.tables import NBSP, PENDING
@@ -665,14 +665,9 @@ def _pub(place: str):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; see ``errors.exit_status``."""
-    return exit_status(lambda: _write(sys.argv[1:] if arguments is None else arguments))
-
-
-def _write(arguments: Sequence[str]) -> Path:
-    if arguments:
-        raise EcgtlError(f"{PROGRAM} takes no arguments; set ECGTL_DATA to the folder of the data sets")
-    return results.save(measure(paths.data()))
+    """The command; see ``results.command``."""
+    usage = f"{PROGRAM} takes no arguments; set ECGTL_DATA to the folder of the data sets"
+    return results.command(lambda: measure(paths.data()), 0, usage, arguments)
 
 
 if __name__ == "__main__":

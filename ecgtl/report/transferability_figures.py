@@ -226,10 +226,7 @@ def rival_figure(rows: pd.DataFrame) -> Figure:
         axes.axvline(0, color=GREY, linewidth=0.8)
         axes.tick_params(axis="y", labelsize=8)
         _pending_unless(axes, own["plain"].iloc[0].n, correlations.MIN_POINTS)
-    for axes in grid[-1]:
-        axes.set_xlabel("correlation")
-    figures.legend_below(figure, grid.flat, 1)
-    return figure
+    return figures.labelled(figure, grid, "correlation", columns=1)
 
 
 def label_scatter(folds: Folds, measure: str = MELEP[0], score: str = SCORES[0]) -> Figure:
@@ -245,12 +242,7 @@ def label_scatter(folds: Folds, measure: str = MELEP[0], score: str = SCORES[0])
                 axes.plot(some[measure], some[score], marker, color=colour, markersize=5, alpha=0.85,
                           label=f"{n:.0f} labels")
         _pending_unless(axes, len(own))
-    for axes in grid[:, 0]:
-        axes.set_ylabel(F1)
-    for axes in grid[-1]:
-        axes.set_xlabel("MELEP (nats)")
-    figures.legend_below(figure, grid.flat, 4)
-    return figure
+    return figures.labelled(figure, grid, "MELEP (nats)", F1, 4)
 
 
 def gain_figure(folds: Folds, score: str = SCORES[0]) -> Figure:
@@ -272,12 +264,7 @@ def gain_figure(folds: Folds, score: str = SCORES[0]) -> Figure:
             axes.axhspan(found.low, found.high, color=VERMILION, alpha=0.2, linewidth=0)
         axes.axhline(0, color=GREY, linewidth=0.8)
         _pending_unless(axes, len(own))
-    for axes in grid[:, 0]:
-        axes.set_ylabel("F1, network − every label")
-    for axes in grid[-1]:
-        axes.set_xlabel("labels of the task")
-    figures.legend_below(figure, grid.flat)
-    return figure
+    return figures.labelled(figure, grid, "labels of the task", "F1, network − every label")
 
 
 def _panels(places: Sequence[tuple[str, str]], height: float) -> tuple[Figure, np.ndarray]:

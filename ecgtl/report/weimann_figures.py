@@ -44,12 +44,7 @@ def panels(frame: pd.DataFrame, values: dict[tuple, tuple[float, ...]], xlabel: 
             _say_pending(axes)
         axes.set(title=METHODS[method], xticks=range(len(words)), xticklabels=words,
                  xlim=(-0.5, len(words) - 0.5))
-    for axes in grid[:, 0]:
-        axes.set_ylabel("macro F1, test part")
-    for axes in grid[-1]:
-        axes.set_xlabel(xlabel)
-    figures.legend_below(figure, grid.flat)
-    return figure
+    return figures.labelled(figure, grid, xlabel, "macro F1, test part")
 
 
 def _series(axes: Axes, rows: pd.DataFrame, values: dict, shift: float) -> None:
@@ -103,12 +98,7 @@ def class_panels(rows: pd.DataFrame) -> Figure:
         axes.set_xticklabels([*(f"{size} %" for size in sizes), "paper"])
         if not rows["n"].any():
             _say_pending(axes)
-    for axes in grid[:, 0]:
-        axes.set_ylabel("F1, test part")
-    for axes in grid[-1]:
-        axes.set_xlabel("share of the data set")
-    figures.legend_below(figure, grid.flat)
-    return figure
+    return figures.labelled(figure, grid, "share of the data set", "F1, test part")
 
 
 def _class_series(axes: Axes, own: pd.DataFrame, sizes: list[int], method: str, shift: float) -> None:
@@ -230,12 +220,7 @@ def validation_curves(frame: pd.DataFrame, size: int) -> Figure:
         if frame[(frame["method"] == method) & (frame["size"] == size)].empty:
             _say_pending(axes)
         axes.set_title(METHODS[method])
-    for axes in grid[:, 0]:
-        axes.set_ylabel("macro F1, validation part")
-    for axes in grid[-1]:
-        axes.set_xlabel("epoch")
-    figures.legend_below(figure, grid.flat, 3)
-    return figure
+    return figures.labelled(figure, grid, "epoch", "macro F1, validation part", 3)
 
 
 def _band(axes: Axes, rows: pd.DataFrame, method: str) -> None:
