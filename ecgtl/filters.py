@@ -179,7 +179,8 @@ def mean_and_sd(recordings: Recordings, lead: int | str = 0) -> tuple[float, flo
     n, total, squares = 0, 0.0, 0.0
     for i in range(len(recordings)):
         x = recordings.lead(i, lead).astype(np.float64)
-        n, total, squares = n + len(x), total + x.sum(), squares + np.dot(x, x)
+        # Not np.dot: the threads of BLAS would spin from one recording to the next, which takes several times longer
+        n, total, squares = n + len(x), total + x.sum(), squares + np.einsum("i,i", x, x)
         if not math.isfinite(squares):
             raise EcgtlError(f"recording {recordings.ids[i]} of {recordings.name} is not finite in lead {lead}; leave it out")
     mean = total / n

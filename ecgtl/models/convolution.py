@@ -71,9 +71,9 @@ def weight_gradient(x: torch.Tensor, gradient: torch.Tensor, weight: torch.Tenso
     """Gradient of ``weight`` (n_out, n_in, 1, kernel) from inputs (batch, n_in, 1, samples) and that of the outputs.
 
     Channels last, the window of an output is one stretch of memory, and windows that do not overlap are the rows of a matrix:
-    as many products as windows overlap (or a few more) give the sum over all outputs, without a copy. They are taken over a ``_BLOCK`` after the
-    other, which stays in the processor's cache meanwhile. The recordings of a batch count as one long one; what windows near
-    their ends see of a neighbour is taken off again.
+    as many products as windows overlap (or a few more) give the sum over all outputs, without a copy. They are taken over a
+    ``_BLOCK`` after the other, which stays in the processor's cache meanwhile. The recordings of a batch count as one long one;
+    what windows near their ends see of a neighbour is taken off again.
     """
     n_out, n_in, _, kernel = weight.shape
     (batch, _, _, n_samples), length, step, before = x.shape, gradient.shape[3], stride[1], padding[1]
