@@ -309,7 +309,7 @@ def test_a_result_without_its_predictions_is_not_done(damage, capsys, monkeypatc
     assert len(said) == 1 and "counts as not done" in said[0]
     asked = []
     monkeypatch.setattr(finetune, "run", lambda config, *given, **options: asked.append(config) or 1 / 0)
-    monkeypatch.setattr(experiments, "possible", lambda run: True)
+    monkeypatch.setattr(experiments.Run, "obstacle", lambda run: "")
     monkeypatch.setattr(experiments, "enumerate_runs", lambda experiment, tier: runs)
     with pytest.raises(ZeroDivisionError):
         runners.run_missing(CELL[0], "reduced", report=lambda line: None)
