@@ -81,8 +81,9 @@ gpu-pack: env  ## the recordings of the queue's first runs as small files, for a
 
 gpu-runs: PROCESSES = 4
 gpu-runs:  ## run what fits into MINUTES on the GPU of such a machine; results as archives in OUT
-	PYTHONPATH=. ECGTL_DATA=$(GPU)/data ECGTL_CACHE=$(GPU)/cache ECGTL_COMMIT=$(COMMIT) "$(PYTHON)" -m ecgtl queue \
-	--tier $(TIER) --minutes $(MINUTES) --processes $(PROCESSES) --out $(OUT)
+	mkdir -p $(GPU)/results; cp -ru results/. $(GPU)/results  # not results/: what is brought there may replace it
+	PYTHONPATH=. ECGTL_DATA=$(GPU)/data ECGTL_CACHE=$(GPU)/cache ECGTL_RESULTS=$(GPU)/results ECGTL_COMMIT=$(COMMIT) \
+	"$(PYTHON)" -m ecgtl queue --tier $(TIER) --minutes $(MINUTES) --processes $(PROCESSES) --out $(OUT)
 
 status: env  ## what has been run of every experiment, and what is pending
 	@$(PY) -m ecgtl status

@@ -1,4 +1,4 @@
-"""Runs on a lent GPU, as far as they can be tested without one: packs, full-size steps, memory, and the whole script on the CPU."""
+"""Runs on a lent GPU, as far as they can be tested without one: packs, full-size steps, memory, the whole script on the CPU."""
 
 import dataclasses
 import os
@@ -16,10 +16,11 @@ import torch
 
 from benchmarks.training import gigaflops
 from ecgtl import datasets, experiments, finetune, paths, results, training
-from ecgtl.config import FinetuneConfig, PretrainConfig
+from ecgtl.config import OBJECTIVES, FinetuneConfig, PretrainConfig
 from ecgtl.datasets import packs
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import gpu, queue, runners
+from ecgtl.models import convolution, googlenet
 from ecgtl.pretraining import classification, reconstruction
 
 ROOT = paths.repository()
@@ -89,7 +90,8 @@ def test_any_16_bit_sample_survives(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "load", lambda name, twin, on_bad: made)
     packs.write("cinc2017", tmp_path, twin=False)
     np.testing.assert_array_equal(packs.read("cinc2017", packs.files("cinc2017", tmp_path, False), {}).samples, samples)
-    monkeypatch.setattr(datasets, "load", lambda name, twin, on_bad: dataclasses.replace(made, samples=samples.astype(np.float32)))
+    floats = dataclasses.replace(made, samples=samples.astype(np.float32))
+    monkeypatch.setattr(datasets, "load", lambda name, twin, on_bad: floats)
     with pytest.raises(EcgtlError, match="stored as float32"):
         packs.write("cinc2017", tmp_path, twin=False)
 
@@ -141,13 +143,20 @@ NETWORKS = {
     "images": fine_tuned("jang2021", "cinc2017", init="image"),
     "resnet1d101": fine_tuned("melep2023", "ptbxl", lead="all"),
     "bilstm": fine_tuned("melep2023", "ptbxl", lead="all", arch="bilstm"),
-    **{objective: paper(PretrainConfig, objective=objective) for objective in ("beat", "rhythm", "heart_rate", "future", "reconstruction")}}
+    **{objective: paper(PretrainConfig, objective=objective) for objective in OBJECTIVES}}
 
 
 @pytest.fixture
 def twins(monkeypatch):
     """Twins in place of the recordings, which tell a network its classes and leads alone."""
     monkeypatch.setattr(finetune, "read", lambda config, read=finetune.read: read(dataclasses.replace(config, tier="demo")))
+
+
+def network_of(config):
+    """With a linear layer on features of images, which trains in no time anywhere."""
+    if getattr(config, "init", "") == "image":
+        return finetune.network(config, finetune.read(config), None), (googlenet.N_FEATURES,)
+    return gpu.network_of(config)
 
 
 class Made:
@@ -169,7 +178,7 @@ def recipe_of(config):
 def test_one_step_at_full_size(twins, name):
     config = NETWORKS[name]
     torch.manual_seed(0)
-    model, shape = gpu.network_of(config)
+    model, shape = network_of(config)
     before = {key: weight.clone() for key, weight in model.state_dict().items() if weight.is_floating_point()}
     if isinstance(config, PretrainConfig):
         made, kind = Made(shape, 2), reconstruction if name == "reconstruction" else classification
@@ -186,9 +195,9 @@ def test_one_step_at_full_size(twins, name):
 
 
 def memory(config, batch, device):
-    """Bytes of a training step in float32: what the backward pass needs of the forward one; and weights, gradients, Adam's two means."""
+    """Bytes of a step in float32: what the backward pass needs of the forward one; and weights, gradients, Adam's two means."""
     with torch.device(device):
-        model, shape = gpu.network_of(config)
+        model, shape = network_of(config)
         saved = {}
 
         def keep(tensor):
@@ -224,9 +233,9 @@ def test_the_papers_batch_fits_into_a_share_of_the_gpu(twins, name):
     config = NETWORKS[name]
     activations, weights, _ = memory(config, config.batch_size, "meta")
     with torch.device("meta"):
-        shape = gpu.network_of(config)[1]
+        shape = network_of(config)[1]
     data = 4 * np.prod(shape) * (0 if isinstance(config, PretrainConfig) else datasets.RECORDS[config.dataset])
-    # In float32, of which bfloat16 takes half; gradients of activations are freed as they are used, at most the largest few at once
+    # In float32, of which bfloat16 takes half; the gradients of activations are freed as they are used
     assert 1.5 * activations + weights + data < GPU_MEMORY / PROCESSES, (activations / GIB, weights / GIB, data / GIB)
     assert activations > 0
 
@@ -243,15 +252,16 @@ def test_make_packs_what_the_first_runs_of_the_queue_need(tmp_path, monkeypatch)
     starts = [entry.start for entry in first if entry.start]
     assert len(starts) == 4 and all(gpu.takes(run) for run in [*starts, *(entry.run for entry in first)])
     assert not [entry.run for entry in others if gpu.takes(entry.run) and entry.run.config.arch in ("majority", "rr_boosting")]
-    assert {name for entry in others if gpu.takes(entry.run) for name in getattr(entry.run.config, "source_names", [])} <= set(PACKED)
+    sources = [entry.run.config.source_names for entry in others if gpu.takes(entry.run) and hasattr(entry.run.config, "source_names")]
+    assert sources and {name for names in sources for name in names} <= set(PACKED)
 
 
 def test_a_run_that_surely_does_not_fit_is_not_begun(packed, monkeypatch):
     begun = []
     monkeypatch.setattr(runners, "make", lambda run, command: begun.append(run.key))
-    monkeypatch.setattr(queue, "order", lambda tier: [queue.Entry("", "any", run) for run in
-                                                      experiments.enumerate_runs("weimann2021-table2", "demo") if run.method == "random"])
-    run = queue.order("demo")[-1].run
+    runs = [run for run in experiments.enumerate_runs("weimann2021-table2", "demo") if run.method == "random"]
+    monkeypatch.setattr(queue, "order", lambda tier: [queue.Entry("", "any", run) for run in runs])
+    run = runs[-1]
     n, epochs = len(finetune.split_of(run.config, finetune.read(run.config)).train), run.config.epochs
     assert epochs < run.config.patience and n > 20
     monkeypatch.setattr(gpu, "step_seconds", lambda config: 100 / (n * epochs))
@@ -268,7 +278,8 @@ def test_steps_are_timed_once_a_network(packed, capsys, monkeypatch):
     runs = [run for run in experiments.enumerate_runs("weimann2021-table2", "demo") if run.method in ("random", "beat")]
     seconds = {(run.method, run.size): gpu.Estimate("demo").seconds(run) for run in runs}
     said = capsys.readouterr().out.splitlines()
-    assert len(said) == 1 and re.fullmatch(r"resnet18, inputs of \(1, 1024\): \d+ recordings/s, \S+ % of the floor in steps alone", said[0])
+    words = r"resnet18, inputs of \(1, 1024\): \d+ recordings/s, \S+ % of the floor in steps alone"
+    assert len(said) == 1 and re.fullmatch(words, said[0])
     assert seconds["random", 75] == seconds["beat", 75] > 2 * seconds["random", 25] > 0
 
 
@@ -281,11 +292,12 @@ def test_without_packs_there_is_nothing_to_run(tmp_path, monkeypatch):
 # --- the script ---------------------------------------------------------------------------------------------------
 
 
-def test_the_whole_script_on_the_cpu(packed, tmp_path):
+def test_the_whole_script_on_the_cpu(packed, tmp_path, monkeypatch):
     """Without wfdb and git, as there; stopped when two runs are finished, whose results have left by then."""
     checkout = tmp_path / "checkout"
     (checkout / "build" / "gpu").mkdir(parents=True)
     (checkout / "build" / "gpu" / "data").symlink_to(packed)
+    (checkout / "results").mkdir()
     (checkout / "wfdb.py").write_text("raise ImportError('no wfdb here')")
     for name in ("Makefile", "ecgtl"):
         (checkout / name).symlink_to(ROOT / name)
@@ -308,6 +320,7 @@ def test_the_whole_script_on_the_cpu(packed, tmp_path):
     unpacked.mkdir()
     for archive in archives:
         subprocess.run(["tar", "-C", unpacked, "-xf", archive], check=True)
+    monkeypatch.setattr(convolution, "layout", lambda: convolution.NATIVE)  # PyTorch's counter knows its operations
     runs = {entry.run.key: entry.run for entry in queue.order("demo")}
     for key, per_second, share in finished:
         [path] = unpacked.glob(f"demo/*/{key}.json")
