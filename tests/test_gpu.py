@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -15,13 +16,14 @@ import pytest
 import torch
 
 from benchmarks.training import gigaflops
-from ecgtl import datasets, experiments, finetune, paths, results, training
+from ecgtl import datasets, experiments, finetune, models, paths, results, training
 from ecgtl.config import OBJECTIVES, FinetuneConfig, PretrainConfig
 from ecgtl.datasets import packs
 from ecgtl.errors import EcgtlError
-from ecgtl.experiments import gpu, queue, runners
+from ecgtl.experiments import gpu, pretrainings, queue, runners
 from ecgtl.models import convolution, googlenet
 from ecgtl.pretraining import classification, reconstruction
+from ecgtl.results import Result
 
 ROOT = paths.repository()
 GIB = 1 << 30
@@ -285,6 +287,35 @@ def test_steps_are_timed_once_a_network(packed, capsys, monkeypatch):
     words = r"resnet18, inputs of \(1, 1024\): \d+ recordings/s, \S+ % of the floor in steps alone"
     assert len(said) == 1 and re.fullmatch(words, said[0])
     assert seconds["random", 75] == seconds["beat", 75] > 2 * seconds["random", 25] > 0
+
+
+def finished(run, data, arrays, seconds):
+    """A stored result of one epoch."""
+    return results.save(Result(run.experiment, run.key, dataclasses.asdict(run.config), {"target": "synthetic"}, {"accuracy": 0.5},
+                               [{"epoch": 1, "seconds": seconds}], data | {"digest": "0"}, arrays, {"wall_seconds": 9.0}))
+
+
+def test_each_run_leaves_at_once_in_its_process_s_one_archive(packed, tmp_path, capsys):
+    tuned = next(run for run in experiments.enumerate_runs("weimann2021-table2", "demo") if run.method == "random")
+    future = next(run for run in pretrainings.enumerate_runs("weimann2021-seeds", "demo") if run.config.objective == "future")
+    places = [finished(tuned, {}, {"train": np.arange(10)}, 2.0), finished(future, {"frames": {"train": 640}}, {"none": np.zeros(0)}, 4.0)]
+    held = []
+    for k, run in enumerate((tuned, future)):
+        gpu._carry(tmp_path / "out", held, run, places[k], f"run {k}")
+        [archive] = (tmp_path / "out").iterdir()
+        with tarfile.open(archive) as tar:
+            assert tar.getnames() == [f"demo/{path.parent.name}/{path.stem}{end}" for path in places[:k + 1] for end in (".json", ".npz")]
+            assert tar.extractfile(tar.getmembers()[-2]).read() == places[k].read_bytes()
+    said = capsys.readouterr().out.splitlines()
+    work = models.training_flops("resnet18", 1, 4, tuned.config.n_samples, width=tuned.config.width)
+    assert said[0] == f"run 0; 5 recordings/s, {100 * 5 * work / 7.9e14:.3g} % of the floor"
+    assert said[1].startswith("run 1; 160 recordings/s, ")
+
+
+def test_the_caller_says_the_commit_where_git_is_not(monkeypatch):
+    for told, known in (("a" * 40, ("a" * 40, False)), ("b" * 40 + "-dirty", ("b" * 40, True))):
+        monkeypatch.setenv("ECGTL_COMMIT", told)
+        assert results.code_state.__wrapped__() == known
 
 
 def test_without_packs_there_is_nothing_to_run(tmp_path, monkeypatch):

@@ -63,7 +63,8 @@ class Estimate(queue.Estimate):
         if known is not None or own is not None:
             return known
         if isinstance(config, FinetuneConfig):
-            n, config = len(finetune.split_of(config, finetune.read(config)).train), dataclasses.replace(config, fraction=1.0, init="random")
+            n = len(finetune.split_of(config, finetune.read(config)).train)
+            config = dataclasses.replace(config, fraction=1.0, init="random")
         else:
             n = config.per_epoch
         return n and n * min(config.epochs, config.patience + 1) * step_seconds(dataclasses.replace(config, seed=0))
