@@ -4,17 +4,24 @@
 ##   PYTHON       the Python that .venv is made with, 3.11 or later (python3)
 ##   TORCH_INDEX  address of a pip index for PyTorch alone. On Linux the default index serves the CUDA build,
 ##                about 3 GB; without a GPU take the index for CPUs that pytorch.org names under 'Get started'
-##   TIER         tier of 'make results': demo, reduced or paper (reduced)
-##   DATASETS     data sets of 'make data' (cinc2017)
-##   PROCESSES    test processes side by side (2)
+##   TIER         tier of 'make results': demo, reduced or paper (reduced), of gpu-pack and gpu-runs (paper)
+##   DATASETS     data sets of 'make data' (cinc2017) and 'make gpu-pack' (those that the queue's first runs need)
+##   PROCESSES    test processes side by side (2), or those that share the GPU (4)
+##   MINUTES      time of 'make gpu-runs', which needs no .venv: PYTHON has PyTorch (12)
+##   OUT          folder of its archives (build/gpu/out)
+##   COMMIT       what git calls the checkout that a copy without git was made of
 
 PYTHON      ?= python3
 TORCH_INDEX ?=
 TIER        ?= reduced
 DATASETS    ?= cinc2017
 PROCESSES   ?= 2
+MINUTES     ?= 12
+OUT         ?= $(GPU)/out
+COMMIT      ?=
 
 PY := .venv/bin/python
+GPU := build/gpu
 # Made again when what the environment stands on changes: the lock, the package's metadata, its own place
 STAMP := .venv/made-of-$(firstword $(shell { pwd -P; cat requirements.lock pyproject.toml; } | cksum))
 # One thread for each test process: more would only wait for each other
@@ -25,12 +32,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export JUPYTER_PREFER_ENV_PATH := 1
 unexport PYTHONPATH PYTHONHOME PIP_USER
 
-.PHONY: help env book test training data results status bench links lock clean
+.PHONY: help env book test training data results gpu-pack gpu-runs status bench links lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@awk '/^##/ {print substr($$0, 4)}' Makefile; echo; echo "Commands:"; \
-	awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 env: $(STAMP)  ## make the environment .venv from requirements.lock (the others do so themselves)
 
@@ -66,6 +73,17 @@ data: env  ## fetch and check the data sets named in DATASETS, into ECGTL_DATA
 
 results: env  ## run what is missing of all experiments, the most valuable first, until it is stopped
 	$(PY) -m ecgtl queue --tier $(TIER)
+
+gpu-pack gpu-runs: TIER = paper
+gpu-pack: DATASETS = cinc2017 mitdb qtdb
+gpu-pack: env  ## the recordings of the queue's first runs as small files, for a GPU on a machine without network
+	$(PY) -m ecgtl.datasets.packs $(GPU)/data $(TIER) $(DATASETS)
+
+gpu-runs: PROCESSES = 4
+gpu-runs:  ## run what fits into MINUTES on the GPU of such a machine; results as archives in OUT
+	mkdir -p $(GPU)/results; cp -ru results/. $(GPU)/results  # not results/: what is brought there may replace it
+	PYTHONPATH=. ECGTL_DATA=$(GPU)/data ECGTL_CACHE=$(GPU)/cache ECGTL_RESULTS=$(GPU)/results ECGTL_COMMIT=$(COMMIT) \
+	"$(PYTHON)" -m ecgtl queue --tier $(TIER) --minutes $(MINUTES) --processes $(PROCESSES) --out $(OUT)
 
 status: env  ## what has been run of every experiment, and what is pending
 	@$(PY) -m ecgtl status

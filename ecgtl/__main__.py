@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     queue.add_argument("--tier", default="reduced", help="demo, reduced (default) or paper")
     queue.add_argument("--minutes", type=float, help="stop after so many (default: when all is done); 0 says what is left")
     queue.add_argument("--processes", type=int, help="side by side, of one thread each (default: one a core)")
+    queue.add_argument("--out", help="on a machine that is lent: make runs whose data lie in ECGTL_DATA as packs, write them here as archives")
     _add_rank(commands.add_parser("rank", help="which checkpoint to fine-tune on given recordings, by MELEP"))
     predict = commands.add_parser("predict", help="class probabilities of your own recordings, as CSV")
     predict.add_argument("folder", help="folder of WFDB records")
@@ -112,11 +113,12 @@ def _run(given) -> None:
 
 
 def _queue(given) -> None:
-    from ecgtl.experiments import queue
+    from ecgtl.experiments import gpu, queue
 
     if not (given.minutes is None or 0 <= given.minutes < 1e6) or not (given.processes is None or given.processes >= 1):
         raise EcgtlError(f"--minutes is {given.minutes} and --processes {given.processes}; give minutes from 0 and processes from 1")
-    queue.work_off(_tier(given.tier), given.minutes, given.processes)
+    work_off = partial(gpu.work_off, given.out) if given.out else queue.work_off
+    work_off(_tier(given.tier), given.minutes, given.processes)
 
 
 def _tier(text: str) -> str:

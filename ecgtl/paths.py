@@ -95,3 +95,8 @@ def device() -> str:
     if value not in ("auto", "cpu", "cuda"):
         raise EcgtlError(f"ECGTL_DEVICE is {value!r}; allowed: auto, cpu, cuda")
     return value
+
+
+def commit() -> str:
+    """What git calls a copy of the checkout that lies where git is not, ``-dirty`` behind it if it was changed (``ECGTL_COMMIT``)."""
+    return os.environ.get("ECGTL_COMMIT", "")

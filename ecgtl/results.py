@@ -280,6 +280,8 @@ def git(*arguments: str) -> str:
 @lru_cache
 def code_state() -> tuple[str, bool]:
     """Commit and whether the code differs from it, as it stood when the process first asked: ask before a run."""
+    if told := paths.commit():
+        return told.removesuffix("-dirty"), told.endswith("-dirty")
     changes = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results")
     return git("rev-parse", "HEAD"), bool(changes)
 

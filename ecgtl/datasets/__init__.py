@@ -20,16 +20,22 @@ def load(name: str, root: str | Path | None = None, twin: bool = False, **option
     """Recordings of the data set ``name``.
 
     ``root`` is the folder that holds the data sets in the layout of their releases (default: ``ECGTL_DATA``); for
-    ``folder`` it is the folder of the recordings themselves. ``twin=True`` reads the embedded synthetic twin instead.
+    ``folder`` it is the folder of the recordings themselves. ``twin=True`` reads the embedded synthetic twin instead. Where a
+    pack lies there (``packs``), it is read in place of either.
     Raises EcgtlError for an unknown name and for missing or damaged files.
     """
     if name not in LOADERS:
         raise EcgtlError(f"unknown dataset {name!r}; allowed: {', '.join(LOADERS)}")
+    if name == "folder" and root is None and not twin:
+        raise EcgtlError("dataset folder needs root: the folder of your WFDB records")
+    from ecgtl.datasets import packs
+
+    folder = paths.given(root) if root is not None else paths.data()
+    if parts := packs.files(name, folder, twin):
+        return packs.read(name, parts, options)
     module = importlib.import_module(f"ecgtl.datasets.{LOADERS[name]}")
     if twin:
         from ecgtl.datasets import synthetic
 
         return module.read(synthetic.twin_root(name), synthetic=True, **options)
-    if name == "folder" and root is None:
-        raise EcgtlError("dataset folder needs root: the folder of your WFDB records")
-    return module.read(paths.given(root) if root is not None else paths.data(), **options)
+    return module.read(folder, **options)

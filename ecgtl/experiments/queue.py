@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -76,20 +77,33 @@ def work_off(tier: str, minutes: float | None = None, n_processes: int | None = 
         os.environ["ONEDNN_MAX_CPU_ISA"] = HELD_TO
     print("\n".join(left(tier)), flush=True)
     if minutes != 0:
-        ends = np.inf if minutes is None else time.time() + 60 * minutes
-        processes.spread(partial(_work, tier), [ends] * (n_processes or os.cpu_count()), n_processes)
+        spread(partial(work, tier), minutes, n_processes)
         print("\n".join(left(tier)), flush=True)
 
 
-def _work(tier: str, ends: float) -> None:
-    """What one process does: make the first run of the order that can be made now, again and again, until there is none."""
+def spread(job: Callable[[float], None], minutes: float | None, n_processes: int | None) -> None:
+    """``job(ends)`` by processes side by side, one a core by default; ``ends`` is when the time will be up."""
+    ends = np.inf if minutes is None else time.time() + 60 * minutes
+    processes.spread(job, [ends] * (n_processes or os.cpu_count()), n_processes)
+
+
+def _say(run: Run, path: Path, line: str) -> None:
+    print(line, flush=True)
+
+
+def work(tier: str, ends: float, takes: Callable[[Run], bool] = lambda run: True, made: Callable[[Run, Path, str], None] = _say,
+         estimate: type["Estimate"] | None = None) -> None:
+    """What one process does: make the first run of the order that can be made now, again and again, until there is none.
+
+    It ``takes`` these runs alone, and tells ``made`` the run, its file and a line on it; ``estimate`` in place of ``Estimate``.
+    """
     torch.set_num_threads(1)
-    failed, estimate = set(), Estimate(tier)
+    failed = set()
     signal.signal(signal.SIGALRM, _time_is_up)
     try:
         if ends < np.inf:
             signal.setitimer(signal.ITIMER_REAL, max(ends - time.time(), 1e-3))
-        while _make_next(tier, ends, failed, estimate):
+        while _make_next(tier, ends, failed, takes, made, (estimate or Estimate)(tier)):
             pass
         signal.setitimer(signal.ITIMER_REAL, 0)
     except TimeUp:
@@ -104,28 +118,28 @@ def _time_is_up(*_) -> None:
     raise TimeUp
 
 
-def _make_next(tier: str, ends: float, failed: set[str], estimate: "Estimate") -> bool:
+def _make_next(tier: str, ends: float, failed: set[str], takes, made, estimate: "Estimate") -> bool:
     """Make a run, or wait a little where one needs what another process is making; False when there is nothing to do."""
     waits, entries = False, order(tier)
     unfit = _unfit(entries)
     for entry in entries:
-        if not entry.run.is_missing() or unfit(entry):
+        if not takes(entry.run) or not entry.run.is_missing() or unfit(entry):
             continue
-        start = entry.start
-        run = start or entry.run
-        needed = sum(estimate.seconds(one) or 0 for one in {run, entry.run})
-        if run.key in failed or run.obstacle() or time.time() + needed > ends:
+        run = entry.start or entry.run
+        if run.key in failed or not takes(run) or run.obstacle():
+            continue
+        if time.time() + sum(estimate.seconds(one) or 0 for one in {run, entry.run}) > ends:
             continue
         try:
-            made = runners.make(run, f"python -m ecgtl run {run.experiment} --tier {tier}")
+            result = runners.make(run, f"python -m ecgtl run {run.experiment} --tier {tier}")
         except EcgtlError as error:
             failed.add(run.key)
             print(f"{run.key} failed: {error}", flush=True)
             continue
-        if made:
-            print(made[1], flush=True)
+        if result:
+            made(run, *result)
             return True
-        waits |= run is start
+        waits |= run is not entry.run
     if waits:
         time.sleep(PAUSE)
     return waits

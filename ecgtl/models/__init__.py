@@ -1,6 +1,7 @@
 """Networks by name. Models know nothing of data sets or papers."""
 
 import inspect
+from collections.abc import Callable
 from functools import lru_cache
 
 import torch
@@ -59,10 +60,15 @@ def training_flops(name: str, in_channels: int, n_outputs: int, n_samples: int, 
 
     Nothing is computed: the network is laid out on the ``meta`` device.
     """
+    return step_flops(lambda: (build(name, in_channels, n_outputs, **options), (in_channels, n_samples)))
+
+
+def step_flops(network: Callable[[], tuple[nn.Module, tuple[int, ...]]]) -> int:
+    """``training_flops`` of a network that ``network()`` makes, with the shape of its input."""
     from torch.utils.flop_counter import FlopCounterMode
 
     with torch.device("meta"):
-        model = build(name, in_channels, n_outputs, **options)
+        model, shape = network()
         with FlopCounterMode(display=False) as counter:
-            model(torch.empty(1, in_channels, n_samples)).sum().backward()
+            model(torch.empty(1, *shape)).sum().backward()
     return counter.get_total_flops()

@@ -34,7 +34,7 @@ def _train_epoch(model: nn.Module, windows: Windows, optimizer, autocast, recipe
                  device: torch.device) -> float:
     model.train()
     seed = training.seed_epoch(recipe, epoch)
-    total, n = 0.0, 0
+    total, n = torch.zeros((), dtype=torch.float64, device=device), 0
     for batch in windows.batches(recipe.batch_size, seed, epoch):
         x = torch.from_numpy(batch).to(device)
         with autocast:
@@ -43,8 +43,8 @@ def _train_epoch(model: nn.Module, windows: Windows, optimizer, autocast, recipe
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        total, n = total + loss.item() * len(x), n + len(x)
-    return training.finite(total / n, "training", epoch, recipe)
+        total, n = total + loss.detach().double() * len(x), n + len(x)  # on the device: nobody waits for it
+    return training.finite(total.item() / n, "training", epoch, recipe)
 
 
 @torch.no_grad()

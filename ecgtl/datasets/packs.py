@@ -1,0 +1,81 @@
+"""Packs: recordings in a few small files, for a machine that has neither the releases nor a network.
+
+``python -m ecgtl.datasets.packs FOLDER TIER NAME...`` (``make gpu-pack``) writes them; tier demo is made of twins.
+
+A pack holds lead 0 alone of what ``datasets.load`` gives, so of recordings with more leads the digest is another one; nothing else
+is lost. Second differences of the 16-bit samples, their low and high bytes apart, take a tenth to a quarter of the space.
+"""
+
+import io
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ecgtl import datasets
+from ecgtl.datasets import base
+from ecgtl.datasets.cache import write_atomic
+from ecgtl.errors import EcgtlError
+
+PART = 28 << 20  # bytes of a file at most: what carries them may have a limit
+OPTIONS = {"on_bad": "error"}  # of the loader whose recordings are packed
+
+
+def files(name: str, folder: Path, twin: bool) -> list[Path]:
+    """The files of the pack of a data set in ``folder``; none where there is no pack."""
+    return sorted(folder.glob(f"{name}{'-twin' * twin}.pack??"))
+
+
+def write(name: str, folder: Path, twin: bool) -> list[Path]:
+    """Pack a data set into ``folder``; returns the files. Raises EcgtlError for one that is not of 16-bit samples, as ``load`` does."""
+    import lzma  # some Pythons are built without it
+
+    whole = datasets.load(name, twin=twin, **OPTIONS)
+    first = replace(whole, **{part: getattr(whole, part)[:, :1] for part in ("samples", "leads", "gain", "baseline")})
+    if whole.samples.dtype != np.int16:
+        raise EcgtlError(f"{name} is stored as {whole.samples.dtype}; packs are for samples of 16 bits")
+    if whole.leads.shape[1] > 1:
+        first = replace(first, digest=base._digest(first), notes=(*whole.notes, f"{name}: of a pack, which holds lead 0 alone"))
+    with tempfile.TemporaryDirectory() as rest:
+        base._store_rest(first, Path(rest))
+        kept = {file.name: np.fromfile(file, np.uint8) for file in Path(rest).iterdir()}
+    # Without sign, differences wrap, so that any sample comes back; then small ones of either sign become small numbers
+    steps = np.diff(first.samples[:, 0].view(np.uint16), n=2, prepend=np.zeros(2, np.uint16)).view(np.int16)
+    folded = ((steps << 1) ^ (steps >> 15)).view(np.uint16)
+    content = io.BytesIO()
+    np.savez(content, low=folded.astype(np.uint8), high=(folded >> 8).astype(np.uint8), **kept)
+    packed = lzma.compress(content.getvalue())
+    for old in files(name, folder, twin):
+        old.unlink()
+    for number, start in enumerate(range(0, len(packed), PART)):
+        write_atomic(folder / f"{name}{'-twin' * twin}.pack{number:02}", packed[start:start + PART])
+    return files(name, folder, twin)
+
+
+def read(name: str, parts: list[Path], options: dict) -> base.Recordings:
+    """The recordings of a pack, by way of the cache. EcgtlError for other ``options`` than it was made with, and for damage."""
+    import lzma
+
+    if OPTIONS | options != OPTIONS:
+        raise EcgtlError(f"the pack {parts[0]} holds {name} as read with on_bad=error; take the release for {options}")
+
+    def unpack(folder: Path) -> None:
+        try:
+            content = dict(np.load(io.BytesIO(lzma.decompress(b"".join(part.read_bytes() for part in parts))), allow_pickle=False))
+            folded = content["low"] | content["high"].astype(np.uint16) << 8
+        except (lzma.LZMAError, EOFError, ValueError, KeyError) as error:
+            raise EcgtlError(f"the pack {parts[0]} ({len(parts)} files) is damaged or cut off ({error}); bring it again") from None
+        for file in ("arrays.npz", "meta.json"):
+            content[file].tofile(folder / file)
+        steps = (folded >> 1) ^ (0 - (folded & 1))
+        np.save(folder / "samples.npy", steps.cumsum(dtype=np.uint16).cumsum(dtype=np.uint16).view(np.int16)[:, np.newaxis])
+
+    return base.cached_recordings(base.Collector(name, "pack", ()), parts[0].parent, parts, {}, lambda: None, write=unpack)
+
+
+if __name__ == "__main__":
+    for dataset in sys.argv[3:]:
+        for file in write(dataset, Path(sys.argv[1]), sys.argv[2] == "demo"):
+            print(f"{file}: {file.stat().st_size / 1e6:.1f} MB", flush=True)
