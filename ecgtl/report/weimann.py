@@ -463,7 +463,7 @@ def data_used(experiment: str) -> HTML:
     """How many of the paper's recordings there are here."""
     data = experiments.load(experiment).data
     theirs = published.lookup(f"{PAPER}.scalars.{RECORDS[experiment]}.value")
-    return HTML(f"<p>{NAMES[experiment]} {data['version']}: {data['records']:,} recordings here, "
+    return HTML(f"<p>{NAMES[experiment]} {data.version}: {data.records:,} recordings here, "
                 f"{theirs:,} in the paper.</p>")
 
 
