@@ -128,7 +128,7 @@ def test_the_best_tier_with_folds_is_shown_and_else_the_one_to_wait_for():
 
 def test_what_is_pending_names_the_reason_and_the_command(monkeypatch):
     monkeypatch.setattr(
-        transfers, "obstacle", lambda run: "no file" if run.config.source == "georgia" else ""
+        transfers.Transfer, "obstacle", lambda run: "no file" if run.config.source == "georgia" else ""
     )
     for run in planned(PTBXL, "reduced", "cpsc2018", "bilstm"):
         write(run, 0.1, 0.5)

@@ -119,7 +119,7 @@ def pending(found: Sequence[Folds]) -> pd.DataFrame:
 
 def _why(missing: Sequence[Transfer]) -> str:
     """What the missing folds of several checkpoints wait for; of like reasons the first."""
-    reasons = [reason for reason in map(transfers.obstacle, missing) if reason]
+    reasons = [reason for run in missing if (reason := run.obstacle())]
     if not reasons:
         return "not run yet"
     return reasons[0] + (f" (and likewise {len(reasons) - 1} more)" if len(reasons) > 1 else "")
