@@ -5,12 +5,18 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
+LONGEST = 2400  # characters
+
 
 class EcgtlError(ValueError):
     """A mistake that the user can mend: one line, naming what is wrong and the remedy.
 
-    The command line prints it without a traceback and exits with status 2; a notebook shows the line alone.
+    The command line prints it without a traceback and exits with status 2; a notebook shows the line alone. What a damaged file
+    brings into it may be endless: of a longer line than ``LONGEST`` the middle is left out.
     """
+
+    def __init__(self, line: str = ""):
+        super().__init__(line if len(line) <= LONGEST else f"{line[:LONGEST // 2]} ... {line[-LONGEST // 4:]}")
 
     def _render_traceback_(self):
         # IPython's hook: in a notebook (so under papermill too) the message stands without a stack.

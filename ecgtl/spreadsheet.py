@@ -15,7 +15,7 @@ def as_csv(table: pd.DataFrame, float_format: str | None = None) -> bytes:
     tab and is no number, gets an apostrophe in front. A carriage return, which would begin a row, becomes a space.
     """
     safe = table.apply(lambda column: column if is_numeric_dtype(column) else column.map(_inert))
-    return safe.rename(columns=_inert).to_csv(index=False, float_format=float_format).encode()
+    return safe.rename(columns=_inert).to_csv(index=False, float_format=float_format).encode(errors="backslashreplace")
 
 
 def _inert(value):

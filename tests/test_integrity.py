@@ -118,7 +118,7 @@ def test_shipped_checkpoints_are_verified_by_the_list_beside_them(tmp_path, monk
 
 
 WRONG = [("width", "64"), ("width", 2.5), ("width", 0), ("width", True), ("width", None), ("classes", 5), ("classes", ["a", "a"]),
-         ("classes", ["a", 1]), ("leads", 3), ("leads", "I"), ("leads", ["I", "II"]), ("leads", [None]), ("mean", "0.1"),
+         ("classes", ["a", 1]), ("classes", ["a", None]), ("leads", 3), ("leads", "I"), ("leads", ["I", "II"]), ("leads", [None]), ("mean", "0.1"),
          ("mean", [float("nan")]), ("sd", [0.0]), ("sd", [-1.0]), ("seconds", 1e12), ("seconds", 1e-12), ("sampling_rate", 1e308),
          ("sampling_rate", float("inf")), ("sampling_rate", [100]), ("multi_label", "no"), ("multi_label", 0),
          ("variant", 7), ("variant", "other"), ("variant", ["text"]), ("in_channels", 2.5), ("in_channels", 10**400), ("synthetic", "x"),

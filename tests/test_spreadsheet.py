@@ -26,6 +26,10 @@ def test_a_carriage_return_begins_no_row():
     assert as_csv(pd.DataFrame({"record": ["a\r=1+1", "\r=1"]})) == b"record\na =1+1\n =1\n"
 
 
+def test_half_a_character_is_written_as_its_number():
+    assert as_csv(pd.DataFrame({"\ud800": ["é"]})) == "\\ud800\né\n".encode()
+
+
 def test_numbers_and_plain_names_stay():
     table = pd.DataFrame({"record": ["a-b", "x=y", "", "-1.5", "+2e-3", "−3", "é"],
                           "value": [-1.5, 2, np.nan, 1e-9, -0.0, 3, 4],

@@ -118,7 +118,7 @@ def _belongs(name: str, kind: type | list, value) -> bool:
     if value is None:
         return name in MAY_BE_NULL
     if isinstance(kind, list):
-        known = isinstance(value, list) and all(_belongs(name, kind[0], one) for one in value)
+        known = isinstance(value, list) and all(one is not None and _belongs(name, kind[0], one) for one in value)
         return known and (name != "classes" or len({*value}) == len(value))
     if kind in (int, float):
         return isinstance(value, int | kind) and not isinstance(value, bool) and LOWEST.get(name, 1e-9) <= value < 1e9
