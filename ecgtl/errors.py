@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
-LONGEST = 2400  # characters
+LONGEST = 2900  # characters
 
 
 class EcgtlError(ValueError):
