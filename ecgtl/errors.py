@@ -30,6 +30,9 @@ class RecordError(EcgtlError):
         super().__init__(line)
         self.reason = reason
 
+    def __reduce__(self):
+        return type(self), (self.reason, str(self))  # a worker process hands it to its parent
+
 
 def why_not(work: Callable, *words) -> str:
     """What a user has to mend before ``work(*words)`` can be done; empty when it could be."""

@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import io
+import pickle
 import socket
 import threading
 import time
@@ -19,7 +20,7 @@ from test_fetch import _Handler as Handler
 from ecgtl import results
 from ecgtl.datasets import archives, cinc2017, fetch, icu_monitor, shaoxing, synthetic
 from ecgtl.datasets.fetch import REGISTRY, Transfer
-from ecgtl.errors import EcgtlError
+from ecgtl.errors import EcgtlError, RecordError
 
 IMPATIENT = Transfer(connections=2, attempts=2, connect_timeout=1, read_timeout=5, backoff=0.01, slowest=1000, grace=0.5)
 
@@ -243,3 +244,9 @@ def test_a_message_is_as_long_as_somebody_reads():
     line = str(EcgtlError(f"labels.csv, line 4: {'a' * 100_000!r} is no record; correct it"))
     assert len(line) < 3000 and line.startswith("labels.csv, line 4: 'aaa") and line.endswith("aaa' is no record; correct it")
     assert str(EcgtlError("one of " + "x, " * 500)) == "one of " + "x, " * 500
+
+
+def test_an_error_of_a_worker_arrives_as_it_was():
+    for error in (EcgtlError("a line"), RecordError("damaged", "a line")):
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again), vars(again)) == (type(error), "a line", vars(error))
