@@ -11,8 +11,17 @@ import numpy as np
 import torch
 
 from ecgtl import baselines, datasets, filters, metrics, models, paths, results, spectrograms, splits, training
-from ecgtl.config import (ALL_LEADS, BASELINES, FinetuneConfig, RecordingsConfig, init_word, input_rules, protocol, seeded_experiments,
-                          source_experiments)
+from ecgtl.config import (
+    ALL_LEADS,
+    BASELINES,
+    FinetuneConfig,
+    RecordingsConfig,
+    init_word,
+    input_rules,
+    protocol,
+    seeded_experiments,
+    source_experiments,
+)
 from ecgtl.datasets import cache, catalogue, leads
 from ecgtl.datasets.base import Recordings
 from ecgtl.errors import EcgtlError, note
