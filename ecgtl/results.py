@@ -7,9 +7,9 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from functools import lru_cache, wraps
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property, lru_cache, wraps
 from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ecgtl import paths
+from ecgtl.bridge import Keyed
 from ecgtl.datasets import archives
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError, exit_status, note_once
@@ -37,15 +38,15 @@ KINDS = dict.fromkeys(("config", "evidence", "scores", "data", "provenance", "pr
 NUMBERS = ("macro_f1", "weighted_f1", "macro_auc", "accuracy", "mse_sum", "epoch")  # wherever they stand
 
 
-@dataclass
-class Result:
-    """What a run leaves behind.
+@dataclass(frozen=True, eq=False)
+class Result(Keyed):
+    """What a run leaves behind, and the one form in which stored ones are read.
 
     ``config`` every parameter; ``evidence`` what the data are (upstream, target, leads), in the words of ``EVIDENCE``;
     ``scores`` the protocol's own choice of epoch at the top, ``best_test``, ``last`` and ``validated`` below;
     ``history`` one row an epoch; ``data`` name, version, digest and counts; ``arrays`` split and predictions:
-    ``train``, ``validation``, ``test`` indices, ``y_test`` and ``prob_<choice>`` float16 (n_test, classes);
-    ``provenance`` where, when and how.
+    ``train``, ``validation``, ``test`` indices, ``y_test`` and ``prob_<choice>`` float16 (n_test, classes), of a stored result read
+    when they are asked for; ``provenance`` where, when and how; ``predictions`` file and SHA-256 of stored arrays.
     """
 
     experiment: str
@@ -55,13 +56,32 @@ class Result:
     scores: dict
     history: list[dict]
     data: dict
-    arrays: dict[str, np.ndarray] = field(repr=False)
+    arrays: Mapping[str, np.ndarray] = field(repr=False)
     provenance: dict
+    predictions: dict = field(default_factory=dict)
+    schema: int = SCHEMA
 
     @property
     def synthetic(self) -> bool:
         """Whether the target data were made, not recorded."""
         return self.evidence["target"] == "synthetic"
+
+    def text(self) -> str:
+        """The JSON, its history as ``columns`` and ``rows``, one line an epoch: histories are most of a result.
+
+        Raises ValueError when the epochs differ in their columns.
+        """
+        body = {"schema": SCHEMA} | {f.name: [] if f.name == "history" else getattr(self, f.name) for f in fields(self)
+                                     if f.name not in ("schema", "arrays")}
+        text = json.dumps(rounded(body), indent=1, allow_nan=False) + "\n"
+        if not self.history:
+            return text
+        columns = [*self.history[0]]
+        if any([*row] != columns for row in self.history):
+            raise ValueError(f"every epoch of a history has the columns {', '.join(columns)}")
+        rows = ",\n".join(f"   {_line(rounded([*row.values()]))}" for row in self.history)
+        history = f'{{\n  "columns": {_line(columns)},\n  "rows": [\n{rows}\n  ]\n }}'
+        return text.replace('\n "history": []', f'\n "history": {history}', 1)
 
 
 def folder(tier: str) -> Path:
@@ -80,9 +100,8 @@ def save(result: Result) -> Path:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **result.arrays)
     write_atomic(path.with_suffix(".npz"), buffer.getvalue())
-    body = {"schema": SCHEMA} | {k: v for k, v in asdict(result).items() if k != "arrays"}
-    body["predictions"] = {"file": path.with_suffix(".npz").name, "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
-    write_atomic(path, as_text(rounded(body)).encode())
+    predictions = {"file": path.with_suffix(".npz").name, "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
+    write_atomic(path, replace(result, predictions=predictions).text().encode())
     return path
 
 
@@ -98,45 +117,45 @@ def command(measure: Callable[..., Result], n: int, usage: str, arguments: Seque
     return exit_status(write)
 
 
-def as_text(body: dict) -> str:
-    """``body`` as JSON, its history as ``columns`` and ``rows``, one line an epoch: histories are most of a result.
-
-    Raises ValueError when the epochs differ in their columns.
-    """
-    text = json.dumps(body | {"history": []}, indent=1, allow_nan=False)
-    if not body["history"]:
-        return text + "\n"
-    columns = [*body["history"][0]]
-    if any([*row] != columns for row in body["history"]):
-        raise ValueError(f"every epoch of a history has the columns {', '.join(columns)}")
-    rows = ",\n".join(f"   {_line([*row.values()])}" for row in body["history"])
-    history = f'{{\n  "columns": {_line(columns)},\n  "rows": [\n{rows}\n  ]\n }}'
-    return text.replace('\n "history": []', f'\n "history": {history}', 1) + "\n"
-
-
 def _line(values: list) -> str:
     return json.dumps(values, separators=(",", ":"), allow_nan=False)
 
 
+class StoredArrays(Mapping):
+    """The arrays beside the result at ``path``, read when one is asked for; EcgtlError when they are missing, damaged or others."""
+
+    def __init__(self, path: Path, sha256: str | None):
+        self._path, self._file, self._sha256 = path, path.with_suffix(".npz"), sha256
+
+    def content(self) -> bytes:
+        """The file as it was written; UndoneError when it is missing or another one."""
+        try:
+            content = self._file.read_bytes()
+        except OSError as error:
+            reason = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+            raise UndoneError(f"{self._file} {reason} beside {self._path.name}; run the experiment again") from None
+        if hashlib.sha256(content).hexdigest() != self._sha256:
+            raise UndoneError(f"{self._file} is not the file that {self._path.name} was written with; run the experiment again")
+        return content
+
+    @cached_property
+    def _arrays(self) -> dict[str, np.ndarray]:
+        return archives.arrays(io.BytesIO(self.content()), str(self._file), "run the experiment again")
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+
 def load(path: Path) -> Result:
     """The result at ``path`` with its arrays. Raises EcgtlError when either file is missing, damaged or changed."""
-    body = read_json(path)
-    stored = path.with_name(body["predictions"]["file"])
-    arrays = archives.arrays(io.BytesIO(_predictions(path, body)), str(stored), "run the experiment again")
-    return Result(**{k: v for k, v in body.items() if k not in ("schema", "predictions")}, arrays=arrays)
-
-
-def _predictions(path: Path, body: dict) -> bytes:
-    """Content of the predictions that belong to the result ``body`` at ``path``; EcgtlError when they are missing or others."""
-    stored = path.with_suffix(".npz")
-    try:
-        content = stored.read_bytes()
-    except OSError as error:
-        reason = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
-        raise UndoneError(f"{stored} {reason} beside {path.name}; run the experiment again") from None
-    if hashlib.sha256(content).hexdigest() != body["predictions"].get("sha256"):
-        raise UndoneError(f"{stored} is not the file that {path.name} was written with; run the experiment again")
-    return content
+    result = read(path)
+    return replace(result, arrays=dict(result.arrays))
 
 
 def stamp(path: Path) -> tuple[int, ...]:
@@ -152,60 +171,59 @@ def while_unchanged(function: Callable[[Path], T]) -> Callable[[Path], T]:
 
 
 @while_unchanged
-def stored_json(path: Path) -> dict:
-    """``read_json`` of a result whose predictions are there and are its own; EcgtlError otherwise.
+def stored(path: Path) -> Result:
+    """``read`` of a result whose predictions are there and are its own; EcgtlError otherwise.
 
-    Read once as long as both files stay as they are. The dict is shared: do not change it.
+    Read once as long as both files stay as they are. The result is shared: do not change what is in it.
     """
-    body = read_json(path)
-    _predictions(path, body)
-    return body
+    result = read(path)
+    result.arrays.content()
+    return result
 
 
 class UndoneError(EcgtlError):
     """A result whose predictions are missing or others."""
 
 
-def done(path: Path) -> dict | None:
-    """``stored_json`` of a finished run; None where there is none and, saying why, where its predictions are missing or others.
+def done(path: Path) -> Result | None:
+    """``stored`` of a finished run; None where there is none and, saying why, where its predictions are missing or others.
 
     Raises EcgtlError for a JSON that is damaged or of another version: nothing replaces it unasked.
     """
     if not path.is_file():
         return None
     try:
-        return stored_json(path)
+        return stored(path)
     except UndoneError as error:
         note_once(f"counts as not done: {error}")
         return None
 
 
-def read_json(path: Path) -> dict:
-    """The JSON of a result, checked for its schema and its parts; the history is one dict an epoch.
+def read(path: Path) -> Result:
+    """The result whose JSON is at ``path``, checked for its schema and its parts; its arrays are not looked at.
 
     A part that this version does not know is left out, and that is said. A value that is null, no number or of another kind
     where readers count on one is an EcgtlError, and so is a key that is asked for, at any level, and not there.
     """
     try:
         body = json.loads(path.read_text())
-        schema = body["schema"]
-        history = body.get("history", [])
+        schema, history = body["schema"], body.get("history", [])
         if not isinstance(history, list):
             body["history"] = [dict(zip(history["columns"], row, strict=True)) for row in history["rows"]]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise EcgtlError(f"{path} is not a result ({type(error).__name__}); delete it and run again") from None
     if schema not in READABLE:
         raise EcgtlError(f"{path} has schema {schema}, this version reads {' and '.join(map(str, READABLE))}; run the experiment again")
-    known = {f.name for f in fields(Result)} - {"arrays"} | {"predictions"}
-    absent, unknown = known - body.keys(), body.keys() - known - {"schema"}
+    known = {f.name for f in fields(Result)} - {"arrays"}
+    absent, unknown = known - body.keys(), body.keys() - known
     if absent:
         raise EcgtlError(f"{path} is not a result (it has no {', '.join(sorted(absent))}); delete it and run again")
     if unknown:
         note_once(f"{path} has {', '.join(sorted(unknown))}, which this version does not know and leaves out")
-    checked = _parts({name: one for name, one in body.items() if name not in unknown}, str(path), "")
+    checked = _parts({name: body[name] for name in body if name in known}, str(path), "")
     if checked["predictions"]["file"] != path.with_suffix(".npz").name:
         raise EcgtlError(f"{path}: predictions.file is no {path.with_suffix('.npz').name}; delete that file and run again")
-    return checked
+    return Result(**checked, arrays=StoredArrays(path, checked["predictions"].get("sha256")))
 
 
 class _Part(dict):
@@ -247,12 +265,12 @@ def table(experiment: str | None = None, tier: str | None = None) -> pd.DataFram
     root = folder(tier or "reduced")
     rows = []
     for path in sorted(root.glob(f"{experiment or '*'}/*.json")):
-        body = read_json(path)
-        if tier is None or body["config"]["tier"] == tier:
-            top = {k: v for k, v in body["scores"].items() if isinstance(v, float)}
-            rows.append({"experiment": body["experiment"], "key": body["key"], **body["config"], **top,
-                         **{f"evidence_{k}": v for k, v in body["evidence"].items()},
-                         "digest": body["data"]["digest"], "path": str(path)})
+        found = read(path)
+        if tier is None or found.config["tier"] == tier:
+            top = {name: value for name, value in found.scores.items() if isinstance(value, float)}
+            evidence = {f"evidence_{name}": word for name, word in found.evidence.items()}
+            rows.append({"experiment": found.experiment, "key": found.key, **found.config, **top, **evidence,
+                         "digest": found.data["digest"], "path": str(path)})
     return pd.DataFrame(rows)
 
 

@@ -1,8 +1,15 @@
 """What the four kinds of runs have in common: where a run is stored, whether it has been made, and how it is made."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from ecgtl import results
+from ecgtl.config import protocol, protocols
+from ecgtl.errors import EcgtlError
+from ecgtl.results import Result
+
+T = TypeVar("T")
 
 
 class PlannedRun:
@@ -17,12 +24,12 @@ class PlannedRun:
 
     def state(self) -> str:
         """``done``, ``missing``, or ``stale`` when the stored result came from another config, other data or other weights."""
-        body = results.done(self.path)
-        if body is None:
+        found = results.done(self.path)
+        if found is None:
             return "missing"
-        return "done" if results.same_config(body["config"], self.config, self.INCIDENTAL) and self.is_current(body) else "stale"
+        return "done" if results.same_config(found.config, self.config, self.INCIDENTAL) and self.is_current(found) else "stale"
 
-    def is_current(self, body: dict) -> bool:
+    def is_current(self, result: Result) -> bool:
         """Whether a stored result of the same config stands on what the run is to stand on today."""
         return True
 
@@ -37,3 +44,19 @@ class PlannedRun:
     def make(self, command: str) -> tuple[Path, str]:
         """Make the run and save it, with ``command`` in its provenance: the file of its result, and a line on it."""
         raise NotImplementedError
+
+    def line(self, result: Result, words: str) -> str:
+        """A line on the finished run, with ``words`` on its scores."""
+        return f"{self.key}: {words} ({result.provenance['wall_seconds']:.0f} s)"
+
+
+def entries(section: str) -> dict[str, tuple[str, Mapping]]:
+    """Experiment -> its protocol's name, and its entry in a ``section`` of that."""
+    return {name: (paper, entry) for paper in protocols() for name, entry in getattr(protocol(paper), section).items()}
+
+
+def known(experiments: Mapping[str, T], name: str) -> T:
+    """One of the ``experiments`` by its name; an unknown one is an EcgtlError with the allowed names."""
+    if name not in experiments:
+        raise EcgtlError(f"unknown experiment {name!r}; allowed: {', '.join(experiments)}")
+    return experiments[name]

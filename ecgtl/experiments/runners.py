@@ -8,6 +8,7 @@ from ecgtl import experiments
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, sources, transfers
 from ecgtl.experiments.reservations import reserved
+from ecgtl.experiments.run import known
 
 RUNNERS = (experiments, pretrainings, sources, transfers)
 Run = experiments.Run | pretrainings.Pretraining | sources.Source | transfers.Transfer
@@ -18,10 +19,7 @@ def of(experiment: str) -> ModuleType:
 
     An unknown experiment is an EcgtlError with the allowed names.
     """
-    known = {name: runner for runner in RUNNERS for name in runner.names()}
-    if experiment not in known:
-        raise EcgtlError(f"unknown experiment {experiment!r}; allowed: {', '.join(known)}")
-    return known[experiment]
+    return known({name: runner for runner in RUNNERS for name in runner.names()}, experiment)
 
 
 def names() -> tuple[str, ...]:
@@ -84,8 +82,8 @@ def _rows(experiment: str, tier: str, rows: Sequence[str]) -> list[Run]:
         return runs
     if of(experiment) is not experiments:
         raise EcgtlError(f"--rows is for tables of fine-tuning runs; {experiment} is run whole, or in shards")
-    known = experiments.load(experiment).methods
-    unknown = [row for row in rows if row not in known]
+    allowed = experiments.load(experiment).methods
+    unknown = [row for row in rows if row not in allowed]
     if unknown:
-        raise EcgtlError(f"{experiment} has no row {unknown[0]!r}; allowed, with commas between: {', '.join(known)}")
+        raise EcgtlError(f"{experiment} has no row {unknown[0]!r}; allowed, with commas between: {', '.join(allowed)}")
     return [run for run in runs if run.method in rows]

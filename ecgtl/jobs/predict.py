@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ecgtl import filters, paths, training
-from ecgtl.config import input_rules, protocol, protocols
+from ecgtl.config import Input, protocol, protocols
 from ecgtl.datasets import folder
 from ecgtl.datasets.base import Collector, alone, counted
 from ecgtl.datasets.cache import write_atomic
@@ -102,7 +102,7 @@ def _tell(seen: list[Record], facts: dict, collector: Collector, report: Callabl
     report(f"sampling rate: {rates} Hz, resampled to {facts['sampling_rate']:g} Hz")
     longer, shorter = (sum(sign * (_seconds(one) - facts["seconds"]) > 0 for one in seen) for sign in (1, -1))
     if longer:
-        keep = protocol(facts["protocol"])["input"]["keep"]
+        keep = _rules(facts).keep
         report(f"longer than {facts['seconds']:g} s: {longer}, of which the {'last' if keep == 'end' else 'first'} "
                f"{facts['seconds']:g} s are used")
     if shorter:
@@ -113,8 +113,9 @@ def _seconds(one: Record) -> float:
     return len(one) / one.sampling_rate
 
 
-def _by_window(facts: dict) -> bool:
-    return protocol(facts["protocol"])["input"]["standardise"] != "dataset"
+def _rules(facts: dict) -> Input:
+    """How inputs of the checkpoint are made."""
+    return protocol(facts["protocol"]).input_of(facts.get("variant"))
 
 
 def _inputs(root: Path, facts: dict, wanted: str | int | tuple[str, ...],
@@ -127,15 +128,16 @@ def _inputs(root: Path, facts: dict, wanted: str | int | tuple[str, ...],
 
 def _input(one: Record, facts: dict, collector: Collector) -> np.ndarray:
     """Input (leads, samples) of a record; RecordError where its window is not whole, or too short to be scaled by itself."""
-    if _by_window(facts) and _seconds(one) < facts["seconds"]:
-        raise RecordError(f"shorter than {facts['seconds']:g} s", f"{one.path} is shorter than the {facts['seconds']:g} s that "
-                                                                  "the network sees; give longer recordings")
-    rules = input_rules(facts["protocol"], facts.get("variant"))
-    n_samples, rows = round(facts["seconds"] * facts["sampling_rate"]), range(len(one.columns))
-    x = _stretch(one, n_samples, facts["sampling_rate"], rules["keep"], collector)
-    given = None if _by_window(facts) else list(zip(facts["mean"], facts["sd"], strict=True))
-    prepared = filters.preparer(alone(one.id, x, one.sampling_rate, one.leads), facts["sampling_rate"], n_samples, tuple(rows),
-                                rules["keep"], rules["standardise"], rules["highpass"], given, rules["decimate"])
+    rules, rate, seconds = _rules(facts), facts["sampling_rate"], facts["seconds"]
+    by_window = rules.standardise != "dataset"
+    if by_window and _seconds(one) < seconds:
+        raise RecordError(f"shorter than {seconds:g} s", f"{one.path} is shorter than the {seconds:g} s that the network sees; give "
+                                                         "longer recordings")
+    n_samples, rows = round(seconds * rate), range(len(one.columns))
+    x = _stretch(one, n_samples, rate, rules.keep, collector)
+    given = None if by_window else list(zip(facts["mean"], facts["sd"], strict=True))
+    prepared = filters.preparer(alone(one.id, x, one.sampling_rate, one.leads), rate, n_samples, tuple(rows), rules.keep,
+                                rules.standardise, rules.highpass, given, rules.decimate)
     try:
         return np.stack([prepared(0, row) for row in rows])
     except EcgtlError as error:

@@ -13,11 +13,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ecgtl import filters, finetune, paths
-from ecgtl.config import ALL_LEADS, TRANSFERS, FinetuneConfig, ScoreConfig, input_rules, protocols
+from ecgtl import filters, paths
+from ecgtl.config import ALL_LEADS, TRANSFERS, FinetuneConfig, Input, Plan, ScoreConfig, protocol, protocols
+from ecgtl.config.starts import stored_weights
 from ecgtl.datasets import leads
 from ecgtl.datasets.base import Recordings, counted
 from ecgtl.errors import EcgtlError
+from ecgtl.jobs import inputs
+from ecgtl.jobs.inputs import Prepared
 from ecgtl.models import checkpoint
 from ecgtl.statistics import LEVEL
 from ecgtl.transferability import WEIGHTINGS, measures, melep, pair_losses, source_probabilities
@@ -43,9 +46,21 @@ class Candidate:
         return round(self.facts["seconds"] * self.facts["sampling_rate"])
 
     @property
-    def rules(self) -> dict:
+    def rules(self) -> Input:
         """How its inputs are made."""
-        return input_rules(self.facts["protocol"], self.facts.get("variant"))
+        return protocol(self.facts["protocol"]).input_of(self.facts.get("variant"))
+
+    def defects(self, recordings: Recordings) -> list[str]:
+        """Why it cannot take a recording, one a recording, empty where it can; some protocols pad."""
+        found = filters.window_defects(recordings, self.leads, self.facts["sampling_rate"], self.n_samples, self.rules)
+        return [f"{defect} of {self.facts['seconds']:g} s" if "window" in defect else defect for defect in found]
+
+    def inputs(self, recordings: Recordings) -> np.ndarray:
+        """What its network sees of ``recordings``: (n, leads, samples)."""
+        rules = self.rules
+        x = filters.prepare(recordings, self.facts["sampling_rate"], self.n_samples, self.leads, rules.keep, rules.standardise,
+                            rules.highpass, decimate=rules.decimate)
+        return np.array(x)  # in memory: PyTorch warns of a memory map that must not be written to
 
 
 @dataclass(frozen=True)
@@ -104,10 +119,9 @@ class Ranking:
 
     def table(self) -> pd.DataFrame:
         """One row a scored checkpoint, best first."""
-        return pd.DataFrame([{"checkpoint": score.name, "melep": score.value, "low": score.low,
-                              "high": score.high, "first": score.first,
-                              "source_labels": len(score.answers.names), "seconds": score.answers.seconds}
-                             for score in self.scores])
+        return pd.DataFrame([{"checkpoint": score.name, "melep": score.value, "low": score.low, "high": score.high,
+                              "first": score.first, "source_labels": len(score.answers.names),
+                              "seconds": score.answers.seconds} for score in self.scores])
 
 
 def rank(config: ScoreConfig, checkpoints: Sequence[str], report: Callable[[str], None] = print) -> Ranking:
@@ -122,12 +136,11 @@ def rank(config: ScoreConfig, checkpoints: Sequence[str], report: Callable[[str]
     if config.lead != ScoreConfig.lead and candidates and all(one.facts["in_channels"] > 1 for one in candidates):
         raise EcgtlError(f"lead is {config.lead!r}, which would have no effect: every checkpoint here sees several leads, found "
                          "by their names; leave it away")
-    reading = FinetuneConfig.of(dataset=config.dataset, root=config.root, labels=config.labels,
-                                labels_separator=config.labels_separator, tier=config.tier, on_bad=config.on_bad,
-                                protocol=TRANSFERS, lead=config.lead if one_lead else ALL_LEADS)
-    recordings = finetune.read(reading) if candidates else None
+    same = {name: getattr(config, name) for name in "dataset root labels labels_separator tier on_bad".split()}
+    plan = FinetuneConfig.of(**same, protocol=TRANSFERS, lead=config.lead if one_lead else ALL_LEADS).plan()
+    recordings = inputs.read(plan) if candidates else None
     candidates = _sound({one.name: one for one in candidates},
-                        lambda one: replace(one, leads=_leads(config, reading, one, recordings)), refused)
+                        lambda one: replace(one, leads=_leads(config, plan, one, recordings)), refused)
     for name, reason in refused.items():
         report(f"left out, {name}: {reason}")
     if not candidates:
@@ -149,7 +162,7 @@ def find(name: str, tier: str) -> Path:
     if name.endswith(".safetensors"):
         return paths.given(name)
     source, _, arch = name.rpartition("-")
-    path = finetune.stored_weights(source, arch, tier)
+    path = stored_weights(source, arch, tier)
     if path is None:
         raise EcgtlError(f"there is no checkpoint {name!r} in tier {tier}; give the path of a .safetensors "
                          f"file, or make it with 'python -m ecgtl run melep2023-sources --tier {tier}'")
@@ -184,14 +197,14 @@ def _sound(items: dict[str, object], work: Callable[[object], Candidate], refuse
     return found
 
 
-def _leads(config: ScoreConfig, reading: FinetuneConfig, one: Candidate, recordings: Recordings) -> tuple[int | str, ...]:
+def _leads(config: ScoreConfig, plan: Plan, one: Candidate, recordings: Recordings) -> tuple[int | str, ...]:
     """The leads that a checkpoint sees: several by its own names, one as it is asked for."""
     if one.facts["in_channels"] > 1:
         found = leads.resolve(recordings, one.facts["leads"])
-    elif reading.lead == ALL_LEADS:  # read so for another checkpoint, or asked for where one lead is seen
+    elif plan.config.lead == ALL_LEADS:  # read so for another checkpoint, or asked for where one lead is seen
         found = leads.resolve(recordings, (config.lead,))
     else:
-        found = finetune.leads_of(reading, recordings)
+        found = Prepared(plan, recordings).leads
     leads.check(recordings, found, config.on_bad)
     return found
 
@@ -205,7 +218,7 @@ def target_of(config: ScoreConfig, recordings: Recordings, candidates: Sequence[
         raise EcgtlError(f"{recordings.name} has no labels, so there is nothing to learn; for a folder add "
                          "labels.csv with the columns record and label")
     columns = _columns(config, recordings)
-    defects = [next(filter(None, found), "") for found in zip(*(_defects(one, recordings) for one in candidates), strict=True)]
+    defects = [next(filter(None, found), "") for found in zip(*(one.defects(recordings) for one in candidates), strict=True)]
     left_out = Counter({reason: len(ids) for reason, ids in recordings.skipped.items()})
     left_out.update(filter(None, defects))
     rows = np.flatnonzero([not defect for defect in defects])
@@ -227,12 +240,6 @@ def _columns(config: ScoreConfig, recordings: Recordings) -> list[int]:
     return [recordings.classes.index(name) for name in config.label_names or recordings.classes]
 
 
-def _defects(one: Candidate, recordings: Recordings) -> list[str]:
-    """Why a checkpoint cannot take a recording, one a recording, empty where it can; some protocols pad."""
-    found = filters.window_defects(recordings, one.leads, one.facts["sampling_rate"], one.n_samples, one.rules)
-    return [f"{defect} of {one.facts['seconds']:g} s" if "window" in defect else defect for defect in found]
-
-
 def _check_labels(table: np.ndarray, names: tuple[str, ...], weighting: str) -> None:
     if not table.any():
         raise EcgtlError(f"no recording has any of the labels {', '.join(names)}; choose other labels or recordings")
@@ -246,17 +253,9 @@ def _check_labels(table: np.ndarray, names: tuple[str, ...], weighting: str) -> 
         raise EcgtlError(f"every recording has the label {whole[0]}, so it has no weight; {remedy}")
 
 
-def inputs(one: Candidate, recordings: Recordings) -> np.ndarray:
-    """What a checkpoint's network sees of ``recordings``: (n, leads, samples)."""
-    rules = one.rules
-    x = filters.prepare(recordings, one.facts["sampling_rate"], one.n_samples, one.leads, rules["keep"],
-                        rules["standardise"], rules["highpass"], decimate=rules["decimate"])
-    return np.array(x)  # in memory: PyTorch warns of a memory map that must not be written to
-
-
 def _ask(config: ScoreConfig, one: Candidate, target: Target) -> Answers:
     began = time.perf_counter()
-    probabilities, names = source_probabilities(one.path, inputs(one, target.recordings))
+    probabilities, names = source_probabilities(one.path, one.inputs(target.recordings))
     melep(probabilities, target.table, config.weighting)
     return Answers(one, probabilities, names, time.perf_counter() - began)
 

@@ -1,0 +1,143 @@
+"""What all configs share: made from named values, checked for unknown names, types and allowed values."""
+
+import dataclasses
+import difflib
+import math
+import shlex
+import types
+import typing
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import torch
+
+from ecgtl import paths, training
+from ecgtl.config.protocols import ALL_LEADS, BASELINES, DEVICES, PRECISIONS, TIERS, protocols
+from ecgtl.datasets import LOADERS
+from ecgtl.errors import EcgtlError
+from ecgtl.models import MODELS
+
+# Parameters with a bound -> what holds of their values, and the words for it
+BOUNDS = {
+    "sampling_rate seconds learning_rate": (lambda value: 0 < value < math.inf, "it must be above 0"),
+    "width epochs batch_size patience features per_subject per_epoch windows frame context negatives records fewest resamples":
+        (lambda value: value >= 1, "it must be at least 1"),
+    "validation test": (lambda value: 0 < value < 1, "it is a share, above 0 and below 1"),
+    "seed fold offset": (lambda value: value >= 0, "it must not be negative")}
+
+
+class Parameters:
+    """A config: its fields are the parameters of a job."""
+
+    NOTEBOOK: ClassVar[str]  # the job whose parameters these are, for those that are run by command
+
+    @classmethod
+    def of(cls, **parameters) -> Self:
+        """A validated config from named parameters. Raises EcgtlError naming what is allowed."""
+        allowed = {f.name: f.type for f in dataclasses.fields(cls)}
+        unknown = sorted(set(parameters) - set(allowed))
+        if unknown:
+            close = difflib.get_close_matches(unknown[0], allowed, n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise EcgtlError(f"unknown parameter {unknown[0]!r}; {hint}allowed: {', '.join(allowed)}")
+        config = cls(**{name: _typed(name, value, allowed[name]) for name, value in parameters.items()})
+        config._check()
+        config._refuse(config._ignored())
+        return config
+
+    @classmethod
+    def from_notebook(cls, namespace: dict[str, Any]) -> Self:
+        """A validated config from a notebook's ``globals()``: papermill itself only warns of a misspelt name.
+
+        It is refused what its network would ignore, too, and a lead of the twin of a folder: the runs of a table share their
+        parameters, and code that reads the twin knows what it does.
+        """
+        plain = (str, int, float, bool, list, type(None))
+        config = cls.of(**{name: value for name, value in namespace.items()
+                           if not name.startswith("_") and name not in ("In", "Out") and isinstance(value, plain)})
+        config._refuse(config._ignored(alone=True))
+        return config
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The names in ``label_set``, for those that have one."""
+        return tuple(word.strip() for word in self.label_set.split(",") if word.strip())
+
+    def command(self) -> str:
+        """The shell command that makes this run: every parameter that differs from its default."""
+        changed = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
+        given = "".join(f" -p {name} {shlex.quote(str(value))}" for name, value in changed.items() if name != "root")
+        return f"papermill notebooks/{self.NOTEBOOK}.ipynb out.ipynb{given}" + (" -p root ..." if changed.get("root") else "")
+
+    def _check(self) -> None:
+        """Raise EcgtlError for a value that the fields' types admit but a run does not."""
+
+    def _refuse(self, ignored: Iterable[tuple[str, str]]) -> None:
+        """Raise EcgtlError for a parameter without effect that differs from its default."""
+        defaults = {f.name: f.default for f in dataclasses.fields(self)}
+        for names, why in ignored:
+            given = [name for name in names.split() if name in defaults and getattr(self, name) != defaults[name]]
+            if given:
+                raise EcgtlError(f"{given[0]} is {getattr(self, given[0])!r}, which would have no effect: {why}")
+
+    def _ignored(self, alone: bool = False) -> Iterator[tuple[str, str]]:
+        """Parameters without effect, and why, with the remedy; more of them in a run that is asked for ``alone``."""
+        dataset = getattr(self, "dataset", "")
+        if getattr(self, "tier", "") == "demo":
+            own = " lead" if alone and dataset == "folder" and self.lead != ALL_LEADS else ""
+            yield f"root labels labels_separator{own}", "tier demo reads a synthetic twin; for real data pass -p tier reduced"
+        if dataset != "folder":
+            yield "labels labels_separator", "it belongs to dataset=folder (-p dataset folder -p root /path/to/records)"
+
+
+def check_choices(config: Parameters, choices: dict[str, tuple[str | None, ...]]) -> None:
+    """Raise EcgtlError for a parameter that is none of its words, which it names."""
+    for name, allowed in choices.items():
+        if getattr(config, name) not in allowed:
+            raise EcgtlError(f"unknown {name} {getattr(config, name)!r}; allowed: {', '.join(filter(None, allowed))}")
+
+
+def check_bounds(config: Parameters) -> None:
+    """Raise EcgtlError for a number out of its bounds."""
+    for names, (holds, words) in BOUNDS.items():
+        for name in names.split():
+            value = getattr(config, name, None)
+            if value is not None and not holds(value):
+                raise EcgtlError(f"{name} is {value}; {words}")
+
+
+def choices_of() -> dict[str, tuple[str, ...]]:
+    """The parameters of fine-tuning that are one of a few words, and those words."""
+    archs = ("auto", *(name for name in MODELS if name != "cae"), *BASELINES)
+    return {"dataset": tuple(LOADERS), "protocol": ("auto", *protocols()), "arch": archs, "tier": TIERS, "device": DEVICES,
+            "precision": PRECISIONS}
+
+
+def _typed(name: str, value: Any, kind: Any) -> Any:
+    """``value`` as the field's type; integers pass for floats, nothing else is converted in silence."""
+    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    if value is None and type(None) in kinds:
+        return None
+    if float in kinds and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, tuple(kinds)):
+        names = " or ".join(k.__name__ for k in kinds if k is not type(None))
+        words = f"; allowed: {', '.join(choices_of()[name])}" if name in choices_of() else ""
+        bounds = ", 0 < fraction <= 1" if name == "fraction" else ""
+        raw = f"; for papermill write -r {name} {value}" if str in kinds and isinstance(value, int | float) else ""
+        raise EcgtlError(f"{name} is {value!r} ({type(value).__name__}); it must be of type {names}{bounds}{words}{raw}")
+    return value
+
+
+class Planned:
+    """What all plans share; each has a ``config`` without ``None`` or ``auto``."""
+
+    def plan(self) -> Self:
+        """Itself: a job takes a config as well as its plan."""
+        return self
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where to compute: as the config says, else as ``ECGTL_DEVICE`` says, else the GPU where there is one."""
+        return training.pick_device(self.config.device if self.config.device != "auto" else paths.device())
