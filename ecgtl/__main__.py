@@ -140,8 +140,8 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def _rank(given) -> None:
-    from ecgtl import rank
     from ecgtl.config import ScoreConfig
+    from ecgtl.jobs import rank
     from ecgtl.datasets import LOADERS
 
     known = given.target in LOADERS and given.target != "folder"
@@ -160,7 +160,8 @@ def _lead(text: str | None) -> str | int | None:
 
 
 def _predict(given) -> None:
-    from ecgtl import paths, predict
+    from ecgtl import paths
+    from ecgtl.jobs import predict
 
     paths.output(given.out)  # before any work
     table = predict.predict(given.checkpoint, given.folder, _lead(given.lead), given.device)

@@ -17,13 +17,14 @@ import torch
 import yaml
 from torch import nn
 
-from ecgtl import finetune, models, paths, pretrain, results, training
+from ecgtl import models, paths, results, training
 from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig
 from ecgtl.datasets import packs
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import queue
 from ecgtl.experiments.runners import Run
+from ecgtl.jobs import inputs, pretrain
 
 Config = FinetuneConfig | PretrainConfig
 STEPS = 12  # that are timed of a network
@@ -63,7 +64,7 @@ class Estimate(queue.Estimate):
         if known is not None or own is not None:
             return known
         if isinstance(config, FinetuneConfig):
-            n = len(finetune.split_of(config, finetune.read(config)).train)
+            n = len(_read(config).split.train)
             config = dataclasses.replace(config, fraction=1.0, init="random")
         else:
             n = config.per_epoch
@@ -94,8 +95,12 @@ def network_of(config: Config) -> tuple[nn.Module, tuple[int, int]]:
     if isinstance(config, PretrainConfig):
         n_frames = config.context + 1 + config.negatives if config.objective == "future" else 1
         return pretrain.network(config), (n_frames, round(config.seconds * config.sampling_rate))
-    recordings = finetune.read(config)
-    return finetune.network(config, recordings, None), (len(finetune.leads_of(config, recordings)), config.n_samples)
+    prepared = _read(config)
+    return prepared.network(), (len(prepared.leads), config.n_samples)
+
+
+def _read(config: FinetuneConfig) -> inputs.Prepared:
+    return inputs.Prepared(config.plan(), inputs.read(config.plan()))
 
 
 def _speed(per_second: float, config: Config) -> str:
