@@ -31,10 +31,11 @@ READABLE = (1, SCHEMA)  # in schema 1 each epoch of a history named its columns 
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "wfdb")
 EVIDENCE = ("full", "subset", "substitute", "synthetic", "none")
 # What a value must be, where readers count on it; a value that is absent is named when it is asked for
-KINDS = dict.fromkeys(("config", "evidence", "scores", "data", "provenance", "predictions", "provenance.versions", "scores.measures",
-                       "scores.best_test", "scores.last", "scores.validated"), dict) | dict.fromkeys(
-    ("experiment", "key", "config.tier", "data.digest", "data.name", "predictions.sha256", "provenance.commit"), str) | {
-    "data.classes": list, "provenance.wall_seconds": int | float}
+_DICTS = ("config evidence scores data provenance predictions provenance.versions scores.measures scores.best_test scores.last "
+          "scores.validated")
+_TEXTS = "experiment key config.tier data.digest data.name predictions.sha256 provenance.commit"
+KINDS = {**dict.fromkeys(_DICTS.split(), dict), **dict.fromkeys(_TEXTS.split(), str), "data.classes": list,
+         "provenance.wall_seconds": int | float}
 NUMBERS = ("macro_f1", "weighted_f1", "macro_auc", "accuracy", "mse_sum", "epoch")  # wherever they stand
 
 
@@ -71,8 +72,7 @@ class Result(Keyed):
 
         Raises ValueError when the epochs differ in their columns.
         """
-        body = {"schema": SCHEMA} | {f.name: [] if f.name == "history" else getattr(self, f.name) for f in fields(self)
-                                     if f.name not in ("schema", "arrays")}
+        body = {"schema": SCHEMA} | {name: getattr(self, name) for name in STORED if name != "schema"} | {"history": []}
         text = json.dumps(rounded(body), indent=1, allow_nan=False) + "\n"
         if not self.history:
             return text
@@ -82,6 +82,9 @@ class Result(Keyed):
         rows = ",\n".join(f"   {_line(rounded([*row.values()]))}" for row in self.history)
         history = f'{{\n  "columns": {_line(columns)},\n  "rows": [\n{rows}\n  ]\n }}'
         return text.replace('\n "history": []', f'\n "history": {history}', 1)
+
+
+STORED = tuple(f.name for f in fields(Result) if f.name != "arrays")
 
 
 def folder(tier: str) -> Path:
@@ -213,14 +216,14 @@ def read(path: Path) -> Result:
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise EcgtlError(f"{path} is not a result ({type(error).__name__}); delete it and run again") from None
     if schema not in READABLE:
-        raise EcgtlError(f"{path} has schema {schema}, this version reads {' and '.join(map(str, READABLE))}; run the experiment again")
-    known = {f.name for f in fields(Result)} - {"arrays"}
-    absent, unknown = known - body.keys(), body.keys() - known
+        raise EcgtlError(f"{path} has schema {schema}, this version reads {' and '.join(map(str, READABLE))}; run the experiment "
+                         "again")
+    absent, unknown = set(STORED) - body.keys(), body.keys() - set(STORED)
     if absent:
         raise EcgtlError(f"{path} is not a result (it has no {', '.join(sorted(absent))}); delete it and run again")
     if unknown:
         note_once(f"{path} has {', '.join(sorted(unknown))}, which this version does not know and leaves out")
-    checked = _parts({name: body[name] for name in body if name in known}, str(path), "")
+    checked = _parts({name: body[name] for name in body if name in STORED}, str(path), "")
     if checked["predictions"]["file"] != path.with_suffix(".npz").name:
         raise EcgtlError(f"{path}: predictions.file is no {path.with_suffix('.npz').name}; delete that file and run again")
     return Result(**checked, arrays=StoredArrays(path, checked["predictions"].get("sha256")))
@@ -280,7 +283,8 @@ def provenance(device: str, seconds: float, seed: int, threads: int, command: st
 
     commit, dirty = code_state()
     return {"commit": commit, "dirty": dirty,
-            "versions": {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}}, "device": device,
+            "versions": {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}},
+            "device": device,
             "machine": platform.machine(), "instructions": instructions(), "layout": convolution.layout(),
             "threads": threads, "seed": seed, "wall_seconds": seconds,
             "finished": pd.Timestamp.now("UTC").strftime("%Y-%m-%dT%H:%M:%SZ"), "command": command or _command()}

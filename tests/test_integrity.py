@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+import yaml
 from safetensors.torch import save as serialise
 
 from messages import one_line
@@ -168,7 +169,7 @@ def test_a_network_laid_out_first_computes_the_same(tmp_path):
 @pytest.mark.parametrize("name", ["../../x", "../published/weimann2021", "/etc/passwd", "none", ""])
 def test_a_protocol_is_a_known_name_and_no_path(tmp_path, name, monkeypatch):
     asked = []
-    monkeypatch.setattr(config.yaml, "safe_load", lambda text: asked.append(text))
+    monkeypatch.setattr(yaml, "safe_load", lambda text: asked.append(text))
     path = saved(tmp_path / "w.safetensors", protocol=name)
     for reader in (lambda: predict.predict(path, tmp_path), lambda: rank.candidate(str(path), "demo")):
         with pytest.raises(EcgtlError) as error:

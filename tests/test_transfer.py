@@ -397,7 +397,7 @@ def test_figure_6_has_its_eight_labels():
 
     (run, *_) = transfers.enumerate_runs("melep2023-selection", "paper")
     short = ("PAC", "PVC", "TAb", "PR", "TInv", "I-AVB", "AFL", "CRBBB")
-    assert run.config.label_names == tuple(snomed.name_of(snomed.tables()["csn_20"][name]) for name in short)
+    assert tuple(run.config.label_set.split(",")) == tuple(snomed.name_of(snomed.tables()["csn_20"][name]) for name in short)
 
 
 def test_unknown_experiments_get_the_list():

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from ecgtl.config import starts
-from ecgtl.config.parameters import Parameters, Planned, check_bounds, check_choices, choices_of
-from ecgtl.config.protocols import (ALL_LEADS, BASELINES, INITS, PAPER_PARAMETERS, TRANSFERS, VARIANTS, Input, Protocol, init_word,
-                                    protocol, source_experiments)
-from ecgtl.datasets.base import check_policy
+from ecgtl.config.parameters import Parameters, Planned
+from ecgtl.config.protocols import (ALL_LEADS, BASELINES, INITS, PAPER_PARAMETERS, TRANSFERS, Input, Protocol, init_word,
+                                    protocol, protocols, source_experiments)
 from ecgtl.errors import EcgtlError
-from ecgtl.models import PREACTIVATED, checkpoint
+from ecgtl.models import MODELS, PREACTIVATED, checkpoint
 from ecgtl.splits import check_fraction
 
 TRAINED = "width variant epochs batch_size learning_rate patience precision"  # parameters of networks alone
@@ -124,10 +123,13 @@ class FinetuneConfig(Reading):
         if alone:
             yield from ((names, f"arch={arch} does not look at it; leave it away") for names in unused if unused[names])
 
+    @classmethod
+    def words(cls) -> dict[str, tuple[str, ...]]:
+        """``protocol`` and ``arch`` may be ``auto``."""
+        return {"protocol": ("auto", *protocols()), "arch": ("auto", *(name for name in MODELS if name != "cae"), *BASELINES)}
+
     def _check(self) -> None:
-        check_choices(self, choices_of() | {"variant": (None, *VARIANTS)})
         check_fraction(self.fraction)
-        check_policy(self.on_bad)
         if not init_word(self.init) and not self.init.endswith(".safetensors"):
             raise EcgtlError(f"unknown init {self.init!r}; allowed: {', '.join((*INITS, *source_experiments()))}, or the path "
                              "of a .safetensors checkpoint")
@@ -135,7 +137,6 @@ class FinetuneConfig(Reading):
             raise EcgtlError(f"save_weights is {self.save_weights!r}; give the path of a .safetensors file to write")
         if self.dataset == "folder" and self.tier != "demo" and not self.root:
             raise EcgtlError("dataset=folder needs root: the folder of your WFDB records (-p root /path/to/records)")
-        check_bounds(self)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ecgtl.config.finetune import FinetuneConfig, Reading
-from ecgtl.config.parameters import Parameters, check_bounds, check_choices
+from ecgtl.config.parameters import Parameters
 from ecgtl.config.protocols import TIERS
-from ecgtl.transferability import WEIGHTINGS
 
 
 @dataclass(frozen=True)
@@ -35,9 +34,7 @@ class ScoreConfig(Reading):
     seed: int = 0
 
     def _check(self) -> None:
-        FinetuneConfig.of(dataset=self.dataset, root=self.root, on_bad=self.on_bad, tier=self.tier, seed=self.seed)
-        check_choices(self, {"weighting": WEIGHTINGS})
-        check_bounds(self)
+        FinetuneConfig.of(dataset=self.dataset, root=self.root, tier=self.tier)
 
 
 @dataclass(frozen=True)
@@ -47,5 +44,7 @@ class SectionConfig(Parameters):
     # whose results it shows; ``best`` is the best evidence there is
     tier: str = "best"
 
-    def _check(self) -> None:
-        check_choices(self, {"tier": ("best", *TIERS)})
+    @classmethod
+    def words(cls) -> dict[str, tuple[str, ...]]:
+        """``tier`` may be ``best``."""
+        return {"tier": ("best", *TIERS)}

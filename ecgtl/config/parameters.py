@@ -13,18 +13,21 @@ from typing import Any, ClassVar, Self
 import torch
 
 from ecgtl import paths, training
-from ecgtl.config.protocols import ALL_LEADS, BASELINES, DEVICES, PRECISIONS, TIERS, protocols
-from ecgtl.datasets import LOADERS
+from ecgtl.config.protocols import ALL_LEADS, DEVICES, NEGATIVES_FROM, OBJECTIVES, PRECISIONS, TIERS, VARIANTS
+from ecgtl.datasets import LOADERS, Recordings
 from ecgtl.errors import EcgtlError
-from ecgtl.models import MODELS
+from ecgtl.transferability import WEIGHTINGS
 
+# Parameters that are one of a few words, in whichever config; a config has others in ``words``
+WORDS = {"tier": TIERS, "device": DEVICES, "precision": PRECISIONS, "variant": VARIANTS, "objective": OBJECTIVES,
+         "negatives_from": NEGATIVES_FROM, "weighting": WEIGHTINGS, "on_bad": ("error", "skip"),
+         **dict.fromkeys(("dataset", "source", "target"), tuple(LOADERS))}
 # Parameters with a bound -> what holds of their values, and the words for it
-BOUNDS = {
-    "sampling_rate seconds learning_rate": (lambda value: 0 < value < math.inf, "it must be above 0"),
-    "width epochs batch_size patience features per_subject per_epoch windows frame context negatives records fewest resamples":
-        (lambda value: value >= 1, "it must be at least 1"),
-    "validation test": (lambda value: 0 < value < 1, "it is a share, above 0 and below 1"),
-    "seed fold offset": (lambda value: value >= 0, "it must not be negative")}
+COUNTS = "width epochs batch_size patience features per_subject per_epoch windows frame context negatives records fewest resamples"
+BOUNDS = {"sampling_rate seconds learning_rate": (lambda value: 0 < value < math.inf, "it must be above 0"),
+          COUNTS: (lambda value: value >= 1, "it must be at least 1"),
+          "validation test": (lambda value: 0 < value < 1, "it is a share, above 0 and below 1"),
+          "seed fold offset": (lambda value: value >= 0, "it must not be negative")}
 
 
 class Parameters:
@@ -41,7 +44,10 @@ class Parameters:
             close = difflib.get_close_matches(unknown[0], allowed, n=1)
             hint = f"did you mean {close[0]!r}? " if close else ""
             raise EcgtlError(f"unknown parameter {unknown[0]!r}; {hint}allowed: {', '.join(allowed)}")
-        config = cls(**{name: _typed(name, value, allowed[name]) for name, value in parameters.items()})
+        words = WORDS | cls.words()
+        config = cls(**{name: _typed(name, value, allowed[name], words.get(name)) for name, value in parameters.items()})
+        for name in allowed:
+            config._check_value(name, words.get(name))
         config._check()
         config._refuse(config._ignored())
         return config
@@ -59,16 +65,35 @@ class Parameters:
         config._refuse(config._ignored(alone=True))
         return config
 
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        """The names in ``label_set``, for those that have one."""
-        return tuple(word.strip() for word in self.label_set.split(",") if word.strip())
+    def label_columns(self, recordings: Recordings) -> list[int]:
+        """Which classes of ``recordings`` stand in ``label_set``, for those that have one; EcgtlError for one that is none."""
+        names, classes = [word.strip() for word in self.label_set.split(",") if word.strip()], recordings.classes
+        unknown = [name for name in names if name not in classes]
+        if unknown:
+            raise EcgtlError(f"label_set names {unknown[0]!r}, which {recordings.name} has not; allowed: {', '.join(classes)}")
+        return [classes.index(name) for name in names]
 
     def command(self) -> str:
         """The shell command that makes this run: every parameter that differs from its default."""
         changed = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
         given = "".join(f" -p {name} {shlex.quote(str(value))}" for name, value in changed.items() if name != "root")
         return f"papermill notebooks/{self.NOTEBOOK}.ipynb out.ipynb{given}" + (" -p root ..." if changed.get("root") else "")
+
+    @classmethod
+    def words(cls) -> dict[str, tuple[str, ...]]:
+        """Parameters that are one of a few words, and those words, as far as ``WORDS`` has them not."""
+        return {}
+
+    def _check_value(self, name: str, words: tuple[str, ...] | None) -> None:
+        """Raise EcgtlError for a value that is none of the ``words``, or out of bounds."""
+        value = getattr(self, name)
+        if value is None:
+            return
+        if words and value not in words:
+            raise EcgtlError(f"unknown {name} {value!r}; allowed: {', '.join(words)}")
+        for names, (holds, bound) in BOUNDS.items():
+            if name in names.split() and not holds(value):
+                raise EcgtlError(f"{name} is {value}; {bound}")
 
     def _check(self) -> None:
         """Raise EcgtlError for a value that the fields' types admit but a run does not."""
@@ -91,30 +116,7 @@ class Parameters:
             yield "labels labels_separator", "it belongs to dataset=folder (-p dataset folder -p root /path/to/records)"
 
 
-def check_choices(config: Parameters, choices: dict[str, tuple[str | None, ...]]) -> None:
-    """Raise EcgtlError for a parameter that is none of its words, which it names."""
-    for name, allowed in choices.items():
-        if getattr(config, name) not in allowed:
-            raise EcgtlError(f"unknown {name} {getattr(config, name)!r}; allowed: {', '.join(filter(None, allowed))}")
-
-
-def check_bounds(config: Parameters) -> None:
-    """Raise EcgtlError for a number out of its bounds."""
-    for names, (holds, words) in BOUNDS.items():
-        for name in names.split():
-            value = getattr(config, name, None)
-            if value is not None and not holds(value):
-                raise EcgtlError(f"{name} is {value}; {words}")
-
-
-def choices_of() -> dict[str, tuple[str, ...]]:
-    """The parameters of fine-tuning that are one of a few words, and those words."""
-    archs = ("auto", *(name for name in MODELS if name != "cae"), *BASELINES)
-    return {"dataset": tuple(LOADERS), "protocol": ("auto", *protocols()), "arch": archs, "tier": TIERS, "device": DEVICES,
-            "precision": PRECISIONS}
-
-
-def _typed(name: str, value: Any, kind: Any) -> Any:
+def _typed(name: str, value: Any, kind: Any, allowed: tuple[str, ...] | None) -> Any:
     """``value`` as the field's type; integers pass for floats, nothing else is converted in silence."""
     kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     if value is None and type(None) in kinds:
@@ -123,7 +125,7 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, tuple(kinds)):
         names = " or ".join(k.__name__ for k in kinds if k is not type(None))
-        words = f"; allowed: {', '.join(choices_of()[name])}" if name in choices_of() else ""
+        words = f"; allowed: {', '.join(allowed)}" if allowed else ""
         bounds = ", 0 < fraction <= 1" if name == "fraction" else ""
         raw = f"; for papermill write -r {name} {value}" if str in kinds and isinstance(value, int | float) else ""
         raise EcgtlError(f"{name} is {value!r} ({type(value).__name__}); it must be of type {names}{bounds}{words}{raw}")

@@ -6,10 +6,9 @@ from functools import cached_property
 from pathlib import Path
 
 from ecgtl.config.finetune import FinetuneConfig, Plan
-from ecgtl.config.parameters import Parameters, Planned, check_bounds, check_choices
-from ecgtl.config.protocols import DEVICES, PRECISIONS, TIERS, TRANSFERS, Transfers, protocol
+from ecgtl.config.parameters import Parameters, Planned
+from ecgtl.config.protocols import TRANSFERS, Transfers, protocol
 from ecgtl.config.starts import stored_weights
-from ecgtl.datasets import LOADERS
 from ecgtl.errors import EcgtlError
 from ecgtl.models import MODELS, checkpoint
 
@@ -67,10 +66,12 @@ class TransferConfig(Parameters):
         """What a job takes: this config resolved, with what follows from it."""
         return TransferPlan(self.resolved())
 
+    @classmethod
+    def words(cls) -> dict[str, tuple[str, ...]]:
+        """``arch`` is a network."""
+        return {"arch": tuple(MODELS)}
+
     def _check(self) -> None:
-        check_choices(self, {"source": tuple(LOADERS), "target": tuple(LOADERS), "arch": tuple(MODELS), "tier": TIERS,
-                             "device": DEVICES, "precision": PRECISIONS})
-        check_bounds(self)
         if self.most < self.fewest:
             raise EcgtlError(f"most is {self.most} and fewest {self.fewest}; a task has at least as many labels at most as at least")
 

@@ -96,17 +96,18 @@ def _tell(seen: list[Record], facts: dict, collector: Collector, report: Callabl
     """What was read, how it is changed and what is left out."""
     for reason, ids in collector.skipped.items():
         report(f"left out, {reason}: {counted(ids)}")
-    several = f"{facts['in_channels']} leads" if facts["in_channels"] > 1 else ""
-    report(f"recordings: {len(seen)}, {several or 'lead ' + ', '.join(sorted({one.leads[0] for one in seen}))}")
+    one_lead = facts["in_channels"] == 1
+    which = f"lead {', '.join(sorted({one.leads[0] for one in seen}))}" if one_lead else f"{facts['in_channels']} leads"
+    report(f"recordings: {len(seen)}, {which}")
     rates = ", ".join(f"{rate:g}" for rate in sorted({one.sampling_rate for one in seen}))
     report(f"sampling rate: {rates} Hz, resampled to {facts['sampling_rate']:g} Hz")
+    seconds = f"{facts['seconds']:g} s"
     longer, shorter = (sum(sign * (_seconds(one) - facts["seconds"]) > 0 for one in seen) for sign in (1, -1))
     if longer:
-        keep = _rules(facts).keep
-        report(f"longer than {facts['seconds']:g} s: {longer}, of which the {'last' if keep == 'end' else 'first'} "
-               f"{facts['seconds']:g} s are used")
+        kept = "last" if _rules(facts).keep == "end" else "first"
+        report(f"longer than {seconds}: {longer}, of which the {kept} {seconds} are used")
     if shorter:
-        report(f"shorter than {facts['seconds']:g} s: {shorter}, zero-padded before the signal")
+        report(f"shorter than {seconds}: {shorter}, zero-padded before the signal")
 
 
 def _seconds(one: Record) -> float:
@@ -172,19 +173,12 @@ def _stretch(one: Record, n_samples: int, rate: float, keep: str, collector: Col
 
 
 def _table(seen: list[Record], facts: dict, p: np.ndarray) -> pd.DataFrame:
-    names = np.array(facts["classes"])
-    if facts["multi_label"]:
-        predicted = [";".join(names[row >= 0.5]) for row in p]
-    else:
-        predicted = names[p.argmax(axis=1)]
+    names, seconds = np.array(facts["classes"]), [_seconds(one) for one in seen]
+    predicted = [";".join(names[row >= 0.5]) for row in p] if facts["multi_label"] else names[p.argmax(axis=1)]
     leads = [one.leads[0] if facts["in_channels"] == 1 else " ".join(facts["leads"]) for one in seen]
-    seconds = [_seconds(one) for one in seen]
-    table = pd.DataFrame({"record": [one.id for one in seen], "leads": leads,
-                          "sampling_rate": [one.sampling_rate for one in seen],
-                          "seconds": seconds, "seconds_used": np.minimum(seconds, facts["seconds"])})
-    for k, name in enumerate(names):
-        table[f"probability_{name}"] = p[:, k]
-    return table.assign(predicted=predicted)
+    table = {"record": [one.id for one in seen], "leads": leads, "sampling_rate": [one.sampling_rate for one in seen],
+             "seconds": seconds, "seconds_used": np.minimum(seconds, facts["seconds"])}
+    return pd.DataFrame(table | {f"probability_{name}": p[:, k] for k, name in enumerate(names)} | {"predicted": predicted})
 
 
 def _names(leads: list[str]) -> str:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from ecgtl import filters, paths
 from ecgtl.config import ALL_LEADS, TRANSFERS, FinetuneConfig, Input, Plan, ScoreConfig, protocol, protocols
@@ -117,12 +116,6 @@ class Ranking:
     scores: list[Score]
     refused: dict[str, str]
 
-    def table(self) -> pd.DataFrame:
-        """One row a scored checkpoint, best first."""
-        return pd.DataFrame([{"checkpoint": score.name, "melep": score.value, "low": score.low, "high": score.high,
-                              "first": score.first, "source_labels": len(score.answers.names),
-                              "seconds": score.answers.seconds} for score in self.scores])
-
 
 def rank(config: ScoreConfig, checkpoints: Sequence[str], report: Callable[[str], None] = print) -> Ranking:
     """Score several checkpoints on the target of ``config``, whose own ``checkpoint`` is not looked at.
@@ -131,7 +124,7 @@ def rank(config: ScoreConfig, checkpoints: Sequence[str], report: Callable[[str]
     left, and for a target that cannot be scored on.
     """
     refused: dict[str, str] = {}
-    candidates = _sound({name: name for name in checkpoints}, lambda name: candidate(name, config.tier), refused)
+    candidates = _sound(dict(zip(checkpoints, checkpoints, strict=True)), lambda name: candidate(name, config.tier), refused)
     one_lead = all(one.facts["in_channels"] == 1 for one in candidates)
     if config.lead != ScoreConfig.lead and candidates and all(one.facts["in_channels"] > 1 for one in candidates):
         raise EcgtlError(f"lead is {config.lead!r}, which would have no effect: every checkpoint here sees several leads, found "
@@ -144,11 +137,9 @@ def rank(config: ScoreConfig, checkpoints: Sequence[str], report: Callable[[str]
     for name, reason in refused.items():
         report(f"left out, {name}: {reason}")
     if not candidates:
-        reason = next(iter(refused.values()))
-        raise EcgtlError(f"none of the {len(refused)} checkpoints can be scored; the first: {reason}")
+        raise EcgtlError(f"none of the {len(refused)} checkpoints can be scored; the first: {next(iter(refused.values()))}")
     target = target_of(config, recordings, candidates)
-    answers = [_ask(config, one, target) for one in candidates]
-    return Ranking(target, _scores(config, target, answers), refused)
+    return Ranking(target, _scores(config, target, [_ask(config, one, target) for one in candidates]), refused)
 
 
 def score(config: ScoreConfig) -> Ranking:
@@ -164,8 +155,8 @@ def find(name: str, tier: str) -> Path:
     source, _, arch = name.rpartition("-")
     path = stored_weights(source, arch, tier)
     if path is None:
-        raise EcgtlError(f"there is no checkpoint {name!r} in tier {tier}; give the path of a .safetensors "
-                         f"file, or make it with 'python -m ecgtl run melep2023-sources --tier {tier}'")
+        raise EcgtlError(f"there is no checkpoint {name!r} in tier {tier}; give the path of a .safetensors file, or make it with "
+                         f"'python -m ecgtl run melep2023-sources --tier {tier}'")
     return path
 
 
@@ -181,8 +172,8 @@ def candidate(name: str, tier: str) -> Candidate:
                          "so it gives no probabilities to score; choose the checkpoint of a classifier")
     absent = [fact for fact in ("protocol", "leads", "multi_label") if fact not in facts]
     if absent or facts["protocol"] not in protocols():
-        unknown = absent[0] if absent else facts["protocol"]
-        raise EcgtlError(f"checkpoint {path} does not say how its inputs are made ({unknown}); make it again with this version")
+        raise EcgtlError(f"checkpoint {path} does not say how its inputs are made ({[*absent, facts.get('protocol')][0]}); make it "
+                         "again with this version")
     return Candidate(name, path, facts)
 
 
@@ -217,7 +208,7 @@ def target_of(config: ScoreConfig, recordings: Recordings, candidates: Sequence[
     if not recordings.classes:
         raise EcgtlError(f"{recordings.name} has no labels, so there is nothing to learn; for a folder add "
                          "labels.csv with the columns record and label")
-    columns = _columns(config, recordings)
+    columns = config.label_columns(recordings) or list(range(len(recordings.classes)))
     defects = [next(filter(None, found), "") for found in zip(*(one.defects(recordings) for one in candidates), strict=True)]
     left_out = Counter({reason: len(ids) for reason, ids in recordings.skipped.items()})
     left_out.update(filter(None, defects))
@@ -226,18 +217,10 @@ def target_of(config: ScoreConfig, recordings: Recordings, candidates: Sequence[
         raise EcgtlError(f"no recording of {recordings.name} can be scored ({', '.join(left_out)}); give longer ones")
     if config.records is not None and config.records < len(rows):
         rows = np.sort(np.random.default_rng(config.seed).choice(rows, config.records, replace=False))
-    chosen, names = recordings.select(rows), tuple(recordings.classes[k] for k in columns)
-    table = chosen.table[:, columns]
-    _check_labels(table, names, config.weighting)
-    return Target(chosen, table, names, dict(left_out))
-
-
-def _columns(config: ScoreConfig, recordings: Recordings) -> list[int]:
-    unknown = [name for name in config.label_names if name not in recordings.classes]
-    if unknown:
-        raise EcgtlError(f"label_set names {unknown[0]!r}, which {recordings.name} has not; allowed: "
-                         f"{', '.join(recordings.classes)}")
-    return [recordings.classes.index(name) for name in config.label_names or recordings.classes]
+    chosen = recordings.select(rows)
+    target = Target(chosen, chosen.table[:, columns], tuple(recordings.classes[k] for k in columns), dict(left_out))
+    _check_labels(target.table, target.names, config.weighting)
+    return target
 
 
 def _check_labels(table: np.ndarray, names: tuple[str, ...], weighting: str) -> None:
@@ -268,9 +251,8 @@ def _scores(config: ScoreConfig, target: Target, answers: Sequence[Answers]) -> 
     firsts = (resampled == resampled.min(axis=1, keepdims=True)).mean(axis=0)
     # Where all recordings have a label, the text's weights are not defined
     weightings = (config.weighting,) if target.table.all(axis=0).any() else WEIGHTINGS
-    found = [Score(one, melep(one.probabilities, target.table, config.weighting), float(low), float(high),
-                   float(first), measures(one.probabilities, target.table, weightings),
-                   pair_losses(one.probabilities, target.table))
+    found = [Score(one, melep(one.probabilities, target.table, config.weighting), float(low), float(high), float(first),
+                   measures(one.probabilities, target.table, weightings), pair_losses(one.probabilities, target.table))
              for one, low, high, first in zip(answers, lows, highs, firsts, strict=True)]
     return sorted(found, key=lambda score: score.value)
 
@@ -286,28 +268,23 @@ def _resamples(config: ScoreConfig, table: np.ndarray) -> Iterator[np.ndarray]:
                 yield rows
                 break
         else:
-            raise EcgtlError(f"the {n} recordings are too few for an interval, because nearly all of them "
-                             "have one of the labels; give more, or leave it out of label_set")
+            raise EcgtlError(f"the {n} recordings are too few for an interval, because nearly all of them have one of the labels; "
+                             "give more, or leave it out of label_set")
 
 
 def lines(ranking: Ranking, config: ScoreConfig) -> list[str]:
     """The ranking as the command line prints it."""
-    target, names = ranking.target, [_short(score.name) for score in ranking.scores]
-    positives = target.table.sum(axis=0).tolist()
-    counts = ", ".join(f"{name} {n}" for name, n in zip(target.names, positives, strict=True))
-    width, skipped = max(map(len, ["checkpoint", *names])), target.recordings.skipped
+    target, skipped = ranking.target, ranking.target.recordings.skipped
+    names = [Path(score.name).name if score.name.endswith(".safetensors") else score.name for score in ranking.scores]
+    counts = ", ".join(f"{name} {n}" for name, n in zip(target.names, target.table.sum(axis=0).tolist(), strict=True))
     left_out = {reason: counted(skipped[reason]) if reason in skipped else n for reason, n in target.left_out.items()}
-    said = [f"target: {target.recordings.name}, {len(target.table)} recordings, {len(positives)} labels "
-            f"({counts})", *(f"left out, {reason}: {n}" for reason, n in left_out.items()), "",
+    width = max(map(len, ["checkpoint", *names]))
+    said = [f"target: {target.recordings.name}, {len(target.table)} recordings, {len(target.names)} labels ({counts})",
+            *(f"left out, {reason}: {n}" for reason, n in left_out.items()), "",
             f"{'':>4}  {'checkpoint':{width}}  {'MELEP':>7}  {'95 % interval':>16}  {'first':>6}  {'labels':>6}  {'seconds':>7}"]
     for place, (name, score) in enumerate(zip(names, ranking.scores, strict=True), start=1):
         limits = f"{score.low:.4f}-{score.high:.4f}"
         said.append(f"{place:>4}  {name:{width}}  {score.value:>7.4f}  {limits:>16}  {score.first:>6.0%}  "
                     f"{len(score.answers.names):>6}  {score.answers.seconds:>7.1f}")
-    return [*said, "", "The lowest MELEP should transfer most easily. Intervals, and how often a checkpoint "
-            f"comes first, are from {config.resamples} resamples of the recordings. Scores on other targets "
-            "do not compare with these."]
-
-
-def _short(name: str) -> str:
-    return Path(name).name if name.endswith(".safetensors") else name
+    return [*said, "", "The lowest MELEP should transfer most easily. Intervals, and how often a checkpoint comes first, are from "
+            f"{config.resamples} resamples of the recordings. Scores on other targets do not compare with these."]

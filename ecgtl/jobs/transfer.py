@@ -17,7 +17,6 @@ import torch
 from ecgtl import folds, metrics, results, training, transferability
 from ecgtl.config import TransferConfig, TransferPlan
 from ecgtl.datasets.base import Recordings
-from ecgtl.errors import EcgtlError
 from ecgtl.folds import Fold
 from ecgtl.jobs.evidence import evidence_of
 from ecgtl.jobs.finetune import training_state
@@ -95,13 +94,9 @@ def target_of(plan: TransferPlan) -> Target:
 
 def draw(config: TransferConfig, target: Target) -> Fold:
     """The task of a resolved ``config``: a matter of target and fold number, whatever the checkpoint."""
-    classes = target.recordings.classes
-    unknown = [name for name in config.label_names if name not in classes]
-    if unknown:
-        raise EcgtlError(f"label_set names {unknown[0]!r}, which {target.recordings.name} has not; allowed: {', '.join(classes)}")
-    chosen = [classes.index(name) for name in config.label_names] or None
-    return folds.draw(target.table, target.recordings.subjects, config.fold, (config.fewest, config.most),
-                      config.records, config.test, config.validation, chosen)
+    chosen = config.label_columns(target.recordings) or None
+    return folds.draw(target.table, target.recordings.subjects, config.fold, (config.fewest, config.most), config.records,
+                      config.test, config.validation, chosen)
 
 
 def measure(start: Path, target: Target, fold: Fold) -> tuple[dict, np.ndarray]:
