@@ -71,7 +71,8 @@ def _queue(given) -> None:
     from ecgtl.experiments import gpu, queue
 
     if not (given.minutes is None or 0 <= given.minutes < 1e6) or not (given.processes is None or given.processes >= 1):
-        raise EcgtlError(f"--minutes is {given.minutes} and --processes {given.processes}; give minutes from 0 and processes from 1")
+        raise EcgtlError(f"--minutes is {given.minutes} and --processes {given.processes}; give minutes from 0 and "
+                         "processes from 1")
     work_off = partial(gpu.work_off, given.out) if given.out else queue.work_off
     work_off(_tier(given.tier), given.minutes, given.processes)
 
@@ -101,9 +102,10 @@ def _rank(given) -> None:
 
     known = given.target in LOADERS and given.target != "folder"
     if given.root and not known:
-        raise EcgtlError(f"--root is {given.root!r}, which would have no effect: --target {given.target} is the folder itself; give "
-                         "the name of a data set as --target, or leave --root away")
-    same = {name: getattr(given, name) for name in "labels labels_separator label_set records weighting resamples tier".split()}
+        raise EcgtlError(f"--root is {given.root!r}, which would have no effect: --target {given.target} is the folder "
+                         "itself; give the name of a data set as --target, or leave --root away")
+    names = "labels labels_separator label_set records weighting resamples tier".split()
+    same = {name: getattr(given, name) for name in names}
     config = ScoreConfig.of(dataset=given.target if known else "folder", root=given.root if known else given.target,
                             lead=_lead(given.lead), **same)
     print("\n".join(rank.lines(rank.rank(config, given.checkpoints), config)))

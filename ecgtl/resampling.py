@@ -18,9 +18,9 @@ def recordings_variance(cells: Sequence[Sequence[Path]], score: str, choice: str
     """Variance of a difference of mean scores over draws of the test recordings, and their number.
 
     ``cells`` are the files of the results of each cell, two or four of them, weighted as in ``verdicts``; ``score`` and
-    ``choice`` (of the epoch) as results name them. All runs are scored on the same draws, with replacement, so that what makes
-    a draw easy for all cells cancels. None where the score cannot be had from stored predictions, and where the runs have
-    different test recordings. Source: the analysis plan of this project; the bootstrap of Efron (1979).
+    ``choice`` (of the epoch) as results name them. All runs are scored on the same draws, with replacement, so that
+    what makes a draw easy for all cells cancels. None where the score cannot be had from stored predictions, and where
+    the runs have different test recordings. Source: the analysis plan of this project; the bootstrap of Efron (1979).
     """
     tests = {_test_set(path) for paths in cells for path in paths}
     if len(tests) != 1 or None in tests:

@@ -7,7 +7,8 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import UserDict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property, lru_cache, wraps
 from importlib import metadata
@@ -31,8 +32,8 @@ READABLE = (1, SCHEMA)  # in schema 1 each epoch of a history named its columns 
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "wfdb")
 EVIDENCE = ("full", "subset", "substitute", "synthetic", "none")
 # What a value must be, where readers count on it; a value that is absent is named when it is asked for
-_DICTS = ("config evidence scores data provenance predictions provenance.versions scores.measures scores.best_test scores.last "
-          "scores.validated")
+_DICTS = ("config evidence scores data provenance predictions provenance.versions scores.measures scores.best_test "
+          "scores.last scores.validated")
 _TEXTS = "experiment key config.tier data.digest data.name predictions.sha256 provenance.commit"
 KINDS = {**dict.fromkeys(_DICTS.split(), dict), **dict.fromkeys(_TEXTS.split(), str), "data.classes": list,
          "provenance.wall_seconds": int | float}
@@ -46,8 +47,9 @@ class Result(Keyed):
     ``config`` every parameter; ``evidence`` what the data are (upstream, target, leads), in the words of ``EVIDENCE``;
     ``scores`` the protocol's own choice of epoch at the top, ``best_test``, ``last`` and ``validated`` below;
     ``history`` one row an epoch; ``data`` name, version, digest and counts; ``arrays`` split and predictions:
-    ``train``, ``validation``, ``test`` indices, ``y_test`` and ``prob_<choice>`` float16 (n_test, classes), of a stored result read
-    when they are asked for; ``provenance`` where, when and how; ``predictions`` file and SHA-256 of stored arrays.
+    ``train``, ``validation``, ``test`` indices, ``y_test`` and ``prob_<choice>`` float16 (n_test, classes), of a stored
+    result read when they are asked for; ``provenance`` where, when and how; ``predictions`` file and SHA-256 of stored
+    arrays.
     """
 
     experiment: str
@@ -109,7 +111,7 @@ def save(result: Result) -> Path:
 
 
 def command(measure: Callable[..., Result], n: int, usage: str, arguments: Sequence[str] | None = None) -> int:
-    """Exit status of a command of ``n`` arguments (by default the process's) that saves what ``measure`` makes of them."""
+    """Exit status of a command of ``n`` arguments (the process's where none are given) that saves what it measures."""
     given = sys.argv[1:] if arguments is None else arguments
 
     def write() -> Path:
@@ -124,35 +126,28 @@ def _line(values: list) -> str:
     return json.dumps(values, separators=(",", ":"), allow_nan=False)
 
 
-class StoredArrays(Mapping):
-    """The arrays beside the result at ``path``, read when one is asked for; EcgtlError when they are missing, damaged or others."""
+class StoredArrays(UserDict):
+    """The arrays beside the result at ``path``, read when one is asked for; EcgtlError when they are missing or others."""
 
     def __init__(self, path: Path, sha256: str | None):
-        self._path, self._file, self._sha256 = path, path.with_suffix(".npz"), sha256
+        self.path, self.sha256 = path, sha256
+
+    @cached_property
+    def data(self) -> dict[str, np.ndarray]:
+        """All arrays."""
+        return archives.arrays(io.BytesIO(self.content()), str(self.path.with_suffix(".npz")), "run the experiment again")
 
     def content(self) -> bytes:
         """The file as it was written; UndoneError when it is missing or another one."""
+        file = self.path.with_suffix(".npz")
         try:
-            content = self._file.read_bytes()
+            content = file.read_bytes()
         except OSError as error:
             reason = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
-            raise UndoneError(f"{self._file} {reason} beside {self._path.name}; run the experiment again") from None
-        if hashlib.sha256(content).hexdigest() != self._sha256:
-            raise UndoneError(f"{self._file} is not the file that {self._path.name} was written with; run the experiment again")
+            raise UndoneError(f"{file} {reason} beside {self.path.name}; run the experiment again") from None
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise UndoneError(f"{file} is not the file that {self.path.name} was written with; run the experiment again")
         return content
-
-    @cached_property
-    def _arrays(self) -> dict[str, np.ndarray]:
-        return archives.arrays(io.BytesIO(self.content()), str(self._file), "run the experiment again")
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self._arrays[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._arrays)
-
-    def __len__(self) -> int:
-        return len(self._arrays)
 
 
 def load(path: Path) -> Result:
@@ -189,7 +184,8 @@ class UndoneError(EcgtlError):
 
 
 def done(path: Path) -> Result | None:
-    """``stored`` of a finished run; None where there is none and, saying why, where its predictions are missing or others.
+    """``stored`` of a finished run; None where there is none and, saying why, where its predictions are missing or
+    others.
 
     Raises EcgtlError for a JSON that is damaged or of another version: nothing replaces it unasked.
     """
@@ -205,8 +201,8 @@ def done(path: Path) -> Result | None:
 def read(path: Path) -> Result:
     """The result whose JSON is at ``path``, checked for its schema and its parts; its arrays are not looked at.
 
-    A part that this version does not know is left out, and that is said. A value that is null, no number or of another kind
-    where readers count on one is an EcgtlError, and so is a key that is asked for, at any level, and not there.
+    A part that this version does not know is left out, and that is said. A value that is null, no number or of another
+    kind where readers count on one is an EcgtlError, and so is a key that is asked for, at any level, and not there.
     """
     try:
         body = json.loads(path.read_text())
@@ -216,8 +212,8 @@ def read(path: Path) -> Result:
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise EcgtlError(f"{path} is not a result ({type(error).__name__}); delete it and run again") from None
     if schema not in READABLE:
-        raise EcgtlError(f"{path} has schema {schema}, this version reads {' and '.join(map(str, READABLE))}; run the experiment "
-                         "again")
+        raise EcgtlError(f"{path} has schema {schema}, this version reads {' and '.join(map(str, READABLE))}; run the "
+                         "experiment again")
     absent, unknown = set(STORED) - body.keys(), body.keys() - set(STORED)
     if absent:
         raise EcgtlError(f"{path} is not a result (it has no {', '.join(sorted(absent))}); delete it and run again")
@@ -225,12 +221,14 @@ def read(path: Path) -> Result:
         note_once(f"{path} has {', '.join(sorted(unknown))}, which this version does not know and leaves out")
     checked = _parts({name: body[name] for name in body if name in STORED}, str(path), "")
     if checked["predictions"]["file"] != path.with_suffix(".npz").name:
-        raise EcgtlError(f"{path}: predictions.file is no {path.with_suffix('.npz').name}; delete that file and run again")
+        raise EcgtlError(f"{path}: predictions.file is no {path.with_suffix('.npz').name}; delete that file and run "
+                         "again")
     return Result(**checked, arrays=StoredArrays(path, checked["predictions"].get("sha256")))
 
 
 class _Part(dict):
-    """A part of a stored result; ``where`` names file and part for the error of a key that is asked for and not there."""
+    """A part of a stored result; ``where`` names file and part for the error of a key that is asked for and not there.
+    """
 
     where = ""
 
@@ -239,7 +237,9 @@ class _Part(dict):
 
 
 def _parts(value, file: str, name: str):
-    """``value``, the part ``name`` of a result, with every dict as a ``_Part``; EcgtlError for what does not belong there."""
+    """``value``, the part ``name`` of a result, with every dict as a ``_Part``; EcgtlError for what does not belong
+    there.
+    """
     if isinstance(value, dict):
         part = _Part({key: _parts(one, file, f"{name}{key}.") for key, one in value.items()})
         part.where = f"{file}: {name}"
@@ -247,17 +247,21 @@ def _parts(value, file: str, name: str):
         part = [_parts(one, file, f"{name}each.") for one in value] if isinstance(value, list) else value
     kind = int | float if name[:-1].rpartition(".")[2] in NUMBERS else KINDS.get(name[:-1], object)
     if not isinstance(value, kind) or not _belongs(value, name):
-        raise EcgtlError(f"{file}: {name[:-1]} is {value!r:.40}, which does not belong there; delete that file and run again")
+        raise EcgtlError(f"{file}: {name[:-1]} is {value!r:.40}, which does not belong there; delete that file and run "
+                         "again")
     return part
 
 
 def _belongs(value, name: str) -> bool:
-    """Whether a leaf may be there: null where it says something, numbers that are some, scores that are numbers, known evidence."""
+    """Whether a leaf may be there: null where it says something, numbers that are some, scores that are numbers, known
+    evidence.
+    """
     if value is None:
         return name.startswith(("config.", "scores.")) and not name.startswith("scores.measures.")
     if isinstance(value, int | float):
         return -1e300 < value < 1e300  # NaN is not
-    return not (isinstance(value, str) and (name.startswith("scores.") or name.startswith("evidence.") and value not in EVIDENCE))
+    unknown = name.startswith("scores.") or name.startswith("evidence.") and value not in EVIDENCE
+    return not (isinstance(value, str) and unknown)
 
 
 def table(experiment: str | None = None, tier: str | None = None) -> pd.DataFrame:
@@ -278,7 +282,9 @@ def table(experiment: str | None = None, tier: str | None = None) -> pd.DataFram
 
 
 def provenance(device: str, seconds: float, seed: int, threads: int, command: str | None = None) -> dict:
-    """Commit, versions, device, instructions, layout, threads, seed, wall time and the exact command of the run that ends."""
+    """Commit, versions, device, instructions, layout, threads, seed, wall time and the exact command of the run that
+    ends.
+    """
     from ecgtl.models import convolution
 
     commit, dirty = code_state()

@@ -68,7 +68,7 @@ def store_fold(run, melep, f1, n_labels=2, label_set=None, target="subset", upst
     start = starts.stored_weights(run.config.source, run.config.arch, run.config.tier)
     data = {"name": run.config.target, "version": "1", "digest": digest, "records": 2931, "classes": names,
             "redrawn": {"fewer than 1000 recordings": redrawn} if redrawn else {},
-            "start": {"file": "x.safetensors", "sha256": sources.checksum(start) if start else "0" * 64, "labels": own_labels}}
+            "start": {"file": "x.safetensors", "sha256": starts.checksum(start) if start else "0" * 64, "labels": own_labels}}
     results.save(Result(run.experiment, run.key, dataclasses.asdict(run.config),
                         {"upstream": upstream, "target": target, "leads": target},
                         scored["best_test"] | {"measures": derived | measures} | scored, [{"epoch": 1}],

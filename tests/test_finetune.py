@@ -402,9 +402,9 @@ def test_the_image_arm_is_one_linear_layer_on_frozen_features(monkeypatch, tmp_p
         seen.append((x.shape, rate, weights))
         return features
 
-    monkeypatch.setattr(finetune.googlenet, "find_weights", lambda: tmp_path / "w")
+    monkeypatch.setattr(starts.googlenet, "find_weights", lambda: tmp_path / "w")
     monkeypatch.setattr(finetune.cache, "source_checksum", lambda *given: "of the weights")
-    monkeypatch.setattr(finetune.spectrograms, "image_features", image_features)
+    monkeypatch.setattr(inputs.spectrograms, "image_features", image_features)
     result = finetune.run(config(**JANG | {"init": "image", "protocol": "auto", "epochs": 2}))
     assert seen == [((90, 2048), 250.0, tmp_path / "w")]
     assert result.config["arch"] == "googlenet" and result.evidence["upstream"] == "full"

@@ -199,7 +199,7 @@ def config(init="beat-seed1"):
 
 def test_a_run_finds_the_checkpoint_of_its_seed(at_hand):
     assert config().plan().start == at_hand[1].weights
-    assert finetune._origin(config())["start"]["seed"] == 1
+    assert evidence.origin_of(inputs.Prepared(config().plan(), None))["start"]["seed"] == 1
     assert evidence.evidence_of(inputs.Prepared(config().plan(), inputs.read(config().plan())))["upstream"] == "synthetic"
 
 

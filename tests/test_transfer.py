@@ -554,14 +554,14 @@ def test_a_source_is_trained_stored_and_scored(target, monkeypatch, arch):
     assert run.weights.stat().st_size < half, "matrices are stored in half precision"
     monkeypatch.setattr(datasets, "load", lambda *given, **options: target)
     start = transfer.run(config(source="cpsc2018", arch=arch)).data["start"]
-    assert start == {"file": run.weights.name, "sha256": sources.checksum(run.weights), "labels": 5}
+    assert start == {"file": run.weights.name, "sha256": starts.checksum(run.weights), "labels": 5}
     run.weights.write_bytes(b"another")
     assert run.state() == "stale"
     run.weights.unlink()
     assert run.state() == "done", "its result is there; large weights are not shipped"
     monkeypatch.setattr(datasets, "load", lambda *given, **options: dataclasses.replace(target, labels=table, subjects=target.ids))
     assert runners.run_missing("melep2023-sources", "demo", report=said.append) == [path], "but can be made again"
-    assert sources.checksum(run.weights) == start["sha256"] and not any(sources.SAME_BITS in line for line in said)
+    assert starts.checksum(run.weights) == start["sha256"] and not any(sources.SAME_BITS in line for line in said)
     path.write_text(path.read_text().replace(start["sha256"], "0" * 64))
     assert runners.run_missing("melep2023-sources", "demo", report=said.append) == [path]
     assert sources.SAME_BITS in said[-1] and "stale" in said[-1], "it was another checkpoint"
@@ -632,7 +632,7 @@ def test_committed_sources_are_those_that_their_result_speaks_of(path):
     weights = starts.SHIPPED / result.data["weights"]["file"]
     if not weights.is_file():
         pytest.skip("too large to ship (ecgtl/weights/README.md)")
-    assert sources.checksum(weights) == result.data["weights"]["sha256"]
+    assert starts.checksum(weights) == result.data["weights"]["sha256"]
     state, facts = checkpoint.load(weights)
     checkpoint.network(weights, state, facts)
     assert facts["classes"] == result.data["classes"] and not facts["synthetic"] and facts["licence"]

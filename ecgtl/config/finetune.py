@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from ecgtl.config import starts
 from ecgtl.config.parameters import Parameters, Planned
-from ecgtl.config.protocols import (ALL_LEADS, BASELINES, INITS, PAPER_PARAMETERS, TRANSFERS, Input, Protocol, init_word,
-                                    protocol, protocols, source_experiments)
+from ecgtl.config.protocols import (ALL_LEADS, BASELINES, INITS, PAPER_PARAMETERS, TRANSFERS, Input, Protocol,
+                                    init_word, protocol, protocols, source_experiments)
 from ecgtl.errors import EcgtlError
 from ecgtl.models import MODELS, PREACTIVATED, checkpoint
 from ecgtl.splits import check_fraction
@@ -43,8 +43,8 @@ class FinetuneConfig(Reading):
 
     # whose split, stopping and selection rules hold; ``auto``: the paper that ``init`` or ``dataset`` belongs to
     protocol: str = "auto"
-    # Starting weights: a word, with the details of another configuration where they differ (``beat-frame512``) or of one of several
-    # pretrainings (``beat-seed3``), the data set of a source (``cpsc2018``), or a checkpoint's path
+    # Starting weights: a word, with the details of another configuration where they differ (``beat-frame512``) or of
+    # one of several pretrainings (``beat-seed3``), the data set of a source (``cpsc2018``), or a checkpoint's path
     init: str = "random"
     # network or baseline (``auto``: the protocol's own)
     arch: str = "auto"
@@ -60,8 +60,8 @@ class FinetuneConfig(Reading):
     seconds: float | None = None
     # channels of the stem
     width: int | None = None
-    # Of an autoencoder's encoder; of a residual network's blocks (text: activation in front, code: behind); and of MELEP's
-    # inputs (text: resampled, code: every k-th sample)
+    # Of an autoencoder's encoder; of a residual network's blocks (text: activation in front, code: behind); and of
+    # MELEP's inputs (text: resampled, code: every k-th sample)
     variant: str | None = None
     # at most
     epochs: int | None = None
@@ -82,8 +82,8 @@ class FinetuneConfig(Reading):
         """The same config with every ``None`` and ``auto`` replaced by the protocol's value for the tier."""
         paper, arch = self._paper_and_arch()
         if (self.init == "image") != (arch == "googlenet") and arch not in BASELINES:
-            raise EcgtlError(f"init={self.init} does not go with arch={arch}: image features come from googlenet, and from it "
-                             "alone; use init=image with arch=auto and protocol=auto")
+            raise EcgtlError(f"init={self.init} does not go with arch={arch}: image features come from googlenet, and "
+                             "from it alone; use init=image with arch=auto and protocol=auto")
         tier = protocol(paper).tier(arch, self.tier)
         missing = {name: tier.get(name) for name in ("variant", *PAPER_PARAMETERS) if getattr(self, name) is None}
         return FinetuneConfig.of(**dataclasses.asdict(self) | missing | {"protocol": paper, "arch": arch})
@@ -99,7 +99,7 @@ class FinetuneConfig(Reading):
 
     @property
     def input_protocol(self) -> str:
-        """The protocol that makes the inputs: ``protocol``, or the network's own paper where that one is across papers."""
+        """The protocol that makes the inputs: ``protocol``, or the network's own paper where that is across papers."""
         return protocol(self.protocol).papers.get(self.arch, self.protocol)
 
     def _paper_and_arch(self) -> tuple[str, str]:
@@ -126,13 +126,14 @@ class FinetuneConfig(Reading):
     @classmethod
     def words(cls) -> dict[str, tuple[str, ...]]:
         """``protocol`` and ``arch`` may be ``auto``."""
-        return {"protocol": ("auto", *protocols()), "arch": ("auto", *(name for name in MODELS if name != "cae"), *BASELINES)}
+        networks = [name for name in MODELS if name != "cae"]
+        return {"protocol": ("auto", *protocols()), "arch": ("auto", *networks, *BASELINES)}
 
     def _check(self) -> None:
         check_fraction(self.fraction)
         if not init_word(self.init) and not self.init.endswith(".safetensors"):
-            raise EcgtlError(f"unknown init {self.init!r}; allowed: {', '.join((*INITS, *source_experiments()))}, or the path "
-                             "of a .safetensors checkpoint")
+            raise EcgtlError(f"unknown init {self.init!r}; allowed: {', '.join((*INITS, *source_experiments()))}, or "
+                             "the path of a .safetensors checkpoint")
         if self.save_weights and not self.save_weights.endswith(".safetensors"):
             raise EcgtlError(f"save_weights is {self.save_weights!r}; give the path of a .safetensors file to write")
         if self.dataset == "folder" and self.tier != "demo" and not self.root:
@@ -158,7 +159,9 @@ class RecordingsConfig(Reading):
 
 @dataclass(frozen=True)
 class Plan(Planned):
-    """What a ``FinetuneConfig`` has been resolved to: the ``config`` without ``None`` or ``auto``, and what follows from it alone."""
+    """What a ``FinetuneConfig`` has been resolved to: the ``config`` without ``None`` or ``auto``, and what follows
+    from it alone.
+    """
 
     config: FinetuneConfig
 

@@ -23,7 +23,8 @@ WORDS = {"tier": TIERS, "device": DEVICES, "precision": PRECISIONS, "variant": V
          "negatives_from": NEGATIVES_FROM, "weighting": WEIGHTINGS, "on_bad": ("error", "skip"),
          **dict.fromkeys(("dataset", "source", "target"), tuple(LOADERS))}
 # Parameters with a bound -> what holds of their values, and the words for it
-COUNTS = "width epochs batch_size patience features per_subject per_epoch windows frame context negatives records fewest resamples"
+COUNTS = ("width epochs batch_size patience features per_subject per_epoch windows frame context negatives records "
+          "fewest resamples")
 BOUNDS = {"sampling_rate seconds learning_rate": (lambda value: 0 < value < math.inf, "it must be above 0"),
           COUNTS: (lambda value: value >= 1, "it must be at least 1"),
           "validation test": (lambda value: 0 < value < 1, "it is a share, above 0 and below 1"),
@@ -45,7 +46,7 @@ class Parameters:
             hint = f"did you mean {close[0]!r}? " if close else ""
             raise EcgtlError(f"unknown parameter {unknown[0]!r}; {hint}allowed: {', '.join(allowed)}")
         words = WORDS | cls.words()
-        config = cls(**{name: _typed(name, value, allowed[name], words.get(name)) for name, value in parameters.items()})
+        config = cls(**{name: _typed(name, given, allowed[name], words.get(name)) for name, given in parameters.items()})
         for name in allowed:
             config._check_value(name, words.get(name))
         config._check()
@@ -56,8 +57,8 @@ class Parameters:
     def from_notebook(cls, namespace: dict[str, Any]) -> Self:
         """A validated config from a notebook's ``globals()``: papermill itself only warns of a misspelt name.
 
-        It is refused what its network would ignore, too, and a lead of the twin of a folder: the runs of a table share their
-        parameters, and code that reads the twin knows what it does.
+        It is refused what its network would ignore, too, and a lead of the twin of a folder: the runs of a table share
+        their parameters, and code that reads the twin knows what it does.
         """
         plain = (str, int, float, bool, list, type(None))
         config = cls.of(**{name: value for name, value in namespace.items()
@@ -66,18 +67,22 @@ class Parameters:
         return config
 
     def label_columns(self, recordings: Recordings) -> list[int]:
-        """Which classes of ``recordings`` stand in ``label_set``, for those that have one; EcgtlError for one that is none."""
+        """Which classes of ``recordings`` stand in ``label_set``, for those that have one; EcgtlError for one that is
+        none.
+        """
         names, classes = [word.strip() for word in self.label_set.split(",") if word.strip()], recordings.classes
         unknown = [name for name in names if name not in classes]
         if unknown:
-            raise EcgtlError(f"label_set names {unknown[0]!r}, which {recordings.name} has not; allowed: {', '.join(classes)}")
+            raise EcgtlError(f"label_set names {unknown[0]!r}, which {recordings.name} has not; allowed: "
+                             f"{', '.join(classes)}")
         return [classes.index(name) for name in names]
 
     def command(self) -> str:
         """The shell command that makes this run: every parameter that differs from its default."""
-        changed = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
-        given = "".join(f" -p {name} {shlex.quote(str(value))}" for name, value in changed.items() if name != "root")
-        return f"papermill notebooks/{self.NOTEBOOK}.ipynb out.ipynb{given}" + (" -p root ..." if changed.get("root") else "")
+        values, defaults = dataclasses.asdict(self), {f.name: f.default for f in dataclasses.fields(self)}
+        changed = [name for name in values if values[name] != defaults[name] and name != "root"]
+        given = [*(f" -p {name} {shlex.quote(str(values[name]))}" for name in changed), " -p root ..." if values.get("root") else ""]
+        return f"papermill notebooks/{self.NOTEBOOK}.ipynb out.ipynb{''.join(given)}"
 
     @classmethod
     def words(cls) -> dict[str, tuple[str, ...]]:
@@ -111,7 +116,8 @@ class Parameters:
         dataset = getattr(self, "dataset", "")
         if getattr(self, "tier", "") == "demo":
             own = " lead" if alone and dataset == "folder" and self.lead != ALL_LEADS else ""
-            yield f"root labels labels_separator{own}", "tier demo reads a synthetic twin; for real data pass -p tier reduced"
+            yield (f"root labels labels_separator{own}",
+                   "tier demo reads a synthetic twin; for real data pass -p tier reduced")
         if dataset != "folder":
             yield "labels labels_separator", "it belongs to dataset=folder (-p dataset folder -p root /path/to/records)"
 
@@ -128,7 +134,8 @@ def _typed(name: str, value: Any, kind: Any, allowed: tuple[str, ...] | None) ->
         words = f"; allowed: {', '.join(allowed)}" if allowed else ""
         bounds = ", 0 < fraction <= 1" if name == "fraction" else ""
         raw = f"; for papermill write -r {name} {value}" if str in kinds and isinstance(value, int | float) else ""
-        raise EcgtlError(f"{name} is {value!r} ({type(value).__name__}); it must be of type {names}{bounds}{words}{raw}")
+        raise EcgtlError(f"{name} is {value!r} ({type(value).__name__}); it must be of type "
+                         f"{names}{bounds}{words}{raw}")
     return value
 
 

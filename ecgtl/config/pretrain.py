@@ -88,8 +88,8 @@ class PretrainConfig(Parameters):
         """The same config with every ``None`` and ``auto`` replaced by the protocol's value for the tier."""
         rules, tier = self.rules, self.rules.tiers[self.tier]
         table = {"protocol": self.paper, "highpass": protocol(self.paper).input.highpass, "sources": rules.sources,
-                 "arch": rules.arch, "validation": rules.validation, "test": rules.test, **rules.objectives[self.objective], **tier,
-                 **tier.get("objectives", {}).get(self.objective, {})}
+                 "arch": rules.arch, "validation": rules.validation, "test": rules.test,
+                 **rules.objectives[self.objective], **tier, **tier.get("objectives", {}).get(self.objective, {})}
         given = {name: value for name, value in dataclasses.asdict(self).items() if value not in (None, "auto")}
         known = {f.name: table.get(f.name, f.default) for f in dataclasses.fields(self)} | given
         if known["frame"] is not None:
@@ -120,7 +120,8 @@ class PretrainConfig(Parameters):
     @classmethod
     def words(cls) -> dict[str, tuple[str, ...]]:
         """``protocol`` and ``arch`` may be ``auto``."""
-        return {"protocol": ("auto", *dict.fromkeys(pretraining_protocols().values())), "arch": ("auto", "cae", *STAGES)}
+        papers = dict.fromkeys(pretraining_protocols().values())
+        return {"protocol": ("auto", *papers), "arch": ("auto", "cae", *STAGES)}
 
     def _check(self) -> None:
         unknown = [name for name in (self.source_names if self.sources else ()) if name not in LOADERS]
@@ -132,28 +133,34 @@ class PretrainConfig(Parameters):
         if self.highpass is not None and not 0 <= self.highpass < math.inf:
             raise EcgtlError(f"highpass is {self.highpass}; give a cutoff in Hz, or 0 for no filter")
         if (self.validation or 0) + (self.test or 0) >= 1:
-            raise EcgtlError(f"validation={self.validation} and test={self.test} leave nothing to train on; give less than 1 together")
+            raise EcgtlError(f"validation={self.validation} and test={self.test} leave nothing to train on; give less "
+                             "than 1 together")
 
     def _check_objective(self) -> None:
         """Network, protocol and parameters must be those of the objective."""
         networks = ("cae",) if self.objective == "reconstruction" else tuple(STAGES)
         if self.arch not in ("auto", *networks):
-            raise EcgtlError(f"objective={self.objective} does not go with arch={self.arch}; allowed: {', '.join(networks)}")
+            raise EcgtlError(f"objective={self.objective} does not go with arch={self.arch}; allowed: "
+                             f"{', '.join(networks)}")
         if self.objective not in self.rules.objectives:
             raise EcgtlError(f"protocol={self.protocol} has no objective {self.objective!r}; allowed: "
                              f"{', '.join(self.rules.objectives)}; or leave protocol=auto")
         for names, owners in OWNED.items():
             given = [name for name in names if getattr(self, name) != getattr(PretrainConfig, name)]
             if given and self.objective not in owners:
-                raise EcgtlError(f"{given[0]} does not go with objective={self.objective}; it belongs to {', '.join(owners)}")
+                raise EcgtlError(f"{given[0]} does not go with objective={self.objective}; it belongs to "
+                                 f"{', '.join(owners)}")
         rate = self.rules.frame_rate
         if self.objective != "reconstruction" and self.seconds not in (None, self.frame and self.frame / rate):
-            raise EcgtlError(f"seconds is {self.seconds}; give frame, in samples at {rate} Hz, for objective={self.objective}")
+            raise EcgtlError(f"seconds is {self.seconds}; give frame, in samples at {rate} Hz, for "
+                             f"objective={self.objective}")
 
 
 @dataclass(frozen=True)
 class PretrainPlan(Planned):
-    """What a ``PretrainConfig`` has been resolved to: the ``config`` without ``None`` or ``auto``, and the ``rules`` that hold."""
+    """What a ``PretrainConfig`` has been resolved to: the ``config`` without ``None`` or ``auto``, and the ``rules``
+    that hold.
+    """
 
     config: PretrainConfig
 

@@ -29,8 +29,8 @@ PAPER_PARAMETERS = ("sampling_rate", "seconds", "width", "epochs", "batch_size",
 
 @dataclass(frozen=True)
 class Input(Keyed):
-    """How inputs are made: which end of a recording is kept, by what it is scaled, the high-pass filter in Hz, and which
-    ``variant`` takes every k-th sample as it is; of a plan, whether its own one does.
+    """How inputs are made: which end of a recording is kept, by what it is scaled, the high-pass filter in Hz, and
+    which ``variant`` takes every k-th sample as it is; of a plan, whether its own one does.
     """
 
     keep: str
@@ -41,7 +41,9 @@ class Input(Keyed):
 
 @dataclass(frozen=True)
 class SplitRules(Keyed):
-    """How recordings are divided: shares of the ``validation`` and the ``test`` set, or ``folds`` where there are published ones."""
+    """How recordings are divided: shares of the ``validation`` and the ``test`` set, or ``folds`` where there are
+    published ones.
+    """
 
     kind: str
     validation: float
@@ -52,8 +54,8 @@ class SplitRules(Keyed):
 
 @dataclass(frozen=True)
 class Pretraining(Keyed):
-    """What is learnt from which ``sources``; ``objectives`` and ``tiers`` have parameters of their own, ``half`` networks whose
-    weights are stored in float16.
+    """What is learnt from which ``sources``; ``objectives`` and ``tiers`` have parameters of their own, ``half``
+    networks whose weights are stored in float16.
     """
 
     sources: str
@@ -70,7 +72,9 @@ class Pretraining(Keyed):
 
 @dataclass(frozen=True)
 class Transfers(Keyed):
-    """How a fold is drawn: ``records`` by tier, shares of its ``test`` and ``validation`` set; and the ``experiments`` made of folds."""
+    """How a fold is drawn: ``records`` by tier, shares of its ``test`` and ``validation`` set; and the ``experiments``
+    made of folds.
+    """
 
     records: Mapping[str, int]
     test: float
@@ -83,8 +87,8 @@ class Transfers(Keyed):
 class Protocol(Keyed):
     """The rules of a paper, named as in its YAML, which explains them.
 
-    ``papers`` is of a protocol across papers: whose rules each network keeps. ``multi_label`` changes rules for several labels a
-    recording; None where the paper has none such. ``lead`` by tier where it is not the first.
+    ``papers`` is of a protocol across papers: whose rules each network keeps. ``multi_label`` changes rules for several
+    labels a recording; None where the paper has none such. ``lead`` by tier where it is not the first.
     """
 
     name: str
@@ -112,13 +116,14 @@ class Protocol(Keyed):
     claims: Mapping[str, Mapping] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        allowed = {"tiers": (tuple(self.tiers), (TIERS,)), "report": (self.report, CHOICES),
-                   "split.kind": (self.split.kind, ("stratified", "bootstrap")), "input.keep": (self.input.keep, ("start", "end")),
-                   "input.standardise": (self.input.standardise, ("dataset", "window", "range"))}
-        allowed |= {f"tiers.{tier}": (set(of) - {"variant"}, (set(PAPER_PARAMETERS),)) for tier, of in self.tiers.items()}
-        for name, (value, words) in allowed.items():
+        checks = [("tiers", tuple(self.tiers), (TIERS,)), ("report", self.report, CHOICES),
+                  ("split.kind", self.split.kind, ("stratified", "bootstrap")), ("input.keep", self.input.keep, ("start", "end")),
+                  ("input.standardise", self.input.standardise, ("dataset", "window", "range")),
+                  *((f"tiers.{name}", set(tier) - {"variant"}, (set(PAPER_PARAMETERS),)) for name, tier in self.tiers.items())]
+        for name, value, words in checks:
             if value not in words:
-                raise EcgtlError(f"experiments/{self.name}.yml: {name} is {value!r}; allowed: {', '.join(map(str, words))}")
+                raise EcgtlError(f"experiments/{self.name}.yml: {name} is {value!r}; allowed: "
+                                 f"{', '.join(map(str, words))}")
 
     def tier(self, arch: str, tier: str) -> dict[str, Any]:
         """Parameters that a tier has for a network."""
@@ -131,8 +136,8 @@ class Protocol(Keyed):
     def for_labels(self, several: bool, name: str) -> Self:
         """The rules for recordings (of the data set ``name``) of one label each, or of ``several``."""
         if several and self.multi_label is None:
-            raise EcgtlError(f"{name} has several labels a recording, the protocol {self.name} takes one; use protocol=weimann2021, "
-                             "or a view with one label")
+            raise EcgtlError(f"{name} has several labels a recording, the protocol {self.name} takes one; use "
+                             "protocol=weimann2021, or a view with one label")
         return replace(self, **self.multi_label) if several else self
 
 
@@ -166,12 +171,14 @@ def protocols() -> tuple[str, ...]:
 @lru_cache
 def pretraining_protocols() -> dict[str, str]:
     """Objective -> the protocol whose pretraining table lists it. Do not change the result."""
-    return {objective: name for name in protocols() if (table := protocol(name).pretraining) for objective in table.objectives}
+    return {objective: name for name in protocols() if protocol(name).pretraining
+            for objective in protocol(name).pretraining.objectives}
 
 
 @lru_cache
 def seeded_experiments() -> dict[str, str]:
-    """What stands before ``-seed`` in ``init`` -> the experiment that pretrains it by seed. Do not change the result."""
+    """What stands before ``-seed`` in ``init`` -> the experiment that pretrains it by seed. Do not change the result.
+    """
     return {init: name for paper in protocols() for name, entry in protocol(paper).pretrainings.items()
             if "seeds" in entry for init in entry["runs"]}
 

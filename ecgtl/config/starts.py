@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ecgtl.config.finetune import FinetuneConfig
 
 SHIPPED = paths.PACKAGE / "weights"
+checksum = results.while_unchanged(checkpoint.checksum)
 
 
 def starting_weights(config: "FinetuneConfig") -> Path | None:
@@ -27,11 +28,12 @@ def starting_weights(config: "FinetuneConfig") -> Path | None:
         return path
     path, (_, asked, seed) = stored_weights(config.init, config.arch, config.tier), config.init.partition("-seed")
     if path is None:
-        raise EcgtlError(f"init={config.init} has no checkpoint for arch={config.arch}, tier={config.tier} yet; make it with "
-                         f"'{pretraining_command(config)}', use init=random, or give the path of a .safetensors checkpoint")
+        raise EcgtlError(f"init={config.init} has no checkpoint for arch={config.arch}, tier={config.tier} yet; make "
+                         f"it with '{pretraining_command(config)}', use init=random, or give the path of a "
+                         ".safetensors checkpoint")
     if asked and str(made := checkpoint.load(path)[1].get("seed")) != seed:
-        raise EcgtlError(f"checkpoint {path} is of seed {made}, init={config.init} asks for {seed}; delete it and make it with "
-                         f"'{pretraining_command(config)}'")
+        raise EcgtlError(f"checkpoint {path} is of seed {made}, init={config.init} asks for {seed}; delete it and make "
+                         f"it with '{pretraining_command(config)}'")
     return path
 
 
@@ -41,14 +43,15 @@ def pretraining_command(config: "FinetuneConfig") -> str:
     seeded, asked, _ = config.init.partition("-seed")
     if experiment := seeded_experiments().get(seeded) if asked else source_experiments().get(word):
         return f"python -m ecgtl run {experiment} --tier {config.tier}"
-    named = [re.fullmatch(r"([a-z]+)(\d+)", detail) for detail in details]  # those of future prediction are four numbers
-    given = [("objective", word), *(found.groups() for found in named if found), ("arch", config.arch)] if word != "cae" else []
-    words = "".join(f"-p {name} {value} " for name, value in given)
+    named = [re.fullmatch(r"([a-z]+)(\d+)", detail) for detail in details]
+    given = [("objective", word), *(found.groups() for found in named if found), ("arch", config.arch)]
+    words = "".join(f"-p {name} {value} " for name, value in (given if word != "cae" else []))
     return f"papermill notebooks/pretrain.ipynb out.ipynb {words}-p tier {config.tier}"
 
 
 def weights_path(init: str, arch: str, tier: str) -> Path:
-    """Where pretraining writes the checkpoint that ``init`` stands for: with the package, or in the demo's ignored folder.
+    """Where pretraining writes the checkpoint that ``init`` stands for: with the package, or in the demo's ignored
+    folder.
 
     Details of another configuration than the protocol's own come last: ``beat-frame512`` is in
     ``beat-resnet18-reduced-frame512.safetensors``, ``beat-seed3``, one of several pretrainings, in

@@ -73,12 +73,15 @@ class TransferConfig(Parameters):
 
     def _check(self) -> None:
         if self.most < self.fewest:
-            raise EcgtlError(f"most is {self.most} and fewest {self.fewest}; a task has at least as many labels at most as at least")
+            raise EcgtlError(f"most is {self.most} and fewest {self.fewest}; a task has at least as many labels at "
+                             "most as at least")
 
 
 @dataclass(frozen=True)
 class TransferPlan(Planned):
-    """What a ``TransferConfig`` has been resolved to: the ``config`` without ``None``, its checkpoint and its fine-tuning."""
+    """What a ``TransferConfig`` has been resolved to: the ``config`` without ``None``, its checkpoint and its
+    fine-tuning.
+    """
 
     config: TransferConfig
 
@@ -93,8 +96,9 @@ class TransferPlan(Planned):
         config = self.config
         path = stored_weights(config.source, config.arch, config.tier)
         if path is None:
-            raise EcgtlError(f"there is no checkpoint of {config.arch} trained on {config.source} in tier {config.tier} yet; make it "
-                             f"with 'python -m ecgtl run melep2023-sources --tier {config.tier}'")
+            raise EcgtlError(f"there is no checkpoint of {config.arch} trained on {config.source} in tier "
+                             f"{config.tier} yet; make it with 'python -m ecgtl run melep2023-sources --tier "
+                             f"{config.tier}'")
         return path
 
     @cached_property
@@ -105,7 +109,8 @@ class TransferPlan(Planned):
     @cached_property
     def tuning(self) -> Plan:
         """The fine-tuning of the checkpoint on the whole target: reading, inputs and network are its own."""
-        same = {name: getattr(self.config, name) for name in "root lead arch tier epochs batch_size learning_rate precision".split()}
+        names = "root lead arch tier epochs batch_size learning_rate precision".split()
+        same = {name: getattr(self.config, name) for name in names}
         inputs = {name: self.start_facts[name] for name in ("sampling_rate", "seconds", "width", "variant")}
         return FinetuneConfig.of(dataset=self.config.target, on_bad="skip", protocol=TRANSFERS, init=str(self.start),
                                  seed=self.config.fold, **same, **inputs).plan()

@@ -50,7 +50,8 @@ class Run(PlannedRun):
 
 @lru_cache(maxsize=64)
 def enumerate_runs(experiment: str, tier: str) -> list[Run]:
-    """Every run of ``experiment`` in ``tier``: first runs of all cells first, so that a table fills evenly; controls last.
+    """Every run of ``experiment`` in ``tier``: first runs of all cells first, so that a table fills evenly; controls
+    last.
 
     Do not change the list: it depends on the YAML alone and is kept.
     """
@@ -58,23 +59,23 @@ def enumerate_runs(experiment: str, tier: str) -> list[Run]:
     cells = [(method, size) for size in table.columns for method in table.methods if size in table.columns_of(method)]
     planned = [(number, method, size) for method, size in cells for number in range(table.runs_of(method, tier))]
     runs = [_run(table, tier, *cell) for cell in sorted(planned, key=lambda cell: (cell[1] in table.controls, cell[0]))]
-    shared = {run.config: run for other in table.shares for run in enumerate_runs(other, tier)}
     # A run that is shared is stored by the experiment that it is shared with
-    return [dataclasses.replace(run, key=same.key, home=same.home) if (same := shared.get(run.config)) else run for run in runs]
+    shared = {run.config: {"key": run.key, "home": run.home} for other in table.shares for run in enumerate_runs(other, tier)}
+    return [dataclasses.replace(run, **shared.get(run.config, {})) for run in runs]
 
 
 def _run(table: Experiment, tier: str, number: int, method: str, size: int | str) -> Run:
     control = table.controls.get(method, {})
-    start = {"arch": method} if method in BASELINES else {"init": control.get("init", method)} | table.rows.get(method, {})
-    if "init" in start:
-        start["init"] = start["init"].format(run=number)
+    start = {"init": control.get("init", method)} | table.rows.get(method, {})
+    start = {"arch": method} if method in BASELINES else start | {"init": start["init"].format(run=number)}
     if tier in table.epochs:
         start["epochs"] = table.epochs[tier]
     given = {**table.common} | _column(table.columns[size], table.paper, tier) | start
     config = FinetuneConfig.of(dataset=table.dataset, protocol=table.paper, tier=tier, seed=number, **given).resolved()
     config = dataclasses.replace(config, epochs=config.epochs * control.get("epochs_times", 1))
-    word = config.init if "-seed" in config.init else method  # no key of a pretraining by seed is that of an earlier one
-    return Run(table.name, f"{table.dataset}-{tier}-{word}-{size}-run{number}", method, size, number, config, table.name)
+    word = config.init if "-seed" in config.init else method  # no key of one by seed is that of an earlier pretraining
+    key = f"{table.dataset}-{tier}-{word}-{size}-run{number}"
+    return Run(table.name, key, method, size, number, config, table.name)
 
 
 def _column(column: float | Mapping, paper: str, tier: str) -> dict:

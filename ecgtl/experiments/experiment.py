@@ -1,4 +1,6 @@
-"""A table of a paper as it is run here: its rows, its columns, how many runs a cell has, and the data that they stand on."""
+"""A table of a paper as it is run here: its rows, its columns, how many runs a cell has, and the data that they stand
+on.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,12 +23,13 @@ class Data:
 class Experiment:
     """One entry of ``experiments`` in ``experiments/<paper>.yml``.
 
-    Rows are starting weights (``inits``), trivial ``baselines``, and ``controls``, which have columns of their own. ``rows`` says what a
-    row starts from where its name does not, ``columns`` what a column sets: a share of the training set, or parameters by name.
-    ``item`` of the paper and its table in ``published``, whose column for a score is in ``printed``; ``common`` parameters of all runs.
-    ``runs`` of a cell by tier, ``runs_random`` those of the random row and the baselines; ``absent`` rows that a tier lacks; ``epochs``
-    by tier where they are not the protocol's. ``shares`` names experiments that store runs in common with this one, ``replaces``
-    that of an earlier protocol.
+    Rows are starting weights (``inits``), trivial ``baselines``, and ``controls``, which have columns of their own.
+    ``rows`` says what a row starts from where its name does not, ``columns`` what a column sets: a share of the
+    training set, or parameters by name. ``item`` of the paper and its table in ``published``, whose column for a score
+    is in ``printed``; ``common`` parameters of all runs. ``runs`` of a cell by tier, ``runs_random`` those of the
+    random row and the baselines; ``absent`` rows that a tier lacks; ``epochs`` by tier where they are not the
+    protocol's. ``shares`` names experiments that store runs in common with this one, ``replaces`` that of an earlier
+    protocol.
     """
 
     name: str

@@ -8,8 +8,6 @@ from ecgtl.config import PretrainConfig
 from ecgtl.config.starts import weights_path
 from ecgtl.experiments.run import PlannedRun, entries, known
 from ecgtl.jobs import pretrain
-from ecgtl.models import checkpoint
-from ecgtl.results import Result
 
 
 @dataclass(frozen=True)
@@ -36,15 +34,6 @@ class Pretraining(PlannedRun):
         """Where its checkpoint is written; None where it is not kept."""
         return weights_path(self.name, self.config.arch, self.config.tier) if self.seeded else None
 
-    def is_current(self, result: Result) -> bool:
-        """Whether the checkpoint in its place is its own. One that is not here is: those by seed are not shipped."""
-        kept = self.seeded and self.weights.is_file()
-        return not kept or checkpoint.checksum(self.weights) == result.data["weights"]["sha256"]
-
-    def is_missing(self) -> bool:
-        """Weights that are to be kept and are not here count as missing."""
-        return super().is_missing() or self.seeded and not self.weights.is_file()
-
     def make(self, command: str) -> tuple[Path, str]:
         """Pretrain, and keep the weights where they are to be kept."""
         made = pretrain.run(self.config, command=command, experiment=self.experiment, key=self.key)
@@ -60,13 +49,16 @@ def names() -> tuple[str, ...]:
 
 
 def enumerate_runs(experiment: str, tier: str) -> list[Pretraining]:
-    """Every pretraining of ``experiment`` in ``tier``, seed by seed, in the order of its file; none in a tier that it has not."""
+    """Every pretraining of ``experiment`` in ``tier``, seed by seed, in the order of its file; none in a tier that it
+    has not.
+    """
     paper, entry = known(entries("pretrainings"), experiment)
     seeds = entry.get("seeds", dict.fromkeys(entry.get("tiers", ()), 1)).get(tier, 0)
 
     def planned(name: str, seed: int) -> Pretraining:
         """Of values that depend on the tier that of ``tier`` holds."""
-        given = {key: value[tier] if isinstance(value, dict) else value for key, value in (entry["common"] | entry["runs"][name]).items()}
+        given = entry["common"] | entry["runs"][name]
+        given = {key: value[tier] if isinstance(value, dict) else value for key, value in given.items()}
         config = PretrainConfig.of(protocol=paper, tier=tier, seed=seed, **given).resolved()
         return Pretraining(experiment, f"{name}-seed{seed}" if "seeds" in entry else name, config, "seeds" in entry)
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from ecgtl import results
 from ecgtl.config import protocol, protocols
+from ecgtl.config.starts import checksum
 from ecgtl.errors import EcgtlError
 from ecgtl.results import Result
 
@@ -16,6 +17,7 @@ class PlannedRun:
     """A run that an experiment asks for. Kinds have ``experiment``, ``config`` and ``key``, the name of its files."""
 
     INCIDENTAL = results.INCIDENTAL  # parameters that do not change what a run is
+    weights: ClassVar[Path | None] = None  # where its checkpoint is written, if it is kept
 
     @property
     def path(self) -> Path:
@@ -23,19 +25,26 @@ class PlannedRun:
         return results.path_of(getattr(self, "home", self.experiment), self.key, self.config.tier)
 
     def state(self) -> str:
-        """``done``, ``missing``, or ``stale`` when the stored result came from another config, other data or other weights."""
+        """``done``, ``missing``, or ``stale`` when the stored result came from another config, other data or other
+        weights.
+        """
         found = results.done(self.path)
         if found is None:
             return "missing"
-        return "done" if results.same_config(found.config, self.config, self.INCIDENTAL) and self.is_current(found) else "stale"
+        same = results.same_config(found.config, self.config, self.INCIDENTAL)
+        return "done" if same and self.is_current(found) else "stale"
 
     def is_current(self, result: Result) -> bool:
-        """Whether a stored result of the same config stands on what the run is to stand on today."""
-        return True
+        """Whether a stored result of the same config stands on what the run is to stand on today.
+
+        The checkpoint in its place must be its own. One that is not here is: it may be too large to ship.
+        """
+        kept = self.weights
+        return kept is None or not kept.is_file() or checksum(kept) == result.data["weights"]["sha256"]
 
     def is_missing(self) -> bool:
         """Whether the run is to be made: its result, or the weights that it keeps, are missing or stale."""
-        return self.state() != "done"
+        return self.state() != "done" or self.weights is not None and not self.weights.is_file()
 
     def obstacle(self) -> str:
         """Why what the run starts from is not available; empty when it is."""

@@ -6,15 +6,13 @@ from pathlib import Path
 
 from ecgtl import results
 from ecgtl.config import FinetuneConfig, protocol
-from ecgtl.config.starts import weights_path
+from ecgtl.config.starts import checksum, weights_path
 from ecgtl.experiments.run import PlannedRun, entries, known
 from ecgtl.jobs import finetune
-from ecgtl.jobs.transfer import checksum
-from ecgtl.results import Result
 
 # oneDNN takes the widest instructions that a processor has, and they round differently
-SAME_BITS = ("Made on a processor with other instructions? ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16 keeps one with AMX to those that "
-             "the shipped results were made with")
+SAME_BITS = ("Made on a processor with other instructions? ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16 keeps one with AMX to "
+             "those that the shipped results were made with")
 
 
 @dataclass(frozen=True)
@@ -34,14 +32,6 @@ class Source(PlannedRun):
         """Where its checkpoint is written."""
         return weights_path(self.config.dataset, self.config.arch, self.config.tier)
 
-    def is_current(self, result: Result) -> bool:
-        """Whether the checkpoint in its place is its own. One that is not here is: it may have been too large to ship."""
-        return not self.weights.is_file() or checksum(self.weights) == result.data["weights"]["sha256"]
-
-    def is_missing(self) -> bool:
-        """Weights that are not here count as missing."""
-        return super().is_missing() or not self.weights.is_file()
-
     def make(self, command: str) -> tuple[Path, str]:
         """Train the network and keep its weights."""
         earlier = results.done(self.path)
@@ -50,7 +40,8 @@ class Source(PlannedRun):
         result.data["weights"] = {"file": self.weights.name, "sha256": checksum(self.weights)}
         line = self.line(result, f"weighted F1 {result.scores['weighted_f1']:.3f}")
         if earlier and earlier.data["weights"]["sha256"] != result.data["weights"]["sha256"]:
-            line += f"\n  its weights are not those that the stored result had: what started from them is stale. {SAME_BITS}"
+            line += ("\n  its weights are not those that the stored result had: what started from them is stale. "
+                     f"{SAME_BITS}")
         return results.save(result), line
 
 
@@ -65,5 +56,6 @@ def enumerate_runs(experiment: str, tier: str) -> list[Source]:
     same = {"protocol": paper, "tier": tier, "on_bad": "skip", "lead": protocol(paper).lead[tier],
             "learning_rate": entry["learning_rate"].get(tier)}
     sizes = entry["batch_size"].get(tier, {})
-    return [Source(experiment, FinetuneConfig.of(dataset=dataset, arch=arch, batch_size=sizes.get(dataset, {}).get(arch), **same).resolved())
-            for dataset in entry["datasets"][tier] for arch in entry["archs"]]
+    planned = [{"dataset": dataset, "arch": arch, "batch_size": sizes.get(dataset, {}).get(arch)}
+               for dataset in entry["datasets"][tier] for arch in entry["archs"]]
+    return [Source(experiment, FinetuneConfig.of(**same, **own).resolved()) for own in planned]

@@ -9,11 +9,10 @@ import pandas as pd
 
 from ecgtl import baselines, metrics, results
 from ecgtl.config import TRANSFERS, TransferConfig, TransferPlan, protocol
-from ecgtl.config.starts import stored_weights
+from ecgtl.config.starts import checksum, stored_weights
 from ecgtl.errors import why_not
 from ecgtl.experiments.run import PlannedRun, known
 from ecgtl.jobs import transfer
-from ecgtl.jobs.transfer import checksum
 from ecgtl.results import Result
 
 CHOICES = ("best_test", "validated")  # of the epoch; the published one first
@@ -49,8 +48,9 @@ class Transfer(PlannedRun):
         """Score the checkpoint and fine-tune it."""
         result = transfer.run(self.config, self.experiment, self.key, command=command)
         measures = result.scores["measures"]
-        return results.save(result), self.line(result, f"{measures['n_labels']} labels, MELEP {measures['melep_published']:.3f}, "
-                                                       f"weighted F1 {result.scores['weighted_f1']:.3f}")
+        return results.save(result), self.line(result, f"{measures['n_labels']} labels, MELEP "
+                                                       f"{measures['melep_published']:.3f}, weighted F1 "
+                                                       f"{result.scores['weighted_f1']:.3f}")
 
 
 def names() -> tuple[str, ...]:
@@ -94,10 +94,12 @@ def table(experiment: str, tier: str) -> pd.DataFrame:
 def _row(run: Transfer, result: Result) -> dict:
     scores, data = result.scores, result.data
     measures = {name: value for name, value in scores["measures"].items() if not isinstance(value, dict)}
-    chosen = {f"{name}_{choice}": scores[choice][name] for choice in CHOICES for name in ("weighted_f1", "train_weighted_f1")}
+    chosen = {f"{name}_{choice}": scores[choice][name]
+              for choice in CHOICES for name in ("weighted_f1", "train_weighted_f1")}
     return {"source": run.config.source, "arch": run.config.arch, "target": run.config.target, "fold": run.config.fold,
             "label_set": "+".join(data["classes"]), **measures, **chosen, **_from_predictions(run.path),
-            "redrawn": sum(data["redrawn"].values()), **{f"evidence_{part}": word for part, word in result.evidence.items()}}
+            "redrawn": sum(data["redrawn"].values()),
+            **{f"evidence_{name}": word for name, word in result.evidence.items()}}
 
 
 @results.while_unchanged

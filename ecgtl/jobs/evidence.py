@@ -19,8 +19,8 @@ def evidence_of(prepared: Prepared) -> dict[str, str]:
     if dataset not in plan.rules.own_datasets:
         return {"upstream": upstream, "target": "substitute", "leads": "substitute"}
     # A view may leave recordings out on purpose; what is absent from the disk, or damaged there, makes the data a part
-    left_out = sum(len(ids) for reason, ids in recordings.skipped.items() if not {"absent", "damaged"} & set(reason.split()))
-    whole = len(recordings) + left_out == datasets.RECORDS.get(dataset)
+    left_out = [ids for reason, ids in recordings.skipped.items() if not {"absent", "damaged"} & set(reason.split())]
+    whole = len(recordings) + sum(map(len, left_out)) == datasets.RECORDS.get(dataset)
     wanted = catalogue.entry(dataset).leads if ALL_LEADS in (lead, plan.rules.lead.get("paper")) else 1
     return {"upstream": upstream, "target": "full" if whole else "subset",
             "leads": "full" if len(prepared.leads) >= wanted else "subset"}
@@ -45,10 +45,13 @@ def origin_of(prepared: Prepared) -> dict:
 
 def licence_of(prepared: Prepared) -> str:
     """What binds whoever uses the weights: the licences of the recordings and of the starting weights."""
-    config = prepared.plan.config
-    own = (MADE_LICENCE if prepared.recordings.synthetic else "same licence as the recordings" if config.dataset == "folder" else
-           catalogue.entry(config.dataset).licence)
-    if prepared.plan.start is None:
+    plan, dataset = prepared.plan, prepared.plan.config.dataset
+    if prepared.recordings.synthetic:
+        own = MADE_LICENCE
+    else:
+        own = "same licence as the recordings" if dataset == "folder" else catalogue.entry(dataset).licence
+    if plan.start is None:
         return own
-    before = catalogue.entry("bvlc_googlenet").licence if config.init == "image" else prepared.plan.start_facts.get("licence")
+    image = plan.config.init == "image"
+    before = catalogue.entry("bvlc_googlenet").licence if image else plan.start_facts.get("licence")
     return checkpoint.strictest(own, before or "same licence as the starting weights")

@@ -75,13 +75,16 @@ def baseline_results(config: FinetuneConfig) -> dict[str, Result]:
 def _fit_network(prepared: Prepared, report: Callable[[dict], None] | None) -> training.Fit:
     plan, config, rules, recordings = prepared.plan, prepared.plan.config, prepared.rules, prepared.recordings
     x, model = prepared.inputs(), prepared.network()
-    parts = [training.Part(x[index], recordings.labels[index]) for index in (getattr(prepared.split, part) for part in PARTS)]
+    indices = [getattr(prepared.split, part) for part in PARTS]
+    parts = [training.Part(x[index], recordings.labels[index]) for index in indices]
     recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, config.patience, rules.stop_on,
                              rules.select_on, config.precision, config.seed)
     facts = _facts(prepared) if config.save_weights else {}  # what is wrong there must be known before the training
-    fit = training.fit(model, *parts, recipe, partial(value_of, rules.score), plan.device, _state_file(prepared), report)
+    score_of = partial(value_of, rules.score)
+    fit = training.fit(model, *parts, recipe, score_of, plan.device, _state_file(prepared), report)
     if config.save_weights:
-        checkpoint.save(paths.output(config.save_weights, makes_folder=True), fit.weights, facts, half=config.arch in rules.half)
+        path = paths.output(config.save_weights, makes_folder=True)
+        checkpoint.save(path, fit.weights, facts, half=config.arch in rules.half)
     if recordings.multi_label:
         model.load_state_dict(fit.weights)
         fit.train = training.predict(model, parts[0].x, plan.device, True, config.precision)
@@ -96,7 +99,8 @@ def _fit_baseline(prepared: Prepared) -> training.Fit:
         p = {name: baselines.majority(y, n_classes, len(part)) for name, part in parts.items()}
     else:
         features = baselines.rr_features(recordings, prepared.leads[0])
-        p = {name: baselines.rr_boosting(features, y, split.train, part, n_classes, config.seed) for name, part in parts.items()}
+        p = {name: baselines.rr_boosting(features, y, split.train, part, n_classes, config.seed)
+             for name, part in parts.items()}
     return training.Fit(chosen={"validated": (0, p["test"])}, train=p.get("train"))
 
 
@@ -105,12 +109,13 @@ def _facts(prepared: Prepared) -> dict:
     config, recordings, seen = prepared.plan.config, prepared.recordings, prepared.leads
     statistics = np.array([filters.mean_and_sd(recordings, lead) for lead in seen])
     names = [str(recordings.leads[0, recordings.lead_index(0, lead)]) for lead in seen]
-    return {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": len(seen), "leads": names,
-            "init": config.init, "protocol": config.input_protocol, "sampling_rate": config.sampling_rate,
-            "seconds": config.seconds, "classes": list(recordings.classes), "multi_label": recordings.multi_label,
-            "dataset": config.dataset, "evidence": evidence_of(prepared)["target"], "tier": config.tier,
-            "licence": licence_of(prepared), "synthetic": recordings.synthetic, "mean": statistics[:, 0].tolist(),
-            "sd": statistics[:, 1].tolist(), "seed": config.seed}
+    return {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": len(seen),
+            "leads": names, "init": config.init, "protocol": config.input_protocol,
+            "sampling_rate": config.sampling_rate, "seconds": config.seconds, "classes": list(recordings.classes),
+            "multi_label": recordings.multi_label, "dataset": config.dataset,
+            "evidence": evidence_of(prepared)["target"], "tier": config.tier, "licence": licence_of(prepared),
+            "synthetic": recordings.synthetic, "mean": statistics[:, 0].tolist(), "sd": statistics[:, 1].tolist(),
+            "seed": config.seed}
 
 
 def _state_file(prepared: Prepared) -> Path:
@@ -143,7 +148,8 @@ def _content(prepared: Prepared, fit: training.Fit) -> dict:
         "name": recordings.name, "version": recordings.version, "digest": recordings.digest, "records": len(recordings),
         "classes": list(recordings.classes), "counts": recordings.counts(), "split": counts,
         "without_positives": {part: names for part, names in absent.items() if names},
-        "skipped": {reason: len(ids) for reason, ids in recordings.skipped.items()}, "duplicates": len(recordings.duplicates)}
+        "skipped": {reason: len(ids) for reason, ids in recordings.skipped.items()},
+        "duplicates": len(recordings.duplicates)}
     arrays = {part: getattr(prepared.split, part).astype(np.uint32) for part in PARTS}
     return {"config": _portable(config), "evidence": evidence_of(prepared), "history": fit.history, "data": data,
             "scores": top | {name: scored[name] for name in CHOICES if name in scored},
@@ -162,4 +168,5 @@ def _scores(choice: str, y_test: np.ndarray, probabilities: np.ndarray, prepared
 def _portable(config: FinetuneConfig) -> dict:
     """The config without the folders of this machine."""
     values = dataclasses.asdict(config)
-    return values | {name: Path(values[name]).name for name in ("root", "labels", "init", "save_weights") if values[name]}
+    named = [name for name in ("root", "labels", "init", "save_weights") if values[name]]
+    return values | {name: Path(values[name]).name for name in named}

@@ -1,4 +1,5 @@
-"""What fine-tuning works on: recordings, the leads of them that a network sees, their split, and the network's inputs."""
+"""What fine-tuning works on: recordings, the leads of them that a network sees, their split, and the network's inputs.
+"""
 
 import dataclasses
 from dataclasses import dataclass
@@ -27,15 +28,16 @@ class Prepared:
 
     @cached_property
     def rules(self) -> Protocol:
-        """The protocol's rules, for one label a recording or several. Raises EcgtlError where it has none for several."""
+        """The protocol's rules, for one label a recording or several. Raises EcgtlError where it has none for several.
+        """
         return self.plan.rules.for_labels(self.recordings.multi_label, self.recordings.name)
 
     @cached_property
     def leads(self) -> tuple[int | str, ...]:
         """The leads that the network sees, each the same lead in all recordings (``datasets.leads.resolve``).
 
-        Some loaders, and a protocol's options, have kept one lead alone. All leads come in the order in which a checkpoint that
-        is started from saw them, else in that of the first recording.
+        Some loaders, and a protocol's options, have kept one lead alone. All leads come in the order in which a
+        checkpoint that is started from saw them, else in that of the first recording.
         """
         config = self.plan.config
         if config.lead == ALL_LEADS:
@@ -63,12 +65,12 @@ class Prepared:
 
     def counts(self, part: str) -> dict[str, int]:
         """Recordings of each class in a part of the split."""
-        recordings, labels = self.recordings, self.recordings.labels[getattr(self.split, part)]
-        counts = labels.sum(axis=0) if recordings.multi_label else np.bincount(labels, minlength=len(recordings.classes))
-        return dict(zip(recordings.classes, counts.tolist(), strict=True))
+        counts = self.recordings.table[getattr(self.split, part)].sum(axis=0)
+        return dict(zip(self.recordings.classes, counts.tolist(), strict=True))
 
     def check_parts(self) -> None:
-        """Raise EcgtlError for a part in which no label has positives and negatives: nothing can be learnt or scored there.
+        """Raise EcgtlError for a part in which no label has positives and negatives: nothing can be learnt or scored
+        there.
 
         The validation part of one label a recording may be so small that it holds a single class.
         """
@@ -76,15 +78,16 @@ class Prepared:
             index = getattr(self.split, part)
             positives = self.recordings.table[index].sum(axis=0)
             if not ((positives > 0) & (positives < len(index))).any():
-                raise EcgtlError(f"the {part} part of {self.recordings.name} ({len(index)} recordings) has no label with "
-                                 "positives and negatives; give more recordings, or other labels")
+                raise EcgtlError(f"the {part} part of {self.recordings.name} ({len(index)} recordings) has no label "
+                                 "with positives and negatives; give more recordings, or other labels")
 
     def inputs(self) -> np.ndarray:
         """What the network sees: (records, leads, samples), or (records, 1,024) image features for ``init=image``."""
         config, rules = self.plan.config, self.plan.inputs
-        x = filters.prepare(self.recordings, config.sampling_rate, config.n_samples, self.leads, rules.keep, rules.standardise,
-                            rules.highpass, decimate=rules.decimate)
-        return spectrograms.image_features(x[:, 0], config.sampling_rate, self.plan.start) if config.init == "image" else x
+        x = filters.prepare(self.recordings, config.sampling_rate, config.n_samples, self.leads, rules.keep,
+                            rules.standardise, rules.highpass, decimate=rules.decimate)
+        image = config.init == "image"
+        return spectrograms.image_features(x[:, 0], config.sampling_rate, self.plan.start) if image else x
 
     def network(self) -> torch.nn.Module:
         """The network at its start; the classifier of the image arm is one linear layer on frozen features."""
@@ -97,8 +100,8 @@ class Prepared:
             options["length"] = config.n_samples
         model = models.build(config.arch, len(self.leads), n_classes, width=config.width, **options)
         if start is not None:
-            checkpoint.transfer(model, start, config.arch, config.width, len(self.leads), sampling_rate=config.sampling_rate,
-                                seconds=config.seconds, variant=config.variant)
+            checkpoint.transfer(model, start, config.arch, config.width, len(self.leads), seconds=config.seconds,
+                                sampling_rate=config.sampling_rate, variant=config.variant)
         return model
 
 
@@ -120,10 +123,11 @@ def prepare(plan: Plan) -> Prepared:
 
 
 def drop_unusable(plan: Plan, recordings: Recordings) -> Recordings:
-    """``recordings`` without those that lack a lead, or cannot be scaled: shorter than the input, or flat or incomplete in it.
+    """``recordings`` without those that lack a lead, or cannot be scaled: shorter than the input, or flat or incomplete
+    in it.
 
-    Scaled only by a protocol that scales each window by itself. ``on_bad`` says whether such a recording is an EcgtlError or is
-    left out and counted in ``skipped``.
+    Scaled only by a protocol that scales each window by itself. ``on_bad`` says whether such a recording is an
+    EcgtlError or is left out and counted in ``skipped``.
     """
     config, defects, seen = plan.config, {}, Prepared(plan, recordings).leads
     leads.check(recordings, seen, config.on_bad)
@@ -135,8 +139,9 @@ def drop_unusable(plan: Plan, recordings: Recordings) -> Recordings:
         return recordings
     bad = np.concatenate(list(defects.values()))
     if config.on_bad == "error" or len(bad) == len(recordings):
-        reason, first = next((reason, indices[0]) for reason, indices in defects.items() if not reason.startswith("no lead"))
-        advice = "give others" if len(bad) == len(recordings) else "pass on_bad=skip to leave such recordings out and count them"
+        reason, first = next((name, of[0]) for name, of in defects.items() if not name.startswith("no lead"))
+        advice = "pass on_bad=skip to leave such recordings out and count them"
+        advice = "give others" if len(bad) == len(recordings) else advice
         raise EcgtlError(f"recording {recordings.ids[first]} of {recordings.name} {reason} of {config.seconds:g} s "
                          f"({len(bad)} of {len(recordings)} cannot be used); {advice}")
     skipped = {reason: recordings.ids[indices].tolist() for reason, indices in defects.items()}

@@ -67,13 +67,13 @@ def run(config: PretrainConfig | PretrainPlan, report: Callable[[dict], None] | 
     model.load_state_dict(fit.weights)
     scores = {name: _scores(plan, model, parts[name]) for name in ("validation", "test")}
     data = _data(config, sources, parts) | {"skipped": _skipped(sources, whole, parts)}
-    provenance = results.provenance(str(device), time.perf_counter() - began, config.seed, torch.get_num_threads(), command)
+    chosen = {"validation": scores["validation"], "epoch": training.best_epoch(fit.history, plan.rules.select_on)}
     upstream = "synthetic" if config.tier == "demo" else "substitute"
-    made = Result(experiment, key or key_of(config), dataclasses.asdict(config) | ({"root": Path(config.root).name} if config.root else {}),
-                  {"upstream": upstream, "target": "none", "leads": upstream},
-                  _top(config, scores["test"]) | {"validation": scores["validation"],
-                                                  "epoch": training.best_epoch(fit.history, plan.rules.select_on)},
-                  fit.history, data, {"none": np.zeros(0, np.uint8)}, provenance)
+    seconds = time.perf_counter() - began
+    made = Result(experiment, key or key_of(config), dataclasses.asdict(config) | {"root": Path(config.root).name},
+                  {"upstream": upstream, "target": "none", "leads": upstream}, _top(config, scores["test"]) | chosen, fit.history,
+                  data, {"none": np.zeros(0, np.uint8)},
+                  results.provenance(str(device), seconds, config.seed, torch.get_num_threads(), command))
     return Pretrained(made, _transferable(config, fit.weights), _facts(config, made), parts["test"], model)
 
 
@@ -129,12 +129,13 @@ def network(config: PretrainConfig) -> torch.nn.Module:
     if config.objective == "reconstruction":
         return models.build(config.arch, 1, config.features, width=config.width, variant=config.variant)
     n_outputs = len(labels.TASKS[config.objective].classes) if config.objective in labels.TASKS else 1
-    model = models.build(config.arch, 1, n_outputs, width=config.width, preactivation=config.variant == "text", stages=stages(config))
+    model = models.build(config.arch, 1, n_outputs, width=config.width, preactivation=config.variant == "text",
+                         stages=stages(config))
     return FuturePredictor(model, config.context) if config.objective == "future" else model
 
 
 def stages(config: PretrainConfig) -> int:
-    """How many of a ResNet's four stages are pretrained: of ResNet-50 by future prediction three (Weimann 2021, Table 4)."""
+    """How many of a ResNet's four stages are pretrained: three of ResNet-50 by future prediction (Weimann's Table 4)."""
     return FUTURE_STAGES.get(config.arch, 4) if config.objective == "future" else 4
 
 
@@ -171,8 +172,8 @@ def _transferable(config: PretrainConfig, weights: dict[str, torch.Tensor]) -> d
 
 
 def save(pretrained: Pretrained, path: Path | None = None) -> tuple[Path, Path]:
-    """Write the weights (to ``path``, or where their config's belong), then the result that names their checksum; returns both
-    files.
+    """Write the weights (to ``path``, or where their config's belong), then the result that names their checksum;
+    returns both files.
     """
     config = PretrainConfig.of(**pretrained.result.config)
     path = path or weights_file(config)
@@ -232,8 +233,8 @@ def _details(config: PretrainConfig) -> str:
 
 
 def _skipped(sources: list[datasets.Recordings], whole: Windows | Frames, parts: dict[str, Part]) -> dict[str, int]:
-    """What was left out, by reason: of the sources when they were read, of ``whole``, which every part repeats, and of the
-    parts.
+    """What was left out, by reason: of the sources when they were read, of ``whole``, which every part repeats, and of
+    the parts.
     """
     total = Counter(whole.skipped)
     for source in sources:
@@ -264,8 +265,8 @@ def _facts(config: PretrainConfig, result: Result) -> dict:
             "negatives": config.negatives, "offset": config.offset})
     return {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": 1,
             "sampling_rate": config.sampling_rate, "seconds": config.seconds, "objective": config.objective,
-            "highpass": config.highpass, "stages": stages(config), "sources": list(config.source_names), "tier": config.tier,
-            "synthetic": config.tier == "demo", "seed": config.seed, "licence": _licence(config), **own}
+            "highpass": config.highpass, "stages": stages(config), "sources": list(config.source_names),
+            "tier": config.tier, "synthetic": config.tier == "demo", "seed": config.seed, "licence": _licence(config), **own}
 
 
 def _licence(config: PretrainConfig) -> str:
@@ -275,4 +276,5 @@ def _licence(config: PretrainConfig) -> str:
     if config.sources == config.rules.sources:
         return config.rules.licence
     known = catalogue.entries()
-    return checkpoint.strictest(*(known[name].licence if name in known else "that of the sources" for name in config.source_names))
+    names = [known[name].licence if name in known else "that of the sources" for name in config.source_names]
+    return checkpoint.strictest(*names)

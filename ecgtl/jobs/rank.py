@@ -57,8 +57,8 @@ class Candidate:
     def inputs(self, recordings: Recordings) -> np.ndarray:
         """What its network sees of ``recordings``: (n, leads, samples)."""
         rules = self.rules
-        x = filters.prepare(recordings, self.facts["sampling_rate"], self.n_samples, self.leads, rules.keep, rules.standardise,
-                            rules.highpass, decimate=rules.decimate)
+        x = filters.prepare(recordings, self.facts["sampling_rate"], self.n_samples, self.leads, rules.keep,
+                            rules.standardise, rules.highpass, decimate=rules.decimate)
         return np.array(x)  # in memory: PyTorch warns of a memory map that must not be written to
 
 
@@ -124,11 +124,11 @@ def rank(config: ScoreConfig, checkpoints: Sequence[str], report: Callable[[str]
     left, and for a target that cannot be scored on.
     """
     refused: dict[str, str] = {}
-    candidates = _sound(dict(zip(checkpoints, checkpoints, strict=True)), lambda name: candidate(name, config.tier), refused)
+    candidates = _sound({name: name for name in checkpoints}, lambda name: candidate(name, config.tier), refused)
     one_lead = all(one.facts["in_channels"] == 1 for one in candidates)
     if config.lead != ScoreConfig.lead and candidates and all(one.facts["in_channels"] > 1 for one in candidates):
-        raise EcgtlError(f"lead is {config.lead!r}, which would have no effect: every checkpoint here sees several leads, found "
-                         "by their names; leave it away")
+        raise EcgtlError(f"lead is {config.lead!r}, which would have no effect: every checkpoint here sees several "
+                         "leads, found by their names; leave it away")
     same = {name: getattr(config, name) for name in "dataset root labels labels_separator tier on_bad".split()}
     plan = FinetuneConfig.of(**same, protocol=TRANSFERS, lead=config.lead if one_lead else ALL_LEADS).plan()
     recordings = inputs.read(plan) if candidates else None
@@ -137,7 +137,8 @@ def rank(config: ScoreConfig, checkpoints: Sequence[str], report: Callable[[str]
     for name, reason in refused.items():
         report(f"left out, {name}: {reason}")
     if not candidates:
-        raise EcgtlError(f"none of the {len(refused)} checkpoints can be scored; the first: {next(iter(refused.values()))}")
+        raise EcgtlError(f"none of the {len(refused)} checkpoints can be scored; the first: "
+                         f"{next(iter(refused.values()))}")
     target = target_of(config, recordings, candidates)
     return Ranking(target, _scores(config, target, [_ask(config, one, target) for one in candidates]), refused)
 
@@ -155,8 +156,8 @@ def find(name: str, tier: str) -> Path:
     source, _, arch = name.rpartition("-")
     path = stored_weights(source, arch, tier)
     if path is None:
-        raise EcgtlError(f"there is no checkpoint {name!r} in tier {tier}; give the path of a .safetensors file, or make it with "
-                         f"'python -m ecgtl run melep2023-sources --tier {tier}'")
+        raise EcgtlError(f"there is no checkpoint {name!r} in tier {tier}; give the path of a .safetensors file, or "
+                         f"make it with 'python -m ecgtl run melep2023-sources --tier {tier}'")
     return path
 
 
@@ -165,15 +166,16 @@ def candidate(name: str, tier: str) -> Candidate:
     path = find(name, tier)
     facts = checkpoint.load(path)[1]
     if facts["arch"] == "googlenet":
-        raise EcgtlError(f"checkpoint {path} is a linear layer on image features, not a network of signals; choose another")
+        raise EcgtlError(f"checkpoint {path} is a linear layer on image features, not a network of signals; choose "
+                         "another")
     if not facts.get("classes"):
         trained = f" (objective {facts['objective']})" if "objective" in facts else ""
         raise EcgtlError(f"checkpoint {path} is a {facts['arch']}{trained} that names no labels of its own, "
                          "so it gives no probabilities to score; choose the checkpoint of a classifier")
     absent = [fact for fact in ("protocol", "leads", "multi_label") if fact not in facts]
     if absent or facts["protocol"] not in protocols():
-        raise EcgtlError(f"checkpoint {path} does not say how its inputs are made ({[*absent, facts.get('protocol')][0]}); make it "
-                         "again with this version")
+        raise EcgtlError(f"checkpoint {path} does not say how its inputs are made "
+                         f"({[*absent, facts.get('protocol')][0]}); make it again with this version")
     return Candidate(name, path, facts)
 
 
@@ -209,7 +211,8 @@ def target_of(config: ScoreConfig, recordings: Recordings, candidates: Sequence[
         raise EcgtlError(f"{recordings.name} has no labels, so there is nothing to learn; for a folder add "
                          "labels.csv with the columns record and label")
     columns = config.label_columns(recordings) or list(range(len(recordings.classes)))
-    defects = [next(filter(None, found), "") for found in zip(*(one.defects(recordings) for one in candidates), strict=True)]
+    by_candidate = [one.defects(recordings) for one in candidates]
+    defects = [next(filter(None, found), "") for found in zip(*by_candidate, strict=True)]
     left_out = Counter({reason: len(ids) for reason, ids in recordings.skipped.items()})
     left_out.update(filter(None, defects))
     rows = np.flatnonzero([not defect for defect in defects])
@@ -268,8 +271,8 @@ def _resamples(config: ScoreConfig, table: np.ndarray) -> Iterator[np.ndarray]:
                 yield rows
                 break
         else:
-            raise EcgtlError(f"the {n} recordings are too few for an interval, because nearly all of them have one of the labels; "
-                             "give more, or leave it out of label_set")
+            raise EcgtlError(f"the {n} recordings are too few for an interval, because nearly all of them have one of "
+                             "the labels; give more, or leave it out of label_set")
 
 
 def lines(ranking: Ranking, config: ScoreConfig) -> list[str]:
@@ -281,10 +284,12 @@ def lines(ranking: Ranking, config: ScoreConfig) -> list[str]:
     width = max(map(len, ["checkpoint", *names]))
     said = [f"target: {target.recordings.name}, {len(target.table)} recordings, {len(target.names)} labels ({counts})",
             *(f"left out, {reason}: {n}" for reason, n in left_out.items()), "",
-            f"{'':>4}  {'checkpoint':{width}}  {'MELEP':>7}  {'95 % interval':>16}  {'first':>6}  {'labels':>6}  {'seconds':>7}"]
+            f"{'':>4}  {'checkpoint':{width}}  {'MELEP':>7}  {'95 % interval':>16}  {'first':>6}  {'labels':>6}  "
+            f"{'seconds':>7}"]
     for place, (name, score) in enumerate(zip(names, ranking.scores, strict=True), start=1):
         limits = f"{score.low:.4f}-{score.high:.4f}"
         said.append(f"{place:>4}  {name:{width}}  {score.value:>7.4f}  {limits:>16}  {score.first:>6.0%}  "
                     f"{len(score.answers.names):>6}  {score.answers.seconds:>7.1f}")
-    return [*said, "", "The lowest MELEP should transfer most easily. Intervals, and how often a checkpoint comes first, are from "
-            f"{config.resamples} resamples of the recordings. Scores on other targets do not compare with these."]
+    return [*said, "", "The lowest MELEP should transfer most easily. Intervals, and how often a checkpoint comes "
+                       f"first, are from {config.resamples} resamples of the recordings. Scores on other targets do "
+                       "not compare with these."]

@@ -15,7 +15,9 @@ def labels_of(probabilities: np.ndarray) -> np.ndarray:
 
 
 def value_of(name: str, y_true: np.ndarray, probabilities: np.ndarray) -> float:
-    """A score of (n, classes) probabilities against class indices (n,), out of ``ONE_LABEL``, or a 0/1 table, out of ``SEVERAL_LABELS``."""
+    """A score of (n, classes) probabilities against class indices (n,), out of ``ONE_LABEL``, or a 0/1 table, out of
+    ``SEVERAL_LABELS``.
+    """
     if name in ("macro_auc", "f_max"):
         return getattr(metrics, name)(y_true, probabilities)
     if y_true.ndim == 2:
@@ -41,12 +43,13 @@ def score(y_true: np.ndarray, probabilities: np.ndarray, classes: tuple[str, ...
 
 def score_multi_label(y_true: np.ndarray, probabilities: np.ndarray, classes: tuple[str, ...],
                       train: tuple[np.ndarray, np.ndarray] | None = None) -> dict:
-    """Macro AUC, Fmax and weighted F1 of (n, classes) probabilities against 0/1 tables; Fβ and Gβ where thresholds can be had.
+    """Macro AUC, Fmax and weighted F1 of (n, classes) probabilities against 0/1 tables; Fβ and Gβ where thresholds can
+    be had.
 
-    ``train``: labels and probabilities of the training set, on which one threshold a metric is chosen, the one with
-    the best score there; beside it, in ``per_class_thresholds``, the scores with one threshold a class. AUC a class is
-    None where the test set lacks positives or negatives (scikit-learn: undefined); the mean leaves those out. Source: Weimann
-    2021, Table 5.
+    ``train``: labels and probabilities of the training set, on which one threshold a metric is chosen, the one with the
+    best score there; beside it, in ``per_class_thresholds``, the scores with one threshold a class. AUC a class is None
+    where the test set lacks positives or negatives (scikit-learn: undefined); the mean leaves those out. Source:
+    Weimann 2021, Table 5.
     """
     usable = [0 < y_true[:, k].sum() < len(y_true) for k in range(len(classes))]
     per_class = {name: metrics.macro_auc(y_true[:, [k]], probabilities[:, [k]]) if usable[k] else None
@@ -56,6 +59,6 @@ def score_multi_label(y_true: np.ndarray, probabilities: np.ndarray, classes: tu
         return scores
     one = {name: metrics.best_threshold(metric, *train) for name, metric in THRESHOLDED.items()}
     own = {name: metrics.best_thresholds(metric, *train) for name, metric in THRESHOLDED.items()}
-    by_one, by_own = ({name: THRESHOLDED[name](y_true, (probabilities >= limit).astype(int)) for name, limit in limits.items()}
-                      for limits in (one, own))
+    by_one, by_own = ({name: metric(y_true, (probabilities >= limits[name]).astype(int))
+                       for name, metric in THRESHOLDED.items()} for limits in (one, own))
     return scores | by_one | {"thresholds": one, "per_class_thresholds": by_own | {"thresholds": own}}

@@ -16,19 +16,17 @@ import torch
 
 from ecgtl import folds, metrics, results, training, transferability
 from ecgtl.config import TransferConfig, TransferPlan
+from ecgtl.config.starts import checksum
 from ecgtl.datasets.base import Recordings
 from ecgtl.folds import Fold
 from ecgtl.jobs.evidence import evidence_of
 from ecgtl.jobs.finetune import training_state
 from ecgtl.jobs.inputs import PARTS, Prepared, prepare
 from ecgtl.jobs.scoring import labels_of, value_of
-from ecgtl.models import checkpoint
 from ecgtl.results import Result
 
 CHOICES = ("validated", "best_test")
 KEPT = ("train_loss", "validation_score", "test_score")  # columns of the history: there are many folds
-
-checksum = results.while_unchanged(checkpoint.checksum)
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,8 @@ def run(config: TransferConfig | TransferPlan, experiment: str = "transfer", key
     score_seconds = time.perf_counter() - asked
     fit = _fine_tune(plan, target, fold, report)
     provenance = results.provenance(device, time.perf_counter() - began, config.fold, torch.get_num_threads(), command)
-    provenance |= {"score_seconds": score_seconds, "epoch_seconds": float(np.median([row["seconds"] for row in fit.history]))}
+    epoch_seconds = float(np.median([row["seconds"] for row in fit.history]))
+    provenance |= {"score_seconds": score_seconds, "epoch_seconds": epoch_seconds}
     scored, arrays = _scored(target, fold, fit)
     top = {name: scored[plan.rules.report][name] for name in ("weighted_f1", "train_weighted_f1")}
     upstream = {"upstream": plan.start_facts["evidence"]}  # the checkpoint says it of its own data
@@ -95,8 +94,8 @@ def target_of(plan: TransferPlan) -> Target:
 def draw(config: TransferConfig, target: Target) -> Fold:
     """The task of a resolved ``config``: a matter of target and fold number, whatever the checkpoint."""
     chosen = config.label_columns(target.recordings) or None
-    return folds.draw(target.table, target.recordings.subjects, config.fold, (config.fewest, config.most), config.records,
-                      config.test, config.validation, chosen)
+    return folds.draw(target.table, target.recordings.subjects, config.fold, (config.fewest, config.most),
+                      config.records, config.test, config.validation, chosen)
 
 
 def measure(start: Path, target: Target, fold: Fold) -> tuple[dict, np.ndarray]:
@@ -115,7 +114,8 @@ def measure(start: Path, target: Target, fold: Fold) -> tuple[dict, np.ndarray]:
 def _fine_tune(plan: TransferPlan, target: Target, fold: Fold, report: Callable[[dict], None] | None) -> training.Fit:
     config = plan.config
     model = Prepared(plan.tuning, dataclasses.replace(target.recordings, classes=target.names(fold))).network()
-    parts = [training.Part(target.x[rows], target.labels(fold, rows)) for rows in (fold.train, fold.validation, fold.test)]
+    every = [getattr(fold, part) for part in PARTS]
+    parts = [training.Part(target.x[rows], target.labels(fold, rows)) for rows in every]
     recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, config.epochs, "validation_score",
                              "validation_score", config.precision, config.fold)
     state = training_state({"transfer": dataclasses.asdict(config), "digest": target.recordings.digest,
