@@ -57,7 +57,7 @@ note_once = lru_cache(maxsize=4096)(note)  # of what is looked at many times
 
 
 def exit_status(write: Callable[[], Path]) -> int:
-    """Exit status of a command that writes one file and names it: 0, or 2 and a user's mistake in one line on stderr."""
+    """Exit status of a command that writes one file and names it: 0, or 2 and a user's mistake in a line on stderr."""
     try:
         print(f"written: {write()}")
     except EcgtlError as error:

@@ -127,7 +127,7 @@ def _line(values: list) -> str:
 
 
 class StoredArrays(UserDict):
-    """The arrays beside the result at ``path``, read when one is asked for; EcgtlError when they are missing or others."""
+    """The arrays beside the result at ``path``, read when one is asked for; EcgtlError if they are missing or others."""
 
     def __init__(self, path: Path, sha256: str | None):
         self.path, self.sha256 = path, sha256
@@ -135,7 +135,8 @@ class StoredArrays(UserDict):
     @cached_property
     def data(self) -> dict[str, np.ndarray]:
         """All arrays."""
-        return archives.arrays(io.BytesIO(self.content()), str(self.path.with_suffix(".npz")), "run the experiment again")
+        file = str(self.path.with_suffix(".npz"))
+        return archives.arrays(io.BytesIO(self.content()), file, "run the experiment again")
 
     def content(self) -> bytes:
         """The file as it was written; UndoneError when it is missing or another one."""
@@ -146,7 +147,8 @@ class StoredArrays(UserDict):
             reason = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
             raise UndoneError(f"{file} {reason} beside {self.path.name}; run the experiment again") from None
         if hashlib.sha256(content).hexdigest() != self.sha256:
-            raise UndoneError(f"{file} is not the file that {self.path.name} was written with; run the experiment again")
+            raise UndoneError(f"{file} is not the file that {self.path.name} was written with; run the experiment "
+                              "again")
         return content
 
 

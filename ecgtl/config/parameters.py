@@ -46,7 +46,8 @@ class Parameters:
             hint = f"did you mean {close[0]!r}? " if close else ""
             raise EcgtlError(f"unknown parameter {unknown[0]!r}; {hint}allowed: {', '.join(allowed)}")
         words = WORDS | cls.words()
-        config = cls(**{name: _typed(name, given, allowed[name], words.get(name)) for name, given in parameters.items()})
+        config = cls(**{name: _typed(name, given, allowed[name], words.get(name))
+                        for name, given in parameters.items()})
         for name in allowed:
             config._check_value(name, words.get(name))
         config._check()
@@ -81,8 +82,9 @@ class Parameters:
         """The shell command that makes this run: every parameter that differs from its default."""
         values, defaults = dataclasses.asdict(self), {f.name: f.default for f in dataclasses.fields(self)}
         changed = [name for name in values if values[name] != defaults[name] and name != "root"]
-        given = [*(f" -p {name} {shlex.quote(str(values[name]))}" for name in changed), " -p root ..." if values.get("root") else ""]
-        return f"papermill notebooks/{self.NOTEBOOK}.ipynb out.ipynb{''.join(given)}"
+        given = "".join(f" -p {name} {shlex.quote(str(values[name]))}" for name in changed)
+        root = " -p root ..." if values.get("root") else ""
+        return f"papermill notebooks/{self.NOTEBOOK}.ipynb out.ipynb{given}{root}"
 
     @classmethod
     def words(cls) -> dict[str, tuple[str, ...]]:

@@ -117,9 +117,11 @@ class Protocol(Keyed):
 
     def __post_init__(self) -> None:
         checks = [("tiers", tuple(self.tiers), (TIERS,)), ("report", self.report, CHOICES),
-                  ("split.kind", self.split.kind, ("stratified", "bootstrap")), ("input.keep", self.input.keep, ("start", "end")),
-                  ("input.standardise", self.input.standardise, ("dataset", "window", "range")),
-                  *((f"tiers.{name}", set(tier) - {"variant"}, (set(PAPER_PARAMETERS),)) for name, tier in self.tiers.items())]
+                  ("split.kind", self.split.kind, ("stratified", "bootstrap")),
+                  ("input.keep", self.input.keep, ("start", "end")),
+                  ("input.standardise", self.input.standardise, ("dataset", "window", "range"))]
+        checks += [(f"tiers.{name}", {*tier} - {"variant"}, ({*PAPER_PARAMETERS},))
+                   for name, tier in self.tiers.items()]
         for name, value, words in checks:
             if value not in words:
                 raise EcgtlError(f"experiments/{self.name}.yml: {name} is {value!r}; allowed: "

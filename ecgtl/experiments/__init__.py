@@ -60,7 +60,8 @@ def enumerate_runs(experiment: str, tier: str) -> list[Run]:
     planned = [(number, method, size) for method, size in cells for number in range(table.runs_of(method, tier))]
     runs = [_run(table, tier, *cell) for cell in sorted(planned, key=lambda cell: (cell[1] in table.controls, cell[0]))]
     # A run that is shared is stored by the experiment that it is shared with
-    shared = {run.config: {"key": run.key, "home": run.home} for other in table.shares for run in enumerate_runs(other, tier)}
+    others = [run for other in table.shares for run in enumerate_runs(other, tier)]
+    shared = {run.config: {"key": run.key, "home": run.home} for run in others}
     return [dataclasses.replace(run, **shared.get(run.config, {})) for run in runs]
 
 

@@ -47,8 +47,10 @@ class Entry:
         init, arch = getattr(config, "init", "") or config.source, config.arch.removesuffix("_classifier")
         home = seeded_experiments().get(init.partition("-seed")[0]) or source_experiments().get(init)
         runs = runners.enumerate_runs(home, config.tier) if home else []
-        names = [(getattr(run, "name", None), getattr(run.config, "dataset", None)) for run in runs]
-        return next((run for run, own in zip(runs, names, strict=True) if run.config.arch == arch and init in own), None)
+        for run in runs:
+            if run.config.arch == arch and init in (getattr(run, "name", None), getattr(run.config, "dataset", None)):
+                return run
+        return None
 
 
 def order(tier: str) -> list[Entry]:

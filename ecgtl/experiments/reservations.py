@@ -1,8 +1,8 @@
 """One process a run: who makes a run locks a file for it, so that no other process, nor another host on a shared
 folder, makes it too.
 
-The file lies below ``.running/`` beside the experiments' folders. Its lock ends with its process, however that ends. On a
-file system without locks a run may be made twice; each is written whole.
+The file lies below ``.running/`` beside the experiments' folders. Its lock ends with its process, however that ends. On
+a file system without locks a run may be made twice; each is written whole.
 """
 
 import contextlib

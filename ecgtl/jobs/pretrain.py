@@ -71,8 +71,8 @@ def run(config: PretrainConfig | PretrainPlan, report: Callable[[dict], None] | 
     upstream = "synthetic" if config.tier == "demo" else "substitute"
     seconds = time.perf_counter() - began
     made = Result(experiment, key or key_of(config), dataclasses.asdict(config) | {"root": Path(config.root).name},
-                  {"upstream": upstream, "target": "none", "leads": upstream}, _top(config, scores["test"]) | chosen, fit.history,
-                  data, {"none": np.zeros(0, np.uint8)},
+                  {"upstream": upstream, "target": "none", "leads": upstream}, _top(config, scores["test"]) | chosen,
+                  fit.history, data, {"none": np.zeros(0, np.uint8)},
                   results.provenance(str(device), seconds, config.seed, torch.get_num_threads(), command))
     return Pretrained(made, _transferable(config, fit.weights), _facts(config, made), parts["test"], model)
 
@@ -135,7 +135,7 @@ def network(config: PretrainConfig) -> torch.nn.Module:
 
 
 def stages(config: PretrainConfig) -> int:
-    """How many of a ResNet's four stages are pretrained: three of ResNet-50 by future prediction (Weimann's Table 4)."""
+    """How many of a ResNet's four stages are pretrained: three of ResNet-50 by future prediction (Weimann, Table 4)."""
     return FUTURE_STAGES.get(config.arch, 4) if config.objective == "future" else 4
 
 
@@ -266,7 +266,8 @@ def _facts(config: PretrainConfig, result: Result) -> dict:
     return {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": 1,
             "sampling_rate": config.sampling_rate, "seconds": config.seconds, "objective": config.objective,
             "highpass": config.highpass, "stages": stages(config), "sources": list(config.source_names),
-            "tier": config.tier, "synthetic": config.tier == "demo", "seed": config.seed, "licence": _licence(config), **own}
+            "tier": config.tier, "synthetic": config.tier == "demo", "seed": config.seed,
+            "licence": _licence(config), **own}
 
 
 def _licence(config: PretrainConfig) -> str:
