@@ -124,7 +124,7 @@ class Folds:
 
     def cost(self, claim: dict, one: Checkpoint) -> Interval:
         """Mean share of the seconds of fine-tuning that computing the scores took, over the folds that keep both."""
-        bodies = [results.stored_json(run.path) for run in self._planned(claim["experiment"])
+        bodies = [results.stored(run.path) for run in self._planned(claim["experiment"])
                   if self.tier != "demo" and _checkpoint(run) == one and run.state() == "done"]
         timed = [body for body in bodies if "score_seconds" in body["provenance"]]
         if not timed:

@@ -105,7 +105,7 @@ def _judge_error(claim: dict, tier: str) -> dict:
 
 def _pretrained(tier: str) -> dict | None:
     """The result of the tier's own autoencoder."""
-    from ecgtl.pretrain import key_of
+    from ecgtl.jobs.pretrain import key_of
 
     path = results.path_of("pretrain", key_of(PretrainConfig.of(tier=tier).resolved()), tier)
     return results.done(path)

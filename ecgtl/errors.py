@@ -11,8 +11,8 @@ LONGEST = 2900  # characters
 class EcgtlError(ValueError):
     """A mistake that the user can mend: one line, naming what is wrong and the remedy.
 
-    The command line prints it without a traceback and exits with status 2; a notebook shows the line alone. What a damaged file
-    brings into it may be endless: of a longer line than ``LONGEST`` the middle is left out.
+    The command line prints it without a traceback and exits with status 2; a notebook shows the line alone. What a
+    damaged file brings into it may be endless: of a longer line than ``LONGEST`` the middle is left out.
     """
 
     def __init__(self, line: str = ""):
@@ -57,7 +57,7 @@ note_once = lru_cache(maxsize=4096)(note)  # of what is looked at many times
 
 
 def exit_status(write: Callable[[], Path]) -> int:
-    """Exit status of a command that writes one file and names it: 0, or 2 with a user's mistake in one line on stderr."""
+    """Exit status of a command that writes one file and names it: 0, or 2 and a user's mistake in a line on stderr."""
     try:
         print(f"written: {write()}")
     except EcgtlError as error:

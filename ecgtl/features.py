@@ -26,6 +26,7 @@ from torch import nn
 
 from ecgtl import paths, training
 from ecgtl.config import TIERS, protocol, protocols
+from ecgtl.config.starts import stored_weights, weights_path
 from ecgtl.datasets import folder
 from ecgtl.datasets.base import Collector, Recordings, alone, counted
 from ecgtl.datasets.cache import write_atomic
@@ -33,7 +34,6 @@ from ecgtl.datasets.leads import listed
 from ecgtl.datasets.wfdb_files import BLOCK
 from ecgtl.datasets.windows import Windows, unlabelled
 from ecgtl.errors import EcgtlError, note
-from ecgtl.finetune import stored_weights, weights_path
 from ecgtl.models import checkpoint
 from ecgtl.models.cae import N_SAMPLES
 from ecgtl.spreadsheet import as_csv

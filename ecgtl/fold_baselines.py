@@ -12,14 +12,15 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from ecgtl import baselines, finetune, results, transfer_experiment
-from ecgtl.config import TRANSFERS, FinetuneConfig, TransferConfig
+from ecgtl import baselines, results
+from ecgtl.config import TransferConfig
 from ecgtl.datasets.base import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import transfers
 from ecgtl.folds import Fold
+from ecgtl.jobs import evidence, inputs, transfer
+from ecgtl.jobs.transfer import Target
 from ecgtl.results import MEASURED, Result
-from ecgtl.transfer_experiment import Target
 
 PROGRAM = "python -m ecgtl.fold_baselines"
 
@@ -42,10 +43,11 @@ def measure(experiment: str, tier: str) -> Result:
     if not planned:
         raise EcgtlError(f"{experiment} has no folds in tier {tier}; choose another tier")
     config = next(iter(planned.values())).config
-    recordings = recordings_of(config)
+    prepared = inputs.prepare(config.plan().reading)
+    recordings = prepared.recordings
     target = Target(recordings, np.zeros((0, 0, 0)), recordings.table)
-    features = baselines.rr_features(recordings, finetune.leads_of(_reading(config), recordings)[0])
-    tasks = {number: transfer_experiment.draw(run.config, target) for number, run in planned.items()}
+    features = baselines.rr_features(recordings, prepared.leads[0])
+    tasks = {number: transfer.draw(run.config, target) for number, run in planned.items()}
     _check_tasks(experiment, tier, tasks, len(recordings))
     scores, arrays = {}, {}
     for number, fold in tasks.items():
@@ -53,24 +55,18 @@ def measure(experiment: str, tier: str) -> Result:
         found = baselines.rr_boosting(features, learnt, fold.train, fold.test, len(fold.labels), number).astype(np.float16)
         arrays[f"prob_{number:03d}"] = found  # (n_test, Y); scores are taken from it as stored
         tested, names = target.labels(fold, fold.test), target.names(fold)
-        scores[str(number)] = transfer_experiment.scores(tested, found, names, learnt.sum(axis=0))
+        scores[str(number)] = transfer.scores(tested, found, names, learnt.sum(axis=0))
     data = {"name": recordings.name, "version": recordings.version, "digest": recordings.digest, "records": len(recordings)}
     # ``leads`` is said of the target: no network stands behind it
     return Result(MEASURED, key_of(experiment, tier), {"tier": tier, "experiment": experiment, "arch": "rr"},
-                  finetune.evidence_of(_reading(config), recordings), {"folds": scores}, [], data, arrays,
+                  evidence.evidence_of(prepared), {"folds": scores}, [], data, arrays,
                   results.provenance("cpu", time.perf_counter() - began, 0, torch.get_num_threads(),
                                      f"{PROGRAM} {experiment} {tier}"))
 
 
 def recordings_of(config: TransferConfig) -> Recordings:
     """The target's recordings that the tasks are drawn out of; whatever checkpoint, they are the same."""
-    reading = _reading(config)
-    return finetune.with_whole_windows(reading, finetune.read(reading))
-
-
-def _reading(config: TransferConfig) -> FinetuneConfig:
-    return FinetuneConfig.of(dataset=config.target, on_bad="skip", protocol=TRANSFERS, tier=config.tier,
-                             lead=config.lead, root=config.root).resolved()
+    return inputs.prepare(config.plan().reading).recordings
 
 
 def _check_tasks(experiment: str, tier: str, tasks: dict[int, Fold], n_records: int) -> None:
@@ -78,7 +74,7 @@ def _check_tasks(experiment: str, tier: str, tasks: dict[int, Fold], n_records: 
     for run in transfers.enumerate_runs(experiment, tier):
         if run.path.is_file():
             stored = results.load(run.path).arrays["part"]
-            if not np.array_equal(stored, transfer_experiment.part_of_each(tasks[run.config.fold], n_records)):
+            if not np.array_equal(stored, transfer.part_of_each(tasks[run.config.fold], n_records)):
                 raise EcgtlError(f"{run.path.name} is another task than fold {run.config.fold} is here; its "
                                  "recordings are not those at hand")
 
@@ -88,7 +84,7 @@ def load(experiment: str, tier: str) -> dict[int, float]:
     path, planned = results.path_of(MEASURED, key_of(experiment, tier), tier), transfers.enumerate_runs(experiment, tier)
     if not (planned and path.is_file()):
         return {}
-    body = results.stored_json(path)
+    body = results.stored(path)
     if not planned[0].same_data(body):
         return {}
     return {int(number): scores["weighted_f1"] for number, scores in body["scores"]["folds"].items()}

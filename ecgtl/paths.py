@@ -25,7 +25,7 @@ def given(path: str | Path) -> Path:
     except (ValueError, RuntimeError) as error:  # a NUL, characters that the file system has not, an unknown ~user
         raise EcgtlError(f"the path {str(path)!r:.80} names no file ({error}); correct it") from None
     except OSError as error:
-        if error.errno not in (errno.ENOENT, errno.ENOTDIR):  # a name too long, links in a circle, a folder that is closed
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR):  # a name too long, links in a circle, a closed folder
             raise EcgtlError(f"the path {str(path)!r:.80} cannot be reached ({error.strerror}); correct it") from None
     return found
 
@@ -38,15 +38,15 @@ def reading(path: str | Path) -> Iterator[None]:
     except FileNotFoundError:
         raise RecordError("missing file", f"{path} is missing; fetch it again or correct the path") from None
     except OSError as error:
-        raise RecordError("unreadable file", f"{path} cannot be read ({error.strerror}); correct its permissions") from None
+        raise RecordError("unreadable file", f"{path} cannot be read ({error.strerror}); correct its "
+                                             "permissions") from None
 
 
 def output(path: str | Path, makes_folder: bool = False) -> Path:
     """``path`` as a file that can be written, new or in place of a regular file; asked for before any work.
 
-    Raises EcgtlError for an empty name, a folder, device, FIFO or link, and where the folder that it is to lie in is missing or
-    may not be written to. ``makes_folder``: it may be
-    missing, as the writer makes it.
+    Raises EcgtlError for an empty name, a folder, device, FIFO or link, and where the folder that it is to lie in is
+    missing or may not be written to. ``makes_folder``: it may be missing, as the writer makes it.
     """
     target = given(path)
     if not str(path) or str(path).endswith(os.sep) or target.is_dir():
@@ -98,5 +98,7 @@ def device() -> str:
 
 
 def commit() -> str:
-    """What git calls a copy of the checkout that lies where git is not, ``-dirty`` behind it if it was changed (``ECGTL_COMMIT``)."""
+    """What git calls a copy of the checkout that lies where git is not, ``-dirty`` behind it if it was changed
+    (``ECGTL_COMMIT``).
+    """
     return os.environ.get("ECGTL_COMMIT", "")

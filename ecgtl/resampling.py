@@ -1,13 +1,14 @@
 """How much a score depends on the test recordings: stored predictions, scored on recordings drawn again."""
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 
 from ecgtl import metrics, results
 from ecgtl.datasets import cache
+from ecgtl.jobs.scoring import ONE_LABEL, SEVERAL_LABELS, THRESHOLDED, value_of
 from ecgtl.verdicts import WEIGHTS
 
 DRAWS = 500
@@ -17,9 +18,9 @@ def recordings_variance(cells: Sequence[Sequence[Path]], score: str, choice: str
     """Variance of a difference of mean scores over draws of the test recordings, and their number.
 
     ``cells`` are the files of the results of each cell, two or four of them, weighted as in ``verdicts``; ``score`` and
-    ``choice`` (of the epoch) as results name them. All runs are scored on the same draws, with replacement, so that what makes
-    a draw easy for all cells cancels. None where the score cannot be had from stored predictions, and where the runs have
-    different test recordings. Source: the analysis plan of this project; the bootstrap of Efron (1979).
+    ``choice`` (of the epoch) as results name them. All runs are scored on the same draws, with replacement, so that
+    what makes a draw easy for all cells cancels. None where the score cannot be had from stored predictions, and where
+    the runs have different test recordings. Source: the analysis plan of this project; the bootstrap of Efron (1979).
     """
     tests = {_test_set(path) for paths in cells for path in paths}
     if len(tests) != 1 or None in tests:
@@ -51,25 +52,21 @@ def _drawn(path: Path, score: str, choice: str) -> np.ndarray | None:
         rows = np.random.default_rng(0).integers(len(y), size=(DRAWS, len(y)))
         np.save(folder / "scores.npy", [scorer(y[drawn], p[drawn]) for drawn in rows])
 
-    parts = {"predictions": results.stored_json(path)["predictions"]["sha256"], "score": score, "choice": choice,
-             "draws": DRAWS, "thresholds": found.scores[choice].get("thresholds", {})}
+    parts = {"predictions": found.predictions["sha256"], "score": score, "choice": choice, "draws": DRAWS,
+             "thresholds": found.scores[choice].get("thresholds", {})}
     return np.load(cache.entry("resampled", parts, build) / "scores.npy", allow_pickle=False)
 
 
 def scorer_of(result: results.Result, score: str, choice: str) -> Callable[[np.ndarray, np.ndarray], float] | None:
     """``score`` as a function of true labels and probabilities, for the kind of labels that a result has."""
     name, _, label = score.partition(".")
-    place = result.data["classes"].index(label) if label in result.data["classes"] else None
-    if result.arrays["y_test"].ndim == 2:
-        scorers = {"macro_auc": metrics.macro_auc, "f_max": metrics.f_max,
-                   "weighted_f1": lambda y, p: metrics.weighted_f1(y, (p >= metrics.THRESHOLD).astype(int))}
-        for metric in (metrics.f_beta, metrics.g_beta):
-            threshold = result.scores[choice].get("thresholds", {}).get(metric.__name__)
-            if threshold is not None:
-                scorers[metric.__name__] = lambda y, p, metric=metric, t=threshold: metric(y, (p >= t).astype(int))
-        return scorers.get(name)
-    scorers = {"macro_f1": lambda y, p: metrics.macro_f1(y, p.argmax(axis=1), p.shape[1]),
-               "weighted_f1": lambda y, p: metrics.weighted_f1(y, p.argmax(axis=1)),
-               "accuracy": lambda y, p: metrics.accuracy(y, p.argmax(axis=1)),
-               "f1_per_class": lambda y, p: metrics.f1_per_class(y, p.argmax(axis=1), p.shape[1])[place]}
-    return scorers.get(name)
+    several = result.arrays["y_test"].ndim == 2
+    if name in (SEVERAL_LABELS if several else ONE_LABEL):
+        return partial(value_of, name)
+    threshold = result.scores[choice].get("thresholds", {}).get(name)
+    if several and name in THRESHOLDED and threshold is not None:
+        return lambda y, p: THRESHOLDED[name](y, (p >= threshold).astype(int))
+    if several or name != "f1_per_class":
+        return None
+    place = result.data["classes"].index(label)
+    return lambda y, p: metrics.f1_per_class(y, p.argmax(axis=1), p.shape[1])[place]

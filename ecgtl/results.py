@@ -7,9 +7,10 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from functools import lru_cache, wraps
+from collections import UserDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property, lru_cache, wraps
 from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from ecgtl import paths
+from ecgtl.bridge import Keyed
 from ecgtl.datasets import archives
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError, exit_status, note_once
@@ -30,22 +32,24 @@ READABLE = (1, SCHEMA)  # in schema 1 each epoch of a history named its columns 
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "wfdb")
 EVIDENCE = ("full", "subset", "substitute", "synthetic", "none")
 # What a value must be, where readers count on it; a value that is absent is named when it is asked for
-KINDS = dict.fromkeys(("config", "evidence", "scores", "data", "provenance", "predictions", "provenance.versions", "scores.measures",
-                       "scores.best_test", "scores.last", "scores.validated"), dict) | dict.fromkeys(
-    ("experiment", "key", "config.tier", "data.digest", "data.name", "predictions.sha256", "provenance.commit"), str) | {
-    "data.classes": list, "provenance.wall_seconds": int | float}
+_DICTS = ("config evidence scores data provenance predictions provenance.versions scores.measures scores.best_test "
+          "scores.last scores.validated")
+_TEXTS = "experiment key config.tier data.digest data.name predictions.sha256 provenance.commit"
+KINDS = {**dict.fromkeys(_DICTS.split(), dict), **dict.fromkeys(_TEXTS.split(), str), "data.classes": list,
+         "provenance.wall_seconds": int | float}
 NUMBERS = ("macro_f1", "weighted_f1", "macro_auc", "accuracy", "mse_sum", "epoch")  # wherever they stand
 
 
-@dataclass
-class Result:
-    """What a run leaves behind.
+@dataclass(frozen=True, eq=False)
+class Result(Keyed):
+    """What a run leaves behind, and the one form in which stored ones are read.
 
     ``config`` every parameter; ``evidence`` what the data are (upstream, target, leads), in the words of ``EVIDENCE``;
     ``scores`` the protocol's own choice of epoch at the top, ``best_test``, ``last`` and ``validated`` below;
     ``history`` one row an epoch; ``data`` name, version, digest and counts; ``arrays`` split and predictions:
-    ``train``, ``validation``, ``test`` indices, ``y_test`` and ``prob_<choice>`` float16 (n_test, classes);
-    ``provenance`` where, when and how.
+    ``train``, ``validation``, ``test`` indices, ``y_test`` and ``prob_<choice>`` float16 (n_test, classes), of a stored
+    result read when they are asked for; ``provenance`` where, when and how; ``predictions`` file and SHA-256 of stored
+    arrays.
     """
 
     experiment: str
@@ -55,13 +59,34 @@ class Result:
     scores: dict
     history: list[dict]
     data: dict
-    arrays: dict[str, np.ndarray] = field(repr=False)
+    arrays: Mapping[str, np.ndarray] = field(repr=False)
     provenance: dict
+    predictions: dict = field(default_factory=dict)
+    schema: int = SCHEMA
 
     @property
     def synthetic(self) -> bool:
         """Whether the target data were made, not recorded."""
         return self.evidence["target"] == "synthetic"
+
+    def text(self) -> str:
+        """The JSON, its history as ``columns`` and ``rows``, one line an epoch: histories are most of a result.
+
+        Raises ValueError when the epochs differ in their columns.
+        """
+        body = {"schema": SCHEMA} | {name: getattr(self, name) for name in STORED if name != "schema"} | {"history": []}
+        text = json.dumps(rounded(body), indent=1, allow_nan=False) + "\n"
+        if not self.history:
+            return text
+        columns = [*self.history[0]]
+        if any([*row] != columns for row in self.history):
+            raise ValueError(f"every epoch of a history has the columns {', '.join(columns)}")
+        rows = ",\n".join(f"   {_line(rounded([*row.values()]))}" for row in self.history)
+        history = f'{{\n  "columns": {_line(columns)},\n  "rows": [\n{rows}\n  ]\n }}'
+        return text.replace('\n "history": []', f'\n "history": {history}', 1)
+
+
+STORED = tuple(f.name for f in fields(Result) if f.name != "arrays")
 
 
 def folder(tier: str) -> Path:
@@ -80,14 +105,13 @@ def save(result: Result) -> Path:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **result.arrays)
     write_atomic(path.with_suffix(".npz"), buffer.getvalue())
-    body = {"schema": SCHEMA} | {k: v for k, v in asdict(result).items() if k != "arrays"}
-    body["predictions"] = {"file": path.with_suffix(".npz").name, "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
-    write_atomic(path, as_text(rounded(body)).encode())
+    predictions = {"file": path.with_suffix(".npz").name, "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
+    write_atomic(path, replace(result, predictions=predictions).text().encode())
     return path
 
 
 def command(measure: Callable[..., Result], n: int, usage: str, arguments: Sequence[str] | None = None) -> int:
-    """Exit status of a command of ``n`` arguments (by default the process's) that saves what ``measure`` makes of them."""
+    """Exit status of a command of ``n`` arguments (the process's where none are given) that saves what it measures."""
     given = sys.argv[1:] if arguments is None else arguments
 
     def write() -> Path:
@@ -98,45 +122,40 @@ def command(measure: Callable[..., Result], n: int, usage: str, arguments: Seque
     return exit_status(write)
 
 
-def as_text(body: dict) -> str:
-    """``body`` as JSON, its history as ``columns`` and ``rows``, one line an epoch: histories are most of a result.
-
-    Raises ValueError when the epochs differ in their columns.
-    """
-    text = json.dumps(body | {"history": []}, indent=1, allow_nan=False)
-    if not body["history"]:
-        return text + "\n"
-    columns = [*body["history"][0]]
-    if any([*row] != columns for row in body["history"]):
-        raise ValueError(f"every epoch of a history has the columns {', '.join(columns)}")
-    rows = ",\n".join(f"   {_line([*row.values()])}" for row in body["history"])
-    history = f'{{\n  "columns": {_line(columns)},\n  "rows": [\n{rows}\n  ]\n }}'
-    return text.replace('\n "history": []', f'\n "history": {history}', 1) + "\n"
-
-
 def _line(values: list) -> str:
     return json.dumps(values, separators=(",", ":"), allow_nan=False)
 
 
+class StoredArrays(UserDict):
+    """The arrays beside the result at ``path``, read when one is asked for; EcgtlError if they are missing or others."""
+
+    def __init__(self, path: Path, sha256: str | None):
+        self.path, self.sha256 = path, sha256
+
+    @cached_property
+    def data(self) -> dict[str, np.ndarray]:
+        """All arrays."""
+        file = str(self.path.with_suffix(".npz"))
+        return archives.arrays(io.BytesIO(self.content()), file, "run the experiment again")
+
+    def content(self) -> bytes:
+        """The file as it was written; UndoneError when it is missing or another one."""
+        file = self.path.with_suffix(".npz")
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            reason = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+            raise UndoneError(f"{file} {reason} beside {self.path.name}; run the experiment again") from None
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise UndoneError(f"{file} is not the file that {self.path.name} was written with; run the experiment "
+                              "again")
+        return content
+
+
 def load(path: Path) -> Result:
     """The result at ``path`` with its arrays. Raises EcgtlError when either file is missing, damaged or changed."""
-    body = read_json(path)
-    stored = path.with_name(body["predictions"]["file"])
-    arrays = archives.arrays(io.BytesIO(_predictions(path, body)), str(stored), "run the experiment again")
-    return Result(**{k: v for k, v in body.items() if k not in ("schema", "predictions")}, arrays=arrays)
-
-
-def _predictions(path: Path, body: dict) -> bytes:
-    """Content of the predictions that belong to the result ``body`` at ``path``; EcgtlError when they are missing or others."""
-    stored = path.with_suffix(".npz")
-    try:
-        content = stored.read_bytes()
-    except OSError as error:
-        reason = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
-        raise UndoneError(f"{stored} {reason} beside {path.name}; run the experiment again") from None
-    if hashlib.sha256(content).hexdigest() != body["predictions"].get("sha256"):
-        raise UndoneError(f"{stored} is not the file that {path.name} was written with; run the experiment again")
-    return content
+    result = read(path)
+    return replace(result, arrays=dict(result.arrays))
 
 
 def stamp(path: Path) -> tuple[int, ...]:
@@ -152,64 +171,66 @@ def while_unchanged(function: Callable[[Path], T]) -> Callable[[Path], T]:
 
 
 @while_unchanged
-def stored_json(path: Path) -> dict:
-    """``read_json`` of a result whose predictions are there and are its own; EcgtlError otherwise.
+def stored(path: Path) -> Result:
+    """``read`` of a result whose predictions are there and are its own; EcgtlError otherwise.
 
-    Read once as long as both files stay as they are. The dict is shared: do not change it.
+    Read once as long as both files stay as they are. The result is shared: do not change what is in it.
     """
-    body = read_json(path)
-    _predictions(path, body)
-    return body
+    result = read(path)
+    result.arrays.content()
+    return result
 
 
 class UndoneError(EcgtlError):
     """A result whose predictions are missing or others."""
 
 
-def done(path: Path) -> dict | None:
-    """``stored_json`` of a finished run; None where there is none and, saying why, where its predictions are missing or others.
+def done(path: Path) -> Result | None:
+    """``stored`` of a finished run; None where there is none and, saying why, where its predictions are missing or
+    others.
 
     Raises EcgtlError for a JSON that is damaged or of another version: nothing replaces it unasked.
     """
     if not path.is_file():
         return None
     try:
-        return stored_json(path)
+        return stored(path)
     except UndoneError as error:
         note_once(f"counts as not done: {error}")
         return None
 
 
-def read_json(path: Path) -> dict:
-    """The JSON of a result, checked for its schema and its parts; the history is one dict an epoch.
+def read(path: Path) -> Result:
+    """The result whose JSON is at ``path``, checked for its schema and its parts; its arrays are not looked at.
 
-    A part that this version does not know is left out, and that is said. A value that is null, no number or of another kind
-    where readers count on one is an EcgtlError, and so is a key that is asked for, at any level, and not there.
+    A part that this version does not know is left out, and that is said. A value that is null, no number or of another
+    kind where readers count on one is an EcgtlError, and so is a key that is asked for, at any level, and not there.
     """
     try:
         body = json.loads(path.read_text())
-        schema = body["schema"]
-        history = body.get("history", [])
+        schema, history = body["schema"], body.get("history", [])
         if not isinstance(history, list):
             body["history"] = [dict(zip(history["columns"], row, strict=True)) for row in history["rows"]]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise EcgtlError(f"{path} is not a result ({type(error).__name__}); delete it and run again") from None
     if schema not in READABLE:
-        raise EcgtlError(f"{path} has schema {schema}, this version reads {' and '.join(map(str, READABLE))}; run the experiment again")
-    known = {f.name for f in fields(Result)} - {"arrays"} | {"predictions"}
-    absent, unknown = known - body.keys(), body.keys() - known - {"schema"}
+        raise EcgtlError(f"{path} has schema {schema}, this version reads {' and '.join(map(str, READABLE))}; run the "
+                         "experiment again")
+    absent, unknown = set(STORED) - body.keys(), body.keys() - set(STORED)
     if absent:
         raise EcgtlError(f"{path} is not a result (it has no {', '.join(sorted(absent))}); delete it and run again")
     if unknown:
         note_once(f"{path} has {', '.join(sorted(unknown))}, which this version does not know and leaves out")
-    checked = _parts({name: one for name, one in body.items() if name not in unknown}, str(path), "")
+    checked = _parts({name: body[name] for name in body if name in STORED}, str(path), "")
     if checked["predictions"]["file"] != path.with_suffix(".npz").name:
-        raise EcgtlError(f"{path}: predictions.file is no {path.with_suffix('.npz').name}; delete that file and run again")
-    return checked
+        raise EcgtlError(f"{path}: predictions.file is no {path.with_suffix('.npz').name}; delete that file and run "
+                         "again")
+    return Result(**checked, arrays=StoredArrays(path, checked["predictions"].get("sha256")))
 
 
 class _Part(dict):
-    """A part of a stored result; ``where`` names file and part for the error of a key that is asked for and not there."""
+    """A part of a stored result; ``where`` names file and part for the error of a key that is asked for and not there.
+    """
 
     where = ""
 
@@ -218,7 +239,9 @@ class _Part(dict):
 
 
 def _parts(value, file: str, name: str):
-    """``value``, the part ``name`` of a result, with every dict as a ``_Part``; EcgtlError for what does not belong there."""
+    """``value``, the part ``name`` of a result, with every dict as a ``_Part``; EcgtlError for what does not belong
+    there.
+    """
     if isinstance(value, dict):
         part = _Part({key: _parts(one, file, f"{name}{key}.") for key, one in value.items()})
         part.where = f"{file}: {name}"
@@ -226,17 +249,21 @@ def _parts(value, file: str, name: str):
         part = [_parts(one, file, f"{name}each.") for one in value] if isinstance(value, list) else value
     kind = int | float if name[:-1].rpartition(".")[2] in NUMBERS else KINDS.get(name[:-1], object)
     if not isinstance(value, kind) or not _belongs(value, name):
-        raise EcgtlError(f"{file}: {name[:-1]} is {value!r:.40}, which does not belong there; delete that file and run again")
+        raise EcgtlError(f"{file}: {name[:-1]} is {value!r:.40}, which does not belong there; delete that file and run "
+                         "again")
     return part
 
 
 def _belongs(value, name: str) -> bool:
-    """Whether a leaf may be there: null where it says something, numbers that are some, scores that are numbers, known evidence."""
+    """Whether a leaf may be there: null where it says something, numbers that are some, scores that are numbers, known
+    evidence.
+    """
     if value is None:
         return name.startswith(("config.", "scores.")) and not name.startswith("scores.measures.")
     if isinstance(value, int | float):
         return -1e300 < value < 1e300  # NaN is not
-    return not (isinstance(value, str) and (name.startswith("scores.") or name.startswith("evidence.") and value not in EVIDENCE))
+    unknown = name.startswith("scores.") or name.startswith("evidence.") and value not in EVIDENCE
+    return not (isinstance(value, str) and unknown)
 
 
 def table(experiment: str | None = None, tier: str | None = None) -> pd.DataFrame:
@@ -247,22 +274,25 @@ def table(experiment: str | None = None, tier: str | None = None) -> pd.DataFram
     root = folder(tier or "reduced")
     rows = []
     for path in sorted(root.glob(f"{experiment or '*'}/*.json")):
-        body = read_json(path)
-        if tier is None or body["config"]["tier"] == tier:
-            top = {k: v for k, v in body["scores"].items() if isinstance(v, float)}
-            rows.append({"experiment": body["experiment"], "key": body["key"], **body["config"], **top,
-                         **{f"evidence_{k}": v for k, v in body["evidence"].items()},
-                         "digest": body["data"]["digest"], "path": str(path)})
+        found = read(path)
+        if tier is None or found.config["tier"] == tier:
+            top = {name: value for name, value in found.scores.items() if isinstance(value, float)}
+            evidence = {f"evidence_{name}": word for name, word in found.evidence.items()}
+            rows.append({"experiment": found.experiment, "key": found.key, **found.config, **top, **evidence,
+                         "digest": found.data["digest"], "path": str(path)})
     return pd.DataFrame(rows)
 
 
 def provenance(device: str, seconds: float, seed: int, threads: int, command: str | None = None) -> dict:
-    """Commit, versions, device, instructions, layout, threads, seed, wall time and the exact command of the run that ends."""
+    """Commit, versions, device, instructions, layout, threads, seed, wall time and the exact command of the run that
+    ends.
+    """
     from ecgtl.models import convolution
 
     commit, dirty = code_state()
     return {"commit": commit, "dirty": dirty,
-            "versions": {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}}, "device": device,
+            "versions": {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}},
+            "device": device,
             "machine": platform.machine(), "instructions": instructions(), "layout": convolution.layout(),
             "threads": threads, "seed": seed, "wall_seconds": seconds,
             "finished": pd.Timestamp.now("UTC").strftime("%Y-%m-%dT%H:%M:%SZ"), "command": command or _command()}

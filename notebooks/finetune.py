@@ -59,7 +59,8 @@ from ecgtl.config import FinetuneConfig
 config = FinetuneConfig.from_notebook(globals())
 
 # %%
-from ecgtl import finetune, results
+from ecgtl import results
+from ecgtl.jobs import finetune
 from ecgtl.report import badges, figures, tables
 
 figures.use_style()

@@ -72,7 +72,7 @@ from ecgtl.config import PretrainConfig
 config = PretrainConfig.from_notebook(globals())
 
 # %%
-from ecgtl import pretrain
+from ecgtl.jobs import pretrain
 from ecgtl.report import badges, figures, pretraining, tables
 
 figures.use_style()

@@ -36,11 +36,11 @@ from ecgtl.config import RecordingsConfig
 config = RecordingsConfig.from_notebook(globals())
 
 # %%
-from ecgtl import finetune
+from ecgtl.jobs import inputs
 from ecgtl.report import badges, figures, tables
 
 figures.use_style()
-recordings = finetune.read(config)
+recordings = inputs.read(config.plan())
 badges.of_recordings(recordings)
 
 # %%
@@ -56,7 +56,7 @@ overview = figures.class_counts(recordings)
 # 25 mm/s and 10 mm/mV at full size: a large square is 0.2 s wide and 0.5 mV high.
 
 # %% mystnb={"image": {"alt": "ECG strips on millimetre paper, one for each class of the data set, each with the recording's name, class, lead and sampling rate above it."}}
-strips = figures.one_of_each(recordings, config.seconds, finetune.leads_of(config, recordings)[0])
+strips = figures.one_of_each(recordings, config.seconds, inputs.Prepared(config.plan(), recordings).leads[0])
 
 # %%
 # NBVAL_CHECK_OUTPUT

@@ -52,7 +52,7 @@ from ecgtl.config import ScoreConfig
 config = ScoreConfig.from_notebook(globals())
 
 # %%
-from ecgtl import rank
+from ecgtl.jobs import rank
 from ecgtl.report import figures, transfer
 
 figures.use_style()

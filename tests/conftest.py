@@ -19,7 +19,7 @@ correlations.RESAMPLES = correlations.bootstrap.__kwdefaults__["resamples"] = 20
 # Files whose tests train networks: what they assert must hold whatever the processor's rounding
 TRAINING = {f"test_{name}" for name in (
     "cae", "classification_pretraining", "finetune", "future", "melep_models", "models", "pretrain", "pretrain_frames",
-    "reconstructions", "training", "transfer_experiment")}
+    "reconstructions", "training", "transfer")}
 
 
 def pytest_configure(config):

@@ -361,7 +361,7 @@ def on_results(rng: random.Random, place: Path) -> None:
     path.with_suffix(".npz").write_bytes(predictions)
     stored = {"file": f"{NAME}.npz", "sha256": hashlib.sha256(predictions).hexdigest()}
     path.write_bytes(mutated_json(rng, BODY | {"predictions": stored}))
-    for use in (results.read_json, results.load, results.stored_json, results.done, lambda _: results.table(tier="demo")):
+    for use in (results.read, results.load, results.stored, results.done, lambda _: results.table(tier="demo")):
         try:
             with contextlib.redirect_stderr(io.StringIO()):
                 use(path)
@@ -466,7 +466,7 @@ def main(*words: str) -> int:
 
     torch.set_num_threads(1)
     import ecgtl.datasets.folder
-    import ecgtl.rank
+    import ecgtl.jobs.rank
     import ecgtl.report.tables  # noqa: F401 what is imported later would count as a case's own time
 
     # A case that asks for too much fails by itself instead of taking the machine along

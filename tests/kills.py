@@ -174,7 +174,7 @@ layout = site.Layout(root) if (root / 'whole').exists() else test_site.tiny(root
 (root / 'whole').touch()
 site.make(layout, test_site.MAKES)
 """
-TRAIN = "from ecgtl import {0}, results\nfrom ecgtl.config import {1}\n"
+TRAIN = "from ecgtl import results\nfrom ecgtl.jobs import {0}\nfrom ecgtl.config import {1}\n"
 COMMANDS = {
     "run": Command(program("from ecgtl.__main__ import main\nsys.exit(main(['run', 'weimann2021-table2', '--tier', 'demo', '--rows', "
                            "'majority,rr_boosting,random']))", STATES), scores),

@@ -5,8 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from ecgtl import experiments, finetune, results
-from ecgtl.config import TRANSFERS, protocol
+from ecgtl import experiments, results
+from ecgtl.config import TRANSFERS, protocol, starts
 from ecgtl.experiments import sources
 from ecgtl.results import Result
 
@@ -64,11 +64,11 @@ def store_fold(run, melep, f1, n_labels=2, label_set=None, target="subset", upst
                "prevalence": 1 / len(names), "melep_per_label": dict.fromkeys(names, melep)}
     scored = {choice: {"weighted_f1": value, "train_weighted_f1": value, "epoch": 1}
               for choice, value in (("best_test", f1), ("validated", f1 if validated is None else validated))}
-    digest = protocol(TRANSFERS)["transfers"]["experiments"][run.experiment].get("data", {}).get(run.config.tier, "0")
-    start = finetune.stored_weights(run.config.source, run.config.arch, run.config.tier)
+    digest = protocol(TRANSFERS).transfers.experiments[run.experiment].get("data", {}).get(run.config.tier, "0")
+    start = starts.stored_weights(run.config.source, run.config.arch, run.config.tier)
     data = {"name": run.config.target, "version": "1", "digest": digest, "records": 2931, "classes": names,
             "redrawn": {"fewer than 1000 recordings": redrawn} if redrawn else {},
-            "start": {"file": "x.safetensors", "sha256": sources.checksum(start) if start else "0" * 64, "labels": own_labels}}
+            "start": {"file": "x.safetensors", "sha256": starts.checksum(start) if start else "0" * 64, "labels": own_labels}}
     results.save(Result(run.experiment, run.key, dataclasses.asdict(run.config),
                         {"upstream": upstream, "target": target, "leads": target},
                         scored["best_test"] | {"measures": derived | measures} | scored, [{"epoch": 1}],

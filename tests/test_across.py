@@ -8,11 +8,12 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from ecgtl import experiments, filters, finetune, models, results
-from ecgtl.config import BASELINES, TIERS, FinetuneConfig, protocol
+from ecgtl import experiments, filters, models, results
+from ecgtl.config import BASELINES, TIERS, FinetuneConfig, protocol, starts
 from ecgtl.datasets import catalogue
 from ecgtl.datasets.ptbxl import SUPERCLASSES
 from ecgtl.errors import EcgtlError
+from ecgtl.jobs import finetune, inputs, scoring
 from ecgtl.models import checkpoint
 from ecgtl.report import across
 from ecgtl.results import Result
@@ -57,10 +58,10 @@ def test_a_network_keeps_the_inputs_and_the_training_of_its_own_paper(tier):
 def test_all_else_is_the_same_for_all(tier):
     runs, same = planned(tier), ("dataset", "protocol", "lead", "on_bad", "fraction", "epochs", "patience", "precision")
     assert {tuple(getattr(run.config, name) for name in same) for run in runs} == {
-        ("ptbxl", "across", 0, "skip", 1.0, protocol("across")["tiers"][tier]["epochs"], 1000, "auto")}
+        ("ptbxl", "across", 0, "skip", 1.0, protocol("across").tiers[tier]["epochs"], 1000, "auto")}
     assert all(run.config.seed == run.number and run.config.epochs < run.config.patience for run in runs)
     rules = protocol("across")
-    assert rules["split"]["folds"] == {"validation": 9, "test": 10} and (rules["score"], rules["report"]) == ("macro_auc", "validated")
+    assert rules.split.folds == {"validation": 9, "test": 10} and (rules.score, rules.report) == ("macro_auc", "validated")
 
 
 def test_every_start_has_the_same_network_from_random_weights_beside_it():
@@ -75,7 +76,7 @@ def test_every_start_has_the_same_network_from_random_weights_beside_it():
 
 
 def test_a_tier_has_only_rows_that_it_makes_weights_for():
-    sources = protocol("melep2023")["sources"]["melep2023-sources"]["datasets"]
+    sources = protocol("melep2023").sources["melep2023-sources"]["datasets"]
     for tier in TIERS:
         asked = {run.config.init for run in planned(tier) if run.config.init in across.source_experiments()}
         assert asked and asked <= set(sources[tier])
@@ -85,10 +86,10 @@ def test_a_tier_has_only_rows_that_it_makes_weights_for():
 @pytest.mark.parametrize("arch", across.NETWORKS)
 def test_inputs_are_those_of_the_networks_own_paper(arch, session_cache):
     run = planned("demo", arch=arch)[0].config
-    recordings = finetune.read(run).select(np.arange(6))
+    recordings = inputs.read(run.plan()).select(np.arange(6))
     alone = dataclasses.replace(run, protocol=run.input_protocol)
-    x = finetune.inputs(run, recordings)
-    np.testing.assert_array_equal(x, finetune.inputs(alone, recordings))
+    x = inputs.Prepared(run.plan(), recordings).inputs()
+    np.testing.assert_array_equal(x, inputs.Prepared(alone.plan(), recordings).inputs())
     others = {filters.prepare(recordings, run.sampling_rate, run.n_samples, (0,), "start", kind, None).tobytes()
               for kind in filters.STANDARDS} - {np.asarray(x).tobytes()}
     assert len(others) >= 2, "three ways of scaling make three inputs"
@@ -100,11 +101,11 @@ def test_all_networks_see_the_same_real_recordings(real_data):
     entry = experiments.load("across")
     if catalogue.at_hand(catalogue.entry("ptbxl"), real_data).state == "no":
         pytest.skip("no recording of PTB-XL is at hand")
-    recordings = finetune.read(planned()[0].config)
+    recordings = inputs.read(planned()[0].config.plan())
     if len(recordings) != entry.data.records:
         pytest.skip("another part of PTB-XL is at hand than the experiment stands on")
     for arch in across.NETWORKS:
-        assert finetune.with_whole_windows(planned(arch=arch)[0].config, recordings).digest == entry.data.digest
+        assert inputs.drop_unusable(planned(arch=arch)[0].config.plan(), recordings).digest == entry.data.digest
 
 
 def test_weights_say_the_protocol_that_makes_their_inputs(tmp_path):
@@ -122,10 +123,10 @@ def test_weights_say_the_protocol_that_makes_their_inputs(tmp_path):
 def test_the_data_set_of_a_source_is_a_start():
     config = FinetuneConfig.of(init="cpsc2018").resolved()
     assert (config.protocol, config.arch) == ("melep2023", "resnet1d101")
-    assert finetune.starting_weights(config).name == "cpsc2018-resnet1d101-demo.safetensors"
+    assert config.plan().start.name == "cpsc2018-resnet1d101-demo.safetensors"
     with pytest.raises(EcgtlError, match=r"init=georgia has no checkpoint for arch=bilstm, tier=paper yet; make it with "
                                          r"'python -m ecgtl run melep2023-sources --tier paper', use init=random"):
-        finetune.starting_weights(FinetuneConfig.of(init="georgia", arch="bilstm", tier="paper").resolved())
+        FinetuneConfig.of(init="georgia", arch="bilstm", tier="paper").plan().start
     with pytest.raises(EcgtlError, match="unknown init 'icentia11k'; allowed: random, cae, .*cpsc2018"):
         FinetuneConfig.of(init="icentia11k")
 
@@ -165,7 +166,7 @@ def store(method, strengths, seconds=10.0, licence=FREE, sources=("mitdb",)):
     for run, strength in zip(planned(method=method), strengths, strict=False):
         trivial = method in BASELINES
         p = probabilities(strength, 0 if trivial else seed_of(run))
-        scores = finetune.score_multi_label(Y, p, SUPERCLASSES)
+        scores = scoring.score_multi_label(Y, p, SUPERCLASSES)
         counts = {name: {k: 9 for k in SUPERCLASSES} for name in ("train", "validation", "test")}
         data = {"name": "ptbxl", "version": "1.0.3", "records": 2931, "split": counts,
                 "digest": experiments.load("across").data.digest, "classes": list(SUPERCLASSES)}
@@ -340,8 +341,8 @@ def test_parameters_are_counted_in_the_network_that_is_trained():
     table = across.networks(across.load("reduced")).set_index("Network")
     for arch, words in across.NETWORKS.items():
         config = planned(arch=arch)[0].config
-        recordings = finetune.read(planned("demo", arch=arch)[0].config)
-        counted = models.count_parameters(finetune.network(config, recordings, None))
+        recordings = inputs.read(planned("demo", arch=arch)[0].config.plan())
+        counted = models.count_parameters(inputs.Prepared(config.plan(), recordings).network())
         assert table.loc[words, "Parameters"] == f"{counted:,}"
         assert table.loc[words, "Learning rate"] == f"{config.learning_rate:g}"
     assert "above 0.5 Hz" in table.loc["Convolutional encoder", "Scaled"]
@@ -350,7 +351,7 @@ def test_parameters_are_counted_in_the_network_that_is_trained():
 def test_checkpoints_are_at_hand_or_have_a_command(monkeypatch):
     everything()
     rows = across.load("reduced")
-    monkeypatch.setattr(finetune, "stored_weights", lambda init, arch, tier: "file" if init == "cae" else None)
+    monkeypatch.setattr(starts, "stored_weights", lambda init, arch, tier: "file" if init == "cae" else None)
     table = across.checkpoints(rows).set_index("Network and start")
     assert len(table) == 9 and set(table["Licence"]) == {FREE}
     assert table.loc["Convolutional encoder, autoencoder", "Weights"] == "at hand"

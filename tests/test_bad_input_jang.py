@@ -23,12 +23,13 @@ import wfdb
 
 from messages import one_line
 
-from ecgtl import experiments, finetune, models, pretrain
+from ecgtl import experiments, models
 from ecgtl.__main__ import main
 from ecgtl.config import FinetuneConfig, PretrainConfig
 from ecgtl.datasets import folder, shaoxing
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import runners
+from ecgtl.jobs import finetune, inputs, pretrain
 from ecgtl.models import checkpoint, googlenet
 
 RUN = ["run", "jang2021-table2", "--tier", "reduced"]
@@ -230,10 +231,10 @@ def test_missing_samples_meet_the_policy():
     samples = np.array(source.samples)
     samples[100], samples[9000] = np.nan, np.nan  # in the window of the first, behind that of the second
     broken = dataclasses.replace(source, samples=samples)
-    kept = finetune.with_whole_windows(own("", lead=0, on_bad="skip").resolved(), broken)
+    kept = inputs.drop_unusable(own("", lead=0, on_bad="skip").plan(), broken)
     assert (kept.ids.tolist(), kept.skipped) == (["1", "2"], {GAP: ["0"]})
     with pytest.raises(EcgtlError) as error:
-        finetune.with_whole_windows(own("", lead=0, on_bad="skip").resolved(), broken.select([0]))
+        inputs.drop_unusable(own("", lead=0, on_bad="skip").plan(), broken.select([0]))
     one_line(error, GAP, "1 of 1", "give others")
 
 

@@ -22,7 +22,7 @@ headers with .mat in line 1, ages NaN and 300       test_odd_files_are_read_or_c
 #Dx: empty, or with codes outside the map           test_odd_files_are_read_or_counted; test_georgia, test_csn
 records at 257 or 1,000 Hz                          test_odd_files_are_read_or_counted (a release of 500 Hz:
                                                     counted), test_a_folder_may_have_any_rate (one's own: read)
-records below 10 s                                  test_odd_files_are_read_or_counted; test_transfer_experiment
+records below 10 s                                  test_odd_files_are_read_or_counted; test_transfer
 ==================================================  =========================================================
 """
 
@@ -32,12 +32,12 @@ import wfdb
 from messages import one_line
 from test_georgia import NSR, SB, write_record
 
-from ecgtl import finetune, rank
 from ecgtl.__main__ import main
-from ecgtl.config import ScoreConfig
+from ecgtl.config import ScoreConfig, starts
 from ecgtl.errors import EcgtlError
+from ecgtl.jobs import rank
 
-CHECKPOINT = str(finetune.SHIPPED / "cpsc2018-resnet1d101-demo.safetensors")
+CHECKPOINT = str(starts.SHIPPED / "cpsc2018-resnet1d101-demo.safetensors")
 N = 5000  # samples of 10 s
 
 
@@ -95,7 +95,7 @@ def test_a_folder_may_have_any_rate(tmp_path, rate, capsys):
 
 
 def test_an_autoencoder_is_refused_by_name_and_reason(tmp_path, capsys):
-    autoencoder = str(finetune.SHIPPED / "cae-cae-demo.safetensors")
+    autoencoder = str(starts.SHIPPED / "cae-cae-demo.safetensors")
     assert main(["rank", "--target", "georgia", "--tier", "demo", autoencoder]) == 2
     said = capsys.readouterr()
     assert said.out.startswith(f"left out, {autoencoder}: ") and "names no labels of its own" in said.out

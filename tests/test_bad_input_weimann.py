@@ -48,12 +48,13 @@ import wfdb
 
 from messages import one_line
 
-from ecgtl import datasets, finetune, models, pretrain
+from ecgtl import datasets, models
 from ecgtl.config import FinetuneConfig, PretrainConfig
 from ecgtl.datasets import cpsc2018, icentia11k, ptbxl, synthetic
 from ecgtl.datasets.base import UNLABELLED
 from ecgtl.datasets.synthetic.plans import synthesise
 from ecgtl.errors import EcgtlError
+from ecgtl.jobs import finetune, pretrain
 from ecgtl.models import checkpoint
 from ecgtl.pretraining import classification, labels
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from ecgtl import baselines, datasets, finetune, metrics
+from ecgtl import baselines, datasets, metrics
 from ecgtl.config import FinetuneConfig
 from ecgtl.datasets import folder
 from ecgtl.datasets.base import Collector, Reading
 from ecgtl.errors import EcgtlError
+from ecgtl.jobs import finetune
 from ecgtl.report import tables
 
 

@@ -10,7 +10,7 @@ from stored_runs import CLASSES, PROVENANCE, around, by_class, curve, planned, s
 from ecgtl import claim_rules, claim_rules_transfers, claims, published, results
 from ecgtl.config import PretrainConfig, protocol
 from ecgtl.experiments import transfers
-from ecgtl.pretrain import key_of
+from ecgtl.jobs.pretrain import key_of
 from ecgtl.report import tables
 from ecgtl.report.book_tables import stands_on
 from ecgtl.results import Result
@@ -155,7 +155,7 @@ def test_the_experiments_with_a_pretraining_for_every_run_replace_the_earlier_on
 
 
 def test_the_best_configurations_are_the_protocols_own_and_those_of_the_printed_frames():
-    seconds = {task: protocol("weimann2021")["pretraining"]["objectives"][task]["frame"] / 250 for task in BEST}
+    seconds = {task: protocol("weimann2021").pretraining.objectives[task]["frame"] / 250 for task in BEST}
     scalars = WEIMANN["scalars"]
     assert {task: claim_rules.own_configuration("weimann2021-table1", task) for task in BEST} == BEST
     assert round(seconds["beat"]) == round(seconds["rhythm"]) == scalars["preferred_frame_beat_rhythm"]["value"]

@@ -1,12 +1,15 @@
 """Parameters: what passes, what is refused with which words, and what a tier fills in."""
 
 import dataclasses
+import inspect
+import re
 
 import pytest
 
 from ecgtl import config as module
 from ecgtl import published
-from ecgtl.config import TIERS, FinetuneConfig, PretrainConfig, protocol, protocols
+from ecgtl.config import (TIERS, FinetuneConfig, PretrainConfig, RecordingsConfig, ScoreConfig, SectionConfig, TransferConfig,
+                          protocol, protocols)
 from ecgtl.datasets import synthetic
 from ecgtl.errors import EcgtlError
 
@@ -130,14 +133,14 @@ def test_a_misspelt_parameter_of_a_notebook_is_caught(value):
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("paper", protocols())
 def test_every_tier_of_every_protocol_is_complete(paper, tier):
-    assert set(protocol(paper)["tiers"]) == set(TIERS)
-    assert set(protocol(paper)["tiers"][tier]) - {"variant"} == set(module.PAPER_PARAMETERS)
+    assert set(protocol(paper).tiers) == set(TIERS)
+    assert set(protocol(paper).tiers[tier]) - {"variant"} == set(module.PAPER_PARAMETERS)
     config = FinetuneConfig.of(protocol=paper, tier=tier).resolved()
     # Only an autoencoder's encoder has variants
     absent = {name for name, value in dataclasses.asdict(config).items() if value is None}
-    assert absent == (set() if "variant" in protocol(paper)["tiers"][tier] else {"variant"})
+    assert absent == (set() if "variant" in protocol(paper).tiers[tier] else {"variant"})
     assert "auto" not in (config.protocol, config.arch)
-    assert all(getattr(config, name) == value for name, value in protocol(paper)["tiers"][tier].items())
+    assert all(getattr(config, name) == value for name, value in protocol(paper).tiers[tier].items())
     assert config.resolved() == config
 
 
@@ -156,9 +159,9 @@ def test_given_parameters_win_over_the_tiers():
 def test_the_paper_tier_is_the_published_protocol():
     config, rules = FinetuneConfig.of(tier="paper").resolved(), protocol("weimann2021")
     assert (config.sampling_rate, config.epochs, config.patience, config.learning_rate) == (250, 200, 50, 0.001)
-    assert (rules["split"]["validation"], rules["split"]["test"]) == (0.05, 0.2)
-    assert (rules["stop_on"], rules["select_on"]) == ("train_accuracy", "validation_score")
-    assert rules["input"]["keep"] == "end"
+    assert (rules.split.validation, rules.split.test) == (0.05, 0.2)
+    assert (rules.stop_on, rules.select_on) == ("train_accuracy", "validation_score")
+    assert rules.input.keep == "end"
 
 
 # --- what "auto" stands for ---------------------------------------------------------------------------------------
@@ -269,7 +272,8 @@ def test_commands_give_what_differs_from_the_defaults():
         "papermill notebooks/finetune.ipynb out.ipynb -p init cae -p fraction 0.25")
 
 
-def test_every_parameter_is_described():
-    assert [name for name in FIELDS if f"``{name}``" not in FinetuneConfig.__doc__] == []
-    own = {f.name for f in dataclasses.fields(PretrainConfig)} - set(FIELDS)
-    assert [name for name in own if f"``{name}``" not in PretrainConfig.__doc__] == []
+@pytest.mark.parametrize("kind", [FinetuneConfig, PretrainConfig, TransferConfig, ScoreConfig, SectionConfig, RecordingsConfig])
+def test_every_parameter_is_described(kind):
+    lines = inspect.getsource(kind).splitlines()
+    fields = [k for k, line in enumerate(lines) if re.match(r"    [a-z_]+: .* = ", line)]
+    assert fields and [lines[k] for k in fields if not lines[k - 1].startswith("    # ")] == []

@@ -12,9 +12,10 @@ from torch.nn import functional
 
 from messages import one_line
 
-from ecgtl import models, pretrain, published, results
+from ecgtl import models, published, results
 from ecgtl.config import PretrainConfig
 from ecgtl.errors import EcgtlError
+from ecgtl.jobs import pretrain
 from ecgtl.models.googlenet import INCEPTIONS
 from ecgtl.report import diagrams, figures
 

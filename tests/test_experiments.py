@@ -6,12 +6,13 @@ import json
 import numpy as np
 import pytest
 
-from ecgtl import experiments, finetune, results
-from ecgtl.config import BASELINES, TIERS, protocol, protocols
+from ecgtl import experiments, results
+from ecgtl.config import BASELINES, TIERS, protocol, protocols, starts
 from ecgtl.datasets import catalogue
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import runners
 from ecgtl.experiments.reservations import reserved
+from ecgtl.jobs import finetune, inputs
 from ecgtl.results import Result
 
 NAME = "weimann2021-table2"
@@ -105,7 +106,7 @@ def test_a_key_says_what_ran():
 def test_unknown_experiments_get_the_list():
     with pytest.raises(EcgtlError, match=f"unknown experiment 'table9'; allowed: .*{NAME}"):
         experiments.load("table9")
-    assert {name for paper in protocols() for name in protocol(paper)["experiments"]} == set(experiments.names())
+    assert {name for paper in protocols() for name in protocol(paper).experiments} == set(experiments.names())
 
 
 # --- done, missing, stale -----------------------------------------------------------------------------------------
@@ -278,7 +279,7 @@ def test_runs_whose_weights_are_absent_wait(sweep, monkeypatch):
         if config.init != "random":
             raise EcgtlError("absent")
 
-    monkeypatch.setattr(finetune, "starting_weights", only_random)
+    monkeypatch.setattr(starts, "starting_weights", only_random)
     runners.run_missing(NAME, "demo", report=lambda line: None)
     assert {key.split("-")[2] for key in sweep} == {"random", *BASELINES} and len(sweep) == 9
 
@@ -307,7 +308,7 @@ def test_the_real_data_are_those_of_the_experiments(real_data, name):
     entry = experiments.load(name)
     if catalogue.at_hand(catalogue.entry(entry.dataset), real_data).state == "no":
         pytest.skip(f"ECGTL_DATA lacks {entry['dataset']}")
-    recordings = finetune.read(experiments.enumerate_runs(name, "reduced")[0].config)
+    recordings = inputs.read(experiments.enumerate_runs(name, "reduced")[0].config.plan())
     if len(recordings) != entry.data.records:
         pytest.skip(f"another part of {entry['dataset']} is at hand than the experiment stands on")
     assert (recordings.digest, recordings.version) == (entry.data.digest, entry.data.version)

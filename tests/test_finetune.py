@@ -8,9 +8,10 @@ import pytest
 import torch
 from sklearn import metrics as oracle
 
-from ecgtl import datasets, filters, finetune, metrics, models, pretrain, results, training
-from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig
+from ecgtl import datasets, filters, metrics, models, results, training
+from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig, starts
 from ecgtl.errors import EcgtlError
+from ecgtl.jobs import evidence, finetune, inputs, pretrain
 from ecgtl.models import checkpoint
 
 SMALL = {"epochs": 2, "width": 4, "seconds": 8.192, "batch_size": 16}
@@ -229,15 +230,15 @@ def test_details_name_the_checkpoint_of_another_configuration(details):
     """``init`` finds by word and details what pretraining wrote for them."""
     written = pretrain.weights_file(PretrainConfig.of(objective="beat", **details).resolved())
     word = "-".join(["beat", *(value if name == "variant" else f"{name}{value}" for name, value in details.items())])
-    assert finetune.weights_path(word, "resnet18", "demo") == written
-    assert written != finetune.weights_path("beat", "resnet18", "demo")
+    assert starts.weights_path(word, "resnet18", "demo") == written
+    assert written != starts.weights_path("beat", "resnet18", "demo")
 
 
 def test_the_variant_of_a_residual_network():
     result = finetune.run(config(variant="code", epochs=1))
     assert result.config["variant"] == "code" and result.key != finetune.default_key(config(epochs=1).resolved())
     resolved = config(variant="code").resolved()
-    model = finetune.network(resolved, finetune.read(resolved), None)
+    model = inputs.Prepared(resolved.plan(), inputs.read(resolved.plan())).network()
     assert not any(unit.preactivation for unit in model.units)
 
 
@@ -279,11 +280,11 @@ def test_keys_tell_runs_apart():
 def test_other_tiers_read_the_recordings_and_never_the_twin(monkeypatch):
     asked = []
     monkeypatch.setattr(datasets, "load", lambda *given, **options: asked.append((given, options)))
-    finetune.read(FinetuneConfig.of(tier="reduced", on_bad="skip").resolved())
-    finetune.read(FinetuneConfig.of(tier="paper", root="mine").resolved())
-    finetune.read(FinetuneConfig.of(dataset="folder", tier="reduced", root="mine", lead="II", labels="l.csv").resolved())
-    finetune.read(FinetuneConfig.of(dataset="cinc2017", tier="demo").resolved())
-    finetune.read(FinetuneConfig.of(dataset="shaoxing", tier="reduced").resolved())
+    inputs.read(FinetuneConfig.of(tier="reduced", on_bad="skip").plan())
+    inputs.read(FinetuneConfig.of(tier="paper", root="mine").plan())
+    inputs.read(FinetuneConfig.of(dataset="folder", tier="reduced", root="mine", lead="II", labels="l.csv").plan())
+    inputs.read(FinetuneConfig.of(dataset="cinc2017", tier="demo").plan())
+    inputs.read(FinetuneConfig.of(dataset="shaoxing", tier="reduced").plan())
     assert asked.pop() == (("shaoxing", None, False), {"on_bad": "error", "leads": ["II"]})  # what the protocol asks for
     assert asked == [(("cinc2017", None, False), {"on_bad": "skip"}),
                      (("cinc2017", "mine", False), {"on_bad": "error"}),
@@ -294,26 +295,26 @@ def test_other_tiers_read_the_recordings_and_never_the_twin(monkeypatch):
 def test_evidence_of_real_recordings(twin):
     real = dataclasses.replace(twin, synthetic=False)
     reduced = config(tier="reduced").resolved()
-    found = finetune.evidence_of(reduced, real)
+    found = evidence.evidence_of(inputs.Prepared(reduced.plan(), real))
     assert found == {"upstream": "none", "target": "subset", "leads": "full"}
     whole = dataclasses.replace(real, ids=np.arange(8528).astype(str))
-    assert finetune.evidence_of(reduced, whole)["target"] == "full"
+    assert evidence.evidence_of(inputs.Prepared(reduced.plan(), whole))["target"] == "full"
     few = dataclasses.replace(real, ids=np.arange(8520).astype(str))
     for reason, target in (("no rhythm statement", "full"), ("signal absent", "subset"), ("damaged record", "subset")):
         left_out = dataclasses.replace(few, skipped={reason: [str(i) for i in range(8)]})
-        assert finetune.evidence_of(reduced, left_out)["target"] == target
+        assert evidence.evidence_of(inputs.Prepared(reduced.plan(), left_out))["target"] == target
     on_all = config(tier="reduced", dataset="ptbxl", lead="all").resolved()
-    assert finetune.evidence_of(on_all, real)["leads"] == "subset"
-    assert set(finetune.evidence_of(config().resolved(), twin).values()) <= WORDS
+    assert evidence.evidence_of(inputs.Prepared(on_all.plan(), real))["leads"] == "subset"
+    assert set(evidence.evidence_of(inputs.Prepared(config().plan(), twin)).values()) <= WORDS
 
 
 def test_data_that_are_not_the_papers_are_substitutes_outside_the_demo(twin):
     real = dataclasses.replace(twin, synthetic=False, ids=np.arange(8528).astype(str))
     by_jang = config(protocol="jang2021", tier="reduced").resolved()
-    assert finetune.evidence_of(by_jang, real) == {"upstream": "none", "target": "substitute", "leads": "substitute"}
+    assert evidence.evidence_of(inputs.Prepared(by_jang.plan(), real)) == {"upstream": "none", "target": "substitute", "leads": "substitute"}
     own = dataclasses.replace(by_jang, dataset="shaoxing")
-    assert finetune.evidence_of(own, real)["target"] == "subset"
-    made = finetune.evidence_of(config(protocol="jang2021").resolved(), twin)
+    assert evidence.evidence_of(inputs.Prepared(own.plan(), real))["target"] == "subset"
+    made = evidence.evidence_of(inputs.Prepared(config(protocol="jang2021").plan(), twin))
     assert made == {"upstream": "none", "target": "synthetic", "leads": "synthetic"}
 
 
@@ -351,7 +352,7 @@ def autoencoder():
     """What a pretraining leaves behind, without one: random weights of the autoencoder, marked as made data."""
     torch.manual_seed(3)
     weights = models.build("cae", 1, 60, width=2, variant="text").state_dict()
-    path = finetune.weights_path("cae", "cae_classifier", "demo")
+    path = starts.weights_path("cae", "cae_classifier", "demo")
     checkpoint.save(path, weights, {"arch": "cae", "width": 2, "variant": "text", "in_channels": 1, "sampling_rate": 250.0,
                                     "seconds": 8.192, "synthetic": True})
     return weights
@@ -401,13 +402,13 @@ def test_the_image_arm_is_one_linear_layer_on_frozen_features(monkeypatch, tmp_p
         seen.append((x.shape, rate, weights))
         return features
 
-    monkeypatch.setattr(finetune.googlenet, "find_weights", lambda: tmp_path / "w")
+    monkeypatch.setattr(starts.googlenet, "find_weights", lambda: tmp_path / "w")
     monkeypatch.setattr(finetune.cache, "source_checksum", lambda *given: "of the weights")
-    monkeypatch.setattr(finetune.spectrograms, "image_features", image_features)
+    monkeypatch.setattr(inputs.spectrograms, "image_features", image_features)
     result = finetune.run(config(**JANG | {"init": "image", "protocol": "auto", "epochs": 2}))
     assert seen == [((90, 2048), 250.0, tmp_path / "w")]
     assert result.config["arch"] == "googlenet" and result.evidence["upstream"] == "full"
-    layer = finetune.network(config(init="image", seconds=None).resolved(), twin, None)
+    layer = inputs.Prepared(config(init="image", seconds=None).plan(), twin).network()
     assert isinstance(layer, torch.nn.Linear) and (layer.in_features, layer.out_features) == (1024, 4)
 
 

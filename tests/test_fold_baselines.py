@@ -10,10 +10,11 @@ from messages import one_line
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import f1_score
 
-from ecgtl import baselines, fold_baselines, folds, results, transfer_experiment
+from ecgtl import baselines, fold_baselines, folds, results
 from ecgtl.config import protocol
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import transfers
+from ecgtl.jobs import transfer
 
 NAME = "melep2023-ptbxl"
 COMMITTED = Path(__file__).parents[1] / "results"
@@ -78,7 +79,7 @@ def test_what_is_stored_is_read_by_fold_and_only_for_the_same_recordings(measure
 
 def test_a_finished_fold_of_another_task_is_refused(monkeypatch):
     run, (fold, recordings) = first(), fold_and_table(first().config.fold)
-    part = transfer_experiment.part_of_each(fold, len(recordings))
+    part = transfer.part_of_each(fold, len(recordings))
     stored = dataclasses.make_dataclass("Stored", ["arrays"])
     run.path.parent.mkdir(parents=True)
     run.path.touch()
@@ -108,7 +109,7 @@ def test_the_committed_scores_follow_from_the_predictions_and_the_folds(monkeypa
     monkeypatch.setenv("ECGTL_RESULTS", str(COMMITTED))
     path = results.path_of(results.MEASURED, fold_baselines.key_of(NAME, "reduced"), "reduced")
     stored = results.load(path)
-    assert stored.data["digest"] == protocol("melep2023")["transfers"]["experiments"][NAME]["data"]["reduced"]
+    assert stored.data["digest"] == protocol("melep2023").transfers.experiments[NAME]["data"]["reduced"]
     runs = {run.config.fold: run for run in transfers.enumerate_runs(NAME, "reduced") if run.state() == "done"}
     assert runs and set(map(str, runs)) <= set(stored.scores["folds"])
     for number, run in runs.items():

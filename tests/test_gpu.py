@@ -16,11 +16,12 @@ import pytest
 import torch
 
 from benchmarks.training import gigaflops
-from ecgtl import datasets, experiments, finetune, models, paths, results, training
+from ecgtl import datasets, experiments, models, paths, results, training
 from ecgtl.config import OBJECTIVES, FinetuneConfig, PretrainConfig
 from ecgtl.datasets import packs
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import gpu, pretrainings, queue, runners
+from ecgtl.jobs import inputs
 from ecgtl.models import convolution, googlenet
 from ecgtl.pretraining import classification, reconstruction
 from ecgtl.results import Result
@@ -151,13 +152,13 @@ NETWORKS = {
 @pytest.fixture
 def twins(monkeypatch):
     """Twins in place of the recordings, which tell a network its classes and leads alone."""
-    monkeypatch.setattr(finetune, "read", lambda config, read=finetune.read: read(dataclasses.replace(config, tier="demo")))
+    monkeypatch.setattr(inputs, "read", lambda plan, read=inputs.read: read(dataclasses.replace(plan.config, tier="demo").plan()))
 
 
 def network_of(config):
     """With a linear layer on features of images, which trains in no time anywhere."""
     if getattr(config, "init", "") == "image":
-        return finetune.network(config, finetune.read(config), None), (googlenet.N_FEATURES,)
+        return inputs.Prepared(config.plan(), inputs.read(config.plan())).network(), (googlenet.N_FEATURES,)
     return gpu.network_of(config)
 
 
@@ -268,7 +269,7 @@ def test_a_run_that_surely_does_not_fit_is_not_begun(packed, monkeypatch):
     runs = [run for run in experiments.enumerate_runs("weimann2021-table2", "demo") if run.method == "random"]
     monkeypatch.setattr(queue, "order", lambda tier: [queue.Entry("", "any", run) for run in runs])
     run = runs[-1]
-    n, epochs = len(finetune.split_of(run.config, finetune.read(run.config)).train), run.config.epochs
+    n, epochs = len(inputs.Prepared(run.config.plan(), inputs.read(run.config.plan())).split.train), run.config.epochs
     assert epochs < run.config.patience and n > 20
     monkeypatch.setattr(gpu, "step_seconds", lambda config: 100 / (n * epochs))
     assert gpu.Estimate("demo").seconds(run) == pytest.approx(100)
@@ -364,5 +365,5 @@ def test_the_whole_script_on_the_cpu(packed, tmp_path, monkeypatch):
         seconds = sum(row["seconds"] for row in result.history) / len(result.history)
         assert float(per_second) == pytest.approx(len(result.arrays["train"]) / seconds, abs=0.51)
         config = runs[key].config
-        work = gigaflops(finetune.network(config, finetune.read(config), None), config.n_samples) * len(result.arrays["train"])
+        work = gigaflops(inputs.Prepared(config.plan(), inputs.read(config.plan())).network(), config.n_samples) * len(result.arrays["train"])
         assert float(share) == pytest.approx(100 * work / seconds / 790e3, rel=0.01)

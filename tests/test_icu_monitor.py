@@ -9,11 +9,12 @@ import wfdb
 
 from messages import one_line
 
-from ecgtl import datasets, pretrain, splits
+from ecgtl import datasets, splits
 from ecgtl.config import PretrainConfig
 from ecgtl.datasets import icu_monitor, synthetic
 from ecgtl.datasets.windows import unlabelled
 from ecgtl.errors import EcgtlError
+from ecgtl.jobs import pretrain
 
 FLAT, MISSING, SEGMENTS = "flat window", "window with missing samples (NaN)", 3
 
@@ -145,7 +146,7 @@ def test_windows_leave_out_what_shows_no_heart_and_count_it(tmp_path):
 
 def test_pretraining_takes_an_export_as_its_source(export):
     asked = PretrainConfig.of(sources="icu_monitor", tier="reduced", root=str(export)).resolved()
-    windows = pretrain.windows_of(asked, pretrain.read(asked))
+    windows = pretrain.whole_of(asked, pretrain.read(asked))
     assert windows.subjects.tolist() == ["icu_monitor/anna", "icu_monitor/bert"]
     assert len(windows) == 3 + 4 + 3
 

@@ -9,16 +9,19 @@ import shutil
 import numpy as np
 import pytest
 import torch
+import yaml
 from safetensors.torch import save as serialise
 
 from messages import one_line
 from stored_runs import planned, store
 
-from ecgtl import config, datasets, errors, experiments, features, finetune, models, paths, predict, rank, results
+from ecgtl import config, datasets, errors, experiments, features, models, paths, results
 from ecgtl.__main__ import main
+from ecgtl.config import starts
 from ecgtl.datasets import cache, synthetic
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, runners, sources, transfers
+from ecgtl.jobs import finetune, inputs, predict, rank
 from ecgtl.models import checkpoint
 from ecgtl.report import tables
 
@@ -96,19 +99,19 @@ def test_a_checksum_is_that_of_the_file_without_the_mention(tmp_path):
     older, newer = as_before(tmp_path / "a.safetensors"), saved(tmp_path / "b.safetensors")
     assert checkpoint.checksum(older) == hashlib.sha256(older.read_bytes()).hexdigest() == checkpoint.checksum(newer)
     assert older.read_bytes() != newer.read_bytes()
-    for file in sorted(finetune.SHIPPED.glob("*.safetensors")):
+    for file in sorted(starts.SHIPPED.glob("*.safetensors")):
         stored, facts = checkpoint.read(file)
         checkpoint.save(tmp_path / "again.safetensors", stored, facts)
         assert checkpoint.checksum(tmp_path / "again.safetensors") == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def test_shipped_checkpoints_are_verified_by_the_list_beside_them(tmp_path, monkeypatch, capsys):
-    listed = dict(line.split()[::-1] for line in (finetune.SHIPPED / "SHA256SUMS").read_text().splitlines())
-    for file in finetune.SHIPPED.glob("*.safetensors"):
+    listed = dict(line.split()[::-1] for line in (starts.SHIPPED / "SHA256SUMS").read_text().splitlines())
+    for file in starts.SHIPPED.glob("*.safetensors"):
         assert listed[file.name] == hashlib.sha256(file.read_bytes()).hexdigest()
         checkpoint.load(file)
     copied = tmp_path / "anywhere.safetensors"
-    shutil.copy(finetune.SHIPPED / "cpsc2018-bilstm-demo.safetensors", copied)
+    shutil.copy(starts.SHIPPED / "cpsc2018-bilstm-demo.safetensors", copied)
     checkpoint.load(copied)
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(checkpoint, "SUMS", tmp_path / "SHA256SUMS")
@@ -166,7 +169,7 @@ def test_a_network_laid_out_first_computes_the_same(tmp_path):
 @pytest.mark.parametrize("name", ["../../x", "../published/weimann2021", "/etc/passwd", "none", ""])
 def test_a_protocol_is_a_known_name_and_no_path(tmp_path, name, monkeypatch):
     asked = []
-    monkeypatch.setattr(config.yaml, "safe_load", lambda text: asked.append(text))
+    monkeypatch.setattr(yaml, "safe_load", lambda text: asked.append(text))
     path = saved(tmp_path / "w.safetensors", protocol=name)
     for reader in (lambda: predict.predict(path, tmp_path), lambda: rank.candidate(str(path), "demo")):
         with pytest.raises(EcgtlError) as error:
@@ -370,7 +373,7 @@ def test_what_is_missing_or_null_in_a_result_is_one_line(place, value):
     edit(path, change)
     asked = [lambda: results.load(path), lambda: results.table(), lambda: planned(CELL[0])[0].state(),
              lambda: tables.cell(*CELL[:1], "reduced", *CELL[1:]), lambda: tables.made_by(results.load(path)),
-             lambda: dig(results.read_json(path), place)[0][place.split(".")[-1]]]
+             lambda: dig(results.read(path), place)[0][place.split(".")[-1]]]
     for ask in asked:
         try:
             ask()
@@ -389,7 +392,7 @@ def test_a_part_that_a_newer_version_added_is_left_out_and_said(capsys):
 
 def test_every_committed_result_is_whole():
     for path in sorted((paths.repository() / "results").glob("*/*.json")):
-        assert results.stored_json(path)["key"]
+        assert results.stored(path)["key"]
 
 
 # -- paths that a user gives
@@ -413,8 +416,8 @@ PLACES = ["", ".", "..", "folder", "folder/", "new/", "fifo", "link.csv", "dangl
 def test_what_cannot_be_written_is_said_before_any_work(odd_places, monkeypatch, place, capsys):
     monkeypatch.chdir(odd_places)
     monkeypatch.setattr(checkpoint, "load", lambda path: 1 / 0)
-    monkeypatch.setattr(finetune, "read", lambda config: 1 / 0)
-    monkeypatch.setattr(finetune, "starting_weights", lambda config: 1 / 0)
+    monkeypatch.setattr(inputs, "read", lambda config: 1 / 0)
+    monkeypatch.setattr(starts, "starting_weights", lambda config: 1 / 0)
     before = sorted(odd_places.rglob("*"))
     for command in ("predict", "features"):
         assert main([command, ".", "--checkpoint", "w.safetensors", "--out", place]) == 2

@@ -11,10 +11,10 @@ import wfdb
 
 from messages import one_line
 
-from ecgtl import finetune
 from ecgtl.config import FinetuneConfig
 from ecgtl.datasets import folder, label_file
 from ecgtl.errors import EcgtlError
+from ecgtl.jobs import finetune
 
 NAMES = ("a", "b", "c", "d")
 

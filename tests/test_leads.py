@@ -8,11 +8,12 @@ import torch
 import wfdb
 from messages import one_line
 
-from ecgtl import datasets, errors, filters, finetune, models, rank
+from ecgtl import datasets, errors, filters, models
 from ecgtl.config import FinetuneConfig, RecordingsConfig, ScoreConfig
 from ecgtl.datasets import LOADERS, frames, leads, windows
 from ecgtl.datasets.base import Collector, Reading
 from ecgtl.errors import EcgtlError
+from ecgtl.jobs import finetune, inputs, rank
 from ecgtl.models import checkpoint
 from ecgtl.report import figures
 
@@ -177,8 +178,7 @@ def test_a_recording_that_lacks_a_lead_is_an_error_or_counted(tmp_path):
     result = tuned(root, on_bad="skip")
     assert result.data["skipped"] == {"no lead II": 1} and result.data["records"] == 20
     with pytest.raises(EcgtlError, match="recording r00 of folder .*21 of 21.* has no lead 2; it has I, II"):
-        finetune.with_whole_windows(FinetuneConfig.of(root=str(root), **SMALL | {"lead": 2, "dataset": "mitdb"}).resolved(),
-                                    datasets.load("folder", root))
+        inputs.drop_unusable(FinetuneConfig.of(root=str(root), **SMALL | {"lead": 2, "dataset": "mitdb"}).plan(), datasets.load("folder", root))
 
 
 def test_a_checkpoint_of_several_leads_keeps_its_order(straight, tmp_path):
@@ -190,7 +190,7 @@ def test_a_checkpoint_of_several_leads_keeps_its_order(straight, tmp_path):
              "leads": ["I", "II"]}
     checkpoint.save(tmp_path / "w.safetensors", model.state_dict(), facts)
     config = FinetuneConfig.of(root=str(back), init=str(tmp_path / "w.safetensors"), **SMALL | {"lead": "all"}).resolved()
-    assert finetune.leads_of(config, datasets.load("folder", back)) == (1, 0)
+    assert inputs.Prepared(config.plan(), datasets.load("folder", back)).leads == (1, 0)
     both = [tuned(root, init=config.init).arrays["prob_validated"] for root in (straight, back)]
     np.testing.assert_array_equal(*both)
 
@@ -206,8 +206,8 @@ def dataset(request):
 def shown(dataset, lead, **parameters):
     """Names of the leads that a strip of each recording shows, after the notebook's own reading."""
     config = RecordingsConfig.of(dataset=dataset, lead=lead, on_bad="skip", **parameters)
-    found = finetune.read(config)
-    chosen = finetune.leads_of(config, found)[0]
+    found = inputs.read(config.plan())
+    chosen = inputs.Prepared(config.plan(), found).leads[0]
     leads.check(found, (chosen,), "skip")
     names = [str(found.leads[i, found.lead_index(i, chosen)]) for i, lacks in enumerate(leads.missing(found, (chosen,))) if not lacks]
     return names[0], set(names)
@@ -230,19 +230,19 @@ def test_the_second_lead_of_a_folder_is_shown(tmp_path):
     root = write(tmp_path / "x", [("V1", "II")] * 3)
     assert shown("folder", 1, root=str(root), tier="reduced") == ("II", {"II"})
     config = RecordingsConfig.of(dataset="folder", root=str(root), tier="reduced", lead=1, seconds=2.0)
-    found = finetune.read(config)
-    (strip, _) = figures.one_of_each(found, config.seconds, finetune.leads_of(config, found)[0])
+    found = inputs.read(config.plan())
+    (strip, _) = figures.one_of_each(found, config.seconds, inputs.Prepared(config.plan(), found).leads[0])
     assert "lead II" in strip.axes[0].get_title()
     np.testing.assert_allclose(strip.axes[0].lines[0].get_ydata(), wave(0, "II")[:500] / 200, atol=1e-6)
 
 
 def test_an_index_takes_another_lead_than_the_protocols_own():
     config = FinetuneConfig.of(dataset="ptbxl", protocol="jang2021", lead=5, on_bad="skip").resolved()
-    found = finetune.read(config)
-    (lead,) = finetune.leads_of(config, found)
+    found = inputs.read(config.plan())
+    (lead,) = inputs.Prepared(config.plan(), found).leads
     assert [str(found.leads[0, found.lead_index(0, lead)]).upper()] == ["AVF"]
     usual = FinetuneConfig.of(dataset="ptbxl", protocol="jang2021", on_bad="skip").resolved()
-    assert finetune.read(usual).leads[0].tolist() == ["II"] and finetune.leads_of(usual, finetune.read(usual)) == (0,)
+    assert inputs.read(usual.plan()).leads[0].tolist() == ["II"] and inputs.Prepared(usual.plan(), inputs.read(usual.plan())).leads == (0,)
 
 
 # --- checkpoints --------------------------------------------------------------------------------------------------

@@ -4,13 +4,14 @@ import re
 
 import pytest
 
-from ecgtl import finetune, models, paths, pretrain
-from ecgtl.config import FinetuneConfig, PretrainConfig
+from ecgtl import models, paths
+from ecgtl.config import FinetuneConfig, PretrainConfig, starts
 from ecgtl.datasets import catalogue
+from ecgtl.jobs import finetune, pretrain
 from ecgtl.models import checkpoint
 
 ROOT = paths.repository()
-SHIPPED = sorted(finetune.SHIPPED.glob("*.safetensors"))
+SHIPPED = sorted(starts.SHIPPED.glob("*.safetensors"))
 OPEN, RESTRICTED = "CC BY 4.0", "CC BY-NC-SA 4.0"
 DOCUMENTS = ("README.md", "CITATION.cff", "ecgtl/weights/README.md")
 

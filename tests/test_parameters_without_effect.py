@@ -8,11 +8,12 @@ import pytest
 from messages import one_line
 
 from ecgtl import config as module
-from ecgtl import experiments, features, paths, rank
+from ecgtl import experiments, features, paths
 from ecgtl.__main__ import main
 from ecgtl.config import FinetuneConfig, PretrainConfig, RecordingsConfig, ScoreConfig, TransferConfig
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import runners
+from ecgtl.jobs import rank
 
 
 def refusal(make, *words, **parameters):
@@ -157,7 +158,7 @@ def test_a_lead_for_checkpoints_that_find_theirs_by_name(monkeypatch):
              "one": rank.Candidate("one", None, {"in_channels": 1})}
     monkeypatch.setattr(rank, "candidate", lambda name, tier: known[name])
     refusal(lambda: rank.rank(ScoreConfig.of(lead="V5"), ["two"]), "lead is 'V5'", "found by their names")
-    monkeypatch.setattr(rank.finetune, "read", lambda config: None)
+    monkeypatch.setattr(rank.inputs, "read", lambda config: None)
     monkeypatch.setattr(rank, "_leads", lambda config, reading, one, recordings: ())
     monkeypatch.setattr(rank, "target_of", lambda config, recordings, candidates: (_ for _ in ()).throw(EcgtlError("reached")))
     refusal(lambda: rank.rank(ScoreConfig.of(lead="V5"), ["two", "one"]), "reached")

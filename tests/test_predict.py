@@ -6,11 +6,12 @@ import pytest
 import torch
 import wfdb
 
-from ecgtl import datasets, filters, finetune, models, predict, training
+from ecgtl import datasets, filters, models, training
 from ecgtl.__main__ import main
 from ecgtl.config import FinetuneConfig
 from ecgtl.datasets import synthetic, wfdb_files
 from ecgtl.errors import EcgtlError
+from ecgtl.jobs import finetune, predict
 from ecgtl.models import checkpoint
 
 SMALL = {"dataset": "folder", "tier": "demo", "epochs": 2, "width": 4, "seconds": 8.192, "batch_size": 8, "precision": "float32"}

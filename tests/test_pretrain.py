@@ -7,9 +7,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ecgtl import datasets, finetune, models, pretrain, results, splits, training
-from ecgtl.config import FinetuneConfig, PretrainConfig
+from ecgtl import datasets, models, results, splits, training
+from ecgtl.config import FinetuneConfig, PretrainConfig, starts
 from ecgtl.errors import EcgtlError
+from ecgtl.jobs import evidence, inputs, pretrain
 from ecgtl.models import checkpoint
 from ecgtl.pretraining import reconstruction
 
@@ -51,7 +52,7 @@ def sources(session_cache):
 def parts_of(sources, **parameters):
     """Training, validation and test windows, made again from their definition."""
     asked = config(**parameters).resolved()
-    return pretrain.windows_of(asked, sources).split(asked.validation, asked.test, asked.seed)
+    return pretrain.whole_of(asked, sources).split(asked.validation, asked.test, asked.seed)
 
 
 # --- one run ------------------------------------------------------------------------------------------------------
@@ -137,7 +138,7 @@ def test_no_tested_recording_nor_its_subject_is_ever_seen(sources):
     labelled = sources[0]
     tested = splits.stratified(labelled, 0.05, 0.2, seed=5).test
     for protocol in ("weimann2021", "jang2021"):
-        split = finetune.split_of(FinetuneConfig.of(protocol=protocol, seed=3, fraction=0.5).resolved(), labelled)
+        split = inputs.Prepared(FinetuneConfig.of(protocol=protocol, seed=3, fraction=0.5).plan(), labelled).split
         assert np.array_equal(split.test, tested)
     assert pretrain.held_out(sources) == {"cinc2017": labelled.ids[tested].tolist()}
     subject_of = dict(zip(labelled.ids.tolist(), labelled.subjects.tolist(), strict=True))
@@ -189,7 +190,7 @@ def test_the_weights_of_the_best_validation_epoch_are_kept(sources, monkeypatch,
 
 def test_the_weights_are_written_with_their_checksum(finished):
     weights, stored = pretrain.save(finished[0])
-    assert weights == finetune.weights_path("cae", "cae_classifier", "demo") and weights.name == "cae-cae-demo.safetensors"
+    assert weights == starts.weights_path("cae", "cae_classifier", "demo") and weights.name == "cae-cae-demo.safetensors"
     again = results.load(stored)
     assert again.data["weights"] == {"file": weights.name, "sha256": checkpoint.checksum(weights)}
     assert again.scores["mse_sum"] == pytest.approx(finished[0].result.scores["mse_sum"])
@@ -221,8 +222,8 @@ def fine_tuning(**parameters):
 
 def test_fine_tuning_starts_from_the_encoder_and_a_random_output_layer(saved, finished, sources):
     asked = fine_tuning()
-    assert finetune.starting_weights(asked) == saved
-    network = finetune.network(asked, sources[0], saved).state_dict()
+    assert asked.plan().start == saved
+    network = inputs.Prepared(asked.plan(), sources[0]).network().state_dict()
     torch.manual_seed(asked.seed)
     untrained = models.build("cae_classifier", 1, 4, width=2, variant="text").state_dict()
     assert {name for name in network if name.startswith("encoder.")} == {
@@ -231,7 +232,7 @@ def test_fine_tuning_starts_from_the_encoder_and_a_random_output_layer(saved, fi
         expected = untrained[name] if name.startswith("output.") else finished[0].weights[name]
         assert torch.equal(tensor, expected), name
     assert not torch.equal(network["encoder.stem.0.weight"], untrained["encoder.stem.0.weight"])
-    assert finetune.evidence_of(asked, datasets.load("cinc2017", twin=True))["upstream"] == "synthetic"
+    assert evidence.evidence_of(inputs.Prepared(asked.plan(), datasets.load("cinc2017", twin=True)))["upstream"] == "synthetic"
 
 
 @pytest.mark.parametrize("other, said", [({"width": 4}, "has width=2, the run asks for 4"),
@@ -239,7 +240,7 @@ def test_fine_tuning_starts_from_the_encoder_and_a_random_output_layer(saved, fi
                                          ({"arch": "resnet18"}, "has arch=cae, the run asks for resnet18")])
 def test_checkpoints_of_another_network_are_refused_in_one_line(saved, sources, other, said):
     with pytest.raises(EcgtlError, match=said) as caught:
-        finetune.network(fine_tuning(**other), sources[0], saved)
+        inputs.Prepared(fine_tuning(**other).plan(), sources[0]).network()
     assert "\n" not in str(caught.value)
 
 
@@ -290,24 +291,24 @@ RESTRICTED = "CC BY-NC-SA 4.0 (Icentia11k is among the sources)"
 def test_an_autoencoder_comes_with_the_package(tier, monkeypatch, tmp_path):
     """In a fresh clone ``init=cae`` has a checkpoint; one's own is taken first."""
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
-    path = finetune.stored_weights("cae", "cae_classifier", tier)
-    assert path.parent == finetune.SHIPPED
+    path = starts.stored_weights("cae", "cae_classifier", tier)
+    assert path.parent == starts.SHIPPED
     state, facts = checkpoint.load(path)
     config = PretrainConfig.of(tier=tier).resolved()
     pretrain.network(config).load_state_dict(state)
     wanted = {"synthetic": tier == "demo", "licence": {"demo": "CC BY 4.0", "reduced": RESTRICTED}[tier], "sources": list(config.source_names), "sampling_rate": config.sampling_rate}
     assert {name: facts[name] for name in wanted} == wanted
-    assert finetune.starting_weights(FinetuneConfig.of(dataset="shaoxing", init="cae", tier=tier).resolved()) == path
+    assert FinetuneConfig.of(dataset="shaoxing", init="cae", tier=tier).plan().start == path
     if tier == "demo":
-        own = finetune.weights_path("cae", "cae", tier)
+        own = starts.weights_path("cae", "cae", tier)
         checkpoint.save(own, state, facts)
-        assert finetune.stored_weights("cae", "cae_classifier", tier) == own
+        assert starts.stored_weights("cae", "cae_classifier", tier) == own
 
 
 @pytest.mark.parametrize("own", [{"sources": "icu_monitor"}, {"epochs": 3}, {"seed": 1}, {"width": 4}, {"windows": 50}])
 def test_a_run_of_ones_own_never_replaces_what_came_with_the_package(own):
     usual = PretrainConfig.of(tier="reduced").resolved()
-    assert pretrain.weights_file(usual) == finetune.SHIPPED / "cae-cae-reduced.safetensors"
+    assert pretrain.weights_file(usual) == starts.SHIPPED / "cae-cae-reduced.safetensors"
     assert pretrain.key_of(usual) == "cae-cae-reduced-width8-text-seed0"
     other = PretrainConfig.of(tier="reduced", **own).resolved()
     assert pretrain.weights_file(other) != pretrain.weights_file(usual)

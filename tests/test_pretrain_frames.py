@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from ecgtl import datasets, finetune, models, pretrain, results, training
-from ecgtl.config import FinetuneConfig, PretrainConfig
+from ecgtl import datasets, models, results, training
+from ecgtl.config import FinetuneConfig, PretrainConfig, starts
 from ecgtl.datasets.frames import sampled
+from ecgtl.jobs import inputs, pretrain
 from ecgtl.models import checkpoint
 from ecgtl.pretraining import labels
 
@@ -73,7 +74,7 @@ def test_scores_are_those_of_the_kept_weights(finished, objective):
     test = pretrain.parts_of(asked, pretrain.whole_of(asked, pretrain.read(asked)))["test"]
     x, y = (np.concatenate(column) for column in zip(*test.batches(64, asked.seed), strict=True))
     with torch.no_grad():
-        answers = pretrain.restored(made).eval()(torch.from_numpy(x)).argmax(dim=1).numpy()
+        answers = made.model.cpu().eval()(torch.from_numpy(x)).argmax(dim=1).numpy()
     assert made.result.scores["accuracy"] == pytest.approx(np.mean(answers == y))
     assert made.result.scores["n"] == len(y) == len(test)
 
@@ -123,13 +124,13 @@ def test_recordings_that_are_tested_later_are_never_drawn():
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_fine_tuning_starts_from_the_weights(finished, objective):
     path, stored = pretrain.save(finished[objective])
-    assert path == finetune.weights_path(objective, "resnet18", "demo")
+    assert path == starts.weights_path(objective, "resnet18", "demo")
     tensors, facts = checkpoint.load(path)
     assert (facts["objective"], facts["width"], facts["synthetic"]) == (objective, 2, True)
     assert set(tensors) - {"output.weight", "output.bias"} == {
         name for name in models.build("resnet18", 1, 4, width=2).state_dict() if not name.startswith("output.")}
     asked = FinetuneConfig.of(init=objective, width=2).resolved()
-    network = finetune.network(asked, datasets.load("cinc2017", twin=True), finetune.starting_weights(asked)).state_dict()
+    network = inputs.Prepared(asked.plan(), datasets.load("cinc2017", twin=True)).network().state_dict()
     assert all(torch.equal(network[name], t) for name, t in tensors.items() if not name.startswith("output."))
     assert results.load(stored).data["weights"]["file"] == path.name
 

@@ -12,12 +12,13 @@ import pytest
 import torch
 import yaml
 
-from ecgtl import experiments, finetune, results
+from ecgtl import experiments, results
 from ecgtl.__main__ import main
-from ecgtl.config import EXPERIMENTS, TIERS
+from ecgtl.config import EXPERIMENTS, TIERS, starts
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, queue, runners
 from ecgtl.experiments.reservations import reserved
+from ecgtl.jobs import finetune
 from ecgtl.results import Result
 
 TABLE = "weimann2021-table2-seeds"
@@ -39,11 +40,11 @@ def made(monkeypatch):
         return result(experiment, key, config)
 
     def start(config):
-        if config.init != "random" and finetune.stored_weights(config.init, config.arch, config.tier) is None:
+        if config.init != "random" and starts.stored_weights(config.init, config.arch, config.tier) is None:
             raise EcgtlError(f"no checkpoint for {config.init}")
 
     monkeypatch.setattr(finetune, "run", tune)
-    monkeypatch.setattr(finetune, "starting_weights", start)
+    monkeypatch.setattr(starts, "starting_weights", start)
     monkeypatch.setattr(pretrainings.Pretraining, "make", lambda run, command: keys.append(run.key) or store(run))
     monkeypatch.setattr(pretrainings.Pretraining, "state", lambda run: "done" if run.path.is_file() else "missing")
     return keys
@@ -133,7 +134,7 @@ def test_what_a_run_starts_from_is_made_before_it(small, made, capsys):
 def test_lost_weights_are_made_again_only_for_runs_that_need_them(small, made):
     run_queue()
     for k in (0, 1):
-        finetune.weights_path(f"beat-seed{k}", "resnet18", "demo").unlink()
+        starts.weights_path(f"beat-seed{k}", "resnet18", "demo").unlink()
     made.clear()
     next(entry.run.path for entry in small if entry.run.method == "beat" and entry.run.number == 1).unlink()
     run_queue()

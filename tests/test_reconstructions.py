@@ -10,9 +10,10 @@ from matplotlib import pyplot as plt
 
 from messages import one_line
 
-from ecgtl import pretrain, published, results
+from ecgtl import published, results
 from ecgtl.config import PretrainConfig
 from ecgtl.errors import EcgtlError
+from ecgtl.jobs import pretrain
 from ecgtl.report import figures, reconstructions
 from ecgtl.statistics import Sample, mean_interval
 
@@ -64,7 +65,7 @@ def test_errors_are_those_of_the_kept_weights_on_the_test_windows(stored):
     trained, measured = stored
     x = trained.test.take(np.arange(len(trained.test)))
     with torch.no_grad():
-        y = pretrain.restored(trained).eval()(torch.from_numpy(x)).numpy()
+        y = trained.model.cpu().eval()(torch.from_numpy(x)).numpy()
     x, y = x[:, 0].astype(np.float64), y[:, 0].astype(np.float64)
     assert measured.arrays["error"] == pytest.approx(((x - y) ** 2).sum(axis=1), rel=1e-4)
     deviation = ((x - x.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)

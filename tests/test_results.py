@@ -16,6 +16,7 @@ from ecgtl import experiments, results
 from ecgtl.config import FinetuneConfig, protocol
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, sources, transfers
+from ecgtl.jobs import inputs
 from ecgtl.results import Result
 
 COMMITTED = Path(__file__).parents[1] / "results"
@@ -67,7 +68,7 @@ def test_a_result_comes_back(tmp_path):
     assert {name: (a.dtype, a.tolist()) for name, a in again.arrays.items()} == {
         name: (a.dtype, a.tolist()) for name, a in made().arrays.items()}
     first = dataclasses.asdict(dataclasses.replace(made(), arrays={}))
-    assert dataclasses.asdict(dataclasses.replace(again, arrays={})) == results.rounded(first)
+    assert dataclasses.asdict(dataclasses.replace(again, arrays={}, predictions={})) == results.rounded(first)
     assert sorted(f.suffix for f in path.parent.iterdir()) == [".json", ".npz"]
 
 
@@ -155,7 +156,7 @@ def test_pickled_arrays_are_never_loaded(tmp_path):
 def test_files_that_are_no_results_are_named(tmp_path, content):
     (tmp_path / "odd.json").write_text(content)
     with pytest.raises(EcgtlError, match="odd.json is not a result .*delete it and run again"):
-        results.read_json(tmp_path / "odd.json")
+        results.read(tmp_path / "odd.json")
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -251,8 +252,7 @@ def committed():
 
 def rules_of(result):
     """The protocol's rules as they hold for a result."""
-    rules = protocol(result.config["protocol"])
-    return rules | (rules["multi_label"] if result.arrays["y_test"].ndim == 2 else {})
+    return protocol(result.config["protocol"]).for_labels(result.arrays["y_test"].ndim == 2, result.key)
 
 
 def check_scores(path, result):
@@ -261,7 +261,7 @@ def check_scores(path, result):
     choices = [name for name in ("validated", "best_test", "last") if name in result.scores]
     assert "validated" in choices, path
     # At the top stands what the paper reports; a trivial classifier has no epochs to choose from
-    top = rules_of(result)["report"] if result.history else "validated"
+    top = rules_of(result).report if result.history else "validated"
     for choice in choices:
         check = check_labels if y.ndim == 2 else check_classes
         stored = [result.scores[choice], *[result.scores] * (choice == top)]
@@ -316,7 +316,7 @@ def f_max(y, probabilities):
 
 def check_split(path, result):
     """Parts are disjoint, counted rightly, and together the data set where all of it is used."""
-    y, kind = result.arrays["y_test"], protocol(result.config["protocol"])["split"]["kind"]
+    y, kind = result.arrays["y_test"], protocol(result.config["protocol"]).split.kind
     several = y.ndim == 2
     parts = [set(result.arrays[part].tolist()) for part in ("train", "validation", "test")]
     assert len(set.union(*parts)) == sum(map(len, parts)), path
@@ -337,7 +337,7 @@ def check_split(path, result):
 def check_history(path, result):
     """The reported epochs are those that the protocol chooses from the history."""
     assert [row["epoch"] for row in result.history] == list(range(1, len(result.history) + 1)), path
-    column = rules_of(result)["select_on"]
+    column = rules_of(result).select_on
     values = [row[column] for row in result.history]
     best = min(values) if column.endswith("loss") else max(values)
     assert result.scores["validated"]["epoch"] == values.index(best) + 1, path
@@ -359,7 +359,7 @@ def test_committed_splits_are_disjoint_and_add_up(committed):
 @pytest.fixture(scope="module")
 def several_labels(session_cache):
     """A short run and a trivial classifier on a twin with several labels a recording."""
-    from ecgtl import finetune
+    from ecgtl.jobs import finetune
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ECGTL_CACHE", str(session_cache))
@@ -388,12 +388,12 @@ def test_an_altered_score_of_several_labels_is_noticed(several_labels, score):
 
 @pytest.mark.needs("ptb-xl")
 def test_committed_parts_of_ptbxl_are_its_folds_and_share_no_patient(committed, real_data):
-    from ecgtl import finetune
 
+    from ecgtl.jobs import finetune
     found = [(path, result) for path, result in committed if result.experiment == "weimann2021-table5-ptbxl"]
     if not found:
         pytest.skip("no result on PTB-XL with several labels is committed yet")
-    recordings = finetune.read(FinetuneConfig.of(**found[0][1].config))
+    recordings = inputs.read(FinetuneConfig.of(**found[0][1].config).plan())
     for path, result in found:
         folds, people = ([set(of[result.arrays[part]].tolist()) for part in ("train", "validation", "test")]
                          for of in (recordings.folds, recordings.subjects))
@@ -440,7 +440,7 @@ def test_committed_pretrainings_are_those_of_their_experiment(path):
     result = results.load(path)
     run = next(run for run in pretrainings.enumerate_runs(result.experiment, result.config["tier"]) if run.key == result.key)
     assert results.same_config(result.config, run.config)
-    followed = run.config.rules["select_on"]
+    followed = run.config.rules.select_on
     best = (min if followed.endswith("loss") else max)(row[followed] for row in result.history)
     assert best == result.history[result.scores["epoch"] - 1][followed]
 
@@ -472,8 +472,9 @@ def test_committed_results_are_small():
 
 @pytest.mark.parametrize("path", AUTOENCODERS, ids=lambda path: path.stem)
 def test_committed_weights_are_those_that_their_result_speaks_of(path):
-    from ecgtl import paths, pretrain
+    from ecgtl import paths
     from ecgtl.config import PretrainConfig
+    from ecgtl.jobs import pretrain
     from ecgtl.models import checkpoint
 
     result = results.load(path)
@@ -495,7 +496,7 @@ def test_a_committed_pretraining_of_frames_reports_its_best_epoch(path):
 
     result = results.load(path)
     config = PretrainConfig.of(**result.config)
-    best = max(result.history, key=lambda row: row[config.rules["select_on"]])  # the first of equal ones
+    best = max(result.history, key=lambda row: row[config.rules.select_on])  # the first of equal ones
     assert best["epoch"] == result.scores["epoch"] and len(result.history) == config.epochs
     assert best["validation_accuracy"] == pytest.approx(result.scores["validation"]["accuracy"], rel=1e-6)
 
@@ -523,8 +524,9 @@ def test_committed_weights_of_frames_are_those_that_their_result_speaks_of(path)
 @pytest.mark.parametrize("path", CLASSIFIERS, ids=lambda path: path.stem)
 def test_committed_weights_classify_as_well_as_their_result_says(path, real_data):
     """In float32, and they were scored in bfloat16 where the machine has it."""
-    from ecgtl import paths, pretrain, training
+    from ecgtl import paths, training
     from ecgtl.config import PretrainConfig
+    from ecgtl.jobs import pretrain
     from ecgtl.models import checkpoint
     from ecgtl.pretraining import classification
 

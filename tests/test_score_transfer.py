@@ -15,10 +15,11 @@ from matplotlib import pyplot as plt
 from messages import one_line
 from scipy import stats
 
-from ecgtl import datasets, models, rank, results, transferability
+from ecgtl import datasets, models, results, transferability
 from ecgtl.config import ScoreConfig
 from ecgtl.datasets.folder import from_array
 from ecgtl.errors import EcgtlError
+from ecgtl.jobs import rank
 from ecgtl.models import checkpoint
 from ecgtl.report import transfer
 

@@ -10,11 +10,12 @@ import pytest
 
 from messages import one_line
 
-from ecgtl import experiments, finetune, paths, pretrain, results
-from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig
+from ecgtl import experiments, paths, results
+from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig, starts
 from ecgtl.datasets import qtdb, synthetic
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, runners
+from ecgtl.jobs import evidence, finetune, inputs, pretrain
 from ecgtl.models import checkpoint
 
 PRETRAININGS, TABLE = "weimann2021-seeds", "weimann2021-table2-seeds"
@@ -54,7 +55,7 @@ def test_the_autoencoder_has_the_same_sources():
     assert run.config.epochs == 100 and run.config.patience == 5
     fine_tuned = [r for r in experiments.enumerate_runs("jang2021-table2-ptbxl-seeds", "reduced") if r.method == "cae"]
     assert len(fine_tuned) == 30 and {r.config.init for r in fine_tuned} == {run.name}
-    assert finetune.weights_path("cae-seed0", fine_tuned[0].config.arch, "reduced") == run.weights
+    assert starts.weights_path("cae-seed0", fine_tuned[0].config.arch, "reduced") == run.weights
 
 
 @pytest.mark.parametrize("tier", ["demo", "reduced", "paper"])
@@ -65,7 +66,7 @@ def test_fine_tuning_run_k_starts_from_pretraining_seed_k(tier):
             continue
         source = made[run.config.init, run.config.arch]
         assert (source.config.objective, source.config.seed) == (run.method, run.number) and run.config.seed == run.number
-        assert finetune.weights_path(run.config.init, run.config.arch, tier) == source.weights
+        assert starts.weights_path(run.config.init, run.config.arch, tier) == source.weights
         assert (source.config.width, source.config.sampling_rate) == (run.config.width, run.config.sampling_rate)
 
 
@@ -101,7 +102,7 @@ def test_an_experiment_that_replaces_another_has_its_cells_and_more_runs(name):
 
 def test_weights_by_seed_are_ignored_by_git():
     file = pretrainings.enumerate_runs(PRETRAININGS, "reduced")[0].weights
-    assert file.name == "beat-resnet18-reduced-seed0.safetensors" and file.parent == finetune.SHIPPED
+    assert file.name == "beat-resnet18-reduced-seed0.safetensors" and file.parent == starts.SHIPPED
     if (paths.repository() / ".git").exists():
         assert subprocess.run(["git", "check-ignore", "-q", file], cwd=paths.repository()).returncode == 0
 
@@ -197,9 +198,9 @@ def config(init="beat-seed1"):
 
 
 def test_a_run_finds_the_checkpoint_of_its_seed(at_hand):
-    assert finetune.starting_weights(config()) == at_hand[1].weights
-    assert finetune._origin(config())["start"]["seed"] == 1
-    assert finetune.evidence_of(config(), finetune.read(config()))["upstream"] == "synthetic"
+    assert config().plan().start == at_hand[1].weights
+    assert evidence.origin_of(inputs.Prepared(config().plan(), None))["start"]["seed"] == 1
+    assert evidence.evidence_of(inputs.Prepared(config().plan(), inputs.read(config().plan())))["upstream"] == "synthetic"
 
 
 @pytest.mark.parametrize("seed", [0, None])
@@ -218,7 +219,7 @@ def test_a_checkpoint_of_another_seed_is_refused_in_one_line(at_hand, seed):
 @pytest.mark.parametrize("init, experiment", [("beat-seed0", PRETRAININGS), ("rhythm-seed1", PRETRAININGS), ("cae-seed0", "jang2021-seeds")])
 def test_an_absent_checkpoint_names_the_command_that_makes_it(init, experiment):
     with pytest.raises(EcgtlError) as error:
-        finetune.starting_weights(config(init))
+        config(init).plan().start
     one_line(error, f"init={init} has no checkpoint", f"python -m ecgtl run {experiment} --tier demo")
 
 

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from ecgtl import finetune, folds, splits
+from ecgtl import folds, splits
 from ecgtl.config import FinetuneConfig
 from ecgtl.datasets.base import Collector, Reading
 from ecgtl.errors import EcgtlError
+from ecgtl.jobs import inputs
 
 SEEDS = range(40)
 CLASSES = ("normal", "af", "other")
@@ -46,7 +47,7 @@ def divisions(recordings, seed):
     yield lambda: splits.by_folds(recordings, 9, 10)
     for protocol in ("weimann2021", "jang2021", "melep2023", "across"):
         config = FinetuneConfig.of(protocol=protocol, fraction=0.4, seed=seed).resolved()
-        yield lambda config=config: finetune.split_of(config, recordings)
+        yield lambda config=config: inputs.Prepared(config.plan(), recordings).split
 
 
 @pytest.mark.parametrize("with_folds", [False, True])

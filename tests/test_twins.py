@@ -9,7 +9,7 @@ import pytest
 import wfdb
 from wfdb.processing import XQRS
 
-from ecgtl import datasets, finetune, pretrain, splits
+from ecgtl import datasets, splits
 from ecgtl.config import FinetuneConfig, PretrainConfig
 from ecgtl.datasets import cpsc2018, csn, georgia, icentia11k, ptbxl, snomed, synthetic
 from ecgtl.datasets.frames import sampled
@@ -18,6 +18,7 @@ from ecgtl.datasets.synthetic.model import LEADS, Changes
 from ecgtl.datasets.synthetic.noise import Noise
 from ecgtl.datasets.synthetic.plans import synthesise
 from ecgtl.datasets.synthetic.statements import FINDINGS, RHYTHMS, go_together, record_with
+from ecgtl.jobs import finetune, pretrain
 from ecgtl.pretraining import labels
 
 RATE = 500

@@ -21,11 +21,12 @@ import wfdb
 from messages import one_line
 from safetensors.torch import load_file, save_file
 
-from ecgtl import baselines, filters, finetune, metrics, models, results
+from ecgtl import baselines, filters, metrics, models, results
 from ecgtl.__main__ import main
 from ecgtl.config import FinetuneConfig
 from ecgtl.datasets import folder
 from ecgtl.errors import EcgtlError
+from ecgtl.jobs import finetune
 from ecgtl.models import checkpoint
 
 IN_USE = "seen in use"

@@ -15,7 +15,7 @@ from scipy import stats
 from ecgtl import experiments, models, published, results
 from ecgtl.config import BASELINES, PretrainConfig
 from ecgtl.models.contrastive import FuturePredictor
-from ecgtl.pretrain import key_of
+from ecgtl.jobs.pretrain import key_of
 from ecgtl.report import tables, weimann, weimann_diagrams, weimann_figures
 from ecgtl.report.words import f1
 from ecgtl.results import Result

@@ -1,11 +1,13 @@
-"""A table of a paper as it is run here: its rows, its columns, how many runs a cell has, and the data that they stand on."""
+"""A table of a paper as it is run here: its rows, its columns, how many runs a cell has, and the data that they stand
+on.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from ecgtl.config import BASELINES, protocol, protocols
-from ecgtl.errors import EcgtlError
+from ecgtl.config import BASELINES, protocol
+from ecgtl.experiments.run import entries, known
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,13 @@ class Data:
 class Experiment:
     """One entry of ``experiments`` in ``experiments/<paper>.yml``.
 
-    Rows are starting weights (``inits``), trivial ``baselines``, and ``controls``, which have columns of their own. ``rows`` says what a
-    row starts from where its name does not, ``columns`` what a column sets: a share of the training set, or parameters by name.
-    ``item`` of the paper and its table in ``published``, whose column for a score is in ``printed``; ``common`` parameters of all runs.
-    ``runs`` of a cell by tier, ``runs_random`` those of the random row and the baselines; ``absent`` rows that a tier lacks; ``epochs``
-    by tier where they are not the protocol's. ``shares`` names experiments that store runs in common with this one, ``replaces``
-    that of an earlier protocol.
+    Rows are starting weights (``inits``), trivial ``baselines``, and ``controls``, which have columns of their own.
+    ``rows`` says what a row starts from where its name does not, ``columns`` what a column sets: a share of the
+    training set, or parameters by name. ``item`` of the paper and its table in ``published``, whose column for a score
+    is in ``printed``; ``common`` parameters of all runs. ``runs`` of a cell by tier, ``runs_random`` those of the
+    random row and the baselines; ``absent`` rows that a tier lacks; ``epochs`` by tier where they are not the
+    protocol's. ``shares`` names experiments that store runs in common with this one, ``replaces`` that of an earlier
+    protocol.
     """
 
     name: str
@@ -88,17 +91,15 @@ def names() -> tuple[str, ...]:
 
 def load(name: str) -> Experiment:
     """An experiment by its name; an unknown one is an EcgtlError with the allowed names."""
-    if name not in _all():
-        raise EcgtlError(f"unknown experiment {name!r}; allowed: {', '.join(_all())}")
-    return _all()[name]
+    return known(_all(), name)
 
 
 @lru_cache(maxsize=1)
 def _all() -> dict[str, Experiment]:
-    return {name: _experiment(name, paper, **entry) for paper in protocols() for name, entry in protocol(paper)["experiments"].items()}
+    return {name: _experiment(name, paper, **entry) for name, (paper, entry) in entries("experiments").items()}
 
 
-def _experiment(name: str, paper: str, sizes: dict, data: dict, inits: list, score: str = "", **others) -> Experiment:
+def _experiment(name: str, paper: str, sizes: dict, data: dict, score: str = "", **others) -> Experiment:
     """The entry of a YAML; a key that it does not know is a TypeError."""
-    return Experiment(name, paper, data=Data(**data), inits=tuple(inits), columns=sizes, score=score or protocol(paper)["score"],
+    return Experiment(name, paper, data=Data(**data), columns=sizes, score=score or protocol(paper).score,
                       **{key: tuple(value) if isinstance(value, list) else value for key, value in others.items()})

@@ -1,7 +1,9 @@
-"""Runs on a GPU that is lent for minutes, on a machine without network: their data come as packs, their results leave as archives.
+"""Runs on a GPU that is lent for minutes, on a machine without network: their data come as packs, their results leave
+as archives.
 
-``python -m ecgtl queue --out FOLDER`` (``make gpu-runs``). Several processes share the GPU. A run is begun when it should fit into
-the time: as alike runs have taken, or else by some steps of its network, timed while the other processes work.
+``python -m ecgtl queue --out FOLDER`` (``make gpu-runs``). Several processes share the GPU. A run is begun when it
+should fit into the time: as alike runs have taken, or else by some steps of its network, timed while the other
+processes work.
 """
 
 import dataclasses
@@ -17,23 +19,25 @@ import torch
 import yaml
 from torch import nn
 
-from ecgtl import finetune, models, paths, pretrain, results, training
+from ecgtl import models, paths, results, training
 from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig
 from ecgtl.datasets import packs
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import queue
 from ecgtl.experiments.runners import Run
+from ecgtl.jobs import inputs, pretrain
 
 Config = FinetuneConfig | PretrainConfig
 STEPS = 12  # that are timed of a network
 
 
 def work_off(out: str, tier: str, minutes: float | None, n_processes: int | None) -> None:
-    """As ``queue.work_off``, but of runs whose data lie here as packs; after each, ``out/runs-PROCESS.tar`` is written anew.
+    """As ``queue.work_off``, but of runs whose data lie here as packs; after each, ``out/runs-PROCESS.tar`` is written
+    anew.
 
-    An archive holds all results of one process, which ``tar -C results -xf`` brings where they belong, but no weights. Raises
-    EcgtlError where there is no pack, or ``out`` cannot be written.
+    An archive holds all results of one process, which ``tar -C results -xf`` brings where they belong, but no weights.
+    Raises EcgtlError where there is no pack, or ``out`` cannot be written.
     """
     folder = paths.output(Path(out) / "runs.tar", makes_folder=True).parent
     if not list(paths.data().glob("*.pack??")):
@@ -63,7 +67,7 @@ class Estimate(queue.Estimate):
         if known is not None or own is not None:
             return known
         if isinstance(config, FinetuneConfig):
-            n = len(finetune.split_of(config, finetune.read(config)).train)
+            n = len(_read(config).split.train)
             config = dataclasses.replace(config, fraction=1.0, init="random")
         else:
             n = config.per_epoch
@@ -94,12 +98,18 @@ def network_of(config: Config) -> tuple[nn.Module, tuple[int, int]]:
     if isinstance(config, PretrainConfig):
         n_frames = config.context + 1 + config.negatives if config.objective == "future" else 1
         return pretrain.network(config), (n_frames, round(config.seconds * config.sampling_rate))
-    recordings = finetune.read(config)
-    return finetune.network(config, recordings, None), (len(finetune.leads_of(config, recordings)), config.n_samples)
+    prepared = _read(config)
+    return prepared.network(), (len(prepared.leads), config.n_samples)
+
+
+def _read(config: FinetuneConfig) -> inputs.Prepared:
+    return inputs.Prepared(config.plan(), inputs.read(config.plan()))
 
 
 def _speed(per_second: float, config: Config) -> str:
-    """Examples a second, in words, and what share they are of the floor: what the GPU could do by the operations of the network."""
+    """Examples a second, in words, and what share they are of the floor: what the GPU could do by the operations of the
+    network.
+    """
     floor = float(yaml.safe_load((paths.PACKAGE / "report" / "costs.yml").read_text())["gpu"]["bf16_flops_per_second"])
     share = per_second * models.step_flops(lambda: network_of(config)) / floor
     return f"{per_second:.0f} recordings/s, {100 * share:.3g} % of the floor"
@@ -114,6 +124,7 @@ def _carry(folder: Path, finished: list[Path], run: Run, path: Path, line: str) 
             tar.add(file, file.relative_to(paths.results()))
     write_atomic(folder / f"runs-{os.getpid()}.tar", archive.getvalue())
     result = results.load(path)
-    n = len(result.arrays["train"]) if "train" in result.arrays else (result.data.get("frames") or result.data["windows"])["train"]
+    examples = result.data.get("frames") or result.data.get("windows")
+    n = len(result.arrays["train"]) if "train" in result.arrays else examples["train"]
     seconds = sum(row["seconds"] for row in result.history) / len(result.history)
     print(f"{line}; {_speed(n / seconds, run.config)}", flush=True)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecgtl import results
-from ecgtl.config import PretrainConfig, protocol, protocols
-from ecgtl.errors import EcgtlError
-from ecgtl.experiments.run import PlannedRun
-from ecgtl.models import checkpoint
+from ecgtl.config import PretrainConfig
+from ecgtl.config.starts import weights_path
+from ecgtl.experiments.run import PlannedRun, entries, known
+from ecgtl.jobs import pretrain
 
 
 @dataclass(frozen=True)
@@ -32,46 +32,34 @@ class Pretraining(PlannedRun):
     @property
     def weights(self) -> Path | None:
         """Where its checkpoint is written; None where it is not kept."""
-        from ecgtl.finetune import weights_path
-
         return weights_path(self.name, self.config.arch, self.config.tier) if self.seeded else None
-
-    def is_current(self, body: dict) -> bool:
-        """Whether the checkpoint in its place is its own. One that is not here is: those by seed are not shipped."""
-        return not (self.seeded and self.weights.is_file() and checkpoint.checksum(self.weights) != body["data"]["weights"]["sha256"])
-
-    def is_missing(self) -> bool:
-        """Weights that are to be kept and are not here count as missing."""
-        return super().is_missing() or self.seeded and not self.weights.is_file()
 
     def make(self, command: str) -> tuple[Path, str]:
         """Pretrain, and keep the weights where they are to be kept."""
-        from ecgtl import pretrain
-
         made = pretrain.run(self.config, command=command, experiment=self.experiment, key=self.key)
         written = pretrain.save(made, self.weights)[1] if self.seeded else results.save(made.result)
         scores = made.result.scores
-        scored = f"accuracy {scores['accuracy']:.3f}" if "accuracy" in scores else f"error {scores['mse_sum']:.0f}"
-        return written, f"{self.key}: {scored} ({made.result.provenance['wall_seconds']:.0f} s)"
+        words = f"accuracy {scores['accuracy']:.3f}" if "accuracy" in scores else f"error {scores['mse_sum']:.0f}"
+        return written, self.line(made.result, words)
 
 
 def names() -> tuple[str, ...]:
     """All experiments that are made of pretrainings."""
-    return tuple(name for paper in protocols() for name in protocol(paper).get("pretrainings", {}))
+    return tuple(entries("pretrainings"))
 
 
 def enumerate_runs(experiment: str, tier: str) -> list[Pretraining]:
-    """Every pretraining of ``experiment`` in ``tier``, seed by seed, in the order of its file; none in a tier that it has not."""
-    for paper in protocols():
-        entry = protocol(paper).get("pretrainings", {}).get(experiment)
-        if entry is not None:
-            seeds = entry.get("seeds", dict.fromkeys(entry.get("tiers", ()), 1)).get(tier, 0)
-            return [_pretraining(paper, experiment, entry, tier, name, seed) for seed in range(seeds) for name in entry["runs"]]
-    raise EcgtlError(f"unknown experiment {experiment!r}; allowed: {', '.join(names())}")
+    """Every pretraining of ``experiment`` in ``tier``, seed by seed, in the order of its file; none in a tier that it
+    has not.
+    """
+    paper, entry = known(entries("pretrainings"), experiment)
+    seeds = entry.get("seeds", dict.fromkeys(entry.get("tiers", ()), 1)).get(tier, 0)
 
+    def planned(name: str, seed: int) -> Pretraining:
+        """Of values that depend on the tier that of ``tier`` holds."""
+        given = entry["common"] | entry["runs"][name]
+        given = {key: value[tier] if isinstance(value, dict) else value for key, value in given.items()}
+        config = PretrainConfig.of(protocol=paper, tier=tier, seed=seed, **given).resolved()
+        return Pretraining(experiment, f"{name}-seed{seed}" if "seeds" in entry else name, config, "seeds" in entry)
 
-def _pretraining(paper: str, experiment: str, entry: dict, tier: str, name: str, seed: int) -> Pretraining:
-    """Of values that depend on the tier that of ``tier`` holds."""
-    given = {key: value[tier] if isinstance(value, dict) else value for key, value in (entry["common"] | entry["runs"][name]).items()}
-    config = PretrainConfig.of(protocol=paper, tier=tier, seed=seed, **given).resolved()
-    return Pretraining(experiment, f"{name}-seed{seed}" if "seeds" in entry else name, config, "seeds" in entry)
+    return [planned(name, seed) for seed in range(seeds) for name in entry["runs"]]

@@ -1,7 +1,7 @@
 """The queue: makes the runs of ``queue.yml`` in their order, by processes of one thread each, until a time is up.
 
-A run is made by one process alone (``reservations``), saved as it ends, and gone on with from its last state file where the
-time, a signal or a failure of the machine has ended it.
+A run is made by one process alone (``reservations``), saved as it ends, and gone on with from its last state file where
+the time, a signal or a failure of the machine has ended it.
 """
 
 import dataclasses
@@ -24,14 +24,15 @@ from ecgtl.experiments import runners, transfers
 from ecgtl.experiments.runners import Run
 
 HELD_TO = "AVX512_CORE_BF16"  # oneDNN's name of the instructions that every processor with ``avx512_bf16`` has
-WORK = ("epochs", "fraction", "sampling_rate", "seconds", "width", "per_epoch", "per_subject", "windows", "records")  # time grows with them
+# Time grows with them
+WORK = ("epochs", "fraction", "sampling_rate", "seconds", "width", "per_epoch", "per_subject", "windows", "records")
 KIND = ("dataset", "objective", "source", "target", "arch")  # runs that have these in common are alike
 PAUSE = 5.0  # seconds until a run is asked for again whose start another process is making
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """A run and its place in the order: ``item`` of the analysis plan, and the ``processor`` that its cell is made on."""
+    """A run and its place in the order: ``item`` of the analysis plan, and ``processor`` that its cell is made on."""
 
     item: str
     processor: str
@@ -45,8 +46,11 @@ class Entry:
             return None
         init, arch = getattr(config, "init", "") or config.source, config.arch.removesuffix("_classifier")
         home = seeded_experiments().get(init.partition("-seed")[0]) or source_experiments().get(init)
-        return next((run for run in (runners.enumerate_runs(home, config.tier) if home else ())
-                     if run.config.arch == arch and init in (getattr(run, "name", None), getattr(run.config, "dataset", None))), None)
+        runs = runners.enumerate_runs(home, config.tier) if home else []
+        for run in runs:
+            if run.config.arch == arch and init in (getattr(run, "name", None), getattr(run.config, "dataset", None)):
+                return run
+        return None
 
 
 def order(tier: str) -> list[Entry]:
@@ -55,23 +59,25 @@ def order(tier: str) -> list[Entry]:
     found = {}
     for part in asked["order"]:
         for name in runners.names() if part["experiment"] == "all" else [part["experiment"]]:
-            item, processor = f"item {part['item']}" if "item" in part else name, part.get("processor", asked["processor"])
+            item = f"item {part['item']}" if "item" in part else name
             for run in runners.enumerate_runs(name, tier):
                 if _is_in(run, part):
-                    found.setdefault(run.path, Entry(item, processor, run))
+                    found.setdefault(run.path, Entry(item, part.get("processor", asked["processor"]), run))
     return [*found.values()]
 
 
 def _is_in(run: Run, part: dict) -> bool:
-    return not isinstance(run, experiments.Run) or (run.method in part.get("rows", [run.method]) and run.number < part.get("runs", np.inf)
-                                                    and run.size in part.get("columns", [run.size]))
+    if not isinstance(run, experiments.Run):
+        return True
+    named = run.method in part.get("rows", [run.method]) and run.size in part.get("columns", [run.size])
+    return named and run.number < part.get("runs", np.inf)
 
 
 def work_off(tier: str, minutes: float | None = None, n_processes: int | None = None) -> None:
     """Make what is missing of ``tier`` and say what is left, before and after.
 
-    No run is begun that should not end within ``minutes`` (all the time there is by default), and one that still runs then is
-    stopped. ``n_processes`` side by side, one a core by default.
+    No run is begun that should not end within ``minutes`` (all the time there is by default), and one that still runs
+    then is stopped. ``n_processes`` side by side, one a core by default.
     """
     if _has("avx512_bf16"):
         os.environ["ONEDNN_MAX_CPU_ISA"] = HELD_TO
@@ -91,11 +97,13 @@ def _say(run: Run, path: Path, line: str) -> None:
     print(line, flush=True)
 
 
-def work(tier: str, ends: float, takes: Callable[[Run], bool] = lambda run: True, made: Callable[[Run, Path, str], None] = _say,
-         estimate: type["Estimate"] | None = None) -> None:
-    """What one process does: make the first run of the order that can be made now, again and again, until there is none.
+def work(tier: str, ends: float, takes: Callable[[Run], bool] = lambda run: True,
+         made: Callable[[Run, Path, str], None] = _say, estimate: type["Estimate"] | None = None) -> None:
+    """What one process does: make the first run of the order that can be made now, again and again, until there is
+    none.
 
-    It ``takes`` these runs alone, and tells ``made`` the run, its file and a line on it; ``estimate`` in place of ``Estimate``.
+    It ``takes`` these runs alone, and tells ``made`` the run, its file and a line on it; ``estimate`` in place of
+    ``Estimate``.
     """
     torch.set_num_threads(1)
     failed = set()
@@ -119,7 +127,7 @@ def _time_is_up(*_) -> None:
 
 
 def _make_next(tier: str, ends: float, failed: set[str], takes, made, estimate: "Estimate") -> bool:
-    """Make a run, or wait a little where one needs what another process is making; False when there is nothing to do."""
+    """Make a run, or wait a little where one needs what another process is making; False when nothing is to do."""
     waits, entries = False, order(tier)
     unfit = _unfit(entries)
     for entry in entries:
@@ -146,7 +154,9 @@ def _make_next(tier: str, ends: float, failed: set[str], takes, made, estimate: 
 
 
 def left(tier: str) -> list[str]:
-    """Lines that say how many runs of the order are left, by item, how long they take, and why some are not made by this machine."""
+    """Lines that say how many runs of the order are left, by item, how long they take, and why some are not made by
+    this machine.
+    """
     estimate, entries, by_item = Estimate(tier), order(tier), defaultdict(list)
     unfit = _unfit(entries)
     for entry in entries:
@@ -157,13 +167,14 @@ def left(tier: str) -> list[str]:
     for item, group in by_item.items():
         starts = {start.path: start for entry in group if (start := entry.start)}
         seconds = [estimate.seconds(run) for run in (*starts.values(), *(entry.run for entry in group))]
-        known, reasons = [one for one in seconds if one is not None], sorted({reason for entry in group if (reason := unfit(entry))})
+        known, reasons = [one for one in seconds if one is not None], sorted({*map(unfit, group)} - {""})
         lines.append(f"  {item}: {len(group)} left" + (f" and {len(starts)} that they start from" if starts else "")
                      + (f", about {_words(sum(known))} on one core" if known else "")
                      + (f", unknown for {len(seconds) - len(known)} of them" if len(known) < len(seconds) else "")
                      + (f"; not made here: {'; '.join(reasons)}" if reasons else ""))
     if todo and estimate.error is not None:
-        lines.append(f"  estimated from {estimate.n} finished runs; the median error of such an estimate is {100 * estimate.error:.0f} %")
+        lines.append(f"  estimated from {estimate.n} finished runs; the median error of such an estimate is "
+                     f"{100 * estimate.error:.0f} %")
     return lines
 
 
@@ -172,17 +183,20 @@ def _words(seconds: float) -> str:
 
 
 def _unfit(entries: list[Entry]) -> Callable[[Entry], str]:
-    """Why this machine is not to make the run of an entry; empty where it may. A cell's runs share the instructions they are made with."""
+    """Why this machine is not to make the run of an entry; empty where it may. A cell's runs share the instructions
+    they are made with.
+    """
     made_with, here = defaultdict(set), results.instructions()
     for entry in entries:
-        if body := results.done(entry.run.path):
-            made_with[_cell(entry.run)].add(body["provenance"].get("instructions", here))  # earlier runs do not say
+        if found := results.done(entry.run.path):
+            made_with[_cell(entry.run)].add(found.provenance.get("instructions", here))  # earlier runs do not say
 
     def reason(entry: Entry) -> str:
         if not _has(entry.processor):
             return "that takes a GPU" if entry.processor == "cuda" else f"that takes a processor with {entry.processor}"
         others = made_with[_cell(entry.run)] - {here}
-        return f"other runs of the cell were made with {', '.join(others)}" if others and entry.processor != "cuda" else ""
+        alike = not others or entry.processor == "cuda"
+        return "" if alike else f"other runs of the cell were made with {', '.join(others)}"
 
     return reason
 
@@ -191,24 +205,31 @@ def _cell(run: Run) -> tuple:
     """What runs have in common whose results stand in one mean."""
     if isinstance(run, experiments.Run):
         return run.experiment, run.method, run.size
-    return run.experiment, dataclasses.replace(run.config, **{"fold" if isinstance(run, transfers.Transfer) else "seed": 0})
+    number = "fold" if isinstance(run, transfers.Transfer) else "seed"
+    return run.experiment, dataclasses.replace(run.config, **{number: 0})
 
 
 class Estimate:
-    """How long runs of a tier take, from those that have been finished: their seconds for as much work, alike runs first."""
+    """How long runs of a tier take, from those that have been finished: their seconds for as much work, alike runs
+    first.
+    """
 
     def __init__(self, tier: str):
         self._paces: dict[tuple, list[float]] = defaultdict(list)
         every = [run for name in runners.names() for run in runners.enumerate_runs(name, tier)]
-        finished = {run.path: (run, body["provenance"]["wall_seconds"]) for run in every if (body := results.done(run.path))}
+        done = [(run, found) for run in every if (found := results.done(run.path))]
+        finished = {run.path: (run, found.provenance["wall_seconds"]) for run, found in done}
         for run, seconds in finished.values():
             for group in _groups(run):
                 self._paces[group].append(seconds / _work_of(run))
-        errors = [abs(self.seconds(run, seconds) / seconds - 1) for run, seconds in finished.values() if self.seconds(run, seconds)]
+        pairs = [(self.seconds(run, seconds), seconds) for run, seconds in finished.values()]
+        errors = [abs(estimated / seconds - 1) for estimated, seconds in pairs if estimated]
         self.n, self.error = len(finished), float(np.median(errors)) if errors else None
 
     def seconds(self, run: Run, own: float | None = None) -> float | None:
-        """Median of alike runs, scaled to the work of ``run``; ``own`` seconds of it are left out. None where nobody can know."""
+        """Median of alike runs, scaled to the work of ``run``; ``own`` seconds of it are left out. None where nobody
+        can know.
+        """
         for group in _groups(run):
             paces = list(self._paces[group])
             if own is not None:
@@ -231,4 +252,5 @@ def _work_of(run: Run) -> float:
 
 def _has(processor: str) -> bool:
     """Whether this machine is one of those that ``queue.yml`` names."""
-    return {"any": True, "avx512_bf16": torch.cpu._is_avx512_bf16_supported(), "cuda": torch.cuda.is_available()}[processor]
+    has_bf16 = torch.cpu._is_avx512_bf16_supported()
+    return {"any": True, "avx512_bf16": has_bf16, "cuda": torch.cuda.is_available()}[processor]

@@ -1,14 +1,23 @@
 """What the four kinds of runs have in common: where a run is stored, whether it has been made, and how it is made."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar, TypeVar
 
 from ecgtl import results
+from ecgtl.config import protocol, protocols
+from ecgtl.config.starts import checksum
+from ecgtl.errors import EcgtlError
+from ecgtl.results import Result
+
+T = TypeVar("T")
 
 
 class PlannedRun:
     """A run that an experiment asks for. Kinds have ``experiment``, ``config`` and ``key``, the name of its files."""
 
     INCIDENTAL = results.INCIDENTAL  # parameters that do not change what a run is
+    weights: ClassVar[Path | None] = None  # where its checkpoint is written, if it is kept
 
     @property
     def path(self) -> Path:
@@ -16,19 +25,26 @@ class PlannedRun:
         return results.path_of(getattr(self, "home", self.experiment), self.key, self.config.tier)
 
     def state(self) -> str:
-        """``done``, ``missing``, or ``stale`` when the stored result came from another config, other data or other weights."""
-        body = results.done(self.path)
-        if body is None:
+        """``done``, ``missing``, or ``stale`` when the stored result came from another config, other data or other
+        weights.
+        """
+        found = results.done(self.path)
+        if found is None:
             return "missing"
-        return "done" if results.same_config(body["config"], self.config, self.INCIDENTAL) and self.is_current(body) else "stale"
+        same = results.same_config(found.config, self.config, self.INCIDENTAL)
+        return "done" if same and self.is_current(found) else "stale"
 
-    def is_current(self, body: dict) -> bool:
-        """Whether a stored result of the same config stands on what the run is to stand on today."""
-        return True
+    def is_current(self, result: Result) -> bool:
+        """Whether a stored result of the same config stands on what the run is to stand on today.
+
+        The checkpoint in its place must be its own. One that is not here is: it may be too large to ship.
+        """
+        kept = self.weights
+        return kept is None or not kept.is_file() or checksum(kept) == result.data["weights"]["sha256"]
 
     def is_missing(self) -> bool:
         """Whether the run is to be made: its result, or the weights that it keeps, are missing or stale."""
-        return self.state() != "done"
+        return self.state() != "done" or self.weights is not None and not self.weights.is_file()
 
     def obstacle(self) -> str:
         """Why what the run starts from is not available; empty when it is."""
@@ -37,3 +53,19 @@ class PlannedRun:
     def make(self, command: str) -> tuple[Path, str]:
         """Make the run and save it, with ``command`` in its provenance: the file of its result, and a line on it."""
         raise NotImplementedError
+
+    def line(self, result: Result, words: str) -> str:
+        """A line on the finished run, with ``words`` on its scores."""
+        return f"{self.key}: {words} ({result.provenance['wall_seconds']:.0f} s)"
+
+
+def entries(section: str) -> dict[str, tuple[str, Mapping]]:
+    """Experiment -> its protocol's name, and its entry in a ``section`` of that."""
+    return {name: (paper, entry) for paper in protocols() for name, entry in getattr(protocol(paper), section).items()}
+
+
+def known(experiments: Mapping[str, T], name: str) -> T:
+    """One of the ``experiments`` by its name; an unknown one is an EcgtlError with the allowed names."""
+    if name not in experiments:
+        raise EcgtlError(f"unknown experiment {name!r}; allowed: {', '.join(experiments)}")
+    return experiments[name]

@@ -8,6 +8,7 @@ from ecgtl import experiments
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, sources, transfers
 from ecgtl.experiments.reservations import reserved
+from ecgtl.experiments.run import known
 
 RUNNERS = (experiments, pretrainings, sources, transfers)
 Run = experiments.Run | pretrainings.Pretraining | sources.Source | transfers.Transfer
@@ -18,10 +19,7 @@ def of(experiment: str) -> ModuleType:
 
     An unknown experiment is an EcgtlError with the allowed names.
     """
-    known = {name: runner for runner in RUNNERS for name in runner.names()}
-    if experiment not in known:
-        raise EcgtlError(f"unknown experiment {experiment!r}; allowed: {', '.join(known)}")
-    return known[experiment]
+    return known({name: runner for runner in RUNNERS for name in runner.names()}, experiment)
 
 
 def names() -> tuple[str, ...]:
@@ -36,11 +34,13 @@ def enumerate_runs(experiment: str, tier: str) -> list[Run]:
 
 def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1), report: Callable[[str], None] = print,
                 rows: Sequence[str] = ()) -> list[Path]:
-    """Make every run of ``experiment`` that is missing or stale and whose starting weights are at hand; each is saved as it ends.
+    """Make every run of ``experiment`` that is missing or stale and whose starting weights are at hand; each is saved
+    as it ends.
 
-    ``shard=(k, n)`` takes every n-th run from the k-th, for n processes side by side; ``rows`` these rows of a table alone. Runs
-    that another process is making are left to it. One that fails is reported and the others go on, unless a second fails for the same
-    reason; at the end EcgtlError names the first. Returns the files written. Raises EcgtlError for a row that the experiment has not.
+    ``shard=(k, n)`` takes every n-th run from the k-th, for n processes side by side; ``rows`` these rows of a table
+    alone. Runs that another process is making are left to it. One that fails is reported and the others go on, unless a
+    second fails for the same reason; at the end EcgtlError names the first. Returns the files written. Raises
+    EcgtlError for a row that the experiment has not.
     """
     runs = _rows(experiment, tier, rows)[shard[0] - 1::shard[1]]
     missing = [(run, run.obstacle()) for run in runs if run.is_missing()]
@@ -73,7 +73,9 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1), rep
 
 
 def make(run: Run, command: str) -> tuple[Path, str] | None:
-    """Make a run and save it: its file, and a line on it. None where another process is making it, or has made it by now."""
+    """Make a run and save it: its file, and a line on it. None where another process is making it, or has made it by
+    now.
+    """
     with reserved(run.path) as ours:
         return run.make(command) if ours and run.is_missing() else None
 
@@ -84,8 +86,8 @@ def _rows(experiment: str, tier: str, rows: Sequence[str]) -> list[Run]:
         return runs
     if of(experiment) is not experiments:
         raise EcgtlError(f"--rows is for tables of fine-tuning runs; {experiment} is run whole, or in shards")
-    known = experiments.load(experiment).methods
-    unknown = [row for row in rows if row not in known]
+    allowed = experiments.load(experiment).methods
+    unknown = [row for row in rows if row not in allowed]
     if unknown:
-        raise EcgtlError(f"{experiment} has no row {unknown[0]!r}; allowed, with commas between: {', '.join(known)}")
+        raise EcgtlError(f"{experiment} has no row {unknown[0]!r}; allowed, with commas between: {', '.join(allowed)}")
     return [run for run in runs if run.method in rows]

@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 
 from ecgtl import baselines, metrics, results
-from ecgtl.config import TRANSFERS, TransferConfig, protocol
-from ecgtl.errors import EcgtlError, why_not
-from ecgtl.experiments.run import PlannedRun
-from ecgtl.experiments.sources import checksum
+from ecgtl.config import TRANSFERS, TransferConfig, TransferPlan, protocol
+from ecgtl.config.starts import checksum, stored_weights
+from ecgtl.errors import why_not
+from ecgtl.experiments.run import PlannedRun, known
+from ecgtl.jobs import transfer
+from ecgtl.results import Result
 
 CHOICES = ("best_test", "validated")  # of the epoch; the published one first
 
@@ -26,36 +28,29 @@ class Transfer(PlannedRun):
     @property
     def key(self) -> str:
         """Name of its files."""
-        from ecgtl.transfer_experiment import default_key
+        return transfer.default_key(self.config)
 
-        return default_key(self.config)
-
-    def is_current(self, body: dict) -> bool:
+    def is_current(self, result: Result) -> bool:
         """Whether recordings and checkpoint are those that the fold is to stand on."""
-        from ecgtl import finetune
+        start = stored_weights(self.config.source, self.config.arch, self.config.tier)
+        return self.same_data(result) and (start is None or checksum(start) == result.data["start"]["sha256"])
 
-        start = finetune.stored_weights(self.config.source, self.config.arch, self.config.tier)
-        return self.same_data(body) and (start is None or checksum(start) == body["data"]["start"]["sha256"])
-
-    def same_data(self, body: dict) -> bool:
+    def same_data(self, result: Result) -> bool:
         """Whether a stored result stands on the recordings that the tier is to stand on."""
         digest = _entries()[self.experiment].get("data", {}).get(self.config.tier, "unknown")
-        return digest in ("unknown", body["data"]["digest"])
+        return digest in ("unknown", result.data["digest"])
 
     def obstacle(self) -> str:
         """Why the checkpoint is not available."""
-        from ecgtl.transfer_experiment import starting_weights
-
-        return why_not(starting_weights, self.config)
+        return why_not(lambda: TransferPlan(self.config).start)
 
     def make(self, command: str) -> tuple[Path, str]:
         """Score the checkpoint and fine-tune it."""
-        from ecgtl import transfer_experiment
-
-        result = transfer_experiment.run(self.config, self.experiment, self.key, command=command)
+        result = transfer.run(self.config, self.experiment, self.key, command=command)
         measures = result.scores["measures"]
-        return results.save(result), (f"{self.key}: {measures['n_labels']} labels, MELEP {measures['melep_published']:.3f}, weighted "
-                                      f"F1 {result.scores['weighted_f1']:.3f} ({result.provenance['wall_seconds']:.0f} s)")
+        return results.save(result), self.line(result, f"{measures['n_labels']} labels, MELEP "
+                                                       f"{measures['melep_published']:.3f}, weighted F1 "
+                                                       f"{result.scores['weighted_f1']:.3f}")
 
 
 def names() -> tuple[str, ...]:
@@ -64,7 +59,7 @@ def names() -> tuple[str, ...]:
 
 
 def _entries() -> dict[str, dict]:
-    return protocol(TRANSFERS)["transfers"]["experiments"]
+    return protocol(TRANSFERS).transfers.experiments
 
 
 @lru_cache
@@ -73,9 +68,7 @@ def enumerate_runs(experiment: str, tier: str) -> list[Transfer]:
 
     Do not change the list: it depends on the YAML alone and is kept.
     """
-    if experiment not in _entries():
-        raise EcgtlError(f"unknown experiment {experiment!r}; allowed: {', '.join(names())}")
-    entry = _entries()[experiment]
+    entry = known(_entries(), experiment)
     task = ({"label_set": ",".join(entry["label_set"])} if "label_set" in entry else
             dict(zip(("fewest", "most"), entry["labels"], strict=True)))
     planned = [(fold, arch, source) for arch, n in entry["folds"].get(tier, {}).items() for fold in range(n)
@@ -95,16 +88,18 @@ def table(experiment: str, tier: str) -> pd.DataFrame:
     ROC curve, which no threshold moves.
     """
     runs = [run for run in enumerate_runs(experiment, tier) if run.state() == "done"]
-    return pd.DataFrame([_row(run, results.stored_json(run.path)) for run in runs])
+    return pd.DataFrame([_row(run, results.stored(run.path)) for run in runs])
 
 
-def _row(run: Transfer, body: dict) -> dict:
-    scores, data = body["scores"], body["data"]
+def _row(run: Transfer, result: Result) -> dict:
+    scores, data = result.scores, result.data
     measures = {name: value for name, value in scores["measures"].items() if not isinstance(value, dict)}
-    chosen = {f"{name}_{choice}": scores[choice][name] for choice in CHOICES for name in ("weighted_f1", "train_weighted_f1")}
+    chosen = {f"{name}_{choice}": scores[choice][name]
+              for choice in CHOICES for name in ("weighted_f1", "train_weighted_f1")}
     return {"source": run.config.source, "arch": run.config.arch, "target": run.config.target, "fold": run.config.fold,
             "label_set": "+".join(data["classes"]), **measures, **chosen, **_from_predictions(run.path),
-            "redrawn": sum(data["redrawn"].values()), **{f"evidence_{part}": word for part, word in body["evidence"].items()}}
+            "redrawn": sum(data["redrawn"].values()),
+            **{f"evidence_{name}": word for name, word in result.evidence.items()}}
 
 
 @results.while_unchanged

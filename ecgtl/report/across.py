@@ -18,8 +18,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ecgtl import experiments, finetune, models, results, statistics
-from ecgtl.config import BASELINES, FinetuneConfig, input_rules, protocol, source_experiments
+from ecgtl import experiments, models, results, statistics
+from ecgtl.config import BASELINES, FinetuneConfig, protocol, source_experiments, starts
 from ecgtl.correlations import RESAMPLES
 from ecgtl.datasets import catalogue
 from ecgtl.datasets.ptbxl import SUPERCLASSES
@@ -211,7 +211,7 @@ def origin(row: Row) -> dict:
         return {}
     if row.bodies:
         return row.bodies[0]["data"]["start"]
-    path = finetune.stored_weights(row.config.init, row.config.arch, row.config.tier)
+    path = starts.stored_weights(row.config.init, row.config.arch, row.config.tier)
     return checkpoint.load(path)[1] if path else {}
 
 
@@ -299,7 +299,7 @@ def networks(rows: dict[str, Row]) -> pd.DataFrame:
     found = []
     for arch, words in NETWORKS.items():
         config = next(row.config for row in rows.values() if row.config.arch == arch)
-        rules = input_rules(config.input_protocol, config.variant)
+        rules = config.plan().inputs
         scaled = SCALED[rules["standardise"]] + (f", above {rules['highpass']:g} Hz" if rules["highpass"] else "")
         found.append({"Network": words, "Protocol": config.input_protocol,
                       "Parameters": f"{parameters(config):,}",
@@ -339,8 +339,8 @@ def checkpoints(rows: dict[str, Row]) -> pd.DataFrame:
     for row in rows.values():
         if random_start(row, rows) is None:
             continue
-        at_hand = finetune.stored_weights(row.config.init, row.config.arch, row.config.tier)
-        made = Markup("to be made: <code>{}</code>").format(finetune.pretraining_command(row.config))
+        at_hand = starts.stored_weights(row.config.init, row.config.arch, row.config.tier)
+        made = Markup("to be made: <code>{}</code>").format(starts.pretraining_command(row.config))
         found.append({"Network and start": row.words, "Trained on": _trained_on(row),
                       "Licence": origin(row).get("licence", PENDING), "Weights": "at hand" if at_hand else made})
     return pd.DataFrame(found)

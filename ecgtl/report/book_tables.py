@@ -11,7 +11,7 @@ import yaml
 from markupsafe import Markup
 
 from ecgtl import claims, config, experiments, paths, published, results
-from ecgtl.datasets import catalogue
+from ecgtl.datasets import LOADERS, catalogue
 from ecgtl.errors import EcgtlError
 from ecgtl.models import MODELS
 from ecgtl.report import badges, tables
@@ -41,7 +41,7 @@ WORDS = {
 }
 _SHORT = {"jang2021": "Jang 2021", "weimann2021": "Weimann 2021", "melep2023": "MELEP 2023"}
 _ALLOWED = {
-    "dataset": config.LOADERS, "init": (*config.INITS, *config.source_experiments()), "arch": (*MODELS, *config.BASELINES),
+    "dataset": LOADERS, "init": (*config.INITS, *config.source_experiments()), "arch": (*MODELS, *config.BASELINES),
     "tier": config.TIERS, "device": config.DEVICES, "precision": config.PRECISIONS,
     "protocol": config.protocols(), "fraction": ("above 0, at most 1",), "on_bad": ("error", "skip"),
 }

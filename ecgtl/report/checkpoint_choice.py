@@ -105,7 +105,7 @@ def pick_table(folds: Folds, score: str = SCORES[0]) -> pd.DataFrame:
 def own_labels(folds: Folds, source: str, arch: str) -> int:
     """How many labels a checkpoint was trained on, as its finished folds have stored it."""
     done = next(run for run in folds.plan(source, arch) if run.state() == "done")
-    return results.stored_json(done.path)["data"]["start"]["labels"]
+    return results.stored(done.path)["data"]["start"]["labels"]
 
 
 def number_of_own_labels(folds: Folds, score: str = SCORES[0]) -> HTML:

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from ecgtl import experiments, finetune, models, paths
+from ecgtl import experiments, models, paths
 from ecgtl.config import ALL_LEADS, BASELINES, TIERS, TRANSFERS, FinetuneConfig, protocol
 from ecgtl.datasets import catalogue
 from ecgtl.experiments import runners, sources, transfers
 from ecgtl.experiments.runners import Run
 from ecgtl.experiments.transfers import Transfer
+from ecgtl.jobs import inputs
 from ecgtl.report import tables
 
 CORES = 2
@@ -114,7 +115,7 @@ def _training_records(run: Run) -> float:
 def _records(run: Run) -> int:
     """Recordings of a run's data set: those of its twin, those that the experiment counted, or all of the release."""
     if run.config.tier == "demo":
-        return len(finetune.read(run.config))
+        return len(inputs.read(run.config.plan()))
     if isinstance(run, experiments.Run):
         return experiments.load(run.experiment).data.records
     return catalogue.entry(run.config.dataset).records

@@ -334,7 +334,7 @@ def step_curves(frame: pd.DataFrame) -> Figure:
 def sensitivity(tier: str = "reduced") -> list[dict]:
     """The finished pretrainings that vary width and filter, as read from their JSON, the narrowest first."""
     runs = pretrainings.enumerate_runs(SENSITIVITY, tier)
-    bodies = [results.read_json(run.path) for run in runs if run.state() == "done"]
+    bodies = [results.read(run.path) for run in runs if run.state() == "done"]
     return sorted(bodies, key=lambda body: (body["config"]["width"], not body["config"]["highpass"]))
 
 

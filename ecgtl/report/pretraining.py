@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ecgtl import results
 from ecgtl.datasets.base import UNLABELLED
-from ecgtl.pretrain import Pretrained, restored
+from ecgtl.jobs.pretrain import Pretrained
 from ecgtl.pretraining.classification import LabelledFrames
 from ecgtl.pretraining.future import Contrasts
 from ecgtl.report import figures, tables
@@ -93,7 +93,7 @@ def examples(pretrained: Pretrained) -> Figure:
     if isinstance(pretrained.test, Contrasts):
         return _future(pretrained, pretrained.test)
     n = len(pretrained.test)
-    return figures.reconstructions(pretrained.test, restored(pretrained), [0, n // 2, n - 1], _synthetic(pretrained))
+    return figures.reconstructions(pretrained.test, pretrained.model.cpu(), [0, n // 2, n - 1], _synthetic(pretrained))
 
 
 def _frames(pretrained: Pretrained, test: LabelledFrames) -> Figure:
@@ -138,7 +138,7 @@ def _future(pretrained: Pretrained, test: Contrasts) -> Figure:
 
 def _probabilities(pretrained: Pretrained, x: np.ndarray) -> np.ndarray:
     with torch.no_grad():
-        logits = restored(pretrained).eval()(torch.from_numpy(x))
+        logits = pretrained.model.cpu().eval()(torch.from_numpy(x))
     return torch.softmax(logits, dim=1).numpy()
 
 

@@ -25,13 +25,14 @@ from matplotlib.ticker import MultipleLocator
 from scipy import stats
 from torch import nn
 
-from ecgtl import claims, pretrain, published, results, training
+from ecgtl import claims, published, results, training
 from ecgtl.config import TIERS, PretrainConfig
+from ecgtl.config.starts import weights_path
 from ecgtl.datasets import catalogue
 from ecgtl.datasets.base import Recordings
 from ecgtl.datasets.windows import Windows
 from ecgtl.errors import EcgtlError, exit_status
-from ecgtl.finetune import weights_path
+from ecgtl.jobs import pretrain
 from ecgtl.models import checkpoint
 from ecgtl.models.cae import summed_squared_error
 from ecgtl.pretraining.reconstruction import EVALUATION_BATCH
@@ -135,7 +136,7 @@ def twins(result: Result) -> HeldOut:
 
 
 def _test_part(config: PretrainConfig, sources: list[Recordings], result: Result) -> HeldOut:
-    _, _, test = pretrain.windows_of(config, sources).split(config.validation, config.test, config.seed)
+    _, _, test = pretrain.whole_of(config, sources).split(config.validation, config.test, config.seed)
     return HeldOut(test.materialise(), sources, network(result))
 
 

@@ -7,6 +7,7 @@
 Whatever is unknown becomes a warning, so a build with ``-W`` fails. Files behind a page are its dependencies.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -84,7 +85,7 @@ class ResultDirective(SphinxDirective):
             _warn(error, self.get_location())
             return []
         _depend(self.env, [run.path])
-        text = results.as_text(body | {"history": body["history"][:2]})
+        text = dataclasses.replace(body, history=body.history[:2]).text()
         return [nodes.literal_block(text, text, language="json")]
 
 

@@ -61,7 +61,7 @@ class Cell:
 
 def runs(experiment: str, tier: str) -> list[tuple[runners.Run, dict]]:
     """Every finished run of ``experiment``, of whatever kind, with its JSON; stale ones are left out."""
-    return [(run, results.stored_json(run.path)) for run in runners.enumerate_runs(experiment, tier) if run.state() == "done"]
+    return [(run, results.stored(run.path)) for run in runners.enumerate_runs(experiment, tier) if run.state() == "done"]
 
 
 def successor(experiment: str) -> str | None:
@@ -486,7 +486,7 @@ def confusion_of(result: results.Result, choice: str = "validated") -> np.ndarra
     Of several labels a recording, (i, j) counts those with label i for which j is predicted (from ``THRESHOLD`` on), and
     one more column the recordings that have label i: a row does not add up to them.
     """
-    from ecgtl.finetune import labels_of
+    from ecgtl.jobs.scoring import labels_of
 
     y, probabilities = result.arrays["y_test"].astype(np.int64), result.arrays[f"prob_{choice}"]
     if y.ndim == 2:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from ecgtl import transferability
 from ecgtl.config import ScoreConfig
-from ecgtl.rank import Ranking
+from ecgtl.jobs.rank import Ranking
 from ecgtl.report import badges
 from ecgtl.report.tables import html
 

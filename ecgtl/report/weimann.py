@@ -16,8 +16,8 @@ from markupsafe import Markup
 from ecgtl import experiments, models, published, results, statistics
 from ecgtl.claim_rules import Place, Runs, judged
 from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig, protocol
-from ecgtl.finetune import CINC_OFFICIAL
-from ecgtl.pretrain import key_of
+from ecgtl.jobs.pretrain import key_of
+from ecgtl.jobs.scoring import CINC_OFFICIAL
 from ecgtl.report import book_tables, tables
 from ecgtl.report.findings import findings
 from ecgtl.report.tables import METHODS
@@ -58,7 +58,7 @@ def _teachers(experiment: str, tier: str) -> Markup:
     path = results.path_of("pretrain", key_of(PretrainConfig.of(objective="beat", tier=tier).resolved()), tier)
     if "substitute" not in tables.evidence(experiment, tier)["upstream"] or not path.is_file():
         return Markup()
-    data = results.stored_json(path)["data"]
+    data = results.stored(path)["data"]
     patients = published.lookup(f"{PAPER}.scalars.icentia_patients.value")
     return Markup("<p>Pretraining had {} subjects to learn from here ({}), where the paper had {:,} patients: how our "
                   "pretrained rows differ from the paper's says as much about that as about the method.</p>").format(

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from ecgtl import models, published, results
 from ecgtl.config import FinetuneConfig, PretrainConfig, protocol
 from ecgtl.datasets import catalogue
+from ecgtl.jobs.pretrain import key_of
 from ecgtl.models.contrastive import FuturePredictor
-from ecgtl.pretrain import key_of
 from ecgtl.report import badges, book_tables, diagrams, tables, values, weimann
 from ecgtl.report.diagrams import Box
 from ecgtl.report.tables import METHODS
@@ -39,7 +39,7 @@ def pretrained(tier: str) -> dict[str, dict]:
         path = results.path_of("pretrain",
                                key_of(PretrainConfig.of(objective=objective, tier=tier).resolved()), tier)
         if path.is_file():
-            found[objective] = results.stored_json(path)
+            found[objective] = results.stored(path)
     return found
 
 

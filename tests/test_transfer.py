@@ -12,11 +12,12 @@ import torch
 from messages import one_line
 from sklearn import metrics as oracle
 
-from ecgtl import datasets, filters, finetune, models, results, training, transfer_experiment, transferability
-from ecgtl.config import TIERS, FinetuneConfig, TransferConfig, protocol
+from ecgtl import datasets, filters, models, results, training, transferability
+from ecgtl.config import TIERS, FinetuneConfig, TransferConfig, protocol, starts
 from ecgtl.datasets.folder import from_array
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import runners, sources, transfers
+from ecgtl.jobs import inputs, transfer
 from ecgtl.models import checkpoint
 from ecgtl.report import tables
 
@@ -68,7 +69,7 @@ def store(arch="bilstm", source="cinc2017", seed=0, **facts):
             module.momentum = 1.0
     with torch.no_grad():
         model.train()(torch.randn(32, 1, 100, generator=torch.Generator().manual_seed(seed)))
-    path = finetune.weights_path(source, arch, "demo")
+    path = starts.weights_path(source, arch, "demo")
     checkpoint.save(path, model.state_dict(), {"arch": arch} | FACTS | facts)
     return path
 
@@ -80,7 +81,7 @@ def config(**parameters):
 @pytest.fixture
 def finished(target):
     store()
-    return transfer_experiment.run(config(), NAME)
+    return transfer.run(config(), NAME)
 
 
 # --- one fold -----------------------------------------------------------------------------------------------
@@ -120,7 +121,7 @@ def test_scores_are_scikit_learns_of_the_stored_predictions(finished):
 
 def test_epochs_are_the_best_of_their_parts(target):
     store()
-    history = transfer_experiment.run(config(epochs=5, fold=2), NAME)
+    history = transfer.run(config(epochs=5, fold=2), NAME)
     for choice, column in (("best_test", "test_score"), ("validated", "validation_score")):
         values = [row[column] for row in history.history]
         assert history.scores[choice]["epoch"] == values.index(max(values)) + 1
@@ -128,10 +129,10 @@ def test_epochs_are_the_best_of_their_parts(target):
 
 
 def test_measures_are_those_of_the_training_part(finished, target):
-    start = finetune.stored_weights("cinc2017", "bilstm", "demo")
+    start = starts.stored_weights("cinc2017", "bilstm", "demo")
     rows = np.sort(np.concatenate([rows_of(finished.arrays, part) for part in ("train", "validation")]))
     columns = [LABELS.index(name) for name in finished.data["classes"]]
-    x = transfer_experiment.prepare(config()).x
+    x = transfer.target_of(config().plan()).x
     p, names = transferability.source_probabilities(start, x[rows])
     y = target.labels[np.ix_(rows, columns)]
     measured = finished.scores["measures"]
@@ -151,30 +152,30 @@ def test_measures_are_those_of_the_training_part(finished, target):
 @pytest.mark.parametrize("arch", ["bilstm", "resnet1d101"])
 def test_test_recordings_cannot_influence_any_measure(target, arch):
     start = store(arch)
-    prepared = transfer_experiment.prepare(config(arch=arch))
-    fold = transfer_experiment.draw(config(arch=arch), prepared)
-    expected, losses = transfer_experiment.measure(start, prepared, fold)
+    prepared = transfer.target_of(config(arch=arch).plan())
+    fold = transfer.draw(config(arch=arch), prepared)
+    expected, losses = transfer.measure(start, prepared, fold)
     x, table = np.array(prepared.x), prepared.table.copy()
     x[fold.test], table[fold.test] = np.nan, 1 - table[fold.test]
-    found, others = transfer_experiment.measure(start, dataclasses.replace(prepared, x=x, table=table), fold)
+    found, others = transfer.measure(start, dataclasses.replace(prepared, x=x, table=table), fold)
     assert found == expected and np.array_equal(losses, others)
     x[fold.train[0]] = -x[fold.train[0]]  # a recording of the training part does count
-    assert transfer_experiment.measure(start, dataclasses.replace(prepared, x=x), fold)[0] != expected
+    assert transfer.measure(start, dataclasses.replace(prepared, x=x), fold)[0] != expected
 
 
 def test_a_whole_run_measures_the_same_when_signals_and_labels_of_the_test_part_change(target, monkeypatch):
     """From the reading on: nothing on the way mixes recordings, no standardisation and no norm."""
     store()
-    first = transfer_experiment.run(config(), NAME)
-    fold = transfer_experiment.draw(config(), transfer_experiment.prepare(config()))
+    first = transfer.run(config(), NAME)
+    fold = transfer.draw(config(), transfer.target_of(config().plan()))
     samples, labels = np.array(target.samples), target.labels.copy()
     for i in fold.test:
         samples[target.offsets[i]:target.offsets[i + 1]] *= np.linspace(-40, 90, 600)[:, None]
     labels[fold.test] = 1 - labels[fold.test]
     changed = dataclasses.replace(target, samples=samples, labels=labels, digest="another")
     monkeypatch.setattr(datasets, "load", lambda *given, **options: changed)
-    monkeypatch.setattr(transfer_experiment, "draw", lambda *given: fold)
-    second = transfer_experiment.run(config(), NAME)
+    monkeypatch.setattr(transfer, "draw", lambda *given: fold)
+    second = transfer.run(config(), NAME)
     assert second.scores["measures"] == first.scores["measures"]
     assert np.array_equal(second.arrays["pair_losses"], first.arrays["pair_losses"])
     for column in ("train_loss", "validation_score"):
@@ -193,7 +194,7 @@ def test_the_head_is_replaced_and_the_rest_comes_from_the_checkpoint(target, mon
     for arch in ("resnet1d101", "bilstm"):
         path = store(arch)
         with pytest.raises(KeyboardInterrupt):
-            transfer_experiment.run(config(arch=arch, fewest=4, most=4), NAME)
+            transfer.run(config(arch=arch, fewest=4, most=4), NAME)
         stored = checkpoint.load(path)[0]
         assert begun["output.weight"].shape[0] == 4 != stored["output.weight"].shape[0]
         for name in stored:
@@ -203,7 +204,7 @@ def test_the_head_is_replaced_and_the_rest_comes_from_the_checkpoint(target, mon
 
 def test_a_run_is_a_function_of_its_config(target):
     store()
-    first, again = (transfer_experiment.run(config(fold=1), NAME) for _ in range(2))
+    first, again = (transfer.run(config(fold=1), NAME) for _ in range(2))
     for result in (first, again):
         result.provenance = None
     texts = [json.dumps(dataclasses.asdict(result) | {"arrays": None}) for result in (first, again)]
@@ -216,7 +217,7 @@ def test_every_checkpoint_gets_the_same_folds(target):
     for arch, source in (("bilstm", "cinc2017"), ("resnet1d101", "cinc2017"), ("bilstm", "cpsc2018")):
         store(arch, source)
         mine = config(arch=arch, source=source, fold=5)
-        found.append(transfer_experiment.draw(mine, transfer_experiment.prepare(mine)))
+        found.append(transfer.draw(mine, transfer.target_of(mine.plan())))
     for fold in found[1:]:
         for name in ("labels", "train", "validation", "test"):
             assert np.array_equal(getattr(fold, name), getattr(found[0], name))
@@ -224,11 +225,11 @@ def test_every_checkpoint_gets_the_same_folds(target):
 
 def test_given_labels_make_the_task(target):
     store()
-    task = transfer_experiment.draw(config(label_set="HYP, NORM", records=40),
-                                    transfer_experiment.prepare(config()))
+    task = transfer.draw(config(label_set="HYP, NORM", records=40),
+                                    transfer.target_of(config().plan()))
     assert [LABELS[k] for k in task.labels] == ["NORM", "HYP"]
     with pytest.raises(EcgtlError) as error:
-        transfer_experiment.run(config(label_set="HYP,AMI"))
+        transfer.run(config(label_set="HYP,AMI"))
     one_line(error, "label_set names 'AMI'", "allowed: NORM, MI")
 
 
@@ -241,7 +242,7 @@ def test_short_and_flat_recordings_are_dropped_and_counted(recordings, monkeypat
     changed = dataclasses.replace(recordings, samples=samples[kept], offsets=offsets,
                                   skipped={"signal absent": ["x"]})
     monkeypatch.setattr(datasets, "load", lambda *given, **options: changed)
-    result = transfer_experiment.run(config(), NAME)
+    result = transfer.run(config(), NAME)
     assert result.data["records"] == 98
     assert result.data["skipped"] == {"signal absent": 1, "is shorter than its window": 1,
                                       "is flat in its window": 1}
@@ -251,9 +252,9 @@ def test_a_result_is_small(target, monkeypatch):
     """Fifty epochs, ten labels, a thousand records, ten source labels: a paper's fold."""
     store()
     rng, names = np.random.default_rng(0), [f"premature_atrial_contraction_{k}" for k in range(10)]
-    result = transfer_experiment.run(config(), NAME)
+    result = transfer.run(config(), NAME)
     result.history = [{"epoch": k}
-                      | {name: round(float(rng.random()), 5) for name in transfer_experiment.KEPT}
+                      | {name: round(float(rng.random()), 5) for name in transfer.KEPT}
                       for k in range(1, 51)]
     for scores in (result.scores["best_test"], result.scores["validated"]):
         scores["f1_per_label"] = dict.fromkeys(names, 0.123456789)
@@ -274,16 +275,16 @@ def test_a_killed_fold_goes_on_from_its_state(target, monkeypatch, tmp_path):
     monkeypatch.setenv("ECGTL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
     store()
-    whole = transfer_experiment.run(config(epochs=4), NAME)
+    whole = transfer.run(config(epochs=4), NAME)
 
     def kill(row):
         if row["epoch"] == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        transfer_experiment.run(config(epochs=4), NAME, report=kill)
+        transfer.run(config(epochs=4), NAME, report=kill)
     seen = []
-    resumed = transfer_experiment.run(config(epochs=4), NAME, report=lambda row: seen.append(row["epoch"]))
+    resumed = transfer.run(config(epochs=4), NAME, report=lambda row: seen.append(row["epoch"]))
     assert seen == [3, 4]
     assert resumed.scores == whole.scores
     assert not list((tmp_path / "cache" / "unfinished").glob("*"))
@@ -291,7 +292,7 @@ def test_a_killed_fold_goes_on_from_its_state(target, monkeypatch, tmp_path):
 
 def test_an_absent_checkpoint_says_how_to_make_it(target):
     with pytest.raises(EcgtlError) as error:
-        transfer_experiment.run(config(source="georgia"))
+        transfer.run(config(source="georgia"))
     one_line(error, "no checkpoint of bilstm trained on georgia in tier demo",
              "python -m ecgtl run melep2023-sources --tier demo")
 
@@ -337,7 +338,7 @@ def test_variants_choose_between_the_two(recordings):
         mine = FinetuneConfig.of(dataset="ptbxl", protocol="melep2023", variant=variant,
                                  seconds=1.0).resolved()
         expected = filters.prepare(recordings, 100, 100, (0,), "start", "range", decimate=decimated)
-        assert np.array_equal(finetune.inputs(mine, recordings), expected)
+        assert np.array_equal(inputs.Prepared(mine.plan(), recordings).inputs(), expected)
 
 
 @pytest.mark.parametrize("rate", [257, 99, 500.1])
@@ -358,7 +359,7 @@ def test_a_named_lead_is_read_in_place_of_the_protocols(monkeypatch):
     monkeypatch.setattr(datasets, "load",
                         lambda name, root, twin, **options: asked.append(options.get("leads")))
     for lead in (0, "II", "all"):
-        finetune.read(FinetuneConfig.of(dataset="ptbxl", protocol="melep2023", lead=lead))
+        inputs.read(FinetuneConfig.of(dataset="ptbxl", protocol="melep2023", lead=lead).plan())
     assert asked == [["I"], ["II"], None]
 
 
@@ -373,11 +374,11 @@ def test_the_protocol_is_the_papers():
     assert (lstm.width, lstm.batch_size) == (100, 128)
     for one in (network, lstm):
         assert (one.sampling_rate, one.n_samples, one.epochs, one.learning_rate) == (100, 1000, 50, 0.01)
-    split = rules["split"]
+    split = rules.split
     assert 1 - split["validation"] - split["test"] == pytest.approx(0.67)
     assert split["folds"] == {"validation": 10, "test": 9}
-    assert rules["transfers"]["records"]["paper"] == 1000 and rules["transfers"]["test"] == 0.3
-    assert rules["transfers"]["experiments"]["melep2023-csn"]["labels"] == [2, 10]
+    assert rules.transfers.records["paper"] == 1000 and rules.transfers.test == 0.3
+    assert rules.transfers.experiments["melep2023-csn"]["labels"] == [2, 10]
 
 
 @pytest.mark.parametrize("experiment, tier, n", [
@@ -396,7 +397,7 @@ def test_figure_6_has_its_eight_labels():
 
     (run, *_) = transfers.enumerate_runs("melep2023-selection", "paper")
     short = ("PAC", "PVC", "TAb", "PR", "TInv", "I-AVB", "AFL", "CRBBB")
-    assert run.config.label_names == tuple(snomed.name_of(snomed.tables()["csn_20"][name]) for name in short)
+    assert tuple(run.config.label_set.split(",")) == tuple(snomed.name_of(snomed.tables()["csn_20"][name]) for name in short)
 
 
 def test_unknown_experiments_get_the_list():
@@ -426,7 +427,7 @@ def test_what_is_missing_is_run_once(small):
     assert runners.run_missing(NAME, "demo", report=said.append) == []
     found = transfers.table(NAME, "demo")
     assert found["fold"].tolist() == [0, 1, 2] and set(found["arch"]) == {"bilstm"}
-    body = results.read_json(small[0].path)
+    body = results.read(small[0].path)
     assert found["melep_published"][0] == body["scores"]["measures"]["melep_published"]
     assert found["weighted_f1_validated"][0] == body["scores"]["validated"]["weighted_f1"]
     assert found["label_set"][0].split("+") == body["data"]["classes"]
@@ -453,7 +454,7 @@ def test_what_makes_a_result_stale(small):
 def test_other_data_make_a_result_stale(small, monkeypatch):
     store()
     runners.run_missing(NAME, "demo", (1, 6), lambda line: None)
-    digest = results.read_json(small[0].path)["data"]["digest"]
+    digest = results.read(small[0].path)["data"]["digest"]
     for given, expected in ((digest, "done"), ("0" * 64, "stale"), ("unknown", "done")):
         monkeypatch.setattr(transfers, "_entries", lambda given=given: {NAME: {"data": {"demo": given}}})
         assert small[0].state() == expected
@@ -469,12 +470,12 @@ def test_shards_share_the_work(small):
 def test_a_fold_that_fails_does_not_stop_the_others(small, monkeypatch):
     store()
 
-    def run(config, *given, real=transfer_experiment.run, **options):
+    def run(config, *given, real=transfer.run, **options):
         if config.fold == 1:
             raise EcgtlError("the training loss is not finite in epoch 1; lower learning_rate")
         return real(config, *given, **options)
 
-    monkeypatch.setattr(transfer_experiment, "run", run)
+    monkeypatch.setattr(transfer, "run", run)
     said = []
     with pytest.raises(EcgtlError) as error:
         runners.run_missing(NAME, "demo", report=said.append)
@@ -552,15 +553,15 @@ def test_a_source_is_trained_stored_and_scored(target, monkeypatch, arch):
     half = sum(t.numel() for t in checkpoint.load(run.weights)[0].values()) * 4
     assert run.weights.stat().st_size < half, "matrices are stored in half precision"
     monkeypatch.setattr(datasets, "load", lambda *given, **options: target)
-    start = transfer_experiment.run(config(source="cpsc2018", arch=arch)).data["start"]
-    assert start == {"file": run.weights.name, "sha256": sources.checksum(run.weights), "labels": 5}
+    start = transfer.run(config(source="cpsc2018", arch=arch)).data["start"]
+    assert start == {"file": run.weights.name, "sha256": starts.checksum(run.weights), "labels": 5}
     run.weights.write_bytes(b"another")
     assert run.state() == "stale"
     run.weights.unlink()
     assert run.state() == "done", "its result is there; large weights are not shipped"
     monkeypatch.setattr(datasets, "load", lambda *given, **options: dataclasses.replace(target, labels=table, subjects=target.ids))
     assert runners.run_missing("melep2023-sources", "demo", report=said.append) == [path], "but can be made again"
-    assert sources.checksum(run.weights) == start["sha256"] and not any(sources.SAME_BITS in line for line in said)
+    assert starts.checksum(run.weights) == start["sha256"] and not any(sources.SAME_BITS in line for line in said)
     path.write_text(path.read_text().replace(start["sha256"], "0" * 64))
     assert runners.run_missing("melep2023-sources", "demo", report=said.append) == [path]
     assert sources.SAME_BITS in said[-1] and "stale" in said[-1], "it was another checkpoint"
@@ -579,8 +580,8 @@ def committed():
 
 def test_committed_scores_are_those_of_the_committed_predictions(committed):
     for result in committed:
-        y, top = result.arrays["y_test"], protocol("melep2023")["transfers"]["report"]
-        for choice in transfer_experiment.CHOICES:
+        y, top = result.arrays["y_test"], protocol("melep2023").transfers.report
+        for choice in transfer.CHOICES:
             predicted = (result.arrays[f"prob_{choice}"] >= 0.5).astype(int)
             expected = oracle.f1_score(y, predicted, average="weighted", zero_division=0)
             assert result.scores[choice]["weighted_f1"] == pytest.approx(expected, abs=1e-8), result.key
@@ -620,7 +621,7 @@ def test_committed_folds_are_planned_and_up_to_date(committed):
         (run,) = [run for run in runs if run.key == result.key]
         assert TransferConfig.of(**result.config) == run.config, result.key
         start = result.data["start"]
-        source = results.read_json(COMMITTED / "melep2023-sources" / Path(start["file"]).with_suffix(".json"))
+        source = results.read(COMMITTED / "melep2023-sources" / Path(start["file"]).with_suffix(".json"))
         assert source["data"]["weights"] == {name: start[name] for name in ("file", "sha256")}, result.key
 
 
@@ -628,10 +629,10 @@ def test_committed_folds_are_planned_and_up_to_date(committed):
                          ids=lambda path: path.stem)
 def test_committed_sources_are_those_that_their_result_speaks_of(path):
     result = results.load(path)
-    weights = finetune.SHIPPED / result.data["weights"]["file"]
+    weights = starts.SHIPPED / result.data["weights"]["file"]
     if not weights.is_file():
         pytest.skip("too large to ship (ecgtl/weights/README.md)")
-    assert sources.checksum(weights) == result.data["weights"]["sha256"]
+    assert starts.checksum(weights) == result.data["weights"]["sha256"]
     state, facts = checkpoint.load(weights)
     checkpoint.network(weights, state, facts)
     assert facts["classes"] == result.data["classes"] and not facts["synthetic"] and facts["licence"]
@@ -647,7 +648,7 @@ def test_the_label_sets_of_the_real_target(real_data):
     """Counts as found when the experiment was planned: three pairs hold fewer than 1,000 recordings."""
     from ecgtl import folds
 
-    options = protocol("melep2023")["datasets"]["ptbxl"]
+    options = protocol("melep2023").datasets["ptbxl"]
     found = datasets.load("ptbxl", real_data, **options)
     assert found.leads[0].tolist() == ["I"] and found.classes == LABELS
     few = {(a, b): int(found.table[:, [found.classes.index(a), found.classes.index(b)]].any(axis=1).sum())

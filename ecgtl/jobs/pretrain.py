@@ -10,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ecgtl import datasets, models, paths, results, splits, training
-from ecgtl.config import PretrainConfig, protocol
+from ecgtl import datasets, models, results, splits, training
+from ecgtl.config import PretrainConfig, PretrainPlan, protocol
+from ecgtl.config.starts import weights_path
 from ecgtl.datasets import cache, catalogue
 from ecgtl.datasets.frames import Frames, sampled
 from ecgtl.datasets.windows import Windows, unlabelled
-from ecgtl.finetune import MADE_LICENCE, PARTS, weights_path
+from ecgtl.jobs.evidence import MADE_LICENCE
+from ecgtl.jobs.finetune import training_state
+from ecgtl.jobs.inputs import PARTS
 from ecgtl.models import checkpoint
 from ecgtl.models.contrastive import FuturePredictor
 from ecgtl.pretraining import classification, future, labels, reconstruction
@@ -23,8 +26,6 @@ from ecgtl.pretraining.classification import LabelledFrames
 from ecgtl.pretraining.future import Contrasts
 from ecgtl.results import Result
 
-# objective -> the word that ``init`` takes for its checkpoint
-INITS = {"reconstruction": "cae", "beat": "beat", "rhythm": "rhythm", "heart_rate": "heart_rate", "future": "future"}
 # Parameters that a checkpoint's file name tells (frame stands for seconds too)
 NAMED = ("arch", "variant", "frame", "seconds", "context", "negatives", "offset", "negatives_from")
 FUTURE_STAGES = {"resnet50": 3}  # networks that future prediction pretrains in part
@@ -49,24 +50,30 @@ class Pretrained:
     model: torch.nn.Module
 
 
-def run(config: PretrainConfig, report: Callable[[dict], None] | None = None, command: str | None = None,
+def run(config: PretrainConfig | PretrainPlan, report: Callable[[dict], None] | None = None, command: str | None = None,
         experiment: str = "pretrain", key: str | None = None) -> Pretrained:
     """Pretrain as ``config`` says; nothing is saved yet. Raises EcgtlError for anything a user can mend."""
     began = time.perf_counter()
     results.code_state()
-    config = config.resolved()
-    device = training.pick_device(config.device if config.device != "auto" else paths.device())
+    plan = config.plan()
+    config, device = plan.config, plan.device
     sources = read(config)
     whole = whole_of(config, sources)
     parts = parts_of(config, whole)
     torch.manual_seed(config.seed)
     model = network(config).to(device)
-    fit = _fit(config, model, parts, device, _state_file(config, sources), report)
+    state = training_state({"pretrain": dataclasses.asdict(config), "digests": [source.digest for source in sources]})
+    fit = _fit(plan, model, parts, state, report)
     model.load_state_dict(fit.weights)
-    scores = {name: _scores(config, model, parts[name], device) for name in ("validation", "test")}
-    provenance = results.provenance(str(device), time.perf_counter() - began, config.seed, torch.get_num_threads(), command)
+    scores = {name: _scores(plan, model, parts[name]) for name in ("validation", "test")}
     data = _data(config, sources, parts) | {"skipped": _skipped(sources, whole, parts)}
-    made = _result(config, experiment, key or key_of(config), data, fit, scores, provenance)
+    chosen = {"validation": scores["validation"], "epoch": training.best_epoch(fit.history, plan.rules.select_on)}
+    upstream = "synthetic" if config.tier == "demo" else "substitute"
+    seconds = time.perf_counter() - began
+    made = Result(experiment, key or key_of(config), dataclasses.asdict(config) | {"root": Path(config.root).name},
+                  {"upstream": upstream, "target": "none", "leads": upstream}, _top(config, scores["test"]) | chosen,
+                  fit.history, data, {"none": np.zeros(0, np.uint8)},
+                  results.provenance(str(device), seconds, config.seed, torch.get_num_threads(), command))
     return Pretrained(made, _transferable(config, fit.weights), _facts(config, made), parts["test"], model)
 
 
@@ -78,47 +85,42 @@ def read(config: PretrainConfig) -> list[datasets.Recordings]:
 
 
 def whole_of(config: PretrainConfig, sources: list[datasets.Recordings]) -> Windows | Frames:
-    """What a resolved ``config`` learns from, before it is divided, without any recording of a later test part.
+    """What a resolved ``config`` learns from, before it is divided, without any recording of a later test set.
 
     For a task of labels also without the recordings that nobody has annotated, in a source that has annotations.
     """
-    if config.objective == "reconstruction":
-        return windows_of(config, sources)
-    span = future.span_of(config.context, config.offset) if config.objective == "future" else 1
     exclude = held_out(sources)
+    if config.objective == "reconstruction":
+        return unlabelled(sources, config.seconds, config.sampling_rate, config.per_subject, config.seed, exclude,
+                          highpass=config.highpass or None)
+    span = future.span_of(config.context, config.offset) if config.objective == "future" else 1
     if config.objective in labels.TASKS:
         exclude |= {r.name: [*exclude.get(r.name, ()), *labels.unmarked(config.objective, r)] for r in sources}
     return sampled(sources, config.seconds, config.sampling_rate, span, exclude)
 
 
 def parts_of(config: PretrainConfig, whole: Windows | Frames) -> dict[str, Part]:
-    """Training, validation and test part of ``whole``: no subject is in two."""
+    """Training, validation and test set out of ``whole``: no subject is in two."""
     train, validation, test = whole.split(config.validation, config.test, config.seed)
     if config.windows is not None:
         train = train.sample(config.windows, config.seed)
     per_subject = config.per_subject if config.per_epoch is None else config.per_epoch / len(train.subjects)
-    return {name: _examples(config, part, per_subject) for name, part in zip(PARTS, (train, validation, test), strict=True)}
 
+    def examples(part: Windows | Frames) -> Part:
+        if config.objective == "reconstruction":
+            return part.materialise()
+        if config.objective == "future":
+            return Contrasts(part, config.context, config.negatives, config.offset, per_subject, config.negatives_from)
+        return LabelledFrames(part, config.objective, per_subject)
 
-def _examples(config: PretrainConfig, part: Windows | Frames, per_subject: float | None) -> Part:
-    if config.objective == "reconstruction":
-        return part.materialise()
-    if config.objective == "future":
-        return Contrasts(part, config.context, config.negatives, config.offset, per_subject, config.negatives_from)
-    return LabelledFrames(part, config.objective, per_subject)
-
-
-def windows_of(config: PretrainConfig, sources: list[datasets.Recordings]) -> Windows:
-    """Unlabelled windows of all sources, without any recording that a later test part holds."""
-    return unlabelled(sources, config.seconds, config.sampling_rate, config.per_subject, config.seed, held_out(sources),
-                      highpass=config.highpass or None)
+    return {name: examples(part) for name, part in zip(PARTS, (train, validation, test), strict=True)}
 
 
 def held_out(sources: list[datasets.Recordings]) -> dict[str, list[str]]:
-    """Recordings of the labelled sources that later test networks: the test part that every protocol shares."""
-    rules = protocol("weimann2021")["split"]
+    """Recordings of the labelled sources that later test networks: the test set that every protocol shares."""
+    rules = protocol("weimann2021").split
     labelled = [recordings for recordings in sources if recordings.classes]
-    parts = {r.name: splits.stratified(r, rules["validation"], rules["test"], 0, rules["test_seed"]).test for r in labelled}
+    parts = {r.name: splits.stratified(r, rules.validation, rules.test, 0, rules.test_seed).test for r in labelled}
     return {r.name: r.ids[parts[r.name]].tolist() for r in labelled}
 
 
@@ -127,31 +129,39 @@ def network(config: PretrainConfig) -> torch.nn.Module:
     if config.objective == "reconstruction":
         return models.build(config.arch, 1, config.features, width=config.width, variant=config.variant)
     n_outputs = len(labels.TASKS[config.objective].classes) if config.objective in labels.TASKS else 1
-    model = models.build(config.arch, 1, n_outputs, width=config.width, preactivation=config.variant == "text", stages=stages(config))
+    model = models.build(config.arch, 1, n_outputs, width=config.width, preactivation=config.variant == "text",
+                         stages=stages(config))
     return FuturePredictor(model, config.context) if config.objective == "future" else model
 
 
 def stages(config: PretrainConfig) -> int:
-    """How many of a ResNet's four stages are pretrained: of ResNet-50 by future prediction three (Weimann 2021, Table 4)."""
+    """How many of a ResNet's four stages are pretrained: three of ResNet-50 by future prediction (Weimann, Table 4)."""
     return FUTURE_STAGES.get(config.arch, 4) if config.objective == "future" else 4
 
 
-def _fit(config: PretrainConfig, model: torch.nn.Module, parts: dict[str, Part], device: torch.device, state: Path,
-         report) -> training.Fit:
+def _fit(plan: PretrainPlan, model: torch.nn.Module, parts: dict[str, Part], state: Path, report) -> training.Fit:
+    config = plan.config
     recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, config.patience, "validation_loss",
-                             config.rules["select_on"], config.precision, config.seed)
+                             plan.rules.select_on, config.precision, config.seed)
+    given = (model, parts["train"], parts["validation"], recipe, plan.device, state, report)
     if config.objective == "reconstruction":
-        return reconstruction.fit(model, parts["train"], parts["validation"], recipe, device, state, report)
+        return reconstruction.fit(*given)
     adam = CODE_ADAM if config.variant == "code" else {}
-    optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True, **adam)
-    return classification.fit(model, parts["train"], parts["validation"], recipe, device, state, report, optimizer)
+    return classification.fit(*given, torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True, **adam))
 
 
-def _scores(config: PretrainConfig, model: torch.nn.Module, part: Part, device: torch.device) -> dict:
-    autocast = training.mixed(config.precision, device)
-    if config.objective == "reconstruction":
-        return reconstruction.errors(model, part, autocast, device)
-    return classification.scores(model, part, autocast, device, config.seed)
+def _scores(plan: PretrainPlan, model: torch.nn.Module, part: Part) -> dict:
+    autocast = training.mixed(plan.config.precision, plan.device)
+    if plan.config.objective == "reconstruction":
+        return reconstruction.errors(model, part, autocast, plan.device)
+    return classification.scores(model, part, autocast, plan.device, plan.config.seed)
+
+
+def _top(config: PretrainConfig, scores: dict) -> dict:
+    """The scores of the test set, as they stand at the top of a result."""
+    if config.objective != "reconstruction":
+        return scores
+    return {"mse_sum": scores["summed"], "mse_sample": scores["per_sample"], "r2": scores["r2"]}
 
 
 def _transferable(config: PretrainConfig, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -162,12 +172,12 @@ def _transferable(config: PretrainConfig, weights: dict[str, torch.Tensor]) -> d
 
 
 def save(pretrained: Pretrained, path: Path | None = None) -> tuple[Path, Path]:
-    """Write the weights (to ``path``, or where their config's belong), then the result that names their checksum; returns both
-    files.
+    """Write the weights (to ``path``, or where their config's belong), then the result that names their checksum;
+    returns both files.
     """
     config = PretrainConfig.of(**pretrained.result.config)
     path = path or weights_file(config)
-    checkpoint.save(path, pretrained.weights, pretrained.facts, half=config.arch in config.rules.get("half", ()))
+    checkpoint.save(path, pretrained.weights, pretrained.facts, half=config.arch in config.rules.half)
     pretrained.result.data["weights"] = {"file": path.name, "sha256": checkpoint.checksum(path)}
     return path, results.save(pretrained.result)
 
@@ -178,9 +188,20 @@ def weights_file(config: PretrainConfig) -> Path:
     The word stands for the frame that the protocol's table gives the objective; other configurations of Table 1, other
     sources and other parameters are given to ``init`` by their path.
     """
-    path, usual = weights_path(INITS[config.objective], config.arch, config.tier), _usual(config)
-    other = "" if _details(usual) == _details(config) else f"-{_details(config)}"
+    path, details = weights_path(_word(config), config.arch, config.tier), _details(config)
+    other = "" if _details(_usual(config)) == details else f"-{details}"
     return path.with_stem(f"{path.stem}{other}{_own(config, NAMED)}")
+
+
+def key_of(config: PretrainConfig) -> str:
+    """File name of a pretraining run."""
+    own = _own(config, (*NAMED, "width", "seed"))
+    return f"{_word(config)}-{config.arch}-{config.tier}-width{config.width}-{_details(config)}-seed{config.seed}{own}"
+
+
+def _word(config: PretrainConfig) -> str:
+    """What ``init`` takes for the checkpoint."""
+    return "cae" if config.objective == "reconstruction" else config.objective
 
 
 def _usual(config: PretrainConfig) -> PretrainConfig:
@@ -211,20 +232,9 @@ def _details(config: PretrainConfig) -> str:
     return found if config.variant == "text" else f"{found}-{config.variant}"
 
 
-def key_of(config: PretrainConfig) -> str:
-    """File name of a pretraining run."""
-    own = _own(config, (*NAMED, "width", "seed"))
-    return f"{INITS[config.objective]}-{config.arch}-{config.tier}-width{config.width}-{_details(config)}-seed{config.seed}{own}"
-
-
-def _state_file(config: PretrainConfig, sources: list[datasets.Recordings]) -> Path:
-    parts = {"pretrain": dataclasses.asdict(config), "digests": [s.digest for s in sources], "torch": torch.__version__}
-    return paths.cache() / "unfinished" / f"{cache.key_of(parts)}.pt"
-
-
 def _skipped(sources: list[datasets.Recordings], whole: Windows | Frames, parts: dict[str, Part]) -> dict[str, int]:
-    """What was left out, by reason: of the sources when they were read, of ``whole``, which every part repeats, and of the
-    parts.
+    """What was left out, by reason: of the sources when they were read, of ``whole``, which every part repeats, and of
+    the parts.
     """
     total = Counter(whole.skipped)
     for source in sources:
@@ -234,32 +244,18 @@ def _skipped(sources: list[datasets.Recordings], whole: Windows | Frames, parts:
     return dict(total)
 
 
-def _result(config: PretrainConfig, experiment: str, key: str, data: dict, fit: training.Fit, scores: dict,
-            provenance: dict) -> Result:
-    config_dict = dataclasses.asdict(config) | ({"root": Path(config.root).name} if config.root else {})
-    upstream = "synthetic" if config.tier == "demo" else "substitute"
-    best = training.best_epoch(fit.history, config.rules["select_on"])
-    top = scores["test"]
-    if config.objective == "reconstruction":
-        top = {"mse_sum": top["summed"], "mse_sample": top["per_sample"], "r2": top["r2"]}
-    return Result(experiment, key, config_dict, {"upstream": upstream, "target": "none", "leads": upstream},
-                  top | {"validation": scores["validation"], "epoch": best}, fit.history, data,
-                  {"none": np.zeros(0, np.uint8)}, provenance)
-
-
 def _data(config: PretrainConfig, sources: list[datasets.Recordings], parts: dict[str, Part]) -> dict:
     """The sources, and what each part holds: windows, or frames an epoch, and subjects."""
     data = {"name": "+".join(s.name for s in sources), "version": "+".join(s.version for s in sources),
             "digest": cache.key_of({s.name: s.digest for s in sources}),
             "sources": {s.name: {"version": s.version, "digest": s.digest, "recordings": len(s)} for s in sources}}
+    sizes = {name: len(part) for name, part in parts.items()}
     if config.objective == "reconstruction":
-        return data | {"windows": {name: len(part) for name, part in parts.items()},
-                       "subjects": {name: len(part.subjects) for name, part in parts.items()}}
+        return data | {"windows": sizes, "subjects": {name: len(part.subjects) for name, part in parts.items()}}
     statistics = parts["train"].frames.statistics
-    return data | {"frames": {name: len(part) for name, part in parts.items()},
-                   "subjects": {name: len(part.frames.subjects) for name, part in parts.items()},
-                   "standardised_by": {name: {"mean": mean, "sd": sd} for name, (mean, sd) in statistics.items()},
-                   **({"counts": parts["train"].counts(config.seed, 1)} if config.objective in labels.TASKS else {})}
+    data |= {"frames": sizes, "subjects": {name: len(part.frames.subjects) for name, part in parts.items()},
+             "standardised_by": {name: {"mean": mean, "sd": sd} for name, (mean, sd) in statistics.items()}}
+    return data | ({"counts": parts["train"].counts(config.seed, 1)} if config.objective in labels.TASKS else {})
 
 
 def _facts(config: PretrainConfig, result: Result) -> dict:
@@ -269,8 +265,8 @@ def _facts(config: PretrainConfig, result: Result) -> dict:
             "negatives": config.negatives, "offset": config.offset})
     return {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": 1,
             "sampling_rate": config.sampling_rate, "seconds": config.seconds, "objective": config.objective,
-            "highpass": config.highpass, "stages": stages(config), "sources": list(config.source_names), "tier": config.tier,
-            "synthetic": config.tier == "demo", "seed": config.seed,
+            "highpass": config.highpass, "stages": stages(config), "sources": list(config.source_names),
+            "tier": config.tier, "synthetic": config.tier == "demo", "seed": config.seed,
             "licence": _licence(config), **own}
 
 
@@ -278,12 +274,8 @@ def _licence(config: PretrainConfig) -> str:
     """What binds whoever uses the weights: the strictest of the sources'."""
     if config.tier == "demo":
         return MADE_LICENCE
-    if config.sources == config.rules["sources"]:
-        return config.rules["licence"]
+    if config.sources == config.rules.sources:
+        return config.rules.licence
     known = catalogue.entries()
-    return checkpoint.strictest(*(known[name].licence if name in known else "that of the sources" for name in config.source_names))
-
-
-def restored(pretrained: Pretrained) -> torch.nn.Module:
-    """The whole network with the weights that were kept, on the CPU."""
-    return pretrained.model.to("cpu")
+    names = [known[name].licence if name in known else "that of the sources" for name in config.source_names]
+    return checkpoint.strictest(*names)

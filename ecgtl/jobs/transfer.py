@@ -1,6 +1,6 @@
 """One fold of the transferability experiment: ``run(config) -> Result``.
 
-A task is drawn out of a target, the checkpoint is scored on its training part, then fine-tuned on it and
+A task is drawn out of a target, the checkpoint is scored on its training set, then fine-tuned on it and
 tested. Source: Nguyen, Duong & Do 2023, section 3.1.
 """
 
@@ -8,20 +8,21 @@ import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from ecgtl import finetune, folds, metrics, paths, results, training, transferability
-from ecgtl.config import TRANSFERS, FinetuneConfig, TransferConfig, protocol
-from ecgtl.datasets import cache
+from ecgtl import folds, metrics, results, training, transferability
+from ecgtl.config import TransferConfig, TransferPlan
+from ecgtl.config.starts import checksum
 from ecgtl.datasets.base import Recordings
-from ecgtl.errors import EcgtlError
-from ecgtl.experiments.sources import checksum
-from ecgtl.finetune import PARTS
 from ecgtl.folds import Fold
-from ecgtl.models import checkpoint
+from ecgtl.jobs.evidence import evidence_of
+from ecgtl.jobs.finetune import training_state
+from ecgtl.jobs.inputs import PARTS, Prepared, prepare
+from ecgtl.jobs.scoring import labels_of, value_of
 from ecgtl.results import Result
 
 CHOICES = ("validated", "best_test")
@@ -47,7 +48,7 @@ class Target:
         return self.table[np.ix_(rows, fold.labels)]
 
 
-def run(config: TransferConfig, experiment: str = "transfer", key: str | None = None,
+def run(config: TransferConfig | TransferPlan, experiment: str = "transfer", key: str | None = None,
         report: Callable[[dict], None] | None = None, command: str | None = None) -> Result:
     """Score and fine-tune one checkpoint on one fold and return the result, not yet saved.
 
@@ -55,31 +56,28 @@ def run(config: TransferConfig, experiment: str = "transfer", key: str | None = 
     """
     began = time.perf_counter()
     results.code_state()
-    config = config.resolved()
-    device = training.pick_device(config.device if config.device != "auto" else paths.device())
-    start = starting_weights(config)
-    target = prepare(config)
+    plan = config.plan()
+    config, device = plan.config, str(plan.device)
+    target = target_of(plan)
     fold = draw(config, target)
     asked = time.perf_counter()
-    measured, pair_losses = measure(start, target, fold)
+    measured, pair_losses = measure(plan.start, target, fold)
     score_seconds = time.perf_counter() - asked
-    fit = _fine_tune(config, start, target, fold, device, report)
-    seconds = time.perf_counter() - began
-    provenance = results.provenance(str(device), seconds, config.fold, torch.get_num_threads(), command)
-    provenance["score_seconds"] = score_seconds
-    provenance["epoch_seconds"] = float(np.median([row["seconds"] for row in fit.history]))
+    fit = _fine_tune(plan, target, fold, report)
+    provenance = results.provenance(device, time.perf_counter() - began, config.fold, torch.get_num_threads(), command)
+    epoch_seconds = float(np.median([row["seconds"] for row in fit.history]))
+    provenance |= {"score_seconds": score_seconds, "epoch_seconds": epoch_seconds}
     scored, arrays = _scored(target, fold, fit)
-    arrays |= {"part": part_of_each(fold, len(target.recordings))}
-    chosen = scored[protocol(TRANSFERS)["transfers"]["report"]]
-    top = {name: chosen[name] for name in ("weighted_f1", "train_weighted_f1")}
-    upstream = checkpoint.load(start)[1]["evidence"]  # the checkpoint says it of its own data
+    top = {name: scored[plan.rules.report][name] for name in ("weighted_f1", "train_weighted_f1")}
+    upstream = {"upstream": plan.start_facts["evidence"]}  # the checkpoint says it of its own data
     return Result(
         experiment=experiment, key=key or default_key(config),
         config=dataclasses.asdict(config) | {"root": Path(config.root).name},
-        evidence=finetune.evidence_of(target_config(config), target.recordings) | {"upstream": upstream},
+        evidence=evidence_of(Prepared(plan.tuning, target.recordings)) | upstream,
         scores=top | {"measures": measured} | scored,
         history=[{"epoch": row["epoch"]} | {name: round(row[name], 5) for name in KEPT} for row in fit.history],
-        data=_data(start, target, fold), arrays=arrays | {"pair_losses": pair_losses}, provenance=provenance)
+        data=_data(plan, target, fold), provenance=provenance,
+        arrays=arrays | {"part": part_of_each(fold, len(target.recordings)), "pair_losses": pair_losses})
 
 
 def default_key(config: TransferConfig) -> str:
@@ -87,47 +85,23 @@ def default_key(config: TransferConfig) -> str:
     return f"{config.source}-{config.arch}-{config.target}-{config.tier}-fold{config.fold:03d}"
 
 
-def starting_weights(config: TransferConfig) -> Path:
-    """File of the source checkpoint; EcgtlError saying how to make it when it is not at hand."""
-    path = finetune.stored_weights(config.source, config.arch, config.tier)
-    if path is None:
-        raise EcgtlError(f"there is no checkpoint of {config.arch} trained on {config.source} in tier {config.tier} yet; make it "
-                         f"with 'python -m ecgtl run melep2023-sources --tier {config.tier}'")
-    return path
-
-
-def target_config(config: TransferConfig) -> FinetuneConfig:
-    """The fine-tuning of the checkpoint on the whole target: reading, inputs and network are its own."""
-    start = starting_weights(config)
-    facts = checkpoint.load(start)[1]
-    same = {name: getattr(config, name) for name in "root lead arch tier epochs batch_size learning_rate precision".split()}
-    inputs = {name: facts[name] for name in ("sampling_rate", "seconds", "width", "variant")}
-    return FinetuneConfig.of(dataset=config.target, on_bad="skip", protocol=TRANSFERS, init=str(start), seed=config.fold,
-                             **same, **inputs).resolved()
-
-
-def prepare(config: TransferConfig) -> Target:
-    """The target of a resolved ``config``, without what is too short or flat, as the network sees it."""
-    tuning = target_config(config)
-    recordings = finetune.with_whole_windows(tuning, finetune.read(tuning))
-    return Target(recordings, finetune.inputs(tuning, recordings), recordings.table)
+def target_of(plan: TransferPlan) -> Target:
+    """The target of ``plan``, without what is too short or flat, as the network sees it."""
+    prepared = prepare(plan.tuning)
+    return Target(prepared.recordings, prepared.inputs(), prepared.recordings.table)
 
 
 def draw(config: TransferConfig, target: Target) -> Fold:
     """The task of a resolved ``config``: a matter of target and fold number, whatever the checkpoint."""
-    classes = target.recordings.classes
-    unknown = [name for name in config.label_names if name not in classes]
-    if unknown:
-        raise EcgtlError(f"label_set names {unknown[0]!r}, which {target.recordings.name} has not; allowed: {', '.join(classes)}")
-    chosen = [classes.index(name) for name in config.label_names] or None
+    chosen = config.label_columns(target.recordings) or None
     return folds.draw(target.table, target.recordings.subjects, config.fold, (config.fewest, config.most),
                       config.records, config.test, config.validation, chosen)
 
 
 def measure(start: Path, target: Target, fold: Fold) -> tuple[dict, np.ndarray]:
-    """Every measure of the checkpoint on the fold's training part alone, and ``pair_losses`` (Y, Z).
+    """Every measure of the checkpoint on the fold's training set alone, and ``pair_losses`` (Y, Z).
 
-    Rows of the test part are not even read. Source: Nguyen 2023, section 3.1.
+    Rows of the test set are not even read. Source: Nguyen 2023, section 3.1.
     """
     labels = target.labels(fold, fold.training)
     probabilities, _ = transferability.source_probabilities(start, target.x[fold.training])
@@ -137,16 +111,16 @@ def measure(start: Path, target: Target, fold: Fold) -> tuple[dict, np.ndarray]:
             transferability.pair_losses(probabilities, labels))
 
 
-def _fine_tune(config: TransferConfig, start: Path, target: Target, fold: Fold, device: torch.device, report) -> training.Fit:
-    task = dataclasses.replace(target.recordings, classes=target.names(fold))
-    model = finetune.network(target_config(config), task, start)
-    parts = [training.Part(target.x[rows], target.labels(fold, rows)) for rows in (fold.train, fold.validation, fold.test)]
+def _fine_tune(plan: TransferPlan, target: Target, fold: Fold, report: Callable[[dict], None] | None) -> training.Fit:
+    config = plan.config
+    model = Prepared(plan.tuning, dataclasses.replace(target.recordings, classes=target.names(fold))).network()
+    every = [getattr(fold, part) for part in PARTS]
+    parts = [training.Part(target.x[rows], target.labels(fold, rows)) for rows in every]
     recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, config.epochs, "validation_score",
                              "validation_score", config.precision, config.fold)
-    state = cache.key_of({"transfer": dataclasses.asdict(config), "digest": target.recordings.digest,
-                          "start": checksum(start), "torch": torch.__version__})
-    return training.fit(model, *parts, recipe, finetune.FOLLOWED["weighted_f1"], device,
-                        paths.cache() / "unfinished" / f"{state}.pt", report)
+    state = training_state({"transfer": dataclasses.asdict(config), "digest": target.recordings.digest,
+                            "start": checksum(plan.start)})
+    return training.fit(model, *parts, recipe, partial(value_of, "weighted_f1"), plan.device, state, report)
 
 
 def _scored(target: Target, fold: Fold, fit: training.Fit) -> tuple[dict, dict[str, np.ndarray]]:
@@ -170,21 +144,21 @@ def part_of_each(fold: Fold, n_records: int) -> np.ndarray:
 def scores(y_true: np.ndarray, probabilities: np.ndarray, names: Sequence[str], train_support: np.ndarray) -> dict:
     """F1 of each label of (n, labels) probabilities at a threshold of 0.5, and two means of it.
 
-    ``weighted_f1`` weighs by occurrences in the test part, ``train_weighted_f1`` by those in the training
-    part (public code of Nguyen 2023).
+    ``weighted_f1`` weighs by occurrences in the test set, ``train_weighted_f1`` by those in the training
+    set (public code of Nguyen 2023).
     """
-    predicted = finetune.labels_of(probabilities)
+    predicted = labels_of(probabilities)
     per_label = metrics.f1_per_label(y_true, predicted)
     return {"weighted_f1": metrics.weighted_f1(y_true, predicted),
             "train_weighted_f1": float(np.average(per_label, weights=train_support)),
             "f1_per_label": dict(zip(names, per_label, strict=True))}
 
 
-def _data(start: Path, target: Target, fold: Fold) -> dict:
-    recordings, names = target.recordings, target.names(fold)
+def _data(plan: TransferPlan, target: Target, fold: Fold) -> dict:
+    recordings, names, start = target.recordings, target.names(fold), plan.start
     positives = {part: target.labels(fold, getattr(fold, part)).sum(axis=0).tolist() for part in PARTS}
     return {"name": recordings.name, "version": recordings.version, "digest": recordings.digest,
             "records": len(recordings), "classes": list(names),
             "positives": {part: dict(zip(names, counts, strict=True)) for part, counts in positives.items()},
             "redrawn": fold.redrawn, "skipped": {reason: len(ids) for reason, ids in recordings.skipped.items()},
-            "start": {"file": start.name, "sha256": checksum(start), "labels": len(checkpoint.load(start)[1]["classes"])}}
+            "start": {"file": start.name, "sha256": checksum(start), "labels": len(plan.start_facts["classes"])}}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ecgtl import filters, paths, training
-from ecgtl.config import input_rules, protocol, protocols
+from ecgtl.config import Input, protocol, protocols
 from ecgtl.datasets import folder
 from ecgtl.datasets.base import Collector, alone, counted
 from ecgtl.datasets.cache import write_atomic
@@ -71,17 +71,17 @@ def write(table: pd.DataFrame, path: str | Path) -> Path:
 
 def _check(facts: dict, weights: str | Path) -> None:
     if facts["arch"] == "googlenet":
-        raise EcgtlError(f"checkpoint {weights} is a linear layer on image features, not a network of signals; give one that "
-                         "was fine-tuned with init other than image")
+        raise EcgtlError(f"checkpoint {weights} is a linear layer on image features, not a network of signals; give "
+                         "one that was fine-tuned with init other than image")
     absent = [name for name in NEEDED if facts.get(name) in (None, [])]
     if absent:
-        raise EcgtlError(f"checkpoint {weights} has no {', '.join(absent)}: it is not of a fine-tuned network; make one with "
-                         "'papermill notebooks/finetune.ipynb out.ipynb -p save_weights my.safetensors'")
+        raise EcgtlError(f"checkpoint {weights} has no {', '.join(absent)}: it is not of a fine-tuned network; make "
+                         "one with 'papermill notebooks/finetune.ipynb out.ipynb -p save_weights my.safetensors'")
     if not len(facts["mean"]) == len(facts["sd"]) == facts["in_channels"]:
         raise EcgtlError(f"checkpoint {weights} has not one mean and one SD a lead; it was not written by ecgtl")
     if facts["protocol"] not in protocols():
-        raise EcgtlError(f"checkpoint {weights} was trained by the protocol {facts['protocol']}, which this version does not know; "
-                         f"known: {', '.join(protocols())}")
+        raise EcgtlError(f"checkpoint {weights} was trained by the protocol {facts['protocol']}, which this version "
+                         f"does not know; known: {', '.join(protocols())}")
 
 
 def _wanted(facts: dict, lead: str | int | None) -> str | int | tuple[str, ...]:
@@ -96,25 +96,27 @@ def _tell(seen: list[Record], facts: dict, collector: Collector, report: Callabl
     """What was read, how it is changed and what is left out."""
     for reason, ids in collector.skipped.items():
         report(f"left out, {reason}: {counted(ids)}")
-    several = f"{facts['in_channels']} leads" if facts["in_channels"] > 1 else ""
-    report(f"recordings: {len(seen)}, {several or 'lead ' + ', '.join(sorted({one.leads[0] for one in seen}))}")
+    one_lead = facts["in_channels"] == 1
+    which = f"lead {', '.join(sorted({one.leads[0] for one in seen}))}" if one_lead else f"{facts['in_channels']} leads"
+    report(f"recordings: {len(seen)}, {which}")
     rates = ", ".join(f"{rate:g}" for rate in sorted({one.sampling_rate for one in seen}))
     report(f"sampling rate: {rates} Hz, resampled to {facts['sampling_rate']:g} Hz")
+    seconds = f"{facts['seconds']:g} s"
     longer, shorter = (sum(sign * (_seconds(one) - facts["seconds"]) > 0 for one in seen) for sign in (1, -1))
     if longer:
-        keep = protocol(facts["protocol"])["input"]["keep"]
-        report(f"longer than {facts['seconds']:g} s: {longer}, of which the {'last' if keep == 'end' else 'first'} "
-               f"{facts['seconds']:g} s are used")
+        kept = "last" if _rules(facts).keep == "end" else "first"
+        report(f"longer than {seconds}: {longer}, of which the {kept} {seconds} are used")
     if shorter:
-        report(f"shorter than {facts['seconds']:g} s: {shorter}, zero-padded before the signal")
+        report(f"shorter than {seconds}: {shorter}, zero-padded before the signal")
 
 
 def _seconds(one: Record) -> float:
     return len(one) / one.sampling_rate
 
 
-def _by_window(facts: dict) -> bool:
-    return protocol(facts["protocol"])["input"]["standardise"] != "dataset"
+def _rules(facts: dict) -> Input:
+    """How inputs of the checkpoint are made."""
+    return protocol(facts["protocol"]).input_of(facts.get("variant"))
 
 
 def _inputs(root: Path, facts: dict, wanted: str | int | tuple[str, ...],
@@ -126,16 +128,20 @@ def _inputs(root: Path, facts: dict, wanted: str | int | tuple[str, ...],
 
 
 def _input(one: Record, facts: dict, collector: Collector) -> np.ndarray:
-    """Input (leads, samples) of a record; RecordError where its window is not whole, or too short to be scaled by itself."""
-    if _by_window(facts) and _seconds(one) < facts["seconds"]:
-        raise RecordError(f"shorter than {facts['seconds']:g} s", f"{one.path} is shorter than the {facts['seconds']:g} s that "
-                                                                  "the network sees; give longer recordings")
-    rules = input_rules(facts["protocol"], facts.get("variant"))
-    n_samples, rows = round(facts["seconds"] * facts["sampling_rate"]), range(len(one.columns))
-    x = _stretch(one, n_samples, facts["sampling_rate"], rules["keep"], collector)
-    given = None if _by_window(facts) else list(zip(facts["mean"], facts["sd"], strict=True))
-    prepared = filters.preparer(alone(one.id, x, one.sampling_rate, one.leads), facts["sampling_rate"], n_samples, tuple(rows),
-                                rules["keep"], rules["standardise"], rules["highpass"], given, rules["decimate"])
+    """Input (leads, samples) of a record; RecordError where its window is not whole, or too short to be scaled by
+    itself.
+    """
+    rules, rate, seconds = _rules(facts), facts["sampling_rate"], facts["seconds"]
+    by_window = rules.standardise != "dataset"
+    if by_window and _seconds(one) < seconds:
+        raise RecordError(f"shorter than {seconds:g} s", f"{one.path} is shorter than the {seconds:g} s that the "
+                                                         "network sees; give longer recordings")
+    n_samples, rows = round(seconds * rate), range(len(one.columns))
+    x = _stretch(one, n_samples, rate, rules.keep, collector)
+    given = None if by_window else list(zip(facts["mean"], facts["sd"], strict=True))
+    recording = alone(one.id, x, one.sampling_rate, one.leads)
+    prepared = filters.preparer(recording, rate, n_samples, tuple(rows), rules.keep, rules.standardise, rules.highpass,
+                                given, rules.decimate)
     try:
         return np.stack([prepared(0, row) for row in rows])
     except EcgtlError as error:
@@ -145,22 +151,24 @@ def _input(one: Record, facts: dict, collector: Collector) -> np.ndarray:
 def _stretch(one: Record, n_samples: int, rate: float, keep: str, collector: Collector) -> np.ndarray:
     """The part of a record that its window of ``n_samples`` at ``rate`` Hz is made of, (samples, leads) in mV.
 
-    It is the last or first stretch without missing samples that holds the window, and goes on beside it for the filters.
-    It begins at a sample that is one at ``rate`` too, so the window is the one of the whole record.
+    It is the last or first stretch without missing samples that holds the window, and goes on beside it for the
+    filters. It begins at a sample that is one at ``rate`` too, so the window is the one of the whole record.
     """
     inside = math.ceil(n_samples * one.sampling_rate / rate)
     beyond = max(inside + math.ceil(MARGIN * one.sampling_rate), BLOCK // len(one.header.leads))
     step = Fraction(rate / one.sampling_rate).limit_denominator(filters.MAX_DENOMINATOR).denominator
-    x = one.millivolts(max(0, len(one) - beyond) // step * step) if keep == "end" else one.millivolts(0, min(len(one), beyond))
+    read = (max(0, len(one) - beyond) // step * step,) if keep == "end" else (0, min(len(one), beyond))
+    x = one.millivolts(*read)
     gaps = np.flatnonzero(~np.isfinite(x).all(axis=1))
     begins, ends = np.append(0, gaps + 1), np.append(gaps, len(x))
     whole = np.flatnonzero(ends - begins >= min(inside, len(x)))
     if not len(whole):
-        raise RecordError("missing samples (NaN)", f"{one.path} has missing samples (NaN) in every window; leave it out")
+        raise RecordError("missing samples (NaN)", f"{one.path} has missing samples (NaN) in every window; leave it "
+                                                   "out")
     k = whole[-1 if keep == "end" else 0]
     if ends[k] < len(x) if keep == "end" else begins[k]:
-        collector.remark(one.id, f"missing samples in its {'last' if keep == 'end' else 'first'} {n_samples / rate:g} s, so the "
-                                 f"{'last' if keep == 'end' else 'first'} window without any is used")
+        collector.remark(one.id, f"missing samples in its {'last' if keep == 'end' else 'first'} {n_samples / rate:g} "
+                                 f"s, so the {'last' if keep == 'end' else 'first'} window without any is used")
     begin = -(-begins[k] // step) * step
     x = x[begin if ends[k] - begin >= inside else begins[k]:ends[k]]
     window = x[-inside:] if keep == "end" else x[:inside]
@@ -170,19 +178,13 @@ def _stretch(one: Record, n_samples: int, rate: float, keep: str, collector: Col
 
 
 def _table(seen: list[Record], facts: dict, p: np.ndarray) -> pd.DataFrame:
-    names = np.array(facts["classes"])
-    if facts["multi_label"]:
-        predicted = [";".join(names[row >= 0.5]) for row in p]
-    else:
-        predicted = names[p.argmax(axis=1)]
+    names, seconds = np.array(facts["classes"]), [_seconds(one) for one in seen]
+    predicted = [";".join(names[row >= 0.5]) for row in p] if facts["multi_label"] else names[p.argmax(axis=1)]
     leads = [one.leads[0] if facts["in_channels"] == 1 else " ".join(facts["leads"]) for one in seen]
-    seconds = [_seconds(one) for one in seen]
-    table = pd.DataFrame({"record": [one.id for one in seen], "leads": leads,
-                          "sampling_rate": [one.sampling_rate for one in seen],
-                          "seconds": seconds, "seconds_used": np.minimum(seconds, facts["seconds"])})
-    for k, name in enumerate(names):
-        table[f"probability_{name}"] = p[:, k]
-    return table.assign(predicted=predicted)
+    table = {"record": [one.id for one in seen], "leads": leads, "sampling_rate": [one.sampling_rate for one in seen],
+             "seconds": seconds, "seconds_used": np.minimum(seconds, facts["seconds"])}
+    table |= {f"probability_{name}": p[:, k] for k, name in enumerate(names)}
+    return pd.DataFrame(table | {"predicted": predicted})
 
 
 def _names(leads: list[str]) -> str:

@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from ecgtl import filters, finetune, paths
-from ecgtl.config import ALL_LEADS, TRANSFERS, FinetuneConfig, ScoreConfig, input_rules, protocols
+from ecgtl import filters, paths
+from ecgtl.config import ALL_LEADS, TRANSFERS, FinetuneConfig, Input, Plan, ScoreConfig, protocol, protocols
+from ecgtl.config.starts import stored_weights
 from ecgtl.datasets import leads
 from ecgtl.datasets.base import Recordings, counted
 from ecgtl.errors import EcgtlError
+from ecgtl.jobs import inputs
+from ecgtl.jobs.inputs import Prepared
 from ecgtl.models import checkpoint
 from ecgtl.statistics import LEVEL
 from ecgtl.transferability import WEIGHTINGS, measures, melep, pair_losses, source_probabilities
@@ -43,9 +45,21 @@ class Candidate:
         return round(self.facts["seconds"] * self.facts["sampling_rate"])
 
     @property
-    def rules(self) -> dict:
+    def rules(self) -> Input:
         """How its inputs are made."""
-        return input_rules(self.facts["protocol"], self.facts.get("variant"))
+        return protocol(self.facts["protocol"]).input_of(self.facts.get("variant"))
+
+    def defects(self, recordings: Recordings) -> list[str]:
+        """Why it cannot take a recording, one a recording, empty where it can; some protocols pad."""
+        found = filters.window_defects(recordings, self.leads, self.facts["sampling_rate"], self.n_samples, self.rules)
+        return [f"{defect} of {self.facts['seconds']:g} s" if "window" in defect else defect for defect in found]
+
+    def inputs(self, recordings: Recordings) -> np.ndarray:
+        """What its network sees of ``recordings``: (n, leads, samples)."""
+        rules = self.rules
+        x = filters.prepare(recordings, self.facts["sampling_rate"], self.n_samples, self.leads, rules.keep,
+                            rules.standardise, rules.highpass, decimate=rules.decimate)
+        return np.array(x)  # in memory: PyTorch warns of a memory map that must not be written to
 
 
 @dataclass(frozen=True)
@@ -102,13 +116,6 @@ class Ranking:
     scores: list[Score]
     refused: dict[str, str]
 
-    def table(self) -> pd.DataFrame:
-        """One row a scored checkpoint, best first."""
-        return pd.DataFrame([{"checkpoint": score.name, "melep": score.value, "low": score.low,
-                              "high": score.high, "first": score.first,
-                              "source_labels": len(score.answers.names), "seconds": score.answers.seconds}
-                             for score in self.scores])
-
 
 def rank(config: ScoreConfig, checkpoints: Sequence[str], report: Callable[[str], None] = print) -> Ranking:
     """Score several checkpoints on the target of ``config``, whose own ``checkpoint`` is not looked at.
@@ -120,22 +127,20 @@ def rank(config: ScoreConfig, checkpoints: Sequence[str], report: Callable[[str]
     candidates = _sound({name: name for name in checkpoints}, lambda name: candidate(name, config.tier), refused)
     one_lead = all(one.facts["in_channels"] == 1 for one in candidates)
     if config.lead != ScoreConfig.lead and candidates and all(one.facts["in_channels"] > 1 for one in candidates):
-        raise EcgtlError(f"lead is {config.lead!r}, which would have no effect: every checkpoint here sees several leads, found "
-                         "by their names; leave it away")
-    reading = FinetuneConfig.of(dataset=config.dataset, root=config.root, labels=config.labels,
-                                labels_separator=config.labels_separator, tier=config.tier, on_bad=config.on_bad,
-                                protocol=TRANSFERS, lead=config.lead if one_lead else ALL_LEADS)
-    recordings = finetune.read(reading) if candidates else None
+        raise EcgtlError(f"lead is {config.lead!r}, which would have no effect: every checkpoint here sees several "
+                         "leads, found by their names; leave it away")
+    same = {name: getattr(config, name) for name in "dataset root labels labels_separator tier on_bad".split()}
+    plan = FinetuneConfig.of(**same, protocol=TRANSFERS, lead=config.lead if one_lead else ALL_LEADS).plan()
+    recordings = inputs.read(plan) if candidates else None
     candidates = _sound({one.name: one for one in candidates},
-                        lambda one: replace(one, leads=_leads(config, reading, one, recordings)), refused)
+                        lambda one: replace(one, leads=_leads(config, plan, one, recordings)), refused)
     for name, reason in refused.items():
         report(f"left out, {name}: {reason}")
     if not candidates:
-        reason = next(iter(refused.values()))
-        raise EcgtlError(f"none of the {len(refused)} checkpoints can be scored; the first: {reason}")
+        raise EcgtlError(f"none of the {len(refused)} checkpoints can be scored; the first: "
+                         f"{next(iter(refused.values()))}")
     target = target_of(config, recordings, candidates)
-    answers = [_ask(config, one, target) for one in candidates]
-    return Ranking(target, _scores(config, target, answers), refused)
+    return Ranking(target, _scores(config, target, [_ask(config, one, target) for one in candidates]), refused)
 
 
 def score(config: ScoreConfig) -> Ranking:
@@ -149,10 +154,10 @@ def find(name: str, tier: str) -> Path:
     if name.endswith(".safetensors"):
         return paths.given(name)
     source, _, arch = name.rpartition("-")
-    path = finetune.stored_weights(source, arch, tier)
+    path = stored_weights(source, arch, tier)
     if path is None:
-        raise EcgtlError(f"there is no checkpoint {name!r} in tier {tier}; give the path of a .safetensors "
-                         f"file, or make it with 'python -m ecgtl run melep2023-sources --tier {tier}'")
+        raise EcgtlError(f"there is no checkpoint {name!r} in tier {tier}; give the path of a .safetensors file, or "
+                         f"make it with 'python -m ecgtl run melep2023-sources --tier {tier}'")
     return path
 
 
@@ -161,15 +166,16 @@ def candidate(name: str, tier: str) -> Candidate:
     path = find(name, tier)
     facts = checkpoint.load(path)[1]
     if facts["arch"] == "googlenet":
-        raise EcgtlError(f"checkpoint {path} is a linear layer on image features, not a network of signals; choose another")
+        raise EcgtlError(f"checkpoint {path} is a linear layer on image features, not a network of signals; choose "
+                         "another")
     if not facts.get("classes"):
         trained = f" (objective {facts['objective']})" if "objective" in facts else ""
         raise EcgtlError(f"checkpoint {path} is a {facts['arch']}{trained} that names no labels of its own, "
                          "so it gives no probabilities to score; choose the checkpoint of a classifier")
     absent = [fact for fact in ("protocol", "leads", "multi_label") if fact not in facts]
     if absent or facts["protocol"] not in protocols():
-        unknown = absent[0] if absent else facts["protocol"]
-        raise EcgtlError(f"checkpoint {path} does not say how its inputs are made ({unknown}); make it again with this version")
+        raise EcgtlError(f"checkpoint {path} does not say how its inputs are made "
+                         f"({[*absent, facts.get('protocol')][0]}); make it again with this version")
     return Candidate(name, path, facts)
 
 
@@ -184,14 +190,14 @@ def _sound(items: dict[str, object], work: Callable[[object], Candidate], refuse
     return found
 
 
-def _leads(config: ScoreConfig, reading: FinetuneConfig, one: Candidate, recordings: Recordings) -> tuple[int | str, ...]:
+def _leads(config: ScoreConfig, plan: Plan, one: Candidate, recordings: Recordings) -> tuple[int | str, ...]:
     """The leads that a checkpoint sees: several by its own names, one as it is asked for."""
     if one.facts["in_channels"] > 1:
         found = leads.resolve(recordings, one.facts["leads"])
-    elif reading.lead == ALL_LEADS:  # read so for another checkpoint, or asked for where one lead is seen
+    elif plan.config.lead == ALL_LEADS:  # read so for another checkpoint, or asked for where one lead is seen
         found = leads.resolve(recordings, (config.lead,))
     else:
-        found = finetune.leads_of(reading, recordings)
+        found = Prepared(plan, recordings).leads
     leads.check(recordings, found, config.on_bad)
     return found
 
@@ -204,8 +210,9 @@ def target_of(config: ScoreConfig, recordings: Recordings, candidates: Sequence[
     if not recordings.classes:
         raise EcgtlError(f"{recordings.name} has no labels, so there is nothing to learn; for a folder add "
                          "labels.csv with the columns record and label")
-    columns = _columns(config, recordings)
-    defects = [next(filter(None, found), "") for found in zip(*(_defects(one, recordings) for one in candidates), strict=True)]
+    columns = config.label_columns(recordings) or list(range(len(recordings.classes)))
+    by_candidate = [one.defects(recordings) for one in candidates]
+    defects = [next(filter(None, found), "") for found in zip(*by_candidate, strict=True)]
     left_out = Counter({reason: len(ids) for reason, ids in recordings.skipped.items()})
     left_out.update(filter(None, defects))
     rows = np.flatnonzero([not defect for defect in defects])
@@ -213,24 +220,10 @@ def target_of(config: ScoreConfig, recordings: Recordings, candidates: Sequence[
         raise EcgtlError(f"no recording of {recordings.name} can be scored ({', '.join(left_out)}); give longer ones")
     if config.records is not None and config.records < len(rows):
         rows = np.sort(np.random.default_rng(config.seed).choice(rows, config.records, replace=False))
-    chosen, names = recordings.select(rows), tuple(recordings.classes[k] for k in columns)
-    table = chosen.table[:, columns]
-    _check_labels(table, names, config.weighting)
-    return Target(chosen, table, names, dict(left_out))
-
-
-def _columns(config: ScoreConfig, recordings: Recordings) -> list[int]:
-    unknown = [name for name in config.label_names if name not in recordings.classes]
-    if unknown:
-        raise EcgtlError(f"label_set names {unknown[0]!r}, which {recordings.name} has not; allowed: "
-                         f"{', '.join(recordings.classes)}")
-    return [recordings.classes.index(name) for name in config.label_names or recordings.classes]
-
-
-def _defects(one: Candidate, recordings: Recordings) -> list[str]:
-    """Why a checkpoint cannot take a recording, one a recording, empty where it can; some protocols pad."""
-    found = filters.window_defects(recordings, one.leads, one.facts["sampling_rate"], one.n_samples, one.rules)
-    return [f"{defect} of {one.facts['seconds']:g} s" if "window" in defect else defect for defect in found]
+    chosen = recordings.select(rows)
+    target = Target(chosen, chosen.table[:, columns], tuple(recordings.classes[k] for k in columns), dict(left_out))
+    _check_labels(target.table, target.names, config.weighting)
+    return target
 
 
 def _check_labels(table: np.ndarray, names: tuple[str, ...], weighting: str) -> None:
@@ -246,17 +239,9 @@ def _check_labels(table: np.ndarray, names: tuple[str, ...], weighting: str) -> 
         raise EcgtlError(f"every recording has the label {whole[0]}, so it has no weight; {remedy}")
 
 
-def inputs(one: Candidate, recordings: Recordings) -> np.ndarray:
-    """What a checkpoint's network sees of ``recordings``: (n, leads, samples)."""
-    rules = one.rules
-    x = filters.prepare(recordings, one.facts["sampling_rate"], one.n_samples, one.leads, rules["keep"],
-                        rules["standardise"], rules["highpass"], decimate=rules["decimate"])
-    return np.array(x)  # in memory: PyTorch warns of a memory map that must not be written to
-
-
 def _ask(config: ScoreConfig, one: Candidate, target: Target) -> Answers:
     began = time.perf_counter()
-    probabilities, names = source_probabilities(one.path, inputs(one, target.recordings))
+    probabilities, names = source_probabilities(one.path, one.inputs(target.recordings))
     melep(probabilities, target.table, config.weighting)
     return Answers(one, probabilities, names, time.perf_counter() - began)
 
@@ -269,9 +254,8 @@ def _scores(config: ScoreConfig, target: Target, answers: Sequence[Answers]) -> 
     firsts = (resampled == resampled.min(axis=1, keepdims=True)).mean(axis=0)
     # Where all recordings have a label, the text's weights are not defined
     weightings = (config.weighting,) if target.table.all(axis=0).any() else WEIGHTINGS
-    found = [Score(one, melep(one.probabilities, target.table, config.weighting), float(low), float(high),
-                   float(first), measures(one.probabilities, target.table, weightings),
-                   pair_losses(one.probabilities, target.table))
+    found = [Score(one, melep(one.probabilities, target.table, config.weighting), float(low), float(high), float(first),
+                   measures(one.probabilities, target.table, weightings), pair_losses(one.probabilities, target.table))
              for one, low, high, first in zip(answers, lows, highs, firsts, strict=True)]
     return sorted(found, key=lambda score: score.value)
 
@@ -287,28 +271,25 @@ def _resamples(config: ScoreConfig, table: np.ndarray) -> Iterator[np.ndarray]:
                 yield rows
                 break
         else:
-            raise EcgtlError(f"the {n} recordings are too few for an interval, because nearly all of them "
-                             "have one of the labels; give more, or leave it out of label_set")
+            raise EcgtlError(f"the {n} recordings are too few for an interval, because nearly all of them have one of "
+                             "the labels; give more, or leave it out of label_set")
 
 
 def lines(ranking: Ranking, config: ScoreConfig) -> list[str]:
     """The ranking as the command line prints it."""
-    target, names = ranking.target, [_short(score.name) for score in ranking.scores]
-    positives = target.table.sum(axis=0).tolist()
-    counts = ", ".join(f"{name} {n}" for name, n in zip(target.names, positives, strict=True))
-    width, skipped = max(map(len, ["checkpoint", *names])), target.recordings.skipped
+    target, skipped = ranking.target, ranking.target.recordings.skipped
+    names = [Path(score.name).name if score.name.endswith(".safetensors") else score.name for score in ranking.scores]
+    counts = ", ".join(f"{name} {n}" for name, n in zip(target.names, target.table.sum(axis=0).tolist(), strict=True))
     left_out = {reason: counted(skipped[reason]) if reason in skipped else n for reason, n in target.left_out.items()}
-    said = [f"target: {target.recordings.name}, {len(target.table)} recordings, {len(positives)} labels "
-            f"({counts})", *(f"left out, {reason}: {n}" for reason, n in left_out.items()), "",
-            f"{'':>4}  {'checkpoint':{width}}  {'MELEP':>7}  {'95 % interval':>16}  {'first':>6}  {'labels':>6}  {'seconds':>7}"]
+    width = max(map(len, ["checkpoint", *names]))
+    said = [f"target: {target.recordings.name}, {len(target.table)} recordings, {len(target.names)} labels ({counts})",
+            *(f"left out, {reason}: {n}" for reason, n in left_out.items()), "",
+            f"{'':>4}  {'checkpoint':{width}}  {'MELEP':>7}  {'95 % interval':>16}  {'first':>6}  {'labels':>6}  "
+            f"{'seconds':>7}"]
     for place, (name, score) in enumerate(zip(names, ranking.scores, strict=True), start=1):
         limits = f"{score.low:.4f}-{score.high:.4f}"
         said.append(f"{place:>4}  {name:{width}}  {score.value:>7.4f}  {limits:>16}  {score.first:>6.0%}  "
                     f"{len(score.answers.names):>6}  {score.answers.seconds:>7.1f}")
-    return [*said, "", "The lowest MELEP should transfer most easily. Intervals, and how often a checkpoint "
-            f"comes first, are from {config.resamples} resamples of the recordings. Scores on other targets "
-            "do not compare with these."]
-
-
-def _short(name: str) -> str:
-    return Path(name).name if name.endswith(".safetensors") else name
+    return [*said, "", "The lowest MELEP should transfer most easily. Intervals, and how often a checkpoint comes "
+                       f"first, are from {config.resamples} resamples of the recordings. Scores on other targets do "
+                       "not compare with these."]

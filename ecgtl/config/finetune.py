@@ -1,0 +1,196 @@
+"""Parameters of fine-tuning, and of showing a data set, which reads it as fine-tuning would."""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+from ecgtl.config import starts
+from ecgtl.config.parameters import Parameters, Planned
+from ecgtl.config.protocols import (ALL_LEADS, BASELINES, INITS, PAPER_PARAMETERS, TRANSFERS, Input, Protocol,
+                                    init_word, protocol, protocols, source_experiments)
+from ecgtl.errors import EcgtlError
+from ecgtl.models import MODELS, PREACTIVATED, checkpoint
+from ecgtl.splits import check_fraction
+
+TRAINED = "width variant epochs batch_size learning_rate patience precision"  # parameters of networks alone
+
+
+@dataclass(frozen=True)
+class Reading(Parameters):
+    """Which recordings are read, and how."""
+
+    dataset: str = "cinc2017"
+    # where it lies (default ``ECGTL_DATA``); for ``folder`` the folder itself
+    root: str = ""
+    # label file of a ``folder``
+    labels: str = ""
+    # what stands between several labels of a record there
+    labels_separator: str = ""
+    # name, index or ``all``
+    lead: str | int = 0
+    # error or skip, for recordings that cannot be used
+    on_bad: str = "error"
+
+
+@dataclass(frozen=True)
+class FinetuneConfig(Reading):
+    """Parameters of one fine-tuning run. ``None`` means: as the protocol's table has it for the tier."""
+
+    NOTEBOOK: ClassVar[str] = "finetune"
+
+    # whose split, stopping and selection rules hold; ``auto``: the paper that ``init`` or ``dataset`` belongs to
+    protocol: str = "auto"
+    # Starting weights: a word, with the details of another configuration where they differ (``beat-frame512``) or of
+    # one of several pretrainings (``beat-seed3``), the data set of a source (``cpsc2018``), or a checkpoint's path
+    init: str = "random"
+    # network or baseline (``auto``: the protocol's own)
+    arch: str = "auto"
+    # share of the training set that is used
+    fraction: float = 1.0
+    # demo, reduced or paper
+    tier: str = "demo"
+    # of split, order and weights
+    seed: int = 0
+    # Hz, of the input
+    sampling_rate: float | None = None
+    # length of the input
+    seconds: float | None = None
+    # channels of the stem
+    width: int | None = None
+    # Of an autoencoder's encoder; of a residual network's blocks (text: activation in front, code: behind); and of
+    # MELEP's inputs (text: resampled, code: every k-th sample)
+    variant: str | None = None
+    # at most
+    epochs: int | None = None
+    # recordings
+    batch_size: int | None = None
+    # of Adam
+    learning_rate: float | None = None
+    # epochs without improvement
+    patience: int | None = None
+    # auto, cpu or cuda
+    device: str = "auto"
+    # auto, float32 or bfloat16
+    precision: str = "auto"
+    # file to write the validated weights to
+    save_weights: str = ""
+
+    def resolved(self) -> "FinetuneConfig":
+        """The same config with every ``None`` and ``auto`` replaced by the protocol's value for the tier."""
+        paper, arch = self._paper_and_arch()
+        if (self.init == "image") != (arch == "googlenet") and arch not in BASELINES:
+            raise EcgtlError(f"init={self.init} does not go with arch={arch}: image features come from googlenet, and "
+                             "from it alone; use init=image with arch=auto and protocol=auto")
+        tier = protocol(paper).tier(arch, self.tier)
+        missing = {name: tier.get(name) for name in ("variant", *PAPER_PARAMETERS) if getattr(self, name) is None}
+        return FinetuneConfig.of(**dataclasses.asdict(self) | missing | {"protocol": paper, "arch": arch})
+
+    def plan(self) -> "Plan":
+        """What a job takes: this config resolved, with the rules that hold."""
+        return Plan(self.resolved())
+
+    @property
+    def n_samples(self) -> int:
+        """Samples of the input: ``seconds`` at ``sampling_rate`` (both resolved)."""
+        return round(self.seconds * self.sampling_rate)
+
+    @property
+    def input_protocol(self) -> str:
+        """The protocol that makes the inputs: ``protocol``, or the network's own paper where that is across papers."""
+        return protocol(self.protocol).papers.get(self.arch, self.protocol)
+
+    def _paper_and_arch(self) -> tuple[str, str]:
+        """Where none is named, the paper is that of the source, Jang's for its arms and data set, else Weimann's."""
+        paper, word = self.protocol, init_word(self.init)
+        if paper == "auto":
+            jang = word in ("cae", "image") or self.dataset == "shaoxing"
+            paper = TRANSFERS if word in source_experiments() else "jang2021" if jang else "weimann2021"
+        usual = protocol(paper).arch
+        return paper, usual.get(word, usual["random"]) if self.arch == "auto" else self.arch
+
+    def _ignored(self, alone: bool = False) -> Iterator[tuple[str, str]]:
+        yield from super()._ignored(alone)
+        paper, arch = self._paper_and_arch()
+        if arch in BASELINES:
+            yield "save_weights", f"arch={arch} has none; leave it away"
+        rules = protocol(protocol(paper).papers.get(arch, paper)).input
+        variants = arch in (*PREACTIVATED, "cae_classifier") or rules.decimate
+        unused = {f"init {TRAINED}": arch in BASELINES, "width": arch == "googlenet", "variant": not variants,
+                  "sampling_rate seconds": arch in BASELINES and rules.standardise == "dataset"}
+        if alone:
+            yield from ((names, f"arch={arch} does not look at it; leave it away") for names in unused if unused[names])
+
+    @classmethod
+    def words(cls) -> dict[str, tuple[str, ...]]:
+        """``protocol`` and ``arch`` may be ``auto``."""
+        networks = [name for name in MODELS if name != "cae"]
+        return {"protocol": ("auto", *protocols()), "arch": ("auto", *networks, *BASELINES)}
+
+    def _check(self) -> None:
+        check_fraction(self.fraction)
+        if not init_word(self.init) and not self.init.endswith(".safetensors"):
+            raise EcgtlError(f"unknown init {self.init!r}; allowed: {', '.join((*INITS, *source_experiments()))}, or "
+                             "the path of a .safetensors checkpoint")
+        if self.save_weights and not self.save_weights.endswith(".safetensors"):
+            raise EcgtlError(f"save_weights is {self.save_weights!r}; give the path of a .safetensors file to write")
+        if self.dataset == "folder" and self.tier != "demo" and not self.root:
+            raise EcgtlError("dataset=folder needs root: the folder of your WFDB records (-p root /path/to/records)")
+
+
+@dataclass(frozen=True)
+class RecordingsConfig(Reading):
+    """Parameters of the notebook that shows a data set."""
+
+    # demo, reduced or paper
+    tier: str = "demo"
+    # length of the strips that are drawn
+    seconds: float = 8.0
+
+    def plan(self) -> "Plan":
+        """The fine-tuning that would read the same recordings."""
+        return FinetuneConfig.of(protocol="weimann2021", **dataclasses.asdict(self)).plan()
+
+    def _check(self) -> None:
+        self.plan()
+
+
+@dataclass(frozen=True)
+class Plan(Planned):
+    """What a ``FinetuneConfig`` has been resolved to: the ``config`` without ``None`` or ``auto``, and what follows
+    from it alone.
+    """
+
+    config: FinetuneConfig
+
+    @cached_property
+    def rules(self) -> Protocol:
+        """The protocol whose split, stopping and selection rules hold."""
+        return protocol(self.config.protocol)
+
+    @cached_property
+    def inputs(self) -> Input:
+        """How inputs are made."""
+        return protocol(self.config.input_protocol).input_of(self.config.variant)
+
+    @cached_property
+    def start(self) -> Path | None:
+        """File of the starting weights, None for random ones. Raises EcgtlError when it is not available."""
+        return None if self.config.arch in BASELINES else starts.starting_weights(self.config)
+
+    @cached_property
+    def start_facts(self) -> dict:
+        """What the starting checkpoint says of itself; nothing of random weights and of image features."""
+        return checkpoint.load(self.start)[1] if self.start and self.config.init != "image" else {}
+
+    @cached_property
+    def loader_options(self) -> dict:
+        """What the protocol asks of the data set's loader: which view of its labels, which leads."""
+        lead, options = self.config.lead, dict(self.rules.datasets.get(self.config.dataset, {}))
+        if lead == ALL_LEADS or (lead != 0 and not isinstance(lead, str)):
+            options.pop("leads", None)  # an index other than the default counts the recordings' own leads
+        elif "leads" in options and isinstance(lead, str):
+            options["leads"] = [lead]
+        return options

@@ -1,0 +1,154 @@
+"""What all configs share: made from named values, checked for unknown names, types and allowed values."""
+
+import dataclasses
+import difflib
+import math
+import shlex
+import types
+import typing
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import torch
+
+from ecgtl import paths, training
+from ecgtl.config.protocols import ALL_LEADS, DEVICES, NEGATIVES_FROM, OBJECTIVES, PRECISIONS, TIERS, VARIANTS
+from ecgtl.datasets import LOADERS, Recordings
+from ecgtl.errors import EcgtlError
+from ecgtl.transferability import WEIGHTINGS
+
+# Parameters that are one of a few words, in whichever config; a config has others in ``words``
+WORDS = {"tier": TIERS, "device": DEVICES, "precision": PRECISIONS, "variant": VARIANTS, "objective": OBJECTIVES,
+         "negatives_from": NEGATIVES_FROM, "weighting": WEIGHTINGS, "on_bad": ("error", "skip"),
+         **dict.fromkeys(("dataset", "source", "target"), tuple(LOADERS))}
+# Parameters with a bound -> what holds of their values, and the words for it
+COUNTS = ("width epochs batch_size patience features per_subject per_epoch windows frame context negatives records "
+          "fewest resamples")
+BOUNDS = {"sampling_rate seconds learning_rate": (lambda value: 0 < value < math.inf, "it must be above 0"),
+          COUNTS: (lambda value: value >= 1, "it must be at least 1"),
+          "validation test": (lambda value: 0 < value < 1, "it is a share, above 0 and below 1"),
+          "seed fold offset": (lambda value: value >= 0, "it must not be negative")}
+
+
+class Parameters:
+    """A config: its fields are the parameters of a job."""
+
+    NOTEBOOK: ClassVar[str]  # the job whose parameters these are, for those that are run by command
+
+    @classmethod
+    def of(cls, **parameters) -> Self:
+        """A validated config from named parameters. Raises EcgtlError naming what is allowed."""
+        allowed = {f.name: f.type for f in dataclasses.fields(cls)}
+        unknown = sorted(set(parameters) - set(allowed))
+        if unknown:
+            close = difflib.get_close_matches(unknown[0], allowed, n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise EcgtlError(f"unknown parameter {unknown[0]!r}; {hint}allowed: {', '.join(allowed)}")
+        words = WORDS | cls.words()
+        config = cls(**{name: _typed(name, given, allowed[name], words.get(name))
+                        for name, given in parameters.items()})
+        for name in allowed:
+            config._check_value(name, words.get(name))
+        config._check()
+        config._refuse(config._ignored())
+        return config
+
+    @classmethod
+    def from_notebook(cls, namespace: dict[str, Any]) -> Self:
+        """A validated config from a notebook's ``globals()``: papermill itself only warns of a misspelt name.
+
+        It is refused what its network would ignore, too, and a lead of the twin of a folder: the runs of a table share
+        their parameters, and code that reads the twin knows what it does.
+        """
+        plain = (str, int, float, bool, list, type(None))
+        config = cls.of(**{name: value for name, value in namespace.items()
+                           if not name.startswith("_") and name not in ("In", "Out") and isinstance(value, plain)})
+        config._refuse(config._ignored(alone=True))
+        return config
+
+    def label_columns(self, recordings: Recordings) -> list[int]:
+        """Which classes of ``recordings`` stand in ``label_set``, for those that have one; EcgtlError for one that is
+        none.
+        """
+        names, classes = [word.strip() for word in self.label_set.split(",") if word.strip()], recordings.classes
+        unknown = [name for name in names if name not in classes]
+        if unknown:
+            raise EcgtlError(f"label_set names {unknown[0]!r}, which {recordings.name} has not; allowed: "
+                             f"{', '.join(classes)}")
+        return [classes.index(name) for name in names]
+
+    def command(self) -> str:
+        """The shell command that makes this run: every parameter that differs from its default."""
+        values, defaults = dataclasses.asdict(self), {f.name: f.default for f in dataclasses.fields(self)}
+        changed = [name for name in values if values[name] != defaults[name] and name != "root"]
+        given = "".join(f" -p {name} {shlex.quote(str(values[name]))}" for name in changed)
+        root = " -p root ..." if values.get("root") else ""
+        return f"papermill notebooks/{self.NOTEBOOK}.ipynb out.ipynb{given}{root}"
+
+    @classmethod
+    def words(cls) -> dict[str, tuple[str, ...]]:
+        """Parameters that are one of a few words, and those words, as far as ``WORDS`` has them not."""
+        return {}
+
+    def _check_value(self, name: str, words: tuple[str, ...] | None) -> None:
+        """Raise EcgtlError for a value that is none of the ``words``, or out of bounds."""
+        value = getattr(self, name)
+        if value is None:
+            return
+        if words and value not in words:
+            raise EcgtlError(f"unknown {name} {value!r}; allowed: {', '.join(words)}")
+        for names, (holds, bound) in BOUNDS.items():
+            if name in names.split() and not holds(value):
+                raise EcgtlError(f"{name} is {value}; {bound}")
+
+    def _check(self) -> None:
+        """Raise EcgtlError for a value that the fields' types admit but a run does not."""
+
+    def _refuse(self, ignored: Iterable[tuple[str, str]]) -> None:
+        """Raise EcgtlError for a parameter without effect that differs from its default."""
+        defaults = {f.name: f.default for f in dataclasses.fields(self)}
+        for names, why in ignored:
+            given = [name for name in names.split() if name in defaults and getattr(self, name) != defaults[name]]
+            if given:
+                raise EcgtlError(f"{given[0]} is {getattr(self, given[0])!r}, which would have no effect: {why}")
+
+    def _ignored(self, alone: bool = False) -> Iterator[tuple[str, str]]:
+        """Parameters without effect, and why, with the remedy; more of them in a run that is asked for ``alone``."""
+        dataset = getattr(self, "dataset", "")
+        if getattr(self, "tier", "") == "demo":
+            own = " lead" if alone and dataset == "folder" and self.lead != ALL_LEADS else ""
+            yield (f"root labels labels_separator{own}",
+                   "tier demo reads a synthetic twin; for real data pass -p tier reduced")
+        if dataset != "folder":
+            yield "labels labels_separator", "it belongs to dataset=folder (-p dataset folder -p root /path/to/records)"
+
+
+def _typed(name: str, value: Any, kind: Any, allowed: tuple[str, ...] | None) -> Any:
+    """``value`` as the field's type; integers pass for floats, nothing else is converted in silence."""
+    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    if value is None and type(None) in kinds:
+        return None
+    if float in kinds and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, tuple(kinds)):
+        names = " or ".join(k.__name__ for k in kinds if k is not type(None))
+        words = f"; allowed: {', '.join(allowed)}" if allowed else ""
+        bounds = ", 0 < fraction <= 1" if name == "fraction" else ""
+        raw = f"; for papermill write -r {name} {value}" if str in kinds and isinstance(value, int | float) else ""
+        raise EcgtlError(f"{name} is {value!r} ({type(value).__name__}); it must be of type "
+                         f"{names}{bounds}{words}{raw}")
+    return value
+
+
+class Planned:
+    """What all plans share; each has a ``config`` without ``None`` or ``auto``."""
+
+    def plan(self) -> Self:
+        """Itself: a job takes a config as well as its plan."""
+        return self
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where to compute: as the config says, else as ``ECGTL_DEVICE`` says, else the GPU where there is one."""
+        return training.pick_device(self.config.device if self.config.device != "auto" else paths.device())

@@ -1,0 +1,170 @@
+"""Parameters of pretraining."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+from ecgtl.config.parameters import Parameters, Planned
+from ecgtl.config.protocols import OBJECTIVES, Pretraining, pretraining_protocols, protocol
+from ecgtl.datasets import LOADERS
+from ecgtl.errors import EcgtlError
+from ecgtl.models import STAGES
+
+# Parameters of some objectives alone
+OWNED = {("windows", "highpass", "features"): ("reconstruction",), ("frame", "per_epoch"): OBJECTIVES[1:],
+         ("context", "negatives", "offset", "negatives_from"): ("future",)}
+
+
+@dataclass(frozen=True)
+class PretrainConfig(Parameters):
+    """Parameters of one pretraining. ``None`` and ``auto`` mean: as the protocol's pretraining table has it."""
+
+    NOTEBOOK: ClassVar[str] = "pretrain"
+
+    # what is learnt
+    objective: str = "reconstruction"
+    # whose table holds (``auto``: the paper that the objective is from)
+    protocol: str = "auto"
+    # names of databases with commas between
+    sources: str | None = None
+    # where they lie (default ``ECGTL_DATA``)
+    root: str = ""
+    # error or skip, for what in them cannot be used
+    on_bad: str = "error"
+    # network
+    arch: str = "auto"
+    # details of the network: code or text
+    variant: str | None = None
+    # size of the autoencoder's bottleneck
+    features: int = 60
+    # demo, reduced or paper
+    tier: str = "demo"
+    # of division, order and weights
+    seed: int = 0
+    # samples of a frame at the table's ``frame_rate``, whatever the rate it is drawn at; not of reconstruction
+    frame: int | None = None
+    # frames before the future; this and the next three of future prediction alone
+    context: int | None = None
+    # candidates beside the future
+    negatives: int | None = None
+    # frames between context and future
+    offset: int | None = None
+    # whom negatives are drawn from: data or patient
+    negatives_from: str | None = None
+    # share of the subjects
+    validation: float | None = None
+    # share of the subjects
+    test: float | None = None
+    # windows a subject at most, or frames drawn a subject and epoch
+    per_subject: int | None = None
+    # frames an epoch of the training set in its place, evenly over the subjects however many there are
+    per_epoch: int | None = None
+    # of the training set at most, drawn from it; of reconstruction alone
+    windows: int | None = None
+    # cutoff in Hz of the baseline filter (0: no filter); of reconstruction alone
+    highpass: float | None = None
+    # Hz, of the input
+    sampling_rate: float | None = None
+    # length of the input
+    seconds: float | None = None
+    # channels of the stem
+    width: int | None = None
+    # at most
+    epochs: int | None = None
+    # windows or frames
+    batch_size: int | None = None
+    # of Adam
+    learning_rate: float | None = None
+    # epochs without improvement
+    patience: int | None = None
+    # auto, cpu or cuda
+    device: str = "auto"
+    # auto, float32 or bfloat16
+    precision: str = "auto"
+
+    def resolved(self) -> "PretrainConfig":
+        """The same config with every ``None`` and ``auto`` replaced by the protocol's value for the tier."""
+        rules, tier = self.rules, self.rules.tiers[self.tier]
+        table = {"protocol": self.paper, "highpass": protocol(self.paper).input.highpass, "sources": rules.sources,
+                 "arch": rules.arch, "validation": rules.validation, "test": rules.test,
+                 **rules.objectives[self.objective], **tier, **tier.get("objectives", {}).get(self.objective, {})}
+        given = {name: value for name, value in dataclasses.asdict(self).items() if value not in (None, "auto")}
+        known = {f.name: table.get(f.name, f.default) for f in dataclasses.fields(self)} | given
+        if known["frame"] is not None:
+            known["seconds"] = known["frame"] / rules.frame_rate
+        if known["per_epoch"] is not None and self.per_subject is None:
+            known["per_subject"] = None
+        return PretrainConfig.of(**known)
+
+    def plan(self) -> "PretrainPlan":
+        """What a job takes: this config resolved, with the rules that hold."""
+        return PretrainPlan(self.resolved())
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """The names in ``sources``."""
+        return tuple(name.strip() for name in self.sources.split(","))
+
+    @property
+    def paper(self) -> str:
+        """The protocol that holds, by the objective where it is ``auto``."""
+        return pretraining_protocols()[self.objective] if self.protocol == "auto" else self.protocol
+
+    @property
+    def rules(self) -> Pretraining:
+        """The pretraining table of the protocol."""
+        return protocol(self.paper).pretraining
+
+    @classmethod
+    def words(cls) -> dict[str, tuple[str, ...]]:
+        """``protocol`` and ``arch`` may be ``auto``."""
+        papers = dict.fromkeys(pretraining_protocols().values())
+        return {"protocol": ("auto", *papers), "arch": ("auto", "cae", *STAGES)}
+
+    def _check(self) -> None:
+        unknown = [name for name in (self.source_names if self.sources else ()) if name not in LOADERS]
+        if unknown:
+            raise EcgtlError(f"unknown source {unknown[0]!r}; allowed, with commas between: {', '.join(LOADERS)}")
+        self._check_objective()
+        if self.per_epoch is not None and self.per_subject is not None:
+            raise EcgtlError(f"per_epoch is {self.per_epoch} and per_subject {self.per_subject}; give one of them")
+        if self.highpass is not None and not 0 <= self.highpass < math.inf:
+            raise EcgtlError(f"highpass is {self.highpass}; give a cutoff in Hz, or 0 for no filter")
+        if (self.validation or 0) + (self.test or 0) >= 1:
+            raise EcgtlError(f"validation={self.validation} and test={self.test} leave nothing to train on; give less "
+                             "than 1 together")
+
+    def _check_objective(self) -> None:
+        """Network, protocol and parameters must be those of the objective."""
+        networks = ("cae",) if self.objective == "reconstruction" else tuple(STAGES)
+        if self.arch not in ("auto", *networks):
+            raise EcgtlError(f"objective={self.objective} does not go with arch={self.arch}; allowed: "
+                             f"{', '.join(networks)}")
+        if self.objective not in self.rules.objectives:
+            raise EcgtlError(f"protocol={self.protocol} has no objective {self.objective!r}; allowed: "
+                             f"{', '.join(self.rules.objectives)}; or leave protocol=auto")
+        for names, owners in OWNED.items():
+            given = [name for name in names if getattr(self, name) != getattr(PretrainConfig, name)]
+            if given and self.objective not in owners:
+                raise EcgtlError(f"{given[0]} does not go with objective={self.objective}; it belongs to "
+                                 f"{', '.join(owners)}")
+        rate = self.rules.frame_rate
+        if self.objective != "reconstruction" and self.seconds not in (None, self.frame and self.frame / rate):
+            raise EcgtlError(f"seconds is {self.seconds}; give frame, in samples at {rate} Hz, for "
+                             f"objective={self.objective}")
+
+
+@dataclass(frozen=True)
+class PretrainPlan(Planned):
+    """What a ``PretrainConfig`` has been resolved to: the ``config`` without ``None`` or ``auto``, and the ``rules``
+    that hold.
+    """
+
+    config: PretrainConfig
+
+    @cached_property
+    def rules(self) -> Pretraining:
+        """The pretraining table of the protocol."""
+        return self.config.rules

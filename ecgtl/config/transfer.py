@@ -1,0 +1,122 @@
+"""Parameters of one fold of the transferability experiment."""
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from ecgtl.config.finetune import FinetuneConfig, Plan
+from ecgtl.config.parameters import Parameters, Planned
+from ecgtl.config.protocols import TRANSFERS, Transfers, protocol
+from ecgtl.config.starts import stored_weights
+from ecgtl.errors import EcgtlError
+from ecgtl.models import MODELS, checkpoint
+
+
+@dataclass(frozen=True)
+class TransferConfig(Parameters):
+    """Parameters of one fold of the transferability experiment. ``None`` means: as its protocol has it for the tier."""
+
+    # data set of the checkpoint that is scored and then fine-tuned
+    source: str = "cpsc2018"
+    # its network
+    arch: str = "resnet1d101"
+    # data set that the task is drawn out of
+    target: str = "ptbxl"
+    # where it lies (default ``ECGTL_DATA``)
+    root: str = ""
+    # name, index or ``all``
+    lead: str | int | None = None
+    # demo, reduced or paper
+    tier: str = "demo"
+    # number of the task, and seed of everything that is drawn
+    fold: int = 0
+    # labels of a task at least
+    fewest: int = 2
+    # labels of a task at most
+    most: int = 5
+    # their names with commas between, where they are given
+    label_set: str = ""
+    # of the task
+    records: int | None = None
+    # share of them that tests
+    test: float | None = None
+    # share of the others
+    validation: float | None = None
+    # of the fine-tuning, as the next four
+    epochs: int | None = None
+    # recordings
+    batch_size: int | None = None
+    # of Adam
+    learning_rate: float | None = None
+    # auto, cpu or cuda
+    device: str = "auto"
+    # auto, float32 or bfloat16
+    precision: str = "auto"
+
+    def resolved(self) -> "TransferConfig":
+        """The same config with every ``None`` replaced by the protocol's value for the tier."""
+        rules, own = protocol(TRANSFERS), protocol(TRANSFERS).transfers
+        values = rules.tier(self.arch, self.tier) | {"lead": rules.lead[self.tier], "records": own.records[self.tier],
+                                                     "test": own.test, "validation": own.validation}
+        missing = {name: values[name] for name, value in dataclasses.asdict(self).items() if value is None}
+        return TransferConfig.of(**dataclasses.asdict(self) | missing)
+
+    def plan(self) -> "TransferPlan":
+        """What a job takes: this config resolved, with what follows from it."""
+        return TransferPlan(self.resolved())
+
+    @classmethod
+    def words(cls) -> dict[str, tuple[str, ...]]:
+        """``arch`` is a network."""
+        return {"arch": tuple(MODELS)}
+
+    def _check(self) -> None:
+        if self.most < self.fewest:
+            raise EcgtlError(f"most is {self.most} and fewest {self.fewest}; a task has at least as many labels at "
+                             "most as at least")
+
+
+@dataclass(frozen=True)
+class TransferPlan(Planned):
+    """What a ``TransferConfig`` has been resolved to: the ``config`` without ``None``, its checkpoint and its
+    fine-tuning.
+    """
+
+    config: TransferConfig
+
+    @property
+    def rules(self) -> Transfers:
+        """How folds are drawn and reported."""
+        return protocol(TRANSFERS).transfers
+
+    @cached_property
+    def start(self) -> Path:
+        """File of the source checkpoint; EcgtlError saying how to make it when it is not available."""
+        config = self.config
+        path = stored_weights(config.source, config.arch, config.tier)
+        if path is None:
+            raise EcgtlError(f"there is no checkpoint of {config.arch} trained on {config.source} in tier "
+                             f"{config.tier} yet; make it with 'python -m ecgtl run melep2023-sources --tier "
+                             f"{config.tier}'")
+        return path
+
+    @cached_property
+    def start_facts(self) -> dict:
+        """What the source checkpoint says of itself."""
+        return checkpoint.load(self.start)[1]
+
+    @cached_property
+    def tuning(self) -> Plan:
+        """The fine-tuning of the checkpoint on the whole target: reading, inputs and network are its own."""
+        names = "root lead arch tier epochs batch_size learning_rate precision".split()
+        same = {name: getattr(self.config, name) for name in names}
+        inputs = {name: self.start_facts[name] for name in ("sampling_rate", "seconds", "width", "variant")}
+        return FinetuneConfig.of(dataset=self.config.target, on_bad="skip", protocol=TRANSFERS, init=str(self.start),
+                                 seed=self.config.fold, **same, **inputs).plan()
+
+    @cached_property
+    def reading(self) -> Plan:
+        """The target as its protocol reads it, whatever the checkpoint."""
+        return FinetuneConfig.of(dataset=self.config.target, on_bad="skip", protocol=TRANSFERS, tier=self.config.tier,
+                                 lead=self.config.lead, root=self.config.root).plan()

@@ -1,0 +1,172 @@
+"""Fine-tuning: ``run(config) -> Result``. The notebook, the command line, a sweep and a test all call this function."""
+
+import dataclasses
+import importlib.util
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ecgtl import baselines, filters, metrics, paths, results, training
+from ecgtl.config import BASELINES, CHOICES, FinetuneConfig, Plan, init_word
+from ecgtl.datasets import cache
+from ecgtl.errors import EcgtlError, note
+from ecgtl.jobs.evidence import evidence_of, licence_of, origin_of
+from ecgtl.jobs.inputs import PARTS, Prepared, prepare
+from ecgtl.jobs.scoring import score, score_multi_label, value_of
+from ecgtl.models import checkpoint
+from ecgtl.results import Result
+
+
+def run(config: FinetuneConfig | Plan, experiment: str = "finetune", key: str | None = None,
+        report: Callable[[dict], None] | None = None, command: str | None = None) -> Result:
+    """Fine-tune (or fit the baseline) that ``config`` describes and return its result, not yet saved.
+
+    ``report`` is called with the history row of each epoch. Raises EcgtlError for anything a user can mend, before
+    the long part where it can be known before.
+    """
+    began = time.perf_counter()
+    results.code_state()
+    plan = config.plan()
+    device = str(plan.device)
+    if plan.config.save_weights:
+        paths.output(plan.config.save_weights, makes_folder=True)
+    _ = plan.start  # what is wrong with the weights is said before the data are read
+    prepared = prepare(plan)
+    prepared.check_parts()
+    fit = _fit_baseline(prepared) if plan.config.arch in BASELINES else _fit_network(prepared, report)
+    seconds = time.perf_counter() - began
+    return Result(experiment=experiment, key=key or default_key(plan.config), **_content(prepared, fit),
+                  provenance=results.provenance(device, seconds, plan.config.seed, torch.get_num_threads(), command))
+
+
+def default_key(config: FinetuneConfig) -> str:
+    """File name of a run of a resolved ``config`` that belongs to no experiment.
+
+    Parameters that differ from the tier's add a hash, and so do recordings and a checkpoint of one's own: their names
+    may be any.
+    """
+    method = config.arch if config.arch in BASELINES else Path(config.init).stem
+    arch = config.arch if config.arch in BASELINES else FinetuneConfig.arch
+    same = {name: getattr(config, name) for name in "dataset root init tier fraction seed device".split()}
+    name = f"{config.dataset}-{config.tier}-{method}-{config.fraction:g}-seed{config.seed}"
+    common = FinetuneConfig.of(**same, arch=arch).resolved() == config and init_word(config.init) and not config.root
+    return name if common else f"{name}-{cache.key_of(dataclasses.asdict(config))[:8]}"
+
+
+def baseline_results(config: FinetuneConfig) -> dict[str, Result]:
+    """The baselines on the same recordings and split; RR intervals only where ``wfdb`` can be imported.
+
+    A baseline that cannot be computed, since no recording shows beats, is left out with a line.
+    """
+    available = BASELINES if importlib.util.find_spec("wfdb") else ("majority",)
+    config, found = config.resolved(), {}  # with the protocol, and so the split, that the network's ``init`` stands for
+    for arch in available:
+        try:
+            found[arch] = run(dataclasses.replace(config, arch=arch, init="random", save_weights=""))
+        except EcgtlError as error:
+            note(f"the baseline {arch} is not computable: {error}")
+    return found
+
+
+def _fit_network(prepared: Prepared, report: Callable[[dict], None] | None) -> training.Fit:
+    plan, config, rules, recordings = prepared.plan, prepared.plan.config, prepared.rules, prepared.recordings
+    x, model = prepared.inputs(), prepared.network()
+    indices = [getattr(prepared.split, part) for part in PARTS]
+    parts = [training.Part(x[index], recordings.labels[index]) for index in indices]
+    recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, config.patience, rules.stop_on,
+                             rules.select_on, config.precision, config.seed)
+    facts = _facts(prepared) if config.save_weights else {}  # what is wrong there must be known before the training
+    score_of = partial(value_of, rules.score)
+    fit = training.fit(model, *parts, recipe, score_of, plan.device, _state_file(prepared), report)
+    if config.save_weights:
+        path = paths.output(config.save_weights, makes_folder=True)
+        checkpoint.save(path, fit.weights, facts, half=config.arch in rules.half)
+    if recordings.multi_label:
+        model.load_state_dict(fit.weights)
+        fit.train = training.predict(model, parts[0].x, plan.device, True, config.precision)
+    return fit
+
+
+def _fit_baseline(prepared: Prepared) -> training.Fit:
+    config, recordings, split = prepared.plan.config, prepared.recordings, prepared.split
+    y, n_classes = recordings.labels[split.train], len(recordings.classes)
+    parts = {"test": split.test} | ({"train": split.train} if recordings.multi_label else {})
+    if config.arch == "majority":
+        p = {name: baselines.majority(y, n_classes, len(part)) for name, part in parts.items()}
+    else:
+        features = baselines.rr_features(recordings, prepared.leads[0])
+        p = {name: baselines.rr_boosting(features, y, split.train, part, n_classes, config.seed)
+             for name, part in parts.items()}
+    return training.Fit(chosen={"validated": (0, p["test"])}, train=p.get("train"))
+
+
+def _facts(prepared: Prepared) -> dict:
+    """What somebody needs to know to use the weights on other recordings; ``mean`` and ``sd`` in mV, one a lead."""
+    config, recordings, seen = prepared.plan.config, prepared.recordings, prepared.leads
+    statistics = np.array([filters.mean_and_sd(recordings, lead) for lead in seen])
+    names = [str(recordings.leads[0, recordings.lead_index(0, lead)]) for lead in seen]
+    return {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": len(seen),
+            "leads": names, "init": config.init, "protocol": config.input_protocol,
+            "sampling_rate": config.sampling_rate, "seconds": config.seconds, "classes": list(recordings.classes),
+            "multi_label": recordings.multi_label, "dataset": config.dataset,
+            "evidence": evidence_of(prepared)["target"], "tier": config.tier, "licence": licence_of(prepared),
+            "synthetic": recordings.synthetic, "mean": statistics[:, 0].tolist(), "sd": statistics[:, 1].tolist(),
+            "seed": config.seed}
+
+
+def _state_file(prepared: Prepared) -> Path:
+    start = prepared.plan.start
+    return training_state({"config": dataclasses.asdict(prepared.plan.config), "digest": prepared.recordings.digest,
+                           "start": start and cache.source_checksum(start.parent, [start])})
+
+
+def training_state(parts: dict) -> Path:
+    """File of an unfinished training that is the same as another when its ``parts`` are."""
+    return paths.cache() / "unfinished" / f"{cache.key_of(parts | {'torch': torch.__version__})}.pt"
+
+
+def _content(prepared: Prepared, fit: training.Fit) -> dict:
+    """What a result says of the run itself."""
+    config, recordings = prepared.plan.config, prepared.recordings
+    y_test = recordings.labels[prepared.split.test]
+    # Scores are taken from the probabilities as stored, so that anybody gets the same from the file.
+    probabilities = {f"prob_{name}": p.astype(np.float16) for name, (_, p) in fit.chosen.items()}
+    scored = {name: _scores(name, y_test, probabilities[f"prob_{name}"], prepared, fit) | {"epoch": epoch}
+              for name, (epoch, _) in fit.chosen.items()}
+    top = dict(scored[prepared.rules.report if "last" in scored else "validated"])
+    del top["epoch"]
+    if len(fit.history) > 1:  # there is a curve (Jang 2021, section II.4(3))
+        top["learning_curve_index"] = metrics.learning_curve_index([row["test_score"] for row in fit.history])
+    counts = {part: prepared.counts(part) for part in PARTS}
+    # Without positives in training nothing can be learnt of a label, without them in the test set it has no AUC
+    absent = {part: [name for name, n in counts[part].items() if not n] for part in PARTS}
+    data = origin_of(prepared) | {
+        "name": recordings.name, "version": recordings.version, "digest": recordings.digest, "records": len(recordings),
+        "classes": list(recordings.classes), "counts": recordings.counts(), "split": counts,
+        "without_positives": {part: names for part, names in absent.items() if names},
+        "skipped": {reason: len(ids) for reason, ids in recordings.skipped.items()},
+        "duplicates": len(recordings.duplicates)}
+    arrays = {part: getattr(prepared.split, part).astype(np.uint32) for part in PARTS}
+    return {"config": _portable(config), "evidence": evidence_of(prepared), "history": fit.history, "data": data,
+            "scores": top | {name: scored[name] for name in CHOICES if name in scored},
+            "arrays": arrays | {"y_test": y_test.astype(np.uint8)} | probabilities}
+
+
+def _scores(choice: str, y_test: np.ndarray, probabilities: np.ndarray, prepared: Prepared, fit: training.Fit) -> dict:
+    """The scores of one way of choosing the epoch; thresholds only for the network that was kept."""
+    recordings = prepared.recordings
+    if not recordings.multi_label:
+        return score(y_test, probabilities, recordings.classes)
+    train = (recordings.labels[prepared.split.train], fit.train) if choice == "validated" else None
+    return score_multi_label(y_test, probabilities, recordings.classes, train)
+
+
+def _portable(config: FinetuneConfig) -> dict:
+    """The config without the folders of this machine."""
+    values = dataclasses.asdict(config)
+    named = [name for name in ("root", "labels", "init", "save_weights") if values[name]]
+    return values | {name: Path(values[name]).name for name in named}

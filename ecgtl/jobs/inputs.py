@@ -1,0 +1,149 @@
+"""What fine-tuning works on: recordings, the leads of them that a network sees, their split, and the network's inputs.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from ecgtl import datasets, filters, models, spectrograms, splits
+from ecgtl.config import ALL_LEADS, Plan, Protocol
+from ecgtl.datasets import leads
+from ecgtl.datasets.base import Recordings
+from ecgtl.errors import EcgtlError
+from ecgtl.models import checkpoint, googlenet
+
+PARTS = ("train", "validation", "test")
+CHOOSING = ("folder", "icu_monitor")  # data sets whose loaders keep the one lead that they are asked for
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A ``plan`` and the ``recordings`` that it is carried out on, with all that follows from both."""
+
+    plan: Plan
+    recordings: Recordings
+
+    @cached_property
+    def rules(self) -> Protocol:
+        """The protocol's rules, for one label a recording or several. Raises EcgtlError where it has none for several.
+        """
+        return self.plan.rules.for_labels(self.recordings.multi_label, self.recordings.name)
+
+    @cached_property
+    def leads(self) -> tuple[int | str, ...]:
+        """The leads that the network sees, each the same lead in all recordings (``datasets.leads.resolve``).
+
+        Some loaders, and a protocol's options, have kept one lead alone. All leads come in the order in which a
+        checkpoint that is started from saw them, else in that of the first recording.
+        """
+        config = self.plan.config
+        if config.lead == ALL_LEADS:
+            own, first = self.plan.start_facts.get("leads", ()), np.char.lower(self.recordings.leads[0]).tolist()
+            order = [name.lower() for name in own]
+            as_own = order != first and sorted(order) == sorted(first)
+            return leads.resolve(self.recordings, own if as_own else range(len(first)))
+        chosen = config.dataset in CHOOSING or "leads" in self.plan.loader_options
+        only = chosen and not isinstance(config.lead, str)
+        return leads.resolve(self.recordings, (0 if only else config.lead,), config.lead)
+
+    @cached_property
+    def split(self) -> splits.Split:
+        """The protocol's split for the seed, its training set cut to ``fraction``."""
+        config, recordings, rules = self.plan.config, self.recordings, self.rules.split
+        shares = (recordings, rules.validation, rules.test)
+        if recordings.folds is not None and rules.folds:
+            whole = splits.by_folds(recordings, **rules.folds)
+        elif rules.kind == "bootstrap":
+            return splits.bootstrap(*shares, config.fraction, config.seed, rules.test_seed)
+        else:
+            whole = splits.stratified(*shares, config.seed, rules.test_seed)
+        train = splits.subset(whole.train, splits.strata(recordings), config.fraction, config.seed)
+        return dataclasses.replace(whole, train=train)
+
+    def counts(self, part: str) -> dict[str, int]:
+        """Recordings of each class in a part of the split."""
+        counts = self.recordings.table[getattr(self.split, part)].sum(axis=0)
+        return dict(zip(self.recordings.classes, counts.tolist(), strict=True))
+
+    def check_parts(self) -> None:
+        """Raise EcgtlError for a part in which no label has positives and negatives: nothing can be learnt or scored
+        there.
+
+        The validation part of one label a recording may be so small that it holds a single class.
+        """
+        for part in PARTS if self.recordings.multi_label else ("train", "test"):
+            index = getattr(self.split, part)
+            positives = self.recordings.table[index].sum(axis=0)
+            if not ((positives > 0) & (positives < len(index))).any():
+                raise EcgtlError(f"the {part} part of {self.recordings.name} ({len(index)} recordings) has no label "
+                                 "with positives and negatives; give more recordings, or other labels")
+
+    def inputs(self) -> np.ndarray:
+        """What the network sees: (records, leads, samples), or (records, 1,024) image features for ``init=image``."""
+        config, rules = self.plan.config, self.plan.inputs
+        x = filters.prepare(self.recordings, config.sampling_rate, config.n_samples, self.leads, rules.keep,
+                            rules.standardise, rules.highpass, decimate=rules.decimate)
+        image = config.init == "image"
+        return spectrograms.image_features(x[:, 0], config.sampling_rate, self.plan.start) if image else x
+
+    def network(self) -> torch.nn.Module:
+        """The network at its start; the classifier of the image arm is one linear layer on frozen features."""
+        config, start, n_classes = self.plan.config, self.plan.start, len(self.recordings.classes)
+        torch.manual_seed(config.seed)
+        if config.init == "image":
+            return torch.nn.Linear(googlenet.N_FEATURES, n_classes)
+        options = models.variant_options(config.arch, config.variant)
+        if config.arch == "bilstm":
+            options["length"] = config.n_samples
+        model = models.build(config.arch, len(self.leads), n_classes, width=config.width, **options)
+        if start is not None:
+            checkpoint.transfer(model, start, config.arch, config.width, len(self.leads), seconds=config.seconds,
+                                sampling_rate=config.sampling_rate, variant=config.variant)
+        return model
+
+
+def read(plan: Plan) -> Recordings:
+    """The recordings of ``plan``: the twin in tier demo, the real ones otherwise."""
+    config = plan.config
+    options = {"on_bad": config.on_bad} | plan.loader_options
+    if config.dataset == "folder":
+        options |= {"labels": config.labels or None, "labels_separator": config.labels_separator}
+    if config.dataset in CHOOSING and (config.dataset == "folder" or config.lead not in (0, ALL_LEADS)):
+        options |= {"lead": None if config.lead == ALL_LEADS else config.lead}
+    twin = config.tier == "demo"
+    return datasets.load(config.dataset, None if twin else config.root or None, twin, **options)
+
+
+def prepare(plan: Plan) -> Prepared:
+    """``plan`` with the recordings that it can use."""
+    return Prepared(plan, drop_unusable(plan, read(plan)))
+
+
+def drop_unusable(plan: Plan, recordings: Recordings) -> Recordings:
+    """``recordings`` without those that lack a lead, or cannot be scaled: shorter than the input, or flat or incomplete
+    in it.
+
+    Scaled only by a protocol that scales each window by itself. ``on_bad`` says whether such a recording is an
+    EcgtlError or is left out and counted in ``skipped``.
+    """
+    config, defects, seen = plan.config, {}, Prepared(plan, recordings).leads
+    leads.check(recordings, seen, config.on_bad)
+    found = filters.window_defects(recordings, seen, config.sampling_rate, config.n_samples, plan.inputs)
+    for i, defect in enumerate(found):
+        if defect:
+            defects.setdefault(defect, []).append(i)
+    if not defects:
+        return recordings
+    bad = np.concatenate(list(defects.values()))
+    if config.on_bad == "error" or len(bad) == len(recordings):
+        reason, first = next((name, of[0]) for name, of in defects.items() if not name.startswith("no lead"))
+        advice = "pass on_bad=skip to leave such recordings out and count them"
+        advice = "give others" if len(bad) == len(recordings) else advice
+        raise EcgtlError(f"recording {recordings.ids[first]} of {recordings.name} {reason} of {config.seconds:g} s "
+                         f"({len(bad)} of {len(recordings)} cannot be used); {advice}")
+    skipped = {reason: recordings.ids[indices].tolist() for reason, indices in defects.items()}
+    kept = recordings.select(np.setdiff1d(np.arange(len(recordings)), bad))
+    return dataclasses.replace(kept, skipped=recordings.skipped | skipped)
