@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from ecgtl import metrics, results
+from ecgtl.analysis.verdicts import WEIGHTS
 from ecgtl.datasets import cache
-from ecgtl.verdicts import WEIGHTS
 
 DRAWS = 500
 

@@ -7,12 +7,12 @@ import pytest
 from scipy import stats
 from stored_runs import CLASSES, PROVENANCE, around, by_class, curve, planned, store, store_fold
 
-from ecgtl import claim_rules, claim_rules_transfers, claims, published, results
+from ecgtl import published, results
+from ecgtl.analysis import cells, claim_rules, claim_rules_folds, claims
 from ecgtl.config import PretrainConfig, protocol
 from ecgtl.experiments import transfers
 from ecgtl.pretrain import key_of
-from ecgtl.report import tables
-from ecgtl.report.book_tables import stands_on
+from ecgtl.report.findings import stands_on
 from ecgtl.results import Result
 
 JANG = "jang2021-table2-ptbxl"
@@ -149,7 +149,7 @@ def test_the_cells_that_claims_name_are_planned():
 
 
 def test_the_experiments_with_a_pretraining_for_every_run_replace_the_earlier_ones():
-    replaced = {name: tables.successor(name) for name in ("weimann2021-table2", "jang2021-table2-ptbxl", "weimann2021-table1")}
+    replaced = {name: cells.successor(name) for name in ("weimann2021-table2", "jang2021-table2-ptbxl", "weimann2021-table1")}
     assert replaced == {"weimann2021-table2": "weimann2021-table2-seeds", "jang2021-table2-ptbxl": "jang2021-table2-ptbxl-seeds",
                         "weimann2021-table1": None}
 
@@ -508,7 +508,7 @@ def test_below_the_limit_holds_for_all_six_of_csn():
     for r, verdict in ((-0.65, "undecided"), (0.0, "opposite")):
         fill(r, CSN, "georgia", "bilstm", "paper", n=20, target="full", upstream="full")
         assert melep("M1", "paper")["ours"] == verdict
-    assert tables.best_real_tier(CSN) == "paper", "where all_judged looks for it"
+    assert cells.best_real_tier(CSN) == "paper", "where all_judged looks for it"
 
 
 def choices(loss, n=20, missing=(), beside=True):
@@ -632,7 +632,7 @@ def test_statements_on_folds_quote_their_limits_and_say_which_weights_are_not_th
         ours = "authors' code" in claim["says"]
         measure = None if name[:2] in ("M6", "M7") else "melep_normalised" if ours else "melep_published"
         assert claim.get("measure") == measure and ours == name.endswith("n")
-        limit = "less than 1 %" if name == "M7" else claim_rules_transfers.signed(held.against)
+        limit = "less than 1 %" if name == "M7" else claim_rules_folds.signed(held.against)
         assert limit in claim["says"] or name.rstrip("bn") in ("M4", "M5", "M6"), name
         assert ("CSN" if claim["experiment"] == CSN else "PTB-XL") in claim["says"]
 
@@ -646,7 +646,7 @@ def test_a_verdict_has_the_evidence_of_the_rows_that_it_compares():
     found = {name: judge(name) for name in ("W3", "size", "W6")}
     words = {name: verdict["evidence"].get("upstream") for name, verdict in found.items()}
     assert words == {"W3": "none/substitute", "size": "none", "W6": None}
-    notes = {name: tables.ONE_PRETRAINING in found[name]["note"] for name in words}
+    notes = {name: cells.ONE_PRETRAINING in found[name]["note"] for name in words}
     assert notes == {"W3": True, "size": False, "W6": False}
     shown = stands_on(found["W3"])
     assert "target: full" in shown and "upstream: none/substitute" in shown and "tier: reduced" in shown
@@ -659,7 +659,7 @@ def test_the_evidence_of_folds_is_that_of_the_checkpoints_that_count():
         fill(-0.5, source=source, upstream=upstream)
         fill(-0.5, source=source, arch="bilstm", upstream=upstream)
     judged = melep("M2")
-    assert judged["evidence"]["upstream"] == "subset" and tables.ONE_PRETRAINING in judged["note"]
+    assert judged["evidence"]["upstream"] == "subset" and cells.ONE_PRETRAINING in judged["note"]
 
 
 def test_several_pretrainings_of_a_row_are_covered_by_its_interval():
@@ -668,5 +668,5 @@ def test_several_pretrainings_of_a_row_are_covered_by_its_interval():
         return one, {"evidence": {"upstream": upstream}, "config": {"init": init}}
 
     single, several = [run("beat", "beat")] * 3, [run("beat", f"beat{k}.safetensors") for k in range(3)]
-    assert tables.one_pretraining(single) == tables.one_pretraining([*several, run("future", "future")]) == tables.ONE_PRETRAINING
-    assert tables.one_pretraining(several) == tables.one_pretraining([run("random", "random", "none")] * 3) == ""
+    assert cells.one_pretraining(single) == cells.one_pretraining([*several, run("future", "future")]) == cells.ONE_PRETRAINING
+    assert cells.one_pretraining(several) == cells.one_pretraining([run("random", "random", "none")] * 3) == ""

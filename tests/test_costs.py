@@ -5,9 +5,9 @@ import pytest
 from stored_runs import store_fold
 
 from ecgtl import models
+from ecgtl.analysis import costs
 from ecgtl.datasets import catalogue
 from ecgtl.experiments import sources, transfers
-from ecgtl.report import costs
 
 
 def conv_flops(n_in, n_out, kernel, length):

@@ -5,17 +5,18 @@ from collections import Counter
 import pandas as pd
 from markupsafe import Markup
 
-from ecgtl import claims, experiments, published
-from ecgtl.claim_rules import Comparison, Held, Place, Runs
-from ecgtl.claim_rules_transfers import signed
+from ecgtl import experiments, published
+from ecgtl.analysis import cells, claims
+from ecgtl.analysis.claim_rules import Comparison, Held, Place, Runs
+from ecgtl.analysis.claim_rules_folds import signed
+from ecgtl.analysis.names import METHODS
+from ecgtl.analysis.verdicts import SIGNS
 from ecgtl.correlations import MIN_GROUPS
-from ecgtl.report import tables
-from ecgtl.report.book_tables import answers, badge, stands_on
+from ecgtl.report.badges import badge
 from ecgtl.report.melep import NETWORKS
 from ecgtl.report.transfer_folds import checkpoint_name, data_set
 from ecgtl.report.words import f1
 from ecgtl.statistics import MIN_RUNS, Difference
-from ecgtl.verdicts import SIGNS
 
 OURS = "Our difference [95 % interval], smallest detectable; printed; runs"
 OUR_FOLDS = "Our folds [95 % interval]"
@@ -25,7 +26,7 @@ _BESIDE = {"given_labels": ", the number of labels held fixed", "every_label": "
 
 def findings(paper: str, experiment: str, tier: str) -> pd.DataFrame:
     """Every claim of ``paper`` that rests on ``experiment``, judged from the paper's numbers and from ours."""
-    own, source = tables.original(experiment), Runs(tier)
+    own, source = cells.original(experiment), Runs(tier)
     names = [name for name, claim in claims.claims(paper).items() if claim.get("experiment") == own]
     return pd.DataFrame([_finding(claims.judge(paper, name, tier, source)) for name in names])
 
@@ -41,6 +42,24 @@ def _finding(verdict: dict) -> dict:
             "In print": badge(verdict["paper"]) + _account(verdict["printed"], 1),
             "Here": stands_on(verdict),
             OUR_FOLDS if on_folds else OURS: ours(verdict, OPEN)}
+
+
+def stands_on(verdict: dict) -> Markup:
+    """Our answers, and the tier and the data, those of the pretraining too, that they stand on where anything has been run."""
+    return Markup(" ").join([badge(verdict["ours"]), *answers(verdict["size"], verdict["worthwhile"]), *evidence_badges(verdict)])
+
+
+def answers(size: str | None, worthwhile: bool | None) -> list[Markup]:
+    """Badges of the size of a difference, where it is asked and tested, and of no worthwhile gain."""
+    asked = [badge(f"size:{size}")] if size not in (None, "not tested") else []
+    return asked + ([badge("no worthwhile gain")] if worthwhile is False else [])
+
+
+def evidence_badges(verdict: dict) -> list[Markup]:
+    """Badges of the tier and the data that a verdict stands on; none where nothing has been run."""
+    words = {part: verdict["evidence"].get(part, "none") for part in ("target", "upstream")}
+    data = [f"{part}:{word}" for part, word in words.items() if part == "upstream" or word != "none"]
+    return [badge(word) for word in (f"tier:{verdict['tier']}", *data)] if verdict["evidence"] else []
 
 
 def ours(verdict: dict, n_open: int) -> Markup:
@@ -125,7 +144,7 @@ def _pair(comparison: Comparison) -> str:
         halves = (Comparison("beats", *pair) for pair in (comparison.places[:2], comparison.others))
         return f"({') − ('.join(map(_pair, halves))})"
     sign = "against" if comparison.rule == "sooner" else "−"
-    rows = [tables.METHODS[place.method] for place in (first, second)]
+    rows = [METHODS[place.method] for place in (first, second)]
     entry = experiments.load(first.experiment)
     columns = [entry.column_words(place.size) for place in (first, second)]
     if comparison.rule == "shrinks":
@@ -139,7 +158,7 @@ def _pair(comparison: Comparison) -> str:
 
 def _score(place: Place) -> str:
     """Which score, as the paper's table heads it; nothing where the table has one."""
-    column = tables.printed_column(place.experiment, place.score) if place.score else None
+    column = cells.printed_column(place.experiment, place.score) if place.score else None
     if column is None:
         return ""
     entry = experiments.load(place.experiment)

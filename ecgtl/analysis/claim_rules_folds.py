@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from ecgtl import agreement, correlations, published, results, statistics
+from ecgtl.analysis.verdicts import Verdict
 from ecgtl.config import TRANSFERS, protocol
 from ecgtl.correlations import Interval
 from ecgtl.experiments import transfers
 from ecgtl.experiments.transfers import Transfer
-from ecgtl.verdicts import Verdict
 
 Checkpoint = tuple[str, str]  # source and network
 TABLE = f"{TRANSFERS}.table2"

@@ -1,8 +1,8 @@
 """Sphinx extension of the book: roles that read a number, tables worked out while building, badges.
 
-- ``{res}`` and ``{pub}`` print one number of ours or of a paper (paths: ``ecgtl.report.values``).
+- ``{res}`` and ``{pub}`` print one number of ours or of a paper (paths: ``ecgtl.report.site.values``).
 - ``{badge}`` prints a word of the project's vocabulary: ``tier:reduced``, ``target:full``, ``pending``.
-- ``{ecgtl-table}`` prints a table of ``ecgtl.report.book_tables``, ``{ecgtl-result}`` a stored result.
+- ``{ecgtl-table}`` prints a table of ``ecgtl.report.site.book_tables``, ``{ecgtl-result}`` a stored result.
 
 Whatever is unknown becomes a warning, so a build with ``-W`` fails. Files behind a page are its dependencies.
 """
@@ -18,8 +18,10 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from ecgtl import paths, results
+from ecgtl.analysis import cells
 from ecgtl.errors import EcgtlError
-from ecgtl.report import book_tables, tables, values
+from ecgtl.report import badges, tables
+from ecgtl.report.site import book_tables, values
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +47,7 @@ class BadgeRole(SphinxRole):
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         try:
-            html = book_tables.badge(self.text)
+            html = badges.badge(self.text)
         except EcgtlError as error:
             _warn(error, self.get_location())
             return [nodes.problematic(self.rawtext, self.rawtext)], []
@@ -79,7 +81,7 @@ class ResultDirective(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         experiment = self.arguments[0]
         try:
-            run, body = tables.runs(experiment, tables.shown_tier(experiment))[0]
+            run, body = cells.runs(experiment, cells.shown_tier(experiment))[0]
         except EcgtlError as error:
             _warn(error, self.get_location())
             return []

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from ecgtl import claim_rules, published, results, verdicts
-from ecgtl.claim_rules import Comparison, Held, Runs
+from ecgtl import published, results
+from ecgtl.analysis import cells, claim_rules, verdicts
+from ecgtl.analysis.claim_rules import Comparison, Held, Runs
+from ecgtl.analysis.text import f1
 from ecgtl.config import PretrainConfig, protocol, protocols
 from ecgtl.experiments.runners import Run
-from ecgtl.report import tables
-from ecgtl.report.words import f1
 
 
 def claims(paper: str) -> dict[str, dict]:
@@ -27,8 +27,8 @@ def judge(paper: str, name: str, tier: str, source: Runs | None = None) -> dict:
     claim, source = claims(paper)[name], source or Runs(tier)
     judged = _judge_error(claim, tier) if "reconstructs" in claim else _judge_comparisons(claim, source)
     compared = _compared(judged.get("comparisons", ()), source)
-    judged.setdefault("evidence", tables.evidence_of(body for _, body in compared) if compared else {})
-    judged["note"] = " ".join(filter(None, (judged["note"], tables.one_pretraining(compared))))
+    judged.setdefault("evidence", cells.evidence_of(body for _, body in compared) if compared else {})
+    judged["note"] = " ".join(filter(None, (judged["note"], cells.one_pretraining(compared))))
     if tier == "demo":
         judged |= {"ours": "not tested", "size": None, "worthwhile": None}
     if not claim.get("paper", True):
@@ -49,7 +49,7 @@ def all_judged() -> list[dict]:
 
 def _tier(experiment: str, sources: dict[str, Runs]) -> str | None:
     """The best tier that has results on recordings, be it in the experiment that replaces this one."""
-    names = [name for name in (experiment, tables.successor(experiment)) if name]
+    names = [name for name in (experiment, cells.successor(experiment)) if name]
     return next((tier for tier in ("paper", "reduced") if any(map(sources[tier].found, names))), None)
 
 
@@ -58,14 +58,14 @@ def _compared(comparisons: Sequence[Comparison | Held], source: Runs) -> list[tu
     rows = {(one.experiment, place) for one in comparisons if isinstance(one, Held) and one.counts for place in one.checkpoints}
     rows |= {(place.experiment, place.method) for one in comparisons if isinstance(one, Comparison) for place in one.places}
     return [(run, body) for name in sorted({name for name, _ in rows}) for run, body in source.found(name)
-            if (name, tables.row_of(run)) in rows]
+            if (name, cells.row_of(run)) in rows]
 
 
 def _judge_comparisons(claim: dict, source: Runs) -> dict:
     printed = claim_rules.compare(claim, claim_rules.Printed(claim.get("published")))
     ours = claim_rules.compare(claim, source)
     paper, own = (verdicts.weakest([one.verdict for one in found if one.counts]) for found in (printed, ours))
-    protocols = tables.protocols_of(_experiments(ours), source.tier, cells=False)
+    protocols = cells.protocols_of(_experiments(ours), source.tier, cells=False)
     said = [*claim_rules.notes(claim, source.tier), _runs_alone(ours), *protocols]
     return {"paper": paper.sign, "ours": own.sign, "size": own.size, "worthwhile": own.worthwhile, "comparisons": ours,
             "printed": printed, "note": " ".join(filter(None, said))}

@@ -2,7 +2,7 @@
 
 A rule reads the claim's entry in ``experiments/*.yml`` and a source of scores, ``Printed`` (the paper's own
 tables) or ``Runs`` (ours), and returns its comparisons, so that one rule judges both. Means of cells are judged by
-``verdicts``. Those on folds, which are no cells of a table, stand in ``claim_rules_transfers``. ``beats``, ``no_difference``
+``verdicts``. Those on folds, which are no cells of a table, stand in ``claim_rules_folds``. ``beats``, ``no_difference``
 and ``sooner`` take pairs of cells as ``[method, column, method, column]``, ``beats`` also two pairs whose differences are
 compared; the others choose or combine cells first.
 """
@@ -16,13 +16,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from ecgtl import claim_rules_transfers, published, resampling, statistics, verdicts
-from ecgtl.claim_rules_transfers import Folds, Held, PrintedTable
+from ecgtl import published, resampling, statistics
+from ecgtl.analysis import cells as table_cells
+from ecgtl.analysis import claim_rules_folds, verdicts
+from ecgtl.analysis.claim_rules_folds import Folds, Held, PrintedTable
+from ecgtl.analysis.names import METHODS
+from ecgtl.analysis.verdicts import NOT_TESTED, Verdict, enough
 from ecgtl.experiments import Experiment, enumerate_runs, load
 from ecgtl.experiments.runners import Run
-from ecgtl.report import tables
 from ecgtl.statistics import MIN_RUNS, Difference, Ranks, Sample
-from ecgtl.verdicts import NOT_TESTED, Verdict, enough
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,10 @@ class Printed:
 @lru_cache(maxsize=4096)
 def _printed(table: str | None, place: Place) -> Sample | None:
     entry = load(place.experiment)
-    if table is None and not tables.prints(place.experiment, place.score):
+    if table is None and not table_cells.prints(place.experiment, place.score):
         return None
     known = published.lookup(f"{entry.paper}.{table or entry.published}")
-    found = tables.printed_cell(known, place.method, place.size, tables.printed_column(place.experiment, place.score))
+    found = table_cells.printed_cell(known, place.method, place.size, table_cells.printed_column(place.experiment, place.score))
     if found and "trials" in found:
         return Sample.of(found["trials"])
     return Sample(found["mean"], found["sd"], known["runs"]) if found else None
@@ -122,7 +124,7 @@ class Runs:
     def found(self, experiment: str) -> list[tuple[Run, dict]]:
         """The finished runs of an experiment with their JSON."""
         if experiment not in self._found:
-            self._found[experiment] = [] if self.tier == "demo" else tables.runs(experiment, self.tier)
+            self._found[experiment] = [] if self.tier == "demo" else table_cells.runs(experiment, self.tier)
         return self._found[experiment]
 
     def of(self, place: Place) -> list[tuple[Run, dict]]:
@@ -132,7 +134,7 @@ class Runs:
 
     def sample(self, place: Place) -> Sample | None:
         """The cell over its runs, None where there is none."""
-        cell = tables.cell_of(self.of(place), place.experiment, (place.method, place.size), place.score)
+        cell = table_cells.cell_of(self.of(place), place.experiment, (place.method, place.size), place.score)
         return cell.sample if cell else None
 
     def stated(self, places: Sequence[Place]) -> tuple[Sample | None, ...]:
@@ -141,10 +143,10 @@ class Runs:
 
     def unseen(self, places: Sequence[Place]) -> Difference | None:
         """The difference of cells of a later protocol over the runs that are its own, where not all are; runs alone."""
-        if all(tables.original(place.experiment) == place.experiment for place in places):
+        if all(table_cells.original(place.experiment) == place.experiment for place in places):
             return None
         own = [[(run, body) for run, body in self.of(place) if run.home == place.experiment] for place in places]
-        cells = [tables.cell_of(found, place.experiment, (place.method, place.size), place.score)
+        cells = [table_cells.cell_of(found, place.experiment, (place.method, place.size), place.score)
                  for found, place in zip(own, places, strict=True)]
         if not all(cells) or list(map(len, own)) == [len(self.of(place)) for place in places]:
             return None
@@ -152,13 +154,13 @@ class Runs:
 
     def recordings(self, places: Sequence[Place]) -> tuple[float, int] | None:
         """``resampling.recordings_variance`` of a difference of cells."""
-        score, choice = tables.reported(places[0].experiment)
+        score, choice = table_cells.reported(places[0].experiment)
         files: list[list[Path]] = [[run.path for run, _ in self.of(place)] for place in places]
         return resampling.recordings_variance(files, places[0].score or score, choice)
 
     def current(self, experiment: str, cells: Sequence[tuple[str, int | str]]) -> str:
-        """The experiment that the cells of one comparison are read from (``tables.current``)."""
-        return experiment if self.tier == "demo" else tables.current(experiment, self.tier, cells, self.found)
+        """The experiment that the cells of one comparison are read from (``table_cells.current``)."""
+        return experiment if self.tier == "demo" else table_cells.current(experiment, self.tier, cells, self.found)
 
     def epochs(self, place: Place, share: float) -> list[int]:
         """For every run of a cell the first epoch to reach ``share`` of the run's own best validation score."""
@@ -183,8 +185,8 @@ def compare(claim: dict, source: Printed | Runs) -> list[Comparison | Held]:
 def notes(claim: dict, tier: str) -> list[str]:
     """What is said of a claim beside its comparisons: its remark, and the folds that are still to come."""
     said = [REMARKS[claim["remark"]](claim, tier)] if "remark" in claim else []
-    on_folds = any(name in claim for name in claim_rules_transfers.RULES)
-    return said + (claim_rules_transfers.unfinished(claim, tier) if on_folds else [])
+    on_folds = any(name in claim for name in claim_rules_folds.RULES)
+    return said + (claim_rules_folds.unfinished(claim, tier) if on_folds else [])
 
 
 def configurations(experiment: str, objectives: Sequence[str]) -> list[str]:
@@ -345,7 +347,7 @@ def _on_folds(rule: Callable) -> Callable:
 # Key in ``experiments/*.yml`` -> the comparisons that it asks for
 RULES: dict[str, Callable] = {"beats": _differences("beats"), "no_difference": _differences("no_difference"), "sooner": _sooner,
                               "shrinks": _shrinks, "beats_best": _beats_best, "prefers": _prefers,
-                              **{name: _on_folds(rule) for name, rule in claim_rules_transfers.RULES.items()}}
+                              **{name: _on_folds(rule) for name, rule in claim_rules_folds.RULES.items()}}
 
 
 def below_random(claim: dict, tier: str) -> str:
@@ -360,7 +362,7 @@ def below_random(claim: dict, tier: str) -> str:
         for row in rows:
             if source.sample(Place(experiment, row, column, score)).mean < base.mean:
                 below.setdefault(row, []).append(score.rpartition(".")[2])
-    listed = "; ".join(f"{tables.METHODS[row]} ({', '.join(classes)})" for row, classes in below.items())
+    listed = "; ".join(f"{METHODS[row]} ({', '.join(classes)})" for row, classes in below.items())
     return (f"In print {len(below)} of {len(rows)} configurations lie below random weights in a class: "
             f"{listed}.")
 
@@ -386,4 +388,4 @@ def column_rates(claim: dict, tier: str) -> str:
 
 # What a claim's ``remark`` adds in words
 REMARKS: dict[str, Callable[[dict, str], str]] = {
-    "below_random": below_random, "relative_gain": relative_gain, "column_rates": column_rates} | claim_rules_transfers.REMARKS
+    "below_random": below_random, "relative_gain": relative_gain, "column_rates": column_rates} | claim_rules_folds.REMARKS

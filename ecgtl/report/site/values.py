@@ -5,18 +5,16 @@ has it. ``weimann2021-table2.reduced.random.75.macro_f1.mean`` is a number of ou
 unknown path raises EcgtlError naming what there is, so that no number can outlive what it was read from.
 """
 
-from functools import cache
 from pathlib import Path
 
-import yaml
-
-from ecgtl import experiments, paths, published, results
+from ecgtl import experiments, published, results
+from ecgtl.analysis import cells, coverage
+from ecgtl.analysis.names import CHOICES
+from ecgtl.analysis.text import f1
 from ecgtl.config import TIERS
 from ecgtl.errors import EcgtlError
-from ecgtl.report import tables
-from ecgtl.report.words import f1
+from ecgtl.report.printed import published_file, published_text
 
-MINUS = "\N{MINUS SIGN}"
 RESULT_FORM = "experiment.tier.method.size[.choice].score.statistic"
 STATES = ("done", "partial", "pending")
 STATISTICS = ("mean", "sd", "n", "low", "high", "interval", "pm")
@@ -31,32 +29,9 @@ def sources(path: str) -> list[Path]:
     """The files that the text for ``path`` is read from: a page that shows it depends on them."""
     first = path.split(".")[0]
     if first in published.papers():
-        return [_published_file(first)]
+        return [published_file(first)]
     demo = path.split(".")[1:2] == ["demo"]
     return sorted((results.folder("demo" if demo else "reduced") / first).glob("*.json"))
-
-
-def published_text(path: str) -> str:
-    """What a paper prints at ``path`` (see ``ecgtl.published``), with all digits: ``.670`` stays ``.670``.
-
-    A cell with mean and SD becomes ``mean ± SD``, an entry with a ``value`` that value, a list its items with
-    commas (a ratio with colons, sentences with spaces); whole numbers from 1,000 on get commas.
-    """
-    found = published.lookup(path)
-    keys = path.split(".")
-    if isinstance(found, dict) and "value" in found:
-        return published_text(f"{path}.value")
-    node = _node(_published_file(keys[0]), tuple(keys[1:]))
-    if isinstance(found, dict) and {"mean", "sd"} <= set(found):
-        return " ± ".join(published_text(f"{path}.{part}") for part in ("mean", "sd"))
-    if isinstance(found, dict):
-        raise EcgtlError(f"{path} is not a value yet; go on with one of {', '.join(found)}")
-    if found is None:
-        raise EcgtlError(f"{path} is empty: the paper prints nothing there")
-    if isinstance(found, list):
-        items = [_printed(item) for item in node.value]
-        return (" " if items[0].endswith(".") else ":" if _is_ratio(keys) else ", ").join(items)
-    return _printed(node, group=keys[-1] != "year")
 
 
 def result_text(path: str) -> str:
@@ -77,8 +52,8 @@ def result_text(path: str) -> str:
     experiment, tier, method, size, *score, statistic = keys
     _check_cell(experiment, tier, method, size)
     _one_of("statistic", statistic, STATISTICS)
-    choice = score.pop(0) if score[0] in tables.CHOICES and len(score) > 1 else "validated"
-    cell = tables.cell(experiment, tier, method, size, ".".join(score), choice)
+    choice = score.pop(0) if score[0] in CHOICES and len(score) > 1 else "validated"
+    cell = cells.cell(experiment, tier, method, size, ".".join(score), choice)
     if cell is None:
         raise EcgtlError(_why_absent(experiment, tier, method, size, choice, ".".join(score)))
     if cell.n < 2 and statistic not in ("mean", "n"):
@@ -88,13 +63,13 @@ def result_text(path: str) -> str:
 
 
 def _coverage_count(keys: list[str]) -> str:
-    states = tables.coverage()["state"]
+    states = coverage.coverage()["state"]
     counts = {"items": len(states)} | {state: int((states == state).sum()) for state in STATES}
     _one_of("count of coverage", ".".join(keys), tuple(counts))
     return str(counts[keys[0]])
 
 
-def _statistic(cell: tables.Cell, name: str) -> str:
+def _statistic(cell: cells.Cell, name: str) -> str:
     if name == "n":
         return str(cell.n)
     if name == "interval":
@@ -112,7 +87,7 @@ def _check_cell(experiment: str, tier: str, method: str, size: str) -> None:
 
 
 def _why_absent(experiment: str, tier: str, method: str, size: int, choice: str, score: str) -> str:
-    here = [body for run, body in tables.runs(experiment, tier) if (run.method, str(run.size)) == (method, size)]
+    here = [body for run, body in cells.runs(experiment, tier) if (run.method, str(run.size)) == (method, size)]
     if not here:
         return (f"{experiment} has no finished run of {method} at {size} in tier {tier}; "
                 f"run 'python -m ecgtl run {experiment} --tier {tier}'")
@@ -129,34 +104,3 @@ def _score_names(scores: dict) -> list[str]:
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise EcgtlError(f"unknown {name} {value!r}; allowed: {', '.join(allowed)}")
-
-
-def _published_file(paper: str) -> Path:
-    return paths.PACKAGE / "published" / f"{paper}.yml"
-
-
-@cache
-def _tree(file: Path) -> yaml.Node:
-    """The YAML as written: a number's node keeps the characters that loading would turn into a float."""
-    return yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-
-
-def _node(file: Path, keys: tuple[str, ...]) -> yaml.Node:
-    node = _tree(file)
-    for key in keys:
-        node = next(value for name, value in node.value if name.value == key)
-    return node
-
-
-def _is_ratio(keys: list[str]) -> bool:
-    parent = published.lookup(".".join(keys[:-1]))
-    return isinstance(parent, dict) and parent.get("unit") == "ratio"
-
-
-def _printed(node: yaml.ScalarNode, group: bool = True) -> str:
-    if node.tag not in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):
-        return node.value
-    text = node.value.removeprefix("-")
-    if text.isdigit() and group:
-        text = f"{int(text):,}"
-    return MINUS + text if node.value.startswith("-") else text

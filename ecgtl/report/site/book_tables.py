@@ -1,4 +1,4 @@
-"""Tables and badges of the book's prose pages, as HTML: what ``{ecgtl-table}`` and ``{badge}`` print."""
+"""Tables of the book's prose pages: what ``{ecgtl-table}`` prints."""
 
 import dataclasses
 import posixpath
@@ -10,35 +10,16 @@ import pandas as pd
 import yaml
 from markupsafe import Markup
 
-from ecgtl import claims, config, experiments, paths, published, results
+from ecgtl import config, paths, published, results
+from ecgtl.analysis import claims, costs, coverage
 from ecgtl.datasets import catalogue
 from ecgtl.errors import EcgtlError
 from ecgtl.models import MODELS
-from ecgtl.report import badges, tables
+from ecgtl.report import tables
+from ecgtl.report.badges import MEANING, WORDS, badge
+from ecgtl.report.findings import answers, evidence_badges, ours
 
 AVAILABILITY = "availability.yml"  # in the book's folder
-# Words that badges.MEANING lacks: states of an item, verdicts on a claim, what can still be had
-WORDS = {
-    "done": "all planned runs are there, on the paper's own data",
-    "partial": "some runs are there, or other data stand in",
-    "pending": "not run yet; the reason stands beside it",
-    "yes": "the 95 % interval lies on the statement's side of 0 or of its limit, or the statement's own rule holds",
-    "opposite": "the interval lies on the other side",
-    "no": "the statement's own rule fails, which is not one of sides",
-    "undecided": "the interval includes 0, or the statement's limit, or the test is not significant",
-    "not tested": "fewer than three runs on a side or five label sets, or no recordings of the kind that it speaks of",
-    "size:as printed": "ours minus the printed difference has an interval including 0, and ours lies above half the printed",
-    "size:smaller": "ours minus the printed difference has an interval below 0, the printed error counted",
-    "size:larger": "ours minus the printed difference has an interval above 0, the printed error counted",
-    "size:undecided": "the intervals say neither",
-    "no worthwhile gain": "the interval of our difference lies below half the printed one",
-    "not stated": "the statement is ours, not the paper's",
-    "public": "anybody can get it, whole",
-    "in part": "a part can be had",
-    "unpublished": "it exists but was not published",
-    "private": "it cannot be given away",
-    "not checked": "a place is named; whether it still answers was not checked",
-}
 _SHORT = {"jang2021": "Jang 2021", "weimann2021": "Weimann 2021", "melep2023": "MELEP 2023"}
 _ALLOWED = {
     "dataset": config.LOADERS, "init": (*config.INITS, *config.source_experiments()), "arch": (*MODELS, *config.BASELINES),
@@ -76,31 +57,6 @@ def table(name: str, page: Page) -> tuple[pd.DataFrame, str]:
     return TABLES[name](page)
 
 
-def badge(text: str) -> Markup:
-    """HTML of the badge for ``kind:word`` or ``word``; EcgtlError with the vocabulary for another word."""
-    kind, colon, word = text.partition(":")
-    colon = colon and text not in WORDS
-    known = badges.MEANING if colon else WORDS
-    if not set(word.split("/") if colon else [text]) <= set(known):
-        raise EcgtlError(f"no badge for {text!r}; words after 'tier:', 'target:', …: "
-                         f"{', '.join(badges.MEANING)}; words alone: {', '.join(WORDS)}")
-    if colon:
-        return Markup(badges.badge(kind, word))
-    return Markup('<span class="ecgtl-badge ecgtl-{}" title="{}">{}</span>').format(
-        (word or kind).replace(" ", "-"), WORDS[text], text.replace(":", ": "))
-
-
-def state(experiment: str, tier: str, words: str = "", without: str = "") -> Markup:
-    """Badges of an experiment's finished runs, their number, and while some are missing the command that makes them."""
-    found, planned = tables.runs(experiment, tier), len(experiments.enumerate_runs(experiment, tier))
-    evidence = {part: word for part, word in tables.evidence(experiment, tier).items() if part != without}
-    known = badges.row(tier, evidence) if found else badge("pending")
-    command = Markup("; the rest by <code>python -m ecgtl run {} --tier {}</code>").format(experiment, tier)
-    said = " ".join(filter(None, [tables.one_pretraining(found), *tables.protocols_of([experiment], tier)]))
-    return Markup("{}<p>{}{} of {} runs{}.{}</p>").format(
-        Markup(known), words, len(found), planned, command if len(found) < planned else "", said and f" {said}")
-
-
 def _link(address: str, text: str) -> Markup:
     """A link out of the site; nothing is loaded from there."""
     return Markup('<a class="external" href="{}">{}</a>').format(address, text)
@@ -111,7 +67,7 @@ def _code(text) -> Markup:
 
 
 def _coverage(page: Page) -> tuple[pd.DataFrame, str]:
-    found = tables.coverage()
+    found = coverage.coverage()
     found = found[found["paper"] == page.paper] if page.paper else found
     rows = []
     for row in found.itertuples():
@@ -132,38 +88,19 @@ def _evidence(text: str) -> Markup:
     return Markup(" ").join(badge(":".join(pair)) for pair in words)
 
 
-def stands_on(verdict: dict) -> Markup:
-    """Our answers, and the tier and the data, those of the pretraining too, that they stand on where anything has been run."""
-    return Markup(" ").join([badge(verdict["ours"]), *answers(verdict["size"], verdict["worthwhile"]), *_data(verdict)])
-
-
-def answers(size: str | None, worthwhile: bool | None) -> list[Markup]:
-    """Badges of the size of a difference, where it is asked and tested, and of no worthwhile gain."""
-    asked = [badge(f"size:{size}")] if size not in (None, "not tested") else []
-    return asked + ([badge("no worthwhile gain")] if worthwhile is False else [])
-
-
-def _data(verdict: dict) -> list[Markup]:
-    words = {part: verdict["evidence"].get(part, "none") for part in ("target", "upstream")}
-    data = [f"{part}:{word}" for part, word in words.items() if part == "upstream" or word != "none"]
-    return [badge(word) for word in (f"tier:{verdict['tier']}", *data)] if verdict["evidence"] else []
-
-
 def _claims(page: Page) -> tuple[pd.DataFrame, str]:
-    from ecgtl.report.findings import ours
-
     rows = [{"Claim": verdict["name"], "Statement": verdict["says"], "In print": badge(verdict["paper"]),
              "Here": badge(verdict["ours"]),
              "Size": Markup(" ").join(answers(verdict["size"], verdict["worthwhile"])) or "–",
-             "Evidence": Markup(" ").join(_data(verdict)) or "–", "In numbers [95 % interval]": ours(verdict, 0)}
+             "Evidence": Markup(" ").join(evidence_badges(verdict)) or "–", "In numbers [95 % interval]": ours(verdict, 0)}
             for verdict in claims.all_judged() if page.paper in (None, verdict["of"])]
     return pd.DataFrame(rows), "Claims and their verdicts, by rule"
 
 
 def _costs(page: Page) -> tuple[pd.DataFrame, str]:
-    gpu = yaml.safe_load((paths.PACKAGE / "report" / "costs.yml").read_text(encoding="utf-8"))["gpu"]
+    gpu = yaml.safe_load((paths.PACKAGE / "analysis" / "costs.yml").read_text(encoding="utf-8"))["gpu"]
     speed = float(gpu["bf16_flops_per_second"]) * gpu["share"] / 1e12
-    frame = tables.costs()
+    frame = costs.readable()
     frame = frame.assign(Tier=[badge(f"tier:{tier}") for tier in frame["Tier"]])
     return frame, (f"What each experiment costs before it is started; the GPU: {gpu['name']} at {speed:.0f} "
                    f"TFLOP/s, {100 * gpu['share']:.0f} % of its measured peak")
@@ -219,7 +156,7 @@ def _tiers(page: Page) -> tuple[pd.DataFrame, str]:
 
 def _words(page: Page) -> tuple[pd.DataFrame, str]:
     kinds = {"tier": config.TIERS, "target": results.EVIDENCE}
-    rows = [{"Badge": badge(f"{kind}:{word}"), "What it says": badges.MEANING[word]}
+    rows = [{"Badge": badge(f"{kind}:{word}"), "What it says": MEANING[word]}
             for kind, words in kinds.items() for word in words]
     rows += [{"Badge": badge(word), "What it says": meaning} for word, meaning in WORDS.items()]
     return pd.DataFrame(rows), "Every badge"

@@ -7,12 +7,12 @@ import pandas as pd
 import yaml
 
 from ecgtl import experiments, finetune, models, paths
+from ecgtl.analysis import cells
 from ecgtl.config import ALL_LEADS, BASELINES, TIERS, TRANSFERS, FinetuneConfig, protocol
 from ecgtl.datasets import catalogue
 from ecgtl.experiments import runners, sources, transfers
 from ecgtl.experiments.runners import Run
 from ecgtl.experiments.transfers import Transfer
-from ecgtl.report import tables
 
 CORES = 2
 COUNTED = (experiments, sources, transfers)  # kinds of experiments that train networks for tables
@@ -23,7 +23,7 @@ def costs() -> pd.DataFrame:
 
     ``basis`` says where the hours on two cores come from: ``measured`` where runs of that tier were finished on a CPU,
     else ``estimated`` from counted floating-point operations at the speed of the runs that were. Every planned epoch is
-    counted: early stopping makes it less. The GPU is always an estimate (``report/costs.yml``), and there is none for
+    counted: early stopping makes it less. The GPU is always an estimate (``analysis/costs.yml``), and there is none for
     folds: an epoch is a few small steps there, whose time is not that of their operations.
     """
     rows = [_row(experiment, tier) for experiment in _names() for tier in TIERS]
@@ -68,7 +68,7 @@ def _is_network(run: Run) -> bool:
 
 def _gpu_speed() -> float:
     """Operations a second that one GPU is taken to reach."""
-    gpu = yaml.safe_load((paths.PACKAGE / "report" / "costs.yml").read_text())["gpu"]
+    gpu = yaml.safe_load((paths.PACKAGE / "analysis" / "costs.yml").read_text())["gpu"]
     return float(gpu["bf16_flops_per_second"]) * gpu["share"]
 
 
@@ -140,7 +140,7 @@ def _cpu_speed(experiment: str, tier: str, arch: str) -> tuple[float, str]:
 
 def _on_cpu(experiment: str, tier: str) -> list[tuple[Run, dict]]:
     """The finished runs of networks that were trained on a CPU."""
-    return [(run, body) for run, body in tables.runs(experiment, tier)
+    return [(run, body) for run, body in cells.runs(experiment, tier)
             if _is_network(run) and body["history"] and body["provenance"]["device"] == "cpu"]
 
 
