@@ -348,7 +348,7 @@ def test_every_page_of_the_contents_has_a_source_and_every_source_a_place():
                  for file in find(Layout(ROOT))}
     prose = {file.stem for file in (ROOT / "book").glob("*.md")}
     assert len(names) == len(set(names)) and set(names) == notebooks | prose
-    assert {name.removeprefix("notebooks/") for name in notebooks} == set(execution.MAKES)
+    assert {name.removeprefix("notebooks/") for name in notebooks} == set(execution.makes())
     assert not any("_" in name or " " in name for name in names if name != "notebooks/score_transfer")  # a job's own name
 
 

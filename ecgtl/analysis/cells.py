@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -14,28 +15,25 @@ from ecgtl.experiments import runners, transfers
 from ecgtl.statistics import Sample
 
 CURVE_SCORES = ("learning_curve_index",)  # of the whole learning curve: no epoch is chosen
-ONE_PRETRAINING = "Intervals cover fine-tuning, not pretraining: the runs of a pretrained row start from one checkpoint."
+ONE_PRETRAINING = ("Intervals cover fine-tuning, not pretraining: "
+                   "the runs of a pretrained row start from one checkpoint.")
+# Columns of ``comparison``
+NUMBERS = ("paper", "paper_sd", "ours", "sd", "n", "low", "high", "difference", "difference_low", "difference_high")
 
 
 @dataclass(frozen=True)
-class Cell:
+class Cell(Sample):
     """One cell of a table over its runs: mean, SD (n - 1), n, 95 % limits of the mean, and the single values."""
 
-    mean: float
-    sd: float
-    n: int
     low: float
     high: float
     values: tuple[float, ...]
 
-    @property
-    def sample(self) -> Sample:
-        return Sample(self.mean, self.sd, self.n)
-
 
 def runs(experiment: str, tier: str) -> list[tuple[runners.Run, dict]]:
     """Every finished run of ``experiment``, of whatever kind, with its JSON; stale ones are left out."""
-    return [(run, results.stored_json(run.path)) for run in runners.enumerate_runs(experiment, tier) if run.state() == "done"]
+    planned = runners.enumerate_runs(experiment, tier)
+    return [(run, results.stored_json(run.path)) for run in planned if run.state() == "done"]
 
 
 def successor(experiment: str) -> str | None:
@@ -50,21 +48,22 @@ def original(experiment: str) -> str:
 
 def current(experiment: str, tier: str, cells: Iterable[tuple[str, int | str]] | None = None,
             found: Callable[[str], list[tuple[runners.Run, dict]]] | None = None) -> str:
-    """The experiment that the ``cells`` (method, size) of one comparison are read from, those of a whole table if not given.
+    """The experiment that the ``cells`` (method, size) of one comparison are read from, of a whole table if not given.
 
-    The one that ``replaces`` this one where it has every planned run of all these cells, else this one: a comparison never
-    mixes protocols. ``found`` reads the finished runs of an experiment.
+    The one that ``replaces`` this one where it has every planned run of all these cells, else this one: a comparison
+    never mixes protocols. ``found`` reads the finished runs of an experiment.
     """
     new = successor(experiment)
     if new is None:
         return experiment
-    planned = [run for run in experiments.enumerate_runs(new, tier) if cells is None or (run.method, run.size) in set(cells)]
+    planned = [run for run in experiments.enumerate_runs(new, tier)
+               if cells is None or (run.method, run.size) in set(cells)]
     done = {run for run, _ in (found(new) if found else runs(new, tier))} if planned else set()
     return new if planned and done.issuperset(planned) else experiment
 
 
 def protocols_of(names: Iterable[str], tier: str, cells: bool = True) -> list[str]:
-    """What is said of experiments that are replaced by a later protocol and of those that replace: runs, full and pending cells.
+    """What is said of experiments that are replaced by a later protocol and of those that replace: runs and full cells.
 
     ``cells=False`` leaves out which cells are pending.
     """
@@ -76,8 +75,9 @@ def protocols_of(names: Iterable[str], tier: str, cells: bool = True) -> list[st
             missing = [run for run in planned if run.state() != "done"]
             every, pending = ({(run.method, run.size) for run in some} for some in (planned, missing))
             listed = f"; pending: {_by_row(new, pending)}" if pending and cells else ""
-            said.append(f"{'New' if name == new else 'Earlier'} protocol: of the new one {len(planned) - len(missing)} of "
-                        f"{len(planned)} runs have ended, {len(every - pending)} of {len(every)} cells are full{listed}.")
+            said.append(f"{'New' if name == new else 'Earlier'} protocol: of the new one "
+                        f"{len(planned) - len(missing)} of {len(planned)} runs have ended, "
+                        f"{len(every - pending)} of {len(every)} cells are full{listed}.")
     return said
 
 
@@ -91,7 +91,8 @@ def _by_row(experiment: str, cells: set[tuple[str, int | str]]) -> str:
 
 def reported(experiment: str) -> tuple[str, str]:
     """The score that the experiment's paper reports, and how it chooses the epoch (a key of ``CHOICES``)."""
-    return experiments.load(experiment).score, protocol(experiments.load(experiment).paper)["report"]
+    entry = experiments.load(experiment)
+    return entry.score, protocol(entry.paper)["report"]
 
 
 def cell(experiment: str, tier: str, method: str, size: int | str, score: str | None = None,
@@ -104,13 +105,13 @@ def cell(experiment: str, tier: str, method: str, size: int | str, score: str | 
     return cell_of(runs(experiment, tier), experiment, (method, size), score, choice)
 
 
-def cell_of(found: Sequence[tuple[runners.Run, dict]], experiment: str, place: tuple[str, int | str], score: str | None = None,
-            choice: str | None = None) -> Cell | None:
+def cell_of(found: Sequence[tuple[runners.Run, dict]], experiment: str, place: tuple[str, int | str],
+            score: str | None = None, choice: str | None = None) -> Cell | None:
     """``cell`` among the ``found`` runs of an experiment."""
     own_score, own_choice = reported(experiment)
-    values = [_score(body, score or own_score, choice or own_choice) for run, body in found
+    scored = [_score(body, score or own_score, choice or own_choice) for run, body in found
               if (run.method, str(run.size)) == (place[0], str(place[1]))]
-    values = tuple(v for v in values if v is not None)
+    values = tuple(value for value in scored if value is not None)
     if not values:
         return None
     sample, highest = Sample.of(values), np.inf if score in CURVE_SCORES else 1.0
@@ -125,10 +126,10 @@ def cells(experiment: str, tier: str, score: str | None = None) -> dict[tuple[st
 
 
 def _score(body: dict, score: str, choice: str) -> float | None:
-    # A trivial classifier has no epochs to choose from
-    found = body["scores"].get("validated" if body["config"]["arch"] in BASELINES else choice)
     if score in CURVE_SCORES:
         return body["scores"].get(score)
+    # A baseline has no epochs to choose from
+    found = body["scores"].get("validated" if body["config"]["arch"] in BASELINES else choice)
     for part in score.split("."):
         found = found.get(part) if found is not None else None
     return found
@@ -140,79 +141,63 @@ def runs_table(experiment: str, tier: str) -> pd.DataFrame:
     shares = all(isinstance(size, float) for size in experiments.load(experiment).columns.values())
     column = "share_of_dataset" if shares else "column"
     for run, body in runs(experiment, tier):
-        for choice in CHOICES:
-            if choice in body["scores"]:
-                scored = body["scores"][choice]
-                rows.append({"experiment": experiment, "tier": tier, "method": run.method, column: run.size,
-                             "run": run.number, "seed": body["config"]["seed"], "epoch_chosen_by": choice,
-                             **{k: v for k, v in scored.items() if not isinstance(v, dict)},
-                             **{f"f1_{k}": v for k, v in scored.get("f1_per_class", {}).items()},
-                             **{f"auc_{k}": v for k, v in scored.get("auc_per_class", {}).items()},
-                             "target": body["evidence"]["target"], "upstream": body["evidence"]["upstream"],
-                             "commit": body["provenance"]["commit"], "device": body["provenance"]["device"],
-                             "wall_seconds": body["provenance"]["wall_seconds"]})
+        evidence, made = body["evidence"], body["provenance"]
+        for choice in (choice for choice in CHOICES if choice in body["scores"]):
+            scored = body["scores"][choice]
+            rows.append({"experiment": experiment, "tier": tier, "method": run.method, column: run.size,
+                         "run": run.number, "seed": body["config"]["seed"], "epoch_chosen_by": choice,
+                         **{k: v for k, v in scored.items() if not isinstance(v, dict)},
+                         **{f"f1_{k}": v for k, v in scored.get("f1_per_class", {}).items()},
+                         **{f"auc_{k}": v for k, v in scored.get("auc_per_class", {}).items()},
+                         "target": evidence["target"], "upstream": evidence["upstream"],
+                         **{name: made[name] for name in ("commit", "device", "wall_seconds")}})
     return pd.DataFrame(rows)
 
 
 def comparison(experiment: str, tier: str, score: str | None = None) -> pd.DataFrame:
     """Published values beside ours: one row a method and size, baselines included; ``score`` as in ``cell``.
 
-    Columns in units of the score: ``paper``, ``paper_sd``, ``ours``, ``sd``, ``n``, ``low``, ``high``, and the difference
-    ours - paper with its Welch interval. On synthetic data there is no comparison and the paper's
+    Columns in units of the score: ``paper``, ``paper_sd``, ``ours``, ``sd``, ``n``, ``low``, ``high``, and the
+    difference ours - paper with its Welch interval. On synthetic data there is no comparison and the paper's
     columns stay empty; on a substitute no difference is taken.
     """
-    entry = experiments.load(experiment)
-    printed = published.load(entry.paper)[entry.published]
-    found, rows = cells(experiment, tier, score), []
-    column = printed_column(experiment, score)
+    entry, found, rows = experiments.load(experiment), cells(experiment, tier, score), []
     # On another data set the paper's number is context; a difference would compare recordings, not methods
-    same_data = bool(found) and "substitute" not in evidence(experiment, tier)["target"]
-    order = (*entry.networks, *entry.baselines)
-    for method, size in ((m, s) for m in order for s in entry.columns_of(m)):
+    same_data = "substitute" not in evidence(experiment, tier)["target"]
+    order = [(method, size) for method in (*entry.networks, *entry.baselines) for size in entry.columns_of(method)]
+    for method, size in order:
+        row = {"method": method, "size": size, "words": entry.column_words(size), "n": 0}
         ours = found.get((method, size))
-        theirs = printed_cell(printed, method, size, column) if tier != "demo" and prints(experiment, score) else None
-        rows.append({"method": method, "size": size, "words": entry.column_words(size), **_paper_columns(theirs), **_our_columns(ours),
-                     **_difference_columns(ours, theirs if same_data else None, printed["runs"])})
-    return pd.DataFrame(rows)
+        theirs = printed_cell(experiment, method, size, score) if tier != "demo" else None
+        if theirs:
+            row |= {"paper": theirs["mean"], "paper_sd": theirs["sd"]}
+        if ours:
+            row |= {"ours": ours.mean, "sd": ours.sd, "n": ours.n, "low": ours.low, "high": ours.high}
+        if ours and theirs and same_data:
+            gap = statistics.welch(ours, Sample(theirs["mean"], theirs["sd"], theirs["runs"]))
+            row |= {"difference": gap.value, "difference_low": gap.low, "difference_high": gap.high}
+        rows.append(row)
+    table = pd.DataFrame(rows, columns=["method", "size", "words", *NUMBERS])
+    return table.astype({name: float for name in NUMBERS if name != "n"})
 
 
-def printed_column(experiment: str, score: str | None = None) -> str | None:
-    """The column of the published table that holds a score, None where the table has one score alone."""
-    entry = experiments.load(experiment)
-    return entry.printed.get(score or entry.score)
+@lru_cache(maxsize=4096)
+def printed_cell(experiment: str, method: str, size: int | str, score: str | None = None,
+                 table: str | None = None) -> dict | None:
+    """What the paper prints for a method and size, with its number of ``runs``; None where nothing is. Do not change it.
 
-
-def prints(experiment: str, score: str | None = None) -> bool:
-    """Whether the published table holds a score; ``score`` as in ``cell``."""
-    entry = experiments.load(experiment)
-    return (score or entry.score) in (entry.printed or (entry.score,))
-
-
-def printed_cell(table: dict, method: str, size: int | str, column: str | None = None) -> dict | None:
-    """What a published table prints for a method and size, whichever of the two its rows are; None where nothing is.
-
-    ``column`` for a table of several scores, whose sizes may have no place in it (all runs of Table 1 are of one size).
+    From the experiment's table, or from the one that ``table`` names. Its rows may be either of the two. Of a table of
+    several scores sizes may have no place in it (all runs of Table 1 are of one size).
     """
-    rows = table["rows"]
-    found = rows.get(method, {}).get(str(size)) or rows.get(str(size), {}).get(method)
-    return (found or rows.get(method, {})).get(column) if column else found
-
-
-def _paper_columns(theirs: dict | None) -> dict:
-    return {"paper": theirs["mean"] if theirs else np.nan, "paper_sd": theirs["sd"] if theirs else np.nan}
-
-
-def _our_columns(ours: Cell | None) -> dict:
-    names = ("mean", "sd", "n", "low", "high")
-    values = {name: getattr(ours, name) if ours else (0 if name == "n" else np.nan) for name in names}
-    return {"ours": values.pop("mean"), **values}
-
-
-def _difference_columns(ours: Cell | None, theirs: dict | None, n_paper: int) -> dict:
-    if ours is None or theirs is None:
-        return dict.fromkeys(("difference", "difference_low", "difference_high"), np.nan)
-    found = statistics.welch(ours.sample, Sample(theirs["mean"], theirs["sd"], n_paper))
-    return {"difference": found.value, "difference_low": found.low, "difference_high": found.high}
+    entry = experiments.load(experiment)
+    score = score or entry.score
+    if not table and score not in (entry.printed or (entry.score,)):
+        return None
+    known, column = published.lookup(f"{entry.paper}.{table or entry.published}"), entry.printed.get(score)
+    by_size = known["rows"].get(method, {})
+    found = by_size.get(str(size)) or known["rows"].get(str(size), {}).get(method)
+    found = (found or by_size).get(column) if column else found
+    return found and {**found, "runs": known["runs"]}
 
 
 def shown_tier(experiment: str, wanted: str = "best", pending: bool = False) -> str:
@@ -221,24 +206,16 @@ def shown_tier(experiment: str, wanted: str = "best", pending: bool = False) -> 
     Without any result that is an EcgtlError; with ``pending`` it is the tier that a page says PENDING of.
     """
     tiers = reversed(TIERS) if wanted == "best" else (wanted,)
-    for tier in tiers:
-        if runs(experiment, tier):
-            return tier
-    if pending:
-        return "reduced" if wanted == "best" else wanted
+    found = next((tier for tier in tiers if runs(experiment, tier)), None)
+    if found or pending:
+        return found or ("reduced" if wanted == "best" else wanted)
     tier = "" if wanted == "best" else f" in tier {wanted}"
     raise EcgtlError(f"no result of {experiment}{tier}; run 'python -m ecgtl run {experiment}'")
 
 
-def best_real_tier(experiment: str) -> str | None:
-    """``paper`` or ``reduced``, whichever has results on recordings; None where neither has."""
-    return next((tier for tier in ("paper", "reduced") if runs(experiment, tier)), None)
-
-
-def evidence(experiment: str | Sequence[str], tier: str) -> dict[str, str]:
-    """Evidence words that the runs of a table share, or of several tables; several words are joined by a slash."""
-    names = [experiment] if isinstance(experiment, str) else experiment
-    return evidence_of(body for name in names for _, body in runs(name, tier))
+def evidence(experiment: str, tier: str) -> dict[str, str]:
+    """Evidence words that the runs of a table share; several words are joined by a slash."""
+    return evidence_of(body for _, body in runs(experiment, tier))
 
 
 def evidence_of(bodies: Iterable[dict]) -> dict[str, str]:
@@ -253,7 +230,7 @@ def row_of(run: runners.Run) -> str | tuple[str, str]:
 
 
 def one_pretraining(found: Iterable[tuple[runners.Run, dict]]) -> str:
-    """What intervals leave out where all runs of a pretrained row start from one checkpoint, in words; else nothing."""
+    """What intervals leave out where all runs of a pretrained row start from one checkpoint; else nothing."""
     starts = {}
     for run, body in found:
         if body["evidence"]["upstream"] != "none":

@@ -17,49 +17,39 @@ def published_text(path: str) -> str:
     A cell with mean and SD becomes ``mean ± SD``, an entry with a ``value`` that value, a list its items with
     commas (a ratio with colons, sentences with spaces); whole numbers from 1,000 on get commas.
     """
-    found = published.lookup(path)
-    keys = path.split(".")
-    if isinstance(found, dict) and "value" in found:
-        return published_text(f"{path}.value")
-    node = _node(published_file(keys[0]), tuple(keys[1:]))
-    if isinstance(found, dict) and {"mean", "sd"} <= set(found):
-        return " ± ".join(published_text(f"{path}.{part}") for part in ("mean", "sd"))
+    found, (paper, *keys) = published.lookup(path), path.split(".")
     if isinstance(found, dict):
+        if "value" in found:
+            return published_text(f"{path}.value")
+        if {"mean", "sd"} <= set(found):
+            return " ± ".join(published_text(f"{path}.{part}") for part in ("mean", "sd"))
         raise EcgtlError(f"{path} is not a value yet; go on with one of {', '.join(found)}")
     if found is None:
         raise EcgtlError(f"{path} is empty: the paper prints nothing there")
+    written, above = as_written(published_file(paper)), {}
+    for key in keys:
+        written, above = written[key], written
     if isinstance(found, list):
-        items = [_printed(item) for item in node.value]
-        return (" " if items[0].endswith(".") else ":" if _is_ratio(keys) else ", ").join(items)
-    return _printed(node, group=keys[-1] != "year")
+        items = list(map(_printed, found, written))
+        return (" " if items[0].endswith(".") else ":" if above.get("unit") == "ratio" else ", ").join(items)
+    return _printed(found, written, group=keys[-1] != "year")
 
 
 def published_file(paper: str) -> Path:
+    """The YAML file of a paper's numbers."""
     return paths.PACKAGE / "published" / f"{paper}.yml"
 
 
 @cache
-def _tree(file: Path) -> yaml.Node:
-    """The YAML as written: a number's node keeps the characters that loading would turn into a float."""
-    return yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+def as_written(file: Path) -> dict:
+    """The YAML with the characters of every number, which loading would turn into a float."""
+    return yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
 
 
-def _node(file: Path, keys: tuple[str, ...]) -> yaml.Node:
-    node = _tree(file)
-    for key in keys:
-        node = next(value for name, value in node.value if name.value == key)
-    return node
-
-
-def _is_ratio(keys: list[str]) -> bool:
-    parent = published.lookup(".".join(keys[:-1]))
-    return isinstance(parent, dict) and parent.get("unit") == "ratio"
-
-
-def _printed(node: yaml.ScalarNode, group: bool = True) -> str:
-    if node.tag not in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):
-        return node.value
-    text = node.value.removeprefix("-")
+def _printed(value, written: str, group: bool = True) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return written
+    text = written.removeprefix("-")
     if text.isdigit() and group:
         text = f"{int(text):,}"
-    return MINUS + text if node.value.startswith("-") else text
+    return MINUS + text if written.startswith("-") else text

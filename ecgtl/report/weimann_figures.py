@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from ecgtl import experiments
 from ecgtl.analysis import cells, claims
-from ecgtl.analysis.claim_rules import epochs_to
 from ecgtl.analysis.names import METHODS
+from ecgtl.analysis.sources import epochs_to
 from ecgtl.report import figures, weimann
 from ecgtl.report.figures import COLOURS, MARKERS, PAPER_COLOUR
 from ecgtl.report.words import PENDING, f1

@@ -5,32 +5,20 @@ one of those, the prose or the configuration has changed. The new site replaces 
 check: a failure leaves the old one whole.
 """
 
-import json
-import os
 import re
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from ecgtl import paths
 from ecgtl.errors import EcgtlError
+from ecgtl.report.site import notebooks
 from ecgtl.report.site.checks import pages, problems
-from ecgtl.report.site.layout import (
-    Layout,
-    code_key,
-    content_of,
-    files,
-    find,
-    plain,
-    python_path,
-    read,
-    say,
-    site_key,
-    write,
-)
-from ecgtl.report.site.notebooks import MAKES, execute_all, started
+from ecgtl.report.site.layout import (Layout, code_key, content_of, files, find, holds, plain, say, site_key, write,
+                                      write_notebook)
 
 DOWNLOAD = re.compile(r"\{download\}`([^`<]*?)\s*</downloads/([^`>]+)>`")
 STOPPED = "book: stopped; what is finished is kept, the same command goes on from there"
@@ -46,53 +34,56 @@ def main() -> int:
     return 0
 
 
-def make(layout: Layout, makes: dict[str, tuple[str, ...]] = MAKES) -> Path:
-    """Bring the site up to date and return its front page. Raises EcgtlError when a step fails."""
+def make(layout: Layout, makes: dict[str, Iterable[str]] | None = None) -> Path:
+    """Bring the site up to date and return its front page. Raises EcgtlError when a step fails.
+
+    ``makes`` says what each notebook makes (``notebooks.makes``).
+    """
     began, index = time.monotonic(), layout.site / "index.html"
     code = code_key(layout)
-    key = site_key(layout, code)
-    if read(layout.work / "site.key") == key and index.is_file():
+    key, kept = site_key(layout, code), layout.work / "site.key"
+    if holds(kept, key) and index.is_file():
         say(f"nothing has changed; the site is {index}")
         return index
-    execute_all(layout, code, makes)
+    notebooks.execute_all(layout, code, notebooks.makes() if makes is None else makes)
     stage(layout)
-    built = build(layout)
-    found = problems(built, pages(layout.toc))
-    if found:
+    built, names = build(layout), pages(layout.toc)
+    if found := problems(built, names):
         raise EcgtlError("the built site is not right:\n  " + "\n  ".join(found))
     _replace(built, layout.site)
-    write(layout.work / "site.key", key)
-    say(f"done in {time.monotonic() - began:.0f} s; {len(pages(layout.toc))} pages, works without internet:")
+    write(kept, key)
+    say(f"done in {time.monotonic() - began:.0f} s; {len(names)} pages, works without internet:")
     say(str(index))
     return index
 
 
 def stage(layout: Layout) -> None:
     """Put executed notebooks and downloads where the book finds them; what is no longer made goes."""
-    wanted = {f"notebooks/{layout.name(n)}.ipynb": layout.work / "executed" / f"{layout.name(n)}.ipynb" for n in find(layout)}
+    wanted = {f"notebooks/{layout.name(notebook)}.ipynb": layout.executed(notebook) for notebook in find(layout)}
     tables = list(layout.downloads.glob("*.csv"))
     empty = {file.name for file in tables if len(file.read_text(encoding="utf-8").splitlines()) < 2}
     wanted |= {f"downloads/{file.name}": file for file in tables if file.name not in empty}
-    for folder in ("notebooks", "downloads"):
-        for old in list(files(layout.book / folder)):
-            if old.relative_to(layout.book).as_posix() not in wanted:
-                old.unlink()
+    for old in [*files(layout.book / "notebooks"), *files(layout.book / "downloads")]:
+        if old.relative_to(layout.book).as_posix() not in wanted:
+            old.unlink()
     for place, source in wanted.items():
         target = layout.book / place
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.suffix == ".ipynb":
-            write(target, _without_links(content_of(source), empty))
+            write_notebook(target, _without_links(content_of(source), empty))
         else:
             shutil.copyfile(source, target)
 
 
-def _without_links(content: dict, empty: set[str]) -> str:
-    """A notebook as text; its links to tables that are ``empty``, of a header alone, are words, and there is nothing to download."""
+def _without_links(content: dict, empty: set[str]) -> dict:
+    """A notebook whose links to tables that are ``empty``, of a header alone, are words: there is nothing to download."""
+    def linked(link: re.Match) -> str:
+        return f"{link[1]} (PENDING: no rows yet)" if link[2] in empty else link[0]
+
     for cell in content["cells"]:
         if cell["cell_type"] == "markdown":
-            cell["source"] = DOWNLOAD.sub(lambda link: f"{link[1]} (PENDING: no rows yet)" if link[2] in empty else link[0],
-                                          "".join(cell["source"]))
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+            cell["source"] = DOWNLOAD.sub(linked, "".join(cell["source"]))
+    return content
 
 
 def build(layout: Layout) -> Path:
@@ -103,8 +94,7 @@ def build(layout: Layout) -> Path:
     program = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
     command = [sys.executable, "-c", program, "build", str(layout.book), "--config", str(layout.config),
                "--toc", str(layout.toc), "--path-output", str(out), "-W", "--keep-going"]
-    environment = os.environ | {"PYTHONPATH": python_path(layout)}
-    with started(command, cwd=layout.root, env=environment, stdout=subprocess.PIPE) as process:
+    with notebooks.started(command, cwd=layout.root, env=layout.environment(), stdout=subprocess.PIPE) as process:
         for line in map(plain, process.stdout):
             if re.match(r"(reading sources|writing output)\b.*%", line):
                 say(f"  {line.strip()}")

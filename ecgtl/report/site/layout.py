@@ -35,6 +35,15 @@ class Layout:
         """A notebook's name: its path below ``notebooks/`` without suffix."""
         return notebook.relative_to(self.notebooks).with_suffix("").as_posix()
 
+    def executed(self, notebook: Path) -> Path:
+        """Where the last good run of a notebook is kept; its key lies beside it."""
+        return self.work / "executed" / f"{self.name(notebook)}.ipynb"
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Surroundings in which a process imports the package of this checkout."""
+        path = os.pathsep.join([str(self.root), *filter(None, [os.environ.get("PYTHONPATH")])])
+        return os.environ | {"PYTHONPATH": path} | more
+
 
 def find(layout: Layout) -> list[Path]:
     """All notebooks, in order."""
@@ -51,8 +60,7 @@ def code_key(layout: Layout) -> str:
 
 def notebook_key(notebook: Path, code: str) -> str:
     """Hash of a notebook's cells and of what it depends on; outputs and other metadata do not count."""
-    content = content_of(notebook)
-    cells = [(cell["cell_type"], "".join(cell["source"]), cell["metadata"]) for cell in content["cells"]]
+    cells = [(cell["cell_type"], "".join(cell["source"]), cell["metadata"]) for cell in content_of(notebook)["cells"]]
     return hashlib.sha256(json.dumps([code, cells], sort_keys=True).encode()).hexdigest()
 
 
@@ -60,7 +68,8 @@ def site_key(layout: Layout, code: str) -> str:
     """Hash of everything the site is made from."""
     staged = (layout.book / "notebooks", layout.book / "downloads")
     prose = [file for file in files(layout.book) if not any(file.is_relative_to(folder) for folder in staged)]
-    return _digest([*prose, layout.config, layout.toc], layout.root, code, *(notebook_key(one, "") for one in find(layout)))
+    notebooks = [notebook_key(notebook, "") for notebook in find(layout)]
+    return _digest([*prose, layout.config, layout.toc], layout.root, code, *notebooks)
 
 
 def _digest(files: Iterable[Path], root: Path, *more: str) -> str:
@@ -72,37 +81,42 @@ def _digest(files: Iterable[Path], root: Path, *more: str) -> str:
 
 
 def files(folder: Path) -> Iterator[Path]:
+    """All files below ``folder`` that are not made along the way."""
     for file in folder.rglob("*"):
         if file.is_file() and not SKIPPED & set(file.relative_to(folder).parts):
             yield file
 
 
-def content_of(file: Path) -> dict:
+def content_of(notebook: Path) -> dict:
+    """A notebook's JSON; EcgtlError where it is none."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return json.loads(notebook.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise EcgtlError(f"{file} is not a notebook ({type(error).__name__}); restore it from git") from None
+        raise EcgtlError(f"{notebook} is not a notebook ({type(error).__name__}); restore it from git") from None
+
+
+def write_notebook(notebook: Path, content: dict) -> None:
+    """Write a notebook's JSON."""
+    write(notebook, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def write(file: Path, text: str) -> None:
+    """Write a file and the folders that it lacks."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
+def holds(file: Path, text: str) -> bool:
+    """Whether a file is there and holds ``text``."""
+    return file.is_file() and file.read_text(encoding="utf-8") == text
 
 
 def say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")  # in one piece: two notebooks may speak at once
+    """A line for who waits, in one piece: two notebooks may speak at once."""
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 def plain(text: str) -> str:
     """``text`` without colours."""
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
-
-
-def python_path(layout: Layout) -> str:
-    """So that a process imports the package of this checkout."""
-    return os.pathsep.join([str(layout.root), *filter(None, [os.environ.get("PYTHONPATH")])])
-
-
-def read(file: Path) -> str | None:
-    return file.read_text(encoding="utf-8") if file.is_file() else None
-
-
-def write(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")

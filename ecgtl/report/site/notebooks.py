@@ -16,56 +16,48 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from ecgtl import paths, processes
-from ecgtl.errors import EcgtlError
-from ecgtl.report.site.layout import Layout, content_of, find, notebook_key, plain, python_path, read, say, write
+import yaml
 
-# Folder of notebooks -> the paper, and those of its notebooks that write CSV files
-TABLES = {
-    "jang": ("jang2021", "table1 table2 table3 figure1 figure2 figure4 figure5"),
-    "weimann": ("weimann2021", "table1 table2 table3 table4 table5 figure1 figure2 figure3"),
-    "melep": ("melep2023", "table1 table2 figure1 figure2 figure3 figure4 figure5 figure6 number-of-labels"),
-}
-# What a run of a notebook leaves behind beside its cells' outputs; results/ stands for ECGTL_RESULTS
-MAKES = {
-    "finetune": ("results/demo/finetune/*.json",),
-    "pretrain": ("results/demo/pretrain/*.json", "results/demo/weights/*.safetensors"),
-    "across/choice": ("build/downloads/across*.csv",),
-    **dict.fromkeys(("recordings", "score_transfer", "jang/figure3"), ()),
-    **{f"{folder}/{item}": (f"build/downloads/{paper}-{item}*.csv",)
-       for folder, (paper, items) in TABLES.items() for item in items.split()},
-}
+from ecgtl import paths, processes, results
+from ecgtl.errors import EcgtlError
+from ecgtl.report.site.layout import Layout, content_of, find, holds, notebook_key, plain, say, write, write_notebook
+
 WORKERS = 2
 CELL_SECONDS, NOTEBOOK_SECONDS = 420, 540
 ATTEMPTS = 3  # kernels that start side by side race for ports
 # The notebook itself failed, so a new attempt would fail as well
 FINAL = re.compile(r"PapermillExecutionError|CellTimeoutError|DeadKernelError")
 GOODBYE = 1.5  # seconds that a kernel has to leave nothing half-written behind
+# The kernel ``python3`` is this interpreter, whatever kernels the user has installed
+KERNEL = {"argv": [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+          "display_name": "Python 3", "language": "python"}
 _running: set[subprocess.Popen] = set()
 
 
-def execute_all(layout: Layout, code: str, makes: dict[str, tuple[str, ...]]) -> None:
+def makes() -> dict[str, list[str]]:
+    """What a run of each notebook leaves behind beside its cells' outputs, by the notebook's name (``notebooks.yml``)."""
+    return yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
+
+
+def execute_all(layout: Layout, code: str, makes: dict[str, Iterable[str]]) -> None:
     """Run each notebook whose last good run is out of date, two at a time, with its parameters' defaults.
 
     Raises EcgtlError naming the first notebook that failed, after the others have ended.
     """
-    notebooks = find(layout)
-    unknown = [layout.name(notebook) for notebook in notebooks if layout.name(notebook) not in makes]
-    if unknown:
-        raise EcgtlError(f"ecgtl/report/site/notebooks.py, MAKES, does not say what notebooks/{unknown[0]}.ipynb makes")
-    keys = {notebook: notebook_key(notebook, code) for notebook in notebooks}
-    todo = [n for n in notebooks if not is_current(layout, n, keys[n], makes[layout.name(n)])]
-    say(f"notebooks: {len(notebooks)}, to run: {len(todo)}")
+    names = {notebook: layout.name(notebook) for notebook in find(layout)}
+    for name in names.values():
+        if name not in makes:
+            raise EcgtlError(f"ecgtl/report/site/notebooks.yml does not say what notebooks/{name}.ipynb makes")
+    keys = {notebook: notebook_key(notebook, code) for notebook in names}
+    todo = [one for one, name in names.items() if not is_current(layout, one, keys[one], makes[name])]
+    say(f"notebooks: {len(names)}, to run: {len(todo)}")
     failed, jobs = [], {}
     with ThreadPoolExecutor(WORKERS) as pool, processes.undone(functools.partial(_stop, pool, jobs)):
-        for n in todo:
-            jobs[pool.submit(_run_one, layout, n, keys[n], makes[layout.name(n)])] = n
+        for one in todo:
+            jobs[pool.submit(_run_one, layout, one, keys[one], makes[names[one]])] = names[one]
         for job in as_completed(jobs):
-            if job.exception() is None:
-                say(f"  {layout.name(jobs[job])}: {job.result():.0f} s")
-            else:
-                failed.append(job.exception())
-                say(f"  {layout.name(jobs[job])}: failed")
+            failed += [job.exception()] if job.exception() else []
+            say(f"  {jobs[job]}: {'failed' if job.exception() else f'{job.result():.0f} s'}")
     if failed:
         raise failed[0]
 
@@ -80,23 +72,26 @@ def _stop(pool: ThreadPoolExecutor, jobs: Iterable[Future]) -> None:
 
 def is_current(layout: Layout, notebook: Path, key: str, patterns: Iterable[str]) -> bool:
     """Whether the last good run of ``notebook`` had this key and what it made is still there."""
-    folder = layout.work / "executed"
-    name = layout.name(notebook)
-    return (read(folder / f"{name}.key") == key and (folder / f"{name}.ipynb").is_file()
+    kept = layout.executed(notebook)
+    return (holds(kept.with_suffix(".key"), key) and kept.is_file()
             and all(_outputs(layout, pattern) for pattern in patterns))
 
 
 def _run_one(layout: Layout, notebook: Path, key: str, patterns: Iterable[str]) -> float:
     """Run a notebook, judge the run, keep it under its key; returns the seconds it took."""
-    began, name = time.time(), layout.name(notebook)
+    began, name, target = time.time(), layout.name(notebook), layout.executed(notebook)
     say(f"  {name}: running")
-    target = layout.work / "executed" / f"{name}.ipynb"
     raw = target.with_name(f"{target.stem}.running.ipynb")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.with_suffix(".key").unlink(missing_ok=True)
     _papermill(layout, notebook, raw)
     check_run(layout, name, raw, patterns, began)
-    write(target, json.dumps(_tidy(content_of(raw)), indent=1, ensure_ascii=False) + "\n")
+    content = content_of(raw)
+    # Readers need no folders and process numbers of this machine
+    for noted in (content, *content["cells"]):
+        for word in ("papermill", "execution"):
+            noted["metadata"].pop(word, None)
+    write_notebook(target, content)
     raw.unlink()
     write(target.with_suffix(".key"), key)
     return time.time() - began
@@ -127,16 +122,13 @@ def _papermill(layout: Layout, notebook: Path, target: Path) -> None:
 def _environment(layout: Layout) -> dict[str, str]:
     """Surroundings of a kernel: this interpreter, this package, a share of the cores, no user's settings."""
     share = layout.work / "jupyter"
-    # The kernel ``python3`` is this interpreter, whatever kernels the user has installed
-    command = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    kernel = {"argv": command, "display_name": "Python 3", "language": "python"}
-    write(share / "kernels" / "python3" / "kernel.json", json.dumps(kernel))
+    write(share / "kernels" / "python3" / "kernel.json", json.dumps(KERNEL))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    own = {"JUPYTER_PATH": str(share), "JUPYTER_PLATFORM_DIRS": "1", "PYTHONPATH": python_path(layout),
-           "IPYTHONDIR": str(layout.work / "ipython"), "OMP_NUM_THREADS": str(max(1, cores // WORKERS))}
+    own = {"JUPYTER_PATH": str(share), "JUPYTER_PLATFORM_DIRS": "1", "IPYTHONDIR": str(layout.work / "ipython"),
+           "OMP_NUM_THREADS": str(max(1, cores // WORKERS))}
     if os.environ.get("ECGTL_RESULTS"):
         own["ECGTL_RESULTS"] = str(paths.results().absolute())  # the kernel runs in the notebook's folder
-    return os.environ | own
+    return layout.environment(**own)
 
 
 def check_run(layout: Layout, name: str, executed: Path, patterns: Iterable[str], began: float) -> None:
@@ -162,7 +154,6 @@ def check_run(layout: Layout, name: str, executed: Path, patterns: Iterable[str]
 
 def _check_output(file: Path) -> None:
     """A result or a checkpoint must be readable as a whole."""
-    from ecgtl import results
     from ecgtl.models import checkpoint
 
     checkpoint.load(file) if file.suffix == ".safetensors" else results.load(file)
@@ -171,15 +162,6 @@ def _check_output(file: Path) -> None:
 def _outputs(layout: Layout, pattern: str) -> list[Path]:
     below = pattern.removeprefix("results/")
     return sorted((layout.root if below == pattern else paths.results()).glob(below))
-
-
-def _tidy(content: dict) -> dict:
-    """The executed notebook for readers: without the folders and process numbers of this machine."""
-    content["metadata"].pop("papermill", None)
-    for cell in content["cells"]:
-        for name in ("papermill", "execution"):
-            cell["metadata"].pop(name, None)
-    return content
 
 
 @contextlib.contextmanager
@@ -198,7 +180,8 @@ def _end(*started: subprocess.Popen) -> None:
     """End processes and those below them, kernels too; these have a moment to leave nothing half-written."""
     below = [pid for process in started for pid in processes.below(process.pid)]
     for number, seconds in ((signal.SIGINT, GOODBYE), (signal.SIGKILL, 0.0)):
-        for pid in below + [process.pid for process in started if process.poll() is None and number == signal.SIGKILL]:
+        alive = [process.pid for process in started if process.poll() is None] if number == signal.SIGKILL else []
+        for pid in below + alive:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
         end = time.monotonic() + seconds

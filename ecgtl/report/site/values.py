@@ -1,37 +1,32 @@
 """One number as text, by its path: what the roles ``{res}`` and ``{pub}`` print in the book.
 
-``weimann2021.table2.rows.random.75.mean`` is a number of a paper, printed digit for digit as its YAML file
-has it. ``weimann2021-table2.reduced.random.75.macro_f1.mean`` is a number of ours, read from the results. An
-unknown path raises EcgtlError naming what there is, so that no number can outlive what it was read from.
+``weimann2021.table2.rows.random.75.mean`` is a number of a paper (``ecgtl.report.printed``).
+``weimann2021-table2.reduced.random.75.macro_f1.mean`` is a number of ours, read from the results. An unknown path raises
+EcgtlError naming what there is, so that no number can outlive what it was read from.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from ecgtl import experiments, published, results
-from ecgtl.analysis import cells, coverage
+from ecgtl.analysis import cells
+from ecgtl.analysis.coverage import STATES, coverage
 from ecgtl.analysis.names import CHOICES
 from ecgtl.analysis.text import f1
 from ecgtl.config import TIERS
 from ecgtl.errors import EcgtlError
-from ecgtl.report.printed import published_file, published_text
+from ecgtl.report.printed import published_file
 
 RESULT_FORM = "experiment.tier.method.size[.choice].score.statistic"
-STATES = ("done", "partial", "pending")
 STATISTICS = ("mean", "sd", "n", "low", "high", "interval", "pm")
-
-
-def resolve(path: str) -> str:
-    """The text for ``path``, of a paper or of the results. Raises EcgtlError when it leads nowhere."""
-    return published_text(path) if path.split(".")[0] in published.papers() else result_text(path)
 
 
 def sources(path: str) -> list[Path]:
     """The files that the text for ``path`` is read from: a page that shows it depends on them."""
-    first = path.split(".")[0]
+    first, _, rest = path.partition(".")
     if first in published.papers():
         return [published_file(first)]
-    demo = path.split(".")[1:2] == ["demo"]
-    return sorted((results.folder("demo" if demo else "reduced") / first).glob("*.json"))
+    return sorted((results.folder("demo" if rest.startswith("demo.") else "reduced") / first).glob("*.json"))
 
 
 def result_text(path: str) -> str:
@@ -45,55 +40,32 @@ def result_text(path: str) -> str:
     """
     keys = path.split(".")
     if keys[0] == "coverage":
-        return _coverage_count(keys[1:])
+        states = coverage()["state"]
+        _one_of("count of coverage", ".".join(keys[1:]), ("items", *STATES))
+        return str(len(states) if keys[1] == "items" else (states == keys[1]).sum())
     if len(keys) < 6:
         raise EcgtlError(f"{path!r} is no number of ours: write {RESULT_FORM}; experiments: "
                          f"{', '.join(experiments.names())}; papers: {', '.join(published.papers())}")
     experiment, tier, method, size, *score, statistic = keys
-    _check_cell(experiment, tier, method, size)
-    _one_of("statistic", statistic, STATISTICS)
-    choice = score.pop(0) if score[0] in CHOICES and len(score) > 1 else "validated"
-    cell = cells.cell(experiment, tier, method, size, ".".join(score), choice)
-    if cell is None:
-        raise EcgtlError(_why_absent(experiment, tier, method, size, choice, ".".join(score)))
-    if cell.n < 2 and statistic not in ("mean", "n"):
-        raise EcgtlError(f"{path}: one run has no {statistic}; use mean, or run more with "
-                         f"'python -m ecgtl run {experiment} --tier {tier}'")
-    return _statistic(cell, statistic)
-
-
-def _coverage_count(keys: list[str]) -> str:
-    states = coverage.coverage()["state"]
-    counts = {"items": len(states)} | {state: int((states == state).sum()) for state in STATES}
-    _one_of("count of coverage", ".".join(keys), tuple(counts))
-    return str(counts[keys[0]])
-
-
-def _statistic(cell: cells.Cell, name: str) -> str:
-    if name == "n":
-        return str(cell.n)
-    if name == "interval":
-        return f"[{f1(cell.low)}, {f1(cell.high)}]"
-    if name == "pm":
-        return f"{f1(cell.mean)} ± {f1(cell.sd)}"
-    return f1(getattr(cell, name))
-
-
-def _check_cell(experiment: str, tier: str, method: str, size: str) -> None:
     entry = experiments.load(experiment)
-    _one_of("tier", tier, TIERS)
-    _one_of("method", method, entry.methods)
-    _one_of("size", size, tuple(str(s) for s in entry.columns))
-
-
-def _why_absent(experiment: str, tier: str, method: str, size: int, choice: str, score: str) -> str:
-    here = [body for run, body in cells.runs(experiment, tier) if (run.method, str(run.size)) == (method, size)]
-    if not here:
-        return (f"{experiment} has no finished run of {method} at {size} in tier {tier}; "
-                f"run 'python -m ecgtl run {experiment} --tier {tier}'")
-    if choice not in here[0]["scores"]:
-        return f"the runs of {method} have no epoch chosen by {choice!r}"
-    return f"unknown score {score!r}; allowed: {', '.join(_score_names(here[0]['scores'][choice]))}"
+    for name, value, allowed in (("tier", tier, TIERS), ("method", method, entry.methods),
+                                 ("size", size, map(str, entry.columns)), ("statistic", statistic, STATISTICS)):
+        _one_of(name, value, tuple(allowed))
+    choice = score.pop(0) if score[0] in CHOICES and len(score) > 1 else "validated"
+    found = cells.runs(experiment, tier)
+    cell = cells.cell_of(found, experiment, (method, size), ".".join(score), choice)
+    command = f"'python -m ecgtl run {experiment} --tier {tier}'"
+    if cell is None:
+        here = [body["scores"] for run, body in found if (run.method, str(run.size)) == (method, size)]
+        if not here:
+            raise EcgtlError(f"{experiment} has no finished run of {method} at {size} in tier {tier}; run {command}")
+        if choice not in here[0]:
+            raise EcgtlError(f"the runs of {method} have no epoch chosen by {choice!r}")
+        _one_of("score", ".".join(score), _score_names(here[0][choice]))
+    if cell.n < 2 and statistic not in ("mean", "n"):
+        raise EcgtlError(f"{path}: one run has no {statistic}; use mean, or run more with {command}")
+    whole = {"n": str(cell.n), "interval": f"[{f1(cell.low)}, {f1(cell.high)}]", "pm": f"{f1(cell.mean)} ± {f1(cell.sd)}"}
+    return whole.get(statistic) or f1(getattr(cell, statistic))
 
 
 def _score_names(scores: dict) -> list[str]:
@@ -101,6 +73,6 @@ def _score_names(scores: dict) -> list[str]:
     return [name for name, value in scores.items() if isinstance(value, float)] + nested
 
 
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+def _one_of(name: str, value: str, allowed: Iterable[str]) -> None:
     if value not in allowed:
         raise EcgtlError(f"unknown {name} {value!r}; allowed: {', '.join(allowed)}")
