@@ -138,7 +138,7 @@ def _weights(given) -> None:
 
 
 def _status(given) -> None:
-    from ecgtl.report.tables import status_table
+    from ecgtl.analysis.coverage import status_table
 
     print(status_table())
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ecgtl import metrics, results
+from ecgtl.analysis.verdicts import WEIGHTS
 from ecgtl.datasets import cache
 from ecgtl.jobs.scoring import ONE_LABEL, SEVERAL_LABELS, THRESHOLDED, value_of
-from ecgtl.verdicts import WEIGHTS
 
 DRAWS = 500
 

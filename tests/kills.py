@@ -168,11 +168,12 @@ def small_release() -> Iterator[None]:
 BOOK = """
 from pathlib import Path
 import test_site
-from ecgtl.report import site
+from ecgtl.report.site import book
+from ecgtl.report.site.layout import Layout
 root = Path(sys.argv[1]) / 'book'
-layout = site.Layout(root) if (root / 'whole').exists() else test_site.tiny(root)
+layout = Layout(root) if (root / 'whole').exists() else test_site.tiny(root)
 (root / 'whole').touch()
-site.make(layout, test_site.MAKES)
+book.make(layout, test_site.MAKES)
 """
 TRAIN = "from ecgtl import results\nfrom ecgtl.jobs import {0}\nfrom ecgtl.config import {1}\n"
 COMMANDS = {

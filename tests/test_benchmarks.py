@@ -53,8 +53,8 @@ def test_ratios_and_targets(monkeypatch):
 def test_the_plain_network_is_the_same_network(monkeypatch, preactivation):
     monkeypatch.syspath_prepend(str(ROOT))
     import torch
-    from benchmarks.training import PlainResNet
 
+    from benchmarks.training import PlainResNet
     from ecgtl import models
 
     torch.manual_seed(0)
@@ -69,9 +69,9 @@ def test_the_plain_network_is_the_same_network(monkeypatch, preactivation):
 @pytest.mark.parametrize("layout", ["NATIVE", "PRODUCTS"])
 def test_a_training_step_is_three_forward_passes_however_it_is_computed(monkeypatch, layout):
     monkeypatch.syspath_prepend(str(ROOT))
-    from benchmarks.training import gigaflops
     from torch import nn
 
+    from benchmarks.training import gigaflops
     from ecgtl.models import convolution
 
     monkeypatch.setattr(convolution, "layout", lambda: getattr(convolution, layout))

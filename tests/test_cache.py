@@ -9,7 +9,6 @@ import threading
 import numpy as np
 import pytest
 import wfdb
-
 from messages import one_line
 
 from ecgtl import paths

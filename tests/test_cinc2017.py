@@ -6,9 +6,8 @@ import zipfile
 import numpy as np
 import pytest
 import wfdb
-from scipy.io import loadmat, savemat
-
 from messages import one_line
+from scipy.io import loadmat, savemat
 
 from ecgtl import datasets
 from ecgtl.datasets import cinc2017, synthetic

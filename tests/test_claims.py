@@ -7,12 +7,13 @@ import pytest
 from scipy import stats
 from stored_runs import CLASSES, PROVENANCE, around, by_class, curve, planned, store, store_fold
 
-from ecgtl import claim_rules, claim_rules_transfers, claims, published, results
+from ecgtl import published, results
+from ecgtl.analysis import cells, claim_rules, claim_rules_folds, claims
+from ecgtl.analysis.sources import Printed, epochs_to
 from ecgtl.config import PretrainConfig, protocol
 from ecgtl.experiments import transfers
 from ecgtl.jobs.pretrain import key_of
-from ecgtl.report import tables
-from ecgtl.report.book_tables import stands_on
+from ecgtl.report.findings import stands_on
 from ecgtl.results import Result
 
 JANG = "jang2021-table2-ptbxl"
@@ -142,14 +143,14 @@ def test_the_cells_that_claims_name_are_planned():
             if "experiment" not in claim:
                 continue
             cells = {(run.method, run.size) for run in planned(claim["experiment"])}
-            source = claim_rules.Printed(claim.get("published"))
+            source = Printed()
             compared = claim_rules.compare(claim, source)
             assert compared, name
-            assert {(place.method, place.size) for c in compared for place in (c.first, c.second)} <= cells, name
+            assert {(place.method, place.size) for c in compared for place in c.places} <= cells, name
 
 
 def test_the_experiments_with_a_pretraining_for_every_run_replace_the_earlier_ones():
-    replaced = {name: tables.successor(name) for name in ("weimann2021-table2", "jang2021-table2-ptbxl", "weimann2021-table1")}
+    replaced = {name: cells.successor(name) for name in ("weimann2021-table2", "jang2021-table2-ptbxl", "weimann2021-table1")}
     assert replaced == {"weimann2021-table2": "weimann2021-table2-seeds", "jang2021-table2-ptbxl": "jang2021-table2-ptbxl-seeds",
                         "weimann2021-table1": None}
 
@@ -160,7 +161,7 @@ def test_the_best_configurations_are_the_protocols_own_and_those_of_the_printed_
     assert {task: claim_rules.own_configuration("weimann2021-table1", task) for task in BEST} == BEST
     assert round(seconds["beat"]) == round(seconds["rhythm"]) == scalars["preferred_frame_beat_rhythm"]["value"]
     assert round(seconds["heart_rate"]) == scalars["preferred_frame_heart_rate"]["value"]
-    assert {c.first.method for c in judge("W1")["comparisons"]} == set(BEST.values())
+    assert {c.places[0].method for c in judge("W1")["comparisons"]} == set(BEST.values())
 
 
 def table1(**means):
@@ -189,7 +190,7 @@ def test_the_best_gain_is_held_against_the_printed_one(best, spread, sign, size)
     found = judge("W2")
     assert (found["ours"], found["size"], found["worthwhile"]) == (sign, size, False if size == "smaller" else None)
     comparison = found["comparisons"][0]
-    assert comparison.first.method == BEST["rhythm"] and "best of 4 of 13" in comparison.note
+    assert comparison.places[0].method == BEST["rhythm"] and "best of 4 of 13" in comparison.note
     gap = printed("table1", BEST["beat"], "f1", "mean") - printed("table1", "random", "f1", "mean")
     assert comparison.found.value == pytest.approx(best - 0.70) and comparison.verdict.printed.value == pytest.approx(gap)
     assert f"{100 * (best / 0.70 - 1):+.2f} % here".replace("-", "−") in found["note"]
@@ -200,9 +201,9 @@ def test_another_configuration_may_be_the_best_but_each_objectives_own_has_to_be
     assert judge("W2")["ours"] == "not tested"
     table1(future_c16_n8_o8=0.71)
     judged = judge("W2")
-    assert (judged["ours"], judged["comparisons"][0].first.method) == ("yes", "beat_512")
+    assert (judged["ours"], judged["comparisons"][0].places[0].method) == ("yes", "beat_512")
     store("weimann2021-table1", "rhythm_4096", 75, by_class([0.95, 0.95]))  # two runs are passed over
-    assert judge("W2")["comparisons"][0].first.method == "beat_512"
+    assert judge("W2")["comparisons"][0].places[0].method == "beat_512"
 
 
 def test_labels_are_compared_with_the_future_by_the_best_of_each():
@@ -258,7 +259,7 @@ def test_no_size_is_asked_where_the_print_goes_against_the_statement():
         for size in ("resnet18", "resnet34", "resnet50"):
             store("weimann2021-table4", method, size, by_class(around(0.6 if method == "random" else 0.7)))
     against = [one for one in judge("W5b")["comparisons"] if one.verdict.printed.value <= 0]
-    assert [(one.first.method, one.first.size, one.verdict.sign, one.verdict.size) for one in against] == [
+    assert [(one.places[0].method, one.places[0].size, one.verdict.sign, one.verdict.size) for one in against] == [
         ("future", "resnet34", "yes", None)]
 
 
@@ -272,9 +273,9 @@ def test_a_part_of_the_data_judges_and_says_so():
 
 
 def test_an_epoch_count_is_the_first_to_reach_the_share():
-    assert [claim_rules.epochs_to(curve(k), 0.95) for k in (1, 4, 9)] == [1, 4, 9]
-    assert claim_rules.epochs_to([0.1, 0.94, 0.949, 0.951, 1.0], 0.95) == 4
-    assert claim_rules.epochs_to([0.5], 0.95) == claim_rules.epochs_to([0.5, 0.5], 1.0) == 1
+    assert [epochs_to(curve(k), 0.95) for k in (1, 4, 9)] == [1, 4, 9]
+    assert epochs_to([0.1, 0.94, 0.949, 0.951, 1.0], 0.95) == 4
+    assert epochs_to([0.5], 0.95) == epochs_to([0.5, 0.5], 1.0) == 1
 
 
 @pytest.mark.parametrize(("epochs", "verdict"), [
@@ -335,11 +336,11 @@ def test_equality_needs_an_interval_within_half_of_the_printed_difference_at_50(
         write("cae", size, around(0.7), index=ours)
         write("random", size, around(0.7), index=1.0)
     judged = claims.judge("jang2021", "J4", "reduced")
-    by_size = {one.first.size: one for one in judged["comparisons"]}
+    by_size = {one.places[0].size: one for one in judged["comparisons"]}
     assert {size: one.verdict.sign for size, one in by_size.items()} == {100: "yes", 50: "yes", 25: "yes"}
     assert (judged["ours"], judged["size"], by_size[100].verdict.size) == ("yes", "as printed", None)
     assert by_size[100].against == pytest.approx(margin) and "cover runs alone" in judged["note"]
-    on_paper = {one.first.size: one for one in judged["printed"]}[100]
+    on_paper = {one.places[0].size: one for one in judged["printed"]}[100]
     trials = [published.lookup(f"jang2021.table3.rows.100.{arm}.trials") for arm in ("cae", "random")]
     limits = stats.ttest_ind(*trials, equal_var=False).confidence_interval()
     assert (judged["paper"], on_paper.verdict.sign) == ("undecided", "undecided")
@@ -508,7 +509,7 @@ def test_below_the_limit_holds_for_all_six_of_csn():
     for r, verdict in ((-0.65, "undecided"), (0.0, "opposite")):
         fill(r, CSN, "georgia", "bilstm", "paper", n=20, target="full", upstream="full")
         assert melep("M1", "paper")["ours"] == verdict
-    assert tables.best_real_tier(CSN) == "paper", "where all_judged looks for it"
+    assert cells.shown_tier(CSN) == "paper", "where all_judged looks for it"
 
 
 def choices(loss, n=20, missing=(), beside=True):
@@ -632,7 +633,7 @@ def test_statements_on_folds_quote_their_limits_and_say_which_weights_are_not_th
         ours = "authors' code" in claim["says"]
         measure = None if name[:2] in ("M6", "M7") else "melep_normalised" if ours else "melep_published"
         assert claim.get("measure") == measure and ours == name.endswith("n")
-        limit = "less than 1 %" if name == "M7" else claim_rules_transfers.signed(held.against)
+        limit = "less than 1 %" if name == "M7" else claim_rules_folds.signed(held.against)
         assert limit in claim["says"] or name.rstrip("bn") in ("M4", "M5", "M6"), name
         assert ("CSN" if claim["experiment"] == CSN else "PTB-XL") in claim["says"]
 
@@ -646,7 +647,7 @@ def test_a_verdict_has_the_evidence_of_the_rows_that_it_compares():
     found = {name: judge(name) for name in ("W3", "size", "W6")}
     words = {name: verdict["evidence"].get("upstream") for name, verdict in found.items()}
     assert words == {"W3": "none/substitute", "size": "none", "W6": None}
-    notes = {name: tables.ONE_PRETRAINING in found[name]["note"] for name in words}
+    notes = {name: cells.ONE_PRETRAINING in found[name]["note"] for name in words}
     assert notes == {"W3": True, "size": False, "W6": False}
     shown = stands_on(found["W3"])
     assert "target: full" in shown and "upstream: none/substitute" in shown and "tier: reduced" in shown
@@ -659,7 +660,7 @@ def test_the_evidence_of_folds_is_that_of_the_checkpoints_that_count():
         fill(-0.5, source=source, upstream=upstream)
         fill(-0.5, source=source, arch="bilstm", upstream=upstream)
     judged = melep("M2")
-    assert judged["evidence"]["upstream"] == "subset" and tables.ONE_PRETRAINING in judged["note"]
+    assert judged["evidence"]["upstream"] == "subset" and cells.ONE_PRETRAINING in judged["note"]
 
 
 def test_several_pretrainings_of_a_row_are_covered_by_its_interval():
@@ -668,5 +669,5 @@ def test_several_pretrainings_of_a_row_are_covered_by_its_interval():
         return one, {"evidence": {"upstream": upstream}, "config": {"init": init}}
 
     single, several = [run("beat", "beat")] * 3, [run("beat", f"beat{k}.safetensors") for k in range(3)]
-    assert tables.one_pretraining(single) == tables.one_pretraining([*several, run("future", "future")]) == tables.ONE_PRETRAINING
-    assert tables.one_pretraining(several) == tables.one_pretraining([run("random", "random", "none")] * 3) == ""
+    assert cells.one_pretraining(single) == cells.one_pretraining([*several, run("future", "future")]) == cells.ONE_PRETRAINING
+    assert cells.one_pretraining(several) == cells.one_pretraining([run("random", "random", "none")] * 3) == ""

@@ -5,7 +5,6 @@ resuming.
 import numpy as np
 import pytest
 import torch
-
 from messages import one_line
 
 from ecgtl import datasets, metrics, models, training

@@ -8,8 +8,17 @@ import pytest
 
 from ecgtl import config as module
 from ecgtl import published
-from ecgtl.config import (TIERS, FinetuneConfig, PretrainConfig, RecordingsConfig, ScoreConfig, SectionConfig, TransferConfig,
-                          protocol, protocols)
+from ecgtl.config import (
+    TIERS,
+    FinetuneConfig,
+    PretrainConfig,
+    RecordingsConfig,
+    ScoreConfig,
+    SectionConfig,
+    TransferConfig,
+    protocol,
+    protocols,
+)
 from ecgtl.datasets import synthetic
 from ecgtl.errors import EcgtlError
 

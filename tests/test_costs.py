@@ -5,9 +5,9 @@ import pytest
 from stored_runs import store_fold
 
 from ecgtl import models
+from ecgtl.analysis import costs
 from ecgtl.datasets import catalogue
 from ecgtl.experiments import sources, transfers
-from ecgtl.report import costs
 
 
 def conv_flops(n_in, n_out, kernel, length):
@@ -93,7 +93,7 @@ def test_sources_cost_their_share_of_a_release_and_download_each_once(empty):
               "bilstm": costs._recurrent_flops(1, 1000, 100)}
     work = sum(sample[run.config.arch] * records[run.config.dataset] * (1 - 0.23 - 0.10) * 50 for run in runs)
     found = hours("melep2023-sources", "reduced")
-    assert found["runs"] == 4 and found["gpu_hours"] == pytest.approx(work / costs._gpu_speed() / 3600)
+    assert found["runs"] == 4 and found["gpu_hours"] == pytest.approx(work / costs.gpu_speed() / 3600)
     assert found["download_gb"] == pytest.approx(sum(catalogue.entry(name).download_gb for name in records))
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wfdb
-from scipy.io import savemat
-
 from messages import one_line
+from scipy.io import savemat
 
 from ecgtl import published
 from ecgtl.datasets import cpsc2018, snomed

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 import wfdb
-from scipy.io import savemat
-
 from messages import one_line
+from scipy.io import savemat
 
 from ecgtl.datasets import csn, snomed
 from ecgtl.datasets.leads import LEADS

@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib import pyplot as plt
+from messages import one_line
 from torch import nn
 from torch.nn import functional
-
-from messages import one_line
 
 from ecgtl import models, published, results
 from ecgtl.config import PretrainConfig

@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 import torch
 import wfdb
-from scipy import signal
-
 from messages import one_line
+from scipy import signal
 
 from ecgtl import features, filters, models, paths
 from ecgtl.datasets import folder, synthetic, windows

@@ -5,9 +5,11 @@ import re
 import pytest
 from stored_runs import around, by_class, curve, store, store_fold
 
-from ecgtl import claims, published
+from ecgtl import published
+from ecgtl.analysis import cells, claims
 from ecgtl.experiments import transfers
-from ecgtl.report import book_tables, findings, tables
+from ecgtl.report import findings, tables
+from ecgtl.report.site import book_tables
 from ecgtl.report.words import f1
 
 WEIMANN = "weimann2021"
@@ -32,8 +34,8 @@ def test_one_comparison_is_a_line_with_its_difference_and_what_could_be_detected
     numbers = [f1(value, True) for value in (found.value, found.low, found.high)]
     assert numbers[0] == "+.050" and found.low < 0.05 < found.high
     text = "Beat classification, 25 % − None (random weights), 75 %: {} [{}, {}], {}".format(*numbers, f1(found.detectable))
-    alone = "The interval covers runs alone, not test recordings. " + tables.protocols_of(["weimann2021-table2"], "reduced", False)[0]
-    assert shown[OURS] == f"<p>{text}, printed +.008 [−.008, +.024]; n = 3, 3</p><p>{alone} {tables.ONE_PRETRAINING}</p>"
+    alone = "The interval covers runs alone, not test recordings. " + cells.protocols_of(["weimann2021-table2"], "reduced", False)[0]
+    assert shown[OURS] == f"<p>{text}, printed +.008 [−.008, +.024]; n = 3, 3</p><p>{alone} {cells.ONE_PRETRAINING}</p>"
     assert ">yes<" in shown["Here"] and ">undecided<" in shown["In print"] and ">size: larger<" in shown["Here"]
     assert "+.008 [−.008, +.024], .022" in shown["In print"]
 
@@ -136,7 +138,7 @@ def test_a_correlation_is_shown_with_its_limits_and_where_these_are_to_lie():
     assert f">no</span> {text}</li>" in ours and value.startswith("−.9")
     assert "<summary>0 of 2 yes; 2 no; 2 beside, on substitutes</summary>" in ours
     assert ours.count(">upstream: substitute<") == 2 and "Bi-LSTM, CinC 2017 (1 of 20 folds, 1 label set)</li>" in ours
-    assert ours.endswith(f"<p>In print they lie between −0.551 and −0.476. 42 of 120 planned runs have ended. {tables.ONE_PRETRAINING}</p>")
+    assert ours.endswith(f"<p>In print they lie between −0.551 and −0.476. 42 of 120 planned runs have ended. {cells.ONE_PRETRAINING}</p>")
     printed = shown["In print"]
     assert "Bi-LSTM, Georgia (Fisher&#39;s limits for 100 folds): −.517 [−" in printed and "4 of 4 yes" in printed
     assert findings.OURS not in shown and findings.OUR_FOLDS not in row("W3")

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import signal
-
 from messages import one_line
+from scipy import signal
 
 from ecgtl.datasets import frames, mitdb, windows
 from ecgtl.datasets.base import Collector, Reading

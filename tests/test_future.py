@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 import torch
-
 from messages import one_line
 
 from ecgtl import models, published, training

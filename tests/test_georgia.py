@@ -5,9 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 import wfdb
-from scipy.io import savemat
-
 from messages import one_line
+from scipy.io import savemat
 
 from ecgtl import published
 from ecgtl.datasets import georgia, snomed

@@ -6,7 +6,6 @@ import tracemalloc
 import numpy as np
 import pytest
 import wfdb
-
 from messages import one_line
 
 from ecgtl import datasets, splits

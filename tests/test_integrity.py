@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from safetensors.torch import save as serialise
-
 from messages import one_line
+from safetensors.torch import save as serialise
 from stored_runs import planned, store
 
 from ecgtl import config, datasets, errors, experiments, features, models, paths, results
 from ecgtl.__main__ import main
+from ecgtl.analysis import cells, coverage
 from ecgtl.config import starts
 from ecgtl.datasets import cache, synthetic
 from ecgtl.errors import EcgtlError
@@ -304,9 +304,9 @@ def test_a_result_without_its_predictions_is_not_done(damage, capsys, monkeypatc
     assert [run.state() for run in runs] == ["done"] * 3
     UNDONE[damage](runs[1].path)
     assert [run.state() for run in runs] == ["done", "missing", "done"]
-    assert [run.number for run, _ in tables.runs(CELL[0], "reduced")] == [0, 2]
+    assert [run.number for run, _ in cells.runs(CELL[0], "reduced")] == [0, 2]
     if damage == "gone":  # that takes a second
-        line = next(line for line in tables.status_table().splitlines() if line.startswith(CELL[0] + " ") and " reduced " in line)
+        line = next(line for line in coverage.status_table().splitlines() if line.startswith(CELL[0] + " ") and " reduced " in line)
         assert line.split()[2] == "2"
     said = [line for line in capsys.readouterr().err.splitlines() if runs[1].path.stem in line]
     assert len(said) == 1 and "counts as not done" in said[0]
@@ -372,7 +372,7 @@ def test_what_is_missing_or_null_in_a_result_is_one_line(place, value):
     before = json.loads(path.read_text())
     edit(path, change)
     asked = [lambda: results.load(path), lambda: results.table(), lambda: planned(CELL[0])[0].state(),
-             lambda: tables.cell(*CELL[:1], "reduced", *CELL[1:]), lambda: tables.made_by(results.load(path)),
+             lambda: cells.cell(*CELL[:1], "reduced", *CELL[1:]), lambda: tables.made_by(results.load(path)),
              lambda: dig(results.read(path), place)[0][place.split(".")[-1]]]
     for ask in asked:
         try:
@@ -543,6 +543,6 @@ def test_no_result_ends_in_a_traceback():
             part[last if rng.random() < 0.9 else "extra"] = VALUES[rng.integers(len(VALUES))]
         text = json.dumps(changed).encode()
         path.write_bytes(mutated(text, rng) if seed % 4 == 0 else text)
-        for ask in (lambda: results.load(path), lambda: results.table(), lambda: run.state(), lambda: tables.runs(CELL[0], "reduced"),
-                    lambda: tables.cell(*CELL[:1], "reduced", *CELL[1:]), lambda: tables.made_by(results.load(path))):
+        for ask in (lambda: results.load(path), lambda: results.table(), lambda: run.state(), lambda: cells.runs(CELL[0], "reduced"),
+                    lambda: cells.cell(*CELL[:1], "reduced", *CELL[1:]), lambda: tables.made_by(results.load(path))):
             survived(ask)

@@ -12,6 +12,7 @@ from pages import run_page, unmarked
 from scipy import stats
 
 from ecgtl import experiments, metrics, published, results
+from ecgtl.analysis import cells, names
 from ecgtl.experiments import pretrainings
 from ecgtl.report import jang, tables
 from ecgtl.report.words import f1, p_value
@@ -104,7 +105,7 @@ def test_without_runs_everything_says_pending():
                   jang.steps_table(frame, "reduced"), jang.index_anatomy(lines, jang.PTBXL), jang.stability(lines, jang.PTBXL)):
         assert table.apply(lambda row: (row == jang.PENDING).any(), axis=1).all()
     assert (jang.our_trials(frame, jang.PTBXL, "reduced").iloc[-1, 1:] == jang.PENDING).all()
-    comparison = tables.comparison(jang.PTBXL, "reduced")
+    comparison = cells.comparison(jang.PTBXL, "reduced")
     for figure in (jang.curve(comparison, frame), jang.step_curves(lines), jang.learning_curves(lines, jang.PTBXL),
                    jang.sensitivity_curves([]), jang.index_dots(jang.index_rows({jang.PTBXL: frame}))):
         assert any(jang.PENDING in text for text in texts(figure))
@@ -160,7 +161,7 @@ def test_our_trials_stand_in_their_rows_with_gaps_between():
 
 def test_weighted_and_macro_f1_stand_side_by_side():
     store("cae", 50, [0.6, 0.7, 0.8], macro=0.25)
-    row = row_of(jang.both_scores(trials(), jang.PTBXL), Initialisation=tables.METHODS["cae"], **{"Data used": "50 %"})
+    row = row_of(jang.both_scores(trials(), jang.PTBXL), Initialisation=names.METHODS["cae"], **{"Data used": "50 %"})
     low, high = stats.t.interval(0.95, 2, loc=0.7, scale=0.1 / np.sqrt(3))
     assert row["Weighted F1"] == f".700 [{f1(low)}, {f1(high)}]" and row["n"] == 3
     assert row["Macro F1"].startswith(".250")
@@ -170,7 +171,7 @@ def test_weighted_and_macro_f1_stand_side_by_side():
 def test_fewer_than_three_trials_have_no_interval_and_no_test(n):
     for method in ("random", "cae"):
         store(method, 25, [0.5, 0.6][:n])
-    row = row_of(jang.choices(trials(), jang.PTBXL), Initialisation=tables.METHODS["cae"], **{"Data used": "25 %"})
+    row = row_of(jang.choices(trials(), jang.PTBXL), Initialisation=names.METHODS["cae"], **{"Data used": "25 %"})
     assert "[" not in "".join(row.astype(str)) and row["n"] == n
     row = row_of(jang.differences(trials(), jang.PTBXL), Difference="autoencoder − random", **{"Data used": "25 %"})
     assert row["Ours, Welch"] == row["Ours, paired"] == "+.000"
@@ -182,7 +183,7 @@ def test_fewer_than_three_trials_have_no_interval_and_no_test(n):
 def test_the_published_choice_flatters_by_the_paired_difference():
     for number, (best, validated) in enumerate([(0.6, 0.55), (0.7, 0.68), (0.8, 0.71)]):
         write(run_of("image", 100, number), (0.1, best, 0.3), validated)
-    row = row_of(jang.choices(trials(), jang.PTBXL), Initialisation=tables.METHODS["image"], **{"Data used": "100 %"})
+    row = row_of(jang.choices(trials(), jang.PTBXL), Initialisation=names.METHODS["image"], **{"Data used": "100 %"})
     expected = stats.ttest_rel([0.6, 0.7, 0.8], [0.55, 0.68, 0.71])
     low, high = expected.confidence_interval(0.95)
     said = row["Best on test − best on validation, paired"]
@@ -381,7 +382,7 @@ def test_learning_curves_draw_every_trial_and_the_median_and_of_the_image_arm_th
 
 def test_stability_by_hand():
     write(run_of("cae", 25, 0))  # .1 .5 .3 .4
-    row = row_of(jang.stability(curves(), jang.PTBXL), Initialisation=tables.METHODS["cae"], **{"Data used": "25 %"})
+    row = row_of(jang.stability(curves(), jang.PTBXL), Initialisation=names.METHODS["cae"], **{"Data used": "25 %"})
     assert row.tolist()[2:] == [1, ".500", "2", ".400", ".100", ".200"]
 
 
@@ -403,4 +404,4 @@ def test_pages_work_with_any_number_of_trials(name, n, monkeypatch):
     # CinC 2017 and the sensitivity have no run; Figure 3 needs none
     assert (jang.PENDING in said) == (name != "figure3")
     if name == "table2":
-        assert f"{len(tables.runs(jang.PTBXL, 'reduced'))} of 80 runs" in said and jang.SENSITIVITY in said
+        assert f"{len(cells.runs(jang.PTBXL, 'reduced'))} of 80 runs" in said and jang.SENSITIVITY in said

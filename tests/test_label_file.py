@@ -8,7 +8,6 @@ import zipfile
 import numpy as np
 import pytest
 import wfdb
-
 from messages import one_line
 
 from ecgtl.config import FinetuneConfig

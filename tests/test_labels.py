@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from messages import one_line
 
 from ecgtl.datasets import mitdb

@@ -13,6 +13,7 @@ from messages import one_line
 from pages import run_page
 
 from ecgtl import models, published, results
+from ecgtl.analysis import coverage
 from ecgtl.config import TIERS
 from ecgtl.datasets import catalogue, cpsc2018, csn, georgia, ptbxl, snomed
 from ecgtl.errors import EcgtlError
@@ -425,7 +426,7 @@ def test_drawings_need_no_result(name):
 
 def test_coverage_follows_the_counts(root):
     def state():
-        return tables.coverage().set_index(["paper", "item"]).loc["melep2023"]
+        return coverage.coverage().set_index(["paper", "item"]).loc["melep2023"]
 
     assert state().loc["T1", "state"] == "pending"
     assert state().loc[["F1", "F2"], "state"].tolist() == ["done", "done"]

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import wfdb
-
 from messages import one_line
 
 from ecgtl import datasets

@@ -9,9 +9,11 @@ import pytest
 from matplotlib import pyplot as plt
 from stored_runs import around, by_class, store
 
-from ecgtl import claims, data_commands, paths, statistics, verdicts
+from ecgtl import data_commands, paths, statistics
+from ecgtl.analysis import cells, claims, verdicts
 from ecgtl.datasets import catalogue
-from ecgtl.report import book_tables, jang, tables, weimann
+from ecgtl.report import badges, jang, tables, weimann
+from ecgtl.report.site import book_tables
 from ecgtl.report.words import PENDING, difference, mean
 
 matplotlib.use("Agg")
@@ -64,21 +66,21 @@ def test_no_interval_of_a_score_leaves_its_range():
     wide = [{"macro_auc": value, "f_max": 1 - value, "macro_f1": value, "f1_per_class": {}} for value in (0.70, 0.99, 0.98)]
     store(weimann.PTBXL, "random", "ptbxl", wide, target="subset")
     for score, limit in (("macro_auc", 1.0), ("f_max", 0.0)):
-        cell = tables.cell(weimann.PTBXL, "reduced", "random", "ptbxl", score)
+        cell = cells.cell(weimann.PTBXL, "reduced", "random", "ptbxl", score)
         assert limit in (cell.low, cell.high) and 0 <= cell.low < cell.mean < cell.high <= 1
         shown = weimann.comparisons(weimann.PTBXL, "reduced", (score,)).iloc[0]
         assert (shown["low"], shown["high"]) == (cell.low, cell.high)
     assert mean([0.70, 0.99, 0.98]).endswith("1.000]")
     wide = [{"learning_curve_index": value, "macro_f1": 0.5, "weighted_f1": 0.5} for value in (1.0, 9.0, 2.0)]
     store(jang.PTBXL, "cae", 100, wide, target="substitute")
-    assert tables.cell(jang.PTBXL, "reduced", "cae", 100, "learning_curve_index").high > 1, "an index has no upper end"
+    assert cells.cell(jang.PTBXL, "reduced", "cae", 100, "learning_curve_index").high > 1, "an index has no upper end"
 
 
 def test_a_page_says_that_intervals_leave_the_pretraining_out():
     store(weimann.TABLE2, "random", 75, by_class(around(0.7)), upstream="none")
-    assert tables.ONE_PRETRAINING not in weimann.state(weimann.TABLE2, "reduced").data
+    assert cells.ONE_PRETRAINING not in weimann.state(weimann.TABLE2, "reduced").data
     store(weimann.TABLE2, "beat", 75, by_class(around(0.7)))
-    assert tables.ONE_PRETRAINING in weimann.state(weimann.TABLE2, "reduced").data
+    assert cells.ONE_PRETRAINING in weimann.state(weimann.TABLE2, "reduced").data
 
 
 # --- one thing, one number -----------------------------------------------------------------------------------------
@@ -122,7 +124,7 @@ def test_the_gain_of_a_page_is_the_difference_that_the_claim_rests_on():
 
 def test_every_word_of_a_verdict_has_a_badge_that_says_what_it_means():
     for word in (*verdicts.SIGNS, *(f"size:{size}" for size in verdicts.SIZES if size != "not tested"), "no worthwhile gain", "not stated"):
-        shown = book_tables.badge(word)
+        shown = badges.badge(word)
         assert word.replace(":", ": ") in shown and len(re.search('title="(.*?)"', shown).group(1)) > 20
         css = (ROOT / "book" / "_static" / "ecgtl.css").read_text(encoding="utf-8")
         assert word in ("not tested", "not stated") or f".ecgtl-{word.rpartition(':')[2].replace(' ', '-')}" in css, word

@@ -4,7 +4,6 @@ import dataclasses
 import json
 
 import pytest
-
 from messages import one_line
 
 from ecgtl import config as module

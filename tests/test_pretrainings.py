@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 
 from ecgtl import results
+from ecgtl.analysis import coverage
 from ecgtl.config import PretrainConfig
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, runners
-from ecgtl.report import tables
 
 NAME = "jang2021-sensitivity"
 
@@ -57,4 +57,4 @@ def test_shards_share_the_work(small):
 
 
 def test_status_counts_them():
-    assert f"{NAME:28}reduced" in tables.status_table()
+    assert f"{NAME:28}reduced" in coverage.status_table()

@@ -105,10 +105,10 @@ def test_run_ends_at_a_signal_to_itself_alone(tmp_path):
     assert [path for path in tmp_path.rglob(".*")] == []  # neither parts nor reservations
 
 
-BOOK = ("import sys\nfrom pathlib import Path\nfrom ecgtl import processes\nfrom ecgtl.report import site\n"
-        "site.main.__globals__['paths'] = type('Here', (), {'repository': lambda: Path(sys.argv[1]), 'results': site.paths.results})\n"
-        "site.make.__defaults__ = ({'slow': (), 'hello': ()},)\n"
-        "sys.exit(processes.stoppable(site.main, site.STOPPED))")
+BOOK = ("import sys\nfrom pathlib import Path\nfrom ecgtl import processes\nfrom ecgtl.report.site import book\n"
+        "book.paths = type('Here', (), {'repository': lambda: Path(sys.argv[1])})\n"
+        "book.make.__defaults__ = ({'slow': (), 'hello': ()},)\n"
+        "sys.exit(processes.stoppable(book.main, book.STOPPED))")
 
 
 def test_the_book_ends_with_its_kernels(tmp_path):

@@ -6,9 +6,10 @@ import pytest
 from scipy import stats
 from stored_runs import around, by_class, planned, store
 
-from ecgtl import claims, experiments
+from ecgtl import experiments
+from ecgtl.analysis import cells, claims, coverage
 from ecgtl.experiments import experiment
-from ecgtl.report import book_tables, tables, weimann
+from ecgtl.report import badges, weimann
 from ecgtl.report.findings import OURS, finding, findings
 
 OLD, NEW = "weimann2021-table2", "weimann2021-table2-later"
@@ -43,24 +44,24 @@ CELLS = [("beat", 25), ("random", 75)]
 
 
 def test_an_experiment_knows_what_replaces_it_and_what_it_replaces():
-    assert (tables.successor(OLD), tables.successor(NEW), tables.successor("weimann2021-table1")) == (NEW, None, None)
-    assert (tables.original(NEW), tables.original(OLD)) == (OLD, OLD)
+    assert (cells.successor(OLD), cells.successor(NEW), cells.successor("weimann2021-table1")) == (NEW, None, None)
+    assert (cells.original(NEW), cells.original(OLD)) == (OLD, OLD)
     for folds in ("melep2023-ptbxl", "melep2023-csn"):
-        assert (tables.current(folds, "reduced"), tables.original(folds), tables.protocols_of([folds], "reduced")) == (folds, folds, [])
+        assert (cells.current(folds, "reduced"), cells.original(folds), cells.protocols_of([folds], "reduced")) == (folds, folds, [])
 
 
 def test_a_comparison_is_read_from_the_later_protocol_when_all_of_its_cells_are_full():
-    assert tables.current(OLD, "reduced", CELLS) == OLD, "nothing has run"
+    assert cells.current(OLD, "reduced", CELLS) == OLD, "nothing has run"
     earlier()
     fill(NEW, "beat", 25, 0.80, 10)
     fill(NEW, "random", 75, 0.60, 9)
-    assert tables.current(OLD, "reduced", CELLS) == OLD, "one run short"
+    assert cells.current(OLD, "reduced", CELLS) == OLD, "one run short"
     fill(NEW, "random", 75, 0.60, 10)
-    assert tables.current(OLD, "reduced", CELLS) == NEW
-    assert tables.current(OLD, "reduced", [*CELLS, ("random", 25)]) == OLD, "another comparison, another answer"
-    assert tables.current(OLD, "reduced") == OLD, "the table as a whole has empty cells"
-    assert tables.current(NEW, "reduced", CELLS) == NEW and tables.current("weimann2021-table1", "reduced", CELLS) == "weimann2021-table1"
-    assert tables.current(OLD, "reduced", [("no such row", 25)]) == OLD
+    assert cells.current(OLD, "reduced", CELLS) == NEW
+    assert cells.current(OLD, "reduced", [*CELLS, ("random", 25)]) == OLD, "another comparison, another answer"
+    assert cells.current(OLD, "reduced") == OLD, "the table as a whole has empty cells"
+    assert cells.current(NEW, "reduced", CELLS) == NEW and cells.current("weimann2021-table1", "reduced", CELLS) == "weimann2021-table1"
+    assert cells.current(OLD, "reduced", [("no such row", 25)]) == OLD
 
 
 def test_a_claim_says_which_protocol_it_rests_on_and_never_mixes_them():
@@ -108,7 +109,7 @@ def test_a_page_shows_run_counts_of_both_protocols_and_what_is_pending():
 
 def test_coverage_counts_the_runs_of_the_protocol_that_is_shown():
     earlier()
-    row = tables.coverage().set_index(["paper", "item"]).loc[("weimann2021", "T2")]
+    row = coverage.coverage().set_index(["paper", "item"]).loc[("weimann2021", "T2")]
     assert row["why"].startswith("18 of ") and "Earlier protocol: of the new one 0 of 210 runs have ended, 0 of 21" in row["why"]
     assert "25 %" not in row["why"]
 
@@ -117,6 +118,6 @@ def test_a_full_table_is_shown_whole_with_its_claims():
     for run in experiments.enumerate_runs(NEW, "reduced"):
         if run.number == 0:
             fill(NEW, run.method, run.size, 0.7, 10)
-    assert tables.current(OLD, "reduced") == NEW
-    assert "21 of 21 cells are full." in book_tables.state(NEW, "reduced")
+    assert cells.current(OLD, "reduced") == NEW
+    assert "21 of 21 cells are full." in badges.state(NEW, "reduced")
     assert len(findings("weimann2021", NEW, "reduced")) == len(findings("weimann2021", OLD, "reduced")) > 3

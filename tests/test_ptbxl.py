@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import wfdb
-
 from messages import one_line
 
 from ecgtl.datasets import ptbxl

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot as plt
-
 from messages import one_line
 
 from ecgtl import published, results

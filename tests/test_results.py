@@ -389,7 +389,6 @@ def test_an_altered_score_of_several_labels_is_noticed(several_labels, score):
 @pytest.mark.needs("ptb-xl")
 def test_committed_parts_of_ptbxl_are_its_folds_and_share_no_patient(committed, real_data):
 
-    from ecgtl.jobs import finetune
     found = [(path, result) for path, result in committed if result.experiment == "weimann2021-table5-ptbxl"]
     if not found:
         pytest.skip("no result on PTB-XL with several labels is committed yet")

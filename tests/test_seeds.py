@@ -7,7 +7,6 @@ import subprocess
 
 import numpy as np
 import pytest
-
 from messages import one_line
 
 from ecgtl import experiments, paths, results

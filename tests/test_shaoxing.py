@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import wfdb
-from scipy.io import savemat
-
 from messages import one_line
+from scipy.io import savemat
 
 from ecgtl.datasets import csn, shaoxing
 from ecgtl.datasets.leads import LEADS

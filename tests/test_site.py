@@ -14,8 +14,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from ecgtl import paths
 from ecgtl.errors import EcgtlError
-from ecgtl.report import site, site_checks
-from ecgtl.report.site import Layout
+from ecgtl.report.site import book, checks
+from ecgtl.report.site import notebooks as execution
+from ecgtl.report.site.layout import Layout, code_key, find, notebook_key, site_key
 
 ROOT = paths.repository()
 CONFIG = (ROOT / "_config.yml").read_text(encoding="utf-8")
@@ -81,7 +82,7 @@ def made_once(tmp_path_factory):
     layout = tiny(tmp_path_factory.mktemp("site"))
     with pytest.MonkeyPatch.context() as patch:
         surround(patch, ECGTL_RESULTS=layout.root / "no-results")
-        site.make(layout, MAKES)
+        book.make(layout, MAKES)
     return layout
 
 
@@ -131,21 +132,21 @@ def test_the_executed_notebook_carries_no_folders_of_papermill(made):
 
 def test_nothing_is_done_twice(made, capfd):
     built = (made.site / "index.html").stat().st_mtime_ns
-    assert site.make(made, MAKES) == made.site / "index.html"
+    assert book.make(made, MAKES) == made.site / "index.html"
     assert "nothing has changed" in capfd.readouterr().out
     assert (made.site / "index.html").stat().st_mtime_ns == built
 
 
 def test_changed_prose_runs_no_notebook(made):
-    code = site.code_key(made)
-    before = site.site_key(made, code)
+    code = code_key(made)
+    before = site_key(made, code)
     page = made.book / "index.md"
     page.write_text(PAGE + "\nMore.\n", encoding="utf-8")
-    assert site.site_key(made, code) != before
+    assert site_key(made, code) != before
     notebook = made.notebooks / "hello.ipynb"
-    assert site.is_current(made, notebook, site.notebook_key(notebook, code), MAKES["hello"])
+    assert execution.is_current(made, notebook, notebook_key(notebook, code), MAKES["hello"])
     page.write_text(PAGE, encoding="utf-8")
-    assert site.site_key(made, code) == before
+    assert site_key(made, code) == before
 
 
 def test_a_failed_build_leaves_the_old_site_whole(made, capfd):
@@ -154,7 +155,7 @@ def test_a_failed_build_leaves_the_old_site_whole(made, capfd):
                     "{res}`weimann2021-table9.a.b.1.c.d`\n\n```{ecgtl-table} everything\n```\n",
                     encoding="utf-8")
     with pytest.raises(EcgtlError, match="warnings or errors"):
-        site.make(made, MAKES)
+        book.make(made, MAKES)
     page.write_text(PAGE, encoding="utf-8")
     said = capfd.readouterr().err
     for told in ("has no key '80'; it has 25, 50, 75", "unknown experiment 'weimann2021-table9'",
@@ -168,16 +169,16 @@ def test_a_failed_build_leaves_the_old_site_whole(made, capfd):
 
 def test_a_notebook_s_key_follows_its_cells_and_its_code_but_not_its_outputs(tmp_path):
     notebook = write_notebook(tmp_path / "a.ipynb", [new_code_cell("1")])
-    key = site.notebook_key(notebook, "code")
+    key = notebook_key(notebook, "code")
     content = json.loads(notebook.read_text())
     output = {"output_type": "stream", "name": "stdout", "text": "x"}
     content["cells"][0] |= {"outputs": [output], "execution_count": 3}
     notebook.write_text(json.dumps(content))
-    assert site.notebook_key(notebook, "code") == key
-    assert site.notebook_key(notebook, "other") != key
+    assert notebook_key(notebook, "code") == key
+    assert notebook_key(notebook, "other") != key
     content["cells"][0]["source"] = ["2"]
     notebook.write_text(json.dumps(content))
-    assert site.notebook_key(notebook, "code") != key
+    assert notebook_key(notebook, "code") != key
 
 
 @pytest.mark.parametrize(("file", "counts"), [
@@ -187,20 +188,20 @@ def test_a_notebook_s_key_follows_its_cells_and_its_code_but_not_its_outputs(tmp
 ])
 def test_the_code_s_key_follows_what_notebooks_depend_on(tmp_path, monkeypatch, file, counts):
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
-    before = site.code_key(Layout(tmp_path))
+    before = code_key(Layout(tmp_path))
     (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / file).write_text("new")
-    assert (site.code_key(Layout(tmp_path)) != before) is counts
+    assert (code_key(Layout(tmp_path)) != before) is counts
 
 
 def test_staged_files_do_not_change_the_site_s_key_and_stale_ones_go(tmp_path):
     layout = tiny(tmp_path)
-    before = site.site_key(layout, "")
+    before = site_key(layout, "")
     write_notebook(layout.work / "executed" / "hello.ipynb", NOTEBOOK)
     (layout.book / "downloads").mkdir()
     (layout.book / "downloads" / "old.csv").write_text("x")
-    site.stage(layout)
-    assert site.site_key(layout, "") == before
+    book.stage(layout)
+    assert site_key(layout, "") == before
     assert not (layout.book / "downloads" / "old.csv").exists()
     assert (layout.book / "notebooks" / "hello.ipynb").is_file()
 
@@ -215,7 +216,7 @@ def test_a_table_without_rows_is_no_download(tmp_path, text):
     layout.downloads.mkdir(parents=True)
     (layout.downloads / "none.csv").write_text(text)
     (layout.downloads / "some.csv").write_text("a,b\n1,2\n")
-    site.stage(layout)
+    book.stage(layout)
     assert [path.name for path in (layout.book / "downloads").iterdir()] == ["some.csv"]
     staged = nbformat.read(layout.book / "notebooks" / "hello.ipynb", 4).cells
     assert staged[0].source == ("Download the\ntable (PENDING: no rows yet), {download}`runs </downloads/some.csv>`, "
@@ -228,11 +229,11 @@ def test_a_lost_output_runs_the_notebook_again(tmp_path):
     notebook = layout.notebooks / "hello.ipynb"
     executed = write_notebook(layout.work / "executed" / "hello.ipynb", NOTEBOOK)
     executed.with_suffix(".key").write_text("key")
-    assert not site.is_current(layout, notebook, "key", MAKES["hello"])
+    assert not execution.is_current(layout, notebook, "key", MAKES["hello"])
     layout.downloads.mkdir(parents=True)
     (layout.downloads / "made.csv").write_text("a")
-    assert site.is_current(layout, notebook, "key", MAKES["hello"])
-    assert not site.is_current(layout, notebook, "another key", MAKES["hello"])
+    assert execution.is_current(layout, notebook, "key", MAKES["hello"])
+    assert not execution.is_current(layout, notebook, "another key", MAKES["hello"])
 
 
 # How a run is judged
@@ -246,7 +247,7 @@ def test_failures_are_told_and_others_still_run(tmp_path, monkeypatch, capfd):
     write_notebook(layout.notebooks / "works.ipynb", [new_code_cell("1 + 1")])
     told = r"notebooks/(dies|errs)\.ipynb failed(.|\n)*(DeadKernelError|this is wrong)"
     with pytest.raises(EcgtlError, match=told):
-        site.execute_all(layout, "code", {"dies": (), "errs": (), "works": ()})
+        execution.execute_all(layout, "code", {"dies": (), "errs": (), "works": ()})
     said = capfd.readouterr().out
     assert "dies: failed" in said and "errs: failed" in said
     assert (layout.work / "executed" / "works.key").is_file()
@@ -256,7 +257,7 @@ def test_failures_are_told_and_others_still_run(tmp_path, monkeypatch, capfd):
 def test_a_notebook_that_nobody_announced_is_refused(tmp_path):
     layout = tiny(tmp_path)
     with pytest.raises(EcgtlError, match="does not say what notebooks/hello.ipynb makes"):
-        site.execute_all(layout, "code", {})
+        execution.execute_all(layout, "code", {})
 
 
 def ran(source: str = "1", count: int | None = 1, outputs=()):
@@ -270,25 +271,25 @@ def ran(source: str = "1", count: int | None = 1, outputs=()):
 def test_completed_is_not_believed(tmp_path, cell, told):
     executed = write_notebook(tmp_path / "a.ipynb", [ran(), cell])
     with pytest.raises(EcgtlError, match=told):
-        site.check_run(Layout(tmp_path), "a", executed, (), time.time())
+        execution.check_run(Layout(tmp_path), "a", executed, (), time.time())
 
 
 def test_a_run_without_its_files_does_not_count(tmp_path, monkeypatch):
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "r"))
     layout, executed = Layout(tmp_path), write_notebook(tmp_path / "a.ipynb", [ran(), ran("", None)])
     with pytest.raises(EcgtlError, match="wrote no build/x.csv"):
-        site.check_run(layout, "a", executed, ("build/x.csv",), time.time())
+        execution.check_run(layout, "a", executed, ("build/x.csv",), time.time())
     (tmp_path / "build").mkdir()
     (tmp_path / "build" / "x.csv").write_text("a")
-    site.check_run(layout, "a", executed, ("build/x.csv",), time.time())
+    execution.check_run(layout, "a", executed, ("build/x.csv",), time.time())
     os.utime(tmp_path / "build" / "x.csv", (1, 1))
     with pytest.raises(EcgtlError, match="wrote no build/x.csv"):
-        site.check_run(layout, "a", executed, ("build/x.csv",), time.time())
+        execution.check_run(layout, "a", executed, ("build/x.csv",), time.time())
     result = tmp_path / "r" / "demo" / "finetune" / "key.json"
     result.parent.mkdir(parents=True)
     result.write_text("{half a result")
     with pytest.raises(EcgtlError, match="is not a result"):
-        site.check_run(layout, "a", executed, ("results/demo/finetune/*.json",), time.time())
+        execution.check_run(layout, "a", executed, ("results/demo/finetune/*.json",), time.time())
 
 
 # What is wrong with a page
@@ -317,7 +318,7 @@ GOOD = f"<article><p>{'Enough words for a page. ' * 20}</p>%s</article>"
 def test_faults_of_a_page_are_found(tmp_path, html, told):
     (tmp_path / "index.html").write_text(GOOD % html)
     (tmp_path / "a.png").write_text("")
-    found = site_checks.problems(tmp_path, ["index"])
+    found = checks.problems(tmp_path, ["index"])
     assert any(told in problem for problem in found), found
 
 
@@ -326,14 +327,14 @@ def test_a_good_page_has_no_fault(tmp_path):
     (tmp_path / "index.html").write_text(GOOD % (
         '<a href="https://example.org">out</a> <a href="#top">up</a> <a href="mailto:a@b.c">write</a> '
         '<a href="index.html#top">here</a> <img alt="A curve that rises" src="a.png?v=1">'))
-    assert site_checks.problems(tmp_path, ["index"]) == []
+    assert checks.problems(tmp_path, ["index"]) == []
 
 
 def test_styles_missing_pages_and_empty_pages_are_found(tmp_path):
     (tmp_path / "thin.html").write_text("<article>Nothing.</article>")
     (tmp_path / "a.css").write_text("@font-face {src: url('https://f.example.org/f.woff2')} "
                                     "p {background: url(b.png)}")
-    found = " | ".join(site_checks.problems(tmp_path, ["thin", "gone"]))
+    found = " | ".join(checks.problems(tmp_path, ["thin", "gone"]))
     assert "gone.html is missing" in found and "thin.html has next to nothing on it (8 characters)" in found
     assert "a.css loads https://f.example.org/f.woff2" in found and "b.png" not in found
 
@@ -342,12 +343,12 @@ def test_styles_missing_pages_and_empty_pages_are_found(tmp_path):
 
 
 def test_every_page_of_the_contents_has_a_source_and_every_source_a_place():
-    names = site_checks.pages(ROOT / "_toc.yml")
+    names = checks.pages(ROOT / "_toc.yml")
     notebooks = {f"notebooks/{file.relative_to(ROOT / 'notebooks').with_suffix('').as_posix()}"
-                 for file in site.find(Layout(ROOT))}
+                 for file in find(Layout(ROOT))}
     prose = {file.stem for file in (ROOT / "book").glob("*.md")}
     assert len(names) == len(set(names)) and set(names) == notebooks | prose
-    assert {name.removeprefix("notebooks/") for name in notebooks} == set(site.MAKES)
+    assert {name.removeprefix("notebooks/") for name in notebooks} == set(execution.makes())
     assert not any("_" in name or " " in name for name in names if name != "notebooks/score_transfer")  # a job's own name
 
 
@@ -371,7 +372,7 @@ def test_the_real_book_builds_strictly(tmp_path, monkeypatch):
     shutil.copytree(real.book, layout.book, ignore=lambda folder, names: {*skip(folder, names), *(
         ("notebooks",) if Path(folder) == real.book else ())})
     shutil.copytree(real.notebooks, layout.notebooks)
-    for notebook in site.find(real):
+    for notebook in find(real):
         executed = real.work / "executed" / f"{real.name(notebook)}.ipynb"
         target = layout.work / "executed" / f"{real.name(notebook)}.ipynb"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -381,8 +382,8 @@ def test_the_real_book_builds_strictly(tmp_path, monkeypatch):
     layout.downloads.mkdir(parents=True)
     for name in re.findall(r"</downloads/([^>]+)>", "".join(path.read_text() for path in real.notebooks.rglob("*.py"))):
         (layout.downloads / name).write_text("a,b\n1,2\n")
-    site.stage(layout)
-    assert site_checks.problems(site.build(layout), site_checks.pages(layout.toc)) == []
+    book.stage(layout)
+    assert checks.problems(book.build(layout), checks.pages(layout.toc)) == []
 
 
 def test_a_checkpoint_among_the_outputs_is_read_as_one(tmp_path):
@@ -393,7 +394,7 @@ def test_a_checkpoint_among_the_outputs_is_read_as_one(tmp_path):
     file = tmp_path / "cae-cae-demo.safetensors"
     facts = {"arch": "cae", "width": 4, "in_channels": 1, "sampling_rate": 250.0, "seconds": 8.192}
     checkpoint.save(file, {"weight": torch.zeros(2)}, facts)
-    site._check_output(file)
+    execution._check_output(file)
     file.write_bytes(file.read_bytes()[:20])
     with pytest.raises(EcgtlError, match="is damaged"):
-        site._check_output(file)
+        execution._check_output(file)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from stored_runs import store_fold
 
-from ecgtl import claims, experiments, published, results
+from ecgtl import experiments, published, results
+from ecgtl.analysis import cells, claims, coverage, names
 from ecgtl.config import BASELINES
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, runners, sources, transfers
@@ -43,16 +44,16 @@ def stored(tmp_path, monkeypatch):
 
 
 def test_cell_is_mean_and_sd_of_the_runs(stored):
-    cell = tables.cell(EXPERIMENT, "reduced", "random", 75)
+    cell = cells.cell(EXPERIMENT, "reduced", "random", 75)
     values = [0.72, 0.725, 0.73, 0.735, 0.74]
     assert (cell.mean, cell.sd, cell.n) == pytest.approx((np.mean(values), np.std(values, ddof=1), 5))
     assert cell.low < cell.mean < cell.high
 
 
 def test_cell_without_runs_is_none_and_shown_as_pending(stored):
-    assert tables.cell(EXPERIMENT, "reduced", "random", 50) is None
+    assert cells.cell(EXPERIMENT, "reduced", "random", 50) is None
     shown = tables.readable(weimann.table2("reduced"))
-    row = shown[(shown["Initialisation"] == tables.METHODS["beat"]) & (shown["Data used"] == "25 %")]
+    row = shown[(shown["Initialisation"] == names.METHODS["beat"]) & (shown["Data used"] == "25 %")]
     assert row["Ours [95 % interval]"].item() == "PENDING"
 
 
@@ -68,7 +69,7 @@ def test_stale_results_are_left_out(stored):
     assert run.method == "majority"
     write_run(run, 0.9, digest="0" * 64)
     assert run.state() == "stale"
-    assert tables.cell(EXPERIMENT, "reduced", "majority", 25) is None
+    assert cells.cell(EXPERIMENT, "reduced", "majority", 25) is None
 
 
 def test_claims_follow_the_results(stored):
@@ -92,14 +93,13 @@ def test_synthetic_results_never_judge_nor_stand_beside_the_paper(tmp_path, monk
     for run in experiments.enumerate_runs(EXPERIMENT, "demo"):
         if run.method == "random":
             write_run(run, 0.99, target="synthetic")
-    assert tables.shown_tier(EXPERIMENT) == "demo"
+    assert cells.shown_tier(EXPERIMENT) == "demo"
     assert weimann.table2("demo")["paper"].isna().all()
     assert claims.judge("weimann2021", "size", "demo")["ours"] == "not tested"
-    assert tables.best_real_tier(EXPERIMENT) is None
 
 
 def test_coverage_counts_24_items_and_works_out_the_state(stored):
-    table = tables.coverage().set_index(["paper", "item"])
+    table = coverage.coverage().set_index(["paper", "item"])
     assert len(table) == 24
     assert table.loc[("weimann2021", "T2"), "state"] == "partial"
     drawn = [("jang2021", item) for item in ("F1", "F2", "F3")] + [(paper, item) for paper in ("melep2023", "weimann2021")
@@ -114,7 +114,7 @@ def test_coverage_counts_24_items_and_works_out_the_state(stored):
 def test_a_table_is_done_on_the_papers_own_data_alone(stored, upstream, state):
     for run in experiments.enumerate_runs(EXPERIMENT, "reduced"):
         write_run(run, 0.7, upstream="none" if run.method in ("random", *BASELINES) else upstream)
-    found = tables.coverage().set_index(["paper", "item"]).loc[("weimann2021", "T2")]
+    found = coverage.coverage().set_index(["paper", "item"]).loc[("weimann2021", "T2")]
     assert found["state"] == state and f"upstream {upstream}/none" in found["evidence"].replace("none/substitute", "substitute/none")
 
 
@@ -140,7 +140,7 @@ def folds(experiment, tier, n=1000, arch=None, **evidence):
 
 
 def melep_item(item):
-    return tables.coverage().set_index(["paper", "item"]).loc[("melep2023", item)]
+    return coverage.coverage().set_index(["paper", "item"]).loc[("melep2023", item)]
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_items_of_folds_are_counted_and_what_a_tier_does_not_plan_is_named(empty
     assert "6 of 120 runs" in melep_item("T2")["why"]
     assert melep_item("T2")["why"].endswith("melep2023-csn, for which tier reduced plans no run")
     assert melep_item("F3")["state"] == melep_item("F6")["state"] == "pending"
-    status = tables.status_table()
+    status = coverage.status_table()
     assert next(line for line in status.splitlines() if line.startswith("melep2023-ptbxl") and " reduced " in line).split()[2] == "6"
 
 
@@ -180,8 +180,8 @@ def test_items_of_folds_are_done_by_their_own_network_on_the_papers_own_data(emp
     for run in transfers.enumerate_runs("melep2023-selection", "paper"):
         if run.config.arch != "bilstm":
             run.path.unlink()
-    assert tables._coverage_state(entry)["state"] == state
-    assert tables._coverage_state(entry | {"arch": "resnet1d101", "why": "w"}) == {"state": "pending", "evidence": "none", "why": "w"}
+    assert coverage._state(entry)[0] == state
+    assert coverage._state(entry | {"arch": "resnet1d101", "why": "w"}) == ("pending", "none", "w")
 
 
 def several_labels():
@@ -223,7 +223,7 @@ def test_an_item_of_one_measurement_is_as_good_as_its_evidence(stored):
     def state(evidence):
         results.save(Result("measured", "jang2021-table1-shaoxing", {"tier": "reduced"}, evidence, {}, [], {},
                             {"none": np.zeros(0)}, {}))
-        return tables.coverage().set_index(["paper", "item"]).loc[("jang2021", "T1")]
+        return coverage.coverage().set_index(["paper", "item"]).loc[("jang2021", "T1")]
 
     full = {"upstream": "none", "target": "full", "leads": "none"}
     assert (state(full)["state"], state(full)["evidence"]) == ("done", "target full")
@@ -233,7 +233,7 @@ def test_an_item_of_one_measurement_is_as_good_as_its_evidence(stored):
 def test_no_results_is_said_with_the_remedy(tmp_path, monkeypatch):
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
     with pytest.raises(EcgtlError, match="run 'python -m ecgtl run"):
-        tables.shown_tier(EXPERIMENT)
+        cells.shown_tier(EXPERIMENT)
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.7314, ".731"), (-0.02, "−.020"), (1.0, "1.000"), (float("nan"), "–"),
@@ -252,6 +252,6 @@ def test_html_escapes_and_scopes():
 def test_a_badge_of_several_words_has_the_colour_of_the_weakest():
     from ecgtl.report import badges
 
-    assert "ecgtl-substitute" in badges.badge("upstream", "full/none/substitute")
-    assert "ecgtl-synthetic" in badges.badge("target", "full/synthetic")
-    assert "ecgtl-full" in badges.badge("target", "full") and "ecgtl-reduced" in badges.badge("tier", "reduced")
+    assert "ecgtl-substitute" in badges.badge("upstream:full/none/substitute")
+    assert "ecgtl-synthetic" in badges.badge("target:full/synthetic")
+    assert "ecgtl-full" in badges.badge("target:full") and "ecgtl-reduced" in badges.badge("tier:reduced")

@@ -13,13 +13,13 @@ from messages import one_line
 from sklearn import metrics as oracle
 
 from ecgtl import datasets, filters, models, results, training, transferability
+from ecgtl.analysis import coverage
 from ecgtl.config import TIERS, FinetuneConfig, TransferConfig, protocol, starts
 from ecgtl.datasets.folder import from_array
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import runners, sources, transfers
 from ecgtl.jobs import inputs, transfer
 from ecgtl.models import checkpoint
-from ecgtl.report import tables
 
 NAME = "melep2023-ptbxl"
 LABELS = ("NORM", "MI", "STTC", "CD", "HYP")
@@ -485,7 +485,7 @@ def test_a_fold_that_fails_does_not_stop_the_others(small, monkeypatch):
 
 
 def test_status_counts_folds_and_sources():
-    lines = tables.status_table().splitlines()
+    lines = coverage.status_table().splitlines()
     for experiment in ("melep2023-sources", "melep2023-ptbxl"):
         assert any(line.startswith(f"{experiment:28}reduced") for line in lines)
     (paper,) = [line for line in lines if line.startswith(f"{NAME:28}paper")]

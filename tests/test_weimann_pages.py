@@ -13,9 +13,10 @@ from pages import run_page, unmarked
 from scipy import stats
 
 from ecgtl import experiments, models, published, results
+from ecgtl.analysis import cells, coverage, names
 from ecgtl.config import BASELINES, PretrainConfig
-from ecgtl.models.contrastive import FuturePredictor
 from ecgtl.jobs.pretrain import key_of
+from ecgtl.models.contrastive import FuturePredictor
 from ecgtl.report import tables, weimann, weimann_diagrams, weimann_figures
 from ecgtl.report.words import f1
 from ecgtl.results import Result
@@ -182,8 +183,8 @@ def test_a_score_that_the_paper_does_not_print_stands_alone():
     assert row["AUC, paper"] == ".962 ± .006"
     assert row["Fβ=2, ours"] == f".720 [{f1(low)}, {f1(high)}]"
     # Table 2 prints macro F1 alone: its number is not that of a class
-    assert tables.comparison(weimann.TABLE2, "reduced", "f1_per_class.af")["paper"].isna().all()
-    assert tables.comparison(weimann.TABLE1, "reduced",
+    assert cells.comparison(weimann.TABLE2, "reduced", "f1_per_class.af")["paper"].isna().all()
+    assert cells.comparison(weimann.TABLE1, "reduced",
                              "f1_per_class.af").set_index("method")["paper"]["beat_2048"] == 0.777
 
 
@@ -205,7 +206,7 @@ def test_gains_are_differences_with_welch_and_per_cent_of_random_weights():
                                            ("future_c16_n8_o8", "future")])
 def test_the_relative_gains_of_the_printed_scores_are_those_of_the_text(row, name):
     found = row_of(weimann.gains(weimann.comparisons(weimann.TABLE1, "reduced"), None),
-                   Pretraining=tables.METHODS[row])
+                   Pretraining=names.METHODS[row])
     assert found["Paper, relative"] == f"+{published.lookup(f'weimann2021.scalars.gain_{name}.value'):.1f} %"
 
 
@@ -222,12 +223,12 @@ def test_steps_compare_columns_of_one_row():
     store(weimann.TABLE4, "random", "resnet18", [0.70, 0.71, 0.75])
     store(weimann.TABLE4, "random", "resnet34", [0.74, 0.75, 0.77])
     found = weimann.steps(weimann.comparisons(weimann.TABLE4, "reduced"), "resnet34", "Networks")
-    row = row_of(found, Initialisation=tables.METHODS["random"], Networks="ResNet-18 − ResNet-34")
+    row = row_of(found, Initialisation=names.METHODS["random"], Networks="ResNet-18 − ResNet-34")
     low, high = stats.ttest_ind([0.70, 0.71, 0.75], [0.74, 0.75, 0.77],
                                 equal_var=False).confidence_interval(0.95)
     assert row["Ours"] == gap((low + high) / 2, (high - low) / 2)
     assert row["Paper"] == paper_gap("table4", ("random", "resnet18"), ("random", "resnet34"))
-    assert not set(found["Initialisation"]) & {tables.METHODS[name] for name in BASELINES}
+    assert not set(found["Initialisation"]) & {names.METHODS[name] for name in BASELINES}
 
 
 def test_a_printed_mark_stays_on_its_cell_and_is_explained():
@@ -238,7 +239,7 @@ def test_a_printed_mark_stays_on_its_cell_and_is_explained():
         ["Future prediction", "ResNet-50"]]
     assert "<p>* Future prediction" in weimann.footnotes().data and "ResNet-50v2" in weimann.footnotes().data
     # Trivial classifiers know no network: they stand once
-    assert shown.loc[shown["Initialisation"] == tables.METHODS["majority"], "Network"].tolist() == ["any"]
+    assert shown.loc[shown["Initialisation"] == names.METHODS["majority"], "Network"].tolist() == ["any"]
 
 
 # --- Table 1 ----------------------------------------------------------------------------------------------
@@ -259,7 +260,7 @@ def test_four_printed_settings_lie_below_random_weights_in_a_class():
     for name, settings in expected.items():
         said = row_of(table, Score=name)["Below them, in print"]
         assert [part.rpartition(" (")[0]
-                for part in said.split("; ")] == ([tables.METHODS[s] for s in settings] or [""])
+                for part in said.split("; ")] == ([names.METHODS[s] for s in settings] or [""])
         assert settings or said == "none"
     assert (table["Below them, ours"] == weimann.PENDING).all()
 
@@ -296,7 +297,7 @@ def test_the_best_setting_of_each_task_and_its_lead():
 def test_the_challenges_score_leaves_noise_out():
     store(weimann.TABLE1, "random", 75, [0.70, 0.71, 0.72])
     row = row_of(weimann.challenge(table1(), weimann.TABLE1, "reduced"),
-                 Initialisation=tables.METHODS["random"])
+                 Initialisation=names.METHODS["random"])
     assert row["Three classes, paper"] == ".770"  # (.898 + .711 + .701) / 3
     assert row["Three classes, ours"].startswith(".740") and row["Four classes, ours"].startswith(".710")
 
@@ -425,7 +426,7 @@ def test_the_size_of_the_data_stands_beside_the_papers():
 
 def test_an_item_of_two_experiments_is_counted_over_both():
     def state():
-        return tables.coverage().set_index(["paper", "item"]).loc[("weimann2021", "T5")]
+        return coverage.coverage().set_index(["paper", "item"]).loc[("weimann2021", "T5")]
 
     assert state()["state"] == "pending"
     for run in experiments.enumerate_runs(weimann.PTBXL, "reduced"):
@@ -478,7 +479,7 @@ def test_panels_show_each_pretraining_beside_random_weights():
     store(weimann.TABLE3, "beat", 300, [0.73, 0.74, 0.75])
     frame = weimann.comparisons(weimann.TABLE3, "reduced")
     figure = weimann_figures.panels(frame, weimann.single(weimann.trials(weimann.TABLE3, "reduced")), "rate")
-    assert [axes.get_title() for axes in figure.axes] == [tables.METHODS[name]
+    assert [axes.get_title() for axes in figure.axes] == [names.METHODS[name]
                                                           for name in weimann_figures.PRETRAINED]
     heights = [[y for _, y in line] for line in points(figure.axes[0])]
     assert [0.701, 0.731, 0.715] in heights and [0.779, 0.779,
@@ -531,7 +532,7 @@ def test_validation_curves_are_means_over_runs_with_their_range_and_a_median_epo
     assert median.get_xdata() == [3, 3] and set(texts(figure)) == {f"{weimann.PENDING}: no run yet"}
     band = figure.axes[0].collections[0].get_paths()[0].vertices
     assert {(1, 0.1), (1, 0.3), (4, 0.6), (4, 0.62)} <= {tuple(point) for point in np.round(band, 3).tolist()}
-    row = row_of(weimann_figures.speed(frame), Initialisation=tables.METHODS["random"], Data_used="75 %")
+    row = row_of(weimann_figures.speed(frame), Initialisation=names.METHODS["random"], Data_used="75 %")
     assert row.tolist()[2:] == [3, "3 (2 to 4)", f1(np.mean([0.62, 0.62, 0.6])), ".200"]
 
 

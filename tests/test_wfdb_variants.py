@@ -7,7 +7,6 @@ import socket
 import numpy as np
 import pytest
 import wfdb
-
 from messages import one_line
 
 from ecgtl.datasets import folder, wfdb_files

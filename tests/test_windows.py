@@ -6,9 +6,8 @@ from functools import partial
 
 import numpy as np
 import pytest
-from scipy import signal
-
 from messages import one_line
+from scipy import signal
 
 from ecgtl.datasets import cinc2017, icentia11k, mitdb, windows
 from ecgtl.datasets.base import Collector, Reading

@@ -9,8 +9,19 @@ from typing import ClassVar
 
 from ecgtl.config import starts
 from ecgtl.config.parameters import Parameters, Planned
-from ecgtl.config.protocols import (ALL_LEADS, BASELINES, INITS, PAPER_PARAMETERS, TRANSFERS, Input, Protocol,
-                                    init_word, protocol, protocols, source_experiments)
+from ecgtl.config.protocols import (
+    ALL_LEADS,
+    BASELINES,
+    INITS,
+    PAPER_PARAMETERS,
+    TRANSFERS,
+    Input,
+    Protocol,
+    init_word,
+    protocol,
+    protocols,
+    source_experiments,
+)
 from ecgtl.errors import EcgtlError
 from ecgtl.models import MODELS, PREACTIVATED, checkpoint
 from ecgtl.splits import check_fraction

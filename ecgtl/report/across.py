@@ -19,6 +19,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ecgtl import experiments, models, results, statistics
+from ecgtl.analysis import cells
+from ecgtl.analysis.names import METHODS
 from ecgtl.config import BASELINES, FinetuneConfig, protocol, source_experiments, starts
 from ecgtl.correlations import RESAMPLES
 from ecgtl.datasets import catalogue
@@ -26,10 +28,9 @@ from ecgtl.datasets.ptbxl import SUPERCLASSES
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import Run
 from ecgtl.models import checkpoint
-from ecgtl.report import book_tables, figures, tables
+from ecgtl.report import badges, figures
 from ecgtl.report.figures import COLOURS
 from ecgtl.report.melep import NETWORKS as CLASSIFIERS
-from ecgtl.report.tables import METHODS
 from ecgtl.report.words import NBSP, PENDING, f1, limits
 from ecgtl.statistics import LEVEL, MIN_RUNS, Sample
 
@@ -118,7 +119,7 @@ class Gap:
 def load(tier: str) -> dict[str, Row]:
     """The rows of the table by method, baselines last, also those without runs."""
     by_method: dict[str, list[tuple[Run, dict]]] = {}
-    for run, body in tables.runs(EXPERIMENT, tier):
+    for run, body in cells.runs(EXPERIMENT, tier):
         by_method.setdefault(run.method, []).append((run, body))
     runs = experiments.enumerate_runs(EXPERIMENT, tier)
     planned = {run.method: run.config for run in runs if run.number == 0}
@@ -352,7 +353,7 @@ def checkpoints(rows: dict[str, Row]) -> pd.DataFrame:
 def state(tier: str) -> HTML:
     """Badges of the finished runs and their number; while some are missing, the command that makes them."""
     # One lead is this experiment's own rule, so its results call the leads whole; the table of the target names it instead
-    return HTML(book_tables.state(EXPERIMENT, tier, without="leads"))
+    return HTML(badges.state(EXPERIMENT, tier, without="leads"))
 
 
 def unseen(rows: dict[str, Row]) -> HTML:

@@ -1,41 +1,69 @@
-"""Badges that say on every table and figure what stands behind it: the tier, and what the data are."""
+"""Badges that say on every table and figure what stands behind it: the tier, what the data are, a verdict, a state."""
 
+from functools import cache
 from html import escape
+from pathlib import Path
 
+import yaml
 from IPython.display import HTML
+from markupsafe import Markup
 
+from ecgtl import experiments
+from ecgtl.analysis import cells
 from ecgtl.datasets.base import Recordings
-from ecgtl.report import tables
+from ecgtl.errors import EcgtlError
 from ecgtl.results import Result
 
-MEANING = {"full": "the paper's own data set, whole", "subset": "a part of the paper's data set",
-           "substitute": "another data set in its place", "synthetic": "made data, not recordings", "none": "not used",
-           "demo": "small and fast, on made data", "reduced": "smaller network, shorter input, fewer epochs",
-           "paper": "the paper's own protocol"}
-
-STRENGTH = ("none", "full", "subset", "substitute", "synthetic")  # a badge of several words has the colour of the last
+# A badge of several words has the colour of the last of these
+STRENGTH = ("none", "full", "subset", "substitute", "synthetic")
 
 
-def badge(kind: str, word: str) -> str:
-    """HTML of one badge; its title explains the word."""
-    title = "; ".join(MEANING[part] for part in word.split("/"))
-    weakest = max(word.split("/"), key=lambda part: STRENGTH.index(part) if part in STRENGTH else -1)
-    return (f'<span class="ecgtl-badge ecgtl-{escape(weakest)}" title="{escape(title)}">'
-            f"{escape(kind)}: {escape(word)}</span>")
+@cache
+def words() -> dict[str, dict[str, str]]:
+    """Every word with its meaning, from ``badges.yml``: ``of_kind`` as in ``tier:paper``, and ``alone``."""
+    return yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
 
 
-def row(tier: str, evidence: dict[str, str]) -> str:
-    """HTML of the badges for a tier and its evidence words; synthetic data get one more, which cannot be missed."""
-    found = [badge("tier", tier), *(badge(kind, word) for kind, word in evidence.items())]
+def badge(text: str) -> Markup:
+    """HTML of the badge for ``kind:word`` or ``word``; EcgtlError with the vocabulary for another word."""
+    kind, colon, word = text.partition(":")
+    of_kind, alone = words()["of_kind"], words()["alone"]
+    if text in alone:
+        return Markup('<span class="ecgtl-badge ecgtl-{}" title="{}">{}</span>').format(
+            (word or kind).replace(" ", "-"), alone[text], text.replace(":", ": "))
+    parts = word.split("/")
+    if not colon or not set(parts) <= set(of_kind):
+        raise EcgtlError(f"no badge for {text!r}; words after 'tier:', 'target:', …: "
+                         f"{', '.join(of_kind)}; words alone: {', '.join(alone)}")
+    title = "; ".join(of_kind[part] for part in parts)
+    weakest = max(parts, key=lambda part: STRENGTH.index(part) if part in STRENGTH else -1)
+    return Markup(f'<span class="ecgtl-badge ecgtl-{escape(weakest)}" title="{escape(title)}">'
+                  f"{escape(kind)}: {escape(word)}</span>")
+
+
+def row(tier: str, evidence: dict[str, str]) -> Markup:
+    """The badges for a tier and its evidence words; synthetic data get one more, which cannot be missed."""
+    found = [badge(f"tier:{tier}"), *(badge(f"{kind}:{word}") for kind, word in evidence.items())]
     if evidence["target"] == "synthetic":
-        found.append('<span class="ecgtl-badge ecgtl-synthetic">synthetic data: shows that the machinery works, '
-                     "nothing about ECG</span>")
-    return f'<p class="ecgtl-badges">{" ".join(found)}</p>'
+        found.append(Markup('<span class="ecgtl-badge ecgtl-synthetic">synthetic data: shows that the machinery works, '
+                            "nothing about ECG</span>"))
+    return Markup('<p class="ecgtl-badges">{}</p>').format(Markup(" ").join(found))
+
+
+def state(experiment: str, tier: str, words: str = "", without: str = "") -> Markup:
+    """Badges of an experiment's finished runs, their number, and while some are missing the command that makes them."""
+    found, planned = cells.runs(experiment, tier), len(experiments.enumerate_runs(experiment, tier))
+    evidence = {part: word for part, word in cells.evidence(experiment, tier).items() if part != without}
+    known = row(tier, evidence) if found else badge("pending")
+    command = Markup("; the rest by <code>python -m ecgtl run {} --tier {}</code>").format(experiment, tier)
+    said = " ".join(filter(None, [cells.one_pretraining(found), *cells.protocols_of([experiment], tier)]))
+    return Markup("{}<p>{}{} of {} runs{}.{}</p>").format(
+        known, words, len(found), planned, command if len(found) < planned else "", said and f" {said}")
 
 
 def of_experiment(experiment: str, tier: str) -> HTML:
     """Badges of an experiment's finished runs."""
-    return HTML(row(tier, tables.evidence(experiment, tier)))
+    return HTML(row(tier, cells.evidence(experiment, tier)))
 
 
 def of_result(result: Result) -> HTML:
@@ -45,6 +73,5 @@ def of_result(result: Result) -> HTML:
 
 def of_recordings(recordings: Recordings) -> HTML:
     """Badge of a data set that is only looked at."""
-    word = "synthetic" if recordings.synthetic else "real recordings"
-    name = "synthetic" if recordings.synthetic else "full"
+    name, word = ("synthetic", "synthetic") if recordings.synthetic else ("full", "real recordings")
     return HTML(f'<p class="ecgtl-badges"><span class="ecgtl-badge ecgtl-{name}">data: {word}</span></p>')

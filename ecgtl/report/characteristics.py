@@ -23,7 +23,7 @@ from scipy import stats
 from ecgtl import datasets, paths, published, results
 from ecgtl.datasets import cache, catalogue, shaoxing
 from ecgtl.errors import EcgtlError
-from ecgtl.report import values
+from ecgtl.report.printed import published_text
 from ecgtl.results import MEASURED, Result
 from ecgtl.statistics import LEVEL
 
@@ -123,7 +123,7 @@ def _row(found: Characteristic) -> dict:
 def _printed(place: str, column: str) -> str:
     """A cell as printed, digit for digit: ``age.sd`` of ``aumc`` is ``20.172``."""
     row, _, below = place.partition(".")
-    return values.published_text(".".join(filter(None, (PRINTED, row, column, below))))
+    return published_text(".".join(filter(None, (PRINTED, row, column, below))))
 
 
 def _decimals(printed: str) -> int:
@@ -176,7 +176,7 @@ def verdict(counted: Result) -> HTML:
                              for row in sd.itertuples())
         sentences.append(f"The SD of the age is printed as {sd['paper'].iloc[0]}; the table gives {found}.")
     n_rhythms = len(counted.scores["rhythms"])
-    said = values.published_text("jang2021.scalars.rhythms_abstract")
+    said = published_text("jang2021.scalars.rhythms_abstract")
     sentences.append(f"The {n_rhythms} rhythms add up to all {counted.scores['n']:,} recordings; where the "
                      f"abstract says {said} rhythms, the table has {n_rhythms}.")
     return HTML(Markup("<p>{}</p>").format(" ".join(sentences)))

@@ -20,11 +20,13 @@ from matplotlib.patches import Patch, Rectangle
 from torch import nn
 
 from ecgtl import experiments, models, published
+from ecgtl.analysis import cells, names
 from ecgtl.config import FinetuneConfig, PretrainConfig, protocol
 from ecgtl.datasets import catalogue
 from ecgtl.errors import EcgtlError
 from ecgtl.models import googlenet
-from ecgtl.report import badges, reconstructions, tables, values
+from ecgtl.report import badges, reconstructions
+from ecgtl.report.printed import published_text
 from ecgtl.results import Result
 
 WIDTH = 4.2  # inches: with the text below still readable where a telephone shrinks the figure
@@ -387,7 +389,7 @@ def arms(tier: str) -> Figure:
                "image": (image(), "frozen", f"{frozen}, from ImageNet", f"{n_image:,}", on_images)}
     rows = [[], [], [], []]
     for arm, (shape, kind, body, n_features, n) in columns.items():
-        rows[0].append(Box(f"{arm}0", tables.METHODS[arm], ("input", " × ".join(map(str, shape)))))
+        rows[0].append(Box(f"{arm}0", names.METHODS[arm], ("input", " × ".join(map(str, shape)))))
         rows[1].append(Box(f"{arm}1", "", (body,), kind))
         rows[2].append(Box(f"{arm}2", "", (f"{n_features} features",)))
         rows[3].append(Box(f"{arm}3", "", (f"linear, {n:,} parameters", f"{rhythms()} rhythms"), "trained"))
@@ -450,7 +452,7 @@ def stated_verdict(statements: pd.DataFrame) -> HTML:
 
 def tier_badges(*tiers: str) -> HTML:
     """Badges of the tiers whose networks are drawn: no recordings are behind a drawing."""
-    found = Markup(" ").join(Markup(badges.badge("tier", tier)) for tier in tiers)
+    found = Markup(" ").join(badges.badge(f"tier:{tier}") for tier in tiers)
     return HTML(Markup('<p class="ecgtl-badges">{}</p>').format(found))
 
 
@@ -459,7 +461,7 @@ def _each(found: Iterable) -> str:
 
 
 def _pub(path: str) -> str:
-    return values.published_text(f"jang2021.{path}")
+    return published_text(f"jang2021.{path}")
 
 
 # Figure 1 of Jang 2021: the course of the study
@@ -470,7 +472,7 @@ def overview(experiment: str, tier: str) -> pd.DataFrame:
 
     Ours are those of the tier's autoencoder and of the finished runs of ``experiment``.
     """
-    trained, runs = reconstructions.pretrained(tier), tables.runs(experiment, tier)
+    trained, runs = reconstructions.pretrained(tier), cells.runs(experiment, tier)
     if not runs:
         raise EcgtlError(f"no result of {experiment} in tier {tier}; run 'python -m ecgtl run {experiment} "
                          f"--tier {tier}'")
@@ -517,8 +519,8 @@ def _pretraining(trained: Result) -> list[tuple[str, str, str]]:
 def _classification(experiment: str, tier: str, runs: list) -> list[tuple[str, str, str]]:
     entry = experiments.load(experiment)
     config, share = runs[0][0].config, 10 * protocol(entry.paper)["split"]["test"]
-    cells = tables.cells(experiment, tier)
-    finished = [cells[arm, size].n if (arm, size) in cells else 0
+    filled = cells.cells(experiment, tier)
+    finished = [filled[arm, size].n if (arm, size) in filled else 0
                 for arm in entry.inits for size in entry.columns]
     return [("arms", _arms(published.lookup("jang2021.table2.columns")), _arms(entry.inits)),
             ("training to test recordings", _pub("scalars.split"), f"{10 - share:g}:{share:g}"),
@@ -531,7 +533,7 @@ def _classification(experiment: str, tier: str, runs: list) -> list[tuple[str, s
 
 def _arms(given: Iterable[str]) -> str:
     """The arms in words, in one order whatever the order they are given in."""
-    return ", ".join(words for arm, words in tables.METHODS.items() if arm in given)
+    return ", ".join(words for arm, words in names.METHODS.items() if arm in given)
 
 
 def readable_overview(steps: pd.DataFrame) -> pd.DataFrame:

@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
+from ecgtl.analysis.names import METHODS
 from ecgtl.datasets import leads
 from ecgtl.datasets.base import Recordings
 from ecgtl.datasets.windows import Windows
-from ecgtl.report.tables import METHODS
 
 # Okabe and Ito's palette: distinguishable with every common colour vision and in grey print
 COLOURS = {"random": "#000000", "beat": "#0072B2", "rhythm": "#56B4E9", "heart_rate": "#009E73", "future": "#CC79A7",

@@ -1,21 +1,23 @@
 """Claims as a reader sees them: one row a claim with its verdicts, and the comparisons that they rest on."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pandas as pd
 from markupsafe import Markup
 
-from ecgtl import claims, experiments, published
-from ecgtl.claim_rules import Comparison, Held, Place, Runs
-from ecgtl.claim_rules_transfers import signed
-from ecgtl.correlations import MIN_GROUPS
-from ecgtl.report import tables
-from ecgtl.report.book_tables import answers, badge, stands_on
+from ecgtl import experiments, published
+from ecgtl.analysis import cells, claims
+from ecgtl.analysis.claim_rules_folds import signed
+from ecgtl.analysis.names import METHODS
+from ecgtl.analysis.sources import Runs
+from ecgtl.analysis.text import f1
+from ecgtl.analysis.verdicts import SIGNS, Comparison, Place, Verdict
+from ecgtl.correlations import MIN_GROUPS, Interval
+from ecgtl.report.badges import badge
 from ecgtl.report.melep import NETWORKS
 from ecgtl.report.transfer_folds import checkpoint_name, data_set
-from ecgtl.report.words import f1
 from ecgtl.statistics import MIN_RUNS, Difference
-from ecgtl.verdicts import SIGNS
 
 OURS = "Our difference [95 % interval], smallest detectable; printed; runs"
 OUR_FOLDS = "Our folds [95 % interval]"
@@ -25,7 +27,7 @@ _BESIDE = {"given_labels": ", the number of labels held fixed", "every_label": "
 
 def findings(paper: str, experiment: str, tier: str) -> pd.DataFrame:
     """Every claim of ``paper`` that rests on ``experiment``, judged from the paper's numbers and from ours."""
-    own, source = tables.original(experiment), Runs(tier)
+    own, source = cells.original(experiment), Runs(tier)
     names = [name for name, claim in claims.claims(paper).items() if claim.get("experiment") == own]
     return pd.DataFrame([_finding(claims.judge(paper, name, tier, source)) for name in names])
 
@@ -36,11 +38,32 @@ def finding(paper: str, name: str, tier: str) -> pd.DataFrame:
 
 
 def _finding(verdict: dict) -> dict:
-    on_folds = any(isinstance(comparison, Held) for comparison in verdict["comparisons"])
+    on_folds = any(comparison.side for comparison in verdict["comparisons"])
     return {"Statement": verdict["says"],
             "In print": badge(verdict["paper"]) + _account(verdict["printed"], 1),
             "Here": stands_on(verdict),
             OUR_FOLDS if on_folds else OURS: ours(verdict, OPEN)}
+
+
+def stands_on(verdict: dict) -> Markup:
+    """Our answers, and the tier and the data, of the pretraining too, that they stand on where anything was run."""
+    answered = answers(verdict["size"], verdict["worthwhile"])
+    return Markup(" ").join([badge(verdict["ours"]), *answered, *evidence_badges(verdict)])
+
+
+def answers(size: str | None, worthwhile: bool | None) -> list[Markup]:
+    """Badges of the size of a difference, where it is asked and tested, and of no worthwhile gain."""
+    asked = [badge(f"size:{size}")] if size not in (None, "not tested") else []
+    return asked + ([badge("no worthwhile gain")] if worthwhile is False else [])
+
+
+def evidence_badges(verdict: dict) -> list[Markup]:
+    """Badges of the tier and the data that a verdict stands on; none where nothing has been run."""
+    if not verdict["evidence"]:
+        return []
+    target, upstream = (verdict["evidence"].get(part, "none") for part in ("target", "upstream"))
+    data = [f"target:{target}"] * (target != "none")
+    return [badge(word) for word in (f"tier:{verdict['tier']}", *data, f"upstream:{upstream}")]
 
 
 def ours(verdict: dict, n_open: int) -> Markup:
@@ -49,54 +72,46 @@ def ours(verdict: dict, n_open: int) -> Markup:
     return _account(verdict["comparisons"], n_open) + said
 
 
-def _account(comparisons: list[Comparison | Held], n_open: int) -> Markup:
+def _account(comparisons: Sequence[Comparison], n_open: int) -> Markup:
     """The comparisons of a claim: one is a line, a few are a list, and many are folded behind their counts."""
-    lines = [_words(comparison) for comparison in comparisons]
-    if len(lines) <= 1:
-        return Markup("<p>{}</p>").format(lines[0]) if lines else Markup()
-    items = Markup("").join(Markup("<li>{} {}</li>").format(_badges(comparison), line)
-                            for comparison, line in zip(comparisons, lines, strict=True))
-    counts = counted(comparisons)
-    if len(lines) <= n_open:
-        return Markup("<p>{}</p><ul>{}</ul>").format(counts, items)
-    return Markup("<details><summary>{}</summary><ul>{}</ul></details>").format(counts, items)
+    if len(comparisons) <= 1:
+        return Markup().join(Markup("<p>{}</p>").format(_words(one)) for one in comparisons)
+    items = Markup().join(Markup("<li>{} {}</li>").format(_badges(one), _words(one)) for one in comparisons)
+    folded = "<p>{}</p><ul>{}</ul>" if len(comparisons) <= n_open else "<details><summary>{}</summary><ul>{}</ul></details>"
+    return Markup(folded).format(counted(comparisons), items)
 
 
-def _badges(comparison: Comparison | Held) -> Markup:
+def _badges(comparison: Comparison) -> Markup:
     """The answers, or that other data stand in and decide nothing."""
     if not comparison.counts:
         return badge("upstream:substitute")
-    verdict = comparison.verdict
+    verdict: Verdict = comparison.verdict
     return Markup(" ").join([badge(verdict.sign), *answers(verdict.size, verdict.worthwhile)])
 
 
-def counted(comparisons: list[Comparison | Held]) -> str:
+def counted(comparisons: Sequence[Comparison]) -> str:
     """How many comparisons have which sign: ``11 of 20 yes; 9 undecided``; those that do not count are named last."""
     found = Counter(comparison.verdict.sign for comparison in comparisons if comparison.counts)
     beside = sum(not comparison.counts for comparison in comparisons)
-    counts = [f"{found.pop('yes', 0)} of {len(comparisons) - beside} yes"]
-    counts += [f"{found[sign]} {sign}" for sign in SIGNS if found[sign]]
+    counts = [f"{found['yes']} of {len(comparisons) - beside} yes"]
+    counts += [f"{found[sign]} {sign}" for sign in SIGNS if found[sign] and sign != "yes"]
     return "; ".join([*counts, *([f"{beside} beside, on substitutes"] if beside else [])])
 
 
-def _words(comparison: Comparison | Held) -> str:
+def _words(comparison: Comparison) -> str:
     """What is compared, and the statistics behind the verdict."""
-    if isinstance(comparison, Held):
-        return _held(comparison)
+    if comparison.side:
+        return f"{_statistic(comparison)} ({comparison.note}){_limits(comparison)}"
     note = f" ({comparison.note})" if comparison.note else ""
-    named = f"{_pair(comparison)}{_score(comparison.first)}{note}"
+    named = f"{_pair(comparison.rule, comparison.places)}{_score(comparison.places[0])}{note}"
     if comparison.found is None:
-        return f"{named}: {_untested(comparison)}"
-    return f"{named}: {_NUMBERS.get(comparison.rule, _difference)(comparison)}"
+        needed = " with their learning curves" if comparison.rule == "sooner" else ""
+        return f"{named}: fewer than {MIN_RUNS} runs{needed}"
+    return f"{named}: {(_epochs if comparison.rule == 'sooner' else _difference)(comparison)}"
 
 
-def _held(held: Held) -> str:
-    """A statistic of folds with its limits, and where these are to lie."""
-    return f"{_statistic(held)} ({held.note}){_limits(held)}"
-
-
-def _statistic(held: Held) -> str:
-    """What a statistic is of: ``ResNet1d101, CPSC 2018``."""
+def _statistic(held: Comparison) -> str:
+    """What a statistic of folds is of: ``ResNet1d101, CPSC 2018``."""
     source, network = held.checkpoints[0]
     if held.rule == "regret":
         return f"F1 lost by the choice among {len(held.checkpoints)} checkpoints, on folds that all of them have"
@@ -105,50 +120,36 @@ def _statistic(held: Held) -> str:
     return checkpoint_name(source, network) + _BESIDE.get(held.rule, "")
 
 
-def _limits(held: Held) -> str:
-    """The numbers, as far as they can be had."""
-    found = held.found
-    if found is None or found.value is None:
+def _limits(held: Comparison) -> str:
+    """Its numbers, as far as they can be had, and where they are to lie."""
+    found: Interval = held.found
+    if found.value is None:
         return ""
     if found.low is None:
         few = f"fewer than {MIN_GROUPS} label sets" if found.groups < MIN_GROUPS else "undefined in too many resamples"
         return f": {f1(found.value)}, {few}"
-    value, low, high = (f1(number, held.rule != "regret") for number in (found.value, found.low, found.high))
     aim = {"below": "to lie below {}", "above": "to lie above {}", "about": "to include {}, and not 0"}[held.side]
-    return f": {value} [{low}, {high}], {aim.format(signed(held.against))}"
+    return f": {_interval(found, held.rule != 'regret')}, {aim.format(signed(held.against))}"
 
 
-def _pair(comparison: Comparison) -> str:
+def _pair(rule: str, places: Sequence[Place]) -> str:
     """The two cells, each column named once where it can be; of a slope the two rows alone."""
-    first, second = comparison.first, comparison.second
-    if comparison.others:
-        halves = (Comparison("beats", *pair) for pair in (comparison.places[:2], comparison.others))
-        return f"({') − ('.join(map(_pair, halves))})"
-    sign = "against" if comparison.rule == "sooner" else "−"
-    rows = [tables.METHODS[place.method] for place in (first, second)]
-    entry = experiments.load(first.experiment)
-    columns = [entry.column_words(place.size) for place in (first, second)]
-    if comparison.rule == "shrinks":
-        return f"{rows[0]} {sign} {rows[1]}"
-    if columns[0] == columns[1]:
-        return f"{rows[0]} {sign} {rows[1]}, {columns[0]}"
-    if rows[0] == rows[1]:
-        return f"{rows[0]}, {columns[0]} {sign} {columns[1]}"
-    return f"{rows[0]}, {columns[0]} {sign} {rows[1]}, {columns[1]}"
+    if len(places) > 2:
+        return f"({_pair(rule, places[:2])}) − ({_pair(rule, places[2:])})"
+    sign, entry = "against" if rule == "sooner" else "−", experiments.load(places[0].experiment)
+    (row, column), (other, beside) = ((METHODS[place.method], entry.column_words(place.size)) for place in places)
+    if rule == "shrinks":
+        return f"{row} {sign} {other}"
+    if column == beside:
+        return f"{row} {sign} {other}, {column}"
+    return f"{row}, {column} {sign} {beside}" if row == other else f"{row}, {column} {sign} {other}, {beside}"
 
 
 def _score(place: Place) -> str:
     """Which score, as the paper's table heads it; nothing where the table has one."""
-    column = tables.printed_column(place.experiment, place.score) if place.score else None
-    if column is None:
-        return ""
     entry = experiments.load(place.experiment)
-    return f", {published.load(entry.paper)[entry.published]['columns'][column]}"
-
-
-def _untested(comparison: Comparison) -> str:
-    needed = " with their learning curves" if comparison.rule == "sooner" else ""
-    return f"fewer than {MIN_RUNS} runs{needed}"
+    column = entry.printed.get(place.score)
+    return f", {published.lookup(f'{entry.paper}.{entry.published}.columns')[column]}" if column else ""
 
 
 def _difference(comparison: Comparison) -> str:
@@ -163,20 +164,12 @@ def _difference(comparison: Comparison) -> str:
     return ", ".join(said) + f"; n = {', '.join(map(str, comparison.runs))}" * bool(comparison.covers)
 
 
-def _interval(found: Difference) -> str:
-    value, low, high = (f1(number, True) for number in (found.value, found.low, found.high))
-    return f"{value} [{low}, {high}]"
+def _interval(found: Difference | Interval, sign: bool = True) -> str:
+    return f"{f1(found.value, sign)} [{f1(found.low, sign)}, {f1(found.high, sign)}]"
 
 
 def _epochs(comparison: Comparison) -> str:
     found = comparison.found
-    least = f" ({f1(found.smallest)} is the smallest that so few runs can give)"
-    numbers = f"{found.first:g} against {found.second:g} epochs (medians), {_p(found.p)}"
-    return numbers + (least if found.smallest >= 0.001 else "")
-
-
-def _p(value: float) -> str:
-    return "p < .001" if value < 0.0005 else f"p = {f1(value)}"
-
-
-_NUMBERS = {"sooner": _epochs}
+    least = f" ({f1(found.smallest)} is the smallest that so few runs can give)" if found.smallest >= 0.001 else ""
+    p = "p < .001" if found.p < 0.0005 else f"p = {f1(found.p)}"
+    return f"{found.first:g} against {found.second:g} epochs (medians), {p}{least}"

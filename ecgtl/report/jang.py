@@ -17,12 +17,13 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ecgtl import claims, experiments, metrics, published, results, statistics
+from ecgtl import experiments, metrics, published, results, statistics
+from ecgtl.analysis import cells, claims, names
+from ecgtl.analysis.names import METHODS
 from ecgtl.config import protocol
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings
-from ecgtl.report import book_tables, figures, tables
-from ecgtl.report.tables import METHODS
+from ecgtl.report import badges, figures, tables
 from ecgtl.report.words import NBSP, PENDING, f1, gap_with_p, mean, mean_sd, percent, plus_minus
 from ecgtl.statistics import Sample
 
@@ -55,23 +56,23 @@ WIDTH = 5.6  # of figures, inches: their words can still be read on a narrow scr
 
 
 def shown_tier(experiment: str, wanted: str = "best") -> str:
-    """As ``tables.shown_tier``, but ``reduced`` where nothing has been run yet: such a page says PENDING."""
-    return tables.shown_tier(experiment, wanted, pending=True)
+    """As ``cells.shown_tier``, but ``reduced`` where nothing has been run yet: such a page says PENDING."""
+    return cells.shown_tier(experiment, wanted, pending=True)
 
 
 def state(experiment: str, tier: str) -> HTML:
     """Badges of the finished runs and their number; while some are missing, the command; the sizes in recordings."""
-    experiment = tables.current(experiment, tier)
+    experiment = cells.current(experiment, tier)
     drawn = ", ".join(f"{percent(size)} are {n:,}" for size, n in recordings(experiment, tier).items())
     theirs = ", ".join(f"{paper_recordings(size):,.0f}" for size in sizes(experiment))
     said = Markup("<p>Recordings that are drawn for training: {}; in the paper {}.</p>").format(drawn, theirs)
-    return HTML(book_tables.state(experiment, tier, f"{NAMES[tables.original(experiment)]}: ") + (said if drawn else Markup()))
+    return HTML(badges.state(experiment, tier, f"{NAMES[cells.original(experiment)]}: ") + (said if drawn else Markup()))
 
 
 def recordings(experiment: str, tier: str) -> dict[int, int]:
     """How many recordings a training of each size draws, as the finished runs have it, the largest first."""
     return {run.size: sum(body["data"]["split"]["train"].values())
-            for run, body in sorted(tables.runs(experiment, tier), key=lambda pair: -pair[0].size)}
+            for run, body in sorted(cells.runs(experiment, tier), key=lambda pair: -pair[0].size)}
 
 
 def paper_recordings(size: int) -> float:
@@ -82,8 +83,8 @@ def paper_recordings(size: int) -> float:
 
 
 def comparison(experiment: str, tier: str) -> pd.DataFrame:
-    """``tables.comparison`` with our sizes in recordings as well."""
-    known, found = recordings(experiment, tier), tables.comparison(experiment, tier)
+    """``cells.comparison`` with our sizes in recordings as well."""
+    known, found = recordings(experiment, tier), cells.comparison(experiment, tier)
     return found.assign(words=[f"{words} ({known[size]:,} here)" if size in known else words
                                for words, size in zip(found["words"], found["size"], strict=True)])
 
@@ -96,7 +97,7 @@ def trials(experiment: str, tier: str) -> pd.DataFrame:
     classifier has no epochs: its scores are the same under every choice, and it has no index.
     """
     scores = [f"{choice}.{score}" for choice in CHOICES for score in SCORES]
-    rows = [_trial(run, body) for run, body in tables.runs(tables.current(experiment, tier), tier)]
+    rows = [_trial(run, body) for run, body in cells.runs(cells.current(experiment, tier), tier)]
     return pd.DataFrame(rows, columns=["method", "size", "trial", "steps", INDEX, *scores])
 
 
@@ -115,7 +116,7 @@ def curves(experiment: str, tier: str) -> pd.DataFrame:
     weighted F1 on the test part.
     """
     rows = [(run.method, run.size, run.number + 1, row["epoch"], row["epoch"] * _steps_per_epoch(body),
-             row["test_score"]) for run, body in tables.runs(tables.current(experiment, tier), tier) for row in body["history"]]
+             row["test_score"]) for run, body in cells.runs(cells.current(experiment, tier), tier) for row in body["history"]]
     return pd.DataFrame(rows, columns=["method", "size", "trial", "epoch", "step", "score"])
 
 
@@ -189,18 +190,18 @@ def paper_trials(table: str) -> pd.DataFrame:
 def our_trials(frame: pd.DataFrame, experiment: str, tier: str, column: str = BEST,
                methods: Sequence[str] = ("random", "image", "cae")) -> pd.DataFrame:
     """The same from our runs: a row a planned trial, a dash where it is missing; mean ± SD (n - 1)."""
-    entry = experiments.load(tables.current(experiment, tier))
+    entry = experiments.load(cells.current(experiment, tier))
     planned = range(1, entry.runs[tier] + 1)
     columns = {"Trial": [*planned, "Mean ± SD"]}
     for size, method in itertools.product(sizes(experiment), methods):
         values = _values(frame, method, size, column)
-        cells = [f1(values.get(trial, np.nan)) for trial in planned]
-        columns[_heading(method, size)] = [*cells, mean_sd(values)]
+        by_trial = [f1(values.get(trial, np.nan)) for trial in planned]
+        columns[_heading(method, size)] = [*by_trial, mean_sd(values)]
     return pd.DataFrame(columns)
 
 
 def curve(comparison: pd.DataFrame, frame: pd.DataFrame) -> Figure:
-    """``figures.size_curve`` of a ``tables.comparison`` and its ``trials``; PENDING where there is none."""
+    """``figures.size_curve`` of a ``cells.comparison`` and its ``trials``; PENDING where there is none."""
     values = {place: tuple(rows[BEST]) for place, rows in frame.groupby(["method", "size"])}
     figure = figures.size_curve(comparison, values, "weighted F1", "training part")
     if frame.empty:
@@ -236,7 +237,7 @@ def choices(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
 
 
 def _choice_words(choice: str) -> str:
-    words = tables.CHOICES[choice].capitalize()
+    words = names.CHOICES[choice].capitalize()
     return f"{words} (as published)" if choice == "best_test" else words
 
 
@@ -342,7 +343,7 @@ def sensitivity_table(bodies: list[dict], tier: str = "reduced") -> HTML:
     """Their errors on held-out subjects; PENDING and the command where there is none yet."""
     if not bodies:
         return HTML(Markup("<p>{} No run yet: <code>python -m ecgtl run {} --tier {}</code></p>").format(
-            book_tables.badge("pending"), SENSITIVITY, tier))
+            badges.badge("pending"), SENSITIVITY, tier))
     rows = [{"Width": body["config"]["width"], "Baseline filter": _filter_words(body["config"]["highpass"]),
              "Windows, training": f"{body['data']['windows']['train']:,}",
              "held out": f"{body['data']['windows']['test']:,}", "Epochs": len(body["history"]),

@@ -30,8 +30,9 @@ from ecgtl.config import TIERS, protocol
 from ecgtl.datasets import cache, catalogue, cpsc2018, csn, georgia, ptbxl, snomed
 from ecgtl.datasets.wfdb_files import Header, read_header
 from ecgtl.errors import EcgtlError
-from ecgtl.report import badges, book_tables, diagrams, tables, values
+from ecgtl.report import badges, diagrams, tables
 from ecgtl.report.diagrams import Block, Box
+from ecgtl.report.printed import published_text
 from ecgtl.report.words import NBSP, PENDING
 from ecgtl.results import MEASURED, Result
 from ecgtl.statistics import LEVEL
@@ -211,7 +212,7 @@ def state(counted: Result | None) -> HTML:
     if counted is not None:
         return badges.of_result(counted)
     return HTML(Markup("<p>{} What is at hand has not been counted; <code>{}</code> does it.</p>").format(
-        book_tables.badge("pending"), PROGRAM))
+        badges.badge("pending"), PROGRAM))
 
 
 def at_hand(counted: Result | None) -> pd.DataFrame:
@@ -227,7 +228,7 @@ def at_hand(counted: Result | None) -> pd.DataFrame:
         word = "full" if _is_whole(name, part) else "subset"
         rows.append(row | {
             "At hand": f"{part['records']:,} ({100 * part['records'] / entry.records:.1f}{NBSP}%)",
-            "Leads": ", ".join(part["leads"]), "Evidence": Markup(badges.badge("target", word)),
+            "Leads": ", ".join(part["leads"]), "Evidence": badges.badge(f"target:{word}"),
             "Refused": ", ".join(f"{n} × {reason}" for reason, n in part["refused"].items()) or "none"})
     return pd.DataFrame(rows)
 
@@ -257,8 +258,8 @@ def _row(name: str, quantity: str, part: dict | str) -> dict[str, str]:
 def printed(name: str, quantity: str) -> str:
     """What the paper prints of a data set, digit for digit: a range as ``6–60``, rates with "and"."""
     if quantity == "short":
-        return values.published_text(f"{PAPER}.scalars.{SHORT[name]}")
-    text = values.published_text(f"{PAPER}.table1.rows.{name}.{COLUMNS[quantity]}")
+        return published_text(f"{PAPER}.scalars.{SHORT[name]}")
+    text = published_text(f"{PAPER}.table1.rows.{name}.{COLUMNS[quantity]}")
     return text.replace(", ", {"durations": "–", "rates": " and "}.get(quantity, ", "))
 
 
@@ -336,7 +337,7 @@ def slips(counted: Result | None) -> pd.DataFrame:
             ("PTB-XL, sampling rates (Hz)", "ptbxl", "rates", "source_sampling_rate"),
             ("PTB-XL, recordings", "ptbxl", "records", "ptbxl_records")]
     return pd.DataFrame([{"What": words, "Table 1": printed(name, quantity),
-                          "Text": values.published_text(f"{PAPER}.scalars.{scalar}"),
+                          "Text": published_text(f"{PAPER}.scalars.{scalar}"),
                           "Release": _released(name, quantity, _part(counted, name)),
                           "Note": _pub(f"scalars.{scalar}").get("note", UNLISTED)}
                          for words, name, quantity, scalar in rows])
@@ -638,7 +639,7 @@ def sizes(name: str) -> pd.DataFrame:
     rows = []
     for tier in TIERS:
         blocks = network(name, tier)
-        rows.append({"Tier": Markup(badges.badge("tier", tier)),
+        rows.append({"Tier": badges.badge(f"tier:{tier}"),
                      "Input": _size(shape(tier)), "Width": options(name, tier)["width"],
                      "Features": f"{np.prod(blocks[-2].shape):,}",
                      "Parameters": f"{diagrams.parameters(blocks):,}"})

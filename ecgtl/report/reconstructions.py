@@ -25,7 +25,8 @@ from matplotlib.ticker import MultipleLocator
 from scipy import stats
 from torch import nn
 
-from ecgtl import claims, published, results, training
+from ecgtl import published, results, training
+from ecgtl.analysis import claims
 from ecgtl.config import TIERS, PretrainConfig
 from ecgtl.config.starts import weights_path
 from ecgtl.datasets import catalogue
@@ -36,8 +37,9 @@ from ecgtl.jobs import pretrain
 from ecgtl.models import checkpoint
 from ecgtl.models.cae import summed_squared_error
 from ecgtl.pretraining.reconstruction import EVALUATION_BATCH
-from ecgtl.report import figures, values
-from ecgtl.report.book_tables import badge
+from ecgtl.report import figures
+from ecgtl.report.badges import badge
+from ecgtl.report.printed import published_text
 from ecgtl.report.words import f1
 from ecgtl.results import MEASURED, Result
 from ecgtl.statistics import LEVEL, MIN_RUNS
@@ -321,7 +323,7 @@ def comparison(measured: Result) -> pd.DataFrame:
             for words, show in kinds.items()]
     # What is in print stands as printed, slips included
     for row, name in ((0, "cae_mse"), (1, "cae_mse_per_sample"), (3, "cae_error_percent")):
-        rows[row]["Paper"] = values.published_text(f"jang2021.scalars.{name}")
+        rows[row]["Paper"] = published_text(f"jang2021.scalars.{name}")
     rows[3]["Paper"] += " %"
     rows[0]["Ours, test"] = _with_interval(whole["mean"], whole["low"], whole["high"])
     return pd.DataFrame(rows)
@@ -338,7 +340,7 @@ def verdict(measured: Result) -> HTML:
         f"On {measured.data['windows']:,} windows of {measured.data['subjects']} subjects that the network "
         f"has not seen, the error is {error:.0f} of the {n:,} that answering with the mean would cost: "
         f"R² {f1(1 - error / n)}.",
-        f"The paper prints {values.published_text('jang2021.scalars.cae_mse')}, which is "
+        f"The paper prints {published_text('jang2021.scalars.cae_mse')}, which is "
         f"R² {f1(1 - _printed() / n)} by the same reckoning.",
         "On the validation part, which chose the epoch, the error is "
         f"{trained.scores['validation']['summed']:.0f}.",

@@ -13,12 +13,13 @@ from IPython.display import HTML
 from markupsafe import Markup
 
 from ecgtl import agreement, published
+from ecgtl.analysis import cells
 from ecgtl.config import TIERS
 from ecgtl.correlations import Interval
 from ecgtl.datasets import catalogue
 from ecgtl.experiments import transfers
 from ecgtl.experiments.transfers import Transfer
-from ecgtl.report import badges, book_tables, tables
+from ecgtl.report import badges, tables
 from ecgtl.report.melep import NETWORKS, PAPER
 from ecgtl.report.words import PENDING, estimate
 
@@ -90,10 +91,10 @@ def _in_tier(experiment: str, tier: str, arch: str | None) -> Folds:
 def state(folds: Folds) -> HTML:
     """Badges of the finished folds and their number of those planned; while some are missing, the command."""
     done, planned = len(folds.rows), len(folds.planned)
-    known = Markup(badges.row(folds.tier, evidence(folds.rows))) if done else book_tables.badge("pending")
+    known = Markup(badges.row(folds.tier, evidence(folds.rows))) if done else badges.badge("pending")
     counted = f"{count(done, planned)} folds" if planned else "no folds are planned in this tier"
     command = Markup("; the rest by <code>{}</code>").format(_command(folds)) if done < planned else ""
-    single = tables.one_pretraining(tables.runs(folds.experiment, folds.tier))
+    single = cells.one_pretraining(cells.runs(folds.experiment, folds.tier))
     said = Markup("{}<p>Tasks on {}, tier {}: {}{}.{}</p>")
     return HTML(said.format(known, data_set(folds.target), folds.tier, counted, command, single and f" {single}"))
 
@@ -127,7 +128,7 @@ def _why(missing: Sequence[Transfer]) -> str:
 
 def made(folds: Folds) -> pd.DataFrame:
     """How the folds of the experiment were made, of both networks: ``tables.made``, and their checkpoints."""
-    starts = [body["data"]["start"] for _, body in tables.runs(folds.experiment, folds.tier)]
+    starts = [body["data"]["start"] for _, body in cells.runs(folds.experiment, folds.tier)]
     if not starts:
         return pd.DataFrame({"What": ["Command"], "Value": [f"{PENDING}: {_command(folds)}"]})
     words = dict.fromkeys(f"{start['file']}, {start['labels']} labels, {start['sha256'][:12]}"

@@ -15,27 +15,19 @@ import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
 
-from ecgtl import agreement, claims, correlations, published
+from ecgtl import agreement, correlations, published
 from ecgtl.agreement import SCORES
+from ecgtl.analysis import claims, names
 from ecgtl.correlations import Interval
-from ecgtl.report import badges, book_tables, tables
+from ecgtl.report import badges, tables
 from ecgtl.report.findings import finding
 from ecgtl.report.melep import NETWORKS, PAPER
 from ecgtl.report.transfer import RIVALS
-from ecgtl.report.transfer_folds import (
-    PARTS,
-    Folds,
-    checkpoint_name,
-    count,
-    data_set,
-    evidence,
-    interval_text,
-    table2,
-)
+from ecgtl.report.transfer_folds import PARTS, Folds, checkpoint_name, count, data_set, evidence, interval_text, table2
 from ecgtl.report.words import PENDING, f1
 
 MELEP = ("melep_published", "melep_normalised")
-CHOICES = {score: tables.CHOICES[score.removeprefix("weighted_f1_")] for score in SCORES}
+CHOICES = {score: names.CHOICES[score.removeprefix("weighted_f1_")] for score in SCORES}
 VARIANTS = tuple(product(MELEP, SCORES))
 CUTS = {"quartiles": "Quartiles", "widths": "Equal widths"}
 
@@ -73,9 +65,9 @@ class Pair:
     def badges(self) -> Markup:
         """What its data are, and the tier; pending without folds."""
         if not len(self.rows):
-            return book_tables.badge("pending")
+            return badges.badge("pending")
         words = {"tier": self.folds.tier} | evidence(self.rows)
-        return Markup(" ".join(badges.badge(kind, word) for kind, word in words.items()))
+        return Markup(" ".join(badges.badge(f"{kind}:{word}") for kind, word in words.items()))
 
 
 def pairs(found: Iterable[Folds]) -> tuple[list[Pair], list[Pair]]:

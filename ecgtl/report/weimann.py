@@ -14,13 +14,14 @@ from IPython.display import HTML
 from markupsafe import Markup
 
 from ecgtl import experiments, models, published, results, statistics
-from ecgtl.claim_rules import Place, Runs, judged
+from ecgtl.analysis import cells, names
+from ecgtl.analysis.claim_rules import Place, Runs, judged
+from ecgtl.analysis.names import METHODS
 from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig, protocol
 from ecgtl.jobs.pretrain import key_of
 from ecgtl.jobs.scoring import CINC_OFFICIAL
-from ecgtl.report import book_tables, tables
+from ecgtl.report import badges, tables
 from ecgtl.report.findings import findings
-from ecgtl.report.tables import METHODS
 from ecgtl.report.words import NBSP, PENDING, difference, estimate, f1, gap, mean_sd, plus_minus
 from ecgtl.statistics import Sample
 
@@ -45,18 +46,18 @@ RECORDS = {PTBXL: "ptbxl_rhythm_records", CPSC2018: "cpsc2018_records"}
 
 def shown_tier(experiment: str, wanted: str = "best") -> str:
     """The tier that a page shows, also while it says PENDING."""
-    return tables.shown_tier(experiment, wanted, pending=True)
+    return cells.shown_tier(experiment, wanted, pending=True)
 
 
 def state(experiment: str, tier: str) -> HTML:
     """Badges of the finished runs and their number; while some are missing, the command that makes them."""
-    return HTML(book_tables.state(experiment, tier, f"{NAMES[tables.original(experiment)]}: ") + _teachers(experiment, tier))
+    return HTML(badges.state(experiment, tier, f"{NAMES[cells.original(experiment)]}: ") + _teachers(experiment, tier))
 
 
 def _teachers(experiment: str, tier: str) -> Markup:
     """How few subjects stand behind the pretrained runs of a table, where they are not the paper's; else nothing."""
     path = results.path_of("pretrain", key_of(PretrainConfig.of(objective="beat", tier=tier).resolved()), tier)
-    if "substitute" not in tables.evidence(experiment, tier)["upstream"] or not path.is_file():
+    if "substitute" not in cells.evidence(experiment, tier)["upstream"] or not path.is_file():
         return Markup()
     data = results.stored(path)["data"]
     patients = published.lookup(f"{PAPER}.scalars.icentia_patients.value")
@@ -66,20 +67,20 @@ def _teachers(experiment: str, tier: str) -> Markup:
 
 
 def comparisons(experiment: str, tier: str, scores: Sequence[str] = ("macro_f1",)) -> pd.DataFrame:
-    """``tables.comparison`` of each of ``scores``, with ``experiment``, ``tier``, ``score`` and ``paper_n``, the paper's
+    """``cells.comparison`` of each of ``scores``, with ``experiment``, ``tier``, ``score`` and ``paper_n``, the paper's
     runs.
     """
     entry = experiments.load(experiment)
     n = published.load(entry.paper)[entry.published]["runs"]
-    found = pd.concat([tables.comparison(experiment, tier, score).assign(experiment=experiment, tier=tier, score=score, paper_n=n)
+    found = pd.concat([cells.comparison(experiment, tier, score).assign(experiment=experiment, tier=tier, score=score, paper_n=n)
                        for score in scores])
     return found.assign(words=found["words"].str.replace("resnet", "ResNet-"))
 
 
 def trials(experiment: str, tier: str) -> pd.DataFrame:
-    """``tables.runs_table`` with the column ``size``, whatever a column of the experiment stands for."""
+    """``cells.runs_table`` with the column ``size``, whatever a column of the experiment stands for."""
     columns = ["method", "size", "run", "epoch_chosen_by"]
-    found = tables.runs_table(experiment, tier)
+    found = cells.runs_table(experiment, tier)
     return found.rename(columns={"share_of_dataset": "size",
                                  "column": "size"}) if len(found) else pd.DataFrame(columns=columns)
 
@@ -94,7 +95,7 @@ def single(frame: pd.DataFrame, score: str = "macro_f1",
 
 def table2(tier: str) -> pd.DataFrame:
     """Table 2 beside ours, with the baselines."""
-    return tables.comparison(TABLE2, tier)
+    return cells.comparison(TABLE2, tier)
 
 
 # Words for numbers
@@ -307,7 +308,7 @@ def challenge(frame: pd.DataFrame, experiment: str, tier: str) -> pd.DataFrame:
 
     ``frame``: ``comparisons`` by class and over all.
     """
-    ours = tables.cells(experiment, tier, "challenge_f1")
+    ours = cells.cells(experiment, tier, "challenge_f1")
     by = frame.set_index(["method", "score"])
     rows = []
     for method in frame["method"].unique():
@@ -355,15 +356,15 @@ def choices(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     from ``trials``.
     """
     entry = experiments.load(experiment)
-    by = {choice: single(frame, choice=choice) for choice in tables.CHOICES}
+    by = {choice: single(frame, choice=choice) for choice in names.CHOICES}
     rows = []
     for place in ((method, size) for method in entry.inits for size in entry.columns):
-        found = {choice: np.array(by[choice].get(place, ())) for choice in tables.CHOICES}
+        found = {choice: np.array(by[choice].get(place, ())) for choice in names.CHOICES}
         flattery = found["best_test"] - found["validated"]
         rows.append({"Initialisation": METHODS[place[0]],
                      "Data used": entry.column_words(place[1]),
                      **{words.capitalize(): mean_sd(found[choice], 1)
-                        for choice, words in tables.CHOICES.items()},
+                        for choice, words in names.CHOICES.items()},
                      "Best on test − best on validation": f1(flattery.mean(), True) if len(flattery)
                      else PENDING,
                      "n": len(flattery)})
@@ -441,7 +442,7 @@ def label_rows(experiment: str, tier: str) -> pd.DataFrame:
     """Recordings with each label by part, and the mean AUC of each initialisation; a dash where there is
     none.
     """
-    found = [(run, body) for run, body in tables.runs(experiment, tier) if run.method not in BASELINES]
+    found = [(run, body) for run, body in cells.runs(experiment, tier) if run.method not in BASELINES]
     if not found:
         return pd.DataFrame({"Label": [PENDING]})
     parts, rows = found[0][1]["data"]["split"], []
@@ -464,7 +465,7 @@ def _mean_or_pending(values: Sequence[float | None]) -> str:
 
 def unscored(experiment: str, tier: str) -> HTML:
     """Labels that no recording of the test part has (or all have), named: the mean AUC leaves them out."""
-    bodies = [body for _, body in tables.runs(experiment, tier)]
+    bodies = [body for _, body in cells.runs(experiment, tier)]
     if not bodies:
         return HTML(f"<p>{PENDING}: no run yet.</p>")
     areas = bodies[0]["scores"]["validated"]["auc_per_class"]  # the test part is the same in all runs
@@ -481,7 +482,7 @@ def thresholds(experiment: str, tier: str) -> pd.DataFrame:
     """Thresholds found on the training part for each metric: mean and range over runs."""
     rows = []
     bodies = [(run.method, body["scores"]["validated"].get("thresholds", {}))
-              for run, body in tables.runs(experiment, tier)]
+              for run, body in cells.runs(experiment, tier)]
     for method in experiments.load(experiment).inits:
         row = {"Initialisation": METHODS[method]}
         for name in ("f_beta", "g_beta"):

@@ -12,13 +12,15 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from ecgtl import models, published, results
+from ecgtl.analysis import cells
+from ecgtl.analysis.names import METHODS
 from ecgtl.config import FinetuneConfig, PretrainConfig, protocol
 from ecgtl.datasets import catalogue
 from ecgtl.jobs.pretrain import key_of
 from ecgtl.models.contrastive import FuturePredictor
-from ecgtl.report import badges, book_tables, diagrams, tables, values, weimann
+from ecgtl.report import badges, diagrams, weimann
 from ecgtl.report.diagrams import Box
-from ecgtl.report.tables import METHODS
+from ecgtl.report.printed import published_text
 from ecgtl.report.weimann import PAPER, TABLE2
 from ecgtl.report.words import PENDING, f1
 
@@ -26,7 +28,7 @@ OBJECTIVES = tuple(protocol(PAPER)["pretraining"]["objectives"])
 
 
 def _pub(path: str) -> str:
-    return values.published_text(f"{PAPER}.{path}")
+    return published_text(f"{PAPER}.{path}")
 
 
 # Figure 1: the course of the study
@@ -47,7 +49,7 @@ def overview(tier: str) -> pd.DataFrame:
     """The three steps, paper beside ours: ``phase``, ``what``, ``paper``, ``ours`` as text, PENDING where
     nothing was run.
     """
-    trained, runs = pretrained(tier), tables.runs(TABLE2, tier)
+    trained, runs = pretrained(tier), cells.runs(TABLE2, tier)
     phases = {"1. Pretraining": _pretraining(trained, tier), "2. Transfer": _transfer(tier),
               "3. Fine-tuning": _finetuning(runs, tier)}
     return pd.DataFrame([(phase, *row) for phase, rows in phases.items() for row in rows],
@@ -98,7 +100,7 @@ def _tuned(tier: str) -> FinetuneConfig:
 
 def _finetuning(runs: list, tier: str) -> list[tuple[str, str, str]]:
     config, body = _tuned(tier), runs[0][1] if runs else None
-    found, largest = tables.cells(TABLE2, tier), max(size for _, size in _places())
+    found, largest = cells.cells(TABLE2, tier), max(size for _, size in _places())
     printed = published.lookup(f"{PAPER}.table2.rows")
     ours = {method: found[method, largest].mean for method in printed if (method, largest) in found}
     theirs = {method: row[str(largest)]["mean"] for method, row in printed.items()}
@@ -174,8 +176,8 @@ def upstream_badges(tier: str) -> HTML:
     """Badges of the pretrainings; pending where there is none."""
     bodies = list(pretrained(tier).values())
     if not bodies:
-        return HTML(Markup("<p>{}</p>").format(book_tables.badge("pending")))
-    return HTML(badges.row(tier, tables.evidence_of(bodies)))
+        return HTML(Markup("<p>{}</p>").format(badges.badge("pending")))
+    return HTML(badges.row(tier, cells.evidence_of(bodies)))
 
 
 # Figure 2: future prediction

@@ -10,11 +10,12 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ecgtl import claims, experiments
-from ecgtl.claim_rules import epochs_to
-from ecgtl.report import figures, tables, weimann
+from ecgtl import experiments
+from ecgtl.analysis import cells, claims
+from ecgtl.analysis.names import METHODS
+from ecgtl.analysis.sources import epochs_to
+from ecgtl.report import figures, weimann
 from ecgtl.report.figures import COLOURS, MARKERS, PAPER_COLOUR
-from ecgtl.report.tables import METHODS
 from ecgtl.report.words import PENDING, f1
 
 WIDTH = 5.6  # inches: words can still be read on a narrow screen
@@ -28,7 +29,7 @@ PAPER_LABEL, PAPER_SHAPE = "paper (mean ± SD), same marker", {"color": PAPER_CO
 
 
 def panels(frame: pd.DataFrame, values: dict[tuple, tuple[float, ...]], xlabel: str) -> Figure:
-    """Macro F1 by column of a table (``tables.comparison``), each pretraining beside random weights: the
+    """Macro F1 by column of a table (``cells.comparison``), each pretraining beside random weights: the
     paper's and ours.
 
     ``values`` maps (method, size) to the scores of single runs. Boosted trees on RR intervals are a line.
@@ -202,7 +203,7 @@ def histories(tier: str) -> pd.DataFrame:
     (validation macro F1).
     """
     rows = [(run.method, run.size, run.number, row["epoch"], row["validation_score"])
-            for run, body in tables.runs(tables.current(weimann.TABLE2, tier), tier) for row in body["history"]]
+            for run, body in cells.runs(cells.current(weimann.TABLE2, tier), tier) for row in body["history"]]
     return pd.DataFrame(rows, columns=["method", "size", "run", "epoch", "score"])
 
 

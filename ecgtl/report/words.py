@@ -7,20 +7,11 @@ import pandas as pd
 from markupsafe import Markup
 
 from ecgtl import statistics
+from ecgtl.analysis.text import NBSP, PENDING, f1
 from ecgtl.statistics import MIN_RUNS, Difference, Sample, verdict_above
 
-PENDING = "PENDING"  # in place of what has not been run
-NBSP = "\N{NO-BREAK SPACE}"  # numbers break between, not within, a mean and its interval
 MARKS = {"yes": ("▲", "the 95 % interval lies above 0"), "opposite": ("▼", "the 95 % interval lies below 0"),
          "undecided": ("≈", "the 95 % interval includes 0")}
-
-
-def f1(value: float | None, signed: bool = False) -> str:
-    """A score as the field prints it: three decimals, no leading zero; an en dash where there is none."""
-    if value is None or not np.isfinite(value):
-        return "–"
-    text = f"{abs(value):.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{abs(value):.3f}"
-    return ("−" if value < 0 else "+" if signed else "") + text
 
 
 def percent(size: float | str) -> str:

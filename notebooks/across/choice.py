@@ -26,19 +26,20 @@
 tier = "best"
 
 # %% tags=["remove-cell"]
+from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
+from ecgtl.report import across, figures, tables
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import across, figures, tables
 
 figures.use_style()
-tier = tables.shown_tier(across.EXPERIMENT, config.tier, pending=True)
+tier = cells.shown_tier(across.EXPERIMENT, config.tier, pending=True)
 rows = across.load(tier)
 table = across.frame(rows)
 tables.write_csv(table, "across")
-tables.write_csv(tables.runs_table(across.EXPERIMENT, tier), "across-runs")
+tables.write_csv(cells.runs_table(across.EXPERIMENT, tier), "across-runs")
 across.state(tier)
 
 # %% [markdown]

@@ -23,16 +23,17 @@
 tier = "best"
 
 # %% tags=["remove-cell"]
+from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
+from ecgtl.report import badges, diagrams, figures, reconstructions, tables
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import badges, diagrams, figures, reconstructions, tables
 
 figures.use_style()
 EXPERIMENT = "jang2021-table2-ptbxl"
-shown = tables.shown_tier(EXPERIMENT, config.tier)
+shown = cells.shown_tier(EXPERIMENT, config.tier)
 badges.of_experiment(EXPERIMENT, shown)
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Flow chart from top to bottom. Two boxes, unlabelled and labelled ECG, lead to a box on preparation; from there arrows go to the autoencoder, which is trained without labels, and to the classifier of rhythms, which takes the autoencoder's encoder over. Each box gives the paper's numbers and ours."}}

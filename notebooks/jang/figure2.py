@@ -25,15 +25,16 @@
 tier = "best"
 
 # %% tags=["remove-cell"]
+from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
+from ecgtl.report import diagrams, figures, tables
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import diagrams, figures, tables
 
 figures.use_style()
-shown = tables.shown_tier("jang2021-table2-ptbxl", config.tier)
+shown = cells.shown_tier("jang2021-table2-ptbxl", config.tier)
 tiers = list(dict.fromkeys([shown, "paper"]))
 diagrams.tier_badges(*tiers)
 

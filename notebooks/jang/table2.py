@@ -30,16 +30,17 @@
 tier = "best"
 
 # %% tags=["remove-cell"]
+from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
+from ecgtl.report import figures, findings, jang, tables
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import figures, findings, jang, tables
 
 figures.use_style()
 shown = jang.shown_tier(jang.PTBXL, config.tier)
-EXPERIMENT = tables.current(jang.PTBXL, shown)
+EXPERIMENT = cells.current(jang.PTBXL, shown)
 trials, curves = jang.trials(EXPERIMENT, shown), jang.curves(EXPERIMENT, shown)
 jang.state(EXPERIMENT, shown)
 
@@ -53,7 +54,7 @@ jang.state(EXPERIMENT, shown)
 # %% tags=["remove-input"]
 comparison = jang.comparison(EXPERIMENT, shown)
 tables.write_csv(comparison, "jang2021-table2")
-tables.write_csv(tables.runs_table(EXPERIMENT, shown), "jang2021-table2-runs")
+tables.write_csv(cells.runs_table(EXPERIMENT, shown), "jang2021-table2-runs")
 tables.html(tables.readable(comparison), "Weighted F1 on the test part: the paper on Shaoxing, ours on PTB-XL lead II")
 
 # %% [markdown]
@@ -149,7 +150,7 @@ jang.state(SECOND, shown_second)
 # %% tags=["remove-input"]
 comparison_second = jang.comparison(SECOND, shown_second)
 tables.write_csv(comparison_second, "jang2021-table2-cinc2017")
-tables.write_csv(tables.runs_table(SECOND, shown_second), "jang2021-table2-cinc2017-runs")
+tables.write_csv(cells.runs_table(SECOND, shown_second), "jang2021-table2-cinc2017-runs")
 tables.html(tables.readable(comparison_second), "Weighted F1 on the test part: the paper on Shaoxing, ours on CinC 2017")
 
 # %% [markdown]

@@ -28,12 +28,13 @@
 tier = "best"
 
 # %% tags=["remove-cell"]
+from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
+from ecgtl.report import figures, findings, jang, tables
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import figures, findings, jang, tables
 
 figures.use_style()
 tiers = {name: jang.shown_tier(name, config.tier) for name in jang.NAMES}
@@ -118,7 +119,7 @@ jang.spreads("table3")
 # ## How this was made
 
 # %% tags=["remove-input"]
-tables.html(tables.made(tables.current(jang.PTBXL, tiers[jang.PTBXL]), tiers[jang.PTBXL]), "PTB-XL: command, commit, seeds, device, time and data")
+tables.html(tables.made(cells.current(jang.PTBXL, tiers[jang.PTBXL]), tiers[jang.PTBXL]), "PTB-XL: command, commit, seeds, device, time and data")
 
 # %% tags=["remove-input"]
 tables.html(tables.made(jang.CINC2017, tiers[jang.CINC2017]), "CinC 2017: command, commit, seeds, device, time and data")

@@ -25,16 +25,17 @@
 tier = "best"
 
 # %% tags=["remove-cell"]
+from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
+from ecgtl.report import figures, findings, tables, weimann, weimann_figures
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import figures, findings, tables, weimann, weimann_figures
 
 figures.use_style()
 shown = weimann.shown_tier(weimann.TABLE2, config.tier)
-EXPERIMENT = tables.current(weimann.TABLE2, shown)
+EXPERIMENT = cells.current(weimann.TABLE2, shown)
 histories = weimann_figures.histories(shown)
 tables.write_csv(histories, "weimann2021-figure3")
 weimann.state(EXPERIMENT, shown)

@@ -26,16 +26,17 @@
 tier = "best"
 
 # %% tags=["remove-cell"]
+from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
+from ecgtl.report import figures, tables, weimann, weimann_figures
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import figures, tables, weimann, weimann_figures
 
 figures.use_style()
 shown = weimann.shown_tier(weimann.TABLE2, config.tier)
-EXPERIMENT = tables.current(weimann.TABLE2, shown)
+EXPERIMENT = cells.current(weimann.TABLE2, shown)
 trials = weimann.trials(EXPERIMENT, shown)
 weimann.state(EXPERIMENT, shown)
 

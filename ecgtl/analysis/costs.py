@@ -1,19 +1,20 @@
 """What an experiment costs before one starts it: counted work, measured speed, and an estimate where neither ran."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import yaml
 
-from ecgtl import experiments, models, paths
+from ecgtl import experiments, models
+from ecgtl.analysis import cells
 from ecgtl.config import ALL_LEADS, BASELINES, TIERS, TRANSFERS, FinetuneConfig, protocol
 from ecgtl.datasets import catalogue
 from ecgtl.experiments import runners, sources, transfers
 from ecgtl.experiments.runners import Run
 from ecgtl.experiments.transfers import Transfer
 from ecgtl.jobs import inputs
-from ecgtl.report import tables
 
 CORES = 2
 COUNTED = (experiments, sources, transfers)  # kinds of experiments that train networks for tables
@@ -24,8 +25,8 @@ def costs() -> pd.DataFrame:
 
     ``basis`` says where the hours on two cores come from: ``measured`` where runs of that tier were finished on a CPU,
     else ``estimated`` from counted floating-point operations at the speed of the runs that were. Every planned epoch is
-    counted: early stopping makes it less. The GPU is always an estimate (``report/costs.yml``), and there is none for
-    folds: an epoch is a few small steps there, whose time is not that of their operations.
+    counted: early stopping makes it less. The GPU is always an estimate (``costs.yml``), and there is none for folds:
+    an epoch is a few small steps there, whose time is not that of their operations.
     """
     rows = [_row(experiment, tier) for experiment in _names() for tier in TIERS]
     return pd.DataFrame([row for row in rows if row])
@@ -34,10 +35,20 @@ def costs() -> pd.DataFrame:
 def readable() -> pd.DataFrame:
     """The costs as a reader sees them."""
     table = costs()
+    on_cpu = [f"{_hours(hours)} ({basis})" for hours, basis in zip(table["cpu_hours"], table["basis"], strict=True)]
     return pd.DataFrame({"Experiment": table["experiment"], "Tier": table["tier"], "Runs": table["runs"],
-                         "Two CPU cores": [f"{_hours(h)} ({b})" for h, b in zip(table["cpu_hours"], table["basis"], strict=True)],
-                         "One GPU (estimated)": table["gpu_hours"].map(_hours),
+                         "Two CPU cores": on_cpu, "One GPU (estimated)": table["gpu_hours"].map(_hours),
                          "Download": table["download_gb"].map(lambda gb: f"{gb:.2g} GB" if gb else "none")})
+
+
+def gpu() -> dict:
+    """The GPU that is assumed: its ``name``, its measured peak, and the ``share`` of it that is taken to be reached."""
+    return yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))["gpu"]
+
+
+def gpu_speed() -> float:
+    """Operations a second that it is taken to reach."""
+    return float(gpu()["bf16_flops_per_second"]) * gpu()["share"]
 
 
 def _names() -> list[str]:
@@ -52,25 +63,19 @@ def _row(experiment: str, tier: str) -> dict:
     for run in networks:
         flops[run.config.arch] += _flops(run)
     speeds = {arch: _cpu_speed(experiment, tier, arch) for arch in flops}
-    bases = {basis for _, basis in speeds.values()}
-    downloads = {_dataset(run): catalogue.entry(_dataset(run)).download_gb for run in networks}
+    bases = [basis for _, basis in speeds.values()]
+    downloads = sum(catalogue.entry(name).download_gb for name in dict.fromkeys(map(_dataset, networks)))
     small_steps = isinstance(networks[0], Transfer)
     return {"experiment": experiment, "tier": tier, "runs": len(networks),
             "cpu_hours": sum(flops[arch] / speed for arch, (speed, _) in speeds.items()) / 3600,
             "basis": max(bases, key=("measured", "estimated", "unknown").index),
-            "gpu_hours": float("nan") if small_steps else sum(flops.values()) / _gpu_speed() / 3600,
-            "download_gb": 0.0 if tier == "demo" else sum(downloads.values())}
+            "gpu_hours": float("nan") if small_steps else sum(flops.values()) / gpu_speed() / 3600,
+            "download_gb": 0.0 if tier == "demo" else downloads}
 
 
 def _is_network(run: Run) -> bool:
     """Whether a run trains a network: a linear layer on image features, or a baseline, costs nothing."""
     return run.config.arch not in BASELINES and getattr(run.config, "init", "") != "image"
-
-
-def _gpu_speed() -> float:
-    """Operations a second that one GPU is taken to reach."""
-    gpu = yaml.safe_load((paths.PACKAGE / "report" / "costs.yml").read_text())["gpu"]
-    return float(gpu["bf16_flops_per_second"]) * gpu["share"]
 
 
 def _dataset(run: Run) -> str:
@@ -84,7 +89,7 @@ def _flops(run: Run) -> float:
 
 
 def _sample_flops(run: Run) -> int:
-    """Operations of one step on one sample. A fold's network has the inputs and the width of the sources of its tier."""
+    """Operations of one step on one sample. A fold's network has the inputs and the width of its tier's sources."""
     config = run.config
     if isinstance(run, Transfer):
         config = FinetuneConfig.of(dataset=config.target, protocol=TRANSFERS, arch=config.arch, tier=config.tier,
@@ -107,7 +112,7 @@ def _training_records(run: Run) -> float:
     if isinstance(run, Transfer):
         return config.records * (1 - config.test) * (1 - config.validation)
     rules = protocol(config.protocol)["split"]
-    # A bootstrap draws from all that is not tested; its validation part is what the draw left
+    # A bootstrap draws from all that is not tested; its validation set is what the draw left
     kept = 1 - rules["test"] - (rules["validation"] if rules["kind"] == "stratified" else 0)
     return _records(run) * kept * config.fraction
 
@@ -127,22 +132,16 @@ def _cpu_speed(experiment: str, tier: str, arch: str) -> tuple[float, str]:
     Where no such network ran in the tier, the experiment's other tiers are asked, then the other experiments; where
     none ran at all, another network has to do, the nearest in that order.
     """
-    here = [(experiment, tier), *((experiment, other) for other in TIERS if other != tier)]
-    elsewhere = [(other, other_tier) for other in _names() if other != experiment for other_tier in TIERS]
-    others = []
-    for place in (*here, *elsewhere):
-        found = _on_cpu(*place)
-        same = [_epoch_speed(run, body) for run, body in found if run.config.arch == arch]
+    others = [(name, other) for name in _names() for other in TIERS if (name, other) != (experiment, tier)]
+    fallback = ()
+    for place in ((experiment, tier), *sorted(others, key=lambda place: place[0] != experiment)):
+        found = [(run.config.arch, _epoch_speed(run, body)) for run, body in cells.runs(*place)
+                 if _is_network(run) and body["history"] and body["provenance"]["device"] == "cpu"]
+        same = [speed for name, speed in found if name == arch]
         if same:
-            return float(np.median(same)), "measured" if place == here[0] else "estimated"
-        others = others or [_epoch_speed(run, body) for run, body in found]
-    return (float(np.median(others)), "estimated") if others else (float("nan"), "unknown")
-
-
-def _on_cpu(experiment: str, tier: str) -> list[tuple[Run, dict]]:
-    """The finished runs of networks that were trained on a CPU."""
-    return [(run, body) for run, body in tables.runs(experiment, tier)
-            if _is_network(run) and body["history"] and body["provenance"]["device"] == "cpu"]
+            return float(np.median(same)), "measured" if place == (experiment, tier) else "estimated"
+        fallback = fallback or [speed for _, speed in found]
+    return (float(np.median(fallback)), "estimated") if fallback else (float("nan"), "unknown")
 
 
 def _epoch_speed(run: Run, body: dict) -> float:

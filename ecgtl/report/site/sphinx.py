@@ -1,8 +1,8 @@
-"""Sphinx extension of the book: roles that read a number, tables worked out while building, badges.
+"""Sphinx extension of the book: roles that read a number, tables made while building, badges.
 
-- ``{res}`` and ``{pub}`` print one number of ours or of a paper (paths: ``ecgtl.report.values``).
+- ``{res}`` and ``{pub}`` print one number of ours or of a paper (paths: ``ecgtl.report.site.values``).
 - ``{badge}`` prints a word of the project's vocabulary: ``tier:reduced``, ``target:full``, ``pending``.
-- ``{ecgtl-table}`` prints a table of ``ecgtl.report.book_tables``, ``{ecgtl-result}`` a stored result.
+- ``{ecgtl-table}`` prints a table of ``ecgtl.report.site.book_tables``, ``{ecgtl-result}`` a stored result.
 
 Whatever is unknown becomes a warning, so a build with ``-W`` fails. Files behind a page are its dependencies.
 """
@@ -14,43 +14,35 @@ from pathlib import Path
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from ecgtl import paths, results
+from ecgtl.analysis import cells
 from ecgtl.errors import EcgtlError
-from ecgtl.report import book_tables, tables, values
+from ecgtl.report import badges, tables
+from ecgtl.report.printed import published_text
+from ecgtl.report.site import book_tables, values
 
 logger = logging.getLogger(__name__)
 
 
-class ValueRole(SphinxRole):
-    """A number by its path, as text; ``read`` turns the path into it."""
+class TextRole(SphinxRole):
+    """What ``read`` makes of the role's text: a number by its path (text), a badge (HTML, ``css`` is empty)."""
 
-    def __init__(self, read: Callable[[str], str], name: str):
-        self.read, self.css = read, f"ecgtl-{name}"
+    def __init__(self, read: Callable[[str], str], css: str = ""):
+        self.read, self.css = read, css
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         try:
             text = self.read(self.text)
         except EcgtlError as error:
-            _warn(error, self.get_location())
+            _warn(error, self)
             return [nodes.problematic(self.rawtext, self.rawtext)], []
-        _depend(self.env, values.sources(self.text))
+        if not self.css:
+            return [nodes.raw(self.rawtext, text, format="html")], []
+        _depend(self, values.sources(self.text))
         return [nodes.inline(self.rawtext, text, classes=["ecgtl-value", self.css])], []
-
-
-class BadgeRole(SphinxRole):
-    """A badge: ``kind:word`` for tiers and evidence, one word for states and verdicts."""
-
-    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        try:
-            html = book_tables.badge(self.text)
-        except EcgtlError as error:
-            _warn(error, self.get_location())
-            return [nodes.problematic(self.rawtext, self.rawtext)], []
-        return [nodes.raw(self.rawtext, html, format="html")], []
 
 
 class TableDirective(SphinxDirective):
@@ -64,12 +56,10 @@ class TableDirective(SphinxDirective):
         try:
             frame, caption = book_tables.table(self.arguments[0], page)
         except EcgtlError as error:
-            _warn(error, self.get_location())
-            return []
+            return _warn(error, self)
         committed = results.folder("reduced").glob("*/*.json")
-        _depend(self.env, [*committed, *paths.PACKAGE.rglob("*.yml"), page.folder / book_tables.AVAILABILITY])
-        html = tables.html_text(frame, self.options.get("caption", caption))
-        return [nodes.raw("", html, format="html")]
+        _depend(self, [*committed, *paths.PACKAGE.rglob("*.yml"), page.folder / book_tables.AVAILABILITY])
+        return [nodes.raw("", tables.html_text(frame, self.options.get("caption", caption)), format="html")]
 
 
 class ResultDirective(SphinxDirective):
@@ -80,29 +70,30 @@ class ResultDirective(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         experiment = self.arguments[0]
         try:
-            run, body = tables.runs(experiment, tables.shown_tier(experiment))[0]
+            run, body = cells.runs(experiment, cells.shown_tier(experiment))[0]
         except EcgtlError as error:
-            _warn(error, self.get_location())
-            return []
-        _depend(self.env, [run.path])
+            return _warn(error, self)
+        _depend(self, [run.path])
         text = dataclasses.replace(body, history=body.history[:2]).text()
         return [nodes.literal_block(text, text, language="json")]
 
 
-def _warn(error: EcgtlError, location: str) -> None:
-    logger.warning("%s", error, location=location, type="ecgtl")
+def _warn(error: EcgtlError, asked: SphinxRole | SphinxDirective) -> list[nodes.Node]:
+    """Nothing to show but the warning."""
+    logger.warning("%s", error, location=asked.get_location(), type="ecgtl")
+    return []
 
 
-def _depend(env: BuildEnvironment, files: Iterable[Path]) -> None:
+def _depend(asked: SphinxRole | SphinxDirective, files: Iterable[Path]) -> None:
     for file in files:
-        env.note_dependency(str(file))
+        asked.env.note_dependency(str(file))
 
 
 def setup(app: Sphinx) -> dict:
     """Called by Sphinx."""
-    app.add_role("res", ValueRole(values.result_text, "res"))
-    app.add_role("pub", ValueRole(values.published_text, "pub"))
-    app.add_role("badge", BadgeRole())
+    app.add_role("res", TextRole(values.result_text, "ecgtl-res"))
+    app.add_role("pub", TextRole(published_text, "ecgtl-pub"))
+    app.add_role("badge", TextRole(badges.badge))
     app.add_directive("ecgtl-table", TableDirective)
     app.add_directive("ecgtl-result", ResultDirective)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

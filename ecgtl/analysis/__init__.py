@@ -1,0 +1,1 @@
+"""From results to numbers: cells, comparisons, claims and their verdicts, coverage, costs. No HTML and no figures."""

@@ -1,0 +1,230 @@
+"""The rules that judge a claim: which cells are compared, and what the comparison says.
+
+A rule reads the claim's entry in ``experiments/*.yml`` and a source of scores, ``Printed`` (the paper's own tables)
+or ``Runs`` (ours), and returns its comparisons, so that one rule judges both. Means of cells are judged by
+``verdicts``; rules on folds, which are no cells of a table, stand in ``claim_rules_folds``. ``beats``,
+``no_difference`` and ``sooner`` take pairs of cells as ``[method, column, method, column]``, ``beats`` also two pairs
+whose differences are compared; the others choose or combine cells first.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Sequence
+
+from ecgtl import statistics
+from ecgtl.analysis import claim_rules_folds, verdicts
+from ecgtl.analysis.names import METHODS
+from ecgtl.analysis.sources import Printed, Runs
+from ecgtl.analysis.verdicts import Comparison, Place, Verdict, enough
+from ecgtl.experiments import enumerate_runs, load
+from ecgtl.statistics import MIN_RUNS, Sample
+
+
+def compare(claim: dict, source: Runs) -> list[Comparison]:
+    """Every comparison of a claim, by each of the rules that its entry names."""
+    source = dataclasses.replace(source, table=claim.get("published"))
+    return [comparison for name, rule in RULES.items() if name in claim for comparison in rule(name, claim, source)]
+
+
+def notes(claim: dict, tier: str) -> list[str]:
+    """What is said of a claim beside its comparisons: its remark, and the folds that are still to come."""
+    said = [REMARKS[claim["remark"]](claim, tier)] if "remark" in claim else []
+    return said + (claim_rules_folds.unfinished(claim, tier) if set(claim) & set(claim_rules_folds.GROUPS) else [])
+
+
+def configurations(experiment: str, objectives: Sequence[str]) -> list[str]:
+    """Rows of an experiment that start from a pretraining by one of ``objectives``, in the table's order."""
+    return [row for row, start in _starts(experiment).items() if start.partition("-")[0] in objectives]
+
+
+def own_configuration(experiment: str, objective: str) -> str:
+    """The row that starts from the protocol's own configuration of ``objective``, the best one of the paper."""
+    return next(row for row, start in _starts(experiment).items() if start == objective)
+
+
+def _starts(experiment: str) -> dict[str, str]:
+    """What each row starts from, as ``init`` has it: details of another configuration follow a hyphen."""
+    entry = load(experiment)
+    return {row: entry.rows.get(row, {}).get("init", row) for row in entry.inits}
+
+
+def judged(rule: str, places: Sequence[Place], source: Runs, margin: float = 0.0, note: str = "",
+           printed: Sequence[Place] | None = None) -> Comparison:
+    """The first cell minus the second, less the difference of the others if there are any, by the analysis plan.
+
+    ``printed`` are the cells whose printed difference ours is held against, the same ones if not given, and none where a
+    claim has a rule of its own.
+    """
+    samples = [source.sample(place) for place in places]
+    recordings = source.recordings(places) if enough(*samples) else None
+    if rule == "no_difference":
+        verdict = verdicts.equal(samples, margin, recordings)
+    else:
+        verdict = verdicts.judge(samples, source.stated(places if printed is None else printed), recordings, margin)
+    return Comparison(rule, tuple(places), verdict, verdict.ours, margin, note, _numbers(samples),
+                      _covers(source, recordings), source.unseen(places))
+
+
+def _numbers(samples: Sequence[Sample | None]) -> tuple[int, ...]:
+    return tuple(sample.n if sample else 0 for sample in samples)
+
+
+def _covers(source: Runs, recordings: tuple[float, int] | None = None) -> str:
+    if isinstance(source, Printed):
+        return ""
+    return "runs and test recordings" if recordings else "runs alone"
+
+
+def _differences(rule: str, claim: dict, source: Runs) -> list[Comparison]:
+    """Each difference of cells, for each of the claim's scores; statements of ours have nothing in print."""
+    printed = None if claim.get("paper", True) else ()
+    # "printed" means every score that the paper's table prints
+    scores = load(claim["experiment"]).printed if claim.get("scores") == "printed" else [claim.get("score")]
+    margin = _half(claim) if rule == "no_difference" else claim.get("margin", 0.0)
+    return [judged(rule, _places(claim, _pairs(cells), source, score), source, margin, printed=printed)
+            for score in scores for cells in claim[rule]]
+
+
+def _half(claim: dict) -> float:
+    """What is equal differs by less than half of the difference that is printed between other cells."""
+    known = Printed(table=claim.get("published"))
+    a, b = map(known.sample, _places(claim, _pairs(claim["half_of"]), known, claim.get("score")))
+    return abs(a.mean - b.mean) / 2
+
+
+def _pairs(listed: list) -> list[tuple[str, int | str]]:
+    """Cells that are listed as ``[method, column, method, column]``."""
+    return list(zip(listed[::2], listed[1::2], strict=True))
+
+
+def _places(claim: dict, cells: Sequence[tuple], source: Runs, score: str | None = None) -> list[Place]:
+    """Cells of one comparison, all of one protocol."""
+    experiment = source.current(claim["experiment"], cells)
+    return [Place(experiment, *cell, score) for cell in cells]
+
+
+def _sooner(rule: str, claim: dict, source: Runs) -> list[Comparison]:
+    """Whether the first cell's runs reach ``share`` of their best validation score sooner: a rank test."""
+    found = []
+    for pair in claim[rule]:
+        places = _places(claim, _pairs(pair), source)
+        a, b = (source.epochs(place, claim["share"]) for place in places)
+        ranks = statistics.fewer(a, b) if min(len(a), len(b)) >= MIN_RUNS else None
+        verdict = Verdict(statistics.verdict_fewer(a, b))
+        found.append(Comparison(rule, tuple(places), verdict, ranks, runs=(len(a), len(b))))
+    return found
+
+
+def _shrinks(rule: str, claim: dict, source: Runs) -> list[Comparison]:
+    """Whether the first row's gain over the second falls along the columns, which are shares: a slope below 0."""
+    sizes = sorted(load(claim["experiment"]).columns_of(claim[rule][0][0]))
+    found = []
+    for pair in claim[rule]:
+        places = _places(claim, list(itertools.product(pair, sizes)), source)
+        samples = [source.sample(place) for place in places]
+        slope = statistics.slope(sizes, samples[:len(sizes)], samples[len(sizes):]) if enough(*samples) else None
+        verdict = Verdict(statistics.verdict_below(slope) if slope else "not tested")
+        found.append(Comparison(rule, (places[0], places[len(sizes)]), verdict, slope, runs=_numbers(samples),
+                                note=f"change from {sizes[0]} to {sizes[-1]} %", covers=_covers(source)))
+    return found
+
+
+def _beats_best(rule: str, claim: dict, source: Runs) -> list[Comparison]:
+    """The best configuration of some objectives against the best one of others, each the best by its mean.
+
+    Ours are held against the difference of those that are the best in print.
+    """
+    sides = claim[rule]["of"], claim[rule]["over"]
+    best = [_best(claim, side, source) for side in sides]
+    printed = [_best(claim, side, Printed(table=claim.get("published")))[0] for side in sides]
+    note = f"best of {best[0][2]} configurations against the best of {best[1][2]}"
+    places = tuple(place for place, _, _ in best)
+    if not all(ready for _, ready, _ in best):
+        return [Comparison(rule, places, note=note)]
+    return [judged(rule, places, source, note=note, printed=printed)]
+
+
+def _best(claim: dict, objectives: Sequence[str], source: Runs) -> tuple[Place, bool, str]:
+    """The configuration with the highest mean, whether it can be judged, and what it was chosen from in words.
+
+    Configurations that were not run are passed over, but each objective's own has to be there. Being chosen by
+    its test score flatters a configuration somewhat; the paper chooses in the same way.
+    """
+    samples = _samples(claim, "beats_best", objectives, source)
+    tested = {row: place for row, (place, sample) in samples.items() if enough(sample)}
+    own = [own_configuration(claim["experiment"], objective) for objective in objectives]
+    ready = set(own) <= set(tested)
+    best = max(tested, key=lambda row: samples[row][1].mean) if ready else own[0]
+    return samples[best][0], ready, f"{len(tested)} of {len(samples)}"
+
+
+def _prefers(rule: str, claim: dict, source: Runs) -> list[Comparison]:
+    """Whether each objective's own configuration beats the best of its others; all of them have to be there."""
+    found = []
+    for objective in claim[rule]["of"]:
+        samples = _samples(claim, rule, [objective], source)
+        own = samples[own_configuration(claim["experiment"], objective)]
+        others = [pair for pair in samples.values() if pair is not own]
+        if enough(own[1], *(sample for _, sample in others)):
+            best = max(others, key=lambda pair: pair[1].mean)
+            note = f"best of the {len(others)} others"
+            found.append(judged(rule, (own[0], best[0]), source, note=note, printed=()))
+        else:
+            note = f"needs all {len(samples)} configurations"
+            found.append(Comparison(rule, (own[0], others[0][0]), Verdict("not tested"), note=note))
+    return found
+
+
+def _samples(claim: dict, rule: str, objectives: Sequence[str], source: Runs) -> dict[str, tuple]:
+    """Cell and scores of every configuration of some objectives, in the column that the rule names."""
+    rows, column = configurations(claim["experiment"], objectives), claim[rule]["column"]
+    places = _places(claim, [(row, column) for row in rows], source)
+    return {place.method: (place, source.sample(place)) for place in places}
+
+
+# Key in ``experiments/*.yml`` -> the comparisons that it asks for
+RULES: dict[str, Callable] = {
+    "beats": _differences, "no_difference": _differences, "sooner": _sooner, "shrinks": _shrinks,
+    "beats_best": _beats_best, "prefers": _prefers, **dict.fromkeys(claim_rules_folds.GROUPS, claim_rules_folds.held)}
+
+
+def below_random(claim: dict, tier: str) -> str:
+    """Which of the printed configurations lie below random weights in one of the classes, by their means."""
+    experiment, source = claim["experiment"], Printed()
+    entry = load(experiment)
+    rows, column = [row for row in entry.inits if row != "random"], next(iter(entry.columns))
+    below = {}
+    for score in (score for score in entry.printed if score.startswith("f1_per_class")):
+        base = source.sample(Place(experiment, "random", column, score))
+        for row in rows:
+            if source.sample(Place(experiment, row, column, score)).mean < base.mean:
+                below.setdefault(row, []).append(score.rpartition(".")[2])
+    listed = "; ".join(f"{METHODS[row]} ({', '.join(classes)})" for row, classes in below.items())
+    return (f"In print {len(below)} of {len(rows)} configurations lie below random weights in a class: "
+            f"{listed}.")
+
+
+def relative_gain(claim: dict, tier: str) -> str:
+    """The gain of ``beats_best`` in per cent of the lower mean, as papers print it."""
+    def gain(source: Runs) -> str:
+        a, b = map(source.sample, compare(claim, source)[0].places)
+        return f"{100 * (a.mean / b.mean - 1):+.2f} %".replace("-", "−") if enough(a, b) else "not tested"
+    return f"In per cent of random weights: {gain(Runs(tier))} here, {gain(Printed())} in print."
+
+
+def column_rates(claim: dict, tier: str) -> str:
+    """What the columns that a claim names stand for in a tier, where that is another sampling rate."""
+    named = {size for cells in claim["beats"] for size in cells[1::2]}
+    planned = enumerate_runs(claim["experiment"], tier)
+    rates = {run.size: run.config.sampling_rate for run in planned if run.size in named}
+    if all(size == rate for size, rate in rates.items()):
+        return ""
+    columns, stand = (" and ".join(f"{value:g}" for value in values)
+                      for values in zip(*sorted(rates.items()), strict=True))
+    return f"In tier {tier} the columns {columns} Hz stand for {stand} Hz."
+
+
+# What a claim's ``remark`` adds in words
+REMARKS: dict[str, Callable[[dict, str], str]] = {
+    "below_random": below_random, "relative_gain": relative_gain, "column_rates": column_rates,
+    "as_printed": claim_rules_folds.as_printed}

@@ -1,0 +1,186 @@
+"""What claims are judged from: our finished runs of a tier, or what a paper prints. A rule asks both the same."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from ecgtl import agreement, correlations, published, resampling, statistics
+from ecgtl.analysis import cells as of_tables
+from ecgtl.analysis.verdicts import WEIGHTS, Checkpoint, Place
+from ecgtl.config import TRANSFERS, protocol
+from ecgtl.correlations import Interval
+from ecgtl.experiments import transfers
+from ecgtl.experiments.runners import Run
+from ecgtl.statistics import Difference, Sample
+
+NOTHING = Interval(None, None, None, 0, 0, 0.0)
+TABLE = f"{TRANSFERS}.table2"
+# Rules on folds -> what they ask of the folds of one checkpoint, or of two
+MEASURED = {"correlation": agreement.correlation, "given_labels": agreement.given_labels,
+            "stronger": agreement.stronger}
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Our finished runs of a tier, each experiment read once. Those of tier demo are no evidence: left out.
+
+    ``table`` of the paper is the one that ours are held against, where it is not the experiment's.
+    """
+
+    tier: str
+    table: str | None = None
+    _read: dict = field(default_factory=dict)
+
+    def _once(self, read: Callable, experiment: str):
+        if (read, experiment) not in self._read:
+            self._read[read, experiment] = [] if self.tier == "demo" else read(experiment, self.tier)
+        return self._read[read, experiment]
+
+    def found(self, experiment: str) -> list[tuple[Run, dict]]:
+        """The finished runs of an experiment with their JSON."""
+        return self._once(of_tables.runs, experiment)
+
+    def of(self, place: Place) -> list[tuple[Run, dict]]:
+        """Those of a cell."""
+        return [(run, body) for run, body in self.found(place.experiment)
+                if (run.method, run.size) == (place.method, place.size)]
+
+    def sample(self, place: Place) -> Sample | None:
+        """The cell over its runs, None where there is none."""
+        return _cell(place, self.found(place.experiment))
+
+    def stated(self, places: Sequence[Place]) -> tuple[Sample | None, ...]:
+        """What is printed in the same cells."""
+        return tuple(map(Printed(table=self.table).sample, places))
+
+    def unseen(self, places: Sequence[Place]) -> Difference | None:
+        """The difference of cells of a later protocol over the runs that are its own, where not all are; runs alone."""
+        if all(of_tables.original(place.experiment) == place.experiment for place in places):
+            return None
+        all_runs = [self.of(place) for place in places]
+        own = [[(run, body) for run, body in found if run.home == place.experiment]
+               for found, place in zip(all_runs, places, strict=True)]
+        fresh = list(map(_cell, places, own))
+        if not all(fresh) or list(map(len, own)) == list(map(len, all_runs)):
+            return None
+        return statistics.contrast(fresh, WEIGHTS[:len(places)])
+
+    def recordings(self, places: Sequence[Place]) -> tuple[float, int] | None:
+        """``resampling.recordings_variance`` of a difference of cells."""
+        score, choice = of_tables.reported(places[0].experiment)
+        files = [[run.path for run, _ in self.of(place)] for place in places]
+        return resampling.recordings_variance(files, places[0].score or score, choice)
+
+    def current(self, experiment: str, cells: Sequence[tuple[str, int | str]]) -> str:
+        """The experiment that the cells of one comparison are read from (``cells.current``)."""
+        return experiment if self.tier == "demo" else of_tables.current(experiment, self.tier, cells, self.found)
+
+    def epochs(self, place: Place, share: float) -> list[int]:
+        """For every run of a cell the first epoch to reach ``share`` of the run's own best validation score."""
+        curves = [[row["validation_score"] for row in body["history"]] for _, body in self.of(place)]
+        return [epochs_to(curve, share) for curve in curves if curve]
+
+    def checkpoints(self, experiment: str) -> dict[Checkpoint, bool]:
+        """Those that the tier plans: the printed ones count. The printed ones where it plans none."""
+        known = printed_correlations(experiment)
+        planned = {checkpoint: checkpoint in known for checkpoint in map(of_tables.row_of, self._planned(experiment))}
+        return planned if any(planned.values()) else dict.fromkeys(known, True)
+
+    def on_folds(self, rule: str, claim: dict, among: Sequence[Checkpoint]) -> Interval:
+        """What a rule asks of the folds of some checkpoints."""
+        if rule == "cost":
+            return self._cost(claim["experiment"], *among)
+        rows = pd.DataFrame(self._once(transfers.table, claim["experiment"]))
+        if rule == "regret":
+            return agreement.mean_regret(_shared(rows, claim["measure"], among), claim["measure"])
+        folds = [agreement.of(rows, *one) for one in among]
+        return agreement.gain(*folds) if rule == "every_label" else MEASURED[rule](*folds, claim["measure"])
+
+    def _cost(self, experiment: str, one: Checkpoint) -> Interval:
+        """Mean share of the seconds of fine-tuning that computing the scores took, over the folds that keep both."""
+        timed = [body for run, body in self.found(experiment)
+                 if of_tables.row_of(run) == one and "score_seconds" in body["provenance"]]
+        if not timed:
+            return NOTHING
+        shares = [body["provenance"]["score_seconds"] / (body["provenance"]["epoch_seconds"] * len(body["history"]))
+                  for body in timed]
+        return correlations.bootstrap(correlations.mean, ["+".join(body["data"]["classes"]) for body in timed], shares)
+
+    def note(self, claim: dict, found: Interval, among: Sequence[Checkpoint]) -> str:
+        """How many of the folds that are planned for all of the checkpoints have ended, and their label sets."""
+        if not found.n:
+            return "no stored fold keeps the seconds of its scores" if "cost" in claim else "no fold has ended"
+        folds = Counter(run.config.fold for run in self._planned(claim["experiment"]) if of_tables.row_of(run) in among)
+        planned = sum(n == len(among) for n in folds.values())
+        return f"{found.n} of {planned} folds, {found.groups} label set{'s' * (found.groups > 1)}"
+
+    def _planned(self, experiment: str) -> list[transfers.Transfer]:
+        return transfers.enumerate_runs(experiment, self.tier)
+
+
+@dataclass(frozen=True)
+class Printed(Runs):
+    """The paper's own numbers: no runs are behind them."""
+
+    tier: str = "demo"
+
+    def sample(self, place: Place) -> Sample | None:
+        """From the paper's trials where it prints them, else its mean and SD; None where nothing is printed."""
+        found = of_tables.printed_cell(place.experiment, place.method, place.size, place.score, self.table)
+        if found and "trials" in found:
+            return Sample.of(found["trials"])
+        return Sample(found["mean"], found["sd"], found["runs"]) if found else None
+
+    def stated(self, places: Sequence[Place]) -> tuple[Sample | None, ...]:
+        """Nothing: what is printed is not held against itself."""
+        return ()
+
+    def checkpoints(self, experiment: str) -> dict[Checkpoint, bool]:
+        """Those that are printed for the target; all count."""
+        return dict.fromkeys(printed_correlations(experiment), True)
+
+    def on_folds(self, rule: str, claim: dict, among: Sequence[Checkpoint]) -> Interval:
+        """The printed correlations, each with Fisher's limits for its number of folds; nothing else is printed.
+
+        Two are compared as if they did not share their folds: how they move together is not printed.
+        """
+        if rule not in ("correlation", "stronger"):
+            return NOTHING
+        folds, known = published.lookup(f"{TABLE}.folds"), printed_correlations(claim["experiment"])
+        found = [correlations.fisher(known[one], folds) for one in among]
+        return correlations.independent_difference(*found) if rule == "stronger" else found[0]
+
+    def note(self, claim: dict, found: Interval, among: Sequence[Checkpoint]) -> str:
+        """What the limits stand on."""
+        if "cost" in claim:
+            return "no seconds are printed"
+        return f"Fisher's limits for {found.n} folds" if found.n else "at most one task is printed"
+
+
+def _cell(place: Place, found: Sequence[tuple[Run, dict]]) -> Sample | None:
+    return of_tables.cell_of(found, place.experiment, (place.method, place.size), place.score)
+
+
+def _shared(rows: pd.DataFrame, measure: str, among: Sequence[Checkpoint]) -> pd.DataFrame:
+    """The folds that every one of the checkpoints has, with its measure and its F1."""
+    if rows.empty:
+        return rows
+    rows = rows.dropna(subset=[measure, agreement.SCORES[0]])
+    rows = rows[[one in among for one in zip(rows["source"], rows["arch"], strict=True)]]
+    return rows[rows.groupby("fold")["fold"].transform("size") == len(among)]
+
+
+def printed_correlations(experiment: str) -> dict[Checkpoint, float]:
+    """The correlations in the paper's Table 2 that have the experiment's target."""
+    target = protocol(TRANSFERS)["transfers"]["experiments"][experiment]["target"]
+    rows = published.lookup(f"{TABLE}.rows").values()
+    return {(row["source"], row["model"]): row["correlation"] for row in rows if row["target"] == target}
+
+
+def epochs_to(curve: Sequence[float], share: float) -> int:
+    """The first epoch, from 1, whose score is at least ``share`` of the best one of the curve."""
+    curve = np.asarray(curve, float)
+    return 1 + int(np.argmax(curve >= share * curve.max()))

@@ -1,0 +1,128 @@
+"""``make book``: run the notebooks, build the site strictly, check it, and say where it lies.
+
+A notebook runs again only when it, the package, the results or the lock file changed; the site is built again only when
+one of those, the prose or the configuration has changed. The new site replaces the old one when it has passed every
+check: a failure leaves the old one whole.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from ecgtl import paths
+from ecgtl.errors import EcgtlError
+from ecgtl.report.site import notebooks
+from ecgtl.report.site.checks import pages, problems
+from ecgtl.report.site.layout import (
+    Layout,
+    code_key,
+    content_of,
+    files,
+    find,
+    holds,
+    plain,
+    say,
+    site_key,
+    write,
+    write_notebook,
+)
+
+DOWNLOAD = re.compile(r"\{download\}`([^`<]*?)\s*</downloads/([^`>]+)>`")
+STOPPED = "book: stopped; what is finished is kept, the same command goes on from there"
+
+
+def main() -> int:
+    """0 when the site stands, 1 when it could not be made (one line says why)."""
+    try:
+        make(Layout(paths.repository()))
+    except EcgtlError as error:
+        print(f"\nbook: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def make(layout: Layout, makes: dict[str, Iterable[str]] | None = None) -> Path:
+    """Bring the site up to date and return its front page. Raises EcgtlError when a step fails.
+
+    ``makes`` says what each notebook makes (``notebooks.makes``).
+    """
+    began, index = time.monotonic(), layout.site / "index.html"
+    code = code_key(layout)
+    key, kept = site_key(layout, code), layout.work / "site.key"
+    if holds(kept, key) and index.is_file():
+        say(f"nothing has changed; the site is {index}")
+        return index
+    notebooks.execute_all(layout, code, notebooks.makes() if makes is None else makes)
+    stage(layout)
+    built, names = build(layout), pages(layout.toc)
+    if found := problems(built, names):
+        raise EcgtlError("the built site is not right:\n  " + "\n  ".join(found))
+    _replace(built, layout.site)
+    write(kept, key)
+    say(f"done in {time.monotonic() - began:.0f} s; {len(names)} pages, works without internet:")
+    say(str(index))
+    return index
+
+
+def stage(layout: Layout) -> None:
+    """Put executed notebooks and downloads where the book finds them; what is no longer made goes."""
+    wanted = {f"notebooks/{layout.name(notebook)}.ipynb": layout.executed(notebook) for notebook in find(layout)}
+    tables = list(layout.downloads.glob("*.csv"))
+    empty = {file.name for file in tables if len(file.read_text(encoding="utf-8").splitlines()) < 2}
+    wanted |= {f"downloads/{file.name}": file for file in tables if file.name not in empty}
+    for old in [*files(layout.book / "notebooks"), *files(layout.book / "downloads")]:
+        if old.relative_to(layout.book).as_posix() not in wanted:
+            old.unlink()
+    for place, source in wanted.items():
+        target = layout.book / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.suffix == ".ipynb":
+            write_notebook(target, _without_links(content_of(source), empty))
+        else:
+            shutil.copyfile(source, target)
+
+
+def _without_links(content: dict, empty: set[str]) -> dict:
+    """A notebook whose links to tables that are ``empty``, of a header alone, are words: there is nothing to download."""
+    def linked(link: re.Match) -> str:
+        return f"{link[1]} (PENDING: no rows yet)" if link[2] in empty else link[0]
+
+    for cell in content["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = DOWNLOAD.sub(linked, "".join(cell["source"]))
+    return content
+
+
+def build(layout: Layout) -> Path:
+    """Build the site from nothing into a work folder, every warning an error; returns its HTML's folder."""
+    out = layout.work / "book"
+    shutil.rmtree(out, ignore_errors=True)
+    say("building the site")
+    program = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
+    command = [sys.executable, "-c", program, "build", str(layout.book), "--config", str(layout.config),
+               "--toc", str(layout.toc), "--path-output", str(out), "-W", "--keep-going"]
+    with notebooks.started(command, cwd=layout.root, env=layout.environment(), stdout=subprocess.PIPE) as process:
+        for line in map(plain, process.stdout):
+            if re.match(r"(reading sources|writing output)\b.*%", line):
+                say(f"  {line.strip()}")
+        status = process.wait()
+    if status != 0:
+        raise EcgtlError("the book has warnings or errors, see above; the old site, if any, is untouched")
+    return out / "_build" / "html"
+
+
+def _replace(new: Path, old: Path) -> None:
+    """Put the folder ``new`` in the place of ``old``."""
+    away, beside = old.with_name("html.old"), old.with_name("html.new")
+    for left in (away, beside):
+        shutil.rmtree(left, ignore_errors=True)
+    old.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(new, beside)
+    if old.exists():
+        old.rename(away)
+    beside.rename(old)
+    shutil.rmtree(away, ignore_errors=True)

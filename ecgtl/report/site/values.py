@@ -1,0 +1,78 @@
+"""One number as text, by its path: what the roles ``{res}`` and ``{pub}`` print in the book.
+
+``weimann2021.table2.rows.random.75.mean`` is a number of a paper (``ecgtl.report.printed``).
+``weimann2021-table2.reduced.random.75.macro_f1.mean`` is a number of ours, read from the results. An unknown path raises
+EcgtlError naming what there is, so that no number can outlive what it was read from.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ecgtl import experiments, published, results
+from ecgtl.analysis import cells
+from ecgtl.analysis.coverage import STATES, coverage
+from ecgtl.analysis.names import CHOICES
+from ecgtl.analysis.text import f1
+from ecgtl.config import TIERS
+from ecgtl.errors import EcgtlError
+from ecgtl.report.printed import published_file
+
+RESULT_FORM = "experiment.tier.method.size[.choice].score.statistic"
+STATISTICS = ("mean", "sd", "n", "low", "high", "interval", "pm")
+
+
+def sources(path: str) -> list[Path]:
+    """The files that the text for ``path`` is read from: a page that shows it depends on them."""
+    first, _, rest = path.partition(".")
+    if first in published.papers():
+        return [published_file(first)]
+    return sorted((results.folder("demo" if rest.startswith("demo.") else "reduced") / first).glob("*.json"))
+
+
+def result_text(path: str) -> str:
+    """A number of ours: ``experiment.tier.method.size[.choice].score.statistic``.
+
+    ``size`` is the share of the data set in per cent; ``choice`` how the epoch was chosen (``validated``
+    unless it says ``last`` or ``best_test``); ``score`` a name in the result's scores, ``f1_per_class.af``
+    for one class; ``statistic`` over the runs: ``mean``, ``sd``, ``n``, ``low`` and ``high`` for the 95 %
+    limits of the mean, ``interval`` for ``[.690, .720]``, ``pm`` for ``.712 ± .010``. ``coverage.items``,
+    ``coverage.done``, ``coverage.partial`` and ``coverage.pending`` count the papers' tables and figures.
+    """
+    keys = path.split(".")
+    if keys[0] == "coverage":
+        states = coverage()["state"]
+        _one_of("count of coverage", ".".join(keys[1:]), ("items", *STATES))
+        return str(len(states) if keys[1] == "items" else (states == keys[1]).sum())
+    if len(keys) < 6:
+        raise EcgtlError(f"{path!r} is no number of ours: write {RESULT_FORM}; experiments: "
+                         f"{', '.join(experiments.names())}; papers: {', '.join(published.papers())}")
+    experiment, tier, method, size, *score, statistic = keys
+    entry = experiments.load(experiment)
+    for name, value, allowed in (("tier", tier, TIERS), ("method", method, entry.methods),
+                                 ("size", size, map(str, entry.columns)), ("statistic", statistic, STATISTICS)):
+        _one_of(name, value, tuple(allowed))
+    choice = score.pop(0) if score[0] in CHOICES and len(score) > 1 else "validated"
+    found = cells.runs(experiment, tier)
+    cell = cells.cell_of(found, experiment, (method, size), ".".join(score), choice)
+    command = f"'python -m ecgtl run {experiment} --tier {tier}'"
+    if cell is None:
+        here = [body["scores"] for run, body in found if (run.method, str(run.size)) == (method, size)]
+        if not here:
+            raise EcgtlError(f"{experiment} has no finished run of {method} at {size} in tier {tier}; run {command}")
+        if choice not in here[0]:
+            raise EcgtlError(f"the runs of {method} have no epoch chosen by {choice!r}")
+        _one_of("score", ".".join(score), _score_names(here[0][choice]))
+    if cell.n < 2 and statistic not in ("mean", "n"):
+        raise EcgtlError(f"{path}: one run has no {statistic}; use mean, or run more with {command}")
+    whole = {"n": str(cell.n), "interval": f"[{f1(cell.low)}, {f1(cell.high)}]", "pm": f"{f1(cell.mean)} ± {f1(cell.sd)}"}
+    return whole.get(statistic) or f1(getattr(cell, statistic))
+
+
+def _score_names(scores: dict) -> list[str]:
+    nested = [f"{name}.{part}" for name, value in scores.items() if isinstance(value, dict) for part in value]
+    return [name for name, value in scores.items() if isinstance(value, float)] + nested
+
+
+def _one_of(name: str, value: str, allowed: Iterable[str]) -> None:
+    if value not in allowed:
+        raise EcgtlError(f"unknown {name} {value!r}; allowed: {', '.join(allowed)}")
