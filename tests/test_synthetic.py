@@ -29,6 +29,7 @@ from ecgtl.datasets.synthetic.noise import (
 )
 from ecgtl.datasets.synthetic.plans import RecordPlan, synthesise
 from ecgtl.datasets.synthetic.rhythms import RHYTHMS, Segment, draw_segment, with_ectopics
+from ecgtl.datasets.synthetic.tables import table
 from ecgtl.errors import EcgtlError
 
 CLEAN = Noise()
@@ -599,7 +600,7 @@ def table_of(root):
 
 def test_shaoxing_twin_has_the_eleven_rhythms_in_their_proportions(hospital):
     made, _ = hospital
-    counts, released, least = made.counts(), plans.SHAOXING_RELEASED, plans.SHAOXING_LEAST
+    counts, released, least = made.counts(), table("plans")["shaoxing"]["released"], plans.SHAOXING_LEAST
     names = {code: entry["name"] for code, entry in snomed.tables()["shaoxing"].items()}
     assert set(counts) == set(names.values()) and min(counts.values()) == least
     for code, n in released.items():
@@ -610,7 +611,7 @@ def test_shaoxing_twin_has_the_eleven_rhythms_in_their_proportions(hospital):
 @pytest.mark.needs("shaoxing-figshare")
 def test_shaoxing_twin_follows_the_real_table(real_data, hospital):
     real, made = table_of(real_data), table_of(hospital[1])
-    assert real["Rhythm"].value_counts().to_dict() == plans.SHAOXING_RELEASED
+    assert real["Rhythm"].value_counts().to_dict() == table("plans")["shaoxing"]["released"]
     assert made.columns.tolist() == real.columns.tolist()
     for code, rows in real.groupby("Rhythm"):
         ours = made[made["Rhythm"] == code]
