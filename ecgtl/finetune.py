@@ -260,15 +260,15 @@ def network(config: FinetuneConfig, recordings: Recordings, start: Path | None) 
 
 
 def _fit_network(config: FinetuneConfig, recordings: Recordings, split: splits.Split, start: Path | None,
-                 device: torch.device, report) -> training.Fit:
+                 device: torch.device, report) -> training.TrainResult:
     rules = rules_of(config, recordings)
     x = inputs(config, recordings, start)
     model = network(config, recordings, start)
-    parts = [training.Part(x[index], recordings.labels[index]) for index in (split.train, split.validation, split.test)]
-    recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, config.patience, rules["stop_on"],
-                             rules["select_on"], config.precision, config.seed)
+    parts = [training.LabelledArray(x[index], recordings.labels[index]) for index in (split.train, split.validation, split.test)]
+    how = training.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.patience, rules["stop_on"],
+                               rules["select_on"], config.precision, config.seed)
     facts = _facts(config, recordings, start) if config.save_weights else {}  # what is wrong there must be known before the training
-    fit = training.fit(model, *parts, recipe, FOLLOWED[rules["score"]], device, _state_file(config, recordings, start), report)
+    fit = training.fit(model, *parts, how, FOLLOWED[rules["score"]], device, _state_file(config, recordings, start), report)
     if config.save_weights:
         checkpoint.save(paths.output(config.save_weights, makes_folder=True), fit.weights, facts, half=config.arch in rules.get("half", ()))
     if recordings.multi_label:
@@ -311,7 +311,7 @@ def labels_of(probabilities: np.ndarray) -> np.ndarray:
     return (probabilities >= metrics.THRESHOLD).astype(int)
 
 
-def _fit_baseline(config: FinetuneConfig, recordings: Recordings, split: splits.Split) -> training.Fit:
+def _fit_baseline(config: FinetuneConfig, recordings: Recordings, split: splits.Split) -> training.TrainResult:
     y, n_classes = recordings.labels[split.train], len(recordings.classes)
     parts = {"test": split.test} | ({"train": split.train} if recordings.multi_label else {})
     if config.arch == "majority":
@@ -319,11 +319,11 @@ def _fit_baseline(config: FinetuneConfig, recordings: Recordings, split: splits.
     else:
         features = baselines.rr_features(recordings, leads_of(config, recordings)[0])
         p = {name: baselines.rr_boosting(features, y, split.train, part, n_classes, config.seed) for name, part in parts.items()}
-    return training.Fit(chosen={"validated": (0, p["test"])}, train=p.get("train"))
+    return training.TrainResult(chosen={"validated": (0, p["test"])}, train=p.get("train"))
 
 
 def _result(config: FinetuneConfig, experiment: str, key: str, recordings: Recordings, split: splits.Split,
-            fit: training.Fit, provenance: dict) -> Result:
+            fit: training.TrainResult, provenance: dict) -> Result:
     y_test = recordings.labels[split.test]
     # Scores are taken from the probabilities as stored, so that anybody gets the same from the file.
     probabilities = {f"prob_{name}": p.astype(np.float16) for name, (_, p) in fit.chosen.items()}
@@ -358,7 +358,7 @@ def _origin(config: FinetuneConfig) -> dict:
 
 
 def _scores(choice: str, y_test: np.ndarray, probabilities: np.ndarray, recordings: Recordings, split: splits.Split,
-            fit: training.Fit) -> dict:
+            fit: training.TrainResult) -> dict:
     """The scores of one way of choosing the epoch; thresholds only for the network that was kept."""
     if not recordings.multi_label:
         return score(y_test, probabilities, recordings.classes)

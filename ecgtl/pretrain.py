@@ -137,14 +137,12 @@ def stages(config: PretrainConfig) -> int:
 
 
 def _fit(config: PretrainConfig, model: torch.nn.Module, parts: dict[str, Part], device: torch.device, state: Path,
-         report) -> training.Fit:
-    recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, config.patience, "validation_loss",
-                             config.rules["select_on"], config.precision, config.seed)
-    if config.objective == "reconstruction":
-        return reconstruction.fit(model, parts["train"], parts["validation"], recipe, device, state, report)
-    adam = CODE_ADAM if config.variant == "code" else {}
-    optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True, **adam)
-    return classification.fit(model, parts["train"], parts["validation"], recipe, device, state, report, optimizer)
+         report) -> training.TrainResult:
+    objective = reconstruction if config.objective == "reconstruction" else classification
+    adam = CODE_ADAM if config.variant == "code" and objective is classification else {}
+    how = training.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.patience, "validation_loss",
+                               config.rules["select_on"], config.precision, config.seed, adam)
+    return objective.fit(model, parts["train"], parts["validation"], how, device, state, report)
 
 
 def _scores(config: PretrainConfig, model: torch.nn.Module, part: Part, device: torch.device) -> dict:
@@ -234,7 +232,7 @@ def _skipped(sources: list[datasets.Recordings], whole: Windows | Frames, parts:
     return dict(total)
 
 
-def _result(config: PretrainConfig, experiment: str, key: str, data: dict, fit: training.Fit, scores: dict,
+def _result(config: PretrainConfig, experiment: str, key: str, data: dict, fit: training.TrainResult, scores: dict,
             provenance: dict) -> Result:
     config_dict = dataclasses.asdict(config) | ({"root": Path(config.root).name} if config.root else {})
     upstream = "synthetic" if config.tier == "demo" else "substitute"

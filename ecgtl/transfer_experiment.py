@@ -137,19 +137,20 @@ def measure(start: Path, target: Target, fold: Fold) -> tuple[dict, np.ndarray]:
             transferability.pair_losses(probabilities, labels))
 
 
-def _fine_tune(config: TransferConfig, start: Path, target: Target, fold: Fold, device: torch.device, report) -> training.Fit:
+def _fine_tune(config: TransferConfig, start: Path, target: Target, fold: Fold, device: torch.device, report) -> training.TrainResult:
     task = dataclasses.replace(target.recordings, classes=target.names(fold))
     model = finetune.network(target_config(config), task, start)
-    parts = [training.Part(target.x[rows], target.labels(fold, rows)) for rows in (fold.train, fold.validation, fold.test)]
-    recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, config.epochs, "validation_score",
-                             "validation_score", config.precision, config.fold)
+    parts = [training.LabelledArray(target.x[rows], target.labels(fold, rows))
+             for rows in (fold.train, fold.validation, fold.test)]
+    how = training.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.epochs, "validation_score",
+                               "validation_score", config.precision, config.fold)
     state = cache.key_of({"transfer": dataclasses.asdict(config), "digest": target.recordings.digest,
                           "start": checksum(start), "torch": torch.__version__})
-    return training.fit(model, *parts, recipe, finetune.FOLLOWED["weighted_f1"], device,
+    return training.fit(model, *parts, how, finetune.FOLLOWED["weighted_f1"], device,
                         paths.cache() / "unfinished" / f"{state}.pt", report)
 
 
-def _scored(target: Target, fold: Fold, fit: training.Fit) -> tuple[dict, dict[str, np.ndarray]]:
+def _scored(target: Target, fold: Fold, fit: training.TrainResult) -> tuple[dict, dict[str, np.ndarray]]:
     """Scores by choice of the epoch, and the arrays that they follow from."""
     y_test, support = target.labels(fold, fold.test), target.labels(fold, fold.train).sum(axis=0)
     # Scores are taken from the probabilities as stored, so that anybody gets the same from the file

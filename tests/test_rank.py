@@ -53,8 +53,8 @@ def store(path, seed=0, teach=None, **facts):
                          width=facts["width"], **options)
     if teach is not None:
         x = filters.prepare(teach, 100, 200, (0,), "start", "range")
-        part = training.Part(x, teach.labels[:, : len(facts["classes"])])
-        recipe = training.Recipe(25, 16, 0.005, 99, "validation_score", "test_score", "float32", 0)
+        part = training.LabelledArray(x, teach.labels[:, : len(facts["classes"])])
+        recipe = training.TrainConfig(25, 16, 0.005, 99, "validation_score", "test_score", "float32", 0)
         training.fit(model, part, part, part, recipe, lambda y, p: -float(np.abs(y - p).mean()),
                      torch.device("cpu"))
     else:

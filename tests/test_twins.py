@@ -384,5 +384,5 @@ def test_the_demo_pretrains_on_icentia11k():
 
 def test_all_data_sets_have_a_twin():
     assert set(synthetic.TWINS) == set(datasets.LOADERS)
-    for one, other in itertools.combinations(ARCHIVES.values(), 2):
+    for one, other in itertools.combinations(hospitals.ARCHIVES.values(), 2):
         assert one.stream != other.stream

@@ -9,6 +9,7 @@ import errno
 import hashlib
 import math
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,8 +43,7 @@ def convert_googlenet(source: str | Path | None, destination: str | Path) -> Pat
     if found != SHA1:
         again = "download it again" if source is None else f"get the file from {URL}"
         raise EcgtlError(f"{where} is not BVLC's GoogLeNet: its SHA-1 is {found}, wanted {SHA1}; {again}")
-    weights = _googlenet_tensors(read_blobs(content, where), where)
-    tensors = {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
+    tensors = _googlenet_tensors(read_blobs(content, where), where)
     checkpoint.save(target, tensors, {"source": f"BVLC GoogLeNet, Caffe model zoo, SHA-1 {SHA1}"})
     return target
 
@@ -53,13 +53,14 @@ def read_blobs(content: bytes, where: str = "the file") -> dict[str, list[np.nda
 
     Raises EcgtlError, naming ``where``, when it is not such a message or is cut off.
     """
-    layers: dict[str, list[np.ndarray]] = {}
+    layers = {}
     try:
-        for field, _, layer in _fields(memoryview(content)):
-            if field in LAYERS:
-                name, blobs = _layer(layer, *LAYERS[field])
-                if blobs:
-                    layers[name] = blobs
+        whole = _fields(memoryview(content))
+        for field, (name_field, blobs_field) in LAYERS.items():
+            for layer in map(_fields, whole[field]):
+                names = [bytes(name).decode(errors="replace") for name in _pieces(layer[name_field])]
+                if layer[blobs_field]:
+                    layers["".join(names[-1:])] = [*map(_blob, layer[blobs_field])]
     except _Malformed as error:
         raise EcgtlError(f"{where} is damaged or no .caffemodel ({error}); get it from {URL}") from None
     return layers
@@ -69,11 +70,11 @@ class _Malformed(Exception):
     """Bytes that are no message of the kind that they stand for."""
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
-    """(number, wire type, value) of each field; the value is an integer for VARINT, else the bytes."""
+def _fields(message: memoryview) -> dict[int, list[int | memoryview]]:
+    """Values of a message by the number of their field, in order: an integer for VARINT, else the bytes."""
     if not isinstance(message, memoryview):
         raise _Malformed("a number where a message belongs")
-    at = 0
+    at, values = 0, defaultdict(list)
     while at < len(message):
         key, at = _varint(message, at)
         number, kind = key >> 3, key & 7
@@ -86,7 +87,8 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
             value, at = message[at:at + size], at + size
         else:
             raise _Malformed(f"wire type {kind}")
-        yield number, kind, value
+        values[number].append(value)
+    return values
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
@@ -99,43 +101,36 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
     raise _Malformed("an integer without end")
 
 
-def _layer(message: memoryview, name_field: int, blobs_field: int) -> tuple[str, list[np.ndarray]]:
-    found = [*_fields(message)]
-    names = [bytes(value).decode(errors="replace") for field, kind, value in found if field == name_field and kind == BYTES]
-    return "".join(names[-1:]), [_blob(value) for field, _, value in found if field == blobs_field]
+def _numbers(values: list[int | memoryview]) -> list[int]:
+    return [value for value in values if isinstance(value, int)]
+
+
+def _pieces(values: list[int | memoryview]) -> list[memoryview]:
+    return [value for value in values if not isinstance(value, int)]
 
 
 def _blob(message: memoryview) -> np.ndarray:
     """A ``BlobProto``: float32 data, and a shape in the new form or in the old one of four sizes."""
-    data, shape, sizes = [], None, {}
-    for field, kind, value in _fields(message):
-        if field == BLOB_DATA and kind in (BYTES, FIXED32):  # packed, or one number at a time
-            data.append(value)
-        elif field == BLOB_SHAPE:
-            shape = _dimensions(value)
-        elif field in BLOB_SIZES and kind == VARINT:
-            sizes[field] = value
-    raw = b"".join(data)
-    shape = shape if shape is not None else [sizes.get(field, 0) for field in BLOB_SIZES]
+    blob = _fields(message)
+    raw = b"".join(_pieces(blob[BLOB_DATA]))  # packed, or one number at a time
+    if blob[BLOB_SHAPE]:
+        sizes = _fields(blob[BLOB_SHAPE][-1])[SHAPE_DIM]
+        shape = [size for value in sizes for size in ([value] if isinstance(value, int) else _packed(value))]
+    else:
+        shape = [(_numbers(blob[size]) or [0])[-1] for size in BLOB_SIZES]
     if len(shape) > MAX_DIMENSIONS or len(raw) != 4 * math.prod(shape):
         raise _Malformed(f"{len(raw)} bytes of data for a blob of shape {shape[:MAX_DIMENSIONS]}")
     return np.frombuffer(raw, "<f4").reshape(shape)
 
 
-def _dimensions(message: memoryview) -> list[int]:
-    dimensions = []
-    for field, kind, value in _fields(message):
-        if field == SHAPE_DIM and kind == VARINT:
-            dimensions.append(value)
-        elif field == SHAPE_DIM and kind == BYTES:  # packed
-            at = 0
-            while at < len(value):
-                dimension, at = _varint(value, at)
-                dimensions.append(dimension)
-    return dimensions
+def _packed(message: memoryview) -> Iterator[int]:
+    at = 0
+    while at < len(message):
+        number, at = _varint(message, at)
+        yield number
 
 
-def _googlenet_tensors(blobs: dict[str, list[np.ndarray]], where: str) -> dict[str, np.ndarray]:
+def _googlenet_tensors(blobs: dict[str, list[np.ndarray]], where: str) -> dict[str, torch.Tensor]:
     """The tensors of ``GoogLeNet`` by name; the auxiliary classifiers, also in the file, stay behind."""
     tensors = {}
     for name, tensor in GoogLeNet().state_dict().items():
@@ -147,7 +142,7 @@ def _googlenet_tensors(blobs: dict[str, list[np.ndarray]], where: str) -> dict[s
         leading = len(found) - len(wanted)  # the old form pads shapes to four dimensions with ones in front
         if leading < 0 or found != (1,) * leading + wanted:
             raise EcgtlError(f"{where}: {name} has shape {found}, wanted {wanted}; get the file from {URL}")
-        tensors[name] = arrays[index].reshape(wanted)
+        tensors[name] = torch.from_numpy(arrays[index].reshape(wanted).copy())
     return tensors
 
 
@@ -158,26 +153,24 @@ def _file(path: Path) -> bytes:
         with open(path, "rb") as file:
             return file.read(MAX_BYTES)
     except OSError as error:
-        raise EcgtlError(f"{path} cannot be read ({error.strerror}); give the path of "
-                         "bvlc_googlenet.caffemodel, or no path to download it") from None
+        raise EcgtlError(f"{path} cannot be read ({error.strerror}); give the path of bvlc_googlenet.caffemodel, or no path "
+                         "to download it") from None
 
 
 def _download(url: str) -> bytes:
     import requests
     from urllib3.exceptions import HTTPError
 
-    content, began = bytearray(), time.monotonic()
+    elsewhere, content, began = "get the file elsewhere and give its path", bytearray(), time.monotonic()
     try:
         with requests.get(url, stream=True, timeout=TIMEOUT, headers={"Accept-Encoding": "identity"}) as answer:
             answer.raise_for_status()
             while piece := answer.raw.read1(1 << 16):  # as it is served, whatever encoding the server names
                 content += piece
                 if len(content) > MAX_BYTES:
-                    raise EcgtlError(f"{url} serves more than {MAX_BYTES >> 20} MB, not the published file; "
-                                     "get it elsewhere and give its path")
+                    raise EcgtlError(f"{url} serves more than {MAX_BYTES >> 20} MB, not the published file; {elsewhere}")
                 if time.monotonic() - began > MAX_SECONDS:
-                    raise EcgtlError(f"{url} takes longer than {MAX_SECONDS} s; get the file elsewhere and give its path")
+                    raise EcgtlError(f"{url} takes longer than {MAX_SECONDS} s; {elsewhere}")
     except (requests.RequestException, HTTPError) as error:
-        raise EcgtlError(f"{url} cannot be downloaded ({type(error).__name__}); try again, or get the file "
-                         "elsewhere and give its path") from None
+        raise EcgtlError(f"{url} cannot be downloaded ({type(error).__name__}); try again, or {elsewhere}") from None
     return bytes(content)
