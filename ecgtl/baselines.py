@@ -38,13 +38,14 @@ def rr_boosting(features: np.ndarray, y_train: np.ndarray, train: np.ndarray, te
                 seed: int) -> np.ndarray:
     """Class probabilities (n_test, n_classes) of gradient boosting on RR-interval ``features`` (recordings, features).
 
-    With 0/1 tables ``y_train`` (n, n_classes) one model a label; a label without both outcomes keeps its prevalence. Raises
-    EcgtlError when no recording to train on has the beats for an RR interval.
+    With 0/1 tables ``y_train`` (n, n_classes) one model a label; a label without both outcomes keeps its prevalence.
+    Raises EcgtlError when no recording to train on has the beats for an RR interval.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     if np.isnan(features[train]).any(axis=1).all():
-        raise EcgtlError(f"none of the {len(train)} recordings to train on shows enough beats for RR intervals; take another lead")
+        raise EcgtlError(f"none of the {len(train)} recordings to train on shows enough beats for RR intervals; take "
+                         "another lead")
     if y_train.ndim == 2:
         columns = [rr_boosting(features, column, train, test, 2, seed)[:, 1] if 0 < column.mean() < 1
                    else np.full(len(test), column.mean()) for column in y_train.T]
@@ -84,7 +85,9 @@ def _features_of(job: list[tuple[np.ndarray, float]]) -> np.ndarray:
 
 
 def detect_beats(x: np.ndarray, rate: float) -> np.ndarray:
-    """Sample numbers of the QRS complexes in ``x`` (samples,) at ``rate`` Hz, by wfdb's XQRS; none where it finds nothing."""
+    """Sample numbers of the QRS complexes in ``x`` (samples,) at ``rate`` Hz, by wfdb's XQRS; none where it finds
+    nothing.
+    """
     from wfdb.processing import XQRS
 
     detector = XQRS(sig=np.asarray(x, np.float64), fs=rate)

@@ -41,11 +41,11 @@ from ecgtl.spreadsheet import as_csv
 
 ARCHS = ("cae", "cae_classifier")  # a ResNet's input is prepared otherwise, with its data set's statistics
 WORDS = ("cae",)  # those that ``init`` takes and that stand for such a checkpoint
-PROTOCOL = "jang2021"  # that of a checkpoint which names none
 BATCH = 128  # windows encoded at a time
 SHORT = "recording shorter than a window"
 
-Signal = tuple[str, np.ndarray | folder.Record, float]  # name of the recording, its samples (samples, 1), sampling rate in Hz
+# Name of the recording, its samples (samples, 1), sampling rate in Hz
+Signal = tuple[str, np.ndarray | folder.Record, float]
 
 
 def load(name: str | Path = "cae", tier: str = "reduced") -> "Encoder":
@@ -62,7 +62,7 @@ def load(name: str | Path = "cae", tier: str = "reduced") -> "Encoder":
     if last is None:
         raise EcgtlError(f"checkpoint {path} holds no encoder; make or download it again")
     weights, n_features = {name: t for name, t in weights.items() if name.startswith("encoder.")}, last.numel()
-    weights |= {"output.weight": torch.zeros(1, n_features), "output.bias": torch.zeros(1)}  # of an output that is not used
+    weights |= {"output.weight": torch.zeros(1, n_features), "output.bias": torch.zeros(1)}  # which are not used
     classifier = replace(facts, arch="cae_classifier", classes=("none",))
     model = checkpoint.network(path, weights, classifier, features=n_features)
     return Encoder(model, facts, training.pick_device(paths.device()))
@@ -78,7 +78,8 @@ class Encoder:
     def __init__(self, model: nn.Module, facts: CheckpointFacts, device: torch.device):
         self.facts, self.n_features = facts, model.n_features
         self.sampling_rate, self.seconds = float(facts.sampling_rate), float(facts.seconds)
-        self._highpass = (_rules(facts)["highpass"] if facts.highpass is None else facts.highpass) or None
+        rules = protocol(_protocol(facts))["input"]
+        self._highpass = (rules["highpass"] if facts.highpass is None else facts.highpass) or None
         self._model, self._device = model.to(device).eval(), device
 
     @torch.inference_mode()
@@ -131,13 +132,14 @@ class Encoder:
             found += [(record, start) for record, start, _ in batch]
             values.append(self.encode(np.stack([window for _, _, window in batch])))
         if not values:
-            advice = collector.first_skipped or (f"give recordings of at least {self.seconds:g} s that are neither flat nor "
-                                                 "incomplete")
+            advice = (collector.first_skipped or
+                      f"give recordings of at least {self.seconds:g} s that are neither flat nor incomplete")
             raise EcgtlError(f"{where} holds nothing to encode ({_counted(skipped)}); {advice}")
         records, starts = map(np.array, zip(*found, strict=True))
         return Features(records, starts, np.concatenate(values), dict(skipped))
 
-    def _windows(self, signals: Iterable[Signal], skipped: dict[str, list[str]]) -> Iterator[tuple[str, float, np.ndarray]]:
+    def _windows(self, signals: Iterable[Signal],
+                 skipped: dict[str, list[str]]) -> Iterator[tuple[str, float, np.ndarray]]:
         """Recording, start in seconds and samples (1, samples) of each usable window."""
         for record, signal, rate in signals:
             try:
@@ -207,34 +209,35 @@ def _file(name: str, tier: str) -> Path:
             raise EcgtlError(f"tier is {tier!r}, which would have no effect: {name} is a file; leave it away")
         return paths.given(name)
     if name not in WORDS:
-        raise EcgtlError(f"unknown checkpoint {name!r}; allowed: {', '.join(WORDS)}, or the path of a .safetensors file")
+        raise EcgtlError(f"unknown checkpoint {name!r}; allowed: {', '.join(WORDS)}, or the path of a .safetensors "
+                         "file")
     if tier not in TIERS:
         raise EcgtlError(f"unknown tier {tier!r}; allowed: {', '.join(TIERS)}")
     path = stored_weights(name, name, tier)
     if path is None:
-        raise EcgtlError(f"there is no checkpoint {name} of tier {tier} yet ({weights_path(name, name, tier)} is missing); "
-                         "choose another tier, or give the path of a .safetensors file")
+        raise EcgtlError(f"there is no checkpoint {name} of tier {tier} yet ({weights_path(name, name, tier)} is "
+                         "missing); choose another tier, or give the path of a .safetensors file")
     return path
 
 
-def _rules(facts: CheckpointFacts) -> dict:
-    """How the protocol that the checkpoint names prepares an input; an autoencoder names none."""
-    return protocol(facts.protocol or PROTOCOL)["input"]
+def _protocol(facts: CheckpointFacts) -> str:
+    """The protocol that the checkpoint names, by which its inputs were made; an autoencoder names none."""
+    return facts.protocol if "protocol" in facts else "jang2021"
 
 
 def _check_facts(facts: CheckpointFacts, path: Path) -> None:
     if facts.arch not in ARCHS:
-        raise EcgtlError(f"checkpoint {path} holds a {facts.arch}; features are made by {' or '.join(ARCHS)}, so choose a "
-                         "checkpoint of one of these")
+        raise EcgtlError(f"checkpoint {path} holds a {facts.arch}; features are made by {' or '.join(ARCHS)}, so "
+                         "choose a checkpoint of one of these")
     if facts.in_channels != 1:
         raise EcgtlError(f"checkpoint {path} has in_channels={facts.in_channels}; features are of one lead, so choose "
                          "another checkpoint")
-    if (facts.protocol or PROTOCOL) not in protocols() or _rules(facts)["standardise"] != "window":
+    if _protocol(facts) not in protocols() or protocol(_protocol(facts))["input"]["standardise"] != "window":
         raise EcgtlError(f"checkpoint {path} was trained by the protocol {facts.protocol}, whose inputs "
                          "are not z-scored window by window; choose another checkpoint")
     if facts.n_samples != N_SAMPLES:
-        raise EcgtlError(f"checkpoint {path} is for windows of {facts.seconds:g} s at {facts.sampling_rate:g} Hz, but its "
-                         f"network takes {N_SAMPLES} samples; make it again")
+        raise EcgtlError(f"checkpoint {path} is for windows of {facts.seconds:g} s at {facts.sampling_rate:g} Hz, but "
+                         f"its network takes {N_SAMPLES} samples; make it again")
 
 
 def _folder_signals(root: Path, lead: str | int | None, collector: Collector) -> Iterator[Signal]:
@@ -259,8 +262,8 @@ def _rows(x: np.ndarray) -> np.ndarray:
         raise EcgtlError("the recordings differ in length; give one array (samples,) at a time") from None
     if x.dtype.kind not in "iuf" or x.ndim not in (1, 2) or x.size == 0:
         advice = "; choose a lead, e.g. x[:, 1]" if x.ndim == 3 else ""
-        raise EcgtlError(f"the array has shape {x.shape} and type {x.dtype}; give numbers of shape (recordings, samples) "
-                         f"or (samples,){advice}")
+        raise EcgtlError(f"the array has shape {x.shape} and type {x.dtype}; give numbers of shape (recordings, "
+                         f"samples) or (samples,){advice}")
     return x.reshape(-1, x.shape[-1])
 
 

@@ -47,7 +47,8 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class LabelledArray:
-    """Inputs (n, channels, samples) float32 and targets: class indices (n,) int64 or 0/1 label matrices (n, classes)."""
+    """Inputs (n, channels, samples) float32 and targets: class indices (n,) int64 or 0/1 label matrices (n, classes).
+    """
 
     x: np.ndarray
     y: np.ndarray
@@ -95,7 +96,8 @@ def fit(model: nn.Module, train: LabelledArray, validation: LabelledArray, test:
     the run resumable; it is removed at the end. Raises EcgtlError when the loss stops being finite.
     """
     inputs, targets = _resident(train, device)
-    held_out = {"validation": (validation.y, *_resident(validation, device)), "test": (test.y, *_resident(test, device))}
+    held_out = {"validation": (validation.y, *_resident(validation, device)),
+                "test": (test.y, *_resident(test, device))}
     autocast = mixed(config.precision, device)
 
     def batches(seed: int, _) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -138,9 +140,9 @@ def run_epochs(model: nn.Module, batches: Callable[[int, int], Iterator[tuple[to
     """The loop of every training: epoch by epoch until ``config`` ends or is exhausted, resumable.
 
     ``batches(seed, epoch)`` gives an epoch's inputs and targets on ``device``; ``learn(output, targets)`` the loss of a
-    batch, and what it adds to the sums of which the history has the means, as ``train_`` columns; ``follow(row, result)``
-    evaluates and returns the row of the history with its columns. The weights of the best epoch by ``config.select_on``
-    are kept.
+    batch, and what it adds to the sums of which the history has the means, as ``train_`` columns; ``follow(row,
+    result)`` evaluates and returns the row of the history with its columns. The weights of the best epoch by
+    ``config.select_on`` are kept.
     """
     optimizer = torch.optim.Adam(model.to(device).parameters(), lr=config.learning_rate, fused=True, **config.adam)
     result, saved = TrainResult(), time.monotonic()
@@ -179,7 +181,8 @@ def _train_epoch(model: nn.Module, batches, learn, optimizer: torch.optim.Optimi
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        sums, n = {name: sums.get(name, 0) + value for name, value in added.items()}, n + len(x)  # nobody waits for them
+        sums = {name: sums.get(name, 0) + value for name, value in added.items()}  # on the device: nobody waits for it
+        n += len(x)
     means = {f"train_{name}": total.item() / n for name, total in sums.items()}
     finite(means["train_loss"], "training", epoch, config)
     return means
@@ -194,7 +197,8 @@ def predict(model: nn.Module, x: np.ndarray, device: torch.device, multi_label: 
     logits = _logits(model.to(device), torch.from_numpy(np.ascontiguousarray(x)), mixed(precision, device), device)
     probabilities = _probabilities(logits, multi_label).cpu().numpy()
     if not np.isfinite(probabilities).all():
-        raise EcgtlError("the network's probabilities are not finite; check its checkpoint, or train with a lower learning rate")
+        raise EcgtlError("the network's probabilities are not finite; check its checkpoint, or train with a lower "
+                         "learning rate")
     return probabilities
 
 
@@ -249,7 +253,9 @@ def _save_state(path: Path, model: nn.Module, optimizer, result: TrainResult) ->
 
 
 def _resume(path: Path, model: nn.Module, optimizer, device: torch.device, result: TrainResult) -> None:
-    """Go on from a state file, whose first 32 bytes are the SHA-256 of the others. A damaged one is left, which is said."""
+    """Go on from a state file, whose first 32 bytes are the SHA-256 of the others. A damaged one is left, which is
+    said.
+    """
     content, start = path.read_bytes(), weights_of(model)
     try:
         if hashlib.sha256(memoryview(content)[32:]).digest() != content[:32]:

@@ -239,7 +239,7 @@ def test_the_packages_own_autoencoder_and_pretrainings_are_refused(target):
 def test_a_checkpoint_that_lacks_a_label_name_is_refused(target, tmp_path):
     path = store(tmp_path / "three.safetensors", classes=["a", "b", "c"])
     state, facts = checkpoint.load(path)
-    checkpoint.save(path, state, facts | {"classes": ["a", "b"]})
+    checkpoint.save(path, state, {**facts, "classes": ["a", "b"]})
     with pytest.raises(EcgtlError) as error:
         ask([path])
     one_line(error, "resnet18 of 2 labels")

@@ -205,7 +205,7 @@ def test_a_run_finds_the_checkpoint_of_its_seed(at_hand):
 @pytest.mark.parametrize("seed", [0, None])
 def test_a_checkpoint_of_another_seed_is_refused_in_one_line(at_hand, seed):
     tensors, facts = checkpoint.load(at_hand[0].weights)
-    checkpoint.save(at_hand[1].weights, tensors, facts | {"seed": seed})
+    checkpoint.save(at_hand[1].weights, tensors, {**facts, "seed": seed})
     before = sorted(results.folder("demo").rglob("*"))
     with pytest.raises(EcgtlError) as error:
         finetune.run(config())

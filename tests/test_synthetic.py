@@ -28,7 +28,7 @@ from ecgtl.datasets.synthetic.noise import (
     render_noise,
 )
 from ecgtl.datasets.synthetic.plans import RecordPlan, synthesise
-from ecgtl.datasets.synthetic.rhythms import RHYTHMS, Segment, draw_segment, with_ectopics
+from ecgtl.datasets.synthetic.rhythms import Segment, draw_segment, with_ectopics
 from ecgtl.datasets.synthetic.tables import table
 from ecgtl.errors import EcgtlError
 
@@ -57,7 +57,7 @@ def windows(signal, made, start, stop, chosen=slice(None)):
 
 # --- leads ---
 
-@pytest.mark.parametrize("rhythm", list(RHYTHMS))
+@pytest.mark.parametrize("rhythm", list(rhythms.rhythms()))
 def test_leads_obey_einthoven_and_goldberger(rhythm):
     made = record(rhythm, seconds=8, noise=NOISY)
     lead = {name: column(made, name) for name in LEADS}
@@ -96,7 +96,7 @@ def test_normal_beats_look_normal_in_12_leads():
 
 def cv_and_lag1(rhythm, **fields):
     rng = np.random.default_rng(0)
-    intervals = RHYTHMS[rhythm].intervals(rng, draw_segment(rng, rhythm, 600, **fields))
+    intervals = rhythms.rhythms()[rhythm].intervals(rng, draw_segment(rng, rhythm, 600, **fields))
     lag1 = np.corrcoef(intervals[:-1], intervals[1:])[0, 1]
     return intervals.std() / intervals.mean(), lag1, len(intervals)
 
@@ -129,7 +129,7 @@ def test_sinus_rate_follows_breathing():
 
 def test_flutter_conducts_whole_numbers_of_waves():
     segment = draw_segment(np.random.default_rng(1), "flutter", 60, ratios=(2, 3, 4))
-    ratios = RHYTHMS["flutter"].intervals(np.random.default_rng(2), segment) * segment.atrial_rate
+    ratios = rhythms.rhythms()["flutter"].intervals(np.random.default_rng(2), segment) * segment.atrial_rate
     np.testing.assert_allclose(ratios, np.rint(ratios), atol=1e-9)
     assert set(np.rint(ratios)) == {2, 3, 4} and 4 <= segment.atrial_rate <= 5.5
 

@@ -183,9 +183,9 @@ def test_records_read_alike_through_wfdb(name, twins):
         assert stored.init_value == stored.d_signal[0].tolist()
 
 
-@pytest.mark.parametrize("name", list(hospitals.ARCHIVES))
+@pytest.mark.parametrize("name", list(hospitals.archives()))
 def test_labels_are_those_of_the_plan_in_the_shares_of_the_release(name, twins):
-    recordings, archive = twins[name][0], hospitals.ARCHIVES[name]
+    recordings, archive = twins[name][0], hospitals.archives()[name]
     planned = {plan.record: {snomed.name_of(code) for code in plan.labels}
                for plan in hospitals.archive(name, synthetic.SEED)}
     found = {record: {recordings.classes[k] for k in np.flatnonzero(row)}
@@ -384,5 +384,5 @@ def test_the_demo_pretrains_on_icentia11k():
 
 def test_all_data_sets_have_a_twin():
     assert set(synthetic.TWINS) == set(datasets.LOADERS)
-    for one, other in itertools.combinations(hospitals.ARCHIVES.values(), 2):
+    for one, other in itertools.combinations(hospitals.archives().values(), 2):
         assert one.stream != other.stream

@@ -107,12 +107,13 @@ class Encoder(nn.Module):
             EncoderBlock(*sizes, kernel, halve, chosen.activation, chosen.dropout_encoder)
             for sizes, kernel, halve in zip(pairwise(channels), chosen.kernels, HALVED, strict=True)))
         n_flat = channels[-1] * N_POSITIONS
-        self.bottleneck = nn.Sequential(nn.Linear(n_flat, n_flat // 2), chosen.activation(), nn.Linear(n_flat // 2, n_outputs))
+        self.bottleneck = nn.Sequential(nn.Linear(n_flat, n_flat // 2), chosen.activation(),
+                                        nn.Linear(n_flat // 2, n_outputs))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.ndim != 3 or tuple(x.shape[1:]) != (self.in_channels, N_SAMPLES):
-            raise EcgtlError(f"the autoencoder takes windows of shape (batch, {self.in_channels}, {N_SAMPLES}) (8.192 s at 250 "
-                             f"Hz), not {tuple(x.shape)}; cut and resample them to that")
+            raise EcgtlError(f"the autoencoder takes windows of shape (batch, {self.in_channels}, {N_SAMPLES}) (8.192 s "
+                             f"at 250 Hz), not {tuple(x.shape)}; cut and resample them to that")
         x = x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
         return self.bottleneck(self.blocks(self.stem(x)).flatten(1))
 
@@ -167,7 +168,8 @@ class CAEClassifier(nn.Module):
     ``encoder.*`` has the same names and shapes as in ``CAE``, so that pretrained weights fit.
     """
 
-    def __init__(self, in_channels: int, n_outputs: int, width: int = 32, features: int = N_FEATURES, variant: str = "code"):
+    def __init__(self, in_channels: int, n_outputs: int, width: int = 32, features: int = N_FEATURES,
+                 variant: str = "code"):
         super().__init__()
         self.n_features = features
         self.encoder = Encoder(in_channels, features, width, variant)

@@ -35,9 +35,9 @@ LOWEST = {"mean": -1e9, "highpass": 0}  # other numbers are above 0
 class CheckpointFacts(Mapping):
     """What a checkpoint says of itself: what is needed to use its weights.
 
-    ``sampling_rate`` in Hz and ``seconds`` of its input; ``mean`` and ``sd`` in mV, one a lead; ``highpass`` in Hz, 0 for
-    none; ``stages`` of a ResNet that are there. What it does not say is empty, or None. ``stored`` has all of its facts
-    as they are stored, further ones too, and is what the object is as a mapping.
+    ``sampling_rate`` in Hz and ``seconds`` of its input; ``mean`` and ``sd`` in mV, one a lead; ``highpass`` in Hz, 0
+    for none; ``stages`` of a ResNet that are there. What it does not say is empty, or None. ``stored`` has all of its
+    facts as they are stored, further ones too, and is what the object is as a mapping.
     """
 
     arch: str
@@ -75,17 +75,17 @@ class CheckpointFacts(Mapping):
             wrong = ["seconds"]
         if wrong:
             word = "number above 0" if kinds[wrong[0]] in (int, float) else "value of it"
-            raise EcgtlError(f"checkpoint {path} says {wrong[0]}={stored[wrong[0]]!r:.40}, which is no {word}; it was not "
-                             "written by ecgtl")
+            raise EcgtlError(f"checkpoint {path} says {wrong[0]}={stored[wrong[0]]!r:.40}, which is no {word}; it was "
+                             "not written by ecgtl")
         if stored.get("schema", SCHEMA) > SCHEMA:
             raise EcgtlError(f"checkpoint {path} was written by a later version of ecgtl; update ecgtl")
-        known = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items() if name in kinds}
-        if "highpass" in known:
-            known["highpass"] = known["highpass"] or 0
+        known = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
+                 if name in kinds}
+        known |= {"highpass": known["highpass"] or 0} if "highpass" in known else {}
         facts = cls(**known, stored=stored)
         if "leads" in stored and len(facts.leads) != facts.in_channels:
-            raise EcgtlError(f"checkpoint {path} says in_channels={facts.in_channels} and names {len(facts.leads)} leads; it "
-                             "was not written by ecgtl")
+            raise EcgtlError(f"checkpoint {path} says in_channels={facts.in_channels} and names {len(facts.leads)} "
+                             "leads; it was not written by ecgtl")
         return facts
 
     @property
@@ -119,8 +119,8 @@ def _belongs(name: str, kind, value) -> bool:
 def save(path: Path, weights: dict[str, torch.Tensor], facts: Mapping, half: bool = False) -> None:
     """Write ``weights`` with ``facts`` (arch, width, in_channels, sampling_rate in Hz, seconds, classes, ...).
 
-    ``half``: in float16, half the size; ``load`` gives float32 all the same. Vectors stay as they are: they are small, and
-    a norm's variance may be beyond what float16 can hold. The file says its own ``checksum``.
+    ``half``: in float16, half the size; ``load`` gives float32 all the same. Vectors stay as they are: they are small,
+    and a norm's variance may be beyond what float16 can hold. The file says its own ``checksum``.
     """
     from safetensors.torch import save as serialise
 
@@ -136,13 +136,16 @@ def save(path: Path, weights: dict[str, torch.Tensor], facts: Mapping, half: boo
 def checksum(path: Path) -> str:
     """What ``path`` says of itself as its checksum when it is whole: SHA-256 of the file without the mention of it.
 
-    Of a file that says none it is that of the file, so the same weights and facts have one checksum, whoever wrote them.
+    Of a file that says none it is that of the file, so the same weights and facts have one checksum, whoever wrote
+    them.
     """
     return _checksums(Path(path).read_bytes())[0]
 
 
 def _checksums(content: bytes) -> tuple[str, str]:
-    """The checksum of a safetensors file, and the one that it says; empty where it says none, ``?`` where that is unclear."""
+    """The checksum of a safetensors file, and the one that it says; empty where it says none, ``?`` where that is
+    unclear.
+    """
     size = int.from_bytes(content[:8], "little")
     header, data = content[8:8 + size], memoryview(content)[8 + size:]
     said = CHECKSUM.search(header)
@@ -158,8 +161,8 @@ def _checksums(content: bytes) -> tuple[str, str]:
 def read(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
     """Tensors and facts of a safetensors file as they are stored, once its checksum has been verified.
 
-    A file without one is read too, and that is said, unless it is among those that ``SUMS`` lists. Raises EcgtlError when it
-    is damaged.
+    A file without one is read too, and that is said, unless it is among those that ``SUMS`` lists. Raises EcgtlError
+    when it is damaged.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -174,22 +177,28 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
     if Path(path).parent == SUMS.parent:
         said = said or sums.get(Path(path).name, "")
     if said not in ("", found):
-        raise EcgtlError(f"checkpoint {path} is damaged (its checksum is not the one that it had); make or download it again")
+        raise EcgtlError(f"checkpoint {path} is damaged (its checksum is not the one that it had); make or download it "
+                         "again")
     if not said and found not in sums.values():
-        note_once(f"checkpoint {path} carries no checksum, as an older version wrote it: nobody can tell whether it is damaged")
-    return stored, {name: value for name, value in facts.items() if name != "checksum"} if isinstance(facts, dict) else {}
+        note_once(f"checkpoint {path} carries no checksum, as an older version wrote it: nobody can tell whether it is "
+                  "damaged")
+    facts = facts if isinstance(facts, dict) else {}
+    return stored, {name: value for name, value in facts.items() if name != "checksum"}
 
 
 def load(path: Path) -> tuple[dict[str, torch.Tensor], CheckpointFacts]:
     """Weights in float32 and facts of a checkpoint; EcgtlError when it is missing, damaged or not one of ours."""
     if not paths.given(path).is_file():
         raise EcgtlError(f"checkpoint {path} does not exist; give the path of a .safetensors file")
-    stored, facts = read(path)
-    return {name: t.float() if t.is_floating_point() else t for name, t in stored.items()}, CheckpointFacts.of(facts, path)
+    tensors, facts = read(path)
+    weights = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    return weights, CheckpointFacts.of(facts, path)
 
 
 def strictest(*licences: str) -> str:
-    """The licence of weights that come from several things: of theirs those that ask for more than attribution, else all."""
+    """The licence of weights that come from several things: of theirs those that ask for more than attribution, else
+    all.
+    """
     more = [licence for licence in licences if licence not in ATTRIBUTION]
     return " and ".join(dict.fromkeys(more or licences))
 
@@ -225,10 +234,11 @@ def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: i
         kept |= {name: tensor.repeat_interleave(in_channels, dim=1) / in_channels for name, tensor in first.items()}
     if facts.stages < 4:
         kept, own = _first_stages(kept, own)
-    unmatched = [n for n in sorted(own.keys() | kept.keys()) if n not in own or n not in kept or own[n].shape != kept[n].shape]
+    shapes = ({name: tensor.shape for name, tensor in tensors.items()} for tensors in (own, kept))
+    unmatched = sorted({name for name, _ in set.symmetric_difference(*(set(found.items()) for found in shapes))})
     if unmatched:
-        raise EcgtlError(f"checkpoint {path} does not fit {arch}: {unmatched[0]} (and {len(unmatched) - 1} more) differ; "
-                         "make it again with this version")
+        raise EcgtlError(f"checkpoint {path} does not fit {arch}: {unmatched[0]} (and {len(unmatched) - 1} more) "
+                         "differ; make it again with this version")
     model.load_state_dict(kept, strict=False)
 
 
@@ -245,8 +255,8 @@ def _first_stages(kept: dict[str, torch.Tensor], own: dict[str, torch.Tensor]) -
 def network(path: Path, weights: dict[str, torch.Tensor], facts: CheckpointFacts, **options) -> nn.Module:
     """The whole network of a classifier's checkpoint, on the CPU; ``weights`` and ``facts`` as ``load`` gives them.
 
-    ``options`` are further ones of ``models.build``. ``path`` is for the message alone: EcgtlError when the weights are not of
-    the network that the facts describe, found out before any memory is taken for it.
+    ``options`` are further ones of ``models.build``. ``path`` is for the message alone: EcgtlError when the weights are
+    not of the network that the facts describe, found out before any memory is taken for it.
     """
     options |= models.variant_options(facts.arch, facts.variant)
     options |= {"length": facts.n_samples} if facts.arch == "bilstm" else {}
@@ -258,6 +268,7 @@ def network(path: Path, weights: dict[str, torch.Tensor], facts: CheckpointFacts
     except (RuntimeError, ValueError, TypeError):
         fits = False
     if not fits:
-        raise EcgtlError(f"checkpoint {path} does not hold the {facts.arch} of {len(facts.classes)} labels that it says: the "
-                         "shapes of its weights are those of another network, so it does not fit; make or download it again")
+        raise EcgtlError(f"checkpoint {path} does not hold the {facts.arch} of {len(facts.classes)} labels that it "
+                         "says: the shapes of its weights are those of another network, so it does not fit; make or "
+                         "download it again")
     return model.to(memory_format=torch.channels_last)

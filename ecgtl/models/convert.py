@@ -44,7 +44,8 @@ def convert_googlenet(source: str | Path | None, destination: str | Path) -> Pat
     for name, tensor in GoogLeNet().state_dict().items():
         layer, _, part = name.rpartition(".")
         array = blobs[layer][("weight", "bias").index(part)]
-        tensors[name] = torch.from_numpy(array.reshape(tensor.shape).copy())  # the old form pads shapes with ones in front
+        # The old form pads shapes with ones in front
+        tensors[name] = torch.from_numpy(array.reshape(tensor.shape).copy())
     checkpoint.save(target, tensors, {"source": f"BVLC GoogLeNet, Caffe model zoo, SHA-1 {SHA1}"})
     return target
 
@@ -104,8 +105,8 @@ def _file(path: Path) -> bytes:
         with open(path, "rb") as file:
             return file.read(MAX_BYTES)
     except OSError as error:
-        raise EcgtlError(f"{path} cannot be read ({error.strerror}); give the path of bvlc_googlenet.caffemodel, or no path "
-                         "to download it") from None
+        raise EcgtlError(f"{path} cannot be read ({error.strerror}); give the path of bvlc_googlenet.caffemodel, or no "
+                         "path to download it") from None
 
 
 def _download(url: str) -> bytes:
@@ -119,7 +120,8 @@ def _download(url: str) -> bytes:
             while piece := answer.raw.read1(1 << 16):  # as it is served, whatever encoding the server names
                 content += piece
                 if len(content) > MAX_BYTES:
-                    raise EcgtlError(f"{url} serves more than {MAX_BYTES >> 20} MB, not the published file; {elsewhere}")
+                    size = f"{MAX_BYTES >> 20} MB"
+                    raise EcgtlError(f"{url} serves more than {size}, not the published file; {elsewhere}")
                 if time.monotonic() - began > MAX_SECONDS:
                     raise EcgtlError(f"{url} takes longer than {MAX_SECONDS} s; {elsewhere}")
     except (requests.RequestException, HTTPError) as error:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from ecgtl.datasets.base import UNLABELLED
 from ecgtl.datasets.frames import OPEN, Frames
 from ecgtl.errors import EcgtlError
 from ecgtl.pretraining import labels
+from ecgtl.pretraining.future import Contrasts
 from ecgtl.training import TrainConfig, TrainResult
 
 Batch = tuple[np.ndarray, np.ndarray]  # inputs and the class of each
@@ -28,16 +28,6 @@ EVALUATION_BATCH = 256
 DRAWN = 4096  # frames that are drawn and labelled at a time
 NAMED = 5  # subjects of a part that are named in a message; of more their databases are
 _UNLABELLED = "frame without a label, drawn anew"
-
-
-class Examples(Protocol):
-    """What a network learns from: ``len()`` inputs an epoch, in batches, with the class of each."""
-
-    classes: tuple[str, ...]
-
-    def __len__(self) -> int: ...
-
-    def batches(self, batch_size: int, seed: int, epoch: int = 0) -> Iterator[Batch]: ...
 
 
 class LabelledFrames:
@@ -106,11 +96,13 @@ class LabelledFrames:
         label = self.labels_of(row, start)
         known = label != UNLABELLED
         if not known.any():
-            few = len(self.frames.subjects) <= NAMED
-            raise EcgtlError(f"none of {len(row)} frames drawn from "
-                             f"{', '.join(self.frames.subjects if few else self.frames.statistics)} has a "
-                             f"{self.task} label; give other sources, another frame length or another seed")
+            names = self.frames.subjects if len(self.frames.subjects) <= NAMED else self.frames.statistics
+            raise EcgtlError(f"none of {len(row)} frames drawn from {', '.join(names)} has a {self.task} label; give "
+                             "other sources, another frame length or another seed")
         return label, known
+
+
+Examples = LabelledFrames | Contrasts  # batches of inputs with the class of each; classes have names, or none
 
 
 def fit(model: nn.Module, train: Examples, validation: Examples, config: TrainConfig, device: torch.device,

@@ -4,7 +4,7 @@ Every record is planned from the statements of its report (``statements``), seve
 Classes have about the shares of the release, but none is too small to split.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache as once
 from typing import NamedTuple
@@ -24,12 +24,12 @@ SINUS = ("sinus_rhythm", "sinus_bradycardia", "sinus_tachycardia")  # what findi
 
 @dataclass(frozen=True)
 class Archive:
-    """About ``size`` records with the statements of ``label_set`` and ``further`` codes, in the shares that they have in
-    ``sources``.
+    """About ``size`` records with the statements of ``label_set`` and ``further`` codes, in the shares that they have
+    in ``sources``.
 
-    ``rhythm_said``: every record names its rhythm. ``beside`` is the chance of a further finding. ``name``
-    makes a record's name from its number. Records last 10 s, but for a share of ``others``, between two
-    ``lengths`` (s).
+    ``rhythm_said``: every record names its rhythm. ``beside`` is the chance of a further finding. Records count from 1
+    of each place that they come from, in turn, and ``names`` are those of its record 0. Records last 10 s, but for a
+    share of ``others``, between two ``lengths`` (s).
     """
 
     stream: int
@@ -39,7 +39,7 @@ class Archive:
     size: int
     rhythm_said: bool
     beside: float
-    name: Callable[[int], str]
+    names: tuple[str, ...]
     others: float = 0.0
     lengths: tuple[float, float] = (10.0, 10.0)
 
@@ -49,6 +49,13 @@ class Archive:
         chosen = (code if isinstance(code, str) else code["codes"][0] for code in snomed.label_set(self.label_set))
         return (*chosen, *self.further)
 
+    def name(self, i: int) -> str:
+        """Name of record ``i``, from 0."""
+        first = self.names[i % len(self.names)]
+        letters = first.rstrip("0123456789")
+        digits = first.removeprefix(letters)
+        return f"{letters}{int(digits) + i // len(self.names) + 1:0{len(digits)}d}"
+
     def counts(self) -> dict[str, int]:
         """Records that are planned for each code; further ones show it beside another."""
         released = {code: snomed.records(code, *self.sources) for code in self.codes}
@@ -56,26 +63,17 @@ class Archive:
         return {code: max(LEAST, round(self.size * n / whole)) for code, n in released.items()}
 
 
-def _csn_name(number: int) -> str:
-    """Shaoxing and Ningbo in turn, which count from 1 and from 10,647."""
-    return f"JS{(number + 1) // 2 + (0 if number % 2 else 10_646):05d}"
-
-
-# Beside the labels of the MELEP paper two that the releases have too, so that a choice of labels leaves some
-# out: right bundle branch block and supraventricular tachycardia
-_FURTHER = ("59118001", "426761007")
-ARCHIVES = {
-    "cpsc2018": Archive(7, ("cpsc2018",), "cpsc_9", (), 150, rhythm_said=False, beside=0.15, name="A{:04d}".format,
-                        others=0.2, lengths=(6.0, 20.0)),
-    "georgia": Archive(8, ("georgia",), "georgia_10", _FURTHER, 130, rhythm_said=True, beside=0.3, name="E{:05d}".format,
-                       others=0.05, lengths=(5.0, 9.0)),
-    "csn": Archive(9, ("shaoxing", "ningbo"), "csn_20", _FURTHER, 170, rhythm_said=True, beside=0.3, name=_csn_name)}
+@once
+def archives() -> dict[str, Archive]:
+    """The archives of ``plans.yml`` by name."""
+    return {name: Archive(**fields) for name, fields in table("plans")["archives"].items()}
 
 
 def archive(name: str, seed: int) -> list[RecordPlan]:
-    """Records of one of ``ARCHIVES``: a rhythm, where it names that, and none to two findings."""
-    codes = shuffled(seed, ARCHIVES[name].stream, ARCHIVES[name].counts())
-    return [_archive_record(ARCHIVES[name], seed, i, code) for i, code in enumerate(codes)]
+    """Records of one of the ``archives``: a rhythm, where it names that, and none to two findings."""
+    chosen = archives()[name]
+    codes = shuffled(seed, chosen.stream, chosen.counts())
+    return [_archive_record(chosen, seed, i, code) for i, code in enumerate(codes)]
 
 
 def _archive_record(archive: Archive, seed: int, i: int, code: str) -> RecordPlan:
@@ -83,7 +81,7 @@ def _archive_record(archive: Archive, seed: int, i: int, code: str) -> RecordPla
     codes = _with_others(archive, rng, code)
     other = round(rng.uniform(*archive.lengths) * 500) / 500
     seconds = other if rng.uniform() < archive.others else 10.0
-    return record_with([snomed.name_of(one) for one in codes], rng, archive.name(i + 1),
+    return record_with([snomed.name_of(one) for one in codes], rng, archive.name(i),
                        (archive.stream, 2, i), (archive.stream, 3, i), seconds, labels=tuple(codes))
 
 

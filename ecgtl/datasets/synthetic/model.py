@@ -152,8 +152,8 @@ def render(n_samples: int, sampling_rate: float, leads: Sequence[str], beats: Be
         for wave in shape:
             slow = subject.repolarisation * pace if wave.repolarisation else np.ones_like(pace)
             amplitude = field @ subject.transform[wave.part] @ np.array(wave.vector)
-            add_waves(signal, sampling_rate, at[chosen] + wave.at * slow, wave.width * subject.stretch[wave.part] * slow,
-                      (height * factor)[chosen, None] * amplitude)
+            add_waves(signal, sampling_rate, at[chosen] + wave.at * slow,
+                      wave.width * subject.stretch[wave.part] * slow, (height * factor)[chosen, None] * amplitude)
     for span in (span for span in spans if span.atrial_rate):
         signal += _atrial_activity(n_samples, sampling_rate, span, rng)[:, None] * _atrial_vector(span, subject, field)
     return signal

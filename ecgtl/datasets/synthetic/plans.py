@@ -302,7 +302,8 @@ def _icu_segments(rng: np.random.Generator, kind: str, seconds: float, rate: flo
         return (draw_segment(rng, "sinus", seconds, **fields),)
     episode, share = all_of["episodes"][kind]
     before = rng.uniform(0.1, 0.9) * (1 - share)
-    return _chain(rng, [("sinus", before, fields), (episode, share, {}), ("sinus", 1 - before - share, fields)], seconds)
+    after = 1 - before - share
+    return _chain(rng, [("sinus", before, fields), (episode, share, {}), ("sinus", after, fields)], seconds)
 
 
 def _icu_losses(rng: np.random.Generator, seconds: float) -> tuple[Loss, ...]:

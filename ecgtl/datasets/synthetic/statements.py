@@ -53,7 +53,8 @@ def patient(rng: np.random.Generator, **given) -> Patient:
 
 def _segments(rng: np.random.Generator, drawn: dict, seconds: float) -> tuple[Segment, ...]:
     before = drawn.get("paroxysm", 0.0) * seconds
-    own = draw_segment(rng, seconds=seconds - before, **{f.name: drawn[f.name] for f in fields(Segment) if f.name in drawn})
+    given = {f.name: drawn[f.name] for f in fields(Segment) if f.name in drawn}
+    own = draw_segment(rng, seconds=seconds - before, **given)
     return (draw_segment(rng, "sinus", before), own) if before else (own,)
 
 
@@ -61,4 +62,6 @@ def _drawn(rng: np.random.Generator, value):
     """A number between a pair of them, an entry of another list, or the value itself."""
     if not isinstance(value, list):
         return value
-    return float(rng.uniform(*value)) if isinstance(value[0], int | float) else _drawn(rng, value[rng.integers(len(value))])
+    if isinstance(value[0], int | float):
+        return float(rng.uniform(*value))
+    return _drawn(rng, value[rng.integers(len(value))])

@@ -7,7 +7,7 @@ rate. Sources: WFDB Applications Guide, header(5), signal(5), annot(5); MATLAB l
 import io
 import re
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -28,12 +28,19 @@ Make = Callable[[RecordPlan, float], Synthetic]
 NOTICE = "Made by ecgtl's signal model. These are not recordings of any person.\n"
 
 
+def _made(plans: Sequence[RecordPlan], make: Make, rate: float, gain: float = 1000, bits: int = 16,
+          zero: int = 0) -> Iterator[tuple[RecordPlan, Synthetic, np.ndarray]]:
+    """Each plan with its record at ``rate`` Hz, and what an ADC makes of that (``quantise``)."""
+    for plan in plans:
+        made = make(plan, rate)
+        yield plan, made, quantise(made.signal, gain, bits, zero)
+
+
 def write_cinc2017(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
     """``challenge-2017/1.0.0``: one lead at 300 Hz, MATLAB level 4 files, labels in REFERENCE-v3.csv."""
     base = folder / "challenge-2017" / "1.0.0"
     training = base / "training2017"
-    for plan in plans:
-        stored = quantise(make(plan, 300).signal, 1000, 16)
+    for plan, _, stored in _made(plans, make, 300):
         _write_record(training, plan.record, stored, ["ECG "], 300, "1000/mV", "16+24")
     labels = [f"{plan.record},{plan.label}" for plan in plans]
     _write_lines(training / "REFERENCE.csv", labels)
@@ -46,10 +53,9 @@ def write_mitdb(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
     import wfdb
 
     base = folder / "mitdb" / "1.0.0"
-    for plan in plans:
-        made = make(plan, 360)
+    for plan, made, stored in _made(plans, make, 360, 200, 11, 1024):
         # The release gives the baseline through the ADC's zero (11 bits, 1024); wfdb writes it otherwise.
-        _write_record(base, plan.record, quantise(made.signal, 200, 11, 1024), plan.leads, "360", "200", "212", 11, 1024)
+        _write_record(base, plan.record, stored, plan.leads, 360, "200", "212", 11, 1024)
         sample, symbol, aux, subtype = annotations(made)
         wfdb.wrann(plan.record, "atr", sample, symbol, subtype=subtype, aux_note=aux, write_dir=str(base))
     _write_lines(base / "RECORDS", [plan.record for plan in plans])
@@ -66,12 +72,12 @@ def write_qtdb(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
     import wfdb
 
     base = folder / "qtdb" / "1.0.0"
-    for number, plan in enumerate(plans):
-        made, source = make(plan, 250), plan.record.removeprefix("sel")
+    for number, (plan, made, stored) in enumerate(_made(plans, make, 250, 200, 11)):
+        source = plan.record.removeprefix("sel")
         leads = ["D3", "V4"] if source.startswith("e") else [f"record {source}, signal {k}" for k in range(2)]
         rate = next((rate for form, rate in _QTDB_RATES.items() if re.fullmatch(form, plan.record)), "250")
         gain = "0" if plan.record in _QTDB_UNCALIBRATED else "200"
-        stored = quantise(made.signal, 200, 11) + _QTDB_LEVELS[number % len(_QTDB_LEVELS)]
+        stored += _QTDB_LEVELS[number % len(_QTDB_LEVELS)]
         _write_record(base, plan.record, stored, leads, rate, gain, "212", 12)
         sample, symbol, _, _ = annotations(made)
         symbol = np.where(np.array(symbol) == "A", "S", symbol)
@@ -92,9 +98,7 @@ def write_shaoxing(folder: Path, plans: Sequence[RecordPlan], make: Make) -> Non
     """
     base, rows = folder / "shaoxing-figshare", []
     (base / "ECGData").mkdir(parents=True)
-    for number, plan in enumerate(plans):
-        made = make(plan, 500)
-        stored = quantise(made.signal, 1000, 16)
+    for number, (plan, made, stored) in enumerate(_made(plans, make, 500)):
         _write_csv(base / "ECGData" / f"{plan.record}.csv", stored, plan.leads, number % _HEADED == 1)
         rows.append(_diagnostics(plan, made))
         if number < _PHYSIONET_RECORDS and plan.label != "SA":
@@ -175,17 +179,16 @@ def _write_diagnosed(base: Path, record: str, plan: RecordPlan, stored: np.ndarr
 
 def write_csn(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
     """``ecg-arrhythmia/1.0.0``: twelve leads at 500 Hz, MATLAB files in microvolts, SNOMED CT codes."""
-    for plan in plans:
-        _write_arrhythmia(folder, plan.record, plan, quantise(make(plan, 500).signal, 1000, 16))
+    for plan, _, stored in _made(plans, make, 500):
+        _write_arrhythmia(folder, plan.record, plan, stored)
 
 
 def write_challenge(folder: Path, plans: Sequence[RecordPlan], make: Make, source: str, **words: str) -> None:
-    """``challenge-2020/1.0.2/training/<source>``: files as those of ``ecg-arrhythmia``, but for how the source ``words``
-    its headers.
+    """``challenge-2020/1.0.2/training/<source>``: files as those of ``ecg-arrhythmia``, but for how the source
+    ``words`` its headers.
     """
     base = folder / "challenge-2020" / "1.0.2" / "training" / source / "g1"
-    for plan in plans:
-        stored = quantise(make(plan, 500).signal, 1000, 16)
+    for plan, _, stored in _made(plans, make, 500):
         _write_diagnosed(base, plan.record, plan, stored, plan.labels, **words)
 
 
@@ -201,8 +204,8 @@ def write_ptbxl(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
     for plan in plans:
         signal, leads = make(plan, 500).signal, [lead.upper() for lead in plan.leads]
         for suffix, rate in _PTBXL_RATES.items():
-            stored = quantise(resample(signal.T, 500, rate).T, 1000, 16)
-            _write_record(base / f"records{rate}" / "00000", f"{plan.record}_{suffix}", stored, leads, rate, "1000.0(0)/mV")
+            stored, place = quantise(resample(signal.T, 500, rate).T, 1000, 16), base / f"records{rate}" / "00000"
+            _write_record(place, f"{plan.record}_{suffix}", stored, leads, rate, "1000.0(0)/mV")
     database = pd.DataFrame([_ptbxl_row(plan) for plan in plans], columns=columns["ptbxl_columns"])
     database.to_csv(base / "ptbxl_database.csv", index=False)
     rows = {key: {"description": scp.text, scp.kind: 1.0, "diagnostic_class": scp.superclass,
@@ -215,7 +218,8 @@ def _ptbxl_row(plan: RecordPlan) -> dict[str, object]:
     """A row of the table. The likelihood of a statement is 0 ("unknown") unless it is a diagnosis."""
     person = plan.patient
     codes = {key: 100.0 * (scp_statements()[key].kind == "diagnostic") for key in plan.labels}
-    files = {f"filename_{suffix}": f"records{rate}/00000/{plan.record}_{suffix}" for suffix, rate in _PTBXL_RATES.items()}
+    files = {f"filename_{suffix}": f"records{rate}/00000/{plan.record}_{suffix}"
+             for suffix, rate in _PTBXL_RATES.items()}
     return files | {
         "ecg_id": int(plan.record), "patient_id": plan.subject_stream[-1] + 1.0,
         "age": float(person.age if person.age <= _OLDEST else _OLDER), "sex": int(person.sex == "FEMALE"),
@@ -233,11 +237,10 @@ def write_icentia11k(folder: Path, plans: Sequence[RecordPlan], make: Make) -> N
     """``icentia11k-continuous-ecg/1.0/p00/p00000``: 250 Hz, 16-bit files, beats and rhythms in ``.atr``."""
     import wfdb
 
-    for plan in plans:
+    for plan, made, stored in _made(plans, make, 250, _ICENTIA_GAIN):
         patient = plan.record.partition("_")[0]
         base = folder / "icentia11k-continuous-ecg" / "1.0" / patient[:3] / patient
-        made = make(plan, 250)
-        _write_record(base, plan.record, quantise(made.signal, _ICENTIA_GAIN, 16), ["ecg"], 250, f"{_ICENTIA_GAIN}(0)/mV")
+        _write_record(base, plan.record, stored, ["ecg"], 250, f"{_ICENTIA_GAIN}(0)/mV")
         sample, symbol, aux = icentia_annotations(made)
         wfdb.wrann(plan.record, "atr", sample, symbol, aux_note=aux, fs=250, write_dir=str(base))
 
@@ -273,28 +276,27 @@ def write_icu_monitor(folder: Path, plans: Sequence[RecordPlan], make: Make) -> 
     in which the lowest value means "no sample".
     """
     gain = round(2048 / RAIL)
-    for plan in plans:
-        signal = make(plan, 250).signal
-        stored = quantise(np.nan_to_num(signal), gain, 12)
-        stored[np.isnan(signal)] = -32768
+    for plan, made, stored in _made(plans, make, 250, gain, 12):
+        stored[np.isnan(made.signal)] = -32768
         base = folder / "icu-monitor" / plan.record.partition("_")[0]
         _write_record(base, plan.record, stored, plan.leads, 250, f"{gain}/mV", bits=12)
 
 
 def write_folder(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
     """A user's folder: 250 Hz, 16-bit ``.dat`` files beside their headers, and ``labels.csv``."""
-    for plan in plans:
-        _write_record(folder, plan.record, quantise(make(plan, 250).signal, 1000, 16), plan.leads, 250, "1000/mV")
+    for plan, _, stored in _made(plans, make, 250):
+        _write_record(folder, plan.record, stored, plan.leads, 250, "1000/mV")
     _write_lines(folder / "labels.csv", ["record,label", *(f"{plan.record},{plan.label}" for plan in plans)])
 
 
 def quantise(signal: np.ndarray, gain: float, bits: int, zero: int = 0) -> np.ndarray:
     """What an ADC makes of ``signal`` (mV): integers about ``zero``, clipped to ``bits``.
 
-    ``gain`` is in units per mV. The lowest value is never given: in 16 bits it means "no sample" to WFDB.
+    ``gain`` is in units per mV; what is missing is 0. The lowest value is never given: in 16 bits it means "no sample"
+    to WFDB.
     """
     half = 2 ** (bits - 1)
-    return np.clip(np.rint(signal * gain), 1 - half, half - 1).astype(np.int64) + zero
+    return np.clip(np.rint(np.nan_to_num(signal) * gain), 1 - half, half - 1).astype(np.int64) + zero
 
 
 def annotations(made: Synthetic) -> tuple[np.ndarray, list[str], list[str], np.ndarray]:
@@ -320,7 +322,8 @@ def annotations(made: Synthetic) -> tuple[np.ndarray, list[str], list[str], np.n
 
 def _write_record(base: Path, record: str, stored: np.ndarray, leads: Sequence[str], rate: float | str, gain: str,
                   form: str = "16", bits: int = 16, zero: int = 0, comments: Sequence[str] = ()) -> None:
-    """``stored`` (samples, leads) in the WFDB format ``form``, a MATLAB level 4 file where it names an offset (``+24``).
+    """``stored`` (samples, leads) in the WFDB format ``form``, a MATLAB level 4 file where it names an offset
+    (``+24``).
 
     ``rate`` in Hz and ``gain`` stand in the header as they are given, its ``comments`` come last.
     """
