@@ -39,7 +39,8 @@ def ratio(rate_in: float, rate_out: float) -> Fraction:
     """
     if not (rate_in > 0 and rate_out > 0 and 1 / FARTHEST <= rate_out / rate_in <= FARTHEST):
         raise EcgtlError(f"a sampling rate of {rate_in:g} Hz cannot become {rate_out:g} Hz: rates must be above 0 and "
-                         f"at most a factor of {FARTHEST} apart; correct the sampling rate or choose another target rate")
+                         f"at most a factor of {FARTHEST} apart; correct the sampling rate, or choose another target "
+                         "rate")
     return Fraction(rate_out / rate_in).limit_denominator(EXACT)
 
 

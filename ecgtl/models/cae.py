@@ -112,8 +112,8 @@ class Encoder(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.ndim != 3 or tuple(x.shape[1:]) != (self.in_channels, N_SAMPLES):
-            raise EcgtlError(f"the autoencoder takes windows of shape (batch, {self.in_channels}, {N_SAMPLES}) (8.192 s "
-                             f"at 250 Hz), not {tuple(x.shape)}; cut and resample them to that")
+            raise EcgtlError(f"the autoencoder takes windows of shape (batch, {self.in_channels}, {N_SAMPLES}) (8.192 "
+                             f"s at 250 Hz), not {tuple(x.shape)}; cut and resample them to that")
         x = x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
         return self.bottleneck(self.blocks(self.stem(x)).flatten(1))
 
