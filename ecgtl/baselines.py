@@ -1,7 +1,8 @@
-"""Trivial classifiers that every network is held against: a constant answer, and rhythm from RR intervals alone."""
+"""Baselines that every network is held against: a constant answer, and rhythm from RR intervals alone."""
 
 import contextlib
 import io
+from pathlib import Path
 
 import numpy as np
 
@@ -16,18 +17,17 @@ CHUNK = 64  # recordings handed to a worker at a time
 
 
 def majority(y_train: np.ndarray, n_classes: int, n_test: int) -> np.ndarray:
-    """Class shares of the training part for each test recording, (n_test, n_classes): the argmax is the majority.
+    """Class shares of the training set for each test recording, (n_test, n_classes): the argmax is the majority.
 
     ``y_train`` class indices (n,), or 0/1 (n, n_classes), whose shares are the prevalences.
     """
-    if y_train.ndim == 2:
-        return np.tile(y_train.mean(axis=0), (n_test, 1))
-    shares = np.bincount(y_train, minlength=n_classes) / len(y_train)
+    several = y_train.ndim == 2
+    shares = y_train.mean(axis=0) if several else np.bincount(y_train, minlength=n_classes) / len(y_train)
     return np.tile(shares, (n_test, 1))
 
 
-def every_label(n_test: int, n_labels: int) -> np.ndarray:
-    """The answer that every recording has every label: ones, uint8 (n_test, n_labels).
+def all_positive(n_test: int, n_labels: int) -> np.ndarray:
+    """The all-positive baseline, every recording has every label: ones, uint8 (n_test, n_labels).
 
     Of all constant answers of several labels it has the highest F1, since a label that is never given scores 0.
     """
@@ -65,19 +65,15 @@ def rr_features(recordings: Recordings, lead: int | str = 0) -> np.ndarray:
     """
     parts = {"digest": recordings.digest, "lead": lead, "features": FEATURES, "detector": "wfdb xqrs", "version": 1}
 
-    def build(folder) -> None:
-        np.save(folder / "features.npy", _all_features(recordings, lead))
+    def build(folder: Path) -> None:
+        starts = range(0, len(recordings), CHUNK)
+        jobs = ([(recordings.lead(i, lead), float(recordings.sampling_rate[i]))
+                 for i in range(k, min(k + CHUNK, len(recordings)))] for k in starts)
+        workers = 1 if len(starts) < 4 else None  # starting processes costs more than a few recordings do
+        np.save(folder / "features.npy", np.concatenate(processes.spread(_features_of, jobs, workers)))
 
     folder = cache.entry(f"{recordings.name}-rr", parts, build)
     return np.load(folder / "features.npy", allow_pickle=False)
-
-
-def _all_features(recordings: Recordings, lead: int | str) -> np.ndarray:
-    starts = range(0, len(recordings), CHUNK)
-    jobs = ([(recordings.lead(i, lead), float(recordings.sampling_rate[i]))
-             for i in range(k, min(k + CHUNK, len(recordings)))] for k in starts)
-    workers = 1 if len(starts) < 4 else None  # starting processes costs more than a few recordings do
-    return np.concatenate(processes.spread(_features_of, jobs, workers))
 
 
 def _features_of(job: list[tuple[np.ndarray, float]]) -> np.ndarray:

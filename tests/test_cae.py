@@ -97,13 +97,13 @@ def test_shapes_from_2048_samples_to_16_positions_and_back(variant):
     for block in (network.encoder.stem, *network.encoder.blocks, *network.decoder.blocks):
         block.register_forward_hook(lambda module, given, out: seen.append(tuple(out.shape[1:])))
     x = windows(1)
-    z = network.encode(x)
+    z = network.encoder(x)
     way = [(8, 2048), (8, 2048), (8, 1024), (16, 512), (24, 256), (32, 128), (32, 64), (40, 32), (40, 16),
            (40, 16)]
     assert seen == [(c, 1, n) for c, n in way]
     assert z.shape == (1, 60) and network.n_features == 60
     seen.clear()
-    assert network.decode(z).shape == (1, 1, 2048)
+    assert network.decoder(z).shape == (1, 1, 2048)
     back = [(40, 16), (40, 32), (32, 64), (32, 128), (24, 256), (16, 512), (8, 1024), (8, 2048), (8, 2048)]
     assert seen == [(c, 1, n) for c, n in back]
     assert [m.in_features for m in network.encoder.bottleneck if isinstance(m, nn.Linear)] == [640, 320]
@@ -111,7 +111,7 @@ def test_shapes_from_2048_samples_to_16_positions_and_back(variant):
 
 def test_features_and_leads_are_free():
     network = small(in_channels=3, n_outputs=12)
-    assert network.encode(windows(2, 3)).shape == (2, 12)
+    assert network.encoder(windows(2, 3)).shape == (2, 12)
     assert network(windows(2, 3)).shape == (2, 3, 2048)
     assert classifier(in_channels=3, features=12).features(windows(2, 3)).shape == (2, 12)
 
@@ -187,7 +187,7 @@ def test_networks_equal_their_rebuild_from_1d_layers(variant, decoder, training)
         network.train(training)
         x = windows(3, 2).double()
         z, y = rebuild(network, x, variant, decoder)
-        torch.testing.assert_close(network.encode(x), z, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(network.encoder(x), z, rtol=1e-9, atol=1e-9)
         torch.testing.assert_close(network(x), y, rtol=1e-9, atol=1e-9 * float(y.abs().max()))
 
 
@@ -198,8 +198,8 @@ def test_dropout_follows_the_code_or_is_absent():
                       for part in (network.encoder, network.decoder))
         assert found == expected
     network, x = small(), windows(2)
-    assert not torch.equal(network.encode(x), network.encode(x))
-    assert torch.equal(network.eval().encode(x), network.encode(x))
+    assert not torch.equal(network.encoder(x), network.encoder(x))
+    assert torch.equal(network.eval().encoder(x), network.encoder(x))
 
 
 def test_variants_differ_as_code_and_text_do():
@@ -281,8 +281,8 @@ def test_the_classifier_starts_from_the_autoencoders_encoder():
     missing, unexpected = target.load_state_dict(weights, strict=False)
     assert (missing, unexpected) == (["output.weight", "output.bias"], [])
     x = windows(3)
-    assert torch.equal(target.features(x), source.encode(x))
-    assert torch.equal(target(x), target.output(source.encode(x)))
+    assert torch.equal(target.features(x), source.encoder(x))
+    assert torch.equal(target(x), target.output(source.encoder(x)))
 
 
 def test_the_same_seed_gives_the_same_weights():
@@ -314,7 +314,7 @@ def test_the_error_of_bfloat16_reconstructions_is_summed_in_float32():
 
 @pytest.mark.parametrize("shape", [(2, 1, 2047), (2, 1, 4096), (2, 2, 2048), (2, 2048), (1, 2, 1, 2048)])
 def test_windows_of_another_shape_are_refused(shape):
-    for network in (small().encode, small(), classifier(), classifier().features):
+    for network in (small().encoder, small(), classifier(), classifier().features):
         with pytest.raises(EcgtlError, match=r"\(batch, 1, 2048\).*8.192 s at 250 Hz.*not \(\d"):
             network(torch.zeros(shape))
 

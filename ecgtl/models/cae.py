@@ -137,7 +137,7 @@ class Decoder(nn.Module):
 
 
 class CAE(nn.Module):
-    """Autoencoder of windows (batch, in_channels, 2048) by ``n_outputs`` features.
+    """Autoencoder of windows (batch, in_channels, 2048) by ``n_outputs`` features: an ``encoder`` and a ``decoder``.
 
     ``width`` is the number of channels of the stem (unstated in the paper). ``variant`` is ``code``
     (LeakyReLU, kernels 19 and 9, dropout, linear upsampling) or ``text`` (ReLU, kernel 19, no dropout,
@@ -149,14 +149,6 @@ class CAE(nn.Module):
         self.n_features = n_outputs
         self.encoder = Encoder(in_channels, n_outputs, width, variant)
         self.decoder = Decoder(n_outputs, in_channels, width, variant)
-
-    def encode(self, x: torch.Tensor) -> torch.Tensor:
-        """Features (batch, n_outputs) of windows (batch, in_channels, 2048)."""
-        return self.encoder(x)
-
-    def decode(self, z: torch.Tensor) -> torch.Tensor:
-        """Windows (batch, in_channels, 2048) from features (batch, n_outputs)."""
-        return self.decoder(z)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.decoder(self.encoder(x))

@@ -6,7 +6,7 @@ sooner. Which of the two is taken is timed once a processor (``layout``); result
 """
 
 import platform
-import time
+import timeit
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,7 +22,7 @@ NATIVE, PRODUCTS = "channels last", "channels last, weight gradients as matrix p
 MARGIN = 1.1  # how many times faster the products must be to be taken
 # Channels in and out, kernel, samples
 _TIMED = ((16, 16, 7, 1024), (32, 32, 5, 512), (64, 64, 5, 256), (128, 128, 3, 128))
-_BATCH, _REPEATS = 16, 5
+_BATCH, _REPEATS = 16, 6
 _BLOCK = 1 << 20  # numbers multiplied at a time: 4 MiB of float32
 
 
@@ -169,10 +169,5 @@ def _seconds(n_in: int, n_out: int, kernel: int, n_samples: int) -> tuple[float,
     weight, place = torch.randn(n_out, n_in, 1, kernel), ((1, 1), (0, kernel // 2))
     ways = (lambda: _native(x, gradient, weight, *place, (False, True, False)),
             lambda: weight_gradient(x, gradient, weight, *place))
-    taken = np.empty((_REPEATS, len(ways)))
-    for turn in range(-1, _REPEATS):  # the first turn is not counted
-        for k, way in enumerate(ways):
-            began = time.perf_counter()
-            way()
-            taken[turn, k] = time.perf_counter() - began
-    return tuple(taken.min(axis=0))
+    turns = [[timeit.timeit(way, number=1) for way in ways] for _ in range(_REPEATS)]
+    return tuple(map(min, zip(*turns, strict=True)))
