@@ -66,18 +66,25 @@ def rr_features(recordings: Recordings, lead: int | str = 0) -> np.ndarray:
     parts = {"digest": recordings.digest, "lead": lead, "features": FEATURES, "detector": "wfdb xqrs", "version": 1}
 
     def build(folder: Path) -> None:
-        starts = range(0, len(recordings), CHUNK)
-        jobs = ([(recordings.lead(i, lead), float(recordings.sampling_rate[i]))
-                 for i in range(k, min(k + CHUNK, len(recordings)))] for k in starts)
-        workers = 1 if len(starts) < 4 else None  # starting processes costs more than a few recordings do
-        np.save(folder / "features.npy", np.concatenate(processes.spread(_features_of, jobs, workers)))
+        lengths = np.diff(recordings.offsets).tolist()
+        found = zip(beats_of(recordings, lead, CHUNK), recordings.sampling_rate.tolist(), lengths, strict=True)
+        np.save(folder / "features.npy", np.array([interval_features(*one) for one in found]))
 
     folder = cache.entry(f"{recordings.name}-rr", parts, build)
     return np.load(folder / "features.npy", allow_pickle=False)
 
 
-def _features_of(job: list[tuple[np.ndarray, float]]) -> np.ndarray:
-    return np.array([interval_features(detect_beats(x, rate), rate, len(x)) for x, rate in job])
+def beats_of(recordings: Recordings, lead: int | str = 0, together: int = 1) -> list[np.ndarray]:
+    """Beats of every recording (``detect_beats``), by worker processes that are handed so many ``together``."""
+    starts = range(0, len(recordings), together)
+    jobs = ([(recordings.lead(i, lead), float(recordings.sampling_rate[i]))
+             for i in range(k, min(k + together, len(recordings)))] for k in starts)
+    workers = 1 if len(starts) < 4 else None  # starting processes costs more than a few recordings do
+    return [beats for some in processes.spread(_detected, jobs, workers) for beats in some]
+
+
+def _detected(job: list[tuple[np.ndarray, float]]) -> list[np.ndarray]:
+    return [detect_beats(x, rate) for x, rate in job]
 
 
 def detect_beats(x: np.ndarray, rate: float) -> np.ndarray:

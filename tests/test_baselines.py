@@ -98,7 +98,7 @@ def test_rr_intervals_tell_a_steady_rhythm_from_an_irregular_one(monkeypatch):
     data = steady_and_irregular()
     table = baselines.rr_features(data)
     assert table.shape == (40, len(baselines.FEATURES))
-    monkeypatch.setattr(baselines, "_all_features", lambda *given: pytest.fail("not from the cache"))
+    monkeypatch.setattr(baselines, "beats_of", lambda *given: pytest.fail("not from the cache"))
     np.testing.assert_array_equal(baselines.rr_features(data), table)
     sd = table[:, baselines.FEATURES.index("sd_rr")]
     assert np.nanmax(sd[data.labels == 0]) < np.nanmin(sd[data.labels == 1])
@@ -120,11 +120,10 @@ def test_boosting_uses_the_training_part_alone():
     assert (baselines.rr_boosting(table, y[train], train, test, 4, seed=0)[0] == p[0]).all()
 
 
-def test_features_in_worker_processes_equal_those_in_one(monkeypatch):
+def test_beats_found_by_worker_processes_equal_those_of_one():
     data = steady_and_irregular(12)
-    one = baselines._all_features(data, 0)
-    monkeypatch.setattr(baselines, "CHUNK", 3)  # four chunks: workers are started
-    np.testing.assert_array_equal(baselines._all_features(data, 0), one)
+    one, spread = baselines.beats_of(data, together=12), baselines.beats_of(data, together=3)  # workers are started
+    assert list(map(len, one)) == list(map(len, spread)) and (np.concatenate(one) == np.concatenate(spread)).all()
 
 
 @pytest.mark.needs("challenge-2017")

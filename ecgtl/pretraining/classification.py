@@ -20,13 +20,12 @@ from ecgtl.datasets.frames import OPEN, Frames
 from ecgtl.errors import EcgtlError
 from ecgtl.pretraining import labels
 from ecgtl.pretraining.future import Contrasts
-from ecgtl.training import TrainConfig, TrainResult
+from ecgtl.training import EVALUATION_BATCH, TrainConfig, TrainResult
 
 Batch = tuple[np.ndarray, np.ndarray]  # inputs and the class of each
 
-EVALUATION_BATCH = 256
 DRAWN = 4096  # frames that are drawn and labelled at a time
-NAMED = 5  # subjects of a part that are named in a message; of more their databases are
+NAMED = 5  # subjects that are named in a message; of more their databases are
 _UNLABELLED = "frame without a label, drawn anew"
 
 
@@ -131,7 +130,7 @@ def _ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[tuple[tor
         drawing = pool.submit(next, batches, None)
         while (batch := drawing.result()) is not None:
             drawing = pool.submit(next, batches, None)
-            yield tuple(torch.from_numpy(part).to(device) for part in batch)
+            yield tuple(torch.from_numpy(array).to(device) for array in batch)
 
 
 @torch.no_grad()

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from ecgtl import baselines, processes
+from ecgtl import baselines
 from ecgtl.datasets import cache
 from ecgtl.datasets.base import UNLABELLED, Annotations, Recordings
 from ecgtl.datasets.windows import ratios
@@ -223,8 +223,8 @@ def _numbers(words: np.ndarray, meaning: dict[str, int], what: str, recordings: 
     unknown = [str(word) for word in found if str(word) not in meaning]
     if unknown:
         first = recordings.ids[record[(words == unknown[0]).argmax()]]
-        raise EcgtlError(f"{recordings.name} {first} has the {what} {unknown[0]!r}, of which {_table().name} "
-                         "does not say what it counts as; add it there, under the class that it belongs to")
+        raise EcgtlError(f"{recordings.name} {first} has the unmapped {what} {unknown[0]!r}; add it to {_table().name}, "
+                         "under the class that it belongs to")
     return np.array([meaning[str(word)] for word in found], np.int64)[inverse.reshape(-1)]
 
 
@@ -268,13 +268,8 @@ def _read_by(task: str, recordings: Recordings) -> np.ndarray:
 
 def detected_beats(recordings: Recordings, lead: int | str = 0) -> Annotations:
     """Beats of one lead by wfdb's XQRS detector, as marks of unclassified beats (``Q``)."""
-    jobs = ((recordings.lead(i, lead), float(recordings.sampling_rate[i])) for i in range(len(recordings)))
-    beats = processes.spread(_beats_within, jobs, 1 if len(recordings) < 4 else None)
+    lengths = np.diff(recordings.offsets)
+    beats = [np.sort(one[(one >= 0) & (one < n)])
+             for one, n in zip(baselines.beats_of(recordings, lead), lengths, strict=True)]
     sample = np.concatenate(beats)
     return Annotations(sample, np.full(len(sample), "Q"), np.full(len(sample), ""), np.cumsum([0, *map(len, beats)]))
-
-
-def _beats_within(job: tuple[np.ndarray, float]) -> np.ndarray:
-    """Samples of the beats in a signal at its rate, sorted."""
-    beats = np.sort(baselines.detect_beats(*job))
-    return beats[(beats >= 0) & (beats < len(job[0]))]

@@ -10,9 +10,7 @@ from torch import nn
 from ecgtl import training
 from ecgtl.datasets.windows import Windows
 from ecgtl.models.cae import summed_squared_error
-from ecgtl.training import TrainConfig, TrainResult
-
-EVALUATION_BATCH = 256
+from ecgtl.training import EVALUATION_BATCH, TrainConfig, TrainResult
 
 
 def fit(model: nn.Module, train: Windows, validation: Windows, config: TrainConfig, device: torch.device,

@@ -1,4 +1,4 @@
-"""The embedded data: a made twin of each database, written in the database's own on-disk format.
+"""Synthetic data: a twin of each database, written in the database's own on-disk format.
 
 The loaders read a twin as they read the release, so the whole way from files to results runs without a
 download. Each part stands alone: ``model`` (what the leads see), ``rhythms`` (when the heart beats),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.signal import resample_poly
 
 from ecgtl.datasets import snomed
 from ecgtl.datasets.qtdb import WITHOUT_MARKS
@@ -22,7 +23,6 @@ from ecgtl.datasets.synthetic.noise import RAIL
 from ecgtl.datasets.synthetic.plans import RecordPlan, Synthetic
 from ecgtl.datasets.synthetic.tables import table
 from ecgtl.errors import EcgtlError
-from ecgtl.filters import resample
 
 Make = Callable[[RecordPlan, float], Synthetic]
 NOTICE = "Made by ecgtl's signal model. These are not recordings of any person.\n"
@@ -202,10 +202,11 @@ def write_ptbxl(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
     """``ptb-xl/1.0.3``: 16-bit files at both rates, ``ptbxl_database.csv`` and ``scp_statements.csv``."""
     base, columns = folder / "ptb-xl" / "1.0.3", table("statements")
     for plan in plans:
-        signal, leads = make(plan, 500).signal, [lead.upper() for lead in plan.leads]
+        signal, leads = make(plan, 500).signal.astype(np.float32), [lead.upper() for lead in plan.leads]
         for suffix, rate in _PTBXL_RATES.items():
-            stored, place = quantise(resample(signal.T, 500, rate).T, 1000, 16), base / f"records{rate}" / "00000"
-            _write_record(place, f"{plan.record}_{suffix}", stored, leads, rate, "1000.0(0)/mV")
+            resampled = signal if rate == 500 else resample_poly(signal, rate, 500)
+            _write_record(base / f"records{rate}" / "00000", f"{plan.record}_{suffix}", quantise(resampled, 1000, 16),
+                          leads, rate, "1000.0(0)/mV")
     database = pd.DataFrame([_ptbxl_row(plan) for plan in plans], columns=columns["ptbxl_columns"])
     database.to_csv(base / "ptbxl_database.csv", index=False)
     rows = {key: {"description": scp.text, scp.kind: 1.0, "diagnostic_class": scp.superclass,
