@@ -73,7 +73,7 @@ def ways(config: PretrainConfig, n_windows: int) -> tuple[Callable[[], float], C
     x = torch.from_numpy(train.take(range(n_windows)))
     with torch.no_grad():  # the same network, or the comparison means nothing
         torch.testing.assert_close(plain.eval()(x[:2]), network.eval()(x[:2]), rtol=1e-3, atol=1e-4)
-    recipe = training.Recipe(1, config.batch_size, config.learning_rate, config.patience, "validation_loss",
+    recipe = training.TrainConfig(1, config.batch_size, config.learning_rate, config.patience, "validation_loss",
                              "validation_loss", config.precision, config.seed)
     loader = DataLoader(TensorDataset(x), config.batch_size, shuffle=True)
     optimizer = torch.optim.Adam(plain.parameters(), lr=config.learning_rate)

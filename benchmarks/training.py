@@ -58,8 +58,8 @@ def _rows(n_samples: int, repeats: int) -> list[Row]:
     x = rng.normal(size=(RECORDS, 1, n_samples)).astype(np.float32)
     y = rng.integers(CLASSES, size=RECORDS)
     network = models.build("resnet18", 1, CLASSES, width=WIDTH)
-    data, one = training.Part(x, y), training.Part(x[:1], y[:1])
-    recipe = training.Recipe(epochs=1, batch_size=BATCH, learning_rate=0.001, patience=50, stop_on="train_accuracy",
+    data, one = training.LabelledArray(x, y), training.LabelledArray(x[:1], y[:1])
+    recipe = training.TrainConfig(epochs=1, batch_size=BATCH, learning_rate=0.001, patience=50, stop_on="train_accuracy",
                              select_on="validation_score", precision="auto", seed=0)
     # Ours also evaluates one validation and one test recording: that much it gives away.
     ways = {"ours": lambda: training.fit(network, data, one, one, recipe, lambda y, p: 0.0, CPU)}

@@ -1,7 +1,8 @@
-"""Trivial classifiers that every network is held against: a constant answer, and rhythm from RR intervals alone."""
+"""Baselines that every network is held against: a constant answer, and rhythm from RR intervals alone."""
 
 import contextlib
 import io
+from pathlib import Path
 
 import numpy as np
 
@@ -16,18 +17,17 @@ CHUNK = 64  # recordings handed to a worker at a time
 
 
 def majority(y_train: np.ndarray, n_classes: int, n_test: int) -> np.ndarray:
-    """Class shares of the training part for each test recording, (n_test, n_classes): the argmax is the majority.
+    """Class shares of the training set for each test recording, (n_test, n_classes): the argmax is the majority.
 
     ``y_train`` class indices (n,), or 0/1 (n, n_classes), whose shares are the prevalences.
     """
-    if y_train.ndim == 2:
-        return np.tile(y_train.mean(axis=0), (n_test, 1))
-    shares = np.bincount(y_train, minlength=n_classes) / len(y_train)
+    several = y_train.ndim == 2
+    shares = y_train.mean(axis=0) if several else np.bincount(y_train, minlength=n_classes) / len(y_train)
     return np.tile(shares, (n_test, 1))
 
 
-def every_label(n_test: int, n_labels: int) -> np.ndarray:
-    """The answer that every recording has every label: ones, uint8 (n_test, n_labels).
+def all_positive(n_test: int, n_labels: int) -> np.ndarray:
+    """The all-positive baseline, every recording has every label: ones, uint8 (n_test, n_labels).
 
     Of all constant answers of several labels it has the highest F1, since a label that is never given scores 0.
     """
@@ -38,13 +38,14 @@ def rr_boosting(features: np.ndarray, y_train: np.ndarray, train: np.ndarray, te
                 seed: int) -> np.ndarray:
     """Class probabilities (n_test, n_classes) of gradient boosting on RR-interval ``features`` (recordings, features).
 
-    With 0/1 tables ``y_train`` (n, n_classes) one model a label; a label without both outcomes keeps its prevalence. Raises
-    EcgtlError when no recording to train on has the beats for an RR interval.
+    With 0/1 tables ``y_train`` (n, n_classes) one model a label; a label without both outcomes keeps its prevalence.
+    Raises EcgtlError when no recording to train on has the beats for an RR interval.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     if np.isnan(features[train]).any(axis=1).all():
-        raise EcgtlError(f"none of the {len(train)} recordings to train on shows enough beats for RR intervals; take another lead")
+        raise EcgtlError(f"none of the {len(train)} recordings to train on shows enough beats for RR intervals; take "
+                         "another lead")
     if y_train.ndim == 2:
         columns = [rr_boosting(features, column, train, test, 2, seed)[:, 1] if 0 < column.mean() < 1
                    else np.full(len(test), column.mean()) for column in y_train.T]
@@ -64,27 +65,32 @@ def rr_features(recordings: Recordings, lead: int | str = 0) -> np.ndarray:
     """
     parts = {"digest": recordings.digest, "lead": lead, "features": FEATURES, "detector": "wfdb xqrs", "version": 1}
 
-    def build(folder) -> None:
-        np.save(folder / "features.npy", _all_features(recordings, lead))
+    def build(folder: Path) -> None:
+        lengths = np.diff(recordings.offsets).tolist()
+        found = zip(beats_of(recordings, lead, CHUNK), recordings.sampling_rate.tolist(), lengths, strict=True)
+        np.save(folder / "features.npy", np.array([interval_features(*one) for one in found]))
 
     folder = cache.entry(f"{recordings.name}-rr", parts, build)
     return np.load(folder / "features.npy", allow_pickle=False)
 
 
-def _all_features(recordings: Recordings, lead: int | str) -> np.ndarray:
-    starts = range(0, len(recordings), CHUNK)
+def beats_of(recordings: Recordings, lead: int | str = 0, together: int = 1) -> list[np.ndarray]:
+    """Beats of every recording (``detect_beats``), by worker processes that are handed so many ``together``."""
+    starts = range(0, len(recordings), together)
     jobs = ([(recordings.lead(i, lead), float(recordings.sampling_rate[i]))
-             for i in range(k, min(k + CHUNK, len(recordings)))] for k in starts)
+             for i in range(k, min(k + together, len(recordings)))] for k in starts)
     workers = 1 if len(starts) < 4 else None  # starting processes costs more than a few recordings do
-    return np.concatenate(processes.spread(_features_of, jobs, workers))
+    return [beats for some in processes.spread(_detected, jobs, workers) for beats in some]
 
 
-def _features_of(job: list[tuple[np.ndarray, float]]) -> np.ndarray:
-    return np.array([interval_features(detect_beats(x, rate), rate, len(x)) for x, rate in job])
+def _detected(job: list[tuple[np.ndarray, float]]) -> list[np.ndarray]:
+    return [detect_beats(x, rate) for x, rate in job]
 
 
 def detect_beats(x: np.ndarray, rate: float) -> np.ndarray:
-    """Sample numbers of the QRS complexes in ``x`` (samples,) at ``rate`` Hz, by wfdb's XQRS; none where it finds nothing."""
+    """Sample numbers of the QRS complexes in ``x`` (samples,) at ``rate`` Hz, by wfdb's XQRS; none where it finds
+    nothing.
+    """
     from wfdb.processing import XQRS
 
     detector = XQRS(sig=np.asarray(x, np.float64), fs=rate)

@@ -15,7 +15,7 @@ at a time, and of a long one no more than some windows.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -32,10 +32,11 @@ from ecgtl.datasets.base import Collector, Recordings, alone, counted
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.datasets.leads import listed
 from ecgtl.datasets.wfdb_files import BLOCK
-from ecgtl.datasets.windows import Windows, unlabelled
+from ecgtl.datasets.windows import unlabelled
 from ecgtl.errors import EcgtlError, note
 from ecgtl.models import checkpoint
 from ecgtl.models.cae import N_SAMPLES
+from ecgtl.models.checkpoint import CheckpointFacts
 from ecgtl.spreadsheet import as_csv
 
 ARCHS = ("cae", "cae_classifier")  # a ResNet's input is prepared otherwise, with its data set's statistics
@@ -43,7 +44,8 @@ WORDS = ("cae",)  # those that ``init`` takes and that stand for such a checkpoi
 BATCH = 128  # windows encoded at a time
 SHORT = "recording shorter than a window"
 
-Signal = tuple[str, np.ndarray | folder.Record, float]  # name of the recording, its samples (samples, 1), sampling rate in Hz
+# Name of the recording, its samples (samples, 1), sampling rate in Hz
+Signal = tuple[str, np.ndarray | folder.Record, float]
 
 
 def load(name: str | Path = "cae", tier: str = "reduced") -> "Encoder":
@@ -59,10 +61,10 @@ def load(name: str | Path = "cae", tier: str = "reduced") -> "Encoder":
     last = weights.get("encoder.bottleneck.2.bias")
     if last is None:
         raise EcgtlError(f"checkpoint {path} holds no encoder; make or download it again")
-    encoder = {name: tensor for name, tensor in weights.items() if name.startswith("encoder.")}
-    n_features = last.numel()
-    unused = {"output.weight": torch.zeros(1, n_features), "output.bias": torch.zeros(1)}
-    model = checkpoint.network(path, encoder | unused, facts | {"arch": "cae_classifier", "classes": ["none"]}, features=n_features)
+    weights, n_features = {name: t for name, t in weights.items() if name.startswith("encoder.")}, last.numel()
+    weights |= {"output.weight": torch.zeros(1, n_features), "output.bias": torch.zeros(1)}  # which are not used
+    classifier = replace(facts, arch="cae_classifier", classes=("none",))
+    model = checkpoint.network(path, weights, classifier, features=n_features)
     return Encoder(model, facts, training.pick_device(paths.device()))
 
 
@@ -73,10 +75,11 @@ class Encoder:
     licence, ...).
     """
 
-    def __init__(self, model: nn.Module, facts: dict, device: torch.device):
+    def __init__(self, model: nn.Module, facts: CheckpointFacts, device: torch.device):
         self.facts, self.n_features = facts, model.n_features
-        self.sampling_rate, self.seconds = float(facts["sampling_rate"]), float(facts["seconds"])
-        self._highpass = facts.get("highpass", _rules(facts)["highpass"]) or None
+        self.sampling_rate, self.seconds = float(facts.sampling_rate), float(facts.seconds)
+        rules = protocol(_protocol(facts))["input"]
+        self._highpass = (rules["highpass"] if facts.highpass is None else facts.highpass) or None
         self._model, self._device = model.to(device).eval(), device
 
     @torch.inference_mode()
@@ -123,25 +126,26 @@ class Encoder:
 
     def _of(self, signals: Iterable[Signal], collector: Collector, where: str) -> "Features":
         """Features of ``signals``; what is left out is counted by ``collector``, as others have done."""
-        skipped = collector.skipped
-        records, starts, values = [], [], []
+        skipped, found, values = collector.skipped, [], []
         windows = self._windows(signals, skipped)
         while batch := list(islice(windows, BATCH)):
-            names, begins, some = zip(*batch, strict=True)
-            records += names
-            starts += begins
-            values.append(self.encode(np.stack(some)))
+            found += [(record, start) for record, start, _ in batch]
+            values.append(self.encode(np.stack([window for _, _, window in batch])))
         if not values:
-            advice = collector.first_skipped or (f"give recordings of at least {self.seconds:g} s that are neither flat nor "
-                                                 "incomplete")
+            advice = (collector.first_skipped or
+                      f"give recordings of at least {self.seconds:g} s that are neither flat nor incomplete")
             raise EcgtlError(f"{where} holds nothing to encode ({_counted(skipped)}); {advice}")
-        return Features(np.array(records), np.array(starts), np.concatenate(values), dict(skipped))
+        records, starts = map(np.array, zip(*found, strict=True))
+        return Features(records, starts, np.concatenate(values), dict(skipped))
 
-    def _windows(self, signals: Iterable[Signal], skipped: dict[str, list[str]]) -> Iterator[tuple[str, float, np.ndarray]]:
+    def _windows(self, signals: Iterable[Signal],
+                 skipped: dict[str, list[str]]) -> Iterator[tuple[str, float, np.ndarray]]:
         """Recording, start in seconds and samples (1, samples) of each usable window."""
         for record, signal, rate in signals:
-            windows = self._cut(record, signal, rate)
-            if windows is None:
+            try:
+                windows = unlabelled([alone(record, signal, rate, ["signal"])], self.seconds, self.sampling_rate,
+                                     highpass=self._highpass)
+            except EcgtlError:  # its one lead and the encoder's sizes are right: only the length can be wrong
                 skipped[SHORT].append(record)
                 continue
             together = max(1, min(BATCH, round(BATCH * 1000 / rate)))  # what is read for them grows with the rate
@@ -151,13 +155,6 @@ class Encoder:
                     yield record, start, window
             for reason, count in windows.skipped.items():
                 skipped[reason] += [record] * count
-
-    def _cut(self, record: str, signal: np.ndarray | folder.Record, rate: float) -> Windows | None:
-        """The windows of one recording; None when it is shorter than one."""
-        try:
-            return unlabelled([alone(record, signal, rate, ["signal"])], self.seconds, self.sampling_rate, highpass=self._highpass)
-        except EcgtlError:  # its one lead and the encoder's sizes are right: only the length can be wrong
-            return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,33 +209,35 @@ def _file(name: str, tier: str) -> Path:
             raise EcgtlError(f"tier is {tier!r}, which would have no effect: {name} is a file; leave it away")
         return paths.given(name)
     if name not in WORDS:
-        raise EcgtlError(f"unknown checkpoint {name!r}; allowed: {', '.join(WORDS)}, or the path of a .safetensors file")
+        raise EcgtlError(f"unknown checkpoint {name!r}; allowed: {', '.join(WORDS)}, or the path of a .safetensors "
+                         "file")
     if tier not in TIERS:
         raise EcgtlError(f"unknown tier {tier!r}; allowed: {', '.join(TIERS)}")
     path = stored_weights(name, name, tier)
     if path is None:
-        raise EcgtlError(f"there is no checkpoint {name} of tier {tier} yet ({weights_path(name, name, tier)} is missing); "
-                         "choose another tier, or give the path of a .safetensors file")
+        raise EcgtlError(f"there is no checkpoint {name} of tier {tier} yet ({weights_path(name, name, tier)} is "
+                         "missing); choose another tier, or give the path of a .safetensors file")
     return path
 
 
-def _rules(facts: dict) -> dict:
-    """How the protocol that the checkpoint names prepares an input; an autoencoder names none."""
-    return protocol(facts.get("protocol", "jang2021"))["input"]
+def _protocol(facts: CheckpointFacts) -> str:
+    """The protocol that the checkpoint names, by which its inputs were made; an autoencoder names none."""
+    return facts.protocol if "protocol" in facts else "jang2021"
 
 
-def _check_facts(facts: dict, path: Path) -> None:
-    if facts["arch"] not in ARCHS:
-        raise EcgtlError(f"checkpoint {path} holds a {facts['arch']}; features are made by "
-                         f"{' or '.join(ARCHS)}, so choose a checkpoint of one of these")
-    if facts["in_channels"] != 1:
-        raise EcgtlError(f"checkpoint {path} has in_channels={facts['in_channels']}; features are of one lead, so choose another checkpoint")
-    if facts.get("protocol", "jang2021") not in protocols() or _rules(facts)["standardise"] != "window":
-        raise EcgtlError(f"checkpoint {path} was trained by the protocol {facts['protocol']}, whose inputs "
+def _check_facts(facts: CheckpointFacts, path: Path) -> None:
+    if facts.arch not in ARCHS:
+        raise EcgtlError(f"checkpoint {path} holds a {facts.arch}; features are made by {' or '.join(ARCHS)}, so "
+                         "choose a checkpoint of one of these")
+    if facts.in_channels != 1:
+        raise EcgtlError(f"checkpoint {path} has in_channels={facts.in_channels}; features are of one lead, so choose "
+                         "another checkpoint")
+    if _protocol(facts) not in protocols() or protocol(_protocol(facts))["input"]["standardise"] != "window":
+        raise EcgtlError(f"checkpoint {path} was trained by the protocol {facts.protocol}, whose inputs "
                          "are not z-scored window by window; choose another checkpoint")
-    if round(facts["seconds"] * facts["sampling_rate"]) != N_SAMPLES:
-        raise EcgtlError(f"checkpoint {path} is for windows of {facts['seconds']:g} s at "
-                         f"{facts['sampling_rate']:g} Hz, but its network takes {N_SAMPLES} samples; make it again")
+    if facts.n_samples != N_SAMPLES:
+        raise EcgtlError(f"checkpoint {path} is for windows of {facts.seconds:g} s at {facts.sampling_rate:g} Hz, but "
+                         f"its network takes {N_SAMPLES} samples; make it again")
 
 
 def _folder_signals(root: Path, lead: str | int | None, collector: Collector) -> Iterator[Signal]:
@@ -263,8 +262,8 @@ def _rows(x: np.ndarray) -> np.ndarray:
         raise EcgtlError("the recordings differ in length; give one array (samples,) at a time") from None
     if x.dtype.kind not in "iuf" or x.ndim not in (1, 2) or x.size == 0:
         advice = "; choose a lead, e.g. x[:, 1]" if x.ndim == 3 else ""
-        raise EcgtlError(f"the array has shape {x.shape} and type {x.dtype}; give numbers of shape "
-                         f"(recordings, samples) or (samples,){advice}")
+        raise EcgtlError(f"the array has shape {x.shape} and type {x.dtype}; give numbers of shape (recordings, "
+                         f"samples) or (samples,){advice}")
     return x.reshape(-1, x.shape[-1])
 
 

@@ -22,7 +22,8 @@ from ecgtl.errors import EcgtlError
 
 FLAT = 1e-6  # mV; a window with a smaller standard deviation is constant
 STANDARDS = ("dataset", "window", "range")
-EXACT = 10**8  # denominator of a ratio of rates, at most: at 1,000 Hz the time is less than half a sample off after 24 h
+# Denominator of a ratio of rates, at most: at 1,000 Hz the time is less than half a sample off after 24 h
+EXACT = 10**8
 MAX_DENOMINATOR = 1000  # up to this one a polyphase filter serves; beyond it would be longer than the signal
 FARTHEST = 1000  # factor between two rates, at most
 CROSSINGS, BETA, PHASES = 24, 8.0, 4096  # of the windowed sinc: zeros on either side, Kaiser's beta, steps of its table
@@ -37,17 +38,18 @@ def ratio(rate_in: float, rate_out: float) -> Fraction:
     Raises EcgtlError for rates that are not above 0, or a factor of more than 1,000 apart.
     """
     if not (rate_in > 0 and rate_out > 0 and 1 / FARTHEST <= rate_out / rate_in <= FARTHEST):
-        raise EcgtlError(f"a sampling rate of {rate_in:g} Hz cannot become {rate_out:g} Hz: rates must be above 0 and at most "
-                         f"a factor of {FARTHEST} apart; correct the sampling rate, or choose another target rate")
+        raise EcgtlError(f"a sampling rate of {rate_in:g} Hz cannot become {rate_out:g} Hz: rates must be above 0 and "
+                         f"at most a factor of {FARTHEST} apart; correct the sampling rate, or choose another target "
+                         "rate")
     return Fraction(rate_out / rate_in).limit_denominator(EXACT)
 
 
 def resample(x: np.ndarray, rate_in: float, rate_out: float, offset: Fraction = Fraction(0)) -> np.ndarray:
     """``x`` (..., samples) at ``rate_in`` Hz, resampled to ``rate_out`` Hz with an anti-aliasing filter.
 
-    The result has ceil(samples * rate_out / rate_in) samples; its first is at the first of ``x``, or the ``offset`` that
-    ``stretch`` gives later. Where the ratio of the rates is a fraction of small numbers, the filter is a polyphase one, else
-    a windowed sinc at the very times. Raises EcgtlError as ``ratio`` does.
+    The result has ceil(samples * rate_out / rate_in) samples; its first is at the first of ``x``, or the ``offset``
+    that ``stretch`` gives later. Where the ratio of the rates is a fraction of small numbers, the filter is a polyphase
+    one, else a windowed sinc at the very times. Raises EcgtlError as ``ratio`` does.
     """
     x, share = np.asarray(x, np.float32), ratio(rate_in, rate_out)
     if share == 1:
@@ -55,19 +57,21 @@ def resample(x: np.ndarray, rate_in: float, rate_out: float, offset: Fraction = 
     up, down = share.numerator, share.denominator
     if down > MAX_DENOMINATOR:
         return _interpolated(x, down / up, float(offset), math.ceil((x.shape[-1] - offset) * share))
-    taps, first = _polyphase(up, down)
-    return signal.upfirdn(taps, x, up, down, axis=-1)[..., first:first + math.ceil(x.shape[-1] * share)]
+    return signal.resample_poly(x, up, down, axis=-1, window=_polyphase(max(up, down)))
 
 
-def stretch(rate_in: float, rate_out: float, first: int, n: int, length: int, margin: float) -> tuple[int, int, int, Fraction]:
-    """What of a recording of ``length`` samples must be resampled to have ``n`` samples from ``first`` at ``rate_out`` Hz.
+def stretch(rate_in: float, rate_out: float, first: int, n: int, length: int,
+            margin: float) -> tuple[int, int, int, Fraction]:
+    """What of a recording of ``length`` samples must be resampled to have ``n`` samples from ``first`` at ``rate_out``
+    Hz.
 
     Returns where it starts and stops, ``margin`` s before and behind, how many of the resampled ones come before
     ``first``, and the ``offset`` for ``resample``: so the values are those of the whole recording resampled at once.
     """
     share = ratio(rate_in, rate_out)
     up, down = share.numerator, share.denominator
-    grid = 1 if down > MAX_DENOMINATOR else down  # a polyphase filter starts at a sample of the recording that is one at the new rate too
+    # A polyphase filter starts at a sample of the recording that is one at the new rate too
+    grid = 1 if down > MAX_DENOMINATOR else down
     reach = math.ceil(margin * rate_in / grid) * grid
     start = max(0, first * down // up // grid * grid - reach)
     before = -(-start * up // down)
@@ -91,7 +95,9 @@ def _interpolated(x: np.ndarray, step: float, offset: float, n: int) -> np.ndarr
 
 @lru_cache
 def _sinc(width: float) -> np.ndarray:
-    """Kaiser's windowed sinc with zeros ``width`` samples apart, at equal steps from one sample to the next (steps + 1, taps)."""
+    """Kaiser's windowed sinc with zeros ``width`` samples apart, at equal steps from one sample to the next (steps + 1,
+    taps).
+    """
     steps, reach = math.ceil(PHASES / width), math.ceil(CROSSINGS * width)
     distance = (np.linspace(0, 1, steps + 1)[:, np.newaxis] - np.arange(1 - reach, reach + 1)) / width
     window = special.i0(BETA * np.sqrt(np.maximum(0, 1 - (distance / CROSSINGS)**2))) * (np.abs(distance) <= CROSSINGS)
@@ -100,15 +106,12 @@ def _sinc(width: float) -> np.ndarray:
 
 
 @lru_cache
-def _polyphase(up: int, down: int) -> tuple[np.ndarray, int]:
-    """The filter of ``scipy.signal.resample_poly``, and how many of its outputs come before the first of the signal.
+def _polyphase(factor: int) -> np.ndarray:
+    """The filter of ``scipy.signal.resample_poly`` for an upsampling or downsampling of ``factor``.
 
-    Designing it takes as long as applying it once, and what ``resample_poly`` does around it a quarter of that.
+    Designing it takes as long as applying it once.
     """
-    reach = 10 * max(up, down)
-    taps = signal.firwin(2 * reach + 1, 1 / max(up, down), window=("kaiser", 5.0)).astype(np.float32) * np.float32(up)
-    before = down - reach % down
-    return np.concatenate([np.zeros(before, np.float32), taps]), (reach + before) // down
+    return signal.firwin(20 * factor + 1, 1 / factor, window=("kaiser", 5.0)).astype(np.float32)
 
 
 def remove_baseline_wander(x: np.ndarray, rate: float, cutoff: float = 0.5, order: int = 3) -> np.ndarray:
@@ -134,7 +137,8 @@ def every_kth(x: np.ndarray, rate_in: float, rate_out: float) -> np.ndarray:
     """
     k = round(rate_in / rate_out) if rate_out > 0 else 0
     if k < 1 or not math.isclose(k * rate_out, rate_in):
-        raise EcgtlError(f"every k-th sample of {rate_in:g} Hz never gives {rate_out:g} Hz; use variant=text, which resamples")
+        raise EcgtlError(f"every k-th sample of {rate_in:g} Hz never gives {rate_out:g} Hz; use variant=text, "
+                         "which resamples")
     return np.asarray(x, np.float32)[..., ::k]
 
 
@@ -147,9 +151,12 @@ def scale_to_range(x: np.ndarray) -> np.ndarray:
 
 
 def standardise(x: np.ndarray, mean: float | np.ndarray, sd: float | np.ndarray) -> np.ndarray:
-    """``(x - mean) / sd`` as float32. Raises EcgtlError when a mean is not finite, or a standard deviation 0 or not finite."""
+    """``(x - mean) / sd`` as float32. Raises EcgtlError when a mean is not finite, or a standard deviation 0 or not
+    finite.
+    """
     if not (np.isfinite(mean).all() and np.isfinite(sd).all() and np.all(np.asarray(sd) > 0)):
-        raise EcgtlError(f"cannot standardise by a mean of {mean} and a standard deviation of {sd}: the signal is constant or has NaN")
+        raise EcgtlError(f"cannot standardise by a mean of {mean} and a standard deviation of {sd}: the signal is "
+                         "constant or has NaN")
     return ((x - mean) / sd).astype(np.float32, copy=False)
 
 
@@ -160,21 +167,18 @@ def fit_length(x: np.ndarray, n_samples: int, keep: str = "end") -> np.ndarray:
     keeps the first samples and pads behind it.
     """
     check_option("keep", keep, ("end", "start"))
-    out = np.zeros((*x.shape[:-1], n_samples), np.float32)
-    n = min(n_samples, x.shape[-1])
-    if n == 0:
-        return out
-    if keep == "end":
-        out[..., -n:] = x[..., -n:]
-    else:
-        out[..., :n] = x[..., :n]
-    return out
+    length = x.shape[-1]
+    if length >= n_samples:
+        return x[..., length - n_samples if keep == "end" else 0:][..., :n_samples].astype(np.float32)
+    padding = (n_samples - length, 0) if keep == "end" else (0, n_samples - length)
+    return np.pad(x.astype(np.float32), [(0, 0)] * (x.ndim - 1) + [padding])
 
 
 def mean_and_sd(recordings: Recordings, lead: int | str = 0) -> tuple[float, float]:
     """Mean and standard deviation in mV over all samples of one lead of the whole data set.
 
-    Source: Weimann 2021, "Finetuning": statistics of the entire data set. Raises EcgtlError for samples that are not finite.
+    Source: Weimann 2021, "Finetuning": statistics of the entire data set. Raises EcgtlError for samples that are not
+    finite.
     """
     n, total, squares = 0, 0.0, 0.0
     for i in range(len(recordings)):
@@ -182,7 +186,8 @@ def mean_and_sd(recordings: Recordings, lead: int | str = 0) -> tuple[float, flo
         # Not np.dot: the threads of BLAS would spin from one recording to the next, which takes several times longer
         n, total, squares = n + len(x), total + x.sum(), squares + np.einsum("i,i", x, x)
         if not math.isfinite(squares):
-            raise EcgtlError(f"recording {recordings.ids[i]} of {recordings.name} is not finite in lead {lead}; leave it out")
+            raise EcgtlError(f"recording {recordings.ids[i]} of {recordings.name} is not finite in lead {lead}; leave "
+                             "it out")
     mean = total / n
     return float(mean), float(np.sqrt(max(squares / n - mean**2, 0.0)))
 
@@ -200,21 +205,23 @@ def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads:
     ``"range"``: the same, but each window is scaled to [-1, 1] by its lowest and highest value; with ``decimate`` every
     k-th sample is taken without a filter instead of resampling (public code of Nguyen 2023).
 
-    ``leads`` are indices or names; several are found by name in every recording (``datasets.leads.resolve``). Raises EcgtlError
-    for a recording that lacks one, and for one whose input would not be finite: nothing is cached then.
+    ``leads`` are indices or names; several are found by name in every recording (``datasets.leads.resolve``). Raises
+    EcgtlError for a recording that lacks one, and for one whose input would not be finite: nothing is cached then.
     """
     if n_samples < 1:
         raise EcgtlError(f"an input needs at least one sample, not {n_samples}")
     check_option("standardise_by", standardise_by, STANDARDS)
     leads = resolve(recordings, leads)
     parts = {"digest": recordings.digest, "rate": float(sampling_rate), "n": int(n_samples), "leads": list(leads),
-             "keep": keep, "standardise_by": standardise_by, "highpass": highpass, "version": 4 if standardise_by == "dataset" else 5}
+             "keep": keep, "standardise_by": standardise_by, "highpass": highpass,
+             "version": 4 if standardise_by == "dataset" else 5}
     parts |= {"statistics": [list(map(float, pair)) for pair in statistics]} if statistics is not None else {}
     parts |= {"decimate": True} if decimate else {}
 
-    def build(folder) -> None:
-        one = preparer(recordings, sampling_rate, n_samples, leads, keep, standardise_by, highpass, statistics, decimate)
-        _save(folder / "input.npy", one, len(recordings), len(leads), n_samples)
+    def build(folder: Path) -> None:
+        one = preparer(recordings, sampling_rate, n_samples, leads, keep, standardise_by, highpass, statistics,
+                       decimate)
+        _save(folder / "input.npy", one, (len(recordings), len(leads), n_samples))
 
     folder = cache.entry(f"{recordings.name}-input", parts, build)
     return np.load(folder / "input.npy", mmap_mode="r", allow_pickle=False)
@@ -224,12 +231,28 @@ def preparer(recordings: Recordings, sampling_rate: float, n_samples: int, leads
              standardise_by: str, highpass: float | None, statistics: Sequence[tuple[float, float]] | None,
              decimate: bool) -> Callable[[int, int], np.ndarray]:
     """What ``prepare`` makes of one recording and one of ``leads``, by their numbers: (n_samples,), float32."""
-    one = (_by_dataset(recordings, leads, sampling_rate, n_samples, keep, statistics) if standardise_by == "dataset"
-           else _by_window(recordings, leads, sampling_rate, n_samples, keep, highpass, standardise_by, decimate))
+    if standardise_by == "dataset" and statistics is None:
+        statistics = [mean_and_sd(recordings, lead) for lead in leads]
+
+    def by_dataset(x: np.ndarray, rate_in: float, row: int) -> np.ndarray:
+        return fit_length(resample(standardise(x, *statistics[row]), rate_in, sampling_rate), n_samples, keep)
+
+    def by_window(x: np.ndarray, rate_in: float, _) -> np.ndarray:
+        defect = window_defect(x, rate_in, sampling_rate, n_samples, keep)
+        if not defect:
+            x = every_kth(x, rate_in, sampling_rate) if decimate else resample(x, rate_in, sampling_rate)
+            x = x if highpass is None else remove_baseline_wander(x, sampling_rate, highpass)
+            x = fit_length(x, n_samples, keep)
+            # The filter leaves rounding noise of a ramp, which must not be blown up
+            defect = "is flat in its window" if x.std() < FLAT else ""
+        if defect:
+            raise EcgtlError(f"it {defect} of {n_samples / sampling_rate:g} s; leave it out")
+        return scale_to_range(x) if standardise_by == "range" else standardise(x, x.mean(), x.std())
 
     def finite(i: int, row: int) -> np.ndarray:
+        work = by_dataset if standardise_by == "dataset" else by_window
         try:
-            x = one(i, row)
+            x = work(recordings.lead(i, leads[row]), recordings.sampling_rate[i], row)
             if not np.isfinite(x).all():
                 raise EcgtlError("its input has missing samples (NaN), or is infinite; leave it out")
             return x
@@ -254,60 +277,36 @@ def window_defect(x: np.ndarray, rate_in: float, rate: float, n_samples: int, ke
     return "is flat in its window" if inside.min() == inside.max() else ""
 
 
-def window_defects(recordings: Recordings, leads: Sequence[int | str], rate: float, n_samples: int, rules: dict) -> list[str]:
+def window_defects(recordings: Recordings, leads: Sequence[int | str], rate: float, n_samples: int,
+                   rules: dict) -> list[str]:
     """Why each recording cannot be an input by the ``rules`` of a protocol, (R,); empty where it can.
 
-    It lacks one of ``leads``; or, where each window is scaled by itself, the ``window_defect`` of the first that has one.
+    It lacks one of ``leads``; or, where each window is scaled by itself, the ``window_defect`` of the first that has
+    one.
     """
-    lacking = missing(recordings, leads)
+    defects = missing(recordings, leads)
     if rules["standardise"] == "dataset":
-        return lacking
-    found = ([lacking[i]] if lacking[i] else
-             (window_defect(recordings.lead(i, lead), rate_in, rate, n_samples, rules["keep"]) for lead in leads)
-             for i, rate_in in enumerate(recordings.sampling_rate))
-    return [next(filter(None, defects), "") for defects in found]
+        return defects
+    for i, rate_in in enumerate(recordings.sampling_rate):
+        found = (window_defect(recordings.lead(i, lead), rate_in, rate, n_samples, rules["keep"]) for lead in leads)
+        defects[i] = defects[i] or next(filter(None, found), "")
+    return defects
 
 
-def _by_dataset(recordings: Recordings, leads: tuple, rate: float, n_samples: int, keep: str, statistics):
-    statistics = [mean_and_sd(recordings, lead) for lead in leads] if statistics is None else statistics
-
-    def one(i: int, row: int) -> np.ndarray:
-        x = standardise(recordings.lead(i, leads[row]), *statistics[row])
-        return fit_length(resample(x, recordings.sampling_rate[i], rate), n_samples, keep)
-
-    return one
-
-
-def _by_window(recordings: Recordings, leads: tuple, rate: float, n_samples: int, keep: str, highpass: float | None,
-               standardise_by: str, decimate: bool):
-    def one(i: int, row: int) -> np.ndarray:
-        x, rate_in = recordings.lead(i, leads[row]), recordings.sampling_rate[i]
-        defect = window_defect(x, rate_in, rate, n_samples, keep)
-        if not defect:
-            x = every_kth(x, rate_in, rate) if decimate else resample(x, rate_in, rate)
-            x = x if highpass is None else remove_baseline_wander(x, rate, highpass)
-            x = fit_length(x, n_samples, keep)
-            # The filter leaves rounding noise of a ramp, which must not be blown up
-            defect = "is flat in its window" if x.std() < FLAT else ""
-        if defect:
-            raise EcgtlError(f"it {defect} of {n_samples / rate:g} s; leave it out")
-        return scale_to_range(x) if standardise_by == "range" else standardise(x, x.mean(), x.std())
-
-    return one
-
-
-def _save(file: Path, one: Callable[[int, int], np.ndarray], n_records: int, n_leads: int, n_samples: int) -> None:
-    """Write what ``one`` makes of all recordings as ``np.save`` would; the disk works while threads make what comes next."""
+def _save(file: Path, one: Callable[[int, int], np.ndarray], shape: tuple[int, int, int]) -> None:
+    """Write what ``one`` makes of all recordings as ``np.save`` would; the disk works while threads make what comes
+    next.
+    """
     def block(begin: int) -> np.ndarray:
-        out = np.empty((min(RECORDS, n_records - begin), n_leads, n_samples), np.float32)
+        out = np.empty((min(RECORDS, shape[0] - begin), *shape[1:]), np.float32)
         for i, row in np.ndindex(out.shape[:2]):
             out[i, row] = one(begin + i, row)
         return out
 
-    with open(file, "wb") as to, ThreadPoolExecutor(cache.THREADS) as pool:  # SciPy's filter releases the interpreter lock
-        np.lib.format.write_array_header_1_0(
-            to, {"descr": "<f4", "fortran_order": False, "shape": (n_records, n_leads, n_samples)})
-        for k, made in enumerate(pool.map(block, range(0, n_records, RECORDS))):
+    # SciPy's filter releases the interpreter lock
+    with open(file, "wb") as to, ThreadPoolExecutor(cache.THREADS) as pool:
+        np.lib.format.write_array_header_1_0(to, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        for k, made in enumerate(pool.map(block, range(0, shape[0], RECORDS))):
             if k:
                 to.flush()
                 os.fsync(to.fileno())

@@ -75,7 +75,8 @@ def _decibels(x: np.ndarray, rate: float) -> np.ndarray:
     """Power in dB below each record's strongest, cut at ``DYNAMIC_RANGE``: (records, frequencies, frames)."""
     n = round(WINDOW * rate)
     x = x / np.abs(x).max(axis=1, keepdims=True)  # any unit will do: no power overflows
-    frequencies, _, power = signal.spectrogram(x, rate, "hann", n, n - max(1, round(HOP * rate)), PADDED * n, detrend=False)
+    overlap = n - max(1, round(HOP * rate))
+    frequencies, _, power = signal.spectrogram(x, rate, "hann", n, overlap, PADDED * n, detrend=False)
     power = power[:, frequencies <= MAX_FREQUENCY]
     relative = power / np.maximum(power.max(axis=(1, 2), keepdims=True), np.finfo(np.float32).tiny)
     return 10 * np.log10(np.maximum(relative, 10 ** (-DYNAMIC_RANGE / 10)))
@@ -83,7 +84,8 @@ def _decibels(x: np.ndarray, rate: float) -> np.ndarray:
 
 def _check(x: np.ndarray, rate: float) -> None:
     if np.ndim(x) != 2:
-        raise EcgtlError(f"spectrograms need one lead of shape (records, samples), not {np.shape(x)}; choose one, as x[:, 0]")
+        raise EcgtlError(f"spectrograms need one lead of shape (records, samples), not {np.shape(x)}; choose one, as "
+                         "x[:, 0]")
     if not (np.isfinite(rate) and rate >= 2 * MAX_FREQUENCY):
         raise EcgtlError(f"spectrograms up to {MAX_FREQUENCY:g} Hz need a sampling rate of at least "
                          f"{2 * MAX_FREQUENCY:g} Hz, not {rate:g}")

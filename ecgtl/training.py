@@ -9,13 +9,14 @@ import io
 import math
 import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError, note
@@ -25,11 +26,12 @@ EVALUATION_BATCH = 256
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainConfig:
     """How a network is trained; the values come from ``ecgtl.config``.
 
     ``stop_on`` is the history column that must improve within ``patience`` epochs; ``select_on`` is the one whose best
-    epoch is reported as ``validated``. Losses fall, everything else rises.
+    epoch is reported as ``validated``. Losses fall, everything else rises. ``adam`` are options of the optimiser that
+    differ from PyTorch's.
     """
 
     epochs: int
@@ -40,22 +42,24 @@ class Recipe:
     select_on: str
     precision: str
     seed: int
+    adam: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Part:
-    """Inputs (n, channels, samples) float32 and targets: class indices (n,) int64 or 0/1 tables (n, classes)."""
+class LabelledArray:
+    """Inputs (n, channels, samples) float32 and targets: class indices (n,) int64 or 0/1 label matrices (n, classes).
+    """
 
     x: np.ndarray
     y: np.ndarray
 
 
 @dataclass
-class Fit:
+class TrainResult:
     """What training leaves: a history and, for each way of choosing the epoch, its number and test probabilities.
 
     ``chosen`` maps ``validated``, ``best_test`` and ``last`` to (epoch from 1, probabilities (n_test, outputs));
-    ``weights`` is the state of the ``validated`` epoch, ``train`` its probabilities of the training part where somebody
+    ``weights`` is the state of the ``validated`` epoch, ``train`` its probabilities of the training set where somebody
     asked for them.
     """
 
@@ -82,26 +86,38 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
     return getattr(torch, name)
 
 
-def fit(model: nn.Module, train: Part, validation: Part, test: Part, recipe: Recipe,
+def fit(model: nn.Module, train: LabelledArray, validation: LabelledArray, test: LabelledArray, config: TrainConfig,
         score: Callable[[np.ndarray, np.ndarray], float], device: torch.device, state_file: Path | None = None,
-        report: Callable[[dict], None] | None = None) -> Fit:
-    """Train ``model`` and follow it on the validation and test parts after every epoch.
+        report: Callable[[dict], None] | None = None) -> TrainResult:
+    """Train ``model`` to classify and follow it on the validation and test sets after every epoch.
 
-    ``score(y, probabilities)`` is the validation and test score of the history. The test part never influences
+    ``score(y, probabilities)`` is the validation and test score of the history. The test set never influences
     training, stopping or ``validated``; ``best_test`` is kept because two of the papers report it. ``state_file`` makes
     the run resumable; it is removed at the end. Raises EcgtlError when the loss stops being finite.
     """
-    model.to(device)
-    parts = [_Resident(part, device) for part in (train, validation, test)]
-    optimizer, autocast = adam(model, recipe), mixed(recipe.precision, device)
-    return run_epochs(model, optimizer, recipe, lambda epoch: _train_epoch(model, parts[0], optimizer, autocast, recipe, epoch),
-                      lambda row, outcome: _follow(model, parts[1], parts[2], autocast, score, outcome, recipe, row),
-                      device, state_file, report)
+    inputs, targets = _resident(train, device)
+    held_out = {"validation": (validation.y, *_resident(validation, device)),
+                "test": (test.y, *_resident(test, device))}
+    autocast = mixed(config.precision, device)
 
+    def batches(seed: int, _) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(seed)).to(device)
+        for batch in order.split(config.batch_size):
+            yield inputs[batch], targets[batch]
 
-def adam(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Adam in one fused kernel, at the recipe's learning rate."""
-    return torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
+    def follow(row: dict, result: TrainResult) -> dict:
+        for name, (y, x, wanted) in held_out.items():
+            logits = _logits(model, x, autocast, device)
+            probabilities = _probabilities(logits, wanted.ndim == 2).cpu().numpy()
+            loss = finite(_cross_entropy(logits, wanted).item(), name, row["epoch"], config)
+            row = row | {f"{name}_loss": loss, f"{name}_score": score(np.asarray(y), probabilities)}
+        result.chosen["last"] = (row["epoch"], probabilities)  # of the test set
+        for name, column in (("best_test", "test_score"), ("validated", config.select_on)):
+            if best_epoch([*result.history, row], column) == row["epoch"]:
+                result.chosen[name] = result.chosen["last"]
+        return row
+
+    return run_epochs(model, batches, classified, follow, config, device, state_file, report)
 
 
 def mixed(precision: str, device: torch.device) -> torch.autocast:
@@ -109,35 +125,67 @@ def mixed(precision: str, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, pick_precision(precision, device) == torch.bfloat16)
 
 
-def run_epochs(model: nn.Module, optimizer: torch.optim.Optimizer, recipe: Recipe, train: Callable[[int], dict],
-               follow: Callable[[dict, Fit], dict], device: torch.device, state_file: Path | None = None,
-               report: Callable[[dict], None] | None = None) -> Fit:
-    """The loop of every training: epoch by epoch until the recipe ends or is exhausted, resumable.
+def classified(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Cross-entropy of a batch, what it adds to an epoch's ``loss``, and how many it has right."""
+    logits, known = logits.float(), logits.detach()
+    loss = _cross_entropy(logits, targets)
+    hits = (known > 0).eq(targets > 0.5).float().mean(dim=1) if targets.ndim == 2 else known.argmax(dim=1) == targets
+    return loss, {"loss": loss.detach() * len(targets), "accuracy": hits.sum()}
 
-    ``train(epoch)`` makes one pass and returns its columns of the history; ``follow(row, outcome)`` evaluates and returns the
-    other columns. The weights of the best epoch by ``recipe.select_on`` are kept.
+
+def run_epochs(model: nn.Module, batches: Callable[[int, int], Iterator[tuple[torch.Tensor, torch.Tensor]]],
+               learn: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, dict]],
+               follow: Callable[[dict, TrainResult], dict], config: TrainConfig, device: torch.device,
+               state_file: Path | None = None, report: Callable[[dict], None] | None = None) -> TrainResult:
+    """The loop of every training: epoch by epoch until ``config`` ends or is exhausted, resumable.
+
+    ``batches(seed, epoch)`` gives an epoch's inputs and targets on ``device``; ``learn(output, targets)`` the loss of a
+    batch, and what it adds to the sums of which the history has the means, as ``train_`` columns; ``follow(row,
+    result)`` evaluates and returns the row of the history with its columns. The weights of the best epoch by
+    ``config.select_on`` are kept.
     """
-    outcome, saved = Fit(), time.monotonic()
+    optimizer = torch.optim.Adam(model.to(device).parameters(), lr=config.learning_rate, fused=True, **config.adam)
+    result, saved = TrainResult(), time.monotonic()
     if state_file is not None and state_file.is_file():
-        _resume(state_file, model, optimizer, device, outcome)
-    for epoch in range(len(outcome.history) + 1, recipe.epochs + 1):
-        if outcome.history and len(outcome.history) - best_epoch(outcome.history, recipe.stop_on) >= recipe.patience:
+        _resume(state_file, model, optimizer, device, result)
+    for epoch in range(len(result.history) + 1, config.epochs + 1):
+        if result.history and len(result.history) - best_epoch(result.history, config.stop_on) >= config.patience:
             break
         began = time.perf_counter()
-        row = {"epoch": epoch, **train(epoch)}
-        row |= follow(row, outcome)
+        row = follow({"epoch": epoch, **_train_epoch(model, batches, learn, optimizer, config, device, epoch)}, result)
         row["seconds"] = time.perf_counter() - began
-        outcome.history.append(row)
-        if best_epoch(outcome.history, recipe.select_on) == epoch:
-            outcome.weights = weights_of(model)
+        result.history.append(row)
+        if best_epoch(result.history, config.select_on) == epoch:
+            result.weights = weights_of(model)
         if report is not None:
             report(row)
         if state_file is not None and time.monotonic() - saved > STATE_SECONDS:
-            _save_state(state_file, model, optimizer, outcome)
+            _save_state(state_file, model, optimizer, result)
             saved = time.monotonic()
     if state_file is not None:
         state_file.unlink(missing_ok=True)
-    return outcome
+    return result
+
+
+def _train_epoch(model: nn.Module, batches, learn, optimizer: torch.optim.Optimizer, config: TrainConfig,
+                 device: torch.device, epoch: int) -> dict:
+    """One pass in a fresh order; loss and accuracy are running values of the pass, as Keras reports them."""
+    model.train()
+    seed = int(np.random.SeedSequence([config.seed, epoch]).generate_state(1)[0])
+    torch.manual_seed(seed)  # PyTorch's own generator: dropout
+    autocast, sums, n = mixed(config.precision, device), {}, 0
+    for x, targets in batches(seed, epoch):
+        with autocast:
+            output = model(x)
+        loss, added = learn(output, targets)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        sums = {name: sums.get(name, 0) + value for name, value in added.items()}  # on the device: nobody waits for it
+        n += len(x)
+    means = {f"train_{name}": total.item() / n for name, total in sums.items()}
+    finite(means["train_loss"], "training", epoch, config)
+    return means
 
 
 def predict(model: nn.Module, x: np.ndarray, device: torch.device, multi_label: bool = False,
@@ -147,78 +195,31 @@ def predict(model: nn.Module, x: np.ndarray, device: torch.device, multi_label: 
     Raises EcgtlError when one is not finite: no class and no score follow from it.
     """
     logits = _logits(model.to(device), torch.from_numpy(np.ascontiguousarray(x)), mixed(precision, device), device)
-    found = _probabilities(logits, multi_label).cpu().numpy()
-    if not np.isfinite(found).all():
-        raise EcgtlError("the network's probabilities are not finite; check its checkpoint, or train with a lower learning rate")
-    return found
+    probabilities = _probabilities(logits, multi_label).cpu().numpy()
+    if not np.isfinite(probabilities).all():
+        raise EcgtlError("the network's probabilities are not finite; check its checkpoint, or train with a lower "
+                         "learning rate")
+    return probabilities
 
 
-class _Resident:
-    """A part whose inputs and targets lie on the training device as a whole."""
-
-    def __init__(self, part: Part, device: torch.device):
-        self.y = np.asarray(part.y)
-        self.multi_label = self.y.ndim == 2
-        self.inputs = torch.from_numpy(np.ascontiguousarray(part.x)).to(device)
-        self.targets = torch.from_numpy(self.y).to(device, torch.float32 if self.multi_label else torch.int64)
-        self.loss = nn.BCEWithLogitsLoss() if self.multi_label else nn.CrossEntropyLoss()
+def _resident(data: LabelledArray, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Inputs and targets as a whole on the training device."""
+    y = np.asarray(data.y)
+    targets = torch.from_numpy(y).to(device, torch.float32 if y.ndim == 2 else torch.int64)
+    return torch.from_numpy(np.ascontiguousarray(data.x)).to(device), targets
 
 
-def _train_epoch(model: nn.Module, part: _Resident, optimizer, autocast, recipe: Recipe, epoch: int) -> dict:
-    """One pass in a fresh order; loss and accuracy are running values of the pass, as Keras reports them."""
-    model.train()
-    seed = seed_epoch(recipe, epoch)
-    order = torch.randperm(len(part.y), generator=torch.Generator().manual_seed(seed)).to(part.inputs.device)
-    total, hits = torch.zeros((), device=order.device), torch.zeros((), device=order.device)
-    for batch in order.split(recipe.batch_size):
-        with autocast:
-            logits = model(part.inputs[batch])
-        logits, targets = logits.float(), part.targets[batch]
-        loss = part.loss(logits, targets)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        total += loss.detach() * len(batch)
-        hits += _hits(logits.detach(), targets, part.multi_label)
-    return {"train_loss": finite(total.item() / len(order), "training", epoch, recipe),
-            "train_accuracy": hits.item() / len(order)}
+def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    loss = functional.binary_cross_entropy_with_logits if targets.ndim == 2 else functional.cross_entropy
+    return loss(logits, targets)
 
 
-def seed_epoch(recipe: Recipe, epoch: int) -> int:
-    """The seed of an epoch, drawn from the recipe's; PyTorch's own generator (dropout) is set to it."""
-    seed = int(np.random.SeedSequence([recipe.seed, epoch]).generate_state(1)[0])
-    torch.manual_seed(seed)
-    return seed
-
-
-def finite(loss: float, part: str, epoch: int, recipe: Recipe) -> float:
-    """``loss`` of a part, or EcgtlError when it is not a number."""
+def finite(loss: float, name: str, epoch: int, config: TrainConfig) -> float:
+    """``loss`` of a set, or EcgtlError when it is not a number."""
     if not math.isfinite(loss):
-        raise EcgtlError(f"the {part} loss is not finite in epoch {epoch}; lower learning_rate "
-                         f"(now {recipe.learning_rate:g}) or use precision=float32")
+        raise EcgtlError(f"the {name} loss is not finite in epoch {epoch}; lower learning_rate "
+                         f"(now {config.learning_rate:g}) or use precision=float32")
     return loss
-
-
-def _hits(logits: torch.Tensor, targets: torch.Tensor, multi_label: bool) -> torch.Tensor:
-    if multi_label:
-        return ((logits > 0) == (targets > 0.5)).float().mean(dim=1).sum()
-    return (logits.argmax(dim=1) == targets).sum()
-
-
-def _follow(model, validation: _Resident, test: _Resident, autocast, score, outcome: Fit, recipe: Recipe, row: dict) -> dict:
-    """Evaluate after an epoch and keep what is best so far."""
-    seen = {}
-    for name, part in (("validation", validation), ("test", test)):
-        logits = _logits(model, part.inputs, autocast, part.inputs.device)
-        probabilities = _probabilities(logits, part.multi_label).cpu().numpy()
-        loss = finite(part.loss(logits, part.targets).item(), name, row["epoch"], recipe)
-        seen |= {f"{name}_loss": loss, f"{name}_score": score(part.y, probabilities)}
-    epoch, history = row["epoch"], [*outcome.history, row | seen]
-    outcome.chosen["last"] = (epoch, probabilities)  # of the test part
-    for name, column in (("best_test", "test_score"), ("validated", recipe.select_on)):
-        if best_epoch(history, column) == epoch:
-            outcome.chosen[name] = outcome.chosen["last"]
-    return seen
 
 
 def weights_of(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -243,16 +244,18 @@ def _probabilities(logits: torch.Tensor, multi_label: bool) -> torch.Tensor:
     return torch.sigmoid(logits) if multi_label else torch.softmax(logits, dim=1)
 
 
-def _save_state(path: Path, model: nn.Module, optimizer, outcome: Fit) -> None:
+def _save_state(path: Path, model: nn.Module, optimizer, result: TrainResult) -> None:
     buffer = io.BytesIO()
-    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": outcome.history,
-                "weights": outcome.weights,
-                "chosen": {name: [epoch, torch.from_numpy(p)] for name, (epoch, p) in outcome.chosen.items()}}, buffer)
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": result.history,
+                "weights": result.weights,
+                "chosen": {name: [epoch, torch.from_numpy(p)] for name, (epoch, p) in result.chosen.items()}}, buffer)
     write_atomic(path, hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
 
 
-def _resume(path: Path, model: nn.Module, optimizer, device: torch.device, outcome: Fit) -> None:
-    """Go on from a state file, whose first 32 bytes are the SHA-256 of the others. One that is damaged is left, which is said."""
+def _resume(path: Path, model: nn.Module, optimizer, device: torch.device, result: TrainResult) -> None:
+    """Go on from a state file, whose first 32 bytes are the SHA-256 of the others. A damaged one is left, which is
+    said.
+    """
     content, start = path.read_bytes(), weights_of(model)
     try:
         if hashlib.sha256(memoryview(content)[32:]).digest() != content[:32]:
@@ -264,6 +267,6 @@ def _resume(path: Path, model: nn.Module, optimizer, device: torch.device, outco
         model.load_state_dict(start)
         note(f"state file {path} is damaged, or of another version: that run starts again from its first epoch")
         return
-    outcome.history = state["history"]
-    outcome.chosen = {name: (epoch, p.cpu().numpy()) for name, (epoch, p) in state["chosen"].items()}
-    outcome.weights = {name: t.cpu() for name, t in state["weights"].items()}
+    result.history = state["history"]
+    result.chosen = {name: (epoch, p.cpu().numpy()) for name, (epoch, p) in state["chosen"].items()}
+    result.weights = {name: t.cpu() for name, t in state["weights"].items()}

@@ -221,7 +221,7 @@ def test_unknown_rhythms_end_the_job(root):
     path = segment(root, "p00002_s00")
     marks = wfdb.rdann(str(path), "atr")
     annotate(path, marks.sample, marks.symbol, ["(XYZ" if aux == "(N" else aux for aux in marks.aux_note])
-    one_line(refused(pretraining(root)), "p00002_s00", "rhythm '(XYZ'", "labels.yml", "add it there")
+    one_line(refused(pretraining(root)), "p00002_s00", "rhythm '(XYZ'", "labels.yml", "add it to")
     assert pretrain.run(pretraining(root, "future")).result.data["frames"]["train"] > 0  # it needs no label
 
 

@@ -38,7 +38,7 @@ def test_majority_gives_the_shares_of_the_training_part():
 def test_no_constant_answer_has_a_higher_f1_than_every_label():
     rng = np.random.default_rng(0)
     y = (rng.random((60, 4)) < [0.05, 0.3, 0.6, 0.95]).astype(np.uint8)
-    answer = baselines.every_label(*y.shape)
+    answer = baselines.all_positive(*y.shape)
     assert answer.shape == y.shape and answer.all()
     highest = metrics.weighted_f1(y, answer)
     assert highest == pytest.approx(f1_score(y, answer, average="weighted"))
@@ -99,7 +99,7 @@ def test_rr_intervals_tell_a_steady_rhythm_from_an_irregular_one(monkeypatch):
     data = steady_and_irregular()
     table = baselines.rr_features(data)
     assert table.shape == (40, len(baselines.FEATURES))
-    monkeypatch.setattr(baselines, "_all_features", lambda *given: pytest.fail("not from the cache"))
+    monkeypatch.setattr(baselines, "beats_of", lambda *given: pytest.fail("not from the cache"))
     np.testing.assert_array_equal(baselines.rr_features(data), table)
     sd = table[:, baselines.FEATURES.index("sd_rr")]
     assert np.nanmax(sd[data.labels == 0]) < np.nanmin(sd[data.labels == 1])
@@ -121,11 +121,10 @@ def test_boosting_uses_the_training_part_alone():
     assert (baselines.rr_boosting(table, y[train], train, test, 4, seed=0)[0] == p[0]).all()
 
 
-def test_features_in_worker_processes_equal_those_in_one(monkeypatch):
+def test_beats_found_by_worker_processes_equal_those_of_one():
     data = steady_and_irregular(12)
-    one = baselines._all_features(data, 0)
-    monkeypatch.setattr(baselines, "CHUNK", 3)  # four chunks: workers are started
-    np.testing.assert_array_equal(baselines._all_features(data, 0), one)
+    one, spread = baselines.beats_of(data, together=12), baselines.beats_of(data, together=3)  # workers are started
+    assert list(map(len, one)) == list(map(len, spread)) and (np.concatenate(one) == np.concatenate(spread)).all()
 
 
 @pytest.mark.needs("challenge-2017")

@@ -126,8 +126,8 @@ for name in seen:
 import numpy as np
 from ecgtl import models, training
 x, y = np.random.default_rng(0).normal(size=(8, 1, 256)).astype(np.float32), np.arange(8) % 2
-part = training.Part(x, y)
-recipe = training.Recipe(epochs=1, batch_size=4, learning_rate=1e-3, patience=9, stop_on="train_accuracy",
+part = training.LabelledArray(x, y)
+recipe = training.TrainConfig(epochs=1, batch_size=4, learning_rate=1e-3, patience=9, stop_on="train_accuracy",
                          select_on="validation_score", precision="float32", seed=0)
 model = models.build("resnet18", 1, 2, width=8)
 fit = training.fit(model, part, part, part, recipe, lambda y, p: float((p.argmax(1) == y).mean()),

@@ -62,7 +62,7 @@ def by_hand():
 
     def encode(cut):
         with torch.no_grad():
-            return model.encode(torch.from_numpy(np.asarray(cut, np.float32))[:, None]).numpy()
+            return model.encoder(torch.from_numpy(np.asarray(cut, np.float32))[:, None]).numpy()
 
     return encode
 
@@ -312,7 +312,7 @@ def test_a_checkpoint_of_ones_own(tmp_path, variant):
     x = ecg(20, 250, 1)[:, 0]
     cut = torch.from_numpy(prepared(x, 250).astype(np.float32))[:, None]
     with torch.no_grad():
-        expected = autoencoder(path).encode(cut).numpy()
+        expected = autoencoder(path).encoder(cut).numpy()
     found = mine.of_array(x, 250)
     np.testing.assert_allclose(found.values, expected, atol=0.02 * expected.std())
     np.testing.assert_array_equal(features.load(str(path)).of_array(x, 250).values, found.values)
@@ -327,7 +327,7 @@ def test_windows_are_filtered_as_the_encoder_knows_them(tmp_path, facts):
     raw = (raw - raw.mean(axis=1, keepdims=True)) / raw.std(axis=1, keepdims=True)
     cut = raw if facts.get("highpass", 0.5) in (0, None) else prepared(drifting, 250)
     with torch.no_grad():
-        expected = autoencoder(path).encode(torch.from_numpy(cut.astype(np.float32))[:, None]).numpy()
+        expected = autoencoder(path).encoder(torch.from_numpy(cut.astype(np.float32))[:, None]).numpy()
     found = features.load(path).of_array(drifting, 250)
     np.testing.assert_allclose(found.values, expected, atol=0.02 * expected.std())
 

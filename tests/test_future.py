@@ -267,7 +267,7 @@ def test_the_future_is_learnt():
         collector.add(Reading(f"w{k}", stored, RATE, ["I"], [1.0], [0.0]), "waves")
     found = frames.sampled([collector.recordings()], SECONDS, RATE, span=7)
     train, validation = (future.Contrasts(found, 4, 3, 2, per_subject=n) for n in (64, 32))
-    recipe = training.Recipe(4, 16, 0.003, 10, "validation_loss", "validation_accuracy", "float32", 0)
+    recipe = training.TrainConfig(4, 16, 0.003, 10, "validation_loss", "validation_accuracy", "float32", 0)
     fit = classification.fit(predictor(), train, validation, recipe, CPU)
     assert set(fit.history[0]) == {"epoch", "train_loss", "train_accuracy", "validation_loss",
                                    "validation_accuracy", "seconds"}

@@ -279,48 +279,9 @@ def test_blobs_are_read_from_both_forms_of_layers(layer, bias_shape):
     assert [len(arrays) for arrays in blobs.values()] == [2, 1]
 
 
-def test_unpacked_numbers_are_read_too():
-    shape = number(1, 2) + number(1, 1)
-    data = b"".join(varint(5 << 3 | 5) + struct.pack("<f", value) for value in (0.25, -8))
-    content = text(100, text(7, data + text(7, shape)) + text(1, "late name"))
-    assert read_blobs(content)["late name"][0].tolist() == [[0.25], [-8.0]]
-
-
-@pytest.mark.parametrize("content, said", [
-    (text(2, b"")[:-1] + b"\x05", "field 2 reaches beyond the end"),
-    (varint(100 << 3 | 2) + b"\xff" * 12, "an integer without end"),
-    (varint(100 << 3 | 2) + varint(2**62), "field 100 reaches beyond the end"),
-    (b"\x0b\x0c", "wire type 3"),
-    (number(100, 5), "a number where a message belongs"),
-    (text(100, text(7, text(7, text(1, varint(3))) + text(5, bytes(8)))), r"8 bytes of data for .* \[3\]"),
-    (text(100, text(7, text(7, text(1, b"\x01" * 100)) + text(5, bytes(4)))), r"4 bytes of data .*\[1, "),
-    (text(2, text(6, number(4, 2) + text(5, bytes(8)))), r"8 bytes of data for .* \[0, 0, 0, 2\]")])
-def test_malformed_messages_are_refused(content, said):
-    said = f"x.caffemodel is damaged or no .caffemodel .{said}.*get it from http"
-    with pytest.raises(EcgtlError, match=said):
-        read_blobs(content, "x.caffemodel")
-
-
-def test_no_damage_ends_in_anything_but_one_clear_error():
-    content = TINY + new_layer("conv/1", A, B) + old_layer("fc", A)
-    rng = np.random.default_rng(0)
-    damaged = [content[:k] for k in range(len(content))]
-    for _ in range(600):
-        flipped = np.frombuffer(content, np.uint8).copy()
-        flipped[rng.integers(len(content), size=3)] = rng.integers(256, size=3)
-        damaged.append(flipped.tobytes())
-    refused = 0
-    for piece in damaged:
-        try:
-            read_blobs(piece)
-        except EcgtlError:
-            refused += 1
-    assert refused > len(content) // 2
-
-
-def caffemodel(state, layer, leave_out=""):
+def caffemodel(state, layer):
     """The whole network as Caffe writes it, with an auxiliary classifier that only training uses."""
-    names = sorted({name.rsplit(".", 1)[0] for name in state} - {leave_out})
+    names = sorted({name.rsplit(".", 1)[0] for name in state})
     layers = [layer(name, state[f"{name}.weight"].numpy(), state[f"{name}.bias"].numpy()) for name in names]
     return TINY + layer("data") + b"".join(layers) + layer("loss1/fc", A, B)
 
@@ -355,19 +316,6 @@ def test_a_file_with_another_checksum_is_refused(tmp_path):
 def test_a_file_that_cannot_be_read_is_named(tmp_path, name):
     with pytest.raises(EcgtlError, match="cannot be read .*give the path of bvlc_googlenet.caffemodel"):
         convert_googlenet(tmp_path / name, tmp_path / "w.safetensors")
-
-
-def test_a_network_with_a_layer_missing_or_of_another_shape_is_refused(state, tmp_path, monkeypatch):
-    source, target = tmp_path / "x.caffemodel", tmp_path / "w.safetensors"
-    cases = ((caffemodel(state, new_layer, "inception_5b/1x1"), "has no inception_5b/1x1.weight"),
-             (caffemodel({**state, "conv2/3x3.bias": torch.zeros(2, 96)}, new_layer),
-              r"conv2/3x3.bias has shape \(2, 96\), wanted \(192,\)"))
-    for content, said in cases:
-        accept(monkeypatch, content)
-        source.write_bytes(content)
-        with pytest.raises(EcgtlError, match=f"x.caffemodel.*{said}; get the file from"):
-            convert_googlenet(source, target)
-        assert not target.exists()
 
 
 class _Server(http.server.BaseHTTPRequestHandler):

@@ -174,7 +174,7 @@ class Made:
 
 
 def recipe_of(config):
-    return training.Recipe(1, config.batch_size, config.learning_rate, 1, "train_loss", "validation_loss", "auto", 0)
+    return training.TrainConfig(1, config.batch_size, config.learning_rate, 1, "train_loss", "validation_loss", "auto", 0)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -189,7 +189,7 @@ def test_one_step_at_full_size(twins, name):
         fit = kind.fit(model, made, made, recipe_of(config), CPU)
     else:
         y = np.eye(5, dtype=np.uint8)[:1] if config.dataset == "ptbxl" else np.zeros(1, np.int64)
-        part = training.Part(np.random.default_rng(0).normal(size=(1, *shape)).astype(np.float32), y)
+        part = training.LabelledArray(np.random.default_rng(0).normal(size=(1, *shape)).astype(np.float32), y)
         fit = training.fit(model, part, part, part, recipe_of(config), lambda y, p: 0.0, CPU)
         assert np.isfinite(fit.chosen["last"][1]).all()
     assert len(fit.history) == 1 and np.isfinite(fit.history[0]["train_loss"])

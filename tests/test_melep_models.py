@@ -212,8 +212,8 @@ class TestBothNetworks:
         y = (rng.random((160, 2)) < 0.5).astype(np.int64)
         waves = np.sin(2 * np.pi * np.arange(1000) / 100 * np.array([[3.0], [11.0]]))
         x = (y @ waves + 0.1 * rng.normal(size=(160, 1000))).astype(np.float32)[:, None]
-        train, rest = training.Part(x[:128], y[:128]), training.Part(x[128:], y[128:])
-        recipe = training.Recipe(8, 16, 0.01, 50, "train_accuracy", "validation_loss", "float32", 0)
+        train, rest = training.LabelledArray(x[:128], y[:128]), training.LabelledArray(x[128:], y[128:])
+        recipe = training.TrainConfig(8, 16, 0.01, 50, "train_accuracy", "validation_loss", "float32", 0)
         fit = training.fit(small(name, n_outputs=2), train, rest, rest, recipe,
                            lambda y, p: float(((p > 0.5) == y).mean()), torch.device("cpu"))
         assert fit.history[-1]["train_loss"] < 0.5 * fit.history[0]["train_loss"]

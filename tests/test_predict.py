@@ -130,7 +130,7 @@ def test_the_command_writes_a_csv(weights, tmp_path, capsys):
 def test_checkpoints_that_predict_nothing_are_refused(weights, tmp_path, facts, said, capsys):
     state, known = checkpoint.load(weights["one"])
     path = tmp_path / "other.safetensors"
-    checkpoint.save(path, state, {k: v for k, v in (known | facts).items() if v is not None})
+    checkpoint.save(path, state, {k: v for k, v in ({**known, **facts}).items() if v is not None})
     assert main(["predict", str(twin()), "--checkpoint", str(path), "--out", str(tmp_path / "p.csv")]) == 2
     told = capsys.readouterr().err
     assert said in told and told.count("\n") == 1

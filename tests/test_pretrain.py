@@ -176,7 +176,7 @@ def test_the_weights_of_the_best_validation_epoch_are_kept(sources, monkeypatch,
         return {"summed": errors[len(seen) - 1]}
 
     monkeypatch.setattr(reconstruction, "errors", made_up)
-    recipe = training.Recipe(len(errors), 64, 0.003, 2, "validation_loss", "validation_loss", "float32", 0)
+    recipe = training.TrainConfig(len(errors), 64, 0.003, 2, "validation_loss", "validation_loss", "float32", 0)
     torch.manual_seed(0)
     fit = reconstruction.fit(models.build("cae", 1, 60, width=1, variant="text"), validation, validation, recipe, CPU)
     assert len(fit.history) == len(seen) == epochs

@@ -54,8 +54,8 @@ def store(path, seed=0, teach=None, **facts):
                          width=facts["width"], **options)
     if teach is not None:
         x = filters.prepare(teach, 100, 200, (0,), "start", "range")
-        part = training.Part(x, teach.labels[:, : len(facts["classes"])])
-        recipe = training.Recipe(25, 16, 0.005, 99, "validation_score", "test_score", "float32", 0)
+        part = training.LabelledArray(x, teach.labels[:, : len(facts["classes"])])
+        recipe = training.TrainConfig(25, 16, 0.005, 99, "validation_score", "test_score", "float32", 0)
         training.fit(model, part, part, part, recipe, lambda y, p: -float(np.abs(y - p).mean()),
                      torch.device("cpu"))
     else:
@@ -239,7 +239,7 @@ def test_the_packages_own_autoencoder_and_pretrainings_are_refused(target):
 def test_a_checkpoint_that_lacks_a_label_name_is_refused(target, tmp_path):
     path = store(tmp_path / "three.safetensors", classes=["a", "b", "c"])
     state, facts = checkpoint.load(path)
-    checkpoint.save(path, state, facts | {"classes": ["a", "b"]})
+    checkpoint.save(path, state, {**facts, "classes": ["a", "b"]})
     with pytest.raises(EcgtlError) as error:
         ask([path])
     one_line(error, "resnet18 of 2 labels")

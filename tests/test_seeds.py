@@ -126,7 +126,7 @@ def test_frames_of_an_epoch_are_as_many_as_said_and_even_over_subjects(objective
 
 
 def test_what_nobody_has_marked_serves_future_prediction_alone():
-    unmarked = {f"qtdb/{name}" for name in synthetic.plans._QTDB_RECORDS} & {f"qtdb/{name}" for name in qtdb.WITHOUT_MARKS}
+    unmarked = {f"qtdb/{name}" for name in synthetic.plans.table("plans")["qtdb"]["records"]} & {f"qtdb/{name}" for name in qtdb.WITHOUT_MARKS}
     for objective, expected in (("beat", set()), ("heart_rate", set()), ("future", unmarked)):
         found = parts(objective)
         everyone = {str(name) for part in found.values() for name in part.frames.subjects}
@@ -205,7 +205,7 @@ def test_a_run_finds_the_checkpoint_of_its_seed(at_hand):
 @pytest.mark.parametrize("seed", [0, None])
 def test_a_checkpoint_of_another_seed_is_refused_in_one_line(at_hand, seed):
     tensors, facts = checkpoint.load(at_hand[0].weights)
-    checkpoint.save(at_hand[1].weights, tensors, facts | {"seed": seed})
+    checkpoint.save(at_hand[1].weights, tensors, {**facts, "seed": seed})
     before = sorted(results.folder("demo").rglob("*"))
     with pytest.raises(EcgtlError) as error:
         finetune.run(config())

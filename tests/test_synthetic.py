@@ -28,7 +28,8 @@ from ecgtl.datasets.synthetic.noise import (
     render_noise,
 )
 from ecgtl.datasets.synthetic.plans import RecordPlan, synthesise
-from ecgtl.datasets.synthetic.rhythms import RHYTHMS, Segment, draw_segment, with_ectopics
+from ecgtl.datasets.synthetic.rhythms import Segment, draw_segment, with_ectopics
+from ecgtl.datasets.synthetic.tables import table
 from ecgtl.errors import EcgtlError
 
 CLEAN = Noise()
@@ -56,7 +57,7 @@ def windows(signal, made, start, stop, chosen=slice(None)):
 
 # --- leads ---
 
-@pytest.mark.parametrize("rhythm", list(RHYTHMS))
+@pytest.mark.parametrize("rhythm", list(rhythms.rhythms()))
 def test_leads_obey_einthoven_and_goldberger(rhythm):
     made = record(rhythm, seconds=8, noise=NOISY)
     lead = {name: column(made, name) for name in LEADS}
@@ -95,7 +96,7 @@ def test_normal_beats_look_normal_in_12_leads():
 
 def cv_and_lag1(rhythm, **fields):
     rng = np.random.default_rng(0)
-    intervals = RHYTHMS[rhythm].intervals(rng, draw_segment(rng, rhythm, 600, **fields))
+    intervals = rhythms.rhythms()[rhythm].intervals(rng, draw_segment(rng, rhythm, 600, **fields))
     lag1 = np.corrcoef(intervals[:-1], intervals[1:])[0, 1]
     return intervals.std() / intervals.mean(), lag1, len(intervals)
 
@@ -128,7 +129,7 @@ def test_sinus_rate_follows_breathing():
 
 def test_flutter_conducts_whole_numbers_of_waves():
     segment = draw_segment(np.random.default_rng(1), "flutter", 60, ratios=(2, 3, 4))
-    ratios = RHYTHMS["flutter"].intervals(np.random.default_rng(2), segment) * segment.atrial_rate
+    ratios = rhythms.rhythms()["flutter"].intervals(np.random.default_rng(2), segment) * segment.atrial_rate
     np.testing.assert_allclose(ratios, np.rint(ratios), atol=1e-9)
     assert set(np.rint(ratios)) == {2, 3, 4} and 4 <= segment.atrial_rate <= 5.5
 
@@ -599,7 +600,7 @@ def table_of(root):
 
 def test_shaoxing_twin_has_the_eleven_rhythms_in_their_proportions(hospital):
     made, _ = hospital
-    counts, released, least = made.counts(), plans.SHAOXING_RELEASED, plans.SHAOXING_LEAST
+    counts, released, least = made.counts(), table("plans")["shaoxing"]["released"], plans.SHAOXING_LEAST
     names = {code: entry["name"] for code, entry in snomed.tables()["shaoxing"].items()}
     assert set(counts) == set(names.values()) and min(counts.values()) == least
     for code, n in released.items():
@@ -610,7 +611,7 @@ def test_shaoxing_twin_has_the_eleven_rhythms_in_their_proportions(hospital):
 @pytest.mark.needs("shaoxing-figshare")
 def test_shaoxing_twin_follows_the_real_table(real_data, hospital):
     real, made = table_of(real_data), table_of(hospital[1])
-    assert real["Rhythm"].value_counts().to_dict() == plans.SHAOXING_RELEASED
+    assert real["Rhythm"].value_counts().to_dict() == table("plans")["shaoxing"]["released"]
     assert made.columns.tolist() == real.columns.tolist()
     for code, rows in real.groupby("Rhythm"):
         ours = made[made["Rhythm"] == code]

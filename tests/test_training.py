@@ -18,7 +18,7 @@ from ecgtl import metrics, models, paths, training
 from ecgtl.errors import EcgtlError
 
 CPU = torch.device("cpu")
-RECIPE = training.Recipe(epochs=6, batch_size=16, learning_rate=0.003, patience=50, stop_on="train_accuracy",
+RECIPE = training.TrainConfig(epochs=6, batch_size=16, learning_rate=0.003, patience=50, stop_on="train_accuracy",
                          select_on="validation_score", precision="float32", seed=0)
 TRAINED = ("epoch", "train_loss", "train_accuracy")
 
@@ -38,7 +38,7 @@ def toy(n, seed, multi_label=False):
     has = rng.integers(2, size=(n, 2)) if multi_label else np.eye(2, dtype=int)[np.arange(n) % 2]
     tones = [np.sin(2 * np.pi * (f * time + rng.random((n, 1)))) for f in (0.05, 0.2)]
     x = has[:, :1] * tones[0] + has[:, 1:] * tones[1] + rng.normal(0, 0.2 if multi_label else 0.7, (n, 96))
-    return training.Part(x[:, None].astype(np.float32), has.astype(np.uint8) if multi_label else has.argmax(axis=1))
+    return training.LabelledArray(x[:, None].astype(np.float32), has.astype(np.uint8) if multi_label else has.argmax(axis=1))
 
 
 def parts(multi_label=False, n=50, n_test=30):
@@ -178,7 +178,7 @@ def test_patience_stops_when_nothing_improves(patience, scores, epochs):
 
 def test_the_test_part_influences_nothing_but_its_own_columns():
     data = parts()
-    other = training.Part(np.flip(data[2].x, axis=0).copy(), np.random.default_rng(0).permutation(data[2].y))
+    other = training.LabelledArray(np.flip(data[2].x, axis=0).copy(), np.random.default_rng(0).permutation(data[2].y))
     first, second = train(data=data)[0], train(data=[*data[:2], other])[0]
     columns = (*TRAINED, "validation_loss", "validation_score")
     assert [[row[c] for c in columns] for row in first.history] == [[row[c] for c in columns] for row in second.history]
@@ -189,7 +189,7 @@ def test_the_test_part_influences_nothing_but_its_own_columns():
 
 def test_the_validation_part_does_not_influence_training():
     data = parts()
-    other = training.Part(data[1].x[::-1].copy() * 3, 1 - data[1].y)
+    other = training.LabelledArray(data[1].x[::-1].copy() * 3, 1 - data[1].y)
     first, second = train(data=data)[0], train(data=[data[0], other, data[2]])[0]
     assert [[row[c] for c in TRAINED] for row in first.history] == [[row[c] for c in TRAINED] for row in second.history]
 

@@ -17,11 +17,13 @@ from ecgtl.datasets.synthetic import hospitals, statements
 from ecgtl.datasets.synthetic.model import LEADS, Changes
 from ecgtl.datasets.synthetic.noise import Noise
 from ecgtl.datasets.synthetic.plans import synthesise
-from ecgtl.datasets.synthetic.statements import FINDINGS, RHYTHMS, go_together, record_with
+from ecgtl.datasets.synthetic.statements import go_together, record_with
+from ecgtl.datasets.synthetic.tables import table
 from ecgtl.jobs import finetune, pretrain
 from ecgtl.pretraining import labels
 
 RATE = 500
+RHYTHMS, FINDINGS = (table("statements")[name] for name in ("rhythms", "findings"))
 
 
 def made(*words, subject=1, stream=2, seconds=10.0):
@@ -156,7 +158,6 @@ def test_every_statement_can_be_drawn():
 # --- the twelve-lead twins ---
 
 LOADERS = {"ptbxl": ptbxl, "cpsc2018": cpsc2018, "georgia": georgia, "csn": csn}
-ARCHIVES = {"cpsc2018": hospitals.CPSC2018, "georgia": hospitals.GEORGIA, "csn": hospitals.CSN}
 
 
 @pytest.fixture(scope="module")
@@ -183,11 +184,11 @@ def test_records_read_alike_through_wfdb(name, twins):
         assert stored.init_value == stored.d_signal[0].tolist()
 
 
-@pytest.mark.parametrize("name", list(ARCHIVES))
+@pytest.mark.parametrize("name", list(hospitals.archives()))
 def test_labels_are_those_of_the_plan_in_the_shares_of_the_release(name, twins):
-    recordings, archive = twins[name][0], ARCHIVES[name]
+    recordings, archive = twins[name][0], hospitals.archives()[name]
     planned = {plan.record: {snomed.name_of(code) for code in plan.labels}
-               for plan in getattr(hospitals, name)(synthetic.SEED)}
+               for plan in hospitals.archive(name, synthetic.SEED)}
     found = {record: {recordings.classes[k] for k in np.flatnonzero(row)}
              for record, row in zip(recordings.ids.tolist(), recordings.labels, strict=True)}
     same = {"ventricular_ectopics": "premature_ventricular_contraction"} if name == "cpsc2018" else {}
@@ -384,5 +385,5 @@ def test_the_demo_pretrains_on_icentia11k():
 
 def test_all_data_sets_have_a_twin():
     assert set(synthetic.TWINS) == set(datasets.LOADERS)
-    for one, other in itertools.combinations(ARCHIVES.values(), 2):
+    for one, other in itertools.combinations(hospitals.archives().values(), 2):
         assert one.stream != other.stream

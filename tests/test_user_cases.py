@@ -674,7 +674,7 @@ def test_edited_facts_of_a_checkpoint_are_one_line(desk, fact):
     weights = load_file(desk.weights["one"])
     _, facts = checkpoint.load(desk.weights["one"])
     for value in FORGED[fact]:
-        save_file(weights, path, metadata={"ecgtl": json.dumps(facts | {fact: value})})
+        save_file(weights, path, metadata={"ecgtl": json.dumps({**facts, fact: value})})
         answer = desk.predict(place, weights=path)
         if answer.rc != 0 or fact not in ("multi_label", "variant", "dataset", "classes"):
             answer.refused(path)

@@ -84,7 +84,7 @@ def table(experiment: str, tier: str) -> pd.DataFrame:
 
     ``label_set`` joins the names of the task's labels with ``+``: folds with equal ones are resampled
     together. ``weighted_f1_every_label`` is the F1 of the answer that every recording has every label
-    (``baselines.every_label``), on the same test part, and ``macro_auc_<choice>`` the network's area under the
+    (``baselines.all_positive``), on the same test part, and ``macro_auc_<choice>`` the network's area under the
     ROC curve, which no threshold moves.
     """
     runs = [run for run in enumerate_runs(experiment, tier) if run.state() == "done"]
@@ -107,6 +107,6 @@ def _from_predictions(path: Path) -> dict[str, float]:
     """What a row takes from a fold's predictions."""
     arrays = results.load(path).arrays
     y_test = arrays["y_test"]
-    return {"weighted_f1_every_label": metrics.weighted_f1(y_test, baselines.every_label(*y_test.shape)),
+    return {"weighted_f1_every_label": metrics.weighted_f1(y_test, baselines.all_positive(*y_test.shape)),
             **{f"macro_auc_{choice}": metrics.macro_auc(y_test, arrays[f"prob_{choice}"].astype(np.float64))
                for choice in CHOICES}}

@@ -72,16 +72,16 @@ def baseline_results(config: FinetuneConfig) -> dict[str, Result]:
     return found
 
 
-def _fit_network(prepared: Prepared, report: Callable[[dict], None] | None) -> training.Fit:
+def _fit_network(prepared: Prepared, report: Callable[[dict], None] | None) -> training.TrainResult:
     plan, config, rules, recordings = prepared.plan, prepared.plan.config, prepared.rules, prepared.recordings
     x, model = prepared.inputs(), prepared.network()
     indices = [getattr(prepared.split, part) for part in PARTS]
-    parts = [training.Part(x[index], recordings.labels[index]) for index in indices]
-    recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, config.patience, rules.stop_on,
+    parts = [training.LabelledArray(x[index], recordings.labels[index]) for index in indices]
+    how = training.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.patience, rules.stop_on,
                              rules.select_on, config.precision, config.seed)
     facts = _facts(prepared) if config.save_weights else {}  # what is wrong there must be known before the training
     score_of = partial(value_of, rules.score)
-    fit = training.fit(model, *parts, recipe, score_of, plan.device, _state_file(prepared), report)
+    fit = training.fit(model, *parts, how, score_of, plan.device, _state_file(prepared), report)
     if config.save_weights:
         path = paths.output(config.save_weights, makes_folder=True)
         checkpoint.save(path, fit.weights, facts, half=config.arch in rules.half)
@@ -91,7 +91,7 @@ def _fit_network(prepared: Prepared, report: Callable[[dict], None] | None) -> t
     return fit
 
 
-def _fit_baseline(prepared: Prepared) -> training.Fit:
+def _fit_baseline(prepared: Prepared) -> training.TrainResult:
     config, recordings, split = prepared.plan.config, prepared.recordings, prepared.split
     y, n_classes = recordings.labels[split.train], len(recordings.classes)
     parts = {"test": split.test} | ({"train": split.train} if recordings.multi_label else {})
@@ -101,7 +101,7 @@ def _fit_baseline(prepared: Prepared) -> training.Fit:
         features = baselines.rr_features(recordings, prepared.leads[0])
         p = {name: baselines.rr_boosting(features, y, split.train, part, n_classes, config.seed)
              for name, part in parts.items()}
-    return training.Fit(chosen={"validated": (0, p["test"])}, train=p.get("train"))
+    return training.TrainResult(chosen={"validated": (0, p["test"])}, train=p.get("train"))
 
 
 def _facts(prepared: Prepared) -> dict:
@@ -129,7 +129,7 @@ def training_state(parts: dict) -> Path:
     return paths.cache() / "unfinished" / f"{cache.key_of(parts | {'torch': torch.__version__})}.pt"
 
 
-def _content(prepared: Prepared, fit: training.Fit) -> dict:
+def _content(prepared: Prepared, fit: training.TrainResult) -> dict:
     """What a result says of the run itself."""
     config, recordings = prepared.plan.config, prepared.recordings
     y_test = recordings.labels[prepared.split.test]
@@ -156,7 +156,7 @@ def _content(prepared: Prepared, fit: training.Fit) -> dict:
             "arrays": arrays | {"y_test": y_test.astype(np.uint8)} | probabilities}
 
 
-def _scores(choice: str, y_test: np.ndarray, probabilities: np.ndarray, prepared: Prepared, fit: training.Fit) -> dict:
+def _scores(choice: str, y_test: np.ndarray, probabilities: np.ndarray, prepared: Prepared, fit: training.TrainResult) -> dict:
     """The scores of one way of choosing the epoch; thresholds only for the network that was kept."""
     recordings = prepared.recordings
     if not recordings.multi_label:

@@ -139,15 +139,13 @@ def stages(config: PretrainConfig) -> int:
     return FUTURE_STAGES.get(config.arch, 4) if config.objective == "future" else 4
 
 
-def _fit(plan: PretrainPlan, model: torch.nn.Module, parts: dict[str, Part], state: Path, report) -> training.Fit:
+def _fit(plan: PretrainPlan, model: torch.nn.Module, parts: dict[str, Part], state: Path, report) -> training.TrainResult:
     config = plan.config
-    recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, config.patience, "validation_loss",
-                             plan.rules.select_on, config.precision, config.seed)
-    given = (model, parts["train"], parts["validation"], recipe, plan.device, state, report)
-    if config.objective == "reconstruction":
-        return reconstruction.fit(*given)
-    adam = CODE_ADAM if config.variant == "code" else {}
-    return classification.fit(*given, torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True, **adam))
+    objective = reconstruction if config.objective == "reconstruction" else classification
+    adam = CODE_ADAM if config.variant == "code" and objective is classification else {}
+    how = training.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.patience,
+                               "validation_loss", plan.rules.select_on, config.precision, config.seed, adam)
+    return objective.fit(model, parts["train"], parts["validation"], how, plan.device, state, report)
 
 
 def _scores(plan: PretrainPlan, model: torch.nn.Module, part: Part) -> dict:

@@ -111,19 +111,19 @@ def measure(start: Path, target: Target, fold: Fold) -> tuple[dict, np.ndarray]:
             transferability.pair_losses(probabilities, labels))
 
 
-def _fine_tune(plan: TransferPlan, target: Target, fold: Fold, report: Callable[[dict], None] | None) -> training.Fit:
+def _fine_tune(plan: TransferPlan, target: Target, fold: Fold, report: Callable[[dict], None] | None) -> training.TrainResult:
     config = plan.config
     model = Prepared(plan.tuning, dataclasses.replace(target.recordings, classes=target.names(fold))).network()
     every = [getattr(fold, part) for part in PARTS]
-    parts = [training.Part(target.x[rows], target.labels(fold, rows)) for rows in every]
-    recipe = training.Recipe(config.epochs, config.batch_size, config.learning_rate, config.epochs, "validation_score",
+    parts = [training.LabelledArray(target.x[rows], target.labels(fold, rows)) for rows in every]
+    how = training.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.epochs, "validation_score",
                              "validation_score", config.precision, config.fold)
     state = training_state({"transfer": dataclasses.asdict(config), "digest": target.recordings.digest,
                             "start": checksum(plan.start)})
-    return training.fit(model, *parts, recipe, partial(value_of, "weighted_f1"), plan.device, state, report)
+    return training.fit(model, *parts, how, partial(value_of, "weighted_f1"), plan.device, state, report)
 
 
-def _scored(target: Target, fold: Fold, fit: training.Fit) -> tuple[dict, dict[str, np.ndarray]]:
+def _scored(target: Target, fold: Fold, fit: training.TrainResult) -> tuple[dict, dict[str, np.ndarray]]:
     """Scores by choice of the epoch, and the arrays that they follow from."""
     y_test, support = target.labels(fold, fold.test), target.labels(fold, fold.train).sum(axis=0)
     # Scores are taken from the probabilities as stored, so that anybody gets the same from the file

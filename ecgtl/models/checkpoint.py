@@ -3,7 +3,11 @@
 import hashlib
 import json
 import re
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
+from types import UnionType
+from typing import get_args, get_origin
 
 import torch
 from torch import nn
@@ -18,44 +22,130 @@ PARTS = {"cae_classifier": ("cae", "encoder.")}
 # Endings of the weights that the leads go into: of a stem, and of an LSTM in either direction
 FIRST = ("stem.0.weight", "lstm.weight_ih_l0", "lstm.weight_ih_l0_reverse")
 ATTRIBUTION = ("CC BY 4.0", "ODC-BY 1.0", "unrestricted use")  # licences that ask for no more than to name the source
-NEEDED = ("arch", "width", "in_channels", "sampling_rate", "seconds")
 MAX_SAMPLES = 1 << 20  # of an input, over an hour at 250 Hz
+SCHEMA = 1  # of the facts; raise it when their meaning changes. A file that does not say its own has 1
 # SHA-256 of the checkpoints that were written without a checksum and come with the package, or from elsewhere
 SUMS = paths.PACKAGE / "weights" / "SHA256SUMS"
 # The last of the facts, as it stands in a file's header
 CHECKSUM = re.compile(rb', \\"checksum\\": \\"sha256:([0-9a-f]{64})\\"')
-# Fact -> its type, in a list where there are several; other facts are carried along as they are
-FACTS = {"arch": str, "protocol": str, "variant": str, "dataset": str, "evidence": str, "licence": str, "objective": str, "width": int,
-         "in_channels": int, "stages": int, "sampling_rate": float, "seconds": float, "highpass": float, "multi_label": bool,
-         "synthetic": bool, "leads": [str], "classes": [str], "sources": [str], "mean": [float], "sd": [float]}
-MAY_BE_NULL = ("variant", "highpass", "classes")
 LOWEST = {"mean": -1e9, "highpass": 0}  # other numbers are above 0
 
 
-def save(path: Path, weights: dict[str, torch.Tensor], facts: dict, half: bool = False) -> None:
+@dataclass(frozen=True, eq=False)
+class CheckpointFacts(Mapping):
+    """What a checkpoint says of itself: what is needed to use its weights.
+
+    ``sampling_rate`` in Hz and ``seconds`` of its input; ``mean`` and ``sd`` in mV, one a lead; ``highpass`` in Hz, 0
+    for none; ``stages`` of a ResNet that are there. What it does not say is empty, or None. ``stored`` has all of its
+    facts as they are stored, further ones too, and is what the object is as a mapping.
+    """
+
+    arch: str
+    width: int
+    in_channels: int
+    sampling_rate: float
+    seconds: float
+    protocol: str = ""
+    variant: str | None = None
+    dataset: str = ""
+    evidence: str = ""
+    licence: str = ""
+    objective: str = ""
+    stages: int = 4
+    highpass: float | None = None
+    multi_label: bool = False
+    synthetic: bool = False
+    leads: tuple[str, ...] = ()
+    classes: tuple[str, ...] | None = None
+    sources: tuple[str, ...] = ()
+    mean: tuple[float, ...] = ()
+    sd: tuple[float, ...] = ()
+    schema: int = SCHEMA
+    stored: Mapping[str, object] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, stored: dict, path: Path) -> "CheckpointFacts":
+        """The facts ``stored`` in the file ``path``; EcgtlError for facts that ecgtl does not write."""
+        kinds = {one.name: one.type for one in fields(cls)[:-1]}
+        absent = [one.name for one in fields(cls)[:-1] if one.default is MISSING and one.name not in stored]
+        if absent:
+            raise EcgtlError(f"checkpoint {path} does not say its {', '.join(absent)}; it was not written by ecgtl")
+        wrong = [name for name, value in stored.items() if name in kinds and not _belongs(name, kinds[name], value)]
+        if not wrong and not 0.5 < stored["seconds"] * stored["sampling_rate"] <= MAX_SAMPLES:
+            wrong = ["seconds"]
+        if wrong:
+            word = "number above 0" if kinds[wrong[0]] in (int, float) else "value of it"
+            raise EcgtlError(f"checkpoint {path} says {wrong[0]}={stored[wrong[0]]!r:.40}, which is no {word}; it was "
+                             "not written by ecgtl")
+        if stored.get("schema", SCHEMA) > SCHEMA:
+            raise EcgtlError(f"checkpoint {path} was written by a later version of ecgtl; update ecgtl")
+        known = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
+                 if name in kinds}
+        known |= {"highpass": known["highpass"] or 0} if "highpass" in known else {}
+        facts = cls(**known, stored=stored)
+        if "leads" in stored and len(facts.leads) != facts.in_channels:
+            raise EcgtlError(f"checkpoint {path} says in_channels={facts.in_channels} and names {len(facts.leads)} "
+                             "leads; it was not written by ecgtl")
+        return facts
+
+    @property
+    def n_samples(self) -> int:
+        """Samples of its input."""
+        return round(self.seconds * self.sampling_rate)
+
+    def __getitem__(self, name: str):
+        return self.stored[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.stored)
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+
+def _belongs(name: str, kind, value) -> bool:
+    """Whether a fact may have ``value``: of its type, finite and above its bound, and among the known words."""
+    inner = get_args(kind)
+    if get_origin(kind) is UnionType:
+        return value is None or _belongs(name, inner[0], value)
+    if get_origin(kind) is tuple:
+        known = isinstance(value, list) and all(_belongs(name, inner[0], one) for one in value)
+        return known and (name != "classes" or len({*value}) == len(value))
+    if kind in (int, float):
+        return isinstance(value, int | kind) and not isinstance(value, bool) and LOWEST.get(name, 1e-9) <= value < 1e9
+    return isinstance(value, kind) and (name != "variant" or value in ("code", "text"))
+
+
+def save(path: Path, weights: dict[str, torch.Tensor], facts: Mapping, half: bool = False) -> None:
     """Write ``weights`` with ``facts`` (arch, width, in_channels, sampling_rate in Hz, seconds, classes, ...).
 
-    ``half``: in float16, half the size; ``load`` gives float32 all the same. Vectors stay as they are: they are small, and
-    a norm's variance may be beyond what float16 can hold. The file says its own ``checksum``.
+    ``half``: in float16, half the size; ``load`` gives float32 all the same. Vectors stay as they are: they are small,
+    and a norm's variance may be beyond what float16 can hold. The file says its own ``checksum``.
     """
     from safetensors.torch import save as serialise
 
-    plain = {name: tensor.contiguous().to(torch.float16 if half and tensor.is_floating_point() and tensor.ndim > 1 else tensor.dtype)
-             for name, tensor in weights.items()}
-    found = hashlib.sha256(serialise(plain, metadata={"ecgtl": json.dumps(facts)})).hexdigest()
-    write_atomic(Path(path), serialise(plain, metadata={"ecgtl": json.dumps(facts | {"checksum": f"sha256:{found}"})}))
+    def content(**further: str) -> bytes:
+        return serialise(plain, metadata={"ecgtl": json.dumps({**facts, **further})})
+
+    plain = {name: tensor.contiguous() for name, tensor in weights.items()}
+    if half:
+        plain = {name: t.half() if t.is_floating_point() and t.ndim > 1 else t for name, t in plain.items()}
+    write_atomic(Path(path), content(checksum=f"sha256:{hashlib.sha256(content()).hexdigest()}"))
 
 
 def checksum(path: Path) -> str:
     """What ``path`` says of itself as its checksum when it is whole: SHA-256 of the file without the mention of it.
 
-    Of a file that says none it is that of the file, so the same weights and facts have one checksum, whoever wrote them.
+    Of a file that says none it is that of the file, so the same weights and facts have one checksum, whoever wrote
+    them.
     """
     return _checksums(Path(path).read_bytes())[0]
 
 
 def _checksums(content: bytes) -> tuple[str, str]:
-    """The checksum of a safetensors file, and the one that it says; empty where it says none, ``?`` where that is unclear."""
+    """The checksum of a safetensors file, and the one that it says; empty where it says none, ``?`` where that is
+    unclear.
+    """
     size = int.from_bytes(content[:8], "little")
     header, data = content[8:8 + size], memoryview(content)[8 + size:]
     said = CHECKSUM.search(header)
@@ -71,8 +161,8 @@ def _checksums(content: bytes) -> tuple[str, str]:
 def read(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
     """Tensors and facts of a safetensors file as they are stored, once its checksum has been verified.
 
-    A file without one is read too, and that is said, unless it is among those that ``SUMS`` lists. Raises EcgtlError when it
-    is damaged.
+    A file without one is read too, and that is said, unless it is among those that ``SUMS`` lists. Raises EcgtlError
+    when it is damaged.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -87,56 +177,38 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
     if Path(path).parent == SUMS.parent:
         said = said or sums.get(Path(path).name, "")
     if said not in ("", found):
-        raise EcgtlError(f"checkpoint {path} is damaged (its checksum is not the one that it had); make or download it again")
+        raise EcgtlError(f"checkpoint {path} is damaged (its checksum is not the one that it had); make or download it "
+                         "again")
     if not said and found not in sums.values():
-        note_once(f"checkpoint {path} carries no checksum, as an older version wrote it: nobody can tell whether it is damaged")
-    return stored, {name: value for name, value in facts.items() if name != "checksum"} if isinstance(facts, dict) else {}
+        note_once(f"checkpoint {path} carries no checksum, as an older version wrote it: nobody can tell whether it is "
+                  "damaged")
+    facts = facts if isinstance(facts, dict) else {}
+    return stored, {name: value for name, value in facts.items() if name != "checksum"}
 
 
-def load(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
+def load(path: Path) -> tuple[dict[str, torch.Tensor], CheckpointFacts]:
     """Weights in float32 and facts of a checkpoint; EcgtlError when it is missing, damaged or not one of ours."""
     if not paths.given(path).is_file():
         raise EcgtlError(f"checkpoint {path} does not exist; give the path of a .safetensors file")
-    stored, facts = read(path)
-    absent = [name for name in NEEDED if name not in facts]
-    if absent:
-        raise EcgtlError(f"checkpoint {path} does not say its {', '.join(absent)}; it was not written by ecgtl")
-    wrong = [name for name, value in facts.items() if name in FACTS and not _belongs(name, FACTS[name], value)]
-    if not wrong and not 0.5 < facts["seconds"] * facts["sampling_rate"] <= MAX_SAMPLES:
-        wrong = ["seconds"]
-    if wrong:
-        word = "number above 0" if FACTS[wrong[0]] in (int, float) else "value of it"
-        raise EcgtlError(f"checkpoint {path} says {wrong[0]}={facts[wrong[0]]!r:.40}, which is no {word}; it was not written by ecgtl")
-    if "leads" in facts and len(facts["leads"]) != facts["in_channels"]:
-        raise EcgtlError(f"checkpoint {path} says in_channels={facts['in_channels']} and names {len(facts['leads'])} leads; it was "
-                         "not written by ecgtl")
-    return {name: t.float() if t.is_floating_point() else t for name, t in stored.items()}, facts
-
-
-def _belongs(name: str, kind: type | list, value) -> bool:
-    """Whether a fact may have ``value``: of its type, finite and above its bound, and among the known words."""
-    if value is None:
-        return name in MAY_BE_NULL
-    if isinstance(kind, list):
-        known = isinstance(value, list) and all(one is not None and _belongs(name, kind[0], one) for one in value)
-        return known and (name != "classes" or len({*value}) == len(value))
-    if kind in (int, float):
-        return isinstance(value, int | kind) and not isinstance(value, bool) and LOWEST.get(name, 1e-9) <= value < 1e9
-    return isinstance(value, kind) and (name != "variant" or value in ("code", "text"))
+    tensors, facts = read(path)
+    weights = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    return weights, CheckpointFacts.of(facts, path)
 
 
 def strictest(*licences: str) -> str:
-    """The licence of weights that come from several things: of theirs those that ask for more than attribution, else all."""
+    """The licence of weights that come from several things: of theirs those that ask for more than attribution, else
+    all.
+    """
     more = [licence for licence in licences if licence not in ATTRIBUTION]
     return " and ".join(dict.fromkeys(more or licences))
 
 
-def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: int, output: str = "output",
-             variant: str | None = None, sampling_rate: float | None = None, seconds: float | None = None) -> dict:
+def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: int, variant: str | None = None,
+             sampling_rate: float | None = None, seconds: float | None = None) -> None:
     """Copy the weights at ``path`` into ``model``, all but the ``output`` layer, which keeps its random start.
 
     A checkpoint of one lead fits a network of several: the first filters are repeated over the leads and divided by
-    their number, so that equal leads give what one gave. Returns the checkpoint's facts. Raises EcgtlError when it
+    their number, so that equal leads give what one gave. Raises EcgtlError when it
     holds another architecture, width or number of leads. Where ``sampling_rate`` in Hz and ``seconds`` of the run are
     given they must be the checkpoint's for an autoencoder, whose input is fixed; other networks take inputs of any rate
     and length, and carrying their weights over is an experiment of its own (Weimann 2021, Table 3). Source: Weimann
@@ -148,24 +220,26 @@ def transfer(model: nn.Module, path: Path, arch: str, width: int, in_channels: i
     asked = {"variant": variant} | ({"sampling_rate": sampling_rate, "seconds": seconds} if arch in PARTS else {})
     accepted |= {name: (value,) for name, value in asked.items() if value}
     for name, wanted in accepted.items():
-        if facts.get(name) not in wanted:
-            raise EcgtlError(f"checkpoint {path} has {name}={facts.get(name)}, the run asks for {' or '.join(map(str, wanted))}; "
-                             f"choose another checkpoint or set {name if name != 'in_channels' else 'lead'} to match")
+        if getattr(facts, name) not in wanted:
+            raise EcgtlError(f"checkpoint {path} has {name}={getattr(facts, name)}, the run asks for "
+                             f"{' or '.join(map(str, wanted))}; choose another checkpoint or set "
+                             f"{name if name != 'in_channels' else 'lead'} to match")
     # An encoder is taken out of an autoencoder; of a network of the same kind all but the output layer is
-    whole = facts["arch"] == arch
-    kept = {name: t for name, t in weights.items() if not name.startswith(f"{output}.") and (whole or name.startswith(prefix))}
-    if facts["in_channels"] != in_channels:  # what the leads go into, (outputs, 1, ...)
+    prefix = "" if facts.arch == arch else prefix
+    kept, own = ({name: t for name, t in state.items() if not name.startswith("output.")}
+                 for state in (weights, model.state_dict()))
+    kept = {name: t for name, t in kept.items() if name.startswith(prefix)}
+    if facts.in_channels != in_channels:  # what the leads go into, (outputs, 1, ...)
         first = {name: tensor for name, tensor in kept.items() if name.endswith(FIRST)}
         kept |= {name: tensor.repeat_interleave(in_channels, dim=1) / in_channels for name, tensor in first.items()}
-    own = {name: t for name, t in model.state_dict().items() if not name.startswith(f"{output}.")}
-    if facts.get("stages", 4) < 4:
+    if facts.stages < 4:
         kept, own = _first_stages(kept, own)
-    unmatched = [n for n in sorted(own.keys() | kept.keys()) if n not in own or n not in kept or own[n].shape != kept[n].shape]
+    shapes = ({name: tensor.shape for name, tensor in tensors.items()} for tensors in (own, kept))
+    unmatched = sorted({name for name, _ in set.symmetric_difference(*(set(found.items()) for found in shapes))})
     if unmatched:
-        raise EcgtlError(f"checkpoint {path} does not fit {arch}: {unmatched[0]} (and {len(unmatched) - 1} more) differ; "
-                         "make it again with this version")
+        raise EcgtlError(f"checkpoint {path} does not fit {arch}: {unmatched[0]} (and {len(unmatched) - 1} more) "
+                         "differ; make it again with this version")
     model.load_state_dict(kept, strict=False)
-    return facts
 
 
 def _first_stages(kept: dict[str, torch.Tensor], own: dict[str, torch.Tensor]) -> tuple[dict, dict]:
@@ -174,27 +248,27 @@ def _first_stages(kept: dict[str, torch.Tensor], own: dict[str, torch.Tensor]) -
     The norm behind the last stage (``last.``) is not among them: the later stages begin behind the shorter one's.
     """
     shared = {name: tensor for name, tensor in kept.items() if not name.startswith("last.")}
-    units = {name.split(".")[1] for name in shared if name.startswith("units.")}
-    return shared, {name: tensor for name, tensor in own.items()
-                    if name.startswith("stem.") or name.startswith("units.") and name.split(".")[1] in units}
+    units = tuple({f"units.{name.split('.')[1]}." for name in shared if name.startswith("units.")})
+    return shared, {name: tensor for name, tensor in own.items() if name.startswith(("stem.", *units))}
 
 
-def network(path: Path, weights: dict[str, torch.Tensor], facts: dict, **options) -> nn.Module:
+def network(path: Path, weights: dict[str, torch.Tensor], facts: CheckpointFacts, **options) -> nn.Module:
     """The whole network of a classifier's checkpoint, on the CPU; ``weights`` and ``facts`` as ``load`` gives them.
 
-    ``options`` are further ones of ``models.build``. ``path`` is for the message alone: EcgtlError when the weights are not of
-    the network that the facts describe, found out before any memory is taken for it.
+    ``options`` are further ones of ``models.build``. ``path`` is for the message alone: EcgtlError when the weights are
+    not of the network that the facts describe, found out before any memory is taken for it.
     """
-    n_samples, n_classes = round(facts["seconds"] * facts["sampling_rate"]), len(facts["classes"])
-    options |= models.variant_options(facts["arch"], facts.get("variant")) | ({"length": n_samples} if facts["arch"] == "bilstm" else {})
-    fits = facts["arch"] != "cae" and (facts["arch"] != "cae_classifier" or n_samples == N_SAMPLES)
+    options |= models.variant_options(facts.arch, facts.variant)
+    options |= {"length": facts.n_samples} if facts.arch == "bilstm" else {}
+    fits = facts.arch != "cae" and (facts.arch != "cae_classifier" or facts.n_samples == N_SAMPLES)
     try:
         with torch.device("meta"):
-            model = models.build(facts["arch"], facts["in_channels"], n_classes, width=facts["width"], **options)
+            model = models.build(facts.arch, facts.in_channels, len(facts.classes), width=facts.width, **options)
         model.load_state_dict(weights, assign=True)
     except (RuntimeError, ValueError, TypeError):
         fits = False
     if not fits:
-        raise EcgtlError(f"checkpoint {path} does not hold the {facts['arch']} of {n_classes} labels that it says: the shapes "
-                         "of its weights are those of another network, so it does not fit; make or download it again")
+        raise EcgtlError(f"checkpoint {path} does not hold the {facts.arch} of {len(facts.classes)} labels that it "
+                         "says: the shapes of its weights are those of another network, so it does not fit; make or "
+                         "download it again")
     return model.to(memory_format=torch.channels_last)

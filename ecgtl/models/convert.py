@@ -1,15 +1,14 @@
 """From the Caffe model zoo's file of GoogLeNet to safetensors, without Caffe.
 
 A ``.caffemodel`` is a protocol-buffer message, ``NetParameter`` of Caffe's ``caffe.proto``. The few fields
-that hold weights are read here straight from the wire format: plain lengths and numbers, every one checked
-against what is left of the file, and nothing that could run.
+that hold weights are read here straight from the wire format, plain lengths and numbers, of nothing but the one file
+whose SHA-1 was published.
 """
 
 import errno
 import hashlib
-import math
 import time
-from collections.abc import Iterator
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -22,133 +21,81 @@ from ecgtl.models.googlenet import SHA1, URL, GoogLeNet
 
 MAX_BYTES = 64 << 20  # the file has 53.5 million
 TIMEOUT, MAX_SECONDS = (10.0, 30.0), 3600  # seconds to connect, and between two pieces; seconds for all of it
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types
+VARINT, BYTES, SIZES = 0, 2, {1: 8, 5: 4}  # wire types, and bytes of those of a fixed size
 # NetParameter: field of the layers -> fields of a layer's name and of its blobs (field 2 is the older form)
 LAYERS = {100: (1, 7), 2: (4, 6)}
 BLOB_DATA, BLOB_SHAPE, SHAPE_DIM = 5, 7, 1
 BLOB_SIZES = (1, 2, 3, 4)  # num, channels, height, width, which ``shape`` has replaced
-MAX_DIMENSIONS = 32  # of a blob, in Caffe too
 
 
 def convert_googlenet(source: str | Path | None, destination: str | Path) -> Path:
     """Write BVLC's GoogLeNet from ``source`` (a ``.caffemodel``; None downloads it) as safetensors.
 
-    Returns ``destination``. Raises EcgtlError when the file cannot be had, its SHA-1 is not the published
-    one or a tensor is not as the network needs it; then nothing is written.
+    Returns ``destination``. Raises EcgtlError when the file cannot be had or its SHA-1 is not the published
+    one; then nothing is written. The auxiliary classifiers, also in the file, stay behind.
     """
     where, target = URL if source is None else str(source), paths.output(destination, makes_folder=True)
     content = _download(URL) if source is None else _file(paths.given(source))
-    found = hashlib.sha1(content, usedforsecurity=False).hexdigest()
-    if found != SHA1:
+    sha1 = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+    if sha1 != SHA1:
         again = "download it again" if source is None else f"get the file from {URL}"
-        raise EcgtlError(f"{where} is not BVLC's GoogLeNet: its SHA-1 is {found}, wanted {SHA1}; {again}")
-    weights = _googlenet_tensors(read_blobs(content, where), where)
-    tensors = {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
+        raise EcgtlError(f"{where} is not BVLC's GoogLeNet: its SHA-1 is {sha1}, wanted {SHA1}; {again}")
+    blobs, tensors = read_blobs(content), {}
+    for name, tensor in GoogLeNet().state_dict().items():
+        layer, _, part = name.rpartition(".")
+        array = blobs[layer][("weight", "bias").index(part)]
+        # The old form pads shapes with ones in front
+        tensors[name] = torch.from_numpy(array.reshape(tensor.shape).copy())
     checkpoint.save(target, tensors, {"source": f"BVLC GoogLeNet, Caffe model zoo, SHA-1 {SHA1}"})
     return target
 
 
-def read_blobs(content: bytes, where: str = "the file") -> dict[str, list[np.ndarray]]:
-    """Weight arrays (float32) of each layer that has some, by name, from the bytes of a ``.caffemodel``.
-
-    Raises EcgtlError, naming ``where``, when it is not such a message or is cut off.
-    """
-    layers: dict[str, list[np.ndarray]] = {}
-    try:
-        for field, _, layer in _fields(memoryview(content)):
-            if field in LAYERS:
-                name, blobs = _layer(layer, *LAYERS[field])
-                if blobs:
-                    layers[name] = blobs
-    except _Malformed as error:
-        raise EcgtlError(f"{where} is damaged or no .caffemodel ({error}); get it from {URL}") from None
+def read_blobs(content: bytes) -> dict[str, list[np.ndarray]]:
+    """Weight arrays (float32) of each layer that has some, by name, from the bytes of a whole ``.caffemodel``."""
+    layers, network = {}, _fields(memoryview(content))
+    for field, (name_field, blobs_field) in LAYERS.items():
+        for layer in map(_fields, network[field]):
+            if layer[blobs_field]:
+                layers[bytes(layer[name_field][-1]).decode()] = [*map(_blob, layer[blobs_field])]
     return layers
 
 
-class _Malformed(Exception):
-    """Bytes that are no message of the kind that they stand for."""
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
-    """(number, wire type, value) of each field; the value is an integer for VARINT, else the bytes."""
-    if not isinstance(message, memoryview):
-        raise _Malformed("a number where a message belongs")
-    at = 0
+def _fields(message: memoryview) -> dict[int, list[int | memoryview]]:
+    """Values of a message by the number of their field, in order: an integer for VARINT, else the bytes."""
+    at, values = 0, defaultdict(list)
     while at < len(message):
         key, at = _varint(message, at)
         number, kind = key >> 3, key & 7
         if kind == VARINT:
             value, at = _varint(message, at)
-        elif kind in (FIXED64, FIXED32, BYTES):
-            size, at = _varint(message, at) if kind == BYTES else (8 if kind == FIXED64 else 4, at)
-            if size > len(message) - at:
-                raise _Malformed(f"field {number} reaches beyond the end")
-            value, at = message[at:at + size], at + size
         else:
-            raise _Malformed(f"wire type {kind}")
-        yield number, kind, value
+            size, at = _varint(message, at) if kind == BYTES else (SIZES[kind], at)
+            value, at = message[at:at + size], at + size
+        values[number].append(value)
+    return values
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
     """An integer in groups of seven bits, lowest first, and the position behind it."""
-    value = 0
-    for k, byte in enumerate(message[at:at + 10]):
-        value |= (byte & 0x7F) << (7 * k)
-        if byte < 0x80:
-            return value, at + k + 1
-    raise _Malformed("an integer without end")
-
-
-def _layer(message: memoryview, name_field: int, blobs_field: int) -> tuple[str, list[np.ndarray]]:
-    found = [*_fields(message)]
-    names = [bytes(value).decode(errors="replace") for field, kind, value in found if field == name_field and kind == BYTES]
-    return "".join(names[-1:]), [_blob(value) for field, _, value in found if field == blobs_field]
+    value, shift = message[at] & 0x7F, 7
+    while message[at] >= 0x80:
+        at += 1
+        value |= (message[at] & 0x7F) << shift
+        shift += 7
+    return value, at + 1
 
 
 def _blob(message: memoryview) -> np.ndarray:
     """A ``BlobProto``: float32 data, and a shape in the new form or in the old one of four sizes."""
-    data, shape, sizes = [], None, {}
-    for field, kind, value in _fields(message):
-        if field == BLOB_DATA and kind in (BYTES, FIXED32):  # packed, or one number at a time
-            data.append(value)
-        elif field == BLOB_SHAPE:
-            shape = _dimensions(value)
-        elif field in BLOB_SIZES and kind == VARINT:
-            sizes[field] = value
-    raw = b"".join(data)
-    shape = shape if shape is not None else [sizes.get(field, 0) for field in BLOB_SIZES]
-    if len(shape) > MAX_DIMENSIONS or len(raw) != 4 * math.prod(shape):
-        raise _Malformed(f"{len(raw)} bytes of data for a blob of shape {shape[:MAX_DIMENSIONS]}")
-    return np.frombuffer(raw, "<f4").reshape(shape)
-
-
-def _dimensions(message: memoryview) -> list[int]:
-    dimensions = []
-    for field, kind, value in _fields(message):
-        if field == SHAPE_DIM and kind == VARINT:
-            dimensions.append(value)
-        elif field == SHAPE_DIM and kind == BYTES:  # packed
-            at = 0
-            while at < len(value):
-                dimension, at = _varint(value, at)
-                dimensions.append(dimension)
-    return dimensions
-
-
-def _googlenet_tensors(blobs: dict[str, list[np.ndarray]], where: str) -> dict[str, np.ndarray]:
-    """The tensors of ``GoogLeNet`` by name; the auxiliary classifiers, also in the file, stay behind."""
-    tensors = {}
-    for name, tensor in GoogLeNet().state_dict().items():
-        layer, part = name.rsplit(".", 1)
-        arrays, index, wanted = blobs.get(layer, []), ("weight", "bias").index(part), tuple(tensor.shape)
-        if index >= len(arrays):
-            raise EcgtlError(f"{where} has no {name}; get the file from {URL}")
-        found = arrays[index].shape
-        leading = len(found) - len(wanted)  # the old form pads shapes to four dimensions with ones in front
-        if leading < 0 or found != (1,) * leading + wanted:
-            raise EcgtlError(f"{where}: {name} has shape {found}, wanted {wanted}; get the file from {URL}")
-        tensors[name] = arrays[index].reshape(wanted)
-    return tensors
+    blob = _fields(message)
+    if blob[BLOB_SHAPE]:
+        shape, at, sizes = [], 0, _fields(blob[BLOB_SHAPE][-1])[SHAPE_DIM][-1]
+        while at < len(sizes):
+            size, at = _varint(sizes, at)
+            shape.append(size)
+    else:
+        shape = [blob[size][-1] for size in BLOB_SIZES]
+    return np.frombuffer(b"".join(blob[BLOB_DATA]), "<f4").reshape(shape)
 
 
 def _file(path: Path) -> bytes:
@@ -158,26 +105,25 @@ def _file(path: Path) -> bytes:
         with open(path, "rb") as file:
             return file.read(MAX_BYTES)
     except OSError as error:
-        raise EcgtlError(f"{path} cannot be read ({error.strerror}); give the path of "
-                         "bvlc_googlenet.caffemodel, or no path to download it") from None
+        raise EcgtlError(f"{path} cannot be read ({error.strerror}); give the path of bvlc_googlenet.caffemodel, or no "
+                         "path to download it") from None
 
 
 def _download(url: str) -> bytes:
     import requests
     from urllib3.exceptions import HTTPError
 
-    content, began = bytearray(), time.monotonic()
+    elsewhere, content, began = "get the file elsewhere and give its path", bytearray(), time.monotonic()
     try:
         with requests.get(url, stream=True, timeout=TIMEOUT, headers={"Accept-Encoding": "identity"}) as answer:
             answer.raise_for_status()
             while piece := answer.raw.read1(1 << 16):  # as it is served, whatever encoding the server names
                 content += piece
                 if len(content) > MAX_BYTES:
-                    raise EcgtlError(f"{url} serves more than {MAX_BYTES >> 20} MB, not the published file; "
-                                     "get it elsewhere and give its path")
+                    size = f"{MAX_BYTES >> 20} MB"
+                    raise EcgtlError(f"{url} serves more than {size}, not the published file; {elsewhere}")
                 if time.monotonic() - began > MAX_SECONDS:
-                    raise EcgtlError(f"{url} takes longer than {MAX_SECONDS} s; get the file elsewhere and give its path")
+                    raise EcgtlError(f"{url} takes longer than {MAX_SECONDS} s; {elsewhere}")
     except (requests.RequestException, HTTPError) as error:
-        raise EcgtlError(f"{url} cannot be downloaded ({type(error).__name__}); try again, or get the file "
-                         "elsewhere and give its path") from None
+        raise EcgtlError(f"{url} cannot be downloaded ({type(error).__name__}); try again, or {elsewhere}") from None
     return bytes(content)

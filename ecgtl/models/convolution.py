@@ -1,12 +1,12 @@
 """1-D convolutions, computed as fast as the processor allows.
 
-A convolution over time is computed as a 2-D one of height 1, channels last: PyTorch has that path for 2-D only. What then takes
-longest on a processor without AVX-512 is the gradient of the weights, which a few matrix products give sooner. Which of
-the two is taken is timed once a processor (``layout``); results differ in rounding only.
+A convolution over time is computed as a 2-D one of height 1, channels last: PyTorch has that path for 2-D only. What
+then takes longest on a processor without AVX-512 is the gradient of the weights, which a few matrix products give
+sooner. Which of the two is taken is timed once a processor (``layout``); results differ in rounding only.
 """
 
 import platform
-import time
+import timeit
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,8 +20,9 @@ from ecgtl.datasets import cache
 
 NATIVE, PRODUCTS = "channels last", "channels last, weight gradients as matrix products"
 MARGIN = 1.1  # how many times faster the products must be to be taken
-_TIMED = ((16, 16, 7, 1024), (32, 32, 5, 512), (64, 64, 5, 256), (128, 128, 3, 128))  # channels in and out, kernel, samples
-_BATCH, _REPEATS = 16, 5
+# Channels in and out, kernel, samples
+_TIMED = ((16, 16, 7, 1024), (32, 32, 5, 512), (64, 64, 5, 256), (128, 128, 3, 128))
+_BATCH, _REPEATS = 16, 6
 _BLOCK = 1 << 20  # numbers multiplied at a time: 4 MiB of float32
 
 
@@ -34,8 +35,9 @@ class Convolution(nn.Conv2d):
     """``nn.Conv2d`` of height 1, whose gradient is computed as ``layout`` says."""
 
     def _conv_forward(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        learns = torch.is_grad_enabled() and weight.requires_grad and self.in_channels > 1 and self.padding_mode == "zeros"
-        if learns and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu") and layout() == PRODUCTS:
+        learns = torch.is_grad_enabled() and weight.requires_grad and self.in_channels > 1
+        alike = self.padding_mode == "zeros" and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+        if learns and alike and layout() == PRODUCTS:
             return _Products.apply(x, weight, bias, self.stride, self.padding)
         return super()._conv_forward(x, weight, bias)
 
@@ -43,7 +45,8 @@ class Convolution(nn.Conv2d):
 def pooled(x: torch.Tensor) -> torch.Tensor:
     """Mean of (batch, channels, height, width) over all places, (batch, channels).
 
-    Taken with the channels last: else their gradient has them first, and what stands before goes back several times slower.
+    Taken with the channels last: else their gradient has them first, and what stands before goes back several times
+    slower.
     """
     return x.permute(0, 2, 3, 1).mean(dim=(1, 2))
 
@@ -61,7 +64,8 @@ class _Products(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, gradient):
         x, weight = ctx.saved_tensors
-        of_x = _native(x, gradient, weight, ctx.stride, ctx.padding, (True, False, False))[0] if ctx.needs_input_grad[0] else None
+        wanted = (ctx.needs_input_grad[0], False, False)
+        of_x = _native(x, gradient, weight, ctx.stride, ctx.padding, wanted)[0] if wanted[0] else None
         of_bias = gradient.sum((0, 2, 3)) if ctx.biased else None
         return of_x, weight_gradient(x, gradient, weight, ctx.stride, ctx.padding), of_bias, None, None
 
@@ -70,10 +74,10 @@ def weight_gradient(x: torch.Tensor, gradient: torch.Tensor, weight: torch.Tenso
                     padding: tuple[int, int]) -> torch.Tensor:
     """Gradient of ``weight`` (n_out, n_in, 1, kernel) from inputs (batch, n_in, 1, samples) and that of the outputs.
 
-    Channels last, the window of an output is one stretch of memory, and windows that do not overlap are the rows of a matrix:
-    as many products as windows overlap (or a few more) give the sum over all outputs, without a copy. They are taken over a
-    ``_BLOCK`` after the other, which stays in the processor's cache meanwhile. The recordings of a batch count as one long one;
-    what windows near their ends see of a neighbour is taken off again.
+    Channels last, the window of an output is one stretch of memory, and windows that do not overlap are the rows of a
+    matrix: as many products as windows overlap (or a few more) give the sum over all outputs, without a copy. They are
+    taken over a ``_BLOCK`` after the other, which stays in the processor's cache meanwhile. The recordings of a batch
+    count as one long one; what windows near their ends see of a neighbour is taken off again.
     """
     n_out, n_in, _, kernel = weight.shape
     (batch, _, _, n_samples), length, step, before = x.shape, gradient.shape[3], stride[1], padding[1]
@@ -96,20 +100,25 @@ def weight_gradient(x: torch.Tensor, gradient: torch.Tensor, weight: torch.Tenso
     return products.sum(0).addmm_(seen.t(), out[edge]).view(kernel, n_in, n_out).permute(2, 1, 0).unsqueeze(2)
 
 
-def _native(x: torch.Tensor, gradient: torch.Tensor, weight: torch.Tensor, stride: tuple, padding: tuple, wanted: tuple) -> tuple:
+def _native(x: torch.Tensor, gradient: torch.Tensor, weight: torch.Tensor, stride: tuple, padding: tuple,
+            wanted: tuple) -> tuple:
     """PyTorch's own gradients of inputs, weights and bias; those that are not ``wanted`` are None."""
-    return torch.ops.aten.convolution_backward(gradient, x, weight, None, stride, padding, (1, 1), False, (0, 0), 1, wanted)
+    backward = torch.ops.aten.convolution_backward
+    return backward(gradient, x, weight, None, stride, padding, (1, 1), False, (0, 0), 1, wanted)
 
 
 def _rows(x: torch.Tensor) -> torch.Tensor:
-    """(batch, channels, 1, samples) as (batch x samples, channels), one after the other: a view where channels are last in memory."""
+    """(batch, channels, 1, samples) as (batch x samples, channels), one after the other: a view where channels are last
+    in memory.
+    """
     return x.permute(0, 2, 3, 1).reshape(-1, x.shape[1]).contiguous()
 
 
 @lru_cache(maxsize=256)
 def _edges(batch: int, length: int, step: int, before: int, kernel: int, first: int,
            stop: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Outputs whose windows the products over ``first`` to ``stop`` get wrong, the samples of these, and how to count each.
+    """Outputs whose windows the products over ``first`` to ``stop`` get wrong, the samples of these, and how to count
+    each.
 
     -1 for a sample of a neighbour that the long recording has counted, 1 for an own one that it has not.
     """
@@ -125,7 +134,8 @@ def _edges(batch: int, length: int, step: int, before: int, kernel: int, first: 
 
 @lru_cache(maxsize=1)
 def layout() -> str:
-    """How weight gradients are computed here: ``NATIVE``, or ``PRODUCTS`` where a timing of half a second finds them faster.
+    """How weight gradients are computed here: ``NATIVE``, or ``PRODUCTS`` where a timing of half a second finds them
+    faster.
 
     The timing, of one thread, is kept in the cache by processor and version of PyTorch.
     """
@@ -138,8 +148,8 @@ def layout() -> str:
             torch.set_num_threads(threads)
         (folder / "layout.txt").write_text(PRODUCTS if products * MARGIN < native else NATIVE)
 
-    parts = {"machine": platform.machine(), "processor": processor(), "instructions": torch.backends.cpu.get_cpu_capability(),
-             "torch": torch.__version__}
+    parts = {"machine": platform.machine(), "processor": processor(),
+             "instructions": torch.backends.cpu.get_cpu_capability(), "torch": torch.__version__}
     return (cache.entry("layout", parts, build) / "layout.txt").read_text()
 
 
@@ -149,7 +159,8 @@ def processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
 
 
 def _seconds(n_in: int, n_out: int, kernel: int, n_samples: int) -> tuple[float, float]:
@@ -158,10 +169,5 @@ def _seconds(n_in: int, n_out: int, kernel: int, n_samples: int) -> tuple[float,
     weight, place = torch.randn(n_out, n_in, 1, kernel), ((1, 1), (0, kernel // 2))
     ways = (lambda: _native(x, gradient, weight, *place, (False, True, False)),
             lambda: weight_gradient(x, gradient, weight, *place))
-    taken = np.empty((_REPEATS, len(ways)))
-    for turn in range(-1, _REPEATS):  # the first turn is not counted
-        for k, way in enumerate(ways):
-            began = time.perf_counter()
-            way()
-            taken[turn, k] = time.perf_counter() - began
-    return tuple(taken.min(axis=0))
+    turns = [[timeit.timeit(way, number=1) for way in ways] for _ in range(_REPEATS)]
+    return tuple(map(min, zip(*turns, strict=True)))

@@ -24,16 +24,11 @@ HOW_TO_GET = (f"run 'python -m ecgtl weights googlenet', which downloads and con
               f"(SHA-1 {SHA1}), or add the path of that file to the command if you have it")
 # module -> channels in, then of: 1x1; 3x3 reduced, 3x3; 5x5 reduced, 5x5; projection after pooling
 INCEPTIONS = {
-    "3a": (192, 64, 96, 128, 16, 32, 32),
-    "3b": (256, 128, 128, 192, 32, 96, 64),
-    "4a": (480, 192, 96, 208, 16, 48, 64),
-    "4b": (512, 160, 112, 224, 24, 64, 64),
-    "4c": (512, 128, 128, 256, 24, 64, 64),
-    "4d": (512, 112, 144, 288, 32, 64, 64),
+    "3a": (192, 64, 96, 128, 16, 32, 32), "3b": (256, 128, 128, 192, 32, 96, 64),
+    "4a": (480, 192, 96, 208, 16, 48, 64), "4b": (512, 160, 112, 224, 24, 64, 64),
+    "4c": (512, 128, 128, 256, 24, 64, 64), "4d": (512, 112, 144, 288, 32, 64, 64),
     "4e": (528, 256, 160, 320, 32, 128, 128),
-    "5a": (832, 256, 160, 320, 32, 128, 128),
-    "5b": (832, 384, 192, 384, 48, 128, 128),
-}
+    "5a": (832, 256, 160, 320, 32, 128, 128), "5b": (832, 384, 192, 384, 48, 128, 128)}
 POOLED_AFTER = ("3b", "4e")
 
 
@@ -48,29 +43,23 @@ class GoogLeNet(nn.Module):
         self.in_channels, self.n_features = in_channels, N_FEATURES
         mean = torch.tensor(MEAN) if in_channels == 3 else torch.full((in_channels,), sum(MEAN) / 3)
         self.register_buffer("mean", mean[:, None, None], persistent=False)
-        self._add("conv1/7x7_s2", in_channels, 64, 7, stride=2)
-        self._add("conv2/3x3_reduce", 64, 64, 1)
-        self._add("conv2/3x3", 64, 192, 3)
+        self._add("conv1", {"7x7_s2": (in_channels, 64, 7)}, stride=2)
+        self._add("conv2", {"3x3_reduce": (64, 64, 1), "3x3": (64, 192, 3)})
         for name, (n_in, one, three_in, three, five_in, five, projection) in INCEPTIONS.items():
-            self._add(f"inception_{name}/1x1", n_in, one, 1)
-            self._add(f"inception_{name}/3x3_reduce", n_in, three_in, 1)
-            self._add(f"inception_{name}/3x3", three_in, three, 3)
-            self._add(f"inception_{name}/5x5_reduce", n_in, five_in, 1)
-            self._add(f"inception_{name}/5x5", five_in, five, 5)
-            self._add(f"inception_{name}/pool_proj", n_in, projection, 1)
+            self._add(f"inception_{name}", {
+                "1x1": (n_in, one, 1), "3x3_reduce": (n_in, three_in, 1), "3x3": (three_in, three, 3),
+                "5x5_reduce": (n_in, five_in, 1), "5x5": (five_in, five, 5), "pool_proj": (n_in, projection, 1)})
         self.dropout = nn.Dropout(0.4)
         self.add_module("loss3/classifier", nn.Linear(N_FEATURES, n_outputs))
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """Globally pooled features, (batch, 1024)."""
-        wanted = (self.in_channels, SIZE, SIZE)
-        if images.ndim != 4 or tuple(images.shape[1:]) != wanted:
+        if images.ndim != 4 or tuple(images.shape[1:]) != (self.in_channels, SIZE, SIZE):
             raise EcgtlError(f"GoogLeNet takes images of shape (batch, {self.in_channels}, {SIZE}, {SIZE}), "
                              f"not {tuple(images.shape)}; resize them to that")
         x = (images - self.mean).contiguous(memory_format=torch.channels_last)
-        x = _normalise(_halve(self._apply_layer("conv1/7x7_s2", x)))
-        x = self._apply_layer("conv2/3x3", self._apply_layer("conv2/3x3_reduce", x))
-        x = _halve(_normalise(x))
+        x = _normalise(_halve(self._through(x, "conv1/7x7_s2")))
+        x = _halve(_normalise(self._through(x, "conv2/3x3_reduce", "conv2/3x3")))
         for name in INCEPTIONS:
             x = self._inception(f"inception_{name}", x)
             x = _halve(x) if name in POOLED_AFTER else x
@@ -79,21 +68,24 @@ class GoogLeNet(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.get_submodule("loss3/classifier")(self.dropout(self.features(images)))
 
-    def _add(self, name: str, n_in: int, n_out: int, kernel: int, stride: int = 1) -> None:
-        convolution = nn.Conv2d(n_in, n_out, kernel, stride, kernel // 2)
-        nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
-        self.add_module(name, convolution)
+    def _add(self, group: str, layers: dict[str, tuple[int, int, int]], stride: int = 1) -> None:
+        """Convolutions by name: channels in and out, kernel."""
+        for name, (n_in, n_out, kernel) in layers.items():
+            convolution = nn.Conv2d(n_in, n_out, kernel, stride, kernel // 2)
+            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+            self.add_module(f"{group}/{name}", convolution)
 
-    def _apply_layer(self, name: str, x: torch.Tensor) -> torch.Tensor:
-        return functional.relu(self.get_submodule(name)(x), inplace=True)
+    def _through(self, x: torch.Tensor, *names: str) -> torch.Tensor:
+        for name in names:
+            x = functional.relu(self.get_submodule(name)(x), inplace=True)
+        return x
 
     def _inception(self, name: str, x: torch.Tensor) -> torch.Tensor:
         """The four branches of one module, side by side."""
         return torch.cat([
-            self._apply_layer(f"{name}/1x1", x),
-            self._apply_layer(f"{name}/3x3", self._apply_layer(f"{name}/3x3_reduce", x)),
-            self._apply_layer(f"{name}/5x5", self._apply_layer(f"{name}/5x5_reduce", x)),
-            self._apply_layer(f"{name}/pool_proj", functional.max_pool2d(x, 3, 1, 1))], dim=1)
+            self._through(x, f"{name}/1x1"), self._through(x, f"{name}/3x3_reduce", f"{name}/3x3"),
+            self._through(x, f"{name}/5x5_reduce", f"{name}/5x5"),
+            self._through(functional.max_pool2d(x, 3, 1, 1), f"{name}/pool_proj")], dim=1)
 
 
 def _halve(x: torch.Tensor) -> torch.Tensor:

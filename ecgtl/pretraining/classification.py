@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,24 +19,14 @@ from ecgtl.datasets.base import UNLABELLED
 from ecgtl.datasets.frames import OPEN, Frames
 from ecgtl.errors import EcgtlError
 from ecgtl.pretraining import labels
-from ecgtl.training import Fit, Recipe
+from ecgtl.pretraining.future import Contrasts
+from ecgtl.training import EVALUATION_BATCH, TrainConfig, TrainResult
 
 Batch = tuple[np.ndarray, np.ndarray]  # inputs and the class of each
 
-EVALUATION_BATCH = 256
 DRAWN = 4096  # frames that are drawn and labelled at a time
-NAMED = 5  # subjects of a part that are named in a message; of more their databases are
+NAMED = 5  # subjects that are named in a message; of more their databases are
 _UNLABELLED = "frame without a label, drawn anew"
-
-
-class Examples(Protocol):
-    """What a network learns from: ``len()`` inputs an epoch, in batches, with the class of each."""
-
-    classes: tuple[str, ...]
-
-    def __len__(self) -> int: ...
-
-    def batches(self, batch_size: int, seed: int, epoch: int = 0) -> Iterator[Batch]: ...
 
 
 class LabelledFrames:
@@ -106,54 +95,33 @@ class LabelledFrames:
         label = self.labels_of(row, start)
         known = label != UNLABELLED
         if not known.any():
-            few = len(self.frames.subjects) <= NAMED
-            raise EcgtlError(f"none of {len(row)} frames drawn from "
-                             f"{', '.join(self.frames.subjects if few else self.frames.statistics)} has a "
-                             f"{self.task} label; give other sources, another frame length or another seed")
+            names = self.frames.subjects if len(self.frames.subjects) <= NAMED else self.frames.statistics
+            raise EcgtlError(f"none of {len(row)} frames drawn from {', '.join(names)} has a {self.task} label; give "
+                             "other sources, another frame length or another seed")
         return label, known
 
 
-def fit(model: nn.Module, train: Examples, validation: Examples, recipe: Recipe, device: torch.device,
-        state_file: Path | None = None, report: Callable[[dict], None] | None = None,
-        optimizer: torch.optim.Optimizer | None = None) -> Fit:
-    """Train ``model`` to classify ``train``; the epoch that is best by ``recipe.select_on`` is kept.
+Examples = LabelledFrames | Contrasts  # batches of inputs with the class of each; classes have names, or none
+
+
+def fit(model: nn.Module, train: Examples, validation: Examples, config: TrainConfig, device: torch.device,
+        state_file: Path | None = None, report: Callable[[dict], None] | None = None) -> TrainResult:
+    """Train ``model`` to classify ``train``; the epoch that is best by ``config.select_on`` is kept.
 
     The history holds ``train_loss`` and ``train_accuracy`` (running values), ``validation_loss``,
     ``validation_accuracy`` and, where the classes have names, ``validation_score``, the macro F1. The
-    validation frames are the same in every epoch. ``optimizer`` is Adam with its defaults unless another is
-    given. Raises EcgtlError when a loss stops being finite.
+    validation frames are the same in every epoch. Raises EcgtlError when a loss stops being finite.
     """
-    model.to(device)
-    optimizer, autocast = optimizer or training.adam(model, recipe), training.mixed(recipe.precision, device)
+    autocast = training.mixed(config.precision, device)
 
-    def follow(row: dict, outcome: Fit) -> dict:
-        found = scores(model, validation, autocast, device, recipe.seed)
-        training.finite(found["loss"], "validation", row["epoch"], recipe)
+    def follow(row: dict, _) -> dict:
+        found = scores(model, validation, autocast, device, config.seed)
+        training.finite(found["loss"], "validation", row["epoch"], config)
         columns = {"loss": "validation_loss", "accuracy": "validation_accuracy", "macro_f1": "validation_score"}
-        return {column: found[name] for name, column in columns.items() if name in found}
+        return row | {column: found[name] for name, column in columns.items() if name in found}
 
-    return training.run_epochs(model, optimizer, recipe,
-                               lambda epoch: _train_epoch(model, train, optimizer, autocast, recipe, epoch, device),
-                               follow, device, state_file, report)
-
-
-def _train_epoch(model: nn.Module, train: Examples, optimizer, autocast, recipe: Recipe, epoch: int,
-                 device: torch.device) -> dict:
-    model.train()
-    seed = training.seed_epoch(recipe, epoch)
-    total, hits, n = torch.zeros((), device=device), torch.zeros((), device=device), 0
-    for x, y in _ahead(train.batches(recipe.batch_size, seed, epoch), device):
-        with autocast:
-            logits = model(x)
-        logits = logits.float()
-        loss = nn.functional.cross_entropy(logits, y)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        total += loss.detach() * len(y)
-        hits += (logits.detach().argmax(dim=1) == y).sum()
-        n += len(y)
-    return {"train_loss": training.finite(total.item() / n, "training", epoch, recipe), "train_accuracy": hits.item() / n}
+    return training.run_epochs(model, lambda seed, epoch: _ahead(train.batches(config.batch_size, seed, epoch), device),
+                               training.classified, follow, config, device, state_file, report)
 
 
 def _ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -162,7 +130,7 @@ def _ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[tuple[tor
         drawing = pool.submit(next, batches, None)
         while (batch := drawing.result()) is not None:
             drawing = pool.submit(next, batches, None)
-            yield tuple(torch.from_numpy(part).to(device) for part in batch)
+            yield tuple(torch.from_numpy(array).to(device) for array in batch)
 
 
 @torch.no_grad()

@@ -87,9 +87,11 @@ class Contrasts:
         at = np.arange(self.negatives + 1) == place[:, np.newaxis]
         context = start[:, np.newaxis] + np.arange(self.context) * step
         rows = np.repeat(row[:, np.newaxis], self.context, axis=1)
-        return (np.hstack([rows, _inserted(row, other_row, at)]), np.hstack([context, _inserted(future, other_start, at)]), place)
+        return (np.hstack([rows, _inserted(row, other_row, at)]),
+                np.hstack([context, _inserted(future, other_start, at)]), place)
 
-    def _negatives(self, rng: np.random.Generator, row: np.ndarray, future: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _negatives(self, rng: np.random.Generator, row: np.ndarray,
+                   future: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows and starts (n, negatives); those that would overlap the future are drawn again in the same
         recording.
         """

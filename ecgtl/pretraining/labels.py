@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from ecgtl import baselines, processes
+from ecgtl import baselines
 from ecgtl.datasets import cache
 from ecgtl.datasets.base import UNLABELLED, Annotations, Recordings
 from ecgtl.datasets.windows import ratios
@@ -100,14 +100,14 @@ class Tracks:
 
     def save(self, folder: Path) -> None:
         """Write every array into ``folder``."""
-        for field in fields(self):
-            np.save(folder / f"{field.name}.npy", getattr(self, field.name))
+        for name, array in vars(self).items():
+            np.save(folder / f"{name}.npy", array)
 
     @classmethod
     def load(cls, folder: Path) -> "Tracks":
         """The tracks in ``folder``, memory-mapped: they take no memory of their own however long they are."""
-        files = {field.name: folder / f"{field.name}.npy" for field in fields(cls)}
-        return cls(**{name: np.asarray(np.load(file, mmap_mode="r", allow_pickle=False)) for name, file in files.items()})
+        return cls(**{field.name: np.asarray(np.load(folder / f"{field.name}.npy", mmap_mode="r", allow_pickle=False))
+                      for field in fields(cls)})
 
 
 def beat(tracks: Tracks, record: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
@@ -189,8 +189,8 @@ def _check_marks(recordings: Recordings, marks: Annotations, record: np.ndarray)
         if wrong.any():
             k = int(wrong.argmax())
             raise EcgtlError(f"{recordings.name} {recordings.ids[record[k]]} has a mark {reason} at sample "
-                             f"{marks.sample[k]} of {lengths[k]} ({wrong.sum()} such marks in all); fetch "
-                             "its annotations again, or read it with on_bad=skip, which leaves them out")
+                             f"{marks.sample[k]} of {lengths[k]} ({wrong.sum()} such marks in all); fetch its "
+                             "annotations again, or read it with on_bad=skip, which leaves them out")
 
 
 def _beats(recordings: Recordings, marks: Annotations, record: np.ndarray, at: np.ndarray) -> dict[str, np.ndarray]:
@@ -216,14 +216,15 @@ def _rhythms(recordings: Recordings, marks: Annotations, record: np.ndarray, at:
     return {"changes": changes, "rhythms": rhythms, "spent": lasted.cumsum(axis=0) - lasted}
 
 
-def _numbers(words: np.ndarray, meaning: dict[str, int], what: str, recordings: Recordings, record: np.ndarray) -> np.ndarray:
+def _numbers(words: np.ndarray, meaning: dict[str, int], what: str, recordings: Recordings,
+             record: np.ndarray) -> np.ndarray:
     """What each of ``words`` (n,) means, int64 (n,); EcgtlError for one that ``labels.yml`` does not know."""
     found, inverse = np.unique(words, return_inverse=True)
     unknown = [str(word) for word in found if str(word) not in meaning]
     if unknown:
         first = recordings.ids[record[(words == unknown[0]).argmax()]]
-        raise EcgtlError(f"{recordings.name} {first} has the {what} {unknown[0]!r}, of which {_table().name} "
-                         "does not say what it counts as; add it there, under the class that it belongs to")
+        raise EcgtlError(f"{recordings.name} {first} has the unmapped {what} {unknown[0]!r}; add it to {_table().name}, "
+                         "under the class that it belongs to")
     return np.array([meaning[str(word)] for word in found], np.int64)[inverse.reshape(-1)]
 
 
@@ -239,14 +240,10 @@ def cached_tracks(task: str, digest: str, opened: Callable[[], Recordings], rate
 
     def build(folder: Path) -> None:
         recordings = opened()
-        detect = task == "heart_rate" and not _has_beats(recordings)
+        detect = task == "heart_rate" and not _read_by(task, recordings).any()
         tracks_of(recordings, rate, detected_beats(recordings, lead) if detect else None).save(folder)
 
     return Tracks.load(cache.entry("labels", parts, build))
-
-
-def _has_beats(recordings: Recordings) -> bool:
-    return bool(_read_by("heart_rate", recordings).any())
 
 
 def unmarked(task: str, recordings: Recordings) -> list[str]:
@@ -271,13 +268,8 @@ def _read_by(task: str, recordings: Recordings) -> np.ndarray:
 
 def detected_beats(recordings: Recordings, lead: int | str = 0) -> Annotations:
     """Beats of one lead by wfdb's XQRS detector, as marks of unclassified beats (``Q``)."""
-    jobs = ((recordings.lead(i, lead), float(recordings.sampling_rate[i])) for i in range(len(recordings)))
-    found = processes.spread(_sorted_beats, jobs, 1 if len(recordings) < 4 else None)
     lengths = np.diff(recordings.offsets)
-    inside = [beats[(beats >= 0) & (beats < n)] for beats, n in zip(found, lengths, strict=True)]
-    sample = np.concatenate(inside)
-    return Annotations(sample, np.full(len(sample), "Q"), np.full(len(sample), ""), np.cumsum([0, *map(len, inside)]))
-
-
-def _sorted_beats(job: tuple[np.ndarray, float]) -> np.ndarray:
-    return np.sort(baselines.detect_beats(*job))
+    beats = [np.sort(one[(one >= 0) & (one < n)])
+             for one, n in zip(baselines.beats_of(recordings, lead), lengths, strict=True)]
+    sample = np.concatenate(beats)
+    return Annotations(sample, np.full(len(sample), "Q"), np.full(len(sample), ""), np.cumsum([0, *map(len, beats)]))

@@ -1,6 +1,6 @@
 """Reconstruction: an autoencoder learns to give back its input (Jang 2021, section II.3.1)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,41 +10,32 @@ from torch import nn
 from ecgtl import training
 from ecgtl.datasets.windows import Windows
 from ecgtl.models.cae import summed_squared_error
-from ecgtl.training import Fit, Recipe
-
-EVALUATION_BATCH = 256
+from ecgtl.training import EVALUATION_BATCH, TrainConfig, TrainResult
 
 
-def fit(model: nn.Module, train: Windows, validation: Windows, recipe: Recipe, device: torch.device,
-        state_file: Path | None = None, report: Callable[[dict], None] | None = None) -> Fit:
-    """Train ``model`` to reconstruct windows (1, samples); the epoch that is best by ``recipe.select_on`` is kept.
+def fit(model: nn.Module, train: Windows, validation: Windows, config: TrainConfig, device: torch.device,
+        state_file: Path | None = None, report: Callable[[dict], None] | None = None) -> TrainResult:
+    """Train ``model`` to reconstruct windows (1, samples); the epoch that is best by ``config.select_on`` is kept.
 
     The loss is the summed squared error of a window, averaged over the batch: the paper's "MSE". The history holds
     ``train_loss`` (running, with dropout) and ``validation_loss``.
     """
-    model.to(device)
-    optimizer, autocast = training.adam(model, recipe), training.mixed(recipe.precision, device)
-    return training.run_epochs(
-        model, optimizer, recipe,
-        lambda epoch: {"train_loss": _train_epoch(model, train, optimizer, autocast, recipe, epoch, device)},
-        lambda row, _: {"validation_loss": errors(model, validation, autocast, device)["summed"]}, device, state_file, report)
+    autocast = training.mixed(config.precision, device)
+
+    def batches(seed: int, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        for batch in train.batches(config.batch_size, seed, epoch):
+            x = torch.from_numpy(batch).to(device)
+            yield x, x
+
+    def follow(row: dict, _) -> dict:
+        return row | {"validation_loss": errors(model, validation, autocast, device)["summed"]}
+
+    return training.run_epochs(model, batches, _reconstructed, follow, config, device, state_file, report)
 
 
-def _train_epoch(model: nn.Module, windows: Windows, optimizer, autocast, recipe: Recipe, epoch: int,
-                 device: torch.device) -> float:
-    model.train()
-    seed = training.seed_epoch(recipe, epoch)
-    total, n = torch.zeros((), dtype=torch.float64, device=device), 0
-    for batch in windows.batches(recipe.batch_size, seed, epoch):
-        x = torch.from_numpy(batch).to(device)
-        with autocast:
-            reconstruction = model(x)
-        loss = summed_squared_error(x, reconstruction).mean()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        total, n = total + loss.detach().double() * len(x), n + len(x)  # on the device: nobody waits for it
-    return training.finite(total.item() / n, "training", epoch, recipe)
+def _reconstructed(reconstruction: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    loss = summed_squared_error(x, reconstruction).mean()
+    return loss, {"loss": loss.detach().double() * len(x)}
 
 
 @torch.no_grad()

@@ -1,15 +1,16 @@
-"""The embedded data: a made twin of each database, written in the database's own on-disk format.
+"""Synthetic data: a twin of each database, written in the database's own on-disk format.
 
 The loaders read a twin as they read the release, so the whole way from files to results runs without a
 download. Each part stands alone: ``model`` (what the leads see), ``rhythms`` (when the heart beats),
 ``noise``, ``statements`` (what the words of a report look like), ``plans`` and ``hospitals`` (which records a
-database's twin holds) and ``writers`` (its files). A twin is made once and kept in the cache.
+database's twin holds) and ``writers`` (its files). Their numbers stand in YAML files beside them (``tables``).
+A twin is made once and kept in the cache.
 """
 
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache as once
+from functools import cache as once, partial
 from pathlib import Path
 
 from ecgtl.datasets import cache
@@ -28,17 +29,16 @@ class Twin:
     write: Callable[[Path, Sequence[RecordPlan], writers.Make], None]
 
 
-TWINS = {"cinc2017": Twin(plans.cinc2017, writers.write_cinc2017),
-         "mitdb": Twin(plans.mitdb, writers.write_mitdb),
-         "qtdb": Twin(plans.qtdb, writers.write_qtdb),
-         "icentia11k": Twin(plans.icentia11k, writers.write_icentia11k),
-         "ptbxl": Twin(hospitals.ptbxl, writers.write_ptbxl),
-         "cpsc2018": Twin(hospitals.cpsc2018, writers.write_cpsc2018),
-         "georgia": Twin(hospitals.georgia, writers.write_georgia),
-         "shaoxing": Twin(plans.shaoxing, writers.write_shaoxing),
-         "csn": Twin(hospitals.csn, writers.write_csn),
-         "icu_monitor": Twin(plans.icu_monitor, writers.write_icu_monitor),
-         "folder": Twin(plans.folder, writers.write_folder)}
+TWINS = {
+    "cinc2017": Twin(plans.cinc2017, writers.write_cinc2017), "mitdb": Twin(plans.mitdb, writers.write_mitdb),
+    "qtdb": Twin(plans.qtdb, writers.write_qtdb), "icentia11k": Twin(plans.icentia11k, writers.write_icentia11k),
+    "ptbxl": Twin(hospitals.ptbxl, writers.write_ptbxl),
+    "cpsc2018": Twin(partial(hospitals.archive, "cpsc2018"), writers.write_cpsc2018),
+    "georgia": Twin(partial(hospitals.archive, "georgia"), writers.write_georgia),
+    "shaoxing": Twin(plans.shaoxing, writers.write_shaoxing),
+    "csn": Twin(partial(hospitals.archive, "csn"), writers.write_csn),
+    "icu_monitor": Twin(plans.icu_monitor, writers.write_icu_monitor),
+    "folder": Twin(plans.folder, writers.write_folder)}
 
 __all__ = ["SEED", "TWINS", "Twin", "twin_root"]
 
@@ -63,5 +63,5 @@ def twin_root(name: str, seed: int = SEED) -> Path:
 @once
 def _source_checksum() -> str:
     """SHA-256 of this package's own source: the version of the generator that nobody can forget to raise."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
+    files = sorted(file for file in Path(__file__).parent.iterdir() if file.suffix in (".py", ".yml"))
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()

@@ -4,15 +4,17 @@ Every record is planned from the statements of its report (``statements``), seve
 Classes have about the shares of the release, but none is too small to split.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache as once
 from typing import NamedTuple
 
 import numpy as np
 
 from ecgtl.datasets import snomed
-from ecgtl.datasets.synthetic.plans import RecordPlan, generator
-from ecgtl.datasets.synthetic.statements import RHYTHMS, go_together, patient, record_with
+from ecgtl.datasets.synthetic.plans import RecordPlan, generator, shuffled
+from ecgtl.datasets.synthetic.statements import go_together, patient, record_with
+from ecgtl.datasets.synthetic.tables import table
 
 LEAST = 10  # records that are planned for a class at least
 SINUS = ("sinus_rhythm", "sinus_bradycardia", "sinus_tachycardia")  # what findings are mostly seen in
@@ -22,22 +24,37 @@ SINUS = ("sinus_rhythm", "sinus_bradycardia", "sinus_tachycardia")  # what findi
 
 @dataclass(frozen=True)
 class Archive:
-    """About ``size`` records with the statements ``codes``, in the shares that they have in ``sources``.
+    """About ``size`` records with the statements of ``label_set`` and ``further`` codes, in the shares that they have
+    in ``sources``.
 
-    ``rhythm_said``: every record names its rhythm. ``beside`` is the chance of a further finding. ``name``
-    makes a record's name from its number. Records last 10 s, but for a share of ``others``, between two
-    ``lengths`` (s).
+    ``rhythm_said``: every record names its rhythm. ``beside`` is the chance of a further finding. Records count from 1
+    of each place that they come from, in turn, and ``names`` are those of its record 0. Records last 10 s, but for a
+    share of ``others``, between two ``lengths`` (s).
     """
 
     stream: int
     sources: tuple[str, ...]
-    codes: tuple[str, ...]
+    label_set: str
+    further: tuple[str, ...]
     size: int
     rhythm_said: bool
     beside: float
-    name: Callable[[int], str]
+    names: tuple[str, ...]
     others: float = 0.0
     lengths: tuple[float, float] = (10.0, 10.0)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """SNOMED CT codes of the statements."""
+        chosen = (code if isinstance(code, str) else code["codes"][0] for code in snomed.label_set(self.label_set))
+        return (*chosen, *self.further)
+
+    def name(self, i: int) -> str:
+        """Name of record ``i``, from 0."""
+        first = self.names[i % len(self.names)]
+        letters = first.rstrip("0123456789")
+        digits = first.removeprefix(letters)
+        return f"{letters}{int(digits) + i // len(self.names) + 1:0{len(digits)}d}"
 
     def counts(self) -> dict[str, int]:
         """Records that are planned for each code; further ones show it beside another."""
@@ -46,42 +63,17 @@ class Archive:
         return {code: max(LEAST, round(self.size * n / whole)) for code, n in released.items()}
 
 
-def _csn_name(number: int) -> str:
-    """Shaoxing and Ningbo in turn, which count from 1 and from 10,647."""
-    return f"JS{(number + 1) // 2 + (0 if number % 2 else 10_646):05d}"
+@once
+def archives() -> dict[str, Archive]:
+    """The archives of ``plans.yml`` by name."""
+    return {name: Archive(**fields) for name, fields in table("plans")["archives"].items()}
 
 
-_TABLES = snomed.tables()
-# Beside the labels of the MELEP paper two that the releases have too, so that a choice of labels leaves some
-# out: right bundle branch block and supraventricular tachycardia
-_FURTHER = ("59118001", "426761007")
-CPSC2018 = Archive(7, ("cpsc2018",), tuple(entry["codes"][0] for entry in _TABLES["cpsc_9"].values()), 150,
-                   rhythm_said=False, beside=0.15, name="A{:04d}".format, others=0.2, lengths=(6.0, 20.0))
-GEORGIA = Archive(8, ("georgia",), (*_TABLES["georgia_10"].values(), *_FURTHER), 130,
-                  rhythm_said=True, beside=0.3, name="E{:05d}".format, others=0.05, lengths=(5.0, 9.0))
-CSN = Archive(9, ("shaoxing", "ningbo"), (*_TABLES["csn_20"].values(), *_FURTHER), 170,
-              rhythm_said=True, beside=0.3, name=_csn_name)
-
-
-def cpsc2018(seed: int) -> list[RecordPlan]:
-    """162 records of 6 to 20 s with one to three of the nine labels."""
-    return _archive(CPSC2018, seed)
-
-
-def georgia(seed: int) -> list[RecordPlan]:
-    """156 records of 5 to 10 s: a rhythm, and none to two findings."""
-    return _archive(GEORGIA, seed)
-
-
-def csn(seed: int) -> list[RecordPlan]:
-    """275 records of 10 s from both hospitals: a rhythm, and none to two findings."""
-    return _archive(CSN, seed)
-
-
-def _archive(archive: Archive, seed: int) -> list[RecordPlan]:
-    codes = [code for code, count in archive.counts().items() for _ in range(count)]
-    codes = generator(seed, archive.stream).permutation(codes).tolist()
-    return [_archive_record(archive, seed, i, code) for i, code in enumerate(codes)]
+def archive(name: str, seed: int) -> list[RecordPlan]:
+    """Records of one of the ``archives``: a rhythm, where it names that, and none to two findings."""
+    chosen = archives()[name]
+    codes = shuffled(seed, chosen.stream, chosen.counts())
+    return [_archive_record(chosen, seed, i, code) for i, code in enumerate(codes)]
 
 
 def _archive_record(archive: Archive, seed: int, i: int, code: str) -> RecordPlan:
@@ -89,7 +81,7 @@ def _archive_record(archive: Archive, seed: int, i: int, code: str) -> RecordPla
     codes = _with_others(archive, rng, code)
     other = round(rng.uniform(*archive.lengths) * 500) / 500
     seconds = other if rng.uniform() < archive.others else 10.0
-    return record_with([snomed.name_of(one) for one in codes], rng, archive.name(i + 1),
+    return record_with([snomed.name_of(one) for one in codes], rng, archive.name(i),
                        (archive.stream, 2, i), (archive.stream, 3, i), seconds, labels=tuple(codes))
 
 
@@ -100,15 +92,15 @@ def _with_others(archive: Archive, rng: np.random.Generator, code: str) -> list[
     """
     names = {one: snomed.name_of(one) for one in archive.codes}
     sinus = [one for one, name in names.items() if name in SINUS]
-    rhythms = [one for one, name in names.items() if name in RHYTHMS] if archive.rhythm_said else sinus
-    findings = [one for one in archive.codes if one not in rhythms]
+    rhythms = table("statements")["rhythms"] if archive.rhythm_said else SINUS
+    findings = [one for one, name in names.items() if name not in rhythms]
     chosen = [code]
     if archive.rhythm_said and code in findings:
         chosen += _one_of(rng, sinus, names, chosen)
     alone = code in sinus and not archive.rhythm_said
     while not alone and len(chosen) < 3 and rng.uniform() < archive.beside:
         chosen += _one_of(rng, findings, names, chosen)
-    return [one for one in archive.codes if one in chosen]
+    return [one for one in names if one in chosen]
 
 
 def _one_of(rng: np.random.Generator, words: Sequence[str], names: dict[str, str], beside: Sequence[str]) -> list[str]:
@@ -129,37 +121,12 @@ class Scp(NamedTuple):
     looks: str
 
 
-# In the order of the release. A normal ECG looks as its rhythm alone.
-PTBXL_STATEMENTS = {
-    "NDT": Scp("T wave abnormal, not diagnostic", "diagnostic", "STTC", "t_wave_abnormal"),
-    "NORM": Scp("normal ECG", "diagnostic", "NORM", ""),
-    "IMI": Scp("inferior infarction", "diagnostic", "MI", "inferior_myocardial_infarction"),
-    "ASMI": Scp("anteroseptal infarction", "diagnostic", "MI", "anterior_myocardial_infarction"),
-    "LVH": Scp("hypertrophy of the left ventricle", "diagnostic", "HYP", "left_ventricular_hypertrophy"),
-    "LAFB": Scp("left anterior fascicular block", "diagnostic", "CD", "left_axis_deviation"),
-    "ISC_": Scp("ischaemia", "diagnostic", "STTC", "st_depression"),
-    "1AVB": Scp("AV block of the first degree", "diagnostic", "CD", "first_degree_av_block"),
-    "CRBBB": Scp("complete right bundle branch block", "diagnostic", "CD", "right_bundle_branch_block"),
-    "CLBBB": Scp("complete left bundle branch block", "diagnostic", "CD", "left_bundle_branch_block"),
-    "PVC": Scp("ventricular premature beats", "form", None, "premature_ventricular_contraction"),
-    "PAC": Scp("atrial premature beats", "form", None, "premature_atrial_contraction"),
-    "LVOLT": Scp("low QRS voltage", "form", None, "low_qrs_voltages"),
-    "SR": Scp("sinus rhythm", "rhythm", None, "sinus_rhythm"),
-    "AFIB": Scp("atrial fibrillation", "rhythm", None, "atrial_fibrillation"),
-    "STACH": Scp("sinus tachycardia", "rhythm", None, "sinus_tachycardia"),
-    "SARRH": Scp("sinus arrhythmia", "rhythm", None, "sinus_arrhythmia"),
-    "SBRAD": Scp("sinus bradycardia", "rhythm", None, "sinus_bradycardia"),
-    "PACE": Scp("paced rhythm", "rhythm", None, "pacing_rhythm"),
-    "SVARR": Scp("supraventricular arrhythmia", "rhythm", None, "wandering_atrial_pacemaker"),
-    "BIGU": Scp("bigeminy", "rhythm", None, "ventricular_bigeminy"),
-    "AFLT": Scp("atrial flutter", "rhythm", None, "atrial_flutter"),
-    "SVTAC": Scp("supraventricular tachycardia", "rhythm", None, "supraventricular_tachycardia"),
-    "PSVT": Scp("supraventricular tachycardia in attacks", "rhythm", None,
-                "paroxysmal_supraventricular_tachycardia"),
-    "TRIGU": Scp("trigeminy", "rhythm", None, "ventricular_trigeminy"),
-}
-_LOOKS = {key: statement.looks for key, statement in PTBXL_STATEMENTS.items()}
-_RHYTHM_KEYS = tuple(key for key, statement in PTBXL_STATEMENTS.items() if statement.kind == "rhythm")
+@once
+def scp_statements() -> dict[str, Scp]:
+    """PTB-XL's statements, in the order of the release."""
+    return {key: Scp(*row) for key, row in table("statements")["ptbxl"].items()}
+
+
 # What one recording after the other shows first; None: a statement of the form, which has no superclass
 _SUPERCLASSES = ("NORM", "MI", "NORM", "STTC", "CD", "NORM", "HYP", None)
 _SECOND = 0.4  # chance of a second finding
@@ -175,7 +142,8 @@ def ptbxl(seed: int) -> list[RecordPlan]:
 
     Every rhythm stands alone in ten recordings, one a fold, sinus rhythm in more; a few have two, or none.
     """
-    rhythms = [(key,) for key in _RHYTHM_KEYS for _ in range(_PTBXL_SR if key == "SR" else LEAST)]
+    rhythms = [(key,) for key, statement in scp_statements().items() if statement.kind == "rhythm"
+               for _ in range(_PTBXL_SR if key == "SR" else LEAST)]
     rhythms += [*_SEVERAL * 2, *[()] * 4]
     again = range(_PTBXL_SR - _SECOND_VISITS, _PTBXL_SR)
     order = generator(seed, _PTBXL).permutation(len(rhythms)).tolist()
@@ -188,8 +156,9 @@ def _ptbxl_record(seed: int, place: int, i: int, rhythm: tuple[str, ...], who: i
     superclass = _SUPERCLASSES[(i // _FOLDS + i) % len(_SUPERCLASSES)]
     keys = (*_ptbxl_findings(rng, superclass, rhythm), *rhythm)
     person = patient(generator(seed, _PTBXL, 4, who), fold=who % _FOLDS + 1)  # the same at each visit
-    return record_with([_LOOKS[key] for key in keys if _LOOKS[key]], rng, f"{place + 1:05d}", (_PTBXL, 2, i),
-                       (_PTBXL, 3, who), labels=keys, patient=person)
+    looks = [scp_statements()[key].looks for key in keys]
+    return record_with([*filter(None, looks)], rng, f"{place + 1:05d}", (_PTBXL, 2, i), (_PTBXL, 3, who), labels=keys,
+                       patient=person)
 
 
 def _ptbxl_findings(rng: np.random.Generator, superclass: str | None, rhythm: Sequence[str]) -> list[str]:
@@ -201,9 +170,10 @@ def _ptbxl_findings(rng: np.random.Generator, superclass: str | None, rhythm: Se
         return []
     others = [name for name in _SUPERCLASSES if name != "NORM"]
     second = [others[rng.integers(len(others))]] if rng.uniform() < _SECOND else []
-    found: list[str] = []
+    looks = {key: statement.looks for key, statement in scp_statements().items()}
+    findings: list[str] = []
     for wanted in [] if superclass == "NORM" else [superclass, *second]:
-        keys = [key for key, statement in PTBXL_STATEMENTS.items()
+        keys = [key for key, statement in scp_statements().items()
                 if statement.superclass == wanted and statement.kind != "rhythm"]
-        found += _one_of(rng, keys, _LOOKS, [*rhythm, *found])
-    return found or ["NORM"]
+        findings += _one_of(rng, keys, looks, [*rhythm, *findings])
+    return findings or ["NORM"]

@@ -9,19 +9,20 @@ to the feet, z to the back.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache as once
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from ecgtl.datasets.leads import LEADS
 from ecgtl.datasets.synthetic.rhythms import Beats, Span
+from ecgtl.datasets.synthetic.tables import table
 from ecgtl.errors import EcgtlError
 
 INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
-LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
-_DOWER = np.array([[0.632, -0.235, 0.059], [0.235, 1.066, -0.132],
-                   [-0.515, 0.157, -0.917], [0.044, 0.164, -1.387], [0.882, 0.098, -1.277],
-                   [1.213, 0.127, -0.601], [1.125, 0.127, -0.086], [0.831, 0.076, 0.230]])
+_DOWER = np.array([[0.632, -0.235, 0.059], [0.235, 1.066, -0.132], [-0.515, 0.157, -0.917], [0.044, 0.164, -1.387],
+                   [0.882, 0.098, -1.277], [1.213, 0.127, -0.601], [1.125, 0.127, -0.086], [0.831, 0.076, 0.230]])
 _LIMB = {"I": (1, 0), "II": (0, 1), "III": (-1, 1), "aVR": (-0.5, -0.5), "aVL": (1, -0.5), "aVF": (-0.5, 1)}
 # Other names for (nearly) the same view: a Holter's modified II, a hand-held device's I.
 _SAME_AS = {"MLII": "II", "ECG": "I"}
@@ -65,59 +66,17 @@ class Wave:
     repolarisation: bool = False
 
 
-# Right atrium first (to the front), then left (to the back): V1 shows the usual two phases. An ectopic focus
-# low in the atrium spreads upwards, one half-way down in both directions, so that little is left of the wave.
-# Excitation that comes back from the ventricles spreads upwards too: through the AV node it makes a small r'
-# in V1 and s in the inferior leads, through a pathway on the left a P wave in the ST segment, negative in I.
-ATRIAL = {
-    "sinus": (Wave("P", -0.020, 0.018, (0.06, 0.10, -0.06)), Wave("P", 0.018, 0.020, (0.14, 0.09, 0.06))),
-    "middle": (Wave("P", 0.000, 0.017, (0.05, 0.03, -0.06)), Wave("P", 0.030, 0.019, (0.09, -0.02, 0.05))),
-    "ectopic": (Wave("P", 0.020, 0.016, (0.02, -0.10, -0.05)), Wave("P", 0.045, 0.018, (0.03, -0.12, 0.04))),
-    "nodal": (Wave("P", 0.050, 0.014, (0.00, -0.13, -0.16)),),
-    "pathway": (Wave("P", 0.105, 0.016, (-0.10, -0.12, -0.02)),
-                Wave("P", 0.130, 0.018, (-0.03, -0.10, -0.04))),
-}
-_AFTER_R = ("nodal", "pathway")  # their waves count from the R peak, the others from the P wave before it
-_SEPTUM = Wave("Q", -0.027, 0.0085, (-0.13, -0.04, -0.21))
-_WALLS = Wave("R", 0.0, 0.0115, (1.15, 0.75, 0.35))
-VENTRICULAR = {
-    "normal": (_SEPTUM, _WALLS, Wave("S", 0.029, 0.0105, (-0.25, -0.15, 0.45)),
-               Wave("T", 0.225, 0.055, (0.13, 0.08, -0.10), True),
-               Wave("T", 0.280, 0.034, (0.27, 0.16, -0.20), True)),
-    # The right ventricle follows late: R' in V1, broad S in I and V6, T opposite to the late part.
-    "rbbb": (_SEPTUM, _WALLS, Wave("S", 0.032, 0.012, (-0.20, -0.10, 0.25)),
-             Wave("S", 0.068, 0.019, (-0.60, -0.05, -0.72)),
-             Wave("T", 0.240, 0.055, (0.18, 0.08, 0.06), True),
-             Wave("T", 0.295, 0.036, (0.34, 0.15, 0.12), True)),
-    # No septal q; a broad notched R in I and V6, QS in V1, ST and T opposite to it.
-    "lbbb": (Wave("R", -0.026, 0.021, (0.62, 0.30, 0.45)), Wave("R", 0.030, 0.024, (0.85, 0.33, 0.75)),
-             Wave("T", 0.150, 0.060, (-0.12, -0.04, -0.15), True),
-             Wave("T", 0.290, 0.050, (-0.34, -0.10, -0.32), True)),
-    # A pacing spike, then activation from the apex of the right ventricle: like LBBB, but upwards.
-    "paced": (Wave("spike", -0.085, 0.0014, (0.3, 0.5, 0.2)),
-              Wave("R", -0.030, 0.022, (0.50, -0.45, 0.40)), Wave("R", 0.030, 0.027, (0.80, -0.90, 0.80)),
-              Wave("T", 0.180, 0.060, (-0.15, 0.14, -0.22), True),
-              Wave("T", 0.310, 0.052, (-0.32, 0.34, -0.40), True)),
-    "ventricular": (Wave("E", -0.042, 0.020, (0.55, 0.45, 0.25)), Wave("E", 0.008, 0.027, (1.15, 0.85, 0.75)),
-                    Wave("E", 0.068, 0.022, (-0.30, -0.30, 0.10)),
-                    Wave("E", 0.200, 0.070, (-0.22, -0.20, -0.18), True),
-                    Wave("E", 0.320, 0.058, (-0.48, -0.40, -0.38), True)),
-}
-# A level between QRS and T, about 1 mV in V5; a plan's ``st`` (mV, negative for depression) multiplies it.
-ST_LEVEL = (Wave("ST", 0.105, 0.030, (0.55, 0.28, -0.14), True), Wave("ST", 0.170, 0.038, (0.55, 0.28, -0.14), True))
-# Muscle that an infarct has killed no longer pulls the first part of the QRS complex to its side: Q waves in
-# II, III and aVF, or in V1-V4 in place of the small r.
-INFARCTS = {"inferior": (Wave("Q", -0.030, 0.013, (0.05, -0.45, -0.05)),),
-            "anterior": (Wave("Q", -0.026, 0.013, (-0.05, 0.00, 0.50)),)}
+@once
+def waves(*keys: str) -> tuple[Wave, ...]:
+    """The waves of a shape of beat, as ``waves.yml`` has them: ``("atrial", "sinus")``, say."""
+    rows = table("waves")
+    for key in keys:
+        rows = rows[key]
+    return tuple(Wave(*row) for row in rows)
+
+
+_AFTER_R = ("nodal", "pathway")  # their atrial waves count from the R peak, the others from the P wave before it
 CONDUCTION = {"normal": "N", "rbbb": "R", "lbbb": "L"}  # how conducted beats look, and their WFDB symbol
-
-# mV. Fibrillation shows most in V1 and II; flutter is negative in the inferior leads and positive in V1.
-_FIBRILLATION = np.array([-0.06, 0.08, -0.05])
-_FLUTTER = np.array([0.02, -0.17, -0.12])
-
-# Log standard deviation of a subject's amplitudes, and standard deviation of its own turn in space (radians).
-_PARTS = {"P": (0.22, 0.12), "Q": (0.35, 0.12), "R": (0.15, 0.0), "S": (0.35, 0.12), "ST": (0.0, 0.1),
-          "T": (0.35, 0.10), "E": (0.20, 0.7), "spike": (0.3, 0.2)}
 
 
 @dataclass(frozen=True)
@@ -137,7 +96,7 @@ def draw_morphology(rng: np.random.Generator) -> Morphology:
     axis = Rotation.from_rotvec(rng.normal(0, [0.18, 0.18, 0.22]))
     size = rng.lognormal(0.3, 0.25)
     transform, stretch = {}, {}
-    for part, (spread, turn) in _PARTS.items():
+    for part, (spread, turn) in table("waves")["parts"].items():
         own = Rotation.from_rotvec(rng.normal(0, turn, 3))
         transform[part] = size * rng.lognormal(0, spread) * (axis * own).as_matrix()
         stretch[part] = rng.lognormal(0, 0.08)
@@ -152,7 +111,7 @@ class Changes:
 
     ``axis`` turns the QRS complex in the frontal plane (degrees, negative to the left); ``voltage`` and
     ``t_wave`` are factors on the QRS complex and the T wave; ``pr`` (s) is added to the PR interval; ``qt``
-    is a factor on the times of ST and T; ``infarct`` is a key of ``INFARCTS`` or empty.
+    is a factor on the times of ST and T; ``infarct`` is one of the ``infarcts`` of ``waves.yml``, or empty.
     """
 
     axis: float = 0.0
@@ -178,7 +137,7 @@ def render(n_samples: int, sampling_rate: float, leads: Sequence[str], beats: Be
     """The clean ECG in mV, shape (n_samples, leads).
 
     ``conduction`` (a key of ``CONDUCTION``) shapes the conducted beats; ``st`` shifts their ST segment by
-    about that many mV in V5; ``infarct`` (a key of ``INFARCTS``) gives them Q waves. ``rng`` gives the
+    about that many mV in V5; ``infarct`` gives them Q waves. ``rng`` gives the
     change from beat to beat and the atrial waves of fibrillation.
     """
     field = lead_field(leads)
@@ -186,20 +145,21 @@ def render(n_samples: int, sampling_rate: float, leads: Sequence[str], beats: Be
     # Breathing turns and lifts the heart: one slow change of all amplitudes, and a little chance on top.
     breath = 1 + 0.05 * np.sin(2 * np.pi * (rng.uniform(0.2, 0.3) * beats.time + rng.uniform()))
     height = breath * rng.normal(1, 0.02, len(beats.time))
-    for waves, at, factor in _groups(beats, subject, conduction, st, infarct):
+    for shape, at, factor in _groups(beats, subject, conduction, st, infarct):
         chosen = factor != 0
         pace = np.sqrt(beats.cycle[chosen])
-        for wave in waves:
+        for wave in shape:
             slow = subject.repolarisation * pace if wave.repolarisation else np.ones_like(pace)
             amplitude = field @ subject.transform[wave.part] @ np.array(wave.vector)
-            add_waves(signal, sampling_rate, at[chosen] + wave.at * slow, wave.width * subject.stretch[wave.part] * slow,
-                      (height * factor)[chosen, None] * amplitude)
-    for span in spans:
-        signal += _atrial_activity(n_samples, sampling_rate, span, subject, rng)[:, None] * _atrial_vector(span, subject, field)
+            add_waves(signal, sampling_rate, at[chosen] + wave.at * slow,
+                      wave.width * subject.stretch[wave.part] * slow, (height * factor)[chosen, None] * amplitude)
+    for span in (span for span in spans if span.atrial_rate):
+        signal += _atrial_activity(n_samples, sampling_rate, span, rng)[:, None] * _atrial_vector(span, subject, field)
     return signal
 
 
-def add_waves(signal: np.ndarray, sampling_rate: float, times: np.ndarray, widths: np.ndarray, amplitudes: np.ndarray) -> None:
+def add_waves(signal: np.ndarray, sampling_rate: float, times: np.ndarray, widths: np.ndarray,
+              amplitudes: np.ndarray) -> None:
     """Add Gaussians to ``signal`` (samples, leads) in place.
 
     ``times`` and ``widths`` (waves,) in s, ``amplitudes`` (waves, leads) in mV. What lies outside the signal
@@ -221,35 +181,31 @@ def add_waves(signal: np.ndarray, sampling_rate: float, times: np.ndarray, width
 def _groups(beats: Beats, subject: Morphology, conduction: str, st: float, infarct: str):
     """(waves, time of each beat, factor of each beat) for each shape of beat; 0 means another shape."""
     p_to_r = subject.p_to_r * np.clip(beats.cycle, 0.4, 1.2) ** 0.3
-    for name, waves in ATRIAL.items():
+    for name in table("waves")["atrial"]:
         start = beats.time if name in _AFTER_R else beats.time - p_to_r
-        yield waves, start, (beats.p_wave == name).astype(float)
+        yield waves("atrial", name), start, (beats.p_wave == name).astype(float)
     fusion = 0.5 * (beats.symbol == "F")
     conducted = np.isin(beats.symbol, ["N", "L", "R", "A"]) + fusion
-    factors = {kind: np.zeros(len(beats.time)) for kind in VENTRICULAR}
+    factors = {kind: np.zeros(len(beats.time)) for kind in table("waves")["ventricular"]}
     factors[conduction] += conducted
     factors["rbbb"] += beats.symbol == "a"  # aberration is mostly a tired right bundle
     factors["ventricular"] += (beats.symbol == "V") + fusion
     factors["paced"] += beats.symbol == "/"
     for kind, factor in factors.items():
-        yield VENTRICULAR[kind], beats.time, factor
-    yield ST_LEVEL, beats.time, st * conducted
+        yield waves("ventricular", kind), beats.time, factor
+    yield waves("st"), beats.time, st * conducted
     if infarct:
-        yield INFARCTS[infarct], beats.time, conducted
+        yield waves("infarcts", infarct), beats.time, conducted
 
 
 def _atrial_vector(span: Span, subject: Morphology, field: np.ndarray) -> np.ndarray:
     turned = subject.transform["P"] / np.linalg.norm(subject.transform["P"], 2)
-    if span.rhythm == "flutter":
-        return field @ turned @ (subject.flutter * _FLUTTER)
-    return field @ turned @ (subject.fibrillation * _FIBRILLATION)
+    kind = "flutter" if span.rhythm == "flutter" else "fibrillation"
+    return field @ turned @ (getattr(subject, kind) * np.array(table("waves")["atria"][kind]))
 
 
-def _atrial_activity(n_samples: int, sampling_rate: float, span: Span, subject: Morphology,
-                     rng: np.random.Generator) -> np.ndarray:
-    """Waves of about unit height within ``span``, shape (n_samples,); zeros where there are P waves."""
-    if not span.atrial_rate:
-        return np.zeros(n_samples)
+def _atrial_activity(n_samples: int, sampling_rate: float, span: Span, rng: np.random.Generator) -> np.ndarray:
+    """Waves of about unit height within ``span``, shape (n_samples,)."""
     t = np.arange(n_samples) / sampling_rate
     ramp = 0.15  # s over which the activity comes and goes
     inside = np.clip((t - span.start) / ramp, 0, 1) * np.clip((span.stop - t) / ramp, 0, 1)

@@ -5,7 +5,7 @@ Everything is in mV and shaped in the frequency domain, so a record costs a few 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.fft import irfft, next_fast_len
@@ -28,6 +28,11 @@ class Noise:
     motion: float = 0.0
     bursts: float = 0.0
     settling: float = 0.0
+
+    def times(self, level: float) -> "Noise":
+        """The same with wander, mains, muscle and motion ``level`` times as strong."""
+        names = ("wander", "mains", "muscle", "motion")
+        return replace(self, **{name: getattr(self, name) * level for name in names})
 
 
 RAIL = 5.12  # mV beyond which a bedside monitor's converter has no values

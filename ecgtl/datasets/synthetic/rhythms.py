@@ -7,11 +7,14 @@ made.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache as once
+from itertools import pairwise
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from ecgtl.datasets.synthetic.noise import band_noise
+from ecgtl.datasets.synthetic.tables import table
 
 MARGIN = 2.0  # s of rhythm before and after the record, so that waves at its edges are whole
 
@@ -40,7 +43,7 @@ class Segment:
         """The rhythm's code in the annotations of the MIT-BIH databases."""
         if self.every == 2:
             return "(B" if self.ectopics == "V" else "(AB"
-        return "(T" if self.every == 3 else RHYTHMS[self.rhythm].aux
+        return "(T" if self.every == 3 else rhythms()[self.rhythm].aux
 
 
 @dataclass(frozen=True)
@@ -123,34 +126,20 @@ class Rhythm:
     aux: str
     rate: tuple[float, float]
     variability: tuple[float, float]
-    beat: str = "N"
-    p_wave: str = "none"
+    beat: str
+    p_wave: str
 
 
-# The tachycardias between "supraventricular", whose P waves hide in the QRS complex and T wave, and sinus
-# tachycardia differ by where the atria are excited from (Zipes, Cardiac Electrophysiology): a focus before
-# each QRS complex; the AV node, so that the atria follow upwards within the QRS complex's last part; an
-# accessory pathway, so that they follow in the ST segment.
-RHYTHMS = {
-    "sinus": Rhythm(sinus, "(N", (55, 98), (0.01, 0.05), p_wave="sinus"),
-    "bradycardia": Rhythm(sinus, "(SBR", (38, 50), (0.01, 0.04), p_wave="sinus"),
-    "tachycardia": Rhythm(sinus, "(N", (104, 140), (0.005, 0.02), p_wave="sinus"),
-    "sinus arrhythmia": Rhythm(sinus, "(N", (55, 82), (0.10, 0.18), p_wave="sinus"),
-    "fibrillation": Rhythm(fibrillation, "(AFIB", (60, 140), (0.17, 0.30)),
-    "flutter": Rhythm(flutter, "(AFL", (65, 160), (0.0, 0.0)),
-    "wandering pacemaker": Rhythm(sinus, "(N", (53, 80), (0.03, 0.07), p_wave="wandering"),
-    "supraventricular": Rhythm(regular, "(SVTA", (150, 200), (0.005, 0.015), beat="A"),
-    "atrial tachycardia": Rhythm(regular, "(SVTA", (105, 170), (0.005, 0.02), beat="A", p_wave="ectopic"),
-    "av node reentry": Rhythm(regular, "(SVTA", (145, 205), (0.003, 0.01), beat="A", p_wave="nodal"),
-    "av reentry": Rhythm(regular, "(SVTA", (130, 220), (0.003, 0.01), beat="A", p_wave="pathway"),
-    "ventricular": Rhythm(regular, "(VT", (130, 180), (0.01, 0.03), beat="V"),
-    "paced": Rhythm(regular, "(P", (60, 80), (0.001, 0.003), beat="/"),
-}
+@once
+def rhythms() -> dict[str, Rhythm]:
+    """The rhythms of ``plans.yml`` by name."""
+    processes = {process.__name__: process for process in (sinus, fibrillation, flutter, regular)}
+    return {name: Rhythm(processes[process], *rest) for name, (process, *rest) in table("plans")["rhythms"].items()}
 
 
 def draw_segment(rng: np.random.Generator, rhythm: str, seconds: float, **fixed) -> Segment:
     """A segment with rate and variability drawn from the rhythm's usual range, but for ``fixed`` fields."""
-    kind = RHYTHMS[rhythm]
+    kind = rhythms()[rhythm]
     fields = {"rate": rng.uniform(*kind.rate), "variability": rng.uniform(*kind.variability)} | fixed
     if rhythm == "flutter":
         # Near 300 waves a minute, of which every second to fourth is conducted.
@@ -167,14 +156,15 @@ def schedule(rng: np.random.Generator, segments: Sequence[Segment], conducted: s
 
     ``conducted`` is the symbol of conducted beats: ``N``, or ``L`` or ``R`` in bundle-branch block.
     """
-    wider = [_lengthen(s, before=i == 0, after=i == len(segments) - 1) for i, s in enumerate(segments)]
+    last = len(segments) - 1
+    wider = [replace(s, seconds=s.seconds + MARGIN * ((i == 0) + (i == last))) for i, s in enumerate(segments)]
     chains = [_segment_beats(rng, segment, conducted) for segment in wider]
     intervals = np.concatenate([chain[0] for chain in chains])
     first = -MARGIN + rng.uniform(0, 0.9) * intervals[0]
     time = first + np.concatenate([[0], np.cumsum(intervals[:-1])])
     cycle = np.clip(uniform_filter1d(intervals, 7, mode="nearest"), 0.28, 1.6)
-    beats = Beats(time, np.concatenate([c[1] for c in chains]), np.concatenate([c[2] for c in chains]), cycle)
-    return beats, _spans(wider, [len(c[0]) for c in chains], time)
+    symbols, p_waves = (np.concatenate([chain[k] for chain in chains]) for k in (1, 2))
+    return Beats(time, symbols, p_waves, cycle), _spans(wider, [len(chain[0]) for chain in chains], time)
 
 
 def with_ectopics(rng: np.random.Generator, intervals: np.ndarray, segment: Segment) -> tuple[np.ndarray, np.ndarray]:
@@ -204,13 +194,9 @@ def _enough(segment: Segment) -> int:
     return int(np.ceil(segment.seconds * segment.rate / 60 * 1.5)) + 8
 
 
-def _lengthen(segment: Segment, before: bool, after: bool) -> Segment:
-    return replace(segment, seconds=segment.seconds + MARGIN * (before + after))
-
-
-def _segment_beats(rng: np.random.Generator, segment: Segment, conducted: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _segment_beats(rng: np.random.Generator, segment: Segment, conducted: str) -> tuple[np.ndarray, ...]:
     """RR intervals, symbols and P waves of one segment, cut to its length."""
-    rhythm = RHYTHMS[segment.rhythm]
+    rhythm = rhythms()[segment.rhythm]
     intervals, ectopic = with_ectopics(rng, rhythm.intervals(rng, segment), segment)
     n_beats = int(np.searchsorted(np.cumsum(intervals), segment.seconds)) + 1
     intervals, ectopic = intervals[:n_beats], ectopic[:n_beats]  # at least as long as the segment
@@ -238,4 +224,5 @@ def _spans(segments: Sequence[Segment], numbers: Sequence[int], time: np.ndarray
     """A new rhythm begins half-way between the last beat of the old one and its own first beat."""
     firsts = np.concatenate([[0], np.cumsum(numbers)])
     bounds = [time[0] - 1.0] + [(time[k - 1] + time[k]) / 2 for k in firsts[1:-1]] + [time[-1] + 2.0]
-    return [Span(s.rhythm, s.aux, bounds[i], bounds[i + 1], s.atrial_rate, time[firsts[i]]) for i, s in enumerate(segments)]
+    return [Span(s.rhythm, s.aux, *pairs, s.atrial_rate, time[first])
+            for s, first, pairs in zip(segments, firsts, pairwise(bounds), strict=False)]

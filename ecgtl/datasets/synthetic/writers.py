@@ -7,36 +7,41 @@ rate. Sources: WFDB Applications Guide, header(5), signal(5), annot(5); MATLAB l
 import io
 import re
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.signal import resample_poly
 
 from ecgtl.datasets import snomed
 from ecgtl.datasets.qtdb import WITHOUT_MARKS
-from ecgtl.datasets.synthetic.hospitals import PTBXL_STATEMENTS
+from ecgtl.datasets.synthetic.hospitals import scp_statements
 from ecgtl.datasets.synthetic.noise import RAIL
 from ecgtl.datasets.synthetic.plans import RecordPlan, Synthetic
+from ecgtl.datasets.synthetic.tables import table
 from ecgtl.errors import EcgtlError
-from ecgtl.filters import resample
 
 Make = Callable[[RecordPlan, float], Synthetic]
 NOTICE = "Made by ecgtl's signal model. These are not recordings of any person.\n"
+
+
+def _made(plans: Sequence[RecordPlan], make: Make, rate: float, gain: float = 1000, bits: int = 16,
+          zero: int = 0) -> Iterator[tuple[RecordPlan, Synthetic, np.ndarray]]:
+    """Each plan with its record at ``rate`` Hz, and what an ADC makes of that (``quantise``)."""
+    for plan in plans:
+        made = make(plan, rate)
+        yield plan, made, quantise(made.signal, gain, bits, zero)
 
 
 def write_cinc2017(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
     """``challenge-2017/1.0.0``: one lead at 300 Hz, MATLAB level 4 files, labels in REFERENCE-v3.csv."""
     base = folder / "challenge-2017" / "1.0.0"
     training = base / "training2017"
-    training.mkdir(parents=True)
-    for plan in plans:
-        stored = quantise(make(plan, 300).signal, 1000, 16)
-        _write_mat(training / f"{plan.record}.mat", stored)
-        lines = [f"{plan.record} 1 300 {len(stored)}",
-                 _signal_line(f"{plan.record}.mat", "16+24", "1000/mV", 16, 0, stored[:, 0], "ECG ")]
-        _write_lines(training / f"{plan.record}.hea", lines)
+    for plan, _, stored in _made(plans, make, 300):
+        _write_record(training, plan.record, stored, ["ECG "], 300, "1000/mV", "16+24")
     labels = [f"{plan.record},{plan.label}" for plan in plans]
     _write_lines(training / "REFERENCE.csv", labels)
     _write_lines(base / "REFERENCE-v3.csv", labels)
@@ -48,28 +53,13 @@ def write_mitdb(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
     import wfdb
 
     base = folder / "mitdb" / "1.0.0"
-    base.mkdir(parents=True)
-    for plan in plans:
-        made = make(plan, 360)
+    for plan, made, stored in _made(plans, make, 360, 200, 11, 1024):
         # The release gives the baseline through the ADC's zero (11 bits, 1024); wfdb writes it otherwise.
-        _write_212(base, plan.record, quantise(made.signal, 200, 11, 1024), "360", "200", 11, 1024, plan.leads)
+        _write_record(base, plan.record, stored, plan.leads, 360, "200", "212", 11, 1024)
         sample, symbol, aux, subtype = annotations(made)
         wfdb.wrann(plan.record, "atr", sample, symbol, subtype=subtype, aux_note=aux, write_dir=str(base))
     _write_lines(base / "RECORDS", [plan.record for plan in plans])
     _write_lines(base / "ANNOTATORS", ["atr\treference beat, rhythm, and signal quality annotations"])
-
-
-def _write_212(base: Path, record: str, stored: np.ndarray, rate: str, gain: str, bits: int, zero: int,
-               leads: Sequence[str]) -> None:
-    """``stored`` (samples, leads) in format 212 with its header; ``rate`` and ``gain`` as the header words them."""
-    import wfdb
-
-    n_leads = stored.shape[1]
-    wfdb.wrsamp(record, fs=360, units=["mV"] * n_leads, sig_name=[str(k) for k in range(n_leads)], d_signal=stored,
-                fmt=["212"] * n_leads, adc_gain=[200.0] * n_leads, baseline=[zero] * n_leads, write_dir=str(base))
-    lines = [_signal_line(f"{record}.dat", "212", gain, bits, zero, column, lead)
-             for column, lead in zip(stored.T, leads, strict=True)]
-    _write_lines(base / f"{record}.hea", [f"{record} {n_leads} {rate} {len(stored)}", *lines])
 
 
 _QTDB_RATES = {r"sel(\d{5}|8\d\d)": "250/128", r"sel[13]\d\d": "250/360"}  # behind the rate, that of the source's tape
@@ -82,14 +72,13 @@ def write_qtdb(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
     import wfdb
 
     base = folder / "qtdb" / "1.0.0"
-    base.mkdir(parents=True)
-    for number, plan in enumerate(plans):
-        made, source = make(plan, 250), plan.record.removeprefix("sel")
+    for number, (plan, made, stored) in enumerate(_made(plans, make, 250, 200, 11)):
+        source = plan.record.removeprefix("sel")
         leads = ["D3", "V4"] if source.startswith("e") else [f"record {source}, signal {k}" for k in range(2)]
         rate = next((rate for form, rate in _QTDB_RATES.items() if re.fullmatch(form, plan.record)), "250")
         gain = "0" if plan.record in _QTDB_UNCALIBRATED else "200"
-        stored = quantise(made.signal, 200, 11) + _QTDB_LEVELS[number % len(_QTDB_LEVELS)]
-        _write_212(base, plan.record, stored, rate, gain, 12, 0, leads)
+        stored += _QTDB_LEVELS[number % len(_QTDB_LEVELS)]
+        _write_record(base, plan.record, stored, leads, rate, gain, "212", 12)
         sample, symbol, _, _ = annotations(made)
         symbol = np.where(np.array(symbol) == "A", "S", symbol)
         if plan.record not in WITHOUT_MARKS:
@@ -98,10 +87,8 @@ def write_qtdb(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
     _write_lines(base / "RECORDS", [plan.record for plan in plans])
 
 
-PHYSIONET_RECORDS = 24  # so many of the Shaoxing twin lie in the PhysioNet form too
+_PHYSIONET_RECORDS = 24  # so many of the Shaoxing twin lie in the PhysioNet form too
 _HEADED = 3  # every third CSV file begins with the leads' names
-_FINDING_CODES = {"RBBB": "59118001", "LBBB": "164909002", "VPB": "17338001", "APB": "284470004",
-                  "STDD": "429622005", "STTU": "164931005"}
 
 
 def write_shaoxing(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
@@ -109,15 +96,12 @@ def write_shaoxing(folder: Path, plans: Sequence[RecordPlan], make: Make) -> Non
     file a record), ``ecg-arrhythmia/1.0.0`` for the first records, but for those of sinus irregularity, which
     the real one lacks. Values are whole microvolts in both.
     """
-    base = folder / "shaoxing-figshare"
+    base, rows = folder / "shaoxing-figshare", []
     (base / "ECGData").mkdir(parents=True)
-    rows = []
-    for number, plan in enumerate(plans):
-        made = make(plan, 500)
-        stored = quantise(made.signal, 1000, 16)
+    for number, (plan, made, stored) in enumerate(_made(plans, make, 500)):
         _write_csv(base / "ECGData" / f"{plan.record}.csv", stored, plan.leads, number % _HEADED == 1)
         rows.append(_diagnostics(plan, made))
-        if number < PHYSIONET_RECORDS and plan.label != "SA":
+        if number < _PHYSIONET_RECORDS and plan.label != "SA":
             _write_arrhythmia(folder, f"JS{number + 1:05d}", plan, stored)
     _write_table(base / "Diagnostics.xlsx", pd.DataFrame(rows))
 
@@ -161,11 +145,11 @@ def _axis(made: Synthetic, start: float, stop: float) -> int:
 _I, _AVF = 0, 5  # their places among the twelve leads
 
 
-def _write_table(path: Path, table: pd.DataFrame) -> None:
-    """``table`` as an xlsx file whose bytes do not tell when it was written."""
+def _write_table(path: Path, rows: pd.DataFrame) -> None:
+    """``rows`` as an xlsx file whose bytes do not tell when it was written."""
     written = io.BytesIO()
     try:
-        table.to_excel(written, index=False, engine="openpyxl")
+        rows.to_excel(written, index=False, engine="openpyxl")
     except ImportError:
         raise EcgtlError("writing Diagnostics.xlsx needs openpyxl; run: pip install 'ecgtl[data]'") from None
     with zipfile.ZipFile(written) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
@@ -178,85 +162,65 @@ def _write_arrhythmia(folder: Path, record: str, plan: RecordPlan, stored: np.nd
     """A record of ``ecg-arrhythmia``, in the folder of its hundred that the release has."""
     thousand, rest = divmod(int(record[2:]) - 1, 1000)
     place = f"{thousand + 1:02d}"
-    codes = plan.labels or (snomed.tables()["shaoxing"][plan.label]["codes"][0], _FINDING_CODES.get(plan.patient.finding))
+    codes = plan.labels or (snomed.tables()["shaoxing"][plan.label]["codes"][0],
+                            table("plans")["shaoxing"]["codes"].get(plan.patient.finding))
     base = folder / "ecg-arrhythmia" / "1.0.0" / "WFDBRecords" / place / f"{place}{rest // 100}"
     _write_diagnosed(base, record, plan, stored, codes)
 
 
-def _write_diagnosed(base: Path, record: str, plan: RecordPlan, stored: np.ndarray,
-                     codes: Sequence[str | None], form: str = "16+24", gain: str = "1000/mV",
-                     comment: str = "#") -> None:
+def _write_diagnosed(base: Path, record: str, plan: RecordPlan, stored: np.ndarray, codes: Sequence[str | None],
+                     form: str = "16+24", gain: str = "1000/mV", comment: str = "#") -> None:
     """A MATLAB file in microvolts, and a header with patient and diagnoses, these as SNOMED CT codes."""
-    base.mkdir(parents=True, exist_ok=True)
-    _write_mat(base / f"{record}.mat", stored)
-    lines = [_signal_line(f"{record}.mat", form, gain, 16, 0, column, lead)
-             for column, lead in zip(stored.T, plan.leads, strict=True)]
     facts = {"Age": plan.patient.age, "Sex": plan.patient.sex.title(), "Dx": ",".join(filter(None, codes)),
              "Rx": "Unknown", "Hx": "Unknown", "Sx": "Unknown"}
-    _write_lines(base / f"{record}.hea", [f"{record} {len(lines)} 500 {len(stored)}", *lines,
-                                          *(f"{comment}{name}: {value}" for name, value in facts.items())])
+    comments = [f"{comment}{name}: {value}" for name, value in facts.items()]
+    _write_record(base, record, stored, plan.leads, 500, gain, form, comments=comments)
 
 
 def write_csn(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
     """``ecg-arrhythmia/1.0.0``: twelve leads at 500 Hz, MATLAB files in microvolts, SNOMED CT codes."""
-    for plan in plans:
-        _write_arrhythmia(folder, plan.record, plan, quantise(make(plan, 500).signal, 1000, 16))
+    for plan, _, stored in _made(plans, make, 500):
+        _write_arrhythmia(folder, plan.record, plan, stored)
 
 
-_CHALLENGE = Path("challenge-2020") / "1.0.2" / "training"
+def write_challenge(folder: Path, plans: Sequence[RecordPlan], make: Make, source: str, **words: str) -> None:
+    """``challenge-2020/1.0.2/training/<source>``: files as those of ``ecg-arrhythmia``, but for how the source
+    ``words`` its headers.
+    """
+    base = folder / "challenge-2020" / "1.0.2" / "training" / source / "g1"
+    for plan, _, stored in _made(plans, make, 500):
+        _write_diagnosed(base, plan.record, plan, stored, plan.labels, **words)
 
 
-def write_cpsc2018(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
-    """``challenge-2020/1.0.2/training/cpsc_2018``: files as those of ``ecg-arrhythmia``."""
-    for plan in plans:
-        stored = quantise(make(plan, 500).signal, 1000, 16)
-        _write_diagnosed(folder / _CHALLENGE / "cpsc_2018" / "g1", plan.record, plan, stored, plan.labels)
-
-
-def write_georgia(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
-    """``challenge-2020/1.0.2/training/georgia``: the same, but for how the release words its headers."""
-    for plan in plans:
-        stored = quantise(make(plan, 500).signal, 1000, 16)
-        _write_diagnosed(folder / _CHALLENGE / "georgia" / "g1", plan.record, plan, stored, plan.labels,
-                         form="16x1+24", gain="1000.0(0)/mV", comment="# ")
-
-
-# Columns of the release's tables; what is not known of made recordings stays empty
-_PTBXL_COLUMNS = (
-    "ecg_id", "patient_id", "age", "sex", "height", "weight", "nurse", "site", "device", "recording_date",
-    "report", "scp_codes", "heart_axis", "infarction_stadium1", "infarction_stadium2", "validated_by",
-    "second_opinion", "initial_autogenerated_report", "validated_by_human", "baseline_drift", "static_noise",
-    "burst_noise", "electrodes_problems", "extra_beats", "pacemaker", "strat_fold", "filename_lr", "filename_hr")
-_SCP_COLUMNS = (
-    "description", "diagnostic", "form", "rhythm", "diagnostic_class", "diagnostic_subclass",
-    "Statement Category", "SCP-ECG Statement Description", "AHA code", "aECG REFID", "CDISC Code", "DICOM Code")
+write_cpsc2018 = partial(write_challenge, source="cpsc_2018")
+write_georgia = partial(write_challenge, source="georgia", form="16x1+24", gain="1000.0(0)/mV", comment="# ")
 _PTBXL_RATES = {"hr": 500, "lr": 100}  # Hz
 _OLDEST, _OLDER = 89, 300  # ages above the first are written as the second
 
 
 def write_ptbxl(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
     """``ptb-xl/1.0.3``: 16-bit files at both rates, ``ptbxl_database.csv`` and ``scp_statements.csv``."""
-    base = folder / "ptb-xl" / "1.0.3"
+    base, columns = folder / "ptb-xl" / "1.0.3", table("statements")
     for plan in plans:
-        signal = make(plan, 500).signal
+        signal, leads = make(plan, 500).signal.astype(np.float32), [lead.upper() for lead in plan.leads]
         for suffix, rate in _PTBXL_RATES.items():
-            stored = quantise(resample(signal.T, 500, rate).T, 1000, 16)
-            place = base / f"records{rate}" / "00000"
-            place.mkdir(parents=True, exist_ok=True)
-            leads = [lead.upper() for lead in plan.leads]
-            _write_dat(place, f"{plan.record}_{suffix}", stored, rate, leads, "1000.0(0)/mV")
-    table = pd.DataFrame([_ptbxl_row(plan) for plan in plans], columns=_PTBXL_COLUMNS)
-    table.to_csv(base / "ptbxl_database.csv", index=False)
+            resampled = signal if rate == 500 else resample_poly(signal, rate, 500)
+            _write_record(base / f"records{rate}" / "00000", f"{plan.record}_{suffix}", quantise(resampled, 1000, 16),
+                          leads, rate, "1000.0(0)/mV")
+    database = pd.DataFrame([_ptbxl_row(plan) for plan in plans], columns=columns["ptbxl_columns"])
+    database.to_csv(base / "ptbxl_database.csv", index=False)
     rows = {key: {"description": scp.text, scp.kind: 1.0, "diagnostic_class": scp.superclass,
-                  "SCP-ECG Statement Description": scp.text} for key, scp in PTBXL_STATEMENTS.items()}
-    pd.DataFrame.from_dict(rows, orient="index", columns=_SCP_COLUMNS).to_csv(base / "scp_statements.csv")
+                  "SCP-ECG Statement Description": scp.text} for key, scp in scp_statements().items()}
+    statements = pd.DataFrame.from_dict(rows, orient="index", columns=columns["scp_columns"])
+    statements.to_csv(base / "scp_statements.csv")
 
 
 def _ptbxl_row(plan: RecordPlan) -> dict[str, object]:
     """A row of the table. The likelihood of a statement is 0 ("unknown") unless it is a diagnosis."""
     person = plan.patient
-    codes = {key: 100.0 * (PTBXL_STATEMENTS[key].kind == "diagnostic") for key in plan.labels}
-    files = {f"filename_{suffix}": f"records{rate}/00000/{plan.record}_{suffix}" for suffix, rate in _PTBXL_RATES.items()}
+    codes = {key: 100.0 * (scp_statements()[key].kind == "diagnostic") for key in plan.labels}
+    files = {f"filename_{suffix}": f"records{rate}/00000/{plan.record}_{suffix}"
+             for suffix, rate in _PTBXL_RATES.items()}
     return files | {
         "ecg_id": int(plan.record), "patient_id": plan.subject_stream[-1] + 1.0,
         "age": float(person.age if person.age <= _OLDEST else _OLDER), "sex": int(person.sex == "FEMALE"),
@@ -274,12 +238,10 @@ def write_icentia11k(folder: Path, plans: Sequence[RecordPlan], make: Make) -> N
     """``icentia11k-continuous-ecg/1.0/p00/p00000``: 250 Hz, 16-bit files, beats and rhythms in ``.atr``."""
     import wfdb
 
-    for plan in plans:
+    for plan, made, stored in _made(plans, make, 250, _ICENTIA_GAIN):
         patient = plan.record.partition("_")[0]
         base = folder / "icentia11k-continuous-ecg" / "1.0" / patient[:3] / patient
-        base.mkdir(parents=True, exist_ok=True)
-        made = make(plan, 250)
-        _write_dat(base, plan.record, quantise(made.signal, _ICENTIA_GAIN, 16), 250, ["ecg"], f"{_ICENTIA_GAIN}(0)/mV")
+        _write_record(base, plan.record, stored, ["ecg"], 250, f"{_ICENTIA_GAIN}(0)/mV")
         sample, symbol, aux = icentia_annotations(made)
         wfdb.wrann(plan.record, "atr", sample, symbol, aux_note=aux, fs=250, write_dir=str(base))
 
@@ -315,30 +277,27 @@ def write_icu_monitor(folder: Path, plans: Sequence[RecordPlan], make: Make) -> 
     in which the lowest value means "no sample".
     """
     gain = round(2048 / RAIL)
-    for plan in plans:
+    for plan, made, stored in _made(plans, make, 250, gain, 12):
+        stored[np.isnan(made.signal)] = -32768
         base = folder / "icu-monitor" / plan.record.partition("_")[0]
-        base.mkdir(parents=True, exist_ok=True)
-        signal = make(plan, 250).signal
-        stored = quantise(np.nan_to_num(signal), gain, 12)
-        stored[np.isnan(signal)] = -32768
-        _write_dat(base, plan.record, stored, 250, plan.leads, f"{gain}/mV", bits=12)
+        _write_record(base, plan.record, stored, plan.leads, 250, f"{gain}/mV", bits=12)
 
 
 def write_folder(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
     """A user's folder: 250 Hz, 16-bit ``.dat`` files beside their headers, and ``labels.csv``."""
-    for plan in plans:
-        stored = quantise(make(plan, 250).signal, 1000, 16)
-        _write_dat(folder, plan.record, stored, 250, plan.leads, "1000/mV")
+    for plan, _, stored in _made(plans, make, 250):
+        _write_record(folder, plan.record, stored, plan.leads, 250, "1000/mV")
     _write_lines(folder / "labels.csv", ["record,label", *(f"{plan.record},{plan.label}" for plan in plans)])
 
 
 def quantise(signal: np.ndarray, gain: float, bits: int, zero: int = 0) -> np.ndarray:
     """What an ADC makes of ``signal`` (mV): integers about ``zero``, clipped to ``bits``.
 
-    ``gain`` is in units per mV. The lowest value is never given: in 16 bits it means "no sample" to WFDB.
+    ``gain`` is in units per mV; what is missing is 0. The lowest value is never given: in 16 bits it means "no sample"
+    to WFDB.
     """
     half = 2 ** (bits - 1)
-    return np.clip(np.rint(signal * gain), 1 - half, half - 1).astype(np.int64) + zero
+    return np.clip(np.rint(np.nan_to_num(signal) * gain), 1 - half, half - 1).astype(np.int64) + zero
 
 
 def annotations(made: Synthetic) -> tuple[np.ndarray, list[str], list[str], np.ndarray]:
@@ -362,24 +321,29 @@ def annotations(made: Synthetic) -> tuple[np.ndarray, list[str], list[str], np.n
     return np.array(samples), list(symbols), list(aux), np.array(subtypes)
 
 
-def _write_dat(base: Path, record: str, stored: np.ndarray, rate: int, leads: Sequence[str], gain: str, bits: int = 16) -> None:
-    """``stored`` (samples, leads) as one 16-bit ``.dat`` file with its header."""
-    (base / f"{record}.dat").write_bytes(stored.astype("<i2").tobytes())
-    lines = [_signal_line(f"{record}.dat", "16", gain, bits, 0, column, lead)
-             for column, lead in zip(stored.T, leads, strict=True)]
-    _write_lines(base / f"{record}.hea", [f"{record} {len(lines)} {rate} {len(stored)}", *lines])
+def _write_record(base: Path, record: str, stored: np.ndarray, leads: Sequence[str], rate: float | str, gain: str,
+                  form: str = "16", bits: int = 16, zero: int = 0, comments: Sequence[str] = ()) -> None:
+    """``stored`` (samples, leads) in the WFDB format ``form``, a MATLAB level 4 file where it names an offset
+    (``+24``).
 
+    ``rate`` in Hz and ``gain`` stand in the header as they are given, its ``comments`` come last.
+    """
+    base.mkdir(parents=True, exist_ok=True)
+    file, n_leads, content = f"{record}.{'mat' if '+' in form else 'dat'}", len(leads), stored.astype("<i2").tobytes()
+    if form == "212":
+        import wfdb
 
-def _write_mat(path: Path, stored: np.ndarray) -> None:
-    """``stored`` (samples, leads) as the matrix ``val`` (leads, samples) of a MATLAB level 4 file."""
-    # Type 30 (little-endian 16-bit integers), rows, columns, no imaginary part, length of the name.
-    header = np.array([30, stored.shape[1], len(stored), 0, 4], "<i4").tobytes() + b"val\0"
-    path.write_bytes(header + stored.astype("<i2").tobytes())
-
-
-def _signal_line(file: str, form: str, gain: str, bits: int, zero: int, column: np.ndarray, lead: str) -> str:
-    checksum = int(np.sum(column).astype(np.int16))
-    return f"{file} {form} {gain} {bits} {zero} {column[0]} {checksum} 0 {lead}"
+        wfdb.wrsamp(record, fs=360, units=["mV"] * n_leads, sig_name=[str(k) for k in range(n_leads)], d_signal=stored,
+                    fmt=["212"] * n_leads, adc_gain=[200.0] * n_leads, baseline=[zero] * n_leads, write_dir=str(base))
+    elif "+" in form:  # the matrix ``val`` (leads, samples):
+        # type 30 (little-endian 16-bit integers), rows, columns, no imaginary part, length of the name
+        head = np.array([30, n_leads, len(stored), 0, 4], "<i4").tobytes() + b"val\0"
+        (base / file).write_bytes(head + content)
+    else:
+        (base / file).write_bytes(content)
+    signals = [f"{file} {form} {gain} {bits} {zero} {column[0]} {int(np.sum(column).astype(np.int16))} 0 {lead}"
+               for column, lead in zip(stored.T, leads, strict=True)]
+    _write_lines(base / f"{record}.hea", [f"{record} {n_leads} {rate} {len(stored)}", *signals, *comments])
 
 
 def _write_lines(path: Path, lines: Sequence[str]) -> None:
