@@ -19,7 +19,7 @@ import yaml
 
 from ecgtl import paths
 from ecgtl.datasets import LOADERS
-from ecgtl.datasets.base import check_policy
+from ecgtl.datasets.collector import check_policy
 from ecgtl.errors import EcgtlError
 from ecgtl.models import MODELS, PREACTIVATED, STAGES
 from ecgtl.splits import check_fraction

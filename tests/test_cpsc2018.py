@@ -245,9 +245,9 @@ def test_floats_byte_order_mark_and_nested_folders_are_read(struct_form):
 
 
 @pytest.mark.parametrize("text, words", [
-    ("", ["no rows"]), ("Recording,First_label\nA0001,5\n", ["Second_label"]),
+    ("", ["not a readable CSV"]), ("Recording,First_label\nA0001,5\n", ["Second_label"]),
     ("Recording,First_label,Second_label,Third_label\nA0001,5,,\nA0001,6,,\n", ["A0001", "twice"]),
-    ("Recording,First_label,Second_label,Third_label\n,5,,\n", ["without a recording"])])
+    ("Recording,First_label,Second_label,Third_label\n,5,,\n", ["without Recording"])])
 def test_table_that_cannot_be_read(struct_form, text, words):
     table = struct_form / cpsc2018.ORIGINAL / cpsc2018.TABLE
     table.write_text(text)

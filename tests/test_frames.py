@@ -15,7 +15,7 @@ from scipy import signal
 from messages import one_line
 
 from ecgtl.datasets import frames, mitdb, windows
-from ecgtl.datasets.base import Collector, Reading
+from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 
 N = 512

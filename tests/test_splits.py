@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ecgtl import splits
-from ecgtl.datasets.base import Collector, Reading
+from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 
 CLASSES = ("normal", "af", "other", "noise")

@@ -5,7 +5,7 @@ import pytest
 
 from ecgtl import finetune, folds, splits
 from ecgtl.config import FinetuneConfig
-from ecgtl.datasets.base import Collector, Reading
+from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 
 SEEDS = range(40)

@@ -14,7 +14,7 @@ from sklearn import metrics as oracle
 
 from ecgtl import datasets, filters, finetune, models, results, training, transfer_experiment, transferability
 from ecgtl.config import TIERS, FinetuneConfig, TransferConfig, protocol
-from ecgtl.datasets.folder import from_array
+from ecgtl.datasets.arrays import from_array
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import runners, sources, transfers
 from ecgtl.models import checkpoint

@@ -11,7 +11,7 @@ from scipy import signal
 from messages import one_line
 
 from ecgtl.datasets import cinc2017, icentia11k, mitdb, windows
-from ecgtl.datasets.base import Collector, Reading
+from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 
 N = 2048

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from ecgtl.datasets import challenge2020, csn, snomed
-from ecgtl.datasets.base import Collector, Recordings, cached_recordings
+from ecgtl.datasets import challenge2020, snomed
+from ecgtl.datasets.base import Recordings
+from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.leads import check_leads
 from ecgtl.errors import EcgtlError
 
@@ -37,19 +38,10 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, labels: int
     ``skip``, which leaves it out and counts it. Raises EcgtlError when the folder holds no records, and for
     unknown labels.
     """
-    base, chosen, wanted = Path(root) / FOLDER, check_leads(leads), _check_labels(labels)
-    found = challenge2020.files(base, NAME)
-    collector = Collector(NAME, challenge2020.VERSION, classes=(), multi_label=True, on_bad=on_bad, synthetic=synthetic)
-
-    def fill() -> None:
-        for path, record, codes in csn.diagnosed(found, chosen, collector, challenge2020.SAMPLING_RATE):
-            record.label = [snomed.name_of(code) for code in codes]
-            collector.add(record, str(path))
-        collector.classes = _classes(wanted, collector)
-        for record in collector.readings:
-            record.label = [name for name in record.label if name in collector.classes]
-
-    return cached_recordings(collector, base, found, {"labels": wanted, "leads": chosen, "map": snomed.checksum()}, fill)
+    wanted = _check_labels(labels)
+    collector = Collector(NAME, challenge2020.VERSION, multi_label=True, on_bad=on_bad, synthetic=synthetic)
+    return challenge2020.read_all(collector, Path(root) / FOLDER, ".", lambda: _classes(wanted, collector), check_leads(leads),
+                                  challenge2020.SAMPLING_RATE, labels=wanted)
 
 
 def _check_labels(labels: int | str | Sequence[str] | None) -> int | list[str] | None:
@@ -61,7 +53,7 @@ def _check_labels(labels: int | str | Sequence[str] | None) -> int | list[str] |
             raise EcgtlError(f"labels is {labels!r}; give a number above 0, {_SETS}, or names")
         return labels
     if labels in LABEL_SETS:
-        return [snomed.name_of(code) for code in snomed.label_set(labels)]
+        return snomed.label_names(labels)
     words = [labels] if isinstance(labels, str) else list(labels)
     names = [snomed.name_of(snomed.code_of(word) or "") for word in words]
     if not names or None in names or len(set(names)) < len(names):
@@ -71,14 +63,15 @@ def _check_labels(labels: int | str | Sequence[str] | None) -> int | list[str] |
     return names
 
 
-def _classes(wanted: int | list[str] | None, collector: Collector) -> tuple[str, ...]:
+def _classes(wanted: int | list[str] | None, collector: Collector) -> list[str]:
     """The chosen statements; of equally frequent ones the first in the table comes first."""
     if isinstance(wanted, list):
-        return tuple(wanted)
-    counts = Counter(name for record in collector.readings for name in record.label)
-    occurring = [entry["name"] for entry in snomed.tables()["codes"].values() if counts[entry["name"]]]
+        return wanted
+    occurring = snomed.occurring(collector.readings)
     if wanted is None:
-        return tuple(occurring)
+        return occurring
     if wanted > len(occurring):
-        raise EcgtlError(f"labels is {wanted}, but the recordings of {NAME} at hand carry {len(occurring)} labels; ask for fewer")
-    return tuple(sorted(occurring, key=lambda name: -counts[name])[:wanted])
+        raise EcgtlError(f"labels is {wanted}, but the recordings of {NAME} available here carry {len(occurring)} labels; "
+                         "ask for fewer")
+    counts = Counter(name for record in collector.readings for name in record.label)
+    return sorted(occurring, key=lambda name: -counts[name])[:wanted]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from ecgtl import paths
-from ecgtl.datasets.base import Collector
+from ecgtl.datasets.collector import Collector
 from ecgtl.errors import EcgtlError
 
 LABEL_FILE = "labels.csv"

@@ -24,6 +24,13 @@ def check_leads(leads: str | Sequence[str] | None) -> list[str] | None:
     return chosen
 
 
+def check_lead(lead: str | int | None) -> str | int | None:
+    """``lead`` as it is compared, a name in lower case; EcgtlError unless it can name a lead, or is None for all."""
+    if isinstance(lead, bool) or not isinstance(lead, str | int | None) or (isinstance(lead, int) and lead < 0):
+        raise EcgtlError(f"lead is {lead!r}; give the name of a lead, an index from 0, or None for all")
+    return lead.lower() if isinstance(lead, str) else lead
+
+
 def find(names: Sequence[str], lead: int | str) -> list[int]:
     """Columns of ``lead``, an index or a name (upper and lower case alike), among ``names``: none, one, or all of that name."""
     if isinstance(lead, str):

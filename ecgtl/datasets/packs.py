@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from ecgtl import datasets
-from ecgtl.datasets import base
+from ecgtl.datasets.base import Recordings, digest_of, store_rest
 from ecgtl.datasets.cache import write_atomic
+from ecgtl.datasets.collector import Collector
 from ecgtl.errors import EcgtlError
 
 PART = 28 << 20  # bytes of a file at most: what carries them may have a limit
@@ -37,9 +38,9 @@ def write(name: str, folder: Path, twin: bool) -> list[Path]:
     if whole.samples.dtype != np.int16:
         raise EcgtlError(f"{name} is stored as {whole.samples.dtype}; packs are for samples of 16 bits")
     if whole.leads.shape[1] > 1:
-        first = replace(first, digest=base._digest(first), notes=(*whole.notes, f"{name}: of a pack, which holds lead 0 alone"))
+        first = replace(first, digest=digest_of(first), notes=(*whole.notes, f"{name}: of a pack, which holds lead 0 alone"))
     with tempfile.TemporaryDirectory() as rest:
-        base._store_rest(first, Path(rest))
+        store_rest(first, Path(rest))
         kept = {file.name: np.fromfile(file, np.uint8) for file in Path(rest).iterdir()}
     # Without sign, differences wrap, so that any sample comes back; then small ones of either sign become small numbers
     steps = np.diff(first.samples[:, 0].view(np.uint16), n=2, prepend=np.zeros(2, np.uint16)).view(np.int16)
@@ -54,7 +55,7 @@ def write(name: str, folder: Path, twin: bool) -> list[Path]:
     return files(name, folder, twin)
 
 
-def read(name: str, parts: list[Path], options: dict) -> base.Recordings:
+def read(name: str, parts: list[Path], options: dict) -> Recordings:
     """The recordings of a pack, by way of the cache. EcgtlError for other ``options`` than it was made with, and for damage."""
     import lzma
 
@@ -72,7 +73,7 @@ def read(name: str, parts: list[Path], options: dict) -> base.Recordings:
         steps = (folded >> 1) ^ (0 - (folded & 1))
         np.save(folder / "samples.npy", steps.cumsum(dtype=np.uint16).cumsum(dtype=np.uint16).view(np.int16)[:, np.newaxis])
 
-    return base.cached_recordings(base.Collector(name, "pack", ()), parts[0].parent, parts, {}, lambda: None, write=unpack)
+    return Collector(name, "pack").cached(parts[0].parent, parts, write=unpack)
 
 
 if __name__ == "__main__":

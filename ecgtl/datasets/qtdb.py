@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgtl.datasets.base import Collector, Recordings
+from ecgtl.datasets.base import Recordings
+from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.mitdb import marks, read_folder
 
 NAME = "qtdb"
@@ -37,7 +38,7 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False) -> Recordin
     deviation is 0.3 mV: a scale for all records would be one of levels. ``on_bad`` is that of ``mitdb.read``. Raises
     EcgtlError when the folder is missing or a file is missing or damaged.
     """
-    collector = Collector(NAME, VERSION, classes=(), on_bad=on_bad, synthetic=synthetic)
+    collector = Collector(NAME, VERSION, on_bad=on_bad, synthetic=synthetic)
     collector.note(f"{NAME}: the level of a Holter recording means nothing, so each lead's median is 0 mV")
     return read_folder(Path(root) / FOLDER, collector, lambda path: _collect(path, collector))
 
