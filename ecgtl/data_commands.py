@@ -14,7 +14,8 @@ from typing import TextIO
 from ecgtl import datasets, paths
 from ecgtl.datasets import catalogue
 from ecgtl.datasets.catalogue import AtHand, Entry
-from ecgtl.datasets.fetch import REGISTRY, RESUME, Progress, Transfer, Verification, verify
+from ecgtl.datasets.checksums import REGISTRY, Progress, Verification, verify
+from ecgtl.datasets.fetch import RESUME, Transfer
 from ecgtl.datasets.fetch import fetch as fetch_files
 from ecgtl.errors import EcgtlError
 
@@ -37,7 +38,9 @@ def list_datasets(name: str | None = None, as_json: bool = False, root: str | Pa
     chosen = [catalogue.entry(name)] if name else list(catalogue.entries().values())
     found = {entry.name: catalogue.at_hand(entry, root) for entry in chosen}
     if as_json:
-        print(json.dumps([_facts(entry, found[entry.name]) for entry in chosen], indent=2), file=out)
+        print(json.dumps([asdict(entry) | {"address": entry.address, "loader": entry.has_loader, "at_hand": asdict(there) | {
+            "path": str(there.path), "state": there.state}} for entry, there in zip(chosen, found.values(), strict=True)],
+            indent=2), file=out)
         return 0
     print(f"Data sets under {root} (set ECGTL_DATA to look elsewhere)\n", file=out)
     if not name:
@@ -103,11 +106,6 @@ def _how_to_get(entry: Entry) -> str:
     return entry.by_hand or f"'python -m ecgtl data fetch {entry.name}' brings it from {entry.address}"
 
 
-def _facts(entry: Entry, found: AtHand) -> dict:
-    at_hand = asdict(found) | {"path": str(found.path), "state": found.state}
-    return asdict(entry) | {"address": entry.address, "loader": entry.has_loader, "at_hand": at_hand}
-
-
 def _table(chosen: Sequence[Entry], found: dict[str, AtHand]) -> str:
     rows = [("name", "title", "version", "download", "licence", "at hand", "loader", "twin")]
     rows += [(entry.name, entry.title, entry.version, entry.size(), entry.licence, str(found[entry.name]),
@@ -131,19 +129,13 @@ def _details(entry: Entry, found: AtHand) -> str:
             "citation": f"{entry.citation}, https://doi.org/{entry.doi}",
             "data": f"https://doi.org/{entry.data_doi}" if entry.data_doi else "-",
             "page": entry.page, "address": entry.address, "folder": str(found.path),
-            "at hand": f"{found} ({found.pattern})", "records": _records(entry),
+            "at hand": f"{found} ({found.pattern})", "records": "-" if entry.records is None else
+            f"{entry.records:,}, {entry.sampling_rate} Hz, {entry.leads} lead{'s' * (entry.leads != 1)}",
             "download": f"{entry.size()}; {entry.size('unpacked_gb')} unpacked",
             "files": ", ".join(entry.files) or entry.by_hand, "loader": _yes(entry, entry.has_loader),
             "twin": entry.twin or _yes(entry, False)}
     wrap = textwrap.TextWrapper(WIDTH, subsequent_indent=" " * 10, break_long_words=False, break_on_hyphens=False)
     return "\n".join(wrap.fill(f"{label:<10}{text}") for label, text in rows.items())
-
-
-def _records(entry: Entry) -> str:
-    if entry.records is None:
-        return "-"
-    leads = "1 lead" if entry.leads == 1 else f"{entry.leads} leads"
-    return f"{entry.records:,}, {entry.sampling_rate} Hz, {leads}"
 
 
 def _check_space(entry: Entry, root: Path) -> None:
@@ -174,10 +166,10 @@ def _reading(entry: Entry, root: Path) -> str:
     recordings = datasets.load(entry.name, root=root, on_bad="skip")
     marks = f", {len(recordings.annotations.sample):,} annotations" if recordings.annotations else ""
     skipped = {reason: len(ids) for reason, ids in recordings.skipped.items()}
-    lines = [f"read: {len(recordings):,} recordings, {recordings.durations.sum() / 3600:,.1f} h{marks}",
-             f"classes: {_listed(recordings.counts())}", f"skipped: {_listed(skipped)}",
-             f"exact duplicates: {', '.join('='.join(pair) for pair in recordings.duplicates) or 'none'}"]
-    return "\n".join(lines)
+    return "\n".join([
+        f"read: {len(recordings):,} recordings, {recordings.durations.sum() / 3600:,.1f} h{marks}",
+        f"classes: {_listed(recordings.counts())}", f"skipped: {_listed(skipped)}",
+        f"exact duplicates: {', '.join('='.join(pair) for pair in recordings.duplicates) or 'none'}"])
 
 
 def _listed(counts: dict[str, int]) -> str:
@@ -190,11 +182,13 @@ def _progress(verb: str) -> Progress:
 
 
 class _Lines(Progress):
-    """A line on stderr every five per cent: for logs."""
+    """A line on stderr every ``STEP`` per cent: for logs."""
 
-    def __init__(self, verb: str, step: int = 5):
-        self.verb, self.step, self.lock = verb, step, threading.Lock()
-        self.n_files, self.done, self.n_bytes, self.next_line = 1, 0.0, 0, step
+    STEP = 5
+
+    def __init__(self, verb: str):
+        self.verb, self.lock = verb, threading.Lock()
+        self.n_files, self.done, self.n_bytes, self.next_line = 1, 0.0, 0, self.STEP
 
     def begin(self, n_files: int) -> None:
         self.n_files = n_files
@@ -203,26 +197,23 @@ class _Lines(Progress):
         with self.lock:
             self.done += share
             self.n_bytes += n_bytes
-            whole_files = int(self.done + 1e-6)  # 48 shares of 1 may add up to 47.999…
-            percent = int(100 * (self.done + 1e-6) / self.n_files)
+            done = self.done + 1e-6  # 48 shares of 1 may add up to 47.999…
+            percent = int(100 * done / self.n_files)
             if percent >= self.next_line:
-                self.next_line = self.step * (percent // self.step + 1)
+                self.next_line = self.STEP * (percent // self.STEP + 1)
                 brought = f", {self.n_bytes / 1e6:,.1f} MB" if self.n_bytes else ""
-                _say(f"{self.verb} {percent:3d} %  {whole_files:,} of {self.n_files:,} files{brought}")
+                self.say(f"{self.verb} {percent:3d} %  {int(done):,} of {self.n_files:,} files{brought}")
 
     def retry(self, reason: str, pause: float) -> None:
-        _say(f"{reason}; next attempt in {pause:.0f} s")
+        self.say(f"{reason}; next attempt in {pause:.0f} s")
+
+    def say(self, line: str) -> None:
+        """Print a line, at once."""
+        print(line, file=sys.stderr, flush=True)
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-class _Bar(Progress):
+class _Bar(_Lines):
     """A bar on a terminal."""
-
-    def __init__(self, verb: str):
-        self.verb, self.lock, self.bar, self.n_bytes = verb, threading.Lock(), None, 0
 
     def begin(self, n_files: int) -> None:
         from tqdm import tqdm
@@ -237,10 +228,10 @@ class _Bar(Progress):
                 self.bar.set_postfix_str(f"{self.n_bytes / 1e6:,.1f} MB", refresh=False)
             self.bar.update(share)
 
-    def retry(self, reason: str, pause: float) -> None:
+    def say(self, line: str) -> None:
         from tqdm import tqdm
 
-        tqdm.write(f"{reason}; next attempt in {pause:.0f} s", file=sys.stderr)
+        tqdm.write(line, file=sys.stderr)
 
     def end(self) -> None:
         self.bar.n = round(self.bar.n, 6)  # sums of shares are not exact, and an estimate below 0 s looks odd

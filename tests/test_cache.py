@@ -14,6 +14,7 @@ from messages import one_line
 
 from ecgtl import paths
 from ecgtl.datasets import cache, folder
+from ecgtl.datasets.base import load_folder
 from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 
@@ -314,7 +315,7 @@ def test_recordings_come_back_as_they_were_built(records, own_cache):
     again = folder.read(records)
     assert isinstance(again.samples, np.memmap)
     assert not again.samples.flags.writeable
-    assert again.digest == built.digest == X.load_folder(next(own_cache.glob("folder-*"))).digest
+    assert again.digest == built.digest == load_folder(next(own_cache.glob("folder-*"))).digest
     assert len(entries(own_cache)) == 1
 
 

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from ecgtl import data_commands
-from ecgtl.datasets import catalogue, fetch, synthetic
-from ecgtl.datasets.fetch import REGISTRY, Progress, Transfer
+from ecgtl.datasets import catalogue, checksums, fetch, synthetic
+from ecgtl.datasets.checksums import REGISTRY, Progress
+from ecgtl.datasets.fetch import Transfer
 from ecgtl.errors import EcgtlError
 
 FAST = Transfer(connections=2, attempts=3, connect_timeout=10, read_timeout=1.0, backoff=0.01,
@@ -359,7 +360,7 @@ def test_what_is_not_a_list_of_checksums_is_refused_and_not_kept(release, tmp_pa
 @pytest.mark.parametrize("form", ["{} {}", "{}  {}", "{} *{}", "{}  ./{}"])
 def test_every_form_of_the_list_is_read(tmp_path, form):
     (tmp_path / REGISTRY).write_text(form.format("AB" * 32, "a/b c.dat") + "\n")
-    assert fetch.read_registry(tmp_path / REGISTRY) == {"a/b c.dat": "ab" * 32}
+    assert checksums.read_registry(tmp_path / REGISTRY) == {"a/b c.dat": "ab" * 32}
 
 
 @pytest.mark.parametrize("address", [
@@ -420,9 +421,9 @@ def test_pauses_double_up_to_the_longest_and_heed_retry_after(release, tmp_path)
     slow = Transfer(connections=1, attempts=5, read_timeout=5.0, backoff=0.01, longest_pause=0.03)
     bring(release, tmp_path, transfer=slow, progress=recorder)
     assert [pause for _, pause in recorder.retries] == pytest.approx([0.01, 0.02, 0.03, 0.03])
-    patient = fetch._Again("busy", pause=0.02)
+    patient = fetch.RetryableError("busy", pause=0.02)
     asked = Transfer(backoff=0.001, longest_pause=0.5)
-    fetch._Bringer(None, "", tmp_path, asked, recorder)._pause("url", patient, attempt=1)
+    fetch.Downloader(None, "", tmp_path, asked, recorder)._pause("url", patient, attempt=1)
     assert recorder.retries[-1][1] == 0.02
 
 
@@ -519,12 +520,12 @@ def test_an_unpacked_folder_stands_for_its_archive(tmp_path):
     (folder / "REFERENCE-v3.csv").write_bytes(b"A00001,N\n")
     published = {"training2017.zip": b"zip", "REFERENCE-v3.csv": b"A00001,N\n", "RECORDS": b"A00001\n"}
     (folder / REGISTRY).write_bytes(sums(published))
-    result = fetch.verify(entry, tmp_path)
+    result = checksums.verify(entry, tmp_path)
     assert result.verified == ["REFERENCE-v3.csv"]
     assert result.missing == result.altered == result.extra == []
     assert result.unpacked == ["training2017"]
     (folder / "training2017.zip").write_bytes(b"truncated")
-    assert fetch.verify(entry, tmp_path).altered == ["training2017.zip"]
+    assert checksums.verify(entry, tmp_path).altered == ["training2017.zip"]
 
 
 def test_check_reads_what_is_at_hand():

@@ -193,7 +193,7 @@ def test_table_that_is_no_xlsx(root, content):
     one_line(error, root / shaoxing.FIGSHARE / shaoxing.TABLE, "not a readable xlsx")
 
 
-@pytest.mark.parametrize("rows, word", [([*ROWS, ROWS[0]], "'MUSE_1' twice"), ([], "without FileName"),
+@pytest.mark.parametrize("rows, word", [([*ROWS, ROWS[0]], "'MUSE_1' twice"), ([], "no rows"),
                                         ([*ROWS, (None, "SR", 50, "MALE")], "without FileName")])
 def test_table_whose_rows_are_no_recordings(root, rows, word):
     write_table(root / shaoxing.FIGSHARE, rows)

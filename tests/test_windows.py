@@ -10,7 +10,7 @@ from scipy import signal
 
 from messages import one_line
 
-from ecgtl.datasets import cinc2017, icentia11k, mitdb, windows
+from ecgtl.datasets import cinc2017, icentia11k, mitdb, window_index, windows
 from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 
@@ -324,7 +324,7 @@ def test_nothing_usable_leaves_nothing_behind(session_cache):
 
 
 def test_sources_may_be_functions_and_few_are_kept(monkeypatch, many):
-    monkeypatch.setattr(windows, "OPEN", 2)
+    monkeypatch.setattr(window_index, "OPEN", 2)
     opened = []
 
     def source(k):
