@@ -9,7 +9,6 @@ import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TextIO
 
 from ecgtl import datasets, paths
 from ecgtl.datasets import catalogue
@@ -27,38 +26,40 @@ _PHYSIONET_CITATION = (
     "PhysioNet, Circulation 101(23), 2000, https://doi.org/10.1161/01.CIR.101.23.e215")
 
 
-def list_datasets(name: str | None = None, as_json: bool = False, root: str | Path | None = None,
-                  out: TextIO | None = None) -> int:
+def list_datasets(name: str | None = None, as_json: bool = False, root: str | Path | None = None) -> int:
     """Print every database with size, licence, citation, version and whether it is at hand; returns 0.
 
     With ``name`` all facts about that one; ``as_json`` prints a list of objects instead. Raises EcgtlError
     for an unknown name.
     """
-    out, root = out or sys.stdout, _root(root)
+    root = _root(root)
     chosen = [catalogue.entry(name)] if name else list(catalogue.entries().values())
     found = {entry.name: catalogue.at_hand(entry, root) for entry in chosen}
     if as_json:
-        print(json.dumps([asdict(entry) | {"address": entry.address, "loader": entry.has_loader, "at_hand": asdict(there) | {
-            "path": str(there.path), "state": there.state}} for entry, there in zip(chosen, found.values(), strict=True)],
-            indent=2), file=out)
+        facts = [asdict(entry) | {"address": entry.address, "loader": entry.has_loader, "at_hand": asdict(there) | {
+            "path": str(there.path), "state": there.state}} for entry, there in zip(chosen, found.values())]
+        print(json.dumps(facts, indent=2))
         return 0
-    print(f"Data sets under {root} (set ECGTL_DATA to look elsewhere)\n", file=out)
-    if not name:
-        print(_table(chosen, found), end="\n\n", file=out)
-    for entry in chosen:
-        print(_details(entry, found[entry.name]) if name else _reference(entry), end="\n\n", file=out)
+    print(f"Data sets under {root} (set ECGTL_DATA to look elsewhere)\n")
+    if name:
+        print(_details(chosen[0], found[name]), end="\n\n")
+    else:
+        print(_table(chosen, found), end="\n\n")
+        for entry in chosen:
+            print(textwrap.fill(f"{entry.name}: {_reference(entry)}", WIDTH, subsequent_indent="    "))
+            print(f"    {entry.address}\n")
     if not all(entry.by_hand for entry in chosen):
-        print(textwrap.fill(_PHYSIONET_CITATION, WIDTH), file=out)
+        print(textwrap.fill(_PHYSIONET_CITATION, WIDTH))
     return 0
 
 
 def fetch(name: str, root: str | Path | None = None, only: str | Sequence[str] | None = None,
-          mirror: str | None = None, out: TextIO | None = None, transfer: Transfer = Transfer()) -> int:
+          mirror: str | None = None, transfer: Transfer = Transfer()) -> int:
     """Download ``name`` as ``ecgtl.datasets.fetch.fetch`` does, with progress on stderr.
 
     Returns 0, or 130 after Ctrl-C. Raises EcgtlError for anything that the user can mend.
     """
-    entry, root, out = catalogue.entry(name), _root(root), out or sys.stdout
+    entry, root = catalogue.entry(name), _root(root)
     if not only and not entry.by_hand:
         _check_space(entry, root)
     try:
@@ -67,34 +68,33 @@ def fetch(name: str, root: str | Path | None = None, only: str | Sequence[str] |
         print(f"stopped: {RESUME}", file=sys.stderr)
         return INTERRUPTED
     print(f"{name} {entry.version}: {done.fetched:,} files fetched ({done.n_bytes / 1e6:,.1f} MB in "
-          f"{done.seconds:,.0f} s), {done.present:,} were here already; all checksums are right", file=out)
-    print(f"under {done.folder}\nlicence: {entry.licence}", file=out)
-    print(f"cite: {entry.citation}, https://doi.org/{entry.doi}", file=out)
+          f"{done.seconds:,.0f} s), {done.present:,} were here already; all checksums are right")
+    print(f"under {done.folder}\nlicence: {entry.licence}\ncite: {_reference(entry)}")
     return 0
 
 
-def check(name: str, root: str | Path | None = None, only: str | Sequence[str] | None = None, out: TextIO | None = None) -> int:
+def check(name: str, root: str | Path | None = None, only: str | Sequence[str] | None = None) -> int:
     """Verify what is at hand of ``name`` by checksum and by reading it.
 
     Returns 0, or 1 when files lack or differ. Without ``SHA256SUMS.txt`` at hand it says so and only counts
     and reads. Raises EcgtlError when nothing is at hand, or when that list or a recording is damaged.
     """
-    entry, root, out = catalogue.entry(name), _root(root), out or sys.stdout
+    entry, root = catalogue.entry(name), _root(root)
     found = catalogue.at_hand(entry, root)
     if found.state == "no":
         raise EcgtlError(f"{name} is not at hand under {found.path}; {_how_to_get(entry)}")
-    print(f"{name} {entry.version} under {found.path}: {found} ({found.pattern})", file=out)
+    print(f"{name} {entry.version} under {found.path}: {found} ({found.pattern})")
     right = found.state == "whole"
     if (found.path / REGISTRY).is_file():
         result = verify(entry, root, only, _progress("checked"))
-        right = not (result.missing or result.altered)
-        print(_verdict(result), file=out)
-        if not right:
-            print(f"remedy: {_how_to_get(entry)}", file=out)
+        print(_verdict(result))
+        if result.missing or result.altered:
+            print(f"remedy: {_how_to_get(entry)}")
             return 1
+        right = True
     else:
-        print(f"checksums: not compared, {REGISTRY} is not at hand; {_how_to_get(entry)}", file=out)
-    print(_reading(entry, root), file=out)
+        print(f"checksums: not compared, {REGISTRY} is not at hand; {_how_to_get(entry)}")
+    print(_reading(entry, root))
     return 0 if right else 1
 
 
@@ -120,14 +120,12 @@ def _yes(entry: Entry, there: object) -> str:
 
 
 def _reference(entry: Entry) -> str:
-    text = f"{entry.name}: {entry.citation}, https://doi.org/{entry.doi}"
-    return textwrap.fill(text, WIDTH, subsequent_indent="    ") + f"\n    {entry.address}"
+    return f"{entry.citation}, https://doi.org/{entry.doi}"
 
 
 def _details(entry: Entry, found: AtHand) -> str:
     rows = {"title": f"{entry.title}, version {entry.version} ({entry.kind})", "licence": entry.licence,
-            "citation": f"{entry.citation}, https://doi.org/{entry.doi}",
-            "data": f"https://doi.org/{entry.data_doi}" if entry.data_doi else "-",
+            "citation": _reference(entry), "data": f"https://doi.org/{entry.data_doi}" if entry.data_doi else "-",
             "page": entry.page, "address": entry.address, "folder": str(found.path),
             "at hand": f"{found} ({found.pattern})", "records": "-" if entry.records is None else
             f"{entry.records:,}, {entry.sampling_rate} Hz, {entry.leads} lead{'s' * (entry.leads != 1)}",
@@ -151,10 +149,9 @@ def _check_space(entry: Entry, root: Path) -> None:
 
 def _verdict(result: Verification) -> str:
     lines = [f"checksums: {len(result.verified):,} right"]
-    for label in ("missing", "altered", "extra"):
-        files = getattr(result, label)
-        named = ", ".join(files[:_NAMED]) + (", …" if len(files) > _NAMED else "")
-        lines.append(f"{label}: {len(files):,}" + (f" ({named})" if files else ""))
+    for label, files in (("missing", result.missing), ("altered", result.altered), ("extra", result.extra)):
+        named = f" ({', '.join(files[:_NAMED])}{', …' * (len(files) > _NAMED)})" if files else ""
+        lines.append(f"{label}: {len(files):,}{named}")
     lines += [f"unpacked: {folder}/ stands for its archive, unchecked" for folder in result.unpacked]
     return "\n".join(lines)
 

@@ -1,5 +1,6 @@
 """The catalogue of databases, and how it is listed."""
 
+import contextlib
 import io
 import json
 import re
@@ -19,8 +20,8 @@ NAMES = ["cinc2017", "mitdb", "qtdb", "icentia11k", "ptbxl", "cpsc2018", "georgi
 
 
 def listed(**options) -> str:
-    out = io.StringIO()
-    assert data_commands.list_datasets(**options, out=out) == 0
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert data_commands.list_datasets(**options) == 0
     return out.getvalue()
 
 

@@ -1,5 +1,6 @@
 """``ecgtl data fetch`` and ``check`` against a server on this machine that misbehaves in many ways."""
 
+import contextlib
 import errno
 import hashlib
 import io
@@ -444,11 +445,11 @@ def test_a_disk_that_is_too_small_is_refused_before_the_start(tmp_path, monkeypa
 
 
 def test_the_command_reports_what_it_did(release, tmp_path, capsys):
-    out = io.StringIO()
-    assert data_commands.fetch("mitdb", root=tmp_path, mirror=release.address, transfer=FAST, out=out) == 0
+    assert data_commands.fetch("mitdb", root=tmp_path, mirror=release.address, transfer=FAST) == 0
+    out, err = capsys.readouterr()
     for said in ("9 files fetched", "ODC-BY 1.0", "10.1109/51.932724", str(tmp_path / ENTRY.folder)):
-        assert said in out.getvalue()
-    lines = capsys.readouterr().err.splitlines()
+        assert said in out
+    lines = err.splitlines()
     assert lines[-1].startswith("fetched 100 %  9 of 9 files")
     assert 1 < len(lines) <= 20
 
@@ -461,9 +462,9 @@ def whole(release, tmp_path, monkeypatch):
     return tmp_path / ENTRY.folder
 
 
-def check(root, **options) -> tuple[int, str]:
-    out = io.StringIO()
-    return data_commands.check("mitdb", root=root, out=out, **options), out.getvalue()
+def check(root, name="mitdb", **options) -> tuple[int, str]:
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        return data_commands.check(name, root=root, **options), out.getvalue()
 
 
 def test_check_of_right_files(whole, tmp_path):
@@ -529,11 +530,10 @@ def test_an_unpacked_folder_stands_for_its_archive(tmp_path):
 
 
 def test_check_reads_what_is_at_hand():
-    out = io.StringIO()
-    code = data_commands.check("cinc2017", root=synthetic.twin_root("cinc2017"), out=out)
+    code, said = check(synthetic.twin_root("cinc2017"), "cinc2017")
     assert code == 1  # a twin holds fewer recordings than the release
     assert re.search(r"read: 400 recordings, \d\.\d h\nclasses: normal 220, af 44, other 108, noise 28\n"
-                     r"skipped: none\nexact duplicates: A\d+=A00400", out.getvalue())
+                     r"skipped: none\nexact duplicates: A\d+=A00400", said)
 
 
 @pytest.mark.needs("mitdb")
@@ -546,17 +546,16 @@ def test_check_of_the_real_mitdb(real_data):
 
 @pytest.mark.needs("challenge-2017")
 def test_check_of_the_real_cinc2017(real_data):
-    out = io.StringIO()
-    assert data_commands.check("cinc2017", root=real_data, out=out) == 0
-    assert "classes: normal 5,076, af 758, other 2,415, noise 279\n" in out.getvalue()
-    assert "exact duplicates: A00227=A01176, A02656=A03123" in out.getvalue()
+    code, said = check(real_data, "cinc2017")
+    assert code == 0 and "classes: normal 5,076, af 758, other 2,415, noise 279\n" in said
+    assert "exact duplicates: A00227=A01176, A02656=A03123" in said
 
 
 def test_a_bar_on_a_terminal(release, tmp_path, monkeypatch, capsys):
     pytest.importorskip("tqdm")
     release.misbehave["101.dat"] = ["drop"]
     monkeypatch.setattr(data_commands.sys.stderr, "isatty", lambda: True)
-    data_commands.fetch("mitdb", root=tmp_path, mirror=release.address, transfer=FAST, out=io.StringIO())
+    data_commands.fetch("mitdb", root=tmp_path, mirror=release.address, transfer=FAST)
     said = capsys.readouterr().err
     assert "fetched 100 %|" in said and "of 9 files" in said
     assert "101.dat: the server cannot be reached or dropped the connection; next attempt in" in said

@@ -90,5 +90,5 @@ def test_published_folds_that_part_a_subject_are_refused():
         return collector.recordings()
 
     assert splits.by_folds(recordings([1, 2]), 9, 10).train.tolist() == [0, 1, 2, 3]
-    with pytest.raises(EcgtlError, match="subject one of hand is in two parts of the published folds; use a stratified split"):
+    with pytest.raises(EcgtlError, match="subject one of hand is in two sets of the published folds; use a stratified split"):
         splits.by_folds(recordings([2, 10]), 9, 10)

@@ -49,8 +49,8 @@ class Recordings:
     labels a recording; ``subjects`` (R,) recordings of one subject share a name, so do exact duplicates;
     ``folds`` (R,) published folds or None; ``annotations`` or None; ``skipped`` reason -> ids left out;
     ``duplicates`` pairs of identical signals; ``digest`` SHA-256 of signals, scales, names, labels and annotations,
-    whatever files they came from; ``notes`` what was read by a rule that a user must know of, one line each, said whenever
-    the recordings are loaded.
+    whatever files they came from; ``notes`` what was read by a rule that a user must know of, one line each, said
+    whenever the recordings are loaded.
     """
 
     name: str
@@ -158,14 +158,14 @@ def form_at_hand(form: str | None, root: Path, folders: Mapping[str, str], name:
     for known, folder in folders.items():
         if (root / folder).is_dir():
             return known
-    raise EcgtlError(f"{root} holds neither {'/ nor '.join(folders.values())}/; 'python -m ecgtl data fetch {name}' gets it or "
-                     "says how; or set ECGTL_DATA to the folder that holds one")
+    raise EcgtlError(f"{root} holds neither {'/ nor '.join(folders.values())}/; 'python -m ecgtl data fetch {name}' "
+                     "gets it or says how; or set ECGTL_DATA to the folder that holds one")
 
 
 def nothing_at_hand(base: Path, what: str, name: str) -> EcgtlError:
     """That the folder ``base`` of the data set ``name`` holds no ``what``."""
-    return EcgtlError(f"{base} holds no {what}; run 'python -m ecgtl data fetch {name}', or set ECGTL_DATA to the folder that "
-                      "holds the data sets")
+    return EcgtlError(f"{base} holds no {what}; run 'python -m ecgtl data fetch {name}', or set ECGTL_DATA to the "
+                      "folder that holds the data sets")
 
 
 def load_folder(folder: Path) -> Recordings:
@@ -173,10 +173,9 @@ def load_folder(folder: Path) -> Recordings:
     meta = json.loads((folder / "meta.json").read_text())
     arrays = dict(np.load(folder / "arrays.npz", allow_pickle=False))
     marks = {name[6:]: arrays.pop(name) for name in list(arrays) if name.startswith("marks_")}
-    arrays.setdefault("folds", None)
-    return Recordings(samples=np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False),
-                      annotations=Annotations(**marks) if marks else None, classes=tuple(meta.pop("classes")),
-                      duplicates=tuple(map(tuple, meta.pop("duplicates"))), notes=tuple(meta.pop("notes", ())), **arrays | meta)
+    meta |= {"classes": tuple(meta["classes"]), "duplicates": tuple(map(tuple, meta["duplicates"])),
+             "notes": tuple(meta.get("notes", ())), "annotations": Annotations(**marks) if marks else None}
+    return Recordings(samples=np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False), **arrays, **meta)
 
 
 def _arrays(recordings: Recordings) -> dict[str, np.ndarray]:
@@ -213,10 +212,12 @@ def counted(ids: Sequence[str]) -> str:
 
 
 def alone(record: str, millivolts: np.ndarray, rate: float, leads: Sequence[str]) -> Recordings:
-    """One recording of ``millivolts`` (samples, leads), or what can be indexed as such, at ``rate`` Hz; nothing is checked."""
-    ids, n = np.array([record]), len(leads)
-    return Recordings("own", "own", ids, millivolts, np.array([0, len(millivolts)]), np.array([rate]), np.array([leads]),
-                      np.ones((1, n)), np.zeros((1, n)), classes=(), labels=np.array([UNLABELLED]), subjects=ids)
+    """One recording of ``millivolts`` (samples, leads), or what can be indexed as such, at ``rate`` Hz; nothing is
+    checked.
+    """
+    ids, ones = np.array([record]), np.ones((1, len(leads)))
+    return Recordings("own", "own", ids, millivolts, np.array([0, len(millivolts)]), np.array([rate]),
+                      np.array([leads]), ones, 0 * ones, classes=(), labels=np.array([UNLABELLED]), subjects=ids)
 
 
 def bounds(lengths: Sequence[int]) -> np.ndarray:
@@ -229,5 +230,6 @@ def joined_marks(marks: Sequence[tuple | None]) -> Annotations | None:
     if all(m is None for m in marks):
         return None
     marks = [m or ((), (), ()) for m in marks]
-    return Annotations(*(np.concatenate([np.asarray(m[k], kind) for m in marks]) for k, kind in enumerate((np.int64, str, str))),
-                       bounds([len(m[0]) for m in marks]))
+    sample, symbol, aux = (np.concatenate([np.asarray(column, kind) for column in columns])
+                           for columns, kind in zip(zip(*marks, strict=True), (np.int64, str, str), strict=True))
+    return Annotations(sample, symbol, aux, bounds([len(m[0]) for m in marks]))

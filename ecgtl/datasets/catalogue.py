@@ -93,5 +93,5 @@ def entry(name: str) -> Entry:
 def at_hand(database: Entry, root: Path) -> AtHand:
     """How much of ``database`` lies below ``root``, by the names of files alone; ``check`` opens them."""
     path = Path(root) / database.folder
-    forms = [AtHand(path, form["files"], sum(1 for _ in path.glob(form["files"])), form["count"]) for form in database.whole]
+    forms = [AtHand(path, form["files"], len(list(path.glob(form["files"]))), form["count"]) for form in database.whole]
     return max(forms, key=lambda form: form.found / form.expected)

@@ -2,8 +2,8 @@
 
 Source: Perez Alday et al., Physiological Measurement 41, 2020; release 1.0.2 on PhysioNet
 (``challenge-2020``). Each database is a folder below ``training/``; the loaders ``cpsc2018`` and ``georgia``
-read theirs; ``csn`` and ``shaoxing`` have a release of their own in the same form. Ages and sexes in the headers are not
-read, so an age of NaN or 300 changes nothing.
+read theirs; ``csn`` and ``shaoxing`` have a release of their own in the same form. Ages and sexes in the headers are
+not read, so an age of NaN or 300 changes nothing.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -49,23 +49,26 @@ def readings(found: Sequence[Path], leads: Sequence[str] | None,
 
 def diagnosed(found: Sequence[Path], leads: Sequence[str] | None, collector: Collector,
               rate: float | None = None) -> Iterator[tuple[Path, Reading, list[str]]]:
-    """As ``readings``; records of another ``rate`` (Hz), without a diagnosis or with an unknown code meet the policy."""
+    """As ``readings``; records of another ``rate`` (Hz), without a diagnosis or with an unknown code meet the policy.
+    """
     for path, record, codes in readings(found, leads, collector):
         unknown = [code for code in codes if snomed.name_of(code) is None]
         if rate not in (None, record.sampling_rate):
-            collector.skip(path.stem, f"sampled at {record.sampling_rate:g} Hz", str(path), f"{collector.name} has {rate:g} Hz: "
+            collector.skip(path.stem, f"sampled at {record.sampling_rate:g} Hz", str(path), f"{collector.name} has "
+                           f"{rate:g} Hz: "
                            "move the record out (the data set folder reads any rate)")
         elif not codes:
             collector.skip(path.stem, "no diagnosis", str(path), "add its #Dx: comment")
         elif unknown:
-            collector.skip(path.stem, f"unknown code {unknown[0]}", str(path), "add the code to ecgtl/datasets/snomed.yml")
+            collector.skip(path.stem, f"unknown code {unknown[0]}", str(path), "add it to ecgtl/datasets/snomed.yml")
         else:
             yield path, record, codes
 
 
 def read_all(collector: Collector, base: Path, folder: str, choose: Callable[[], Sequence[str]],
              leads: Sequence[str] | None, rate: float | None = None, **options) -> Recordings:
-    """The records in a ``folder`` of ``base`` with all their statements as labels, out of the classes that ``choose()`` names.
+    """The records in a ``folder`` of ``base`` with all their statements as labels, out of the classes that ``choose()``
+    names.
 
     ``choose`` is called when ``collector`` holds the records, with the names of their statements as labels.
     """

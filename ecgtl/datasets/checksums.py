@@ -41,7 +41,8 @@ class Progress:
         """Nothing more will come."""
 
 
-def verify(entry: Entry, root: Path, only: str | Sequence[str] | None = None, progress: Progress | None = None) -> Verification:
+def verify(entry: Entry, root: Path, only: str | Sequence[str] | None = None,
+           progress: Progress | None = None) -> Verification:
     """Compare the files of ``entry`` below ``root`` with its ``SHA256SUMS.txt``; nothing is changed.
 
     Missing and altered are looked for among the catalogue's selection (or ``only``); extra are files that the
@@ -98,11 +99,13 @@ def _registry_line(line: str, where: str) -> tuple[str, str]:
 
 
 def select(registry: Iterable[str], entry: Entry, only: str | Sequence[str] | None, folder: Path) -> list[str]:
-    """Paths of the catalogue's selection, or that match any pattern of ``only``; EcgtlError for one that matches none."""
+    """Paths of the catalogue's selection, or that match any pattern of ``only``; EcgtlError for one that matches none.
+    """
     registry, patterns = list(registry), entry.files if not only else [only] if isinstance(only, str) else list(only)
     for pattern in patterns:
         if not any(fnmatchcase(path, pattern) for path in registry):
-            raise EcgtlError(f"no file of {folder / REGISTRY} matches {pattern!r}; it names for example {', '.join(registry[:3])}")
+            raise EcgtlError(f"no file of {folder / REGISTRY} matches {pattern!r}; it names for example "
+                             f"{', '.join(registry[:3])}")
     return [path for path in registry if any(fnmatchcase(path, pattern) for pattern in patterns)]
 
 

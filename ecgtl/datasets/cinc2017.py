@@ -100,18 +100,18 @@ class Source:
         except EcgtlError:
             raise
         except _ZIP_ERRORS as error:
-            raise EcgtlError(f"{self.path} is not a readable zip file ({error}); delete it and fetch it again") from None
+            raise EcgtlError(f"{self.path} is no readable zip file ({error}); delete it and fetch it again") from None
         for name in self.archive.namelist():
             path = PureWindowsPath(name)  # knows both kinds of slash, and drives
             if path.anchor or ".." in path.parts:
-                raise EcgtlError(f"{self.path} holds the unsafe path {name!r}; it is not the release's archive: fetch it again")
+                raise EcgtlError(f"{self.path} holds the unsafe path {name!r}; fetch the release's own archive")
         self.members = {PurePosixPath(name).name: name for name in self.archive.namelist()}
 
     def files(self) -> list[Path | str]:
         """What its recordings depend on."""
         label_file = self.base / LABEL_FILES[0]
-        kept = [self.path] if self.archive else [path for path in self.members.values() if path.endswith((".mat", ".hea", ".csv"))]
-        return kept + [label_file] * label_file.exists()
+        unpacked = [path for path in self.members.values() if path.endswith((".mat", ".hea", ".csv"))]
+        return ([self.path] if self.archive else unpacked) + [label_file] * label_file.exists()
 
     def where(self, name: str) -> str:
         """The file ``name`` for messages, whether it is there or not."""

@@ -1,10 +1,11 @@
-"""From what a loader reads, one recording at a time, to Recordings: quality checks, the policy for bad ones, the cache."""
+"""From what a loader reads, one recording at a time, to Recordings: quality checks, the policy for bad ones, the cache.
+"""
 
 import contextlib
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,18 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgtl.datasets import cache
-from ecgtl.datasets.base import (
-    UNLABELLED,
-    Recordings,
-    bounds,
-    check_option,
-    counted,
-    digest_of,
-    joined_marks,
-    load_folder,
-    store_rest,
-)
+from ecgtl.datasets import base, cache
+from ecgtl.datasets.base import UNLABELLED, Recordings, check_option, counted, digest_of, load_folder, store_rest
 from ecgtl.datasets.files import file_size
 from ecgtl.datasets.leads import LEADS, columns
 from ecgtl.datasets.wfdb_files import read_stored
@@ -84,7 +75,8 @@ class Collector:
             self.notes.append(line)
 
     def remark(self, record: str, what: str, example: str = "") -> None:
-        """Keep what a user must know of ``record``; one line counts all recordings, with the ``example`` of the first."""
+        """Keep what a user must know of ``record``; one line counts all recordings, with the ``example`` of the first.
+        """
         _, records = self.remarks.setdefault(what, (example, []))
         if record not in records[-1:]:
             records.append(record)
@@ -105,14 +97,16 @@ class Collector:
         self.skipped[reason].append(record)
 
     def match(self, table: Path, rows: Sequence[str], signals: Mapping[str, Path], remedy: str) -> None:
-        """Rows of a release's ``table`` without a signal, and signals (record -> file) without a row meet the policy."""
+        """Rows of a release's ``table`` without a signal, and signals (record -> file) without a row meet the policy.
+        """
         absent = [record for record in rows if record not in signals]
         for record in absent:
             where = f"{table} names {len(absent)} recordings without a file (the first is {record})"
             self.skip(record, "signal absent", where, remedy)
         named = set(rows)
         for record in (record for record in signals if record not in named):
-            self.skip(record, "no diagnosis", f"{signals[record]} has no row in {table.name}", "remove the file or add its row")
+            where = f"{signals[record]} has no row in {table.name}"
+            self.skip(record, "no diagnosis", where, "remove the file or add its row")
 
     @contextlib.contextmanager
     def leaving_out(self, record: str, reason: str = "") -> Iterator[None]:
@@ -124,7 +118,8 @@ class Collector:
 
     def reading(self, path: Path, leads: Sequence[str] | None = None, record: str = "", strict: bool = True,
                 **given) -> tuple[Reading, Header]:
-        """The ``record`` of a release whose header stands at ``path``, with some leads; ``given`` are fields of Reading.
+        """The ``record`` of a release whose header stands at ``path``, with some leads; ``given`` are fields of
+        Reading.
 
         Raises RecordError when it is damaged, or lacks one of ``leads``. ``strict``: see ``parse_header``.
         """
@@ -144,7 +139,8 @@ class Collector:
             self.remark(record, what)
 
     def add(self, reading: Reading, where: str) -> bool:
-        """Take ``reading`` (from the file ``where``) unless its signal is flat, has missing samples or cannot be scaled.
+        """Take ``reading`` (from the file ``where``) unless its signal is flat, has missing samples or cannot be
+        scaled.
 
         Returns whether it was taken.
         """
@@ -161,19 +157,20 @@ class Collector:
                    label: str | Sequence[str]) -> None:
         """Take some leads of ``signals`` (samples, 12) in the order of ``LEADS``, as the file ``path`` stores them."""
         kept = columns(LEADS, leads, str(path))
-        self.add(Reading(path.stem, signals[:, kept], rate, [LEADS[k] for k in kept], [gain] * len(kept), [0.0] * len(kept),
-                         label), str(path))
+        names, n = [LEADS[k] for k in kept], len(kept)
+        self.add(Reading(path.stem, signals[:, kept], rate, names, [gain] * n, [0.0] * n, label), str(path))
 
-    def cached(self, root: Path, files: Sequence[Path | str], fill: Callable[[], None] | None = None,
-               contents: dict[str, bytes] | None = None, write: Callable[[Path], None] | None = None, **options) -> Recordings:
+    def cached(self, root: Path, files: Iterable[Path | str], fill: Callable[[], None] = lambda: None,
+               contents: dict[str, bytes] | None = None, write: Callable[[Path], None] | None = None,
+               **options) -> Recordings:
         """Recordings from the cache; when they are not there yet ``fill`` parses ``files`` (below ``root``) into this.
 
-        ``options`` are what ``fill`` depends on beside the files. ``contents`` receives what the checksum had to read, so
-        that ``fill`` need not read it a second time; ``write(folder)`` takes the place of ``fill`` and of ``self.write``.
+        ``options`` are what ``fill`` depends on beside the files. ``contents`` receives what the checksum had to read,
+        so that ``fill`` need not read it a second time; ``write(folder)`` takes the place of ``fill`` and of
+        ``self.write``.
         """
         def build(folder: Path) -> None:
-            if fill is not None:
-                fill()
+            fill()
             (write or self.write)(folder)
 
         for file in files:
@@ -204,7 +201,8 @@ class Collector:
     def nothing(self, where: str) -> EcgtlError:
         """That ``where`` holds nothing that can be used, and why."""
         reasons = "; ".join(f"{reason}: {counted(ids)}" for reason, ids in self.skipped.items())
-        return EcgtlError(f"{where} holds no usable recording ({reasons or 'it is empty'}). {self.first_skipped}".rstrip(". "))
+        return EcgtlError(f"{where} holds no usable recording ({reasons or 'it is empty'}). "
+                          f"{self.first_skipped}".rstrip(". "))
 
     def gathered(self, samples: np.ndarray | None = None) -> Recordings:
         """The readings without a digest, in memory unless ``samples`` are those of all."""
@@ -219,13 +217,13 @@ class Collector:
         return Recordings(
             name=self.name, version=self.version, ids=np.array([r.id for r in readings]),
             samples=np.concatenate([r.stored for r in readings]) if samples is None else samples,
-            offsets=bounds([len(r.stored) for r in readings]),
+            offsets=base.bounds([len(r.stored) for r in readings]),
             sampling_rate=np.array([r.sampling_rate for r in readings], float),
             leads=np.array([list(r.leads) for r in readings]), gain=np.array([r.gain for r in readings], float),
             baseline=np.array([r.baseline for r in readings], float),
             classes=self.classes, labels=self._labels(), subjects=subjects,
             folds=None if readings[0].fold is None else np.array([r.fold for r in readings], np.int64),
-            annotations=joined_marks([r.marks for r in readings]), skipped=dict(self.skipped),
+            annotations=base.joined_marks([r.marks for r in readings]), skipped=dict(self.skipped),
             duplicates=duplicates, synthetic=self.synthetic, notes=self.lines())
 
     def _labels(self) -> np.ndarray:
@@ -245,8 +243,8 @@ def check_scale(where: str, rate: float, gain: Sequence[float], baseline: Sequen
                           f"{RATES[0]:g} to {RATES[1]:g} Hz; correct it in the header")
     wrong = [value for value in gain if not SCALES[0] <= abs(value) <= SCALES[1]]
     if wrong or not all(abs(value) <= SCALES[1] for value in baseline):
-        raise RecordError("gain out of range", f"{where} has a gain of {wrong[0] if wrong else 1:g} per mV and a baseline of "
-                          f"{max(baseline, key=abs):g}, which give no signal; correct them in the header")
+        raise RecordError("gain out of range", f"{where} has a gain of {wrong[0] if wrong else 1:g} per mV and a "
+                          f"baseline of {max(baseline, key=abs):g}, which give no signal; correct them in the header")
 
 
 def _defect(reading: Reading) -> str:

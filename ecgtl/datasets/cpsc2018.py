@@ -8,6 +8,7 @@ struct ``ECG`` and ``REFERENCE.csv``. Neither names patients, so each recording 
 """
 
 from collections.abc import Sequence
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import numpy as np
 from scipy.io import loadmat
 
 from ecgtl.datasets import challenge2020, snomed
-from ecgtl.datasets.base import Recordings, check_option, form_at_hand
+from ecgtl.datasets.base import Recordings, form_at_hand
 from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.files import below, check_names, read_bytes, read_csv, stripped
 from ecgtl.datasets.leads import LEADS, check_leads
@@ -26,7 +27,6 @@ FOLDER = f"{challenge2020.FOLDER}/training/cpsc_2018"
 ORIGINAL = "icbeb2018"
 TABLE = "REFERENCE.csv"
 FORMS = {"physionet": FOLDER, "icbeb": ORIGINAL}
-VIEWS = ("all", "single", "first")
 
 _NINE = snomed.tables()["cpsc_9"]
 CLASSES = tuple(entry["name"] for entry in _NINE.values())
@@ -35,18 +35,14 @@ _BY_NUMBER = {str(entry["number"]): entry["name"] for entry in _NINE.values()}
 _COLUMNS = ("Recording", "First_label", "Second_label", "Third_label")
 
 
-def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str = "all",
-         form: str | None = None, leads: str | Sequence[str] | None = None) -> Recordings:
-    """The recordings of one form below ``root``, of any length; ``Recordings.version`` names the form.
+def read(root: Path, on_bad: str = "error", synthetic: bool = False, form: str | None = None,
+         leads: str | Sequence[str] | None = None) -> Recordings:
+    """The recordings of one form below ``root``, of any length, with one to three labels out of the nine classes.
 
     ``form="physionet"`` reads ``root/challenge-2020/1.0.2/training/cpsc_2018``, ``"icbeb"`` the original
     ``root/icbeb2018`` (``REFERENCE.csv`` and the .mat files, in sub-folders or not); without ``form`` the
-    first of the two that is there.
-
-    ``view="all"``: several labels each, out of the nine classes. ``"single"``: the recordings with exactly
-    one label; the others are counted in ``Recordings.skipped``. ``"first"``: the first label of
-    ``REFERENCE.csv`` alone; the headers of the Challenge 2020 are sorted by the number of the class, so only
-    the original form has it. ``leads`` keeps some leads only: all twelve take 1.3 GB.
+    first of the two that is there. ``Recordings.version`` names the form. ``leads`` keeps some leads only: all twelve
+    take 1.3 GB.
 
     ``on_bad`` says what a damaged, flat or incomplete recording causes, one without its other file or its row
     in the table, at another rate than 500 Hz, without a label or with one outside the nine: ``error``, or
@@ -54,25 +50,14 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str =
     that cannot be read.
     """
     form, chosen = form_at_hand(form, Path(root), FORMS, NAME), check_leads(leads)
-    check_option("view", view, VIEWS)
-    if view == "first" and form != "icbeb":
-        raise EcgtlError("view='first' needs form='icbeb': the headers of the Challenge 2020 sort their "
-                         "labels by class; use view='single', or the original files")
-    base, physionet = Path(root) / FORMS[form], form == "physionet"
-    version = f"PhysioNet {challenge2020.VERSION}" if physionet else "ICBEB 2018"
-    collector = Collector(NAME, version, CLASSES, view == "all", on_bad, synthetic)
-    found = challenge2020.files(base, NAME) if physionet else _original_files(base)
-
-    def fill() -> None:
-        (_collect_wfdb if physionet else _collect_original)(found, chosen, collector)
-        several = [record.id for record in collector.readings if len(record.label) > 1]
-        if view == "single" and several:  # these are sound: only counted
-            collector.skipped["several labels"] = several
-            collector.readings = [record for record in collector.readings if len(record.label) == 1]
-        for record in collector.readings if view != "all" else ():
-            record.label = record.label[0]
-
-    return collector.cached(base, found, fill, view=view, form=form, leads=chosen, map=snomed.checksum())
+    base = Path(root) / FORMS[form]
+    version = "ICBEB 2018" if form == "icbeb" else f"PhysioNet {challenge2020.VERSION}"
+    collector = Collector(NAME, version, CLASSES, True, on_bad, synthetic)
+    found = _original_files(base) if form == "icbeb" else challenge2020.files(base, NAME)
+    collect = _collect_original if form == "icbeb" else _collect_wfdb
+    # Earlier caches are by a choice of labels, of which "all" is left
+    return collector.cached(base, found, partial(collect, found, chosen, collector), view="all", form=form, leads=chosen,
+                            map=snomed.checksum())
 
 
 def _collect_wfdb(found: Sequence[Path], leads: Sequence[str] | None, collector: Collector) -> None:
@@ -121,9 +106,11 @@ def _millivolts(path: Path) -> np.ndarray:
     try:
         signal = loadmat(content, variable_names=["ECG"])["ECG"]["data"][0, 0]
     except Exception as error:  # a damaged file makes SciPy raise whatever the damage causes
-        raise RecordError("damaged record", f"{path} is no MATLAB file with a struct ECG that has a field data ({short(error)}); "
+        raise RecordError("damaged record", f"{path} is no MATLAB file with a struct ECG that has a field data "
+                          f"({short(error)}); "
                           "unpack the file again") from None
-    if not (isinstance(signal, np.ndarray) and signal.ndim == 2 and signal.shape[0] == len(LEADS) and signal.dtype.kind in "fiu"):
+    signal = np.asarray(signal)
+    if signal.ndim != 2 or signal.shape[0] != len(LEADS) or signal.dtype.kind not in "fiu":
         raise RecordError("damaged record", f"{path} has data of shape {np.shape(signal)} instead of numbers of shape "
                           f"({len(LEADS)}, samples); unpack the file again")
     return signal.T.astype(np.float32)
@@ -134,4 +121,5 @@ def _reference(path: Path) -> dict[str, list[str]]:
     advice = "fetch the table again"
     table = read_csv(path, _COLUMNS, advice, dtype=str, keep_default_na=False, index_col=False)
     rows = stripped(table[list(_COLUMNS)], path, _COLUMNS[0], advice).itertuples(index=False)
-    return {record: [cell.removesuffix(".0") for cell in cells if cell.lower() not in ("", "nan")] for record, *cells in rows}
+    return {record.removesuffix(".0"): [cell.removesuffix(".0") for cell in cells if cell.lower() not in ("", "nan")]
+            for record, *cells in rows}

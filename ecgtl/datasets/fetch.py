@@ -35,8 +35,8 @@ _LARGEST = 50e9  # bytes that --only may choose, where the release has less by t
 class Transfer:
     """How files are brought: parallel ``connections``, ``attempts`` a file, timeouts and pauses in seconds.
 
-    The pause doubles with every attempt from ``backoff`` up to ``longest_pause``. A file takes ``grace`` and a second for
-    every ``slowest`` bytes at most.
+    The pause doubles with every attempt from ``backoff`` up to ``longest_pause``. A file takes ``grace`` and a second
+    for every ``slowest`` bytes at most.
     """
 
     connections: int = 4
@@ -79,8 +79,8 @@ def fetch(entry: Entry, root: Path, only: str | Sequence[str] | None = None, mir
     ``only`` (patterns over the whole release, ``*`` matches ``/`` too) replaces the catalogue's selection;
     ``mirror`` (or ``ECGTL_MIRROR``) replaces ``https://physionet.org/files``. Raises EcgtlError for a pattern
     that matches nothing, an unsafe address or path, a file that cannot be had, is encoded or larger than the release or
-    whose checksum stays wrong, a server that drips, and a full disk; after it, and after KeyboardInterrupt, there are only
-    whole files and no ``.part``, nor what an earlier fetch left of such when it was killed.
+    whose checksum stays wrong, a server that drips, and a full disk; after it, and after KeyboardInterrupt, there are
+    only whole files and no ``.part``, nor what an earlier fetch left of such when it was killed.
     """
     if entry.by_hand:
         raise EcgtlError(f"{entry.name} is not fetched by this command: {entry.by_hand}; it belongs into "
@@ -121,12 +121,14 @@ def base_address(mirror: str | None = None) -> str:
 
 
 class Downloader:
-    """Downloads files of one release over one session: each whole and verified, or not at all; ``most`` bytes together."""
+    """Downloads files of one release over one session: each whole and verified, or not at all; ``most`` bytes together.
+    """
 
-    def __init__(self, session, base: str, folder: Path, transfer: Transfer, progress: Progress, most: float = _LARGEST):
+    def __init__(self, session, base: str, folder: Path, transfer: Transfer, progress: Progress, most: float = 50e9):
         self.session, self.base, self.folder, self.most = session, base, folder, most
         self.transfer, self.progress, self.stop = transfer, progress, threading.Event()
-        self.brought, self.arriving = 0, {}  # bytes of files that are here; file -> (when it began, bytes) of those on their way
+        # bytes of files that are here; file -> (when it began, bytes) of those on their way
+        self.brought, self.arriving = 0, {}
 
     def download_all(self, wanted: dict[str, Callable[[Path], bool]]) -> list[int | None]:
         """Bytes brought for each file, None for one that is right already by its test; the first failure ends all.
@@ -170,11 +172,13 @@ class Downloader:
             for file, (begun, size) in list(self.arriving.items()):
                 seconds = time.monotonic() - begun
                 if size < self.transfer.slowest * (seconds - self.transfer.grace):
-                    raise EcgtlError(f"{self.base}/{file.relative_to(self.folder)}: the server has sent {size:,} bytes in "
-                                     f"{seconds:.0f} s, which is too slow; {RESUME}, or try another --mirror")
+                    raise EcgtlError(f"{self.base}/{file.relative_to(self.folder)}: the server has sent {size:,} bytes "
+                                     f"in {seconds:.0f} s, which is too slow; {RESUME}, or try another --mirror")
 
     def download(self, path: str, is_right: Callable[[Path], bool]) -> int | None:
-        """Bring one file and return its size, None where it was right; it takes its name only after ``is_right`` agreed."""
+        """Bring one file and return its size, None where it was right; it takes its name only after ``is_right``
+        agreed.
+        """
         target, url = self.folder / path, f"{self.base}/{quote(path)}"
         if target.is_file() and is_right(target):
             self.progress.advance(1, 0)
@@ -215,7 +219,8 @@ class Downloader:
             self.progress.advance(whole - share[0], 0)  # a failed attempt takes its share back
 
     def _receive(self, url: str, target: Path, part: Path, share: list[float]) -> int:
-        """Bytes that ``url`` has put into ``part``; ``share`` holds how much of the file that is, as far as it is said."""
+        """Bytes that ``url`` has put into ``part``; ``share`` holds how much of the file that is, as far as it is said.
+        """
         begun, size = self.arriving[target]
         timeout = self.transfer.connect_timeout, self.transfer.read_timeout
         with self.session.get(url, stream=True, timeout=timeout) as answer:
@@ -237,8 +242,8 @@ class Downloader:
 
     def _check_size(self, url: str, size: int) -> None:
         if self.brought + size > self.most:
-            raise EcgtlError(f"{url}: the server has more for this than the {self.most / 1e9:,.3g} GB that the release may take; "
-                             "use another --mirror")
+            raise EcgtlError(f"{url}: the server has more for this than the {self.most / 1e9:,.3g} GB that the release "
+                             "may take; use another --mirror")
 
 
 @contextlib.contextmanager
@@ -272,12 +277,14 @@ def _check_status(answer, url: str) -> None:
         raise EcgtlError(f"{url}: the server answers {status} {answer.reason}; {RESUME}, or try another --mirror")
     encoding = answer.headers.get("Content-Encoding", "identity")
     if encoding != "identity":
-        raise EcgtlError(f"{url} comes in the encoding {encoding[:20]!r}, not as the file that it is; use another --mirror")
+        raise EcgtlError(f"{url} comes in the encoding {encoding[:20]!r}, not as it is; use another --mirror")
 
 
 @contextlib.contextmanager
 def _failures(url: str) -> Iterator[None]:
-    """What a request fails with inside, in one line without the library's inner layers, and whether another may succeed."""
+    """What a request fails with inside, in one line without the library's inner layers, and whether another may
+    succeed.
+    """
     from requests import exceptions
     from urllib3.exceptions import HTTPError
 
@@ -305,7 +312,9 @@ def _part(file: Path) -> Path:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[bool]:
-    """Hold the folder for one fetch at a time; the lock goes with the process, whatever ends it. False where there are none."""
+    """Hold the folder for one fetch at a time; the lock goes with the process, whatever ends it. False where there are
+    none.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     handle, alone = os.open(folder, os.O_RDONLY), True
     try:

@@ -22,8 +22,8 @@ def read_bytes(path: Path | str, limit: int | None = None) -> bytes:
     """The content of ``path``; EcgtlError when it is missing, no regular file, larger than ``limit`` or unreadable."""
     size = file_size(path)
     if limit is not None and size > limit:
-        raise RecordError("unreadable header", f"{path} has {size} bytes, but a header takes {limit} at most; correct it or "
-                          "fetch the record again")
+        raise RecordError("unreadable header", f"{path} has {size} bytes, but a header takes {limit} at most; correct "
+                          "it or fetch the record again")
     with reading(path), open(path, "rb", buffering=0) as file:
         return file.readall()
 
@@ -31,8 +31,8 @@ def read_bytes(path: Path | str, limit: int | None = None) -> bytes:
 def file_size(path: Path | str, root: Path | None = None) -> int:
     """Bytes of the file ``path``, which is not opened.
 
-    Raises EcgtlError unless it is a regular file: to open a FIFO or a device may wait for ever. With ``root`` a link must
-    lead to a file below that folder.
+    Raises EcgtlError unless it is a regular file: to open a FIFO or a device may wait for ever. With ``root`` a link
+    must lead to a file below that folder.
     """
     with reading(path):
         found = os.stat(path)
@@ -60,7 +60,8 @@ def read_csv(path: Path, needed: Sequence[str], advice: str, **options) -> pd.Da
 
 
 def with_columns(table: pd.DataFrame, path: Path, needed: Sequence[str], advice: str) -> pd.DataFrame:
-    """``table``, read from ``path``; EcgtlError when it has no rows, or lacks one of the columns that are ``needed``."""
+    """``table``, read from ``path``; EcgtlError when it has no rows, or lacks one of the columns that are ``needed``.
+    """
     table.columns = [str(name).strip() for name in table.columns]
     absent = [name for name in needed if name not in table.columns]
     if absent or table.empty:
@@ -70,7 +71,8 @@ def with_columns(table: pd.DataFrame, path: Path, needed: Sequence[str], advice:
 
 
 def stripped(table: pd.DataFrame, path: Path, key: str, advice: str) -> pd.DataFrame:
-    """A ``table`` of text without blanks around it; EcgtlError when its ``key`` is missing in a row or twice the same."""
+    """A ``table`` of text without blanks around it; EcgtlError when its ``key`` is missing in a row or twice the same.
+    """
     table = table.apply(lambda column: column.fillna("").str.strip())
     repeated = table[key][table[key].duplicated()]
     if len(repeated) or (table[key] == "").any():

@@ -25,7 +25,8 @@ from ecgtl.errors import EcgtlError, RecordError
 NAME = "folder"
 VERSION = "own"
 _LABEL_COMMENTS = ("label", "dx")
-SMALLEST, LARGEST = 0.01, 20.0  # mV; of an ECG half of all samples lie farther from their median, or at least heartbeats do
+# mV; of an ECG half of all samples lie farther from their median, or at least heartbeats do
+SMALLEST, LARGEST = 0.01, 20.0
 IMPLAUSIBLE = "an amplitude that no ECG has"
 
 
@@ -64,8 +65,8 @@ def read(root: Path, lead: str | int | None = None, labels: str | None = None, o
         given = {record: [None] for record in headers} if cells is None else {
             record: label_file.split(cell, separator) for record, cell in cells.items()}
         if labels_separator and max(map(len, given.values()), default=0) < 2:
-            raise EcgtlError(f"labels_separator is {labels_separator!r}, but no label of {root} holds it; leave it away, or give "
-                             "what stands between the labels")
+            raise EcgtlError(f"labels_separator is {labels_separator!r}, but no label of {root} holds it; leave it "
+                             "away, or give what stands between the labels")
         for record, (path, header) in headers.items():
             _collect(record, path, header, lead, given.get(record, []), subjects.get(record), collector)
         kept = [r.id for r in collector.readings]
@@ -102,7 +103,8 @@ def read_headers(root: Path) -> dict[str, tuple[Path, Header | RecordError]]:
             found[path] = sound_header(text, path, root)
         except RecordError as damage:
             found[path] = damage
-    return {name_of(path, root): (path, header) for path, header in found.items() if path in masters or path not in parts}
+    parts -= masters
+    return {name_of(path, root): (path, header) for path, header in found.items() if path not in parts}
 
 
 def name_of(path: Path, root: Path) -> str:
@@ -173,7 +175,8 @@ class Record:
             x = np.abs(x[np.isfinite(x)] - np.median(x[np.isfinite(x)])) if np.isfinite(x).any() else np.ones(1)
             half, most = np.quantile(x, (0.5, 0.99))
             if half > LARGEST or (half < SMALLEST and most < 10 * SMALLEST and x.any()):
-                collector.remark(self.id, IMPLAUSIBLE, f" (lead {lead} of {self.id}: median {half:.2g} mV, gain {gain:g} per mV "
+                collector.remark(self.id, IMPLAUSIBLE, f" (lead {lead} of {self.id}: median {half:.2g} mV, gain "
+                                 f"{gain:g} per mV "
                                                        f"from the unit {unit}); check gain and unit in the header")
 
 
@@ -197,14 +200,15 @@ def chosen(record: str, header: Header | RecordError, lead: str | int | Sequence
     other = [f"{header.leads[k]} is not a voltage ({header.units[k]})" for k in kept if np.isnan(header.gain[k])]
     if other:
         voltages = [name for name, gain in zip(header.leads, header.gain, strict=True) if np.isfinite(gain)]
-        raise RecordError("no voltage", f"{header.path}: {', '.join(other[:3])}; choose a lead that is ({listed(voltages)})")
+        raise RecordError("no voltage", f"{header.path}: {', '.join(other[:3])}; choose a lead that is "
+                          f"({listed(voltages)})")
     if len({header.per_frame[k] for k in kept}) > 1:
-        raise RecordError("leads of different rates", f"{header.path} has leads of different rates; choose one lead by name")
+        raise RecordError("leads of different rates", f"{header.path} has leads of different rates; choose one by name")
     return Record(record, header, kept)
 
 
-def _collect(record: str, path: Path, header: Header | RecordError, lead: str | int | None, labels: Sequence[str | None],
-             subject: str | None, collector: Collector) -> None:
+def _collect(record: str, path: Path, header: Header | RecordError, lead: str | int | None,
+             labels: Sequence[str | None], subject: str | None, collector: Collector) -> None:
     with collector.leaving_out(record):
         if isinstance(header, Header) and len(labels) != 1 and not (labels and collector.multi_label):
             keys = ", ".join(comment.partition(":")[0] for comment in header.comments if ":" in comment) or "none"
@@ -221,7 +225,8 @@ def _collect(record: str, path: Path, header: Header | RecordError, lead: str | 
 
 
 def _comment(header: Header, *keys: str) -> str:
-    """The text of the header comment ``key: text`` (upper and lower case alike) of the first of ``keys`` that has one."""
+    """The text of the header comment ``key: text`` (upper and lower case alike) of the first of ``keys`` that has one.
+    """
     parts = [comment.partition(":") for comment in reversed(header.comments)]
     found = {name.strip().lower(): text.strip() for name, _, text in parts if text.strip()}
     return next((found[key] for key in keys if key in found), "")

@@ -77,8 +77,8 @@ class Frames:
 
     def split(self, validation: float, test: float, seed: int) -> tuple["Frames", "Frames | None", "Frames | None"]:
         """Training, validation and test frames, by shares of the subjects: see ``Windows.split``."""
-        parts = self._held.split(validation, test, seed)
-        return tuple(None if part is None else Frames(part, self.n_samples, self.span, self.statistics) for part in parts)
+        return tuple(part and Frames(part, self.n_samples, self.span, self.statistics)
+                     for part in self._held.split(validation, test, seed))
 
     def draw(self, rng: np.random.Generator, n: int, subjects: np.ndarray | None = None,
              span: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -144,7 +144,8 @@ def _lengths(frames: Frames) -> np.ndarray:
 # --- the mean and standard deviation of a database ----------------------------------------------------------
 
 
-def _statistics(held: Windows, lead: int | str, given: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+def _statistics(held: Windows, lead: int | str,
+                given: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation in mV of each database that takes part, over all samples of all its
     recordings.
     """
@@ -158,7 +159,7 @@ def _statistics(held: Windows, lead: int | str, given: Mapping[str, tuple[float,
     for name, (n, total, squares) in moments.items():
         sd = float(np.sqrt(max(squares / n - (total / n) ** 2, 0.0)))
         if not sd > FLAT:
-            raise EcgtlError(f"the signals of {name} do not vary, so they cannot be standardised; give other recordings")
+            raise EcgtlError(f"{name} does not vary, so it cannot be standardised; give other recordings")
         moments[name] = (float(total / n), sd)
     return {name: given.get(name) or moments[name] for name in names.values()}
 
@@ -193,7 +194,9 @@ def _moments_of(recordings: Recordings, i: int, column: int) -> np.ndarray:
 
 
 def _signals(frames: Frames, number: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """What reads standardised frames (n, samples), float32, of one source, by the number of the recording and the start."""
+    """What reads standardised frames (n, samples), float32, of one source, by the number of the recording and the
+    start.
+    """
     recordings = frames.opened(number)
     columns = columns_of(recordings, frames.lead)
     if (recordings.sampling_rate == frames.rate).all() and (columns == columns[0]).all():
@@ -218,7 +221,8 @@ def _resampled(recordings: Recordings, rate: float, lead: int | str, columns: np
     """Signals at ``rate`` Hz as integers from the cache, where recordings begin, and what makes mV of the
     integers.
     """
-    parts = {"digest": recordings.digest, "lead": lead, "rate": rate, "margin": MARGIN, "range": _RANGE, "version": _RESAMPLED}
+    parts = {"digest": recordings.digest, "lead": lead, "rate": rate, "margin": MARGIN, "range": _RANGE,
+             "version": _RESAMPLED}
 
     def build(folder: Path) -> None:
         moments = _moments(recordings, lead)

@@ -25,7 +25,8 @@ VERSION = "1.0"
 TOGETHER = 100  # patients in one Recordings at most: their annotations are held in memory, 10 MB a patient
 
 
-def read(root: Path, on_bad: str = "error", synthetic: bool = False, patients: str | Sequence[str] | None = None) -> Recordings:
+def read(root: Path, on_bad: str = "error", synthetic: bool = False,
+         patients: str | Sequence[str] | None = None) -> Recordings:
     """The segments of some patients, or of all that lie below ``root/icentia11k-continuous-ecg/1.0``.
 
     Recordings carry no class; ``Recordings.annotations`` has beats (N, S, V, Q) and the bounds of rhythms
@@ -83,7 +84,8 @@ def _together(parts: Sequence[Recordings]) -> Recordings:
     reasons = sorted({reason for part in parts for reason in part.skipped})
     skipped = {reason: [record for part in parts for record in part.skipped.get(reason, [])] for reason in reasons}
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in PER_RECORDING}
-    return replace(parts[0], samples=np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False), skipped=skipped,
+    samples = np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False)
+    return replace(parts[0], samples=samples, skipped=skipped,
                    offsets=bounds(np.concatenate([np.diff(part.offsets) for part in parts])),
                    annotations=joined_marks([part.annotations.of(i) for part in parts for i in range(len(part))]),
                    duplicates=tuple(pair for part in parts for pair in part.duplicates),

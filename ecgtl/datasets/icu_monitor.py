@@ -8,6 +8,7 @@ databases sort patients into folders once more (``p10/p10014354``); there the in
 
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -47,8 +48,8 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, lead: str |
     collector = Collector(NAME, VERSION, on_bad=on_bad, synthetic=synthetic)
     headers = _headers(base, collector)
     files = {file for header in headers.values() for file in (header.path, *header.signal_files())}
-    return collector.cached(base, files, write=lambda folder: _write(folder, base, _chosen(base, headers, lead, collector),
-                                                                     collector), lead=lead_key)
+    write = partial(_write, base=base, headers=headers, lead=lead, collector=collector)
+    return collector.cached(base, files, write=write, lead=lead_key)
 
 
 def _headers(base: Path, collector: Collector) -> dict[str, Header]:
@@ -70,8 +71,8 @@ def _headers(base: Path, collector: Collector) -> dict[str, Header]:
                 header = sound_header(text, path, base)
                 # Memory is laid out by what all headers say, so it is held against compressed files too, roughly
                 if header.n_samples > COMPRESSED * sum(file.stat().st_size for file in header.signal_files()):
-                    raise RecordError(DAMAGED, f"{path} announces {header.n_samples:,} samples, more than its signal files can "
-                                               "hold; export it again")
+                    raise RecordError(DAMAGED, f"{path} announces {header.n_samples:,} samples, more than its signal "
+                                               "files can hold; export it again")
                 headers[record] = header
     return headers
 
@@ -99,8 +100,9 @@ def _chosen(base: Path, headers: dict[str, Header], lead: str | int, collector: 
     return records
 
 
-def _write(folder: Path, base: Path, records: list[Record], collector: Collector) -> None:
-    """The ``records`` one after the other in one memory map, for ``load_folder``."""
+def _write(folder: Path, base: Path, headers: dict[str, Header], lead: str | int, collector: Collector) -> None:
+    """The records one after the other in one memory map, for ``load_folder``."""
+    records = _chosen(base, headers, lead, collector)
     samples = np.lib.format.open_memmap(folder / "samples.npy", "w+", np.float32, (sum(map(len, records)), 1))
     end = 0
     for one in records:

@@ -32,7 +32,8 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False) -> Recordin
 
 
 def read_folder(base: Path, collector: Collector, collect: Callable[[Path], None], folder: str = ".") -> Recordings:
-    """The annotated records that lie in a ``folder`` of the release ``base``, from the cache or each by ``collect(header)``.
+    """The annotated records that lie in a ``folder`` of the release ``base``, from the cache or each by
+    ``collect(header)``.
 
     Raises EcgtlError when there is none.
     """
@@ -49,7 +50,8 @@ def read_folder(base: Path, collector: Collector, collect: Callable[[Path], None
 
 
 def collect(path: Path, subject: str | None, collector: Collector, no_text: str = "") -> None:
-    """Read the record whose header stands at ``path``, and its marks; ``no_text`` is written where a mark has no text."""
+    """Read the record whose header stands at ``path``, and its marks; ``no_text`` is written where a mark has no text.
+    """
     with collector.leaving_out(path.stem):
         reading, _ = collector.reading(path, subject=subject)
         sample, symbol, aux = marks(path.with_suffix(".atr"), len(reading.stored), collector)
@@ -64,7 +66,7 @@ def marks(path: Path, n_samples: int, collector: Collector) -> tuple[np.ndarray,
     late = inside & (sample < np.maximum.accumulate(np.where(inside, sample, 0)))  # behind a mark of a later sample
     for reason, wrong in (("annotation outside the signal", ~inside), ("annotation out of order", late)):
         for mark in sample[wrong]:
-            collector.skip(f"{path.stem}@{mark}", reason, f"{path} at sample {mark} of {n_samples}", "fetch the file again")
+            collector.skip(f"{path.stem}@{mark}", reason, f"{path} at sample {mark} of {n_samples}", "fetch it again")
     keep = inside & ~late
     return sample[keep], symbol[keep], aux[keep]
 

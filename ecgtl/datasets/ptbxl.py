@@ -73,8 +73,8 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str =
                                                fold=int(row.strat_fold))
                 collector.add(reading, str(path))
 
-    return collector.cached(base, files, fill, view=view, rate=rate, leads=chosen, classes=classes, cap=cap and dict(cap),
-                            seed=seed)
+    return collector.cached(base, files, fill, view=view, rate=rate, leads=chosen, classes=classes,
+                            cap=cap and dict(cap), seed=seed)
 
 
 def demographics(root: Path) -> pd.DataFrame:
@@ -110,7 +110,7 @@ def _table(base: Path) -> pd.DataFrame:
     for name in _FILES.values():
         unsafe = [str(file) for file in table[name] if not _safe(file)]
         if unsafe:
-            raise EcgtlError(f"{base / TABLE} has the {name} {unsafe[0]!r}, which is no path below {base.name}; {_FETCH}")
+            raise EcgtlError(f"{base / TABLE} has the {name} {unsafe[0]!r}, no path below {base.name}; {_FETCH}")
     return table.assign(id=[f"{number:05d}" for number in table["ecg_id"].astype(int)])
 
 
@@ -125,7 +125,8 @@ def _statements(base: Path) -> pd.DataFrame:
     return table.set_index(table.columns[0])  # the key's column has no name
 
 
-def _classes(view: str, classes: Sequence[str] | None, cap: Mapping[str, int], statements: pd.DataFrame) -> tuple[str, ...]:
+def _classes(view: str, classes: Sequence[str] | None, cap: Mapping[str, int],
+             statements: pd.DataFrame) -> tuple[str, ...]:
     if view == "superclass":
         return SUPERCLASSES
     rhythms = tuple(statements.index[statements["rhythm"] == 1])
@@ -137,7 +138,8 @@ def _classes(view: str, classes: Sequence[str] | None, cap: Mapping[str, int], s
     return chosen
 
 
-def _present(table: pd.DataFrame, rate: int, present: Mapping[str, Path], where: str, collector: Collector) -> pd.DataFrame:
+def _present(table: pd.DataFrame, rate: int, present: Mapping[str, Path], where: str,
+             collector: Collector) -> pd.DataFrame:
     """The rows whose recording is on the disk; the others meet the policy."""
     here = table[_FILES[rate]].isin(present.keys())
     for record in table["id"][~here]:
@@ -160,7 +162,7 @@ def _codes(table: pd.DataFrame, statements: pd.DataFrame, where: str) -> list[di
                              f"{{statement: likelihood}} ({str(text)[:60]!r}); {_FETCH}")
         unknown = sorted(codes.keys() - set(statements.index))
         if unknown:
-            raise EcgtlError(f"{where} has the statement {unknown[0]!r} for {record}, which {STATEMENTS} does not list; {_FETCH}")
+            raise EcgtlError(f"{where} has {unknown[0]!r} for {record}, which {STATEMENTS} lacks; {_FETCH}")
         parsed.append(codes)
     return parsed
 

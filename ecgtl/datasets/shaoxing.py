@@ -7,6 +7,7 @@ files), which holds 10,247: the 399 recordings of sinus irregularity are not in 
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
@@ -36,11 +37,11 @@ CLASSES = tuple(rhythm["name"] for rhythm in _RHYTHMS.values())
 
 
 def read(root: Path, on_bad: str = "error", synthetic: bool = False, form: str | None = None,
-         leads: str | Sequence[str] | None = None, ningbo: bool = False) -> Recordings:
+         leads: str | Sequence[str] | None = None) -> Recordings:
     """All recordings of one form below ``root``, eleven classes; ``Recordings.version`` names the form.
 
     ``form="figshare"`` reads ``root/shaoxing-figshare``, ``"physionet"`` the records of
-    ``root/ecg-arrhythmia/1.0.0`` up to JS10646 (with ``ningbo=True`` those of the second hospital too);
+    ``root/ecg-arrhythmia/1.0.0`` up to JS10646 (all later ones come from the second hospital, Ningbo);
     without ``form`` the first of the two that is there. ``leads`` keeps some leads only (all twelve take 2.6
     GB as figshare has them).
 
@@ -50,20 +51,20 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, form: str |
     it. A table that is missing, unreadable or lacks a column is an error always.
     """
     form, chosen = form_at_hand(form, Path(root), FORMS, NAME), check_leads(leads)
-    if ningbo and form == "figshare":
-        raise EcgtlError("ningbo=True needs form='physionet': the figshare release holds Shaoxing alone")
     base = Path(root) / FORMS[form]
-    version = "figshare v2" if form == "figshare" else f"PhysioNet {csn.VERSION}{' with Ningbo' * ningbo}"
+    version = "figshare v2" if form == "figshare" else f"PhysioNet {csn.VERSION}"
     collector = Collector(NAME, version, CLASSES, on_bad=on_bad, synthetic=synthetic)
     if form == "figshare":
         signals = {path.stem: path for path in sorted((base / "ECGData").glob("*.csv"))}
         if not signals:
             raise EcgtlError(f"{base / 'ECGData'} holds no CSV files; unpack the release's ECGData.zip there")
-        return collector.cached(base, [base / TABLE, *signals.values()], lambda: _collect_figshare(base / TABLE, signals, chosen,
-                                collector), leads=chosen, map=snomed.checksum())
-    found = [path for path in challenge2020.files(base / "WFDBRecords", csn.NAME) if ningbo or csn.is_shaoxing(path.stem)]
-    return collector.cached(base, found, lambda: _collect_physionet(found, chosen, collector), leads=chosen, ningbo=ningbo,
-                            map=snomed.checksum())
+        files, options = [base / TABLE, *signals.values()], {}
+        fill = partial(_collect_figshare, base / TABLE, signals, chosen, collector)
+    else:
+        files, options = challenge2020.files(base / "WFDBRecords", csn.NAME), {"ningbo": False}
+        files = [path for path in files if csn.is_shaoxing(path.stem)]
+        fill = partial(_collect_physionet, files, chosen, collector)
+    return collector.cached(base, files, fill, leads=chosen, map=snomed.checksum(), **options)
 
 
 def diagnostics(root: Path) -> pd.DataFrame:
@@ -97,8 +98,8 @@ def _collect_figshare(table: Path, signals: dict[str, Path], leads: list[str] | 
                            f"use one of {', '.join(_RHYTHMS)}")
         elif record in signals:
             with collector.leaving_out(record, _DAMAGED):
-                collector.add_twelve(signals[record], _microvolts(signals[record]), leads, SAMPLING_RATE, UNITS_PER_MILLIVOLT,
-                                     rhythm)
+                collector.add_twelve(signals[record], _microvolts(signals[record]), leads, SAMPLING_RATE,
+                                     UNITS_PER_MILLIVOLT, rhythm)
 
 
 def _microvolts(path: Path) -> np.ndarray:
@@ -112,11 +113,11 @@ def _microvolts(path: Path) -> np.ndarray:
     try:
         values = pd.read_csv(StringIO(text), header=None, skiprows=int(header), dtype=np.float32).to_numpy()
     except ValueError as error:  # pandas' parser errors are ValueErrors too
-        raise RecordError(_DAMAGED, f"{path} is not a table of numbers ({short(error)}), with or without the leads' names in "
-                                    "line 1; fetch the file again") from None
+        raise RecordError(_DAMAGED, f"{path} is not a table of numbers ({short(error)}), with or without the leads' "
+                                    "names in line 1; fetch the file again") from None
     if values.shape != (N_SAMPLES, len(LEADS)):
-        raise RecordError(_DAMAGED, f"{path} has {values.shape[0]} rows of {values.shape[1]} columns instead of {N_SAMPLES} of "
-                                    f"{len(LEADS)}; fetch the file again")
+        raise RecordError(_DAMAGED, f"{path} has {values.shape[0]} rows of {values.shape[1]} columns instead of "
+                                    f"{N_SAMPLES} of {len(LEADS)}; fetch the file again")
     return values[:, columns(names, LEADS, str(path))] if header else values
 
 
@@ -153,7 +154,8 @@ def _collect_physionet(found: Sequence[Path], leads: list[str] | None, collector
             record.label = rhythms[0]
             collector.add(record, str(path))
         else:
-            collector.skip(path.stem, "several rhythms" if rhythms else "no rhythm", f"{path} (Dx: {','.join(codes)[:60]})",
+            collector.skip(path.stem, "several rhythms" if rhythms else "no rhythm", f"{path} (Dx: "
+                           f"{','.join(codes)[:60]})",
                            "keep one rhythm's code in its #Dx: comment")
 
 

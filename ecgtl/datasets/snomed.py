@@ -29,17 +29,6 @@ def canonical(code: str) -> str:
     return tables()["written_as"].get(code, code)
 
 
-def code_of(word: str) -> str | None:
-    """Code of the statement that has ``word`` as its name, short name or code; None when there is none."""
-    return _words().get(canonical(word))
-
-
-@cache
-def _words() -> dict[str, str]:
-    codes = tables()["codes"]
-    return {word: code for code, entry in codes.items() for word in (code, entry["short"], entry["name"])}
-
-
 def label_set(name: str) -> list[str]:
     """Codes of a choice of statements in the table: ``csn_20``, ``georgia_10``, ``scored_2020``."""
     chosen = tables()[name]

@@ -27,7 +27,7 @@ def read_16bit(content: bytes, header: Header, where: str, remark: Callable[[str
     16; ``remark`` is told when it adds up to another checksum than the header's.
     """
     if not _interleaved_16bit(header):
-        raise RecordError("no 16-bit file", f"{where} is not one interleaved 16-bit file; read it through the 'folder' data set")
+        raise RecordError("no 16-bit file", f"{where} is not one interleaved 16-bit file; read it as data set folder")
     skip, needed = header.byte_offsets[0], 2 * header.n_samples * len(header.leads)
     if len(content) < skip + needed:
         raise truncated(where, len(content), skip + needed)
@@ -41,9 +41,9 @@ def read_stored(header: Header, columns: Sequence[int] | None = None,
                 remark: Callable[[str], None] | None = None) -> np.ndarray:
     """Samples of the record with this ``header``, any WFDB format, shape (samples, leads), as stored.
 
-    ``columns`` chooses leads of one sampling rate; without it all are read. Integers; float64 with NaN where samples are
-    marked as missing. ``remark`` is told when the samples add up to another checksum than the header's. Raises EcgtlError
-    when a signal file is missing, truncated or damaged.
+    ``columns`` chooses leads of one sampling rate; without it all are read. Integers; float64 with NaN where samples
+    are marked as missing. ``remark`` is told when the samples add up to another checksum than the header's. Raises
+    EcgtlError when a signal file is missing, truncated or damaged.
     """
     columns = range(len(header.leads)) if columns is None else columns
     if header.parts:
@@ -109,7 +109,7 @@ def _blocks(header: Header, columns: Sequence[int], start: int, stop: int) -> It
     step = max(1, BLOCK // sum(header.per_frame))
     if "8" in header.formats:  # each sample hangs on all before it
         if header.n_samples > 32 * step:
-            raise RecordError("too long", f"{header.path} is too long for differences (format 8); write it in format 16")
+            raise RecordError("too long", f"{header.path} is too long for differences (format 8); write format 16")
         step = stop
     for first in range(start, max(stop, start + 1), step):
         yield _block(header, columns, first, min(first + step, stop))
@@ -146,7 +146,9 @@ def _through_wfdb(header: Header, columns: Sequence[int], start: int, stop: int)
 
 def _compare(header: Header, columns: Sequence[int], blocks: Sequence[np.ndarray] | Iterator[np.ndarray],
              remark: Callable[[str], None] | None) -> None:
-    """Tell ``remark`` when the ``blocks`` of some columns add up to other checksums; of shifted signals it says nothing."""
+    """Tell ``remark`` when the ``blocks`` of some columns add up to other checksums; of shifted signals it says
+    nothing.
+    """
     sums = np.atleast_1d(sum(block.sum(axis=0, dtype=np.int64) for block in blocks)).tolist()
     wrong = [expected for expected, found in zip(header.of(columns, "checksums"), sums, strict=True)
              if expected is not None and (found - expected) % 65536]

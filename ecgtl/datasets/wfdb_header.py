@@ -22,11 +22,13 @@ from ecgtl.errors import RecordError
 _BITS = {"8": 8, "80": 8, "16": 16, "61": 16, "160": 16, "212": 12, "310": 32 / 3, "311": 32 / 3, "24": 24, "32": 32}
 _FORMAT = re.compile(r"(\d{1,3})(?:x(\d{1,9}))?(?::(\d{1,9}))?(?:\+(\d{1,18}))?", re.ASCII)
 _GAIN = re.compile(r"([-+0-9.eE]*)(?:\((-?\d+)\))?(?:/(\S+))?", re.ASCII)
-_NUMBERS = re.compile(r"((?:\s*-?\d+(?!\S)){0,5})\s*(.*)", re.ASCII)  # resolution, zero, first value, checksum, block size
+# resolution, zero, first value, checksum, block size
+_NUMBERS = re.compile(r"((?:\s*-?\d+(?!\S)){0,5})\s*(.*)", re.ASCII)
 _SEGMENT = re.compile(r"([-\w]+|~)\s+(\d{1,18})", re.ASCII)
 # The micro sign and the Greek letter mu look alike; headers hold either.
 _VOLTAGE = re.compile("(m|milli|u|\u00b5|\u03bc|micro|n|nano|)v(?:olts?)?")
-_PER_MILLIVOLT = {"": 1e-3, "m": 1.0, "milli": 1.0, "u": 1e3, "\u00b5": 1e3, "\u03bc": 1e3, "micro": 1e3, "n": 1e6, "nano": 1e6}
+_PER_MILLIVOLT = {"": 1e-3, "m": 1.0, "milli": 1.0, "u": 1e3, "\u00b5": 1e3, "\u03bc": 1e3, "micro": 1e3, "n": 1e6,
+                  "nano": 1e6}
 DEFAULT_GAIN, DEFAULT_RATE = 200.0, 250.0  # header(5): what stands for a gain or a rate that is left out
 LARGEST_HEADER = 1 << 20  # bytes
 LONGEST_NAME = 200  # characters of a lead's name
@@ -76,8 +78,8 @@ class Header:
         for name in names:
             usual = Path(name).name == name and "\\" not in name and name.isprintable() and len(name.encode()) < 256
             if not usual or name in ("~", "-", ".."):
-                raise RecordError("no signal file", f"{self.path} names the signal file {name[:60]!r}, which is no file "
-                                  "beside the header")
+                raise RecordError("no signal file", f"{self.path} names the signal file {name[:60]!r}, which is no "
+                                  "file beside the header")
         segments = {part.header.path: part.header for part in self.parts}
         return [self.path.parent / name for name in names] + [
             file for path, segment in segments.items() for file in (path, *segment.signal_files())]
@@ -101,7 +103,7 @@ class Header:
             return
         bits = self.frame_bits()
         if len(list(groupby(self.files))) > len(bits) or max(self.skew) >= max(self.n_samples, 1):
-            raise _unreadable(f"{self.path} takes up a signal file again after another, or starts a signal behind its end")
+            raise _unreadable(f"{self.path} takes up a signal file again, or starts a signal behind its end")
         for file in self.signal_files():
             k = self.files.index(file.name)
             start = self.byte_offsets[k] if self.formats[k] in _BITS else 0  # of compressed files it counts samples
@@ -109,7 +111,8 @@ class Header:
             if size < needed or size == 0:
                 raise truncated(str(file), size, needed)
             if needed and size > 16 * needed + (1 << 26):
-                raise RecordError("oversized signal file", f"{file} has {size} bytes where its header promises {needed}; "
+                raise RecordError("oversized signal file", f"{file} has {size} bytes where its header promises "
+                                  f"{needed}; "
                                   "correct either")
 
 
@@ -195,10 +198,10 @@ def _signal_line(line: str, where: Path | str, strict: bool) -> dict:
         raise _unreadable(f"{where} has no signal format in line {line[:60]!r}")
     per_frame, skew, offset = int(found[2] or 1), int(found[3] or 0), int(found[4] or 0)
     if per_frame < 1 or skew >= 1 << 16 or (strict and (per_frame, skew) != (1, 0)):
-        raise _unreadable(f"{where} has a signal with a rate or a start of its own ({form[:20]}), not the one rate of a record")
+        raise _unreadable(f"{where} has a signal with a rate or a start of its own ({form[:20]}), not the record's")
     gain, after = (*rest.split(maxsplit=1), "", "")[:2]
     # A lead's name in the place of the gain: all that may stand between is left out
-    if not strict and gain[:1].isalpha() and not re.search("[/(]", gain) and not gain.lower().startswith(("nan", "inf")):
+    if not strict and gain[:1].isalpha() and not re.match("nan|inf|.*[/(]", gain, re.IGNORECASE):
         gain, after = "", rest
     numbers, lead = _NUMBERS.fullmatch(after).groups()
     lead = lead.partition("\t")[0].rstrip()  # as wfdb
@@ -208,10 +211,11 @@ def _signal_line(line: str, where: Path | str, strict: bool) -> dict:
     per_millivolt, baseline, unit, assumed = _gain(gain, where, strict)
     baseline = baseline or zero or "0"  # without a baseline of its own, the ADC zero stands for 0 mV
     if len(baseline) > 11 or abs(int(baseline)) > 1 << 31:
-        raise RecordError("baseline out of range", f"{where} has the baseline {baseline[:20]}…, beyond 32 bits; correct the header")
+        raise RecordError("baseline out of range", f"{where} has the baseline {baseline[:20]}…, beyond 32 bits; "
+                          "correct the header")
     # A checksum of 0 is what writers put who do not compute it
-    return {"files": file, "formats": found[1], "per_frame": per_frame, "skew": skew, "byte_offsets": offset, "leads": lead,
-            "gain": per_millivolt, "baseline": int(baseline), "units": unit, "assumed": assumed,
+    return {"files": file, "formats": found[1], "per_frame": per_frame, "skew": skew, "byte_offsets": offset,
+            "leads": lead, "gain": per_millivolt, "baseline": int(baseline), "units": unit, "assumed": assumed,
             "first": int(first[:18] or 0), "checksums": int(checksum[:18] or 0) or None}
 
 
@@ -224,7 +228,8 @@ def _gain(word: str, where: Path | str, strict: bool) -> tuple[float, str | None
     except (TypeError, ValueError):
         value = math.nan
     if not np.isfinite(value) or (strict and value == 0):
-        raise RecordError("no gain", f"{where} has a signal without a gain ({word[:20]!r}); write it as e.g. 200/mV (third word)")
+        raise RecordError("no gain", f"{where} has a signal without a gain ({word[:20]!r}); write it as e.g. 200/mV "
+                          "(third word)")
     unit = found[3] or "mV"
     voltage = _VOLTAGE.fullmatch(unit.lower())
     if strict and not voltage:
@@ -299,14 +304,15 @@ def _joined(path: Path, text: str) -> Header:
                           f"{n_samples} at {rate:g} Hz, or segments of another rate; correct the header")
     columns = [_alike(path, [(part.header, part.columns[k]) for part in parts if part.columns[k] is not None]
                       or [(reference, k)]) for k in range(len(reference.leads))]
-    return Header(path, record, rate, n_samples or stops[-1], comments, reference.leads, *zip(*columns, strict=True), parts=parts)
+    return Header(path, record, rate, n_samples or stops[-1], comments, reference.leads, *zip(*columns, strict=True),
+                  parts=parts)
 
 
 def _segment(path: Path, name: str) -> Header:
     own = path.with_name(f"{name}.hea")
     text = header_text(own)
     if segments(text):
-        raise RecordError("unfit segments", f"{path} lists the segment {name}, which has segments itself; join it first")
+        raise RecordError("unfit segments", f"{path} lists the segment {name}, which has some itself; join it first")
     return read_header(own, False, text)
 
 
@@ -321,16 +327,17 @@ def _part(path: Path, header: Header, start: int, stop: int, leads: Sequence[str
 def _alike(path: Path, found: Sequence[tuple[Header, int]]) -> tuple[float, int, str, int, tuple[str, ...]]:
     """Gain, baseline, unit, samples a frame and assumptions of one lead, ``found`` in all segments that have it."""
     if len({header.per_frame[k] for header, k in found}) > 1:
-        raise RecordError("unfit segments", f"{path} lists segments that sample a lead at different rates; write them at one")
-    header, k = next((one for one in found if np.isnan(one[0].gain[one[1]])), found[0])  # one that is no voltage spoils all
+        raise RecordError("unfit segments", f"{path} lists segments that sample a lead at different rates; use one")
+    # one that is no voltage spoils all
+    header, k = next((one for one in found if np.isnan(one[0].gain[one[1]])), found[0])
     assumed = dict.fromkeys(what for other, column in found for what in other.assumed[column])
     return header.gain[k], header.baseline[k], header.units[k], header.per_frame[k], tuple(assumed)
 
 
 def truncated(where: str, size: int, needed: int, what: str = "bytes") -> RecordError:
     """That a signal file, or a segment, ends before its header says."""
-    line = f"{where} is truncated: {size} {what} where its header promises {needed}; delete it and fetch the record again"
-    return RecordError("truncated signal file", line)
+    return RecordError("truncated signal file", f"{where} is truncated: {size} {what} where its header promises "
+                       f"{needed}; delete it and fetch the record again")
 
 
 def _unreadable(line: str) -> RecordError:

@@ -62,7 +62,9 @@ class Index:
 
 def index_of(sources: Sequence[Source], n_samples: int, rate: float, exclude: Excluded,
              lead: int | str) -> tuple[Index, dict[str, int]]:
-    """The recordings that hold a window of ``n_samples`` at ``rate`` Hz, and how many of the others there are, by reason."""
+    """The recordings that hold a window of ``n_samples`` at ``rate`` Hz, and how many of the others there are, by
+    reason.
+    """
     if not sources:
         raise EcgtlError("there is no source of windows; give at least one Recordings")
     # Those that are functions are called when needed, and only a few are kept
@@ -77,10 +79,10 @@ def index_of(sources: Sequence[Source], n_samples: int, rate: float, exclude: Ex
         n, (up, down) = len(recordings), ratios(recordings, rate)
         shown = recordings.leads[np.arange(n), columns_of(recordings, lead)]
         digests.append(recordings.digest)
-        tables.append((np.full(n, number, np.int32), np.arange(n, dtype=np.int32),
-                       np.diff(recordings.offsets) * up // down // n_samples, np.full(n, recordings.name), recordings.ids,
-                       recordings.subjects, shown))
-    source, record, windows, names, ids, subjects, shown = (np.concatenate(column) for column in zip(*tables, strict=True))
+        windows = np.diff(recordings.offsets) * up // down // n_samples
+        tables.append((np.full(n, number, np.int32), np.arange(n, dtype=np.int32), windows, np.full(n, recordings.name),
+                       recordings.ids, recordings.subjects, shown))
+    source, record, windows, names, ids, subjects, shown = map(np.concatenate, zip(*tables, strict=True))
     for name in np.unique(names):
         say_names(name, lead, shown[names == name])
     found, counts = np.unique(_joined(names, ids), return_counts=True)
@@ -91,7 +93,8 @@ def index_of(sources: Sequence[Source], n_samples: int, rate: float, exclude: Ex
     excluded = np.isin(subject, subject[_named(names, ids, exclude)])
     short = ~excluded & (windows == 0)
     if (excluded | short).all():
-        raise EcgtlError(f"no recording of {', '.join(databases)} holds a window of {n_samples / rate:g} s ({short.sum()} are "
+        raise EcgtlError(f"no recording of {', '.join(databases)} holds a window of {n_samples / rate:g} s "
+                         f"({short.sum()} are "
                          f"shorter, {excluded.sum()} excluded); give longer recordings, or shorter windows")
     index = Index(opened, tuple(digests), source, record, windows, database.astype(np.int32), subject.astype(np.int32),
                   databases, subjects)
@@ -101,7 +104,8 @@ def index_of(sources: Sequence[Source], n_samples: int, rate: float, exclude: Ex
 
 def ratios(recordings: Recordings, rate: float) -> tuple[np.ndarray, np.ndarray]:
     """Numerator and denominator (R,) of ``rate`` over each recording's."""
-    up, down = np.array([filters.ratio(float(own), rate).as_integer_ratio() for own in recordings.sampling_rate], np.int64).T
+    found = [filters.ratio(float(own), rate).as_integer_ratio() for own in recordings.sampling_rate]
+    up, down = np.array(found, np.int64).T
     return up, down
 
 

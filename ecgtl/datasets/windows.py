@@ -18,7 +18,6 @@ import numpy as np
 
 from ecgtl import filters
 from ecgtl.datasets import cache
-from ecgtl.datasets.base import check_option
 from ecgtl.datasets.window_index import Excluded, Index, Source, groups, index_of, size_of
 from ecgtl.errors import EcgtlError
 
@@ -47,7 +46,7 @@ def unlabelled(sources: Sequence[Source], seconds: float = 8.192, rate: float = 
     """
     n_samples = size_of(seconds, rate)
     if n_samples < 2 or (per_subject is not None and per_subject < 1):
-        raise EcgtlError(f"windows of {seconds} s at {rate} Hz, {per_subject} a subject, hold nothing; give sizes above 0")
+        raise EcgtlError(f"windows of {seconds} s at {rate} Hz, {per_subject} a subject, are empty; give sizes above 0")
     index, left_out = index_of(list(sources), n_samples, rate, exclude, lead)
     windows = Windows(index, n_samples, float(rate), lead, highpass, left_out)
     return windows if per_subject is None else windows._drawn(per_subject, seed)
@@ -58,8 +57,8 @@ class Windows:
     """Windows of one length at one rate, read from their recordings, or from a memory map once
     ``materialise``d.
 
-    ``index`` says which recordings take part; ``left_out`` counts those that do not, by reason; ``numbers`` (n,) are the
-    windows among all of the index, None for all; ``store`` has them (n, samples) once they are on the disk.
+    ``index`` says which recordings take part; ``left_out`` counts those that do not, by reason; ``numbers`` (n,) are
+    the windows among all of the index, None for all; ``store`` has them (n, samples) once they are on the disk.
     """
 
     index: Index
@@ -104,7 +103,9 @@ class Windows:
         return self.usable(indices)[1]
 
     def usable(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Those of ``indices`` that ``take`` does not leave out, and their windows; read anew where they are materialised."""
+        """Those of ``indices`` that ``take`` does not leave out, and their windows; read anew where they are
+        materialised.
+        """
         indices = self._checked(indices)
         numbers = self._at(indices)
         windows, reasons = self._read(numbers)
@@ -155,37 +156,35 @@ class Windows:
         chosen = np.sort(np.random.default_rng(seed).permutation(len(self))[:n])
         return replace(self, numbers=self._at(chosen))
 
-    def materialise(self, dtype: str = "float16") -> "Windows":
+    def materialise(self) -> "Windows":
         """The same windows from a memory map in the cache, written chunk by chunk when it is not there yet.
 
-        ``dtype`` float16 (2 bytes a sample; z-scores keep three digits) or float32. Unusable windows are not
-        in it; ``skipped`` of the result counts them. Raises EcgtlError when no window is usable or the disk
-        is full.
+        They are float16: z-scores keep three digits. Unusable windows are not in it; ``skipped`` of the result counts
+        them. Raises EcgtlError when no window is usable or the disk is full.
         """
-        check_option("dtype", dtype, ("float16", "float32"))
         self._check_readable("split or draw")
         numbers = b"" if self.numbers is None else np.ascontiguousarray(self.numbers).data
         parts = {"index": self.index.checksum(), "numbers": sha256(numbers).hexdigest(),
-                 "samples": self.n_samples, "rate": self.rate, "lead": self.lead, "dtype": dtype,
+                 "samples": self.n_samples, "rate": self.rate, "lead": self.lead, "dtype": "float16",
                  "margin": MARGIN, "flat": FLAT, "highpass": self.highpass, "steps": _STEPS}
-        folder = cache.entry("windows", parts, lambda folder: self._write(folder, dtype))
+        folder = cache.entry("windows", parts, self._write)
         skipped = json.loads((folder / "skipped.json").read_text()) | dict(self.left_out)
         numbers = np.memmap(folder / "numbers.bin", np.int64, "r")
-        windows = np.memmap(folder / "windows.bin", dtype, "r", shape=(len(numbers), self.n_samples))
+        windows = np.memmap(folder / "windows.bin", "float16", "r", shape=(len(numbers), self.n_samples))
         return replace(self, left_out=skipped, numbers=numbers, store=windows)
 
     def _check_readable(self, what: str) -> None:
         if self.store is not None:
             raise EcgtlError(f"these windows are materialised already; {what} first, then materialise")
 
-    def _write(self, folder: Path, dtype: str) -> None:
+    def _write(self, folder: Path) -> None:
         skipped = Counter()
         with open(folder / "windows.bin", "wb") as windows, open(folder / "numbers.bin", "wb") as numbers:
             for start in range(0, len(self), CHUNK):
                 chunk = self._at(np.arange(start, min(start + CHUNK, len(self))))
                 values, reasons = self._read(chunk)
                 usable = reasons == ""
-                values[usable].astype(dtype).tofile(windows)
+                values[usable].astype("float16").tofile(windows)
                 chunk[usable].tofile(numbers)
                 skipped.update(reasons[~usable].tolist())
         if skipped.total() == len(self):
@@ -263,12 +262,13 @@ class Windows:
             alike.setdefault((rate_in, len(samples), skip, offset), []).append((position, samples))
         for (rate_in, _, skip, offset), members in alike.items():
             at = [position for position, _ in members]
-            stretches = np.stack([samples for _, samples in members])
-            windows[at], reasons[at] = self._processed(stretches, rate_in, skip, offset)
+            windows[at], reasons[at] = self._processed(np.stack([x for _, x in members]), rate_in, skip, offset)
         return windows, reasons
 
     def _stretch(self, row: int, place: int) -> tuple[np.ndarray, float, int, Fraction]:
-        """The samples that a window needs, in mV; their rate, and where it begins in them once resampled (``filters.stretch``)."""
+        """The samples that a window needs, in mV; their rate, and where it begins in them once resampled
+        (``filters.stretch``).
+        """
         recordings = self.index.opened(int(self.index.source[row]))
         i = int(self.index.record[row])
         rate_in = float(recordings.sampling_rate[i])
@@ -278,7 +278,8 @@ class Windows:
         millivolts = recordings.part(i, recordings.lead_index(i, self.lead), start, stop)
         return millivolts.astype(np.float32), rate_in, skip, offset
 
-    def _processed(self, stretches: np.ndarray, rate_in: float, skip: int, offset: Fraction) -> tuple[np.ndarray, np.ndarray]:
+    def _processed(self, stretches: np.ndarray, rate_in: float, skip: int,
+                   offset: Fraction) -> tuple[np.ndarray, np.ndarray]:
         """Stretches (n, samples) resampled, filtered, cut and z-scored; and why they are unusable."""
         missing = ~np.isfinite(stretches).all(axis=1)
         stretches = np.where(missing[:, np.newaxis], np.float32(0), stretches)
