@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ecgtl import datasets, paths
 from ecgtl.datasets import catalogue
-from ecgtl.datasets.catalogue import AtHand, Entry
+from ecgtl.datasets.catalogue import Available, Entry
 from ecgtl.datasets.checksums import REGISTRY, Progress, Verification, verify
 from ecgtl.datasets.fetch import RESUME, Transfer
 from ecgtl.datasets.fetch import fetch as fetch_files
@@ -27,14 +27,14 @@ _PHYSIONET_CITATION = (
 
 
 def list_datasets(name: str | None = None, as_json: bool = False, root: str | Path | None = None) -> int:
-    """Print every database with size, licence, citation, version and whether it is at hand; returns 0.
+    """Print every database with size, licence, citation, version and whether it is available here; returns 0.
 
     With ``name`` all facts about that one; ``as_json`` prints a list of objects instead. Raises EcgtlError
     for an unknown name.
     """
     root = _root(root)
     chosen = [catalogue.entry(name)] if name else list(catalogue.entries().values())
-    found = {entry.name: catalogue.at_hand(entry, root) for entry in chosen}
+    found = {entry.name: catalogue.available(entry, root) for entry in chosen}
     if as_json:
         facts = [asdict(entry) | {"address": entry.address, "loader": entry.has_loader, "at_hand": asdict(there) | {
             "path": str(there.path), "state": there.state}} for entry, there in zip(chosen, found.values())]
@@ -74,15 +74,15 @@ def fetch(name: str, root: str | Path | None = None, only: str | Sequence[str] |
 
 
 def check(name: str, root: str | Path | None = None, only: str | Sequence[str] | None = None) -> int:
-    """Verify what is at hand of ``name`` by checksum and by reading it.
+    """Verify what is available here of ``name`` by checksum and by reading it.
 
-    Returns 0, or 1 when files lack or differ. Without ``SHA256SUMS.txt`` at hand it says so and only counts
-    and reads. Raises EcgtlError when nothing is at hand, or when that list or a recording is damaged.
+    Returns 0, or 1 when files lack or differ. Without ``SHA256SUMS.txt`` it says so and only counts
+    and reads. Raises EcgtlError when nothing is there, or when that list or a recording is damaged.
     """
     entry, root = catalogue.entry(name), _root(root)
-    found = catalogue.at_hand(entry, root)
+    found = catalogue.available(entry, root)
     if found.state == "no":
-        raise EcgtlError(f"{name} is not at hand under {found.path}; {_how_to_get(entry)}")
+        raise EcgtlError(f"{name} is not available under {found.path}; {_how_to_get(entry)}")
     print(f"{name} {entry.version} under {found.path}: {found} ({found.pattern})")
     right = found.state == "whole"
     if (found.path / REGISTRY).is_file():
@@ -93,7 +93,7 @@ def check(name: str, root: str | Path | None = None, only: str | Sequence[str] |
             return 1
         right = True
     else:
-        print(f"checksums: not compared, {REGISTRY} is not at hand; {_how_to_get(entry)}")
+        print(f"checksums: not compared, {REGISTRY} is not available here; {_how_to_get(entry)}")
     print(_reading(entry, root))
     return 0 if right else 1
 
@@ -106,7 +106,7 @@ def _how_to_get(entry: Entry) -> str:
     return entry.by_hand or f"'python -m ecgtl data fetch {entry.name}' brings it from {entry.address}"
 
 
-def _table(chosen: Sequence[Entry], found: dict[str, AtHand]) -> str:
+def _table(chosen: Sequence[Entry], found: dict[str, Available]) -> str:
     rows = [("name", "title", "version", "download", "licence", "at hand", "loader", "twin")]
     rows += [(entry.name, entry.title, entry.version, entry.size(), entry.licence, str(found[entry.name]),
               _yes(entry, entry.has_loader), _yes(entry, entry.twin)) for entry in chosen]
@@ -123,7 +123,7 @@ def _reference(entry: Entry) -> str:
     return f"{entry.citation}, https://doi.org/{entry.doi}"
 
 
-def _details(entry: Entry, found: AtHand) -> str:
+def _details(entry: Entry, found: Available) -> str:
     rows = {"title": f"{entry.title}, version {entry.version} ({entry.kind})", "licence": entry.licence,
             "citation": _reference(entry), "data": f"https://doi.org/{entry.data_doi}" if entry.data_doi else "-",
             "page": entry.page, "address": entry.address, "folder": str(found.path),
@@ -138,7 +138,7 @@ def _details(entry: Entry, found: AtHand) -> str:
 
 def _check_space(entry: Entry, root: Path) -> None:
     """Refuse a download that cannot fit before it has run for hours; one that has begun is let go on."""
-    if catalogue.at_hand(entry, root).state != "no":
+    if catalogue.available(entry, root).state != "no":
         return
     place = next(folder for folder in (root, *root.absolute().parents) if folder.is_dir())
     free = shutil.disk_usage(place).free / 1e9

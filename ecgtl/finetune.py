@@ -122,7 +122,7 @@ def check_parts(recordings: Recordings, split: splits.Split) -> None:
     """
     for part in PARTS if recordings.multi_label else ("train", "test"):
         index = getattr(split, part)
-        positives = recordings.table[index].sum(axis=0)
+        positives = recordings.label_matrix[index].sum(axis=0)
         if not ((positives > 0) & (positives < len(index))).any():
             raise EcgtlError(f"the {part} part of {recordings.name} ({len(index)} recordings) has no label with positives "
                              "and negatives; give more recordings, or other labels")

@@ -43,7 +43,7 @@ def measure(experiment: str, tier: str) -> Result:
         raise EcgtlError(f"{experiment} has no folds in tier {tier}; choose another tier")
     config = next(iter(planned.values())).config
     recordings = recordings_of(config)
-    target = Target(recordings, np.zeros((0, 0, 0)), recordings.table)
+    target = Target(recordings, np.zeros((0, 0, 0)), recordings.label_matrix)
     features = baselines.rr_features(recordings, finetune.leads_of(_reading(config), recordings)[0])
     tasks = {number: transfer_experiment.draw(run.config, target) for number, run in planned.items()}
     _check_tasks(experiment, tier, tasks, len(recordings))

@@ -110,7 +110,7 @@ def prepare(config: TransferConfig) -> Target:
     """The target of a resolved ``config``, without what is too short or flat, as the network sees it."""
     tuning = target_config(config)
     recordings = finetune.with_whole_windows(tuning, finetune.read(tuning))
-    return Target(recordings, finetune.inputs(tuning, recordings), recordings.table)
+    return Target(recordings, finetune.inputs(tuning, recordings), recordings.label_matrix)
 
 
 def draw(config: TransferConfig, target: Target) -> Fold:

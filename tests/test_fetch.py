@@ -498,7 +498,7 @@ def test_check_without_a_list_says_so_and_counts(whole, tmp_path):
     (whole / REGISTRY).unlink()
     code, said = check(tmp_path)
     assert code == 1  # three of the 48 records
-    assert "SHA256SUMS.txt is not at hand" in said and "data fetch mitdb" in said
+    assert "SHA256SUMS.txt is not available here" in said and "data fetch mitdb" in said
     assert "read: by a stand-in" in said
 
 
@@ -509,7 +509,7 @@ def test_check_of_a_damaged_list(whole, tmp_path):
 
 
 def test_check_of_nothing(tmp_path):
-    with pytest.raises(EcgtlError, match="mitdb is not at hand under .*data fetch mitdb"):
+    with pytest.raises(EcgtlError, match="mitdb is not available under .*data fetch mitdb"):
         check(tmp_path)
 
 

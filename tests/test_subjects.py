@@ -71,7 +71,7 @@ def test_no_subject_trains_and_tests_in_a_drawn_task():
     for seed in SEEDS:
         recordings = random_recordings(seed, multi_label=True)
         try:
-            fold = folds.draw(recordings.table, recordings.subjects, seed, (1, 2), 12)
+            fold = folds.draw(recordings.label_matrix, recordings.subjects, seed, (1, 2), 12)
         except EcgtlError:
             continue
         made += 1

@@ -110,7 +110,7 @@ class Recordings:
         return self.labels.ndim == 2
 
     @property
-    def table(self) -> np.ndarray:
+    def label_matrix(self) -> np.ndarray:
         """The labels as a 0/1 table (R, classes), uint8, also of one label a recording; none is an empty row."""
         if self.multi_label:
             return np.asarray(self.labels, np.uint8)
@@ -147,7 +147,7 @@ def check_option(name: str, value: str, allowed: Sequence[str]) -> None:
         raise EcgtlError(f"{name} is {value!r}; allowed: {', '.join(allowed)}")
 
 
-def form_at_hand(form: str | None, root: Path, folders: Mapping[str, str], name: str) -> str:
+def form_available(form: str | None, root: Path, folders: Mapping[str, str], name: str) -> str:
     """``form`` of the data set ``name``, or the first of the forms whose folder below ``root`` is there.
 
     Raises EcgtlError for a form that is none of ``folders``, and when no folder is there.
@@ -162,7 +162,7 @@ def form_at_hand(form: str | None, root: Path, folders: Mapping[str, str], name:
                      "gets it or says how; or set ECGTL_DATA to the folder that holds one")
 
 
-def nothing_at_hand(base: Path, what: str, name: str) -> EcgtlError:
+def not_available(base: Path, what: str, name: str) -> EcgtlError:
     """That the folder ``base`` of the data set ``name`` holds no ``what``."""
     return EcgtlError(f"{base} holds no {what}; run 'python -m ecgtl data fetch {name}', or set ECGTL_DATA to the "
                       "folder that holds the data sets")

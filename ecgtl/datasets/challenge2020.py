@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ecgtl.datasets import snomed
-from ecgtl.datasets.base import Recordings, nothing_at_hand
+from ecgtl.datasets.base import Recordings, not_available
 from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.datasets.files import below, check_names
 
@@ -26,7 +26,7 @@ def files(base: Path, name: str) -> list[Path]:
     """
     found = below(base, "hea", "mat")
     if not found:
-        raise nothing_at_hand(base, "records", name)
+        raise not_available(base, "records", name)
     check_names(found)
     return found
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ecgtl.datasets import archives
-from ecgtl.datasets.base import Recordings, nothing_at_hand
+from ecgtl.datasets.base import Recordings, not_available
 from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.datasets.files import read_bytes
 from ecgtl.datasets.wfdb_files import read_16bit
@@ -94,7 +94,7 @@ class Source:
             return
         self.path, self.contents = base / "training2017.zip", None
         if not self.path.is_file():
-            raise nothing_at_hand(base, "training2017/ and no training2017.zip", NAME)
+            raise not_available(base, "training2017/ and no training2017.zip", NAME)
         try:
             self.archive = archives.opened(self.path, str(self.path), "fetch it again")
         except EcgtlError:

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.io import loadmat
 
 from ecgtl.datasets import challenge2020, snomed
-from ecgtl.datasets.base import Recordings, form_at_hand
+from ecgtl.datasets.base import Recordings, form_available
 from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.files import below, check_names, read_bytes, read_csv, stripped
 from ecgtl.datasets.leads import LEADS, check_leads
@@ -49,15 +49,14 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, form: str |
     ``skip``, which leaves it out and counts it. Raises EcgtlError when neither form is there, and for a table
     that cannot be read.
     """
-    form, chosen = form_at_hand(form, Path(root), FORMS, NAME), check_leads(leads)
+    form, chosen = form_available(form, Path(root), FORMS, NAME), check_leads(leads)
     base = Path(root) / FORMS[form]
     version = "ICBEB 2018" if form == "icbeb" else f"PhysioNet {challenge2020.VERSION}"
     collector = Collector(NAME, version, CLASSES, True, on_bad, synthetic)
     found = _original_files(base) if form == "icbeb" else challenge2020.files(base, NAME)
-    collect = _collect_original if form == "icbeb" else _collect_wfdb
-    # Earlier caches are by a choice of labels, of which "all" is left
-    return collector.cached(base, found, partial(collect, found, chosen, collector), view="all", form=form, leads=chosen,
-                            map=snomed.checksum())
+    fill = partial(_collect_original if form == "icbeb" else _collect_wfdb, found, chosen, collector)
+    # Caches made before are by a choice of labels, of which "all" is left
+    return collector.cached(base, found, fill, view="all", form=form, leads=chosen, map=snomed.checksum())
 
 
 def _collect_wfdb(found: Sequence[Path], leads: Sequence[str] | None, collector: Collector) -> None:

@@ -200,8 +200,7 @@ class Downloader:
             raise _Stopped
 
     def _attempt(self, url: str, target: Path, is_right: Callable[[Path], bool]) -> int:
-        if self.stop.is_set():  # given up meanwhile: the part may be another fetch's
-            raise _Stopped
+        self._check(url, 0)
         target.parent.mkdir(parents=True, exist_ok=True)
         self.arriving[target] = time.monotonic(), 0
         share, whole, part = [0.0], 0.0, _part(target)
@@ -226,13 +225,11 @@ class Downloader:
         with self.session.get(url, stream=True, timeout=timeout) as answer:
             _check_status(answer, url)
             length = answer.raw.length_remaining or 0
+            self._check(url, length)
             with part.open("wb") as out:
-                self._check_size(url, length)
                 for chunk in answer.iter_content(_CHUNK):
                     size += len(chunk)
-                    self._check_size(url, size)
-                    if self.stop.is_set():
-                        raise _Stopped
+                    self._check(url, size)
                     self.arriving[target] = begun, size
                     out.write(chunk)
                     step = min(len(chunk) / length, 1 - share[0]) if length else 0.0
@@ -240,7 +237,10 @@ class Downloader:
                     self.progress.advance(step, len(chunk))
         return size
 
-    def _check_size(self, url: str, size: int) -> None:
+    def _check(self, url: str, size: int) -> None:
+        """Raise when all was given up meanwhile, so that the part may be another fetch's, or for more than there can be."""
+        if self.stop.is_set():
+            raise _Stopped
         if self.brought + size > self.most:
             raise EcgtlError(f"{url}: the server has more for this than the {self.most / 1e9:,.3g} GB that the release "
                              "may take; use another --mirror")

@@ -23,10 +23,10 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, labels: str
     """All recordings below ``root/challenge-2020/1.0.2/training/georgia``, several labels each.
 
     Recordings may have any length. ``labels`` chooses the classes: ``None`` takes every statement that
-    occurs, in the order of ``snomed.yml``; ``"georgia_10"`` the ten of the MELEP paper, ``"scored_2020"`` the 27 that the
-    Challenge scores. Recordings with none of the chosen labels get an empty row. Codes that the Challenge scores as one
-    (complete and plain right bundle branch block, say) stay apart. ``leads`` keeps some leads only: all twelve of the
-    whole release take 1.2 GB.
+    occurs, in the order of ``snomed.yml``; ``"georgia_10"`` the ten of the MELEP paper, ``"scored_2020"`` the 27 that
+    the Challenge scores. Recordings with none of the chosen labels get an empty row. Codes that the Challenge scores as
+    one (complete and plain right bundle branch block, say) stay apart. ``leads`` keeps some leads only: all twelve of
+    the whole release take 1.2 GB.
 
     ``on_bad`` says what a damaged, flat or incomplete recording causes, one without its other file, at
     another rate than 500 Hz, without a diagnosis or with a code outside ``snomed.yml``: ``error``, or
@@ -37,5 +37,6 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, labels: str
         check_option("labels", labels, LABEL_SETS)
     wanted = labels and snomed.label_names(labels)
     collector = Collector(NAME, challenge2020.VERSION, multi_label=True, on_bad=on_bad, synthetic=synthetic)
-    return challenge2020.read_all(collector, Path(root) / FOLDER, ".", lambda: wanted or snomed.occurring(collector.readings),
-                                  check_leads(leads), challenge2020.SAMPLING_RATE, labels=wanted)
+    return challenge2020.read_all(
+        collector, Path(root) / FOLDER, ".", lambda: wanted or snomed.occurring(collector.readings), check_leads(leads),
+        challenge2020.SAMPLING_RATE, labels=wanted)

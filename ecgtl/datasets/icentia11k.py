@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ecgtl.datasets import cache
-from ecgtl.datasets.base import PER_RECORDING, Recordings, bounds, joined_marks, nothing_at_hand
+from ecgtl.datasets.base import PER_RECORDING, Recordings, bounds, joined_marks, not_available
 from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.mitdb import collect, read_folder
 from ecgtl.errors import EcgtlError
@@ -52,7 +52,7 @@ def patients(root: Path) -> list[str]:
     base = Path(root) / FOLDER
     found = sorted(path.name for path in base.glob("p[0-9][0-9]/p[0-9][0-9][0-9][0-9][0-9]") if path.is_dir())
     if not found:
-        raise nothing_at_hand(base, "patients (p00/p00000 …)", NAME)
+        raise not_available(base, "patients (p00/p00000 …)", NAME)
     return found
 
 

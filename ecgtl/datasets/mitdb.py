@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgtl.datasets.base import Recordings, nothing_at_hand
+from ecgtl.datasets.base import Recordings, not_available
 from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.files import read_bytes
 from ecgtl.errors import RecordError, short
@@ -39,7 +39,7 @@ def read_folder(base: Path, collector: Collector, collect: Callable[[Path], None
     """
     headers = sorted((base / folder).glob("*.hea"))
     if not headers:
-        raise nothing_at_hand(base / folder, "records", collector.name)
+        raise not_available(base / folder, "records", collector.name)
     files = [*headers, *(base / folder).glob("*.dat"), *(base / folder).glob("*.atr")]
 
     def fill() -> None:

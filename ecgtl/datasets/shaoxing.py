@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ecgtl.datasets import archives, challenge2020, csn, snomed
-from ecgtl.datasets.base import Recordings, form_at_hand
+from ecgtl.datasets.base import Recordings, form_available
 from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.files import read_text, stripped, with_columns
 from ecgtl.datasets.leads import LEADS, check_leads, columns
@@ -50,7 +50,7 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, form: str |
     unknown rhythm, and a record with several rhythms: ``error``, or ``skip``, which leaves it out and counts
     it. A table that is missing, unreadable or lacks a column is an error always.
     """
-    form, chosen = form_at_hand(form, Path(root), FORMS, NAME), check_leads(leads)
+    form, chosen = form_available(form, Path(root), FORMS, NAME), check_leads(leads)
     base = Path(root) / FORMS[form]
     version = "figshare v2" if form == "figshare" else f"PhysioNet {csn.VERSION}"
     collector = Collector(NAME, version, CLASSES, on_bad=on_bad, synthetic=synthetic)
