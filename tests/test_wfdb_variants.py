@@ -177,7 +177,7 @@ def test_a_lead_has_its_own_rate(tmp_path):
     header(tmp_path / "r.hea", (tmp_path / "r.hea").read_text().replace("mmHg", "mV"))
     with pytest.raises(EcgtlError) as error:
         folder.read(tmp_path)
-    one_line(error, tmp_path / "r.hea", "different rates", "choose one lead")
+    one_line(error, tmp_path / "r.hea", "different rates", "choose one by name")
 
 
 @pytest.mark.parametrize("fmt", ["16", "212", "80", "24", "516"])

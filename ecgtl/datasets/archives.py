@@ -40,7 +40,8 @@ def arrays(source: BinaryIO, where: str, remedy: str) -> dict[str, np.ndarray]:
                     header = npy.read_array_header_1_0 if npy.read_magic(file) == (1, 0) else npy.read_array_header_2_0
                     shape, _, dtype = header(file)
                 if math.prod(shape) * dtype.itemsize > member.file_size:
-                    raise EcgtlError(f"{where} has an array of shape {shape} in {member.file_size:,} bytes; {remedy}")
+                    raise EcgtlError(f"{where} announces an array of shape {shape} in {member.file_size:,} bytes; "
+                                     f"{remedy}")
         source.seek(0)
         with np.load(source, allow_pickle=False) as stored:
             return dict(stored)

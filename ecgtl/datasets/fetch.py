@@ -238,7 +238,9 @@ class Downloader:
         return size
 
     def _check(self, url: str, size: int) -> None:
-        """Raise when all was given up meanwhile, so that the part may be another fetch's, or for more than there can be."""
+        """Raise when all was given up meanwhile, so that the part may be another fetch's, or for more than there can
+        be.
+        """
         if self.stop.is_set():
             raise _Stopped
         if self.brought + size > self.most:

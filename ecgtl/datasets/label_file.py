@@ -148,7 +148,8 @@ def note_labels(labels: Sequence[str], note: Callable[[str], None], separator: s
     counts = Counter(labels)
     _note_variants("classes", counts, note)
     for name in (name for name in counts if name.lower() in MISSING):
-        note(f"{counts[name]} records have the class {name!r}, which looks like none; for none leave the cell empty")
+        note(f"{counts[name]} records have the class {name!r}, which looks like no label; for none leave the cell "
+             "empty")
     # All but ; and | may be part of a name, so what they part must be a class elsewhere
     joined = [(name, mark) for name in counts for mark in JOINERS if mark != separator and len(split(name, mark)) > 1
               and (mark in ";|" or any(part in counts for part in split(name, mark)))]

@@ -41,7 +41,8 @@ def write(name: str, folder: Path, twin: bool) -> list[Path]:
     if whole.samples.dtype != np.int16:
         raise EcgtlError(f"{name} is stored as {whole.samples.dtype}; packs are for samples of 16 bits")
     if whole.leads.shape[1] > 1:
-        first = replace(first, digest=digest_of(first), notes=(*whole.notes, f"{name}: of a pack, so lead 0 alone"))
+        notes = *whole.notes, f"{name}: of a pack, which holds lead 0 alone"
+        first = replace(first, digest=digest_of(first), notes=notes)
     with tempfile.TemporaryDirectory() as rest:
         store_rest(first, Path(rest))
         kept = {file.name: np.fromfile(file, np.uint8) for file in Path(rest).iterdir()}
@@ -73,7 +74,8 @@ def read(name: str, parts: list[Path], options: dict) -> Recordings:
             content = dict(np.load(io.BytesIO(lzma.decompress(packed)), allow_pickle=False))
             folded = content["low"] | content["high"].astype(np.uint16) << 8
         except (lzma.LZMAError, EOFError, ValueError, KeyError) as error:
-            raise EcgtlError(f"the pack {parts[0]} ({len(parts)} files) is damaged ({error}); bring it again") from None
+            raise EcgtlError(f"the pack {parts[0]} ({len(parts)} files) is damaged or cut off ({error}); bring it "
+                             "again") from None
         for file in ("arrays.npz", "meta.json"):
             content[file].tofile(folder / file)
         steps = (folded >> 1) ^ (0 - (folded & 1))
