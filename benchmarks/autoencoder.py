@@ -14,7 +14,7 @@ from benchmarks.plain import in_1d
 from benchmarks.timing import Row, own_cache, take_turns
 from ecgtl import models, training
 from ecgtl.config import VARIANTS, PretrainConfig
-from ecgtl.datasets.folder import from_array
+from ecgtl.datasets.arrays import from_array
 from ecgtl.datasets.windows import Windows, unlabelled
 from ecgtl.pretraining import reconstruction
 

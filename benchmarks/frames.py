@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.timing import Row, own_cache, take_turns
-from ecgtl.datasets.base import Annotations, Collector, Reading, Recordings
+from ecgtl.datasets.base import Annotations, Recordings
+from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.datasets.folder import read
 from ecgtl.datasets.frames import Frames, sampled
 from ecgtl.pretraining.classification import LabelledFrames

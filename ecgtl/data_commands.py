@@ -9,12 +9,12 @@ import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TextIO
 
 from ecgtl import datasets, paths
 from ecgtl.datasets import catalogue
-from ecgtl.datasets.catalogue import AtHand, Entry
-from ecgtl.datasets.fetch import REGISTRY, RESUME, Progress, Transfer, Verification, verify
+from ecgtl.datasets.catalogue import Available, Entry
+from ecgtl.datasets.checksums import REGISTRY, Progress, Verification, verify
+from ecgtl.datasets.fetch import RESUME, Transfer
 from ecgtl.datasets.fetch import fetch as fetch_files
 from ecgtl.errors import EcgtlError
 
@@ -26,36 +26,40 @@ _PHYSIONET_CITATION = (
     "PhysioNet, Circulation 101(23), 2000, https://doi.org/10.1161/01.CIR.101.23.e215")
 
 
-def list_datasets(name: str | None = None, as_json: bool = False, root: str | Path | None = None,
-                  out: TextIO | None = None) -> int:
-    """Print every database with size, licence, citation, version and whether it is at hand; returns 0.
+def list_datasets(name: str | None = None, as_json: bool = False, root: str | Path | None = None) -> int:
+    """Print every database with size, licence, citation, version and whether it is available here; returns 0.
 
     With ``name`` all facts about that one; ``as_json`` prints a list of objects instead. Raises EcgtlError
     for an unknown name.
     """
-    out, root = out or sys.stdout, _root(root)
+    root = _root(root)
     chosen = [catalogue.entry(name)] if name else list(catalogue.entries().values())
-    found = {entry.name: catalogue.at_hand(entry, root) for entry in chosen}
+    found = {entry.name: catalogue.available(entry, root) for entry in chosen}
     if as_json:
-        print(json.dumps([_facts(entry, found[entry.name]) for entry in chosen], indent=2), file=out)
+        facts = [asdict(entry) | {"address": entry.address, "loader": entry.has_loader, "at_hand": asdict(there) | {
+            "path": str(there.path), "state": there.state}} for entry, there in zip(chosen, found.values())]
+        print(json.dumps(facts, indent=2))
         return 0
-    print(f"Data sets under {root} (set ECGTL_DATA to look elsewhere)\n", file=out)
-    if not name:
-        print(_table(chosen, found), end="\n\n", file=out)
-    for entry in chosen:
-        print(_details(entry, found[entry.name]) if name else _reference(entry), end="\n\n", file=out)
+    print(f"Data sets under {root} (set ECGTL_DATA to look elsewhere)\n")
+    if name:
+        print(_details(chosen[0], found[name]), end="\n\n")
+    else:
+        print(_table(chosen, found), end="\n\n")
+        for entry in chosen:
+            print(textwrap.fill(f"{entry.name}: {_reference(entry)}", WIDTH, subsequent_indent="    "))
+            print(f"    {entry.address}\n")
     if not all(entry.by_hand for entry in chosen):
-        print(textwrap.fill(_PHYSIONET_CITATION, WIDTH), file=out)
+        print(textwrap.fill(_PHYSIONET_CITATION, WIDTH))
     return 0
 
 
 def fetch(name: str, root: str | Path | None = None, only: str | Sequence[str] | None = None,
-          mirror: str | None = None, out: TextIO | None = None, transfer: Transfer = Transfer()) -> int:
+          mirror: str | None = None, transfer: Transfer = Transfer()) -> int:
     """Download ``name`` as ``ecgtl.datasets.fetch.fetch`` does, with progress on stderr.
 
     Returns 0, or 130 after Ctrl-C. Raises EcgtlError for anything that the user can mend.
     """
-    entry, root, out = catalogue.entry(name), _root(root), out or sys.stdout
+    entry, root = catalogue.entry(name), _root(root)
     if not only and not entry.by_hand:
         _check_space(entry, root)
     try:
@@ -64,34 +68,33 @@ def fetch(name: str, root: str | Path | None = None, only: str | Sequence[str] |
         print(f"stopped: {RESUME}", file=sys.stderr)
         return INTERRUPTED
     print(f"{name} {entry.version}: {done.fetched:,} files fetched ({done.n_bytes / 1e6:,.1f} MB in "
-          f"{done.seconds:,.0f} s), {done.present:,} were here already; all checksums are right", file=out)
-    print(f"under {done.folder}\nlicence: {entry.licence}", file=out)
-    print(f"cite: {entry.citation}, https://doi.org/{entry.doi}", file=out)
+          f"{done.seconds:,.0f} s), {done.present:,} were here already; all checksums are right")
+    print(f"under {done.folder}\nlicence: {entry.licence}\ncite: {_reference(entry)}")
     return 0
 
 
-def check(name: str, root: str | Path | None = None, only: str | Sequence[str] | None = None, out: TextIO | None = None) -> int:
-    """Verify what is at hand of ``name`` by checksum and by reading it.
+def check(name: str, root: str | Path | None = None, only: str | Sequence[str] | None = None) -> int:
+    """Verify what is available here of ``name`` by checksum and by reading it.
 
-    Returns 0, or 1 when files lack or differ. Without ``SHA256SUMS.txt`` at hand it says so and only counts
-    and reads. Raises EcgtlError when nothing is at hand, or when that list or a recording is damaged.
+    Returns 0, or 1 when files lack or differ. Without ``SHA256SUMS.txt`` it says so and only counts
+    and reads. Raises EcgtlError when nothing is there, or when that list or a recording is damaged.
     """
-    entry, root, out = catalogue.entry(name), _root(root), out or sys.stdout
-    found = catalogue.at_hand(entry, root)
+    entry, root = catalogue.entry(name), _root(root)
+    found = catalogue.available(entry, root)
     if found.state == "no":
-        raise EcgtlError(f"{name} is not at hand under {found.path}; {_how_to_get(entry)}")
-    print(f"{name} {entry.version} under {found.path}: {found} ({found.pattern})", file=out)
+        raise EcgtlError(f"{name} is not available under {found.path}; {_how_to_get(entry)}")
+    print(f"{name} {entry.version} under {found.path}: {found} ({found.pattern})")
     right = found.state == "whole"
     if (found.path / REGISTRY).is_file():
         result = verify(entry, root, only, _progress("checked"))
-        right = not (result.missing or result.altered)
-        print(_verdict(result), file=out)
-        if not right:
-            print(f"remedy: {_how_to_get(entry)}", file=out)
+        print(_verdict(result))
+        if result.missing or result.altered:
+            print(f"remedy: {_how_to_get(entry)}")
             return 1
+        right = True
     else:
-        print(f"checksums: not compared, {REGISTRY} is not at hand; {_how_to_get(entry)}", file=out)
-    print(_reading(entry, root), file=out)
+        print(f"checksums: not compared, {REGISTRY} is not available here; {_how_to_get(entry)}")
+    print(_reading(entry, root))
     return 0 if right else 1
 
 
@@ -103,12 +106,7 @@ def _how_to_get(entry: Entry) -> str:
     return entry.by_hand or f"'python -m ecgtl data fetch {entry.name}' brings it from {entry.address}"
 
 
-def _facts(entry: Entry, found: AtHand) -> dict:
-    at_hand = asdict(found) | {"path": str(found.path), "state": found.state}
-    return asdict(entry) | {"address": entry.address, "loader": entry.has_loader, "at_hand": at_hand}
-
-
-def _table(chosen: Sequence[Entry], found: dict[str, AtHand]) -> str:
+def _table(chosen: Sequence[Entry], found: dict[str, Available]) -> str:
     rows = [("name", "title", "version", "download", "licence", "at hand", "loader", "twin")]
     rows += [(entry.name, entry.title, entry.version, entry.size(), entry.licence, str(found[entry.name]),
               _yes(entry, entry.has_loader), _yes(entry, entry.twin)) for entry in chosen]
@@ -122,16 +120,15 @@ def _yes(entry: Entry, there: object) -> str:
 
 
 def _reference(entry: Entry) -> str:
-    text = f"{entry.name}: {entry.citation}, https://doi.org/{entry.doi}"
-    return textwrap.fill(text, WIDTH, subsequent_indent="    ") + f"\n    {entry.address}"
+    return f"{entry.citation}, https://doi.org/{entry.doi}"
 
 
-def _details(entry: Entry, found: AtHand) -> str:
+def _details(entry: Entry, found: Available) -> str:
     rows = {"title": f"{entry.title}, version {entry.version} ({entry.kind})", "licence": entry.licence,
-            "citation": f"{entry.citation}, https://doi.org/{entry.doi}",
-            "data": f"https://doi.org/{entry.data_doi}" if entry.data_doi else "-",
+            "citation": _reference(entry), "data": f"https://doi.org/{entry.data_doi}" if entry.data_doi else "-",
             "page": entry.page, "address": entry.address, "folder": str(found.path),
-            "at hand": f"{found} ({found.pattern})", "records": _records(entry),
+            "at hand": f"{found} ({found.pattern})", "records": "-" if entry.records is None else
+            f"{entry.records:,}, {entry.sampling_rate} Hz, {entry.leads} lead{'s' * (entry.leads != 1)}",
             "download": f"{entry.size()}; {entry.size('unpacked_gb')} unpacked",
             "files": ", ".join(entry.files) or entry.by_hand, "loader": _yes(entry, entry.has_loader),
             "twin": entry.twin or _yes(entry, False)}
@@ -139,16 +136,9 @@ def _details(entry: Entry, found: AtHand) -> str:
     return "\n".join(wrap.fill(f"{label:<10}{text}") for label, text in rows.items())
 
 
-def _records(entry: Entry) -> str:
-    if entry.records is None:
-        return "-"
-    leads = "1 lead" if entry.leads == 1 else f"{entry.leads} leads"
-    return f"{entry.records:,}, {entry.sampling_rate} Hz, {leads}"
-
-
 def _check_space(entry: Entry, root: Path) -> None:
     """Refuse a download that cannot fit before it has run for hours; one that has begun is let go on."""
-    if catalogue.at_hand(entry, root).state != "no":
+    if catalogue.available(entry, root).state != "no":
         return
     place = next(folder for folder in (root, *root.absolute().parents) if folder.is_dir())
     free = shutil.disk_usage(place).free / 1e9
@@ -159,10 +149,9 @@ def _check_space(entry: Entry, root: Path) -> None:
 
 def _verdict(result: Verification) -> str:
     lines = [f"checksums: {len(result.verified):,} right"]
-    for label in ("missing", "altered", "extra"):
-        files = getattr(result, label)
-        named = ", ".join(files[:_NAMED]) + (", …" if len(files) > _NAMED else "")
-        lines.append(f"{label}: {len(files):,}" + (f" ({named})" if files else ""))
+    for label, files in (("missing", result.missing), ("altered", result.altered), ("extra", result.extra)):
+        named = f" ({', '.join(files[:_NAMED])}{', …' * (len(files) > _NAMED)})" if files else ""
+        lines.append(f"{label}: {len(files):,}{named}")
     lines += [f"unpacked: {folder}/ stands for its archive, unchecked" for folder in result.unpacked]
     return "\n".join(lines)
 
@@ -174,10 +163,10 @@ def _reading(entry: Entry, root: Path) -> str:
     recordings = datasets.load(entry.name, root=root, on_bad="skip")
     marks = f", {len(recordings.annotations.sample):,} annotations" if recordings.annotations else ""
     skipped = {reason: len(ids) for reason, ids in recordings.skipped.items()}
-    lines = [f"read: {len(recordings):,} recordings, {recordings.durations.sum() / 3600:,.1f} h{marks}",
-             f"classes: {_listed(recordings.counts())}", f"skipped: {_listed(skipped)}",
-             f"exact duplicates: {', '.join('='.join(pair) for pair in recordings.duplicates) or 'none'}"]
-    return "\n".join(lines)
+    return "\n".join([
+        f"read: {len(recordings):,} recordings, {recordings.durations.sum() / 3600:,.1f} h{marks}",
+        f"classes: {_listed(recordings.counts())}", f"skipped: {_listed(skipped)}",
+        f"exact duplicates: {', '.join('='.join(pair) for pair in recordings.duplicates) or 'none'}"])
 
 
 def _listed(counts: dict[str, int]) -> str:
@@ -190,11 +179,13 @@ def _progress(verb: str) -> Progress:
 
 
 class _Lines(Progress):
-    """A line on stderr every five per cent: for logs."""
+    """A line on stderr every ``STEP`` per cent: for logs."""
 
-    def __init__(self, verb: str, step: int = 5):
-        self.verb, self.step, self.lock = verb, step, threading.Lock()
-        self.n_files, self.done, self.n_bytes, self.next_line = 1, 0.0, 0, step
+    STEP = 5
+
+    def __init__(self, verb: str):
+        self.verb, self.lock = verb, threading.Lock()
+        self.n_files, self.done, self.n_bytes, self.next_line = 1, 0.0, 0, self.STEP
 
     def begin(self, n_files: int) -> None:
         self.n_files = n_files
@@ -203,26 +194,23 @@ class _Lines(Progress):
         with self.lock:
             self.done += share
             self.n_bytes += n_bytes
-            whole_files = int(self.done + 1e-6)  # 48 shares of 1 may add up to 47.999…
-            percent = int(100 * (self.done + 1e-6) / self.n_files)
+            done = self.done + 1e-6  # 48 shares of 1 may add up to 47.999…
+            percent = int(100 * done / self.n_files)
             if percent >= self.next_line:
-                self.next_line = self.step * (percent // self.step + 1)
+                self.next_line = self.STEP * (percent // self.STEP + 1)
                 brought = f", {self.n_bytes / 1e6:,.1f} MB" if self.n_bytes else ""
-                _say(f"{self.verb} {percent:3d} %  {whole_files:,} of {self.n_files:,} files{brought}")
+                self.say(f"{self.verb} {percent:3d} %  {int(done):,} of {self.n_files:,} files{brought}")
 
     def retry(self, reason: str, pause: float) -> None:
-        _say(f"{reason}; next attempt in {pause:.0f} s")
+        self.say(f"{reason}; next attempt in {pause:.0f} s")
+
+    def say(self, line: str) -> None:
+        """Print a line, at once."""
+        print(line, file=sys.stderr, flush=True)
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-class _Bar(Progress):
+class _Bar(_Lines):
     """A bar on a terminal."""
-
-    def __init__(self, verb: str):
-        self.verb, self.lock, self.bar, self.n_bytes = verb, threading.Lock(), None, 0
 
     def begin(self, n_files: int) -> None:
         from tqdm import tqdm
@@ -237,10 +225,10 @@ class _Bar(Progress):
                 self.bar.set_postfix_str(f"{self.n_bytes / 1e6:,.1f} MB", refresh=False)
             self.bar.update(share)
 
-    def retry(self, reason: str, pause: float) -> None:
+    def say(self, line: str) -> None:
         from tqdm import tqdm
 
-        tqdm.write(f"{reason}; next attempt in {pause:.0f} s", file=sys.stderr)
+        tqdm.write(line, file=sys.stderr)
 
     def end(self) -> None:
         self.bar.n = round(self.bar.n, 6)  # sums of shares are not exact, and an estimate below 0 s looks odd

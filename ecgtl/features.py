@@ -28,7 +28,9 @@ from ecgtl import paths, training
 from ecgtl.config import TIERS, protocol, protocols
 from ecgtl.config.starts import stored_weights, weights_path
 from ecgtl.datasets import folder
-from ecgtl.datasets.base import Collector, Recordings, alone, counted
+from ecgtl.datasets.base import Recordings, alone, counted
+from ecgtl.datasets import arrays, leads
+from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.datasets.leads import listed
 from ecgtl.datasets.wfdb_files import BLOCK
@@ -111,7 +113,7 @@ class Encoder:
         of its recording's. Raises EcgtlError for another shape or rate, and when nothing can be encoded.
         """
         rows = _rows(x)
-        folder.check_rate(sampling_rate)
+        arrays.check_rate(sampling_rate)
         signals = ((str(i), _scaled(row)[:, np.newaxis], float(sampling_rate)) for i, row in enumerate(rows))
         return self._of(signals, _collector(), f"the array of shape {np.shape(x)} at {sampling_rate:g} Hz")
 
@@ -242,7 +244,7 @@ def _check_facts(facts: CheckpointFacts, path: Path) -> None:
 
 def _folder_signals(root: Path, lead: str | int | None, collector: Collector) -> Iterator[Signal]:
     """The chosen lead of each WFDB record below ``root``, in mV; long ones stay on the disk."""
-    folder.check_lead(lead)
+    leads.check_lead(lead)
     for one in folder.records(root, lead, collector):
         if len(one.columns) > 1:
             raise EcgtlError(f"{one.path} has {len(one.columns)} leads ({listed(one.leads)}); choose one by "

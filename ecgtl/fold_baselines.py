@@ -45,7 +45,7 @@ def measure(experiment: str, tier: str) -> Result:
     config = next(iter(planned.values())).config
     prepared = inputs.prepare(config.plan().reading)
     recordings = prepared.recordings
-    target = Target(recordings, np.zeros((0, 0, 0)), recordings.table)
+    target = Target(recordings, np.zeros((0, 0, 0)), recordings.label_matrix)
     features = baselines.rr_features(recordings, prepared.leads[0])
     tasks = {number: transfer.draw(run.config, target) for number, run in planned.items()}
     _check_tasks(experiment, tier, tasks, len(recordings))

@@ -1,4 +1,6 @@
-"""Processes: one that is stopped ends with everything that it started; and who left something behind, still running or not."""
+"""Processes: one that is stopped ends with everything that it started; and who left something behind, still running or
+not.
+"""
 
 import contextlib
 import os
@@ -25,9 +27,9 @@ _undoing: set[Callable[[], object]] = set()
 def stoppable(main: Callable[[], int], line: str) -> int:
     """Exit status of ``main()``, and 130 or 143 after Ctrl-C or SIGTERM: for the main thread of a command.
 
-    ``main`` meets KeyboardInterrupt after either signal, and says ``line`` on stderr. A main thread or another one that is
-    still at work ``PATIENCE`` seconds later is cut off, and what ``undone`` holds is undone. A signal that the process was
-    started to ignore (``nohup``) stays ignored.
+    ``main`` meets KeyboardInterrupt after either signal, and says ``line`` on stderr. A main thread or another one that
+    is still at work ``PATIENCE`` seconds later is cut off, and what ``undone`` holds is undone. A signal that the
+    process was started to ignore (``nohup``) stays ignored.
     """
     received, returned = [], threading.Event()
 
@@ -114,15 +116,17 @@ def spread(function: Callable, jobs: Iterable, n_workers: int | None = None) -> 
 
     with undone(end):
         for _ in range(n_workers):
-            workers.append(subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                            env=os.environ | {"OMP_NUM_THREADS": "1"}, start_new_session=True))
+            workers.append(subprocess.Popen(
+                [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
+                env=os.environ | {"OMP_NUM_THREADS": "1"}))
             idle.put(workers[-1])
         # A thread for each worker; jobs are made when they are wanted, since a list of them may not fit into memory
         return Parallel(n_workers, backend="threading", pre_dispatch="n_jobs")(delayed(answer)(job) for job in jobs)
 
 
 def work(parent: int) -> None:
-    """What a worker of the process ``parent`` does: jobs from stdin, answers to stdout, until that process has ended."""
+    """What a worker of the process ``parent`` does: jobs from stdin, answers to stdout, until that process has ended.
+    """
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
@@ -143,7 +147,8 @@ def work(parent: int) -> None:
 
 
 def below(pid: int) -> list[int]:
-    """Processes that ``pid`` started and those that they started, from ``/proc``; none where there is no such folder."""
+    """Processes that ``pid`` started and those that they started, from ``/proc``; none where there is no such folder.
+    """
     parents = {int(stat.parent.name): _stat(stat)[1:2] for stat in Path("/proc").glob("[0-9]*/stat")}
     found = [pid]
     for parent in found:
@@ -170,7 +175,9 @@ def _host() -> str:
 
 
 def _began(pid: int) -> str:
-    """When a process began, in ticks since the machine did: numbers are used again. "0" where none can be had, "" when it has ended."""
+    """When a process began, in ticks since the machine did: numbers are used again. "0" where none can be had, "" when
+    it has ended.
+    """
     if Path("/proc/self/stat").exists():
         stated = _stat(Path(f"/proc/{pid}/stat"))
         return stated[19] if stated and stated[0] not in "ZX" else ""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from ecgtl.datasets.base import UNLABELLED, Recordings
@@ -11,7 +12,7 @@ from ecgtl.errors import EcgtlError
 
 @dataclass(frozen=True)
 class Split:
-    """Indices into a Recordings, each sorted int64: training part, validation part, test part."""
+    """Indices into a Recordings, each sorted int64: training set, validation set, test set."""
 
     train: np.ndarray
     validation: np.ndarray
@@ -21,17 +22,17 @@ class Split:
 def check_fraction(fraction: float) -> float:
     """``fraction`` when 0 < fraction <= 1, else EcgtlError."""
     if not (isinstance(fraction, (int, float)) and not isinstance(fraction, bool) and 0 < fraction <= 1):
-        raise EcgtlError(f"fraction is {fraction!r}; it is the share of the training part that is used: 0 < fraction <= 1")
+        raise EcgtlError(f"fraction is {fraction!r}; it is the share of the training set used: 0 < fraction <= 1")
     return float(fraction)
 
 
 def stratified(recordings: Recordings, validation: float, test: float, seed: int, test_seed: int = 0) -> Split:
     """Split by class with the shares ``validation`` and ``test`` of all recordings; the rest trains.
 
-    The test part depends on ``test_seed`` alone, so it stays the same while ``seed`` redraws training and validation
-    parts (Weimann 2021, "Finetuning"). Recordings of one subject, exact duplicates included, stay on one side.
+    The test set depends on ``test_seed`` alone, so it stays the same while ``seed`` redraws training and validation
+    sets (Weimann 2021, "Finetuning"). Recordings of one subject, exact duplicates included, stay on one side.
     Recordings with several labels are divided by ``strata``. Raises EcgtlError when there is one class only, or a class
-    with so few subjects that the training or the test part would hold none of it (a small validation part may).
+    with so few subjects that the training or the test set would hold none of it (a small validation set may).
     """
     labels, groups = strata(recordings), _groups(recordings)
     rest, test_groups = _draw(groups, labels, test, test_seed, recordings, parts=3)
@@ -46,7 +47,7 @@ def stratified(recordings: Recordings, validation: float, test: float, seed: int
 def by_folds(recordings: Recordings, validation: int, test: int) -> Split:
     """The published folds: one validates, one tests, the rest train (PTB-XL: 9 and 10; Weimann 2021, Table 5).
 
-    Raises EcgtlError when the data set has no folds, a part is empty, or a subject is in two parts.
+    Raises EcgtlError when the data set has no folds, a set is empty, or a subject is in two of them.
     """
     if recordings.folds is None:
         raise EcgtlError(f"{recordings.name} has no published folds; use a stratified split")
@@ -54,11 +55,12 @@ def by_folds(recordings: Recordings, validation: int, test: int) -> Split:
     parts = [np.flatnonzero(part == k) for k in range(3)]
     for name, members in zip(("training", "validation", "test"), parts, strict=True):
         if not len(members):
-            raise EcgtlError(f"the {name} part of {recordings.name} is empty: folds {validation} and {test} are asked for, "
-                             f"there are {sorted(set(recordings.folds.tolist()))}")
-    found, times = np.unique(np.concatenate([np.unique(recordings.subjects[members]) for members in parts]), return_counts=True)
+            raise EcgtlError(f"the {name} set of {recordings.name} is empty: folds {validation} and {test} are asked "
+                             f"for, there are {sorted(set(recordings.folds.tolist()))}")
+    subjects = np.concatenate([np.unique(recordings.subjects[members]) for members in parts])
+    found, times = np.unique(subjects, return_counts=True)
     if times.max() > 1:
-        raise EcgtlError(f"subject {found[times > 1][0]} of {recordings.name} is in two parts of the published folds; "
+        raise EcgtlError(f"subject {found[times > 1][0]} of {recordings.name} is in two sets of the published folds; "
                          "use a stratified split")
     return Split(*parts)
 
@@ -76,10 +78,11 @@ def strata(recordings: Recordings) -> np.ndarray:
     return np.where(table.any(axis=1), rarity.argmin(axis=1), table.shape[1])
 
 
-def bootstrap(recordings: Recordings, validation: float, test: float, fraction: float, seed: int, test_seed: int = 0) -> Split:
-    """A training part drawn with replacement, and a validation part out of what the draw left.
+def bootstrap(recordings: Recordings, validation: float, test: float, fraction: float, seed: int,
+              test_seed: int = 0) -> Split:
+    """A training set drawn with replacement, and a validation set out of what the draw left.
 
-    The test part is the one of ``stratified``. From the rest, ``fraction`` x n recordings of each class are drawn with
+    The test set is the one of ``stratified``. From the rest, ``fraction`` x n recordings of each class are drawn with
     replacement (Jang 2021, "bootstrapping"); ``train`` may hold an index several times. ``validation`` is a share of
     all recordings, stratified, among those whose subject was not drawn.
     """
@@ -87,7 +90,8 @@ def bootstrap(recordings: Recordings, validation: float, test: float, fraction: 
     labels, groups = _labels(recordings), _groups(recordings)
     rest, test_groups = _draw(groups, labels, test, test_seed, recordings, parts=3)
     pool, rng = _members(rest), np.random.default_rng([seed, 2])
-    train = np.concatenate([_with_replacement(pool[labels[pool] == label], fraction, rng) for label in np.unique(labels)])
+    classes = [pool[labels[pool] == label] for label in np.unique(labels)]
+    train = np.concatenate([_with_replacement(members, fraction, rng) for members in classes])
     left = pool[~np.isin(recordings.subjects[pool], recordings.subjects[train])]
     kept = subset(left, labels, min(1.0, validation * len(recordings) / max(len(left), 1)), seed)
     absent = np.setdiff1d(labels[pool], labels[kept])
@@ -97,7 +101,7 @@ def bootstrap(recordings: Recordings, validation: float, test: float, fraction: 
 
 
 def _with_replacement(members: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
-    """``fraction`` x n of one class's ``members``, drawn again when it leaves none for the validation part.
+    """``fraction`` x n of one class's ``members``, drawn again when it leaves none for the validation set.
 
     A class of five is drawn whole once in 26 times: with Shaoxing's rarest, trials of the paper's ten would fail.
     """
@@ -126,17 +130,15 @@ def _labels(recordings: Recordings) -> np.ndarray:
         raise EcgtlError(f"{recordings.name} has several labels a recording; a stratified split needs one")
     without = recordings.ids[recordings.labels == UNLABELLED]
     if len(without):
-        raise EcgtlError(f"{len(without)} recordings of {recordings.name} have no label (the first is {without[0]}); add labels, "
-                         "or pass on_bad=skip")
+        raise EcgtlError(f"{len(without)} recordings of {recordings.name} have no label (the first is {without[0]}); "
+                         "add labels, or pass on_bad=skip")
     return recordings.labels
 
 
 def _groups(recordings: Recordings) -> list[np.ndarray]:
     """Indices of the recordings of each subject, in order of first appearance."""
-    _, first, inverse = np.unique(recordings.subjects, return_index=True, return_inverse=True)
-    order = np.argsort(inverse, kind="stable")
-    bounds = np.flatnonzero(np.diff(inverse[order])) + 1
-    return sorted(np.split(order, bounds), key=lambda group: group[0])
+    numbers, _ = pd.factorize(recordings.subjects)
+    return np.split(np.argsort(numbers, kind="stable"), np.cumsum(np.bincount(numbers))[:-1])
 
 
 def _draw(groups: list[np.ndarray], labels: np.ndarray, share: float, seed: int,
@@ -145,23 +147,24 @@ def _draw(groups: list[np.ndarray], labels: np.ndarray, share: float, seed: int,
     numbers = labels[[group[0] for group in groups]]
     found, counts = np.unique(numbers, return_counts=True)
     if len(found) < 2 and len(np.unique(labels)) > 1:
-        raise EcgtlError(f"{recordings.name} has {len(np.unique(recordings.subjects))} subjects with several classes each, "
-                         "and no subject is in two parts; give recordings of more subjects")
+        raise EcgtlError(f"{recordings.name} has {len(np.unique(recordings.subjects))} subjects with several classes "
+                         "each, and no subject is in two sets; give recordings of more subjects")
     if len(found) < 2:
-        raise EcgtlError(f"{recordings.name} has only the class {_name(recordings, found[0])!r}; a classifier needs at least two")
+        raise EcgtlError(f"{recordings.name} has only the class {_name(recordings, found[0])!r}; a classifier needs at "
+                         "least two")
     if counts.min() < parts:
         raise _too_few(recordings, found[counts.argmin()])
     size = max(round(share * len(groups)), len(found))
     if len(groups) - size < len(found):
         raise EcgtlError(f"{recordings.name} has {len(groups)} subjects in {len(found)} classes: too few for "
-                         "training, validation and test parts; add recordings")
-    kept, drawn = train_test_split(np.arange(len(groups)), test_size=size, stratify=numbers, random_state=seed)
-    return [groups[k] for k in np.sort(kept)], [groups[k] for k in np.sort(drawn)]
+                         "training, validation and test sets; add recordings")
+    parts = train_test_split(np.arange(len(groups)), test_size=size, stratify=numbers, random_state=seed)
+    return tuple([groups[k] for k in np.sort(part)] for part in parts)
 
 
 def _too_few(recordings: Recordings, label: int) -> EcgtlError:
     return EcgtlError(f"class {_name(recordings, label)!r} of {recordings.name} has too few subjects for a stratified "
-                      "split into training, validation and test parts; merge or remove the class, or add recordings")
+                      "split into training, validation and test sets; merge or remove the class, or add recordings")
 
 
 def _name(recordings: Recordings, stratum: int) -> str:

@@ -99,7 +99,7 @@ def test_inputs_are_those_of_the_networks_own_paper(arch, session_cache):
 @pytest.mark.needs("ptb-xl")
 def test_all_networks_see_the_same_real_recordings(real_data):
     entry = experiments.load("across")
-    if catalogue.at_hand(catalogue.entry("ptbxl"), real_data).state == "no":
+    if catalogue.available(catalogue.entry("ptbxl"), real_data).state == "no":
         pytest.skip("no recording of PTB-XL is at hand")
     recordings = inputs.read(planned()[0].config.plan())
     if len(recordings) != entry.data.records:

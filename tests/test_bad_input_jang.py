@@ -25,7 +25,7 @@ from messages import one_line
 from ecgtl import experiments, models
 from ecgtl.__main__ import main
 from ecgtl.config import FinetuneConfig, PretrainConfig
-from ecgtl.datasets import folder, shaoxing
+from ecgtl.datasets import arrays, folder, shaoxing
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import runners
 from ecgtl.jobs import finetune, inputs, pretrain
@@ -226,7 +226,7 @@ def test_recordings_without_a_whole_window_meet_the_policy(records):
 
 
 def test_missing_samples_meet_the_policy():
-    source = folder.from_array(np.random.default_rng(0).normal(size=(3, 5000)), 250, labels=["a", "b", "a"])
+    source = arrays.from_array(np.random.default_rng(0).normal(size=(3, 5000)), 250, labels=["a", "b", "a"])
     samples = np.array(source.samples)
     samples[100], samples[9000] = np.nan, np.nan  # in the window of the first, behind that of the second
     broken = dataclasses.replace(source, samples=samples)

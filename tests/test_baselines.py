@@ -8,8 +8,8 @@ from sklearn.metrics import f1_score
 
 from ecgtl import baselines, datasets, metrics
 from ecgtl.config import FinetuneConfig
-from ecgtl.datasets import folder
-from ecgtl.datasets.base import Collector, Reading
+from ecgtl.datasets import arrays
+from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import finetune
 from ecgtl.report import tables
@@ -157,7 +157,7 @@ def without_beats(n=40, seconds=2.0, beats=0):
     x = rng.normal(0, 1e-4, (n, round(seconds * 250)))
     for row in x[n - beats:]:
         row[100::200] += 1.0
-    return folder.from_array(x, 250, ["II"], ["ab"[k % 2] for k in range(n)])
+    return arrays.from_array(x, 250, ["II"], ["ab"[k % 2] for k in range(n)])
 
 
 def test_no_beats_to_train_on_is_an_error_and_some_are_enough():

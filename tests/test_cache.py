@@ -12,7 +12,9 @@ import wfdb
 from messages import one_line
 
 from ecgtl import paths
-from ecgtl.datasets import base, cache, folder
+from ecgtl.datasets import cache, folder
+from ecgtl.datasets.base import load_folder
+from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 
 
@@ -312,7 +314,7 @@ def test_recordings_come_back_as_they_were_built(records, own_cache):
     again = folder.read(records)
     assert isinstance(again.samples, np.memmap)
     assert not again.samples.flags.writeable
-    assert again.digest == built.digest == base.load_folder(next(own_cache.glob("folder-*"))).digest
+    assert again.digest == built.digest == load_folder(next(own_cache.glob("folder-*"))).digest
     assert len(entries(own_cache)) == 1
 
 
@@ -347,11 +349,11 @@ def test_notes_are_said_at_every_load_and_from_the_cache_too(tmp_path, capsys):
     def fill():
         collector.note("the gain was taken from the standard")
         collector.note("the gain was taken from the standard")
-        collector.add(base.Reading("r", np.arange(8)[:, np.newaxis], 250.0, ["I"], [1.0], [0.0]), "r.hea")
+        collector.add(Reading("r", np.arange(8)[:, np.newaxis], 250.0, ["I"], [1.0], [0.0]), "r.hea")
 
     (tmp_path / "r.hea").write_text("r")
     for _ in range(2):
-        collector = base.Collector("notes", "own", classes=())
-        found = base.cached_recordings(collector, tmp_path, [tmp_path / "r.hea"], {}, fill)
+        collector = Collector("notes", "own", classes=())
+        found = collector.cached(tmp_path, [tmp_path / "r.hea"], fill)
         assert capsys.readouterr().err == "ecgtl: note: the gain was taken from the standard\n"
         assert found.notes == ("the gain was taken from the standard",)

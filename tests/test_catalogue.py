@@ -1,5 +1,6 @@
 """The catalogue of databases, and how it is listed."""
 
+import contextlib
 import io
 import json
 import re
@@ -19,8 +20,8 @@ NAMES = ["cinc2017", "mitdb", "qtdb", "icentia11k", "ptbxl", "cpsc2018", "georgi
 
 
 def listed(**options) -> str:
-    out = io.StringIO()
-    assert data_commands.list_datasets(**options, out=out) == 0
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert data_commands.list_datasets(**options) == 0
     return out.getvalue()
 
 
@@ -77,16 +78,16 @@ def test_sizes_in_words(gigabytes, approximate, text):
 
 def test_at_hand_counts_files(tmp_path):
     entry = catalogue.entry("mitdb")
-    assert catalogue.at_hand(entry, tmp_path).state == "no"
+    assert catalogue.available(entry, tmp_path).state == "no"
     folder = tmp_path / "mitdb" / "1.0.0"
     folder.mkdir(parents=True)
     (folder / "100.dat").touch()
     (folder / "x_108.dat").touch()  # not one of the 48
-    partial = catalogue.at_hand(entry, tmp_path)
+    partial = catalogue.available(entry, tmp_path)
     assert (partial.state, partial.found, partial.expected, partial.path) == ("partial", 1, 48, folder)
     for k in range(101, 148):
         (folder / f"{k}.dat").touch()
-    assert catalogue.at_hand(entry, tmp_path).state == "whole"
+    assert catalogue.available(entry, tmp_path).state == "whole"
 
 
 def test_either_form_of_cinc2017_is_whole(tmp_path):
@@ -94,9 +95,9 @@ def test_either_form_of_cinc2017_is_whole(tmp_path):
     folder = tmp_path / "challenge-2017" / "1.0.0"
     (folder / "training2017").mkdir(parents=True)
     (folder / "training2017" / "A00001.mat").touch()
-    assert str(catalogue.at_hand(entry, tmp_path)) == "1/8,528"
+    assert str(catalogue.available(entry, tmp_path)) == "1/8,528"
     (folder / "training2017.zip").touch()
-    assert catalogue.at_hand(entry, tmp_path).state == "whole"
+    assert catalogue.available(entry, tmp_path).state == "whole"
 
 
 def test_the_list_shows_everything_that_is_asked_for(tmp_path):
@@ -115,8 +116,8 @@ def test_the_list_shows_everything_that_is_asked_for(tmp_path):
 
 @pytest.mark.parametrize("name", [None, *NAMES])
 def test_the_list_fits_the_page(monkeypatch, name):
-    almost = catalogue.AtHand(Path("data"), "*", 541_793, 541_794)  # the widest that its column can get
-    monkeypatch.setattr(catalogue, "at_hand", lambda entry, root: almost)
+    almost = catalogue.Available(Path("data"), "*", 541_793, 541_794)  # the widest that its column can get
+    monkeypatch.setattr(catalogue, "available", lambda entry, root: almost)
     assert max(map(len, listed(root="data", name=name).splitlines())) <= 110
 
 

@@ -11,7 +11,7 @@ from scipy.io import loadmat, savemat
 
 from ecgtl import datasets
 from ecgtl.datasets import cinc2017, synthetic
-from ecgtl.datasets.base import Collector
+from ecgtl.datasets.collector import Collector
 from ecgtl.errors import EcgtlError
 
 LABELS = {"A00001": "N", "A00002": "A", "A00003": "O", "A00004": "~", "A00005": "N"}
@@ -285,9 +285,9 @@ def test_no_damaged_archive_is_read_as_other_data(root):
             damaged[at] ^= int(rng.integers(1, 256))
         archive.write_bytes(damaged)
         try:
-            source = cinc2017._Zip(archive.parent)
+            source = cinc2017.Source(archive.parent)
             collector = Collector(cinc2017.NAME, cinc2017.VERSION, tuple(cinc2017.CLASSES.values()))
-            cinc2017._collect(source, collector)
+            cinc2017.collect(source, collector)
             found = collector.recordings()
         except EcgtlError as error:
             assert "\n" not in str(error)

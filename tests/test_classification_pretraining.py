@@ -9,7 +9,8 @@ from messages import one_line
 
 from ecgtl import datasets, metrics, models, training
 from ecgtl.datasets import frames
-from ecgtl.datasets.base import UNLABELLED, Collector, Reading
+from ecgtl.datasets.base import UNLABELLED
+from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint
 from ecgtl.pretraining import classification, labels

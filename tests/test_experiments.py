@@ -306,7 +306,7 @@ def test_every_experiment_names_its_data():
 @pytest.mark.parametrize("name", [n for n in experiments.names() if experiments.load(n).data.digest != "unknown"])
 def test_the_real_data_are_those_of_the_experiments(real_data, name):
     entry = experiments.load(name)
-    if catalogue.at_hand(catalogue.entry(entry.dataset), real_data).state == "no":
+    if catalogue.available(catalogue.entry(entry.dataset), real_data).state == "no":
         pytest.skip(f"ECGTL_DATA lacks {entry['dataset']}")
     recordings = inputs.read(experiments.enumerate_runs(name, "reduced")[0].config.plan())
     if len(recordings) != entry.data.records:

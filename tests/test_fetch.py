@@ -1,5 +1,6 @@
 """``ecgtl data fetch`` and ``check`` against a server on this machine that misbehaves in many ways."""
 
+import contextlib
 import errno
 import hashlib
 import io
@@ -16,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from ecgtl import data_commands
-from ecgtl.datasets import catalogue, fetch, synthetic
-from ecgtl.datasets.fetch import REGISTRY, Progress, Transfer
+from ecgtl.datasets import catalogue, checksums, fetch, synthetic
+from ecgtl.datasets.checksums import REGISTRY, Progress
+from ecgtl.datasets.fetch import Transfer
 from ecgtl.errors import EcgtlError
 
 FAST = Transfer(connections=2, attempts=3, connect_timeout=10, read_timeout=1.0, backoff=0.01,
@@ -359,7 +361,7 @@ def test_what_is_not_a_list_of_checksums_is_refused_and_not_kept(release, tmp_pa
 @pytest.mark.parametrize("form", ["{} {}", "{}  {}", "{} *{}", "{}  ./{}"])
 def test_every_form_of_the_list_is_read(tmp_path, form):
     (tmp_path / REGISTRY).write_text(form.format("AB" * 32, "a/b c.dat") + "\n")
-    assert fetch.read_registry(tmp_path / REGISTRY) == {"a/b c.dat": "ab" * 32}
+    assert checksums.read_registry(tmp_path / REGISTRY) == {"a/b c.dat": "ab" * 32}
 
 
 @pytest.mark.parametrize("address", [
@@ -420,9 +422,9 @@ def test_pauses_double_up_to_the_longest_and_heed_retry_after(release, tmp_path)
     slow = Transfer(connections=1, attempts=5, read_timeout=5.0, backoff=0.01, longest_pause=0.03)
     bring(release, tmp_path, transfer=slow, progress=recorder)
     assert [pause for _, pause in recorder.retries] == pytest.approx([0.01, 0.02, 0.03, 0.03])
-    patient = fetch._Again("busy", pause=0.02)
+    patient = fetch.RetryableError("busy", pause=0.02)
     asked = Transfer(backoff=0.001, longest_pause=0.5)
-    fetch._Bringer(None, "", tmp_path, asked, recorder)._pause("url", patient, attempt=1)
+    fetch.Downloader(None, "", tmp_path, asked, recorder)._pause("url", patient, attempt=1)
     assert recorder.retries[-1][1] == 0.02
 
 
@@ -443,11 +445,11 @@ def test_a_disk_that_is_too_small_is_refused_before_the_start(tmp_path, monkeypa
 
 
 def test_the_command_reports_what_it_did(release, tmp_path, capsys):
-    out = io.StringIO()
-    assert data_commands.fetch("mitdb", root=tmp_path, mirror=release.address, transfer=FAST, out=out) == 0
+    assert data_commands.fetch("mitdb", root=tmp_path, mirror=release.address, transfer=FAST) == 0
+    out, err = capsys.readouterr()
     for said in ("9 files fetched", "ODC-BY 1.0", "10.1109/51.932724", str(tmp_path / ENTRY.folder)):
-        assert said in out.getvalue()
-    lines = capsys.readouterr().err.splitlines()
+        assert said in out
+    lines = err.splitlines()
     assert lines[-1].startswith("fetched 100 %  9 of 9 files")
     assert 1 < len(lines) <= 20
 
@@ -460,9 +462,9 @@ def whole(release, tmp_path, monkeypatch):
     return tmp_path / ENTRY.folder
 
 
-def check(root, **options) -> tuple[int, str]:
-    out = io.StringIO()
-    return data_commands.check("mitdb", root=root, out=out, **options), out.getvalue()
+def check(root, name="mitdb", **options) -> tuple[int, str]:
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        return data_commands.check(name, root=root, **options), out.getvalue()
 
 
 def test_check_of_right_files(whole, tmp_path):
@@ -496,7 +498,7 @@ def test_check_without_a_list_says_so_and_counts(whole, tmp_path):
     (whole / REGISTRY).unlink()
     code, said = check(tmp_path)
     assert code == 1  # three of the 48 records
-    assert "SHA256SUMS.txt is not at hand" in said and "data fetch mitdb" in said
+    assert "SHA256SUMS.txt is not available here" in said and "data fetch mitdb" in said
     assert "read: by a stand-in" in said
 
 
@@ -507,7 +509,7 @@ def test_check_of_a_damaged_list(whole, tmp_path):
 
 
 def test_check_of_nothing(tmp_path):
-    with pytest.raises(EcgtlError, match="mitdb is not at hand under .*data fetch mitdb"):
+    with pytest.raises(EcgtlError, match="mitdb is not available under .*data fetch mitdb"):
         check(tmp_path)
 
 
@@ -519,20 +521,19 @@ def test_an_unpacked_folder_stands_for_its_archive(tmp_path):
     (folder / "REFERENCE-v3.csv").write_bytes(b"A00001,N\n")
     published = {"training2017.zip": b"zip", "REFERENCE-v3.csv": b"A00001,N\n", "RECORDS": b"A00001\n"}
     (folder / REGISTRY).write_bytes(sums(published))
-    result = fetch.verify(entry, tmp_path)
+    result = checksums.verify(entry, tmp_path)
     assert result.verified == ["REFERENCE-v3.csv"]
     assert result.missing == result.altered == result.extra == []
     assert result.unpacked == ["training2017"]
     (folder / "training2017.zip").write_bytes(b"truncated")
-    assert fetch.verify(entry, tmp_path).altered == ["training2017.zip"]
+    assert checksums.verify(entry, tmp_path).altered == ["training2017.zip"]
 
 
 def test_check_reads_what_is_at_hand():
-    out = io.StringIO()
-    code = data_commands.check("cinc2017", root=synthetic.twin_root("cinc2017"), out=out)
+    code, said = check(synthetic.twin_root("cinc2017"), "cinc2017")
     assert code == 1  # a twin holds fewer recordings than the release
     assert re.search(r"read: 400 recordings, \d\.\d h\nclasses: normal 220, af 44, other 108, noise 28\n"
-                     r"skipped: none\nexact duplicates: A\d+=A00400", out.getvalue())
+                     r"skipped: none\nexact duplicates: A\d+=A00400", said)
 
 
 @pytest.mark.needs("mitdb")
@@ -545,17 +546,16 @@ def test_check_of_the_real_mitdb(real_data):
 
 @pytest.mark.needs("challenge-2017")
 def test_check_of_the_real_cinc2017(real_data):
-    out = io.StringIO()
-    assert data_commands.check("cinc2017", root=real_data, out=out) == 0
-    assert "classes: normal 5,076, af 758, other 2,415, noise 279\n" in out.getvalue()
-    assert "exact duplicates: A00227=A01176, A02656=A03123" in out.getvalue()
+    code, said = check(real_data, "cinc2017")
+    assert code == 0 and "classes: normal 5,076, af 758, other 2,415, noise 279\n" in said
+    assert "exact duplicates: A00227=A01176, A02656=A03123" in said
 
 
 def test_a_bar_on_a_terminal(release, tmp_path, monkeypatch, capsys):
     pytest.importorskip("tqdm")
     release.misbehave["101.dat"] = ["drop"]
     monkeypatch.setattr(data_commands.sys.stderr, "isatty", lambda: True)
-    data_commands.fetch("mitdb", root=tmp_path, mirror=release.address, transfer=FAST, out=io.StringIO())
+    data_commands.fetch("mitdb", root=tmp_path, mirror=release.address, transfer=FAST)
     said = capsys.readouterr().err
     assert "fetched 100 %|" in said and "of 9 files" in said
     assert "101.dat: the server cannot be reached or dropped the connection; next attempt in" in said

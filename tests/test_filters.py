@@ -7,7 +7,7 @@ import pytest
 from scipy import signal
 
 from ecgtl import datasets, filters
-from ecgtl.datasets.base import Collector, Reading
+from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 
 

@@ -41,7 +41,7 @@ def fold_and_table(number):
     """The task drawn from the label table by itself."""
     config = next(run.config for run in transfers.enumerate_runs(NAME, "demo") if run.config.fold == number)
     recordings = fold_baselines.recordings_of(config)
-    fold = folds.draw(recordings.table, recordings.subjects, number, (config.fewest, config.most), config.records,
+    fold = folds.draw(recordings.label_matrix, recordings.subjects, number, (config.fewest, config.most), config.records,
                       config.test, config.validation)
     return fold, recordings
 
@@ -57,7 +57,7 @@ def test_every_planned_fold_is_scored_and_says_what_it_stands_on(measured):
 def test_scores_are_scikit_learns_of_trees_that_saw_the_training_part_alone(measured):
     fold, recordings = fold_and_table(0)
     features = baselines.rr_features(recordings, 0)
-    labels = recordings.table[:, fold.labels]
+    labels = recordings.label_matrix[:, fold.labels]
     expected = []
     for y in labels.T:
         model = HistGradientBoostingClassifier(random_state=0, class_weight="balanced", max_iter=150, learning_rate=0.06)

@@ -7,7 +7,7 @@ from messages import one_line
 from scipy.io import savemat
 
 from ecgtl import datasets
-from ecgtl.datasets import folder, synthetic
+from ecgtl.datasets import arrays, folder, synthetic
 from ecgtl.errors import EcgtlError
 
 
@@ -394,7 +394,7 @@ def array(*shape):
 
 def test_array_of_several_leads():
     values = array(3, 2, 500)
-    recordings = folder.from_array(values, 250, lead_names=["I", "II"], labels=["x", "y", "x"])
+    recordings = arrays.from_array(values, 250, lead_names=["I", "II"], labels=["x", "y", "x"])
     assert recordings.ids.tolist() == ["0", "1", "2"]
     assert recordings.classes == ("x", "y")
     assert recordings.labels.tolist() == [0, 1, 0]
@@ -406,7 +406,7 @@ def test_array_of_several_leads():
 
 def test_array_of_one_lead_without_labels():
     values = array(12, 100)
-    recordings = folder.from_array(values, 62.5)
+    recordings = arrays.from_array(values, 62.5)
     assert recordings.ids.tolist() == [f"{i:02d}" for i in range(12)]
     assert recordings.counts() == {"unlabelled": 12}
     assert recordings.leads.tolist() == [["signal 0"]] * 12
@@ -415,23 +415,23 @@ def test_array_of_one_lead_without_labels():
 
 def test_array_digest_is_that_of_its_content():
     values = array(3, 2, 100)
-    digest = folder.from_array(values, 250).digest
-    assert folder.from_array(values.copy(), 250).digest == digest
-    assert folder.from_array(values + 1e-3, 250).digest != digest
-    assert folder.from_array(values, 500).digest != digest
-    assert folder.from_array(values, 250, labels=["x", "y", "x"]).digest != digest
+    digest = arrays.from_array(values, 250).digest
+    assert arrays.from_array(values.copy(), 250).digest == digest
+    assert arrays.from_array(values + 1e-3, 250).digest != digest
+    assert arrays.from_array(values, 500).digest != digest
+    assert arrays.from_array(values, 250, labels=["x", "y", "x"]).digest != digest
 
 
 def test_array_is_copied():
     values = array(2, 100)
-    recordings = folder.from_array(values, 250)
+    recordings = arrays.from_array(values, 250)
     before = recordings.lead(0).copy()
     values[:] = 0
     np.testing.assert_array_equal(recordings.lead(0), before)
 
 
 def test_whole_numbers_as_labels_keep_their_order():
-    recordings = folder.from_array(array(4, 50), 100, labels=np.array([10, 2, 10, 0]))
+    recordings = arrays.from_array(array(4, 50), 100, labels=np.array([10, 2, 10, 0]))
     assert recordings.classes == ("0", "2", "10")
     assert recordings.labels.tolist() == [2, 1, 2, 0]
 
@@ -441,9 +441,9 @@ def test_array_whose_signals_are_flat_or_incomplete_meets_the_policy():
     values[1] = 3
     values[2, 7] = np.nan
     with pytest.raises(EcgtlError) as error:
-        folder.from_array(values, 100)
+        arrays.from_array(values, 100)
     one_line(error, "array[1]", "constant signal", "on_bad=skip")
-    recordings = folder.from_array(values, 100, labels=["x", "y", "x", "x"], on_bad="skip")
+    recordings = arrays.from_array(values, 100, labels=["x", "y", "x", "x"], on_bad="skip")
     assert recordings.skipped == {"constant signal": ["1"], "missing samples (NaN)": ["2"]}
     assert recordings.ids.tolist() == ["0", "3"]
 
@@ -453,7 +453,7 @@ def test_array_that_is_not_finite(value):
     values = array(2, 50)
     values[1, 3] = value
     with pytest.raises(EcgtlError) as error:
-        folder.from_array(values, 100)
+        arrays.from_array(values, 100)
     one_line(error, "array[1]")
 
 
@@ -462,21 +462,21 @@ def test_array_that_is_not_finite(value):
                                     np.array([[None] * 50] * 2)])
 def test_array_of_another_shape_or_type(values):
     with pytest.raises(EcgtlError) as error:
-        folder.from_array(values, 100)
+        arrays.from_array(values, 100)
     one_line(error, "(records, leads, samples)")
 
 
 @pytest.mark.parametrize("rate", [0, -250, np.nan, np.inf, "250", None, [250, 250]])
 def test_array_rate_is_above_zero(rate):
     with pytest.raises(EcgtlError) as error:
-        folder.from_array(array(2, 50), rate)
+        arrays.from_array(array(2, 50), rate)
     one_line(error, "sampling_rate", "Hz")
 
 
 @pytest.mark.parametrize("names", [["I"], ["I", "II", "III"], "II"])
 def test_array_needs_one_name_a_lead(names):
     with pytest.raises(EcgtlError) as error:
-        folder.from_array(array(2, 2, 50), 100, lead_names=names)
+        arrays.from_array(array(2, 2, 50), 100, lead_names=names)
     one_line(error, "lead_names", "2")
 
 
@@ -484,5 +484,5 @@ def test_array_needs_one_name_a_lead(names):
                                     [0.5, 1.5], np.eye(2)])
 def test_array_needs_one_label_a_record(labels):
     with pytest.raises(EcgtlError) as error:
-        folder.from_array(array(2, 50), 100, labels=labels)
+        arrays.from_array(array(2, 50), 100, labels=labels)
     one_line(error, "labels", "2 records")

@@ -14,7 +14,7 @@ from messages import one_line
 from scipy import signal
 
 from ecgtl.datasets import frames, mitdb, windows
-from ecgtl.datasets.base import Collector, Reading
+from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 
 N = 512
@@ -267,7 +267,7 @@ def test_a_database_that_does_not_vary():
     flat = replace(flat, samples=np.full_like(flat.samples, 7), digest="flat")
     with pytest.raises(EcgtlError) as error:
         frames.sampled([flat], 2.0)
-    one_line(error, "signals of a", "do not vary")
+    one_line(error, "a does not vary")
 
 
 def test_missing_samples():

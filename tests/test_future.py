@@ -9,7 +9,7 @@ from messages import one_line
 
 from ecgtl import models, published, training
 from ecgtl.datasets import frames
-from ecgtl.datasets.base import Collector, Reading
+from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 from ecgtl.models.contrastive import AttentionPooling, FuturePredictor, positions
 from ecgtl.pretraining import classification, future

@@ -5,7 +5,8 @@ import pytest
 from messages import one_line
 
 from ecgtl.datasets import mitdb
-from ecgtl.datasets.base import UNLABELLED, Collector, Reading
+from ecgtl.datasets.base import UNLABELLED
+from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 from ecgtl.pretraining import labels
 

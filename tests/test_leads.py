@@ -11,7 +11,7 @@ from messages import one_line
 from ecgtl import datasets, errors, filters, models
 from ecgtl.config import FinetuneConfig, RecordingsConfig, ScoreConfig
 from ecgtl.datasets import LOADERS, frames, leads, windows
-from ecgtl.datasets.base import Collector, Reading
+from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import finetune, inputs, rank
 from ecgtl.models import checkpoint

@@ -19,7 +19,8 @@ from test_fetch import _Handler as Handler
 
 from ecgtl import results
 from ecgtl.datasets import archives, cinc2017, fetch, icu_monitor, shaoxing, synthetic
-from ecgtl.datasets.fetch import REGISTRY, Transfer
+from ecgtl.datasets.checksums import REGISTRY
+from ecgtl.datasets.fetch import Transfer
 from ecgtl.errors import EcgtlError, RecordError
 
 IMPATIENT = Transfer(connections=2, attempts=2, connect_timeout=1, read_timeout=5, backoff=0.01, slowest=1000, grace=0.5)

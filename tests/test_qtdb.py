@@ -185,4 +185,4 @@ def test_the_release(real_data, capsys):
             assert recordings.annotations.of(i)[0].tolist() == wfdb.rdann(str(base / record), "atr").sample.tolist()
     labels.tracks_of(recordings, 125.0)  # knows every mark
     assert len(unlabelled([recordings])) > 9000
-    assert catalogue.at_hand(catalogue.entry("qtdb"), real_data).found in (90, 105)
+    assert catalogue.available(catalogue.entry("qtdb"), real_data).found in (90, 105)

@@ -11,7 +11,7 @@ from messages import one_line
 from ecgtl import datasets, filters, models, training, transferability
 from ecgtl.__main__ import main
 from ecgtl.config import ScoreConfig, starts
-from ecgtl.datasets.folder import from_array
+from ecgtl.datasets.arrays import from_array
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import predict, rank
 from ecgtl.models import checkpoint

@@ -17,7 +17,7 @@ from scipy import stats
 
 from ecgtl import datasets, models, results, transferability
 from ecgtl.config import ScoreConfig
-from ecgtl.datasets.folder import from_array
+from ecgtl.datasets.arrays import from_array
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import rank
 from ecgtl.models import checkpoint

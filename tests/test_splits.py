@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ecgtl import splits
-from ecgtl.datasets.base import Collector, Reading
+from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 
 CLASSES = ("normal", "af", "other", "noise")
@@ -313,9 +313,9 @@ def test_published_folds_are_taken_as_they_are():
     assert [set(folds[part]) for part in (split.train, split.validation, split.test)] == [set(range(1, 9)), {9}, {10}]
     with pytest.raises(EcgtlError, match="hand has no published folds; use a stratified split"):
         splits.by_folds(data, 9, 10)
-    with pytest.raises(EcgtlError, match="the test part of hand is empty: folds 9 and 11 are asked for"):
+    with pytest.raises(EcgtlError, match="the test set of hand is empty: folds 9 and 11 are asked for"):
         splits.by_folds(replace(data, folds=folds), 9, 11)
-    with pytest.raises(EcgtlError, match="subject .* of hand is in two parts of the published folds"):
+    with pytest.raises(EcgtlError, match="subject .* of hand is in two sets of the published folds"):
         splits.by_folds(replace(recordings([50, 50], per_subject=2), folds=folds), 9, 10)
 
 

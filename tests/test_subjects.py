@@ -5,7 +5,7 @@ import pytest
 
 from ecgtl import folds, splits
 from ecgtl.config import FinetuneConfig
-from ecgtl.datasets.base import Collector, Reading
+from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import inputs
 
@@ -72,7 +72,7 @@ def test_no_subject_trains_and_tests_in_a_drawn_task():
     for seed in SEEDS:
         recordings = random_recordings(seed, multi_label=True)
         try:
-            fold = folds.draw(recordings.table, recordings.subjects, seed, (1, 2), 12)
+            fold = folds.draw(recordings.label_matrix, recordings.subjects, seed, (1, 2), 12)
         except EcgtlError:
             continue
         made += 1
@@ -91,5 +91,5 @@ def test_published_folds_that_part_a_subject_are_refused():
         return collector.recordings()
 
     assert splits.by_folds(recordings([1, 2]), 9, 10).train.tolist() == [0, 1, 2, 3]
-    with pytest.raises(EcgtlError, match="subject one of hand is in two parts of the published folds; use a stratified split"):
+    with pytest.raises(EcgtlError, match="subject one of hand is in two sets of the published folds; use a stratified split"):
         splits.by_folds(recordings([2, 10]), 9, 10)

@@ -15,7 +15,7 @@ from sklearn import metrics as oracle
 from ecgtl import datasets, filters, models, results, training, transferability
 from ecgtl.analysis import coverage
 from ecgtl.config import TIERS, FinetuneConfig, TransferConfig, protocol, starts
-from ecgtl.datasets.folder import from_array
+from ecgtl.datasets.arrays import from_array
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import runners, sources, transfers
 from ecgtl.jobs import inputs, transfer
@@ -651,10 +651,10 @@ def test_the_label_sets_of_the_real_target(real_data):
     options = protocol("melep2023").datasets["ptbxl"]
     found = datasets.load("ptbxl", real_data, **options)
     assert found.leads[0].tolist() == ["I"] and found.classes == LABELS
-    few = {(a, b): int(found.table[:, [found.classes.index(a), found.classes.index(b)]].any(axis=1).sum())
+    few = {(a, b): int(found.label_matrix[:, [found.classes.index(a), found.classes.index(b)]].any(axis=1).sum())
            for a, b in (("MI", "HYP"), ("STTC", "HYP"), ("CD", "HYP"))}
     assert few == {("MI", "HYP"): 895, ("STTC", "HYP"): 848, ("CD", "HYP"): 844}
-    drawn = [folds.draw(found.table, found.subjects, number, (2, 5)) for number in range(40)]
+    drawn = [folds.draw(found.label_matrix, found.subjects, number, (2, 5)) for number in range(40)]
     sets = [{found.classes[k] for k in fold.labels} for fold in drawn]
     assert not any(set(pair) == labels for pair in few for labels in sets)
     assert sum(sum(fold.redrawn.values()) for fold in drawn) > 0

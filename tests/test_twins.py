@@ -233,7 +233,7 @@ def test_every_class_reaches_every_part_that_needs_it(name, options):
     for seed in range(5):
         split = splits.stratified(recordings, 0.05, 0.2, seed, seed)
         for part in (split.train, split.test):
-            assert (recordings.table[part].sum(axis=0) > 0).all()
+            assert (recordings.label_matrix[part].sum(axis=0) > 0).all()
         if not recordings.multi_label:
             splits.bootstrap(recordings, 0.1, 0.2, 0.25, seed)
 
@@ -243,7 +243,7 @@ def test_published_folds_hold_every_class(view):
     recordings = datasets.load("ptbxl", twin=True, leads="I", view=view, rate=100)
     parts = splits.by_folds(recordings, 9, 10)
     for part in (parts.train, parts.validation, parts.test):
-        assert (recordings.table[part].sum(axis=0) > 0).all()
+        assert (recordings.label_matrix[part].sum(axis=0) > 0).all()
     assert set(recordings.folds) == set(range(1, 11)) and set(recordings.sampling_rate) == {100.0}
 
 

@@ -6,7 +6,7 @@ import wfdb
 from messages import one_line
 from scipy.io import savemat
 
-from ecgtl.datasets import wfdb_files
+from ecgtl.datasets import wfdb_files, wfdb_header
 from ecgtl.errors import EcgtlError
 
 GOOD = "rec 2 250 1000\nrec.dat 16 200(10)/mV 16 5 0 0 0 I\nrec.dat 16 200/mV 16 5 0 0 0 V1 chest\n# Dx: 1,2\n#note\n"
@@ -22,11 +22,11 @@ def write(folder, record="rec", fmt="16", n_samples=500, n_leads=2, **options):
 
 
 def stored_at(path):
-    return wfdb_files.read_stored(path, wfdb_files.read_header(path))
+    return wfdb_files.read_stored(wfdb_header.read_header(path))
 
 
 def test_header_fields():
-    header = wfdb_files.parse_header(GOOD, "rec.hea")
+    header = wfdb_header.parse_header(GOOD, "rec.hea")
     assert (header.record, header.sampling_rate, header.n_samples) == ("rec", 250.0, 1000)
     assert header.leads == ("I", "V1 chest")
     assert header.files == ("rec.dat", "rec.dat")
@@ -40,13 +40,13 @@ def test_header_fields():
                                                      ("0.2/\u03bcV", 200), ("200000/V", 200), ("200", 200),
                                                      ("-200(3)/mV", -200), ("1e3(0)/mV", 1000)])
 def test_gain_is_per_millivolt_whatever_the_unit(unit, per_millivolt):
-    header = wfdb_files.parse_header(f"a 1 250 9\na.dat 16 {unit}\n", "a.hea")
+    header = wfdb_header.parse_header(f"a 1 250 9\na.dat 16 {unit}\n", "a.hea")
     assert header.gain == pytest.approx((per_millivolt,))
 
 
 def test_header_agrees_with_wfdb(tmp_path):
     write(tmp_path, comments=["Dx: af"])
-    ours, theirs = wfdb_files.read_header(tmp_path / "rec.hea"), wfdb.rdheader(str(tmp_path / "rec"))
+    ours, theirs = wfdb_header.read_header(tmp_path / "rec.hea"), wfdb.rdheader(str(tmp_path / "rec"))
     assert (ours.sampling_rate, ours.n_samples, list(ours.leads)) == (theirs.fs, theirs.sig_len, theirs.sig_name)
     assert (list(ours.gain), list(ours.baseline)) == (theirs.adc_gain, theirs.baseline)
     assert list(ours.checksums) == theirs.checksum
@@ -54,7 +54,7 @@ def test_header_agrees_with_wfdb(tmp_path):
 
 
 def test_record_named_with_its_suffix():
-    header = wfdb_files.parse_header(GOOD.replace("rec 2", "rec.mat 2", 1), "rec.hea")
+    header = wfdb_header.parse_header(GOOD.replace("rec 2", "rec.mat 2", 1), "rec.hea")
     assert header.record == "rec"
     assert header.n_samples == 1000
 
@@ -80,7 +80,7 @@ def test_record_named_with_its_suffix():
 ])
 def test_bad_header_is_one_line(text, words):
     with pytest.raises(EcgtlError) as error:
-        wfdb_files.parse_header(text, "some/where.hea")
+        wfdb_header.parse_header(text, "some/where.hea")
     one_line(error, "some/where.hea", words)
 
 
@@ -88,29 +88,29 @@ def test_random_bytes_are_never_a_header():
     rng = np.random.default_rng(5)
     for size in rng.integers(1, 2000, 60):
         with pytest.raises(EcgtlError) as error:
-            wfdb_files.parse_header(rng.bytes(int(size)).decode(errors="replace"), "g.hea")
+            wfdb_header.parse_header(rng.bytes(int(size)).decode(errors="replace"), "g.hea")
         one_line(error, "g.hea")
 
 
 def test_length_may_be_left_out_where_the_header_is_not_of_a_release():
     text = "rec 1 250\na.dat 16 200\n"
-    assert wfdb_files.parse_header(text, "rec.hea", strict=False).n_samples == 0
+    assert wfdb_header.parse_header(text, "rec.hea", strict=False).n_samples == 0
 
 
 def test_a_signal_that_is_no_voltage_has_no_gain():
     text = "rec 2 250 9\na.dat 16 200/mV 16 0 0 0 0 II\na.dat 16 10/mmHg 16 0 0 0 0 ABP\n"
-    gain = wfdb_files.parse_header(text, "rec.hea", strict=False).gain
+    gain = wfdb_header.parse_header(text, "rec.hea", strict=False).gain
     assert gain[0] == 200
     assert np.isnan(gain[1])
 
 
 def test_missing_and_unreadable_header(tmp_path):
     with pytest.raises(EcgtlError) as error:
-        wfdb_files.read_header(tmp_path / "absent.hea")
+        wfdb_header.read_header(tmp_path / "absent.hea")
     one_line(error, tmp_path / "absent.hea", "missing")
     (tmp_path / "folder.hea").mkdir()
     with pytest.raises(EcgtlError) as error:
-        wfdb_files.read_header(tmp_path / "folder.hea")
+        wfdb_header.read_header(tmp_path / "folder.hea")
     one_line(error, tmp_path / "folder.hea", "cannot be read")
 
 
@@ -166,7 +166,7 @@ def test_garbage_of_the_right_size_is_said_or_refused(tmp_path, fmt):
             stored_at(path)
         one_line(error, path)
     else:
-        wfdb_files.read_stored(path, wfdb_files.read_header(path), remark=said.append)
+        wfdb_files.read_stored(wfdb_header.read_header(path), remark=said.append)
         assert said == [wfdb_files.CHECKSUM]
 
 
@@ -179,7 +179,7 @@ def test_checksum_counts_in_either_sign_and_may_be_left_out(tmp_path):
         words[6] = str(checksum)
         header.write_text(f"rec 1 250 500\n{' '.join(words)}\n")
         said = []
-        found = wfdb_files.read_stored(header, wfdb_files.read_header(header), remark=said.append)
+        found = wfdb_files.read_stored(wfdb_header.read_header(header), remark=said.append)
         np.testing.assert_array_equal(found, written)
         assert said == ([] if sound else [wfdb_files.CHECKSUM])
 
@@ -219,7 +219,7 @@ def test_unknown_format_is_one_line(tmp_path):
 
 
 def test_16bit_reader_refuses_other_formats():
-    header = wfdb_files.parse_header("rec 1 250 10\nrec.dat 212 200/mV\n", "rec.hea")
+    header = wfdb_header.parse_header("rec 1 250 10\nrec.dat 212 200/mV\n", "rec.hea")
     with pytest.raises(EcgtlError) as error:
         wfdb_files.read_16bit(bytes(100), header, "rec.dat")
     one_line(error, "rec.dat", "16-bit")

@@ -9,7 +9,7 @@ import pytest
 import wfdb
 from messages import one_line
 
-from ecgtl.datasets import folder, wfdb_files
+from ecgtl.datasets import folder, wfdb_files, wfdb_header
 from ecgtl.errors import EcgtlError
 
 N = 600
@@ -176,7 +176,7 @@ def test_a_lead_has_its_own_rate(tmp_path):
     header(tmp_path / "r.hea", (tmp_path / "r.hea").read_text().replace("mmHg", "mV"))
     with pytest.raises(EcgtlError) as error:
         folder.read(tmp_path)
-    one_line(error, tmp_path / "r.hea", "different rates", "choose one lead")
+    one_line(error, tmp_path / "r.hea", "different rates", "choose one by name")
 
 
 @pytest.mark.parametrize("fmt", ["16", "212", "80", "24", "516"])
@@ -184,10 +184,10 @@ def test_a_part_is_the_part_of_the_whole_whatever_the_block(tmp_path, monkeypatc
     stored = np.clip(ecg(501) // (10 if fmt == "80" else 1), -120, 120) if fmt == "80" else ecg(501)
     path = write(tmp_path, stored=stored, fmt=fmt)
     monkeypatch.setattr(wfdb_files, "BLOCK", 64)
-    head, said = wfdb_files.read_header(path), []
-    np.testing.assert_array_equal(wfdb_files.read_stored(path, head, remark=said.append), stored)
-    np.testing.assert_array_equal(wfdb_files.read_stored(path, head, [1, 0]), stored[:, ::-1])
-    np.testing.assert_array_equal(wfdb_files.read_part(path, head, [1], 33, 171), stored[33:171, 1:])
+    head, said = wfdb_header.read_header(path), []
+    np.testing.assert_array_equal(wfdb_files.read_stored(head, remark=said.append), stored)
+    np.testing.assert_array_equal(wfdb_files.read_stored(head, [1, 0]), stored[:, ::-1])
+    np.testing.assert_array_equal(wfdb_files.read_part(head, [1], 33, 171), stored[33:171, 1:])
     assert not said
 
 

@@ -7,11 +7,12 @@ from ecgtl import paths
 from ecgtl.datasets.base import Annotations, Recordings
 from ecgtl.errors import EcgtlError
 
-# name -> module with read(root, **options); the modules are imported when they are asked for
-LOADERS = {name: name for name in ("cinc2017", "mitdb", "qtdb", "icentia11k", "ptbxl", "cpsc2018", "georgia", "shaoxing", "csn", "icu_monitor",
-                                "folder")}
+# The modules with a ``read(root, **options)``; they are imported when they are asked for
+LOADERS = ("cinc2017", "mitdb", "qtdb", "icentia11k", "ptbxl", "cpsc2018", "georgia", "shaoxing", "csn", "icu_monitor",
+           "folder")
 # recordings in the whole release, where that number says whether a copy is whole
-RECORDS = {"cinc2017": 8528, "mitdb": 48, "shaoxing": 10646, "ptbxl": 21799, "cpsc2018": 6877, "georgia": 10344, "csn": 45152}
+RECORDS = {"cinc2017": 8528, "mitdb": 48, "shaoxing": 10646, "ptbxl": 21799, "cpsc2018": 6877, "georgia": 10344,
+           "csn": 45152}
 
 __all__ = ["Annotations", "LOADERS", "RECORDS", "Recordings", "load"]
 
@@ -20,8 +21,8 @@ def load(name: str, root: str | Path | None = None, twin: bool = False, **option
     """Recordings of the data set ``name``.
 
     ``root`` is the folder that holds the data sets in the layout of their releases (default: ``ECGTL_DATA``); for
-    ``folder`` it is the folder of the recordings themselves. ``twin=True`` reads the embedded synthetic twin instead. Where a
-    pack lies there (``packs``), it is read in place of either.
+    ``folder`` it is the folder of the recordings themselves. ``twin=True`` reads the embedded synthetic twin instead.
+    Where a pack lies there (``packs``), it is read in place of either.
     Raises EcgtlError for an unknown name and for missing or damaged files.
     """
     if name not in LOADERS:
@@ -33,7 +34,7 @@ def load(name: str, root: str | Path | None = None, twin: bool = False, **option
     folder = paths.given(root) if root is not None else paths.data()
     if parts := packs.files(name, folder, twin):
         return packs.read(name, parts, options)
-    module = importlib.import_module(f"ecgtl.datasets.{LOADERS[name]}")
+    module = importlib.import_module(f"ecgtl.datasets.{name}")
     if twin:
         from ecgtl.datasets import synthetic
 

@@ -16,7 +16,8 @@ DEFLATED = 1032  # bytes that a packed byte can stand for
 
 
 def opened(source: Path | BinaryIO, where: str, remedy: str) -> zipfile.ZipFile:
-    """The zip file ``source``; EcgtlError, naming ``where``, when it announces more than it can hold or than is read here.
+    """The zip file ``source``; EcgtlError, naming ``where``, when it announces more than it can hold or than is read
+    here.
 
     What is not a zip file raises what ``zipfile`` does.
     """
@@ -24,13 +25,14 @@ def opened(source: Path | BinaryIO, where: str, remedy: str) -> zipfile.ZipFile:
     packed = archive.fp.seek(0, os.SEEK_END)
     sizes = [member.file_size for member in archive.infolist()]
     if max(sizes, default=0) > MEMBER or sum(sizes) > min(TOTAL, DEFLATED * packed):
-        raise EcgtlError(f"{where} has {packed:,} bytes and announces {sum(sizes):,} unpacked, {max(sizes):,} in one file, which it "
-                         f"cannot rightly hold; {remedy}")
+        raise EcgtlError(f"{where} has {packed:,} bytes and announces {sum(sizes):,} unpacked, {max(sizes):,} in one "
+                         f"file, which it cannot rightly hold; {remedy}")
     return archive
 
 
 def arrays(source: BinaryIO, where: str, remedy: str) -> dict[str, np.ndarray]:
-    """The arrays of an ``.npz`` file, none larger than its file; nothing is unpickled. EcgtlError when it is damaged."""
+    """The arrays of an ``.npz`` file, none larger than its file; nothing is unpickled. EcgtlError when it is damaged.
+    """
     try:
         with opened(source, where, remedy) as archive:
             for member in archive.infolist():
@@ -38,11 +40,13 @@ def arrays(source: BinaryIO, where: str, remedy: str) -> dict[str, np.ndarray]:
                     header = npy.read_array_header_1_0 if npy.read_magic(file) == (1, 0) else npy.read_array_header_2_0
                     shape, _, dtype = header(file)
                 if math.prod(shape) * dtype.itemsize > member.file_size:
-                    raise EcgtlError(f"{where} announces an array of shape {shape} in {member.file_size:,} bytes; {remedy}")
+                    raise EcgtlError(f"{where} announces an array of shape {shape} in {member.file_size:,} bytes; "
+                                     f"{remedy}")
         source.seek(0)
         with np.load(source, allow_pickle=False) as stored:
             return dict(stored)
     except EcgtlError:
         raise
-    except Exception as error:  # zipfile, zlib and NumPy, whose heads are Python literals, each raise errors of their own
+    # zipfile, zlib and NumPy, whose heads are Python literals, each raise errors of their own
+    except Exception as error:
         raise EcgtlError(f"{where} is no file of arrays ({type(error).__name__}); {remedy}") from None

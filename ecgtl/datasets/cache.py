@@ -2,8 +2,8 @@
 
 A cache entry is a folder named by the hash of everything that it depends on (checksums of the source files, options,
 the code's own format number). It is written beside its place and renamed into it, so a killed, failed or concurrent
-build never leaves an entry that could be mistaken for a whole one. What is being written is called ``.part-…`` and after its
-process; whoever writes into the same folder next removes those whose process has ended.
+build never leaves an entry that could be mistaken for a whole one. What is being written is called ``.part-…`` and
+after its process; whoever writes into the same folder next removes those whose process has ended.
 """
 
 import contextlib
@@ -40,9 +40,10 @@ def key_of(parts: dict) -> str:
 def entry(name: str, parts: dict, build: Callable[[Path], None]) -> Path:
     """The cached folder for ``parts``; ``build(folder)`` fills it when it is absent, or damaged, which is said.
 
-    What is found when: a file that is missing, cut off, or that anybody wrote to, at the next use, by its size and times; bits
-    that turned on the disk without that, once a day, when every file is read through against the SHA-256 that it was built with.
-    Raises EcgtlError when the disk is full or the cache cannot be written; nothing half-written stays.
+    What is found when: a file that is missing, cut off, or that anybody wrote to, at the next use, by its size and
+    times; bits that turned on the disk without that, once a day, when every file is read through against the SHA-256
+    that it was built with. Raises EcgtlError when the disk is full or the cache cannot be written; nothing half-written
+    stays.
     """
     final = paths.cache() / f"{name}-{key_of(parts)}"
     with disk_errors(final.parent):
@@ -85,7 +86,8 @@ def _seen(folder: Path, files: Iterable[str]) -> list:
 
 
 def _damage(folder: Path) -> str:
-    """What is wrong with an entry; empty for nothing. It is read through where its files have changed, and once a day."""
+    """What is wrong with an entry; empty for nothing. It is read through where its files have changed, and once a day.
+    """
     try:
         seal = json.loads((folder / SEAL).read_bytes())
         sums = dict(seal["sha256"])
@@ -120,9 +122,11 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what processes of this host that have ended left half-written in ``folder``, and states that nobody resumed.
+    """Remove what processes of this host that have ended left half-written in ``folder``, and states that nobody
+    resumed.
 
-    Parts without their process's name are older than such names are; outside of the cache they might be somebody else's.
+    Parts without their process's name are older than such names are; outside of the cache they might be somebody
+    else's.
     """
     for part in folder.glob(".part-*"):
         _, _, owner = part.name.partition("@")
@@ -191,7 +195,8 @@ def _sync(files: list[Path]) -> None:
 
 
 @contextlib.contextmanager
-def disk_errors(folder: Path, remedy: str = "set ECGTL_CACHE / ECGTL_RESULTS / ECGTL_DATA to a folder of yours on a larger disk"):
+def disk_errors(folder: Path, remedy: str = "set ECGTL_CACHE / ECGTL_RESULTS / ECGTL_DATA to a folder of yours on a "
+                "larger disk"):
     """Turn what the disk of ``folder`` refuses into one line with the ``remedy``; nothing is half-written then."""
     try:
         yield

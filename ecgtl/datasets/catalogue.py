@@ -1,4 +1,4 @@
-"""The catalogue: what each database is, where it is published, and whether it is at hand.
+"""The catalogue: what each database is, where it is published, and whether it is available here.
 
 The facts stand in ``catalogue.yml``; which loaders exist is asked of ``ecgtl.datasets`` itself.
 """
@@ -59,7 +59,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class AtHand:
+class Available:
     """What of a database lies below ``path``: ``found`` of ``expected`` files of the kind ``pattern``."""
 
     path: Path
@@ -90,8 +90,9 @@ def entry(name: str) -> Entry:
     return entries()[name]
 
 
-def at_hand(database: Entry, root: Path) -> AtHand:
+def available(database: Entry, root: Path) -> Available:
     """How much of ``database`` lies below ``root``, by the names of files alone; ``check`` opens them."""
     path = Path(root) / database.folder
-    forms = [AtHand(path, form["files"], sum(1 for _ in path.glob(form["files"])), form["count"]) for form in database.whole]
+    forms = [Available(path, form["files"], len(list(path.glob(form["files"]))), form["count"])
+             for form in database.whole]
     return max(forms, key=lambda form: form.found / form.expected)

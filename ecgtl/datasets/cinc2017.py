@@ -12,8 +12,11 @@ from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ecgtl.datasets import archives
-from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings, nothing_at_hand
-from ecgtl.datasets.wfdb_files import parse_header, read_16bit, read_bytes
+from ecgtl.datasets.base import Recordings, not_available
+from ecgtl.datasets.collector import Collector, Reading
+from ecgtl.datasets.files import read_bytes
+from ecgtl.datasets.wfdb_files import read_16bit
+from ecgtl.datasets.wfdb_header import parse_header
 from ecgtl.errors import EcgtlError
 
 NAME = "cinc2017"
@@ -21,7 +24,7 @@ FOLDER = "challenge-2017/1.0.0"
 VERSION = "1.0.0"
 CLASSES = {"N": "normal", "A": "af", "O": "other", "~": "noise"}
 # Version 3 of the labels is what the field compares on; the archive's own REFERENCE.csv comes last.
-LABEL_FILES = ("REFERENCE-v3.csv", "training2017/REFERENCE-v3.csv", "training2017/REFERENCE.csv")
+LABEL_FILES = ("REFERENCE-v3.csv", "REFERENCE.csv")
 # What a damaged archive, or one that is encrypted or packed in an unknown way, makes zipfile raise.
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
 
@@ -32,15 +35,16 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False) -> Recordin
     ``on_bad`` says what happens to flat, incomplete or unlabelled recordings: ``error`` or ``skip`` (counted).
     Raises EcgtlError when the folder or its label file is missing, or a file is damaged.
     """
-    base = Path(root) / FOLDER
-    source = _Folder(base) if (base / "training2017").is_dir() else _Zip(base)
-    collector = Collector(NAME, VERSION, tuple(CLASSES.values()), on_bad=on_bad, synthetic=synthetic)
-    return cached_recordings(collector, base, source.files(), {}, lambda: _collect(source, collector), source.contents)
+    source = Source(Path(root) / FOLDER)
+    collector = Collector(NAME, VERSION, CLASSES.values(), on_bad=on_bad, synthetic=synthetic)
+    return collector.cached(source.base, source.files(), lambda: collect(source, collector), source.contents)
 
 
-def _collect(source: "_Folder | _Zip", collector: Collector) -> None:
-    labels, label_file = _labels(source)
-    present = source.records()
+def collect(source: "Source", collector: Collector) -> None:
+    """Take every recording of the ``source``."""
+    label_file, text = source.label_text()
+    labels = _labels(text, label_file)
+    present = {os.path.splitext(name)[0] for name in source.members if name.endswith((".mat", ".hea"))}
     for absent in sorted(labels.keys() - present):
         collector.skip(absent, "label without a recording", f"{label_file} names {absent}, whose .hea/.mat is absent",
                        "fetch the data set again")
@@ -50,15 +54,15 @@ def _collect(source: "_Folder | _Zip", collector: Collector) -> None:
             collector.skip(record, "no label", f"{where} has no line in {label_file}", "add its label")
             continue
         with collector.leaving_out(record):
-            header = parse_header(source.content(f"{record}.hea").decode(errors="replace"), source.where(f"{record}.hea"))
+            text = source.content(f"{record}.hea").decode(errors="replace")
+            header = parse_header(text, source.where(f"{record}.hea"))
             stored = read_16bit(source.content(f"{record}.mat"), header, where, partial(collector.remark, record))
             collector.add(Reading(record, stored, header.sampling_rate, header.leads, header.gain, header.baseline,
                                   label=labels[record]), where)
 
 
-def _labels(source: "_Folder | _Zip") -> tuple[dict[str, str], str]:
-    """Class name by record, and where the label file stands."""
-    where, text = source.label_text()
+def _labels(text: str, where: str) -> dict[str, str]:
+    """Class name by record."""
     labels = {}
     try:
         rows = list(csv.reader(text.rstrip().splitlines()))
@@ -73,87 +77,63 @@ def _labels(source: "_Folder | _Zip") -> tuple[dict[str, str], str]:
             raise EcgtlError(f"{where}, line {number}: {record} has two labels; fetch the label file again")
     if not labels:
         raise EcgtlError(f"{where} is empty; fetch the label file again")
-    return labels, where
+    return labels
 
 
-class _Folder:
-    """The unpacked form: ``training2017/A00001.mat`` and so on."""
+class Source:
+    """``training2017/A00001.mat`` and so on, or the release's archive, read in memory: nothing can land outside.
 
-    def __init__(self, base: Path):
-        self.base, self.training = base, base / "training2017"
-        self.prefix = os.path.join(self.training, "")
-        self.contents: dict[str, bytes] = {}  # what the checksum has read already
-
-    def files(self) -> list[Path | str]:
-        with os.scandir(self.training) as found:
-            kept = [entry.path for entry in found if entry.name.endswith((".mat", ".hea", ".csv"))]
-        return kept + [f for f in [self.base / LABEL_FILES[0]] if f.exists()]
-
-    def records(self) -> set[str]:
-        return {os.path.splitext(name)[0] for name in os.listdir(self.training) if name.endswith((".mat", ".hea"))}
-
-    def where(self, name: str) -> str:
-        return self.prefix + name
-
-    def content(self, name: str) -> bytes:
-        path = self.where(name)
-        return self.contents.pop(path, None) or read_bytes(path)
-
-    def label_text(self) -> tuple[str, str]:
-        return _label_text(self.base)
-
-
-class _Zip:
-    """The release's own archive, read in memory: nothing is unpacked, so nothing can land outside."""
-
-    contents = None
+    ``members`` says by name where a file lies in it; ``contents`` is what the checksum of the unpacked form has read.
+    """
 
     def __init__(self, base: Path):
-        self.base, self.path = base, base / "training2017.zip"
+        self.base, self.path, self.archive, self.contents = base, base / "training2017", None, {}
+        if self.path.is_dir():
+            with os.scandir(self.path) as found:
+                self.members = {entry.name: entry.path for entry in found}
+            return
+        self.path, self.contents = base / "training2017.zip", None
         if not self.path.is_file():
-            raise nothing_at_hand(base, "training2017/ and no training2017.zip", NAME)
+            raise not_available(base, "training2017/ and no training2017.zip", NAME)
         try:
             self.archive = archives.opened(self.path, str(self.path), "fetch it again")
         except EcgtlError:
             raise
         except _ZIP_ERRORS as error:
-            raise EcgtlError(f"{self.path} is not a readable zip file ({error}); delete it and fetch it again") from None
-        self.members = {PurePosixPath(name).name: name for name in map(self._safe, self.archive.namelist())}
+            raise EcgtlError(f"{self.path} is no readable zip file ({error}); delete it and fetch it again") from None
+        for name in self.archive.namelist():
+            path = PureWindowsPath(name)  # knows both kinds of slash, and drives
+            if path.anchor or ".." in path.parts:
+                raise EcgtlError(f"{self.path} holds the unsafe path {name!r}; fetch the release's own archive")
+        self.members = {PurePosixPath(name).name: name for name in self.archive.namelist()}
 
-    def _safe(self, name: str) -> str:
-        path = PureWindowsPath(name)  # knows both kinds of slash, and drives
-        if path.anchor or ".." in path.parts:
-            raise EcgtlError(f"{self.path} holds the unsafe path {name!r}; it is not the release's archive: fetch it again")
-        return name
-
-    def files(self) -> list[Path]:
-        return [self.path] + [f for f in [self.base / LABEL_FILES[0]] if f.exists()]
-
-    def records(self) -> set[str]:
-        return {PurePosixPath(name).stem for name in self.members if name.endswith((".mat", ".hea"))}
+    def files(self) -> list[Path | str]:
+        """What its recordings depend on."""
+        label_file = self.base / LABEL_FILES[0]
+        unpacked = [path for path in self.members.values() if path.endswith((".mat", ".hea", ".csv"))]
+        return ([self.path] if self.archive else unpacked) + [label_file] * label_file.exists()
 
     def where(self, name: str) -> str:
-        return f"{self.path}:{name}"
+        """The file ``name`` for messages, whether it is there or not."""
+        return f"{self.path}{':' if self.archive else os.sep}{name}"
 
     def content(self, name: str) -> bytes:
+        """The bytes of the file ``name``."""
+        where = self.where(name)
+        if self.archive is None:
+            return self.contents.pop(where, None) or read_bytes(where)
         if name not in self.members:
             raise EcgtlError(f"{self.path} holds no {name}; fetch the archive again")
         try:
             return self.archive.read(self.members[name])
         except _ZIP_ERRORS as error:
-            raise EcgtlError(f"{self.path}:{name} is damaged ({error}); delete the archive and fetch it again") from None
+            raise EcgtlError(f"{where} is damaged ({error}); delete the archive and fetch it again") from None
 
     def label_text(self) -> tuple[str, str]:
-        if (self.base / LABEL_FILES[0]).exists():
-            return _label_text(self.base)
-        for name in ("REFERENCE-v3.csv", "REFERENCE.csv"):
-            if name in self.members:
-                return self.where(name), self.content(name).decode("utf-8-sig", errors="replace")
-        raise EcgtlError(f"{self.path} holds no REFERENCE.csv; fetch the archive again")
-
-
-def _label_text(base: Path) -> tuple[str, str]:
-    for name in LABEL_FILES:
-        if (base / name).is_file():
-            return str(base / name), read_bytes(base / name).decode("utf-8-sig", errors="replace")
-    raise EcgtlError(f"{base} has no label file ({', '.join(LABEL_FILES)}); fetch the data set again")
+        """Where the labels stand, and their text: a file beside the recordings comes before those among them."""
+        beside = self.base / LABEL_FILES[0]
+        name = next((name for name in LABEL_FILES if name in self.members), None)
+        if not beside.exists() and name is None:
+            raise EcgtlError(f"{self.path} holds no label file ({', '.join(LABEL_FILES)}); fetch the data set again")
+        content = read_bytes(beside) if beside.exists() else self.content(name)
+        return str(beside) if beside.exists() else self.where(name), content.decode("utf-8-sig", errors="replace")

@@ -7,18 +7,19 @@ struct ``ECG`` and ``REFERENCE.csv``. Neither names patients, so each recording 
 (identical signals as one).
 """
 
-import csv
 from collections.abc import Sequence
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from scipy.io import loadmat
 
-from ecgtl.datasets import challenge2020, csn, snomed
-from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings, check_option, form_at_hand
-from ecgtl.datasets.leads import LEADS, check_leads, columns
-from ecgtl.datasets.wfdb_files import below, read_bytes
+from ecgtl.datasets import challenge2020, snomed
+from ecgtl.datasets.base import Recordings, form_available
+from ecgtl.datasets.collector import Collector
+from ecgtl.datasets.files import below, check_names, read_bytes, read_csv, stripped
+from ecgtl.datasets.leads import LEADS, check_leads
 from ecgtl.errors import EcgtlError, RecordError, short
 
 NAME = "cpsc2018"
@@ -26,7 +27,6 @@ FOLDER = f"{challenge2020.FOLDER}/training/cpsc_2018"
 ORIGINAL = "icbeb2018"
 TABLE = "REFERENCE.csv"
 FORMS = {"physionet": FOLDER, "icbeb": ORIGINAL}
-VIEWS = ("all", "single", "first")
 
 _NINE = snomed.tables()["cpsc_9"]
 CLASSES = tuple(entry["name"] for entry in _NINE.values())
@@ -35,62 +35,36 @@ _BY_NUMBER = {str(entry["number"]): entry["name"] for entry in _NINE.values()}
 _COLUMNS = ("Recording", "First_label", "Second_label", "Third_label")
 
 
-def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str = "all",
-         form: str | None = None, leads: str | Sequence[str] | None = None) -> Recordings:
-    """The recordings of one form below ``root``, of any length; ``Recordings.version`` names the form.
+def read(root: Path, on_bad: str = "error", synthetic: bool = False, form: str | None = None,
+         leads: str | Sequence[str] | None = None) -> Recordings:
+    """The recordings of one form below ``root``, of any length, with one to three labels out of the nine classes.
 
     ``form="physionet"`` reads ``root/challenge-2020/1.0.2/training/cpsc_2018``, ``"icbeb"`` the original
     ``root/icbeb2018`` (``REFERENCE.csv`` and the .mat files, in sub-folders or not); without ``form`` the
-    first of the two that is there.
-
-    ``view="all"``: several labels each, out of the nine classes. ``"single"``: the recordings with exactly
-    one label; the others are counted in ``Recordings.skipped``. ``"first"``: the first label of
-    ``REFERENCE.csv`` alone; the headers of the Challenge 2020 are sorted by the number of the class, so only
-    the original form has it. ``leads`` keeps some leads only: all twelve take 1.3 GB.
+    first of the two that is there. ``Recordings.version`` names the form. ``leads`` keeps some leads only: all twelve
+    take 1.3 GB.
 
     ``on_bad`` says what a damaged, flat or incomplete recording causes, one without its other file or its row
     in the table, at another rate than 500 Hz, without a label or with one outside the nine: ``error``, or
     ``skip``, which leaves it out and counts it. Raises EcgtlError when neither form is there, and for a table
     that cannot be read.
     """
-    form, chosen = form_at_hand(form, Path(root), FORMS, NAME), check_leads(leads)
-    check_option("view", view, VIEWS)
-    if view == "first" and form != "icbeb":
-        raise EcgtlError("view='first' needs form='icbeb': the headers of the Challenge 2020 sort their "
-                         "labels by class; use view='single', or the original files")
+    form, chosen = form_available(form, Path(root), FORMS, NAME), check_leads(leads)
     base = Path(root) / FORMS[form]
-    version = f"PhysioNet {challenge2020.VERSION}" if form == "physionet" else "ICBEB 2018"
-    collector = Collector(NAME, version, CLASSES, view == "all", on_bad, synthetic)
-    found = challenge2020.files(base, NAME) if form == "physionet" else _original_files(base)
-
-    def fill() -> None:
-        collect = _collect_wfdb if form == "physionet" else _collect_original
-        collect(found, chosen, collector)
-        _apply(view, collector)
-
-    options = {"view": view, "form": form, "leads": chosen, "map": snomed.checksum()}
-    return cached_recordings(collector, base, found, options, fill)
-
-
-def _apply(view: str, collector: Collector) -> None:
-    """Keep one label a recording where ``view`` asks for one; those with several are sound: only counted."""
-    if view == "all":
-        return
-    several = [record.id for record in collector.readings if len(record.label) > 1]
-    if view == "single" and several:
-        collector.skipped["several labels"] = several
-        collector.readings = [record for record in collector.readings if len(record.label) == 1]
-    for record in collector.readings:
-        record.label = record.label[0]
+    version = "ICBEB 2018" if form == "icbeb" else f"PhysioNet {challenge2020.VERSION}"
+    collector = Collector(NAME, version, CLASSES, True, on_bad, synthetic)
+    found = _original_files(base) if form == "icbeb" else challenge2020.files(base, NAME)
+    fill = partial(_collect_original if form == "icbeb" else _collect_wfdb, found, chosen, collector)
+    # Caches made before are by a choice of labels, of which "all" is left
+    return collector.cached(base, found, fill, view="all", form=form, leads=chosen, map=snomed.checksum())
 
 
 def _collect_wfdb(found: Sequence[Path], leads: Sequence[str] | None, collector: Collector) -> None:
-    for path, record, codes in csn.diagnosed(found, leads, collector, challenge2020.SAMPLING_RATE):
+    for path, record, codes in challenge2020.diagnosed(found, leads, collector, challenge2020.SAMPLING_RATE):
         outside = [code for code in codes if code not in _BY_CODE]
         if outside:
-            collector.skip(path.stem, f"code {outside[0]} outside the nine classes", str(path),
-                           f"it stands for {snomed.name_of(outside[0])}: move the record out "
-                           "(cpsc_2018_extra holds such ones)")
+            collector.skip(path.stem, f"code {outside[0]} outside the nine classes", str(path), "it stands for "
+                           f"{snomed.name_of(outside[0])}: move the record out (cpsc_2018_extra holds such ones)")
             continue
         record.label = list(dict.fromkeys(_BY_CODE[code] for code in codes))
         collector.add(record, str(path))
@@ -104,7 +78,7 @@ def _original_files(base: Path) -> list[Path]:
         absent = ".mat files" if tables else TABLE
         raise EcgtlError(f"{base} holds no {absent}; put there {TABLE} and, unpacked, TrainingSet1.zip to "
                          "TrainingSet3.zip of the China Physiological Signal Challenge 2018")
-    challenge2020.check_names(signals)
+    check_names(signals)
     return [tables[0], *signals]
 
 
@@ -112,22 +86,17 @@ def _collect_original(found: Sequence[Path], leads: Sequence[str] | None, collec
     table, signals = found[0], {path.stem: path for path in found[1:]}
     rows = _reference(table)
     collector.match(table, list(rows), signals, "unpack all three parts")
-    for record, path in signals.items():
-        if record in rows:
-            _collect_struct(path, rows[record], leads, collector)
-
-
-def _collect_struct(path: Path, numbers: Sequence[str], leads: Sequence[str] | None, collector: Collector) -> None:
-    outside = [number for number in numbers if number not in _BY_NUMBER]
-    if outside or not numbers:
-        collector.skip(path.stem, f"unknown class {outside[0]}" if outside else "no diagnosis",
-                       f"{path} ({TABLE}: {','.join(numbers)[:60]!r})",
-                       f"give it one to three of the classes {', '.join(_BY_NUMBER)}")
-        return
-    with collector.leaving_out(path.stem, "damaged record"):
-        kept, labels = columns(LEADS, leads, str(path)), dict.fromkeys(_BY_NUMBER[number] for number in numbers)
-        collector.add(Reading(path.stem, _millivolts(path)[:, kept], challenge2020.SAMPLING_RATE, [LEADS[k] for k in kept],
-                              [1.0] * len(kept), [0.0] * len(kept), label=list(labels)), str(path))
+    for record in (record for record in signals if record in rows):
+        path, numbers = signals[record], rows[record]
+        outside = [number for number in numbers if number not in _BY_NUMBER]
+        if outside or not numbers:
+            collector.skip(record, f"unknown class {outside[0]}" if outside else "no diagnosis",
+                           f"{path} ({TABLE}: {','.join(numbers)[:60]!r})",
+                           f"give it one to three of the classes {', '.join(_BY_NUMBER)}")
+            continue
+        with collector.leaving_out(record, "damaged record"):
+            labels = list(dict.fromkeys(_BY_NUMBER[number] for number in numbers))
+            collector.add_twelve(path, _millivolts(path), leads, challenge2020.SAMPLING_RATE, 1.0, labels)
 
 
 def _millivolts(path: Path) -> np.ndarray:
@@ -136,9 +105,11 @@ def _millivolts(path: Path) -> np.ndarray:
     try:
         signal = loadmat(content, variable_names=["ECG"])["ECG"]["data"][0, 0]
     except Exception as error:  # a damaged file makes SciPy raise whatever the damage causes
-        raise RecordError("damaged record", f"{path} is no MATLAB file with a struct ECG that has a field data ({short(error)}); "
+        raise RecordError("damaged record", f"{path} is no MATLAB file with a struct ECG that has a field data "
+                          f"({short(error)}); "
                           "unpack the file again") from None
-    if not (isinstance(signal, np.ndarray) and signal.ndim == 2 and signal.shape[0] == len(LEADS) and signal.dtype.kind in "fiu"):
+    signal = np.asarray(signal)
+    if signal.ndim != 2 or signal.shape[0] != len(LEADS) or signal.dtype.kind not in "fiu":
         raise RecordError("damaged record", f"{path} has data of shape {np.shape(signal)} instead of numbers of shape "
                           f"({len(LEADS)}, samples); unpack the file again")
     return signal.T.astype(np.float32)
@@ -147,17 +118,7 @@ def _millivolts(path: Path) -> np.ndarray:
 def _reference(path: Path) -> dict[str, list[str]]:
     """The class numbers of each row of ``REFERENCE.csv`` as text, in the row's order, without empty cells."""
     advice = "fetch the table again"
-    try:
-        lines = list(csv.DictReader(read_bytes(path).decode("utf-8-sig", errors="replace").splitlines()))
-    except csv.Error as error:
-        raise EcgtlError(f"{path} is not a CSV file ({error}); {advice}") from None
-    if not lines or any(name not in lines[0] for name in _COLUMNS):
-        raise EcgtlError(f"{path} has no rows below the columns {', '.join(_COLUMNS)}; {advice}")
-    rows: dict[str, list[str]] = {}
-    for line in lines:
-        record, *numbers = [(line[name] or "").strip().removesuffix(".0") for name in _COLUMNS]
-        if not record or record in rows:
-            wrong = f"{record!r} twice" if record else "a row without a recording"
-            raise EcgtlError(f"{path} has {wrong}; {advice}")
-        rows[record] = [number for number in numbers if number.lower() not in ("", "nan")]
-    return rows
+    table = read_csv(path, _COLUMNS, advice, dtype=str, keep_default_na=False, index_col=False)
+    rows = stripped(table[list(_COLUMNS)], path, _COLUMNS[0], advice).itertuples(index=False)
+    return {record.removesuffix(".0"): [cell.removesuffix(".0") for cell in cells if cell.lower() not in ("", "nan")]
+            for record, *cells in rows}

@@ -8,30 +8,26 @@ send no more than the release has by the catalogue, nor fewer bytes a second tha
 
 import contextlib
 import fcntl
-import hashlib
-import ipaddress
 import os
 import queue
-import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from ecgtl import paths
 from ecgtl.datasets.cache import disk_errors
 from ecgtl.datasets.catalogue import PHYSIONET, Entry
+from ecgtl.datasets.checksums import REGISTRY, Progress, has_checksum, read_registry, select
 from ecgtl.errors import EcgtlError
 
-REGISTRY = "SHA256SUMS.txt"
 RESUME = "what has arrived is whole, so run the same command again to go on"
-_LINE = re.compile(r"([0-9a-fA-F]{64})(?: [ *]?)(\S.*)")
 _CHUNK = 1 << 16  # bytes between two looks at the stop flag
 _ROOM = 1.25  # catalogued sizes are rounded, and --only may choose more than the catalogue does
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _LARGEST = 50e9  # bytes that --only may choose, where the release has less by the catalogue
 
 
@@ -39,8 +35,8 @@ _LARGEST = 50e9  # bytes that --only may choose, where the release has less by t
 class Transfer:
     """How files are brought: parallel ``connections``, ``attempts`` a file, timeouts and pauses in seconds.
 
-    The pause doubles with every attempt from ``backoff`` up to ``longest_pause``. A file takes ``grace`` and a second for
-    every ``slowest`` bytes at most.
+    The pause doubles with every attempt from ``backoff`` up to ``longest_pause``. A file takes ``grace`` and a second
+    for every ``slowest`` bytes at most.
     """
 
     connections: int = 4
@@ -64,38 +60,11 @@ class Fetched:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Verification:
-    """What a folder holds against its registry, as paths; ``unpacked`` folders stand for their archives."""
-
-    verified: list[str]
-    missing: list[str]
-    altered: list[str]
-    extra: list[str]
-    unpacked: list[str]
-
-
-class Progress:
-    """Receives the progress of a fetch or a check; this one keeps silent. Called from several threads."""
-
-    def begin(self, n_files: int) -> None:
-        """``n_files`` files are to be handled."""
-
-    def advance(self, share: float, n_bytes: int) -> None:
-        """A ``share`` of one file is done, with ``n_bytes`` from the network; negative when lost again."""
-
-    def retry(self, reason: str, pause: float) -> None:
-        """An attempt failed for ``reason``; the next follows after ``pause`` seconds."""
-
-    def end(self) -> None:
-        """Nothing more will come."""
-
-
 class _Stopped(Exception):
     """Another file failed, or the user pressed Ctrl-C."""
 
 
-class _Again(Exception):
+class RetryableError(Exception):
     """An attempt failed in a way that another may mend; ``pause`` in seconds is what the server asked for."""
 
     def __init__(self, reason: str, pause: float = 0.0):
@@ -110,8 +79,8 @@ def fetch(entry: Entry, root: Path, only: str | Sequence[str] | None = None, mir
     ``only`` (patterns over the whole release, ``*`` matches ``/`` too) replaces the catalogue's selection;
     ``mirror`` (or ``ECGTL_MIRROR``) replaces ``https://physionet.org/files``. Raises EcgtlError for a pattern
     that matches nothing, an unsafe address or path, a file that cannot be had, is encoded or larger than the release or
-    whose checksum stays wrong, a server that drips, and a full disk; after it, and after KeyboardInterrupt, there are only
-    whole files and no ``.part``, nor what an earlier fetch left of such when it was killed.
+    whose checksum stays wrong, a server that drips, and a full disk; after it, and after KeyboardInterrupt, there are
+    only whole files and no ``.part``, nor what an earlier fetch left of such when it was killed.
     """
     if entry.by_hand:
         raise EcgtlError(f"{entry.name} is not fetched by this command: {entry.by_hand}; it belongs into "
@@ -121,44 +90,22 @@ def fetch(entry: Entry, root: Path, only: str | Sequence[str] | None = None, mir
     most = max(_LARGEST * bool(only), 1e6 + _ROOM * 1e9 * max(entry.download_gb, entry.unpacked_gb))
     remedy = f"choose another folder with --root or ECGTL_DATA; {RESUME}"
     with disk_errors(folder, remedy), _alone(folder) as alone, _session(base, transfer) as session:
-        source = (session, f"{base}/{entry.folder}", folder, transfer)
+        downloader = Downloader(session, f"{base}/{entry.folder}", folder, transfer, Progress(), most)
+        downloader.progress.retry = progress.retry  # the list itself is not one of the files that are counted
         if not (folder / REGISTRY).is_file():
-            quiet = Progress()  # the list itself is not one of the files that are counted
-            quiet.retry = progress.retry
-            _Bringer(*source, quiet, most).bring_all({REGISTRY: lambda part: bool(read_registry(part))})
+            downloader.download_all({REGISTRY: lambda part: bool(read_registry(part))})
         registry = read_registry(folder / REGISTRY)
-        chosen = select(registry, _patterns(entry, only), folder / REGISTRY)
+        chosen = select(registry, entry, only, folder)
         for path in registry if alone else ():
             _part(folder / path).unlink(missing_ok=True)
+        downloader.progress = progress
         progress.begin(len(chosen))
         try:
-            sizes = _Bringer(*source, progress, most).bring_all({path: partial(_is, registry[path]) for path in chosen})
+            sizes = downloader.download_all({path: partial(has_checksum, registry[path]) for path in chosen})
         finally:
             progress.end()
     fetched = [size for size in sizes if size is not None]
     return Fetched(folder, len(fetched), len(sizes) - len(fetched), sum(fetched), time.monotonic() - start)
-
-
-def verify(entry: Entry, root: Path, only: str | Sequence[str] | None = None, progress: Progress | None = None) -> Verification:
-    """Compare the files of ``entry`` below ``root`` with its ``SHA256SUMS.txt``; nothing is changed.
-
-    Missing and altered are looked for among the catalogue's selection (or ``only``); extra are files that the
-    registry does not name. Raises EcgtlError when the registry is absent or damaged.
-    """
-    folder, progress = Path(root) / entry.folder, progress or Progress()
-    registry = read_registry(folder / REGISTRY)
-    unpacked = {archive: inside for archive, inside in entry.archives.items()
-                if (folder / inside).is_dir() and not (folder / archive).exists()}
-    chosen = select(registry, _patterns(entry, only), folder / REGISTRY)
-    found = {"verified": [], "missing": [], "altered": []}
-    progress.begin(len(chosen))
-    for path in (path for path in chosen if path not in unpacked):
-        file = folder / path
-        found["missing" if not file.is_file() else "verified" if _is(registry[path], file) else "altered"].append(path)
-        progress.advance(1, 0)
-    progress.end()
-    extra = _extra(folder, registry, tuple(f"{inside}/" for inside in entry.archives.values()))
-    return Verification(**found, extra=extra, unpacked=sorted(unpacked.values()))
 
 
 def base_address(mirror: str | None = None) -> str:
@@ -168,49 +115,22 @@ def base_address(mirror: str | None = None) -> str:
     """
     base = (mirror or paths.mirror() or PHYSIONET).rstrip("/")
     parts = urlsplit(base)
-    host = parts.hostname or ""
-    if host and (parts.scheme == "https" or parts.scheme == "http" and _is_loopback(host)):
+    if parts.hostname and (parts.scheme == "https" or parts.scheme == "http" and parts.hostname in _THIS_MACHINE):
         return base
     raise EcgtlError(f"{base!r} is not an https address; give --mirror or ECGTL_MIRROR one, as {PHYSIONET}")
 
 
-def read_registry(path: Path) -> dict[str, str]:
-    """SHA-256 by file path from a ``SHA256SUMS.txt`` (lines of hash and path).
-
-    Raises EcgtlError when it is missing, empty or not such a list, or a path is absolute or contains ``..``.
+class Downloader:
+    """Downloads files of one release over one session: each whole and verified, or not at all; ``most`` bytes together.
     """
-    registry = {}
-    try:
-        with path.open(encoding="utf-8", errors="replace") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    registry.update([_registry_line(line.rstrip("\r\n"), f"{_plain(path)}, line {number}")])
-    except FileNotFoundError:
-        raise EcgtlError(f"{path} is missing; 'python -m ecgtl data fetch' brings it") from None
-    registry.pop(REGISTRY, None)  # a list cannot hold its own checksum
-    if not registry:
-        raise EcgtlError(f"{_plain(path)} names no file; delete it and fetch again, or use another --mirror")
-    return registry
 
-
-def select(registry: Iterable[str], patterns: Sequence[str], where: Path) -> list[str]:
-    """Paths that match any of ``patterns``; EcgtlError naming a pattern that matches none."""
-    registry = list(registry)
-    for pattern in patterns:
-        if not any(fnmatchcase(path, pattern) for path in registry):
-            raise EcgtlError(f"no file of {where} matches {pattern!r}; it names for example {', '.join(registry[:3])}")
-    return [path for path in registry if any(fnmatchcase(path, pattern) for pattern in patterns)]
-
-
-class _Bringer:
-    """Brings files of one release over one session: each whole and verified, or not at all; ``most`` bytes together."""
-
-    def __init__(self, session, base: str, folder: Path, transfer: Transfer, progress: Progress, most: float = _LARGEST):
+    def __init__(self, session, base: str, folder: Path, transfer: Transfer, progress: Progress, most: float = 50e9):
         self.session, self.base, self.folder, self.most = session, base, folder, most
         self.transfer, self.progress, self.stop = transfer, progress, threading.Event()
-        self.brought, self.arriving = 0, {}  # bytes of files that are here; file -> (when it began, bytes) of those on their way
+        # bytes of files that are here; file -> (when it began, bytes) of those on their way
+        self.brought, self.arriving = 0, {}
 
-    def bring_all(self, wanted: dict[str, Callable[[Path], bool]]) -> list[int | None]:
+    def download_all(self, wanted: dict[str, Callable[[Path], bool]]) -> list[int | None]:
         """Bytes brought for each file, None for one that is right already by its test; the first failure ends all.
 
         A connection that hangs in a library's code cannot be ended, so its thread is one that nobody waits for.
@@ -222,7 +142,7 @@ class _Bringer:
                 while not self.stop.is_set():
                     path, is_right = todo.get_nowait()
                     try:
-                        done.put(self.bring(path, is_right))
+                        done.put(self.download(path, is_right))
                     except BaseException as error:
                         done.put(error)
 
@@ -232,8 +152,13 @@ class _Bringer:
             for _ in range(min(self.transfer.connections, len(wanted))):
                 threading.Thread(target=work, daemon=True).start()
             return [self._next(done) for _ in wanted]
-        except BaseException:
-            self._give_up()
+        except BaseException:  # files on their way get a second to notice, and nothing is left of them
+            self.stop.set()
+            end = time.monotonic() + 1
+            while self.arriving and time.monotonic() < end:
+                time.sleep(0.01)
+            while self.arriving:
+                _part(self.arriving.popitem()[0]).unlink(missing_ok=True)
             raise
 
     def _next(self, done: queue.SimpleQueue) -> int | None:
@@ -247,34 +172,27 @@ class _Bringer:
             for file, (begun, size) in list(self.arriving.items()):
                 seconds = time.monotonic() - begun
                 if size < self.transfer.slowest * (seconds - self.transfer.grace):
-                    raise EcgtlError(f"{self.base}/{file.relative_to(self.folder)}: the server has sent {size:,} bytes in "
-                                     f"{seconds:.0f} s, which is too slow; {RESUME}, or try another --mirror")
+                    raise EcgtlError(f"{self.base}/{file.relative_to(self.folder)}: the server has sent {size:,} bytes "
+                                     f"in {seconds:.0f} s, which is too slow; {RESUME}, or try another --mirror")
 
-    def _give_up(self) -> None:
-        """Give files on their way a second to notice, and leave nothing of them."""
-        self.stop.set()
-        end = time.monotonic() + 1
-        while self.arriving and time.monotonic() < end:
-            time.sleep(0.01)
-        while self.arriving:
-            _part(self.arriving.popitem()[0]).unlink(missing_ok=True)
-
-    def bring(self, path: str, is_right: Callable[[Path], bool]) -> int | None:
-        """Bring one file and return its size, None where it was right; it takes its name only after ``is_right`` agreed."""
-        if (self.folder / path).is_file() and is_right(self.folder / path):
+    def download(self, path: str, is_right: Callable[[Path], bool]) -> int | None:
+        """Bring one file and return its size, None where it was right; it takes its name only after ``is_right``
+        agreed.
+        """
+        target, url = self.folder / path, f"{self.base}/{quote(path)}"
+        if target.is_file() and is_right(target):
             self.progress.advance(1, 0)
             return None
-        url = f"{self.base}/{quote(path)}"
         for attempt in range(1, self.transfer.attempts + 1):
             try:
-                return self._attempt(url, self.folder / path, is_right)
-            except _Again as failure:
+                return self._attempt(url, target, is_right)
+            except RetryableError as failure:
                 reason = failure
             if attempt < self.transfer.attempts:
                 self._pause(url, reason, attempt)
         raise EcgtlError(f"{url}: {reason} ({attempt} attempts); {RESUME}, or try another --mirror")
 
-    def _pause(self, url: str, reason: _Again, attempt: int) -> None:
+    def _pause(self, url: str, reason: RetryableError, attempt: int) -> None:
         wanted = max(self.transfer.backoff * 2 ** (attempt - 1), reason.pause)
         seconds = min(wanted, self.transfer.longest_pause)
         self.progress.retry(f"{url}: {reason}", seconds)
@@ -282,51 +200,52 @@ class _Bringer:
             raise _Stopped
 
     def _attempt(self, url: str, target: Path, is_right: Callable[[Path], bool]) -> int:
-        import requests
-        from urllib3.exceptions import HTTPError
-
-        if self.stop.is_set():  # given up meanwhile: the part may be another fetch's
-            raise _Stopped
+        self._check(url, 0)
         target.parent.mkdir(parents=True, exist_ok=True)
-        begun, size, share, whole, part = time.monotonic(), 0, 0.0, 0.0, _part(target)
-        self.arriving[target] = begun, size
+        self.arriving[target] = time.monotonic(), 0
+        share, whole, part = [0.0], 0.0, _part(target)
         try:
-            timeout = self.transfer.connect_timeout, self.transfer.read_timeout
-            with self.session.get(url, stream=True, timeout=timeout) as answer:
-                _check_status(answer, url)
-                length = answer.raw.length_remaining or 0
-                with part.open("wb") as out:
-                    self._check_size(url, length)
-                    for chunk in answer.iter_content(_CHUNK):
-                        size += len(chunk)
-                        self._check_size(url, size)
-                        if self.stop.is_set():
-                            raise _Stopped
-                        self.arriving[target] = begun, size
-                        out.write(chunk)
-                        step = min(len(chunk) / length, 1 - share) if length else 0.0
-                        share += step
-                        self.progress.advance(step, len(chunk))
+            with _failures(url):
+                size = self._receive(url, target, part, share)
             if not is_right(part):
-                raise _Again(f"the checksum of what is served is not the one in {REGISTRY}")
+                raise RetryableError(f"the checksum of what is served is not the one in {REGISTRY}")
             os.replace(part, target)
             whole = 1.0
             return size
-        except requests.exceptions.SSLError as error:
-            raise EcgtlError(f"{url}: its certificate is refused ({error}); see REQUESTS_CA_BUNDLE") from None
-        except requests.exceptions.InvalidSchema:
-            raise EcgtlError(f"{url} redirects to an address without https; use another --mirror") from None
-        except (requests.RequestException, HTTPError) as error:
-            raise _Again(_reason(error)) from None
         finally:
             if self.arriving.pop(target, None):  # else it was given up, and another fetch may be at work
                 part.unlink(missing_ok=True)
-            self.progress.advance(whole - share, 0)  # a failed attempt takes its share back
+            self.progress.advance(whole - share[0], 0)  # a failed attempt takes its share back
 
-    def _check_size(self, url: str, size: int) -> None:
+    def _receive(self, url: str, target: Path, part: Path, share: list[float]) -> int:
+        """Bytes that ``url`` has put into ``part``; ``share`` holds how much of the file that is, as far as it is said.
+        """
+        begun, size = self.arriving[target]
+        timeout = self.transfer.connect_timeout, self.transfer.read_timeout
+        with self.session.get(url, stream=True, timeout=timeout) as answer:
+            _check_status(answer, url)
+            length = answer.raw.length_remaining or 0
+            self._check(url, length)
+            with part.open("wb") as out:
+                for chunk in answer.iter_content(_CHUNK):
+                    size += len(chunk)
+                    self._check(url, size)
+                    self.arriving[target] = begun, size
+                    out.write(chunk)
+                    step = min(len(chunk) / length, 1 - share[0]) if length else 0.0
+                    share[0] += step
+                    self.progress.advance(step, len(chunk))
+        return size
+
+    def _check(self, url: str, size: int) -> None:
+        """Raise when all was given up meanwhile, so that the part may be another fetch's, or for more than there can
+        be.
+        """
+        if self.stop.is_set():
+            raise _Stopped
         if self.brought + size > self.most:
-            raise EcgtlError(f"{url}: the server has more for this than the {self.most / 1e9:,.3g} GB that the release may take; "
-                             "use another --mirror")
+            raise EcgtlError(f"{url}: the server has more for this than the {self.most / 1e9:,.3g} GB that the release "
+                             "may take; use another --mirror")
 
 
 @contextlib.contextmanager
@@ -355,42 +274,37 @@ def _check_status(answer, url: str) -> None:
     status = answer.status_code
     if status == 429 or status >= 500:
         asked = answer.headers.get("Retry-After", "")
-        raise _Again(f"the server answers {status} {answer.reason}", float(asked) if asked.isdigit() else 0.0)
+        raise RetryableError(f"the server answers {status} {answer.reason}", float(asked) if asked.isdigit() else 0.0)
     if status != 200:
         raise EcgtlError(f"{url}: the server answers {status} {answer.reason}; {RESUME}, or try another --mirror")
     encoding = answer.headers.get("Content-Encoding", "identity")
     if encoding != "identity":
-        raise EcgtlError(f"{url} comes in the encoding {encoding[:20]!r}, not as the file that it is; use another --mirror")
+        raise EcgtlError(f"{url} comes in the encoding {encoding[:20]!r}, not as it is; use another --mirror")
 
 
-def _reason(error: Exception) -> str:
-    """One line for a failed request, without the library's inner layers."""
-    import requests
+@contextlib.contextmanager
+def _failures(url: str) -> Iterator[None]:
+    """What a request fails with inside, in one line without the library's inner layers, and whether another may
+    succeed.
+    """
+    from requests import exceptions
+    from urllib3.exceptions import HTTPError
 
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return "the server cannot be reached in time"
-    if isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error):
-        return "the server stopped sending"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the connection broke off before the end of the file"
-    return "the server cannot be reached or dropped the connection"
-
-
-def _registry_line(line: str, where: str) -> tuple[str, str]:
-    found = _LINE.fullmatch(line)
-    if found is None:
-        raise EcgtlError(f"{where}: {line[:60]!r} is not 'checksum path'; delete the file and fetch again, "
-                         "or use another --mirror")
-    path = PurePosixPath(found[2])
-    if not path.parts or {"/", ".."} & {*path.parts} or "\\" in found[2] or not found[2].isprintable():
-        raise EcgtlError(f"{where}: the path {found[2]!r} leads out of the data set's folder; this is not "
-                         "the release's list, so use another --mirror")
-    return str(path), found[1].lower()
-
-
-def _plain(path: Path) -> Path:
-    """The name that a file will have or has, without ``.part``."""
-    return path.with_suffix("") if path.suffix == ".part" else path
+    try:
+        yield
+    except exceptions.SSLError as error:
+        raise EcgtlError(f"{url}: its certificate is refused ({error}); see REQUESTS_CA_BUNDLE") from None
+    except exceptions.InvalidSchema:
+        raise EcgtlError(f"{url} redirects to an address without https; use another --mirror") from None
+    except exceptions.ConnectTimeout:
+        raise RetryableError("the server cannot be reached in time") from None
+    except exceptions.ChunkedEncodingError as error:
+        broken = "the connection broke off before the end of the file"
+        raise RetryableError("the server stopped sending" if "timed out" in str(error) else broken) from None
+    except (exceptions.RequestException, HTTPError) as error:
+        silent = isinstance(error, exceptions.Timeout) or "timed out" in str(error)
+        raise RetryableError("the server stopped sending" if silent else
+                             "the server cannot be reached or dropped the connection") from None
 
 
 def _part(file: Path) -> Path:
@@ -398,30 +312,11 @@ def _part(file: Path) -> Path:
     return file.with_name(f"{file.name}.part")
 
 
-def _patterns(entry: Entry, only: str | Sequence[str] | None) -> list[str]:
-    return entry.files if not only else [only] if isinstance(only, str) else list(only)
-
-
-def _is(sha256: str, file: Path) -> bool:
-    """Whether a file has this checksum."""
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest() == sha256
-
-
-def _extra(folder: Path, registry: dict[str, str], unpacked: tuple[str, ...]) -> list[str]:
-    files = (str(PurePosixPath(file.relative_to(folder))) for file in folder.rglob("*") if file.is_file())
-    return sorted(file for file in files if file not in registry and file != REGISTRY and not file.startswith((".", *unpacked)))
-
-
-def _is_loopback(host: str) -> bool:
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"
-
-
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[bool]:
-    """Hold the folder for one fetch at a time; the lock goes with the process, whatever ends it. False where there are none."""
+    """Hold the folder for one fetch at a time; the lock goes with the process, whatever ends it. False where there are
+    none.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     handle, alone = os.open(folder, os.O_RDONLY), True
     try:

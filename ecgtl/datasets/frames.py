@@ -10,7 +10,7 @@ Which recordings take part, what is left out and who is in which part is decided
 """
 
 import mmap
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from ecgtl import filters
 from ecgtl.datasets import cache
 from ecgtl.datasets.base import Recordings
 from ecgtl.datasets.leads import columns_of
-from ecgtl.datasets.windows import _SHORT, FLAT, MARGIN, Source, Windows, _groups, origins, ratios, unlabelled
+from ecgtl.datasets.window_index import SHORT, Excluded, Source, groups, ratios, size_of
+from ecgtl.datasets.windows import FLAT, MARGIN, Windows, unlabelled
 from ecgtl.errors import EcgtlError
 
 OPEN = 512  # sources whose signals are kept open at a time
@@ -32,7 +33,7 @@ _MOMENTS, _RESAMPLED = 1, 2  # raise one when what is stored changes
 
 
 def sampled(sources: Sequence[Source], seconds: float = 8.192, rate: float = 250.0, span: int = 1,
-            exclude: Mapping[str, Collection[str]] | Collection[str] | None = None, lead: int | str = 0,
+            exclude: Excluded = None, lead: int | str = 0,
             statistics: Mapping[str, tuple[float, float]] | None = None) -> "Frames":
     """Frames of ``seconds`` at ``rate`` Hz out of ``sources``, one lead each, at any position.
 
@@ -43,8 +44,8 @@ def sampled(sources: Sequence[Source], seconds: float = 8.192, rate: float = 250
 
     Raises EcgtlError as ``windows.unlabelled`` does, and for a database without any variation.
     """
-    n_samples = round(seconds * rate) if np.isfinite([seconds, rate]).all() else 0
-    if n_samples < 2 or rate <= 0 or span < 1:
+    n_samples = size_of(seconds, rate)
+    if n_samples < 2 or span < 1:
         raise EcgtlError(f"{span} frames of {seconds} s at {rate} Hz hold nothing; give sizes above 0")
     held = unlabelled(sources, span * n_samples / rate, rate, exclude=exclude, lead=lead)
     return Frames(held, n_samples, span, _statistics(held, lead, statistics or {}))
@@ -63,21 +64,21 @@ class Frames:
         self.n_samples, self.span, self.rate, self.lead = n_samples, span, held.rate, held.lead
         self.statistics = dict(statistics)
         short = f"recording shorter than {f'{span} frames' if span > 1 else 'a frame'}"
-        self.skipped = {short if reason == _SHORT else reason: n for reason, n in held.skipped.items()}
-        self._held, index = held, held._index
-        order = np.argsort(index.subject, kind="stable")
-        self.source, self.record = index.source[order], index.record[order]
-        numbers, self._subject = np.unique(index.subject[order], return_inverse=True)
-        self.subjects = index.subjects[numbers]
-        self.digests, self.opened = index.digests, index.opened
+        self.skipped = {short if reason == SHORT else reason: n for reason, n in held.skipped.items()}
+        order = np.argsort(held.index.subject, kind="stable")
+        self._held, self._index = held, held.index.rows(order)
+        self.source, self.record = self._index.source, self._index.record
+        numbers, self._subject = np.unique(self._index.subject, return_inverse=True)
+        self.subjects = held.index.subjects[numbers]
+        self.digests, self.opened = held.index.digests, held.index.opened
         self._lengths = _lengths(self)
         self._signals = lru_cache(maxsize=OPEN)(lambda number: _signals(self, number))
         self._places = lru_cache(maxsize=4)(self._count_places)
 
     def split(self, validation: float, test: float, seed: int) -> tuple["Frames", "Frames | None", "Frames | None"]:
         """Training, validation and test frames, by shares of the subjects: see ``Windows.split``."""
-        parts = self._held.split(validation, test, seed)
-        return tuple(None if part is None else Frames(part, self.n_samples, self.span, self.statistics) for part in parts)
+        return tuple(part and Frames(part, self.n_samples, self.span, self.statistics)
+                     for part in self._held.split(validation, test, seed))
 
     def draw(self, rng: np.random.Generator, n: int, subjects: np.ndarray | None = None,
              span: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -101,7 +102,7 @@ class Frames:
 
     def by_source(self, row: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """Each source's number with the positions in ``row`` that come from it."""
-        yield from _groups(self.source[row])
+        yield from groups(self.source[row])
 
     def take(self, row: np.ndarray, start: np.ndarray) -> np.ndarray:
         """The frames at ``row`` and ``start`` (n,), standardised, shape (n, 1, samples), float32.
@@ -120,7 +121,7 @@ class Frames:
 
     def origin(self, row: np.ndarray, start: np.ndarray) -> list[tuple[str, str, float]]:
         """Database, recording and start in seconds of each frame."""
-        return origins(self.opened, self.source[row], self.record[row], np.asarray(start) / self.rate)
+        return self._index.origins(row, np.asarray(start) / self.rate)
 
     def _count_places(self, span: int) -> tuple[np.ndarray, ...]:
         """Of each subject the places before it, and its own; of each recording where they end, and its own."""
@@ -133,7 +134,7 @@ class Frames:
 def _lengths(frames: Frames) -> np.ndarray:
     """Samples at the frames' rate (rows,) in each recording."""
     lengths = np.zeros(len(frames.source), np.int64)
-    for number, rows in _groups(frames.source):
+    for number, rows in groups(frames.source):
         recordings = frames.opened(number)
         up, down = ratios(recordings, frames.rate)
         lengths[rows] = (-(-np.diff(recordings.offsets) * up // down))[frames.record[rows]]
@@ -143,12 +144,13 @@ def _lengths(frames: Frames) -> np.ndarray:
 # --- the mean and standard deviation of a database ----------------------------------------------------------
 
 
-def _statistics(held: Windows, lead: int | str, given: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+def _statistics(held: Windows, lead: int | str,
+                given: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation in mV of each database that takes part, over all samples of all its
     recordings.
     """
-    index = held._index
-    names = {number: str(index.databases[index.database[rows[0]]]) for number, rows in _groups(index.source)}
+    index = held.index
+    names = {number: str(index.databases[index.database[rows[0]]]) for number, rows in groups(index.source)}
     moments: dict[str, np.ndarray] = {}
     for number, name in names.items():
         if name not in given:
@@ -157,7 +159,7 @@ def _statistics(held: Windows, lead: int | str, given: Mapping[str, tuple[float,
     for name, (n, total, squares) in moments.items():
         sd = float(np.sqrt(max(squares / n - (total / n) ** 2, 0.0)))
         if not sd > FLAT:
-            raise EcgtlError(f"the signals of {name} do not vary, so they cannot be standardised; give other recordings")
+            raise EcgtlError(f"{name} does not vary, so it cannot be standardised; give other recordings")
         moments[name] = (float(total / n), sd)
     return {name: given.get(name) or moments[name] for name in names.values()}
 
@@ -192,7 +194,9 @@ def _moments_of(recordings: Recordings, i: int, column: int) -> np.ndarray:
 
 
 def _signals(frames: Frames, number: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """What reads standardised frames (n, samples), float32, of one source, by the number of the recording and the start."""
+    """What reads standardised frames (n, samples), float32, of one source, by the number of the recording and the
+    start.
+    """
     recordings = frames.opened(number)
     columns = columns_of(recordings, frames.lead)
     if (recordings.sampling_rate == frames.rate).all() and (columns == columns[0]).all():
@@ -217,7 +221,8 @@ def _resampled(recordings: Recordings, rate: float, lead: int | str, columns: np
     """Signals at ``rate`` Hz as integers from the cache, where recordings begin, and what makes mV of the
     integers.
     """
-    parts = {"digest": recordings.digest, "lead": lead, "rate": rate, "margin": MARGIN, "range": _RANGE, "version": _RESAMPLED}
+    parts = {"digest": recordings.digest, "lead": lead, "rate": rate, "margin": MARGIN, "range": _RANGE,
+             "version": _RESAMPLED}
 
     def build(folder: Path) -> None:
         moments = _moments(recordings, lead)

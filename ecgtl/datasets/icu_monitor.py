@@ -7,16 +7,18 @@ databases sort patients into folders once more (``p10/p10014354``); there the in
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ecgtl.datasets.base import Collector, Recordings, _digest, _store_rest, cached_recordings, check_scale
-from ecgtl.datasets.folder import Record, check_lead, chosen, name_of
-from ecgtl.datasets.leads import find
-from ecgtl.datasets.wfdb_files import Header, below, header_text, signal_files, sound_header
+from ecgtl.datasets.base import Recordings, digest_of, store_rest
+from ecgtl.datasets.collector import Collector, check_scale
+from ecgtl.datasets.files import below
+from ecgtl.datasets.folder import Record, chosen, name_of
+from ecgtl.datasets.leads import check_lead, find
+from ecgtl.datasets.wfdb_header import Header, header_text, sound_header
 from ecgtl.errors import EcgtlError, RecordError
 
 NAME = "icu_monitor"
@@ -42,40 +44,36 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, lead: str |
     Raises EcgtlError when there is no record, when one lies in no patient's folder, and when none has the
     lead or is readable.
     """
-    base = Path(root) / FOLDER
-    collector = Collector(NAME, VERSION, classes=(), on_bad=on_bad, synthetic=synthetic)
-    check_lead(lead)
-    headers = _headers(_header_paths(base), base, collector)
-    files = {*headers, *(file for path, header in headers.items() for file in signal_files(path, header))}
-    return cached_recordings(collector, base, files, {"lead": lead.lower() if isinstance(lead, str) else lead}, lambda: None,
-                             write=lambda folder: _write(folder, base, _chosen(base, headers, lead, collector), collector))
+    base, lead_key = Path(root) / FOLDER, check_lead(lead)
+    collector = Collector(NAME, VERSION, on_bad=on_bad, synthetic=synthetic)
+    headers = _headers(base, collector)
+    files = {file for header in headers.values() for file in (header.path, *header.signal_files())}
+    write = partial(_write, base=base, headers=headers, lead=lead, collector=collector)
+    return collector.cached(base, files, write=write, lead=lead_key)
 
 
-def _header_paths(base: Path) -> list[Path]:
-    found = below(base, "hea")
-    if not found:
+def _headers(base: Path, collector: Collector) -> dict[str, Header]:
+    """The headers of all records that hold samples, by name; damaged ones meet the policy."""
+    paths = below(base, "hea")
+    if not paths:
         raise EcgtlError(f"{base} holds no WFDB records; put each patient's into a folder of its own there "
                          f"(<patient>/<record>.hea), or set ECGTL_DATA to the folder that holds {FOLDER}/")
-    loose = [path for path in found if path.parent == base]
+    loose = [path for path in paths if path.parent == base]
     if loose:
         raise EcgtlError(f"{loose[0]} lies in no patient's folder ({len(loose)} such records); put each "
                          f"patient's records into a folder of its own below {base}")
-    return found
-
-
-def _headers(paths: Sequence[Path], base: Path, collector: Collector) -> dict[Path, Header]:
-    """The headers of all records that hold samples; damaged ones meet the policy."""
     headers = {}
     for path in paths:
-        with collector.leaving_out(name_of(path, base), DAMAGED):
+        record = name_of(path, base)
+        with collector.leaving_out(record, DAMAGED):
             text = header_text(path)
             if _holds_samples(text):
                 header = sound_header(text, path, base)
                 # Memory is laid out by what all headers say, so it is held against compressed files too, roughly
-                if header.n_samples > COMPRESSED * sum(file.stat().st_size for file in signal_files(path, header)):
-                    raise RecordError(DAMAGED, f"{path} announces {header.n_samples:,} samples, more than its signal files can "
-                                               "hold; export it again")
-                headers[path] = header
+                if header.n_samples > COMPRESSED * sum(file.stat().st_size for file in header.signal_files()):
+                    raise RecordError(DAMAGED, f"{path} announces {header.n_samples:,} samples, more than its signal "
+                                               "files can hold; export it again")
+                headers[record] = header
     return headers
 
 
@@ -86,15 +84,15 @@ def _holds_samples(text: str) -> bool:
     return "/" not in first[0] and first[3:4] != ["0"]
 
 
-def _chosen(base: Path, headers: dict[Path, Header], lead: str | int, collector: Collector) -> list[Record]:
+def _chosen(base: Path, headers: dict[str, Header], lead: str | int, collector: Collector) -> list[Record]:
     """The lead of each record that has it; the others are counted."""
     records = []
-    for path, header in headers.items():
+    for record, header in headers.items():
         if find(header.leads, lead):
-            with collector.leaving_out(name_of(path, base)):
-                records.append(chosen(name_of(path, base), path, header, lead))
+            with collector.leaving_out(record):
+                records.append(chosen(record, header, lead))
         else:
-            collector.skipped[f"no lead {lead}"].append(name_of(path, base))
+            collector.skipped[f"no lead {lead}"].append(record)
     if headers and not records:
         names = ", ".join(sorted({name for header in headers.values() for name in header.leads}))
         raise EcgtlError(f"{base} has no record with the lead {lead}; choose another with lead= "
@@ -102,14 +100,15 @@ def _chosen(base: Path, headers: dict[Path, Header], lead: str | int, collector:
     return records
 
 
-def _write(folder: Path, base: Path, records: list[Record], collector: Collector) -> None:
-    """The ``records`` one after the other in one memory map, for ``load_folder``."""
+def _write(folder: Path, base: Path, headers: dict[str, Header], lead: str | int, collector: Collector) -> None:
+    """The records one after the other in one memory map, for ``load_folder``."""
+    records = _chosen(base, headers, lead, collector)
     samples = np.lib.format.open_memmap(folder / "samples.npy", "w+", np.float32, (sum(map(len, records)), 1))
     end = 0
     for one in records:
         with collector.leaving_out(one.id, DAMAGED):
             check_scale(str(one.path), one.sampling_rate, one.of("gain"), one.of("baseline"))
-            reading = collector.read(one.id, one.path, one.header, one.columns, subject=_patient(one.path, base))
+            reading = collector.read(one.id, one.header, one.columns, subject=_patient(one.path, base))
             start, end = end, end + len(reading.stored)
             samples[start:end] = reading.stored
             collector.readings.append(replace(reading, stored=samples[start:end]))
@@ -117,7 +116,7 @@ def _write(folder: Path, base: Path, records: list[Record], collector: Collector
     # Of one subject is what lies in one folder: flat stretches are alike without being copies
     subjects = np.array([reading.subject for reading in collector.readings])
     recordings = replace(collector.gathered(samples), subjects=subjects, duplicates=())
-    _store_rest(replace(recordings, digest=_digest(recordings)), folder)
+    store_rest(replace(recordings, digest=digest_of(recordings)), folder)
 
 
 def _patient(path: Path, base: Path) -> str:

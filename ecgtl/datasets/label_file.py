@@ -1,8 +1,8 @@
 """The label file of a folder of recordings: a CSV file that names records, their labels and who was recorded.
 
-Its first line names the columns ``record`` and ``label``, and maybe one of ``SUBJECTS``; commas, semicolons or tabs part the
-cells. It is in UTF-8, or in UTF-16 with a byte order mark. What may be read in two ways is an EcgtlError; what looks like a
-slip is said in a note.
+Its first line names the columns ``record`` and ``label``, and maybe one of ``SUBJECTS``; commas, semicolons or tabs
+part the cells. It is in UTF-8, or in UTF-16 with a byte order mark. What may be read in two ways is an EcgtlError; what
+looks like a slip is said in a note.
 """
 
 import csv
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from ecgtl import paths
-from ecgtl.datasets.base import Collector
+from ecgtl.datasets.collector import Collector
 from ecgtl.errors import EcgtlError
 
 LABEL_FILE = "labels.csv"
@@ -27,8 +27,9 @@ _SUFFIXES = (".hea", ".dat", ".mat")
 _NO_TEXT = {b"PK\3\4": "an Excel workbook (.xlsx), an OpenDocument table (.ods) or another zip archive",
             b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)", b"\x1f\x8b": "a file compressed by gzip (.gz)"}
 # One person's records: a folder or a name that begins like p01 or patient-7, or a short ending behind a number (0017_2)
-_PERSON = re.compile(r"(.*?/)?((p|pt|pat|patient|sub|subj|subject|person|participant|volunteer)[-_ ]?\d+|s\d{3,})(?=[-_. /].)"
-                     r"|(.*/)?[a-z]{0,2}\d{3,}(?=[-_. ][^\W_]{1,5}$)", re.IGNORECASE)
+_PERSON = re.compile(
+    r"(.*?/)?((p|pt|pat|patient|sub|subj|subject|person|participant|volunteer)[-_ ]?\d+|s\d{3,})(?=[-_. /].)"
+    r"|(.*/)?[a-z]{0,2}\d{3,}(?=[-_. ][^\W_]{1,5}$)", re.IGNORECASE)
 _MOST = 50  # records a person, on average: what is shared by more is a ward, a device or a year
 
 
@@ -38,7 +39,8 @@ def find(root: Path, labels: str | None) -> Path | None:
     if labels in (COMMENTS, NO_LABELS) or (labels is None and not path.is_file()):
         return None
     if not path.is_file():
-        raise EcgtlError(f"label file {path} is missing; give a CSV file with the columns record and label, or '{COMMENTS}'")
+        raise EcgtlError(f"label file {path} is missing; give a CSV file with the columns record and label, or "
+                         f"'{COMMENTS}'")
     return path
 
 
@@ -51,7 +53,7 @@ def decoded(content: bytes, where: Path) -> str:
             return text
     except UnicodeDecodeError as error:
         line += content.count(b"\n", 0, error.start)
-    raise EcgtlError(f"{where}, line {line}: not UTF-8, it looks like {_looks_like(content)}; save the table as 'CSV UTF-8'")
+    raise EcgtlError(f"{where}, line {line}: not UTF-8, it looks like {_looks_like(content)}; save it as 'CSV UTF-8'")
 
 
 def _looks_like(content: bytes) -> str:
@@ -67,7 +69,8 @@ def _looks_like(content: bytes) -> str:
     return "Latin-1 / Windows-1252 (to convert it: iconv -f WINDOWS-1252 -t UTF-8)"
 
 
-def read(text: str, where: Path, records: Sequence[str], subjects: dict[str, str], collector: Collector) -> dict[str, str]:
+def read(text: str, where: Path, records: Sequence[str], subjects: dict[str, str],
+         collector: Collector) -> dict[str, str]:
     """The label of each record that the CSV ``text`` names, with or without sub-folder and suffix.
 
     ``subjects`` of records are added to what the headers' comments have said of them. EcgtlError names the line of
@@ -88,7 +91,8 @@ def read(text: str, where: Path, records: Sequence[str], subjects: dict[str, str
             continue
         for kind, value, table in (("labels", label, labels), ("subjects", subject, subjects)):
             if value and table.setdefault(found[0], value) != value:
-                raise EcgtlError(f"{line}: {name!r} has two {kind}, {table[found[0]]!r} (or its header) and {value!r}; keep one")
+                raise EcgtlError(f"{line}: {name!r} has two {kind}, {table[found[0]]!r} (or its header) and {value!r}; "
+                                 "keep one")
     return labels
 
 
@@ -96,15 +100,16 @@ def _lines(text: str, where: Path) -> Iterator[tuple[str, str, str, str]]:
     """Where it stands, record, label and subject of each row below the first; blank rows are passed over."""
     delimiter, columns = _header(text, where)
     used = [columns.index(name) for name in ("record", "label", *SUBJECTS) if name in columns]
-    number, reader = 1, csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
+    rows, number = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True), 1
     try:
-        for row in reader:
-            line, shown, first, number = f"{where}, line {number}", delimiter.join(row)[:60], number == 1, reader.line_num + 1
+        for row in rows:
+            line, shown, first = f"{where}, line {number}", delimiter.join(row)[:60], number == 1
+            number = rows.line_num + 1
             if first or not any(word.strip() for word in row):
                 continue
             if len(row) > len(columns):
-                raise EcgtlError(f"{line}: {shown!r} has {len(row)} cells for {len(columns)} columns; put quotes around a cell "
-                                 f"that holds {delimiter!r}, or remove what is too much")
+                raise EcgtlError(f"{line}: {shown!r} has {len(row)} cells for {len(columns)} columns; put quotes "
+                                 f"around a cell that holds {delimiter!r}, or remove what is too much")
             if len(row) <= max(used) or not row[used[0]].strip():
                 raise EcgtlError(f"{line}: {shown!r} lacks a record, a label or a subject; complete it")
             record, label, *subject = (row[k].strip() for k in used)
@@ -116,14 +121,14 @@ def _lines(text: str, where: Path) -> Iterator[tuple[str, str, str, str]]:
 def _header(text: str, where: Path) -> tuple[str, list[str]]:
     """What parts the cells, and the columns' names in lower case."""
     first = io.StringIO(text, newline="").readline(100_000).rstrip("\r\n")  # a cell of csv's own limit is longer
-    split_by = {mark: [word.strip().lower() for row in csv.reader([first], delimiter=mark, skipinitialspace=True) for word in row]
-                for mark in ",;\t"}
+    split_by = {mark: [word.strip().lower() for words in csv.reader([first], delimiter=mark, skipinitialspace=True)
+                       for word in words] for mark in ",;\t"}
     delimiter = next((mark for mark, columns in split_by.items() if {"record", "label"} <= set(columns)), None)
     if delimiter is None:
         raise EcgtlError(f"{where} begins with {first[:60]!r}; its first line must name the columns record and label")
     for names in (("record",), ("label",), SUBJECTS):
         if sum(split_by[delimiter].count(name) for name in names) > 1:
-            raise EcgtlError(f"{where}, line 1: {first[:60]!r} has several columns {' or '.join(names)}; keep one of them")
+            raise EcgtlError(f"{where}, line 1: {first[:60]!r} has several columns {' or '.join(names)}; keep one")
     return delimiter, split_by[delimiter]
 
 
@@ -143,21 +148,25 @@ def note_labels(labels: Sequence[str], note: Callable[[str], None], separator: s
     counts = Counter(labels)
     _note_variants("classes", counts, note)
     for name in (name for name in counts if name.lower() in MISSING):
-        note(f"{counts[name]} records have the class {name!r}, which looks like no label; for none leave the cell empty")
+        note(f"{counts[name]} records have the class {name!r}, which looks like no label; for none leave the cell "
+             "empty")
     # All but ; and | may be part of a name, so what they part must be a class elsewhere
     joined = [(name, mark) for name in counts for mark in JOINERS if mark != separator and len(split(name, mark)) > 1
               and (mark in ";|" or any(part in counts for part in split(name, mark)))]
     if joined:
-        note(f"some classes look like several labels, as {joined[0][0]!r}; to part them pass labels_separator={joined[0][1]!r}")
+        note(f"some classes look like several labels, as {joined[0][0]!r}; to part them pass "
+             f"labels_separator={joined[0][1]!r}")
 
 
 def note_subjects(records: Sequence[str], subjects: dict[str, str], note: Callable[[str], None]) -> None:
     """Say of which ``records`` nobody knows whether they come from one subject, and which subjects may be one."""
     _note_variants("subjects", Counter(subjects[record] for record in records if record in subjects), note)
     unknown = [record for record in records if record not in subjects]
-    alike, advice = several_a_person(unknown), "give a column subject in the label file, or header comments 'subject: ...'"
+    alike = several_a_person(unknown)
+    advice = "give a column subject in the label file, or header comments 'subject: ...'"
     if subjects and unknown:
-        note(f"{len(unknown)} of {len(records)} records have no subject (first {unknown[0]}), each counts as its own; {advice}")
+        note(f"{len(unknown)} of {len(records)} records have no subject (first {unknown[0]}), each counts as its own; "
+             f"{advice}")
     elif alike:
         note(f"records are split as independent, but {' and '.join(alike)} look like one person's; {advice}")
 

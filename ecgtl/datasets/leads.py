@@ -1,4 +1,5 @@
-"""Leads, and the one place that finds them: by name in each recording, since those of one data set may differ in order."""
+"""Leads, and the one place that finds them: by name in each recording, since those of one data set may differ in order.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -24,8 +25,17 @@ def check_leads(leads: str | Sequence[str] | None) -> list[str] | None:
     return chosen
 
 
+def check_lead(lead: str | int | None) -> str | int | None:
+    """``lead`` as it is compared, a name in lower case; EcgtlError unless it can name a lead, or is None for all."""
+    if isinstance(lead, bool) or not isinstance(lead, str | int | None) or (isinstance(lead, int) and lead < 0):
+        raise EcgtlError(f"lead is {lead!r}; give the name of a lead, an index from 0, or None for all")
+    return lead.lower() if isinstance(lead, str) else lead
+
+
 def find(names: Sequence[str], lead: int | str) -> list[int]:
-    """Columns of ``lead``, an index or a name (upper and lower case alike), among ``names``: none, one, or all of that name."""
+    """Columns of ``lead``, an index or a name (upper and lower case alike), among ``names``: none, one, or all of that
+    name.
+    """
     if isinstance(lead, str):
         return [k for k, name in enumerate(names) if name.lower() == lead.lower()]
     return [int(lead)] if 0 <= lead < len(names) else []
@@ -54,9 +64,10 @@ def columns(names: Sequence[str], leads: Sequence[int | str] | None, where: str)
 def resolve(recordings, asked: Sequence[int | str], said: int | str | None = None) -> tuple[int | str, ...]:
     """``asked`` (indices or names) so that each finds the same lead in every one of the ``recordings``.
 
-    Several become indices where all recordings have the same leads in the same order, else names: an index stands for the
-    name that the first recording has there. One alone stays as it is: an index goes by position, and when that gives leads of
-    different names, a line says so (``said`` is the lead as the user gave it). Whether a recording lacks a lead: ``missing``.
+    Several become indices where all recordings have the same leads in the same order, else names: an index stands for
+    the name that the first recording has there. One alone stays as it is: an index goes by position, and when that
+    gives leads of different names, a line says so (``said`` is the lead as the user gave it). Whether a recording lacks
+    a lead: ``missing``.
     """
     first = recordings.leads[0]
     if len(asked) == 1:
@@ -86,14 +97,16 @@ def check(recordings, leads: Sequence[int | str], on_bad: str) -> None:
     """EcgtlError for the first recording that lacks one of ``leads``; with ``on_bad=skip`` only when all do."""
     lacking = [i for i, reason in enumerate(missing(recordings, leads)) if reason]
     if lacking and (on_bad == "error" or len(lacking) == len(recordings)):
-        share = f"{len(lacking)} of {len(recordings)} lack a lead; on_bad=skip leaves such recordings out and counts them"
-        columns(recordings.leads[lacking[0]], leads, f"recording {recordings.ids[lacking[0]]} of {recordings.name} ({share})")
+        first, n = lacking[0], f"{len(lacking)} of {len(recordings)}"
+        columns(recordings.leads[first], leads, f"recording {recordings.ids[first]} of {recordings.name} ({n} lack a "
+                "lead; on_bad=skip leaves such recordings out and counts them)")
 
 
 def say_names(name: str, lead: int | str, shown: Sequence[str]) -> None:
-    """Say once which names ``lead`` of the data set ``name`` has, ``shown`` one a recording, unless all are the same."""
+    """Say once which names ``lead`` of the data set ``name`` has, ``shown`` one a recording, unless all are the same.
+    """
     if len(set(np.char.lower(shown))) > 1:
         counts = [f"{lead} in {n}" for lead, n in Counter(np.asarray(shown).tolist()).most_common()]
-        note_once(f"{name}: lead {lead} is {counts[0]} recordings, {', '.join(counts[1:8])}{', ...' if len(counts) > 8 else ''}; "
-              "give the name of a lead to use that one alone")
-
+        more = ", ..." if len(counts) > 8 else ""
+        note_once(f"{name}: lead {lead} is {counts[0]} recordings, {', '.join(counts[1:8])}{more}; give the name of a "
+                  "lead to use that one alone")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgtl.datasets.base import Collector, Recordings, cached_recordings, nothing_at_hand
-from ecgtl.datasets.wfdb_files import read_bytes
+from ecgtl.datasets.base import Recordings, not_available
+from ecgtl.datasets.collector import Collector
+from ecgtl.datasets.files import read_bytes
 from ecgtl.errors import RecordError, short
 
 NAME = "mitdb"
@@ -26,29 +27,31 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False) -> Recordin
     marks outside the signal or out of order: ``error``, or ``skip``, which leaves them out and counts them.
     Raises EcgtlError when the folder is missing or a file is damaged.
     """
-    collector = Collector(NAME, VERSION, classes=(), on_bad=on_bad, synthetic=synthetic)
+    collector = Collector(NAME, VERSION, on_bad=on_bad, synthetic=synthetic)
     return read_folder(Path(root) / FOLDER, collector, lambda path: collect(path, SUBJECTS.get(path.stem), collector))
 
 
 def read_folder(base: Path, collector: Collector, collect: Callable[[Path], None], folder: str = ".") -> Recordings:
-    """The annotated records that lie in a ``folder`` of the release ``base``, from the cache or each by ``collect(header)``.
+    """The annotated records that lie in a ``folder`` of the release ``base``, from the cache or each by
+    ``collect(header)``.
 
     Raises EcgtlError when there is none.
     """
     headers = sorted((base / folder).glob("*.hea"))
     if not headers:
-        raise nothing_at_hand(base / folder, "records", collector.name)
+        raise not_available(base / folder, "records", collector.name)
     files = [*headers, *(base / folder).glob("*.dat"), *(base / folder).glob("*.atr")]
 
     def fill() -> None:
         for path in headers:
             collect(path)
 
-    return cached_recordings(collector, base, files, {}, fill)
+    return collector.cached(base, files, fill)
 
 
 def collect(path: Path, subject: str | None, collector: Collector, no_text: str = "") -> None:
-    """Read the record whose header stands at ``path``, and its marks; ``no_text`` is written where a mark has no text."""
+    """Read the record whose header stands at ``path``, and its marks; ``no_text`` is written where a mark has no text.
+    """
     with collector.leaving_out(path.stem):
         reading, _ = collector.reading(path, subject=subject)
         sample, symbol, aux = marks(path.with_suffix(".atr"), len(reading.stored), collector)
@@ -59,24 +62,17 @@ def collect(path: Path, subject: str | None, collector: Collector, no_text: str 
 def marks(path: Path, n_samples: int, collector: Collector) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Samples, symbols and texts of the marks that lie inside the signal and in order."""
     sample, symbol, aux = _annotation(path)
-    keep = np.ones(len(sample), bool)
-    for reason, wrong in (("annotation outside the signal", (sample < 0) | (sample >= n_samples)),
-                          ("annotation out of order", _late(sample, n_samples))):
+    inside = (sample >= 0) & (sample < n_samples)
+    late = inside & (sample < np.maximum.accumulate(np.where(inside, sample, 0)))  # behind a mark of a later sample
+    for reason, wrong in (("annotation outside the signal", ~inside), ("annotation out of order", late)):
         for mark in sample[wrong]:
-            collector.skip(f"{path.stem}@{mark}", reason, f"{path} at sample {mark} of {n_samples}",
-                           "fetch the file again")
-        keep &= ~wrong
+            collector.skip(f"{path.stem}@{mark}", reason, f"{path} at sample {mark} of {n_samples}", "fetch it again")
+    keep = inside & ~late
     return sample[keep], symbol[keep], aux[keep]
 
 
 def _unreadable(line: str) -> RecordError:
     return RecordError("unreadable annotations", f"{line}; fetch it again")
-
-
-def _late(sample: np.ndarray, n_samples: int) -> np.ndarray:
-    """Which marks inside the signal stand after a mark of a later sample."""
-    inside = (sample >= 0) & (sample < n_samples)
-    return inside & (sample < np.maximum.accumulate(np.where(inside, sample, 0)))
 
 
 def _annotation(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

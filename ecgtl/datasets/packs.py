@@ -2,8 +2,9 @@
 
 ``python -m ecgtl.datasets.packs FOLDER TIER NAME...`` (``make gpu-pack``) writes them; tier demo is made of twins.
 
-A pack holds lead 0 alone of what ``datasets.load`` gives, so of recordings with more leads the digest is another one; nothing else
-is lost. Second differences of the 16-bit samples, their low and high bytes apart, take a tenth to a quarter of the space.
+A pack holds lead 0 alone of what ``datasets.load`` gives, so of recordings with more leads the digest is another one;
+nothing else is lost. Second differences of the 16-bit samples, their low and high bytes apart, take a tenth to a
+quarter of the space.
 """
 
 import io
@@ -15,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from ecgtl import datasets
-from ecgtl.datasets import base
+from ecgtl.datasets.base import Recordings, digest_of, store_rest
 from ecgtl.datasets.cache import write_atomic
+from ecgtl.datasets.collector import Collector
 from ecgtl.errors import EcgtlError
 
 PART = 28 << 20  # bytes of a file at most: what carries them may have a limit
@@ -29,7 +31,9 @@ def files(name: str, folder: Path, twin: bool) -> list[Path]:
 
 
 def write(name: str, folder: Path, twin: bool) -> list[Path]:
-    """Pack a data set into ``folder``; returns the files. Raises EcgtlError for one that is not of 16-bit samples, as ``load`` does."""
+    """Pack a data set into ``folder``; returns the files. Raises EcgtlError for one that is not of 16-bit samples, as
+    ``load`` does.
+    """
     import lzma  # some Pythons are built without it
 
     whole = datasets.load(name, twin=twin, **OPTIONS)
@@ -37,9 +41,10 @@ def write(name: str, folder: Path, twin: bool) -> list[Path]:
     if whole.samples.dtype != np.int16:
         raise EcgtlError(f"{name} is stored as {whole.samples.dtype}; packs are for samples of 16 bits")
     if whole.leads.shape[1] > 1:
-        first = replace(first, digest=base._digest(first), notes=(*whole.notes, f"{name}: of a pack, which holds lead 0 alone"))
+        notes = *whole.notes, f"{name}: of a pack, which holds lead 0 alone"
+        first = replace(first, digest=digest_of(first), notes=notes)
     with tempfile.TemporaryDirectory() as rest:
-        base._store_rest(first, Path(rest))
+        store_rest(first, Path(rest))
         kept = {file.name: np.fromfile(file, np.uint8) for file in Path(rest).iterdir()}
     # Without sign, differences wrap, so that any sample comes back; then small ones of either sign become small numbers
     steps = np.diff(first.samples[:, 0].view(np.uint16), n=2, prepend=np.zeros(2, np.uint16)).view(np.int16)
@@ -54,8 +59,10 @@ def write(name: str, folder: Path, twin: bool) -> list[Path]:
     return files(name, folder, twin)
 
 
-def read(name: str, parts: list[Path], options: dict) -> base.Recordings:
-    """The recordings of a pack, by way of the cache. EcgtlError for other ``options`` than it was made with, and for damage."""
+def read(name: str, parts: list[Path], options: dict) -> Recordings:
+    """The recordings of a pack, by way of the cache. EcgtlError for other ``options`` than it was made with, and for
+    damage.
+    """
     import lzma
 
     if OPTIONS | options != OPTIONS:
@@ -63,16 +70,19 @@ def read(name: str, parts: list[Path], options: dict) -> base.Recordings:
 
     def unpack(folder: Path) -> None:
         try:
-            content = dict(np.load(io.BytesIO(lzma.decompress(b"".join(part.read_bytes() for part in parts))), allow_pickle=False))
+            packed = b"".join(part.read_bytes() for part in parts)
+            content = dict(np.load(io.BytesIO(lzma.decompress(packed)), allow_pickle=False))
             folded = content["low"] | content["high"].astype(np.uint16) << 8
         except (lzma.LZMAError, EOFError, ValueError, KeyError) as error:
-            raise EcgtlError(f"the pack {parts[0]} ({len(parts)} files) is damaged or cut off ({error}); bring it again") from None
+            raise EcgtlError(f"the pack {parts[0]} ({len(parts)} files) is damaged or cut off ({error}); bring it "
+                             "again") from None
         for file in ("arrays.npz", "meta.json"):
             content[file].tofile(folder / file)
         steps = (folded >> 1) ^ (0 - (folded & 1))
-        np.save(folder / "samples.npy", steps.cumsum(dtype=np.uint16).cumsum(dtype=np.uint16).view(np.int16)[:, np.newaxis])
+        samples = steps.cumsum(dtype=np.uint16).cumsum(dtype=np.uint16)
+        np.save(folder / "samples.npy", samples.view(np.int16)[:, np.newaxis])
 
-    return base.cached_recordings(base.Collector(name, "pack", ()), parts[0].parent, parts, {}, lambda: None, write=unpack)
+    return Collector(name, "pack").cached(parts[0].parent, parts, write=unpack)
 
 
 if __name__ == "__main__":

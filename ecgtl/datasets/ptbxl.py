@@ -11,9 +11,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from ecgtl.datasets.base import Collector, Recordings, cached_recordings, check_option
+from ecgtl.datasets.base import Recordings, check_option
+from ecgtl.datasets.collector import Collector
+from ecgtl.datasets.files import read_csv
 from ecgtl.datasets.leads import check_leads
-from ecgtl.errors import EcgtlError, short
+from ecgtl.errors import EcgtlError
 
 NAME = "ptbxl"
 FOLDER = "ptb-xl/1.0.3"
@@ -56,19 +58,23 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str =
     present = {path.relative_to(base).with_suffix("").as_posix(): path
                for path in sorted((base / f"records{rate}").rglob("*.hea")) if path.with_suffix(".dat").is_file()}
     files = [*tables, *(file for path in present.values() for file in (path, path.with_suffix(".dat")))]
-
     collector = Collector(NAME, VERSION, (), view != "rhythm_single", on_bad, synthetic)
 
     def fill() -> None:
         table, statements = _table(base), _statements(base)
-        names = collector.classes = _classes(view, classes, cap or {}, statements)
+        collector.classes = _classes(view, classes, cap or {}, statements)
         table = _present(table, rate, present, str(base / TABLE), collector)
         table["label"] = [_labels(codes, view, statements) for codes in _codes(table, statements, str(base / TABLE))]
-        for row in _kept(table, view, names, cap or {}, seed, collector).itertuples():
-            _collect(present[getattr(row, _FILES[rate])], row, view, chosen, collector)
+        for row in _kept(table, view, cap or {}, seed, collector).itertuples():
+            with collector.leaving_out(row.id):
+                path = present[getattr(row, _FILES[rate])]
+                label = row.label[0] if view == "rhythm_single" else row.label
+                reading, _ = collector.reading(path, chosen, row.id, label=label, subject=str(int(row.patient_id)),
+                                               fold=int(row.strat_fold))
+                collector.add(reading, str(path))
 
-    options = {"view": view, "rate": rate, "leads": chosen, "classes": classes, "cap": cap and dict(cap), "seed": seed}
-    return cached_recordings(collector, base, files, options, fill)
+    return collector.cached(base, files, fill, view=view, rate=rate, leads=chosen, classes=classes,
+                            cap=cap and dict(cap), seed=seed)
 
 
 def demographics(root: Path) -> pd.DataFrame:
@@ -79,7 +85,7 @@ def demographics(root: Path) -> pd.DataFrame:
     """
     table = _table(Path(root) / FOLDER)
     above = table["age"] == _ABOVE_89
-    return pd.DataFrame({"id": _ids(table), "patient": table["patient_id"].astype("int64").astype(str),
+    return pd.DataFrame({"id": table["id"], "patient": table["patient_id"].astype("int64").astype(str),
                          "age": table["age"].mask(above, 90.0), "above_89": above,
                          "sex": table["sex"].map({0: "male", 1: "female"})})
 
@@ -94,21 +100,9 @@ def _check_options(view: str, rate: int, classes: Sequence[str] | None, cap: Map
         raise EcgtlError(f"cap is {cap!r}; give a number of recordings above 0 a class")
 
 
-def _csv(path: Path, needed: Sequence[str]) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path)
-    except FileNotFoundError:
-        raise EcgtlError(f"{path} is missing; {_FETCH}") from None
-    except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors, as those of decoding are
-        raise EcgtlError(f"{path} is not a readable CSV file ({short(error)}); {_FETCH}") from None
-    absent = [name for name in needed if name not in table.columns]
-    if absent or table.empty:
-        raise EcgtlError(f"{path} has no {'column ' + absent[0] if absent else 'rows'}; {_FETCH}")
-    return table
-
-
 def _table(base: Path) -> pd.DataFrame:
-    table = _csv(base / TABLE, _COLUMNS)
+    """The table of the recordings, with a column ``id`` of their names."""
+    table = read_csv(base / TABLE, _COLUMNS, _FETCH)
     for name in ("ecg_id", "patient_id", "strat_fold"):
         numbers = pd.to_numeric(table[name], errors="coerce")
         if not np.isfinite(numbers).all() or (name == "ecg_id" and numbers.duplicated().any()):
@@ -116,8 +110,8 @@ def _table(base: Path) -> pd.DataFrame:
     for name in _FILES.values():
         unsafe = [str(file) for file in table[name] if not _safe(file)]
         if unsafe:
-            raise EcgtlError(f"{base / TABLE} has the {name} {unsafe[0]!r}, which is no path below {base.name}; {_FETCH}")
-    return table
+            raise EcgtlError(f"{base / TABLE} has the {name} {unsafe[0]!r}, no path below {base.name}; {_FETCH}")
+    return table.assign(id=[f"{number:05d}" for number in table["ecg_id"].astype(int)])
 
 
 def _safe(file: object) -> bool:
@@ -127,11 +121,12 @@ def _safe(file: object) -> bool:
 
 def _statements(base: Path) -> pd.DataFrame:
     """The known statements: ``rhythm`` (1 for a rhythm statement) and ``diagnostic_class`` by SCP key."""
-    table = _csv(base / STATEMENTS, ("rhythm", "diagnostic_class"))
+    table = read_csv(base / STATEMENTS, ("rhythm", "diagnostic_class"), _FETCH)
     return table.set_index(table.columns[0])  # the key's column has no name
 
 
-def _classes(view: str, classes: Sequence[str] | None, cap: Mapping[str, int], statements: pd.DataFrame) -> tuple[str, ...]:
+def _classes(view: str, classes: Sequence[str] | None, cap: Mapping[str, int],
+             statements: pd.DataFrame) -> tuple[str, ...]:
     if view == "superclass":
         return SUPERCLASSES
     rhythms = tuple(statements.index[statements["rhythm"] == 1])
@@ -143,24 +138,21 @@ def _classes(view: str, classes: Sequence[str] | None, cap: Mapping[str, int], s
     return chosen
 
 
-def _present(table: pd.DataFrame, rate: int, present: Mapping[str, Path], where: str, collector: Collector) -> pd.DataFrame:
+def _present(table: pd.DataFrame, rate: int, present: Mapping[str, Path], where: str,
+             collector: Collector) -> pd.DataFrame:
     """The rows whose recording is on the disk; the others meet the policy."""
     here = table[_FILES[rate]].isin(present.keys())
-    for record in _ids(table[~here]):
+    for record in table["id"][~here]:
         collector.skip(record, "signal absent", f"{where} lists {len(table)} recordings, of which "
                        f"{(~here).sum()} are absent from records{rate}/ (the first is {record})",
                        f"{_FETCH} for the rest")
     return table[here].copy()
 
 
-def _ids(table: pd.DataFrame) -> list[str]:
-    return [f"{number:05d}" for number in table["ecg_id"].astype(int)]
-
-
 def _codes(table: pd.DataFrame, statements: pd.DataFrame, where: str) -> list[dict]:
     """The SCP statements of each row: key -> likelihood. Parsed as a literal, never evaluated."""
     parsed = []
-    for record, text in zip(_ids(table), table["scp_codes"], strict=True):
+    for record, text in zip(table["id"], table["scp_codes"], strict=True):
         try:
             codes = ast.literal_eval(text)
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
@@ -170,7 +162,7 @@ def _codes(table: pd.DataFrame, statements: pd.DataFrame, where: str) -> list[di
                              f"{{statement: likelihood}} ({str(text)[:60]!r}); {_FETCH}")
         unknown = sorted(codes.keys() - set(statements.index))
         if unknown:
-            raise EcgtlError(f"{where} has the statement {unknown[0]!r} for {record}, which {STATEMENTS} does not list; {_FETCH}")
+            raise EcgtlError(f"{where} has {unknown[0]!r} for {record}, which {STATEMENTS} lacks; {_FETCH}")
         parsed.append(codes)
     return parsed
 
@@ -182,8 +174,7 @@ def _labels(codes: Mapping[str, float], view: str, statements: pd.DataFrame) -> 
     return [key for key in codes if statements["rhythm"].get(key) == 1]
 
 
-def _kept(table: pd.DataFrame, view: str, classes: Sequence[str], cap: Mapping[str, int], seed: int,
-          collector: Collector) -> pd.DataFrame:
+def _kept(table: pd.DataFrame, view: str, cap: Mapping[str, int], seed: int, collector: Collector) -> pd.DataFrame:
     """The rows that the view has a label for; the others are counted as skipped, whatever the policy: they
     are sound.
     """
@@ -192,11 +183,11 @@ def _kept(table: pd.DataFrame, view: str, classes: Sequence[str], cap: Mapping[s
     if view == "rhythm_single":
         first = table["label"].map(lambda labels: labels[0] if labels else "")
         leave_out["several rhythm statements"] = n_labels > 1
-        leave_out["rhythm outside the classes"] = (n_labels == 1) & ~first.isin(classes)
+        leave_out["rhythm outside the classes"] = (n_labels == 1) & ~first.isin(collector.classes)
         leave_out["beyond the cap"] = (n_labels == 1) & _beyond(first.where(n_labels == 1), cap, seed)
     for reason, rows in leave_out.items():
         if rows.any():
-            collector.skipped[reason] = _ids(table[rows])
+            collector.skipped[reason] = table["id"][rows].tolist()
     return table[~np.logical_or.reduce(list(leave_out.values()))]
 
 
@@ -207,12 +198,3 @@ def _beyond(labels: pd.Series, cap: Mapping[str, int], seed: int) -> np.ndarray:
         members = np.flatnonzero(labels == name)
         beyond[np.random.default_rng(seed).permutation(members)[n:]] = True
     return beyond
-
-
-def _collect(path: Path, row, view: str, leads: Sequence[str] | None, collector: Collector) -> None:
-    record = f"{int(row.ecg_id):05d}"
-    with collector.leaving_out(record):
-        label = row.label[0] if view == "rhythm_single" else row.label
-        reading, _ = collector.reading(path, leads, record=record, label=label, subject=str(int(row.patient_id)),
-                                       fold=int(row.strat_fold))
-        collector.add(reading, str(path))

@@ -6,18 +6,19 @@ files), which holds 10,247: the 399 recordings of sinus irregularity are not in 
 """
 
 import re
-import zipfile
 from collections.abc import Sequence
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ecgtl.datasets import archives, csn, snomed
-from ecgtl.datasets.base import Collector, Reading, Recordings, cached_recordings, form_at_hand
+from ecgtl.datasets import archives, challenge2020, csn, snomed
+from ecgtl.datasets.base import Recordings, form_available
+from ecgtl.datasets.collector import Collector
+from ecgtl.datasets.files import read_text, stripped, with_columns
 from ecgtl.datasets.leads import LEADS, check_leads, columns
-from ecgtl.datasets.wfdb_files import read_bytes
 from ecgtl.errors import EcgtlError, RecordError, short
 
 NAME = "shaoxing"
@@ -36,11 +37,11 @@ CLASSES = tuple(rhythm["name"] for rhythm in _RHYTHMS.values())
 
 
 def read(root: Path, on_bad: str = "error", synthetic: bool = False, form: str | None = None,
-         leads: str | Sequence[str] | None = None, ningbo: bool = False) -> Recordings:
+         leads: str | Sequence[str] | None = None) -> Recordings:
     """All recordings of one form below ``root``, eleven classes; ``Recordings.version`` names the form.
 
     ``form="figshare"`` reads ``root/shaoxing-figshare``, ``"physionet"`` the records of
-    ``root/ecg-arrhythmia/1.0.0`` up to JS10646 (with ``ningbo=True`` those of the second hospital too);
+    ``root/ecg-arrhythmia/1.0.0`` up to JS10646 (all later ones come from the second hospital, Ningbo);
     without ``form`` the first of the two that is there. ``leads`` keeps some leads only (all twelve take 2.6
     GB as figshare has them).
 
@@ -49,11 +50,21 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, form: str |
     unknown rhythm, and a record with several rhythms: ``error``, or ``skip``, which leaves it out and counts
     it. A table that is missing, unreadable or lacks a column is an error always.
     """
-    form, chosen = form_at_hand(form, Path(root), FORMS, NAME), check_leads(leads)
-    if ningbo and form == "figshare":
-        raise EcgtlError("ningbo=True needs form='physionet': the figshare release holds Shaoxing alone")
-    return (_read_figshare(Path(root), on_bad, synthetic, chosen) if form == "figshare"
-            else _read_physionet(Path(root), on_bad, synthetic, chosen, ningbo))
+    form, chosen = form_available(form, Path(root), FORMS, NAME), check_leads(leads)
+    base = Path(root) / FORMS[form]
+    version = "figshare v2" if form == "figshare" else f"PhysioNet {csn.VERSION}"
+    collector = Collector(NAME, version, CLASSES, on_bad=on_bad, synthetic=synthetic)
+    if form == "figshare":
+        signals = {path.stem: path for path in sorted((base / "ECGData").glob("*.csv"))}
+        if not signals:
+            raise EcgtlError(f"{base / 'ECGData'} holds no CSV files; unpack the release's ECGData.zip there")
+        files, options = [base / TABLE, *signals.values()], {}
+        fill = partial(_collect_figshare, base / TABLE, signals, chosen, collector)
+    else:
+        files, options = challenge2020.files(base / "WFDBRecords", csn.NAME), {"ningbo": False}
+        files = [path for path in files if csn.is_shaoxing(path.stem)]
+        fill = partial(_collect_physionet, files, chosen, collector)
+    return collector.cached(base, files, fill, leads=chosen, map=snomed.checksum(), **options)
 
 
 def diagnostics(root: Path) -> pd.DataFrame:
@@ -77,35 +88,18 @@ def diagnostics(root: Path) -> pd.DataFrame:
     return cleaned
 
 
-def _read_figshare(root: Path, on_bad: str, synthetic: bool, leads: list[str] | None) -> Recordings:
-    base = root / FIGSHARE
-    signals = {path.stem: path for path in sorted((base / "ECGData").glob("*.csv"))}
-    if not signals:
-        raise EcgtlError(f"{base / 'ECGData'} holds no CSV files; unpack the release's ECGData.zip there")
-
-    collector = Collector(NAME, "figshare v2", CLASSES, on_bad=on_bad, synthetic=synthetic)
-
-    def fill() -> None:
-        table = _table(base / TABLE)
-        collector.match(base / TABLE, table["FileName"].tolist(), signals, "unpack ECGData.zip whole into ECGData/")
-        for record, code in zip(table["FileName"], table["Rhythm"], strict=True):
-            if record in signals:
-                _collect_csv(signals[record], code, leads, collector)
-
-    options = {"leads": leads, "map": snomed.checksum()}
-    return cached_recordings(collector, base, [base / TABLE, *signals.values()], options, fill)
-
-
-def _collect_csv(path: Path, code: str, leads: list[str] | None, collector: Collector) -> None:
-    rhythm = _rhythm_name(code)
-    if rhythm is None:
-        collector.skip(path.stem, f"unknown rhythm {code}", f"{path.parent.parent / TABLE} has the rhythm "
-                       f"{code!r} for {path.stem}", f"use one of {', '.join(_RHYTHMS)}")
-        return
-    with collector.leaving_out(path.stem, _DAMAGED):
-        kept = columns(LEADS, leads, str(path))
-        collector.add(Reading(path.stem, _microvolts(path)[:, kept], SAMPLING_RATE, [LEADS[k] for k in kept],
-                              [UNITS_PER_MILLIVOLT] * len(kept), [0.0] * len(kept), label=rhythm), str(path))
+def _collect_figshare(table: Path, signals: dict[str, Path], leads: list[str] | None, collector: Collector) -> None:
+    rows = _table(table)
+    collector.match(table, rows["FileName"].tolist(), signals, "unpack ECGData.zip whole into ECGData/")
+    for record, code in zip(rows["FileName"], rows["Rhythm"], strict=True):
+        rhythm = _rhythm_name(code)
+        if record in signals and rhythm is None:
+            collector.skip(record, f"unknown rhythm {code}", f"{table} has the rhythm {code!r} for {record}",
+                           f"use one of {', '.join(_RHYTHMS)}")
+        elif record in signals:
+            with collector.leaving_out(record, _DAMAGED):
+                collector.add_twelve(signals[record], _microvolts(signals[record]), leads, SAMPLING_RATE,
+                                     UNITS_PER_MILLIVOLT, rhythm)
 
 
 def _microvolts(path: Path) -> np.ndarray:
@@ -113,17 +107,17 @@ def _microvolts(path: Path) -> np.ndarray:
 
     A first line with the leads' names is optional, so is a byte-order mark.
     """
-    text = read_bytes(path).decode("utf-8-sig", errors="replace")
+    text = read_text(path)
     names = [word.strip().strip('"').lower() for word in text.partition("\n")[0].split(",")]
     header = sorted(names) == sorted(lead.lower() for lead in LEADS)
     try:
         values = pd.read_csv(StringIO(text), header=None, skiprows=int(header), dtype=np.float32).to_numpy()
     except ValueError as error:  # pandas' parser errors are ValueErrors too
-        raise RecordError(_DAMAGED, f"{path} is not a table of numbers ({short(error)}), with or without the leads' names in "
-                                    "line 1; fetch the file again") from None
+        raise RecordError(_DAMAGED, f"{path} is not a table of numbers ({short(error)}), with or without the leads' "
+                                    "names in line 1; fetch the file again") from None
     if values.shape != (N_SAMPLES, len(LEADS)):
-        raise RecordError(_DAMAGED, f"{path} has {values.shape[0]} rows of {values.shape[1]} columns instead of {N_SAMPLES} of "
-                                    f"{len(LEADS)}; fetch the file again")
+        raise RecordError(_DAMAGED, f"{path} has {values.shape[0]} rows of {values.shape[1]} columns instead of "
+                                    f"{N_SAMPLES} of {len(LEADS)}; fetch the file again")
     return values[:, columns(names, LEADS, str(path))] if header else values
 
 
@@ -134,7 +128,9 @@ def _table(path: Path) -> pd.DataFrame:
         raise EcgtlError(f"{path} is missing; {advice}")
     try:
         with archives.opened(path, str(path), advice) as archive:
-            _check_cells(path, archive)
+            sheets = [archive.read(name) for name in archive.namelist() if name.startswith("xl/worksheets/")]
+        if any(map(_FAR_CELL.search, sheets)):  # it makes a table of all that lie before it
+            raise EcgtlError(f"{path} has a cell beyond row 99,999 or column ZZ; {advice}")
         table = pd.read_excel(path, dtype=str, keep_default_na=False, engine="openpyxl")
     except ImportError:
         raise EcgtlError("reading Diagnostics.xlsx needs openpyxl; run: pip install 'ecgtl[data]'") from None
@@ -142,23 +138,7 @@ def _table(path: Path) -> pd.DataFrame:
         raise
     except Exception as error:  # the parsers of zip, XML and openpyxl each raise errors of their own
         raise EcgtlError(f"{path} is not a readable xlsx file ({short(error)}); {advice}") from None
-    table.columns = [str(name).strip() for name in table.columns]
-    absent = [name for name in _COLUMNS if name not in table.columns]
-    if absent:
-        raise EcgtlError(f"{path} has no column {' or '.join(absent)} (it has {', '.join(table.columns)[:80]}); {advice}")
-    table = table[list(_COLUMNS)].apply(lambda column: column.fillna("").str.strip())
-    repeated = table["FileName"][table["FileName"].duplicated()]
-    if len(repeated) or (table["FileName"] == "").any() or table.empty:
-        wrong = f"names {repeated.iloc[0]!r} twice" if len(repeated) else "has a row without FileName or none"
-        raise EcgtlError(f"{path} {wrong}; {advice}")
-    return table
-
-
-def _check_cells(path: Path, archive: zipfile.ZipFile) -> None:
-    """A cell in the last row or column makes a table of all that lie before it."""
-    for name in archive.namelist():
-        if name.startswith("xl/worksheets/") and _FAR_CELL.search(archive.read(name)):
-            raise EcgtlError(f"{path} has a cell beyond row 99,999 or column ZZ; fetch Diagnostics.xlsx of the figshare release again")
+    return stripped(with_columns(table, path, _COLUMNS, advice)[list(_COLUMNS)], path, "FileName", advice)
 
 
 def _rhythm_name(code: str) -> str | None:
@@ -167,24 +147,16 @@ def _rhythm_name(code: str) -> str | None:
     return rhythm and rhythm["name"]
 
 
-def _read_physionet(root: Path, on_bad: str, synthetic: bool, leads: list[str] | None, ningbo: bool) -> Recordings:
-    base = root / csn.FOLDER
-    found = [path for path in csn.files(base / "WFDBRecords", csn.NAME) if ningbo or csn.is_shaoxing(path.stem)]
-
-    collector = Collector(NAME, f"PhysioNet {csn.VERSION}{' with Ningbo' * ningbo}", CLASSES, on_bad=on_bad, synthetic=synthetic)
-
-    def fill() -> None:
-        for path, record, codes in csn.readings(found, leads, collector):
-            rhythms = _rhythms(codes)
-            if len(rhythms) == 1:
-                record.label = rhythms[0]
-                collector.add(record, str(path))
-            else:
-                collector.skip(path.stem, "several rhythms" if rhythms else "no rhythm", f"{path} (Dx: {','.join(codes)[:60]})",
-                               "keep one rhythm's code in its #Dx: comment")
-
-    options = {"leads": leads, "ningbo": ningbo, "map": snomed.checksum()}
-    return cached_recordings(collector, base, found, options, fill)
+def _collect_physionet(found: Sequence[Path], leads: list[str] | None, collector: Collector) -> None:
+    for path, record, codes in challenge2020.readings(found, leads, collector):
+        rhythms = _rhythms(codes)
+        if len(rhythms) == 1:
+            record.label = rhythms[0]
+            collector.add(record, str(path))
+        else:
+            collector.skip(path.stem, "several rhythms" if rhythms else "no rhythm", f"{path} (Dx: "
+                           f"{','.join(codes)[:60]})",
+                           "keep one rhythm's code in its #Dx: comment")
 
 
 _CODES = {code: rhythm["name"] for rhythm in _RHYTHMS.values() for code in rhythm["codes"]}

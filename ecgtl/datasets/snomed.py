@@ -1,12 +1,13 @@
 """SNOMED CT codes of ECG statements: the table ``snomed.yml``, and the codes of a header's ``Dx:``."""
 
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import yaml
 
-from ecgtl.datasets.wfdb_files import Header
+from ecgtl.datasets.wfdb_header import Header
 
 SOURCES = ("cpsc2018", "georgia", "shaoxing", "ningbo")  # order of the counts in the table
 
@@ -28,21 +29,21 @@ def canonical(code: str) -> str:
     return tables()["written_as"].get(code, code)
 
 
-def code_of(word: str) -> str | None:
-    """Code of the statement that has ``word`` as its name, short name or code; None when there is none."""
-    return _words().get(canonical(word))
-
-
-@cache
-def _words() -> dict[str, str]:
-    codes = tables()["codes"]
-    return {word: code for code, entry in codes.items() for word in (code, entry["short"], entry["name"])}
-
-
 def label_set(name: str) -> list[str]:
     """Codes of a choice of statements in the table: ``csn_20``, ``georgia_10``, ``scored_2020``."""
     chosen = tables()[name]
     return list(chosen.values() if isinstance(chosen, dict) else chosen)
+
+
+def label_names(name: str) -> list[str]:
+    """Names of the statements of ``label_set``."""
+    return [name_of(code) for code in label_set(name)]
+
+
+def occurring(readings: Sequence) -> list[str]:
+    """Names of the statements that any of the ``readings`` has as a label, in the order of the table."""
+    seen = {name for reading in readings for name in reading.label}
+    return [entry["name"] for entry in tables()["codes"].values() if entry["name"] in seen]
 
 
 def records(code: str, *sources: str) -> int:

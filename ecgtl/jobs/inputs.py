@@ -65,7 +65,7 @@ class Prepared:
 
     def counts(self, part: str) -> dict[str, int]:
         """Recordings of each class in a part of the split."""
-        counts = self.recordings.table[getattr(self.split, part)].sum(axis=0)
+        counts = self.recordings.label_matrix[getattr(self.split, part)].sum(axis=0)
         return dict(zip(self.recordings.classes, counts.tolist(), strict=True))
 
     def check_parts(self) -> None:
@@ -76,7 +76,7 @@ class Prepared:
         """
         for part in PARTS if self.recordings.multi_label else ("train", "test"):
             index = getattr(self.split, part)
-            positives = self.recordings.table[index].sum(axis=0)
+            positives = self.recordings.label_matrix[index].sum(axis=0)
             if not ((positives > 0) & (positives < len(index))).any():
                 raise EcgtlError(f"the {part} part of {self.recordings.name} ({len(index)} recordings) has no label "
                                  "with positives and negatives; give more recordings, or other labels")

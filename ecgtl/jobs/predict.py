@@ -12,7 +12,9 @@ import pandas as pd
 from ecgtl import filters, paths, training
 from ecgtl.config import Input, protocol, protocols
 from ecgtl.datasets import folder
-from ecgtl.datasets.base import Collector, alone, counted
+from ecgtl.datasets.base import alone, counted
+from ecgtl.datasets import leads
+from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.datasets.folder import Record
 from ecgtl.datasets.wfdb_files import BLOCK
@@ -88,7 +90,7 @@ def _wanted(facts: dict, lead: str | int | None) -> str | int | tuple[str, ...]:
     """The leads that the network sees: one by name or index, or several by their names."""
     if facts["in_channels"] > 1 and lead is not None:
         raise EcgtlError(f"the checkpoint sees {_names(facts['leads'])}; leave --lead away")
-    folder.check_lead(lead)
+    leads.check_lead(lead)
     return tuple(facts["leads"]) if facts["in_channels"] > 1 else facts["leads"][0] if lead is None else lead
 
 

@@ -221,7 +221,7 @@ def target_of(config: ScoreConfig, recordings: Recordings, candidates: Sequence[
     if config.records is not None and config.records < len(rows):
         rows = np.sort(np.random.default_rng(config.seed).choice(rows, config.records, replace=False))
     chosen = recordings.select(rows)
-    target = Target(chosen, chosen.table[:, columns], tuple(recordings.classes[k] for k in columns), dict(left_out))
+    target = Target(chosen, chosen.label_matrix[:, columns], tuple(recordings.classes[k] for k in columns), dict(left_out))
     _check_labels(target.table, target.names, config.weighting)
     return target
 

@@ -88,7 +88,7 @@ def default_key(config: TransferConfig) -> str:
 def target_of(plan: TransferPlan) -> Target:
     """The target of ``plan``, without what is too short or flat, as the network sees it."""
     prepared = prepare(plan.tuning)
-    return Target(prepared.recordings, prepared.inputs(), prepared.recordings.table)
+    return Target(prepared.recordings, prepared.inputs(), prepared.recordings.label_matrix)
 
 
 def draw(config: TransferConfig, target: Target) -> Fold:

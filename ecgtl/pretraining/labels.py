@@ -28,7 +28,7 @@ import yaml
 from ecgtl import baselines
 from ecgtl.datasets import cache
 from ecgtl.datasets.base import UNLABELLED, Annotations, Recordings
-from ecgtl.datasets.windows import ratios
+from ecgtl.datasets.window_index import ratios
 from ecgtl.errors import EcgtlError
 
 BEATS = ("normal", "pac", "aberration", "pvc", "undefined")

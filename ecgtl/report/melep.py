@@ -28,7 +28,7 @@ from scipy import stats
 from ecgtl import models, paths, published, results
 from ecgtl.config import TIERS, protocol
 from ecgtl.datasets import cache, catalogue, cpsc2018, csn, georgia, ptbxl, snomed
-from ecgtl.datasets.wfdb_files import Header, read_header
+from ecgtl.datasets.wfdb_header import Header, read_header
 from ecgtl.errors import EcgtlError
 from ecgtl.report import badges, diagrams, tables
 from ecgtl.report.diagrams import Block, Box
