@@ -214,7 +214,7 @@ def target_of(config: ScoreConfig, recordings: Recordings, candidates: Sequence[
     if config.records is not None and config.records < len(rows):
         rows = np.sort(np.random.default_rng(config.seed).choice(rows, config.records, replace=False))
     chosen, names = recordings.select(rows), tuple(recordings.classes[k] for k in columns)
-    table = chosen.table[:, columns]
+    table = chosen.label_matrix[:, columns]
     _check_labels(table, names, config.weighting)
     return Target(chosen, table, names, dict(left_out))
 

@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Sequence
 from io import StringIO
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pandas as pd
 
@@ -79,6 +79,12 @@ def stripped(table: pd.DataFrame, path: Path, key: str, advice: str) -> pd.DataF
         wrong = f"names {repeated.iloc[0]!r} twice" if len(repeated) else f"has a row without {key}"
         raise EcgtlError(f"{path} {wrong}; {advice}")
     return table
+
+
+def stays_below(name: object) -> bool:
+    """Whether ``name`` is a path that leads to something below a folder, on any system."""
+    path = PureWindowsPath(name if isinstance(name, str) else "/")  # knows both kinds of slash, and drives
+    return bool(path.parts) and not path.anchor and ".." not in path.parts
 
 
 def check_names(found: Sequence[Path]) -> None:
