@@ -99,7 +99,9 @@ def _registry_line(line: str, where: str) -> tuple[str, str]:
 
 
 def select(registry: Iterable[str], entry: Entry, only: str | Sequence[str] | None, folder: Path) -> list[str]:
-    """Paths of the catalogue's selection, or that match any pattern of ``only``; EcgtlError for one that matches none.
+    """Paths of the catalogue's selection, or that match any pattern of ``only``.
+
+    EcgtlError for one that matches none.
     """
     registry, patterns = list(registry), entry.files if not only else [only] if isinstance(only, str) else list(only)
     for pattern in patterns:

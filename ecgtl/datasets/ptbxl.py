@@ -170,8 +170,9 @@ def _labels(codes: Mapping[str, float], view: str, statements: pd.DataFrame) -> 
 
 
 def _kept(table: pd.DataFrame, view: str, cap: Mapping[str, int], seed: int, collector: Collector) -> pd.DataFrame:
-    """The rows that the view has a label for; the others are counted as skipped, whatever the policy: they
-    are sound.
+    """The rows that the view has a label for.
+
+    The others are counted as skipped, whatever the policy: they are sound.
     """
     n_labels = table["label"].map(len)
     leave_out = {"no diagnostic superclass" if view == "superclass" else "no rhythm statement": n_labels == 0}
