@@ -1,5 +1,6 @@
-"""Processes: one that is stopped ends with everything that it started; and who left something behind, still running or
-not.
+"""Processes: one that is stopped ends with everything that it started.
+
+And who left something behind, still running or not.
 """
 
 import contextlib
@@ -125,7 +126,9 @@ def spread(function: Callable, jobs: Iterable, n_workers: int | None = None) -> 
 
 
 def work(parent: int) -> None:
-    """What a worker of the process ``parent`` does: jobs from stdin, answers to stdout, until that process has ended.
+    """What a worker of the process ``parent`` does.
+
+    Jobs from stdin, answers to stdout, until that process has ended.
     """
     def watch() -> None:
         while os.getppid() == parent:
@@ -147,7 +150,9 @@ def work(parent: int) -> None:
 
 
 def below(pid: int) -> list[int]:
-    """Processes that ``pid`` started and those that they started, from ``/proc``; none where there is no such folder.
+    """Processes that ``pid`` started and those that they started, from ``/proc``.
+
+    None where there is no such folder.
     """
     parents = {int(stat.parent.name): _stat(stat)[1:2] for stat in Path("/proc").glob("[0-9]*/stat")}
     found = [pid]
@@ -175,8 +180,9 @@ def _host() -> str:
 
 
 def _began(pid: int) -> str:
-    """When a process began, in ticks since the machine did: numbers are used again. "0" where none can be had, "" when
-    it has ended.
+    """When a process began, in ticks since the machine did: numbers are used again.
+
+    "0" where none can be had, "" when it has ended.
     """
     if Path("/proc/self/stat").exists():
         stated = _stat(Path(f"/proc/{pid}/stat"))

@@ -150,7 +150,6 @@ def test_the_real_records(real_data):
                      for code in path.read_text().split("Dx: ")[1].split("\n")[0].split(","))
     assert len(recordings) == len(paths) and recordings.skipped == {}
     assert recordings.counts() == counts
-    assert list(georgia.read(real_data, labels=3).counts().values()) == sorted(counts.values())[:-4:-1]
     assert recordings.duplicates == (("E07509", "E07510"),)  # byte for byte, in the release
     for i in (0, len(paths) - 1):
         read = wfdb.rdrecord(str(paths[i].with_suffix("")))

@@ -31,7 +31,9 @@ def opened(source: Path | BinaryIO, where: str, remedy: str) -> zipfile.ZipFile:
 
 
 def arrays(source: BinaryIO, where: str, remedy: str) -> dict[str, np.ndarray]:
-    """The arrays of an ``.npz`` file, none larger than its file; nothing is unpickled. EcgtlError when it is damaged.
+    """The arrays of an ``.npz`` file, none larger than its file; nothing is unpickled.
+
+    EcgtlError when it is damaged.
     """
     try:
         with opened(source, where, remedy) as archive:

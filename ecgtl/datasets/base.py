@@ -212,8 +212,9 @@ def counted(ids: Sequence[str]) -> str:
 
 
 def alone(record: str, millivolts: np.ndarray, rate: float, leads: Sequence[str]) -> Recordings:
-    """One recording of ``millivolts`` (samples, leads), or what can be indexed as such, at ``rate`` Hz; nothing is
-    checked.
+    """One recording of ``millivolts`` (samples, leads), or what can be indexed as such, at ``rate`` Hz.
+
+    Nothing is checked.
     """
     ids, ones = np.array([record]), np.ones((1, len(leads)))
     return Recordings("own", "own", ids, millivolts, np.array([0, len(millivolts)]), np.array([rate]),

@@ -86,7 +86,9 @@ def _seen(folder: Path, files: Iterable[str]) -> list:
 
 
 def _damage(folder: Path) -> str:
-    """What is wrong with an entry; empty for nothing. It is read through where its files have changed, and once a day.
+    """What is wrong with an entry; empty for nothing.
+
+    It is read through where its files have changed, and once a day.
     """
     try:
         seal = json.loads((folder / SEAL).read_bytes())

@@ -49,7 +49,9 @@ def readings(found: Sequence[Path], leads: Sequence[str] | None,
 
 def diagnosed(found: Sequence[Path], leads: Sequence[str] | None, collector: Collector,
               rate: float | None = None) -> Iterator[tuple[Path, Reading, list[str]]]:
-    """As ``readings``; records of another ``rate`` (Hz), without a diagnosis or with an unknown code meet the policy.
+    """As ``readings``.
+
+    Records of another ``rate`` (Hz), without a diagnosis or with an unknown code meet the policy.
     """
     for path, record, codes in readings(found, leads, collector):
         unknown = [code for code in codes if snomed.name_of(code) is None]

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from ecgtl.datasets.catalogue import Entry
+from ecgtl.datasets.files import stays_below
 from ecgtl.errors import EcgtlError
 
 REGISTRY = "SHA256SUMS.txt"
@@ -91,15 +92,16 @@ def _registry_line(line: str, where: str) -> tuple[str, str]:
     if found is None:
         raise EcgtlError(f"{where}: {line[:60]!r} is not 'checksum path'; delete the file and fetch again, "
                          "or use another --mirror")
-    path = PurePosixPath(found[2])
-    if not path.parts or {"/", ".."} & {*path.parts} or "\\" in found[2] or not found[2].isprintable():
+    if not stays_below(found[2]) or "\\" in found[2] or not found[2].isprintable():
         raise EcgtlError(f"{where}: the path {found[2]!r} leads out of the data set's folder; this is not "
                          "the release's list, so use another --mirror")
-    return str(path), found[1].lower()
+    return str(PurePosixPath(found[2])), found[1].lower()
 
 
 def select(registry: Iterable[str], entry: Entry, only: str | Sequence[str] | None, folder: Path) -> list[str]:
-    """Paths of the catalogue's selection, or that match any pattern of ``only``; EcgtlError for one that matches none.
+    """Paths of the catalogue's selection, or that match any pattern of ``only``.
+
+    EcgtlError for one that matches none.
     """
     registry, patterns = list(registry), entry.files if not only else [only] if isinstance(only, str) else list(only)
     for pattern in patterns:

@@ -9,12 +9,12 @@ import os
 import zipfile
 import zlib
 from functools import partial
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 
 from ecgtl.datasets import archives
 from ecgtl.datasets.base import Recordings, not_available
 from ecgtl.datasets.collector import Collector, Reading
-from ecgtl.datasets.files import read_bytes
+from ecgtl.datasets.files import read_bytes, stays_below
 from ecgtl.datasets.wfdb_files import read_16bit
 from ecgtl.datasets.wfdb_header import parse_header
 from ecgtl.errors import EcgtlError
@@ -101,10 +101,9 @@ class Source:
             raise
         except _ZIP_ERRORS as error:
             raise EcgtlError(f"{self.path} is no readable zip file ({error}); delete it and fetch it again") from None
-        for name in self.archive.namelist():
-            path = PureWindowsPath(name)  # knows both kinds of slash, and drives
-            if path.anchor or ".." in path.parts:
-                raise EcgtlError(f"{self.path} holds the unsafe path {name!r}; fetch the release's own archive")
+        unsafe = [name for name in self.archive.namelist() if not stays_below(name)]
+        if unsafe:
+            raise EcgtlError(f"{self.path} holds the unsafe path {unsafe[0]!r}; fetch the release's own archive")
         self.members = {PurePosixPath(name).name: name for name in self.archive.namelist()}
 
     def files(self) -> list[Path | str]:

@@ -1,4 +1,6 @@
-"""From what a loader reads, one recording at a time, to Recordings: quality checks, the policy for bad ones, the cache.
+"""From what a loader reads, one recording at a time, to Recordings.
+
+Quality checks, the policy for bad ones, the cache.
 """
 
 import contextlib
@@ -75,7 +77,9 @@ class Collector:
             self.notes.append(line)
 
     def remark(self, record: str, what: str, example: str = "") -> None:
-        """Keep what a user must know of ``record``; one line counts all recordings, with the ``example`` of the first.
+        """Keep what a user must know of ``record``.
+
+        One line counts all recordings, with the ``example`` of the first.
         """
         _, records = self.remarks.setdefault(what, (example, []))
         if record not in records[-1:]:

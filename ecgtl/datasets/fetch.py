@@ -121,7 +121,9 @@ def base_address(mirror: str | None = None) -> str:
 
 
 class Downloader:
-    """Downloads files of one release over one session: each whole and verified, or not at all; ``most`` bytes together.
+    """Downloads files of one release over one session: each whole and verified, or not at all.
+
+    They take ``most`` bytes together at most.
     """
 
     def __init__(self, session, base: str, folder: Path, transfer: Transfer, progress: Progress, most: float = 50e9):
@@ -176,8 +178,9 @@ class Downloader:
                                      f"in {seconds:.0f} s, which is too slow; {RESUME}, or try another --mirror")
 
     def download(self, path: str, is_right: Callable[[Path], bool]) -> int | None:
-        """Bring one file and return its size, None where it was right; it takes its name only after ``is_right``
-        agreed.
+        """Bring one file and return its size, None where it was right.
+
+        It takes its name only after ``is_right`` agreed.
         """
         target, url = self.folder / path, f"{self.base}/{quote(path)}"
         if target.is_file() and is_right(target):
@@ -218,7 +221,9 @@ class Downloader:
             self.progress.advance(whole - share[0], 0)  # a failed attempt takes its share back
 
     def _receive(self, url: str, target: Path, part: Path, share: list[float]) -> int:
-        """Bytes that ``url`` has put into ``part``; ``share`` holds how much of the file that is, as far as it is said.
+        """Bytes that ``url`` has put into ``part``.
+
+        ``share`` holds how much of the file that is, as far as it is said.
         """
         begun, size = self.arriving[target]
         timeout = self.transfer.connect_timeout, self.transfer.read_timeout
@@ -314,8 +319,9 @@ def _part(file: Path) -> Path:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[bool]:
-    """Hold the folder for one fetch at a time; the lock goes with the process, whatever ends it. False where there are
-    none.
+    """Hold the folder for one fetch at a time; the lock goes with the process, whatever ends it.
+
+    False where the file system has no locks.
     """
     folder.mkdir(parents=True, exist_ok=True)
     handle, alone = os.open(folder, os.O_RDONLY), True

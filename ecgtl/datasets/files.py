@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Sequence
 from io import StringIO
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pandas as pd
 
@@ -60,7 +60,9 @@ def read_csv(path: Path, needed: Sequence[str], advice: str, **options) -> pd.Da
 
 
 def with_columns(table: pd.DataFrame, path: Path, needed: Sequence[str], advice: str) -> pd.DataFrame:
-    """``table``, read from ``path``; EcgtlError when it has no rows, or lacks one of the columns that are ``needed``.
+    """``table``, read from ``path``.
+
+    EcgtlError when it has no rows, or lacks one of the columns that are ``needed``.
     """
     table.columns = [str(name).strip() for name in table.columns]
     absent = [name for name in needed if name not in table.columns]
@@ -71,7 +73,9 @@ def with_columns(table: pd.DataFrame, path: Path, needed: Sequence[str], advice:
 
 
 def stripped(table: pd.DataFrame, path: Path, key: str, advice: str) -> pd.DataFrame:
-    """A ``table`` of text without blanks around it; EcgtlError when its ``key`` is missing in a row or twice the same.
+    """A ``table`` of text without blanks around it.
+
+    EcgtlError when its ``key`` is missing in a row or twice the same.
     """
     table = table.apply(lambda column: column.fillna("").str.strip())
     repeated = table[key][table[key].duplicated()]
@@ -79,6 +83,12 @@ def stripped(table: pd.DataFrame, path: Path, key: str, advice: str) -> pd.DataF
         wrong = f"names {repeated.iloc[0]!r} twice" if len(repeated) else f"has a row without {key}"
         raise EcgtlError(f"{path} {wrong}; {advice}")
     return table
+
+
+def stays_below(name: object) -> bool:
+    """Whether ``name`` is a path that leads to something below a folder, on any system."""
+    path = PureWindowsPath(name if isinstance(name, str) else "/")  # knows both kinds of slash, and drives
+    return bool(path.parts) and not path.anchor and ".." not in path.parts
 
 
 def check_names(found: Sequence[Path]) -> None:

@@ -225,8 +225,7 @@ def _collect(record: str, path: Path, header: Header | RecordError, lead: str | 
 
 
 def _comment(header: Header, *keys: str) -> str:
-    """The text of the header comment ``key: text`` (upper and lower case alike) of the first of ``keys`` that has one.
-    """
+    """The text of the header comment ``key: text`` of the first of ``keys`` (in any case) that has one."""
     parts = [comment.partition(":") for comment in reversed(header.comments)]
     found = {name.strip().lower(): text.strip() for name, _, text in parts if text.strip()}
     return next((found[key] for key in keys if key in found), "")

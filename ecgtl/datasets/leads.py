@@ -1,4 +1,6 @@
-"""Leads, and the one place that finds them: by name in each recording, since those of one data set may differ in order.
+"""Leads, and the one place that finds them.
+
+By name in each recording, since those of one data set may differ in order.
 """
 
 from collections import Counter
@@ -33,8 +35,9 @@ def check_lead(lead: str | int | None) -> str | int | None:
 
 
 def find(names: Sequence[str], lead: int | str) -> list[int]:
-    """Columns of ``lead``, an index or a name (upper and lower case alike), among ``names``: none, one, or all of that
-    name.
+    """Columns of ``lead``, an index or a name (upper and lower case alike), among ``names``.
+
+    None, one, or all of that name.
     """
     if isinstance(lead, str):
         return [k for k, name in enumerate(names) if name.lower() == lead.lower()]

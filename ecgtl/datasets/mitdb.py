@@ -50,7 +50,9 @@ def read_folder(base: Path, collector: Collector, collect: Callable[[Path], None
 
 
 def collect(path: Path, subject: str | None, collector: Collector, no_text: str = "") -> None:
-    """Read the record whose header stands at ``path``, and its marks; ``no_text`` is written where a mark has no text.
+    """Read the record whose header stands at ``path``, and its marks.
+
+    ``no_text`` is written where a mark has no text.
     """
     with collector.leaving_out(path.stem):
         reading, _ = collector.reading(path, subject=subject)

@@ -31,8 +31,9 @@ def files(name: str, folder: Path, twin: bool) -> list[Path]:
 
 
 def write(name: str, folder: Path, twin: bool) -> list[Path]:
-    """Pack a data set into ``folder``; returns the files. Raises EcgtlError for one that is not of 16-bit samples, as
-    ``load`` does.
+    """Pack a data set into ``folder``; returns the files.
+
+    Raises EcgtlError for one that is not of 16-bit samples, as ``load`` does.
     """
     import lzma  # some Pythons are built without it
 
@@ -60,8 +61,9 @@ def write(name: str, folder: Path, twin: bool) -> list[Path]:
 
 
 def read(name: str, parts: list[Path], options: dict) -> Recordings:
-    """The recordings of a pack, by way of the cache. EcgtlError for other ``options`` than it was made with, and for
-    damage.
+    """The recordings of a pack, by way of the cache.
+
+    EcgtlError for other ``options`` than it was made with, and for damage.
     """
     import lzma
 

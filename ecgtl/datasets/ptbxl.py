@@ -6,14 +6,14 @@ Source: Wagner et al., Scientific Data 7, 2020; release 1.0.3 on PhysioNet (``pt
 
 import ast
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ecgtl.datasets.base import Recordings, check_option
 from ecgtl.datasets.collector import Collector
-from ecgtl.datasets.files import read_csv
+from ecgtl.datasets.files import read_csv, stays_below
 from ecgtl.datasets.leads import check_leads
 from ecgtl.errors import EcgtlError
 
@@ -108,15 +108,10 @@ def _table(base: Path) -> pd.DataFrame:
         if not np.isfinite(numbers).all() or (name == "ecg_id" and numbers.duplicated().any()):
             raise EcgtlError(f"{base / TABLE} has a {name} that is no number, or one twice; {_FETCH}")
     for name in _FILES.values():
-        unsafe = [str(file) for file in table[name] if not _safe(file)]
+        unsafe = [str(file) for file in table[name] if not stays_below(file)]
         if unsafe:
             raise EcgtlError(f"{base / TABLE} has the {name} {unsafe[0]!r}, no path below {base.name}; {_FETCH}")
     return table.assign(id=[f"{number:05d}" for number in table["ecg_id"].astype(int)])
-
-
-def _safe(file: object) -> bool:
-    path = PurePosixPath(file) if isinstance(file, str) else PurePosixPath("/")
-    return not path.is_absolute() and ".." not in path.parts
 
 
 def _statements(base: Path) -> pd.DataFrame:
@@ -175,8 +170,9 @@ def _labels(codes: Mapping[str, float], view: str, statements: pd.DataFrame) -> 
 
 
 def _kept(table: pd.DataFrame, view: str, cap: Mapping[str, int], seed: int, collector: Collector) -> pd.DataFrame:
-    """The rows that the view has a label for; the others are counted as skipped, whatever the policy: they
-    are sound.
+    """The rows that the view has a label for.
+
+    The others are counted as skipped, whatever the policy: they are sound.
     """
     n_labels = table["label"].map(len)
     leave_out = {"no diagnostic superclass" if view == "superclass" else "no rhythm statement": n_labels == 0}

@@ -146,8 +146,9 @@ def _through_wfdb(header: Header, columns: Sequence[int], start: int, stop: int)
 
 def _compare(header: Header, columns: Sequence[int], blocks: Sequence[np.ndarray] | Iterator[np.ndarray],
              remark: Callable[[str], None] | None) -> None:
-    """Tell ``remark`` when the ``blocks`` of some columns add up to other checksums; of shifted signals it says
-    nothing.
+    """Tell ``remark`` when the ``blocks`` of some columns add up to other checksums.
+
+    Of shifted signals it says nothing.
     """
     sums = np.atleast_1d(sum(block.sum(axis=0, dtype=np.int64) for block in blocks)).tolist()
     wrong = [expected for expected, found in zip(header.of(columns, "checksums"), sums, strict=True)

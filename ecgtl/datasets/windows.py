@@ -103,8 +103,9 @@ class Windows:
         return self.usable(indices)[1]
 
     def usable(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Those of ``indices`` that ``take`` does not leave out, and their windows; read anew where they are
-        materialised.
+        """Those of ``indices`` that ``take`` does not leave out, and their windows.
+
+        Read anew where they are materialised.
         """
         indices = self._checked(indices)
         numbers = self._at(indices)
@@ -266,8 +267,9 @@ class Windows:
         return windows, reasons
 
     def _stretch(self, row: int, place: int) -> tuple[np.ndarray, float, int, Fraction]:
-        """The samples that a window needs, in mV; their rate, and where it begins in them once resampled
-        (``filters.stretch``).
+        """The samples that a window needs, in mV.
+
+        Their rate, and where it begins in them once resampled (``filters.stretch``).
         """
         recordings = self.index.opened(int(self.index.source[row]))
         i = int(self.index.record[row])
