@@ -31,7 +31,7 @@ from ecgtl.datasets.base import Collector, Recordings, alone, counted
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.datasets.leads import listed
 from ecgtl.datasets.wfdb_files import BLOCK
-from ecgtl.datasets.windows import Windows, unlabelled
+from ecgtl.datasets.windows import unlabelled
 from ecgtl.errors import EcgtlError, note
 from ecgtl.finetune import stored_weights, weights_path
 from ecgtl.models import checkpoint
