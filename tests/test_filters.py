@@ -192,7 +192,7 @@ def test_prepare_is_its_steps_one_after_the_other(keep, n_samples, leads):
 def test_inputs_made_by_several_threads_are_stored_as_one_array(n_records, tmp_path, monkeypatch):
     monkeypatch.setattr(filters, "RECORDS", 2)
     values = np.random.default_rng(0).normal(size=(n_records, 3, 7)).astype(np.float32)
-    filters._save(tmp_path / "ours.npy", lambda i, row: values[i, row], *values.shape)
+    filters._save(tmp_path / "ours.npy", lambda i, row: values[i, row], values.shape)
     np.save(tmp_path / "numpy.npy", values)
     assert (tmp_path / "ours.npy").read_bytes() == (tmp_path / "numpy.npy").read_bytes()
 

@@ -283,9 +283,6 @@ def test_no_symbol_stands_in_two_places():
 
 
 @pytest.mark.parametrize("marks, words", [
-    ([(10, "N"), (9, "N")], ["r0", "out of order", "sample 9"]),
-    ([(10, "N"), (10_000, "N")], ["r0", "outside the signal", "sample 10000 of 10000"]),
-    ([(-1, "N")], ["outside the signal", "-1"]),
     ([(10, "%")], ["r0", "symbol '%'", "labels.yml"]),
     ([(10, "+", "(XYZ")], ["r0", "rhythm '(XYZ'", "labels.yml"]),
     ([(10, "+", "")], ["rhythm ''"]),

@@ -2,7 +2,7 @@
 
 import json
 import pickle
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 import torch
@@ -202,6 +202,19 @@ def test_a_checkpoint_comes_back_bit_for_bit(stored):
     assert facts == FACTS and weights.keys() == expected.keys()
     for key, tensor in expected.items():
         assert torch.equal(weights[key], tensor) and weights[key].dtype == tensor.dtype
+
+
+def test_facts_have_attributes_and_a_schema_of_their_own(tmp_path):
+    path = tmp_path / "w.safetensors"
+    checkpoint.save(path, small().state_dict(), FACTS | {"leads": ["II"], "highpass": None, "seed": 3})
+    facts = checkpoint.load(path)[1]
+    assert (facts.arch, facts.leads, facts.highpass, facts.n_samples, facts.classes) == ("resnet18", ("II",), 0, 4096, None)
+    assert facts.schema == 1 and "schema" not in facts and facts["seed"] == 3
+    with pytest.raises(FrozenInstanceError):
+        facts.arch = "cae"
+    checkpoint.save(path, small().state_dict(), FACTS | {"schema": 2})
+    with pytest.raises(EcgtlError, match="w.safetensors was written by a later version of ecgtl; update ecgtl"):
+        checkpoint.load(path)
 
 
 def test_half_the_size_gives_nearly_the_same_outputs(stored, tmp_path):

@@ -61,7 +61,7 @@ class CheckpointFacts(Mapping):
     mean: tuple[float, ...] = ()
     sd: tuple[float, ...] = ()
     schema: int = SCHEMA
-    stored: Mapping[str, object] = field(default_factory=dict)
+    stored: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, stored: dict, path: Path) -> "CheckpointFacts":

@@ -163,8 +163,8 @@ def _table() -> Path:
 def tracks_of(recordings: Recordings, rate: float, annotations: Annotations | None = None) -> Tracks:
     """The marks of ``recordings`` for frames at ``rate`` Hz; ``annotations`` in place of their own.
 
-    Raises EcgtlError when there are no marks, and for marks outside the signal, out of order, or unknown to
-    ``labels.yml``.
+    Raises EcgtlError when there are no marks, and for those that ``labels.yml`` does not know. They lie inside the
+    signal and in order, as loaders leave them (``datasets.mitdb.marks``).
     """
     marks = recordings.annotations if annotations is None else annotations
     if marks is None:
@@ -174,23 +174,9 @@ def tracks_of(recordings: Recordings, rate: float, annotations: Annotations | No
     lengths = np.diff(recordings.offsets)
     bounds = np.concatenate([[0], np.cumsum(-(-lengths * up // down) * down)])
     record = np.repeat(np.arange(len(recordings)), np.diff(marks.offsets))
-    _check_marks(recordings, marks, record)
     at = bounds[record] + marks.sample * up[record]
     return Tracks(bounds=bounds, per_sample=down, per_second=recordings.sampling_rate * up,
                   **_beats(recordings, marks, record, at), **_rhythms(recordings, marks, record, at, bounds))
-
-
-def _check_marks(recordings: Recordings, marks: Annotations, record: np.ndarray) -> None:
-    lengths = np.diff(recordings.offsets)[record]
-    outside = (marks.sample < 0) | (marks.sample >= lengths)
-    late = np.zeros(len(record), bool)
-    late[1:] = (record[1:] == record[:-1]) & (marks.sample[1:] < marks.sample[:-1])
-    for reason, wrong in (("outside the signal", outside), ("out of order", late)):
-        if wrong.any():
-            k = int(wrong.argmax())
-            raise EcgtlError(f"{recordings.name} {recordings.ids[record[k]]} has a mark {reason} at sample "
-                             f"{marks.sample[k]} of {lengths[k]} ({wrong.sum()} such marks in all); fetch its "
-                             "annotations again, or read it with on_bad=skip, which leaves them out")
 
 
 def _beats(recordings: Recordings, marks: Annotations, record: np.ndarray, at: np.ndarray) -> dict[str, np.ndarray]:

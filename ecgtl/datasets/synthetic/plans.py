@@ -63,7 +63,7 @@ class RecordPlan:
 
 @dataclass(frozen=True)
 class Synthetic:
-    """A made record: ``signal`` (samples, leads) in mV, NaN where nothing was stored, and its truth.
+    """A synthetic record: ``signal`` (samples, leads) in mV, NaN where nothing was stored, and its truth.
 
     ``beat_times`` (beats,) s of the R peaks within the record and their WFDB ``symbols``; ``spans`` of
     rhythm; ``bursts`` (n, 2) s of motion artefact.

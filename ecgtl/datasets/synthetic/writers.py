@@ -1,4 +1,4 @@
-"""Made records in each database's own files, byte for byte the formats of the releases.
+"""Synthetic records in each database's own files, byte for byte the formats of the releases.
 
 A writer takes the folder to fill, the plans, and a function that makes the record of a plan at a sampling
 rate. Sources: WFDB Applications Guide, header(5), signal(5), annot(5); MATLAB level 4 MAT-file format.
