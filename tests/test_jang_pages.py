@@ -97,7 +97,7 @@ def texts(figure):
 
 def test_without_runs_everything_says_pending():
     frame, lines = trials(), curves()
-    assert jang.shown_tier(jang.PTBXL) == "reduced" and jang.shown_tier(jang.PTBXL, "paper") == "paper"
+    assert tables.shown_tier(jang.PTBXL, pending=True) == "reduced" and tables.shown_tier(jang.PTBXL, "paper", pending=True) == "paper"
     said = jang.state(jang.PTBXL, "reduced").data
     assert "pending" in said and "0 of 80 runs" in said and f"python -m ecgtl run {jang.PTBXL} --tier reduced" in said
     for table in (jang.both_scores(frame, jang.PTBXL), jang.choices(frame, jang.PTBXL), jang.differences(frame, jang.PTBXL),

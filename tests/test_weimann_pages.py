@@ -16,7 +16,7 @@ from ecgtl import experiments, models, published, results
 from ecgtl.config import BASELINES, PretrainConfig
 from ecgtl.models.contrastive import FuturePredictor
 from ecgtl.pretrain import key_of
-from ecgtl.report import tables, weimann, weimann_diagrams, weimann_figures
+from ecgtl.report import diagrams, tables, weimann, weimann_diagrams, weimann_figures
 from ecgtl.report.words import f1
 from ecgtl.results import Result
 
@@ -132,8 +132,8 @@ def texts(figure):
 
 
 def test_without_runs_there_is_the_paper_and_the_word_pending():
-    assert weimann.shown_tier(weimann.TABLE3) == "reduced" and weimann.shown_tier(weimann.TABLE3,
-                                                                                  "paper") == "paper"
+    assert tables.shown_tier(weimann.TABLE3, pending=True) == "reduced"
+    assert tables.shown_tier(weimann.TABLE3, "paper", pending=True) == "paper"
     said = weimann.state(weimann.TABLE3, "reduced").data
     assert "pending" in said and "0 of 63 runs" in said
     assert "python -m ecgtl run weimann2021-table3 --tier reduced" in said
@@ -504,8 +504,7 @@ def test_score_panels_mark_the_quoted_work():
     store(weimann.CPSC2018, "beat", "cpsc2018", [0.9, 0.91, 0.92])
     frame = weimann.comparisons(weimann.CPSC2018, "reduced", weimann.MULTI_LABEL)
     trials = weimann.trials(weimann.CPSC2018, "reduced")
-    values = {score: weimann.single(trials, score) for score in weimann.MULTI_LABEL}
-    figure = weimann_figures.score_panels(frame, values, weimann.quoted_values(weimann.CPSC2018))
+    figure = weimann_figures.score_panels(frame, trials, weimann.quoted_values(weimann.CPSC2018))
     for axes, (quoted, printed, ours) in zip(figure.axes,
                                              ((0.974, 0.961, 0.91), (0.855, 0.854, 0.81),
                                               (0.819, 0.814, 0.71),
@@ -571,7 +570,7 @@ def test_the_overview_follows_pretrainings_and_runs():
     assert ours["macro F1, random weights"] == ".710" and ours["macro F1, best pretraining"] == ".740 (beat)"
     assert steps.loc["macro F1, best pretraining",
                      "paper"] == ".779 (beat)" and ours["runs a cell"] == "0 to 3"
-    drawn = " ".join(texts(weimann_diagrams.course(steps.reset_index())))
+    drawn = " ".join(texts(diagrams.study_chart(weimann.PAPER, steps.reset_index())))
     assert "subjects: 36 to learn from" in drawn and ".740" in drawn
     learned = weimann_diagrams.learned("reduced")
     assert row_of(learned, Task="Future prediction")[["Accuracy", "Without looking",
@@ -598,7 +597,7 @@ def test_the_papers_framework_is_met_at_its_size():
     found = weimann_diagrams.stated("reduced", "paper")
     said = found[found["Paper"] != "not stated"]
     assert len(said) == 8 and (said["Paper"] == said["Tier paper"]).all()
-    assert "Tier paper meets 8 of 8 statements" in weimann_diagrams.stated_verdict(found).data
+    assert "Tier paper meets 8 of 8 statements" in diagrams.statements_met(found).data
     assert set(said.loc[said["Paper"] != said["Tier reduced"], "What"]) == {"width of the attention pooling",
                                                                             "inner width",
                                                                            "samples of a frame"}

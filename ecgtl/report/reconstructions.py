@@ -58,12 +58,13 @@ class HeldOut:
     sources: list[Recordings]
     model: nn.Module
 
-    def subjects(self) -> list[tuple[str, str]]:
-        """Database and subject of each window."""
+    def subjects(self) -> pd.DataFrame:
+        """``database`` and ``subject`` of each window."""
         owners = {(source.name, str(record)): str(subject) for source in self.sources
                   for record, subject in zip(source.ids, source.subjects, strict=True)}
         origins = self.windows.origin(np.arange(len(self.windows)))
-        return [(database, owners[database, record]) for database, record, _ in origins]
+        rows = [(database, owners[database, record]) for database, record, _ in origins]
+        return pd.DataFrame(rows, columns=["database", "subject"])
 
     def lead(self, database: str, record: str) -> str:
         """Name of the lead that the windows of a recording show."""
@@ -86,8 +87,8 @@ def pretrained(tier: str) -> Result:
                          f"notebooks/pretrain.ipynb out.ipynb -p tier {tier}'")
     result = results.load(path)
     if result.data.get("weights", {}).get("sha256") != checkpoint.checksum(weights):
-        raise EcgtlError(f"{weights.name} is not the file that {path.name} speaks of; restore both from git, "
-                         "or pretrain again")
+        raise EcgtlError(f"{weights.name} is not the file that {path.name} speaks of; restore both from git, or pretrain "
+                         "again")
     return result
 
 
@@ -129,8 +130,8 @@ def held_out(result: Result) -> HeldOut:
 def twins(result: Result) -> HeldOut:
     """Windows of synthetic twins, cut as those of ``result``; none of them was ever trained on."""
     asked = _config(result)
-    config = PretrainConfig.of(tier="demo", sampling_rate=asked.sampling_rate, seconds=asked.seconds,
-                               highpass=asked.highpass).resolved()
+    rules = {name: getattr(asked, name) for name in ("sampling_rate", "seconds", "highpass")}
+    config = PretrainConfig.of(tier="demo", **rules).resolved()
     return _test_part(config, pretrain.read(config), result)
 
 
@@ -148,21 +149,20 @@ def _config(result: Result) -> PretrainConfig:
 
 
 @torch.no_grad()
-def squared_errors(model: nn.Module, windows: Windows,
-                   precision: str = "float32") -> tuple[np.ndarray, np.ndarray]:
-    """Summed squared error, and summed squared deviation from the mean, of each window: (n,) float64 both.
+def squared_errors(model: nn.Module, windows: Windows, precision: str = "float32") -> np.ndarray:
+    """Summed squared error, and summed squared deviation from the mean, of each window: (2, n) float64.
 
     ``precision`` as in ``training.pick_precision``. Source: Jang 2021, section II.3.1 (a sum, not a mean).
     """
-    errors, deviations = [], []
+    found = []
     for batch in windows.batches(EVALUATION_BATCH):
         x = torch.from_numpy(batch)
         with training.mixed(precision, torch.device("cpu")):
             made = model(x)
-        errors.append(summed_squared_error(x, made).double().numpy())
         centred = batch - batch.mean(axis=-1, keepdims=True)
-        deviations.append(np.square(centred, dtype=np.float64).sum(axis=(1, 2)))
-    return np.concatenate(errors), np.concatenate(deviations)
+        found.append((summed_squared_error(x, made).double().numpy(),
+                      np.square(centred, dtype=np.float64).sum(axis=(1, 2))))
+    return np.concatenate(found, axis=1)
 
 
 def measure(tier: str = "reduced") -> Result:
@@ -181,18 +181,16 @@ def measure(tier: str = "reduced") -> Result:
         raise EcgtlError(f"the errors average {error.mean():.1f}, {trained.key} has {stored:.1f}: these are "
                          "not its windows or weights; pretrain again")
     owners = found.subjects()
-    order = list(dict.fromkeys(database for database, _ in owners))
-    numbers = {owner: n for n, owner in enumerate(dict.fromkeys(owners))}
+    source, order = pd.factorize(owners["database"])
+    subject = owners.groupby(["database", "subject"], sort=False).ngroup()
     arrays = {"error": error.astype(np.float32), "deviation": deviation.astype(np.float32),
-              "source": np.array([order.index(database) for database, _ in owners], np.uint8),
-              "subject": np.array([numbers[owner] for owner in owners], np.uint32)}
+              "source": source.astype(np.uint8), "subject": subject.to_numpy(np.uint32)}
     data = {name: trained.data[name] for name in ("name", "version", "digest", "weights")}
-    data |= {"order": order, "windows": len(error), "subjects": len(numbers), "pretraining": trained.key}
+    data |= {"order": [*order], "windows": len(error), "subjects": int(subject.nunique()), "pretraining": trained.key}
     scores = {"mse_sum": float(error.mean()), "r2": float(1 - error.sum() / deviation.sum())}
     provenance = results.provenance("cpu", time.perf_counter() - began, trained.config["seed"],
                                     torch.get_num_threads(), f"{PROGRAM} --tier {tier} measure")
-    return Result(MEASURED, _key(tier), trained.config, trained.evidence, scores, [], data, arrays,
-                  provenance)
+    return Result(MEASURED, _key(tier), trained.config, trained.evidence, scores, [], data, arrays, provenance)
 
 
 def load(tier: str) -> Result:
@@ -216,18 +214,14 @@ def by_source(measured: Result) -> pd.DataFrame:
     The 95 % limits come from drawing subjects with replacement, not windows, since windows of one subject are
     alike; with fewer than three subjects there are none.
     """
-    source, order = measured.arrays["source"], measured.data["order"]
-    parts = {name: source == k for k, name in enumerate(order)}
-    parts |= {"all": np.ones(len(source), bool)} if len(order) > 1 else {}
-    return pd.DataFrame([{"source": name, **_summary(measured, chosen)} for name, chosen in parts.items()])
-
-
-def _summary(measured: Result, chosen: np.ndarray) -> dict:
-    error, deviation, _, subject = (measured.arrays[name][chosen].astype(np.float64) for name in ARRAYS)
-    low, high = clustered_interval(error, subject)
-    q10, median, q90 = np.quantile(error, list(SHOWN.values()))
-    return {"subjects": len(np.unique(subject)), "windows": len(error), "mean": error.mean(), "low": low,
-            "high": high, "q10": q10, "median": median, "q90": q90, "r2": 1 - error.sum() / deviation.sum()}
+    table, order, rows = windows_table(measured), measured.data["order"], []
+    for name in [*order, "all"] if len(order) > 1 else order:
+        own = table if name == "all" else table[table["source"] == name]
+        error, deviation = (own[f"summed_squared_{kind}"].to_numpy(np.float64) for kind in ("error", "deviation"))
+        rows.append((name, own["subject"].nunique(), len(own), error.mean(),
+                     *clustered_interval(error, own["subject"].to_numpy()), *np.quantile(error, list(SHOWN.values())),
+                     1 - error.sum() / deviation.sum()))
+    return pd.DataFrame(rows, columns=["source", "subjects", "windows", "mean", "low", "high", "q10", "median", "q90", "r2"])
 
 
 def clustered_interval(error: np.ndarray, subject: np.ndarray, seed: int = 0) -> tuple[float, float]:
@@ -257,21 +251,21 @@ def chosen_windows(error: np.ndarray) -> dict[str, int]:
 def distribution(measured: Result) -> Figure:
     """Histogram of the windows' errors by source, with our mean, the paper's, and a window's own variance."""
     error, source, order = measured.arrays["error"], measured.arrays["source"], measured.data["order"]
-    n, printed = n_samples(measured), _printed()
+    n = n_samples(measured)
     top = max(1.05 * n, float(error.max()))
     figure, axes = plt.subplots(figsize=(4.8, 4.0))
     axes.hist([error[source == k] for k in range(len(order))], np.linspace(0, top, 45), stacked=True,
               color=[SOURCE_COLOURS[name] for name in order], edgecolor="white", linewidth=0.3,
               label=[catalogue.entry(name).title for name in order])
     for value, words, colour, dash in ((error.mean(), "our mean", "#000000", "-"),
-                                       (printed, "paper's mean, its own data", figures.PAPER_COLOUR, "--"),
+                                       (_printed(), "paper's mean, its own data", figures.PAPER_COLOUR, "--"),
                                        (n, "answering with the mean", "#777777", ":")):
         axes.axvline(value, color=colour, linestyle=dash, label=f"{words} ({value:,.0f})")
     axes.set(xlabel="squared error, summed over a window\n(z-scores squared)", ylabel="held-out windows",
              xlim=(0, top))
     share = axes.secondary_xaxis("top", functions=(lambda e: 1 - e / n, lambda r: (1 - r) * n))
     share.set_xlabel("R² of the window")
-    figure.legend(*axes.get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=1)
+    figures.legend_below(figure, [axes], 1)
     return figure
 
 
@@ -295,54 +289,50 @@ def panels(found: HeldOut, error: np.ndarray, synthetic: bool) -> Figure:
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """``by_source`` as a reader sees it."""
-    return pd.DataFrame([{
-        "Recordings of": "All" if row.source == "all" else catalogue.entry(row.source).title,
-        "Subjects": row.subjects, "Windows": f"{row.windows:,}",
-        "Mean error [95 % interval]": _with_interval(row.mean, row.low, row.high),
-        "Median": f"{row.median:.0f}", "10th to 90th percentile": f"{row.q10:.0f} to {row.q90:.0f}",
-        "R²": f1(row.r2)} for row in table.itertuples()])
+    rows = [("All" if row.source == "all" else catalogue.entry(row.source).title, row.subjects, f"{row.windows:,}",
+             _with_interval(row), f"{row.median:.0f}", f"{row.q10:.0f} to {row.q90:.0f}", f1(row.r2))
+            for row in table.itertuples()]
+    return pd.DataFrame(rows, columns=["Recordings of", "Subjects", "Windows", "Mean error [95 % interval]", "Median",
+                                       "10th to 90th percentile", "R²"])
+
+
+def _with_interval(row: tuple | pd.Series) -> str:
+    return f"{row.mean:.0f} [{row.low:.0f}, {row.high:.0f}]" if np.isfinite(row.low) else f"{row.mean:.0f} (too few subjects)"
 
 
 def comparison(measured: Result) -> pd.DataFrame:
     """The paper's number and what follows from it beside ours, in the paper's units, for a page."""
-    n, trained, whole = n_samples(measured), pretrained(measured.config["tier"]), by_source(measured).iloc[-1]
+    n, trained = n_samples(measured), pretrained(measured.config["tier"])
     low, high = published.lookup("jang2021.scalars.signal_range.value")
-    errors = {"Paper": _printed(), "Ours, validation": trained.scores["validation"]["summed"],
-              "Ours, test": whole["mean"]}
-    kinds = {"Squared error, summed over a window": "{:.0f}".format,
-             "Squared error a sample": lambda error: f"{error / n:.3f}",
-             f"R² (1 − error / {n:,})": lambda error: f1(1 - error / n),
-             "Squared error a sample over the range of a signal, as the paper has it":
-                 lambda error: f"{100 * error / n / (high - low):.2f} %",
-             "Its root over that range: both have one unit":
-                 lambda error: f"{100 * np.sqrt(error / n) / (high - low):.1f} %"}
-    rows = [{"Quantity": words, **{who: show(error) for who, error in errors.items()}}
-            for words, show in kinds.items()]
-    # What is in print stands as printed, slips included
-    for row, name in ((0, "cae_mse"), (1, "cae_mse_per_sample"), (3, "cae_error_percent")):
-        rows[row]["Paper"] = values.published_text(f"jang2021.scalars.{name}")
-    rows[3]["Paper"] += " %"
-    rows[0]["Ours, test"] = _with_interval(whole["mean"], whole["low"], whole["high"])
-    return pd.DataFrame(rows)
+    whole = [*by_source(measured).itertuples()][-1]
+    columns = {"Quantity": ["Squared error, summed over a window", "Squared error a sample", f"R² (1 − error / {n:,})",
+                            "Squared error a sample over the range of a signal, as the paper has it",
+                            "Its root over that range: both have one unit"]}
+    for who, error in (("Paper", _printed()), ("Ours, validation", trained.scores["validation"]["summed"]),
+                       ("Ours, test", whole.mean)):
+        share, root = error / n / (high - low), np.sqrt(error / n) / (high - low)
+        columns[who] = [f"{error:.0f}", f"{error / n:.3f}", f1(1 - error / n), f"{100 * share:.2f} %", f"{100 * root:.1f} %"]
+    columns["Ours, test"][0] = _with_interval(whole)
+    # What is in print stands as printed, misprints included
+    for row, name, unit in ((0, "cae_mse", ""), (1, "cae_mse_per_sample", ""), (3, "cae_error_percent", " %")):
+        columns["Paper"][row] = values.published_text(f"jang2021.scalars.{name}") + unit
+    return pd.DataFrame(columns)
 
 
 def verdict(measured: Result) -> HTML:
     """What can be said, in sentences that follow from the values."""
     tier, n, error = measured.config["tier"], n_samples(measured), measured.scores["mse_sum"]
-    trained = pretrained(tier)
-    word = badge(claims.judge("jang2021", "J5", tier)["ours"])
-    own = measured.evidence["upstream"] == "full"
-    sentences = [
-        "" if own else "The recordings are not the paper's, so its number is not tested.",
-        f"On {measured.data['windows']:,} windows of {measured.data['subjects']} subjects that the network "
-        f"has not seen, the error is {error:.0f} of the {n:,} that answering with the mean would cost: "
-        f"R² {f1(1 - error / n)}.",
+    trained, own = pretrained(tier), measured.evidence["upstream"] == "full"
+    sentences = [] if own else ["The recordings are not the paper's, so its number is not tested."]
+    sentences += [
+        f"On {measured.data['windows']:,} windows of {measured.data['subjects']} subjects that the network has not seen, "
+        f"the error is {error:.0f} of the {n:,} that answering with the mean would cost: R² {f1(1 - error / n)}.",
         f"The paper prints {values.published_text('jang2021.scalars.cae_mse')}, which is "
         f"R² {f1(1 - _printed() / n)} by the same reckoning.",
         "On the validation part, which chose the epoch, the error is "
-        f"{trained.scores['validation']['summed']:.0f}.",
-        _course(trained)]
-    return HTML(Markup("<p>{} {}</p>").format(word, " ".join(filter(None, sentences))))
+        f"{trained.scores['validation']['summed']:.0f}.", _course(trained)]
+    word = badge(claims.judge("jang2021", "J5", tier)["ours"])
+    return HTML(Markup("<p>{} {}</p>").format(word, " ".join(sentences)))
 
 
 def _course(trained: Result) -> str:
@@ -353,9 +343,8 @@ def _course(trained: Result) -> str:
     before, last = (row["train_loss"] for row in history[-2:])
     said = f"The last of {len(history)} epochs was kept; the error on the training part "
     if last < before:
-        return said + (f"was still falling ({before:.0f} to {last:.0f}), so a longer run can be expected to "
-                       "reconstruct better.")
-    return said + f"was no longer falling ({before:.0f} to {last:.0f})."
+        return f"{said}was still falling ({before:.0f} to {last:.0f}), so a longer run can be expected to reconstruct better."
+    return f"{said}was no longer falling ({before:.0f} to {last:.0f})."
 
 
 def twin_line(measured: Result, error: np.ndarray) -> HTML:
@@ -370,8 +359,7 @@ def windows_table(measured: Result) -> pd.DataFrame:
     """One row a held-out window: source, subject (a number) and errors, for the CSV."""
     error, deviation, source, subject = (measured.arrays[name] for name in ARRAYS)
     return pd.DataFrame({"window": np.arange(len(error)), "source": np.array(measured.data["order"])[source],
-                         "subject": subject, "summed_squared_error": error,
-                         "summed_squared_deviation": deviation})
+                         "subject": subject, "summed_squared_error": error, "summed_squared_deviation": deviation})
 
 
 def n_samples(measured: Result) -> int:
@@ -382,10 +370,6 @@ def n_samples(measured: Result) -> int:
 def _printed() -> float:
     """The paper's error of a window."""
     return published.lookup("jang2021.scalars.cae_mse.value")
-
-
-def _with_interval(value: float, low: float, high: float) -> str:
-    return f"{value:.0f} [{low:.0f}, {high:.0f}]" if np.isfinite(low) else f"{value:.0f} (too few subjects)"
 
 
 def _pretrained_path(tier: str) -> Path:

@@ -38,7 +38,7 @@ config = SectionConfig.from_notebook(globals())
 from ecgtl.report import figures, findings, jang, tables
 
 figures.use_style()
-shown = jang.shown_tier(jang.PTBXL, config.tier)
+shown = tables.shown_tier(jang.PTBXL, config.tier, pending=True)
 EXPERIMENT = tables.current(jang.PTBXL, shown)
 trials, curves = jang.trials(EXPERIMENT, shown), jang.curves(EXPERIMENT, shown)
 jang.state(EXPERIMENT, shown)
@@ -142,7 +142,7 @@ tables.html(findings.findings("jang2021", EXPERIMENT, shown), "Statements and wh
 
 # %% tags=["remove-input"]
 SECOND = jang.CINC2017
-shown_second = jang.shown_tier(SECOND, config.tier)
+shown_second = tables.shown_tier(SECOND, config.tier, pending=True)
 trials_second = jang.trials(SECOND, shown_second)
 jang.state(SECOND, shown_second)
 

@@ -33,7 +33,7 @@ config = SectionConfig.from_notebook(globals())
 from ecgtl.report import figures, findings, tables, weimann, weimann_figures
 
 figures.use_style()
-shown = weimann.shown_tier(weimann.TABLE2, config.tier)
+shown = tables.shown_tier(weimann.TABLE2, config.tier, pending=True)
 EXPERIMENT = tables.current(weimann.TABLE2, shown)
 histories = weimann_figures.histories(shown)
 tables.write_csv(histories, "weimann2021-figure3")

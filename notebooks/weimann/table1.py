@@ -34,7 +34,7 @@ from ecgtl.report import figures, tables, weimann, weimann_figures
 
 figures.use_style()
 EXPERIMENT = weimann.TABLE1
-shown = weimann.shown_tier(EXPERIMENT, config.tier)
+shown = tables.shown_tier(EXPERIMENT, config.tier, pending=True)
 trials = weimann.trials(EXPERIMENT, shown)
 weimann.state(EXPERIMENT, shown)
 

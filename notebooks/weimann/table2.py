@@ -34,7 +34,7 @@ config = SectionConfig.from_notebook(globals())
 from ecgtl.report import figures, tables, weimann, weimann_figures
 
 figures.use_style()
-shown = weimann.shown_tier(weimann.TABLE2, config.tier)
+shown = tables.shown_tier(weimann.TABLE2, config.tier, pending=True)
 EXPERIMENT = tables.current(weimann.TABLE2, shown)
 trials = weimann.trials(EXPERIMENT, shown)
 weimann.state(EXPERIMENT, shown)
