@@ -310,7 +310,7 @@ def test_scores_by_class_stand_beside_table_1_at_the_largest_share_alone():
                               "reduced").set_index(["method", "size", "class"])
     low, high = stats.t.interval(0.95, 2, loc=0.6, scale=0.1 / np.sqrt(3))
     assert rows.loc[("beat", 25, "noise"),
-                    ["mean", "low", "high", "n"]].tolist() == pytest.approx([0.6, low, high, 3])
+                    ["ours", "low", "high", "n"]].tolist() == pytest.approx([0.6, low, high, 3])
     assert rows.loc[("beat", 75, "noise"), ["paper", "n"]].tolist() == [0.661, 0]
     assert rows["paper"].notna().sum() == 5 * 4 and rows.loc[("future", 75, "af"), "paper"] == 0.753
 
