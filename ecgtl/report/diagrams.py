@@ -7,9 +7,10 @@ compared step by step, and the words in the boxes, stand in ``studies.yml``.
 import itertools
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -163,20 +164,15 @@ def calls(model: nn.Module, x: torch.Tensor, names: set[str]) -> list[Call]:
     """Every use of the modules in ``names`` while ``x`` passes through ``model``, in evaluation mode."""
     found: list[Call] = []
 
-    def follow(name: str, module: nn.Module):
-        def hook(_, given, made):
-            found.append(Call(name, module, given[0], made[0] if isinstance(made, tuple) else made))
-        return module.register_forward_hook(hook)
+    def note(name: str, module: nn.Module, given: tuple, made: torch.Tensor | tuple) -> None:
+        found.append(Call(name, module, given[0], made[0] if isinstance(made, tuple) else made))
 
-    hooks = [follow(name, module) for name, module in model.named_modules() if name in names]
-    was_training = model.training
-    try:
-        with torch.no_grad():
-            model.eval()(x)
-    finally:
-        model.train(was_training)
-        for hook in hooks:
-            hook.remove()
+    with torch.no_grad(), ExitStack() as afterwards:
+        afterwards.callback(model.train, model.training)
+        for name, module in model.named_modules():
+            if name in names:
+                afterwards.callback(module.register_forward_hook(partial(note, name)).remove)
+        model.eval()(x)
     return found
 
 
@@ -357,13 +353,20 @@ def study_table(paper: str, ours: dict[str, str], theirs: dict[str, str]) -> pd.
 
 def study_chart(paper: str, steps: pd.DataFrame) -> Figure:
     """The study as a flow chart of its ``study_table``."""
-    chart, known = _study(paper)["chart"], steps.set_index("what")
+    known = steps.set_index("what")
+    return chart(paper, "course", known["paper"], known["ours"])
 
-    def box(key: str, title: str, words: str, kind: str) -> Box:
-        lines = (f"Paper: {words.format_map(known['paper'])}", "", f"Here: {words.format_map(known['ours'])}")
-        return Box(key, title, lines, kind)
 
-    return flow([[box(*facts) for facts in row] for row in chart["boxes"]], chart["arrows"], chart["legend"])
+def chart(paper: str, name: str, *facts: Mapping[str, str]) -> Figure:
+    """A flow chart of ``studies.yml``, its words filled with ``facts``; of two each line twice, the paper's and ours."""
+    def filled(lines: list[str]) -> tuple[str, ...]:
+        first, *other = (tuple(line.format_map(known) for line in lines) for known in facts)
+        return (f"Paper: {first[0]}", "", f"Here: {other[0][0]}") if other else first
+
+    found = _study(paper)[name]
+    rows = [[Box(key, title.format_map(facts[0]), filled(lines), kind) for key, title, kind, *lines in row]
+            for row in found["boxes"]]
+    return flow(rows, found["arrows"], found["legend"])
 
 
 def readable_study(steps: pd.DataFrame) -> pd.DataFrame:
@@ -444,22 +447,13 @@ def rhythms() -> int:
 
 def arms(tier: str) -> Figure:
     """The three arms side by side: what goes in, what is taken over, what is trained."""
-    own = classifier(tier)
-    encoder = f"encoder, {parameters(part(own, 'encoder.')):,} parameters"
-    frozen = f"GoogLeNet, {parameters(image_network()):,} parameters, from ImageNet"
-    features, linear = part(own, "encoder.bottleneck")[0].size, parameters(part(own, "output"))
-    n_image = googlenet.N_FEATURES
-    # Arm: what goes in, the body and how it starts, what comes out of it, parameters of the linear layer
-    columns = {"random": (window(tier), "trained", f"{encoder}, random start", features, linear),
-               "cae": (window(tier), "transferred", f"{encoder}, from the autoencoder", features, linear),
-               "image": (IMAGE, "frozen", frozen, f"{n_image:,}", (n_image + 1) * rhythms())}
-    boxes = [[Box(f"{arm}0", METHODS[arm], ("input", " × ".join(map(str, shape)))), Box(f"{arm}1", "", (body,), kind),
-              Box(f"{arm}2", "", (f"{n_features} features",)),
-              Box(f"{arm}3", "", (f"linear, {n:,} parameters", f"{rhythms()} rhythms"), "trained")]
-             for arm, (shape, kind, body, n_features, n) in columns.items()]
-    arrows = [(f"{arm}{k}", f"{arm}{k + 1}") for arm in columns for k in range(3)]
-    legend = {"trained": "random, trained", "transferred": "taken over, trained", "frozen": "frozen"}
-    return flow([*zip(*boxes, strict=True)], arrows, legend)
+    own, n_image = classifier(tier), googlenet.N_FEATURES
+    counts = {"encoder": parameters(part(own, "encoder.")), "googlenet": parameters(image_network()),
+              "linear": parameters(part(own, "output")), "image features": n_image,
+              "image linear": (n_image + 1) * rhythms(), "rhythms": rhythms()}
+    shapes = {"window": window(tier), "spectrogram": IMAGE, "features": part(own, "encoder.bottleneck")[0].shape}
+    return chart("jang2021", "arms", METHODS | {name: f"{n:,}" for name, n in counts.items()}
+                 | {name: " × ".join(map(str, shape)) for name, shape in shapes.items()})
 
 
 def stated() -> pd.DataFrame:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
+from ecgtl import paths
 from ecgtl.datasets import leads
 from ecgtl.datasets.base import Recordings
 from ecgtl.datasets.windows import Windows
@@ -27,16 +28,12 @@ MARKERS = {"random": "o", "random_matched": "p", "beat": "s", "rhythm": "^", "he
 SECOND_MM, MILLIVOLT_MM = 25, 10  # ECG paper: 25 mm/s and 10 mm/mV
 MM = 1 / 25.4  # inches
 INK = "#111111"
-STYLE = {"figure.facecolor": "white", "axes.facecolor": "white", "savefig.facecolor": "white", "figure.dpi": 110,
-         "font.size": 10, "axes.titlesize": 11, "axes.titlelocation": "left", "axes.spines.top": False,
-         "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True, "grid.color": "#dddddd",
-         "grid.linewidth": 0.6, "legend.frameon": False, "lines.linewidth": 1.6, "figure.constrained_layout.use": True}
 
 
 def use_style() -> None:
     """Set matplotlib to the house style; the first cell of every notebook calls it."""
     plt.rcdefaults()
-    plt.rcParams.update(STYLE)
+    plt.style.use(paths.PACKAGE / "report" / "ecgtl.mplstyle")
 
 
 def by_epoch(axes: Axes, history: list[dict], score: str, words: dict[str, str], **style) -> None:

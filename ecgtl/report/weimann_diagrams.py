@@ -17,7 +17,6 @@ from ecgtl.config import PretrainConfig, protocol
 from ecgtl.datasets import catalogue
 from ecgtl.models.contrastive import FuturePredictor
 from ecgtl.report import badges, book_tables, diagrams, tables, weimann
-from ecgtl.report.diagrams import Box
 from ecgtl.report.tables import METHODS
 from ecgtl.report.weimann import PAPER, TABLE2
 from ecgtl.report.words import PENDING, f1
@@ -145,25 +144,8 @@ def framework(network: Future) -> Figure:
     cross-entropy.
     """
     size = {name: " × ".join(f"{n:,}" for n in shape) for name, shape in network.shapes.items()}
-    shapes, counts, parameters = network.shapes, network.counts, network.parameters
-    n_context, n_candidates, width = shapes["frames"][0], shapes["candidates"][0], shapes["context vector"][0]
-    encoder = f"{network.config.arch.replace('resnet', 'ResNet-')}v2, {parameters['encoder']:,} parameters"
-    pooling = (f"a learned token in front: {size['with token']}",
-               f"{counts['layers']:g} Transformer layers, {counts['heads']:g} heads, {counts['inner']:,} inside",
-               f"{parameters['pooling'] + parameters['token']:,} parameters",
-               f"the token's output is the context vector c: {width:,}")
-    dots = f"{size['logits']} numbers; softmax and cross-entropy: which one is the future?"
-    boxes = [[Box("context", "Context", (f"{n_context} frames in a row", size["frames"]), "signal"),
-              Box("future", "Candidates", (f"the future and {n_candidates - 1} negatives", size["candidates"]),
-                  "signal")],
-             [Box("one", "Encoder E", (encoder, f"gives {size['encoded context']}"), "trained"),
-              Box("two", "Encoder E, the same", ("shared weights", f"gives {n_candidates} × {width:,}"), "trained")],
-             [Box("pool", "Attention pooling", pooling, "transferred"),
-              Box("h", "Encoded futures", (f"{n_candidates} vectors h of {width:,}",), "vector")],
-             [Box("dot", "Dot products c · h", (dots,))]]
-    arrows = [("context", "one"), ("future", "two"), ("one", "pool"), ("two", "h"), ("pool", "dot"), ("h", "dot")]
-    return diagrams.flow(boxes, arrows, {"trained": "encoder, taken over", "transferred": "left behind",
-                                         "vector": "vector"})
+    encoder = network.config.arch.replace("resnet", "ResNet-")
+    return diagrams.chart(PAPER, "framework", size | _counted(network) | {"encoder": encoder})
 
 
 def stated(*tiers: str) -> pd.DataFrame:
