@@ -90,7 +90,6 @@ def test_what_is_measured_is_read_back(stored):
     again = reconstructions.load("demo")
     assert again.scores == results.rounded(measured.scores) and again.evidence["upstream"] == "synthetic"
     assert all((again.arrays[name] == measured.arrays[name]).all() for name in reconstructions.ARRAYS)
-    assert reconstructions.shown_tier("demo") == "demo"
 
 
 def test_errors_of_other_windows_are_not_stored(stored, monkeypatch):
@@ -138,9 +137,6 @@ def test_missing_errors_name_the_command(copy):
     with pytest.raises(EcgtlError) as error:
         reconstructions.load("demo")
     one_line(error, "have not been measured", "--tier demo measure")
-    with pytest.raises(EcgtlError) as error:
-        reconstructions.shown_tier("demo")
-    one_line(error, "no errors have been measured in tier demo")
 
 
 def test_errors_of_other_weights_are_refused(copy):

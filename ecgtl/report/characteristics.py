@@ -9,6 +9,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from os.path import commonprefix
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,6 @@ from ecgtl.statistics import LEVEL
 
 PROGRAM = "python -m ecgtl.report.characteristics"
 KEY = "jang2021-table1-shaoxing"
-PRINTED = "jang2021.table1.rows"
 MOMENTS = ("n", "male", "age_mean", "age_sd")
 
 
@@ -96,7 +96,8 @@ def comparison(counted: Result) -> pd.DataFrame:
     rows = []
     for place, words, ours in found:
         row, dot, below = place.partition(".")
-        aumc, paper = (values.published_text(f"{PRINTED}.{row}.{column}{dot}{below}") for column in ("aumc", "shaoxing"))
+        aumc, paper = (values.published_text(f"jang2021.table1.rows.{row}.{column}{dot}{below}")
+                       for column in ("aumc", "shaoxing"))
         known = np.isfinite(ours)
         rows.append((place, words, aumc, paper, ours, ours - float(paper.replace(",", "")) if known else np.nan,
                      agreement(paper, ours) if known else "the table names no patients"))
@@ -117,8 +118,8 @@ def agreement(printed: str, ours: float) -> str:
         return "equal when truncated"
     if len(rounded) != len(printed):
         return f"differs: {rounded}"
-    alike = next(k for k, (a, b) in enumerate(zip(rounded, printed, strict=True)) if a != b)
-    return f"differs from digit {sum(c.isdigit() for c in rounded[:alike]) + 1} on: {rounded}"
+    alike = commonprefix([rounded, printed])
+    return f"differs from digit {sum(c.isdigit() for c in alike) + 1} on: {rounded}"
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
@@ -142,9 +143,8 @@ def verdict(counted: Result) -> HTML:
                  f"{equal.sum()} are what it gives, digit for digit."]
     if not equal["age.sd"]:
         sd = table[table["place"] == "age.sd"]
-        found = " and ".join(f"{row.ours:.{_decimals(row.paper)}f} "
-                             + re.search("with divisor n(?: − 1)?", row.characteristic).group() for row in sd.itertuples())
-        sentences.append(f"The SD of the age is printed as {sd['paper'].iloc[0]}; the table gives {found}.")
+        found = [f"{row.ours:.{_decimals(row.paper)}f} {re.search('with divisor n( − 1)?', row.characteristic)[0]}" for row in sd.itertuples()]
+        sentences.append(f"The SD of the age is printed as {sd['paper'].iloc[0]}; the table gives {' and '.join(found)}.")
     n_rhythms, said = len(counted.scores["rhythms"]), values.published_text("jang2021.scalars.rhythms_abstract")
     sentences.append(f"The {n_rhythms} rhythms add up to all {counted.scores['n']:,} recordings; where the "
                      f"abstract says {said} rhythms, the table has {n_rhythms}.")

@@ -358,7 +358,7 @@ def study_chart(paper: str, steps: pd.DataFrame) -> Figure:
 
 
 def chart(paper: str, name: str, *facts: Mapping[str, str]) -> Figure:
-    """A flow chart of ``studies.yml``, its words filled with ``facts``; of two each line twice, the paper's and ours."""
+    """A flow chart of ``studies.yml``, its words filled with ``facts``; of two, each twice: the paper's and ours."""
     def filled(lines: list[str]) -> tuple[str, ...]:
         first, *other = (tuple(line.format_map(known) for line in lines) for known in facts)
         return (f"Paper: {first[0]}", "", f"Here: {other[0][0]}") if other else first

@@ -66,7 +66,7 @@ def learning_curves(history: list[dict], chosen: int, reference: float | None, s
 
 def traces(shown: Sequence[tuple[str, list[tuple[np.ndarray, dict]]]], rate: float, height: float, ylabel: str,
            xlabel: str, sharex: bool = True) -> Figure:
-    """Signals one below the other, each panel with its title and its lines (samples, matplotlib's words for the line)."""
+    """Signals one below the other, each panel with its title and its lines (samples, matplotlib's style)."""
     figure, panels = plt.subplots(len(shown), 1, figsize=(8.5, height), sharex=sharex, squeeze=False)
     for axes, (title, lines) in zip(panels[:, 0], shown, strict=True):
         for y, style in lines:
@@ -215,7 +215,7 @@ def digest(figure: Figure, digits: int = 3) -> str:
 
 
 def labelled(figure: Figure, grid: np.ndarray, x: str, y: str = "", columns: int = 2) -> Figure:
-    """The figure with ``x`` below the last row of its ``grid`` of panels, ``y`` beside the first column, and one legend."""
+    """The figure with ``x`` below the last row of its ``grid``, ``y`` beside the first column, and one legend."""
     for axes in grid[-1]:
         axes.set_xlabel(x)
     for axes in grid[:, 0]:

@@ -106,7 +106,8 @@ def curves(experiment: str, tier: str) -> pd.DataFrame:
     ``method``, ``size``, ``trial``, ``epoch``, ``step`` of the optimiser at its end, and ``score``, the weighted F1 on
     the test set.
     """
-    rows = [(run.method, run.size, run.number + 1, row["epoch"], row["epoch"] * _steps_per_epoch(body), row["test_score"])
+    rows = [(run.method, run.size, run.number + 1, row["epoch"], row["epoch"] * _steps_per_epoch(body),
+             row["test_score"])
             for run, body in tables.runs(tables.current(experiment, tier), tier) for row in body["history"]]
     return pd.DataFrame(rows, columns=["method", "size", "trial", "epoch", "step", "score"])
 
@@ -196,8 +197,8 @@ def curve(comparison: pd.DataFrame, frame: pd.DataFrame) -> Figure:
     ours = comparison[comparison["n"].gt(0)]
     paper = comparison[comparison["paper"].notna() & comparison["method"].isin(ours["method"])]
     for method, rows in paper.groupby("method", sort=False):
-        axes.errorbar(rows["size"] - 0.9, rows["paper"], rows["paper_sd"], color=figures.PAPER_COLOUR, marker=MARKERS[method],
-                      linestyle="--", capsize=4, label=f"paper: {METHODS[method]} (mean ± SD)")
+        axes.errorbar(rows["size"] - 0.9, rows["paper"], rows["paper_sd"], color=figures.PAPER_COLOUR, linestyle="--",
+                      marker=MARKERS[method], capsize=4, label=f"paper: {METHODS[method]} (mean ± SD)")
     single = {place: tuple(rows[BEST]) for place, rows in frame.groupby(["method", "size"])}
     for place, (method, rows) in enumerate(ours.groupby("method", sort=False), start=1):
         if method == "majority":
@@ -267,8 +268,8 @@ def steps_table(frame: pd.DataFrame, tier: str) -> pd.DataFrame:
         rows.append((_heading(method, size), f"{steps.iloc[0]:,}" if len(steps) else PENDING,
                      f"{paper_steps(size, tier):,}" if method == "random" else "–", mean(best), mean(last), len(best),
                      "–" if (method, size) == ("random", 50) else gap_with_p(half, best, paired=False)))
-    return pd.DataFrame(rows, columns=["Random weights", "Steps", "Steps in the paper", "Best on test", "Last epoch", "n",
-                                       "50 % random − this, Welch"])
+    return pd.DataFrame(rows, columns=["Random weights", "Steps", "Steps in the paper", "Best on test", "Last epoch",
+                                       "n", "50 % random − this, Welch"])
 
 
 def paper_steps(size: int, tier: str) -> int:
@@ -333,12 +334,14 @@ def sensitivity_table(bodies: list[dict], tier: str = "reduced") -> HTML:
     if not bodies:
         return HTML(Markup("<p>{} No run yet: <code>python -m ecgtl run {} --tier {}</code></p>").format(
             book_tables.badge("pending"), SENSITIVITY, tier))
-    rows = [(body["config"]["width"], _filter_words(body["config"]["highpass"]), f"{body['data']['windows']['train']:,}",
-             f"{body['data']['windows']['test']:,}", len(body["history"]), f"{body['scores']['mse_sum']:.1f}",
-             f"{body['scores']['mse_sample']:.3f}", f1(body["scores"]["r2"])) for body in bodies]
-    columns = ["Width", "Baseline filter", "Windows, training", "held out", "Epochs", "Squared error, summed over a window",
-               "per sample", "R²"]
-    return tables.html(pd.DataFrame(rows, columns=columns), "Reconstruction of held-out subjects by width and baseline filter")
+    rows = []
+    for body in bodies:
+        config, windows, scores = body["config"], body["data"]["windows"], body["scores"]
+        rows.append((config["width"], _filter_words(config["highpass"]), f"{windows['train']:,}", f"{windows['test']:,}",
+                     len(body["history"]), f"{scores['mse_sum']:.1f}", f"{scores['mse_sample']:.3f}", f1(scores["r2"])))
+    table = pd.DataFrame(rows, columns=["Width", "Baseline filter", "Windows, training", "held out", "Epochs",
+                                        "Squared error, summed over a window", "per sample", "R²"])
+    return tables.html(table, "Reconstruction of held-out subjects by width and baseline filter")
 
 
 def _filter_words(cutoff: float | None) -> str:
@@ -379,9 +382,14 @@ def index_dots(rows: pd.DataFrame) -> Figure:
     for axes, (source, words) in zip(panels, sources.items(), strict=True):
         here = rows[rows["source"] == source]
         axes.axhline(published.lookup("jang2021.scalars.lci_threshold.value"), color="#777777", linewidth=1)
-        for place, size in enumerate(places):
-            _index_column(axes, place - 0.18, "random", values(here, "random", size, INDEX))
-            _index_column(axes, place + 0.18, "cae", values(here, "cae", size, INDEX))
+        for (place, size), (method, shift) in itertools.product(enumerate(places), (("random", -0.18), ("cae", 0.18))):
+            found, x = values(here, method, size, INDEX), place + shift
+            if len(found):
+                low, high = statistics.score_interval(Sample.of(found), np.inf)
+                axes.plot(np.linspace(x - 0.1, x, len(found)), found, ".", color=COLOURS[method], alpha=0.6, markersize=6)
+                axes.errorbar([x + 0.07], [found.mean()], [[found.mean() - low], [high - found.mean()]],
+                              color=COLOURS[method], capsize=4, marker=MARKERS[method], linestyle="none",
+                              label=f"{METHODS[method]}: trials, mean, 95 % interval")
         if here.empty:
             figures.pending(axes)
         axes.set(title=words, ylabel="learning curve index", ylim=(0, None), xticks=range(len(places)),
@@ -389,15 +397,6 @@ def index_dots(rows: pd.DataFrame) -> Figure:
     panels[-1].set_xlabel("share of the training part that is used")
     figures.legend_below(figure, panels)
     return figure
-
-
-def _index_column(axes: Axes, x: float, method: str, found: pd.Series) -> None:
-    if len(found):
-        low, high = statistics.score_interval(Sample.of(found), np.inf)
-        axes.plot(np.linspace(x - 0.1, x, len(found)), found, ".", color=COLOURS[method], alpha=0.6, markersize=6)
-        axes.errorbar([x + 0.07], [found.mean()], [[found.mean() - low], [high - found.mean()]], color=COLOURS[method],
-                      capsize=4, marker=MARKERS[method], linestyle="none",
-                      label=f"{METHODS[method]}: trials, mean, 95 % interval")
 
 
 def printed_spreads(table: str) -> pd.DataFrame:
@@ -415,7 +414,8 @@ def spreads(table: str) -> HTML:
     """``printed_spreads`` as HTML, counted in its caption."""
     found = printed_spreads(table)
     counts = found["Fits the print"].value_counts()
-    said = ", ".join(f"{counts[fits]} fit {fits}" for fits in ("n", "n − 1", "n and n − 1", "neither") if fits in counts)
+    order = ("n", "n − 1", "n and n − 1", "neither")
+    said = ", ".join(f"{counts[fits]} fit {fits}" for fits in order if fits in counts)
     name = table.replace("table", "Table ")
     return tables.html(found, f"{name}, divisor of the printed standard deviations: {said}")
 
@@ -447,7 +447,8 @@ def index_anatomy(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     rows = []
     for size, method in itertools.product(sizes(experiment), ("random", "cae")):
         found = pd.DataFrame(map(index_parts, _by_trial(frame, method, size)), columns=[*words])
-        texts = [f"{found[name].mean():.1f}" if name in ("rises", "falls") else f1(found[name].mean()) for name in words]
+        means = found.mean().items()
+        texts = [f"{value:.1f}" if name in ("rises", "falls") else f1(value) for name, value in means]
         rows.append((percent(size), ARMS[method], len(found), *(texts if len(found) else [PENDING] * len(words))))
     return pd.DataFrame(rows, columns=["Data used", "Arm", "n", *words.values()])
 
@@ -547,9 +548,10 @@ def learning_curves(frame: pd.DataFrame, experiment: str) -> Figure:
             if len(by_trial) and method != "image":
                 axes.plot(by_trial.index, by_trial, color=COLOURS[method], linewidth=0.5, alpha=0.35)
             if len(by_trial):
-                axes.plot(by_trial.index, by_trial.median(axis=1), ":" if method == "image" else "-", color=COLOURS[method],
-                          linewidth=1.8, label=f"{METHODS[method]}, median")
-        axes.set(title=f"{NAMES[experiment]}: {size} % of the training part", ylabel="weighted F1, test part", ylim=(0, 1))
+                axes.plot(by_trial.index, by_trial.median(axis=1), ":" if method == "image" else "-",
+                          color=COLOURS[method], linewidth=1.8, label=f"{METHODS[method]}, median")
+        axes.set(title=f"{NAMES[experiment]}: {size} % of the training part", ylabel="weighted F1, test part",
+                 ylim=(0, 1))
     panels[-1].set_xlabel("epoch")
     return _finished(figure, panels, 3)
 
@@ -565,5 +567,5 @@ def stability(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
             *scores, epoch = np.mean(found, axis=0)
             texts = [*map(f1, scores), f"{epoch:.0f}"]
         rows.append((percent(size), METHODS[method], len(found), texts[0], texts[-1], *texts[1:-1]))
-    return pd.DataFrame(rows, columns=["Data used", "Initialisation", "n", "Best F1", "Best epoch", "Last F1", "Best − last",
-                                       "Deepest fall in one epoch"])
+    return pd.DataFrame(rows, columns=["Data used", "Initialisation", "n", "Best F1", "Best epoch", "Last F1",
+                                       "Best − last", "Deepest fall in one epoch"])

@@ -32,14 +32,16 @@ def parts(result: results.Result) -> pd.DataFrame:
 
 def curve(result: results.Result) -> Figure:
     """The learning curve: error of reconstruction, or loss and accuracy; the kept epoch is marked."""
-    shown = [("loss", "Loss", "mean cross-entropy (nats)"), ("accuracy", "Accuracy", "share of frames answered rightly")]
+    shown = [("loss", "Loss", "mean cross-entropy (nats)"),
+             ("accuracy", "Accuracy", "share of frames answered rightly")]
     if _reconstructs(result):
         shown = [("loss", "Reconstruction error", "squared error, summed over a window\n(z-scores squared)")]
     figure, panels = plt.subplots(1, len(shown), figsize=(3.5 + 2.5 * len(shown), 3.4), squeeze=False)
+    kept = result.scores["epoch"]
     for axes, (score, title, ylabel) in zip(panels[0], shown, strict=True):
         words = {"train": "training (running mean)", "validation": "validation"}
         figures.by_epoch(axes, result.history, score, words, marker="o", markersize=3)
-        axes.axvline(result.scores["epoch"], color="#777777", linewidth=1, label=f"kept epoch ({result.scores['epoch']})")
+        axes.axvline(kept, color="#777777", linewidth=1, label=f"kept epoch ({kept})")
         axes.set(title=title, ylabel=ylabel)
     if _reconstructs(result):
         axes.legend(fontsize=8)

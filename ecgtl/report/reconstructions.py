@@ -81,36 +81,21 @@ def pretrained(tier: str) -> Result:
 
     Raises EcgtlError when it or its weights are absent, or when they are no pair.
     """
-    path, weights = _pretrained_path(tier), weights_of(tier)
+    key = pretrain.key_of(PretrainConfig.of(tier=tier).resolved())
+    path, weights = results.path_of("pretrain", key, tier), weights_of(tier)
     if not (path.is_file() and weights.is_file()):
         raise EcgtlError(f"there is no autoencoder of tier {tier}; make one with 'papermill "
                          f"notebooks/pretrain.ipynb out.ipynb -p tier {tier}'")
     result = results.load(path)
     if result.data.get("weights", {}).get("sha256") != checkpoint.checksum(weights):
-        raise EcgtlError(f"{weights.name} is not the file that {path.name} speaks of; restore both from git, or pretrain "
-                         "again")
+        raise EcgtlError(f"{weights.name} is not the file that {path.name} speaks of; restore both from git, or "
+                         "pretrain again")
     return result
 
 
 def weights_of(tier: str) -> Path:
     """File of the tier's autoencoder."""
     return weights_path("cae", "cae", tier)
-
-
-def shown_tier(wanted: str = "best") -> str:
-    """The ``wanted`` tier, or the best one that has measured errors. Raises EcgtlError when there is none."""
-    for tier in reversed(TIERS) if wanted == "best" else (wanted,):
-        if _measured_path(tier).is_file():
-            return tier
-    tier = "" if wanted == "best" else f" in tier {wanted}"
-    raise EcgtlError(f"no errors have been measured{tier}; run '{PROGRAM} measure'")
-
-
-def network(result: Result) -> nn.Module:
-    """The autoencoder of a pretraining ``result`` with its weights, on the CPU, ready to predict."""
-    model = pretrain.network(_config(result))
-    model.load_state_dict(checkpoint.load(weights_of(result.config["tier"]))[0])
-    return model.eval()
 
 
 def held_out(result: Result) -> HeldOut:
@@ -137,7 +122,9 @@ def twins(result: Result) -> HeldOut:
 
 def _test_part(config: PretrainConfig, sources: list[Recordings], result: Result) -> HeldOut:
     _, _, test = pretrain.windows_of(config, sources).split(config.validation, config.test, config.seed)
-    return HeldOut(test.materialise(), sources, network(result))
+    model = pretrain.network(_config(result))
+    model.load_state_dict(checkpoint.load(weights_of(result.config["tier"]))[0])
+    return HeldOut(test.materialise(), sources, model.eval())
 
 
 def _config(result: Result) -> PretrainConfig:
@@ -193,18 +180,22 @@ def measure(tier: str = "reduced") -> Result:
     return Result(MEASURED, _key(tier), trained.config, trained.evidence, scores, [], data, arrays, provenance)
 
 
-def load(tier: str) -> Result:
-    """The errors that ``measure`` stored. Raises EcgtlError when absent, damaged or of other weights."""
-    path, again = _measured_path(tier), f"run '{PROGRAM} --tier {tier} measure'"
-    if not path.is_file():
+def load(wanted: str = "best") -> Result:
+    """The errors that ``measure`` stored of the ``wanted`` tier, or the best one.
+
+    Raises EcgtlError when absent, damaged or of other weights.
+    """
+    paths = {tier: results.path_of(MEASURED, _key(tier), tier) for tier in reversed(TIERS) if wanted in ("best", tier)}
+    tier, path = next(((tier, path) for tier, path in paths.items() if path.is_file()), (wanted, None))
+    again = f"run '{PROGRAM}{'' if tier == 'best' else f' --tier {tier}'} measure'"
+    if path is None:
         raise EcgtlError(f"the errors of tier {tier} have not been measured; {again}")
     measured, trained = results.load(path), pretrained(tier)
     lengths = {name: len(array) for name, array in measured.arrays.items()}
     if set(lengths) != set(ARRAYS) or len(set(lengths.values())) != 1:
         raise EcgtlError(f"{path} does not hold the errors of windows; {again}")
     if any(measured.data[name] != trained.data[name] for name in ("weights", "digest")):
-        raise EcgtlError(f"{path} was measured with other weights or recordings than those of {trained.key}; "
-                         f"{again}")
+        raise EcgtlError(f"{path} was measured with other weights or recordings than those of {trained.key}; {again}")
     return measured
 
 
@@ -221,7 +212,8 @@ def by_source(measured: Result) -> pd.DataFrame:
         rows.append((name, own["subject"].nunique(), len(own), error.mean(),
                      *clustered_interval(error, own["subject"].to_numpy()), *np.quantile(error, list(SHOWN.values())),
                      1 - error.sum() / deviation.sum()))
-    return pd.DataFrame(rows, columns=["source", "subjects", "windows", "mean", "low", "high", "q10", "median", "q90", "r2"])
+    return pd.DataFrame(rows, columns=["source", "subjects", "windows", "mean", "low", "high", "q10", "median", "q90",
+                                       "r2"])
 
 
 def clustered_interval(error: np.ndarray, subject: np.ndarray, seed: int = 0) -> tuple[float, float]:
@@ -297,7 +289,8 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_interval(row: tuple | pd.Series) -> str:
-    return f"{row.mean:.0f} [{row.low:.0f}, {row.high:.0f}]" if np.isfinite(row.low) else f"{row.mean:.0f} (too few subjects)"
+    interval = f"[{row.low:.0f}, {row.high:.0f}]" if np.isfinite(row.low) else "(too few subjects)"
+    return f"{row.mean:.0f} {interval}"
 
 
 def comparison(measured: Result) -> pd.DataFrame:
@@ -310,8 +303,8 @@ def comparison(measured: Result) -> pd.DataFrame:
                             "Its root over that range: both have one unit"]}
     for who, error in (("Paper", _printed()), ("Ours, validation", trained.scores["validation"]["summed"]),
                        ("Ours, test", whole.mean)):
-        share, root = error / n / (high - low), np.sqrt(error / n) / (high - low)
-        columns[who] = [f"{error:.0f}", f"{error / n:.3f}", f1(1 - error / n), f"{100 * share:.2f} %", f"{100 * root:.1f} %"]
+        columns[who] = [f"{error:.0f}", f"{error / n:.3f}", f1(1 - error / n), f"{100 * error / n / (high - low):.2f} %",
+                        f"{100 * np.sqrt(error / n) / (high - low):.1f} %"]
     columns["Ours, test"][0] = _with_interval(whole)
     # What is in print stands as printed, misprints included
     for row, name, unit in ((0, "cae_mse", ""), (1, "cae_mse_per_sample", ""), (3, "cae_error_percent", " %")):
@@ -325,8 +318,8 @@ def verdict(measured: Result) -> HTML:
     trained, own = pretrained(tier), measured.evidence["upstream"] == "full"
     sentences = [] if own else ["The recordings are not the paper's, so its number is not tested."]
     sentences += [
-        f"On {measured.data['windows']:,} windows of {measured.data['subjects']} subjects that the network has not seen, "
-        f"the error is {error:.0f} of the {n:,} that answering with the mean would cost: R² {f1(1 - error / n)}.",
+        f"On {measured.data['windows']:,} windows of {measured.data['subjects']} subjects that the network has not seen, the"
+        f" error is {error:.0f} of the {n:,} that answering with the mean would cost: R² {f1(1 - error / n)}.",
         f"The paper prints {values.published_text('jang2021.scalars.cae_mse')}, which is "
         f"R² {f1(1 - _printed() / n)} by the same reckoning.",
         "On the validation part, which chose the epoch, the error is "
@@ -343,7 +336,8 @@ def _course(trained: Result) -> str:
     before, last = (row["train_loss"] for row in history[-2:])
     said = f"The last of {len(history)} epochs was kept; the error on the training part "
     if last < before:
-        return f"{said}was still falling ({before:.0f} to {last:.0f}), so a longer run can be expected to reconstruct better."
+        return (f"{said}was still falling ({before:.0f} to {last:.0f}), so a longer run can be expected to reconstruct "
+                "better.")
     return f"{said}was no longer falling ({before:.0f} to {last:.0f})."
 
 
@@ -370,14 +364,6 @@ def n_samples(measured: Result) -> int:
 def _printed() -> float:
     """The paper's error of a window."""
     return published.lookup("jang2021.scalars.cae_mse.value")
-
-
-def _pretrained_path(tier: str) -> Path:
-    return results.path_of("pretrain", pretrain.key_of(PretrainConfig.of(tier=tier).resolved()), tier)
-
-
-def _measured_path(tier: str) -> Path:
-    return results.path_of(MEASURED, _key(tier), tier)
 
 
 def _key(tier: str) -> str:
@@ -411,7 +397,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     drawing = verbs.add_parser("draw", help="draw three held-out windows")
     drawing.add_argument("file", type=Path, help="image to write, e.g. windows.png")
     given = parser.parse_args(arguments)
-    return exit_status(lambda: results.save(measure(given.tier)) if given.verb == "measure" else draw(given.file, given.tier))
+    if given.verb == "measure":
+        return exit_status(lambda: results.save(measure(given.tier)))
+    return exit_status(lambda: draw(given.file, given.tier))
 
 
 if __name__ == "__main__":

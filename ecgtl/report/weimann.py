@@ -1,7 +1,7 @@
 """What the pages of Weimann 2021's tables show beyond the general ones: several scores, gains, settings, networks.
 
-The frames of ``comparisons`` and ``trials`` are read once a page; all else is computed from those and from what the paper
-prints. A cell without runs is PENDING; fewer than ``MIN_RUNS`` runs get no interval.
+The frames of ``comparisons`` and ``trials`` are read once a page; all else is computed from those and from what the
+paper prints. A cell without runs is PENDING; fewer than ``MIN_RUNS`` runs get no interval.
 """
 
 import itertools
@@ -63,9 +63,7 @@ def pretraining(objective: str, tier: str) -> dict | None:
 
 
 def comparisons(experiment: str, tier: str, scores: Sequence[str] = ("macro_f1",)) -> pd.DataFrame:
-    """``tables.comparison`` of each of ``scores``, with ``experiment``, ``tier``, ``score`` and ``paper_n``, the paper's
-    runs.
-    """
+    """``tables.comparison`` of each of ``scores``, with ``experiment``, ``tier``, ``score`` and ``paper_n``, its runs."""
     entry = experiments.load(experiment)
     found = pd.concat([tables.comparison(experiment, tier, score).assign(experiment=experiment, tier=tier, score=score)
                        for score in scores])
@@ -81,8 +79,7 @@ def trials(experiment: str, tier: str) -> pd.DataFrame:
     return found.rename(columns={"share_of_dataset": "size", "column": "size"})
 
 
-def single(frame: pd.DataFrame, score: str = "macro_f1",
-           choice: str = "validated") -> dict[tuple[str, int | str], tuple[float, ...]]:
+def single(frame: pd.DataFrame, score: str = "macro_f1", choice: str = "validated") -> dict[tuple, tuple[float, ...]]:
     """A score of every run by (method, size), from ``trials``."""
     column, chosen = score.replace("f1_per_class.", "f1_"), frame[frame["epoch_chosen_by"] == choice]
     return {place: tuple(rows[column]) for place, rows in chosen.groupby(["method", "size"])}
@@ -111,9 +108,8 @@ def short(method: str) -> str:
 # Several columns, several scores
 
 
-def readable(frame: pd.DataFrame, heading: str | None = "Data used",
-             only: int | str | None = None) -> pd.DataFrame:
-    """``tables.readable`` with ``heading`` for the columns of the paper's table, None to leave them out; marks as printed.
+def readable(frame: pd.DataFrame, heading: str | None = "Data used", only: int | str | None = None) -> pd.DataFrame:
+    """``tables.readable`` with ``heading`` for the columns of the paper's table, None to leave them out; printed marks.
 
     ``only``: the column that trivial classifiers are shown at, where they do not depend on it.
     """
@@ -135,7 +131,7 @@ def footnotes() -> HTML:
 
 
 def wide(frame: pd.DataFrame) -> pd.DataFrame:
-    """``comparisons`` with a row a method and, for each score, a column of the paper (where it prints one) and of ours."""
+    """``comparisons`` with a row a method and, for each score, a column of the paper (if it prints one) and of ours."""
     # The head of a row breaks behind its commas alone: many columns leave it little room
     heads = [METHODS[method].replace(" ", NBSP).replace(f",{NBSP}", ", ") for method in frame["method"].unique()]
     columns = {"Initialisation": heads}
@@ -166,7 +162,7 @@ def steps(frame: pd.DataFrame, base: int | str, heading: str) -> pd.DataFrame:
                          for row, other, found in _against(frame, "size", base)])
 
 
-def _against(frame: pd.DataFrame, column: str, value: int | str) -> Iterator[tuple[pd.Series, pd.Series, dict[str, str]]]:
+def _against(frame: pd.DataFrame, column: str, value: int | str) -> Iterator[tuple[pd.Series, pd.Series, dict]]:
     """Rows of networks, each with the row that differs from it in ``column`` alone, where it has ``value``, and their
     difference: in print, ours by the analysis plan, and what the plan says of the printed one.
     """
@@ -190,9 +186,8 @@ def _relative(a: Sample | None, b: Sample | None, missing: str = PENDING) -> str
 def said(tiers: dict[str, str]) -> HTML:
     """Every claim that rests on one of the experiments in ``tiers``, judged from the paper's numbers and from ours."""
     found = pd.concat([findings(PAPER, experiment, tier) for experiment, tier in tiers.items()])
-    if found.empty:
-        return HTML("<p>No statement rests on this table alone.</p>")
-    return tables.html(found, "Statements and what the runs say")
+    return HTML("<p>No statement rests on this table alone.</p>") if found.empty else tables.html(
+        found, "Statements and what the runs say")
 
 
 # Table 1: thirteen settings
@@ -213,7 +208,7 @@ def tasks() -> dict[str, list[str]]:
 
 
 def best_settings(frame: pd.DataFrame) -> pd.DataFrame:
-    """The best setting of each task by macro F1 and its lead over the second, in print and among those that were run."""
+    """The best setting of each task by macro F1 and its lead over the second, in print and among those of ours."""
     rows = []
     for task, names in tasks().items():
         own = frame[(frame["score"] == "macro_f1") & frame["method"].isin(names)]
@@ -241,16 +236,16 @@ def below_random(frame: pd.DataFrame) -> pd.DataFrame:
         settings = own[own["method"].isin(itertools.chain.from_iterable(tasks().values()))]
         for words, column in (("in print", "paper"), ("ours", "ours")):
             below = settings[settings[column] < base[column]]
-            named = [f"{METHODS[name]} ({f1(value)})" for name, value in zip(below["method"], below[column], strict=True)]
+            named = "; ".join(f"{METHODS[one['method']]} ({f1(one[column])})" for _, one in below.iterrows())
             nothing = "none" if settings[column].notna().any() else PENDING
             row[f"Random weights, {words}"] = f1(base[column]) if np.isfinite(base[column]) else PENDING
-            row[f"Below them, {words}"] = "; ".join(named) or nothing
+            row[f"Below them, {words}"] = named or nothing
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def challenge(frame: pd.DataFrame, experiment: str, tier: str) -> pd.DataFrame:
-    """Macro F1 over four classes beside the challenge's own score, the mean of three: in print (from its classes) and ours.
+    """Macro F1 over four classes beside the challenge's own score, the mean of three: in print (by its classes) and ours.
 
     ``frame``: ``comparisons`` by class and over all.
     """
@@ -268,7 +263,7 @@ def challenge(frame: pd.DataFrame, experiment: str, tier: str) -> pd.DataFrame:
 
 
 def class_rows(frame: pd.DataFrame, tier: str) -> pd.DataFrame:
-    """F1 by method, share of the data set and class, from ``trials``; the paper prints it for its largest share (Table 1)."""
+    """F1 by method, share of the data set and class, from ``trials``; the paper's is that of its largest share (Table 1)."""
     printed, sizes = published.lookup(f"{PAPER}.table1.rows"), experiments.load(TABLE2).columns
     # The row of Table 1 that a row of Table 2 is the best setting of
     best = {row["init"]: name for name, row in experiments.load(TABLE1).rows.items() if row["init"] in METHODS}
@@ -304,7 +299,7 @@ def choices(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
 
 
 def rates(tier: str) -> pd.DataFrame:
-    """What a column of Table 3 is in ``tier``: sampling rate and length of the recordings, and the pretraining's rate."""
+    """What a column of Table 3 is in ``tier``: sampling rate and length of recordings, and the pretraining's rate."""
     entry = experiments.load(TABLE3)
     configs = {run.size: run.config for run in experiments.enumerate_runs(TABLE3, tier) if run.method == "random"}
     upstream = published.lookup(f"{PAPER}.scalars.icentia_sampling_rate.value")
@@ -316,7 +311,7 @@ def rates(tier: str) -> pd.DataFrame:
 
 
 def networks(tier: str) -> pd.DataFrame:
-    """Parameters and work of the networks of Table 4, counted in the models, as the paper has them and as ``tier`` has them.
+    """Parameters and work of the networks of Table 4, counted in the models, as the paper and as ``tier`` has them.
 
     Work is that of training on one recording, forward and backward (``models.training_flops``). Below them the part of
     ResNet-50 that future prediction pretrains.
@@ -327,7 +322,8 @@ def networks(tier: str) -> pd.DataFrame:
     for size, words in (("paper", "the paper's size"), (tier, f"tier {tier}")):
         config, (whole, output) = tuned(size), parameters("resnet50", size, stages=stages)
         flops = [models.training_flops(name, 1, len(CLASSES), config.n_samples, width=config.width) for name in names]
-        columns[f"Parameters, {words}"] = [f"{n:,}" for n in (*(parameters(name, size)[0] for name in names), whole - output)]
+        counts = [*(parameters(name, size)[0] for name in names), whole - output]
+        columns[f"Parameters, {words}"] = [f"{n:,}" for n in counts]
         columns[f"GFLOP a recording, {words}"] = [*(f"{n / 1e9:.3g}" for n in flops), "–"]
     return pd.DataFrame(columns).replace({"Network": "resnet"}, "ResNet-", regex=True)
 
@@ -357,15 +353,15 @@ def data_used(experiment: str) -> HTML:
 
 def label_rows(experiment: str, tier: str) -> pd.DataFrame:
     """Recordings with each label by part, and the mean AUC of each initialisation; a dash where there is none."""
-    found = [(run, body) for run, body in tables.runs(experiment, tier) if run.method not in BASELINES]
+    found = [(run.method, body) for run, body in tables.runs(experiment, tier) if run.method not in BASELINES]
     if not found:
         return pd.DataFrame({"Label": [PENDING]})
     data = found[0][1]["data"]
     table = pd.DataFrame(data["split"], index=data["classes"]).rename(columns=str.capitalize)
     table.insert(0, "Label", table.index.str.replace("_", " "))
     for method in experiments.load(experiment).inits:
-        areas = pd.DataFrame([body["scores"]["validated"]["auc_per_class"] for run, body in found if run.method == method],
-                             columns=data["classes"], dtype=float)
+        own = [body["scores"]["validated"]["auc_per_class"] for name, body in found if name == method]
+        areas = pd.DataFrame(own, columns=data["classes"], dtype=float)
         table[f"AUC, {short(method).lower()}"] = areas.mean(skipna=False).map(f1) if len(areas) else PENDING
     return table
 
@@ -379,8 +375,9 @@ def unscored(experiment: str, tier: str) -> HTML:
     left_out = [name.replace("_", " ") for name, area in areas.items() if area is None]
     if not left_out:
         return HTML(f"<p>All {len(areas)} labels occur in the test part; the AUC is the mean over all of them.</p>")
-    return HTML(Markup("<p>Of {} labels {} cannot be scored, because no recording of the test part has them, or every one: "
-                       "{}. The AUC is the mean over the others.</p>").format(len(areas), len(left_out), ", ".join(left_out)))
+    return HTML(Markup("<p>Of {} labels {} cannot be scored, because no recording of the test part has them, or every "
+                       "one: {}. The AUC is the mean over the others.</p>").format(
+                           len(areas), len(left_out), ", ".join(left_out)))
 
 
 def thresholds(experiment: str, tier: str) -> pd.DataFrame:
@@ -420,21 +417,19 @@ def rankings(frames: Iterable[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
     """Initialisations from the best to the worst by each score, equal ones joined by =; ``frames``: experiment,
     ``comparisons``.
     """
-    rows = [(NAMES[experiment], SCORES[score], _ranked(own["method"], own["paper"]), _ranked(own["method"], own["ours"]))
+    rows = [(NAMES[experiment], SCORES[score], _ranked(own, "paper"), _ranked(own, "ours"))
             for experiment, frame in frames
             for score, own in frame[~frame["method"].isin(BASELINES)].groupby("score", sort=False)]
     return pd.DataFrame(rows, columns=["Data set", "Score", "In print", "Ours"])
 
 
-def _ranked(methods: pd.Series, values: pd.Series) -> str:
+def _ranked(rows: pd.DataFrame, column: str) -> str:
     """Methods from the best to the worst; all of them are needed."""
-    if values.isna().any():
-        return "not printed" if values.name == "paper" else PENDING
+    if rows[column].isna().any():
+        return "not printed" if column == "paper" else PENDING
     # As they are shown: three decimals decide what is equal
-    by_value = {}
-    for method, value in zip(methods, values, strict=True):
-        by_value.setdefault(f1(value), []).append(short(method).lower())
-    return " > ".join(" = ".join(by_value[value]) for value in sorted(by_value, reverse=True))
+    by_value = rows["method"].map(short).str.lower().groupby(rows[column].map(f1)).agg(" = ".join)
+    return " > ".join(by_value.sort_index(ascending=False))
 
 
 def ranking_verdict(ranked: pd.DataFrame) -> HTML:

@@ -1,4 +1,4 @@
-"""Figures of Weimann 2021's pages: scores beside the paper's by panel, and validation scores by epoch (its Figure 3)."""
+"""Figures of Weimann 2021's pages: scores beside the paper's by panel, and validation scores by epoch (Figure 3)."""
 
 import itertools
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ PAPER_SHAPE = {"label": "paper (mean ± SD), same marker", "color": PAPER_COLOUR
 
 
 def panels(frame: pd.DataFrame, values: dict[tuple, tuple[float, ...]], xlabel: str) -> Figure:
-    """Macro F1 by column of a table (``tables.comparison``), each pretraining beside random weights: the paper's and ours.
+    """Macro F1 by column of a ``tables.comparison``, each pretraining beside random weights: the paper's and ours.
 
     ``values`` maps (method, size) to the scores of single runs. Boosted trees on RR intervals are a line.
     """
@@ -62,11 +62,11 @@ def class_panels(rows: pd.DataFrame) -> Figure:
     largest.
     """
     figure, grid = plt.subplots(2, 2, figsize=(WIDTH, 6.2), sharex=True)
-    sizes, methods = sorted(rows["size"].unique()), rows["method"].unique()
+    sizes = sorted(rows["size"].unique())
     for axes, name in zip(grid.flat, weimann.CLASSES, strict=True):
-        for place, method in enumerate(methods):
-            own = rows[(rows["class"] == name) & (rows["method"] == method)].sort_values("size")
-            ours, printed, shift = own[own["n"].gt(0)], own[own["paper"].notna()], 0.13 * (place - (len(methods) - 1) / 2)
+        for place, (method, own) in enumerate(rows[rows["class"] == name].groupby("method", sort=False)):
+            own, shift = own.sort_values("size"), 0.13 * (place - (rows["method"].nunique() - 1) / 2)
+            ours, printed = own[own["n"].gt(0)], own[own["paper"].notna()]
             if len(ours):
                 figures.series(axes, ours["size"].map(sizes.index) + shift, ours, {}, _our_label(ours), markersize=4,
                                linewidth=1, capsize=2)
@@ -106,9 +106,10 @@ def settings(frame: pd.DataFrame, values: dict[tuple, tuple[float, ...]]) -> Fig
 def _bands(axes: Axes, base: pd.Series) -> None:
     """Random weights: mean and SD of the paper, mean and interval of ours."""
     mean, sd = base["paper"], base["paper_sd"]
+    ours = "ours: random weights (mean, 95 % interval)"
     for middle, low, high, colour, dash, label in (
             (mean, mean - sd, mean + sd, PAPER_COLOUR, "--", "paper: random weights (mean, SD)"),
-            (base["ours"], base["low"], base["high"], COLOURS["random"], "-", "ours: random weights (mean, 95 % interval)")):
+            (base["ours"], base["low"], base["high"], COLOURS["random"], "-", ours)):
         if np.isfinite(middle):
             axes.axvline(middle, color=colour, linestyle=dash, linewidth=1, label=label)
         if np.isfinite(high):
@@ -128,8 +129,8 @@ def _dots(axes: Axes, rows: pd.DataFrame, values: dict[tuple, tuple[float, ...]]
                           label="ours (mean, 95 % interval, single runs)", **shape)
             axes.plot(runs, np.full(len(runs), y + 0.33), ".", color=COLOURS[kind], alpha=0.6, markersize=4)
         else:
-            axes.annotate(PENDING, (1, y + 0.17), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=7,
-                          color="#555555")
+            axes.annotate(PENDING, (1, y + 0.17), xycoords=("axes fraction", "data"), ha="right", va="center",
+                          fontsize=7, color="#555555")
     axes.set(yticks=range(len(rows)), yticklabels=words, ylim=(len(rows) - 0.45, -0.55))
     axes.tick_params(axis="y", labelsize=8)
 
@@ -139,7 +140,7 @@ def score_panels(frame: pd.DataFrame, trials: pd.DataFrame, quoted: dict[str, fl
     figure, grid = plt.subplots(2, 2, figsize=(WIDTH, 6.4), sharey=True)
     shown = frame[frame["method"] != "majority"].groupby("score", sort=False)
     for axes, (score, rows) in zip(grid.flat, shown, strict=True):
-        _dots(axes, rows, weimann.single(trials, score), rows["method"], [weimann.short(name) for name in rows["method"]])
+        _dots(axes, rows, weimann.single(trials, score), rows["method"], [*map(weimann.short, rows["method"])])
         if score in quoted:
             axes.axvline(quoted[score], color="#777777", linestyle=":", label="related work, quoted by the paper")
         axes.set(title=weimann.SCORES[score], xlabel="score, test part")
@@ -198,7 +199,7 @@ def _epochs(rows: pd.DataFrame) -> list[int]:
 
 
 def speed(frame: pd.DataFrame) -> pd.DataFrame:
-    """``histories`` by share and method: median epoch at ``share_of_best`` of a run's best, the best score, that of epoch 1."""
+    """``histories`` by share and method: median epoch at ``share_of_best`` of a run's best, best score, that of epoch 1."""
     entry, rows = experiments.load(weimann.TABLE2), []
     for size, method in itertools.product(sorted(entry.columns, reverse=True), entry.inits):
         own = frame[(frame["method"] == method) & (frame["size"] == size)]
