@@ -5,7 +5,6 @@
 reads ``shaoxing-figshare/Diagnostics.xlsx`` below ``ECGTL_DATA``. Rows of the table stay where they are.
 """
 
-import re
 import sys
 import time
 from collections.abc import Sequence
@@ -143,8 +142,10 @@ def verdict(counted: Result) -> HTML:
                  f"{equal.sum()} are what it gives, digit for digit."]
     if not equal["age.sd"]:
         sd = table[table["place"] == "age.sd"]
-        found = [f"{row.ours:.{_decimals(row.paper)}f} {re.search('with divisor n( − 1)?', row.characteristic)[0]}" for row in sd.itertuples()]
-        sentences.append(f"The SD of the age is printed as {sd['paper'].iloc[0]}; the table gives {' and '.join(found)}.")
+        kinds = sd["characteristic"].str.removeprefix("Age, SD ").str.removesuffix(" (years)")
+        printed = sd["paper"].iloc[0]
+        found = [f"{ours:.{_decimals(printed)}f} {kind}" for ours, kind in zip(sd["ours"], kinds, strict=True)]
+        sentences.append(f"The SD of the age is printed as {printed}; the table gives {' and '.join(found)}.")
     n_rhythms, said = len(counted.scores["rhythms"]), values.published_text("jang2021.scalars.rhythms_abstract")
     sentences.append(f"The {n_rhythms} rhythms add up to all {counted.scores['n']:,} recordings; where the "
                      f"abstract says {said} rhythms, the table has {n_rhythms}.")
@@ -175,7 +176,8 @@ def by_rhythm(counted: Result) -> pd.DataFrame:
 
 def readable_rhythms(table: pd.DataFrame) -> pd.DataFrame:
     """``by_rhythm`` as a reader sees it."""
-    rows = [(_words(row.rhythm), f"{row.n:,}", f"{100 * row.share:.2f} %", f"{row.age_mean:.1f} ± {row.age_sd:.1f}",
+    rows = [(_rhythm_words(row.rhythm), f"{row.n:,}", f"{100 * row.share:.2f} %",
+             f"{row.age_mean:.1f} ± {row.age_sd:.1f}",
              f"{100 * row.male_share:.1f} [{100 * row.male_low:.1f}, {100 * row.male_high:.1f}]")
             for row in table.itertuples()]
     return pd.DataFrame(rows, columns=["Rhythm", "Recordings", "Share", "Age (mean ± SD, years)",
@@ -187,8 +189,8 @@ def rarest(counted: Result) -> HTML:
     table = by_rhythm(counted)
     training, test = published.lookup("jang2021.scalars.split.value")
     share, first, last = test / (training + test), table.iloc[0], table.iloc[-1]
-    text = (f"The most frequent rhythm, {_words(first['rhythm'])}, has {first['n']:,} recordings; the "
-            f"rarest, {_words(last['rhythm'])}, has {last['n']}. A test part of {100 * share:g} % holds "
+    text = (f"The most frequent rhythm, {_rhythm_words(first['rhythm'])}, has {first['n']:,} recordings; the "
+            f"rarest, {_rhythm_words(last['rhythm'])}, has {last['n']}. A test part of {100 * share:g} % holds "
             f"{share * last['n']:.0f} of the latter: its F1 is nearly all or nothing, and a score weighted "
             "by frequency hides it.")
     return HTML(Markup("<p>{}</p>").format(text))
@@ -216,13 +218,13 @@ def rhythms_figure(counted: Result) -> Figure:
     return figure
 
 
-def _words(rhythm: str) -> str:
+def _rhythm_words(rhythm: str) -> str:
     return rhythm.replace("_", " ").replace("av ", "AV ")
 
 
 def _two_lines(rhythm: str) -> str:
     """A rhythm's name, on two lines where it is long."""
-    words = _words(rhythm).split()
+    words = _rhythm_words(rhythm).split()
     middle = (len(words) + 1) // 2 if len(rhythm) >= 19 else len(words)
     return "\n".join(filter(None, (" ".join(words[:middle]), " ".join(words[middle:]))))
 

@@ -337,8 +337,9 @@ def sensitivity_table(bodies: list[dict], tier: str = "reduced") -> HTML:
     rows = []
     for body in bodies:
         config, windows, scores = body["config"], body["data"]["windows"], body["scores"]
-        rows.append((config["width"], _filter_words(config["highpass"]), f"{windows['train']:,}", f"{windows['test']:,}",
-                     len(body["history"]), f"{scores['mse_sum']:.1f}", f"{scores['mse_sample']:.3f}", f1(scores["r2"])))
+        rows.append((config["width"], _filter_words(config["highpass"]), f"{windows['train']:,}",
+                     f"{windows['test']:,}", len(body["history"]), f"{scores['mse_sum']:.1f}",
+                     f"{scores['mse_sample']:.3f}", f1(scores["r2"])))
     table = pd.DataFrame(rows, columns=["Width", "Baseline filter", "Windows, training", "held out", "Epochs",
                                         "Squared error, summed over a window", "per sample", "R²"])
     return tables.html(table, "Reconstruction of held-out subjects by width and baseline filter")
@@ -386,7 +387,8 @@ def index_dots(rows: pd.DataFrame) -> Figure:
             found, x = values(here, method, size, INDEX), place + shift
             if len(found):
                 low, high = statistics.score_interval(Sample.of(found), np.inf)
-                axes.plot(np.linspace(x - 0.1, x, len(found)), found, ".", color=COLOURS[method], alpha=0.6, markersize=6)
+                axes.plot(np.linspace(x - 0.1, x, len(found)), found, ".", color=COLOURS[method], alpha=0.6,
+                          markersize=6)
                 axes.errorbar([x + 0.07], [found.mean()], [[found.mean() - low], [high - found.mean()]],
                               color=COLOURS[method], capsize=4, marker=MARKERS[method], linestyle="none",
                               label=f"{METHODS[method]}: trials, mean, 95 % interval")

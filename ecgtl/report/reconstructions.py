@@ -99,7 +99,7 @@ def weights_of(tier: str) -> Path:
 
 
 def held_out(result: Result) -> HeldOut:
-    """The test part that ``result`` was scored on, read anew from the recordings.
+    """The test set that ``result`` was scored on, read anew from the recordings.
 
     Raises EcgtlError when recordings are absent or not those of the result.
     """
@@ -303,8 +303,8 @@ def comparison(measured: Result) -> pd.DataFrame:
                             "Its root over that range: both have one unit"]}
     for who, error in (("Paper", _printed()), ("Ours, validation", trained.scores["validation"]["summed"]),
                        ("Ours, test", whole.mean)):
-        columns[who] = [f"{error:.0f}", f"{error / n:.3f}", f1(1 - error / n), f"{100 * error / n / (high - low):.2f} %",
-                        f"{100 * np.sqrt(error / n) / (high - low):.1f} %"]
+        columns[who] = [f"{error:.0f}", f"{error / n:.3f}", f1(1 - error / n),
+                        f"{100 * error / n / (high - low):.2f} %", f"{100 * np.sqrt(error / n) / (high - low):.1f} %"]
     columns["Ours, test"][0] = _with_interval(whole)
     # What is in print stands as printed, misprints included
     for row, name, unit in ((0, "cae_mse", ""), (1, "cae_mse_per_sample", ""), (3, "cae_error_percent", " %")):
@@ -318,8 +318,8 @@ def verdict(measured: Result) -> HTML:
     trained, own = pretrained(tier), measured.evidence["upstream"] == "full"
     sentences = [] if own else ["The recordings are not the paper's, so its number is not tested."]
     sentences += [
-        f"On {measured.data['windows']:,} windows of {measured.data['subjects']} subjects that the network has not seen, the"
-        f" error is {error:.0f} of the {n:,} that answering with the mean would cost: R² {f1(1 - error / n)}.",
+        f"On {measured.data['windows']:,} windows of {measured.data['subjects']} subjects that the network has not "
+        f"seen, the error is {error:.0f} of the {n:,} that answering with the mean would cost: R² {f1(1 - error / n)}.",
         f"The paper prints {values.published_text('jang2021.scalars.cae_mse')}, which is "
         f"R² {f1(1 - _printed() / n)} by the same reckoning.",
         "On the validation part, which chose the epoch, the error is "

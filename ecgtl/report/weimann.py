@@ -63,7 +63,7 @@ def pretraining(objective: str, tier: str) -> dict | None:
 
 
 def comparisons(experiment: str, tier: str, scores: Sequence[str] = ("macro_f1",)) -> pd.DataFrame:
-    """``tables.comparison`` of each of ``scores``, with ``experiment``, ``tier``, ``score`` and ``paper_n``, its runs."""
+    """``tables.comparison`` of each of ``scores``, with what it is of, and the paper's runs as ``paper_n``."""
     entry = experiments.load(experiment)
     found = pd.concat([tables.comparison(experiment, tier, score).assign(experiment=experiment, tier=tier, score=score)
                        for score in scores])
@@ -111,7 +111,7 @@ def short(method: str) -> str:
 def readable(frame: pd.DataFrame, heading: str | None = "Data used", only: int | str | None = None) -> pd.DataFrame:
     """``tables.readable`` with ``heading`` for the columns of the paper's table, None to leave them out; printed marks.
 
-    ``only``: the column that trivial classifiers are shown at, where they do not depend on it.
+    ``only``: the column that baselines are shown at, where they do not depend on it.
     """
     if only is not None:
         trivial = frame["method"].isin(BASELINES)
@@ -245,7 +245,7 @@ def below_random(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def challenge(frame: pd.DataFrame, experiment: str, tier: str) -> pd.DataFrame:
-    """Macro F1 over four classes beside the challenge's own score, the mean of three: in print (by its classes) and ours.
+    """Macro F1 over four classes beside the challenge's own score, the mean of three: in print (by class) and ours.
 
     ``frame``: ``comparisons`` by class and over all.
     """
@@ -263,7 +263,7 @@ def challenge(frame: pd.DataFrame, experiment: str, tier: str) -> pd.DataFrame:
 
 
 def class_rows(frame: pd.DataFrame, tier: str) -> pd.DataFrame:
-    """F1 by method, share of the data set and class, from ``trials``; the paper's is that of its largest share (Table 1)."""
+    """F1 by method, share of the data set and class, from ``trials``; the paper's of its largest share (Table 1)."""
     printed, sizes = published.lookup(f"{PAPER}.table1.rows"), experiments.load(TABLE2).columns
     # The row of Table 1 that a row of Table 2 is the best setting of
     best = {row["init"]: name for name, row in experiments.load(TABLE1).rows.items() if row["init"] in METHODS}
@@ -352,7 +352,7 @@ def data_used(experiment: str) -> HTML:
 
 
 def label_rows(experiment: str, tier: str) -> pd.DataFrame:
-    """Recordings with each label by part, and the mean AUC of each initialisation; a dash where there is none."""
+    """Recordings with each label by set, and the mean AUC of each initialisation; a dash where there is none."""
     found = [(run.method, body) for run, body in tables.runs(experiment, tier) if run.method not in BASELINES]
     if not found:
         return pd.DataFrame({"Label": [PENDING]})
@@ -367,21 +367,21 @@ def label_rows(experiment: str, tier: str) -> pd.DataFrame:
 
 
 def unscored(experiment: str, tier: str) -> HTML:
-    """Labels that no recording of the test part has (or all have), named: the mean AUC leaves them out."""
+    """Labels that no recording of the test set has (or all have), named: the mean AUC leaves them out."""
     bodies = [body for _, body in tables.runs(experiment, tier)]
     if not bodies:
         return HTML(f"<p>{PENDING}: no run yet.</p>")
     areas = bodies[0]["scores"]["validated"]["auc_per_class"]  # the test part is the same in all runs
     left_out = [name.replace("_", " ") for name, area in areas.items() if area is None]
-    if not left_out:
-        return HTML(f"<p>All {len(areas)} labels occur in the test part; the AUC is the mean over all of them.</p>")
-    return HTML(Markup("<p>Of {} labels {} cannot be scored, because no recording of the test part has them, or every "
-                       "one: {}. The AUC is the mean over the others.</p>").format(
-                           len(areas), len(left_out), ", ".join(left_out)))
+    text = f"All {len(areas)} labels occur in the test part; the AUC is the mean over all of them."
+    if left_out:
+        text = (f"Of {len(areas)} labels {len(left_out)} cannot be scored, because no recording of the test part has "
+                f"them, or every one: {', '.join(left_out)}. The AUC is the mean over the others.")
+    return HTML(Markup("<p>{}</p>").format(text))
 
 
 def thresholds(experiment: str, tier: str) -> pd.DataFrame:
-    """Thresholds found on the training part for each metric: mean and range over runs."""
+    """Thresholds found on the training set for each metric: mean and range over runs."""
     rows, runs = [], tables.runs(experiment, tier)
     for method in experiments.load(experiment).inits:
         row, own = {"Initialisation": METHODS[method]}, [body for run, body in runs if run.method == method]

@@ -40,11 +40,11 @@ def overview(tier: str) -> pd.DataFrame:
     frames = [body["data"]["frames"]["train"] * len(body["history"]) for body in trained.values()]
     subjects = next((body["data"]["subjects"] for body in trained.values()), None)
     learners = "{train} to learn from, {validation} to choose the epoch, {test} to test"
-    theirs = {"source of continuous ECG": catalogue.entry("icentia11k").title, "tasks": _words(weimann.tasks()),
+    theirs = {"source of continuous ECG": catalogue.entry("icentia11k").title, "tasks": _task_words(weimann.tasks()),
               **_weights("paper"), **_scores({name: row[str(largest)]["mean"] for name, row in paper.items()})}
     ours = {
         "source of continuous ECG": ", ".join(catalogue.entry(name).title for name in config.source_names),
-        "subjects": learners.format_map(subjects) if subjects else PENDING, "tasks": _words(trained) or PENDING,
+        "subjects": learners.format_map(subjects) if subjects else PENDING, "tasks": _task_words(trained) or PENDING,
         "frames seen": f"{min(frames):,} to {max(frames):,}" if frames else PENDING,
         "sampling rate of the frames (Hz)": f"{config.sampling_rate:g}",
         "network": config.arch.replace("resnet", "ResNet-") + "v2", **_weights(tier),
@@ -60,7 +60,7 @@ def _config(objective: str, tier: str) -> PretrainConfig:
     return PretrainConfig.of(objective=objective, tier=tier).resolved()
 
 
-def _words(objectives: Iterable[str]) -> str:
+def _task_words(objectives: Iterable[str]) -> str:
     return ", ".join(weimann.short(name).lower() for name in objectives)
 
 
@@ -75,7 +75,7 @@ def _scores(means: dict[str, float]) -> dict[str, str]:
     """Mean macro F1 from random weights and of the best pretraining, by method."""
     best = max((method for method in means if method != "random"), key=means.get, default=None)
     return {"macro F1, random weights": f1(means["random"]) if "random" in means else PENDING,
-            "macro F1, best pretraining": f"{f1(means[best])} ({_words([best])})" if best else PENDING}
+            "macro F1, best pretraining": f"{f1(means[best])} ({_task_words([best])})" if best else PENDING}
 
 
 def learned(tier: str) -> pd.DataFrame:
@@ -128,7 +128,7 @@ def future(tier: str) -> Future:
         x = torch.empty(1, config.context + candidates, samples)
     pooling, first = model.pooling, model.pooling.layers.layers[0]
     passed = {call.name: call for call in diagrams.calls(model, x, {"", "pooling", "pooling.layers"})}
-    tensors = {"encoded context": passed["pooling"].given, "with token": passed["pooling.layers"].given,
+    tensors = {"with token": passed["pooling.layers"].given, "encoded context": passed["pooling"].given,
                "context vector": passed["pooling"].made, "logits": passed[""].made}
     shapes = {"frames": (config.context, samples), "candidates": (candidates, samples)}
     shapes |= {name: tuple(tensor.shape[1:]) for name, tensor in tensors.items()}

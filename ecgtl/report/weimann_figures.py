@@ -199,7 +199,7 @@ def _epochs(rows: pd.DataFrame) -> list[int]:
 
 
 def speed(frame: pd.DataFrame) -> pd.DataFrame:
-    """``histories`` by share and method: median epoch at ``share_of_best`` of a run's best, best score, that of epoch 1."""
+    """``histories`` by share and method: median epoch at ``share_of_best`` of a run's best, best and first score."""
     entry, rows = experiments.load(weimann.TABLE2), []
     for size, method in itertools.product(sorted(entry.columns, reverse=True), entry.inits):
         own = frame[(frame["method"] == method) & (frame["size"] == size)]
