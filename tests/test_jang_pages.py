@@ -105,7 +105,7 @@ def test_without_runs_everything_says_pending():
         assert table.apply(lambda row: (row == jang.PENDING).any(), axis=1).all()
     assert (jang.our_trials(frame, jang.PTBXL, "reduced").iloc[-1, 1:] == jang.PENDING).all()
     comparison = tables.comparison(jang.PTBXL, "reduced")
-    for figure in (jang.curve(comparison, frame), jang.step_curves(lines), jang.learning_curves(lines, jang.PTBXL),
+    for figure in (jang.curve(comparison, {}), jang.step_curves(lines), jang.learning_curves(lines, jang.PTBXL),
                    jang.sensitivity_curves([]), jang.index_dots(jang.index_rows({jang.PTBXL: frame}))):
         assert any(jang.PENDING in text for text in texts(figure))
 

@@ -15,6 +15,7 @@ from ecgtl import paths
 from ecgtl.datasets import leads
 from ecgtl.datasets.base import Recordings
 from ecgtl.datasets.windows import Windows
+from ecgtl.report.tables import Cell
 from ecgtl.report.words import PENDING
 
 # Okabe and Ito's palette: distinguishable with every common colour vision and in grey print
@@ -118,18 +119,18 @@ def confusion(counts: np.ndarray, classes: list[str]) -> Figure:
     return figure
 
 
-def series(axes: Axes, at: Iterable[float], rows: pd.DataFrame, values: dict[tuple, tuple[float, ...]], label: str,
+def series(axes: Axes, at: Iterable[float], rows: pd.DataFrame, cells: dict[tuple, Cell], label: str,
            beside: float = 0, dot: float = 4, **style) -> None:
     """Our means of one method at ``at`` with their 95 % intervals, and the single runs ``beside`` them.
 
-    ``rows`` of ``tables.comparison``; ``values`` maps (method, size) to the scores of single runs to draw.
+    ``rows`` of ``tables.comparison``; ``cells`` (``tables.cells``) hold the single runs, where these are to be drawn.
     """
     bars = [(rows["ours"] - rows["low"]).fillna(0), (rows["high"] - rows["ours"]).fillna(0)]  # too few runs: none
     method = rows["method"].iloc[0]
     axes.errorbar(at, rows["ours"], bars, color=COLOURS[method], marker=MARKERS[method], label=label, **style)
     for x, size in zip(at, rows["size"], strict=True):
-        scores = values.get((method, size), ())
-        axes.plot(np.full(len(scores), x + beside), scores, ".", color=COLOURS[method], alpha=0.6, markersize=dot)
+        runs = cells[method, size].values if cells else ()
+        axes.plot(np.full(len(runs), x + beside), runs, ".", color=COLOURS[method], alpha=0.6, markersize=dot)
 
 
 def strip(recordings: Recordings, i: int, seconds: float, lead: int | str = 0) -> Figure:

@@ -188,10 +188,10 @@ def our_trials(frame: pd.DataFrame, experiment: str, tier: str, column: str = BE
     return pd.DataFrame(columns)
 
 
-def curve(comparison: pd.DataFrame, frame: pd.DataFrame) -> Figure:
+def curve(comparison: pd.DataFrame, cells: dict[tuple, tables.Cell]) -> Figure:
     """Weighted F1 by the share of the training set that is used: the paper's mean and SD beside our runs and interval.
 
-    Of a ``tables.comparison`` and its ``trials``; PENDING where there is none.
+    Of a ``tables.comparison`` and its ``tables.cells``; PENDING where there is none.
     """
     figure, axes = plt.subplots(figsize=(7.2, 4.8))
     ours = comparison[comparison["n"].gt(0)]
@@ -199,16 +199,15 @@ def curve(comparison: pd.DataFrame, frame: pd.DataFrame) -> Figure:
     for method, rows in paper.groupby("method", sort=False):
         axes.errorbar(rows["size"] - 0.9, rows["paper"], rows["paper_sd"], color=figures.PAPER_COLOUR, linestyle="--",
                       marker=MARKERS[method], capsize=4, label=f"paper: {METHODS[method]} (mean ± SD)")
-    single = {place: tuple(rows[BEST]) for place, rows in frame.groupby(["method", "size"])}
     for place, (method, rows) in enumerate(ours.groupby("method", sort=False), start=1):
         if method == "majority":
             axes.axhline(rows["ours"].mean(), color=COLOURS[method], linestyle=":", label=METHODS[method])
         else:
             label = f"ours: {METHODS[method]} (95 % interval)"
-            figures.series(axes, rows["size"] + 0.9 * place, rows, single, label, 0.6, 5, capsize=4)
+            figures.series(axes, rows["size"] + 0.9 * place, rows, cells, label, 0.6, 5, capsize=4)
     axes.set(xlabel="share of the training part used for training (%)", ylabel="weighted F1 on the test part",
              xticks=sorted(comparison["size"].unique()))
-    if frame.empty:
+    if not cells:
         figures.pending(axes)
     figures.legend_below(figure, [axes])
     return figure

@@ -13,7 +13,7 @@ import torch
 from IPython.display import HTML
 from markupsafe import Markup
 
-from ecgtl import experiments, models, published, results, statistics
+from ecgtl import experiments, models, published, results
 from ecgtl.claim_rules import Place, Runs, judged
 from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig, protocol
 from ecgtl.finetune import CINC_OFFICIAL
@@ -79,10 +79,10 @@ def trials(experiment: str, tier: str) -> pd.DataFrame:
     return found.rename(columns={"share_of_dataset": "size", "column": "size"})
 
 
-def single(frame: pd.DataFrame, score: str = "macro_f1", choice: str = "validated") -> dict[tuple, tuple[float, ...]]:
-    """A score of every run by (method, size), from ``trials``."""
-    column, chosen = score.replace("f1_per_class.", "f1_"), frame[frame["epoch_chosen_by"] == choice]
-    return {place: tuple(rows[column]) for place, rows in chosen.groupby(["method", "size"])}
+def cells(frame: pd.DataFrame) -> dict[tuple[str, int | str], tables.Cell]:
+    """Our cells behind ``comparisons`` of one score, with the single runs."""
+    first = frame.iloc[0]
+    return tables.cells(first["experiment"], first["tier"], first["score"])
 
 
 # Words for numbers
@@ -262,31 +262,24 @@ def challenge(frame: pd.DataFrame, experiment: str, tier: str) -> pd.DataFrame:
 # Table 2: classes and choices of the epoch
 
 
-def class_rows(frame: pd.DataFrame, tier: str) -> pd.DataFrame:
-    """F1 by method, share of the data set and class, from ``trials``; the paper's of its largest share (Table 1)."""
-    printed, sizes = published.lookup(f"{PAPER}.table1.rows"), experiments.load(TABLE2).columns
-    # The row of Table 1 that a row of Table 2 is the best setting of
-    best = {row["init"]: name for name, row in experiments.load(TABLE1).rows.items() if row["init"] in METHODS}
-    settings, rows = {"random": "random"} | best, []
-    for name in CLASSES:
-        values = single(frame, f"f1_per_class.{name}") if len(frame) else {}
-        for method, size in itertools.product(settings, sizes):
-            found = values.get((method, size), ())
-            sample = Sample.of(found) if found else Sample(np.nan, np.nan, 0)
-            theirs = printed[settings[method]][f"f1_{name}"] if size == max(sizes) and tier != "demo" else {}
-            rows.append((method, size, name, sample.mean, *statistics.score_interval(sample), sample.n,
-                         theirs.get("mean", np.nan), theirs.get("sd", np.nan)))
-    return pd.DataFrame(rows, columns=["method", "size", "class", "ours", "low", "high", "n", "paper", "paper_sd"])
+def class_rows(experiment: str, tier: str) -> pd.DataFrame:
+    """``comparisons`` of networks by class; the paper prints them for its largest share, in Table 1."""
+    ours = comparisons(experiment, tier, BY_CLASS).drop(columns=["paper", "paper_sd"])
+    # A row of Table 2 is the best setting of Table 1, where it starts from the same weights
+    best = {"random": "random"} | {name: row["init"] for name, row in experiments.load(TABLE1).rows.items()}
+    theirs = comparisons(TABLE1, tier, BY_CLASS)
+    theirs = theirs.assign(method=theirs["method"].map(best))[["method", "size", "score", "paper", "paper_sd"]]
+    return ours[~ours["method"].isin(BASELINES)].merge(theirs, "left")
 
 
-def choices(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
-    """Macro F1 by three ways of choosing the epoch, and what the forbidden one would add (mean over pairs); from
-    ``trials``.
-    """
-    entry, rows = experiments.load(experiment), []
-    by = {choice: single(frame, choice=choice) for choice in tables.CHOICES}
+def choices(experiment: str, tier: str) -> pd.DataFrame:
+    """Macro F1 by three ways of choosing the epoch, and what the forbidden one would add (mean over pairs)."""
+    entry, runs, rows = experiments.load(experiment), tables.runs(experiment, tier), []
     for method, size in itertools.product(entry.inits, entry.columns):
-        found = {choice: np.array(by[choice].get((method, size), ())) for choice in tables.CHOICES}
+        found = {}
+        for choice in tables.CHOICES:
+            cell = tables.cell_of(runs, experiment, (method, size), choice=choice)
+            found[choice] = np.array(cell.values if cell else ())
         flattery = found["best_test"] - found["validated"]
         rows.append({"Initialisation": METHODS[method], "Data used": entry.column_words(size),
                      **{words.capitalize(): mean_sd(found[choice], 1) for choice, words in tables.CHOICES.items()},
@@ -382,16 +375,13 @@ def unscored(experiment: str, tier: str) -> HTML:
 
 def thresholds(experiment: str, tier: str) -> pd.DataFrame:
     """Thresholds found on the training set for each metric: mean and range over runs."""
-    rows, runs = [], tables.runs(experiment, tier)
-    for method in experiments.load(experiment).inits:
-        row, own = {"Initialisation": METHODS[method]}, [body for run, body in runs if run.method == method]
-        found = [body["scores"]["validated"].get("thresholds", {}) for body in own]
-        for name in ("f_beta", "g_beta"):
-            values = [by_score[name] for by_score in found if name in by_score]
-            row[f"Threshold for {SCORES[name]}"] = (
-                f"{np.mean(values):.2f} ({min(values):.2f} to {max(values):.2f})" if values else PENDING)
-        rows.append(row)
-    return pd.DataFrame(rows)
+    methods = experiments.load(experiment).inits
+    columns = {"Initialisation": [METHODS[method] for method in methods]}
+    for name in ("f_beta", "g_beta"):
+        texts = {method: f"{cell.mean:.2f} ({min(cell.values):.2f} to {max(cell.values):.2f})"
+                 for (method, _), cell in tables.cells(experiment, tier, f"thresholds.{name}").items()}
+        columns[f"Threshold for {SCORES[name]}"] = [texts.get(method, PENDING) for method in methods]
+    return pd.DataFrame(columns)
 
 
 def quoted(experiment: str) -> Iterator[tuple[str, dict[str, dict[str, float]]]]:

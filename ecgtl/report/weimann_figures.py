@@ -24,17 +24,17 @@ PAPER_SHAPE = {"label": "paper (mean ± SD), same marker", "color": PAPER_COLOUR
 # Scores by column, one panel a pretraining
 
 
-def panels(frame: pd.DataFrame, values: dict[tuple, tuple[float, ...]], xlabel: str) -> Figure:
-    """Macro F1 by column of a ``tables.comparison``, each pretraining beside random weights: the paper's and ours.
+def panels(frame: pd.DataFrame, xlabel: str) -> Figure:
+    """Macro F1 by column of ``comparisons``, each pretraining beside random weights: the paper's and ours.
 
-    ``values`` maps (method, size) to the scores of single runs. Boosted trees on RR intervals are a line.
+    Boosted trees on RR intervals are a line.
     """
     figure, grid = plt.subplots(2, 2, figsize=(WIDTH, 6.2), sharex=True, sharey=True)
-    words = list(dict.fromkeys(frame["words"]))
+    words, cells = list(dict.fromkeys(frame["words"])), weimann.cells(frame)
     trivial = frame[frame["method"].eq("rr_boosting") & frame["n"].gt(0)]
     for axes, method in zip(grid.flat, PRETRAINED, strict=True):
         for name, shift in (("random", -0.14), (method, 0.06)):
-            _series(axes, frame[frame["method"] == name].reset_index(drop=True), values, shift)
+            _series(axes, frame[frame["method"] == name].reset_index(drop=True), cells, shift)
         if len(trivial):
             axes.plot(trivial["words"].map(words.index), trivial["ours"], color=COLOURS["rr_boosting"], linestyle="-.",
                       linewidth=1, label=f"ours: {METHODS['rr_boosting']}")
@@ -43,14 +43,14 @@ def panels(frame: pd.DataFrame, values: dict[tuple, tuple[float, ...]], xlabel: 
     return figures.labelled(figure, grid, xlabel, "macro F1, test part")
 
 
-def _series(axes: Axes, rows: pd.DataFrame, values: dict, shift: float) -> None:
+def _series(axes: Axes, rows: pd.DataFrame, cells: dict, shift: float) -> None:
     """One method over the columns: the paper's dashed, ours with interval and single runs right of it."""
     if rows["paper"].notna().any():
         axes.errorbar(rows.index + shift, rows["paper"], rows["paper_sd"], linestyle="--",
                       marker=MARKERS[rows["method"].iloc[0]], capsize=3, **PAPER_SHAPE)
     ours = rows[rows["n"].gt(0)]
     if len(ours):
-        figures.series(axes, ours.index + shift + 0.08, ours, values, _our_label(ours), 0.06, capsize=3)
+        figures.series(axes, ours.index + shift + 0.08, ours, cells, _our_label(ours), 0.06, capsize=3)
 
 
 def _our_label(rows: pd.DataFrame) -> str:
@@ -63,8 +63,8 @@ def class_panels(rows: pd.DataFrame) -> Figure:
     """
     figure, grid = plt.subplots(2, 2, figsize=(WIDTH, 6.2), sharex=True)
     sizes = sorted(rows["size"].unique())
-    for axes, name in zip(grid.flat, weimann.CLASSES, strict=True):
-        for place, (method, own) in enumerate(rows[rows["class"] == name].groupby("method", sort=False)):
+    for axes, (score, of_class) in zip(grid.flat, rows.groupby("score", sort=False), strict=True):
+        for place, (method, own) in enumerate(of_class.groupby("method", sort=False)):
             own, shift = own.sort_values("size"), 0.13 * (place - (rows["method"].nunique() - 1) / 2)
             ours, printed = own[own["n"].gt(0)], own[own["paper"].notna()]
             if len(ours):
@@ -73,7 +73,7 @@ def class_panels(rows: pd.DataFrame) -> Figure:
             if len(printed):
                 axes.errorbar([len(sizes) + shift], printed["paper"], printed["paper_sd"], marker=MARKERS[method],
                               markersize=4, linestyle="none", capsize=2, **PAPER_SHAPE)
-        axes.set(title=weimann.SCORES[f"f1_per_class.{name}"], xticks=range(len(sizes) + 1),
+        axes.set(title=weimann.SCORES[score], xticks=range(len(sizes) + 1),
                  xticklabels=[*(f"{size} %" for size in sizes), "paper"], xlim=(-0.5, len(sizes) + 0.5))
         _pending_unless(axes, rows["n"].any())
     return figures.labelled(figure, grid, "share of the data set", "F1, test part")
@@ -87,7 +87,7 @@ def _pending_unless(axes: Axes, known: bool) -> None:
 # Dots by row
 
 
-def settings(frame: pd.DataFrame, values: dict[tuple, tuple[float, ...]]) -> Figure:
+def settings(frame: pd.DataFrame) -> Figure:
     """Table 1: macro F1 of every setting, one panel a task, beside random weights as a line."""
     by_task, base = weimann.tasks(), frame[frame["method"] == "random"].iloc[0]
     figure, grid = plt.subplots(len(by_task), 1, figsize=(WIDTH, 7.4), sharex=True,
@@ -95,7 +95,7 @@ def settings(frame: pd.DataFrame, values: dict[tuple, tuple[float, ...]]) -> Fig
     for axes, (task, names) in zip(grid, by_task.items(), strict=True):
         _bands(axes, base)
         rows = frame.set_index("method").loc[names].reset_index()
-        _dots(axes, rows, values, [task] * len(rows),
+        _dots(axes, rows, [task] * len(rows),
               [weimann.setting(name).replace(", offset", ",\noffset") for name in names])
         axes.set_title(METHODS[task])
     grid[-1].set_xlabel("macro F1, test part of CinC 2017")
@@ -116,15 +116,16 @@ def _bands(axes: Axes, base: pd.Series) -> None:
             axes.axvspan(low, high, color=colour, alpha=0.12, linewidth=0)
 
 
-def _dots(axes: Axes, rows: pd.DataFrame, values: dict[tuple, tuple[float, ...]], kinds: Iterable[str],
-          words: list[str]) -> None:
+def _dots(axes: Axes, rows: pd.DataFrame, kinds: Iterable[str], words: list[str]) -> None:
     """A line of the panel a row: the paper's mean and SD above, ours with interval and single runs below."""
+    cells = weimann.cells(rows)
     for y, (kind, row) in enumerate(zip(kinds, rows.itertuples(), strict=True)):
         shape = {"marker": MARKERS[kind], "linestyle": "none", "capsize": 3}
         if np.isfinite(row.paper):
             axes.errorbar([row.paper], [y - 0.17], xerr=[row.paper_sd], **shape, **PAPER_SHAPE)
         if row.n:
-            bars, runs = np.nan_to_num([[row.ours - row.low], [row.high - row.ours]]), values[row.method, row.size]
+            bars = np.nan_to_num([[row.ours - row.low], [row.high - row.ours]])
+            runs = cells[row.method, row.size].values
             axes.errorbar([row.ours], [y + 0.17], xerr=bars, color=COLOURS[kind],
                           label="ours (mean, 95 % interval, single runs)", **shape)
             axes.plot(runs, np.full(len(runs), y + 0.33), ".", color=COLOURS[kind], alpha=0.6, markersize=4)
@@ -135,12 +136,12 @@ def _dots(axes: Axes, rows: pd.DataFrame, values: dict[tuple, tuple[float, ...]]
     axes.tick_params(axis="y", labelsize=8)
 
 
-def score_panels(frame: pd.DataFrame, trials: pd.DataFrame, quoted: dict[str, float]) -> Figure:
+def score_panels(frame: pd.DataFrame, quoted: dict[str, float]) -> Figure:
     """Table 5: one panel a score, a row an initialisation; ``quoted``: related work by score, as a line."""
     figure, grid = plt.subplots(2, 2, figsize=(WIDTH, 6.4), sharey=True)
     shown = frame[frame["method"] != "majority"].groupby("score", sort=False)
     for axes, (score, rows) in zip(grid.flat, shown, strict=True):
-        _dots(axes, rows, weimann.single(trials, score), rows["method"], [*map(weimann.short, rows["method"])])
+        _dots(axes, rows, rows["method"], [*map(weimann.short, rows["method"])])
         if score in quoted:
             axes.axvline(quoted[score], color="#777777", linestyle=":", label="related work, quoted by the paper")
         axes.set(title=weimann.SCORES[score], xlabel="score, test part")

@@ -62,7 +62,7 @@ tables.html(tables.readable(comparison), "Weighted F1 on the test part: the pape
 # {download}`this notebook, executed </notebooks/jang/table2.ipynb>`.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Weighted F1 against the share of the training part that is used, for the arms that have been run: our trials as dots with mean and 95 % interval, the paper's values on its own data set with their standard deviation, and boosted trees on RR intervals and the majority class as baselines."}}
-curve = jang.curve(comparison, trials)
+curve = jang.curve(comparison, tables.cells(EXPERIMENT, shown))
 
 # %% [markdown]
 # Networks beside gradient boosting on RR intervals, which looks at the times of the beats alone, and the majority class; networks
@@ -157,7 +157,7 @@ tables.html(tables.readable(comparison_second), "Weighted F1 on the test part: t
 # {download}`every run behind it </downloads/jang2021-table2-cinc2017-runs.csv>`.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "The same figure for CinC 2017: weighted F1 against the share of the training part for the arms that have been run, our trials as dots with mean and 95 % interval, and the paper's values on its own data set; without any run it says PENDING."}}
-curve_second = jang.curve(comparison_second, trials_second)
+curve_second = jang.curve(comparison_second, tables.cells(SECOND, shown_second))
 
 # %% tags=["remove-input"]
 tables.beside_baselines(comparison_second)

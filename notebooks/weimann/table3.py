@@ -69,7 +69,7 @@ tables.html(weimann.readable(comparison, "Column", 250), "Macro F1 on the test p
 # {download}`this notebook, executed </notebooks/weimann/table3.ipynb>`.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a pretraining: macro F1 against the three sampling rates, for that pretraining and for random weights. The paper's means with standard deviations are orange and dashed, ours are solid with 95 % interval and single runs as dots; boosted trees on RR intervals are a thin line. A panel without runs of its pretraining says PENDING."}}
-curve = weimann_figures.panels(comparison, weimann.single(trials), "column of the table")
+curve = weimann_figures.panels(comparison, "column of the table")
 
 # %% [markdown]
 # ## What another rate costs

@@ -69,7 +69,7 @@ weimann.footnotes()
 # {download}`this notebook, executed </notebooks/weimann/table4.ipynb>`.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a pretraining: macro F1 for ResNet-18, -34 and -50, for that pretraining and for random weights. The paper's means with standard deviations are orange and dashed, ours are solid with 95 % interval and single runs as dots; boosted trees on RR intervals are a thin line. A panel without runs of its pretraining says PENDING."}}
-curve = weimann_figures.panels(comparison, weimann.single(trials), "network")
+curve = weimann_figures.panels(comparison, "network")
 
 # %% [markdown]
 # ## Beside the baselines

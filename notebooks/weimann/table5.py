@@ -72,7 +72,7 @@ tables.html(weimann.wide(comparisons[weimann.PTBXL]), "PTB-XL: scores on the tes
 tables.beside_baselines(comparisons[weimann.PTBXL], "score")
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a score, for PTB-XL: a line for each initialisation with the paper's mean and standard deviation in orange, where it prints one, and ours with 95 % interval and single runs, or the word PENDING; the related work that the paper quotes is a dotted vertical line."}}
-first = weimann_figures.score_panels(comparisons[weimann.PTBXL], trials[weimann.PTBXL], weimann.quoted_values(weimann.PTBXL))
+first = weimann_figures.score_panels(comparisons[weimann.PTBXL], weimann.quoted_values(weimann.PTBXL))
 
 # %% tags=["remove-input"]
 tables.html(weimann.gains(by_area[weimann.PTBXL], None), "PTB-XL: AUC above random weights [95 % interval], and in per cent of it")
@@ -113,7 +113,7 @@ tables.html(weimann.wide(comparisons[weimann.CPSC2018]), "CPSC 2018: scores on t
 tables.beside_baselines(comparisons[weimann.CPSC2018], "score")
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "The same four panels for CPSC 2018: a line for each initialisation with the paper's mean and standard deviation in orange and ours with 95 % interval and single runs, or the word PENDING; the related work that the paper quotes is a dotted vertical line."}}
-second = weimann_figures.score_panels(comparisons[weimann.CPSC2018], trials[weimann.CPSC2018], weimann.quoted_values(weimann.CPSC2018))
+second = weimann_figures.score_panels(comparisons[weimann.CPSC2018], weimann.quoted_values(weimann.CPSC2018))
 
 # %% tags=["remove-input"]
 tables.html(weimann.gains(by_area[weimann.CPSC2018], None), "CPSC 2018: AUC above random weights [95 % interval], and in per cent of it")
