@@ -219,7 +219,7 @@ def test_panels_name_lead_rate_and_error(stored):
         title = axes.get_title("left")
         database, record, _ = part.windows.origin([i])[0]
         assert f"{rank}: summed squared error {measured.arrays['error'][i]:.0f}" in title
-        assert f"{database} {record}, lead {part.lead(database, record)}, 250 Hz" in title
+        assert f"{database} {record}, lead {part.origins['lead'][i]}, 250 Hz" in title
         assert "synthetic" in title
         original, restored = (np.asarray(line.get_ydata()) for line in axes.get_lines())
         assert original == pytest.approx(part.windows.take([i])[0, 0])

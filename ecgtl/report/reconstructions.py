@@ -52,25 +52,15 @@ SOURCE_COLOURS = {"cinc2017": "#0072B2", "mitdb": "#D55E00", "icentia11k": "#009
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Windows that nobody trained on, the recordings they come from, and the autoencoder to show them to."""
+    """Windows that nobody trained on, the recordings they come from, and the autoencoder to show them to.
+
+    ``origins`` has a row a window: ``database``, ``record``, ``start`` (s), ``subject`` and name of the ``lead``.
+    """
 
     windows: Windows
     sources: list[Recordings]
     model: nn.Module
-
-    def subjects(self) -> pd.DataFrame:
-        """``database`` and ``subject`` of each window."""
-        owners = {(source.name, str(record)): str(subject) for source in self.sources
-                  for record, subject in zip(source.ids, source.subjects, strict=True)}
-        origins = self.windows.origin(np.arange(len(self.windows)))
-        rows = [(database, owners[database, record]) for database, record, _ in origins]
-        return pd.DataFrame(rows, columns=["database", "subject"])
-
-    def lead(self, database: str, record: str) -> str:
-        """Name of the lead that the windows of a recording show."""
-        source = next(source for source in self.sources if source.name == database)
-        row = int(np.flatnonzero(source.ids == record)[0])
-        return str(source.leads[row, source.lead_index(row, self.windows.lead)])
+    origins: pd.DataFrame
 
 
 # The autoencoder and the windows
@@ -124,7 +114,12 @@ def _test_part(config: PretrainConfig, sources: list[Recordings], result: Result
     _, _, test = pretrain.windows_of(config, sources).split(config.validation, config.test, config.seed)
     model = pretrain.network(_config(result))
     model.load_state_dict(checkpoint.load(weights_of(result.config["tier"]))[0])
-    return HeldOut(test.materialise(), sources, model.eval())
+    windows = test.materialise()
+    known = pd.concat([pd.DataFrame({
+        "database": one.name, "record": one.ids.astype(str), "subject": one.subjects.astype(str),
+        "lead": [one.leads[i, one.lead_index(i, windows.lead)] for i in range(len(one))]}) for one in sources])
+    origins = pd.DataFrame(windows.origin(np.arange(len(windows))), columns=["database", "record", "start"])
+    return HeldOut(windows, sources, model.eval(), origins.merge(known, "left"))
 
 
 def _config(result: Result) -> PretrainConfig:
@@ -167,9 +162,8 @@ def measure(tier: str = "reduced") -> Result:
     if abs(error.mean() - stored) > TOLERANCE * stored:
         raise EcgtlError(f"the errors average {error.mean():.1f}, {trained.key} has {stored:.1f}: these are "
                          "not its windows or weights; pretrain again")
-    owners = found.subjects()
-    source, order = pd.factorize(owners["database"])
-    subject = owners.groupby(["database", "subject"], sort=False).ngroup()
+    source, order = pd.factorize(found.origins["database"])
+    subject = found.origins.groupby(["database", "subject"], sort=False).ngroup()
     arrays = {"error": error.astype(np.float32), "deviation": deviation.astype(np.float32),
               "source": source.astype(np.uint8), "subject": subject.to_numpy(np.uint32)}
     data = {name: trained.data[name] for name in ("name", "version", "digest", "weights")}
@@ -263,15 +257,13 @@ def distribution(measured: Result) -> Figure:
 
 def panels(found: HeldOut, error: np.ndarray, synthetic: bool) -> Figure:
     """The windows of ``chosen_windows(error)``, one above the other, with what the network makes of them."""
-    chosen = chosen_windows(error)
-    indices, made = list(chosen.values()), ", synthetic" if synthetic else ""
-    figure = figures.reconstructions(found.windows, found.model, indices, synthetic)
-    figure.set_size_inches(4.8, 1.9 * len(indices) + 0.7)
-    origins = found.windows.origin(indices)
-    for axes, (rank, i), (database, record, start) in zip(figure.axes, chosen.items(), origins, strict=True):
-        lead = found.lead(database, record)
-        axes.set_title(f"{rank}: summed squared error {error[i]:.0f}\n{database} {record}, lead {lead}, "
-                       f"{found.windows.rate:g} Hz, from {start:.1f} s{made}", fontsize=8)
+    chosen, made = chosen_windows(error), ", synthetic" if synthetic else ""
+    figure = figures.reconstructions(found.windows, found.model, [*chosen.values()], synthetic)
+    figure.set_size_inches(4.8, 1.9 * len(chosen) + 0.7)
+    for axes, (rank, i) in zip(figure.axes, chosen.items(), strict=True):
+        place = "{database} {record}, lead {lead}, {rate:g} Hz, from {start:.1f} s".format_map(
+            found.origins.iloc[i].to_dict() | {"rate": found.windows.rate})
+        axes.set_title(f"{rank}: summed squared error {error[i]:.0f}\n{place}{made}", fontsize=8)
         axes.set_xlim(0, found.windows.n_samples / found.windows.rate)
         axes.xaxis.set_minor_locator(MultipleLocator(PAPER_SECONDS))
         axes.grid(which="minor", axis="x", color="#f3d3d3", linewidth=0.5)
