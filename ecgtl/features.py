@@ -27,11 +27,10 @@ from torch import nn
 from ecgtl import paths, training
 from ecgtl.config import TIERS, protocol, protocols
 from ecgtl.config.starts import stored_weights, weights_path
-from ecgtl.datasets import folder
+from ecgtl.datasets import arrays, folder, leads
 from ecgtl.datasets.base import Recordings, alone, counted
-from ecgtl.datasets import arrays, leads
-from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.cache import write_atomic
+from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.leads import listed
 from ecgtl.datasets.wfdb_files import BLOCK
 from ecgtl.datasets.windows import unlabelled

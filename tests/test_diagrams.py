@@ -219,7 +219,7 @@ def test_bars_grow_with_length_and_channels():
 
 
 def course():
-    return diagrams.course(diagrams.overview(EXPERIMENT, "reduced"))
+    return diagrams.study_chart("jang2021", diagrams.overview(EXPERIMENT, "reduced"))
 
 
 @pytest.mark.parametrize("draw", [lambda: diagrams.hourglass(traced("cae"), "title", (1, 2048)), course,
@@ -320,11 +320,11 @@ def test_the_course_shows_the_papers_numbers_as_printed(steps):
 def test_what_is_the_same_is_worked_out():
     rows = pd.DataFrame([("Data", "unlabelled source", "one", "two"), ("Data", "n", "5", "5"),
                          ("Data", "m", "not stated", "3")], columns=["phase", "what", "paper", "ours"])
-    assert diagrams.readable_overview(rows)["Same"].tolist() == ["no", "yes", "decided here"]
-    said = diagrams.verdict(rows).data
+    assert diagrams.readable_study(rows)["Same"].tolist() == ["no", "yes", "decided here"]
+    said = diagrams.study_verdict(rows).data
     assert "Of 3 entries 1 are as printed (n), and 1 are not (unlabelled source)" in said
     assert "context" in said
-    assert "context" not in diagrams.verdict(rows[1:]).data
+    assert "context" not in diagrams.study_verdict(rows[1:]).data
 
 
 def test_without_runs_the_course_says_what_to_run(tmp_path, monkeypatch):

@@ -98,7 +98,7 @@ def texts(figure):
 
 def test_without_runs_everything_says_pending():
     frame, lines = trials(), curves()
-    assert jang.shown_tier(jang.PTBXL) == "reduced" and jang.shown_tier(jang.PTBXL, "paper") == "paper"
+    assert cells.shown_tier(jang.PTBXL, pending=True) == "reduced" and cells.shown_tier(jang.PTBXL, "paper", pending=True) == "paper"
     said = jang.state(jang.PTBXL, "reduced").data
     assert "pending" in said and "0 of 80 runs" in said and f"python -m ecgtl run {jang.PTBXL} --tier reduced" in said
     for table in (jang.both_scores(frame, jang.PTBXL), jang.choices(frame, jang.PTBXL), jang.differences(frame, jang.PTBXL),
@@ -106,7 +106,7 @@ def test_without_runs_everything_says_pending():
         assert table.apply(lambda row: (row == jang.PENDING).any(), axis=1).all()
     assert (jang.our_trials(frame, jang.PTBXL, "reduced").iloc[-1, 1:] == jang.PENDING).all()
     comparison = cells.comparison(jang.PTBXL, "reduced")
-    for figure in (jang.curve(comparison, frame), jang.step_curves(lines), jang.learning_curves(lines, jang.PTBXL),
+    for figure in (jang.curve(comparison, {}), jang.step_curves(lines), jang.learning_curves(lines, jang.PTBXL),
                    jang.sensitivity_curves([]), jang.index_dots(jang.index_rows({jang.PTBXL: frame}))):
         assert any(jang.PENDING in text for text in texts(figure))
 

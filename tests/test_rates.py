@@ -10,9 +10,9 @@ from scipy import signal
 
 from ecgtl import filters
 from ecgtl.datasets import frames, windows
+from ecgtl.datasets.arrays import from_array
 from ecgtl.datasets.base import Annotations
 from ecgtl.datasets.collector import Collector, Reading
-from ecgtl.datasets.arrays import from_array
 from ecgtl.errors import EcgtlError
 from ecgtl.pretraining import labels
 

@@ -7,6 +7,7 @@ import pytest
 
 from ecgtl import experiments, paths, published
 from ecgtl.analysis import coverage
+from ecgtl.datasets import leads
 from ecgtl.errors import EcgtlError
 from ecgtl.report import printed
 from ecgtl.report.printed import MINUS, published_text
@@ -49,7 +50,7 @@ def test_every_number_of_a_paper_keeps_its_value_and_its_characters(paper):
     found = list(numbers(published.load(paper), paper))
     assert len(found) > 50
     for path, value in found:
-        text = values.resolve(path).replace(MINUS, "-").replace(",", "")
+        text = leads.resolve(path).replace(MINUS, "-").replace(",", "")
         assert float(text) == value, path
         assert text in source, path
 
@@ -68,13 +69,13 @@ def test_every_number_of_a_paper_keeps_its_value_and_its_characters(paper):
     ("melep2023.scalars.csn_labels_per_fold.printed", "from 2 to 10"),
 ])
 def test_a_paper_s_numbers_are_printed_as_the_paper_prints_them(path, text):
-    assert published_text(path) == values.resolve(path) == text
+    assert published_text(path) == leads.resolve(path) == text
 
 
 def test_sentences_are_joined_by_spaces():
     notes = published.lookup("weimann2021.table5.notes")
     assert len(notes) == 2
-    assert values.resolve("weimann2021.table5.notes") == " ".join(notes)
+    assert leads.resolve("weimann2021.table5.notes") == " ".join(notes)
 
 
 @pytest.mark.parametrize(("path", "told"), [
@@ -95,7 +96,7 @@ def test_sentences_are_joined_by_spaces():
 ])
 def test_a_path_that_leads_nowhere_names_what_there_is(three_runs, path, told):
     with pytest.raises(EcgtlError, match=told):
-        values.resolve(path)
+        leads.resolve(path)
 
 
 @pytest.mark.parametrize(("end", "text"), [
@@ -105,15 +106,15 @@ def test_a_path_that_leads_nowhere_names_what_there_is(three_runs, path, told):
     ("validated.macro_f1.mean", ".700"),
 ])
 def test_our_numbers_are_worked_out_from_the_runs(three_runs, end, text):
-    assert values.resolve(f"{EXPERIMENT}.reduced.random.25.{end}") == text
+    assert leads.resolve(f"{EXPERIMENT}.reduced.random.25.{end}") == text
 
 
 def test_one_run_has_a_mean(three_runs):
-    assert values.resolve(f"{EXPERIMENT}.reduced.random.50.macro_f1.mean") == ".650"
+    assert leads.resolve(f"{EXPERIMENT}.reduced.random.50.macro_f1.mean") == ".650"
 
 
 def test_coverage_is_counted(three_runs):
-    counts = {name: int(values.resolve(f"coverage.{name}")) for name in ("items", *values.STATES)}
+    counts = {name: int(leads.resolve(f"coverage.{name}")) for name in ("items", *values.STATES)}
     assert counts["items"] == 24 == sum(counts[state] for state in values.STATES)
     assert counts["partial"] == int((coverage.coverage()["state"] == "partial").sum()) >= 1
 

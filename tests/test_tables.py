@@ -7,7 +7,7 @@ import pytest
 from stored_runs import store_fold
 
 from ecgtl import experiments, published, results
-from ecgtl.analysis import cells, claims, coverage, names
+from ecgtl.analysis import cells, claims, coverage
 from ecgtl.config import BASELINES
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, runners, sources, transfers
@@ -52,13 +52,13 @@ def test_cell_is_mean_and_sd_of_the_runs(stored):
 
 def test_cell_without_runs_is_none_and_shown_as_pending(stored):
     assert cells.cell(EXPERIMENT, "reduced", "random", 50) is None
-    shown = tables.readable(weimann.table2("reduced"))
-    row = shown[(shown["Initialisation"] == names.METHODS["beat"]) & (shown["Data used"] == "25 %")]
+    shown = tables.readable(cells.comparison(weimann.TABLE2, "reduced"))
+    row = shown[(shown["Initialisation"] == tables.METHODS["beat"]) & (shown["Data used"] == "25 %")]
     assert row["Ours [95 % interval]"].item() == "PENDING"
 
 
 def test_difference_is_ours_minus_the_paper(stored):
-    table = weimann.table2("reduced").set_index(["method", "size"])
+    table = cells.comparison(weimann.TABLE2, "reduced").set_index(["method", "size"])
     printed = published.lookup("weimann2021.table2.rows.random.75.mean")
     assert table.loc[("random", 75), "difference"] == pytest.approx(0.73 - printed)
     assert np.isnan(table.loc[("rr_boosting", 75), "paper"])
@@ -94,7 +94,7 @@ def test_synthetic_results_never_judge_nor_stand_beside_the_paper(tmp_path, monk
         if run.method == "random":
             write_run(run, 0.99, target="synthetic")
     assert cells.shown_tier(EXPERIMENT) == "demo"
-    assert weimann.table2("demo")["paper"].isna().all()
+    assert cells.comparison(weimann.TABLE2, "demo")["paper"].isna().all()
     assert claims.judge("weimann2021", "size", "demo")["ours"] == "not tested"
 
 

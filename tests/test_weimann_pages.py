@@ -17,7 +17,7 @@ from ecgtl.analysis import cells, coverage, names
 from ecgtl.config import BASELINES, PretrainConfig
 from ecgtl.jobs.pretrain import key_of
 from ecgtl.models.contrastive import FuturePredictor
-from ecgtl.report import tables, weimann, weimann_diagrams, weimann_figures
+from ecgtl.report import diagrams, tables, weimann, weimann_diagrams, weimann_figures
 from ecgtl.report.words import f1
 from ecgtl.results import Result
 
@@ -133,8 +133,8 @@ def texts(figure):
 
 
 def test_without_runs_there_is_the_paper_and_the_word_pending():
-    assert weimann.shown_tier(weimann.TABLE3) == "reduced" and weimann.shown_tier(weimann.TABLE3,
-                                                                                  "paper") == "paper"
+    assert cells.shown_tier(weimann.TABLE3, pending=True) == "reduced"
+    assert cells.shown_tier(weimann.TABLE3, "paper", pending=True) == "paper"
     said = weimann.state(weimann.TABLE3, "reduced").data
     assert "pending" in said and "0 of 63 runs" in said
     assert "python -m ecgtl run weimann2021-table3 --tier reduced" in said
@@ -168,7 +168,7 @@ def test_a_run_of_two_tables_shows_in_both():
     for experiment, place in ((weimann.TABLE1, ("beat_2048", 75)), (weimann.TABLE2, ("beat", 75)),
                               (weimann.TABLE3, ("beat", 250)),
                               (weimann.TABLE4, ("beat", "resnet18"))):
-        assert weimann.single(weimann.trials(experiment, "reduced"))[place] == (0.7, 0.71, 0.72)
+        assert weimann.cells(weimann.comparisons(experiment, "reduced"))[place].values == (0.7, 0.71, 0.72)
 
 
 # --- several scores and columns ---------------------------------------------------------------------------
@@ -307,20 +307,19 @@ def test_the_challenges_score_leaves_noise_out():
 
 def test_scores_by_class_stand_beside_table_1_at_the_largest_share_alone():
     store(weimann.TABLE2, "beat", 25, [0.6, 0.7, 0.8])
-    rows = weimann.class_rows(weimann.trials(weimann.TABLE2, "reduced"),
-                              "reduced").set_index(["method", "size", "class"])
+    rows = weimann.class_rows(weimann.TABLE2, "reduced").set_index(["method", "size", "score"])
     low, high = stats.t.interval(0.95, 2, loc=0.6, scale=0.1 / np.sqrt(3))
-    assert rows.loc[("beat", 25, "noise"),
-                    ["mean", "low", "high", "n"]].tolist() == pytest.approx([0.6, low, high, 3])
-    assert rows.loc[("beat", 75, "noise"), ["paper", "n"]].tolist() == [0.661, 0]
-    assert rows["paper"].notna().sum() == 5 * 4 and rows.loc[("future", 75, "af"), "paper"] == 0.753
+    assert rows.loc[("beat", 25, "f1_per_class.noise"),
+                    ["ours", "low", "high", "n"]].tolist() == pytest.approx([0.6, low, high, 3])
+    assert rows.loc[("beat", 75, "f1_per_class.noise"), ["paper", "n"]].tolist() == [0.661, 0]
+    assert rows["paper"].notna().sum() == 5 * 4 and rows.loc[("future", 75, "f1_per_class.af"), "paper"] == 0.753
 
 
 def test_the_forbidden_choice_flatters_by_the_mean_of_the_pairs():
     for number, (value, best) in enumerate([(0.70, 0.71), (0.72, 0.75), (0.74, 0.76)]):
         write(next(run for run in experiments.enumerate_runs(weimann.TABLE2, "reduced")
                    if (run.method, run.size, run.number) == ("future", 50, number)), value, best)
-    row = row_of(weimann.choices(weimann.trials(weimann.TABLE2, "reduced"), weimann.TABLE2),
+    row = row_of(weimann.choices(weimann.TABLE2, "reduced"),
                  Initialisation="Future prediction",
                  Data_used="50 %")
     assert row["Best on validation"] == ".720 ± .020" and row["Last epoch"] == ".710 ± .020"
@@ -464,7 +463,7 @@ def test_the_settings_are_drawn_where_they_are_and_the_others_pend():
     store(weimann.TABLE1, "random", 75, [0.70, 0.71, 0.72])
     store(weimann.TABLE1, "beat_2048", 75, [0.73, 0.74, 0.75])
     frame = weimann.comparisons(weimann.TABLE1, "reduced")
-    figure = weimann_figures.settings(frame, weimann.single(weimann.trials(weimann.TABLE1, "reduced")))
+    figure = weimann_figures.settings(frame)
     beat, rhythm = figure.axes[:2]
     drawn = points(beat)
     assert [[0.779, 0.83]] in drawn and [[0.74, 1.17]] in drawn and [[0.73, 1.33], [0.74, 1.33],
@@ -478,8 +477,8 @@ def test_panels_show_each_pretraining_beside_random_weights():
     store(weimann.TABLE3, "random", 128, [0.70, 0.71, 0.72])
     store(weimann.TABLE3, "beat", 300, [0.73, 0.74, 0.75])
     frame = weimann.comparisons(weimann.TABLE3, "reduced")
-    figure = weimann_figures.panels(frame, weimann.single(weimann.trials(weimann.TABLE3, "reduced")), "rate")
-    assert [axes.get_title() for axes in figure.axes] == [names.METHODS[name]
+    figure = weimann_figures.panels(frame, "rate")
+    assert [axes.get_title() for axes in figure.axes] == [tables.METHODS[name]
                                                           for name in weimann_figures.PRETRAINED]
     heights = [[y for _, y in line] for line in points(figure.axes[0])]
     assert [0.701, 0.731, 0.715] in heights and [0.779, 0.779,
@@ -489,8 +488,7 @@ def test_panels_show_each_pretraining_beside_random_weights():
 
 def test_class_panels_show_the_paper_on_the_right():
     store(weimann.TABLE2, "beat", 25, [0.6, 0.7, 0.8])
-    figure = weimann_figures.class_panels(weimann.class_rows(weimann.trials(weimann.TABLE2, "reduced"),
-                                                             "reduced"))
+    figure = weimann_figures.class_panels(weimann.class_rows(weimann.TABLE2, "reduced"))
     assert [axes.get_title() for axes in figure.axes] == ["Normal", "AF", "Other", "Noise"]
     # means; the caps of their bars come with them
     drawn = [line[0] for line in points(figure.axes[3]) if len(line) == 1]
@@ -504,9 +502,7 @@ def test_class_panels_show_the_paper_on_the_right():
 def test_score_panels_mark_the_quoted_work():
     store(weimann.CPSC2018, "beat", "cpsc2018", [0.9, 0.91, 0.92])
     frame = weimann.comparisons(weimann.CPSC2018, "reduced", weimann.MULTI_LABEL)
-    trials = weimann.trials(weimann.CPSC2018, "reduced")
-    values = {score: weimann.single(trials, score) for score in weimann.MULTI_LABEL}
-    figure = weimann_figures.score_panels(frame, values, weimann.quoted_values(weimann.CPSC2018))
+    figure = weimann_figures.score_panels(frame, weimann.quoted_values(weimann.CPSC2018))
     for axes, (quoted, printed, ours) in zip(figure.axes,
                                              ((0.974, 0.961, 0.91), (0.855, 0.854, 0.81),
                                               (0.819, 0.814, 0.71),
@@ -572,7 +568,7 @@ def test_the_overview_follows_pretrainings_and_runs():
     assert ours["macro F1, random weights"] == ".710" and ours["macro F1, best pretraining"] == ".740 (beat)"
     assert steps.loc["macro F1, best pretraining",
                      "paper"] == ".779 (beat)" and ours["runs a cell"] == "0 to 3"
-    drawn = " ".join(texts(weimann_diagrams.course(steps.reset_index())))
+    drawn = " ".join(texts(diagrams.study_chart(weimann.PAPER, steps.reset_index())))
     assert "subjects: 36 to learn from" in drawn and ".740" in drawn
     learned = weimann_diagrams.learned("reduced")
     assert row_of(learned, Task="Future prediction")[["Accuracy", "Without looking",
@@ -599,7 +595,7 @@ def test_the_papers_framework_is_met_at_its_size():
     found = weimann_diagrams.stated("reduced", "paper")
     said = found[found["Paper"] != "not stated"]
     assert len(said) == 8 and (said["Paper"] == said["Tier paper"]).all()
-    assert "Tier paper meets 8 of 8 statements" in weimann_diagrams.stated_verdict(found).data
+    assert "Tier paper meets 8 of 8 statements" in diagrams.statements_met(found).data
     assert set(said.loc[said["Paper"] != said["Tier reduced"], "What"]) == {"width of the attention pooling",
                                                                             "inner width",
                                                                            "samples of a frame"}

@@ -11,11 +11,10 @@ import pandas as pd
 
 from ecgtl import filters, paths, training
 from ecgtl.config import Input, protocol, protocols
-from ecgtl.datasets import folder
+from ecgtl.datasets import folder, leads
 from ecgtl.datasets.base import alone, counted
-from ecgtl.datasets import leads
-from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.cache import write_atomic
+from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.folder import Record
 from ecgtl.datasets.wfdb_files import BLOCK
 from ecgtl.errors import EcgtlError, RecordError, note

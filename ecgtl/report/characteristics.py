@@ -5,11 +5,10 @@
 reads ``shaoxing-figshare/Diagnostics.xlsx`` below ``ECGTL_DATA``. Rows of the table stay where they are.
 """
 
-import re
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from os.path import commonprefix
 from pathlib import Path
 
 import numpy as np
@@ -23,24 +22,14 @@ from scipy import stats
 from ecgtl import datasets, paths, published, results
 from ecgtl.datasets import cache, catalogue, shaoxing
 from ecgtl.errors import EcgtlError
+from ecgtl.report import figures
 from ecgtl.report.printed import published_text
 from ecgtl.results import MEASURED, Result
 from ecgtl.statistics import LEVEL
 
 PROGRAM = "python -m ecgtl.report.characteristics"
 KEY = "jang2021-table1-shaoxing"
-PRINTED = "jang2021.table1.rows"
 MOMENTS = ("n", "male", "age_mean", "age_sd")
-BLUE, PALE, GREY = "#0072B2", "#9ecae1", "#777777"
-
-
-@dataclass(frozen=True)
-class Characteristic:
-    """A row of Table 1: ``place`` in the published table, words for it, ours (None: not in the release)."""
-
-    place: str
-    words: str
-    ours: float | None
 
 
 # Counting
@@ -84,7 +73,7 @@ def load(tier: str = "best") -> Result:
         raise EcgtlError(f"the Shaoxing table has not been counted; run '{PROGRAM}'")
     counted = results.load(path)
     whole, parts = counted.scores, counted.scores.get("rhythms", {}).values()
-    complete = all(name in part for name in MOMENTS for part in (whole, *parts))
+    complete = all(part.keys() >= set(MOMENTS) for part in (whole, *parts))
     if not (complete and all(whole[name] == sum(part[name] for part in parts) for name in ("n", "male"))):
         raise EcgtlError(f"{path} does not add up over its rhythms; run '{PROGRAM}'")
     return counted
@@ -93,37 +82,26 @@ def load(tier: str = "best") -> Result:
 # The paper beside the release
 
 
-def characteristics(counted: Result) -> list[Characteristic]:
-    """The rows of Table 1 with what the release gives; both SDs, since the paper names none."""
-    n, male, mean, sd = (counted.scores[name] for name in MOMENTS)
-    return [Characteristic("patients", "Recordings, one a patient by the release's word", n),
-            Characteristic("age.mean", "Age, mean (years)", mean),
-            Characteristic("age.sd", "Age, SD with divisor n − 1 (years)", sd),
-            Characteristic("age.sd", "Age, SD with divisor n (years)", sd * np.sqrt(1 - 1 / n)),
-            Characteristic("male.count", "Men", male),
-            Characteristic("male.percent", "Men (%)", 100 * male / n),
-            Characteristic("ecgs", "ECGs", n),
-            Characteristic("ecgs_per_patient", "ECGs a patient", None)]
-
-
 def comparison(counted: Result) -> pd.DataFrame:
-    """One row a characteristic: ``aumc``, ``paper`` as printed, ``ours``, ``difference``, ``agreement``."""
-    return pd.DataFrame([_row(characteristic) for characteristic in characteristics(counted)])
+    """One row a characteristic: ``aumc``, ``paper`` as printed, ``ours``, ``difference``, ``agreement``.
 
-
-def _row(found: Characteristic) -> dict:
-    aumc, printed = (_printed(found.place, column) for column in ("aumc", "shaoxing"))
-    row = {"place": found.place, "characteristic": found.words, "aumc": aumc, "paper": printed}
-    if found.ours is None:
-        return row | {"ours": np.nan, "difference": np.nan, "agreement": "the table names no patients"}
-    return row | {"ours": found.ours, "difference": found.ours - float(printed.replace(",", "")),
-                  "agreement": agreement(printed, found.ours)}
-
-
-def _printed(place: str, column: str) -> str:
-    """A cell as printed, digit for digit: ``age.sd`` of ``aumc`` is ``20.172``."""
-    row, _, below = place.partition(".")
-    return published_text(".".join(filter(None, (PRINTED, row, column, below))))
+    Both SDs of the age stand there, since the paper names no divisor.
+    """
+    n, male, mean, sd = (counted.scores[name] for name in MOMENTS)
+    found = [("patients", "Recordings, one a patient by the release's word", n),
+             ("age.mean", "Age, mean (years)", mean), ("age.sd", "Age, SD with divisor n − 1 (years)", sd),
+             ("age.sd", "Age, SD with divisor n (years)", sd * np.sqrt(1 - 1 / n)),
+             ("male.count", "Men", male), ("male.percent", "Men (%)", 100 * male / n), ("ecgs", "ECGs", n),
+             ("ecgs_per_patient", "ECGs a patient", np.nan)]
+    rows = []
+    for place, words, ours in found:
+        row, dot, below = place.partition(".")
+        aumc, paper = (published_text(f"jang2021.table1.rows.{row}.{column}{dot}{below}")
+                       for column in ("aumc", "shaoxing"))
+        known = np.isfinite(ours)
+        rows.append((place, words, aumc, paper, ours, ours - float(paper.replace(",", "")) if known else np.nan,
+                     agreement(paper, ours) if known else "the table names no patients"))
+    return pd.DataFrame(rows, columns=["place", "characteristic", "aumc", "paper", "ours", "difference", "agreement"])
 
 
 def _decimals(printed: str) -> int:
@@ -140,43 +118,36 @@ def agreement(printed: str, ours: float) -> str:
         return "equal when truncated"
     if len(rounded) != len(printed):
         return f"differs: {rounded}"
-    alike = next(k for k, (a, b) in enumerate(zip(rounded, printed, strict=True)) if a != b)
-    return f"differs from digit {sum(c.isdigit() for c in rounded[:alike]) + 1} on: {rounded}"
+    alike = commonprefix([rounded, printed])
+    return f"differs from digit {sum(c.isdigit() for c in alike) + 1} on: {rounded}"
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """``comparison`` as a reader sees it: ours and the difference with a decimal more than is printed."""
     rows = []
     for row in table.itertuples():
-        digits = _decimals(row.paper) + 1 if "." in row.paper else 0
-        known = np.isfinite(row.ours)
-        rows.append({"Characteristic": row.characteristic, "Shaoxing, paper": row.paper,
-                     "Shaoxing, release": f"{row.ours:,.{digits}f}" if known else "–",
-                     "Release − paper": _signed(row.difference, digits) if known else "–",
-                     "Printed digits": row.agreement, "AUMC, paper (private)": row.aumc})
-    return pd.DataFrame(rows)
-
-
-def _signed(value: float, digits: int) -> str:
-    text = f"{abs(value):.{digits}f}"
-    return text if float(text) == 0 else ("−" if value < 0 else "+") + text
+        digits, ours, difference = _decimals(row.paper) + 1 if "." in row.paper else 0, "–", "–"
+        if np.isfinite(row.ours):
+            ours, difference = f"{row.ours:,.{digits}f}", f"{row.difference:+z.{digits}f}".replace("-", "−")
+            difference = difference if difference.strip("+0.") else difference[1:]  # no sign where all digits are 0
+        rows.append((row.characteristic, row.paper, ours, difference, row.agreement, row.aumc))
+    return pd.DataFrame(rows, columns=["Characteristic", "Shaoxing, paper", "Shaoxing, release", "Release − paper",
+                                       "Printed digits", "AUMC, paper (private)"])
 
 
 def verdict(counted: Result) -> HTML:
     """What agrees and what does not, in sentences that follow from the values."""
-    table = comparison(counted)
-    table = table[table["ours"].notna()]
+    table = comparison(counted).dropna(subset="ours")
     equal = table["agreement"].str.startswith("equal").groupby(table["place"]).any()
     sentences = [f"Of {len(equal)} numbers that are printed for Shaoxing and that the release can give, "
                  f"{equal.sum()} are what it gives, digit for digit."]
     if not equal["age.sd"]:
         sd = table[table["place"] == "age.sd"]
-        found = " and ".join(f"{row.ours:.{_decimals(row.paper)}f} "
-                             + re.search("with divisor n(?: − 1)?", row.characteristic).group()
-                             for row in sd.itertuples())
-        sentences.append(f"The SD of the age is printed as {sd['paper'].iloc[0]}; the table gives {found}.")
-    n_rhythms = len(counted.scores["rhythms"])
-    said = published_text("jang2021.scalars.rhythms_abstract")
+        kinds = sd["characteristic"].str.removeprefix("Age, SD ").str.removesuffix(" (years)")
+        printed = sd["paper"].iloc[0]
+        found = [f"{ours:.{_decimals(printed)}f} {kind}" for ours, kind in zip(sd["ours"], kinds, strict=True)]
+        sentences.append(f"The SD of the age is printed as {printed}; the table gives {' and '.join(found)}.")
+    n_rhythms, said = len(counted.scores["rhythms"]), published_text("jang2021.scalars.rhythms_abstract")
     sentences.append(f"The {n_rhythms} rhythms add up to all {counted.scores['n']:,} recordings; where the "
                      f"abstract says {said} rhythms, the table has {n_rhythms}.")
     return HTML(Markup("<p>{}</p>").format(" ".join(sentences)))
@@ -196,8 +167,8 @@ def source_line(counted: Result) -> HTML:
 def by_rhythm(counted: Result) -> pd.DataFrame:
     """One row a rhythm, the most frequent first: recordings, age and SD, men with Wilson's 95 % limits."""
     rows = []
-    found = {name: part for name, part in counted.scores["rhythms"].items() if part["n"]}
-    for name, part in sorted(found.items(), key=lambda item: -item[1]["n"]):
+    found = [(name, part) for name, part in counted.scores["rhythms"].items() if part["n"]]
+    for name, part in sorted(found, key=lambda pair: -pair[1]["n"]):
         low, high = stats.binomtest(part["male"], part["n"]).proportion_ci(LEVEL, method="wilson")
         rows.append({"rhythm": name, "share": part["n"] / counted.scores["n"], **part,
                      "male_share": part["male"] / part["n"], "male_low": low, "male_high": high})
@@ -206,20 +177,21 @@ def by_rhythm(counted: Result) -> pd.DataFrame:
 
 def readable_rhythms(table: pd.DataFrame) -> pd.DataFrame:
     """``by_rhythm`` as a reader sees it."""
-    return pd.DataFrame([{
-        "Rhythm": _words(row.rhythm), "Recordings": f"{row.n:,}", "Share": f"{100 * row.share:.2f} %",
-        "Age (mean ± SD, years)": f"{row.age_mean:.1f} ± {row.age_sd:.1f}",
-        "Men (%) [95 % interval]": f"{100 * row.male_share:.1f} [{100 * row.male_low:.1f}, "
-                                   f"{100 * row.male_high:.1f}]"} for row in table.itertuples()])
+    rows = [(_rhythm_words(row.rhythm), f"{row.n:,}", f"{100 * row.share:.2f} %",
+             f"{row.age_mean:.1f} ± {row.age_sd:.1f}",
+             f"{100 * row.male_share:.1f} [{100 * row.male_low:.1f}, {100 * row.male_high:.1f}]")
+            for row in table.itertuples()]
+    return pd.DataFrame(rows, columns=["Rhythm", "Recordings", "Share", "Age (mean ± SD, years)",
+                                       "Men (%) [95 % interval]"])
 
 
 def rarest(counted: Result) -> HTML:
-    """What the rarest rhythm leaves for a test part, by the split that the paper names."""
+    """What the rarest rhythm leaves for a test set, by the split that the paper names."""
     table = by_rhythm(counted)
     training, test = published.lookup("jang2021.scalars.split.value")
-    share, (first, last) = test / (training + test), (table.iloc[0], table.iloc[-1])
-    text = (f"The most frequent rhythm, {_words(first['rhythm'])}, has {first['n']:,} recordings; the "
-            f"rarest, {_words(last['rhythm'])}, has {last['n']}. A test part of {100 * share:g} % holds "
+    share, first, last = test / (training + test), table.iloc[0], table.iloc[-1]
+    text = (f"The most frequent rhythm, {_rhythm_words(first['rhythm'])}, has {first['n']:,} recordings; the "
+            f"rarest, {_rhythm_words(last['rhythm'])}, has {last['n']}. A test part of {100 * share:g} % holds "
             f"{share * last['n']:.0f} of the latter: its F1 is nearly all or nothing, and a score weighted "
             "by frequency hides it.")
     return HTML(Markup("<p>{}</p>").format(text))
@@ -228,36 +200,34 @@ def rarest(counted: Result) -> HTML:
 def rhythms_figure(counted: Result) -> Figure:
     """Age (mean with 95 % interval, SD) and share of men (95 % interval) by rhythm, with those of all."""
     table, scores = by_rhythm(counted), counted.scores
-    y = np.arange(len(table))
+    y, dots = np.arange(len(table)), {"fmt": "o", "color": "#0072B2", "capsize": 3, "markersize": 4}
     # Narrow, so that the labels stay readable where a telephone shrinks the figure
     figure, (left, right) = plt.subplots(1, 2, figsize=(5.2, 4.2), sharey=True)
-    dots = {"fmt": "o", "color": BLUE, "capsize": 3, "markersize": 4}
     half = stats.t.ppf((1 + LEVEL) / 2, table["n"] - 1) * table["age_sd"] / np.sqrt(table["n"])
-    left.errorbar(table["age_mean"], y, xerr=table["age_sd"], fmt="none", ecolor=PALE, elinewidth=5,
-                  label="SD")
+    left.errorbar(table["age_mean"], y, xerr=table["age_sd"], fmt="none", ecolor="#9ecae1", elinewidth=5, label="SD")
     left.errorbar(table["age_mean"], y, xerr=half, label="mean, 95 % interval", **dots)
-    left.axvline(scores["age_mean"], color=GREY, linestyle=":", label="all recordings")
     left.set(xlabel="age (years)", yticks=y,
              yticklabels=[f"{_two_lines(row.rhythm)} ({row.n:,})" for row in table.itertuples()])
     left.tick_params(axis="y", labelsize=8)
     share, low, high = (100 * table[name] for name in ("male_share", "male_low", "male_high"))
     right.errorbar(share, y, xerr=[share - low, high - share], **dots)
-    right.axvline(100 * scores["male"] / scores["n"], color=GREY, linestyle=":")
     right.set(xlabel="men (%)", xlim=(0, 100))
+    for axes, whole in ((left, scores["age_mean"]), (right, 100 * scores["male"] / scores["n"])):
+        axes.axvline(whole, color="#777777", linestyle=":", label="all recordings")
     left.invert_yaxis()
-    figure.legend(*left.get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=3)
+    figures.legend_below(figure, [left], 3)
     return figure
 
 
-def _words(rhythm: str) -> str:
+def _rhythm_words(rhythm: str) -> str:
     return rhythm.replace("_", " ").replace("av ", "AV ")
 
 
 def _two_lines(rhythm: str) -> str:
     """A rhythm's name, on two lines where it is long."""
-    words = _words(rhythm).split()
-    middle = (len(words) + 1) // 2
-    return " ".join(words) if len(rhythm) < 19 else "\n".join(map(" ".join, (words[:middle], words[middle:])))
+    words = _rhythm_words(rhythm).split()
+    middle = (len(words) + 1) // 2 if len(rhythm) >= 19 else len(words)
+    return "\n".join(filter(None, (" ".join(words[:middle]), " ".join(words[middle:]))))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

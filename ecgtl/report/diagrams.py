@@ -1,16 +1,21 @@
 """Networks and studies as diagrams, and Figures 1 and 2 of Jang 2021 among them.
 
-Boxes are read from the models, the papers' numbers and the results, so that none can drift from what is run.
+Boxes are read from the models, the papers' numbers and the results, so that none can drift from what is run. What is
+compared step by step, and the words in the boxes, stand in ``studies.yml``.
 """
 
+import itertools
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
 import torch
+import yaml
 from IPython.display import HTML
 from markupsafe import Markup
 from matplotlib import pyplot as plt
@@ -19,15 +24,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from torch import nn
 
-from ecgtl import experiments, models, published
-from ecgtl.analysis import cells, names
+from ecgtl import experiments, models, paths, published
+from ecgtl.analysis import cells
+from ecgtl.analysis.names import METHODS
 from ecgtl.config import FinetuneConfig, PretrainConfig, protocol
 from ecgtl.datasets import catalogue
 from ecgtl.errors import EcgtlError
 from ecgtl.models import googlenet
-from ecgtl.report import badges, reconstructions
-from ecgtl.report.printed import published_text
-from ecgtl.results import Result
+from ecgtl.report import badges, printed, reconstructions, tables
 
 WIDTH = 4.2  # inches: with the text below still readable where a telephone shrinks the figure
 TEXT = 8  # points
@@ -38,6 +42,7 @@ COLOURS = {"plain": _GREY, "frozen": _GREY, "signal": _BLUE, "trained": _BLUE, "
 _LINE, _CHARACTERS = 0.145, 13.5  # inches a line of text, characters an inch
 _GAP, _PAD = 0.34, 0.07  # inches between rows of boxes and within a box
 _ROW = 0.27  # inches a bar
+IMAGE = (3, googlenet.SIZE, googlenet.SIZE)  # shape of a spectrogram image
 _KINDS = {nn.Conv1d: "convolution", nn.Conv2d: "convolution", nn.Linear: "linear", nn.Upsample: "upsampling",
           nn.ConvTranspose1d: "transposed convolution", nn.ConvTranspose2d: "transposed convolution",
           nn.BatchNorm1d: "batch norm", nn.BatchNorm2d: "batch norm",
@@ -91,7 +96,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class _Call:
+class Call:
     """One use of a layer: its name in the network, what it was given and what it made."""
 
     name: str
@@ -108,13 +113,13 @@ def trace(model: nn.Module, shape: Sequence[int]) -> list[Block]:
     parameters is left out. Nothing is computed for a model on the ``meta`` device.
     """
     members = dict(_members(model))
-    calls = _calls(model, torch.empty(1, *shape, device=next(model.parameters()).device),
-                   {*members, *members.values()})
-    whole = {call.name: call.made for call in calls if call.name in set(members.values())}
-    used = [call for call in calls if call.name in members]
-    found = [_block(name, [call for call in used if members[call.name] == name], whole.get(name))
-             for name in dict.fromkeys(members[call.name] for call in used)]
-    return [block for block in found if block.parameters]
+    x = torch.empty(1, *shape, device=next(model.parameters()).device)
+    found = calls(model, x, {*members, *members.values()})
+    whole = {call.name: call.made for call in found if call.name in set(members.values())}
+    used = [call for call in found if call.name in members]
+    blocks = [_block(name, [call for call in used if members[call.name] == name], whole.get(name))
+              for name in dict.fromkeys(members[call.name] for call in used)]
+    return [block for block in blocks if block.parameters]
 
 
 def network(name: str, in_channels: int, n_outputs: int, shape: Sequence[int], **options) -> list[Block]:
@@ -144,38 +149,32 @@ def kernels(blocks: Iterable[Block]) -> list[str]:
 
 def table(blocks: Sequence[Block]) -> pd.DataFrame:
     """One row a block, for a page: name, layers, shape of what it gives, parameters; the sum at the end."""
-    rows = [{"Block": block.name, "Layers": block.words, "Output": block.size,
-             "Parameters": f"{block.parameters:,}"} for block in blocks]
-    rows.append({"Block": "all", "Layers": "", "Output": "", "Parameters": f"{parameters(blocks):,}"})
-    return pd.DataFrame(rows)
+    rows = [(block.name, block.words, block.size, f"{block.parameters:,}") for block in blocks]
+    rows.append(("all", "", "", f"{parameters(blocks):,}"))
+    return pd.DataFrame(rows, columns=["Block", "Layers", "Output", "Parameters"])
 
 
 def listed(networks: dict[str, list[Block]]) -> pd.DataFrame:
     """One row a block of every network, for the CSV."""
-    return pd.DataFrame([{"network": name, "block": block.name, "layers": block.words, "output": block.size,
-                          "parameters": block.parameters}
-                         for name, blocks in networks.items() for block in blocks])
+    rows = [(name, block.name, block.words, block.size, block.parameters)
+            for name, blocks in networks.items() for block in blocks]
+    return pd.DataFrame(rows, columns=["network", "block", "layers", "output", "parameters"])
 
 
-def _calls(model: nn.Module, x: torch.Tensor, names: set[str]) -> list[_Call]:
+def calls(model: nn.Module, x: torch.Tensor, names: set[str]) -> list[Call]:
     """Every use of the modules in ``names`` while ``x`` passes through ``model``, in evaluation mode."""
-    calls: list[_Call] = []
+    found: list[Call] = []
 
-    def follow(name: str, module: nn.Module):
-        def hook(_, given, made):
-            calls.append(_Call(name, module, given[0], made[0] if isinstance(made, tuple) else made))
-        return module.register_forward_hook(hook)
+    def note(name: str, module: nn.Module, given: tuple, made: torch.Tensor | tuple) -> None:
+        found.append(Call(name, module, given[0], made[0] if isinstance(made, tuple) else made))
 
-    hooks = [follow(name, module) for name, module in model.named_modules() if name in names]
-    was_training = model.training
-    try:
-        with torch.no_grad():
-            model.eval()(x)
-    finally:
-        model.train(was_training)
-        for hook in hooks:
-            hook.remove()
-    return calls
+    with torch.no_grad(), ExitStack() as afterwards:
+        afterwards.callback(model.train, model.training)
+        for name, module in model.named_modules():
+            if name in names:
+                afterwards.callback(module.register_forward_hook(partial(note, name)).remove)
+        model.eval()(x)
+    return found
 
 
 def _members(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -196,14 +195,14 @@ def _holds_blocks(module: nn.Module) -> bool:
     return sequence or any(_holds_blocks(child) for child in children)
 
 
-def _block(name: str, calls: list[_Call], made: torch.Tensor | None) -> Block:
+def _block(name: str, calls: list[Call], made: torch.Tensor | None) -> Block:
     modules = list(dict.fromkeys(call.module for call in calls))
     layers = tuple(layer for layer in map(_layer, modules) if layer)
     shape = _shape(made.shape) if made is not None else _side_by_side(calls)
     return Block(name, layers, shape, sum(map(models.count_parameters, modules)))
 
 
-def _side_by_side(calls: list[_Call]) -> tuple[int, ...]:
+def _side_by_side(calls: list[Call]) -> tuple[int, ...]:
     """Shape of several layers' joint output: the channels of those whose output none of them takes."""
     taken = {id(call.given) for call in calls}
     ends = [call.made.shape for call in calls if id(call.made) not in taken]
@@ -289,9 +288,11 @@ def flow(rows: Sequence[Sequence[Box]], arrows: Sequence[tuple[str, str]], legen
     places, y = {}, 0.0
     for row, texts, height in zip(rows, wrapped, heights, strict=True):
         width = WIDTH / len(row)
-        for column, (box, text) in enumerate(zip(row, texts, strict=True)):
+        for column, (box, (title, body)) in enumerate(zip(row, texts, strict=True)):
             places[box.key] = _rectangle(axes, column * width + _PAD, y, width - 2 * _PAD, height, box.kind)
-            _write(axes, text, (column + 0.5) * width, y + _PAD)
+            for k, line in enumerate([*title, *body]):
+                axes.text((column + 0.5) * width, y + _PAD + (k + 0.5) * _LINE, line, ha="center", va="center",
+                          fontsize=TEXT, weight="bold" if k < len(title) else "normal")
         y += height + _GAP
     for start, end in arrows:
         _arrow(axes, places[start], places[end])
@@ -310,14 +311,6 @@ def _rectangle(axes: Axes, x: float, y: float, width: float, height: float, kind
     return axes.add_patch(Rectangle((x, y), width, height, facecolor=fill, edgecolor=edge, linewidth=0.9))
 
 
-def _write(axes: Axes, text: tuple[list[str], list[str]], x: float, y: float) -> None:
-    """Title and body of a box, line by line from ``y`` downwards."""
-    title, body = text
-    for k, line in enumerate([*title, *body]):
-        axes.text(x, y + (k + 0.5) * _LINE, line, ha="center", va="center", fontsize=TEXT,
-                  weight="bold" if k < len(title) else "normal")
-
-
 def _arrow(axes: Axes, start: Rectangle, end: Rectangle) -> None:
     """Sideways within a row; straight down to another one, at the narrower box's middle."""
     if start.get_y() == end.get_y():
@@ -332,10 +325,94 @@ def _arrow(axes: Axes, start: Rectangle, end: Rectangle) -> None:
 
 
 def _legend(figure: Figure, words: dict[str, str]) -> None:
-    handles = [Patch(facecolor=COLOURS[kind][0], edgecolor=COLOURS[kind][1], label=text)
-               for kind, text in words.items()]
-    figure.legend(handles=handles, fontsize=TEXT, loc="outside lower center", ncols=len(words),
-                  handlelength=1.2, columnspacing=1.0)
+    handles = [Patch(fc=COLOURS[kind][0], ec=COLOURS[kind][1], label=text) for kind, text in words.items()]
+    figure.legend(handles=handles, fontsize=TEXT, loc="outside lower center", ncols=len(words), handlelength=1.2,
+                  columnspacing=1.0)
+
+
+# The course of a study and the statements on its networks, paper beside ours
+
+
+@cache
+def _study(paper: str) -> dict:
+    return yaml.safe_load((paths.PACKAGE / "report" / "studies.yml").read_text(encoding="utf-8"))[paper]
+
+
+def _printed(paper: str, said: dict | str | None) -> str:
+    return printed.published_text(f"{paper}.{said['pub']}") if isinstance(said, dict) else said
+
+
+def study_table(paper: str, ours: dict[str, str], theirs: dict[str, str]) -> pd.DataFrame:
+    """The study step by step, paper beside ours: ``phase``, ``what``, ``paper``, ``ours`` as text.
+
+    ``ours`` by what stands in ``studies.yml``; ``theirs`` what is computed for the paper too.
+    """
+    rows = [(phase, what, theirs.get(what) or _printed(paper, said), ours[what])
+            for phase, steps in _study(paper)["steps"].items() for what, said in steps.items()]
+    return pd.DataFrame(rows, columns=["phase", "what", "paper", "ours"])
+
+
+def study_chart(paper: str, steps: pd.DataFrame) -> Figure:
+    """The study as a flow chart of its ``study_table``."""
+    known = steps.set_index("what")
+    return chart(paper, "course", known["paper"], known["ours"])
+
+
+def chart(paper: str, name: str, *facts: Mapping[str, str]) -> Figure:
+    """A flow chart of ``studies.yml``, its words filled with ``facts``; of two, each twice: the paper's and ours."""
+    def filled(lines: list[str]) -> tuple[str, ...]:
+        first, *other = (tuple(line.format_map(known) for line in lines) for known in facts)
+        return (f"Paper: {first[0]}", "", f"Here: {other[0][0]}") if other else first
+
+    found = _study(paper)[name]
+    rows = [[Box(key, title.format_map(facts[0]), filled(lines), kind) for key, title, kind, *lines in row]
+            for row in found["boxes"]]
+    return flow(rows, found["arrows"], found["legend"])
+
+
+def readable_study(steps: pd.DataFrame) -> pd.DataFrame:
+    """``study_table`` as a reader sees it, with whether the two say the same."""
+    same = np.where(steps["paper"] == steps["ours"], "yes", "no")
+    unsaid = steps["paper"].str.contains("not stated")
+    shown = steps.set_axis(["Phase", "What", "Paper", "Here"], axis=1)
+    return shown.assign(Same=np.where(unsaid, "decided here", same))
+
+
+def study_verdict(steps: pd.DataFrame) -> HTML:
+    """How much of the study is as printed, from ``study_table``."""
+    what = readable_study(steps).set_index("Same")["What"]
+    same, other = (what[what.index == word] for word in ("yes", "no"))
+    text = (f"Of {len(what)} entries {len(same)} are as printed ({', '.join(same)}), and {len(other)} are "
+            f"not ({', '.join(other)}).")
+    if other.str.contains("source").any():
+        text += " Recordings other than the paper's stand in, so its numbers are context."
+    return HTML(Markup("<p>{}</p>").format(text))
+
+
+def statements(paper: str, ours: dict[str, dict[str, str]]) -> pd.DataFrame:
+    """What the paper says of its networks beside ``ours``: what the networks of each tier have, by what it is."""
+    said = {what: _printed(paper, words) for what, words in _study(paper)["statements"].items()}
+    found = pd.DataFrame(ours).add_prefix("Tier ").rename_axis("What").reset_index()
+    found.insert(1, "Paper", found["What"].map(said).fillna("not stated"))
+    return found
+
+
+def statements_met(found: pd.DataFrame, *more: str) -> HTML:
+    """A sentence a tier, how many of the paper's ``statements`` its network meets, and which not; then ``more``."""
+    said = found[found["Paper"] != "not stated"]
+    sentences = []
+    for column in said.columns[2:]:
+        other = said[said["Paper"] != said[column]]
+        but = "; ".join(f"{what} ({ours})" for what, ours in zip(other["What"], other[column], strict=True))
+        sentences.append(f"{column} meets {len(said) - len(other)} of {len(said)} statements of the paper"
+                         + (f", but not: {but}." if but else "."))
+    return HTML(Markup("<p>{}</p>").format(" ".join([*sentences, *more])))
+
+
+def tier_badges(*tiers: str) -> HTML:
+    """Badges of the tiers whose networks are drawn: no recordings are behind a drawing."""
+    found = Markup(" ").join(badges.badge(f"tier:{tier}") for tier in tiers)
+    return HTML(Markup('<p class="ecgtl-badges">{}</p>').format(found))
 
 
 # Figure 2 of Jang 2021: the networks
@@ -344,30 +421,24 @@ def _legend(figure: Figure, words: dict[str, str]) -> None:
 def autoencoder(tier: str) -> list[Block]:
     """Blocks of the autoencoder as it is pretrained in ``tier``."""
     config = PretrainConfig.of(tier=tier).resolved()
-    options = {"width": config.width, "variant": config.variant}
-    return network(config.arch, 1, config.features, window(tier), **options)
+    return network(config.arch, 1, config.features, window(tier), width=config.width, variant=config.variant)
 
 
-def classifier(tier: str, n_classes: int) -> list[Block]:
-    """Blocks of the classifier as ``tier`` has it: the encoder to its features and one linear layer."""
+def classifier(tier: str) -> list[Block]:
+    """Blocks of the classifier as ``tier`` has it: the encoder to its features and one linear layer to the rhythms."""
     config = FinetuneConfig.of(init="cae", tier=tier).resolved()
-    return network(config.arch, 1, n_classes, window(tier), width=config.width, variant=config.variant)
+    return network(config.arch, 1, rhythms(), window(tier), width=config.width, variant=config.variant)
 
 
 def image_network() -> list[Block]:
     """Blocks of GoogLeNet up to its features, which the image arm takes from spectrograms."""
-    return [block for block in network("googlenet", 3, 1000, image()) if len(block.shape) > 1]
+    return [block for block in network("googlenet", 3, 1000, IMAGE) if len(block.shape) > 1]
 
 
 def window(tier: str) -> tuple[int, int]:
     """Shape of a window in ``tier``: one lead, samples."""
     config = PretrainConfig.of(tier=tier).resolved()
     return 1, round(config.seconds * config.sampling_rate)
-
-
-def image() -> tuple[int, int, int]:
-    """Shape of a spectrogram image."""
-    return 3, googlenet.SIZE, googlenet.SIZE
 
 
 def rhythms() -> int:
@@ -377,37 +448,18 @@ def rhythms() -> int:
 
 def arms(tier: str) -> Figure:
     """The three arms side by side: what goes in, what is taken over, what is trained."""
-    own = classifier(tier, rhythms())
-    encoder = f"encoder, {parameters(part(own, 'encoder.')):,} parameters"
-    frozen = f"GoogLeNet, {parameters(image_network()):,} parameters"
-    features, linear = part(own, "encoder.bottleneck")[0].size, parameters(part(own, "output"))
-    n_image = googlenet.N_FEATURES
-    on_images = models.count_parameters(nn.Linear(n_image, rhythms()))
-    # Arm: what goes in, the body and how it starts, what comes out of it, parameters of the linear layer
-    columns = {"random": (window(tier), "trained", f"{encoder}, random start", features, linear),
-               "cae": (window(tier), "transferred", f"{encoder}, from the autoencoder", features, linear),
-               "image": (image(), "frozen", f"{frozen}, from ImageNet", f"{n_image:,}", on_images)}
-    rows = [[], [], [], []]
-    for arm, (shape, kind, body, n_features, n) in columns.items():
-        rows[0].append(Box(f"{arm}0", names.METHODS[arm], ("input", " × ".join(map(str, shape)))))
-        rows[1].append(Box(f"{arm}1", "", (body,), kind))
-        rows[2].append(Box(f"{arm}2", "", (f"{n_features} features",)))
-        rows[3].append(Box(f"{arm}3", "", (f"linear, {n:,} parameters", f"{rhythms()} rhythms"), "trained"))
-    arrows = [(f"{arm}{k}", f"{arm}{k + 1}") for arm in columns for k in range(3)]
-    return flow(rows, arrows, {"trained": "random, trained", "transferred": "taken over, trained",
-                               "frozen": "frozen"})
+    own, n_image = classifier(tier), googlenet.N_FEATURES
+    counts = {"encoder": parameters(part(own, "encoder.")), "googlenet": parameters(image_network()),
+              "linear": parameters(part(own, "output")), "image features": n_image,
+              "image linear": (n_image + 1) * rhythms(), "rhythms": rhythms()}
+    shapes = {"window": window(tier), "spectrogram": IMAGE, "features": part(own, "encoder.bottleneck")[0].shape}
+    return chart("jang2021", "arms", METHODS | {name: f"{n:,}" for name, n in counts.items()}
+                 | {name: " × ".join(map(str, shape)) for name, shape in shapes.items()})
 
 
 def stated() -> pd.DataFrame:
     """What the paper says of its networks beside what those of the tiers ``paper`` and ``reduced`` have."""
-    said = {name: _pub(f"scalars.{place}") for name, place in {
-        "residual blocks of the encoder": "residual_blocks", "convolutions a block": "convolutions_per_block",
-        "batch norms a block": "batch_norms_per_block", "kernel": "kernel_size", "stride": "stride",
-        "features": "features"}.items()} | {"activation": "ReLU", "decoder": "transposed convolution"}
-    ours = {tier: _counted(tier) for tier in ("paper", "reduced")}
-    return pd.DataFrame([{"What": what, "Paper": said.get(what, "not stated"),
-                          **{f"Tier {tier}": found[what] for tier, found in ours.items()}}
-                         for what in ours["paper"]])
+    return statements("jang2021", {tier: _counted(tier) for tier in ("paper", "reduced")})
 
 
 def _counted(tier: str) -> dict[str, str]:
@@ -425,156 +477,54 @@ def _counted(tier: str) -> dict[str, str]:
             "channels of the stem (width)": str(blocks[0].shape[0]),
             "parameters of the autoencoder": f"{parameters(blocks):,}",
             "of them in the encoder": f"{parameters(part(blocks, 'encoder.')):,}",
-            f"parameters, classifier of {rhythms()} rhythms": f"{parameters(classifier(tier, rhythms())):,}",
+            f"parameters, classifier of {rhythms()} rhythms": f"{parameters(classifier(tier)):,}",
             "parameters of GoogLeNet to its features (frozen)": f"{parameters(image_network()):,}"}
-
-
-def met(statements: pd.DataFrame) -> list[str]:
-    """One sentence a tier: how many of the paper's statements its network meets, and which not."""
-    said = statements[statements["Paper"] != "not stated"]
-    sentences = []
-    for column in said.columns[2:]:
-        other = said[said["Paper"] != said[column]]
-        but = "; ".join(f"{what} ({ours})" for what, ours in zip(other["What"], other[column], strict=True))
-        sentences.append(f"{column} meets {len(said) - len(other)} of {len(said)} statements of the paper"
-                         + (f", but not: {but}." if but else "."))
-    return sentences
-
-
-def stated_verdict(statements: pd.DataFrame) -> HTML:
-    """How far each tier's network is what the paper says, from ``stated``."""
-    sentences = met(statements)
-    unsaid = statements.loc[statements["Paper"] == "not stated", "What"].iloc[0]
-    sentences.append(f"The {unsaid} are not stated anywhere, and with them the number of parameters is ours "
-                     "to choose.")
-    return HTML(Markup("<p>{}</p>").format(" ".join(sentences)))
-
-
-def tier_badges(*tiers: str) -> HTML:
-    """Badges of the tiers whose networks are drawn: no recordings are behind a drawing."""
-    found = Markup(" ").join(badges.badge(f"tier:{tier}") for tier in tiers)
-    return HTML(Markup('<p class="ecgtl-badges">{}</p>').format(found))
 
 
 def _each(found: Iterable) -> str:
     return ", ".join(dict.fromkeys(map(str, found)))
 
 
-def _pub(path: str) -> str:
-    return published_text(f"jang2021.{path}")
+def stated_verdict(found: pd.DataFrame) -> HTML:
+    """How far each tier's network is what the paper says, from ``stated``."""
+    unsaid = found.loc[found["Paper"] == "not stated", "What"].iloc[0]
+    return statements_met(found, f"The {unsaid} are not stated anywhere, and with them the number of parameters is "
+                                 "ours to choose.")
 
 
 # Figure 1 of Jang 2021: the course of the study
 
 
 def overview(experiment: str, tier: str) -> pd.DataFrame:
-    """The study step by step, paper beside ours: ``phase``, ``what``, ``paper``, ``ours`` as text.
-
-    Ours are those of the tier's autoencoder and of the finished runs of ``experiment``.
-    """
-    trained, runs = reconstructions.pretrained(tier), cells.runs(experiment, tier)
+    """The study step by step, as ``study_table``; ours of the tier's autoencoder and the runs of ``experiment``."""
+    trained, runs = reconstructions.pretrained(tier), tables.runs(experiment, tier)
     if not runs:
         raise EcgtlError(f"no result of {experiment} in tier {tier}; run 'python -m ecgtl run {experiment} "
                          f"--tier {tier}'")
-    phases = {"Data": _data(trained, runs[0][1]), "Preparation": _preparation(trained),
-              "Pretraining": _pretraining(trained), "Classification": _classification(experiment, tier, runs)}
-    return pd.DataFrame([(phase, *row) for phase, rows in phases.items() for row in rows],
-                        columns=["phase", "what", "paper", "ours"])
-
-
-def _data(trained: Result, run: dict) -> list[tuple[str, str, str]]:
-    sources = ", ".join(catalogue.entry(name).title for name in trained.data["sources"])
-    subjects, windows = (sum(trained.data[name].values()) for name in ("subjects", "windows"))
-    return [("unlabelled source", _pub("table1.columns.aumc"), sources),
-            ("unlabelled subjects", _pub("scalars.aumc_patients"), f"{subjects:,}"),
-            ("unlabelled windows", _pub("scalars.aumc_samples"), f"{windows:,}"),
-            ("labelled source", _pub("table1.columns.shaoxing"), _labelled(run["data"]["name"])),
-            ("labelled recordings", _pub("scalars.shaoxing_records"), f"{run['data']['records']:,}"),
-            ("rhythms", _pub("scalars.rhythms"), str(len(run["data"]["classes"])))]
-
-
-def _labelled(name: str) -> str:
-    """Title of a labelled database and the leads that are taken from it."""
-    leads = protocol("jang2021")["datasets"].get(name, {}).get("leads")
-    return catalogue.entry(name).title + (f", lead {', '.join(leads)}" if leads else "")
-
-
-def _preparation(trained: Result) -> list[tuple[str, str, str]]:
-    rate, seconds = trained.config["sampling_rate"], trained.config["seconds"]
-    cutoff = protocol("jang2021")["input"]["highpass"]
-    return [("sampling rate (Hz)", _pub("scalars.sampling_rate"), f"{rate:g}"),
-            ("samples in a window", _pub("scalars.window_samples"), f"{round(seconds * rate):,}"),
-            ("baseline", "Butterworth, cut-off not stated", f"Butterworth, {cutoff:g} Hz")]
-
-
-def _pretraining(trained: Result) -> list[tuple[str, str, str]]:
-    n = trained.data["windows"]
-    parts = f"{n['train']:,}:{n['test']:,}, by subject, and {n['validation']:,} to choose the epoch"
-    return [("features", _pub("scalars.features"), str(trained.config["features"])),
-            ("training to test windows", _pub("scalars.split"), parts),
-            ("epochs of the autoencoder", "not stated", str(len(trained.history))),
-            ("squared error of a test window", _pub("scalars.cae_mse"), f"{trained.scores['mse_sum']:.0f}")]
-
-
-def _classification(experiment: str, tier: str, runs: list) -> list[tuple[str, str, str]]:
-    entry = experiments.load(experiment)
-    config, share = runs[0][0].config, 10 * protocol(entry.paper)["split"]["test"]
+    entry, rules, (run, body) = experiments.load(experiment), protocol("jang2021"), runs[0]
+    data, windows, rate = body["data"], trained.data["windows"], trained.config["sampling_rate"]
+    leads, tenths = rules["datasets"].get(data["name"], {}).get("leads"), 10 * rules["split"]["test"]
     filled = cells.cells(experiment, tier)
-    finished = [filled[arm, size].n if (arm, size) in filled else 0
-                for arm in entry.inits for size in entry.columns]
-    return [("arms", _arms(published.lookup("jang2021.table2.columns")), _arms(entry.inits)),
-            ("training to test recordings", _pub("scalars.split"), f"{10 - share:g}:{share:g}"),
-            ("shares of the training part (%)", _pub("scalars.training_sizes"), _each(entry.columns)),
-            ("trials a cell", _pub("scalars.repetitions"), str(entry.runs[tier])),
-            ("trials finished", _pub("scalars.repetitions"), f"{min(finished)} to {max(finished)}"),
-            ("epochs of the classifier", _pub("scalars.epochs"), str(config.epochs)),
-            ("learning rate", _pub("scalars.learning_rate"), f"{config.learning_rate:g}")]
+    finished = [filled[place].n if place in filled else 0 for place in itertools.product(entry.inits, entry.columns)]
+    ours = {
+        "unlabelled source": ", ".join(catalogue.entry(name).title for name in trained.data["sources"]),
+        "unlabelled subjects": f"{sum(trained.data['subjects'].values()):,}",
+        "unlabelled windows": f"{sum(windows.values()):,}",
+        "labelled source": catalogue.entry(data["name"]).title + (f", lead {', '.join(leads)}" if leads else ""),
+        "labelled recordings": f"{data['records']:,}", "rhythms": str(len(data["classes"])),
+        "sampling rate (Hz)": f"{rate:g}", "samples in a window": f"{round(trained.config['seconds'] * rate):,}",
+        "baseline": f"Butterworth, {rules['input']['highpass']:g} Hz", "features": str(trained.config["features"]),
+        "training to test windows": f"{windows['train']:,}:{windows['test']:,}, by subject, and "
+                                    f"{windows['validation']:,} to choose the epoch",
+        "epochs of the autoencoder": str(len(trained.history)),
+        "squared error of a test window": f"{trained.scores['mse_sum']:.0f}",
+        "arms": _arms(entry.inits), "training to test recordings": f"{10 - tenths:g}:{tenths:g}",
+        "shares of the training part (%)": _each(entry.columns), "trials a cell": str(entry.runs[tier]),
+        "trials finished": f"{min(finished)} to {max(finished)}",
+        "epochs of the classifier": str(run.config.epochs), "learning rate": f"{run.config.learning_rate:g}"}
+    return study_table("jang2021", ours, {"arms": _arms(published.lookup("jang2021.table2.columns"))})
 
 
 def _arms(given: Iterable[str]) -> str:
     """The arms in words, in one order whatever the order they are given in."""
-    return ", ".join(words for arm, words in names.METHODS.items() if arm in given)
-
-
-def readable_overview(steps: pd.DataFrame) -> pd.DataFrame:
-    """``overview`` as a reader sees it, with whether the two say the same."""
-    return pd.DataFrame([{"Phase": row.phase, "What": row.what, "Paper": row.paper, "Here": row.ours,
-                          "Same": _same(row)} for row in steps.itertuples()])
-
-
-def _same(row) -> str:
-    if "not stated" in row.paper:
-        return "decided here"
-    return "yes" if row.paper == row.ours else "no"
-
-
-def verdict(steps: pd.DataFrame) -> HTML:
-    """How much of the study is as printed, from ``overview``."""
-    said = [(row.what, _same(row)) for row in steps.itertuples()]
-    same, other = ([what for what, word in said if word == wanted] for wanted in ("yes", "no"))
-    text = (f"Of {len(said)} entries {len(same)} are as printed ({', '.join(same)}), and {len(other)} are "
-            f"not ({', '.join(other)}).")
-    if any("source" in what for what in other):
-        text += " Recordings other than the paper's stand in, so its numbers are context."
-    return HTML(Markup("<p>{}</p>").format(text))
-
-
-def course(steps: pd.DataFrame) -> Figure:
-    """The study as a flow chart of ``overview``: data, preparation, pretraining, classification."""
-    paper, ours = (dict(zip(steps["what"], steps[column], strict=True)) for column in ("paper", "ours"))
-
-    def box(key: str, title: str, words: str, kind: str = "plain") -> Box:
-        lines = (f"Paper: {words.format_map(paper)}", "", f"Here: {words.format_map(ours)}")
-        return Box(key, title, lines, kind)
-
-    boxes = [[box("u", "Unlabelled ECG",
-                  "{unlabelled source}; {unlabelled subjects} subjects, {unlabelled windows} windows"),
-              box("l", "Labelled ECG",
-                  "{labelled source}; {labelled recordings} recordings, {rhythms} rhythms")],
-             [box("p", "Preparation", "{sampling rate (Hz)} Hz, {samples in a window} samples, {baseline}")],
-             [box("a", "Autoencoder", "{features} features, squared error of a test window "
-                  "{squared error of a test window}", "trained"),
-              box("c", "Classifier of rhythms", "{shares of the training part (%)} % of the training part, "
-                  "{trials a cell} trials", "transferred")]]
-    return flow(boxes, [("u", "p"), ("l", "p"), ("p", "a"), ("p", "c"), ("a", "c")],
-                {"trained": "trained without labels", "transferred": "takes the encoder over"})
+    return ", ".join(words for arm, words in published.items() if arm in given)

@@ -11,106 +11,106 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-from ecgtl.analysis.names import METHODS
+from ecgtl import paths
+from ecgtl.analysis.cells import Cell
 from ecgtl.datasets import leads
 from ecgtl.datasets.base import Recordings
 from ecgtl.datasets.windows import Windows
+from ecgtl.report.words import PENDING
 
 # Okabe and Ito's palette: distinguishable with every common colour vision and in grey print
 COLOURS = {"random": "#000000", "beat": "#0072B2", "rhythm": "#56B4E9", "heart_rate": "#009E73", "future": "#CC79A7",
-           "cae": "#0072B2", "image": "#009E73", "random_matched": "#56B4E9", "majority": "#999999", "rr_boosting": "#D55E00"}
+           "cae": "#0072B2", "image": "#009E73", "random_matched": "#56B4E9", "majority": "#999999",
+           "rr_boosting": "#D55E00"}
 PAPER_COLOUR = "#E69F00"
-MARKERS = {"random": "o", "random_matched": "p", "beat": "s", "rhythm": "^", "heart_rate": "D", "future": "v", "cae": "s",
-           "image": "^", "majority": "_", "rr_boosting": "x"}
+SETS = {"train": ("#000000", "-"), "validation": ("#0072B2", "--"), "test": ("#D55E00", ":")}
+MARKERS = {"random": "o", "random_matched": "p", "beat": "s", "rhythm": "^", "heart_rate": "D", "future": "v",
+           "cae": "s", "image": "^", "majority": "_", "rr_boosting": "x"}
 SECOND_MM, MILLIVOLT_MM = 25, 10  # ECG paper: 25 mm/s and 10 mm/mV
 MM = 1 / 25.4  # inches
-
-STYLE = {"figure.facecolor": "white", "axes.facecolor": "white", "savefig.facecolor": "white", "figure.dpi": 110,
-         "font.size": 10, "axes.titlesize": 11, "axes.titlelocation": "left", "axes.spines.top": False,
-         "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True, "grid.color": "#dddddd", "grid.linewidth": 0.6,
-         "legend.frameon": False, "lines.linewidth": 1.6, "figure.constrained_layout.use": True}
+INK = "#111111"
 
 
 def use_style() -> None:
     """Set matplotlib to the house style; the first cell of every notebook calls it."""
     plt.rcdefaults()
-    plt.rcParams.update(STYLE)
+    plt.style.use(paths.PACKAGE / "report" / "ecgtl.mplstyle")
 
 
-def learning_curves(history: list[dict], chosen: int, reference: float | None = None, score: str = "macro F1") -> Figure:
-    """Loss and score of the training, validation and test parts by epoch; ``chosen`` marks the reported epoch.
+def by_epoch(axes: Axes, history: list[dict], score: str, words: dict[str, str], **style) -> None:
+    """A line a set for ``<set>_<score>`` of a training's ``history``; ``words`` names the sets."""
+    table = pd.DataFrame(history)
+    for part, label in words.items():
+        colour, dash = SETS[part]
+        axes.plot(table["epoch"], table[f"{part}_{score}"], dash, color=colour, label=label, **style)
+    axes.set_xlabel("epoch")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+
+
+def learning_curves(history: list[dict], chosen: int, reference: float | None, score: str) -> Figure:
+    """Loss and score of the training, validation and test sets by epoch; ``chosen`` marks the reported epoch.
 
     ``score`` names the score; ``reference`` is that of the RR-interval baseline, drawn as a line.
     """
-    table = pd.DataFrame(history)
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.4))
-    for column, words, colour, dash in (("train", "training", "#000000", "-"), ("validation", "validation", "#0072B2", "--"),
-                                        ("test", "test", "#D55E00", ":")):
-        left.plot(table["epoch"], table[f"{column}_loss"], dash, color=colour, label=words)
-        if column != "train":
-            right.plot(table["epoch"], table[f"{column}_score"], dash, color=colour, label=words, marker="o", markersize=3)
+    by_epoch(left, history, "loss", {"train": "training", "validation": "validation", "test": "test"})
+    by_epoch(right, history, "score", {"validation": "validation", "test": "test"}, marker="o", markersize=3)
     right.axvline(chosen, color="#777777", linewidth=1, label=f"reported epoch ({chosen})")
     if reference is not None:
         right.axhline(reference, color=COLOURS["rr_boosting"], linewidth=1, linestyle="-.", label="RR intervals alone")
-    left.set(title="Loss", xlabel="epoch", ylabel="mean cross-entropy (nats)")
-    right.set(title="Score", xlabel="epoch", ylabel=score, ylim=(0, 1))
+    left.set(title="Loss", ylabel="mean cross-entropy (nats)")
+    right.set(title="Score", ylabel=score, ylim=(0, 1))
     for axes in (left, right):
-        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(fontsize=8)
     return figure
 
 
-def reconstruction_curve(history: list[dict], chosen: int) -> Figure:
-    """Reconstruction error of the training and validation part by epoch; ``chosen`` marks the epoch that is kept."""
-    table = pd.DataFrame(history)
-    figure, axes = plt.subplots(figsize=(6.0, 3.4))
-    for column, words, colour, dash in (("train", "training (running mean)", "#000000", "-"),
-                                        ("validation", "validation", "#0072B2", "--")):
-        axes.plot(table["epoch"], table[f"{column}_loss"], dash, color=colour, label=words, marker="o", markersize=3)
-    axes.axvline(chosen, color="#777777", linewidth=1, label=f"kept epoch ({chosen})")
-    axes.set(title="Reconstruction error", xlabel="epoch", ylabel="squared error, summed over a window\n(z-scores squared)")
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.legend(fontsize=8)
+def traces(shown: Sequence[tuple[str, list[tuple[np.ndarray, dict]]]], rate: float, height: float, ylabel: str,
+           xlabel: str, sharex: bool = True) -> Figure:
+    """Signals one below the other, each panel with its title and its lines (samples, matplotlib's style)."""
+    figure, panels = plt.subplots(len(shown), 1, figsize=(8.5, height), sharex=sharex, squeeze=False)
+    for axes, (title, lines) in zip(panels[:, 0], shown, strict=True):
+        for y, style in lines:
+            axes.plot(np.arange(len(y)) / rate, y, **style)
+        axes.set_title(title, fontsize=9)
+        axes.set_ylabel(ylabel)
+    panels[-1, 0].set_xlabel(xlabel)
     return figure
 
 
-def reconstructions(windows: Windows, model: torch.nn.Module, indices: Sequence[int], synthetic: bool = False) -> Figure:
-    """Windows at ``indices`` and what ``model`` (on the CPU) makes of them, one panel each, with their squared errors.
+def reconstructions(windows: Windows, model: torch.nn.Module, indices: Sequence[int], synthetic: bool) -> Figure:
+    """Windows at ``indices`` and what ``model`` (on the CPU) makes of them, a panel each, with their squared errors.
 
     The panels name recording and sampling rate; windows are z-scored, so the vertical axis has no unit.
     """
-    x = windows.take(indices)
+    x, shown = windows.take(indices), []
     with torch.no_grad():
         y = model.eval()(torch.from_numpy(x)).numpy()
-    seconds = np.arange(windows.n_samples) / windows.rate
-    figure, panels = plt.subplots(len(x), 1, figsize=(8.5, 1.9 * len(x) + 0.5), sharex=True, squeeze=False)
-    for axes, original, made, (name, record, start) in zip(panels[:, 0], x[:, 0], y[:, 0], windows.origin(indices), strict=True):
-        axes.plot(seconds, original, color="#111111", linewidth=0.9, label="original")
-        axes.plot(seconds, made, color=COLOURS["cae"], linewidth=1.2, linestyle="--", label="reconstruction")
-        axes.set_title(f"{name} {record} from {start:.1f} s: {windows.rate:g} Hz, summed squared error "
-                       f"{np.square(original - made).sum():.0f}{', synthetic' if synthetic else ''}", fontsize=9)
-        axes.set_ylabel("z-score")
-    panels[-1, 0].set_xlabel("time in the window (s)")
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=2)
+    for original, made, (name, record, start) in zip(x[:, 0], y[:, 0], windows.origin(indices), strict=True):
+        shown.append((f"{name} {record} from {start:.1f} s: {windows.rate:g} Hz, summed squared error "
+                      f"{np.square(original - made).sum():.0f}{', synthetic' if synthetic else ''}",
+                      [(original, {"color": INK, "linewidth": 0.9, "label": "original"}),
+                       (made, {"color": COLOURS["cae"], "linewidth": 1.2, "ls": "--", "label": "reconstruction"})]))
+    figure = traces(shown, windows.rate, 1.9 * len(x) + 0.5, "z-score", "time in the window (s)")
+    legend_below(figure, figure.axes[:1])
     return figure
 
 
 def confusion(counts: np.ndarray, classes: list[str]) -> Figure:
     """Confusion matrix (true classes in rows): shares of each true class as shade, counts as figures.
 
-    ``counts`` (classes, classes), or with one more column: the recordings of each class, where they have several labels.
+    ``counts`` (classes, classes), or with one more column, the recordings of each class, if they have several.
     """
-    several = counts.shape[1] > len(classes)
-    totals = counts[:, -1:] if several else counts.sum(axis=1, keepdims=True)
-    counts = counts[:, :len(classes)]
-    shares = counts / np.maximum(totals, 1)
     names = [name.replace("_", " ") for name in classes]
+    several = counts.shape[1] > len(names)
+    totals, counts = counts[:, -1:] if several else counts.sum(axis=1, keepdims=True), counts[:, :len(names)]
+    shares = counts / np.maximum(totals, 1)
     upright = max(map(len, names)) * len(names) > 40  # names side by side would run into each other
     side = 3.8 + 0.45 * max(0, len(names) - 4)
     figure, axes = plt.subplots(figsize=(side + 0.8, side))
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for i, j in np.ndindex(counts.shape):
-        axes.text(j, i, f"{counts[i, j]}", ha="center", va="center", color="white" if shares[i, j] > 0.55 else "black")
+        axes.text(j, i, counts[i, j], ha="center", va="center", color="white" if shares[i, j] > 0.55 else "black")
     axes.set(xticks=range(len(names)), yticks=range(len(names)), yticklabels=names,
              xlabel="predicted class", ylabel="true class", title="Test recordings")
     axes.set_xticklabels(names, rotation=90 if upright else 0)
@@ -119,45 +119,32 @@ def confusion(counts: np.ndarray, classes: list[str]) -> Figure:
     return figure
 
 
-def size_curve(table: pd.DataFrame, values: dict[tuple[str, int], tuple[float, ...]], score: str = "macro F1",
-               whole: str = "data set") -> Figure:
-    """A score by the share of ``whole`` that trains: the paper's mean and SD beside our runs and interval.
+def series(axes: Axes, at: Iterable[float], rows: pd.DataFrame, cells: dict[tuple, Cell], label: str,
+           beside: float = 0, dot: float = 4, **style) -> None:
+    """Our means of one method at ``at`` with their 95 % intervals, and the single runs ``beside`` them.
 
-    ``table`` is ``tables.comparison``; ``values`` maps (method, size) to the scores of single runs.
+    ``rows`` of ``tables.comparison``; ``cells`` (``tables.cells``) hold the single runs, where these are to be drawn.
     """
-    figure, axes = plt.subplots(figsize=(7.2, 4.8))
-    ours = table[table["n"].gt(0)]
-    paper = table[table["paper"].notna() & table["method"].isin(ours["method"])]
-    for method, rows in paper.groupby("method", sort=False):
-        axes.errorbar(rows["size"] - 0.9, rows["paper"], yerr=rows["paper_sd"], color=PAPER_COLOUR, marker=MARKERS[method],
-                      linestyle="--", capsize=4, label=f"paper: {METHODS[method]} (mean ± SD)")
-    for shift, (method, rows) in enumerate(ours.groupby("method", sort=False)):
-        if method == "majority":
-            axes.axhline(rows["ours"].mean(), color=COLOURS[method], linestyle=":", label=METHODS[method])
-            continue
-        at = rows["size"] + 0.9 * (shift + 1)
-        axes.errorbar(at, rows["ours"], yerr=[rows["ours"] - rows["low"], rows["high"] - rows["ours"]], capsize=4,
-                      color=COLOURS[method], marker=MARKERS[method], label=f"ours: {METHODS[method]} (95 % interval)")
-        for x, size in zip(at, rows["size"], strict=True):
-            scores = values[method, size]
-            axes.plot(np.full(len(scores), x + 0.6), scores, ".", color=COLOURS[method], alpha=0.6, markersize=5)
-    axes.set(xlabel=f"share of the {whole} used for training (%)", ylabel=f"{score} on the test part",
-             xticks=sorted(table["size"].unique()))
-    figure.legend(*axes.get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=2)
-    return figure
+    bars = [(rows["ours"] - rows["low"]).fillna(0), (rows["high"] - rows["ours"]).fillna(0)]  # too few runs: none
+    method = rows["method"].iloc[0]
+    axes.errorbar(at, rows["ours"], bars, color=COLOURS[method], marker=MARKERS[method], label=label, **style)
+    for x, size in zip(at, rows["size"], strict=True):
+        runs = cells[method, size].values if cells else ()
+        axes.plot(np.full(len(runs), x + beside), runs, ".", color=COLOURS[method], alpha=0.6, markersize=dot)
 
 
-def strip(recordings: Recordings, i: int, seconds: float, lead: int | str = 0, start: float = 0.0) -> Figure:
-    """``seconds`` of one lead on ECG paper (25 mm/s, 10 mm/mV at full size), sampling rate and lead named."""
+def strip(recordings: Recordings, i: int, seconds: float, lead: int | str = 0) -> Figure:
+    """The first ``seconds`` of one lead on ECG paper (25 mm/s, 10 mm/mV at full size), sampling rate and lead named."""
     rate = recordings.sampling_rate[i]
-    x = recordings.lead(i, lead)[int(start * rate):int((start + seconds) * rate)]
+    x = recordings.lead(i, lead)[:int(seconds * rate)]
     low, high = _paper_limits(x)
     width, height = seconds * SECOND_MM * MM, (high - low) * MILLIVOLT_MM * MM
     figure, axes = plt.subplots(figsize=(width + 0.7, height + 0.8))
-    axes.plot(start + np.arange(len(x)) / rate, x, color="#111111", linewidth=0.8)
+    axes.plot(np.arange(len(x)) / rate, x, color=INK, linewidth=0.8)
     _paper(axes)
-    axes.set(xlim=(start, start + seconds), ylim=(low, high), xlabel="time (s)", ylabel="mV", aspect=MILLIVOLT_MM / SECOND_MM)
-    label = "" if recordings.multi_label or recordings.labels[i] < 0 else f", {recordings.classes[recordings.labels[i]]}"
+    axes.set(xlim=(0, seconds), ylim=(low, high), xlabel="time (s)", ylabel="mV", aspect=MILLIVOLT_MM / SECOND_MM)
+    one = not recordings.multi_label and recordings.labels[i] >= 0
+    label = f", {recordings.classes[recordings.labels[i]]}" if one else ""
     name = recordings.leads[i, recordings.lead_index(i, lead)]
     made = ", synthetic" if recordings.synthetic else ""
     axes.set_title(f"{recordings.name} {recordings.ids[i]}{label}: lead {name}, {rate:g} Hz{made}", fontsize=9)
@@ -165,12 +152,13 @@ def strip(recordings: Recordings, i: int, seconds: float, lead: int | str = 0, s
 
 
 def one_of_each(recordings: Recordings, seconds: float, lead: int | str = 0) -> list[Figure]:
-    """A strip of the first recording of each class that is long enough and has ``lead``; of the first three where there are no classes.
+    """A strip of the first recording of each class that is long enough and has ``lead``; without classes of three.
 
     Raises EcgtlError when none has the lead.
     """
     leads.check(recordings, (lead,), "skip")
-    long_enough = np.flatnonzero((recordings.durations >= seconds) & (np.array(leads.missing(recordings, (lead,))) == ""))
+    has_lead = np.array(leads.missing(recordings, (lead,))) == ""
+    long_enough = np.flatnonzero((recordings.durations >= seconds) & has_lead)
     if recordings.multi_label or (recordings.labels < 0).all():
         chosen = long_enough[:3]
     else:
@@ -228,7 +216,7 @@ def digest(figure: Figure, digits: int = 3) -> str:
 
 
 def labelled(figure: Figure, grid: np.ndarray, x: str, y: str = "", columns: int = 2) -> Figure:
-    """The figure with ``x`` below the last row of its panels (rows, columns), ``y`` beside the first column, and one legend."""
+    """The figure with ``x`` below the last row of its ``grid``, ``y`` beside the first column, and one legend."""
     for axes in grid[-1]:
         axes.set_xlabel(x)
     for axes in grid[:, 0]:
@@ -245,3 +233,9 @@ def legend_below(figure: Figure, panels: Iterable[Axes], columns: int = 2) -> No
             found.setdefault(label, handle)
     if found:
         figure.legend(found.values(), found.keys(), fontsize=8, loc="outside lower center", ncols=columns)
+
+
+def pending(axes: Axes, y: float = 0.5, **style) -> None:
+    """Say in a panel that nothing has been run yet, at the height ``y``."""
+    axes.text(0.5, y, f"{PENDING}: no run yet", **{"transform": axes.transAxes, "ha": "center", "va": "center",
+                                                   "color": "#555555"} | style)

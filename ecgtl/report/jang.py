@@ -1,7 +1,7 @@
 """What the pages of Jang 2021 show beyond the general tables: trials, arms, epochs, learning curves.
 
-Runs are read once, into the frames of ``trials`` and ``curves``; all else is worked out from those and from
-the paper's printed trials. A cell without runs is PENDING; fewer than ``MIN_RUNS`` runs get no interval.
+Runs are read once, into the frames of ``trials`` and ``curves``; all else is computed from those and from the paper's
+printed trials. A cell without runs is PENDING; fewer than ``MIN_RUNS`` runs get no interval.
 """
 
 import inspect
@@ -18,12 +18,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ecgtl import experiments, metrics, published, results, statistics
-from ecgtl.analysis import cells, claims, names
+from ecgtl.analysis import cells, claims
 from ecgtl.analysis.names import METHODS
 from ecgtl.config import protocol
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings
 from ecgtl.report import badges, figures, tables
+from ecgtl.report.figures import COLOURS, MARKERS
+from ecgtl.report.site import book_tables
 from ecgtl.report.words import NBSP, PENDING, f1, gap_with_p, mean, mean_sd, percent, plus_minus
 from ecgtl.statistics import Sample
 
@@ -48,16 +50,10 @@ EXAMPLES = {
 }
 EXAMPLE_STYLES = {"steady": ("#0072B2", "-", "o"), "low": ("#009E73", "--", "s"),
                   "swinging": ("#D55E00", "-.", "^"), "dropping": ("#000000", ":", "D")}
-RISE, FALL = ("#0072B2", "-"), ("#D55E00", "--")
 WIDTH = 5.6  # of figures, inches: their words can still be read on a narrow screen
 
 
 # What has been run
-
-
-def shown_tier(experiment: str, wanted: str = "best") -> str:
-    """As ``cells.shown_tier``, but ``reduced`` where nothing has been run yet: such a page says PENDING."""
-    return cells.shown_tier(experiment, wanted, pending=True)
 
 
 def state(experiment: str, tier: str) -> HTML:
@@ -66,7 +62,8 @@ def state(experiment: str, tier: str) -> HTML:
     drawn = ", ".join(f"{percent(size)} are {n:,}" for size, n in recordings(experiment, tier).items())
     theirs = ", ".join(f"{paper_recordings(size):,.0f}" for size in sizes(experiment))
     said = Markup("<p>Recordings that are drawn for training: {}; in the paper {}.</p>").format(drawn, theirs)
-    return HTML(badges.state(experiment, tier, f"{NAMES[cells.original(experiment)]}: ") + (said if drawn else Markup()))
+    found = badges.state(experiment, tier, f"{NAMES[cells.original(experiment)]}: ")
+    return HTML(found + (said if drawn else Markup()))
 
 
 def recordings(experiment: str, tier: str) -> dict[int, int]:
@@ -83,40 +80,37 @@ def paper_recordings(size: int) -> float:
 
 
 def comparison(experiment: str, tier: str) -> pd.DataFrame:
-    """``cells.comparison`` with our sizes in recordings as well."""
+    """``tables.comparison`` with our sizes in recordings as well."""
     known, found = recordings(experiment, tier), cells.comparison(experiment, tier)
-    return found.assign(words=[f"{words} ({known[size]:,} here)" if size in known else words
-                               for words, size in zip(found["words"], found["size"], strict=True)])
+    here = [f" ({known[size]:,} here)" if size in known else "" for size in found["size"]]
+    return found.assign(words=found["words"] + here)
 
 
 def trials(experiment: str, tier: str) -> pd.DataFrame:
     """One row a finished run.
 
     ``method``, ``size`` (%), ``trial`` (from 1, as the paper counts), ``steps`` of the optimiser, the
-    ``learning_curve_index``, and ``<choice>.<score>`` for each way of choosing the epoch. A trivial
-    classifier has no epochs: its scores are the same under every choice, and it has no index.
+    ``learning_curve_index``, and ``<choice>.<score>`` for each way of choosing the epoch. A baseline has no epochs: its
+    scores are the same under every choice, and it has no index.
     """
-    scores = [f"{choice}.{score}" for choice in CHOICES for score in SCORES]
-    rows = [_trial(run, body) for run, body in cells.runs(cells.current(experiment, tier), tier)]
-    return pd.DataFrame(rows, columns=["method", "size", "trial", "steps", INDEX, *scores])
-
-
-def _trial(run: experiments.Run, body: dict) -> dict:
-    scores = body["scores"]
-    chosen = {choice: scores.get(choice, scores["validated"]) for choice in CHOICES}
-    return {"method": run.method, "size": run.size, "trial": run.number + 1,
-            "steps": _steps_per_epoch(body) * len(body["history"]), INDEX: scores.get(INDEX, np.nan),
-            **{f"{choice}.{score}": chosen[choice][score] for choice in CHOICES for score in SCORES}}
+    rows, names = [], [f"{choice}.{score}" for choice in CHOICES for score in SCORES]
+    for run, body in tables.runs(cells.current(experiment, tier), tier):
+        scores = body["scores"]
+        chosen = [scores.get(choice, scores["validated"]) for choice in CHOICES]
+        rows.append((run.method, run.size, run.number + 1, _steps_per_epoch(body) * len(body["history"]),
+                     scores.get(INDEX, np.nan), *(one[score] for one in chosen for score in SCORES)))
+    return pd.DataFrame(rows, columns=["method", "size", "trial", "steps", INDEX, *names])
 
 
 def curves(experiment: str, tier: str) -> pd.DataFrame:
     """One row an epoch of a finished run.
 
-    ``method``, ``size``, ``trial``, ``epoch``, ``step`` of the optimiser at its end, and ``score``, the
-    weighted F1 on the test part.
+    ``method``, ``size``, ``trial``, ``epoch``, ``step`` of the optimiser at its end, and ``score``, the weighted F1 on
+    the test set.
     """
     rows = [(run.method, run.size, run.number + 1, row["epoch"], row["epoch"] * _steps_per_epoch(body),
-             row["test_score"]) for run, body in cells.runs(cells.current(experiment, tier), tier) for row in body["history"]]
+             row["test_score"])
+            for run, body in tables.runs(cells.current(experiment, tier), tier) for row in body["history"]]
     return pd.DataFrame(rows, columns=["method", "size", "trial", "epoch", "step", "score"])
 
 
@@ -125,8 +119,23 @@ def _steps_per_epoch(body: dict) -> int:
 
 
 def sizes(experiment: str) -> tuple[int, ...]:
-    """Shares of the training part (%), the largest first."""
+    """Shares of the training set (%), the largest first."""
     return tuple(experiments.load(experiment).columns)
+
+
+def cell(frame: pd.DataFrame, method: str, size: int) -> pd.DataFrame:
+    """The rows of ``trials`` or ``curves`` of one cell."""
+    return frame[(frame["method"] == method) & (frame["size"] == size)]
+
+
+def values(frame: pd.DataFrame, method: str, size: int, column: str = BEST) -> pd.Series:
+    """A column of the trials of one cell, indexed by trial; empty where there is no run."""
+    return cell(frame, method, size).set_index("trial")[column].sort_index()
+
+
+def _by_trial(frame: pd.DataFrame, method: str, size: int) -> list[np.ndarray]:
+    """The scores by epoch of every trial of one cell, from ``curves``."""
+    return [scores.to_numpy() for _, scores in cell(frame, method, size).groupby("trial")["score"]]
 
 
 def _networks(experiment: str) -> list[tuple[str, int]]:
@@ -135,19 +144,10 @@ def _networks(experiment: str) -> list[tuple[str, int]]:
     return [(method, size) for method, size in entry.cells if method in entry.networks]
 
 
-def _cell(frame: pd.DataFrame, method: str, size: int) -> pd.DataFrame:
-    return frame[(frame["method"] == method) & (frame["size"] == size)]
-
-
-def _values(frame: pd.DataFrame, method: str, size: int, column: str = BEST) -> pd.Series:
-    """A column of the trials of one cell, indexed by trial; empty where there is no run."""
-    return _cell(frame, method, size).set_index("trial")[column].sort_index()
-
-
 def _printed(table: str, method: str, size: int | str) -> pd.Series:
     """The trials that the paper prints in a cell, indexed as ours."""
-    values = published.lookup(f"jang2021.{table}.rows.{size}.{method}.trials")
-    return pd.Series(values, index=range(1, len(values) + 1))
+    found = published.lookup(f"jang2021.{table}.rows.{size}.{method}.trials")
+    return pd.Series(found, index=range(1, len(found) + 1))
 
 
 def _printed_cells(table: str) -> Iterator[tuple[str, str, dict]]:
@@ -155,9 +155,6 @@ def _printed_cells(table: str) -> Iterator[tuple[str, str, dict]]:
     printed = published.lookup(f"jang2021.{table}")
     for size, row in printed["rows"].items():
         yield from ((method, size, row[method]) for method in printed["columns"])
-
-
-# Words for numbers
 
 
 def _printed_p(table: str, size: int | str) -> str:
@@ -169,11 +166,6 @@ def _heading(method: str, size: int | str) -> str:
     return f"{percent(size)} {ARMS[method]}"
 
 
-def _say_pending(axes: Axes) -> None:
-    axes.text(0.5, 0.5, f"{PENDING}: no run yet", transform=axes.transAxes, ha="center", va="center",
-              color="#555555")
-
-
 # Trial by trial
 
 
@@ -181,8 +173,8 @@ def paper_trials(table: str) -> pd.DataFrame:
     """``table2`` or ``table3`` as printed: a row a trial, a column a size and arm; mean ± SD and p below."""
     planned = range(1, published.lookup(f"jang2021.{table}.runs") + 1)
     columns = {"Trial": [*planned, "Mean ± SD, printed", "p, printed"]}
-    for method, size, cell in _printed_cells(table):
-        columns[_heading(method, size)] = [*map(f1, cell["trials"]), plus_minus(cell["mean"], cell["sd"]),
+    for method, size, found in _printed_cells(table):
+        columns[_heading(method, size)] = [*map(f1, found["trials"]), plus_minus(found["mean"], found["sd"]),
                                            _printed_p(table, size)]
     return pd.DataFrame(columns)
 
@@ -190,34 +182,46 @@ def paper_trials(table: str) -> pd.DataFrame:
 def our_trials(frame: pd.DataFrame, experiment: str, tier: str, column: str = BEST,
                methods: Sequence[str] = ("random", "image", "cae")) -> pd.DataFrame:
     """The same from our runs: a row a planned trial, a dash where it is missing; mean ± SD (n - 1)."""
-    entry = experiments.load(cells.current(experiment, tier))
-    planned = range(1, entry.runs[tier] + 1)
+    planned = range(1, experiments.load(cells.current(experiment, tier)).runs[tier] + 1)
     columns = {"Trial": [*planned, "Mean ± SD"]}
     for size, method in itertools.product(sizes(experiment), methods):
-        values = _values(frame, method, size, column)
-        by_trial = [f1(values.get(trial, np.nan)) for trial in planned]
-        columns[_heading(method, size)] = [*by_trial, mean_sd(values)]
+        found = values(frame, method, size, column)
+        columns[_heading(method, size)] = [*found.reindex(planned).map(f1), mean_sd(found)]
     return pd.DataFrame(columns)
 
 
-def curve(comparison: pd.DataFrame, frame: pd.DataFrame) -> Figure:
-    """``figures.size_curve`` of a ``cells.comparison`` and its ``trials``; PENDING where there is none."""
-    values = {place: tuple(rows[BEST]) for place, rows in frame.groupby(["method", "size"])}
-    figure = figures.size_curve(comparison, values, "weighted F1", "training part")
-    if frame.empty:
-        _say_pending(figure.axes[0])
+def curve(comparison: pd.DataFrame, cells: dict[tuple, cells.Cell]) -> Figure:
+    """Weighted F1 by the share of the training set that is used: the paper's mean and SD beside our runs and interval.
+
+    Of a ``tables.comparison`` and its ``tables.cells``; PENDING where there is none.
+    """
+    figure, axes = plt.subplots(figsize=(7.2, 4.8))
+    ours = comparison[comparison["n"].gt(0)]
+    paper = comparison[comparison["paper"].notna() & comparison["method"].isin(ours["method"])]
+    for method, rows in paper.groupby("method", sort=False):
+        axes.errorbar(rows["size"] - 0.9, rows["paper"], rows["paper_sd"], color=figures.PAPER_COLOUR, linestyle="--",
+                      marker=MARKERS[method], capsize=4, label=f"paper: {METHODS[method]} (mean ± SD)")
+    for place, (method, rows) in enumerate(ours.groupby("method", sort=False), start=1):
+        if method == "majority":
+            axes.axhline(rows["ours"].mean(), color=COLOURS[method], linestyle=":", label=METHODS[method])
+        else:
+            label = f"ours: {METHODS[method]} (95 % interval)"
+            figures.series(axes, rows["size"] + 0.9 * place, rows, cells, label, 0.6, 5, capsize=4)
+    axes.set(xlabel="share of the training part used for training (%)", ylabel="weighted F1 on the test part",
+             xticks=sorted(comparison["size"].unique()))
+    if not cells:
+        figures.pending(axes)
+    figures.legend_below(figure, [axes])
     return figure
 
 
 def both_scores(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
-    """Weighted beside macro F1 of the reported epoch: a row a method and size, trivial classifiers too."""
-    entry = experiments.load(experiment)
-    rows = []
+    """Weighted beside macro F1 of the reported epoch: a row a method and size, baselines too."""
+    entry, rows = experiments.load(experiment), []
     for method, size in (*_networks(experiment), *itertools.product(entry.baselines, entry.columns)):
-        weighted, macro = (_values(frame, method, size, f"best_test.{score}") for score in SCORES)
-        rows.append({"Initialisation": METHODS[method], "Data used": percent(size),
-                     "Weighted F1": mean(weighted), "Macro F1": mean(macro), "n": len(weighted)})
-    return pd.DataFrame(rows)
+        weighted, macro = (values(frame, method, size, f"best_test.{score}") for score in SCORES)
+        rows.append((METHODS[method], percent(size), mean(weighted), mean(macro), len(weighted)))
+    return pd.DataFrame(rows, columns=["Initialisation", "Data used", "Weighted F1", "Macro F1", "n"])
 
 
 # Which epoch, and which arm
@@ -225,20 +229,13 @@ def both_scores(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
 
 def choices(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     """Weighted F1 by three ways of choosing the epoch, and how much the published way flatters (paired)."""
-    rows = []
+    rows, words = [], [tables.CHOICES[choice].capitalize() for choice in CHOICES]
     for method, size in _networks(experiment):
-        by = {choice: _values(frame, method, size, f"{choice}.weighted_f1") for choice in CHOICES}
-        rows.append({"Initialisation": METHODS[method], "Data used": percent(size),
-                     **{_choice_words(choice): mean(values) for choice, values in by.items()},
-                     "n": len(by["last"]),
-                     "Best on test − best on validation, paired":
-                         gap_with_p(by["best_test"], by["validated"], paired=True)})
-    return pd.DataFrame(rows)
-
-
-def _choice_words(choice: str) -> str:
-    words = names.CHOICES[choice].capitalize()
-    return f"{words} (as published)" if choice == "best_test" else words
+        best, last, validated = (values(frame, method, size, f"{choice}.weighted_f1") for choice in CHOICES)
+        rows.append((METHODS[method], percent(size), mean(best), mean(last), mean(validated), len(last),
+                     gap_with_p(best, validated, paired=True)))
+    return pd.DataFrame(rows, columns=["Initialisation", "Data used", f"{words[0]} (as published)", *words[1:], "n",
+                                       "Best on test − best on validation, paired"])
 
 
 def differences(frame: pd.DataFrame, experiment: str, table: str = "table2", column: str = BEST,
@@ -249,16 +246,13 @@ def differences(frame: pd.DataFrame, experiment: str, table: str = "table2", col
     """
     rows = []
     for size, pair in itertools.product(sizes(experiment), pairs):
-        theirs = [_printed(table, method, size) for method in pair]
-        ours = [_values(frame, method, size, column) for method in pair]
-        rows.append({"Data used": percent(size), "Difference": f"{ARMS[pair[0]]} − {ARMS[pair[1]]}",
-                     "Paper, printed p": _printed_p(table, size) if pair[0] == "cae" else "–",
-                     "Paper's trials, Welch": gap_with_p(*theirs, paired=False),
-                     "Paper's trials, paired": gap_with_p(*theirs, paired=True),
-                     "Ours, Welch": gap_with_p(*ours, paired=False),
-                     "Ours, paired": gap_with_p(*ours, paired=True),
-                     "n": ", ".join(str(len(values)) for values in ours)})
-    return pd.DataFrame(rows)
+        theirs, ours = ([_printed(table, method, size) for method in pair],
+                        [values(frame, method, size, column) for method in pair])
+        tests = [gap_with_p(*found, paired=paired) for found in (theirs, ours) for paired in (False, True)]
+        rows.append((percent(size), f"{ARMS[pair[0]]} − {ARMS[pair[1]]}",
+                     _printed_p(table, size) if pair[0] == "cae" else "–", *tests, f"{len(ours[0])}, {len(ours[1])}"))
+    return pd.DataFrame(rows, columns=["Data used", "Difference", "Paper, printed p", "Paper's trials, Welch",
+                                       "Paper's trials, paired", "Ours, Welch", "Ours, paired", "n"])
 
 
 # Data or steps
@@ -269,17 +263,14 @@ def steps_table(frame: pd.DataFrame, tier: str) -> pd.DataFrame:
 
     Beside our steps of the optimiser stand those of the paper's trainings, had its batches been of our size.
     """
-    half, rows = _values(frame, "random", 50), []
+    half, rows = values(frame, "random", 50), []
     for method, size in CONTROL:
-        columns = (BEST, "last.weighted_f1", "steps")
-        values, last, steps = (_values(frame, method, size, column) for column in columns)
-        distance = gap_with_p(half, values, paired=False)
-        rows.append({"Random weights": _heading(method, size),
-                     "Steps": f"{steps.iloc[0]:,}" if len(steps) else PENDING,
-                     "Steps in the paper": f"{paper_steps(size, tier):,}" if method == "random" else "–",
-                     "Best on test": mean(values), "Last epoch": mean(last), "n": len(values),
-                     "50 % random − this, Welch": "–" if (method, size) == ("random", 50) else distance})
-    return pd.DataFrame(rows)
+        best, last, steps = (values(frame, method, size, column) for column in (BEST, "last.weighted_f1", "steps"))
+        rows.append((_heading(method, size), f"{steps.iloc[0]:,}" if len(steps) else PENDING,
+                     f"{paper_steps(size, tier):,}" if method == "random" else "–", mean(best), mean(last), len(best),
+                     "–" if (method, size) == ("random", 50) else gap_with_p(half, best, paired=False)))
+    return pd.DataFrame(rows, columns=["Random weights", "Steps", "Steps in the paper", "Best on test", "Last epoch",
+                                       "n", "50 % random − this, Welch"])
 
 
 def paper_steps(size: int, tier: str) -> int:
@@ -290,23 +281,17 @@ def paper_steps(size: int, tier: str) -> int:
 
 def steps_verdict(frame: pd.DataFrame, tier: str) -> HTML:
     """By claims J2 and steps: is there a collapse at 25 %, and does it stay when the steps are matched?"""
-    few, matched = _values(frame, "random", 25), _values(frame, "random_matched", 25)
     collapse, nearer = (claims.judge("jang2021", name, tier)["ours"] for name in ("J2", "steps"))
-    said = _steps_sentence(collapse, nearer, f1(claims.claims("jang2021")["J2"]["margin"]))
-    gain = gap_with_p(matched, few, paired=True)
-    return HTML(Markup("<p>{} Matched minus usual steps at 25 %, paired: {}.</p>").format(said, gain))
-
-
-def _steps_sentence(collapse: str, nearer: str, margin: str) -> str:
-    rule = f"A collapse is a mean at least {margin} below that of 50 %, with its whole 95 % interval. "
-    if collapse == "opposite":
-        return rule + "With 25 % there is none here, so there is nothing that steps could explain."
-    if collapse != "yes":
-        return rule + f"Whether there is one here with 25 % is {collapse}."
+    margin = f1(claims.claims("jang2021")["J2"]["margin"])
     ends = {"opposite": "it stays with matched steps: a matter of data, not of steps",
             "yes": "it is gone with matched steps: a matter of steps, not of data"}
     end = ends.get(nearer, f"whether it stays with matched steps is {nearer}")
-    return rule + f"There is one here with 25 %, and {end}."
+    said = {"opposite": "With 25 % there is none here, so there is nothing that steps could explain.",
+            "yes": f"There is one here with 25 %, and {end}."}
+    text = (f"A collapse is a mean at least {margin} below that of 50 %, with its whole 95 % interval. "
+            + said.get(collapse, f"Whether there is one here with 25 % is {collapse}."))
+    gain = gap_with_p(values(frame, "random_matched", 25), values(frame, "random", 25), paired=True)
+    return HTML(Markup("<p>{} Matched minus usual steps at 25 %, paired: {}.</p>").format(text, gain))
 
 
 def step_curves(frame: pd.DataFrame) -> Figure:
@@ -316,16 +301,22 @@ def step_curves(frame: pd.DataFrame) -> Figure:
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 4.2))
     for (method, size), dash in CONTROL.items():
-        so_far = _cell(frame, method, size).pivot(index="step", columns="trial", values="score").cummax()
+        so_far = cell(frame, method, size).pivot(index="step", columns="trial", values="score").cummax()
         if len(so_far):
-            colour, label = figures.COLOURS[method], f"{_heading(method, size)} (n = {so_far.shape[1]})"
-            axes.fill_between(so_far.index, so_far.min(axis=1), so_far.max(axis=1), color=colour, alpha=0.12,
+            axes.fill_between(so_far.index, so_far.min(axis=1), so_far.max(axis=1), color=COLOURS[method], alpha=0.12,
                               linewidth=0)
-            axes.plot(so_far.index, so_far.median(axis=1), dash, color=colour, label=label)
+            axes.plot(so_far.index, so_far.median(axis=1), dash, color=COLOURS[method],
+                      label=f"{_heading(method, size)} (n = {so_far.shape[1]})")
     axes.set(xlabel="steps of the optimiser", ylabel="best weighted F1 so far, test part", ylim=(0, 1))
-    if not axes.lines:
-        _say_pending(axes)
-    figures.legend_below(figure, [axes])
+    return _finished(figure, [axes])
+
+
+def _finished(figure: Figure, panels: Sequence[Axes], columns: int = 2) -> Figure:
+    """The figure with a legend below; panels without a line say PENDING."""
+    for axes in panels:
+        if not axes.lines:
+            figures.pending(axes)
+    figures.legend_below(figure, panels, columns)
     return figure
 
 
@@ -343,14 +334,16 @@ def sensitivity_table(bodies: list[dict], tier: str = "reduced") -> HTML:
     """Their errors on held-out subjects; PENDING and the command where there is none yet."""
     if not bodies:
         return HTML(Markup("<p>{} No run yet: <code>python -m ecgtl run {} --tier {}</code></p>").format(
-            badges.badge("pending"), SENSITIVITY, tier))
-    rows = [{"Width": body["config"]["width"], "Baseline filter": _filter_words(body["config"]["highpass"]),
-             "Windows, training": f"{body['data']['windows']['train']:,}",
-             "held out": f"{body['data']['windows']['test']:,}", "Epochs": len(body["history"]),
-             "Squared error, summed over a window": f"{body['scores']['mse_sum']:.1f}",
-             "per sample": f"{body['scores']['mse_sample']:.3f}", "R²": f1(body["scores"]["r2"])}
-            for body in bodies]
-    return tables.html(pd.DataFrame(rows), "Reconstruction of held-out subjects by width and baseline filter")
+            book_tables.badge("pending"), SENSITIVITY, tier))
+    rows = []
+    for body in bodies:
+        config, windows, scores = body["config"], body["data"]["windows"], body["scores"]
+        rows.append((config["width"], _filter_words(config["highpass"]), f"{windows['train']:,}",
+                     f"{windows['test']:,}", len(body["history"]), f"{scores['mse_sum']:.1f}",
+                     f"{scores['mse_sample']:.3f}", f1(scores["r2"])))
+    table = pd.DataFrame(rows, columns=["Width", "Baseline filter", "Windows, training", "held out", "Epochs",
+                                        "Squared error, summed over a window", "per sample", "R²"])
+    return tables.html(table, "Reconstruction of held-out subjects by width and baseline filter")
 
 
 def _filter_words(cutoff: float | None) -> str:
@@ -362,15 +355,12 @@ def sensitivity_curves(bodies: list[dict]) -> Figure:
     figure, axes = plt.subplots(figsize=(WIDTH, 4.0))
     for place, body in enumerate(bodies):
         config, rows = body["config"], pd.DataFrame(body["history"])
-        axes.plot(rows["epoch"], rows["validation_loss"], color=f"C{place}", marker="osD^vpXP"[place % 8],
-                  markersize=4, linestyle="-" if config["highpass"] else "--",
+        axes.plot(rows["epoch"], rows["validation_loss"], "-" if config["highpass"] else "--", color=f"C{place}",
+                  marker="osD^vpXP"[place % 8], markersize=4,
                   label=f"width {config['width']}, filter: {_filter_words(config['highpass'])}")
     axes.set(xlabel="epoch", ylabel="validation error, summed over a window\n(z-scores squared)")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    if not bodies:
-        _say_pending(axes)
-    figures.legend_below(figure, [axes])
-    return figure
+    return _finished(figure, [axes])
 
 
 # Table 3: the learning curve index
@@ -378,12 +368,12 @@ def sensitivity_curves(bodies: list[dict]) -> Figure:
 
 def index_rows(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Every index, the paper's trials and then ours; ``frames`` maps experiments to their ``trials``."""
-    printed = [{"source": "paper", "method": method, "size": int(size), "trial": trial, INDEX: value}
-               for method, size, cell in _printed_cells("table3")
-               for trial, value in enumerate(cell["trials"], start=1)]
-    ours = [{"source": name, **row} for name, frame in frames.items()
-            for row in frame.dropna(subset=[INDEX])[["method", "size", "trial", INDEX]].to_dict("records")]
-    return pd.DataFrame(printed + ours)
+    printed = [("paper", method, int(size), trial, value) for method, size, found in _printed_cells("table3")
+               for trial, value in enumerate(found["trials"], start=1)]
+    ours = [frame.dropna(subset=[INDEX]).assign(source=name) for name, frame in frames.items()]
+    columns = ["source", "method", "size", "trial", INDEX]
+    return pd.concat([pd.DataFrame(printed, columns=columns), *(frame[columns] for frame in ours if len(frame))],
+                     ignore_index=True)
 
 
 def index_dots(rows: pd.DataFrame) -> Figure:
@@ -394,11 +384,17 @@ def index_dots(rows: pd.DataFrame) -> Figure:
     for axes, (source, words) in zip(panels, sources.items(), strict=True):
         here = rows[rows["source"] == source]
         axes.axhline(published.lookup("jang2021.scalars.lci_threshold.value"), color="#777777", linewidth=1)
-        for place, size in enumerate(places):
-            _index_column(axes, place - 0.18, "random", _values(here, "random", size, INDEX))
-            _index_column(axes, place + 0.18, "cae", _values(here, "cae", size, INDEX))
+        for (place, size), (method, shift) in itertools.product(enumerate(places), (("random", -0.18), ("cae", 0.18))):
+            found, x = values(here, method, size, INDEX), place + shift
+            if len(found):
+                low, high = statistics.score_interval(Sample.of(found), np.inf)
+                axes.plot(np.linspace(x - 0.1, x, len(found)), found, ".", color=COLOURS[method], alpha=0.6,
+                          markersize=6)
+                axes.errorbar([x + 0.07], [found.mean()], [[found.mean() - low], [high - found.mean()]],
+                              color=COLOURS[method], capsize=4, marker=MARKERS[method], linestyle="none",
+                              label=f"{METHODS[method]}: trials, mean, 95 % interval")
         if here.empty:
-            _say_pending(axes)
+            figures.pending(axes)
         axes.set(title=words, ylabel="learning curve index", ylim=(0, None), xticks=range(len(places)),
                  xticklabels=map(percent, places))
     panels[-1].set_xlabel("share of the training part that is used")
@@ -406,28 +402,15 @@ def index_dots(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-def _index_column(axes: Axes, x: float, method: str, values: pd.Series) -> None:
-    if values.empty:
-        return
-    colour, middle = figures.COLOURS[method], values.mean()
-    low, high = statistics.score_interval(Sample.of(values), np.inf)
-    axes.plot(np.linspace(x - 0.1, x, len(values)), values, ".", color=colour, alpha=0.6, markersize=6)
-    axes.errorbar([x + 0.07], [middle], yerr=[[middle - low], [high - middle]], color=colour, capsize=4,
-                  marker=figures.MARKERS[method], linestyle="none",
-                  label=f"{METHODS[method]}: trials, mean, 95 % interval")
-
-
 def printed_spreads(table: str) -> pd.DataFrame:
     """Each printed SD beside those of its trials with divisors n and n - 1, and which one fits the print."""
-    half_digit = 0.5 * 10 ** -published.lookup(f"jang2021.{table}.decimals")
-    rows = []
-    for method, size, cell in _printed_cells(table):
-        by = {"n": np.std(cell["trials"]), "n − 1": np.std(cell["trials"], ddof=1)}
-        fits = [divisor for divisor, sd in by.items() if abs(sd - cell["sd"]) <= half_digit + 1e-9]
-        rows.append({"Cell": _heading(method, size), "Printed SD": f1(cell["sd"]),
-                     **{f"Divisor {divisor}": f"{sd:.4f}"[1:] for divisor, sd in by.items()},
-                     "Fits the print": " and ".join(fits) or "neither"})
-    return pd.DataFrame(rows)
+    half_digit, rows = 0.5 * 10 ** -published.lookup(f"jang2021.{table}.decimals"), []
+    for method, size, found in _printed_cells(table):
+        by = {"n": np.std(found["trials"]), "n − 1": np.std(found["trials"], ddof=1)}
+        fits = [divisor for divisor, sd in by.items() if abs(sd - found["sd"]) <= half_digit + 1e-9]
+        rows.append((_heading(method, size), f1(found["sd"]), *(f"{sd:.4f}"[1:] for sd in by.values()),
+                     " and ".join(fits) or "neither"))
+    return pd.DataFrame(rows, columns=["Cell", "Printed SD", "Divisor n", "Divisor n − 1", "Fits the print"])
 
 
 def spreads(table: str) -> HTML:
@@ -447,13 +430,17 @@ def index_parts(scores: Sequence[float]) -> dict[str, float]:
     ``metrics.learning_curve_index`` gives it, and ``sums``, the other reading: the sum of rises over the sum
     of falls, times the best score, infinite without a fall. Source: Jang 2021, section II.4(3).
     """
-    steps = np.diff(np.asarray(scores, float))
-    rises, falls = steps[steps > 0], -steps[steps < 0]
+    rises, falls = _rises_and_falls(scores)
     best = float(np.max(scores))
     return {"rises": len(rises), "rise": float(rises.mean()) if len(rises) else 0.0,
             "falls": len(falls), "fall": float(falls.mean()) if len(falls) else 0.0, "best": best,
             "index": metrics.learning_curve_index(scores),
             "sums": float(rises.sum() / falls.sum() * best) if len(falls) else math.inf}
+
+
+def _rises_and_falls(scores: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    steps = np.diff(np.asarray(scores, float))
+    return steps[steps > 0], -steps[steps < 0]
 
 
 def index_anatomy(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
@@ -462,13 +449,11 @@ def index_anatomy(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
              "index": "Index", "sums": "With sums"}
     rows = []
     for size, method in itertools.product(sizes(experiment), ("random", "cae")):
-        here = _cell(frame, method, size).groupby("trial")["score"]
-        means = pd.DataFrame([index_parts(scores) for _, scores in here]).mean()
-        counted = ("rises", "falls")
-        texts = {name: f"{means[name]:.1f}" if name in counted else f1(means[name]) for name in means.index}
-        rows.append({"Data used": percent(size), "Arm": ARMS[method], "n": len(here),
-                     **{column: texts.get(name, PENDING) for name, column in words.items()}})
-    return pd.DataFrame(rows)
+        found = pd.DataFrame(map(index_parts, _by_trial(frame, method, size)), columns=[*words])
+        means = found.mean().items()
+        texts = [f"{value:.1f}" if name in ("rises", "falls") else f1(value) for name, value in means]
+        rows.append((percent(size), ARMS[method], len(found), *(texts if len(found) else [PENDING] * len(words))))
+    return pd.DataFrame(rows, columns=["Data used", "Arm", "n", *words.values()])
 
 
 # Figure 3: the index explained
@@ -477,7 +462,7 @@ def index_anatomy(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
 def examples_figure() -> Figure:
     """The rises and falls of one made-up curve (A), and four curves with their index (B)."""
     figure, (upper, lower) = plt.subplots(2, 1, figsize=(WIDTH, 6.6), sharex=True, sharey=True)
-    _rises_and_falls(upper, "dropping")
+    _draw_steps(upper, "dropping")
     for name, scores in EXAMPLES.items():
         colour, dash, marker = EXAMPLE_STYLES[name]
         lower.plot(range(1, len(scores) + 1), scores, dash, color=colour, marker=marker, markersize=4,
@@ -489,15 +474,15 @@ def examples_figure() -> Figure:
     return figure
 
 
-def _rises_and_falls(axes: Axes, name: str) -> None:
+def _draw_steps(axes: Axes, name: str) -> None:
+    """Every rise and fall of a made-up curve with its size."""
     parts = index_parts(EXAMPLES[name])
     for epoch, (before, after) in enumerate(itertools.pairwise(EXAMPLES[name]), start=1):
-        colour, dash = RISE if after > before else FALL
-        axes.plot([epoch, epoch + 1], [before, after], dash, color=colour, linewidth=2.4,
-                  label="rise" if after > before else "fall")
+        label, colour, dash, below = ("rise", "#0072B2", "-", -9) if after > before else ("fall", "#D55E00", "--", 4)
+        axes.plot([epoch, epoch + 1], [before, after], dash, color=colour, linewidth=2.4, label=label)
         axes.plot([epoch, epoch + 1], [before, after], "o", color="#000000", markersize=4)
-        axes.annotate(f1(after - before, True), (epoch + 0.5, (before + after) / 2), fontsize=7,
-                      xytext=(5, -9 if after > before else 4), textcoords="offset points")
+        axes.annotate(f1(after - before, True), (epoch + 0.5, (before + after) / 2), fontsize=7, xytext=(5, below),
+                      textcoords="offset points")
     words = f"mean rise {f1(parts['rise'])}, mean fall {f1(parts['fall'])}, best {f1(parts['best'])}"
     axes.set_title(f"A. “{name}”: {words}")
 
@@ -506,16 +491,12 @@ def examples_table() -> pd.DataFrame:
     """The index of the made-up curves, step by step, and what sums in place of means would give."""
     rows = []
     for name, scores in EXAMPLES.items():
-        parts, steps = index_parts(scores), np.diff(scores)
-        rows.append({"Curve": name, "Rises": _listed(steps[steps > 0]), "Mean rise": f1(parts["rise"]),
-                     "Falls": _listed(-steps[steps < 0]), "Mean fall": f1(parts["fall"]),
-                     "Ratio": f1(parts["rise"] / parts["fall"]), "Best F1": f1(parts["best"]),
-                     "Index": f1(parts["index"]), "With sums": f1(parts["sums"])})
-    return pd.DataFrame(rows)
-
-
-def _listed(steps: np.ndarray) -> str:
-    return ", ".join(f"{step:.2f}"[1:] for step in steps)
+        parts = index_parts(scores)
+        rises, falls = (", ".join(f"{step:.2f}"[1:] for step in steps) for steps in _rises_and_falls(scores))
+        found = (parts["rise"] / parts["fall"], parts["best"], parts["index"], parts["sums"])
+        rows.append((name, rises, f1(parts["rise"]), falls, f1(parts["fall"]), *map(f1, found)))
+    return pd.DataFrame(rows, columns=["Curve", "Rises", "Mean rise", "Falls", "Mean fall", "Ratio", "Best F1", "Index",
+                                       "With sums"])
 
 
 def limits_table() -> pd.DataFrame:
@@ -524,7 +505,8 @@ def limits_table() -> pd.DataFrame:
     made = {"never falls (the steady curve, its falls made flat)": np.maximum.accumulate(steady),
             "never rises (the steady curve, sorted downwards)": np.sort(steady)[::-1],
             "does not move": np.full(len(steady), max(steady)), "has one epoch": steady[:1]}
-    return pd.DataFrame([{"A curve that …": words, "Index": _index_or_error(made[words])} for words in made])
+    return pd.DataFrame([(words, _index_or_error(scores)) for words, scores in made.items()],
+                        columns=["A curve that …", "Index"])
 
 
 def _index_or_error(scores: Sequence[float]) -> str:
@@ -545,12 +527,11 @@ def trials_below_best() -> pd.DataFrame:
     Their mean rise is smaller than their mean fall. With sums they would have to end below their first epoch.
     """
     rows = []
-    for method, size, cell in _printed_cells("table3"):
-        index, best = np.array(cell["trials"]), _printed("table2", method, size).to_numpy()
-        rows.append({"Cell": _heading(method, size), "Trials": len(index),
-                     "Index below the trial's best F1": int((index < best).sum()),
-                     "Index below every best F1 of the cell": int((index < best.min()).sum())})
-    return pd.DataFrame(rows)
+    for method, size, found in _printed_cells("table3"):
+        index, best = np.array(found["trials"]), _printed("table2", method, size).to_numpy()
+        rows.append((_heading(method, size), len(index), (index < best).sum(), (index < best.min()).sum()))
+    return pd.DataFrame(rows, columns=["Cell", "Trials", "Index below the trial's best F1",
+                                       "Index below every best F1 of the cell"])
 
 
 # Figure 5: the curves themselves
@@ -566,42 +547,28 @@ def learning_curves(frame: pd.DataFrame, experiment: str) -> Figure:
     figure, panels = plt.subplots(len(places), 1, figsize=(WIDTH, 7.6), sharex=True, sharey=True)
     for axes, size in zip(panels, places, strict=True):
         for method in ("image", "random", "cae"):
-            _bundle(axes, _cell(frame, method, size), method)
+            by_trial = cell(frame, method, size).pivot(index="epoch", columns="trial", values="score")
+            if len(by_trial) and method != "image":
+                axes.plot(by_trial.index, by_trial, color=COLOURS[method], linewidth=0.5, alpha=0.35)
+            if len(by_trial):
+                axes.plot(by_trial.index, by_trial.median(axis=1), ":" if method == "image" else "-",
+                          color=COLOURS[method], linewidth=1.8, label=f"{METHODS[method]}, median")
         axes.set(title=f"{NAMES[experiment]}: {size} % of the training part", ylabel="weighted F1, test part",
                  ylim=(0, 1))
-        if not axes.lines:
-            _say_pending(axes)
     panels[-1].set_xlabel("epoch")
-    figures.legend_below(figure, panels, 3)
-    return figure
-
-
-def _bundle(axes: Axes, rows: pd.DataFrame, method: str) -> None:
-    if rows.empty:
-        return
-    by_trial, colour = rows.pivot(index="epoch", columns="trial", values="score"), figures.COLOURS[method]
-    dash = ":" if method == "image" else "-"
-    if method != "image":
-        axes.plot(by_trial.index, by_trial, color=colour, linewidth=0.5, alpha=0.35)
-    axes.plot(by_trial.index, by_trial.median(axis=1), dash, color=colour, linewidth=1.8,
-              label=f"{METHODS[method]}, median")
+    return _finished(figure, panels, 3)
 
 
 def stability(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     """How the curves end and how deep they fall, means over trials; ``frame`` is that of ``curves``."""
     rows = []
     for size, method in itertools.product(sizes(experiment), ("random", "cae", "image")):
-        here = _cell(frame, method, size).groupby("trial")["score"]
-        columns = {"Best F1": here.max(),
-                   "Best epoch": here.apply(lambda scores: scores.to_numpy().argmax() + 1),
-                   "Last F1": here.last(), "Best − last": here.max() - here.last(),
-                   "Deepest fall in one epoch": here.apply(lambda scores: -min(0.0, scores.diff().min()))}
-        rows.append({"Data used": percent(size), "Initialisation": METHODS[method], "n": len(here),
-                     **{name: _stability_text(name, values) for name, values in columns.items()}})
-    return pd.DataFrame(rows)
-
-
-def _stability_text(name: str, values: pd.Series) -> str:
-    if values.empty:
-        return PENDING
-    return f"{values.mean():.0f}" if name == "Best epoch" else f1(values.mean())
+        found = [(y.max(), y[-1], y.max() - y[-1], -np.diff(y, prepend=y[0]).min(), y.argmax() + 1)
+                 for y in _by_trial(frame, method, size)]
+        texts = [PENDING] * 5
+        if found:
+            *scores, epoch = np.mean(found, axis=0)
+            texts = [*map(f1, scores), f"{epoch:.0f}"]
+        rows.append((percent(size), METHODS[method], len(found), texts[0], texts[-1], *texts[1:-1]))
+    return pd.DataFrame(rows, columns=["Data used", "Initialisation", "n", "Best F1", "Best epoch", "Last F1",
+                                       "Best − last", "Deepest fall in one epoch"])

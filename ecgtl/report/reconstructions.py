@@ -55,24 +55,15 @@ SOURCE_COLOURS = {"cinc2017": "#0072B2", "mitdb": "#D55E00", "icentia11k": "#009
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Windows that nobody trained on, the recordings they come from, and the autoencoder to show them to."""
+    """Windows that nobody trained on, the recordings they come from, and the autoencoder to show them to.
+
+    ``origins`` has a row a window: ``database``, ``record``, ``start`` (s), ``subject`` and name of the ``lead``.
+    """
 
     windows: Windows
     sources: list[Recordings]
     model: nn.Module
-
-    def subjects(self) -> list[tuple[str, str]]:
-        """Database and subject of each window."""
-        owners = {(source.name, str(record)): str(subject) for source in self.sources
-                  for record, subject in zip(source.ids, source.subjects, strict=True)}
-        origins = self.windows.origin(np.arange(len(self.windows)))
-        return [(database, owners[database, record]) for database, record, _ in origins]
-
-    def lead(self, database: str, record: str) -> str:
-        """Name of the lead that the windows of a recording show."""
-        source = next(source for source in self.sources if source.name == database)
-        row = int(np.flatnonzero(source.ids == record)[0])
-        return str(source.leads[row, source.lead_index(row, self.windows.lead)])
+    origins: pd.DataFrame
 
 
 # The autoencoder and the windows
@@ -83,14 +74,15 @@ def pretrained(tier: str) -> Result:
 
     Raises EcgtlError when it or its weights are absent, or when they are no pair.
     """
-    path, weights = _pretrained_path(tier), weights_of(tier)
+    key = pretrain.key_of(PretrainConfig.of(tier=tier).resolved())
+    path, weights = results.path_of("pretrain", key, tier), weights_of(tier)
     if not (path.is_file() and weights.is_file()):
         raise EcgtlError(f"there is no autoencoder of tier {tier}; make one with 'papermill "
                          f"notebooks/pretrain.ipynb out.ipynb -p tier {tier}'")
     result = results.load(path)
     if result.data.get("weights", {}).get("sha256") != checkpoint.checksum(weights):
-        raise EcgtlError(f"{weights.name} is not the file that {path.name} speaks of; restore both from git, "
-                         "or pretrain again")
+        raise EcgtlError(f"{weights.name} is not the file that {path.name} speaks of; restore both from git, or "
+                         "pretrain again")
     return result
 
 
@@ -99,24 +91,8 @@ def weights_of(tier: str) -> Path:
     return weights_path("cae", "cae", tier)
 
 
-def shown_tier(wanted: str = "best") -> str:
-    """The ``wanted`` tier, or the best one that has measured errors. Raises EcgtlError when there is none."""
-    for tier in reversed(TIERS) if wanted == "best" else (wanted,):
-        if _measured_path(tier).is_file():
-            return tier
-    tier = "" if wanted == "best" else f" in tier {wanted}"
-    raise EcgtlError(f"no errors have been measured{tier}; run '{PROGRAM} measure'")
-
-
-def network(result: Result) -> nn.Module:
-    """The autoencoder of a pretraining ``result`` with its weights, on the CPU, ready to predict."""
-    model = pretrain.network(_config(result))
-    model.load_state_dict(checkpoint.load(weights_of(result.config["tier"]))[0])
-    return model.eval()
-
-
 def held_out(result: Result) -> HeldOut:
-    """The test part that ``result`` was scored on, read anew from the recordings.
+    """The test set that ``result`` was scored on, read anew from the recordings.
 
     Raises EcgtlError when recordings are absent or not those of the result.
     """
@@ -132,14 +108,21 @@ def held_out(result: Result) -> HeldOut:
 def twins(result: Result) -> HeldOut:
     """Windows of synthetic twins, cut as those of ``result``; none of them was ever trained on."""
     asked = _config(result)
-    config = PretrainConfig.of(tier="demo", sampling_rate=asked.sampling_rate, seconds=asked.seconds,
-                               highpass=asked.highpass).resolved()
+    rules = {name: getattr(asked, name) for name in ("sampling_rate", "seconds", "highpass")}
+    config = PretrainConfig.of(tier="demo", **rules).resolved()
     return _test_part(config, pretrain.read(config), result)
 
 
 def _test_part(config: PretrainConfig, sources: list[Recordings], result: Result) -> HeldOut:
     _, _, test = pretrain.whole_of(config, sources).split(config.validation, config.test, config.seed)
-    return HeldOut(test.materialise(), sources, network(result))
+    model = pretrain.network(_config(result))
+    model.load_state_dict(checkpoint.load(weights_of(result.config["tier"]))[0])
+    windows = test.materialise()
+    known = pd.concat([pd.DataFrame({
+        "database": one.name, "record": one.ids.astype(str), "subject": one.subjects.astype(str),
+        "lead": [one.leads[i, one.lead_index(i, windows.lead)] for i in range(len(one))]}) for one in sources])
+    origins = pd.DataFrame(windows.origin(np.arange(len(windows))), columns=["database", "record", "start"])
+    return HeldOut(windows, sources, model.eval(), origins.merge(known, "left"))
 
 
 def _config(result: Result) -> PretrainConfig:
@@ -151,21 +134,20 @@ def _config(result: Result) -> PretrainConfig:
 
 
 @torch.no_grad()
-def squared_errors(model: nn.Module, windows: Windows,
-                   precision: str = "float32") -> tuple[np.ndarray, np.ndarray]:
-    """Summed squared error, and summed squared deviation from the mean, of each window: (n,) float64 both.
+def squared_errors(model: nn.Module, windows: Windows, precision: str = "float32") -> np.ndarray:
+    """Summed squared error, and summed squared deviation from the mean, of each window: (2, n) float64.
 
     ``precision`` as in ``training.pick_precision``. Source: Jang 2021, section II.3.1 (a sum, not a mean).
     """
-    errors, deviations = [], []
+    found = []
     for batch in windows.batches(EVALUATION_BATCH):
         x = torch.from_numpy(batch)
         with training.mixed(precision, torch.device("cpu")):
             made = model(x)
-        errors.append(summed_squared_error(x, made).double().numpy())
         centred = batch - batch.mean(axis=-1, keepdims=True)
-        deviations.append(np.square(centred, dtype=np.float64).sum(axis=(1, 2)))
-    return np.concatenate(errors), np.concatenate(deviations)
+        found.append((summed_squared_error(x, made).double().numpy(),
+                      np.square(centred, dtype=np.float64).sum(axis=(1, 2))))
+    return np.concatenate(found, axis=1)
 
 
 def measure(tier: str = "reduced") -> Result:
@@ -183,33 +165,34 @@ def measure(tier: str = "reduced") -> Result:
     if abs(error.mean() - stored) > TOLERANCE * stored:
         raise EcgtlError(f"the errors average {error.mean():.1f}, {trained.key} has {stored:.1f}: these are "
                          "not its windows or weights; pretrain again")
-    owners = found.subjects()
-    order = list(dict.fromkeys(database for database, _ in owners))
-    numbers = {owner: n for n, owner in enumerate(dict.fromkeys(owners))}
+    source, order = pd.factorize(found.origins["database"])
+    subject = found.origins.groupby(["database", "subject"], sort=False).ngroup()
     arrays = {"error": error.astype(np.float32), "deviation": deviation.astype(np.float32),
-              "source": np.array([order.index(database) for database, _ in owners], np.uint8),
-              "subject": np.array([numbers[owner] for owner in owners], np.uint32)}
+              "source": source.astype(np.uint8), "subject": subject.to_numpy(np.uint32)}
     data = {name: trained.data[name] for name in ("name", "version", "digest", "weights")}
-    data |= {"order": order, "windows": len(error), "subjects": len(numbers), "pretraining": trained.key}
+    data |= {"order": [*order], "windows": len(error), "subjects": int(subject.nunique()), "pretraining": trained.key}
     scores = {"mse_sum": float(error.mean()), "r2": float(1 - error.sum() / deviation.sum())}
     provenance = results.provenance("cpu", time.perf_counter() - began, trained.config["seed"],
                                     torch.get_num_threads(), f"{PROGRAM} --tier {tier} measure")
-    return Result(MEASURED, _key(tier), trained.config, trained.evidence, scores, [], data, arrays,
-                  provenance)
+    return Result(MEASURED, _key(tier), trained.config, trained.evidence, scores, [], data, arrays, provenance)
 
 
-def load(tier: str) -> Result:
-    """The errors that ``measure`` stored. Raises EcgtlError when absent, damaged or of other weights."""
-    path, again = _measured_path(tier), f"run '{PROGRAM} --tier {tier} measure'"
-    if not path.is_file():
+def load(wanted: str = "best") -> Result:
+    """The errors that ``measure`` stored of the ``wanted`` tier, or the best one.
+
+    Raises EcgtlError when absent, damaged or of other weights.
+    """
+    paths = {tier: results.path_of(MEASURED, _key(tier), tier) for tier in reversed(TIERS) if wanted in ("best", tier)}
+    tier, path = next(((tier, path) for tier, path in paths.items() if path.is_file()), (wanted, None))
+    again = f"run '{PROGRAM}{'' if tier == 'best' else f' --tier {tier}'} measure'"
+    if path is None:
         raise EcgtlError(f"the errors of tier {tier} have not been measured; {again}")
     measured, trained = results.load(path), pretrained(tier)
     lengths = {name: len(array) for name, array in measured.arrays.items()}
     if set(lengths) != set(ARRAYS) or len(set(lengths.values())) != 1:
         raise EcgtlError(f"{path} does not hold the errors of windows; {again}")
     if any(measured.data[name] != trained.data[name] for name in ("weights", "digest")):
-        raise EcgtlError(f"{path} was measured with other weights or recordings than those of {trained.key}; "
-                         f"{again}")
+        raise EcgtlError(f"{path} was measured with other weights or recordings than those of {trained.key}; {again}")
     return measured
 
 
@@ -219,18 +202,15 @@ def by_source(measured: Result) -> pd.DataFrame:
     The 95 % limits come from drawing subjects with replacement, not windows, since windows of one subject are
     alike; with fewer than three subjects there are none.
     """
-    source, order = measured.arrays["source"], measured.data["order"]
-    parts = {name: source == k for k, name in enumerate(order)}
-    parts |= {"all": np.ones(len(source), bool)} if len(order) > 1 else {}
-    return pd.DataFrame([{"source": name, **_summary(measured, chosen)} for name, chosen in parts.items()])
-
-
-def _summary(measured: Result, chosen: np.ndarray) -> dict:
-    error, deviation, _, subject = (measured.arrays[name][chosen].astype(np.float64) for name in ARRAYS)
-    low, high = clustered_interval(error, subject)
-    q10, median, q90 = np.quantile(error, list(SHOWN.values()))
-    return {"subjects": len(np.unique(subject)), "windows": len(error), "mean": error.mean(), "low": low,
-            "high": high, "q10": q10, "median": median, "q90": q90, "r2": 1 - error.sum() / deviation.sum()}
+    table, order, rows = windows_table(measured), measured.data["order"], []
+    for name in [*order, "all"] if len(order) > 1 else order:
+        own = table if name == "all" else table[table["source"] == name]
+        error, deviation = (own[f"summed_squared_{kind}"].to_numpy(np.float64) for kind in ("error", "deviation"))
+        rows.append((name, own["subject"].nunique(), len(own), error.mean(),
+                     *clustered_interval(error, own["subject"].to_numpy()), *np.quantile(error, list(SHOWN.values())),
+                     1 - error.sum() / deviation.sum()))
+    return pd.DataFrame(rows, columns=["source", "subjects", "windows", "mean", "low", "high", "q10", "median", "q90",
+                                       "r2"])
 
 
 def clustered_interval(error: np.ndarray, subject: np.ndarray, seed: int = 0) -> tuple[float, float]:
@@ -260,35 +240,33 @@ def chosen_windows(error: np.ndarray) -> dict[str, int]:
 def distribution(measured: Result) -> Figure:
     """Histogram of the windows' errors by source, with our mean, the paper's, and a window's own variance."""
     error, source, order = measured.arrays["error"], measured.arrays["source"], measured.data["order"]
-    n, printed = n_samples(measured), _printed()
+    n = n_samples(measured)
     top = max(1.05 * n, float(error.max()))
     figure, axes = plt.subplots(figsize=(4.8, 4.0))
     axes.hist([error[source == k] for k in range(len(order))], np.linspace(0, top, 45), stacked=True,
               color=[SOURCE_COLOURS[name] for name in order], edgecolor="white", linewidth=0.3,
               label=[catalogue.entry(name).title for name in order])
     for value, words, colour, dash in ((error.mean(), "our mean", "#000000", "-"),
-                                       (printed, "paper's mean, its own data", figures.PAPER_COLOUR, "--"),
+                                       (_printed(), "paper's mean, its own data", figures.PAPER_COLOUR, "--"),
                                        (n, "answering with the mean", "#777777", ":")):
         axes.axvline(value, color=colour, linestyle=dash, label=f"{words} ({value:,.0f})")
     axes.set(xlabel="squared error, summed over a window\n(z-scores squared)", ylabel="held-out windows",
              xlim=(0, top))
     share = axes.secondary_xaxis("top", functions=(lambda e: 1 - e / n, lambda r: (1 - r) * n))
     share.set_xlabel("R² of the window")
-    figure.legend(*axes.get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=1)
+    figures.legend_below(figure, [axes], 1)
     return figure
 
 
 def panels(found: HeldOut, error: np.ndarray, synthetic: bool) -> Figure:
     """The windows of ``chosen_windows(error)``, one above the other, with what the network makes of them."""
-    chosen = chosen_windows(error)
-    indices, made = list(chosen.values()), ", synthetic" if synthetic else ""
-    figure = figures.reconstructions(found.windows, found.model, indices, synthetic)
-    figure.set_size_inches(4.8, 1.9 * len(indices) + 0.7)
-    origins = found.windows.origin(indices)
-    for axes, (rank, i), (database, record, start) in zip(figure.axes, chosen.items(), origins, strict=True):
-        lead = found.lead(database, record)
-        axes.set_title(f"{rank}: summed squared error {error[i]:.0f}\n{database} {record}, lead {lead}, "
-                       f"{found.windows.rate:g} Hz, from {start:.1f} s{made}", fontsize=8)
+    chosen, made = chosen_windows(error), ", synthetic" if synthetic else ""
+    figure = figures.reconstructions(found.windows, found.model, [*chosen.values()], synthetic)
+    figure.set_size_inches(4.8, 1.9 * len(chosen) + 0.7)
+    for axes, (rank, i) in zip(figure.axes, chosen.items(), strict=True):
+        place = "{database} {record}, lead {lead}, {rate:g} Hz, from {start:.1f} s".format_map(
+            found.origins.iloc[i].to_dict() | {"rate": found.windows.rate})
+        axes.set_title(f"{rank}: summed squared error {error[i]:.0f}\n{place}{made}", fontsize=8)
         axes.set_xlim(0, found.windows.n_samples / found.windows.rate)
         axes.xaxis.set_minor_locator(MultipleLocator(PAPER_SECONDS))
         axes.grid(which="minor", axis="x", color="#f3d3d3", linewidth=0.5)
@@ -298,54 +276,51 @@ def panels(found: HeldOut, error: np.ndarray, synthetic: bool) -> Figure:
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """``by_source`` as a reader sees it."""
-    return pd.DataFrame([{
-        "Recordings of": "All" if row.source == "all" else catalogue.entry(row.source).title,
-        "Subjects": row.subjects, "Windows": f"{row.windows:,}",
-        "Mean error [95 % interval]": _with_interval(row.mean, row.low, row.high),
-        "Median": f"{row.median:.0f}", "10th to 90th percentile": f"{row.q10:.0f} to {row.q90:.0f}",
-        "R²": f1(row.r2)} for row in table.itertuples()])
+    rows = [("All" if row.source == "all" else catalogue.entry(row.source).title, row.subjects, f"{row.windows:,}",
+             _with_interval(row), f"{row.median:.0f}", f"{row.q10:.0f} to {row.q90:.0f}", f1(row.r2))
+            for row in table.itertuples()]
+    return pd.DataFrame(rows, columns=["Recordings of", "Subjects", "Windows", "Mean error [95 % interval]", "Median",
+                                       "10th to 90th percentile", "R²"])
+
+
+def _with_interval(row: tuple | pd.Series) -> str:
+    interval = f"[{row.low:.0f}, {row.high:.0f}]" if np.isfinite(row.low) else "(too few subjects)"
+    return f"{row.mean:.0f} {interval}"
 
 
 def comparison(measured: Result) -> pd.DataFrame:
     """The paper's number and what follows from it beside ours, in the paper's units, for a page."""
-    n, trained, whole = n_samples(measured), pretrained(measured.config["tier"]), by_source(measured).iloc[-1]
+    n, trained = n_samples(measured), pretrained(measured.config["tier"])
     low, high = published.lookup("jang2021.scalars.signal_range.value")
-    errors = {"Paper": _printed(), "Ours, validation": trained.scores["validation"]["summed"],
-              "Ours, test": whole["mean"]}
-    kinds = {"Squared error, summed over a window": "{:.0f}".format,
-             "Squared error a sample": lambda error: f"{error / n:.3f}",
-             f"R² (1 − error / {n:,})": lambda error: f1(1 - error / n),
-             "Squared error a sample over the range of a signal, as the paper has it":
-                 lambda error: f"{100 * error / n / (high - low):.2f} %",
-             "Its root over that range: both have one unit":
-                 lambda error: f"{100 * np.sqrt(error / n) / (high - low):.1f} %"}
-    rows = [{"Quantity": words, **{who: show(error) for who, error in errors.items()}}
-            for words, show in kinds.items()]
-    # What is in print stands as printed, slips included
-    for row, name in ((0, "cae_mse"), (1, "cae_mse_per_sample"), (3, "cae_error_percent")):
-        rows[row]["Paper"] = published_text(f"jang2021.scalars.{name}")
-    rows[3]["Paper"] += " %"
-    rows[0]["Ours, test"] = _with_interval(whole["mean"], whole["low"], whole["high"])
-    return pd.DataFrame(rows)
+    whole = [*by_source(measured).itertuples()][-1]
+    columns = {"Quantity": ["Squared error, summed over a window", "Squared error a sample", f"R² (1 − error / {n:,})",
+                            "Squared error a sample over the range of a signal, as the paper has it",
+                            "Its root over that range: both have one unit"]}
+    for who, error in (("Paper", _printed()), ("Ours, validation", trained.scores["validation"]["summed"]),
+                       ("Ours, test", whole.mean)):
+        columns[who] = [f"{error:.0f}", f"{error / n:.3f}", f1(1 - error / n),
+                        f"{100 * error / n / (high - low):.2f} %", f"{100 * np.sqrt(error / n) / (high - low):.1f} %"]
+    columns["Ours, test"][0] = _with_interval(whole)
+    # What is in print stands as printed, misprints included
+    for row, name, unit in ((0, "cae_mse", ""), (1, "cae_mse_per_sample", ""), (3, "cae_error_percent", " %")):
+        columns["Paper"][row] = published_text(f"jang2021.scalars.{name}") + unit
+    return pd.DataFrame(columns)
 
 
 def verdict(measured: Result) -> HTML:
     """What can be said, in sentences that follow from the values."""
     tier, n, error = measured.config["tier"], n_samples(measured), measured.scores["mse_sum"]
-    trained = pretrained(tier)
-    word = badge(claims.judge("jang2021", "J5", tier)["ours"])
-    own = measured.evidence["upstream"] == "full"
-    sentences = [
-        "" if own else "The recordings are not the paper's, so its number is not tested.",
-        f"On {measured.data['windows']:,} windows of {measured.data['subjects']} subjects that the network "
-        f"has not seen, the error is {error:.0f} of the {n:,} that answering with the mean would cost: "
-        f"R² {f1(1 - error / n)}.",
+    trained, own = pretrained(tier), measured.evidence["upstream"] == "full"
+    sentences = [] if own else ["The recordings are not the paper's, so its number is not tested."]
+    sentences += [
+        f"On {measured.data['windows']:,} windows of {measured.data['subjects']} subjects that the network has not "
+        f"seen, the error is {error:.0f} of the {n:,} that answering with the mean would cost: R² {f1(1 - error / n)}.",
         f"The paper prints {published_text('jang2021.scalars.cae_mse')}, which is "
         f"R² {f1(1 - _printed() / n)} by the same reckoning.",
         "On the validation part, which chose the epoch, the error is "
-        f"{trained.scores['validation']['summed']:.0f}.",
-        _course(trained)]
-    return HTML(Markup("<p>{} {}</p>").format(word, " ".join(filter(None, sentences))))
+        f"{trained.scores['validation']['summed']:.0f}.", _course(trained)]
+    word = badge(claims.judge("jang2021", "J5", tier)["ours"])
+    return HTML(Markup("<p>{} {}</p>").format(word, " ".join(sentences)))
 
 
 def _course(trained: Result) -> str:
@@ -356,9 +331,9 @@ def _course(trained: Result) -> str:
     before, last = (row["train_loss"] for row in history[-2:])
     said = f"The last of {len(history)} epochs was kept; the error on the training part "
     if last < before:
-        return said + (f"was still falling ({before:.0f} to {last:.0f}), so a longer run can be expected to "
-                       "reconstruct better.")
-    return said + f"was no longer falling ({before:.0f} to {last:.0f})."
+        return (f"{said}was still falling ({before:.0f} to {last:.0f}), so a longer run can be expected to reconstruct "
+                "better.")
+    return f"{said}was no longer falling ({before:.0f} to {last:.0f})."
 
 
 def twin_line(measured: Result, error: np.ndarray) -> HTML:
@@ -373,8 +348,7 @@ def windows_table(measured: Result) -> pd.DataFrame:
     """One row a held-out window: source, subject (a number) and errors, for the CSV."""
     error, deviation, source, subject = (measured.arrays[name] for name in ARRAYS)
     return pd.DataFrame({"window": np.arange(len(error)), "source": np.array(measured.data["order"])[source],
-                         "subject": subject, "summed_squared_error": error,
-                         "summed_squared_deviation": deviation})
+                         "subject": subject, "summed_squared_error": error, "summed_squared_deviation": deviation})
 
 
 def n_samples(measured: Result) -> int:
@@ -385,18 +359,6 @@ def n_samples(measured: Result) -> int:
 def _printed() -> float:
     """The paper's error of a window."""
     return published.lookup("jang2021.scalars.cae_mse.value")
-
-
-def _with_interval(value: float, low: float, high: float) -> str:
-    return f"{value:.0f} [{low:.0f}, {high:.0f}]" if np.isfinite(low) else f"{value:.0f} (too few subjects)"
-
-
-def _pretrained_path(tier: str) -> Path:
-    return results.path_of("pretrain", pretrain.key_of(PretrainConfig.of(tier=tier).resolved()), tier)
-
-
-def _measured_path(tier: str) -> Path:
-    return results.path_of(MEASURED, _key(tier), tier)
 
 
 def _key(tier: str) -> str:
@@ -430,7 +392,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     drawing = verbs.add_parser("draw", help="draw three held-out windows")
     drawing.add_argument("file", type=Path, help="image to write, e.g. windows.png")
     given = parser.parse_args(arguments)
-    return exit_status(lambda: results.save(measure(given.tier)) if given.verb == "measure" else draw(given.file, given.tier))
+    if given.verb == "measure":
+        return exit_status(lambda: results.save(measure(given.tier)))
+    return exit_status(lambda: draw(given.file, given.tier))
 
 
 if __name__ == "__main__":

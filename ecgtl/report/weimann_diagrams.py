@@ -3,7 +3,8 @@
 Boxes are read from the models, the paper's numbers and the results, so that none can drift from what is run.
 """
 
-import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import pandas as pd
 import torch
@@ -11,170 +12,90 @@ from IPython.display import HTML
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from ecgtl import models, published, results
+from ecgtl import models, published
 from ecgtl.analysis import cells
 from ecgtl.analysis.names import METHODS
-from ecgtl.config import FinetuneConfig, PretrainConfig, protocol
+from ecgtl.config import PretrainConfig, protocol
 from ecgtl.datasets import catalogue
-from ecgtl.jobs.pretrain import key_of
 from ecgtl.models.contrastive import FuturePredictor
 from ecgtl.report import badges, diagrams, weimann
-from ecgtl.report.diagrams import Box
-from ecgtl.report.printed import published_text
 from ecgtl.report.weimann import PAPER, TABLE2
 from ecgtl.report.words import PENDING, f1
-
-OBJECTIVES = tuple(protocol(PAPER)["pretraining"]["objectives"])
-
-
-def _pub(path: str) -> str:
-    return published_text(f"{PAPER}.{path}")
-
 
 # Figure 1: the course of the study
 
 
-def pretrained(tier: str) -> dict[str, dict]:
-    """The results of the tier's own four pretrainings, as far as they are there, by objective."""
-    found = {}
-    for objective in OBJECTIVES:
-        path = results.path_of("pretrain",
-                               key_of(PretrainConfig.of(objective=objective, tier=tier).resolved()), tier)
-        if path.is_file():
-            found[objective] = results.stored(path)
-    return found
+def pretrained(tier: str) -> dict[str, dict | None]:
+    """The results of the tier's own four pretrainings by objective, None where there is none."""
+    objectives = protocol(PAPER)["pretraining"]["objectives"]
+    return {objective: weimann.pretraining(objective, tier) for objective in objectives}
 
 
 def overview(tier: str) -> pd.DataFrame:
-    """The three steps, paper beside ours: ``phase``, ``what``, ``paper``, ``ours`` as text, PENDING where
-    nothing was run.
-    """
-    trained, runs = pretrained(tier), cells.runs(TABLE2, tier)
-    phases = {"1. Pretraining": _pretraining(trained, tier), "2. Transfer": _transfer(tier),
-              "3. Fine-tuning": _finetuning(runs, tier)}
-    return pd.DataFrame([(phase, *row) for phase, rows in phases.items() for row in rows],
-                        columns=["phase", "what", "paper", "ours"])
+    """The three steps, as ``diagrams.study_table``; PENDING where nothing was run."""
+    trained, runs = {name: body for name, body in pretrained(tier).items() if body}, cells.runs(TABLE2, tier)
+    config, tuned, paper = _config("beat", tier), weimann.tuned(tier), published.lookup(f"{PAPER}.table2.rows")
+    places, filled = [(method, int(size)) for method, row in paper.items() for size in row], cells.cells(TABLE2, tier)
+    counts = sorted({sum((run.method, run.size) == place for run, _ in runs) for place in places})
+    largest = max(size for _, size in places)
+    frames = [body["data"]["frames"]["train"] * len(body["history"]) for body in trained.values()]
+    subjects = next((body["data"]["subjects"] for body in trained.values()), None)
+    learners = "{train} to learn from, {validation} to choose the epoch, {test} to test"
+    theirs = {"source of continuous ECG": catalogue.entry("icentia11k").title, "tasks": _task_words(weimann.tasks()),
+              **_weights("paper"), **_scores({name: row[str(largest)]["mean"] for name, row in paper.items()})}
+    ours = {
+        "source of continuous ECG": ", ".join(catalogue.entry(name).title for name in config.source_names),
+        "subjects": learners.format_map(subjects) if subjects else PENDING, "tasks": _task_words(trained) or PENDING,
+        "frames seen": f"{min(frames):,} to {max(frames):,}" if frames else PENDING,
+        "sampling rate of the frames (Hz)": f"{config.sampling_rate:g}",
+        "network": config.arch.replace("resnet", "ResNet-") + "v2", **_weights(tier),
+        "recordings of CinC 2017": f"{runs[0][1]['data']['records']:,}" if runs else PENDING,
+        "sampling rate of the recordings (Hz)": f"{tuned.sampling_rate:g}",
+        "length of the input (s)": f"{tuned.seconds:g}", "epochs at most": str(tuned.epochs),
+        "runs a cell": " to ".join(map(str, dict.fromkeys((counts[0], counts[-1])))),
+        **_scores({name: filled[name, largest].mean for name in paper if (name, largest) in filled})}
+    return diagrams.study_table(PAPER, ours, theirs)
 
 
-def _pretraining(trained: dict[str, dict], tier: str) -> list[tuple[str, str, str]]:
-    body = next(iter(trained.values()), None)
-    config = PretrainConfig.of(objective=OBJECTIVES[0], tier=tier).resolved()
-    sources = ", ".join(catalogue.entry(name).title for name in config.source_names)
-    frames = {name: own["data"]["frames"]["train"] * len(own["history"]) for name, own in trained.items()}
-    return [("source of continuous ECG", catalogue.entry("icentia11k").title, sources),
-            ("subjects", _pub("scalars.icentia_patients"),
-             "{train} to learn from, {validation} to choose the epoch, {test} to test".format_map(body["data"]["subjects"])
-             if body else PENDING),
-            ("tasks", _words(weimann.tasks()), _words(trained) or PENDING),
-            ("frames seen", _pub("scalars.pretraining_frames"),
-             f"{min(frames.values()):,} to {max(frames.values()):,}" if frames else PENDING),
-            ("sampling rate of the frames (Hz)", _pub("scalars.icentia_sampling_rate"),
-             f"{config.sampling_rate:g}")]
+def _config(objective: str, tier: str) -> PretrainConfig:
+    return PretrainConfig.of(objective=objective, tier=tier).resolved()
 
 
-def _words(objectives) -> str:
+def _task_words(objectives: Iterable[str]) -> str:
     return ", ".join(weimann.short(name).lower() for name in objectives)
 
 
-def _transfer(tier: str) -> list[tuple[str, str, str]]:
-    parts = {size: _parameters(size) for size in ("paper", tier)}
-    arch = PretrainConfig.of(objective=OBJECTIVES[0], tier=tier).resolved().arch
-    return [("network", "ResNet-18v2", arch.replace("resnet", "ResNet-") + "v2"),
-            ("weights carried over, worked out",
-             *(f"{whole - output:,}" for whole, output in parts.values())),
-            ("weights that start at random, worked out", *(f"{output:,}" for _, output in parts.values()))]
+def _weights(tier: str) -> dict[str, str]:
+    """Parameters that the classifier takes over, and those of its output layer, which it does not."""
+    whole, output = weimann.parameters(weimann.tuned(tier).arch, tier)
+    return {"weights carried over, worked out": f"{whole - output:,}",
+            "weights that start at random, worked out": f"{output:,}"}
 
 
-def _parameters(tier: str) -> tuple[int, int]:
-    """Parameters of the classifier and of its output layer, which is not carried over; the paper's from its
-    width.
-    """
-    with torch.device("meta"):
-        model = models.build(_tuned(tier).arch, 1, len(weimann.CLASSES), width=_tuned(tier).width)
-    return models.count_parameters(model), models.count_parameters(model.output)
-
-
-def _tuned(tier: str) -> FinetuneConfig:
-    return FinetuneConfig.of(dataset="cinc2017", protocol=PAPER, tier=tier).resolved()
-
-
-def _finetuning(runs: list, tier: str) -> list[tuple[str, str, str]]:
-    config, body = _tuned(tier), runs[0][1] if runs else None
-    found, largest = cells.cells(TABLE2, tier), max(size for _, size in _places())
-    printed = published.lookup(f"{PAPER}.table2.rows")
-    ours = {method: found[method, largest].mean for method in printed if (method, largest) in found}
-    theirs = {method: row[str(largest)]["mean"] for method, row in printed.items()}
-    return [("recordings of CinC 2017", _pub("scalars.cinc2017_records"), f"{body['data']['records']:,}"
-             if body else PENDING),
-            ("sampling rate of the recordings (Hz)", _pub("scalars.finetuning_sampling_rate"),
-             f"{config.sampling_rate:g}"),
-            ("length of the input (s)", _pub("scalars.input_duration"), f"{config.seconds:g}"),
-            ("epochs at most", _pub("scalars.max_epochs"), str(config.epochs)),
-            ("runs a cell", _pub("scalars.runs"), _numbers(runs)),
-            ("macro F1, random weights", f1(theirs["random"]), f1(ours["random"]) if "random" in ours
-             else PENDING),
-            ("macro F1, best pretraining", _best(theirs), _best(ours))]
-
-
-def _places() -> list[tuple[str, int]]:
-    rows = published.lookup(f"{PAPER}.table2.rows")
-    return [(method, int(size)) for method, row in rows.items() for size in row]
-
-
-def _numbers(runs: list) -> str:
-    """Finished runs of a cell, the fewest and the most."""
-    counts = [sum((run.method, run.size) == place for run, _ in runs) for place in _places()]
-    return str(counts[0]) if len(set(counts)) == 1 else f"{min(counts)} to {max(counts)}"
-
-
-def _best(means: dict[str, float]) -> str:
-    own = {method: mean for method, mean in means.items() if method != "random"}
-    if not own:
-        return PENDING
-    best = max(own, key=own.get)
-    return f"{f1(own[best])} ({weimann.short(best).lower()})"
-
-
-def course(steps: pd.DataFrame) -> Figure:
-    """The study as a flow chart of ``overview``: pretrain, carry the weights over, fine-tune."""
-    paper, ours = (dict(zip(steps["what"], steps[column], strict=True)) for column in ("paper", "ours"))
-
-    def box(key: str, title: str, words: str, kind: str = "plain") -> Box:
-        lines = (f"Paper: {words.format_map(paper)}", "", f"Here: {words.format_map(ours)}")
-        return Box(key, title, lines, kind)
-
-    boxes = [[box("ecg", "Continuous ECG", "{source of continuous ECG}; subjects: {subjects}")],
-             [box("pre", "1. Pretraining", "{network}; tasks: {tasks}; {frames seen} frames", "trained")],
-             [box("take", "2. Transfer", "{weights carried over, worked out} weights carried over; "
-                  "{weights that start at random, worked out}, "
-                  "of the output layer, start at random", "transferred")],
-             [box("fine", "3. Fine-tuning", "CinC 2017, {recordings of CinC 2017} recordings; macro F1 "
-                  "{macro F1, best pretraining} against {macro F1, random weights} from random weights",
-                  "transferred")]]
-    return diagrams.flow(boxes, [("ecg", "pre"), ("pre", "take"), ("take", "fine")],
-                         {"trained": "trained upstream", "transferred": "taken over, trained on"})
+def _scores(means: dict[str, float]) -> dict[str, str]:
+    """Mean macro F1 from random weights and of the best pretraining, by method."""
+    best = max((method for method in means if method != "random"), key=means.get, default=None)
+    return {"macro F1, random weights": f1(means["random"]) if "random" in means else PENDING,
+            "macro F1, best pretraining": f"{f1(means[best])} ({_task_words([best])})" if best else PENDING}
 
 
 def learned(tier: str) -> pd.DataFrame:
     """How well each pretraining task was learnt, on subjects that were not trained on."""
-    bodies = pretrained(tier)
-    rows = []
-    for objective in OBJECTIVES:
-        row = {"Task": METHODS[objective]}
-        if objective in bodies:
-            scores, config = bodies[objective]["scores"], bodies[objective]["config"]
-            chance = scores.get("majority", 1 / ((config["negatives"] or 0) + 1))
-            row |= {"Frame (s)": f"{config['seconds']:.2f}", "Accuracy": f1(scores["accuracy"]),
-                    "Without looking": f1(chance),
-                    "Macro F1": f1(scores["macro_f1"]) if "macro_f1" in scores
-                    else "–", "Frames": f"{scores['n']:,}"}
-        rows.append(row)
+    found = pretrained(tier).items()
+    rows = [{"Task": METHODS[objective]} | (_learned(body) if body else {}) for objective, body in found]
     return pd.DataFrame(rows).fillna(PENDING)
+
+
+def _learned(body: dict) -> dict[str, str]:
+    scores, config = body["scores"], body["config"]
+    return {"Frame (s)": f"{config['seconds']:.2f}", "Accuracy": f1(scores["accuracy"]),
+            "Without looking": f1(scores.get("majority", 1 / ((config["negatives"] or 0) + 1))),
+            "Macro F1": f1(scores.get("macro_f1")), "Frames": f"{scores['n']:,}"}
 
 
 def upstream_badges(tier: str) -> HTML:
     """Badges of the pretrainings; pending where there is none."""
-    bodies = list(pretrained(tier).values())
+    bodies = [body for body in pretrained(tier).values() if body]
     if not bodies:
         return HTML(Markup("<p>{}</p>").format(badges.badge("pending")))
     return HTML(badges.row(tier, cells.evidence_of(bodies)))
@@ -183,7 +104,7 @@ def upstream_badges(tier: str) -> HTML:
 # Figure 2: future prediction
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Future:
     """What the network for future prediction is, read from the module itself.
 
@@ -199,109 +120,53 @@ class Future:
 
 def future(tier: str) -> Future:
     """The network of the tier's own configuration, laid out on the ``meta`` device: nothing is computed."""
-    config = PretrainConfig.of(objective="future", tier=tier).resolved()
+    config = _config("future", tier)
     samples, candidates = round(config.seconds * config.sampling_rate), config.negatives + 1
     with torch.device("meta"):
         encoder = models.build(config.arch, 1, 1, width=config.width,
                                **models.variant_options(config.arch, config.variant))
         model = FuturePredictor(encoder, config.context)
-        shapes = {"frames": (config.context, samples), "candidates": (candidates, samples)}
-        shapes |= _passing(model, torch.empty(1, config.context + candidates, samples))
-    layers = list(model.pooling.layers.layers)
-    return Future(config, shapes,
-                  {"encoder": models.count_parameters(model.encoder), "token": model.pooling.token.numel(),
-                   "pooling": models.count_parameters(model.pooling.layers),
-                   "all": models.count_parameters(model)},
-                  {"layers": len(layers), "heads": layers[0].self_attn.num_heads,
-                   "width": model.pooling.token.numel(),
-                   "inner": layers[0].linear1.out_features, "dropout": layers[0].dropout.p})
-
-
-def _passing(model: FuturePredictor, x: torch.Tensor) -> dict[str, tuple[int, ...]]:
-    """Shapes of what enters the pooling, of what its layers get with the token in front, of the context
-    vector and the logits.
-    """
-    found = {}
-
-    def note(name: str, module: torch.nn.Module, made: bool):
-        def hook(_, given, given_back):
-            found[name] = tuple((given_back if made else given[0]).shape[1:])
-        return module.register_forward_hook(hook)
-
-    hooks = [note("encoded context", model.pooling, False), note("with token", model.pooling.layers, False),
-             note("context vector", model.pooling, True), note("logits", model, True)]
-    with torch.no_grad():
-        model(x)
-    for hook in hooks:
-        hook.remove()
-    return found
+        x = torch.empty(1, config.context + candidates, samples)
+    pooling, first = model.pooling, model.pooling.layers.layers[0]
+    passed = {call.name: call for call in diagrams.calls(model, x, {"", "pooling", "pooling.layers"})}
+    tensors = {"with token": passed["pooling.layers"].given, "encoded context": passed["pooling"].given,
+               "context vector": passed["pooling"].made, "logits": passed[""].made}
+    shapes = {"frames": (config.context, samples), "candidates": (candidates, samples)}
+    shapes |= {name: tuple(tensor.shape[1:]) for name, tensor in tensors.items()}
+    parameters = {"encoder": models.count_parameters(model.encoder), "token": pooling.token.numel(),
+                  "pooling": models.count_parameters(pooling.layers), "all": models.count_parameters(model)}
+    counts = {"layers": len(pooling.layers.layers), "heads": first.self_attn.num_heads, "width": pooling.token.numel(),
+              "inner": first.linear1.out_features, "dropout": first.dropout.p}
+    return Future(config, shapes, parameters, counts)
 
 
 def framework(network: Future) -> Figure:
     """Figure 2 as a flow chart: context and candidates through one encoder, attention pooling, dot products,
     cross-entropy.
     """
-    def size(name: str) -> str:
-        return " × ".join(f"{n:,}" for n in network.shapes[name])
-
-    shapes, counts, parameters = network.shapes, network.counts, network.parameters
-    n_context, n_candidates, width = shapes["frames"][0], shapes["candidates"][0], shapes["context vector"][0]
-    encoder = f"{network.config.arch.replace('resnet', 'ResNet-')}v2, {parameters['encoder']:,} parameters"
-    layers = f"{counts['layers']:g} Transformer layers, {counts['heads']:g} heads, {counts['inner']:,} inside"
-    pooling = (f"a learned token in front: {size('with token')}", layers,
-               f"{parameters['pooling'] + parameters['token']:,} parameters",
-               f"the token's output is the context vector c: {width:,}")
-    dots = f"{size('logits')} numbers; softmax and cross-entropy: which one is the future?"
-    boxes = [[Box("context", "Context", (f"{n_context} frames in a row", size("frames")), "signal"),
-              Box("future", "Candidates", (f"the future and {n_candidates - 1} negatives",
-                                           size("candidates")), "signal")],
-             [Box("one", "Encoder E", (encoder, f"gives {size('encoded context')}"), "trained"),
-              Box("two", "Encoder E, the same", ("shared weights", f"gives {n_candidates} × {width:,}"),
-                  "trained")],
-             [Box("pool", "Attention pooling", pooling, "transferred"),
-              Box("h", "Encoded futures", (f"{n_candidates} vectors h of {width:,}",), "vector")],
-             [Box("dot", "Dot products c · h", (dots,))]]
-    return diagrams.flow(boxes, [("context", "one"), ("future", "two"), ("one", "pool"), ("two", "h"),
-                                 ("pool", "dot"), ("h", "dot")],
-                         {"trained": "encoder, taken over", "transferred": "left behind", "vector": "vector"})
+    size = {name: " × ".join(f"{n:,}" for n in shape) for name, shape in network.shapes.items()}
+    encoder = network.config.arch.replace("resnet", "ResNet-")
+    return diagrams.chart(PAPER, "framework", size | _counted(network) | {"encoder": encoder})
 
 
 def stated(*tiers: str) -> pd.DataFrame:
     """What the paper says of the framework beside what the modules of ``tiers`` have."""
-    best = "table1.rows.future_c16_n8_o8"  # the best of its settings in print
-    said = {"Transformer layers": "scalars.transformer_layers.value",
-            "width of the attention pooling": "scalars.d_model",
-            "heads": "scalars.attention_heads.value", "inner width": "scalars.d_ff",
-            "frames of the context": f"{best}.context",
-            "negatives": f"{best}.negatives", "offset (frames)": f"{best}.offset",
-            "samples of a frame": f"{best}.frame"}
-    ours = {tier: _counted(future(tier)) for tier in tiers}
-    return pd.DataFrame([{"What": what, "Paper": _pub(said[what]) if what in said else "not stated",
-                          **{f"Tier {tier}": found[what] for tier, found in ours.items()}}
-                         for what in ours[tiers[0]]])
+    return diagrams.statements(PAPER, {tier: _counted(future(tier)) for tier in tiers})
 
 
 def _counted(network: Future) -> dict[str, str]:
-    counts, config = network.counts, network.config
-    return {"Transformer layers": f"{counts['layers']:g}",
-            "width of the attention pooling": f"{counts['width']:g}",
-            "heads": f"{counts['heads']:g}", "inner width": f"{counts['inner']:,}",
-            "dropout": f"{counts['dropout']:g}",
+    counts, config, parameters = network.counts, network.config, network.parameters
+    return {"Transformer layers": f"{counts['layers']:g}", "width of the attention pooling": f"{counts['width']:g}",
+            "heads": f"{counts['heads']:g}", "inner width": f"{counts['inner']:,}", "dropout": f"{counts['dropout']:g}",
             "frames of the context": str(config.context), "negatives": str(config.negatives),
-            "offset (frames)": str(config.offset),
-            "samples of a frame": f"{network.shapes['frames'][1]:,}",
-            "parameters of the encoder": f"{network.parameters['encoder']:,}",
-            "parameters of the pooling": f"{network.parameters['pooling'] + network.parameters['token']:,}"}
-
-
-def stated_verdict(statements: pd.DataFrame) -> HTML:
-    """How far each tier's network is what the paper says, from ``stated``."""
-    return HTML(Markup("<p>{}</p>").format(" ".join(diagrams.met(statements))))
+            "offset (frames)": str(config.offset), "samples of a frame": f"{network.shapes['frames'][1]:,}",
+            "parameters of the encoder": f"{parameters['encoder']:,}",
+            "parameters of the pooling": f"{parameters['pooling'] + parameters['token']:,}"}
 
 
 def encoder_blocks(tier: str) -> list[diagrams.Block]:
     """The encoder block by block; its last linear layer is taken away in the framework."""
-    config = PretrainConfig.of(objective="future", tier=tier).resolved()
+    config = _config("future", tier)
     shape = (1, round(config.seconds * config.sampling_rate))
     return diagrams.network(config.arch, 1, 1, shape, width=config.width,
                             **models.variant_options(config.arch, config.variant))[:-1]

@@ -38,20 +38,20 @@ badges.of_experiment(EXPERIMENT, shown)
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Flow chart from top to bottom. Two boxes, unlabelled and labelled ECG, lead to a box on preparation; from there arrows go to the autoencoder, which is trained without labels, and to the classifier of rhythms, which takes the autoencoder's encoder over. Each box gives the paper's numbers and ours."}}
 overview = diagrams.overview(EXPERIMENT, shown)
-chart = diagrams.course(overview)
+chart = diagrams.study_chart("jang2021", overview)
 
 # %% [markdown]
 # ## Step by step
 
 # %% tags=["remove-input"]
 tables.write_csv(overview, "jang2021-figure1")
-tables.html(diagrams.readable_overview(overview), "The study as printed and as it was run here")
+tables.html(diagrams.readable_study(overview), "The study as printed and as it was run here")
 
 # %% [markdown]
 # ## What can be said
 
 # %% tags=["remove-input"]
-diagrams.verdict(overview)
+diagrams.study_verdict(overview)
 
 # %% [markdown]
 # Download {download}`the table </downloads/jang2021-figure1.csv>` and {download}`this notebook, executed

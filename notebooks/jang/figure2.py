@@ -65,7 +65,7 @@ columns = diagrams.arms(shown)
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "GoogLeNet from top to bottom as bars, one a block: an image of three channels, two convolutional blocks and nine inception modules that shrink it and add channels. Beside each bar stand the block's name, kernels and number of parameters."}}
 googlenet = diagrams.image_network()
-images = diagrams.hourglass(googlenet, "GoogLeNet to its features", diagrams.image())
+images = diagrams.hourglass(googlenet, "GoogLeNet to its features", diagrams.IMAGE)
 
 # %% [markdown]
 # ## What the paper says, and what the networks have

@@ -38,8 +38,8 @@ config = SectionConfig.from_notebook(globals())
 from ecgtl.report import badges, figures, reconstructions, tables
 
 figures.use_style()
-shown = reconstructions.shown_tier(config.tier)
-measured = reconstructions.load(shown)
+measured = reconstructions.load(config.tier)
+shown = measured.config["tier"]
 badges.of_result(measured)
 
 # %% [markdown]

@@ -24,6 +24,7 @@
 tier = "best"
 
 # %% tags=["remove-cell"]
+from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
 
 config = SectionConfig.from_notebook(globals())
@@ -34,7 +35,7 @@ import pandas as pd
 from ecgtl.report import figures, jang, tables
 
 figures.use_style()
-tiers = {name: jang.shown_tier(name, config.tier) for name in jang.NAMES}
+tiers = {name: cells.shown_tier(name, config.tier, pending=True) for name in jang.NAMES}
 curves = {name: jang.curves(name, tier) for name, tier in tiers.items()}
 tables.write_csv(pd.concat([frame.assign(experiment=name) for name, frame in curves.items()]), "jang2021-figure5")
 jang.state(jang.PTBXL, tiers[jang.PTBXL])

@@ -39,7 +39,7 @@ config = SectionConfig.from_notebook(globals())
 # %% tags=["remove-input"]
 
 figures.use_style()
-shown = jang.shown_tier(jang.PTBXL, config.tier)
+shown = cells.shown_tier(jang.PTBXL, config.tier, pending=True)
 EXPERIMENT = cells.current(jang.PTBXL, shown)
 trials, curves = jang.trials(EXPERIMENT, shown), jang.curves(EXPERIMENT, shown)
 jang.state(EXPERIMENT, shown)
@@ -63,7 +63,7 @@ tables.html(tables.readable(comparison), "Weighted F1 on the test part: the pape
 # {download}`this notebook, executed </notebooks/jang/table2.ipynb>`.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Weighted F1 against the share of the training part that is used, for the arms that have been run: our trials as dots with mean and 95 % interval, the paper's values on its own data set with their standard deviation, and boosted trees on RR intervals and the majority class as baselines."}}
-curve = jang.curve(comparison, trials)
+curve = jang.curve(comparison, cells.cells(EXPERIMENT, shown))
 
 # %% [markdown]
 # Networks beside gradient boosting on RR intervals, which looks at the times of the beats alone, and the majority class; networks
@@ -143,7 +143,7 @@ tables.html(findings.findings("jang2021", EXPERIMENT, shown), "Statements and wh
 
 # %% tags=["remove-input"]
 SECOND = jang.CINC2017
-shown_second = jang.shown_tier(SECOND, config.tier)
+shown_second = cells.shown_tier(SECOND, config.tier, pending=True)
 trials_second = jang.trials(SECOND, shown_second)
 jang.state(SECOND, shown_second)
 
@@ -158,7 +158,7 @@ tables.html(tables.readable(comparison_second), "Weighted F1 on the test part: t
 # {download}`every run behind it </downloads/jang2021-table2-cinc2017-runs.csv>`.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "The same figure for CinC 2017: weighted F1 against the share of the training part for the arms that have been run, our trials as dots with mean and 95 % interval, and the paper's values on its own data set; without any run it says PENDING."}}
-curve_second = jang.curve(comparison_second, trials_second)
+curve_second = jang.curve(comparison_second, cells.cells(SECOND, shown_second))
 
 # %% tags=["remove-input"]
 tables.beside_baselines(comparison_second)

@@ -37,7 +37,7 @@ config = SectionConfig.from_notebook(globals())
 # %% tags=["remove-input"]
 
 figures.use_style()
-tiers = {name: jang.shown_tier(name, config.tier) for name in jang.NAMES}
+tiers = {name: cells.shown_tier(name, config.tier, pending=True) for name in jang.NAMES}
 trials = {name: jang.trials(name, tier) for name, tier in tiers.items()}
 jang.state(jang.PTBXL, tiers[jang.PTBXL])
 

@@ -23,6 +23,7 @@
 tier = "best"
 
 # %% tags=["remove-cell"]
+from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
 
 config = SectionConfig.from_notebook(globals())
@@ -31,12 +32,12 @@ config = SectionConfig.from_notebook(globals())
 from ecgtl.report import diagrams, figures, tables, weimann, weimann_diagrams
 
 figures.use_style()
-shown = weimann.shown_tier(weimann.TABLE2, config.tier)
+shown = cells.shown_tier(weimann.TABLE2, config.tier, pending=True)
 weimann.state(weimann.TABLE2, shown)
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Flow chart from top to bottom in four boxes: continuous ECG; 1. pretraining of a residual network by four tasks; 2. transfer of all weights but those of the output layer; 3. fine-tuning on CinC 2017. Each box gives the paper's numbers and ours, or PENDING."}}
 overview = weimann_diagrams.overview(shown)
-chart = weimann_diagrams.course(overview)
+chart = diagrams.study_chart(weimann.PAPER, overview)
 
 # %% [markdown]
 # ## Step by step
@@ -45,7 +46,7 @@ chart = weimann_diagrams.course(overview)
 
 # %% tags=["remove-input"]
 tables.write_csv(overview, "weimann2021-figure1")
-tables.html(diagrams.readable_overview(overview), "The study as printed and as it was run here")
+tables.html(diagrams.readable_study(overview), "The study as printed and as it was run here")
 
 # %% [markdown]
 # ## What the first step learnt
@@ -63,7 +64,7 @@ tables.html(weimann_diagrams.learned(shown), "The four pretraining tasks on held
 # ## What can be said
 
 # %% tags=["remove-input"]
-diagrams.verdict(overview)
+diagrams.study_verdict(overview)
 
 # %% [markdown]
 # Download {download}`the table </downloads/weimann2021-figure1.csv>` and {download}`this notebook, executed

@@ -34,7 +34,7 @@ config = SectionConfig.from_notebook(globals())
 # %% tags=["remove-input"]
 
 figures.use_style()
-shown = weimann.shown_tier(weimann.TABLE2, config.tier)
+shown = cells.shown_tier(weimann.TABLE2, config.tier, pending=True)
 EXPERIMENT = cells.current(weimann.TABLE2, shown)
 histories = weimann_figures.histories(shown)
 tables.write_csv(histories, "weimann2021-figure3")

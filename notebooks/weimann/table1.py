@@ -25,6 +25,7 @@
 tier = "best"
 
 # %% tags=["remove-cell"]
+from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
 
 config = SectionConfig.from_notebook(globals())
@@ -34,7 +35,7 @@ from ecgtl.report import figures, tables, weimann, weimann_figures
 
 figures.use_style()
 EXPERIMENT = weimann.TABLE1
-shown = weimann.shown_tier(EXPERIMENT, config.tier)
+shown = cells.shown_tier(EXPERIMENT, config.tier, pending=True)
 trials = weimann.trials(EXPERIMENT, shown)
 weimann.state(EXPERIMENT, shown)
 
@@ -58,7 +59,7 @@ tables.html(weimann.readable(comparison, None), "Macro F1 on the test part of Ci
 # {download}`this notebook, executed </notebooks/weimann/table1.ipynb>`.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a pretraining task: macro F1 on the horizontal axis, a line for each setting, with the paper's mean and standard deviation in orange above, and ours with 95 % interval and single runs below, or the word PENDING. Two vertical lines with bands mark random weights, the paper's and ours."}}
-dots = weimann_figures.settings(comparison, weimann.single(trials))
+dots = weimann_figures.settings(comparison)
 
 # %% [markdown]
 # ## Class by class

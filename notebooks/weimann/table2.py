@@ -35,7 +35,7 @@ config = SectionConfig.from_notebook(globals())
 # %% tags=["remove-input"]
 
 figures.use_style()
-shown = weimann.shown_tier(weimann.TABLE2, config.tier)
+shown = cells.shown_tier(weimann.TABLE2, config.tier, pending=True)
 EXPERIMENT = cells.current(weimann.TABLE2, shown)
 trials = weimann.trials(EXPERIMENT, shown)
 weimann.state(EXPERIMENT, shown)
@@ -58,7 +58,7 @@ tables.html(weimann.readable(comparison), "Macro F1 on the test part of CinC 201
 # {download}`this notebook, executed </notebooks/weimann/table2.ipynb>`.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a pretraining: macro F1 against the share of the data set, for that pretraining and for random weights. The paper's means with standard deviations are orange and dashed, ours are solid with 95 % interval and single runs as dots; boosted trees on RR intervals are a thin line. A panel without runs of its pretraining says PENDING."}}
-curve = weimann_figures.panels(comparison, weimann.single(trials), "share of the data set")
+curve = weimann_figures.panels(comparison, "share of the data set")
 
 # %% [markdown]
 # ## Beside the baselines
@@ -86,7 +86,7 @@ tables.html(weimann.gains(comparison), "Macro F1 above random weights at the sam
 # The paper prints scores by class for the whole training part only (its [Table 1](table1)); they stand on the right.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a class: F1 of normal, AF, other and noise against the share of the data set, a line with 95 % intervals for each initialisation that has been run, and on the right in orange the paper's values with standard deviation for the largest share."}}
-by_class = weimann_figures.class_panels(weimann.class_rows(trials, shown))
+by_class = weimann_figures.class_panels(weimann.class_rows(EXPERIMENT, shown))
 
 # %% [markdown]
 # ## Which epoch is reported
@@ -95,7 +95,7 @@ by_class = weimann_figures.class_panels(weimann.class_rows(trials, shown))
 # epoch, and for the best epoch on the *test* part, which nobody may choose: the last column is the optimism of doing so.
 
 # %% tags=["remove-input"]
-tables.html(weimann.choices(trials, EXPERIMENT), "Mean macro F1 ± SD by the way of choosing the epoch")
+tables.html(weimann.choices(EXPERIMENT, shown), "Mean macro F1 ± SD by the way of choosing the epoch")
 
 # %% [markdown]
 # ## What can be said

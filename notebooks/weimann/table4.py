@@ -23,6 +23,7 @@
 tier = "best"
 
 # %% tags=["remove-cell"]
+from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
 
 config = SectionConfig.from_notebook(globals())
@@ -32,7 +33,7 @@ from ecgtl.report import figures, tables, weimann, weimann_figures
 
 figures.use_style()
 EXPERIMENT = weimann.TABLE4
-shown = weimann.shown_tier(EXPERIMENT, config.tier)
+shown = cells.shown_tier(EXPERIMENT, config.tier, pending=True)
 trials = weimann.trials(EXPERIMENT, shown)
 weimann.state(EXPERIMENT, shown)
 
@@ -69,7 +70,7 @@ weimann.footnotes()
 # {download}`this notebook, executed </notebooks/weimann/table4.ipynb>`.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a pretraining: macro F1 for ResNet-18, -34 and -50, for that pretraining and for random weights. The paper's means with standard deviations are orange and dashed, ours are solid with 95 % interval and single runs as dots; boosted trees on RR intervals are a thin line. A panel without runs of its pretraining says PENDING."}}
-curve = weimann_figures.panels(comparison, weimann.single(trials), "network")
+curve = weimann_figures.panels(comparison, "network")
 
 # %% [markdown]
 # ## Beside the baselines

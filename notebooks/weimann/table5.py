@@ -26,6 +26,7 @@
 tier = "best"
 
 # %% tags=["remove-cell"]
+from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
 
 config = SectionConfig.from_notebook(globals())
@@ -35,11 +36,10 @@ from ecgtl.report import figures, tables, weimann, weimann_figures
 
 figures.use_style()
 EXPERIMENTS = (weimann.PTBXL, weimann.CPSC2018)
-tiers = {name: weimann.shown_tier(name, config.tier) for name in EXPERIMENTS}
+tiers = {name: cells.shown_tier(name, config.tier, pending=True) for name in EXPERIMENTS}
 trials = {name: weimann.trials(name, tier) for name, tier in tiers.items()}
 comparisons = {name: weimann.comparisons(name, tier, weimann.MULTI_LABEL) for name, tier in tiers.items()}
 by_area = {name: frame[frame["score"] == "macro_auc"] for name, frame in comparisons.items()}
-values = {name: {score: weimann.single(frame, score) for score in weimann.MULTI_LABEL} for name, frame in trials.items()}
 for name in EXPERIMENTS:
     tables.write_csv(comparisons[name], name)
     tables.write_csv(trials[name], f"{name}-runs")
@@ -73,7 +73,7 @@ tables.html(weimann.wide(comparisons[weimann.PTBXL]), "PTB-XL: scores on the tes
 tables.beside_baselines(comparisons[weimann.PTBXL], "score")
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a score, for PTB-XL: a line for each initialisation with the paper's mean and standard deviation in orange, where it prints one, and ours with 95 % interval and single runs, or the word PENDING; the related work that the paper quotes is a dotted vertical line."}}
-first = weimann_figures.score_panels(comparisons[weimann.PTBXL], values[weimann.PTBXL], weimann.quoted_values(weimann.PTBXL))
+first = weimann_figures.score_panels(comparisons[weimann.PTBXL], weimann.quoted_values(weimann.PTBXL))
 
 # %% tags=["remove-input"]
 tables.html(weimann.gains(by_area[weimann.PTBXL], None), "PTB-XL: AUC above random weights [95 % interval], and in per cent of it")
@@ -114,7 +114,7 @@ tables.html(weimann.wide(comparisons[weimann.CPSC2018]), "CPSC 2018: scores on t
 tables.beside_baselines(comparisons[weimann.CPSC2018], "score")
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "The same four panels for CPSC 2018: a line for each initialisation with the paper's mean and standard deviation in orange and ours with 95 % interval and single runs, or the word PENDING; the related work that the paper quotes is a dotted vertical line."}}
-second = weimann_figures.score_panels(comparisons[weimann.CPSC2018], values[weimann.CPSC2018], weimann.quoted_values(weimann.CPSC2018))
+second = weimann_figures.score_panels(comparisons[weimann.CPSC2018], weimann.quoted_values(weimann.CPSC2018))
 
 # %% tags=["remove-input"]
 tables.html(weimann.gains(by_area[weimann.CPSC2018], None), "CPSC 2018: AUC above random weights [95 % interval], and in per cent of it")

@@ -10,7 +10,8 @@ A twin is made once and kept in the cache.
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache as once, partial
+from functools import cache as once
+from functools import partial
 from pathlib import Path
 
 from ecgtl.datasets import cache
