@@ -128,7 +128,7 @@ class Folds:
                   if self.tier != "demo" and _checkpoint(run) == one and run.state() == "done"]
         timed = [body for body in bodies if "score_seconds" in body["provenance"]]
         if not timed:
-            return Interval(None, None, None, 0, 0, 0.0)
+            return Interval()
         made = [body["provenance"] | {"epochs": len(body["history"])} for body in timed]
         shares = [one["score_seconds"] / (one["epoch_seconds"] * one["epochs"]) for one in made]
         return correlations.bootstrap(correlations.mean, ["+".join(body["data"]["classes"]) for body in timed], shares)

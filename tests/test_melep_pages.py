@@ -257,7 +257,7 @@ def test_what_is_not_known_is_never_a_number(counted):
 
 
 def test_slips_show_table_text_and_release(counted):
-    table = melep.slips(counted).set_index("What")
+    table = melep.misprints(counted).set_index("What")
     assert table.loc["Georgia, labels", ["Table 1", "Text", "Release"]].tolist() == ["62", "67", "67"]
     assert table.loc["Georgia, recordings", ["Table 1", "Text", "Release"]].tolist() == ["10,344", "10,334",
                                                                                        "10,344"]
