@@ -39,7 +39,7 @@ def first():
 def fold_and_table(number):
     """The task drawn from the label table by itself."""
     config = next(run.config for run in transfers.enumerate_runs(NAME, "demo") if run.config.fold == number)
-    recordings = fold_baselines.recordings_of(config)
+    _, recordings = fold_baselines.target_of(config)
     fold = folds.draw(recordings.table, recordings.subjects, number, (config.fewest, config.most), config.records,
                       config.test, config.validation)
     return fold, recordings
