@@ -38,6 +38,11 @@ def of(rows: pd.DataFrame, source: str, arch: str) -> pd.DataFrame:
     return rows[(rows["source"] == source) & (rows["arch"] == arch)] if len(rows) else rows
 
 
+def by_checkpoint(rows: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
+    """The folds of every checkpoint, by (source, network)."""
+    return {place: of(rows, *place) for place in checkpoints(rows)}
+
+
 def correlation(rows: pd.DataFrame, measure: str, score: str = SCORES[0]) -> Interval:
     """Pearson's correlation of a measure with F1 over the folds of one checkpoint.
 

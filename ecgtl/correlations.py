@@ -39,7 +39,9 @@ class Interval:
     @property
     def reach(self) -> list[list[float]] | None:
         """How far the limits are from the value, as Matplotlib's ``errorbar`` takes it; None without limits."""
-        return None if self.low is None else [[self.value - self.low], [self.high - self.value]]
+        if self.low is None or np.isnan(self.low):
+            return None
+        return [[self.value - self.low], [self.high - self.value]]
 
 
 def pearson(x: Sequence[float], y: Sequence[float]) -> float | None:

@@ -53,7 +53,8 @@ def measure(experiment: str, tier: str) -> Result:
     for number, fold in tasks.items():
         learnt = target.labels(fold, fold.train)
         found = baselines.rr_boosting(features, learnt, fold.train, fold.test, len(fold.labels), number)
-        arrays[f"prob_{number:03d}"] = found = found.astype(np.float16)  # (n_test, Y); scores are taken from it as stored
+        found = found.astype(np.float16)  # (n_test, Y); scores are taken from it as stored
+        arrays[f"prob_{number:03d}"] = found
         scores[str(number)] = transfer_experiment.scores(target.labels(fold, fold.test), found, target.names(fold),
                                                          learnt.sum(axis=0))
     data = {name: getattr(recordings, name) for name in ("name", "version", "digest")} | {"records": len(recordings)}
@@ -73,7 +74,8 @@ def target_of(config: TransferConfig) -> tuple[FinetuneConfig, Recordings]:
 
 def load(experiment: str, tier: str) -> dict[int, float]:
     """Weighted F1 by number of the fold; empty while it has not been measured on the tier's recordings."""
-    path, planned = results.path_of(MEASURED, key_of(experiment, tier), tier), transfers.enumerate_runs(experiment, tier)
+    path = results.path_of(MEASURED, key_of(experiment, tier), tier)
+    planned = transfers.enumerate_runs(experiment, tier)
     body = results.stored_json(path) if planned and path.is_file() else None
     if body is None or not planned[0].same_data(body):
         return {}

@@ -94,7 +94,8 @@ def _defect(fold: Fold, table: np.ndarray) -> str:
 def _checked(table: np.ndarray, subjects: np.ndarray) -> np.ndarray:
     table = np.asarray(table)
     if table.ndim != 2 or not table.size or not np.isin(table, (0, 1)).all():
-        raise EcgtlError(f"a fold needs a table (recordings, labels) of 0 and 1, not {table.dtype} of shape {table.shape}")
+        raise EcgtlError("a fold needs a table (recordings, labels) of 0 and 1, not "
+                         f"{table.dtype} of shape {table.shape}")
     if np.shape(subjects) != (len(table),):
         raise EcgtlError(f"subjects must name one for each of the {len(table)} recordings; their shape is "
                          f"{np.shape(subjects)}")
@@ -105,7 +106,7 @@ def _check_numbers(n_known: int, n_labels: tuple[int, int], n_records: int, shar
                    label_set: Sequence[int] | None) -> None:
     fewest, most = n_labels
     if label_set is not None:
-        if not label_set or len(set(label_set)) < len(label_set) or not set(label_set) <= set(range(n_known)):
+        if not len(label_set) == len(set(label_set)) == len(set(label_set) & set(range(n_known))) > 0:
             raise EcgtlError(f"label_set is {list(label_set)}; give columns from 0 to {n_known - 1}, each once")
     elif not 1 <= fewest <= most <= n_known:
         raise EcgtlError(f"a fold of {fewest} to {most} labels cannot be drawn from a target of {n_known}; "

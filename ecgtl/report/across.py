@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 from ecgtl import experiments, finetune, models, results, statistics
 from ecgtl.config import BASELINES, FinetuneConfig, input_rules, protocol, source_experiments
-from ecgtl.correlations import RESAMPLES
+from ecgtl.correlations import RESAMPLES, Interval
 from ecgtl.datasets import catalogue
 from ecgtl.datasets.ptbxl import SUPERCLASSES
 from ecgtl.errors import EcgtlError
@@ -181,7 +181,8 @@ def random_start(row: Row, rows: dict[str, Row]) -> Row | None:
     """The row of the same network from random weights; None for that row itself, and for baselines."""
     if not row.pretrained:
         return None
-    return next(other for other in rows.values() if (other.config.arch, other.config.init) == (row.config.arch, "random"))
+    start = (row.config.arch, "random")
+    return next(other for other in rows.values() if (other.config.arch, other.config.init) == start)
 
 
 def references(row: Row, rows: dict[str, Row]) -> dict[str, Row | None]:
@@ -249,27 +250,27 @@ def _mean(values: Sequence[float], mean: Callable = np.mean) -> float:
 def readable(table: pd.DataFrame, rows: dict[str, Row]) -> pd.DataFrame:
     """``frame`` as a reader sees it: scores, and seconds of training; PENDING where nothing has been run."""
     found = []
-    for row in table.itertuples():
-        scores = {"Macro AUC [95 %, runs]": f"{f1(row.macro_auc)} {limits(row.low, row.high)}".strip(),
-                  "[95 %, test recordings]": limits(row.test_low, row.test_high),
-                  "Weighted F1": f1(row.weighted_f1), "Fmax": f1(row.f_max), "Training": f"{row.seconds:.0f}{NBSP}s"}
-        found.append({"Network and start": rows[row.method].words, "Start was trained on": _trained_on(rows[row.method]),
-                      **(scores if row.runs else dict.fromkeys(scores, PENDING)), "n": row.runs})
+    for row, line in zip(rows.values(), table.itertuples(), strict=True):
+        scores = {"Macro AUC [95 %, runs]": f"{f1(line.macro_auc)} {limits(line.low, line.high)}".strip(),
+                  "[95 %, test recordings]": limits(line.test_low, line.test_high),
+                  "Weighted F1": f1(line.weighted_f1), "Fmax": f1(line.f_max), "Training": f"{row.seconds:.0f}{NBSP}s"}
+        found.append({"Network and start": row.words, "Start was trained on": _trained_on(row),
+                      **(scores if row.bodies else dict.fromkeys(scores, PENDING)), "n": line.runs})
     return pd.DataFrame(found)
 
 
 def differences(rows: dict[str, Row]) -> pd.DataFrame:
     """What each start adds to random weights, and each row to boosted trees on RR intervals, with the verdict."""
-    found = []
+    found, words = [], {"random": "− random weights", "rr": "− RR intervals"}
     for row in rows.values():
         line = {"Network and start": row.words}
-        for (name, other), words in zip(references(row, rows).items(), ("− random weights", "− RR intervals"), strict=True):
+        for name, other in references(row, rows).items():
             cells = ["–" if other is None else PENDING] * 3
             if over := gap(row, other):
                 cells = [f"{f1(over.value, True)} {limits(over.low, over.high, True)}",
                          limits(over.test_low, over.test_high, True), over.verdict]
-            line |= dict(zip((f"{words} [95 %, runs]", f"{words} [95 %, test recordings]", f"{words}: verdict"), cells,
-                             strict=True))
+            columns = (f"{words[name]}{what}" for what in (" [95 %, runs]", " [95 %, test recordings]", ": verdict"))
+            line |= dict(zip(columns, cells, strict=True))
         found.append(line)
     return pd.DataFrame(found)
 
@@ -348,9 +349,10 @@ def answer(rows: dict[str, Row]) -> HTML:
         lines.append(f"{PENDING}: {pending} of {len(rows)} rows have fewer than {MIN_RUNS} runs and are left out.")
     if any(not row.trivial for row in compared) and rows[RR].compared:
         best = max(compared, key=lambda row: row.sample.mean)
-        others = [row for row in compared if row is not best and gap(best, row).verdict == "not told apart"]
-        lines += [f"Highest mean: {best.words}, macro AUC {f1(best.sample.mean)}. Not told from it: {_named(others)}.",
-                  _trivial(compared, rows), *_pretraining(rows), _choice([row for row in compared if row in (best, *others)])]
+        level = [row for row in compared if row is best or gap(best, row).verdict == "not told apart"]
+        lines += [f"Highest mean: {best.words}, macro AUC {f1(best.sample.mean)}. Not told from it: "
+                  f"{_named(row for row in level if row is not best)}.",
+                  _trivial(compared, rows), *_pretraining(rows), _choice(level)]
     return HTML(bullets(lines))
 
 
@@ -365,8 +367,8 @@ def _by_verdict(found: Iterable[Row], against: Callable[[Row], Row | None]) -> d
 
 def _trivial(compared: Sequence[Row], rows: dict[str, Row]) -> str:
     by = _by_verdict((row for row in compared if not row.trivial), lambda row: rows[RR])
-    return (f"{len(by['above'])} of {sum(map(len, by.values()))} networks and starts beat RR intervals alone; not told from "
-            f"them: {_named(by['not told apart'])}; below them: {_named(by['below'])}.")
+    return (f"{len(by['above'])} of {sum(map(len, by.values()))} networks and starts beat RR intervals alone; not told "
+            f"from them: {_named(by['not told apart'])}; below them: {_named(by['below'])}.")
 
 
 def _pretraining(rows: dict[str, Row]) -> list[str]:
@@ -437,7 +439,7 @@ def _draw(axes: Axes, y: float, row: Row, colour: str) -> None:
         return
     axes.plot(_limits(row.draws), (y, y), color="#bbbbbb", linewidth=6, solid_capstyle="butt", zorder=1,
               label="95 % interval over test recordings")
-    mean, (low, high) = row.sample.mean, statistics.score_interval(row.sample)
-    axes.errorbar([mean], [y], xerr=[[mean - low], [high - mean]] if np.isfinite(low) else None, color=colour, marker="o",
-                  markersize=5, capsize=3, linestyle="none", label="mean with 95 % interval over runs; below it single runs")
+    mean = Interval(row.sample.mean, *statistics.score_interval(row.sample))
+    axes.errorbar([mean.value], [y], xerr=mean.reach, color=colour, marker="o", markersize=5, capsize=3, linestyle="none",
+                  label="mean with 95 % interval over runs; below it single runs")
     axes.plot(row.scores("macro_auc"), np.full(len(row.bodies), y + 0.28), ".", color=colour, alpha=0.6, markersize=4)

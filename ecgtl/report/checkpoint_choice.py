@@ -42,8 +42,7 @@ def regrets(rows: pd.DataFrame, score: str = SCORES[0]) -> pd.DataFrame:
     found = [agreement.regret(rows, measure, score).assign(way=measure) for measure in CHOOSING]
     found.append(found[0].assign(regret=found[0]["blind_regret"], way="blind"))
     best = found[0].set_index("fold")["best_f1"]
-    for place in agreement.checkpoints(rows):
-        own = agreement.of(rows, *place)
+    for place, own in agreement.by_checkpoint(rows).items():
         found.append(own.assign(regret=own["fold"].map(best) - own[score], way=checkpoint_name(*place)))
     return pd.concat([one[["fold", "label_set", "regret", "way"]] for one in found], ignore_index=True)
 
@@ -86,8 +85,7 @@ def pick_table(folds: Folds) -> pd.DataFrame:
     rows = shared(folds.rows)
     chosen = {measure: agreement.regret(rows, measure) for measure in CHOOSING}
     is_best, found = chosen[CHOOSING[0]]["best"], []
-    for place in agreement.checkpoints(rows):
-        own = agreement.of(rows, *place)
+    for place, own in agreement.by_checkpoint(rows).items():
         found.append({"Checkpoint": checkpoint_name(*place), "Labels of its own": own_labels(folds, *place),
                       "MELEP, mean": f"{own[MELEP[0]].mean():.4f}", "F1, mean": f1(own[SCORES[0]].mean()),
                       "Best in": f"{(is_best == place).sum()} of {len(is_best)}",
@@ -117,10 +115,11 @@ def number_of_own_labels(folds: Folds) -> HTML:
     for measure in CHOOSING:
         found = agreement.regret(rows, measure)
         picked, best = (sum(sizes[place] == fewest for place in found[column]) for column in ("chosen", "best"))
-        lines.append(f"{RIVALS[measure][0]} picks one of {fewest} labels in {picked} of {len(found)} folds; one of them is "
-                     f"the best in {best}.")
-    said = Markup("Every score here averages over the checkpoint's own labels, of which the candidates have from {} to {}:")
-    return HTML(paragraph(said.format(fewest, most)) + bullets(lines))
+        lines.append(f"{RIVALS[measure][0]} picks one of {fewest} labels in {picked} of {len(found)} folds; one of them "
+                     f"is the best in {best}.")
+    said = Markup("Every score here averages over the checkpoint's own labels, of which the candidates have "
+                  f"from {fewest} to {most}:")
+    return HTML(paragraph(said) + bullets(lines))
 
 
 def selected_table(folds: Folds) -> pd.DataFrame:
@@ -142,9 +141,11 @@ def _breaks(rows: pd.DataFrame) -> str:
     """Candidates with a higher F1 than others of lower MELEP, on one task."""
     if not len(rows):
         return PENDING
-    above = {(own.source, own.arch): (rows[MELEP[0]].lt(getattr(own, MELEP[0])) & rows[SCORES[0]].lt(getattr(own, SCORES[0])))
-             .sum() for own in rows.itertuples()}
-    return "; ".join(f"{checkpoint_name(*place)}: better than {n} of lower MELEP" for place, n in above.items() if n) or "none"
+    melep, scores = rows[MELEP[0]].to_numpy(), rows[SCORES[0]].to_numpy()
+    above = (melep[:, None] > melep) & (scores[:, None] > scores)
+    said = (f"{checkpoint_name(*place)}: better than {n} of lower MELEP"
+            for place, n in zip(agreement.checkpoints(rows), above.sum(axis=1), strict=True) if n)
+    return "; ".join(said) or "none"
 
 
 # MELEP, or the number of labels?
@@ -152,7 +153,8 @@ def _breaks(rows: pd.DataFrame) -> str:
 
 def rival_rows(folds: Folds, score: str = SCORES[0]) -> pd.DataFrame:
     """Correlations of every measure by checkpoint, an ``Interval`` each: with the F1 of the network, ``plain`` and
-    ``partial`` (given the number of labels), with that of the ``answer`` of every label, and with what lies ``between``.
+    ``partial`` (given the number of labels), with that of the ``answer`` of every label, and with the difference
+    ``between`` the two.
     """
     return pd.DataFrame([{"source": source, "arch": arch, "measure": measure,
                           "plain": agreement.correlation(own, measure, score),
@@ -164,10 +166,11 @@ def rival_rows(folds: Folds, score: str = SCORES[0]) -> pd.DataFrame:
 
 def rival_numbers(rows: pd.DataFrame) -> pd.DataFrame:
     """``rival_rows`` of the published choice of the epoch as numbers, for the CSV."""
+    parts = {"plain": "value", "plain_low": "low", "plain_high": "high"}
+    parts |= {name.replace("plain", "partial"): limit for name, limit in parts.items()}
     return pd.DataFrame([{"source": row.source, "network": row.arch, "measure": row.measure,
                           "epoch_chosen_by": CHOICES[SCORES[0]], "folds": row.plain.n, "label_sets": row.plain.groups,
-                          "plain": row.plain.value, "plain_low": row.plain.low, "plain_high": row.plain.high,
-                          "partial": row.partial.value, "partial_low": row.partial.low, "partial_high": row.partial.high}
+                          **{name: getattr(getattr(row, name.split("_")[0]), limit) for name, limit in parts.items()}}
                          for row in rows.itertuples()])
 
 
@@ -192,8 +195,8 @@ def rival_verdict(rows: pd.DataFrame) -> HTML:
                  if (*place, "n_labels") in strength]
         adding = sum(adds(measure, one) for one in own["partial"])
         lines.append(f"{RIVALS[measure][0]}: the number of labels alone correlates more strongly for "
-                     f"{sum(alone > with_it for alone, with_it in pairs)} of {len(pairs)} checkpoints; given that number, the "
-                     f"interval lies on the side of an easy transfer for {adding} of {len(own)}.")
+                     f"{sum(alone > with_it for alone, with_it in pairs)} of {len(pairs)} checkpoints; given that number, "
+                     f"the interval lies on the side of an easy transfer for {adding} of {len(own)}.")
     return HTML(bullets(lines) if lines else paragraph(f"{PENDING}: no fold yet."))
 
 

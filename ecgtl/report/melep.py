@@ -80,8 +80,9 @@ def measure(root: Path) -> Result:
     data = {"name": "headers and tables", "digest": cache.source_checksum(Path(root), files),
             "version": ", ".join(f"{name} {catalogue.entry(name).version}" for name in HEADERS),
             "records": sum(part["records"] for part in scores.values() if part)}
-    return Result(MEASURED, KEY, {"tier": "paper"}, _evidence(scores), scores, [], data, {"none": np.zeros(0, np.uint8)},
-                  results.provenance("cpu", time.perf_counter() - began, 0, 1, PROGRAM))
+    provenance = results.provenance("cpu", time.perf_counter() - began, 0, 1, PROGRAM)
+    return Result(MEASURED, KEY, {"tier": "paper"}, _evidence(scores), scores, [], data,
+                  {"none": np.zeros(0, np.uint8)}, provenance)
 
 
 def _headers(folder: Path) -> list[Path]:
@@ -141,8 +142,8 @@ def statements(root: Path) -> dict:
         diagnostic = pd.read_csv(base / ptbxl.STATEMENTS, index_col=0).query("diagnostic == 1")
         said = [diagnostic.index.intersection(ast.literal_eval(text)) for text in table["scp_codes"]]
     except (OSError, ValueError, SyntaxError, TypeError, NameError) as error:
-        raise EcgtlError(f"{base} has {ptbxl.STATEMENTS} or scp_codes that cannot be read ({type(error).__name__}); run "
-                         "'python -m ecgtl data fetch ptbxl'") from None
+        raise EcgtlError(f"{base} has {ptbxl.STATEMENTS} or scp_codes that cannot be read ({type(error).__name__}); "
+                         "run 'python -m ecgtl data fetch ptbxl'") from None
     broader = diagnostic["diagnostic_class"]
     rates = table[["filename_lr", "filename_hr"]].stack().str.extract(r"records(\d+)/", expand=False)
     return {"rows": len(table), "patients": patients, "listed": len(diagnostic),
@@ -230,12 +231,12 @@ def comparison(counted: Result | None) -> pd.DataFrame:
     ``release`` is what the release's own lists say, as far as the package or the counted tables have them.
     """
     rows = []
-    for name, quantity in itertools.product(HEADERS, QUANTITIES):
+    for name in HEADERS:
         part = _part(counted, name)
-        paper, release = printed(name, quantity), _released(name, quantity, part)
-        rows.append({"dataset": name, "quantity": quantity, "paper": paper, "release": release,
-                     "ours": _ours(quantity, part),
-                     "finding": _finding(paper, release, quantity, part, catalogue.entry(name).version)})
+        ours, released = _ours(part), _released(name, part)
+        rows += [{"dataset": name, "quantity": quantity, "paper": printed(name, quantity), "release": released[quantity],
+                  "ours": ours[quantity], "finding": _finding(name, quantity, released[quantity], part)}
+                 for quantity in QUANTITIES]
     return pd.DataFrame(rows)
 
 
@@ -248,16 +249,16 @@ def printed(name: str, quantity: str) -> str:
     return text.replace(", ", {"durations": "–", "rates": " and "}.get(quantity, ", "))
 
 
-def _released(name: str, quantity: str, part: dict | str) -> str:
-    """From the catalogue, the official tables of codes, or PTB-XL's own lists where they are available."""
-    if name == "ptbxl" and quantity in ("labels", "rates"):
-        if not isinstance(part, dict):
-            return part
-        return str(part["listed"]) if quantity == "labels" else " and ".join(map(str, part["named_rates"]))
-    if quantity == "labels":
-        return str(official_labels(*SOURCES[name]))
+def _released(name: str, part: dict | str) -> dict[str, str]:
+    """By quantity, from the catalogue, the official tables of codes, or PTB-XL's own lists where they are available."""
     entry = catalogue.entry(name)
-    return {"records": f"{entry.records:,}", "rates": f"{entry.sampling_rate:g}"}.get(quantity, UNLISTED)
+    if name != "ptbxl":
+        listed = {"labels": str(official_labels(*SOURCES[name])), "rates": f"{entry.sampling_rate:g}"}
+    elif isinstance(part, dict):
+        listed = {"labels": str(part["listed"]), "rates": " and ".join(map(str, part["named_rates"]))}
+    else:
+        listed = {"labels": part, "rates": part}
+    return dict.fromkeys(QUANTITIES, UNLISTED) | {"records": f"{entry.records:,}"} | listed
 
 
 def official_labels(*sources: str) -> int:
@@ -265,28 +266,26 @@ def official_labels(*sources: str) -> int:
     return sum(snomed.records(code, *sources) > 0 for code in snomed.tables()["codes"])
 
 
-def _ours(quantity: str, part: dict | str) -> str:
+def _ours(part: dict | str) -> dict[str, str]:
+    """What was counted, by quantity; durations as 8–144, or 10 where all are as long."""
     if not isinstance(part, dict):
-        return part
-    if quantity == "durations":  # 8–144, or 10 where all are as long
-        return "–".join(f"{s:.4g}" for s in dict.fromkeys(part["durations"])) or NOT_AT_HAND
-    if quantity == "rates":
-        return " and ".join(part["rates"]) or NOT_AT_HAND
-    return f"{len(part['labels']) if quantity == 'labels' else part[quantity]:,}"
+        return dict.fromkeys(QUANTITIES, part)
+    return {"records": f"{part['records']:,}", "labels": f"{len(part['labels']):,}", "short": f"{part['short']:,}",
+            "rates": " and ".join(part["rates"]) or NOT_AT_HAND,
+            "durations": "–".join(f"{s:.4g}" for s in dict.fromkeys(part["durations"])) or NOT_AT_HAND}
 
 
-def _finding(paper: str, release: str, quantity: str, part: dict | str, version: str) -> str:
+def _finding(name: str, quantity: str, release: str, part: dict | str) -> str:
     """In words, whether the printed number is the release's, or what is available here speaks against it."""
+    paper = printed(name, quantity)
     if release not in (UNLISTED, PENDING, NOT_AT_HAND):
         same = set(release.split(" and ")) == set(paper.split(" and "))
-        return "as released" if same else f"differs: {release} in {version}"
+        return "as released" if same else f"differs: {release} in {catalogue.entry(name).version}"
     if not isinstance(part, dict) or not part["records"]:
         return part if isinstance(part, str) else NOT_AT_HAND
     if quantity == "durations" and part["long"]:
         return f"contradicted: {part['long']} at hand are longer"
-    if quantity == "short" and part["short"] > int(paper):
-        return "contradicted: more are at hand"
-    return "not contradicted"
+    return "contradicted: more are at hand" if quantity == "short" and part["short"] > int(paper) else "not contradicted"
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
@@ -315,7 +314,7 @@ def misprints(counted: Result | None) -> pd.DataFrame:
             ("PTB-XL, recordings", "ptbxl", "records", "ptbxl_records")]
     return pd.DataFrame([{"What": words, "Table 1": printed(name, quantity),
                           "Text": values.published_text(f"{PAPER}.scalars.{scalar}"),
-                          "Release": _released(name, quantity, _part(counted, name)),
+                          "Release": _released(name, _part(counted, name))[quantity],
                           "Note": _pub(f"scalars.{scalar}").get("note", UNLISTED)}
                          for words, name, quantity, scalar in rows])
 
@@ -337,7 +336,8 @@ def labels(name: str, counted: Result | None) -> pd.DataFrame:
         released = sum(snomed.records(code, *SOURCES[name]) for code in codes) if codes else np.nan
         ours = sum(counts.get(key, 0) for key in codes or (label,)) if known else np.nan
         rows.append({"label": label, "name": words, "codes": " ".join(codes), "released": released,
-                     "released_n": catalogue.entry(name).records, "ours": ours, "ours_n": _n(part) if known else np.nan})
+                     "released_n": catalogue.entry(name).records, "ours": ours,
+                     "ours_n": _n(part) if known else np.nan})
     return pd.DataFrame(rows)
 
 
@@ -345,8 +345,9 @@ def _chosen(name: str) -> list[tuple[str, str, list[str]]]:
     """Each label as the paper writes it, its statement's name and codes; PTB-XL's superclasses have none."""
     if name == "ptbxl":
         return [(label, "", []) for label in ptbxl.SUPERCLASSES]
-    return [(label, entry["name"], entry["codes"]) if isinstance(entry, dict) else (label, snomed.name_of(entry), [entry])
-            for label, entry in snomed.tables()[LABEL_SETS[name]].items()]
+    chosen = snomed.tables()[LABEL_SETS[name]]
+    return [(label, entry["name"], entry["codes"]) if isinstance(entry, dict)
+            else (label, snomed.name_of(entry), [entry]) for label, entry in chosen.items()]
 
 
 def readable_labels(table: pd.DataFrame) -> pd.DataFrame:
@@ -409,14 +410,14 @@ def _shares(axes: Axes, name: str, table: pd.DataFrame) -> None:
 def map_summary() -> pd.DataFrame:
     """The package's map of SNOMED CT codes by source, for a page: codes that occur, the paper's number."""
     rows, least = [], _pub("scalars.csn_label_minimum.value")
-    for words, name, sources in (("CPSC 2018", "cpsc2018", SOURCES["cpsc2018"]), ("Georgia", "georgia", ("georgia",)),
-                                 ("Shaoxing", None, ("shaoxing",)), ("Ningbo", None, ("ningbo",)),
-                                 ("CSN: both", "csn", SOURCES["csn"])):
+    for words, name in (("CPSC 2018", "cpsc2018"), ("Georgia", "georgia"), ("Shaoxing", "shaoxing"),
+                        ("Ningbo", "ningbo"), ("CSN: both", "csn")):
+        known, sources = name in SOURCES, SOURCES.get(name, (name,))
         often = sum(snomed.records(code, *sources) >= least for code in snomed.tables()["codes"])
         rows.append({"Source": words, "Codes that occur": official_labels(*sources),
                      f"in {least:,} recordings or more": often,
-                     "Labels, Table 1": printed(name, "labels") if name else UNLISTED,
-                     "Labels used": str(len(_chosen(name))) if name else UNLISTED})
+                     "Labels, Table 1": printed(name, "labels") if known else UNLISTED,
+                     "Labels used": str(len(_chosen(name))) if known else UNLISTED})
     return pd.DataFrame(rows)
 
 
@@ -426,7 +427,7 @@ def label_map(counted: Result | None) -> pd.DataFrame:
     ``released_`` columns are the official counts; those of ``at_hand_`` are empty where nothing was counted.
     """
     codes = snomed.tables()["codes"]
-    table = pd.DataFrame([{"code": code, "short": entry["short"], "name": entry["name"]} for code, entry in codes.items()])
+    table = pd.DataFrame.from_dict(codes, orient="index")[["short", "name"]].reset_index(names="code")
     for name in SOURCES:
         label_of = {code: label for label, _, own in _chosen(name) for code in own}
         table[f"label_{name}"] = [label_of.get(code, "") for code in codes]
@@ -450,10 +451,10 @@ def choices_verdict() -> HTML:
     scored = sum(code in snomed.label_set("scored_2020") for code in passed)
     names = ", ".join(f"{_statement(codes[code]['name'])} ({in_georgia[code]:,})" for code in passed)
     return HTML(paragraph(
-        f"CSN: the {len(twenty)} labels have {min(in_csn[code] for code in twenty):,} recordings or more, no other has more "
-        f"than {rest:,}, so the limit of {least:,} decides. Georgia: the {len(ten)} labels are said to be the most "
-        f"frequent, but {len(passed)} that were not taken are more frequent than the rarest of them ({rarest:,}): {names}. "
-        f"The Challenge 2020 scores {scored or 'none'} of these."))
+        f"CSN: the {len(twenty)} labels have {min(in_csn[code] for code in twenty):,} recordings or more, no other has "
+        f"more than {rest:,}, so the limit of {least:,} decides. Georgia: the {len(ten)} labels are said to be the most "
+        f"frequent, but {len(passed)} that were not taken are more frequent than the rarest of them ({rarest:,}): "
+        f"{names}. The Challenge 2020 scores {scored or 'none'} of these."))
 
 
 def hospitals() -> HTML:
@@ -472,8 +473,8 @@ def made_by(counted: Result | None) -> HTML:
 
 def source_lines() -> HTML:
     """Where the four data sets come from, and under which licences."""
-    return HTML(bullets(Markup('<a class="external" href="{}">{}, {}</a> ({}); {}').format(
-        entry.page, entry.title, entry.version, entry.licence, entry.citation) for entry in map(catalogue.entry, HEADERS)))
+    line = Markup('<a class="external" href="{0.page}">{0.title}, {0.version}</a> ({0.licence}); {0.citation}')
+    return HTML(bullets(line.format(catalogue.entry(name)) for name in HEADERS))
 
 
 # Figures 1 and 2: the networks
@@ -503,12 +504,12 @@ def network(name: str, tier: str, n_labels: int | None = None) -> tuple[Block, .
     ``n_labels`` outputs, by default the labels of CPSC2018. Shapes are channels by length, of the recurrent
     layer too, which itself gives steps by channels.
     """
-    given = name, shape(tier)[0], n_labels or _pub("scalars.cpsc2018_labels.value")
-    if name == "bilstm":  # PyTorch unrolls it on the meta device, step by step: to compute it is faster
-        blocks = diagrams.trace(models.build(*given, **options(name, tier)), shape(tier))
-    else:
-        blocks = diagrams.network(*given, shape(tier), **options(name, tier))
-    return tuple(dataclasses.replace(block, shape=block.shape[::-1]) if block.name == "lstm" else block for block in blocks)
+    n_labels = n_labels or _pub("scalars.cpsc2018_labels.value")
+    # PyTorch unrolls a recurrent layer on the meta device, step by step: to compute it is faster
+    with torch.device("cpu" if name == "bilstm" else "meta"):
+        blocks = diagrams.trace(models.build(name, shape(tier)[0], n_labels, **options(name, tier)), shape(tier))
+    return tuple(dataclasses.replace(block, shape=block.shape[::-1]) if block.name == "lstm" else block
+                 for block in blocks)
 
 
 def grouped(blocks: Sequence[Block]) -> list[Block]:
@@ -516,10 +517,8 @@ def grouped(blocks: Sequence[Block]) -> list[Block]:
     found = []
     for _, group in itertools.groupby(blocks, key=lambda b: (b.layers, b.shape, b.parameters)):
         run = list(group)
-        name = run[0].name
-        if len(run) > 1:
-            name = f"{name}–{run[-1].name.rpartition('.')[2]} ({len(run)}×)"
-        found.append(dataclasses.replace(run[0], name=name, parameters=diagrams.parameters(run)))
+        last = f"–{run[-1].name.rpartition('.')[2]} ({len(run)}×)" if len(run) > 1 else ""
+        found.append(dataclasses.replace(run[0], name=run[0].name + last, parameters=diagrams.parameters(run)))
     return found
 
 
@@ -545,8 +544,8 @@ def unit_figure(tier: str) -> Figure:
 def bilstm_figure(tier: str) -> Figure:
     """The Bi-LSTM: both directions, their outputs together, and the one layer that a transfer replaces."""
     lstm, output = network("bilstm", tier)
-    units = f"{options('bilstm', tier)['width']} units, four gates"
-    ways = [Box(way, f"LSTM, {way}", (units, f"{n:,} parameters"), "transferred") for way, n in directions(tier).items()]
+    facts = (f"{options('bilstm', tier)['width']} units, four gates", f"{lstm.parameters // 2:,} parameters")
+    ways = [Box(way, f"LSTM, {way}", facts, "transferred") for way in ("forwards", "backwards")]
     rows = [[Box("in", "recording", (_size(shape(tier)),), "signal")], ways,
             [Box("both", "outputs of every step", (lstm.size, f"flattened: {np.prod(lstm.shape):,}"), "signal")],
             [Box("out", "linear", (f"{output.parameters:,} parameters", f"{output.shape[0]} labels"), "vector")]]
@@ -557,16 +556,6 @@ def bilstm_figure(tier: str) -> Figure:
 
 def _size(sizes: Sequence[int]) -> str:
     return " × ".join(f"{n:,}" for n in sizes)
-
-
-def directions(tier: str) -> dict[str, int]:
-    """Parameters of the recurrent layer in each direction of time."""
-    with torch.device("meta"):
-        model = models.build("bilstm", shape(tier)[0], 1, **options("bilstm", tier))
-    found = Counter()
-    for name, weights in model.lstm.named_parameters():
-        found["backwards" if name.endswith("_reverse") else "forwards"] += weights.numel()
-    return dict(found)
 
 
 def outputs(name: str, tier: str) -> pd.DataFrame:
@@ -598,9 +587,9 @@ def depth(tier: str) -> HTML:
     starts = [k for k, found in enumerate(per_unit) if found == max(per_unit)]
     stages = " + ".join(str(b - a) for a, b in itertools.pairwise([*starts, len(units)]))
     return HTML(paragraph(
-        f"{len(units)} units ({stages}) have {min(per_unit)} convolutions each on their path, and {len(starts)} of them one "
-        f"on the shortcut; with the stem's that makes {n['convolution'] - len(starts)} in a row. ResNet-101 has its name "
-        f"from these and a single linear layer; here are {n['linear']}."))
+        f"{len(units)} units ({stages}) have {min(per_unit)} convolutions each on their path, and {len(starts)} of them "
+        f"one on the shortcut; with the stem's that makes {n['convolution'] - len(starts)} in a row. ResNet-101 has its "
+        f"name from these and a single linear layer; here are {n['linear']}."))
 
 
 def _pub(place: str):

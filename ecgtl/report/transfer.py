@@ -61,8 +61,8 @@ def labels(ranking: Ranking, config: ScoreConfig) -> HTML:
     rows = label_rows(ranking, config)
     shown = rows.assign(**{name: rows[name].map("{:.4f}".format) for name in ("weight", "loss", "entropy")})
     columns = ["Target label", "Recordings", "Weight", "Loss (nats)", "Entropy (nats)"]
-    return html(shown.set_axis(columns, axis=1), "MELEP is the sum of weight × loss. A loss as large as the label's entropy "
-                "says that the checkpoint knows nothing of it")
+    return html(shown.set_axis(columns, axis=1), "MELEP is the sum of weight × loss. A loss as large as the label's "
+                "entropy says that the checkpoint knows nothing of it")
 
 
 def told(ranking: Ranking) -> Figure:

@@ -51,7 +51,8 @@ class Folds:
     @property
     def planned(self) -> list[Transfer]:
         """All folds that the tier plans."""
-        return [run for run in transfers.enumerate_runs(self.experiment, self.tier) if self.arch in (None, run.config.arch)]
+        runs = transfers.enumerate_runs(self.experiment, self.tier)
+        return [run for run in runs if self.arch in (None, run.config.arch)]
 
     @property
     def target(self) -> str:

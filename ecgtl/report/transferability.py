@@ -20,7 +20,7 @@ from ecgtl.agreement import SCORES
 from ecgtl.correlations import Interval
 from ecgtl.report import badges, book_tables, tables
 from ecgtl.report.findings import finding
-from ecgtl.report.melep import NETWORKS, PAPER
+from ecgtl.report.melep import PAPER
 from ecgtl.report.transfer import RIVALS
 from ecgtl.report.transfer_folds import (
     CSN, PARTS, PTBXL, Folds, checkpoint_name, data_set, evidence, interval_text, load,
@@ -93,9 +93,10 @@ def is_papers(rows: pd.DataFrame) -> bool:
 
 def correlation_rows(found: Iterable[Pair]) -> pd.DataFrame:
     """The numbers behind the tables, for the CSV: one row a pair, weighting and choice of the epoch."""
-    return pd.DataFrame([{"source": pair.source, "network": pair.arch, "target": pair.folds.target, "tier": pair.folds.tier,
-                          "measure": measure, "epoch_chosen_by": CHOICES[score], "paper": pair.paper, "ours": ours.value,
-                          "low": ours.low, "high": ours.high, "folds": ours.n, "label_sets": ours.groups,
+    return pd.DataFrame([{"source": pair.source, "network": pair.arch, "target": pair.folds.target,
+                          "tier": pair.folds.tier, "measure": measure, "epoch_chosen_by": CHOICES[score],
+                          "paper": pair.paper, "ours": ours.value, "low": ours.low, "high": ours.high, "folds": ours.n,
+                          "label_sets": ours.groups,
                           **(evidence(pair.rows) if ours.n else dict.fromkeys(PARTS, "none"))}
                          for pair in found for (measure, score), ours in pair.ours.items()])
 
@@ -122,7 +123,7 @@ def fold_table(found: Iterable[Pair]) -> pd.DataFrame:
         behind = {"Label sets": "–", "Draws made again": "–", "Data": book_tables.badge("pending")}
         if len(pair.rows):
             words = {"tier": pair.folds.tier} | evidence(pair.rows)
-            behind = {"Label sets": pair.rows["label_set"].nunique(), "Draws made again": int(pair.rows["redrawn"].sum()),
+            behind = {"Label sets": pair.rows["label_set"].nunique(), "Draws made again": pair.rows["redrawn"].sum(),
                       "Data": Markup(" ".join(badges.badge(kind, word) for kind, word in words.items()))}
         rows.append(pair.named | {"Folds": folds if planned else "none in this tier"} | behind)
     return pd.DataFrame(rows)
@@ -135,20 +136,18 @@ def signs(found: Sequence[Pair]) -> HTML:
         both = [(pair.paper, ours) for pair in found if (ours := pair.ours[measure, score]).value is not None]
         if both:
             same = sum(np.sign(paper) == np.sign(ours.value) for paper, ours in both)
-            lines.append(f"{RIVALS[measure][0]}, {CHOICES[score]}: {same} of {len(both)} rows have the printed sign; the "
-                         f"interval leaves out 0 in {sum(ours.side != 0 for _, ours in both)}.")
+            lines.append(f"{RIVALS[measure][0]}, {CHOICES[score]}: {same} of {len(both)} rows have the printed sign; "
+                         f"the interval leaves out 0 in {sum(ours.side != 0 for _, ours in both)}.")
     hoped = paragraph("A negative correlation is as hoped: where MELEP is small, F1 is high.")
     return HTML(hoped + (bullets(lines) if lines else paragraph(f"{PENDING}: no pair has run.")))
 
 
 def network_table(found: Iterable[Pair]) -> pd.DataFrame:
     """Correlation of the Bi-LSTM minus that of ResNet1d101, by source and target: printed and ours."""
-    rows, second = [], {}
-    for pair in found:
-        second.setdefault((pair.source, pair.folds.target, pair.paper is None), {})[pair.arch] = pair
-    for (source, target, _), by_arch in second.items():
-        if len(by_arch) == len(NETWORKS):
-            lstm, residual = by_arch["bilstm"], by_arch["resnet1d101"]
+    rows, known = [], {(pair.source, pair.folds.target, pair.paper is None, pair.arch): pair for pair in found}
+    for source, target, other in dict.fromkeys(place[:3] for place in known):
+        lstm, residual = (known.get((source, target, other, arch)) for arch in ("bilstm", "resnet1d101"))
+        if lstm and residual:
             ours = {score: agreement.stronger(lstm.rows, residual.rows, MELEP[0], score) for score in SCORES}
             rows.append({"Source": data_set(source), "Target": data_set(target),
                          "Paper": f1(correlations.difference(lstm.paper, residual.paper), True),
@@ -179,10 +178,10 @@ def level_rows(folds: Folds) -> pd.DataFrame:
 
 def level_table(rows: pd.DataFrame, how: str) -> pd.DataFrame:
     """``level_rows`` of one way of cutting for a page; a dash for a level without folds."""
+    columns = ["Checkpoint", "Level", "MELEP from", "to", "Folds", "Label sets", "Mean F1 [95 % interval]"]
     return pd.DataFrame([(checkpoint_name(row.source, row.arch), row.level, f"{row.low:.4f}", f"{row.high:.4f}", row.n,
                           row.label_sets, estimate(row.mean, row.ci_low, row.ci_high))
-                         for row in rows[rows["how"] == how].itertuples()],
-                        columns=["Checkpoint", "Level", "MELEP from", "to", "Folds", "Label sets", "Mean F1 [95 % interval]"])
+                         for row in rows[rows["how"] == how].itertuples()], columns=columns)
 
 
 def disrupted(levels: pd.DataFrame) -> dict[int, float]:

@@ -2,7 +2,7 @@
 rivals.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -61,21 +61,22 @@ def _pending_unless(axes: Axes, n: int, least: int = 1) -> None:
 
 def _points(axes: Axes, rows: pd.DataFrame, measure: str) -> None:
     """F1 against a measure, a colour and a marker for each checkpoint."""
-    for (colour, marker), place in zip(STYLES, agreement.checkpoints(rows), strict=False):
-        own = agreement.of(rows, *place)
-        axes.plot(own[measure], own[SCORES[0]], marker, color=colour, markersize=5, alpha=0.8,
-                  label=checkpoint_name(*place))
+    for (colour, marker), (place, own) in zip(STYLES, agreement.by_checkpoint(rows).items(), strict=False):
+        axes.plot(own[measure], own[SCORES[0]], marker, color=colour, markersize=5, alpha=0.8, label=checkpoint_name(*place))
+    _pending_unless(axes, len(rows))
 
 
-def _panels(places: Sequence[tuple[str, str]], height: float) -> tuple[Figure, np.ndarray]:
-    """A figure with a panel a checkpoint, two in a row with one vertical axis, each with its title."""
-    n_rows = -(-len(places) // 2)
+def _panels(draw: Callable[[Axes, pd.DataFrame], None], rows: dict[tuple[str, str], pd.DataFrame], height: float,
+            x: str, y: str = "", columns: int = 2) -> Figure:
+    """A panel a checkpoint for ``draw``, two in a row with one vertical axis, each with its title."""
+    n_rows = -(-len(rows) // 2)
     figure, grid = plt.subplots(n_rows, 2, figsize=(WIDTH, 0.8 + height * n_rows), sharey=True, squeeze=False)
-    for axes, place in zip(grid.flat, places, strict=False):
+    for axes, (place, own) in zip(grid.flat, rows.items(), strict=False):
         axes.set_title(checkpoint_name(*place).replace(", ", ",\n"), fontsize=9)
-    for axes in grid.flat[len(places):]:
+        draw(axes, own)
+    for axes in grid.flat[len(rows):]:
         axes.set_axis_off()
-    return figure, grid
+    return figures.labelled(figure, grid, x, y, columns)
 
 
 # Table 2
@@ -160,27 +161,22 @@ def _levels(axes: Axes, levels: pd.DataFrame) -> None:
 def selection_figure(folds: Folds) -> Figure:
     """MELEP against F1 of every checkpoint on the paper's one task, with a fitted line."""
     figure, axes = plt.subplots(figsize=(WIDTH, 3.6))
-    _pending_unless(axes, len(folds.rows))
     _points(axes, folds.rows, MELEP[0])
     if len(folds.rows) > 2:
         melep = folds.rows[MELEP[0]].astype(float)
         ends = np.array([melep.min(), melep.max()])
         fitted = np.polyval(np.polyfit(melep, folds.rows[SCORES[0]].astype(float), 1), ends)
         axes.plot(ends, fitted, color=GREY, linewidth=1, linestyle="--", label="fitted line")
-    figures.legend_below(figure, [axes])
-    axes.set(xlabel=f"{RIVALS[MELEP[0]][0]} (nats)", ylabel=F1)
-    return figure
+    return figures.labelled(figure, np.array([[axes]]), f"{RIVALS[MELEP[0]][0]} (nats)", F1)
 
 
 def fold_figure(folds: Folds) -> Figure:
     """MELEP against F1 of every candidate on the folds that all of them share, in both weightings."""
-    figure, panels = plt.subplots(1, len(MELEP), figsize=(WIDTH, 3.7), sharey=True)
-    rows = shared(folds.rows)
-    for axes, measure in zip(panels, MELEP, strict=True):
-        _points(axes, rows, measure)
+    figure, grid = plt.subplots(1, len(MELEP), figsize=(WIDTH, 3.7), sharey=True, squeeze=False)
+    for axes, measure in zip(grid.flat, MELEP, strict=True):
+        _points(axes, shared(folds.rows), measure)
         axes.set_title(WEIGHTS[measure], fontsize=9)
-        _pending_unless(axes, len(rows))
-    return figures.labelled(figure, panels[None, :], "MELEP (nats)", F1)
+    return figures.labelled(figure, grid, "MELEP (nats)", F1)
 
 
 def regret_figure(lost: pd.DataFrame) -> Figure:
@@ -193,9 +189,7 @@ def regret_figure(lost: pd.DataFrame) -> Figure:
         _interval(axes, one, y - 0.1, BLUE, "o", "mean (95 % interval)")
     _pending_unless(axes, len(found))
     _name_rows(axes, [way_words(way) for way in found])
-    axes.set_xlabel("F1 lost against the best candidate")
-    figures.legend_below(figure, [axes])
-    return figure
+    return figures.labelled(figure, np.array([[axes]]), "F1 lost against the best candidate")
 
 
 # MELEP, or the number of labels?
@@ -205,49 +199,48 @@ def rival_figure(rows: pd.DataFrame) -> Figure:
     """Correlation of each measure with F1, plain and given the number of labels
     (``checkpoint_choice.rival_rows``).
     """
-    places = agreement.checkpoints(rows)
-    figure, grid = _panels(places, 2.5)
-    for axes, place in zip(grid.flat, places, strict=False):
-        own = agreement.of(rows, *place)
+    def draw(axes: Axes, own: pd.DataFrame) -> None:
         for y, row in enumerate(own.itertuples()):
             _interval(axes, row.plain, y - 0.15, BLUE, "o", "correlation with F1 (95 % interval)")
             _interval(axes, row.partial, y + 0.2, VERMILION, "s", "given the number of labels", filled=False)
         _name_rows(axes, [RIVALS[measure][0].replace(", ", ",\n") for measure in MEASURES])
         _correlation_axis(axes, (-1, 0, 1))
         _pending_unless(axes, own["plain"].iloc[0].n, correlations.MIN_POINTS)
-    return figures.labelled(figure, grid, "correlation", columns=1)
+
+    return _panels(draw, agreement.by_checkpoint(rows), 2.5, "correlation", columns=1)
 
 
 def label_scatter(folds: Folds) -> Figure:
     """F1 against MELEP of every fold, a panel a checkpoint, colour and marker by the number of labels."""
-    figure, grid = _panels([*folds.by_checkpoint], 2.3)
-    numbers = sorted(folds.rows["n_labels"].unique()) if len(folds.rows) else []
-    for axes, own in zip(grid.flat, folds.by_checkpoint.values(), strict=False):
-        for (colour, marker), n in zip(STYLES, numbers if len(own) else [], strict=False):
-            some = own[own["n_labels"] == n]
-            if len(some):
-                axes.plot(some[MELEP[0]], some[SCORES[0]], marker, color=colour, markersize=5, alpha=0.85,
-                          label=f"{n:.0f} labels")
+    styles = dict(zip(sorted(set(folds.rows.get("n_labels", ()))), STYLES, strict=False))
+
+    def draw(axes: Axes, own: pd.DataFrame) -> None:
+        for n, some in own.groupby("n_labels") if len(own) else ():
+            colour, marker = styles[n]
+            axes.plot(some[MELEP[0]], some[SCORES[0]], marker, color=colour, markersize=5, alpha=0.85,
+                      label=f"{n:.0f} labels")
         _pending_unless(axes, len(own))
-    return figures.labelled(figure, grid, "MELEP (nats)", F1, 4)
+
+    return _panels(draw, folds.by_checkpoint, 2.3, "MELEP (nats)", F1, 4)
 
 
 def gain_figure(folds: Folds) -> Figure:
     """F1 of every fold minus that of every label, by the number of labels, a panel a checkpoint; the band is the
     95 % interval of the mean.
     """
-    figure, grid = _panels([*folds.by_checkpoint], 2.3)
-    for axes, own in zip(grid.flat, folds.by_checkpoint.values(), strict=False):
-        found = agreement.gain(own)
-        if len(own):
-            # Folds with as many labels stand side by side, in their order
-            beside = own.groupby("n_labels").cumcount() / own.groupby("n_labels")["fold"].transform("size")
-            axes.plot(own["n_labels"] + 0.5 * (beside - 0.5), own[SCORES[0]] - own[EVERY_LABEL], "o", color=BLUE,
-                      markersize=4, alpha=0.8, label="one fold")
-            axes.set_xticks(sorted(own["n_labels"].unique()))
-            axes.axhline(found.value, color=VERMILION, linewidth=1.1, label="mean (95 % interval)")
-        if found.low is not None:
-            axes.axhspan(found.low, found.high, color=VERMILION, alpha=0.2, linewidth=0)
-        axes.axhline(0, color=GREY, linewidth=0.8)
-        _pending_unless(axes, len(own))
-    return figures.labelled(figure, grid, "labels of the task", "F1, network − every label")
+    return _panels(_gains, folds.by_checkpoint, 2.3, "labels of the task", "F1, network − every label")
+
+
+def _gains(axes: Axes, own: pd.DataFrame) -> None:
+    found = agreement.gain(own)
+    if len(own):
+        # Folds with as many labels stand side by side, in their order
+        beside = own.groupby("n_labels").cumcount() / own.groupby("n_labels")["fold"].transform("size")
+        axes.plot(own["n_labels"] + 0.5 * (beside - 0.5), own[SCORES[0]] - own[EVERY_LABEL], "o", color=BLUE,
+                  markersize=4, alpha=0.8, label="one fold")
+        axes.set_xticks(sorted(own["n_labels"].unique()))
+        axes.axhline(found.value, color=VERMILION, linewidth=1.1, label="mean (95 % interval)")
+    if found.low is not None:
+        axes.axhspan(found.low, found.high, color=VERMILION, alpha=0.2, linewidth=0)
+    axes.axhline(0, color=GREY, linewidth=0.8)
+    _pending_unless(axes, len(own))
