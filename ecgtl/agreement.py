@@ -50,13 +50,11 @@ def correlation(rows: pd.DataFrame, measure: str, score: str = SCORES[0]) -> Int
     Raises EcgtlError for an unknown measure or score, and for the folds of several checkpoints. Source:
     Nguyen 2023, Table 2.
     """
-    _check(measure, score)
     return _over_folds(pearson, rows, measure, score)
 
 
 def given_labels(rows: pd.DataFrame, measure: str, score: str = SCORES[0]) -> Interval:
     """The same among folds with as many labels: the partial correlation given ``n_labels``."""
-    _check(measure, score)
     return _over_folds(partial, rows, measure, score, "n_labels")
 
 
@@ -84,15 +82,14 @@ def gain(rows: pd.DataFrame, score: str = SCORES[0], over: str = EVERY_LABEL) ->
     """
     check_option("over", over, TRIVIAL)
     check_option("score", score, SCORES)
-    return _over_folds(lambda network, trivial: mean(network - trivial), rows, score, over)
+    _one_checkpoint(rows)
+    return _bootstrap(mean, rows["label_set"], rows[score] - rows[over]) if len(rows) else Interval()
 
 
 def gain_correlation(rows: pd.DataFrame, measure: str, score: str = SCORES[0]) -> Interval:
     """Correlation of a measure with what F1 lies above that of every label, over the folds of one checkpoint."""
-    check_option("measure", measure, MEASURES)
-    check_option("score", score, SCORES)
-    return _over_folds(lambda network, trivial, values: pearson(network - trivial, values), rows, score, EVERY_LABEL,
-                       measure)
+    return _over_folds(lambda values, network, trivial: pearson(values, network - trivial), rows, measure, score,
+                       EVERY_LABEL)
 
 
 def levels(rows: pd.DataFrame, measure: str, how: str = "quartiles", score: str = SCORES[0]) -> pd.DataFrame:
@@ -153,10 +150,11 @@ def mean_regret(rows: pd.DataFrame, measure: str, score: str = SCORES[0]) -> Int
     return _bootstrap(mean, found["label_set"], found["regret"])
 
 
-def _over_folds(statistic: Callable, rows: pd.DataFrame, *columns: str) -> Interval:
+def _over_folds(statistic: Callable, rows: pd.DataFrame, measure: str, score: str, *others: str) -> Interval:
+    _check(measure, score)
     if not len(_one_checkpoint(rows)):
         return Interval()
-    return _bootstrap(statistic, rows["label_set"], *(rows[name] for name in columns))
+    return _bootstrap(statistic, rows["label_set"], *(rows[name] for name in (measure, score, *others)))
 
 
 def _bootstrap(statistic: Callable, label_sets: pd.Series, *columns: pd.Series) -> Interval:

@@ -230,11 +230,11 @@ def frame(rows: dict[str, Row]) -> pd.DataFrame:
     for method, row in rows.items():
         low, high = statistics.score_interval(row.sample) if row.bodies else (np.nan, np.nan)
         test_low, test_high = _limits(row.draws)
+        auc, weighted, f_max = (_mean(row.scores(name)) for name in ("macro_auc", "weighted_f1", "f_max"))
         line = {"method": method, "network": row.config.arch, "start": row.config.init,
-                "trained_on": ";".join(sources(row)), "runs": len(row.bodies),
-                "macro_auc": _mean(row.scores("macro_auc")), "low": low, "high": high, "test_low": test_low,
-                "test_high": test_high, "weighted_f1": _mean(row.scores("weighted_f1")),
-                "f_max": _mean(row.scores("f_max")), "seconds": row.seconds}
+                "trained_on": ";".join(sources(row)), "runs": len(row.bodies), "macro_auc": auc, "low": low, "high": high,
+                "test_low": test_low, "test_high": test_high, "weighted_f1": weighted, "f_max": f_max,
+                "seconds": row.seconds}
         for name, other in references(row, rows).items():
             over = gap(row, other)
             line |= {f"over_{name}_{part}": getattr(over, part, np.nan) for part in Gap._fields}

@@ -89,8 +89,7 @@ def pick_table(folds: Folds) -> pd.DataFrame:
         found.append({"Checkpoint": checkpoint_name(*place), "Labels of its own": own_labels(folds, *place),
                       "MELEP, mean": f"{own[MELEP[0]].mean():.4f}", "F1, mean": f1(own[SCORES[0]].mean()),
                       "Best in": f"{(is_best == place).sum()} of {len(is_best)}",
-                      **{f"Picked by {RIVALS[measure][0]}": (one["chosen"] == place).sum()
-                         for measure, one in chosen.items()}})
+                      **{f"Picked by {RIVALS[name][0]}": (one["chosen"] == place).sum() for name, one in chosen.items()}})
     return pd.DataFrame(found or [{"Checkpoint": PENDING}])
 
 

@@ -103,9 +103,8 @@ def count(name: str, files: Sequence[Path]) -> dict:
     seconds = [header.n_samples / header.sampling_rate for header in taken]
     window, longest = _pub("scalars.duration.value"), _pub(f"table1.rows.{name}.durations")[-1]
     return {"records": len(taken), "rates": _counted(f"{header.sampling_rate:g}" for header in taken),
-            "leads": _counted(len(header.leads) for header in taken),
-            "durations": [min(seconds), max(seconds)] if seconds else [],
-            "short": sum(s < window for s in seconds), "long": sum(s > longest for s in seconds),
+            "leads": _counted(len(header.leads) for header in taken), "short": sum(s < window for s in seconds),
+            "long": sum(s > longest for s in seconds), "durations": [min(seconds), max(seconds)] if seconds else [],
             "labels": _counted(code for header in taken for code in snomed.diagnoses(header)),
             "refused": _counted(found for found in read if isinstance(found, str))}
 
@@ -301,22 +300,23 @@ def verdict(table: pd.DataFrame) -> HTML:
     other = readable(table[table["finding"].str.startswith(("differs", "contradicted"))])
     wrong = "; ".join(f"{name}, {what}: {paper} printed, {finding}"
                       for name, what, paper, _, _, finding in other.itertuples(index=False))
-    return HTML(paragraph(f"Of {len(known)} printed numbers that a list of the release can check, "
-                          f"{(known['finding'] == 'as released').sum()} are as released."
-                          f"{f' What differs: {wrong}.' if wrong else ''}"))
+    same = (known["finding"] == "as released").sum()
+    return HTML(paragraph(f"Of {len(known)} printed numbers that a list of the release can check, {same} are as released."
+                          + (f" What differs: {wrong}." if wrong else "")))
 
 
 def misprints(counted: Result | None) -> pd.DataFrame:
     """Where the paper's table, its text and the releases do not say the same, for a page."""
-    rows = [("Georgia, labels", "georgia", "labels", "georgia_labels"),
+    found = []
+    for words, name, quantity, scalar in (
+            ("Georgia, labels", "georgia", "labels", "georgia_labels"),
             ("Georgia, recordings", "georgia", "records", "georgia_records_preprocessing"),
             ("PTB-XL, sampling rates (Hz)", "ptbxl", "rates", "source_sampling_rate"),
-            ("PTB-XL, recordings", "ptbxl", "records", "ptbxl_records")]
-    return pd.DataFrame([{"What": words, "Table 1": printed(name, quantity),
-                          "Text": values.published_text(f"{PAPER}.scalars.{scalar}"),
-                          "Release": _released(name, _part(counted, name))[quantity],
-                          "Note": _pub(f"scalars.{scalar}").get("note", UNLISTED)}
-                         for words, name, quantity, scalar in rows])
+            ("PTB-XL, recordings", "ptbxl", "records", "ptbxl_records")):
+        text, release = values.published_text(f"{PAPER}.scalars.{scalar}"), _released(name, _part(counted, name))[quantity]
+        found.append({"What": words, "Table 1": printed(name, quantity), "Text": text, "Release": release,
+                      "Note": _pub(f"scalars.{scalar}").get("note", UNLISTED)})
+    return pd.DataFrame(found)
 
 
 # Table 1: labels
