@@ -7,6 +7,7 @@ their difference exclude 0. Rows with fewer than ``MIN_RUNS`` runs are shown and
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -71,6 +72,12 @@ class Row:
     def pretrained(self) -> bool:
         """Whether it starts from a checkpoint."""
         return not self.trivial and self.config.init != "random"
+
+    @property
+    def weights(self) -> Path | None:
+        """The file of the checkpoint that it starts from, where it is available."""
+        start = self.config.init, self.config.arch, self.config.tier
+        return finetune.stored_weights(*start) if self.pretrained else None
 
     @property
     def words(self) -> str:
@@ -206,8 +213,7 @@ def origin(row: Row) -> dict:
     """
     if row.pretrained and row.bodies:
         return row.bodies[0]["data"]["start"]
-    path = row.pretrained and finetune.stored_weights(row.config.init, row.config.arch, row.config.tier)
-    return checkpoint.load(path)[1] if path else {}
+    return checkpoint.load(row.weights)[1] if row.weights else {}
 
 
 def sources(row: Row) -> tuple[str, ...]:
@@ -232,8 +238,8 @@ def frame(rows: dict[str, Row]) -> pd.DataFrame:
         test_low, test_high = _limits(row.draws)
         auc, weighted, f_max = (_mean(row.scores(name)) for name in ("macro_auc", "weighted_f1", "f_max"))
         line = {"method": method, "network": row.config.arch, "start": row.config.init,
-                "trained_on": ";".join(sources(row)), "runs": len(row.bodies), "macro_auc": auc, "low": low, "high": high,
-                "test_low": test_low, "test_high": test_high, "weighted_f1": weighted, "f_max": f_max,
+                "trained_on": ";".join(sources(row)), "runs": len(row.bodies), "macro_auc": auc, "low": low,
+                "high": high, "test_low": test_low, "test_high": test_high, "weighted_f1": weighted, "f_max": f_max,
                 "seconds": row.seconds}
         for name, other in references(row, rows).items():
             over = gap(row, other)
@@ -315,11 +321,9 @@ def checkpoints(rows: dict[str, Row]) -> pd.DataFrame:
     """Where each pretrained start comes from: licence, and whether its weights are available or have to be made."""
     found = []
     for row in filter(lambda row: row.pretrained, rows.values()):
-        weights = Markup("to be made: <code>{}</code>").format(finetune.pretraining_command(row.config))
-        if finetune.stored_weights(row.config.init, row.config.arch, row.config.tier):
-            weights = "at hand"
+        made = Markup("to be made: <code>{}</code>").format(finetune.pretraining_command(row.config))
         found.append({"Network and start": row.words, "Trained on": _trained_on(row),
-                      "Licence": origin(row).get("licence", PENDING), "Weights": weights})
+                      "Licence": origin(row).get("licence", PENDING), "Weights": "at hand" if row.weights else made})
     return pd.DataFrame(found)
 
 
@@ -440,6 +444,6 @@ def _draw(axes: Axes, y: float, row: Row, colour: str) -> None:
     axes.plot(_limits(row.draws), (y, y), color="#bbbbbb", linewidth=6, solid_capstyle="butt", zorder=1,
               label="95 % interval over test recordings")
     mean = Interval(row.sample.mean, *statistics.score_interval(row.sample))
-    axes.errorbar([mean.value], [y], xerr=mean.reach, color=colour, marker="o", markersize=5, capsize=3, linestyle="none",
-                  label="mean with 95 % interval over runs; below it single runs")
+    axes.errorbar([mean.value], [y], xerr=mean.reach, color=colour, marker="o", markersize=5, capsize=3,
+                  linestyle="none", label="mean with 95 % interval over runs; below it single runs")
     axes.plot(row.scores("macro_auc"), np.full(len(row.bodies), y + 0.28), ".", color=colour, alpha=0.6, markersize=4)

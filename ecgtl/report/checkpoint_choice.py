@@ -83,13 +83,13 @@ def within_networks(folds: Folds) -> pd.DataFrame:
 def pick_table(folds: Folds) -> pd.DataFrame:
     """Who is picked, and who is best: one row a candidate over the ``shared`` folds."""
     rows = shared(folds.rows)
-    chosen = {measure: agreement.regret(rows, measure) for measure in CHOOSING}
-    is_best, found = chosen[CHOOSING[0]]["best"], []
+    chosen = {RIVALS[measure][0]: agreement.regret(rows, measure) for measure in CHOOSING}
+    is_best, found = agreement.regret(rows, CHOOSING[0])["best"], []
     for place, own in agreement.by_checkpoint(rows).items():
         found.append({"Checkpoint": checkpoint_name(*place), "Labels of its own": own_labels(folds, *place),
                       "MELEP, mean": f"{own[MELEP[0]].mean():.4f}", "F1, mean": f1(own[SCORES[0]].mean()),
                       "Best in": f"{(is_best == place).sum()} of {len(is_best)}",
-                      **{f"Picked by {RIVALS[name][0]}": (one["chosen"] == place).sum() for name, one in chosen.items()}})
+                      **{f"Picked by {words}": (one["chosen"] == place).sum() for words, one in chosen.items()}})
     return pd.DataFrame(found or [{"Checkpoint": PENDING}])
 
 
@@ -114,8 +114,8 @@ def number_of_own_labels(folds: Folds) -> HTML:
     for measure in CHOOSING:
         found = agreement.regret(rows, measure)
         picked, best = (sum(sizes[place] == fewest for place in found[column]) for column in ("chosen", "best"))
-        lines.append(f"{RIVALS[measure][0]} picks one of {fewest} labels in {picked} of {len(found)} folds; one of them "
-                     f"is the best in {best}.")
+        lines.append(f"{RIVALS[measure][0]} picks one of {fewest} labels in {picked} of {len(found)} folds; one of "
+                     f"them is the best in {best}.")
     said = Markup("Every score here averages over the checkpoint's own labels, of which the candidates have "
                   f"from {fewest} to {most}:")
     return HTML(paragraph(said) + bullets(lines))
@@ -192,10 +192,10 @@ def rival_verdict(rows: pd.DataFrame) -> HTML:
     for measure, own in known[known["measure"] != "n_labels"].groupby("measure", sort=False):
         pairs = [(strength[*place, "n_labels"], strength[*place, measure]) for place in agreement.checkpoints(own)
                  if (*place, "n_labels") in strength]
-        adding = sum(adds(measure, one) for one in own["partial"])
+        weaker, adding = sum(n > m for n, m in pairs), sum(adds(measure, one) for one in own["partial"])
         lines.append(f"{RIVALS[measure][0]}: the number of labels alone correlates more strongly for "
-                     f"{sum(alone > with_it for alone, with_it in pairs)} of {len(pairs)} checkpoints; given that number, "
-                     f"the interval lies on the side of an easy transfer for {adding} of {len(own)}.")
+                     f"{weaker} of {len(pairs)} checkpoints; given that number, the interval lies on the side of an easy "
+                     f"transfer for {adding} of {len(own)}.")
     return HTML(bullets(lines) if lines else paragraph(f"{PENDING}: no fold yet."))
 
 

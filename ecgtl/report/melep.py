@@ -233,9 +233,8 @@ def comparison(counted: Result | None) -> pd.DataFrame:
     for name in HEADERS:
         part = _part(counted, name)
         ours, released = _ours(part), _released(name, part)
-        rows += [{"dataset": name, "quantity": quantity, "paper": printed(name, quantity), "release": released[quantity],
-                  "ours": ours[quantity], "finding": _finding(name, quantity, released[quantity], part)}
-                 for quantity in QUANTITIES]
+        rows += [{"dataset": name, "quantity": what, "paper": printed(name, what), "release": released[what],
+                  "ours": ours[what], "finding": _finding(name, what, released[what], part)} for what in QUANTITIES]
     return pd.DataFrame(rows)
 
 
@@ -284,7 +283,8 @@ def _finding(name: str, quantity: str, release: str, part: dict | str) -> str:
         return part if isinstance(part, str) else NOT_AT_HAND
     if quantity == "durations" and part["long"]:
         return f"contradicted: {part['long']} at hand are longer"
-    return "contradicted: more are at hand" if quantity == "short" and part["short"] > int(paper) else "not contradicted"
+    more = quantity == "short" and part["short"] > int(paper)
+    return "contradicted: more are at hand" if more else "not contradicted"
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
@@ -301,8 +301,8 @@ def verdict(table: pd.DataFrame) -> HTML:
     wrong = "; ".join(f"{name}, {what}: {paper} printed, {finding}"
                       for name, what, paper, _, _, finding in other.itertuples(index=False))
     same = (known["finding"] == "as released").sum()
-    return HTML(paragraph(f"Of {len(known)} printed numbers that a list of the release can check, {same} are as released."
-                          + (f" What differs: {wrong}." if wrong else "")))
+    return HTML(paragraph(f"Of {len(known)} printed numbers that a list of the release can check, {same} are as "
+                          f"released.{f' What differs: {wrong}.' if wrong else ''}"))
 
 
 def misprints(counted: Result | None) -> pd.DataFrame:
@@ -313,8 +313,9 @@ def misprints(counted: Result | None) -> pd.DataFrame:
             ("Georgia, recordings", "georgia", "records", "georgia_records_preprocessing"),
             ("PTB-XL, sampling rates (Hz)", "ptbxl", "rates", "source_sampling_rate"),
             ("PTB-XL, recordings", "ptbxl", "records", "ptbxl_records")):
-        text, release = values.published_text(f"{PAPER}.scalars.{scalar}"), _released(name, _part(counted, name))[quantity]
-        found.append({"What": words, "Table 1": printed(name, quantity), "Text": text, "Release": release,
+        found.append({"What": words, "Table 1": printed(name, quantity),
+                      "Text": values.published_text(f"{PAPER}.scalars.{scalar}"),
+                      "Release": _released(name, _part(counted, name))[quantity],
                       "Note": _pub(f"scalars.{scalar}").get("note", UNLISTED)})
     return pd.DataFrame(found)
 
@@ -452,8 +453,8 @@ def choices_verdict() -> HTML:
     names = ", ".join(f"{_statement(codes[code]['name'])} ({in_georgia[code]:,})" for code in passed)
     return HTML(paragraph(
         f"CSN: the {len(twenty)} labels have {min(in_csn[code] for code in twenty):,} recordings or more, no other has "
-        f"more than {rest:,}, so the limit of {least:,} decides. Georgia: the {len(ten)} labels are said to be the most "
-        f"frequent, but {len(passed)} that were not taken are more frequent than the rarest of them ({rarest:,}): "
+        f"more than {rest:,}, so the limit of {least:,} decides. Georgia: the {len(ten)} labels are said to be the "
+        f"most frequent, but {len(passed)} that were not taken are more frequent than the rarest of them ({rarest:,}): "
         f"{names}. The Challenge 2020 scores {scored or 'none'} of these."))
 
 
@@ -587,9 +588,9 @@ def depth(tier: str) -> HTML:
     starts = [k for k, found in enumerate(per_unit) if found == max(per_unit)]
     stages = " + ".join(str(b - a) for a, b in itertools.pairwise([*starts, len(units)]))
     return HTML(paragraph(
-        f"{len(units)} units ({stages}) have {min(per_unit)} convolutions each on their path, and {len(starts)} of them "
-        f"one on the shortcut; with the stem's that makes {n['convolution'] - len(starts)} in a row. ResNet-101 has its "
-        f"name from these and a single linear layer; here are {n['linear']}."))
+        f"{len(units)} units ({stages}) have {min(per_unit)} convolutions each on their path, and {len(starts)} of "
+        f"them one on the shortcut; with the stem's that makes {n['convolution'] - len(starts)} in a row. ResNet-101 has "
+        f"its name from these and a single linear layer; here are {n['linear']}."))
 
 
 def _pub(place: str):

@@ -13,8 +13,9 @@ from ecgtl.rank import Ranking
 from ecgtl.report import badges
 from ecgtl.report.tables import html
 
-RIVALS = {"melep_published": ("MELEP, weights of the text", "small"), "leep": ("LEEP", "near 0"), "nce": ("NCE", "near 0"),
-          "melep_normalised": ("MELEP, normalised weights", "small"), "n_labels": ("Number of labels", "few"),
+RIVALS = {"melep_published": ("MELEP, weights of the text", "small"),
+          "melep_normalised": ("MELEP, normalised weights", "small"),
+          "leep": ("LEEP", "near 0"), "nce": ("NCE", "near 0"), "n_labels": ("Number of labels", "few"),
           "prevalence": ("Prevalence of a label, mean", "–")}
 
 

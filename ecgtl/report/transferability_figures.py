@@ -62,7 +62,8 @@ def _pending_unless(axes: Axes, n: int, least: int = 1) -> None:
 def _points(axes: Axes, rows: pd.DataFrame, measure: str) -> None:
     """F1 against a measure, a colour and a marker for each checkpoint."""
     for (colour, marker), (place, own) in zip(STYLES, agreement.by_checkpoint(rows).items(), strict=False):
-        axes.plot(own[measure], own[SCORES[0]], marker, color=colour, markersize=5, alpha=0.8, label=checkpoint_name(*place))
+        axes.plot(own[measure], own[SCORES[0]], marker, color=colour, markersize=5, alpha=0.8,
+                  label=checkpoint_name(*place))
     _pending_unless(axes, len(rows))
 
 

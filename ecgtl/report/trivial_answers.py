@@ -80,16 +80,15 @@ def verdict(found: pd.DataFrame, rows: pd.DataFrame) -> HTML:
     lines = []
     for (over, score), own in found[found["n"] > 0].groupby(["over", "score"], sort=False):
         sides = [one.side for one in own["gain"]]
-        lines.append(f"Against {WORDS[over]}, epoch {CHOICES[score]}: of {len(own)} checkpoints the interval lies above "
-                     f"0 for {sides.count(1)}, below it for {sides.count(-1)}, and neither for {sides.count(0)}; "
+        lines.append(f"Against {WORDS[over]}, epoch {CHOICES[score]}: of {len(own)} checkpoints the interval lies "
+                     f"above 0 for {sides.count(1)}, below it for {sides.count(-1)}, and neither for {sides.count(0)}; "
                      f"networks are better in {own['better'].sum()} of {own['n'].sum()} folds.")
     if not lines:
         return HTML(paragraph(f"{PENDING}: no fold yet."))
     known = rows[rows["answer"].map(lambda one: one.value is not None) & rows["measure"].isin(CHOOSING)]
     for measure, own in known.groupby("measure", sort=False):
-        values = [one.value for one in own["answer"]]
+        values, sure = [one.value for one in own["answer"]], sum(one.side != 0 for one in own["between"])
         lines.append(f"{RIVALS[measure][0]} correlates with the F1 of every label, in which no network has a part, "
-                     f"between {f1(min(values), True)} and {f1(max(values), True)}; with what the networks have beyond it "
-                     f"the interval leaves out 0 in {sum(one.side != 0 for one in own['between'])} of {len(own)} "
-                     "checkpoints.")
+                     f"between {f1(min(values), True)} and {f1(max(values), True)}; with what the networks have beyond "
+                     f"it the interval leaves out 0 in {sure} of {len(own)} checkpoints.")
     return HTML(bullets(lines))
