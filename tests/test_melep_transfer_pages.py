@@ -285,8 +285,7 @@ def steps(experiment, tier, source, arch, by_level, per_level=5):
 
 def test_levels_are_means_from_near_to_far_and_disrupted_where_f1_rises():
     steps(PTBXL, "reduced", "cpsc2018", "bilstm", (0.8, 0.6, 0.7, 0.5))
-    folds = transfer_folds.load(PTBXL)
-    rows = transferability.level_rows(folds)
+    folds, rows = transferability.levels("figure5")
     own = agreement.of(rows[rows["how"] == "quartiles"], "cpsc2018", "bilstm")
     assert own["mean"].tolist() == pytest.approx([0.8, 0.6, 0.7, 0.5]) and own["n"].tolist() == [5] * 4
     assert transferability.disrupted(own) == {3: pytest.approx(0.1)}
@@ -314,22 +313,15 @@ def test_a_substitute_has_no_printed_level():
 
 
 @pytest.mark.parametrize(
-    ("experiment", "tier", "arch"),
-    [
-        (CSN, "paper", "resnet1d101"),
-        (CSN, "paper", "bilstm"),
-        (PTBXL, "demo", None),
-        (PTBXL, "reduced", None),
-    ],
+    ("name", "tier"), [("figure3", "paper"), ("figure4", "paper"), ("figure5", "demo"), ("figure5", "reduced")]
 )
-def test_level_figures_draw_whatever_is_there(experiment, tier, arch):
-    empty = transfer_folds.load(experiment, tier, arch)
-    figure = transferability_figures.level_figure(empty, transferability.level_rows(empty))
+def test_level_figures_draw_whatever_is_there(name, tier):
+    empty, rows = transferability.levels(name, tier)
+    figure = transferability_figures.level_figure(empty, rows)
     assert {text.get_text() for axes in figure.axes for text in axes.texts} == {"PENDING: no fold yet"}
     source, network = next(iter(empty.by_checkpoint))
-    steps(experiment, tier, source, network, (0.8, 0.6, 0.7, 0.5), per_level=1 if tier == "demo" else 5)
-    folds = transfer_folds.load(experiment, tier, arch)
-    figure = transferability_figures.level_figure(folds, transferability.level_rows(folds))
+    steps(empty.experiment, tier, source, network, (0.8, 0.6, 0.7, 0.5), per_level=1 if tier == "demo" else 5)
+    figure = transferability_figures.level_figure(*transferability.levels(name, tier))
     first, others = figure.axes[0], figure.axes[2:]
     assert np.round(first.get_lines()[0].get_ydata(), 3).tolist() == [0.8, 0.6, 0.7, 0.5]
     assert {line.get_color() for line in first.get_lines() if line.get_marker() == "s"} == {

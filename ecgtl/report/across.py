@@ -269,15 +269,14 @@ def differences(rows: dict[str, Row]) -> pd.DataFrame:
     """What each start adds to random weights, and each row to boosted trees on RR intervals, with the verdict."""
     found, words = [], {"random": "− random weights", "rr": "− RR intervals"}
     for row in rows.values():
-        line = {"Network and start": row.words}
+        found.append({"Network and start": row.words})
         for name, other in references(row, rows).items():
-            cells = ["–" if other is None else PENDING] * 3
+            runs = recordings = verdict = "–" if other is None else PENDING
             if over := gap(row, other):
-                cells = [f"{f1(over.value, True)} {limits(over.low, over.high, True)}",
-                         limits(over.test_low, over.test_high, True), over.verdict]
-            columns = (f"{words[name]}{what}" for what in (" [95 %, runs]", " [95 %, test recordings]", ": verdict"))
-            line |= dict(zip(columns, cells, strict=True))
-        found.append(line)
+                runs, verdict = f"{f1(over.value, True)} {limits(over.low, over.high, True)}", over.verdict
+                recordings = limits(over.test_low, over.test_high, True)
+            found[-1] |= {f"{words[name]} [95 %, runs]": runs, f"{words[name]} [95 %, test recordings]": recordings,
+                          f"{words[name]}: verdict": verdict}
     return pd.DataFrame(found)
 
 

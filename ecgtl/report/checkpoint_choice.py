@@ -73,11 +73,10 @@ def regret_table(lost: pd.DataFrame) -> pd.DataFrame:
 def within_networks(folds: Folds) -> pd.DataFrame:
     """``regret_table`` of each network by itself, on the folds that all its sources share."""
     by_arch = folds.rows.groupby("arch", sort=False) if len(folds.rows) else ()
-    found = [regret_table(regrets(rows)).assign(Network=NETWORKS[arch]) for arch, rows in by_arch]
+    found = {NETWORKS[arch]: regret_table(regrets(rows)) for arch, rows in by_arch}
     if not found:
         return pd.DataFrame({"Network": [PENDING]})
-    rows = pd.concat(found).astype(object).fillna("–")
-    return rows[["Network", *rows.columns.drop("Network")]]
+    return pd.concat(found, names=["Network"]).reset_index("Network").astype(object).fillna("–")
 
 
 def pick_table(folds: Folds) -> pd.DataFrame:
@@ -194,8 +193,8 @@ def rival_verdict(rows: pd.DataFrame) -> HTML:
                  if (*place, "n_labels") in strength]
         weaker, adding = sum(n > m for n, m in pairs), sum(adds(measure, one) for one in own["partial"])
         lines.append(f"{RIVALS[measure][0]}: the number of labels alone correlates more strongly for "
-                     f"{weaker} of {len(pairs)} checkpoints; given that number, the interval lies on the side of an easy "
-                     f"transfer for {adding} of {len(own)}.")
+                     f"{weaker} of {len(pairs)} checkpoints; given that number, the interval lies on the side of an "
+                     f"easy transfer for {adding} of {len(own)}.")
     return HTML(bullets(lines) if lines else paragraph(f"{PENDING}: no fold yet."))
 
 

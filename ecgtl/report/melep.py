@@ -154,9 +154,9 @@ def statements(root: Path) -> dict:
 def _evidence(scores: dict) -> dict[str, str]:
     """``full`` where all four are whole, with all leads; else ``subset``."""
     whole = all(_is_whole(name, part) for name, part in scores.items())
-    all_leads = {str(_pub("scalars.leads.value"))} == {n for part in scores.values() if part for n in part["leads"]}
-    return {"upstream": "none", "target": "full" if whole else "subset",
-            "leads": "full" if whole and all_leads else "subset"}
+    leads = {n for part in scores.values() if part for n in part["leads"]}
+    every = whole and leads == {str(_pub("scalars.leads.value"))}
+    return {"upstream": "none", "target": "full" if whole else "subset", "leads": "full" if every else "subset"}
 
 
 def _is_whole(name: str, part: dict | None) -> bool:
@@ -181,10 +181,8 @@ def load(tier: str = "best") -> Result | None:
 
 
 def _adds_up(part: dict | None) -> bool:
-    if part is None:
-        return True
-    return (set(FACTS) <= set(part) and max(part["labels"].values(), default=0) <= _n(part)
-            and sum(part["rates"].values()) == sum(part["leads"].values()) == part["records"])
+    return part is None or (set(FACTS) <= set(part) and max(part["labels"].values(), default=0) <= _n(part) and
+                            sum(part["rates"].values()) == sum(part["leads"].values()) == part["records"])
 
 
 def _n(part: dict) -> int:
@@ -307,17 +305,15 @@ def verdict(table: pd.DataFrame) -> HTML:
 
 def misprints(counted: Result | None) -> pd.DataFrame:
     """Where the paper's table, its text and the releases do not say the same, for a page."""
-    found = []
-    for words, name, quantity, scalar in (
-            ("Georgia, labels", "georgia", "labels", "georgia_labels"),
+    rows = [("Georgia, labels", "georgia", "labels", "georgia_labels"),
             ("Georgia, recordings", "georgia", "records", "georgia_records_preprocessing"),
             ("PTB-XL, sampling rates (Hz)", "ptbxl", "rates", "source_sampling_rate"),
-            ("PTB-XL, recordings", "ptbxl", "records", "ptbxl_records")):
-        found.append({"What": words, "Table 1": printed(name, quantity),
-                      "Text": values.published_text(f"{PAPER}.scalars.{scalar}"),
-                      "Release": _released(name, _part(counted, name))[quantity],
-                      "Note": _pub(f"scalars.{scalar}").get("note", UNLISTED)})
-    return pd.DataFrame(found)
+            ("PTB-XL, recordings", "ptbxl", "records", "ptbxl_records")]
+    return pd.DataFrame([{"What": words, "Table 1": printed(name, quantity),
+                          "Text": values.published_text(f"{PAPER}.scalars.{scalar}"),
+                          "Release": _released(name, _part(counted, name))[quantity],
+                          "Note": _pub(f"scalars.{scalar}").get("note", UNLISTED)}
+                         for words, name, quantity, scalar in rows])
 
 
 # Table 1: labels
@@ -589,8 +585,8 @@ def depth(tier: str) -> HTML:
     stages = " + ".join(str(b - a) for a, b in itertools.pairwise([*starts, len(units)]))
     return HTML(paragraph(
         f"{len(units)} units ({stages}) have {min(per_unit)} convolutions each on their path, and {len(starts)} of "
-        f"them one on the shortcut; with the stem's that makes {n['convolution'] - len(starts)} in a row. ResNet-101 has "
-        f"its name from these and a single linear layer; here are {n['linear']}."))
+        f"them one on the shortcut; with the stem's that makes {n['convolution'] - len(starts)} in a row. ResNet-101 "
+        f"has its name from these and a single linear layer; here are {n['linear']}."))
 
 
 def _pub(place: str):

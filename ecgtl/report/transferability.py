@@ -160,24 +160,22 @@ def network_table(found: Iterable[Pair]) -> pd.DataFrame:
 
 
 def levels(page: str, wanted: str = "best") -> tuple[Folds, pd.DataFrame]:
-    """The folds and the ``level_rows`` of one of ``LEVEL_PAGES``, which are left for download."""
+    """The folds of one of ``LEVEL_PAGES``, and ``agreement.levels`` of every checkpoint that has run, by both ways of
+    cutting (column ``how``), which are left for download.
+    """
     experiment, arch = LEVEL_PAGES[page]
-    folds = load(experiment, wanted, arch)
-    rows = level_rows(folds)
+    folds, found = load(experiment, wanted, arch), []
+    for (source, arch), own in folds.by_checkpoint.items():
+        found += [agreement.levels(own, MELEP[0], how).assign(source=source, arch=arch, measure=MELEP[0],
+                                                              epoch_chosen_by=CHOICES[SCORES[0]], how=how)
+                  for how in CUTS if len(own)]
+    rows = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["source", "arch", "how", "level"])
     tables.write_csv(rows, f"{PAPER}-{page}")
     return folds, rows
 
 
-def level_rows(folds: Folds) -> pd.DataFrame:
-    """``agreement.levels`` of every checkpoint that has run, by both ways of cutting (column ``how``)."""
-    found = [agreement.levels(own, MELEP[0], how).assign(source=source, arch=arch, measure=MELEP[0],
-                                                         epoch_chosen_by=CHOICES[SCORES[0]], how=how)
-             for (source, arch), own in folds.by_checkpoint.items() if len(own) for how in CUTS]
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["source", "arch", "how", "level"])
-
-
 def level_table(rows: pd.DataFrame, how: str) -> pd.DataFrame:
-    """``level_rows`` of one way of cutting for a page; a dash for a level without folds."""
+    """``levels`` by one way of cutting for a page; a dash for a level without folds."""
     columns = ["Checkpoint", "Level", "MELEP from", "to", "Folds", "Label sets", "Mean F1 [95 % interval]"]
     return pd.DataFrame([(checkpoint_name(row.source, row.arch), row.level, f"{row.low:.4f}", f"{row.high:.4f}", row.n,
                           row.label_sets, estimate(row.mean, row.ci_low, row.ci_high))

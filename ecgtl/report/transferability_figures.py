@@ -47,11 +47,6 @@ def _name_rows(axes: Axes, names: Sequence[str]) -> None:
     axes.tick_params(axis="y", labelsize=8)
 
 
-def _correlation_axis(axes: Axes, ticks: Sequence[float]) -> None:
-    axes.set(xlim=(-1.05, 1.05), xticks=ticks)
-    axes.axvline(0, color=GREY, linewidth=0.8)
-
-
 def _pending_unless(axes: Axes, n: int, least: int = 1) -> None:
     """Say in a panel with fewer than ``least`` folds that it waits for more."""
     if n < least:
@@ -93,9 +88,9 @@ def correlation_figure(own: Sequence[Pair], others: Sequence[Pair]) -> Figure:
     for axes, (title, group) in zip(grid[:, 0], groups.items(), strict=True):
         for y, pair in enumerate(group):
             _correlations(axes, y, pair)
-        _correlation_axis(axes, (-1, -0.5, 0, 0.5, 1))
+        axes.axvline(0, color=GREY, linewidth=0.8)
+        axes.set(title=title, xlim=(-1.05, 1.05), xticks=(-1, -0.5, 0, 0.5, 1))
         _name_rows(axes, ["\n→ ".join(pair.named.values()) for pair in group])
-        axes.set_title(title)
     grid[-1, 0].set_xlabel("correlation with F1 (negative is as hoped)")
     figures.legend_below(figure, grid[:, 0], 1)
     return figure
@@ -118,7 +113,7 @@ def _correlations(axes: Axes, y: float, pair: Pair) -> None:
 def level_figure(folds: Folds, rows: pd.DataFrame) -> Figure:
     """Mean F1 in four levels of MELEP, a row of panels a checkpoint: cut at quartiles, and in equal widths.
 
-    ``rows`` are ``transferability.level_rows``. Under each level stand its limits and the number of its
+    ``rows`` are those of ``transferability.levels``. Under each level stand its limits and the number of its
     folds.
     """
     heights = [2.15 if len(own) else 0.75 for own in folds.by_checkpoint.values()]
@@ -205,7 +200,8 @@ def rival_figure(rows: pd.DataFrame) -> Figure:
             _interval(axes, row.plain, y - 0.15, BLUE, "o", "correlation with F1 (95 % interval)")
             _interval(axes, row.partial, y + 0.2, VERMILION, "s", "given the number of labels", filled=False)
         _name_rows(axes, [RIVALS[measure][0].replace(", ", ",\n") for measure in MEASURES])
-        _correlation_axis(axes, (-1, 0, 1))
+        axes.axvline(0, color=GREY, linewidth=0.8)
+        axes.set(xlim=(-1.05, 1.05), xticks=(-1, 0, 1))
         _pending_unless(axes, own["plain"].iloc[0].n, correlations.MIN_POINTS)
 
     return _panels(draw, agreement.by_checkpoint(rows), 2.5, "correlation", columns=1)

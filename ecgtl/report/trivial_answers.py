@@ -21,22 +21,14 @@ WORDS = {EVERY_LABEL: "every label", RR: "boosting on RR intervals"}
 CONTROLLED = {"plain": "F1 of the network", "answer": "F1 of every label", "between": "the difference"}
 
 
-def beside(folds: Folds, own: pd.DataFrame, over: str) -> pd.DataFrame:
-    """Those of a checkpoint's ``own`` finished folds that have the baseline ``over``, in a column of its name."""
-    if over == EVERY_LABEL or not len(own):
-        return own
-    known = fold_baselines.load(folds.experiment, folds.tier)
-    own = own[own["fold"].isin(list(known))]
-    return own.assign(**{over: own["fold"].map(known).astype(float)})
-
-
 def gains(folds: Folds) -> pd.DataFrame:
     """One row a baseline (``over``), checkpoint and choice of the epoch: mean F1 of the ``network`` and of the
     ``answer``, ``gain`` as an Interval, in how many of ``n`` folds the network is ``better``, and its mean ``auc``.
     """
-    found = []
-    for over, (place, every), score in itertools.product(TRIVIAL, folds.by_checkpoint.items(), SCORES):
-        own = beside(folds, every, over)
+    found, known = [], fold_baselines.load(folds.experiment, folds.tier)
+    for over, (place, own), score in itertools.product(TRIVIAL, folds.by_checkpoint.items(), SCORES):
+        if over == RR and len(own):
+            own = own.assign(**{RR: own["fold"].map(known).astype(float)}).dropna(subset=[RR])
         row = {"network": None, "answer": None, "auc": None, "better": 0}
         if len(own):
             row = {"network": own[score].mean(), "answer": own[over].mean(),
