@@ -5,12 +5,13 @@ It may be empty, and a fold may be there for some checkpoints only. Intervals dr
 folds with equal labels are nearly one task; a limit that cannot be had is None.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
 from ecgtl.correlations import Interval, bootstrap, difference, mean, partial, pearson
+from ecgtl.datasets.base import check_option
 from ecgtl.errors import EcgtlError
 
 CHOOSING = ("melep_published", "melep_normalised", "leep", "nce")  # they differ between checkpoints
@@ -22,7 +23,6 @@ TRIVIAL = (EVERY_LABEL, RR)
 HIGHER = ("leep", "nce")  # a high value is to mean an easy transfer; of all others a low one
 CUTS = ("quartiles", "widths")
 LEVELS = 4
-WITHIN = ("arch", "source")
 _LEVEL = {"level": int, "low": float, "high": float, "n": int, "label_sets": int, "mean": object,
           "ci_low": object, "ci_high": object}
 _REGRET = ("fold", "label_set", "candidates", "chosen", "f1", "best", "best_f1", "regret", "blind_regret")
@@ -36,6 +36,11 @@ def checkpoints(rows: pd.DataFrame) -> list[tuple[str, str]]:
 def of(rows: pd.DataFrame, source: str, arch: str) -> pd.DataFrame:
     """The folds of one checkpoint; none where it has not run."""
     return rows[(rows["source"] == source) & (rows["arch"] == arch)] if len(rows) else rows
+
+
+def by_checkpoint(rows: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
+    """The folds of every checkpoint, by (source, network)."""
+    return {place: of(rows, *place) for place in checkpoints(rows)}
 
 
 def correlation(rows: pd.DataFrame, measure: str, score: str = SCORES[0]) -> Interval:
@@ -60,44 +65,34 @@ def stronger(a: pd.DataFrame, b: pd.DataFrame, measure: str, score: str = SCORES
     the folds of the two are not the same tasks.
     """
     _check(measure, score)
-    a, b = _one_checkpoint(a), _one_checkpoint(b)
-    if not (len(a) and len(b)):
-        return _NOTHING
+    if not all([len(_one_checkpoint(rows)) for rows in (a, b)]):
+        return Interval()
     both = a.merge(b, on="fold", suffixes=("_a", "_b"))
     if not all((both[f"{name}_a"] == both[f"{name}_b"]).all() for name in ("target", "label_set")):
         raise EcgtlError("the folds of the two checkpoints are different tasks; compare those of one "
                          "experiment and tier")
     columns = [both[f"{name}_{side}"] for side in "ab" for name in (measure, score)]
-    return _bootstrap(lambda x, f, y, g: difference(pearson(x, f), pearson(y, g)), both["label_set_a"],
-                      *columns)
+    return _bootstrap(lambda x, f, y, g: difference(pearson(x, f), pearson(y, g)), both["label_set_a"], *columns)
 
 
 def gain(rows: pd.DataFrame, score: str = SCORES[0], over: str = EVERY_LABEL) -> Interval:
-    """Mean F1 of one checkpoint over its folds minus that of a trivial answer, a column of ``TRIVIAL``.
+    """Mean F1 of one checkpoint over its folds minus that of a baseline, a column of ``TRIVIAL``.
 
     Above 0 where fine-tuning has learned more than that. Raises EcgtlError as ``correlation`` does.
     """
-    _choice("over", over, TRIVIAL)
-    return _of_gain(mean, rows, score, over)
+    check_option("over", over, TRIVIAL)
+    check_option("score", score, SCORES)
+    _one_checkpoint(rows)
+    return _bootstrap(mean, rows["label_set"], rows[score] - rows[over]) if len(rows) else Interval()
 
 
 def gain_correlation(rows: pd.DataFrame, measure: str, score: str = SCORES[0]) -> Interval:
     """Correlation of a measure with what F1 lies above that of every label, over the folds of one checkpoint."""
-    _check(measure, score)
-    return _of_gain(pearson, rows, score, EVERY_LABEL, measure)
+    return _over_folds(lambda values, network, trivial: pearson(values, network - trivial), rows, measure, score,
+                       EVERY_LABEL)
 
 
-def _of_gain(statistic: Callable, rows: pd.DataFrame, score: str, over: str, *others: str) -> Interval:
-    """``statistic`` of what F1 lies above that of a trivial answer, and of other columns."""
-    _choice("score", score, SCORES)
-    if not len(_one_checkpoint(rows)):
-        return _NOTHING
-    above = rows[score] - rows[over]
-    return _bootstrap(statistic, rows["label_set"], above, *(rows[name] for name in others))
-
-
-def levels(rows: pd.DataFrame, measure: str, how: str = "quartiles",
-           score: str = SCORES[0]) -> pd.DataFrame:
+def levels(rows: pd.DataFrame, measure: str, how: str = "quartiles", score: str = SCORES[0]) -> pd.DataFrame:
     """Mean F1 in each of four levels of a measure, one row a level from near to far, for one checkpoint.
 
     ``quartiles`` cut the folds, ``widths`` the range of the measure into equal parts; the cut points of
@@ -107,79 +102,65 @@ def levels(rows: pd.DataFrame, measure: str, how: str = "quartiles",
     ``correlation`` does, and for another ``how``.
     """
     _check(measure, score)
-    _choice("how", how, CUTS)
+    check_option("how", how, CUTS)
     found = []
     if len(_one_checkpoint(rows)):
-        values, parts = rows[measure].to_numpy(float), np.linspace(0, 1, LEVELS + 1)
+        values = rows[measure].to_numpy(float)
         ends = values if how == "quartiles" else np.array([values.min(), values.max()])
-        cuts = np.quantile(ends, parts)
+        cuts = np.quantile(ends, np.linspace(0, 1, LEVELS + 1))
         place = np.searchsorted(cuts[1:-1], values, side="left")
-        order = range(LEVELS)[::-1 if measure in HIGHER else 1]
-        found = [_level(number, cuts[k:k + 2], rows[place == k], score)
-                 for number, k in enumerate(order, start=1)]
+        for level, k in enumerate(range(LEVELS)[::-1 if measure in HIGHER else 1], start=1):
+            own = rows[place == k]
+            f1 = _bootstrap(mean, own["label_set"], own[score])
+            found.append((level, *cuts[k:k + 2], f1.n, f1.groups, f1.value, f1.low, f1.high))
     return pd.DataFrame(found, columns=[*_LEVEL], dtype=object).astype(_LEVEL)
 
 
-def _level(number: int, cuts: Sequence[float], rows: pd.DataFrame, score: str) -> tuple:
-    found = _bootstrap(mean, rows["label_set"], rows[score])
-    return number, *cuts, found.n, found.groups, found.value, found.low, found.high
-
-
-def regret(rows: pd.DataFrame, measure: str, score: str = SCORES[0],
-           within: str | None = None) -> pd.DataFrame:
+def regret(rows: pd.DataFrame, measure: str, score: str = SCORES[0]) -> pd.DataFrame:
     """How much F1 is lost by trusting a measure: one row a fold that at least two checkpoints have.
 
     ``chosen`` and ``best`` are (source, network) of the candidates with the best value of the measure and
     with the best F1, of equal ones the first of the table; ``regret`` is ``best_f1`` - ``f1``, and
-    ``blind_regret`` what a choice by lot loses on average. ``within="arch"`` has the sources of one network
-    to choose from, ``"source"`` the networks of one source: a fold then has a row for each. Raises EcgtlError
-    for a measure that is the same for all checkpoints.
+    ``blind_regret`` what a choice at random loses on average. Raises EcgtlError for a measure that is the same
+    for all checkpoints.
     """
     _check(measure, score)
     if measure not in CHOOSING:
         raise EcgtlError(f"{measure} is the same for all checkpoints of a fold, so it chooses none; allowed: "
                          f"{', '.join(CHOOSING)}")
-    if within is not None:
-        _choice("within", within, WITHIN)
-    keys = ["fold"] if within is None else ["fold", within]
-    groups = (group for _, group in rows.groupby(keys)) if len(rows) else ()
-    found = [_choose(group, measure, score) for group in groups if len(group) > 1]
-    return pd.DataFrame(found, columns=_REGRET)
+    folds = rows.groupby("fold") if len(rows) else ()
+    return pd.DataFrame([_choose(fold, group, measure, score) for fold, group in folds if len(group) > 1],
+                        columns=_REGRET)
 
 
-def _choose(group: pd.DataFrame, measure: str, score: str) -> tuple:
+def _choose(fold: int, group: pd.DataFrame, measure: str, score: str) -> tuple:
     """One row of ``regret``, from the candidates of a fold."""
-    fold, label_set = group["fold"].iloc[0], group["label_set"].iloc[0]
     if group["label_set"].nunique() > 1 or group.duplicated(["source", "arch"]).any():
         raise EcgtlError(f"fold {fold} is several tasks; choose among rows of one experiment and tier")
     values, f1 = group[measure].to_numpy(float), group[score].to_numpy(float)
     chosen, best = int((-values if measure in HIGHER else values).argmin()), int(f1.argmax())
     names = checkpoints(group)
-    return (fold, label_set, len(group), names[chosen], f1[chosen], names[best], f1[best],
+    return (fold, group["label_set"].iloc[0], len(group), names[chosen], f1[chosen], names[best], f1[best],
             f1[best] - f1[chosen], f1[best] - f1.mean())
 
 
-def mean_regret(rows: pd.DataFrame, measure: str, score: str = SCORES[0],
-                within: str | None = None) -> Interval:
+def mean_regret(rows: pd.DataFrame, measure: str, score: str = SCORES[0]) -> Interval:
     """Mean of ``regret`` over folds: 0 where the measure picks the best checkpoint each time."""
-    found = regret(rows, measure, score, within)
+    found = regret(rows, measure, score)
     return _bootstrap(mean, found["label_set"], found["regret"])
 
 
-def _over_folds(statistic: Callable, rows: pd.DataFrame, measure: str, score: str, *given: str) -> Interval:
+def _over_folds(statistic: Callable, rows: pd.DataFrame, measure: str, score: str, *others: str) -> Interval:
     _check(measure, score)
     if not len(_one_checkpoint(rows)):
-        return _NOTHING
-    return _bootstrap(statistic, rows["label_set"], *(rows[name] for name in (measure, score, *given)))
+        return Interval()
+    return _bootstrap(statistic, rows["label_set"], *(rows[name] for name in (measure, score, *others)))
 
 
 def _bootstrap(statistic: Callable, label_sets: pd.Series, *columns: pd.Series) -> Interval:
     if not len(label_sets):
-        return _NOTHING
+        return Interval()
     return bootstrap(statistic, label_sets.to_numpy(str), *(column.to_numpy(float) for column in columns))
-
-
-_NOTHING = Interval(None, None, None, 0, 0, 0.0)
 
 
 def _one_checkpoint(rows: pd.DataFrame) -> pd.DataFrame:
@@ -193,10 +174,5 @@ def _one_checkpoint(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _check(measure: str, score: str) -> None:
-    _choice("measure", measure, MEASURES)
-    _choice("score", score, (*SCORES, EVERY_LABEL))
-
-
-def _choice(name: str, value: str, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        raise EcgtlError(f"{name} is {value!r}; allowed: {', '.join(allowed)}")
+    check_option("measure", measure, MEASURES)
+    check_option("score", score, (*SCORES, EVERY_LABEL))

@@ -1,4 +1,4 @@
-"""How a score goes with what it should foretell: correlation, partial correlation, intervals over label sets.
+"""How a score goes with what it should predict: correlation, partial correlation, intervals over label sets.
 
 Values are plain arrays of one number a fold. A correlation that is not defined is None, never NaN: with fewer
 than ``MIN_POINTS`` folds, or where a row is constant. Values that are not finite, or rows that do not match,
@@ -23,18 +23,25 @@ _CONSTANT = 1e-10  # of a row's largest value: what is left of its spread is rou
 
 @dataclass(frozen=True)
 class Interval:
-    """A statistic of all folds with its percentile limits; None where they cannot be had.
+    """A statistic of ``n`` folds in ``groups`` groups, with its percentile limits; None where they cannot be had."""
 
-    ``n`` folds in ``groups`` groups; ``undefined`` is the share of the resamples in which the statistic was
-    not defined.
-    """
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    groups: int = 0
 
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-    groups: int
-    undefined: float
+    @property
+    def side(self) -> int:
+        """1 where the interval lies above 0, -1 where it lies below, 0 where it includes 0 or there is none."""
+        return 0 if self.low is None else int(self.low > 0) - int(self.high < 0)
+
+    @property
+    def reach(self) -> list[list[float]] | None:
+        """How far the limits are from the value, as Matplotlib's ``errorbar`` takes it; None without limits."""
+        if self.low is None or np.isnan(self.low):
+            return None
+        return [[self.value - self.low], [self.high - self.value]]
 
 
 def pearson(x: Sequence[float], y: Sequence[float]) -> float | None:
@@ -69,25 +76,23 @@ def bootstrap(statistic: Callable[..., float | None], groups: Sequence, *rows: S
     resamples.
     """
     table = np.stack(_rows(*rows))
-    if np.shape(groups) != (table.shape[1],):
-        raise EcgtlError(f"groups must name one for each of the {table.shape[1]} folds; their shape is "
-                         f"{np.shape(groups)}")
+    n = table.shape[1]
+    if np.shape(groups) != (n,):
+        raise EcgtlError(f"groups must name one for each of the {n} folds; their shape is {np.shape(groups)}")
     if resamples < 1 or not 0 < level < 1:
         raise EcgtlError(f"resamples is {resamples} and level {level}; ask for at least one resample and a "
                          "level between 0 and 1")
     _, owner = np.unique(np.asarray(groups), return_inverse=True)
     members = [np.flatnonzero(owner == k) for k in range(owner.max() + 1)]
-    value, rng = statistic(*table), np.random.default_rng(seed)
-    if value is None or len(members) < MIN_GROUPS:
-        return Interval(value, None, None, table.shape[1], len(members), 0.0)
-    drawn = (rng.integers(len(members), size=len(members)) for _ in range(resamples))
-    found = [statistic(*table[:, np.concatenate([members[k] for k in sets])]) for sets in drawn]
-    defined = np.array([one for one in found if one is not None])
-    undefined = 1 - len(defined) / resamples
+    value, defined, rng = statistic(*table), [], np.random.default_rng(seed)
+    if value is not None and len(members) >= MIN_GROUPS:
+        drawn = (rng.integers(len(members), size=len(members)) for _ in range(resamples))
+        found = (statistic(*table[:, np.concatenate([members[k] for k in sets])]) for sets in drawn)
+        defined = [one for one in found if one is not None]
     if len(defined) < MIN_DEFINED * resamples:
-        return Interval(value, None, None, table.shape[1], len(members), undefined)
+        return Interval(value, n=n, groups=len(members))
     low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(value, float(low), float(high), table.shape[1], len(members), undefined)
+    return Interval(value, float(low), float(high), n, len(members))
 
 
 def difference(a: float | None, b: float | None) -> float | None:
@@ -110,10 +115,10 @@ def fisher(r: float, n: int, level: float = LEVEL) -> Interval:
     if not -1 <= r <= 1 or n < 1:
         raise EcgtlError(f"a correlation of {n} points cannot be {r}; it lies between -1 and 1")
     if n <= MIN_POINTS or abs(r) == 1:
-        return Interval(r, None, None, n, n, 0.0)
+        return Interval(r, n=n, groups=n)
     half = stats.norm.ppf((1 + level) / 2) / np.sqrt(n - 3)
     low, high = np.tanh(np.arctanh(r) + half * np.array([-1, 1]))
-    return Interval(r, float(low), float(high), n, n, 0.0)
+    return Interval(r, float(low), float(high), n, n)
 
 
 def independent_difference(a: Interval, b: Interval) -> Interval:
@@ -123,10 +128,10 @@ def independent_difference(a: Interval, b: Interval) -> Interval:
     """
     value, n, groups = difference(a.value, b.value), min(a.n, b.n), min(a.groups, b.groups)
     if None in (value, a.low, a.high, b.low, b.high):
-        return Interval(value, None, None, n, groups, 0.0)
+        return Interval(value, n=n, groups=groups)
     below = np.hypot(a.value - a.low, b.high - b.value)
     above = np.hypot(a.high - a.value, b.value - b.low)
-    return Interval(value, float(value - below), float(value + above), n, groups, 0.0)
+    return Interval(value, float(value - below), float(value + above), n, groups)
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> float | None:
@@ -154,10 +159,9 @@ def _rows(*rows: Sequence[float]) -> list[np.ndarray]:
         arrays = [np.asarray(row, np.float64) for row in rows]
     except (TypeError, ValueError):
         raise EcgtlError("correlations need rows of numbers") from None
-    shapes = {array.shape for array in arrays}
-    if len(shapes) != 1 or arrays[0].ndim != 1 or not len(arrays[0]):
-        raise EcgtlError("correlations need rows of one length, one number a fold, not "
-                         f"{', '.join(map(str, sorted(shapes)))}")
+    shapes = sorted({array.shape for array in arrays})
+    if len(shapes) != 1 or len(shapes[0]) != 1 or not shapes[0][0]:
+        raise EcgtlError(f"correlations need rows of one length, one number a fold, not {', '.join(map(str, shapes))}")
     if not all(np.isfinite(array).all() for array in arrays):
         raise EcgtlError("correlations need finite numbers; leave out the folds without a value")
     return arrays

@@ -14,11 +14,10 @@ import torch
 
 from ecgtl import baselines, results
 from ecgtl.config import TransferConfig
-from ecgtl.datasets.base import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import transfers
-from ecgtl.folds import Fold
 from ecgtl.jobs import evidence, inputs, transfer
+from ecgtl.jobs.inputs import Prepared
 from ecgtl.jobs.transfer import Target
 from ecgtl.results import MEASURED, Result
 
@@ -34,29 +33,33 @@ def measure(experiment: str, tier: str) -> Result:
     """Weighted F1 of boosting on RR intervals on every fold that the tier plans; not yet saved.
 
     It is trained on what the networks are trained on, and a label counts from the same probability on. Raises
-    EcgtlError when the tier plans no fold, when the target is not at hand, and when a task is not the one that a
+    EcgtlError when the tier plans no fold, when the target is not available, and when a task is not the one that a
     finished fold has stored.
     """
     began = time.perf_counter()
     results.code_state()
-    planned = {run.config.fold: run for run in transfers.enumerate_runs(experiment, tier)}
+    planned = transfers.enumerate_runs(experiment, tier)
     if not planned:
         raise EcgtlError(f"{experiment} has no folds in tier {tier}; choose another tier")
-    config = next(iter(planned.values())).config
-    prepared = inputs.prepare(config.plan().reading)
+    prepared = target_of(planned[0].config)
     recordings = prepared.recordings
     target = Target(recordings, np.zeros((0, 0, 0)), recordings.label_matrix)
+    tasks = {run.config.fold: transfer.draw(run.config, target) for run in planned}
+    for run in planned:
+        part = transfer.part_of_each(tasks[run.config.fold], len(recordings))
+        if run.path.is_file() and not np.array_equal(results.load(run.path).arrays["part"], part):
+            raise EcgtlError(f"{run.path.name} is another task than fold {run.config.fold} is here; its recordings are "
+                             "not those available here")
     features = baselines.rr_features(recordings, prepared.leads[0])
-    tasks = {number: transfer.draw(run.config, target) for number, run in planned.items()}
-    _check_tasks(experiment, tier, tasks, len(recordings))
     scores, arrays = {}, {}
     for number, fold in tasks.items():
         learnt = target.labels(fold, fold.train)
-        found = baselines.rr_boosting(features, learnt, fold.train, fold.test, len(fold.labels), number).astype(np.float16)
-        arrays[f"prob_{number:03d}"] = found  # (n_test, Y); scores are taken from it as stored
-        tested, names = target.labels(fold, fold.test), target.names(fold)
-        scores[str(number)] = transfer.scores(tested, found, names, learnt.sum(axis=0))
-    data = {"name": recordings.name, "version": recordings.version, "digest": recordings.digest, "records": len(recordings)}
+        found = baselines.rr_boosting(features, learnt, fold.train, fold.test, len(fold.labels), number)
+        found = found.astype(np.float16)  # (n_test, Y); scores are taken from it as stored
+        arrays[f"prob_{number:03d}"] = found
+        scores[str(number)] = transfer.scores(target.labels(fold, fold.test), found, target.names(fold),
+                                              learnt.sum(axis=0))
+    data = {name: getattr(recordings, name) for name in ("name", "version", "digest")} | {"records": len(recordings)}
     # ``leads`` is said of the target: no network stands behind it
     return Result(MEASURED, key_of(experiment, tier), {"tier": tier, "experiment": experiment, "arch": "rr"},
                   evidence.evidence_of(prepared), {"folds": scores}, [], data, arrays,
@@ -64,28 +67,17 @@ def measure(experiment: str, tier: str) -> Result:
                                      f"{PROGRAM} {experiment} {tier}"))
 
 
-def recordings_of(config: TransferConfig) -> Recordings:
-    """The target's recordings that the tasks are drawn out of; whatever checkpoint, they are the same."""
-    return inputs.prepare(config.plan().reading).recordings
-
-
-def _check_tasks(experiment: str, tier: str, tasks: dict[int, Fold], n_records: int) -> None:
-    """EcgtlError when a finished fold has other parts than the task drawn here."""
-    for run in transfers.enumerate_runs(experiment, tier):
-        if run.path.is_file():
-            stored = results.load(run.path).arrays["part"]
-            if not np.array_equal(stored, transfer.part_of_each(tasks[run.config.fold], n_records)):
-                raise EcgtlError(f"{run.path.name} is another task than fold {run.config.fold} is here; its "
-                                 "recordings are not those at hand")
+def target_of(config: TransferConfig) -> Prepared:
+    """The target that the tasks are drawn out of, read; whatever checkpoint, it is the same."""
+    return inputs.prepare(config.plan().reading)
 
 
 def load(experiment: str, tier: str) -> dict[int, float]:
     """Weighted F1 by number of the fold; empty while it has not been measured on the tier's recordings."""
-    path, planned = results.path_of(MEASURED, key_of(experiment, tier), tier), transfers.enumerate_runs(experiment, tier)
-    if not (planned and path.is_file()):
-        return {}
-    body = results.stored(path)
-    if not planned[0].same_data(body):
+    path = results.path_of(MEASURED, key_of(experiment, tier), tier)
+    planned = transfers.enumerate_runs(experiment, tier)
+    body = results.stored(path) if planned and path.is_file() else None
+    if body is None or not planned[0].same_data(body):
         return {}
     return {int(number): scores["weighted_f1"] for number, scores in body["scores"]["folds"].items()}
 

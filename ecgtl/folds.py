@@ -34,8 +34,9 @@ class Fold:
         return np.sort(np.concatenate([self.train, self.validation]))
 
 
-def draw(table: np.ndarray, subjects: np.ndarray, number: int, n_labels: tuple[int, int] = (2, 10), n_records: int = 1000,
-         test: float = 0.3, validation: float = 0.1, label_set: Sequence[int] | None = None) -> Fold:
+def draw(table: np.ndarray, subjects: np.ndarray, number: int, n_labels: tuple[int, int] = (2, 10),
+         n_records: int = 1000, test: float = 0.3, validation: float = 0.1,
+         label_set: Sequence[int] | None = None) -> Fold:
     """Fold ``number`` of the recordings with the 0/1 ``table`` (R, L) and ``subjects`` (R,).
 
     The number of labels is uniform from ``n_labels[0]`` to ``n_labels[1]``, the set of that size is uniform,
@@ -49,22 +50,20 @@ def draw(table: np.ndarray, subjects: np.ndarray, number: int, n_labels: tuple[i
     draws.
     """
     table = _checked(table, subjects)
-    _check_numbers(table.shape[1], n_labels, n_records, test, validation, label_set)
+    _check_numbers(table.shape[1], n_labels, n_records, {"test": test, "validation": validation}, label_set)
     rng, redrawn = np.random.default_rng([number, _STREAM]), Counter()
     size = int(rng.integers(n_labels[0], n_labels[1] + 1)) if label_set is None else len(label_set)
     for _ in range(ATTEMPTS):
-        labels = rng.choice(table.shape[1], size, replace=False) if label_set is None else np.array(label_set)
-        labels = np.sort(labels)
+        labels = np.sort(rng.choice(table.shape[1], size, replace=False) if label_set is None else label_set)
         eligible = np.flatnonzero(table[:, labels].any(axis=1))
         if len(eligible) < n_records:
             redrawn[f"fewer than {n_records} recordings"] += 1
             continue
-        chosen = np.sort(rng.choice(eligible, n_records, replace=False))
-        training, tested = _by_subject(chosen, subjects, test, rng)
-        train, held_out = _by_subject(training, subjects, validation, rng)
-        defect = _defect(table[:, labels], training, train, held_out, tested)
+        training, tested = _by_subject(np.sort(rng.choice(eligible, n_records, replace=False)), subjects, test, rng)
+        fold = Fold(labels.astype(np.int64), *_by_subject(training, subjects, validation, rng), tested, dict(redrawn))
+        defect = _defect(fold, table[:, labels])
         if not defect:
-            return Fold(labels.astype(np.int64), train, held_out, tested, dict(redrawn))
+            return fold
         redrawn[defect] += 1
     found = "; ".join(f"{reason}: {count}" for reason, count in redrawn.most_common())
     raise EcgtlError(f"none of {ATTEMPTS} draws of {size} labels and {n_records} recordings makes a task "
@@ -73,7 +72,7 @@ def draw(table: np.ndarray, subjects: np.ndarray, number: int, n_labels: tuple[i
 
 def _by_subject(records: np.ndarray, subjects: np.ndarray, share: float,
                 rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """``records`` in two sorted parts, the second with ``share`` of them, as near as whole subjects come."""
+    """``records`` in two sorted sets, the second with ``share`` of them, as near as whole subjects come."""
     _, owner = np.unique(subjects[records], return_inverse=True)
     order = rng.permutation(owner.max() + 1)
     sizes = np.cumsum(np.bincount(owner)[order])
@@ -82,37 +81,38 @@ def _by_subject(records: np.ndarray, subjects: np.ndarray, share: float,
     return records[~taken], records[taken]
 
 
-def _defect(table: np.ndarray, training: np.ndarray, train: np.ndarray, validation: np.ndarray, test: np.ndarray) -> str:
-    """Why the parts make no task with the labels in ``table``; empty when they do."""
-    if not (len(train) and len(validation) and len(test)):
+def _defect(fold: Fold, table: np.ndarray) -> str:
+    """Why the sets make no task with the labels in ``table``; empty when they do."""
+    if not (len(fold.train) and len(fold.validation) and len(fold.test)):
         return "too few subjects"
-    for name, part in (("training", train), ("test", test)):
-        if not table[part].any(axis=0).all():
+    for name, rows in (("training", fold.train), ("test", fold.test)):
+        if not table[rows].any(axis=0).all():
             return f"a label without positives in the {name} part"
-    return "a label that the whole training part has" if table[training].all(axis=0).any() else ""
+    return "a label that the whole training part has" if table[fold.training].all(axis=0).any() else ""
 
 
 def _checked(table: np.ndarray, subjects: np.ndarray) -> np.ndarray:
     table = np.asarray(table)
     if table.ndim != 2 or not table.size or not np.isin(table, (0, 1)).all():
-        raise EcgtlError(f"a fold needs a table (recordings, labels) of 0 and 1, not {table.dtype} of shape {table.shape}")
+        raise EcgtlError("a fold needs a table (recordings, labels) of 0 and 1, not "
+                         f"{table.dtype} of shape {table.shape}")
     if np.shape(subjects) != (len(table),):
-        raise EcgtlError(f"subjects must name one for each of the {len(table)} recordings; their shape is {np.shape(subjects)}")
+        raise EcgtlError(f"subjects must name one for each of the {len(table)} recordings; their shape is "
+                         f"{np.shape(subjects)}")
     return table.astype(bool)
 
 
-def _check_numbers(n_known: int, n_labels: tuple[int, int], n_records: int, test: float, validation: float,
+def _check_numbers(n_known: int, n_labels: tuple[int, int], n_records: int, shares: dict[str, float],
                    label_set: Sequence[int] | None) -> None:
     fewest, most = n_labels
     if label_set is not None:
-        once = len(set(label_set)) == len(label_set) > 0
-        if not once or not set(label_set) <= set(range(n_known)):
+        if not len(label_set) == len(set(label_set)) == len(set(label_set) & set(range(n_known))) > 0:
             raise EcgtlError(f"label_set is {list(label_set)}; give columns from 0 to {n_known - 1}, each once")
     elif not 1 <= fewest <= most <= n_known:
         raise EcgtlError(f"a fold of {fewest} to {most} labels cannot be drawn from a target of {n_known}; "
                          f"ask for 1 <= fewest <= most <= {n_known}")
     if n_records < 1:
         raise EcgtlError(f"a fold of {n_records} recordings is none; ask for at least one")
-    for name, share in (("test", test), ("validation", validation)):
+    for name, share in shares.items():
         if not 0 < share < 1:
             raise EcgtlError(f"{name} is {share}; it is a share of recordings, above 0 and below 1")

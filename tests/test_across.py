@@ -242,10 +242,10 @@ def test_a_difference_is_between_a_start_and_the_same_network_from_random_weight
     for method, base in {"cae": "cae_random", "future": "resnet18_random", "bilstm_cinc2017": "bilstm_random"}.items():
         assert table.loc[method, "over_random_value"] == pytest.approx(means[method] - means[base])
         assert table.loc[method, "over_rr_value"] == pytest.approx(means[method] - means["rr_boosting"])
-        welch = stats.ttest_ind(rows[method].values, rows[base].values, equal_var=False).confidence_interval(0.95)
+        welch = stats.ttest_ind(rows[method].scores("macro_auc"), rows[base].scores("macro_auc"), equal_var=False).confidence_interval(0.95)
         assert table.loc[method, ["over_random_low", "over_random_high"]].tolist() == pytest.approx([welch.low, welch.high])
     assert table.loc[["cae", "bilstm_cpsc2018"], "over_random"].tolist() == ["above", "below"]
-    shown = across.differences(across.frame(rows), rows).set_index("Network and start")
+    shown = across.differences(rows).set_index("Network and start")
     assert (shown.loc["ResNet-18, random weights"].iloc[:3] == "–").all()
     assert (shown.loc["RR intervals, boosted trees"] == "–").all()
     assert shown.loc["Convolutional encoder, autoencoder", "− random weights: verdict"] == "above"
@@ -271,7 +271,7 @@ def test_two_runs_are_shown_and_not_compared():
     next(iter(planned(method="beat"))).path.unlink()
     rows = across.load("reduced")
     assert across.gap(rows["beat"], rows["resnet18_random"]) is None
-    shown = across.differences(across.frame(rows), rows).set_index("Network and start")
+    shown = across.differences(rows).set_index("Network and start")
     assert (shown.loc["ResNet-18, beat classification"] == "PENDING").all()
     assert "1 of 15 rows have fewer than 3 runs" in across.answer(rows).data
 
@@ -367,7 +367,7 @@ def test_the_figure_shows_what_there_is_and_says_what_is_missing():
     panels = dict(zip(across.NETWORKS, drawn.axes, strict=True))
     assert [len([t for t in axes.texts if t.get_text() == "PENDING"]) for axes in panels.values()] == [1, 5, 3, 3]
     lines = [line.get_xydata().tolist() for line in panels["cae_classifier"].get_lines()]
-    assert [[value, 0.28] for value in rows["cae_random"].values] in lines
+    assert [[value, 0.28] for value in rows["cae_random"].scores("macro_auc")] in lines
     mean = rows["rr_boosting"].sample.mean
     assert all([[mean, 0], [mean, 1]] in [line.get_xydata().tolist() for line in axes.get_lines()] for axes in drawn.axes)
     assert [label.get_text() for label in panels["cae_classifier"].get_yticklabels()] == ["Random weights", "Autoencoder"]

@@ -180,25 +180,20 @@ def test_the_highest_leep_is_chosen():
     assert agreement.regret(rows, "leep")["chosen"].tolist() == [("a", "bilstm")]
 
 
-@pytest.mark.parametrize("within, keys", [(None, ["fold"]), ("arch", ["fold", "arch"]),
-                                          ("source", ["fold", "source"])])
-def test_regret_is_that_of_pandas_among_all_and_within(within, keys):
+def test_regret_is_that_of_pandas():
     rows = table(12)
-    found = agreement.regret(rows, MELEP, within=within)
-    groups = rows.reset_index(drop=True).groupby(keys)
+    found = agreement.regret(rows, MELEP)
+    groups = rows.reset_index(drop=True).groupby("fold")
     taken = rows.reset_index(drop=True).loc[groups[MELEP].idxmin(), BEST].to_numpy()
     assert found["regret"].tolist() == pytest.approx((groups[BEST].max().to_numpy() - taken).tolist())
     assert found["candidates"].unique().tolist() == [len(rows) // groups.ngroups]
-    if within:
-        place = ("source", "arch").index(within)
-        assert (found["chosen"].str[place] == found["best"].str[place]).all()
 
 
 def test_the_mean_regret_draws_label_sets():
     rows = table()
-    found = agreement.mean_regret(rows, MELEP, within="arch")
-    each = agreement.regret(rows, MELEP, within="arch")
-    assert found.value == pytest.approx(each["regret"].mean()) and (found.n, found.groups) == (80, 13)
+    found = agreement.mean_regret(rows, MELEP)
+    each = agreement.regret(rows, MELEP)
+    assert found.value == pytest.approx(each["regret"].mean()) and (found.n, found.groups) == (40, 13)
     by_set = correlations.bootstrap(correlations.mean, each["label_set"], each["regret"])
     assert 0 < found.low == by_set.low < found.value < found.high == by_set.high
 
@@ -216,7 +211,7 @@ def test_a_fold_of_one_checkpoint_leaves_no_choice():
 
 def test_nothing_is_an_answer_and_never_nan():
     assert agreement.checkpoints(EMPTY) == [] and not len(agreement.of(EMPTY, "a", "b"))
-    nothing = correlations.Interval(None, None, None, 0, 0, 0.0)
+    nothing = correlations.Interval()
     rows = one(table())
     assert agreement.correlation(EMPTY, MELEP) == agreement.given_labels(EMPTY, MELEP) == nothing
     assert agreement.stronger(EMPTY, rows, MELEP) == agreement.stronger(rows, EMPTY, MELEP) == nothing
@@ -261,7 +256,6 @@ def test_a_constant_measure_correlates_with_nothing():
     (lambda rows: agreement.levels(one(rows), MELEP, "thirds"), "quartiles, widths"),
     (lambda rows: agreement.regret(rows, "n_labels"), "chooses none"),
     (lambda rows: agreement.mean_regret(rows, "prevalence"), "chooses none"),
-    (lambda rows: agreement.regret(rows, MELEP, within="fold"), "arch, source"),
     (lambda rows: agreement.correlation(pd.concat([one(rows)] * 2), MELEP), "twice"),
     (lambda rows: agreement.regret(pd.concat([rows] * 2), MELEP), "several tasks"),
     (lambda rows: agreement.regret(pd.concat([rows, rows.assign(source="x", label_set="y")]), MELEP),

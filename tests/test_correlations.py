@@ -135,7 +135,7 @@ def test_an_interval_is_that_of_a_bootstrap_by_hand():
         folds = np.concatenate([np.flatnonzero(owner == k) for k in rng.integers(13, size=13)])
         values.append(stats.pearsonr(x[folds], y[folds]).statistic)
     assert (found.low, found.high) == pytest.approx(np.quantile(values, [0.025, 0.975]), abs=1e-12)
-    assert found.value == pearson(x, y) and (found.n, found.groups, found.undefined) == (40, 13, 0.0)
+    assert found.value == pearson(x, y) and (found.n, found.groups) == (40, 13)
 
 
 def test_an_interval_over_sets_is_wider_than_one_over_folds_that_repeat_them():
@@ -180,8 +180,7 @@ def test_limits_are_none_where_they_cannot_be_had():
     # All but one fold have the same score: a third of the resamples lack that one and are constant
     rare = bootstrap(pearson, np.arange(40), np.eye(40)[0], y, resamples=500)
     assert rare.value is not None
-    assert rare.low is None
-    assert rare.undefined == pytest.approx((1 - 1 / 40) ** 40, abs=0.08)
+    assert rare.low is rare.high is None
 
 
 @pytest.mark.parametrize("groups, options, said", [
@@ -226,8 +225,8 @@ def test_a_correlation_that_cannot_be_is_refused(r, n):
 
 
 def test_distances_to_the_limits_of_independent_correlations_add_up_as_sides_of_a_triangle():
-    a = correlations.Interval(0.5, 0.2, 0.6, 30, 30, 0.0)  # 0.3 below and 0.1 above
-    b = correlations.Interval(0.1, -0.7, 0.5, 20, 20, 0.0)  # 0.8 below and 0.4 above
+    a = correlations.Interval(0.5, 0.2, 0.6, 30, 30)  # 0.3 below and 0.1 above
+    b = correlations.Interval(0.1, -0.7, 0.5, 20, 20)  # 0.8 below and 0.4 above
     found = independent_difference(a, b)
     assert (found.value, found.low, found.high) == pytest.approx((0.4, 0.4 - 0.5, 0.4 + np.sqrt(0.65)))
     assert (found.n, found.groups) == (20, 20)
@@ -251,3 +250,9 @@ def test_a_mean_is_numpys_and_is_refused_what_is_not_finite():
     assert mean([1, 2, 6]) == 3
     with pytest.raises(EcgtlError):
         mean([1, np.nan])
+
+
+def test_the_side_of_an_interval_and_its_reach():
+    above, below, both = (correlations.Interval(0.0, low, high) for low, high in ((0.1, 0.5), (-0.5, -0.1), (-0.25, 0.5)))
+    assert (above.side, below.side, both.side, correlations.Interval(0.5).side) == (1, -1, 0, 0)
+    assert both.reach == [[0.25], [0.5]] and correlations.Interval(0.5).reach is None

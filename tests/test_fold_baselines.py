@@ -40,7 +40,7 @@ def first():
 def fold_and_table(number):
     """The task drawn from the label table by itself."""
     config = next(run.config for run in transfers.enumerate_runs(NAME, "demo") if run.config.fold == number)
-    recordings = fold_baselines.recordings_of(config)
+    recordings = fold_baselines.target_of(config).recordings
     fold = folds.draw(recordings.label_matrix, recordings.subjects, number, (config.fewest, config.most), config.records,
                       config.test, config.validation)
     return fold, recordings

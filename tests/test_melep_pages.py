@@ -258,7 +258,7 @@ def test_what_is_not_known_is_never_a_number(counted):
 
 
 def test_slips_show_table_text_and_release(counted):
-    table = melep.slips(counted).set_index("What")
+    table = melep.misprints(counted).set_index("What")
     assert table.loc["Georgia, labels", ["Table 1", "Text", "Release"]].tolist() == ["62", "67", "67"]
     assert table.loc["Georgia, recordings", ["Table 1", "Text", "Release"]].tolist() == ["10,344", "10,334",
                                                                                        "10,344"]
@@ -372,7 +372,6 @@ def test_shapes_halve_in_time_and_double_in_channels():
 
 def test_directions_share_the_recurrent_layer():
     one_way = 4 * 100 * (12 + 100 + 2)  # four gates: weights of input and state, two biases
-    assert melep.directions("paper") == {"forwards": one_way, "backwards": one_way}
     said = " ".join(text.get_text() for text in melep.bilstm_figure("paper").axes[0].texts)
     assert said.count(f"{one_way:,} parameters") == 2
     assert "flattened: 200,000" in said and "12 × 1,000" in said

@@ -118,7 +118,7 @@ def row_of(table, **where):
 
 def test_the_best_tier_with_folds_is_shown_and_else_the_one_to_wait_for():
     assert transfer_folds.load(PTBXL).tier == "reduced" and transfer_folds.load(CSN).tier == "paper"
-    assert transfer_folds.load(CSN, "demo").planned == () and transfer_folds.load(CSN, "demo").checkpoints
+    assert transfer_folds.load(CSN, "demo").planned == [] and transfer_folds.load(CSN, "demo").by_checkpoint
     for tier in ("demo", "reduced", "paper"):
         write(planned(PTBXL, tier, "cpsc2018", "bilstm")[0], 0.1, 0.5)
         assert transfer_folds.load(PTBXL).tier == tier
@@ -182,7 +182,7 @@ def test_the_ten_printed_rows_stand_even_without_folds():
 def test_a_correlation_is_that_of_its_folds_by_weighting_and_choice():
     fill(PTBXL, "reduced", 12, [("cpsc2018", "bilstm")])
     own, _ = two_blocks()
-    pair = next(p for p in own if p.name == "Bi-LSTM, CPSC 2018" and p.folds.target == "ptbxl")
+    pair = next(p for p in own if p.named["Checkpoint"] == "Bi-LSTM, CPSC 2018" and p.folds.target == "ptbxl")
     rows = transfers.table(PTBXL, "reduced")
     for choice in ("best_test", "validated"):
         expected = stats.pearsonr(rows["melep_published"], rows[f"weighted_f1_{choice}"]).statistic
@@ -285,9 +285,8 @@ def steps(experiment, tier, source, arch, by_level, per_level=5):
 
 def test_levels_are_means_from_near_to_far_and_disrupted_where_f1_rises():
     steps(PTBXL, "reduced", "cpsc2018", "bilstm", (0.8, 0.6, 0.7, 0.5))
-    folds = transfer_folds.load(PTBXL)
-    rows = transferability.level_rows(folds)
-    own = transferability.levels_of(rows, "cpsc2018", "bilstm", "quartiles")
+    folds, rows = transferability.levels("figure5")
+    own = agreement.of(rows[rows["how"] == "quartiles"], "cpsc2018", "bilstm")
     assert own["mean"].tolist() == pytest.approx([0.8, 0.6, 0.7, 0.5]) and own["n"].tolist() == [5] * 4
     assert transferability.disrupted(own) == {3: pytest.approx(0.1)}
     said = row_of(transferability.disruption_table(folds), Checkpoint="Bi-LSTM, CPSC 2018")
@@ -314,22 +313,15 @@ def test_a_substitute_has_no_printed_level():
 
 
 @pytest.mark.parametrize(
-    ("experiment", "tier", "arch"),
-    [
-        (CSN, "paper", "resnet1d101"),
-        (CSN, "paper", "bilstm"),
-        (PTBXL, "demo", None),
-        (PTBXL, "reduced", None),
-    ],
+    ("name", "tier"), [("figure3", "paper"), ("figure4", "paper"), ("figure5", "demo"), ("figure5", "reduced")]
 )
-def test_level_figures_draw_whatever_is_there(experiment, tier, arch):
-    empty = transfer_folds.load(experiment, tier, arch)
-    figure = transferability_figures.level_figure(empty, transferability.level_rows(empty))
+def test_level_figures_draw_whatever_is_there(name, tier):
+    empty, rows = transferability.levels(name, tier)
+    figure = transferability_figures.level_figure(empty, rows)
     assert {text.get_text() for axes in figure.axes for text in axes.texts} == {"PENDING: no fold yet"}
-    source, network = empty.checkpoints[0]
-    steps(experiment, tier, source, network, (0.8, 0.6, 0.7, 0.5), per_level=1 if tier == "demo" else 5)
-    folds = transfer_folds.load(experiment, tier, arch)
-    figure = transferability_figures.level_figure(folds, transferability.level_rows(folds))
+    source, network = next(iter(empty.by_checkpoint))
+    steps(empty.experiment, tier, source, network, (0.8, 0.6, 0.7, 0.5), per_level=1 if tier == "demo" else 5)
+    figure = transferability_figures.level_figure(*transferability.levels(name, tier))
     first, others = figure.axes[0], figure.axes[2:]
     assert np.round(first.get_lines()[0].get_ydata(), 3).tolist() == [0.8, 0.6, 0.7, 0.5]
     assert {line.get_color() for line in first.get_lines() if line.get_marker() == "s"} == {
@@ -501,7 +493,7 @@ def test_rivals_are_plain_and_given_the_number_of_labels():
     ],
 )
 def test_a_measure_adds_only_on_the_side_that_it_promises(measure, low, high, expected):
-    assert checkpoint_choice.adds(measure, Interval(0.0, low, high, 40, 20, 0.0)) is expected
+    assert checkpoint_choice.adds(measure, Interval(0.0, low, high, 40, 20)) is expected
 
 
 def test_the_scatter_has_a_colour_and_a_marker_for_each_number_of_labels():
@@ -553,7 +545,7 @@ def test_gains_over_every_label_are_told_by_checkpoint_and_choice():
     assert (table["Network better in"], table["AUC, network"]) == ("0 of 10", ".000")
     waiting = row_of(shown, Checkpoint="Bi-LSTM, CinC 2017", Epoch="best on test")
     assert waiting["F1, network"] == waiting["Difference [95 % interval]"] == "PENDING"
-    said = trivial_answers.verdict(rows, trivial_answers.controls(folds)).data
+    said = trivial_answers.verdict(rows, checkpoint_choice.rival_rows(folds)).data
     assert "Against every label, epoch best on validation: of 1 checkpoints the interval lies above 0 for 0, below it for 1" in said
     assert "networks are better in 7 of 10 folds" in said
 
@@ -564,20 +556,19 @@ def test_a_measure_of_labels_alone_correlates_with_the_answer_and_not_with_what_
     noise = rng.normal(0, 0.02, 20)
     learn(place, lambda fold: noise[fold], n=20)
     folds = transfer_folds.load(PTBXL)
-    controls = trivial_answers.controls(folds)
-    (found,) = controls[(controls["arch"] == place[1]) & (controls["source"] == place[0])
-                        & (controls["measure"] == "melep_published")].itertuples()
-    assert found.answer.value == pytest.approx(1) and found.network.value > 0.9
+    rivals = checkpoint_choice.rival_rows(folds)
+    (found,) = agreement.of(rivals[rivals["measure"] == "melep_published"], *place).itertuples()
+    assert found.answer.value == pytest.approx(1) and found.plain.value > 0.9
     own = folds.of(*place)
     above = own["weighted_f1_best_test"] - own["weighted_f1_every_label"]
     assert found.between.value == pytest.approx(stats.pearsonr(own["melep_published"], above).statistic)
-    shown = row_of(trivial_answers.control_table(controls), Checkpoint="Bi-LSTM, CPSC 2018", Measure="MELEP, weights of the text")
+    shown = row_of(trivial_answers.control_table(rivals), Checkpoint="Bi-LSTM, CPSC 2018", Measure="MELEP, weights of the text")
     assert shown["With F1 of every label"].startswith("1.000 [1.000")
-    numbers = trivial_answers.numbers(trivial_answers.gains(folds), controls)
+    numbers = trivial_answers.numbers(trivial_answers.gains(folds), rivals)
     stored = numbers[(numbers["network"] == "bilstm") & (numbers["source"] == "cpsc2018")
                      & (numbers["statistic"] == "correlation with the difference") & (numbers["measure"] == "melep_published")]
     assert stored["value"].tolist() == [pytest.approx(found.between.value)] and stored["folds"].tolist() == [20]
-    said = trivial_answers.verdict(trivial_answers.gains(folds), controls).data
+    said = trivial_answers.verdict(trivial_answers.gains(folds), rivals).data
     assert "MELEP, weights of the text correlates with the F1 of every label" in said and "between +1.000 and +1.000" in said
 
 

@@ -16,7 +16,7 @@ from ecgtl.experiments import transfers
 from ecgtl.experiments.runners import Run
 from ecgtl.statistics import Difference, Sample
 
-NOTHING = Interval(None, None, None, 0, 0, 0.0)
+NOTHING = Interval()
 TABLE = f"{TRANSFERS}.table2"
 # Rules on folds -> what they ask of the folds of one checkpoint, or of two
 MEASURED = {"correlation": agreement.correlation, "given_labels": agreement.given_labels,

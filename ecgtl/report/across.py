@@ -1,13 +1,14 @@
-"""The page across the papers: every network on one target beside the trivial baselines, and what to choose.
+"""The page across the papers: every network on one target beside the baselines, and which is recommended.
 
-Two uncertainties stand beside each other: over runs (Student's *t*, Welch), and over the recordings of the
-test part (bootstrap; the same draws for all rows). A row is told from another only when both 95 % intervals of
-their difference leave out 0. Rows with fewer than ``MIN_RUNS`` runs are shown and not compared.
+Two uncertainties stand beside each other: over runs (Student's *t*, Welch), and over the test recordings
+(bootstrap; the same draws for all rows). A row is told from another only when both 95 % intervals of
+their difference exclude 0. Rows with fewer than ``MIN_RUNS`` runs are shown and not compared.
 """
 
-import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,16 +23,15 @@ from ecgtl import experiments, models, results, statistics
 from ecgtl.analysis import cells
 from ecgtl.analysis.names import METHODS
 from ecgtl.config import BASELINES, FinetuneConfig, protocol, source_experiments, starts
-from ecgtl.correlations import RESAMPLES
+from ecgtl.correlations import RESAMPLES, Interval
 from ecgtl.datasets import catalogue
 from ecgtl.datasets.ptbxl import SUPERCLASSES
 from ecgtl.errors import EcgtlError
-from ecgtl.experiments import Run
 from ecgtl.models import checkpoint
 from ecgtl.report import badges, figures
 from ecgtl.report.figures import COLOURS
 from ecgtl.report.melep import NETWORKS as CLASSIFIERS
-from ecgtl.report.words import NBSP, PENDING, f1, limits
+from ecgtl.report.words import NBSP, PENDING, bullets, f1, limits, paragraph
 from ecgtl.statistics import LEVEL, MIN_RUNS, Sample
 
 EXPERIMENT = "across"
@@ -39,7 +39,7 @@ RR, MAJORITY = "rr_boosting", "majority"
 NETWORKS = {"cae_classifier": "Convolutional encoder", "resnet18": "ResNet-18"} | CLASSIFIERS
 SCALED = {"dataset": "by mean and SD of the whole data set",
           "window": "each recording by its own mean and SD", "range": "each recording to [−1, 1]"}
-PARTS = ("value", "low", "high", "test_low", "test_high")  # of a difference
+VERDICTS = ("above", "not told apart", "below")
 SOURCE_COLOURS = ("#0072B2", "#56B4E9")  # of classifiers' data sets, in the order of the rows
 NON_COMMERCIAL = "NC"  # in the name of a Creative Commons licence
 WIDTH = 5.6  # inches: words can still be read on a narrow screen
@@ -55,13 +55,9 @@ class Row:
     draws: np.ndarray
 
     @property
-    def values(self) -> tuple[float, ...]:
-        """The macro AUC of each run."""
-        return self.scores("macro_auc")
-
-    @property
     def sample(self) -> Sample:
-        return Sample.of(self.values)
+        """The macro AUC over the runs."""
+        return Sample.of(self.scores("macro_auc"))
 
     @property
     def compared(self) -> bool:
@@ -70,7 +66,19 @@ class Row:
 
     @property
     def trivial(self) -> bool:
+        """Whether it is a baseline."""
         return self.config.arch in BASELINES
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether it starts from a checkpoint."""
+        return not self.trivial and self.config.init != "random"
+
+    @property
+    def weights(self) -> Path | None:
+        """The file of the checkpoint that it starts from, where it is available."""
+        start = self.config.init, self.config.arch, self.config.tier
+        return starts.stored_weights(*start) if self.pretrained else None
 
     @property
     def words(self) -> str:
@@ -81,22 +89,19 @@ class Row:
 
     @property
     def seconds(self) -> float:
-        """Median seconds that the epochs of a run took; of a trivial classifier its fastest run, since the first one
+        """Median seconds that the epochs of a run took; of a baseline its fastest run, since the first one
         reads the recordings and finds their beats.
         """
-        if not self.bodies:
-            return float("nan")
         if self.trivial:
-            return min(body["provenance"]["wall_seconds"] for body in self.bodies)
-        return float(np.median([sum(row["seconds"] for row in body["history"]) for body in self.bodies]))
+            return min((body["provenance"]["wall_seconds"] for body in self.bodies), default=np.nan)
+        return _mean([sum(row["seconds"] for row in body["history"]) for body in self.bodies], np.median)
 
-    def scores(self, name: str) -> tuple[float, ...]:
-        """A score of each run at the epoch that the validation part chose."""
-        return tuple(body["scores"]["validated"][name] for body in self.bodies)
+    def scores(self, name: str) -> list[float]:
+        """A score of each run at the epoch that the validation set chose."""
+        return [body["scores"]["validated"][name] for body in self.bodies]
 
 
-@dataclass(frozen=True)
-class Gap:
+class Gap(NamedTuple):
     """First row minus second in macro AUC, with 95 % limits over runs and over the test recordings."""
 
     value: float
@@ -107,7 +112,7 @@ class Gap:
 
     @property
     def verdict(self) -> str:
-        """``above``, ``below`` or ``not told apart``: both intervals have to leave out 0."""
+        """``above``, ``below`` or ``not told apart``: both intervals have to exclude 0."""
         if min(self.low, self.test_low) > 0:
             return "above"
         return "below" if max(self.high, self.test_high) < 0 else "not told apart"
@@ -118,31 +123,26 @@ class Gap:
 
 def load(tier: str) -> dict[str, Row]:
     """The rows of the table by method, baselines last, also those without runs."""
-    by_method: dict[str, list[tuple[Run, dict]]] = {}
-    for run, body in cells.runs(EXPERIMENT, tier):
-        by_method.setdefault(run.method, []).append((run, body))
-    runs = experiments.enumerate_runs(EXPERIMENT, tier)
-    planned = {run.method: run.config for run in runs if run.number == 0}
-    order = sorted(planned, key=lambda method: method in BASELINES)
-    return {method: _row(method, planned[method], by_method.get(method, ())) for method in order}
+    found = cells.runs(EXPERIMENT, tier)
+    planned = {run.method: run.config for run in experiments.enumerate_runs(EXPERIMENT, tier) if run.number == 0}
+    rows = {}
+    for method in sorted(planned, key=lambda method: method in BASELINES):
+        own = [(results.load(run.path).arrays, body) for run, body in found if run.method == method]
+        draws = resampled([(arrays["y_test"], arrays["prob_validated"]) for arrays, _ in own])
+        rows[method] = Row(method, planned[method], tuple(body for _, body in own), draws)
+    return rows
 
 
-def _row(method: str, config: FinetuneConfig, found: Iterable[tuple[Run, dict]]) -> Row:
-    pairs = list(found)
-    stored = [results.load(run.path).arrays for run, _ in pairs]
-    draws = resampled([(arrays["y_test"], arrays["prob_validated"]) for arrays in stored]) if stored else np.zeros(0)
-    return Row(method, config, tuple(body for _, body in pairs), draws)
-
-
-def resampled(runs: Sequence[tuple[np.ndarray, np.ndarray]], resamples: int = RESAMPLES,
-              seed: int = 0) -> np.ndarray:
+def resampled(runs: Sequence[tuple[np.ndarray, np.ndarray]], resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
     """Macro AUC, mean over ``runs``, in each draw of the test recordings with replacement: (resamples,).
 
-    ``runs``: labels (n, L) as 0 and 1, and probabilities (n, L), of the same recordings in the same order. The
-    draws depend on n and ``seed`` alone, so that rows of one test part are paired. Labels that a draw leaves
-    without positives or negatives do not count in its mean. Raises EcgtlError when the runs have not the same
+    ``runs``: labels (n, L) as 0 and 1, and probabilities (n, L), of the same recordings in the same order; without any
+    it is NaN. The draws depend on n and ``seed`` alone, so that rows of one test set are paired. Labels that a draw
+    leaves without positives or negatives do not count in its mean. Raises EcgtlError when the runs have not the same
     labels.
     """
+    if not runs:
+        return np.full(resamples, np.nan)
     y = runs[0][0]
     if any(not np.array_equal(y, other) for other, _ in runs):
         raise EcgtlError(f"runs of {EXPERIMENT} were not tested on the same recordings; run it again")
@@ -168,17 +168,16 @@ def _areas(positive: np.ndarray, columns: Sequence[np.ndarray], counts: np.ndarr
     return np.divide(right, pairs, out=np.full(len(counts), np.nan), where=pairs > 0)
 
 
-def _limits(draws: np.ndarray) -> tuple[float, float]:
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+def _limits(draws: np.ndarray) -> list[float]:
+    return np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
 
 
-def gap(first: Row, second: Row) -> Gap | None:
+def gap(first: Row, second: Row | None) -> Gap | None:
     """The difference of two rows; None where either has too few runs.
 
-    Where neither row varies from run to run, as with the trivial classifiers, the runs leave no doubt.
+    Where neither row varies from run to run, as with the baselines, the runs leave no doubt.
     """
-    if not (first.compared and second.compared):
+    if second is None or not (first.compared and second.compared):
         return None
     found = statistics.welch(first.sample, second.sample)
     exact = first.sample.sd == second.sample.sd == 0
@@ -187,11 +186,16 @@ def gap(first: Row, second: Row) -> Gap | None:
 
 
 def random_start(row: Row, rows: dict[str, Row]) -> Row | None:
-    """The row of the same network from random weights; None for that row itself, and for trivial classifiers."""
-    if row.trivial or row.config.init == "random":
+    """The row of the same network from random weights; None for that row itself, and for baselines."""
+    if not row.pretrained:
         return None
     start = (row.config.arch, "random")
     return next(other for other in rows.values() if (other.config.arch, other.config.init) == start)
+
+
+def references(row: Row, rows: dict[str, Row]) -> dict[str, Row | None]:
+    """What a row is compared with: the same network from random weights, and boosted trees on RR intervals."""
+    return {"random": random_start(row, rows), "rr": None if row.method == RR else rows[RR]}
 
 
 # What a start is
@@ -206,14 +210,11 @@ def start_words(init: str) -> str:
 
 def origin(row: Row) -> dict:
     """What the starting checkpoint says of itself, as a run has it or the file; empty for random weights, and where
-    neither is at hand.
+    neither is available.
     """
-    if row.trivial or row.config.init == "random":
-        return {}
-    if row.bodies:
+    if row.pretrained and row.bodies:
         return row.bodies[0]["data"]["start"]
-    path = starts.stored_weights(row.config.init, row.config.arch, row.config.tier)
-    return checkpoint.load(path)[1] if path else {}
+    return checkpoint.load(row.weights)[1] if row.weights else {}
 
 
 def sources(row: Row) -> tuple[str, ...]:
@@ -223,9 +224,8 @@ def sources(row: Row) -> tuple[str, ...]:
 
 
 def _trained_on(row: Row) -> str:
-    if row.trivial or row.config.init == "random":
-        return "nothing"
-    return ", ".join(catalogue.entry(name).title for name in sources(row)) or PENDING
+    titles = ", ".join(catalogue.entry(name).title for name in sources(row))
+    return (titles or PENDING) if row.pretrained else "nothing"
 
 
 # Tables
@@ -236,63 +236,49 @@ def frame(rows: dict[str, Row]) -> pd.DataFrame:
     found = []
     for method, row in rows.items():
         low, high = statistics.score_interval(row.sample) if row.bodies else (np.nan, np.nan)
-        test = _limits(row.draws) if row.bodies else (np.nan, np.nan)
-        base = random_start(row, rows)
-        found.append({"method": method, "network": row.config.arch, "start": row.config.init,
-                      "trained_on": ";".join(sources(row)), "runs": len(row.bodies),
-                      "macro_auc": _mean(row, "macro_auc"), "low": low, "high": high, "test_low": test[0],
-                      "test_high": test[1], "weighted_f1": _mean(row, "weighted_f1"),
-                      "f_max": _mean(row, "f_max"), "seconds": row.seconds,
-                      **_columns("random", gap(row, base) if base else None),
-                      **_columns("rr", gap(row, rows[RR]) if method != RR else None)})
+        test_low, test_high = _limits(row.draws)
+        auc, weighted, f_max = (_mean(row.scores(name)) for name in ("macro_auc", "weighted_f1", "f_max"))
+        line = {"method": method, "network": row.config.arch, "start": row.config.init,
+                "trained_on": ";".join(sources(row)), "runs": len(row.bodies), "macro_auc": auc, "low": low,
+                "high": high, "test_low": test_low, "test_high": test_high, "weighted_f1": weighted, "f_max": f_max,
+                "seconds": row.seconds}
+        for name, other in references(row, rows).items():
+            over = gap(row, other)
+            line |= {f"over_{name}_{part}": getattr(over, part, np.nan) for part in Gap._fields}
+            line[f"over_{name}"] = over.verdict if over else ""
+        found.append(line)
     return pd.DataFrame(found)
 
 
-def _mean(row: Row, score: str) -> float:
-    return float(np.mean(row.scores(score))) if row.bodies else float("nan")
-
-
-def _columns(name: str, found: Gap | None) -> dict:
-    numbers = {f"over_{name}_{part}": getattr(found, part) if found else np.nan for part in PARTS}
-    return numbers | {f"over_{name}": found.verdict if found else ""}
+def _mean(values: Sequence[float], mean: Callable = np.mean) -> float:
+    return float(mean(values)) if len(values) else np.nan
 
 
 def readable(table: pd.DataFrame, rows: dict[str, Row]) -> pd.DataFrame:
     """``frame`` as a reader sees it: scores, and seconds of training; PENDING where nothing has been run."""
     found = []
-    for row in table.itertuples():
-        scores = {"Macro AUC [95 %, runs]": f"{f1(row.macro_auc)} {limits(row.low, row.high)}".strip(),
-                  "[95 %, test recordings]": limits(row.test_low, row.test_high),
-                  "Weighted F1": f1(row.weighted_f1), "Fmax": f1(row.f_max),
-                  "Training": f"{row.seconds:.0f}{NBSP}s"}
-        found.append({"Network and start": rows[row.method].words,
-                      "Start was trained on": _trained_on(rows[row.method]),
-                      **(scores if row.runs else dict.fromkeys(scores, PENDING)), "n": row.runs})
+    for row, line in zip(rows.values(), table.itertuples(), strict=True):
+        scores = {"Macro AUC [95 %, runs]": f"{f1(line.macro_auc)} {limits(line.low, line.high)}".strip(),
+                  "[95 %, test recordings]": limits(line.test_low, line.test_high),
+                  "Weighted F1": f1(line.weighted_f1), "Fmax": f1(line.f_max), "Training": f"{row.seconds:.0f}{NBSP}s"}
+        found.append({"Network and start": row.words, "Start was trained on": _trained_on(row),
+                      **(scores if row.bodies else dict.fromkeys(scores, PENDING)), "n": line.runs})
     return pd.DataFrame(found)
 
 
-def differences(table: pd.DataFrame, rows: dict[str, Row]) -> pd.DataFrame:
+def differences(rows: dict[str, Row]) -> pd.DataFrame:
     """What each start adds to random weights, and each row to boosted trees on RR intervals, with the verdict."""
-    found = []
-    for row in table.itertuples():
-        own = rows[row.method]
-        others = {"random": random_start(own, rows), "rr": rows[RR] if row.method != RR else None}
-        found.append({"Network and start": own.words,
-                      **_difference("− random weights", row, "random", own, others["random"]),
-                      **_difference("− RR intervals", row, "rr", own, others["rr"])})
+    found, words = [], {"random": "− random weights", "rr": "− RR intervals"}
+    for row in rows.values():
+        found.append({"Network and start": row.words})
+        for name, other in references(row, rows).items():
+            runs = recordings = verdict = "–" if other is None else PENDING
+            if over := gap(row, other):
+                runs, verdict = f"{f1(over.value, True)} {limits(over.low, over.high, True)}", over.verdict
+                recordings = limits(over.test_low, over.test_high, True)
+            found[-1] |= {f"{words[name]} [95 %, runs]": runs, f"{words[name]} [95 %, test recordings]": recordings,
+                          f"{words[name]}: verdict": verdict}
     return pd.DataFrame(found)
-
-
-def _difference(words: str, row, name: str, first: Row, second: Row | None) -> dict[str, str]:
-    columns = (f"{words} [95 %, runs]", f"{words} [95 %, test recordings]", f"{words}: verdict")
-    if second is None:
-        return dict.fromkeys(columns, "–")
-    if not (first.compared and second.compared):
-        return dict.fromkeys(columns, PENDING)
-    value, *ends = (getattr(row, f"over_{name}_{part}") for part in PARTS)
-    cells = (f"{f1(value, True)} {limits(*ends[:2], True)}", limits(*ends[2:], True),
-             getattr(row, f"over_{name}"))
-    return dict(zip(columns, cells, strict=True))
 
 
 def networks(rows: dict[str, Row]) -> pd.DataFrame:
@@ -302,11 +288,9 @@ def networks(rows: dict[str, Row]) -> pd.DataFrame:
         config = next(row.config for row in rows.values() if row.config.arch == arch)
         rules = config.plan().inputs
         scaled = SCALED[rules["standardise"]] + (f", above {rules['highpass']:g} Hz" if rules["highpass"] else "")
-        found.append({"Network": words, "Protocol": config.input_protocol,
-                      "Parameters": f"{parameters(config):,}",
-                      "Input": f"{config.seconds:g}{NBSP}s at {config.sampling_rate:g}{NBSP}Hz",
-                      "Scaled": scaled, "Batch": config.batch_size,
-                      "Learning rate": f"{config.learning_rate:g}"})
+        found.append({"Network": words, "Protocol": config.input_protocol, "Parameters": f"{parameters(config):,}",
+                      "Input": f"{config.seconds:g}{NBSP}s at {config.sampling_rate:g}{NBSP}Hz", "Scaled": scaled,
+                      "Batch": config.batch_size, "Learning rate": f"{config.learning_rate:g}"})
     return pd.DataFrame(found)
 
 
@@ -315,12 +299,11 @@ def parameters(config: FinetuneConfig) -> int:
     options = models.variant_options(config.arch, config.variant)
     options |= {"length": config.n_samples} if config.arch == "bilstm" else {}
     with torch.device("meta"):
-        model = models.build(config.arch, 1, len(SUPERCLASSES), width=config.width, **options)
-    return models.count_parameters(model)
+        return models.count_parameters(models.build(config.arch, 1, len(SUPERCLASSES), width=config.width, **options))
 
 
 def target(rows: dict[str, Row], tier: str) -> pd.DataFrame:
-    """What is the same for all: recordings, lead, labels, parts, epochs."""
+    """What is the same for all: recordings, lead, labels, sets, epochs."""
     entry = experiments.load(EXPERIMENT)
     rules, title = protocol(entry.paper), catalogue.entry(entry.dataset).title
     folds = rules["split"]["folds"]
@@ -335,15 +318,12 @@ def target(rows: dict[str, Row], tier: str) -> pd.DataFrame:
 
 
 def checkpoints(rows: dict[str, Row]) -> pd.DataFrame:
-    """Where each pretrained start comes from: licence, and whether its weights are at hand or have to be made."""
+    """Where each pretrained start comes from: licence, and whether its weights are available or have to be made."""
     found = []
-    for row in rows.values():
-        if random_start(row, rows) is None:
-            continue
-        at_hand = starts.stored_weights(row.config.init, row.config.arch, row.config.tier)
+    for row in filter(lambda row: row.pretrained, rows.values()):
         made = Markup("to be made: <code>{}</code>").format(starts.pretraining_command(row.config))
         found.append({"Network and start": row.words, "Trained on": _trained_on(row),
-                      "Licence": origin(row).get("licence", PENDING), "Weights": "at hand" if at_hand else made})
+                      "Licence": origin(row).get("licence", PENDING), "Weights": "at hand" if row.weights else made})
     return pd.DataFrame(found)
 
 
@@ -352,23 +332,21 @@ def checkpoints(rows: dict[str, Row]) -> pd.DataFrame:
 
 def state(tier: str) -> HTML:
     """Badges of the finished runs and their number; while some are missing, the command that makes them."""
-    # One lead is this experiment's own rule, so its results call the leads whole; the table of the target names it instead
+    # One lead is this experiment's own rule, so its results call the leads whole; the table of the target names it
     return HTML(badges.state(EXPERIMENT, tier, without="leads"))
 
 
 def unseen(rows: dict[str, Row]) -> HTML:
     """Whether any starting checkpoint has seen the target, from what the checkpoints say of themselves."""
-    dataset = experiments.load(EXPERIMENT).dataset
-    pretrained = [row for row in rows.values() if random_start(row, rows)]
+    pretrained = [row for row in rows.values() if row.pretrained]
     known = [row for row in pretrained if sources(row)]
-    seen = [row.words for row in known if dataset in sources(row)]
-    told = f"have seen the target: {'; '.join(seen)}" if seen else "none has seen the target"
-    return HTML(Markup("<p>Of {} checkpoints {} say here what they were trained on; {}.</p>").format(
-        len(pretrained), len(known), told))
+    seen = [row for row in known if experiments.load(EXPERIMENT).dataset in sources(row)]
+    told = f"have seen the target: {_named(seen)}" if seen else "none has seen the target"
+    return HTML(paragraph(f"Of {len(pretrained)} checkpoints {len(known)} say here what they were trained on; {told}."))
 
 
 def answer(rows: dict[str, Row]) -> HTML:
-    """What a reader would choose, by rule: what needs least of the rows that cannot be told from the best."""
+    """What is recommended, by rule: the cheapest of the rows that cannot be distinguished from the best."""
     compared = [row for row in rows.values() if row.compared]
     pending, lines = len(rows) - len(compared), []
     if pending:
@@ -376,45 +354,47 @@ def answer(rows: dict[str, Row]) -> HTML:
     if any(not row.trivial for row in compared) and rows[RR].compared:
         best = max(compared, key=lambda row: row.sample.mean)
         level = [row for row in compared if row is best or gap(best, row).verdict == "not told apart"]
-        lines += [_best(best, level), _trivial(compared, rows), *_pretraining(rows), _choice(level)]
-    return HTML(Markup("<ul>{}</ul>").format(Markup("").join(Markup("<li>{}</li>").format(line) for line in lines)))
+        lines += [f"Highest mean: {best.words}, macro AUC {f1(best.sample.mean)}. Not told from it: "
+                  f"{_named(row for row in level if row is not best)}.",
+                  _trivial(compared, rows), *_pretraining(rows), _choice(level)]
+    return HTML(bullets(lines))
 
 
-def _best(best: Row, level: Sequence[Row]) -> str:
-    others = _named(row for row in level if row is not best)
-    return f"Highest mean: {best.words}, macro AUC {f1(best.sample.mean)}. Not told from it: {others}."
+def _by_verdict(found: Iterable[Row], against: Callable[[Row], Row | None]) -> dict[str, list[Row]]:
+    """The rows that can be compared, by the verdict on their difference to another one."""
+    by: dict[str, list[Row]] = {verdict: [] for verdict in VERDICTS}
+    for row in found:
+        if over := gap(row, against(row)):
+            by[over.verdict].append(row)
+    return by
 
 
 def _trivial(compared: Sequence[Row], rows: dict[str, Row]) -> str:
-    found = [(row, gap(row, rows[RR]).verdict) for row in compared if not row.trivial]
-    above = [row for row, verdict in found if verdict == "above"]
-    rest = {verdict: _named(row for row, own in found if own == verdict)
-            for verdict in ("not told apart", "below")}
-    return (f"{len(above)} of {len(found)} networks and starts beat RR intervals alone; not told from them: "
-            f"{rest['not told apart']}; below them: {rest['below']}.")
+    by = _by_verdict((row for row in compared if not row.trivial), lambda row: rows[RR])
+    return (f"{len(by['above'])} of {sum(map(len, by.values()))} networks and starts beat RR intervals alone; not told "
+            f"from them: {_named(by['not told apart'])}; below them: {_named(by['below'])}.")
 
 
 def _pretraining(rows: dict[str, Row]) -> list[str]:
     """One line a network: which starts beat its random weights."""
     lines = []
     for arch, words in NETWORKS.items():
-        own = [(row, gap(row, random_start(row, rows))) for row in rows.values()
-               if row.config.arch == arch and random_start(row, rows)]
-        by = {verdict: [start_words(row.config.init) for row, one in own if one and one.verdict == verdict]
-              for verdict in ("above", "not told apart", "below")}
+        own = (row for row in rows.values() if row.config.arch == arch)
+        by = _by_verdict(own, lambda row: random_start(row, rows))
         if any(by.values()):
-            told = "; ".join(f"{verdict}: {', '.join(names) or 'none'}" for verdict, names in by.items())
+            told = "; ".join(f"{verdict}: {', '.join(start_words(row.config.init) for row in found) or 'none'}"
+                             for verdict, found in by.items())
             lines.append(f"{words}, starts against its own random weights: {told}.")
     return lines
 
 
 def _needs(row: Row) -> tuple[bool, bool, float]:
     """What a row asks of its user, less before more: a network, a checkpoint, time to train."""
-    return not row.trivial, row.config.init != "random", row.seconds
+    return not row.trivial, row.pretrained, row.seconds
 
 
 def _choice(level: Sequence[Row]) -> str:
-    """Of rows that cannot be told from the best the one that needs least, and one under a licence that allows commerce."""
+    """Of rows that cannot be told from the best the cheapest, and one under a licence that allows commerce."""
     chosen = min(level, key=_needs)
     free = [row for row in level if NON_COMMERCIAL not in origin(row).get("licence", "")]
     said = (f"Choice: {chosen.words}, which of the rows that cannot be told from the best needs least "
@@ -433,52 +413,37 @@ def _named(found: Iterable[Row]) -> str:
 
 
 def figure(rows: dict[str, Row]) -> Figure:
-    """Macro AUC of every row, a panel a network: mean, both intervals, single runs; trivial classifiers as lines."""
+    """Macro AUC of every row, a panel a network: mean, both intervals, single runs; baselines as lines."""
     grouped = {arch: [row for row in rows.values() if row.config.arch == arch] for arch in NETWORKS}
     drawn, grid = plt.subplots(len(grouped), 1, figsize=(WIDTH, 6.6), sharex=True,
                                height_ratios=[len(own) + 0.7 for own in grouped.values()])
+    inits = dict.fromkeys(row.config.init for row in rows.values() if row.config.init in source_experiments())
+    colours = COLOURS | dict(zip(inits, SOURCE_COLOURS, strict=False))
     for axes, (arch, own) in zip(grid, grouped.items(), strict=True):
         for method, dash in ((RR, "-."), (MAJORITY, ":")):
             if rows[method].bodies:
                 axes.axvline(rows[method].sample.mean, color=COLOURS[method], linestyle=dash, linewidth=1.2,
                              label=METHODS[method])
         for y, row in enumerate(own):
-            _draw(axes, y, row)
-        axes.set(title=NETWORKS[arch], yticks=range(len(own)), yticklabels=[_tick(row) for row in own],
-                 ylim=(len(own) - 0.4, -0.6))
+            _draw(axes, y, row, colours[row.config.init])
+        starts = [start_words(row.config.init) for row in own]
+        axes.set(title=NETWORKS[arch], yticks=range(len(own)), ylim=(len(own) - 0.4, -0.6),
+                 yticklabels=[words[0].upper() + words[1:] for words in starts])
         axes.tick_params(axis="y", labelsize=8)
     grid[-1].set_xlabel("macro AUC, test part")
     figures.legend_below(drawn, grid, 1)
     return drawn
 
 
-def _tick(row: Row) -> str:
-    words = start_words(row.config.init)
-    return words[0].upper() + words[1:]
-
-
-@functools.cache
-def _colour(init: str) -> str:
-    return COLOURS[init] if init in COLOURS else SOURCE_COLOURS[_sources().index(init) % len(SOURCE_COLOURS)]
-
-
-def _sources() -> list[str]:
-    """The data sets whose labels a row starts from, in the order of the rows."""
-    inits = [row.get("init") for row in experiments.load(EXPERIMENT).rows.values()]
-    return [init for init in dict.fromkeys(inits) if init in source_experiments()]
-
-
-def _draw(axes: Axes, y: float, row: Row) -> None:
+def _draw(axes: Axes, y: float, row: Row, colour: str) -> None:
     """One line: the interval over test recordings broad and pale, the mean with the one over runs, the runs below."""
     if not row.bodies:
         axes.annotate(PENDING, (1, y), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=7,
                       color="#555555")
         return
-    colour = _colour(row.config.init)
     axes.plot(_limits(row.draws), (y, y), color="#bbbbbb", linewidth=6, solid_capstyle="butt", zorder=1,
               label="95 % interval over test recordings")
-    low, high = statistics.score_interval(row.sample)
-    reach = [[row.sample.mean - low], [high - row.sample.mean]] if np.isfinite(low) else None
-    axes.errorbar([row.sample.mean], [y], xerr=reach, color=colour, marker="o", markersize=5, capsize=3,
+    mean = Interval(row.sample.mean, *statistics.score_interval(row.sample))
+    axes.errorbar([mean.value], [y], xerr=mean.reach, color=colour, marker="o", markersize=5, capsize=3,
                   linestyle="none", label="mean with 95 % interval over runs; below it single runs")
-    axes.plot(row.values, np.full(len(row.values), y + 0.28), ".", color=colour, alpha=0.6, markersize=4)
+    axes.plot(row.scores("macro_auc"), np.full(len(row.bodies), y + 0.28), ".", color=colour, alpha=0.6, markersize=4)

@@ -1,8 +1,7 @@
 """What it costs to choose a checkpoint by a score (MELEP's Figure 6), and whether MELEP says more than the
 number of labels.
 
-All is worked out from the finished folds (``transfer_folds``). Ways of choosing are compared on the same
-folds.
+All is computed from the finished folds (``transfer_folds``). Ways of choosing are compared on the same folds.
 """
 
 import pandas as pd
@@ -10,19 +9,19 @@ from IPython.display import HTML
 from markupsafe import Markup
 
 from ecgtl import agreement, correlations, published, results
-from ecgtl.agreement import CHOOSING, HIGHER, MEASURES, SCORES
+from ecgtl.agreement import CHOOSING, EVERY_LABEL, HIGHER, MEASURES, SCORES
 from ecgtl.correlations import Interval
 from ecgtl.report.melep import NETWORKS, PAPER
 from ecgtl.report.transfer import RIVALS
-from ecgtl.report.transfer_folds import Folds, checkpoint_name, count, interval_text
-from ecgtl.report.transferability import CHOICES, MELEP, excludes_zero, is_papers
-from ecgtl.report.words import PENDING, f1
+from ecgtl.report.transfer_folds import Folds, checkpoint_name, interval_text
+from ecgtl.report.transferability import CHOICES, MELEP, is_papers
+from ecgtl.report.words import PENDING, bullets, f1, paragraph
 
 # Figure 6: the choice of a checkpoint
 
 
 def shared(rows: pd.DataFrame) -> pd.DataFrame:
-    """Those folds that every checkpoint at hand has: all ways of choosing are compared on the same ones.
+    """Those folds that every available checkpoint has: all ways of choosing are compared on the same ones.
 
     None with fewer than two checkpoints.
     """
@@ -40,24 +39,18 @@ def regrets(rows: pd.DataFrame, score: str = SCORES[0]) -> pd.DataFrame:
     checkpoint, by its name.
     """
     rows = shared(rows)
-    by_measure = {measure: agreement.regret(rows, measure, score) for measure in CHOOSING}
-    any_of_them = by_measure[CHOOSING[0]]
-    best = any_of_them.set_index("fold")["best_f1"]
-    found = [chosen[["fold", "label_set", "regret"]].assign(way=measure)
-             for measure, chosen in by_measure.items()]
-    found.append(any_of_them[["fold", "label_set"]].assign(regret=any_of_them["blind_regret"], way="blind"))
-    for place in agreement.checkpoints(rows):
-        own = agreement.of(rows, *place)
-        found.append(own[["fold", "label_set"]].assign(regret=own["fold"].map(best) - own[score],
-                                                       way=checkpoint_name(*place)))
-    return pd.concat(found, ignore_index=True)
+    found = [agreement.regret(rows, measure, score).assign(way=measure) for measure in CHOOSING]
+    found.append(found[0].assign(regret=found[0]["blind_regret"], way="blind"))
+    best = found[0].set_index("fold")["best_f1"]
+    for place, own in agreement.by_checkpoint(rows).items():
+        found.append(own.assign(regret=own["fold"].map(best) - own[score], way=checkpoint_name(*place)))
+    return pd.concat([one[["fold", "label_set", "regret", "way"]] for one in found], ignore_index=True)
 
 
 def way_words(way: str) -> str:
     """A way of choosing in words."""
-    if way == "blind":
-        return "Blind: mean over the candidates"
-    return RIVALS[way][0] if way in RIVALS else f"Always {way}"
+    words = {"blind": "Blind: mean over the candidates"} | {measure: RIVALS[measure][0] for measure in CHOOSING}
+    return words.get(way, f"Always {way}")
 
 
 def mean_regrets(lost: pd.DataFrame) -> dict[str, Interval]:
@@ -72,33 +65,30 @@ def regret_table(lost: pd.DataFrame) -> pd.DataFrame:
     for way, found in mean_regrets(lost).items():
         own = lost.loc[lost["way"] == way, "regret"]
         rows.append({"Choice by": way_words(way), "Mean F1 lost [95 % interval]": interval_text(found),
-                     "Picks the best": "–" if way == "blind" else count(int((own == 0).sum()), len(own)),
+                     "Picks the best": "–" if way == "blind" else f"{(own == 0).sum()} of {len(own)}",
                      "Largest loss": f1(own.max()), "Folds": found.n, "Label sets": found.groups})
     return pd.DataFrame(rows or [{"Choice by": PENDING}])
 
 
-def within_networks(folds: Folds, score: str = SCORES[0]) -> pd.DataFrame:
+def within_networks(folds: Folds) -> pd.DataFrame:
     """``regret_table`` of each network by itself, on the folds that all its sources share."""
     by_arch = folds.rows.groupby("arch", sort=False) if len(folds.rows) else ()
-    found = [regret_table(regrets(rows, score)).assign(Network=NETWORKS[arch]) for arch, rows in by_arch]
+    found = {NETWORKS[arch]: regret_table(regrets(rows)) for arch, rows in by_arch}
     if not found:
         return pd.DataFrame({"Network": [PENDING]})
-    rows = pd.concat(found).astype(object).fillna("–")
-    return rows[["Network", *rows.columns.drop("Network")]]
+    return pd.concat(found, names=["Network"]).reset_index("Network").astype(object).fillna("–")
 
 
-def pick_table(folds: Folds, score: str = SCORES[0]) -> pd.DataFrame:
+def pick_table(folds: Folds) -> pd.DataFrame:
     """Who is picked, and who is best: one row a candidate over the ``shared`` folds."""
     rows = shared(folds.rows)
-    chosen = {measure: agreement.regret(rows, measure, score) for measure in CHOOSING}
-    found = []
-    for place in agreement.checkpoints(rows):
-        own, is_best = agreement.of(rows, *place), chosen[CHOOSING[0]]["best"]
+    chosen = {RIVALS[measure][0]: agreement.regret(rows, measure) for measure in CHOOSING}
+    is_best, found = agreement.regret(rows, CHOOSING[0])["best"], []
+    for place, own in agreement.by_checkpoint(rows).items():
         found.append({"Checkpoint": checkpoint_name(*place), "Labels of its own": own_labels(folds, *place),
-                      "MELEP, mean": f"{own[MELEP[0]].mean():.4f}", "F1, mean": f1(own[score].mean()),
-                      "Best in": count(int((is_best == place).sum()), len(is_best)),
-                      **{f"Picked by {RIVALS[measure][0]}": int((one["chosen"] == place).sum())
-                         for measure, one in chosen.items()}})
+                      "MELEP, mean": f"{own[MELEP[0]].mean():.4f}", "F1, mean": f1(own[SCORES[0]].mean()),
+                      "Best in": f"{(is_best == place).sum()} of {len(is_best)}",
+                      **{f"Picked by {words}": (one["chosen"] == place).sum() for words, one in chosen.items()}})
     return pd.DataFrame(found or [{"Checkpoint": PENDING}])
 
 
@@ -108,83 +98,84 @@ def own_labels(folds: Folds, source: str, arch: str) -> int:
     return results.stored(done.path)["data"]["start"]["labels"]
 
 
-def number_of_own_labels(folds: Folds, score: str = SCORES[0]) -> HTML:
+def number_of_own_labels(folds: Folds) -> HTML:
     """How often a checkpoint with few labels of its own is picked, and how often it is the best; from the
     folds.
     """
     rows = shared(folds.rows)
     sizes = {place: own_labels(folds, *place) for place in agreement.checkpoints(rows)}
-    if len(set(sizes.values())) < 2:
-        return HTML(f"<p>{PENDING}: no fold has candidates that differ in the number of their own labels.</p>"
-                    if not len(sizes) else "<p>All candidates have as many labels of their own.</p>")
-    fewest, lines = min(sizes.values()), []
+    if not sizes:
+        return HTML(paragraph(f"{PENDING}: no fold has candidates that differ in the number of their own labels."))
+    fewest, most = min(sizes.values()), max(sizes.values())
+    if fewest == most:
+        return HTML(paragraph("All candidates have as many labels of their own."))
+    lines = []
     for measure in CHOOSING:
-        found = agreement.regret(rows, measure, score)
-        picked, best = ([sizes[place] == fewest for place in found[column]] for column in ("chosen", "best"))
-        said = Markup("<li>{} picks one of {} labels in {} folds; one of them is the best in {}.</li>")
-        lines.append(said.format(
-            RIVALS[measure][0], fewest, count(sum(picked), len(picked)), sum(best)))
-    most = max(sizes.values())
-    said = Markup("<p>Every score here averages over the checkpoint's own labels, of which the candidates "
-                  "have from {} to {}:</p><ul>{}</ul>")
-    return HTML(said.format(fewest, most, Markup("").join(lines)))
+        found = agreement.regret(rows, measure)
+        picked, best = (sum(sizes[place] == fewest for place in found[column]) for column in ("chosen", "best"))
+        lines.append(f"{RIVALS[measure][0]} picks one of {fewest} labels in {picked} of {len(found)} folds; one of "
+                     f"them is the best in {best}.")
+    said = Markup("Every score here averages over the checkpoint's own labels, of which the candidates have "
+                  f"from {fewest} to {most}:")
+    return HTML(paragraph(said) + bullets(lines))
 
 
 def selected_table(folds: Folds) -> pd.DataFrame:
     """The paper's one task: what it says of its choice, and what ours say."""
-    said = {key: published.lookup(f"{PAPER}.scalars.{key}_checkpoint.value")
-            for key in ("selected", "outlier")}
-    theirs = {key: checkpoint_name(*reversed(value.split("_"))) for key, value in said.items()}
+    chosen, outlier, beaten = (published.lookup(f"{PAPER}.scalars.{key}.value")
+                               for key in ("selected_checkpoint", "outlier_checkpoint", "outlier_beats"))
+    chosen, outlier = (checkpoint_name(*reversed(words.split("_"))) for words in (chosen, outlier))
     rows = shared(folds.rows) if is_papers(folds.rows) else folds.rows[:0]
-    ours = {"Lowest MELEP": PENDING, "Highest F1": PENDING}
+    lowest = highest = PENDING
     if len(rows):
         (found,) = agreement.regret(rows, MELEP[0]).itertuples()
-        ours = {"Lowest MELEP": checkpoint_name(*found.chosen), "Highest F1": checkpoint_name(*found.best)}
-    table = [{"What": what, "Paper": theirs["selected"], "Ours": ours[what]} for what in ours]
-    beaten = published.lookup(f"{PAPER}.scalars.outlier_beats.value")
-    return pd.DataFrame([*table, {"What": "Breaks the order", "Ours": _breaks(rows),
-                                  "Paper": f"{theirs['outlier']}: better than {beaten} of lower MELEP"}])
+        lowest, highest = checkpoint_name(*found.chosen), checkpoint_name(*found.best)
+    return pd.DataFrame({"What": ["Lowest MELEP", "Highest F1", "Breaks the order"],
+                         "Paper": [chosen, chosen, f"{outlier}: better than {beaten} of lower MELEP"],
+                         "Ours": [lowest, highest, _breaks(rows)]})
 
 
 def _breaks(rows: pd.DataFrame) -> str:
     """Candidates with a higher F1 than others of lower MELEP, on one task."""
     if not len(rows):
         return PENDING
-    values = {place: agreement.of(rows, *place).iloc[0] for place in agreement.checkpoints(rows)}
-    above = {place: sum(other[MELEP[0]] < own[MELEP[0]] and other[SCORES[0]] < own[SCORES[0]]
-                        for other in values.values()) for place, own in values.items()}
-    return "; ".join(f"{checkpoint_name(*place)}: better than {n} of lower MELEP"
-                     for place, n in above.items() if n) or "none"
+    melep, scores = rows[MELEP[0]].to_numpy(), rows[SCORES[0]].to_numpy()
+    above = (melep[:, None] > melep) & (scores[:, None] > scores)
+    said = (f"{checkpoint_name(*place)}: better than {n} of lower MELEP"
+            for place, n in zip(agreement.checkpoints(rows), above.sum(axis=1), strict=True) if n)
+    return "; ".join(said) or "none"
 
 
 # MELEP, or the number of labels?
 
 
 def rival_rows(folds: Folds, score: str = SCORES[0]) -> pd.DataFrame:
-    """Correlation of every measure with F1, plain and given the number of labels, by checkpoint: ``Interval``
-    each.
+    """Correlations of every measure by checkpoint, an ``Interval`` each: with the F1 of the network, ``plain`` and
+    ``partial`` (given the number of labels), with that of the ``answer`` of every label, and with the difference
+    ``between`` the two.
     """
     return pd.DataFrame([{"source": source, "arch": arch, "measure": measure,
-                          "plain": agreement.correlation(folds.of(source, arch), measure, score),
-                          "partial": agreement.given_labels(folds.of(source, arch), measure, score)}
-                         for source, arch in folds.checkpoints for measure in MEASURES])
+                          "plain": agreement.correlation(own, measure, score),
+                          "partial": agreement.given_labels(own, measure, score),
+                          "answer": agreement.correlation(own, measure, EVERY_LABEL),
+                          "between": agreement.gain_correlation(own, measure, score)}
+                         for (source, arch), own in folds.by_checkpoint.items() for measure in MEASURES])
 
 
-def rival_numbers(rows: pd.DataFrame, score: str = SCORES[0]) -> pd.DataFrame:
-    """``rival_rows`` as numbers, for the CSV."""
+def rival_numbers(rows: pd.DataFrame) -> pd.DataFrame:
+    """``rival_rows`` of the published choice of the epoch as numbers, for the CSV."""
+    parts = {"plain": "value", "plain_low": "low", "plain_high": "high"}
+    parts |= {name.replace("plain", "partial"): limit for name, limit in parts.items()}
     return pd.DataFrame([{"source": row.source, "network": row.arch, "measure": row.measure,
-                          "epoch_chosen_by": CHOICES[score], "folds": row.plain.n,
-                          "label_sets": row.plain.groups,
-                          **{f"{kind}{limit}": getattr(getattr(row, kind), part)
-                             for kind in ("plain", "partial")
-                             for limit, part in (("", "value"), ("_low", "low"), ("_high", "high"))}}
+                          "epoch_chosen_by": CHOICES[SCORES[0]], "folds": row.plain.n, "label_sets": row.plain.groups,
+                          **{name: getattr(getattr(row, name.split("_")[0]), limit) for name, limit in parts.items()}}
                          for row in rows.itertuples()])
 
 
 def rival_table(rows: pd.DataFrame) -> pd.DataFrame:
     """``rival_rows`` for a page."""
-    return pd.DataFrame([{"Checkpoint": checkpoint_name(row.source, row.arch),
-                          "Measure": RIVALS[row.measure][0], "Easy when": RIVALS[row.measure][1],
+    return pd.DataFrame([{"Checkpoint": checkpoint_name(row.source, row.arch), "Measure": RIVALS[row.measure][0],
+                          "Easy when": RIVALS[row.measure][1],
                           "Correlation with F1 [95 % interval]": interval_text(row.plain),
                           "Given the number of labels [95 % interval]":
                               "–" if row.measure == "n_labels" else interval_text(row.partial),
@@ -194,20 +185,17 @@ def rival_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 def rival_verdict(rows: pd.DataFrame) -> HTML:
     """What the numbers say: is the number of labels the stronger predictor, and does a measure add to it?"""
-    known = rows[[one.value is not None for one in rows["plain"]]] if len(rows) else rows
-    alone = {(row.source, row.arch): abs(row.plain.value)
-             for row in known[known["measure"] == "n_labels"].itertuples()}
+    known = rows[[one.value is not None for one in rows["plain"]]]
+    strength = {(row.source, row.arch, row.measure): abs(row.plain.value) for row in known.itertuples()}
     lines = []
     for measure, own in known[known["measure"] != "n_labels"].groupby("measure", sort=False):
-        pairs = [(alone[row.source, row.arch], abs(row.plain.value)) for row in own.itertuples()
-                 if (row.source, row.arch) in alone]
-        said = Markup("<li>{}: the number of labels alone correlates more strongly for {} checkpoints; given "
-                      "that number, the interval lies on the side of an easy transfer for {}.</li>")
-        lines.append(said.format(RIVALS[measure][0], count(sum(n > m for n, m in pairs), len(pairs)),
-                                 count(sum(adds(measure, one) for one in own["partial"]), len(own))))
-    if not lines:
-        return HTML(f"<p>{PENDING}: no fold yet.</p>")
-    return HTML(Markup("<ul>{}</ul>").format(Markup("").join(lines)))
+        pairs = [(strength[*place, "n_labels"], strength[*place, measure]) for place in agreement.checkpoints(own)
+                 if (*place, "n_labels") in strength]
+        weaker, adding = sum(n > m for n, m in pairs), sum(adds(measure, one) for one in own["partial"])
+        lines.append(f"{RIVALS[measure][0]}: the number of labels alone correlates more strongly for "
+                     f"{weaker} of {len(pairs)} checkpoints; given that number, the interval lies on the side of an "
+                     f"easy transfer for {adding} of {len(own)}.")
+    return HTML(bullets(lines) if lines else paragraph(f"{PENDING}: no fold yet."))
 
 
 def adds(measure: str, found: Interval) -> bool:
@@ -215,5 +203,5 @@ def adds(measure: str, found: Interval) -> bool:
     promises neither.
     """
     if measure in HIGHER:
-        return excludes_zero(found) and found.low > 0
-    return excludes_zero(found) and (measure not in CHOOSING or found.high < 0)
+        return found.side > 0
+    return found.side < 0 if measure in CHOOSING else found.side != 0

@@ -25,7 +25,6 @@ from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings
 from ecgtl.report import badges, figures, tables
 from ecgtl.report.figures import COLOURS, MARKERS
-from ecgtl.report.site import book_tables
 from ecgtl.report.words import NBSP, PENDING, f1, gap_with_p, mean, mean_sd, percent, plus_minus
 from ecgtl.statistics import Sample
 
@@ -334,7 +333,7 @@ def sensitivity_table(bodies: list[dict], tier: str = "reduced") -> HTML:
     """Their errors on held-out subjects; PENDING and the command where there is none yet."""
     if not bodies:
         return HTML(Markup("<p>{} No run yet: <code>python -m ecgtl run {} --tier {}</code></p>").format(
-            book_tables.badge("pending"), SENSITIVITY, tier))
+            badges.badge("pending"), SENSITIVITY, tier))
     rows = []
     for body in bodies:
         config, windows, scores = body["config"], body["data"]["windows"], body["scores"]

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pandas as pd
+from IPython.display import HTML
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from scipy import stats
 
 from ecgtl import transferability
 from ecgtl.config import ScoreConfig
@@ -17,7 +19,7 @@ RIVALS = {"melep_published": ("MELEP, weights of the text", "small"),
           "prevalence": ("Prevalence of a label, mean", "–")}
 
 
-def badge(ranking: Ranking):
+def badge(ranking: Ranking) -> HTML:
     """What the recordings are."""
     return badges.of_recordings(ranking.target.recordings)
 
@@ -26,15 +28,15 @@ def target(ranking: Ranking) -> pd.DataFrame:
     """The target in a few lines: recordings, labels, what was left out."""
     found, answers = ranking.target, ranking.scores[0].answers
     positives = zip(found.names, found.table.sum(axis=0).tolist(), strict=True)
-    facts = {"checkpoint": f"{answers.candidate.facts['arch']} with {len(answers.names)} labels",
-             "target": f"{found.recordings.name} {found.recordings.version}", "recordings": len(found.table),
-             "labels": ", ".join(f"{name} {n}" for name, n in positives),
-             "left out": ", ".join(f"{reason} {n}" for reason, n in found.left_out.items()) or "none"}
-    return pd.DataFrame({"value": facts})
+    return pd.DataFrame({"value": {
+        "checkpoint": f"{answers.candidate.facts['arch']} with {len(answers.names)} labels",
+        "target": f"{found.recordings.name} {found.recordings.version}", "recordings": len(found.table),
+        "labels": ", ".join(f"{name} {n}" for name, n in positives),
+        "left out": ", ".join(f"{reason} {n}" for reason, n in found.left_out.items()) or "none"}})
 
 
-def score(ranking: Ranking, config: ScoreConfig):
-    """MELEP with its interval, and the measures it competes with, as HTML."""
+def score(ranking: Ranking, config: ScoreConfig) -> HTML:
+    """MELEP with its interval, and the measures it competes with."""
     (found,) = ranking.scores
     rows = []
     for name, value in found.measures.items():
@@ -42,28 +44,25 @@ def score(ranking: Ranking, config: ScoreConfig):
         limits = f"{found.low:.4f} to {found.high:.4f}" if name == f"melep_{config.weighting}" else "–"
         rows.append({"Measure": words, "Value": value if isinstance(value, int) else f"{value:.4f}",
                      "95 % interval": limits, "Easy when": easy})
-    caption = (f"One forward pass over {len(ranking.target.table)} recordings, {found.answers.seconds:.1f} "
-               f"s; interval from {config.resamples} resamples of the recordings")
-    return html(pd.DataFrame(rows), caption)
+    return html(pd.DataFrame(rows), f"One forward pass over {len(ranking.target.table)} recordings, "
+                f"{found.answers.seconds:.1f} s; interval from {config.resamples} resamples of the recordings")
 
 
 def label_rows(ranking: Ranking, config: ScoreConfig) -> pd.DataFrame:
-    """One row a target label: recordings with it, its ``weight`` in MELEP and its ``loss`` in nats."""
+    """One row a target label: recordings with it, its ``weight`` in MELEP, its ``loss`` and its ``entropy`` in nats."""
     found, (scored,) = ranking.target, ranking.scores
     return pd.DataFrame({"label": found.names, "recordings": found.table.sum(axis=0),
                          "weight": transferability.label_weights(found.table, config.weighting),
                          "loss": scored.pair_losses.mean(axis=1), "entropy": _entropies(found.table)})
 
 
-def labels(ranking: Ranking, config: ScoreConfig):
-    """``label_rows`` as HTML."""
+def labels(ranking: Ranking, config: ScoreConfig) -> HTML:
+    """``label_rows`` as a reader sees them."""
     rows = label_rows(ranking, config)
-    return html(pd.DataFrame({"Target label": rows["label"], "Recordings": rows["recordings"],
-                              "Weight": rows["weight"].map("{:.4f}".format),
-                              "Loss (nats)": rows["loss"].map("{:.4f}".format),
-                              "Entropy (nats)": rows["entropy"].map("{:.4f}".format)}),
-                "MELEP is the sum of weight × loss. A loss as large as the label's entropy says that the "
-                "checkpoint knows nothing of it")
+    shown = rows.assign(**{name: rows[name].map("{:.4f}".format) for name in ("weight", "loss", "entropy")})
+    columns = ["Target label", "Recordings", "Weight", "Loss (nats)", "Entropy (nats)"]
+    return html(shown.set_axis(columns, axis=1), "MELEP is the sum of weight × loss. A loss as large as the label's "
+                "entropy says that the checkpoint knows nothing of it")
 
 
 def told(ranking: Ranking) -> Figure:
@@ -76,11 +75,10 @@ def told(ranking: Ranking) -> Figure:
     for z, y in np.ndindex(share.shape):
         colour = "white" if share[z, y] > 0.55 * image.norm.vmax else "black"
         axes.text(y, z, f"{share[z, y]:.1f}", ha="center", va="center", fontsize=9, color=colour)
-    names = _words(found.names)
-    axes.set(xticks=range(n_target), yticks=range(n_source), yticklabels=_words(scored.answers.names),
-             xlabel="label of the target", ylabel="label of the checkpoint",
-             title="Entropy that is taken away")
-    axes.set_xticklabels(names, rotation=90 if max(map(len, names)) > 6 else 0)
+    columns, rows = ([name.replace("_", " ") for name in names] for names in (found.names, scored.answers.names))
+    axes.set_xticks(range(n_target), columns, rotation=90 if max(map(len, columns)) > 6 else 0)
+    axes.set_yticks(range(n_source), rows)
+    axes.set(xlabel="label of the target", ylabel="label of the checkpoint", title="Entropy that is taken away")
     axes.grid(False)
     figure.colorbar(image, ax=axes, label="% of the label's entropy")
     return figure
@@ -95,10 +93,7 @@ def explained(pair_losses: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 def _entropies(table: np.ndarray) -> np.ndarray:
     """Entropy in nats of each column of a 0/1 table (n, Y): the loss of a network that knows nothing."""
-    from scipy.stats import entropy
-
-    share = table.mean(axis=0)
-    return entropy(np.stack([share, 1 - share]))
+    return stats.bernoulli(table.mean(axis=0)).entropy()
 
 
 def recomputed(ranking: Ranking, config: ScoreConfig) -> str:
@@ -108,7 +103,3 @@ def recomputed(ranking: Ranking, config: ScoreConfig) -> str:
     agree = abs(float(rows["weight"] @ rows["loss"]) - found.value) < 1e-9
     return (f"MELEP of {len(ranking.target.table)} recordings with {len(rows)} labels, summed up from "
             f"{found.pair_losses.size} pairs: {'equal' if agree else 'DIFFERENT'}")
-
-
-def _words(names: tuple[str, ...]) -> list[str]:
-    return [name.replace("_", " ") for name in names]

@@ -1,19 +1,22 @@
 """The finished folds of MELEP's experiments as its pages need them, what is pending of them, and words for
 them.
 
-``load`` reads the folds of an experiment once a page. Where there is none, a page says PENDING and how to
-make it.
+``load`` finds the folds of an experiment, which are read once a page. Where there is none, a page says PENDING
+and how to make it.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
 
-from ecgtl import agreement, published
+from ecgtl import agreement
 from ecgtl.analysis import cells
+from ecgtl.analysis.sources import printed_correlations
 from ecgtl.config import TIERS
 from ecgtl.correlations import Interval
 from ecgtl.datasets import catalogue
@@ -34,15 +37,23 @@ WAITING = ("reduced", "paper")  # the first of these that has planned folds is s
 
 @dataclass(frozen=True)
 class Folds:
-    """The folds of an experiment in a tier: ``rows`` of the finished ones (``transfers.table``), and all
-    ``planned``; of one network where ``arch`` names it.
-    """
+    """The folds of an experiment in a tier, of one network where ``arch`` names it."""
 
     experiment: str
     tier: str
-    arch: str | None
-    rows: pd.DataFrame
-    planned: tuple[Transfer, ...]
+    arch: str | None = None
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """The finished folds (``transfers.table``)."""
+        rows = transfers.table(self.experiment, self.tier)
+        return rows[rows["arch"] == self.arch] if self.arch and len(rows) else rows
+
+    @property
+    def planned(self) -> list[Transfer]:
+        """All folds that the tier plans."""
+        runs = transfers.enumerate_runs(self.experiment, self.tier)
+        return [run for run in runs if self.arch in (None, run.config.arch)]
 
     @property
     def target(self) -> str:
@@ -50,17 +61,22 @@ class Folds:
         return transfers.enumerate_runs(self.experiment, "paper")[0].config.target
 
     @property
-    def checkpoints(self) -> list[tuple[str, str]]:
-        """(source, network) of every planned checkpoint; in a tier without any, those that the paper prints.
-        """
-        planned = list(dict.fromkeys((run.config.source, run.config.arch) for run in self.planned))
-        return planned or self.printed
+    def command(self) -> str:
+        """What makes the folds that are missing."""
+        return f"python -m ecgtl run {self.experiment} --tier {self.tier}"
 
     @property
-    def printed(self) -> list[tuple[str, str]]:
-        """(source, network) of the rows of Table 2 that have this target."""
-        return [(row["source"], row["model"]) for row in table2().values()
-                if row["target"] == self.target and self.arch in (None, row["model"])]
+    def printed(self) -> dict[tuple[str, str], float]:
+        """The correlations in the rows of Table 2 that have this target, by (source, network)."""
+        return {place: r for place, r in printed_correlations(self.experiment).items() if self.arch in (None, place[1])}
+
+    @property
+    def by_checkpoint(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """The finished folds of every planned checkpoint (source, network); in a tier without any, of those that the
+        paper prints.
+        """
+        planned = dict.fromkeys((run.config.source, run.config.arch) for run in self.planned)
+        return {place: self.of(*place) for place in planned or self.printed}
 
     def of(self, source: str, arch: str) -> pd.DataFrame:
         """The finished folds of one checkpoint."""
@@ -72,31 +88,22 @@ class Folds:
 
 
 def load(experiment: str, wanted: str = "best", arch: str | None = None) -> Folds:
-    """The folds of the ``wanted`` tier, or of the best one that has any; the tier to wait for where none has.
-    """
-    tiers = reversed(TIERS) if wanted == "best" else (wanted,)
-    found = {tier: _in_tier(experiment, tier, arch) for tier in tiers}
-    finished = [folds for folds in found.values() if len(folds.rows)]
-    waiting = [found[tier] for tier in WAITING if tier in found and found[tier].planned]
-    return [*finished, *waiting, *found.values()][0]
-
-
-def _in_tier(experiment: str, tier: str, arch: str | None) -> Folds:
-    rows = transfers.table(experiment, tier)
-    planned = (run for run in transfers.enumerate_runs(experiment, tier) if arch in (None, run.config.arch))
-    return Folds(experiment, tier, arch, rows[rows["arch"] == arch] if arch and len(rows) else rows,
-                 tuple(planned))
+    """The folds of the ``wanted`` tier, or of the best one that has any; the tier to wait for where none has."""
+    found = [Folds(experiment, tier, arch) for tier in (reversed(TIERS) if wanted == "best" else (wanted,))]
+    finished = (folds for folds in found if len(folds.rows))
+    waiting = (folds for tier in WAITING for folds in found if folds.tier == tier and folds.planned)
+    return next(itertools.chain(finished, waiting, found))
 
 
 def state(folds: Folds) -> HTML:
     """Badges of the finished folds and their number of those planned; while some are missing, the command."""
     done, planned = len(folds.rows), len(folds.planned)
     known = Markup(badges.row(folds.tier, evidence(folds.rows))) if done else badges.badge("pending")
-    counted = f"{count(done, planned)} folds" if planned else "no folds are planned in this tier"
-    command = Markup("; the rest by <code>{}</code>").format(_command(folds)) if done < planned else ""
-    single = cells.one_pretraining(cells.runs(folds.experiment, folds.tier))
-    said = Markup("{}<p>Tasks on {}, tier {}: {}{}.{}</p>")
-    return HTML(said.format(known, data_set(folds.target), folds.tier, counted, command, single and f" {single}"))
+    counted = f"{done} of {planned} folds" if planned else "no folds are planned in this tier"
+    command = Markup("; the rest by <code>{}</code>").format(folds.command) if done < planned else ""
+    single = cells.one_pretraining(tables.runs(folds.experiment, folds.tier))
+    return HTML(Markup("{}<p>Tasks on {}, tier {}: {}{}.{}</p>").format(
+        known, data_set(folds.target), folds.tier, counted, command, single and f" {single}"))
 
 
 def pending(found: Sequence[Folds]) -> pd.DataFrame:
@@ -104,43 +111,36 @@ def pending(found: Sequence[Folds]) -> pd.DataFrame:
 
     Printed checkpoints that a tier has no folds for wait for tier ``paper``.
     """
-    columns, waiting = ["Target", "Checkpoints", "Folds missing", "Why", "Command"], {}
+    waiting: dict[tuple[str, str], dict[tuple[str, str], list[Transfer]]] = {}
     for folds in found:
-        for place in dict.fromkeys([*folds.printed, *folds.checkpoints]):
-            home = folds if folds.plan(*place) else _in_tier(folds.experiment, "paper", folds.arch)
+        for place in folds.printed | folds.by_checkpoint:
+            home = folds if folds.plan(*place) else Folds(folds.experiment, "paper", folds.arch)
             missing = [run for run in home.plan(*place) if run.state() != "done"]
             if missing:
-                waiting.setdefault((data_set(folds.target), _command(home)), {})[place] = missing
-    rows = [(target, "; ".join(checkpoint_name(*place) for place in by_place),
-             sum(map(len, by_place.values())), _why([missing[0] for missing in by_place.values()]),
-             Markup("<code>{}</code>").format(command))
+                waiting.setdefault((data_set(folds.target), home.command), {})[place] = missing
+    rows = [(target, "; ".join(checkpoint_name(*place) for place in by_place), sum(map(len, by_place.values())),
+             _why([missing[0] for missing in by_place.values()]), Markup("<code>{}</code>").format(command))
             for (target, command), by_place in waiting.items()]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=["Target", "Checkpoints", "Folds missing", "Why", "Command"])
 
 
 def _why(missing: Sequence[Transfer]) -> str:
     """What the missing folds of several checkpoints wait for; of like reasons the first."""
     reasons = [reason for run in missing if (reason := run.obstacle())]
-    if not reasons:
-        return "not run yet"
-    return reasons[0] + (f" (and likewise {len(reasons) - 1} more)" if len(reasons) > 1 else "")
+    more = f" (and likewise {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    return reasons[0] + more if reasons else "not run yet"
 
 
 def made(folds: Folds) -> pd.DataFrame:
     """How the folds of the experiment were made, of both networks: ``tables.made``, and their checkpoints."""
     starts = [body["data"]["start"] for _, body in cells.runs(folds.experiment, folds.tier)]
     if not starts:
-        return pd.DataFrame({"What": ["Command"], "Value": [f"{PENDING}: {_command(folds)}"]})
-    words = dict.fromkeys(f"{start['file']}, {start['labels']} labels, {start['sha256'][:12]}"
-                          for start in starts)
+        return pd.DataFrame({"What": ["Command"], "Value": [f"{PENDING}: {folds.command}"]})
     facts = tables.made(folds.experiment, folds.tier).set_index("What")["Value"]
     facts["Seeds"] = "the number of the fold"
-    facts["Checkpoints"] = "; ".join(words)
+    facts["Checkpoints"] = "; ".join(dict.fromkeys(f"{start['file']}, {start['labels']} labels, {start['sha256'][:12]}"
+                                                   for start in starts))
     return facts.reset_index()
-
-
-def _command(folds: Folds) -> str:
-    return f"python -m ecgtl run {folds.experiment} --tier {folds.tier}"
 
 
 def evidence(rows: pd.DataFrame) -> dict[str, str]:
@@ -149,11 +149,6 @@ def evidence(rows: pd.DataFrame) -> dict[str, str]:
 
 
 # Words
-
-
-def table2() -> dict[str, dict]:
-    """The rows of the paper's Table 2."""
-    return published.lookup(f"{PAPER}.table2.rows")
 
 
 def data_set(source: str) -> str:
@@ -170,11 +165,4 @@ def interval_text(found: Interval, signed: bool = False) -> str:
     """Value [95 % interval]; PENDING without folds, a dash where it is not defined, no limits where there are
     none.
     """
-    if not found.n:
-        return PENDING
-    return estimate(found.value, found.low, found.high, signed=signed)
-
-
-def count(n: int, of: int) -> str:
-    """``3 of 10``."""
-    return f"{n} of {of}"
+    return estimate(found.value, found.low, found.high, found.n, signed)

@@ -1,6 +1,6 @@
 """How numbers are written: scores, intervals, differences, p-values, and what has not been run. Each once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -86,3 +86,13 @@ def gap_with_p(a: pd.Series, b: pd.Series, paired: bool) -> str:
 
 def _enough(found: Difference, n: int) -> str:
     return difference(found) if n >= MIN_RUNS and np.isfinite(found.low) else f1(found.value, True)
+
+
+def paragraph(text: str) -> Markup:
+    """``text`` as a paragraph of HTML."""
+    return Markup("<p>{}</p>").format(text)
+
+
+def bullets(lines: Iterable[str]) -> Markup:
+    """``lines`` as a list of HTML."""
+    return Markup("<ul>{}</ul>").format(Markup("").join(Markup("<li>{}</li>").format(line) for line in lines))

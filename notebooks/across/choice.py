@@ -70,7 +70,7 @@ tables.html(across.readable(table, rows), "Scores on the test part, mean over ru
 # machine below, which other jobs shared; for a trivial classifier they are its fastest whole run.
 
 # %% tags=["remove-input"]
-tables.html(across.differences(table, rows), "Differences in macro AUC to the same network from random weights, and to RR intervals alone")
+tables.html(across.differences(rows), "Differences in macro AUC to the same network from random weights, and to RR intervals alone")
 
 # %% [markdown]
 # Download {download}`the table </downloads/across.csv>`, {download}`every run </downloads/across-runs.csv>` and

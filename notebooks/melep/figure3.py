@@ -29,18 +29,10 @@ from ecgtl.config import SectionConfig
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import (
-    figures,
-    tables,
-    transfer_folds,
-    transferability,
-    transferability_figures,
-)
+from ecgtl.report import figures, tables, transfer_folds, transferability, transferability_figures
 
 figures.use_style()
-folds = transfer_folds.load(transfer_folds.CSN, config.tier, "resnet1d101")
-levels = transferability.level_rows(folds)
-tables.write_csv(levels, "melep2023-figure3")
+folds, levels = transferability.levels("figure3", config.tier)
 transfer_folds.state(folds)
 
 # %% [markdown]

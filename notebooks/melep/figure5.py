@@ -28,18 +28,10 @@ from ecgtl.config import SectionConfig
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import (
-    figures,
-    tables,
-    transfer_folds,
-    transferability,
-    transferability_figures,
-)
+from ecgtl.report import figures, tables, transfer_folds, transferability, transferability_figures
 
 figures.use_style()
-folds = transfer_folds.load(transfer_folds.PTBXL, config.tier)
-levels = transferability.level_rows(folds)
-tables.write_csv(levels, "melep2023-figure5")
+folds, levels = transferability.levels("figure5", config.tier)
 transfer_folds.state(folds)
 
 # %% [markdown]

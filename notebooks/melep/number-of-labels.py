@@ -91,12 +91,11 @@ tables.html(trivial_answers.gain_table(gains, agreement.RR), "Networks beside bo
 # of the labels alone. What such a measure knows of networks shows in the last column.
 
 # %% tags=["remove-input"]
-controls = trivial_answers.controls(folds)
-tables.write_csv(trivial_answers.numbers(gains, controls), "melep2023-trivial-answers")
-tables.html(trivial_answers.control_table(controls), "Correlation with the F1 of the network, with that of every label, and with the difference")
+tables.write_csv(trivial_answers.numbers(gains, rivals), "melep2023-trivial-answers")
+tables.html(trivial_answers.control_table(rivals), "Correlation with the F1 of the network, with that of every label, and with the difference")
 
 # %% tags=["remove-input"]
-trivial_answers.verdict(gains, controls)
+trivial_answers.verdict(gains, rivals)
 
 # %% [markdown]
 # ## The same with the epoch chosen on a validation part

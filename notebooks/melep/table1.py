@@ -67,7 +67,7 @@ melep.verdict(comparison)
 # {pub}`melep2023.table1.notes`
 
 # %% tags=["remove-input"]
-tables.html(melep.slips(counted), "Where the table, the text and the releases disagree")
+tables.html(melep.misprints(counted), "Where the table, the text and the releases disagree")
 
 # %% [markdown]
 # ## The labels that are used
