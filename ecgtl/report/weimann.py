@@ -15,8 +15,10 @@ from markupsafe import Markup
 
 from ecgtl import experiments, models, published, results, statistics
 from ecgtl.analysis import cells, names
-from ecgtl.analysis.claim_rules import Place, Runs, judged
+from ecgtl.analysis.claim_rules import judged
 from ecgtl.analysis.names import METHODS
+from ecgtl.analysis.sources import Runs
+from ecgtl.analysis.verdicts import Place
 from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig, protocol
 from ecgtl.finetune import CINC_OFFICIAL
 from ecgtl.pretrain import key_of
