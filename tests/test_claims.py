@@ -209,7 +209,7 @@ def test_another_configuration_may_be_the_best_but_each_objectives_own_has_to_be
 def test_labels_are_compared_with_the_future_by_the_best_of_each():
     table1(beat_2048=0.70, rhythm_2048=0.74, future_c16_n8_o8=0.60, future_c8_n4_o2=0.70)
     judged = judge("W9")
-    first, second = (getattr(judged["comparisons"][0], side).method for side in ("first", "second"))
+    first, second = (place.method for place in judged["comparisons"][0].places)
     assert (judged["ours"], first, second) == ("yes", "rhythm_2048", "future_c8_n4_o2")
     table1(future_c16_n16_o8=0.80)
     assert judge("W9")["ours"] == "opposite"

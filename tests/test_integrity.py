@@ -372,7 +372,7 @@ def test_what_is_missing_or_null_in_a_result_is_one_line(place, value):
     before = json.loads(path.read_text())
     edit(path, change)
     asked = [lambda: results.load(path), lambda: results.table(), lambda: planned(CELL[0])[0].state(),
-             lambda: cells.cell(*CELL[:1], "reduced", *CELL[1:]), lambda: tables.made_by(results.load(path)),
+             lambda: cells.cells(CELL[0], "reduced"), lambda: tables.made_by(results.load(path)),
              lambda: dig(results.read(path), place)[0][place.split(".")[-1]]]
     for ask in asked:
         try:
@@ -544,5 +544,5 @@ def test_no_result_ends_in_a_traceback():
         text = json.dumps(changed).encode()
         path.write_bytes(mutated(text, rng) if seed % 4 == 0 else text)
         for ask in (lambda: results.load(path), lambda: results.table(), lambda: run.state(), lambda: cells.runs(CELL[0], "reduced"),
-                    lambda: cells.cell(*CELL[:1], "reduced", *CELL[1:]), lambda: tables.made_by(results.load(path))):
+                    lambda: cells.cells(CELL[0], "reduced"), lambda: tables.made_by(results.load(path))):
             survived(ask)

@@ -7,7 +7,7 @@ import pytest
 from stored_runs import store_fold
 
 from ecgtl import experiments, published, results
-from ecgtl.analysis import cells, claims, coverage
+from ecgtl.analysis import cells, claims, coverage, names
 from ecgtl.config import BASELINES
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, runners, sources, transfers
@@ -44,16 +44,16 @@ def stored(tmp_path, monkeypatch):
 
 
 def test_cell_is_mean_and_sd_of_the_runs(stored):
-    cell = cells.cell(EXPERIMENT, "reduced", "random", 75)
+    cell = cells.cells(EXPERIMENT, "reduced")["random", 75]
     values = [0.72, 0.725, 0.73, 0.735, 0.74]
     assert (cell.mean, cell.sd, cell.n) == pytest.approx((np.mean(values), np.std(values, ddof=1), 5))
     assert cell.low < cell.mean < cell.high
 
 
 def test_cell_without_runs_is_none_and_shown_as_pending(stored):
-    assert cells.cell(EXPERIMENT, "reduced", "random", 50) is None
+    assert ("random", 50) not in cells.cells(EXPERIMENT, "reduced")
     shown = tables.readable(cells.comparison(weimann.TABLE2, "reduced"))
-    row = shown[(shown["Initialisation"] == tables.METHODS["beat"]) & (shown["Data used"] == "25 %")]
+    row = shown[(shown["Initialisation"] == names.METHODS["beat"]) & (shown["Data used"] == "25 %")]
     assert row["Ours [95 % interval]"].item() == "PENDING"
 
 
@@ -69,7 +69,7 @@ def test_stale_results_are_left_out(stored):
     assert run.method == "majority"
     write_run(run, 0.9, digest="0" * 64)
     assert run.state() == "stale"
-    assert cells.cell(EXPERIMENT, "reduced", "majority", 25) is None
+    assert ("majority", 25) not in cells.cells(EXPERIMENT, "reduced")
 
 
 def test_claims_follow_the_results(stored):

@@ -168,7 +168,7 @@ def test_a_run_of_two_tables_shows_in_both():
     for experiment, place in ((weimann.TABLE1, ("beat_2048", 75)), (weimann.TABLE2, ("beat", 75)),
                               (weimann.TABLE3, ("beat", 250)),
                               (weimann.TABLE4, ("beat", "resnet18"))):
-        assert weimann.cells(weimann.comparisons(experiment, "reduced"))[place].values == (0.7, 0.71, 0.72)
+        assert weimann.cells_of(weimann.comparisons(experiment, "reduced"))[place].values == (0.7, 0.71, 0.72)
 
 
 # --- several scores and columns ---------------------------------------------------------------------------
@@ -478,7 +478,7 @@ def test_panels_show_each_pretraining_beside_random_weights():
     store(weimann.TABLE3, "beat", 300, [0.73, 0.74, 0.75])
     frame = weimann.comparisons(weimann.TABLE3, "reduced")
     figure = weimann_figures.panels(frame, "rate")
-    assert [axes.get_title() for axes in figure.axes] == [tables.METHODS[name]
+    assert [axes.get_title() for axes in figure.axes] == [names.METHODS[name]
                                                           for name in weimann_figures.PRETRAINED]
     heights = [[y for _, y in line] for line in points(figure.axes[0])]
     assert [0.701, 0.731, 0.715] in heights and [0.779, 0.779,

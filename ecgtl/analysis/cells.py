@@ -95,19 +95,13 @@ def reported(experiment: str) -> tuple[str, str]:
     return entry.score, protocol(entry.paper)["report"]
 
 
-def cell(experiment: str, tier: str, method: str, size: int | str, score: str | None = None,
-         choice: str | None = None) -> Cell | None:
-    """One cell over its finished runs, None when there is none.
+def cell_of(found: Sequence[tuple[runners.Run, dict]], experiment: str, place: tuple[str, int | str],
+            score: str | None = None, choice: str | None = None) -> Cell | None:
+    """The cell at a ``place`` (method, size) over the ``found`` runs of its experiment; None where none is of it.
 
     ``score`` is a name in the result's scores, or ``f1_per_class.<class>``; ``choice`` says how the epoch was chosen;
     both are the paper's own where they are not given.
     """
-    return cell_of(runs(experiment, tier), experiment, (method, size), score, choice)
-
-
-def cell_of(found: Sequence[tuple[runners.Run, dict]], experiment: str, place: tuple[str, int | str],
-            score: str | None = None, choice: str | None = None) -> Cell | None:
-    """``cell`` among the ``found`` runs of an experiment."""
     own_score, own_choice = reported(experiment)
     scored = [_score(body, score or own_score, choice or own_choice) for run, body in found
               if (run.method, str(run.size)) == (place[0], str(place[1]))]
@@ -119,7 +113,7 @@ def cell_of(found: Sequence[tuple[runners.Run, dict]], experiment: str, place: t
 
 
 def cells(experiment: str, tier: str, score: str | None = None) -> dict[tuple[str, int | str], Cell]:
-    """Every cell of an experiment that has a finished run, by (method, size); ``score`` as in ``cell``."""
+    """Every cell of an experiment that has a finished run, by (method, size); ``score`` as in ``cell_of``."""
     finished = runs(experiment, tier)
     found = {place: cell_of(finished, experiment, place, score) for place in experiments.load(experiment).cells}
     return {place: one for place, one in found.items() if one}
@@ -155,7 +149,7 @@ def runs_table(experiment: str, tier: str) -> pd.DataFrame:
 
 
 def comparison(experiment: str, tier: str, score: str | None = None) -> pd.DataFrame:
-    """Published values beside ours: one row a method and size, baselines included; ``score`` as in ``cell``.
+    """Published values beside ours: one row a method and size, baselines included; ``score`` as in ``cell_of``.
 
     Columns in units of the score: ``paper``, ``paper_sd``, ``ours``, ``sd``, ``n``, ``low``, ``high``, and the
     difference ours - paper with its Welch interval. On synthetic data there is no comparison and the paper's
@@ -184,7 +178,7 @@ def comparison(experiment: str, tier: str, score: str | None = None) -> pd.DataF
 @lru_cache(maxsize=4096)
 def printed_cell(experiment: str, method: str, size: int | str, score: str | None = None,
                  table: str | None = None) -> dict | None:
-    """What the paper prints for a method and size, with its number of ``runs``; None where nothing is. Do not change it.
+    """What the paper prints for a method and size, and the number of ``runs``; None where nothing is. Do not change it.
 
     From the experiment's table, or from the one that ``table`` names. Its rows may be either of the two. Of a table of
     several scores sizes may have no place in it (all runs of Table 1 are of one size).

@@ -50,10 +50,10 @@ def _starts(experiment: str) -> dict[str, str]:
 
 def judged(rule: str, places: Sequence[Place], source: Runs, margin: float = 0.0, note: str = "",
            printed: Sequence[Place] | None = None) -> Comparison:
-    """The first cell minus the second, less the difference of the others if there are any, by the analysis plan.
+    """The first cell minus the second, less the difference of others if there are any, by the analysis plan.
 
-    ``printed`` are the cells whose printed difference ours is held against, the same ones if not given, and none where a
-    claim has a rule of its own.
+    ``printed`` are the cells whose printed difference ours is held against, the same ones if not given, and none where
+    a claim has a rule of its own.
     """
     samples = [source.sample(place) for place in places]
     recordings = source.recordings(places) if enough(*samples) else None
@@ -61,18 +61,13 @@ def judged(rule: str, places: Sequence[Place], source: Runs, margin: float = 0.0
         verdict = verdicts.equal(samples, margin, recordings)
     else:
         verdict = verdicts.judge(samples, source.stated(places if printed is None else printed), recordings, margin)
-    return Comparison(rule, tuple(places), verdict, verdict.ours, margin, note, _numbers(samples),
-                      _covers(source, recordings), source.unseen(places))
+    covers = "runs and test recordings" if recordings else source.covers
+    return Comparison(rule, tuple(places), verdict, verdict.ours, margin, note, _numbers(samples), covers,
+                      source.unseen(places))
 
 
 def _numbers(samples: Sequence[Sample | None]) -> tuple[int, ...]:
     return tuple(sample.n if sample else 0 for sample in samples)
-
-
-def _covers(source: Runs, recordings: tuple[float, int] | None = None) -> str:
-    if isinstance(source, Printed):
-        return ""
-    return "runs and test recordings" if recordings else "runs alone"
 
 
 def _differences(rule: str, claim: dict, source: Runs) -> list[Comparison]:
@@ -125,7 +120,7 @@ def _shrinks(rule: str, claim: dict, source: Runs) -> list[Comparison]:
         slope = statistics.slope(sizes, samples[:len(sizes)], samples[len(sizes):]) if enough(*samples) else None
         verdict = Verdict(statistics.verdict_below(slope) if slope else "not tested")
         found.append(Comparison(rule, (places[0], places[len(sizes)]), verdict, slope, runs=_numbers(samples),
-                                note=f"change from {sizes[0]} to {sizes[-1]} %", covers=_covers(source)))
+                                note=f"change from {sizes[0]} to {sizes[-1]} %", covers=source.covers))
     return found
 
 
@@ -200,8 +195,7 @@ def below_random(claim: dict, tier: str) -> str:
             if source.sample(Place(experiment, row, column, score)).mean < base.mean:
                 below.setdefault(row, []).append(score.rpartition(".")[2])
     listed = "; ".join(f"{METHODS[row]} ({', '.join(classes)})" for row, classes in below.items())
-    return (f"In print {len(below)} of {len(rows)} configurations lie below random weights in a class: "
-            f"{listed}.")
+    return f"In print {len(below)} of {len(rows)} configurations lie below random weights in a class: {listed}."
 
 
 def relative_gain(claim: dict, tier: str) -> str:

@@ -61,7 +61,7 @@ def _row(experiment: str, tier: str) -> dict:
         return {}
     flops = Counter()
     for run in networks:
-        flops[run.config.arch] += _flops(run)
+        flops[run.config.arch] += _sample_flops(run) * _training_records(run) * run.config.epochs
     speeds = {arch: _cpu_speed(experiment, tier, arch) for arch in flops}
     bases = [basis for _, basis in speeds.values()]
     downloads = sum(catalogue.entry(name).download_gb for name in dict.fromkeys(map(_dataset, networks)))
@@ -81,11 +81,6 @@ def _is_network(run: Run) -> bool:
 def _dataset(run: Run) -> str:
     """What a run reads: a fold its target."""
     return run.config.target if isinstance(run, Transfer) else run.config.dataset
-
-
-def _flops(run: Run) -> float:
-    """Operations of a run: training samples x epochs x operations a sample."""
-    return _sample_flops(run) * _training_records(run) * run.config.epochs
 
 
 def _sample_flops(run: Run) -> int:

@@ -4,7 +4,8 @@ from ecgtl import published
 
 METHODS = {"random": "None (random weights)", "beat": "Beat classification", "rhythm": "Rhythm classification",
            "heart_rate": "Heart rate classification", "future": "Future prediction", "cae": "Autoencoder",
-           "image": "ImageNet features", "random_matched": "None, four times the epochs", "majority": "Majority class", "rr_boosting": "RR intervals, boosted trees"}
+           "image": "ImageNet features", "random_matched": "None, four times the epochs",
+           "majority": "Majority class", "rr_boosting": "RR intervals, boosted trees"}
 
 
 def _configurations() -> dict[str, str]:
@@ -12,7 +13,8 @@ def _configurations() -> dict[str, str]:
     words = {}
     for name, row in published.load("weimann2021")["table1"]["rows"].items():
         if row["context"]:
-            words[name] = f"{METHODS[row['init']]}, context {row['context']}, {row['negatives']} negatives, offset {row['offset']}"
+            words[name] = (f"{METHODS[row['init']]}, context {row['context']}, {row['negatives']} negatives, "
+                           f"offset {row['offset']}")
         elif row["frame"]:
             words[name] = f"{METHODS[row['init']]}, {row['frame']:,} samples"
     return words

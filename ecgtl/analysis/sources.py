@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from ecgtl import agreement, correlations, published, resampling, statistics
-from ecgtl.analysis import cells as of_tables
+from ecgtl.analysis import cells
 from ecgtl.analysis.verdicts import WEIGHTS, Checkpoint, Place
 from ecgtl.config import TRANSFERS, protocol
 from ecgtl.correlations import Interval
@@ -30,6 +31,7 @@ class Runs:
     ``table`` of the paper is the one that ours are held against, where it is not the experiment's.
     """
 
+    covers: ClassVar[str] = "runs alone"  # what an interval covers that knows nothing of test recordings
     tier: str
     table: str | None = None
     _read: dict = field(default_factory=dict)
@@ -41,7 +43,7 @@ class Runs:
 
     def found(self, experiment: str) -> list[tuple[Run, dict]]:
         """The finished runs of an experiment with their JSON."""
-        return self._once(of_tables.runs, experiment)
+        return self._once(cells.runs, experiment)
 
     def of(self, place: Place) -> list[tuple[Run, dict]]:
         """Those of a cell."""
@@ -58,7 +60,7 @@ class Runs:
 
     def unseen(self, places: Sequence[Place]) -> Difference | None:
         """The difference of cells of a later protocol over the runs that are its own, where not all are; runs alone."""
-        if all(of_tables.original(place.experiment) == place.experiment for place in places):
+        if all(cells.original(place.experiment) == place.experiment for place in places):
             return None
         all_runs = [self.of(place) for place in places]
         own = [[(run, body) for run, body in found if run.home == place.experiment]
@@ -70,13 +72,13 @@ class Runs:
 
     def recordings(self, places: Sequence[Place]) -> tuple[float, int] | None:
         """``resampling.recordings_variance`` of a difference of cells."""
-        score, choice = of_tables.reported(places[0].experiment)
+        score, choice = cells.reported(places[0].experiment)
         files = [[run.path for run, _ in self.of(place)] for place in places]
         return resampling.recordings_variance(files, places[0].score or score, choice)
 
-    def current(self, experiment: str, cells: Sequence[tuple[str, int | str]]) -> str:
-        """The experiment that the cells of one comparison are read from (``cells.current``)."""
-        return experiment if self.tier == "demo" else of_tables.current(experiment, self.tier, cells, self.found)
+    def current(self, experiment: str, wanted: Sequence[tuple[str, int | str]]) -> str:
+        """The experiment that the ``wanted`` cells of one comparison are read from (``cells.current``)."""
+        return experiment if self.tier == "demo" else cells.current(experiment, self.tier, wanted, self.found)
 
     def epochs(self, place: Place, share: float) -> list[int]:
         """For every run of a cell the first epoch to reach ``share`` of the run's own best validation score."""
@@ -86,7 +88,7 @@ class Runs:
     def checkpoints(self, experiment: str) -> dict[Checkpoint, bool]:
         """Those that the tier plans: the printed ones count. The printed ones where it plans none."""
         known = printed_correlations(experiment)
-        planned = {checkpoint: checkpoint in known for checkpoint in map(of_tables.row_of, self._planned(experiment))}
+        planned = {checkpoint: checkpoint in known for checkpoint in map(cells.row_of, self._planned(experiment))}
         return planned if any(planned.values()) else dict.fromkeys(known, True)
 
     def on_folds(self, rule: str, claim: dict, among: Sequence[Checkpoint]) -> Interval:
@@ -102,7 +104,7 @@ class Runs:
     def _cost(self, experiment: str, one: Checkpoint) -> Interval:
         """Mean share of the seconds of fine-tuning that computing the scores took, over the folds that keep both."""
         timed = [body for run, body in self.found(experiment)
-                 if of_tables.row_of(run) == one and "score_seconds" in body["provenance"]]
+                 if cells.row_of(run) == one and "score_seconds" in body["provenance"]]
         if not timed:
             return NOTHING
         shares = [body["provenance"]["score_seconds"] / (body["provenance"]["epoch_seconds"] * len(body["history"]))
@@ -113,7 +115,7 @@ class Runs:
         """How many of the folds that are planned for all of the checkpoints have ended, and their label sets."""
         if not found.n:
             return "no stored fold keeps the seconds of its scores" if "cost" in claim else "no fold has ended"
-        folds = Counter(run.config.fold for run in self._planned(claim["experiment"]) if of_tables.row_of(run) in among)
+        folds = Counter(run.config.fold for run in self._planned(claim["experiment"]) if cells.row_of(run) in among)
         planned = sum(n == len(among) for n in folds.values())
         return f"{found.n} of {planned} folds, {found.groups} label set{'s' * (found.groups > 1)}"
 
@@ -125,11 +127,12 @@ class Runs:
 class Printed(Runs):
     """The paper's own numbers: no runs are behind them."""
 
+    covers: ClassVar[str] = ""
     tier: str = "demo"
 
     def sample(self, place: Place) -> Sample | None:
         """From the paper's trials where it prints them, else its mean and SD; None where nothing is printed."""
-        found = of_tables.printed_cell(place.experiment, place.method, place.size, place.score, self.table)
+        found = cells.printed_cell(place.experiment, place.method, place.size, place.score, self.table)
         if found and "trials" in found:
             return Sample.of(found["trials"])
         return Sample(found["mean"], found["sd"], found["runs"]) if found else None
@@ -161,7 +164,7 @@ class Printed(Runs):
 
 
 def _cell(place: Place, found: Sequence[tuple[Run, dict]]) -> Sample | None:
-    return of_tables.cell_of(found, place.experiment, (place.method, place.size), place.score)
+    return cells.cell_of(found, place.experiment, (place.method, place.size), place.score)
 
 
 def _shared(rows: pd.DataFrame, measure: str, among: Sequence[Checkpoint]) -> pd.DataFrame:

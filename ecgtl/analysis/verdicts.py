@@ -55,8 +55,8 @@ class Comparison:
     """What a rule compares, the verdict on it, and the statistics behind it (None where there are too few runs).
 
     ``places``: two cells, with two more whose difference is taken off; or the checkpoints whose folds a statistic is
-    of. ``against`` is what it was held against: a margin, or a number and the ``side`` of it. ``note`` says in words how
-    the cells were chosen, where a slope runs, what a statistic rests on. ``runs`` are those of each cell; ``covers``
+    of. ``against`` is what it was held against: a margin, or a number and the ``side`` of it. ``note`` says how the
+    cells were chosen, where a slope runs, what a statistic rests on. ``runs`` are those of each cell; ``covers``
     says what the interval covers; ``unseen`` is the difference without the runs that a later protocol shares with the
     earlier one, None where it shares none. One that does not ``counts`` is of a source that stands in for the paper's:
     it is shown beside and decides nothing.

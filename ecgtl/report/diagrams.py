@@ -31,7 +31,7 @@ from ecgtl.config import FinetuneConfig, PretrainConfig, protocol
 from ecgtl.datasets import catalogue
 from ecgtl.errors import EcgtlError
 from ecgtl.models import googlenet
-from ecgtl.report import badges, printed, reconstructions, tables
+from ecgtl.report import badges, printed, reconstructions
 
 WIDTH = 4.2  # inches: with the text below still readable where a telephone shrinks the figure
 TEXT = 8  # points
@@ -497,7 +497,7 @@ def stated_verdict(found: pd.DataFrame) -> HTML:
 
 def overview(experiment: str, tier: str) -> pd.DataFrame:
     """The study step by step, as ``study_table``; ours of the tier's autoencoder and the runs of ``experiment``."""
-    trained, runs = reconstructions.pretrained(tier), tables.runs(experiment, tier)
+    trained, runs = reconstructions.pretrained(tier), cells.runs(experiment, tier)
     if not runs:
         raise EcgtlError(f"no result of {experiment} in tier {tier}; run 'python -m ecgtl run {experiment} "
                          f"--tier {tier}'")

@@ -77,8 +77,9 @@ def _account(comparisons: Sequence[Comparison], n_open: int) -> Markup:
     if len(comparisons) <= 1:
         return Markup().join(Markup("<p>{}</p>").format(_words(one)) for one in comparisons)
     items = Markup().join(Markup("<li>{} {}</li>").format(_badges(one), _words(one)) for one in comparisons)
-    folded = "<p>{}</p><ul>{}</ul>" if len(comparisons) <= n_open else "<details><summary>{}</summary><ul>{}</ul></details>"
-    return Markup(folded).format(counted(comparisons), items)
+    folded = len(comparisons) > n_open
+    frame = "<details><summary>{}</summary><ul>{}</ul></details>" if folded else "<p>{}</p><ul>{}</ul>"
+    return Markup(frame).format(counted(comparisons), items)
 
 
 def _badges(comparison: Comparison) -> Markup:

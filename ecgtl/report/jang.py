@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ecgtl import experiments, metrics, published, results, statistics
-from ecgtl.analysis import cells, claims
+from ecgtl.analysis import cells, claims, names
 from ecgtl.analysis.names import METHODS
 from ecgtl.config import protocol
 from ecgtl.errors import EcgtlError
@@ -79,7 +79,7 @@ def paper_recordings(size: int) -> float:
 
 
 def comparison(experiment: str, tier: str) -> pd.DataFrame:
-    """``tables.comparison`` with our sizes in recordings as well."""
+    """``cells.comparison`` with our sizes in recordings as well."""
     known, found = recordings(experiment, tier), cells.comparison(experiment, tier)
     here = [f" ({known[size]:,} here)" if size in known else "" for size in found["size"]]
     return found.assign(words=found["words"] + here)
@@ -93,7 +93,7 @@ def trials(experiment: str, tier: str) -> pd.DataFrame:
     scores are the same under every choice, and it has no index.
     """
     rows, names = [], [f"{choice}.{score}" for choice in CHOICES for score in SCORES]
-    for run, body in tables.runs(cells.current(experiment, tier), tier):
+    for run, body in cells.runs(cells.current(experiment, tier), tier):
         scores = body["scores"]
         chosen = [scores.get(choice, scores["validated"]) for choice in CHOICES]
         rows.append((run.method, run.size, run.number + 1, _steps_per_epoch(body) * len(body["history"]),
@@ -109,7 +109,7 @@ def curves(experiment: str, tier: str) -> pd.DataFrame:
     """
     rows = [(run.method, run.size, run.number + 1, row["epoch"], row["epoch"] * _steps_per_epoch(body),
              row["test_score"])
-            for run, body in tables.runs(cells.current(experiment, tier), tier) for row in body["history"]]
+            for run, body in cells.runs(cells.current(experiment, tier), tier) for row in body["history"]]
     return pd.DataFrame(rows, columns=["method", "size", "trial", "epoch", "step", "score"])
 
 
@@ -189,10 +189,10 @@ def our_trials(frame: pd.DataFrame, experiment: str, tier: str, column: str = BE
     return pd.DataFrame(columns)
 
 
-def curve(comparison: pd.DataFrame, cells: dict[tuple, cells.Cell]) -> Figure:
+def curve(comparison: pd.DataFrame, filled: dict[tuple, cells.Cell]) -> Figure:
     """Weighted F1 by the share of the training set that is used: the paper's mean and SD beside our runs and interval.
 
-    Of a ``tables.comparison`` and its ``tables.cells``; PENDING where there is none.
+    Of a ``cells.comparison`` and its ``cells.cells``; PENDING where there is none.
     """
     figure, axes = plt.subplots(figsize=(7.2, 4.8))
     ours = comparison[comparison["n"].gt(0)]
@@ -205,10 +205,10 @@ def curve(comparison: pd.DataFrame, cells: dict[tuple, cells.Cell]) -> Figure:
             axes.axhline(rows["ours"].mean(), color=COLOURS[method], linestyle=":", label=METHODS[method])
         else:
             label = f"ours: {METHODS[method]} (95 % interval)"
-            figures.series(axes, rows["size"] + 0.9 * place, rows, cells, label, 0.6, 5, capsize=4)
+            figures.series(axes, rows["size"] + 0.9 * place, rows, filled, label, 0.6, 5, capsize=4)
     axes.set(xlabel="share of the training part used for training (%)", ylabel="weighted F1 on the test part",
              xticks=sorted(comparison["size"].unique()))
-    if not cells:
+    if not filled:
         figures.pending(axes)
     figures.legend_below(figure, [axes])
     return figure
@@ -228,7 +228,7 @@ def both_scores(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
 
 def choices(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     """Weighted F1 by three ways of choosing the epoch, and how much the published way flatters (paired)."""
-    rows, words = [], [tables.CHOICES[choice].capitalize() for choice in CHOICES]
+    rows, words = [], [names.CHOICES[choice].capitalize() for choice in CHOICES]
     for method, size in _networks(experiment):
         best, last, validated = (values(frame, method, size, f"{choice}.weighted_f1") for choice in CHOICES)
         rows.append((METHODS[method], percent(size), mean(best), mean(last), mean(validated), len(last),

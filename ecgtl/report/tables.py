@@ -16,8 +16,8 @@ from ecgtl.report.words import PENDING, difference, f1
 from ecgtl.spreadsheet import as_csv
 
 # Facts of a provenance table in their order; some are of one result, some of many
-FACTS = ("Command", "Commit", "Runs", "Seed", "Seeds", "Device", "Time", "Time, all runs", "Finished", "Versions", "Data",
-         "Stored as")
+FACTS = ("Command", "Commit", "Runs", "Seed", "Seeds", "Device", "Time", "Time, all runs", "Finished", "Versions",
+         "Data", "Stored as")
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
@@ -34,7 +34,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def beside_baselines(table: pd.DataFrame, by: str = "words") -> HTML:
-    """Whether networks lie above the best baseline by their means, a line for each column, or score, of a comparison."""
+    """Whether networks lie above the best baseline by their means, a line for each column, or score."""
     lines = []
     for name, own in table[table["n"] > 0].groupby(by, sort=False):
         own = own.sort_values("ours")
@@ -103,7 +103,8 @@ def html_text(table: pd.DataFrame, caption: str) -> Markup:
     """The same as text; its first column heads the rows, cells are escaped unless they are ``Markup``."""
     heading, cell = Markup('<th scope="col">{}</th>'), Markup("<td>{}</td>")
     head = Markup().join(map(heading.format, table.columns))
-    rows = Markup().join(Markup('<tr><th scope="row">{}</th>{}</tr>').format(first, Markup().join(map(cell.format, others)))
+    row = Markup('<tr><th scope="row">{}</th>{}</tr>')
+    rows = Markup().join(row.format(first, Markup().join(map(cell.format, others)))
                          for first, *others in table.itertuples(index=False, name=None))
     return Markup('<div class="ecgtl-scroll" tabindex="0" role="region" aria-label="{0}">'
                   '<table class="ecgtl-table"><caption>{0}</caption>'
@@ -120,8 +121,8 @@ def split_table(result: results.Result) -> pd.DataFrame:
 def confusion_of(result: results.Result, choice: str = "validated") -> np.ndarray:
     """Confusion matrix of the test set from the stored probabilities: true classes in rows.
 
-    Of several labels a recording, (i, j) counts those with label i for which j is predicted (from ``THRESHOLD`` on), and
-    one more column the recordings that have label i: a row does not add up to them.
+    Of several labels a recording, (i, j) counts those with label i for which j is predicted (from ``THRESHOLD`` on),
+    and one more column the recordings that have label i: a row does not add up to them.
     """
     from ecgtl.jobs.scoring import labels_of
 
@@ -180,8 +181,10 @@ def labels_without_positives(result: results.Result) -> str:
     """One stable line: the labels that the training or the test set lacks, and what the score makes of the latter."""
     absent = result.data.get("without_positives", {})
     told = [f"{', '.join(absent[part])} in the {part} part" for part in ("train", "test") if absent.get(part)]
+    if not told:
+        return "every label has positives"
     score = "no AUC, left out of the mean" if result.arrays["y_test"].ndim == 2 else "an F1 of 0"
-    return f"labels without positives: {'; '.join(told)} (in the test part: {score})" if told else "every label has positives"
+    return f"labels without positives: {'; '.join(told)} (in the test part: {score})"
 
 
 def verdict_on_trivial(result: results.Result, baselines: dict[str, results.Result]) -> HTML:
@@ -189,9 +192,10 @@ def verdict_on_trivial(result: results.Result, baselines: dict[str, results.Resu
     score, words = followed(result)
     best = max(baselines, key=lambda name: baselines[name].scores[score])
     ours, theirs = result.scores[score], baselines[best].scores[score]
-    return HTML(f"<p>On this one split the network {'beats' if ours > theirs else 'does not beat'} the best trivial "
-                f"classifier ({METHODS[best].lower()}): {words} {f1(ours)} against {f1(theirs)}. One run decides nothing; "
-                "the tables of the papers give intervals.</p>")
+    word = "beats" if ours > theirs else "does not beat"
+    return HTML(f"<p>On this one split the network {word} the best trivial classifier ({METHODS[best].lower()}): "
+                f"{words} {f1(ours)} against {f1(theirs)}. One run decides nothing; the tables of the papers "
+                "give intervals.</p>")
 
 
 def recomputed(path: Path) -> str:
@@ -211,7 +215,8 @@ def recomputed(path: Path) -> str:
             classes = range(probabilities.shape[1])
             score = f1_score(y, probabilities.argmax(axis=1), labels=classes, average="macro", zero_division=0)
         agree.append(abs(score - stored.scores[choice][name.lower().replace(" ", "_")]) < 1e-6)
-    return f"{name} of {len(y)} stored predictions, computed again with scikit-learn: {'equal' if all(agree) else 'DIFFERENT'}"
+    found = "equal" if all(agree) else "DIFFERENT"
+    return f"{name} of {len(y)} stored predictions, computed again with scikit-learn: {found}"
 
 
 def recordings_table(recordings) -> pd.DataFrame:

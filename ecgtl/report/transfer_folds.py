@@ -101,7 +101,7 @@ def state(folds: Folds) -> HTML:
     known = Markup(badges.row(folds.tier, evidence(folds.rows))) if done else badges.badge("pending")
     counted = f"{done} of {planned} folds" if planned else "no folds are planned in this tier"
     command = Markup("; the rest by <code>{}</code>").format(folds.command) if done < planned else ""
-    single = cells.one_pretraining(tables.runs(folds.experiment, folds.tier))
+    single = cells.one_pretraining(cells.runs(folds.experiment, folds.tier))
     return HTML(Markup("{}<p>Tasks on {}, tier {}: {}{}.{}</p>").format(
         known, data_set(folds.target), folds.tier, counted, command, single and f" {single}"))
 

@@ -14,7 +14,7 @@ from IPython.display import HTML
 from markupsafe import Markup
 
 from ecgtl import experiments, models, published, results
-from ecgtl.analysis import cells
+from ecgtl.analysis import cells, names
 from ecgtl.analysis.claim_rules import judged
 from ecgtl.analysis.names import METHODS
 from ecgtl.analysis.sources import Runs
@@ -66,7 +66,7 @@ def pretraining(objective: str, tier: str) -> dict | None:
 
 
 def comparisons(experiment: str, tier: str, scores: Sequence[str] = ("macro_f1",)) -> pd.DataFrame:
-    """``tables.comparison`` of each of ``scores``, with what it is of, and the paper's runs as ``paper_n``."""
+    """``cells.comparison`` of each of ``scores``, with what it is of, and the paper's runs as ``paper_n``."""
     entry = experiments.load(experiment)
     found = pd.concat([cells.comparison(experiment, tier, score).assign(experiment=experiment, tier=tier, score=score)
                        for score in scores])
@@ -75,14 +75,14 @@ def comparisons(experiment: str, tier: str, scores: Sequence[str] = ("macro_f1",
 
 
 def trials(experiment: str, tier: str) -> pd.DataFrame:
-    """``tables.runs_table`` with the column ``size``, whatever a column of the experiment stands for."""
+    """``cells.runs_table`` with the column ``size``, whatever a column of the experiment stands for."""
     found = cells.runs_table(experiment, tier)
     if found.empty:
         return pd.DataFrame(columns=["method", "size", "run", "epoch_chosen_by"])
     return found.rename(columns={"share_of_dataset": "size", "column": "size"})
 
 
-def cells(frame: pd.DataFrame) -> dict[tuple[str, int | str], cells.Cell]:
+def cells_of(frame: pd.DataFrame) -> dict[tuple[str, int | str], cells.Cell]:
     """Our cells behind ``comparisons`` of one score, with the single runs."""
     first = frame.iloc[0]
     return cells.cells(first["experiment"], first["tier"], first["score"])
@@ -213,8 +213,8 @@ def tasks() -> dict[str, list[str]]:
 def best_settings(frame: pd.DataFrame) -> pd.DataFrame:
     """The best setting of each task by macro F1 and its lead over the second, in print and among those of ours."""
     rows = []
-    for task, names in tasks().items():
-        own = frame[(frame["score"] == "macro_f1") & frame["method"].isin(names)]
+    for task, settings in tasks().items():
+        own = frame[(frame["score"] == "macro_f1") & frame["method"].isin(settings)]
         rows.append((METHODS[task], *_leader(own, _printed), *_leader(own, _ours),
                      f"{(own['n'] > 0).sum()} of {len(own)}"))
     return pd.DataFrame(rows, columns=["Task", "Best in print", "Lead over the second, in print", "Best of ours",
@@ -277,15 +277,15 @@ def class_rows(experiment: str, tier: str) -> pd.DataFrame:
 
 def choices(experiment: str, tier: str) -> pd.DataFrame:
     """Macro F1 by three ways of choosing the epoch, and what the forbidden one would add (mean over pairs)."""
-    entry, runs, rows = experiments.load(experiment), tables.runs(experiment, tier), []
+    entry, runs, rows = experiments.load(experiment), cells.runs(experiment, tier), []
     for method, size in itertools.product(entry.inits, entry.columns):
         found = {}
-        for choice in tables.CHOICES:
+        for choice in names.CHOICES:
             cell = cells.cell_of(runs, experiment, (method, size), choice=choice)
             found[choice] = np.array(cell.values if cell else ())
         flattery = found["best_test"] - found["validated"]
         rows.append({"Initialisation": METHODS[method], "Data used": entry.column_words(size),
-                     **{words.capitalize(): mean_sd(found[choice], 1) for choice, words in tables.CHOICES.items()},
+                     **{words.capitalize(): mean_sd(found[choice], 1) for choice, words in names.CHOICES.items()},
                      "Best on test − best on validation": f1(flattery.mean(), True) if len(flattery) else PENDING,
                      "n": len(flattery)})
     return pd.DataFrame(rows)
@@ -349,7 +349,7 @@ def data_used(experiment: str) -> HTML:
 
 def label_rows(experiment: str, tier: str) -> pd.DataFrame:
     """Recordings with each label by set, and the mean AUC of each initialisation; a dash where there is none."""
-    found = [(run.method, body) for run, body in tables.runs(experiment, tier) if run.method not in BASELINES]
+    found = [(run.method, body) for run, body in cells.runs(experiment, tier) if run.method not in BASELINES]
     if not found:
         return pd.DataFrame({"Label": [PENDING]})
     data = found[0][1]["data"]
@@ -364,7 +364,7 @@ def label_rows(experiment: str, tier: str) -> pd.DataFrame:
 
 def unscored(experiment: str, tier: str) -> HTML:
     """Labels that no recording of the test set has (or all have), named: the mean AUC leaves them out."""
-    bodies = [body for _, body in tables.runs(experiment, tier)]
+    bodies = [body for _, body in cells.runs(experiment, tier)]
     if not bodies:
         return HTML(f"<p>{PENDING}: no run yet.</p>")
     areas = bodies[0]["scores"]["validated"]["auc_per_class"]  # the test part is the same in all runs

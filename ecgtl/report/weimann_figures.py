@@ -31,7 +31,7 @@ def panels(frame: pd.DataFrame, xlabel: str) -> Figure:
     Boosted trees on RR intervals are a line.
     """
     figure, grid = plt.subplots(2, 2, figsize=(WIDTH, 6.2), sharex=True, sharey=True)
-    words, cells = list(dict.fromkeys(frame["words"])), weimann.cells(frame)
+    words, cells = list(dict.fromkeys(frame["words"])), weimann.cells_of(frame)
     trivial = frame[frame["method"].eq("rr_boosting") & frame["n"].gt(0)]
     for axes, method in zip(grid.flat, PRETRAINED, strict=True):
         for name, shift in (("random", -0.14), (method, 0.06)):
@@ -119,7 +119,7 @@ def _bands(axes: Axes, base: pd.Series) -> None:
 
 def _dots(axes: Axes, rows: pd.DataFrame, kinds: Iterable[str], words: list[str]) -> None:
     """A line of the panel a row: the paper's mean and SD above, ours with interval and single runs below."""
-    cells = weimann.cells(rows)
+    cells = weimann.cells_of(rows)
     for y, (kind, row) in enumerate(zip(kinds, rows.itertuples(), strict=True)):
         shape = {"marker": MARKERS[kind], "linestyle": "none", "capsize": 3}
         if np.isfinite(row.paper):

@@ -66,14 +66,14 @@ def difference(found: Difference) -> Markup:
 
 
 def gap(a: Sample | None, b: Sample | None, missing: str = PENDING) -> str:
-    """Difference of two means by Welch, ``a - b``; without an interval where either has fewer than ``MIN_RUNS`` runs."""
+    """Difference of two means by Welch, ``a - b``; without an interval where one has fewer than ``MIN_RUNS`` runs."""
     if a is None or b is None:
         return missing
     return _enough(statistics.welch(a, b), min(a.n, b.n))
 
 
 def gap_with_p(a: pd.Series, b: pd.Series, paired: bool) -> str:
-    """Mean of ``a`` minus mean of ``b``, interval and p-value; ``paired`` takes the runs that both have in their index."""
+    """Mean of ``a`` minus mean of ``b``, interval and p-value; ``paired`` takes the runs in the index of both."""
     if paired:
         both = a.index.intersection(b.index)
         a, b = a[both], b[both]

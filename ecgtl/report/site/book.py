@@ -87,7 +87,7 @@ def stage(layout: Layout) -> None:
 
 
 def _without_links(content: dict, empty: set[str]) -> dict:
-    """A notebook whose links to tables that are ``empty``, of a header alone, are words: there is nothing to download."""
+    """A notebook whose links to tables that are ``empty``, of a header alone, are words: nothing can be downloaded."""
     def linked(link: re.Match) -> str:
         return f"{link[1]} (PENDING: no rows yet)" if link[2] in empty else link[0]
 

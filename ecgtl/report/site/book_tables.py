@@ -19,6 +19,7 @@ from ecgtl.report.badges import badge, words
 from ecgtl.report.findings import answers, evidence_badges, ours
 
 AVAILABILITY = "availability.yml"  # in the book's folder
+OF_ONE_PAPER = ("availability", "tiers")
 _SHORT = {"jang2021": "Jang 2021", "weimann2021": "Weimann 2021", "melep2023": "MELEP 2023"}
 _ALLOWED = {
     "dataset": LOADERS, "init": (*config.INITS, *config.source_experiments()),
@@ -36,12 +37,6 @@ class Page:
     folder: Path
     paper: str | None = None
 
-    def one_paper(self, table: str) -> str:
-        """The paper, or EcgtlError where the table cannot do without."""
-        if self.paper is None:
-            raise EcgtlError(f"the table {table!r} is of one paper: give :paper:")
-        return self.paper
-
     def link_to(self, other: str, text: str) -> Markup:
         """A link to another page of the book; the check of the built site follows it."""
         address = posixpath.relpath(other, posixpath.dirname(self.name) or ".")
@@ -53,6 +48,8 @@ def table(name: str, page: Page) -> tuple[pd.DataFrame, str]:
     for what, value, allowed in (("table", name, TABLES), ("paper", page.paper, (None, *published.papers()))):
         if value not in allowed:
             raise EcgtlError(f"unknown {what} {value!r}; allowed: {', '.join(filter(None, allowed))}")
+    if page.paper is None and name in OF_ONE_PAPER:
+        raise EcgtlError(f"the table {name!r} is of one paper: give :paper:")
     rows, caption = TABLES[name](page)
     return pd.DataFrame(rows), caption
 
@@ -136,21 +133,19 @@ def _twins(page: Page) -> Table:
 
 
 def _availability(page: Page) -> Table:
-    paper = page.one_paper("availability")
     audit = yaml.safe_load((page.folder / AVAILABILITY).read_text(encoding="utf-8"))
     rows = [{"What": entry["what"], "State": badge(entry["state"]),
              "Where": _link(entry["url"], entry["where"]) if "url" in entry else entry["where"],
              "What was found": entry["found"], "What stands in for it here": entry["instead"]}
-            for entry in audit["papers"][paper]]
-    return rows, f"{_SHORT[paper]}: what can still be had, as of {audit['date']}"
+            for entry in audit["papers"][page.paper]]
+    return rows, f"{_SHORT[page.paper]}: what can still be had, as of {audit['date']}"
 
 
 def _tiers(page: Page) -> Table:
-    paper = page.one_paper("tiers")
     rows = [{"Tier": badge(f"tier:{tier}"),
              **{name.replace("_", " ").capitalize(): f"{value:g}" for name, value in rules.items()}}
-            for tier, rules in config.protocol(paper)["tiers"].items()]
-    return rows, f"{_SHORT[paper]}: what each tier means (sampling rate in Hz)"
+            for tier, rules in config.protocol(page.paper)["tiers"].items()]
+    return rows, f"{_SHORT[page.paper]}: what each tier means (sampling rate in Hz)"
 
 
 def _words(page: Page) -> Table:
@@ -161,17 +156,12 @@ def _words(page: Page) -> Table:
 
 
 def _parameters(page: Page) -> Table:
-    rows = [{"Parameter": _code(field.name), "Default": _default(field.default),
+    rows = [{"Parameter": _code(field.name),
+             "Default": {None: "as the tier has it", "": "empty"}.get(field.default) or _code(field.default),
              "Type": str(getattr(field.type, "__name__", field.type)).replace(" | None", ""),
              "Allowed": ", ".join(_ALLOWED.get(field.name, ())) or "–"}
             for field in dataclasses.fields(config.FinetuneConfig)]
     return rows, "Parameters of a run (ecgtl.config.FinetuneConfig)"
-
-
-def _default(value) -> str | Markup:
-    if value is None:
-        return "as the tier has it"
-    return _code(value) if value != "" else "empty"
 
 
 TABLES: dict[str, Callable[[Page], Table]] = {

@@ -35,7 +35,7 @@ _running: set[subprocess.Popen] = set()
 
 
 def makes() -> dict[str, list[str]]:
-    """What a run of each notebook leaves behind beside its cells' outputs, by the notebook's name (``notebooks.yml``)."""
+    """What a run of each notebook leaves behind beside its cells' outputs (``notebooks.yml``)."""
     return yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
 
 
@@ -99,7 +99,7 @@ def _run_one(layout: Layout, notebook: Path, key: str, patterns: Iterable[str]) 
 
 def _papermill(layout: Layout, notebook: Path, target: Path) -> None:
     """papermill in a process of its own, tried again when the kernel (not the notebook) failed."""
-    name = layout.name(notebook)
+    name = f"notebooks/{layout.name(notebook)}.ipynb"
     command = [sys.executable, "-m", "papermill", str(notebook), str(target), "--kernel", "python3", "--cwd",
                str(notebook.parent), "--execution-timeout", str(CELL_SECONDS), "--start-timeout", "120",
                "--no-progress-bar", "--no-log-output"]
@@ -108,15 +108,15 @@ def _papermill(layout: Layout, notebook: Path, target: Path) -> None:
             try:
                 said = process.communicate(timeout=NOTEBOOK_SECONDS)[1]
             except subprocess.TimeoutExpired:
-                raise EcgtlError(f"notebooks/{name}.ipynb ran longer than {NOTEBOOK_SECONDS} s and was stopped") from None
+                raise EcgtlError(f"{name} ran longer than {NOTEBOOK_SECONDS} s and was stopped") from None
         if process.returncode == 0:
             return
         if process.returncode < 0:
-            raise EcgtlError(f"notebooks/{name}.ipynb was stopped by signal {-process.returncode}")
+            raise EcgtlError(f"{name} was stopped by signal {-process.returncode}")
         if FINAL.search(said) or attempt == ATTEMPTS:
             last = "\n".join(plain(said).strip().splitlines()[-15:])
-            raise EcgtlError(f"notebooks/{name}.ipynb failed:\n{last}\nopen {target} to see how far it got")
-        say(f"  {name}: the kernel did not start, attempt {attempt + 1} of {ATTEMPTS}")
+            raise EcgtlError(f"{name} failed:\n{last}\nopen {target} to see how far it got")
+        say(f"  {layout.name(notebook)}: the kernel did not start, attempt {attempt + 1} of {ATTEMPTS}")
 
 
 def _environment(layout: Layout) -> dict[str, str]:

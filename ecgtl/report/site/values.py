@@ -1,8 +1,8 @@
 """One number as text, by its path: what the roles ``{res}`` and ``{pub}`` print in the book.
 
 ``weimann2021.table2.rows.random.75.mean`` is a number of a paper (``ecgtl.report.printed``).
-``weimann2021-table2.reduced.random.75.macro_f1.mean`` is a number of ours, read from the results. An unknown path raises
-EcgtlError naming what there is, so that no number can outlive what it was read from.
+``weimann2021-table2.reduced.random.75.macro_f1.mean`` is a number of ours, read from the results. An unknown path
+raises EcgtlError naming what there is, so that no number can outlive what it was read from.
 """
 
 from collections.abc import Iterable
@@ -53,18 +53,19 @@ def result_text(path: str) -> str:
         _one_of(name, value, tuple(allowed))
     choice = score.pop(0) if score[0] in CHOICES and len(score) > 1 else "validated"
     found = cells.runs(experiment, tier)
-    cell = cells.cell_of(found, experiment, (method, size), ".".join(score), choice)
+    here = [body["scores"] for run, body in found if (run.method, str(run.size)) == (method, size)]
     command = f"'python -m ecgtl run {experiment} --tier {tier}'"
+    if not here:
+        raise EcgtlError(f"{experiment} has no finished run of {method} at {size} in tier {tier}; run {command}")
+    cell = cells.cell_of(found, experiment, (method, size), ".".join(score), choice)
+    if cell is None and choice not in here[0]:
+        raise EcgtlError(f"the runs of {method} have no epoch chosen by {choice!r}")
     if cell is None:
-        here = [body["scores"] for run, body in found if (run.method, str(run.size)) == (method, size)]
-        if not here:
-            raise EcgtlError(f"{experiment} has no finished run of {method} at {size} in tier {tier}; run {command}")
-        if choice not in here[0]:
-            raise EcgtlError(f"the runs of {method} have no epoch chosen by {choice!r}")
         _one_of("score", ".".join(score), _score_names(here[0][choice]))
     if cell.n < 2 and statistic not in ("mean", "n"):
         raise EcgtlError(f"{path}: one run has no {statistic}; use mean, or run more with {command}")
-    whole = {"n": str(cell.n), "interval": f"[{f1(cell.low)}, {f1(cell.high)}]", "pm": f"{f1(cell.mean)} ± {f1(cell.sd)}"}
+    whole = {"n": str(cell.n), "interval": f"[{f1(cell.low)}, {f1(cell.high)}]",
+             "pm": f"{f1(cell.mean)} ± {f1(cell.sd)}"}
     return whole.get(statistic) or f1(getattr(cell, statistic))
 
 
