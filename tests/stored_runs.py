@@ -7,7 +7,6 @@ import numpy as np
 
 from ecgtl import experiments, results
 from ecgtl.config import TRANSFERS, protocol, starts
-from ecgtl.experiments import sources
 from ecgtl.results import Result
 
 CLASSES = ("normal", "af", "other", "noise")

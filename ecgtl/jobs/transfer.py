@@ -70,8 +70,7 @@ def run(config: TransferConfig | TransferPlan, experiment: str = "transfer", key
     scored, arrays = _scored(target, fold, fit)
     top = {name: scored[plan.rules.report][name] for name in ("weighted_f1", "train_weighted_f1")}
     upstream = {"upstream": plan.start_facts["evidence"]}  # the checkpoint says it of its own data
-    return Result(
-        experiment=experiment, key=key or default_key(config),
+    return Result(experiment=experiment, key=key or default_key(config),
         config=dataclasses.asdict(config) | {"root": Path(config.root).name},
         evidence=evidence_of(Prepared(plan.tuning, target.recordings)) | upstream,
         scores=top | {"measures": measured} | scored,
