@@ -7,6 +7,7 @@ from ecgtl.claim_rules import Comparison, Held, Runs
 from ecgtl.config import PretrainConfig, protocol, protocols
 from ecgtl.experiments.runners import Run
 from ecgtl.report import tables
+from ecgtl.report.words import f1
 
 
 def claims(paper: str) -> dict[str, dict]:
@@ -96,7 +97,7 @@ def _judge_error(claim: dict, tier: str) -> dict:
     printed, error = published.lookup(f"{rule['printed']}.value"), body["scores"]["mse_sum"]
     near = abs(error - printed) <= rule["tolerance"] * printed
     same_data = body["evidence"]["upstream"] == "full"
-    note = (f"error {error:.0f}, R² {tables.f1(body['scores']['r2'])} on held-out subjects; upstream data: "
+    note = (f"error {error:.0f}, R² {f1(body['scores']['r2'])} on held-out subjects; upstream data: "
             f"{body['evidence']['upstream']}; printed {printed:.0f}")
     ours = ("yes" if near else "no") if same_data else "not tested"
     return {"paper": "not tested", "ours": ours, "note": note, "evidence": body["evidence"]}

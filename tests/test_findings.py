@@ -8,6 +8,7 @@ from stored_runs import around, by_class, curve, store, store_fold
 from ecgtl import claims, published
 from ecgtl.experiments import transfers
 from ecgtl.report import book_tables, findings, tables
+from ecgtl.report.words import f1
 
 WEIMANN = "weimann2021"
 OURS = findings.OURS
@@ -28,9 +29,9 @@ def test_one_comparison_is_a_line_with_its_difference_and_what_could_be_detected
     store("weimann2021-table2", "random", 75, by_class(around(0.70)))
     found = claims.judge(WEIMANN, "W3", "reduced")["comparisons"][0].found
     shown = row("W3")
-    numbers = [tables.f1(value, True) for value in (found.value, found.low, found.high)]
+    numbers = [f1(value, True) for value in (found.value, found.low, found.high)]
     assert numbers[0] == "+.050" and found.low < 0.05 < found.high
-    text = "Beat classification, 25 % − None (random weights), 75 %: {} [{}, {}], {}".format(*numbers, tables.f1(found.detectable))
+    text = "Beat classification, 25 % − None (random weights), 75 %: {} [{}, {}], {}".format(*numbers, f1(found.detectable))
     alone = "The interval covers runs alone, not test recordings. " + tables.protocols_of(["weimann2021-table2"], "reduced", False)[0]
     assert shown[OURS] == f"<p>{text}, printed +.008 [−.008, +.024]; n = 3, 3</p><p>{alone} {tables.ONE_PRETRAINING}</p>"
     assert ">yes<" in shown["Here"] and ">undecided<" in shown["In print"] and ">size: larger<" in shown["Here"]
@@ -129,7 +130,7 @@ def test_a_correlation_is_shown_with_its_limits_and_where_these_are_to_lie():
     folds()
     shown, judged = melep("M2"), claims.judge("melep2023", "M2", "reduced")
     found = judged["comparisons"][0].found
-    value, low, high = (tables.f1(number, True) for number in (found.value, found.low, found.high))
+    value, low, high = (f1(number, True) for number in (found.value, found.low, found.high))
     text = f"ResNet1d101, CPSC 2018 (20 of 40 folds, 10 label sets): {value} [{low}, {high}], to include −0.5, and not 0"
     ours = shown[findings.OUR_FOLDS]
     assert f">no</span> {text}</li>" in ours and value.startswith("−.9")
@@ -152,7 +153,7 @@ def test_a_difference_a_partial_correlation_and_a_loss_are_named_as_such():
 def test_too_few_label_sets_are_said_beside_the_value():
     folds(n=4)
     found = claims.judge("melep2023", "M2", "reduced")["comparisons"][0].found
-    text = f"(4 of 40 folds, 4 label sets): {tables.f1(found.value)}, fewer than 5 label sets</li>"
+    text = f"(4 of 40 folds, 4 label sets): {f1(found.value)}, fewer than 5 label sets</li>"
     assert text in melep("M2")[findings.OUR_FOLDS]
 
 

@@ -14,6 +14,7 @@ from scipy import stats
 from ecgtl import experiments, metrics, published, results
 from ecgtl.experiments import pretrainings
 from ecgtl.report import jang, tables
+from ecgtl.report.words import f1, p_value
 from ecgtl.results import Result
 
 matplotlib.use("Agg")
@@ -161,7 +162,7 @@ def test_weighted_and_macro_f1_stand_side_by_side():
     store("cae", 50, [0.6, 0.7, 0.8], macro=0.25)
     row = row_of(jang.both_scores(trials(), jang.PTBXL), Initialisation=tables.METHODS["cae"], **{"Data used": "50 %"})
     low, high = stats.t.interval(0.95, 2, loc=0.7, scale=0.1 / np.sqrt(3))
-    assert row["Weighted F1"] == f".700 [{tables.f1(low)}, {tables.f1(high)}]" and row["n"] == 3
+    assert row["Weighted F1"] == f".700 [{f1(low)}, {f1(high)}]" and row["n"] == 3
     assert row["Macro F1"].startswith(".250")
 
 
@@ -185,8 +186,8 @@ def test_the_published_choice_flatters_by_the_paired_difference():
     expected = stats.ttest_rel([0.6, 0.7, 0.8], [0.55, 0.68, 0.71])
     low, high = expected.confidence_interval(0.95)
     said = row["Best on test − best on validation, paired"]
-    assert said == (f"{tables.f1(0.16 / 3, True)} [{tables.f1(low, True)}, {tables.f1(high, True)}], "
-                    f"p = {tables.f1(expected.pvalue)}")
+    assert said == (f"{f1(0.16 / 3, True)} [{f1(low, True)}, {f1(high, True)}], "
+                    f"p = {f1(expected.pvalue)}")
     assert row["Best on test (as published)"].startswith(".700") and row["Last epoch"].startswith(".300")
 
 
@@ -196,8 +197,8 @@ def test_differences_between_arms_follow_scipy():
     store("random", 50, theirs)
     row = row_of(jang.differences(trials(), jang.PTBXL), Difference="autoencoder − random", **{"Data used": "50 %"})
     welch, paired = stats.ttest_ind(ours, theirs, equal_var=False), stats.ttest_rel(ours, theirs)
-    assert row["Ours, Welch"].endswith(f"p = {tables.f1(welch.pvalue)}") and row["Ours, Welch"].startswith("+.030 [−")
-    assert row["Ours, paired"].endswith(f"p = {tables.f1(paired.pvalue)}") and row["Ours, paired"].startswith("+.030 [+")
+    assert row["Ours, Welch"].endswith(f"p = {f1(welch.pvalue)}") and row["Ours, Welch"].startswith("+.030 [−")
+    assert row["Ours, paired"].endswith(f"p = {f1(paired.pvalue)}") and row["Ours, paired"].startswith("+.030 [+")
 
 
 def test_only_trials_of_both_arms_are_paired():
@@ -224,7 +225,7 @@ def test_welch_on_the_printed_trials_gives_the_printed_p_values(table, column, p
 
 @pytest.mark.parametrize(("p", "text"), [(0.4456, "= .446"), (0.0004, "< .001"), (0.001, "= .001"), (1.0, "= 1.000")])
 def test_p_values_are_printed_with_three_decimals(p, text):
-    assert spaces(jang.p_text(p)) == text
+    assert spaces(p_value(p)) == text
 
 
 # --- data or steps ------------------------------------------------------------------------------------------------------
@@ -326,7 +327,7 @@ def test_the_worked_examples_are_right_by_hand(name):
     assert parts["index"] == pytest.approx(up / n_up / (down / n_down) * best, rel=1e-4)
     assert parts["sums"] == pytest.approx(up / down * best)
     row = row_of(jang.examples_table(), Curve=name)
-    assert row["Index"] == tables.f1(parts["index"]) and len(row["Rises"].split(", ")) == n_up
+    assert row["Index"] == f1(parts["index"]) and len(row["Rises"].split(", ")) == n_up
 
 
 def test_the_examples_show_what_the_page_says_of_them():

@@ -23,8 +23,8 @@ from ecgtl.report import (
     transferability_figures,
     trivial_answers,
 )
-from ecgtl.report.melep import NBSP
 from ecgtl.report.transfer_folds import CSN, PTBXL, SELECTION
+from ecgtl.report.words import NBSP, f1
 
 matplotlib.use("Agg")
 PAGES = ("table2", "figure3", "figure4", "figure5", "figure6", "number-of-labels")
@@ -193,10 +193,10 @@ def test_a_correlation_is_that_of_its_folds_by_weighting_and_choice():
         Target="PTB-XL",
     )
     low, high = (
-        tables.f1(getattr(pair.ours["melep_published", agreement.SCORES[0]], side))
+        f1(getattr(pair.ours["melep_published", agreement.SCORES[0]], side))
         for side in ("low", "high")
     )
-    value = tables.f1(stats.pearsonr(rows["melep_published"], rows["weighted_f1_best_test"]).statistic)
+    value = f1(stats.pearsonr(rows["melep_published"], rows["weighted_f1_best_test"]).statistic)
     assert found["Paper"] == "−.551" and found["Ours, best on test"] == f"{value} [{low}, {high}]"
     behind = row_of(transferability.fold_table(own), Checkpoint="Bi-LSTM, CPSC 2018", Target="PTB-XL")
     assert behind["Folds"] == "12 of 20" and behind["Label sets"] == rows["label_set"].nunique()
@@ -258,7 +258,7 @@ def test_networks_are_compared_on_the_folds_of_both():
     gap = np.subtract(
         *(np.corrcoef(own["melep_published"], own["weighted_f1_best_test"])[0, 1] for own in (lstm, residual))
     )
-    assert found["Ours, best on test"].startswith(tables.f1(gap, True)) and found["Folds of both"] == 8
+    assert found["Ours, best on test"].startswith(f1(gap, True)) and found["Folds of both"] == 8
     assert found["Paper"] == "−.075"
 
 
@@ -463,12 +463,12 @@ def test_rivals_are_plain_and_given_the_number_of_labels():
     data = folds.rows
     melep = row_of(table, Checkpoint="ResNet1d101, CPSC 2018", Measure="MELEP, weights of the text")
     expected = stats.pearsonr(data["melep_published"], data["weighted_f1_best_test"]).statistic
-    assert melep["Correlation with F1 [95 % interval]"].startswith(tables.f1(expected)) and expected < -0.8
+    assert melep["Correlation with F1 [95 % interval]"].startswith(f1(expected)) and expected < -0.8
     residuals = [
         data[name] - np.polyval(np.polyfit(data["n_labels"].astype(float), data[name], 1), data["n_labels"])
         for name in ("melep_published", "weighted_f1_best_test")
     ]
-    left = tables.f1(np.corrcoef(*residuals)[0, 1])
+    left = f1(np.corrcoef(*residuals)[0, 1])
     assert melep["Given the number of labels [95 % interval]"].startswith(left)
     alone = row_of(table, Checkpoint="ResNet1d101, CPSC 2018", Measure="Number of labels")
     assert alone["Given the number of labels [95 % interval]"] == "–"

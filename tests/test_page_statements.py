@@ -12,6 +12,7 @@ from stored_runs import around, by_class, store
 from ecgtl import claims, data_commands, paths, statistics, verdicts
 from ecgtl.datasets import catalogue
 from ecgtl.report import book_tables, jang, tables, weimann
+from ecgtl.report.words import PENDING, difference, mean
 
 matplotlib.use("Agg")
 ROOT = paths.repository()
@@ -67,7 +68,7 @@ def test_no_interval_of_a_score_leaves_its_range():
         assert limit in (cell.low, cell.high) and 0 <= cell.low < cell.mean < cell.high <= 1
         shown = weimann.comparisons(weimann.PTBXL, "reduced", (score,)).iloc[0]
         assert (shown["low"], shown["high"]) == (cell.low, cell.high)
-    assert jang._mean_text([0.70, 0.99, 0.98]).endswith("1.000]")
+    assert mean([0.70, 0.99, 0.98]).endswith("1.000]")
     wide = [{"learning_curve_index": value, "macro_f1": 0.5, "weighted_f1": 0.5} for value in (1.0, 9.0, 2.0)]
     store(jang.PTBXL, "cae", 100, wide, target="substitute")
     assert tables.cell(jang.PTBXL, "reduced", "cae", 100, "learning_curve_index").high > 1, "an index has no upper end"
@@ -103,7 +104,7 @@ def test_readme_and_reproduce_give_the_papers_own_quarter():
 @pytest.mark.parametrize(("low", "high", "mark", "words"), [
     (0.01, 0.05, "▲", "lies above 0"), (-0.05, -0.01, "▼", "lies below 0"), (-0.01, 0.05, "≈", "includes 0")])
 def test_a_difference_has_a_mark_with_words_for_those_who_do_not_see_it(low, high, mark, words):
-    shown = tables.interval_text(statistics.Difference((low + high) / 2, low, high, 0.5, 0.1))
+    shown = difference(statistics.Difference((low + high) / 2, low, high, 0.5, 0.1))
     assert shown.endswith(f">{mark}</span>") and f'role="img" aria-label="the 95 % interval {words}"' in shown
     assert tables.html_text(pd.DataFrame({"a": ["x"], "Difference": [shown]}), "c").count(mark) == 1, "not escaped"
 
@@ -115,8 +116,8 @@ def test_the_gain_of_a_page_is_the_difference_that_the_claim_rests_on():
     row = gained[(gained["Pretraining"] == "Beat classification") & (gained["Data used"] == "75 %")].iloc[0]
     found = claims.judge("weimann2021", "W1", "reduced")["comparisons"][0]
     assert row["Against print"] == "smaller, no worthwhile gain" and (found.verdict.size, found.verdict.worthwhile) == ("smaller", False)
-    assert row["Ours"] == tables.interval_text(found.found) and "≈" in row["Ours"]
-    assert gained[gained["Data used"] == "25 %"]["Against print"].eq("–").all() and (gained["Ours"] == tables.PENDING).sum() > 0
+    assert row["Ours"] == difference(found.found) and "≈" in row["Ours"]
+    assert gained[gained["Data used"] == "25 %"]["Against print"].eq("–").all() and (gained["Ours"] == PENDING).sum() > 0
 
 
 def test_every_word_of_a_verdict_has_a_badge_that_says_what_it_means():

@@ -12,6 +12,7 @@ from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, runners, sources, transfers
 from ecgtl.report import tables, weimann
 from ecgtl.report.transfer_folds import checkpoint_name
+from ecgtl.report.words import f1
 from ecgtl.results import Result
 
 EXPERIMENT = "weimann2021-table2"
@@ -238,7 +239,7 @@ def test_no_results_is_said_with_the_remedy(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("value", "text"), [(0.7314, ".731"), (-0.02, "−.020"), (1.0, "1.000"), (float("nan"), "–"),
                                              (0.9996, "1.000"), (0.0, ".000")])
 def test_scores_are_printed_as_the_field_does(value, text):
-    assert tables.f1(value) == text
+    assert f1(value) == text
 
 
 def test_html_escapes_and_scopes():

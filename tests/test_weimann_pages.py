@@ -17,6 +17,7 @@ from ecgtl.config import BASELINES, PretrainConfig
 from ecgtl.models.contrastive import FuturePredictor
 from ecgtl.jobs.pretrain import key_of
 from ecgtl.report import tables, weimann, weimann_diagrams, weimann_figures
+from ecgtl.report.words import f1
 from ecgtl.results import Result
 
 matplotlib.use("Agg")
@@ -120,7 +121,7 @@ def paper_gap(table, first, second, *columns):
 
 
 def gap(value, half):
-    return f"{tables.f1(value, True)} [{tables.f1(value - half, True)}, {tables.f1(value + half, True)}]"
+    return f"{f1(value, True)} [{f1(value - half, True)}, {f1(value + half, True)}]"
 
 
 def texts(figure):
@@ -179,7 +180,7 @@ def test_a_score_that_the_paper_does_not_print_stands_alone():
     row = row_of(wide, Initialisation="Beat classification")
     low, high = stats.t.interval(0.95, 2, loc=0.72, scale=0.02 / np.sqrt(3))
     assert row["AUC, paper"] == ".962 ± .006"
-    assert row["Fβ=2, ours"] == f".720 [{tables.f1(low)}, {tables.f1(high)}]"
+    assert row["Fβ=2, ours"] == f".720 [{f1(low)}, {f1(high)}]"
     # Table 2 prints macro F1 alone: its number is not that of a class
     assert tables.comparison(weimann.TABLE2, "reduced", "f1_per_class.af")["paper"].isna().all()
     assert tables.comparison(weimann.TABLE1, "reduced",
@@ -531,7 +532,7 @@ def test_validation_curves_are_means_over_runs_with_their_range_and_a_median_epo
     band = figure.axes[0].collections[0].get_paths()[0].vertices
     assert {(1, 0.1), (1, 0.3), (4, 0.6), (4, 0.62)} <= {tuple(point) for point in np.round(band, 3).tolist()}
     row = row_of(weimann_figures.speed(frame), Initialisation=tables.METHODS["random"], Data_used="75 %")
-    assert row.tolist()[2:] == [3, "3 (2 to 4)", tables.f1(np.mean([0.62, 0.62, 0.6])), ".200"]
+    assert row.tolist()[2:] == [3, "3 (2 to 4)", f1(np.mean([0.62, 0.62, 0.6])), ".200"]
 
 
 def test_a_mean_curve_ends_when_most_runs_have_ended():

@@ -29,7 +29,8 @@ from ecgtl.models import checkpoint
 from ecgtl.report import book_tables, figures, tables
 from ecgtl.report.figures import COLOURS
 from ecgtl.report.melep import NETWORKS as CLASSIFIERS
-from ecgtl.report.tables import METHODS, NBSP, PENDING, f1
+from ecgtl.report.tables import METHODS
+from ecgtl.report.words import NBSP, PENDING, f1, limits
 from ecgtl.statistics import LEVEL, MIN_RUNS, Sample
 
 EXPERIMENT = "across"
@@ -180,8 +181,8 @@ def gap(first: Row, second: Row) -> Gap | None:
         return None
     found = statistics.welch(first.sample, second.sample)
     exact = first.sample.sd == second.sample.sd == 0
-    limits = (found.value, found.value) if exact else (found.low, found.high)
-    return Gap(found.value, *limits, *_limits(first.draws - second.draws))
+    ends = (found.value, found.value) if exact else (found.low, found.high)
+    return Gap(found.value, *ends, *_limits(first.draws - second.draws))
 
 
 def random_start(row: Row, rows: dict[str, Row]) -> Row | None:
@@ -259,8 +260,8 @@ def readable(table: pd.DataFrame, rows: dict[str, Row]) -> pd.DataFrame:
     """``frame`` as a reader sees it: scores, and seconds of training; PENDING where nothing has been run."""
     found = []
     for row in table.itertuples():
-        scores = {"Macro AUC [95 %, runs]": f"{f1(row.macro_auc)} {_interval(row.low, row.high)}".strip(),
-                  "[95 %, test recordings]": _interval(row.test_low, row.test_high),
+        scores = {"Macro AUC [95 %, runs]": f"{f1(row.macro_auc)} {limits(row.low, row.high)}".strip(),
+                  "[95 %, test recordings]": limits(row.test_low, row.test_high),
                   "Weighted F1": f1(row.weighted_f1), "Fmax": f1(row.f_max),
                   "Training": f"{row.seconds:.0f}{NBSP}s"}
         found.append({"Network and start": rows[row.method].words,
@@ -287,14 +288,10 @@ def _difference(words: str, row, name: str, first: Row, second: Row | None) -> d
         return dict.fromkeys(columns, "–")
     if not (first.compared and second.compared):
         return dict.fromkeys(columns, PENDING)
-    value, *limits = (getattr(row, f"over_{name}_{part}") for part in PARTS)
-    cells = (f"{f1(value, True)} {_interval(*limits[:2], True)}", _interval(*limits[2:], True),
+    value, *ends = (getattr(row, f"over_{name}_{part}") for part in PARTS)
+    cells = (f"{f1(value, True)} {limits(*ends[:2], True)}", limits(*ends[2:], True),
              getattr(row, f"over_{name}"))
     return dict(zip(columns, cells, strict=True))
-
-
-def _interval(low: float, high: float, signed: bool = False) -> str:
-    return f"[{f1(low, signed)},{NBSP}{f1(high, signed)}]" if np.isfinite(low) else ""
 
 
 def networks(rows: dict[str, Row]) -> pd.DataFrame:

@@ -3,20 +3,15 @@
 from html import escape
 
 from IPython.display import HTML
-from markupsafe import Markup
 
 from ecgtl.datasets.base import Recordings
 from ecgtl.report import tables
 from ecgtl.results import Result
-from ecgtl.statistics import Difference, verdict_above
 
 MEANING = {"full": "the paper's own data set, whole", "subset": "a part of the paper's data set",
            "substitute": "another data set in its place", "synthetic": "made data, not recordings", "none": "not used",
            "demo": "small and fast, on made data", "reduced": "smaller network, shorter input, fewer epochs",
            "paper": "the paper's own protocol"}
-
-MARKS = {"yes": ("▲", "the 95 % interval lies above 0"), "opposite": ("▼", "the 95 % interval lies below 0"),
-         "undecided": ("≈", "the 95 % interval includes 0")}
 
 STRENGTH = ("none", "full", "subset", "substitute", "synthetic")  # a badge of several words has the colour of the last
 
@@ -27,12 +22,6 @@ def badge(kind: str, word: str) -> str:
     weakest = max(word.split("/"), key=lambda part: STRENGTH.index(part) if part in STRENGTH else -1)
     return (f'<span class="ecgtl-badge ecgtl-{escape(weakest)}" title="{escape(title)}">'
             f"{escape(kind)}: {escape(word)}</span>")
-
-
-def mark(difference: Difference) -> Markup:
-    """▲, ▼ or ≈: what the interval of a difference decides, in words for screen readers and on hovering."""
-    sign, words = MARKS[verdict_above(difference)]
-    return Markup('<span class="ecgtl-mark" role="img" aria-label="{0}" title="{0}">{1}</span>').format(words, sign)
 
 
 def row(tier: str, evidence: dict[str, str]) -> str:

@@ -12,11 +12,11 @@ from markupsafe import Markup
 from ecgtl import agreement, correlations, published, results
 from ecgtl.agreement import CHOOSING, HIGHER, MEASURES, SCORES
 from ecgtl.correlations import Interval
-from ecgtl.report.melep import NETWORKS, PAPER, PENDING
-from ecgtl.report.tables import f1
+from ecgtl.report.melep import NETWORKS, PAPER
 from ecgtl.report.transfer import RIVALS
 from ecgtl.report.transfer_folds import Folds, checkpoint_name, count, interval_text
 from ecgtl.report.transferability import CHOICES, MELEP, excludes_zero, is_papers
+from ecgtl.report.words import PENDING, f1
 
 # Figure 6: the choice of a checkpoint
 

@@ -12,8 +12,8 @@ from ecgtl.correlations import MIN_GROUPS
 from ecgtl.report import tables
 from ecgtl.report.book_tables import answers, badge, stands_on
 from ecgtl.report.melep import NETWORKS
-from ecgtl.report.tables import f1
 from ecgtl.report.transfer_folds import checkpoint_name, data_set
+from ecgtl.report.words import f1
 from ecgtl.statistics import MIN_RUNS, Difference
 from ecgtl.verdicts import SIGNS
 

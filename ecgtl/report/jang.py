@@ -22,8 +22,9 @@ from ecgtl.config import protocol
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings
 from ecgtl.report import book_tables, figures, tables
-from ecgtl.report.tables import METHODS, NBSP, PENDING, f1
-from ecgtl.statistics import MIN_RUNS, Difference, Sample
+from ecgtl.report.tables import METHODS
+from ecgtl.report.words import NBSP, PENDING, f1, gap_with_p, mean, mean_sd, percent, plus_minus
+from ecgtl.statistics import Sample
 
 PTBXL, CINC2017 = "jang2021-table2-ptbxl", "jang2021-table2-cinc2017"
 SENSITIVITY = "jang2021-sensitivity"
@@ -61,7 +62,7 @@ def shown_tier(experiment: str, wanted: str = "best") -> str:
 def state(experiment: str, tier: str) -> HTML:
     """Badges of the finished runs and their number; while some are missing, the command; the sizes in recordings."""
     experiment = tables.current(experiment, tier)
-    drawn = ", ".join(f"{_percent(size)} are {n:,}" for size, n in recordings(experiment, tier).items())
+    drawn = ", ".join(f"{percent(size)} are {n:,}" for size, n in recordings(experiment, tier).items())
     theirs = ", ".join(f"{paper_recordings(size):,.0f}" for size in sizes(experiment))
     said = Markup("<p>Recordings that are drawn for training: {}; in the paper {}.</p>").format(drawn, theirs)
     return HTML(book_tables.state(experiment, tier, f"{NAMES[tables.original(experiment)]}: ") + (said if drawn else Markup()))
@@ -158,64 +159,18 @@ def _printed_cells(table: str) -> Iterator[tuple[str, str, dict]]:
 # Words for numbers
 
 
-def _mean_text(values: Sequence[float]) -> str:
-    """Mean with its 95 % interval, which needs ``MIN_RUNS`` values; PENDING without any."""
-    if not len(values):
-        return PENDING
-    mean, (low, high) = f1(np.mean(values)), statistics.score_interval(Sample.of(values))
-    return f"{mean} [{f1(low)},{NBSP}{f1(high)}]" if np.isfinite(low) else mean
-
-
-def _mean_sd_text(values: Sequence[float]) -> str:
-    """Mean ± SD (n - 1), as the paper's last row; the SD needs ``MIN_RUNS`` values."""
-    if not len(values):
-        return PENDING
-    sample = Sample.of(values)
-    return _plus_minus(sample.mean, sample.sd) if sample.n >= MIN_RUNS else f1(sample.mean)
-
-
-def _plus_minus(mean: float, sd: float) -> str:
-    return f"{f1(mean)}{NBSP}±{NBSP}{f1(sd)}"
-
-
-def _difference_text(a: pd.Series, b: pd.Series, paired: bool) -> str:
-    """Mean of ``a`` minus mean of ``b``, interval and p-value; ``paired`` takes the trials that both have."""
-    if paired:
-        both = a.index.intersection(b.index)
-        a, b = a[both], b[both]
-    if not (len(a) and len(b)):
-        return PENDING
-    found = statistics.paired(a, b) if paired else statistics.welch(Sample.of(a), Sample.of(b))
-    enough = min(len(a), len(b)) >= MIN_RUNS and np.isfinite(found.low)
-    return _with_p(found) if enough else f1(found.value, True)
-
-
-def _with_p(found: Difference) -> Markup:
-    return Markup("{}, p{}{}").format(tables.interval_text(found), NBSP, p_text(found.p))
-
-
-def p_text(p: float) -> str:
-    """A p-value as text that does not break: ``= .446``, or ``< .001``."""
-    return f"<{NBSP}.001" if p < 0.001 else f"={NBSP}{f1(p)}"
-
-
 def _printed_p(table: str, size: int | str) -> str:
     found = published.lookup(f"jang2021.{table}.rows.{size}.p_value")
     return f"{found['relation']}{NBSP}{found['value']:g}"
 
 
 def _heading(method: str, size: int | str) -> str:
-    return f"{_percent(size)} {ARMS[method]}"
-
-
-def _percent(size: int | str) -> str:
-    return f"{size}{NBSP}%"
+    return f"{percent(size)} {ARMS[method]}"
 
 
 def _say_pending(axes: Axes) -> None:
     axes.text(0.5, 0.5, f"{PENDING}: no run yet", transform=axes.transAxes, ha="center", va="center",
               color="#555555")
-
 
 
 # Trial by trial
@@ -226,7 +181,7 @@ def paper_trials(table: str) -> pd.DataFrame:
     planned = range(1, published.lookup(f"jang2021.{table}.runs") + 1)
     columns = {"Trial": [*planned, "Mean ± SD, printed", "p, printed"]}
     for method, size, cell in _printed_cells(table):
-        columns[_heading(method, size)] = [*map(f1, cell["trials"]), _plus_minus(cell["mean"], cell["sd"]),
+        columns[_heading(method, size)] = [*map(f1, cell["trials"]), plus_minus(cell["mean"], cell["sd"]),
                                            _printed_p(table, size)]
     return pd.DataFrame(columns)
 
@@ -240,7 +195,7 @@ def our_trials(frame: pd.DataFrame, experiment: str, tier: str, column: str = BE
     for size, method in itertools.product(sizes(experiment), methods):
         values = _values(frame, method, size, column)
         cells = [f1(values.get(trial, np.nan)) for trial in planned]
-        columns[_heading(method, size)] = [*cells, _mean_sd_text(values)]
+        columns[_heading(method, size)] = [*cells, mean_sd(values)]
     return pd.DataFrame(columns)
 
 
@@ -259,8 +214,8 @@ def both_scores(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     rows = []
     for method, size in (*_networks(experiment), *itertools.product(entry.baselines, entry.columns)):
         weighted, macro = (_values(frame, method, size, f"best_test.{score}") for score in SCORES)
-        rows.append({"Initialisation": METHODS[method], "Data used": _percent(size),
-                     "Weighted F1": _mean_text(weighted), "Macro F1": _mean_text(macro), "n": len(weighted)})
+        rows.append({"Initialisation": METHODS[method], "Data used": percent(size),
+                     "Weighted F1": mean(weighted), "Macro F1": mean(macro), "n": len(weighted)})
     return pd.DataFrame(rows)
 
 
@@ -272,11 +227,11 @@ def choices(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     rows = []
     for method, size in _networks(experiment):
         by = {choice: _values(frame, method, size, f"{choice}.weighted_f1") for choice in CHOICES}
-        rows.append({"Initialisation": METHODS[method], "Data used": _percent(size),
-                     **{_choice_words(choice): _mean_text(values) for choice, values in by.items()},
+        rows.append({"Initialisation": METHODS[method], "Data used": percent(size),
+                     **{_choice_words(choice): mean(values) for choice, values in by.items()},
                      "n": len(by["last"]),
                      "Best on test − best on validation, paired":
-                         _difference_text(by["best_test"], by["validated"], paired=True)})
+                         gap_with_p(by["best_test"], by["validated"], paired=True)})
     return pd.DataFrame(rows)
 
 
@@ -295,12 +250,12 @@ def differences(frame: pd.DataFrame, experiment: str, table: str = "table2", col
     for size, pair in itertools.product(sizes(experiment), pairs):
         theirs = [_printed(table, method, size) for method in pair]
         ours = [_values(frame, method, size, column) for method in pair]
-        rows.append({"Data used": _percent(size), "Difference": f"{ARMS[pair[0]]} − {ARMS[pair[1]]}",
+        rows.append({"Data used": percent(size), "Difference": f"{ARMS[pair[0]]} − {ARMS[pair[1]]}",
                      "Paper, printed p": _printed_p(table, size) if pair[0] == "cae" else "–",
-                     "Paper's trials, Welch": _difference_text(*theirs, paired=False),
-                     "Paper's trials, paired": _difference_text(*theirs, paired=True),
-                     "Ours, Welch": _difference_text(*ours, paired=False),
-                     "Ours, paired": _difference_text(*ours, paired=True),
+                     "Paper's trials, Welch": gap_with_p(*theirs, paired=False),
+                     "Paper's trials, paired": gap_with_p(*theirs, paired=True),
+                     "Ours, Welch": gap_with_p(*ours, paired=False),
+                     "Ours, paired": gap_with_p(*ours, paired=True),
                      "n": ", ".join(str(len(values)) for values in ours)})
     return pd.DataFrame(rows)
 
@@ -317,11 +272,11 @@ def steps_table(frame: pd.DataFrame, tier: str) -> pd.DataFrame:
     for method, size in CONTROL:
         columns = (BEST, "last.weighted_f1", "steps")
         values, last, steps = (_values(frame, method, size, column) for column in columns)
-        distance = _difference_text(half, values, paired=False)
+        distance = gap_with_p(half, values, paired=False)
         rows.append({"Random weights": _heading(method, size),
                      "Steps": f"{steps.iloc[0]:,}" if len(steps) else PENDING,
                      "Steps in the paper": f"{paper_steps(size, tier):,}" if method == "random" else "–",
-                     "Best on test": _mean_text(values), "Last epoch": _mean_text(last), "n": len(values),
+                     "Best on test": mean(values), "Last epoch": mean(last), "n": len(values),
                      "50 % random − this, Welch": "–" if (method, size) == ("random", 50) else distance})
     return pd.DataFrame(rows)
 
@@ -337,7 +292,7 @@ def steps_verdict(frame: pd.DataFrame, tier: str) -> HTML:
     few, matched = _values(frame, "random", 25), _values(frame, "random_matched", 25)
     collapse, nearer = (claims.judge("jang2021", name, tier)["ours"] for name in ("J2", "steps"))
     said = _steps_sentence(collapse, nearer, f1(claims.claims("jang2021")["J2"]["margin"]))
-    gain = _difference_text(matched, few, paired=True)
+    gain = gap_with_p(matched, few, paired=True)
     return HTML(Markup("<p>{} Matched minus usual steps at 25 %, paired: {}.</p>").format(said, gain))
 
 
@@ -444,7 +399,7 @@ def index_dots(rows: pd.DataFrame) -> Figure:
         if here.empty:
             _say_pending(axes)
         axes.set(title=words, ylabel="learning curve index", ylim=(0, None), xticks=range(len(places)),
-                 xticklabels=map(_percent, places))
+                 xticklabels=map(percent, places))
     panels[-1].set_xlabel("share of the training part that is used")
     figures.legend_below(figure, panels)
     return figure
@@ -453,10 +408,10 @@ def index_dots(rows: pd.DataFrame) -> Figure:
 def _index_column(axes: Axes, x: float, method: str, values: pd.Series) -> None:
     if values.empty:
         return
-    colour, mean = figures.COLOURS[method], values.mean()
+    colour, middle = figures.COLOURS[method], values.mean()
     low, high = statistics.score_interval(Sample.of(values), np.inf)
     axes.plot(np.linspace(x - 0.1, x, len(values)), values, ".", color=colour, alpha=0.6, markersize=6)
-    axes.errorbar([x + 0.07], [mean], yerr=[[mean - low], [high - mean]], color=colour, capsize=4,
+    axes.errorbar([x + 0.07], [middle], yerr=[[middle - low], [high - middle]], color=colour, capsize=4,
                   marker=figures.MARKERS[method], linestyle="none",
                   label=f"{METHODS[method]}: trials, mean, 95 % interval")
 
@@ -510,7 +465,7 @@ def index_anatomy(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
         means = pd.DataFrame([index_parts(scores) for _, scores in here]).mean()
         counted = ("rises", "falls")
         texts = {name: f"{means[name]:.1f}" if name in counted else f1(means[name]) for name in means.index}
-        rows.append({"Data used": _percent(size), "Arm": ARMS[method], "n": len(here),
+        rows.append({"Data used": percent(size), "Arm": ARMS[method], "n": len(here),
                      **{column: texts.get(name, PENDING) for name, column in words.items()}})
     return pd.DataFrame(rows)
 
@@ -640,7 +595,7 @@ def stability(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
                    "Best epoch": here.apply(lambda scores: scores.to_numpy().argmax() + 1),
                    "Last F1": here.last(), "Best − last": here.max() - here.last(),
                    "Deepest fall in one epoch": here.apply(lambda scores: -min(0.0, scores.diff().min()))}
-        rows.append({"Data used": _percent(size), "Initialisation": METHODS[method], "n": len(here),
+        rows.append({"Data used": percent(size), "Initialisation": METHODS[method], "n": len(here),
                      **{name: _stability_text(name, values) for name, values in columns.items()}})
     return pd.DataFrame(rows)
 

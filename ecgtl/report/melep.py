@@ -32,7 +32,7 @@ from ecgtl.datasets.wfdb_files import Header, read_header
 from ecgtl.errors import EcgtlError
 from ecgtl.report import badges, book_tables, diagrams, tables, values
 from ecgtl.report.diagrams import Block, Box
-from ecgtl.report.tables import NBSP, PENDING
+from ecgtl.report.words import NBSP, PENDING
 from ecgtl.results import MEASURED, Result
 from ecgtl.statistics import LEVEL
 

@@ -12,7 +12,8 @@ from ecgtl.jobs.pretrain import Pretrained
 from ecgtl.pretraining.classification import LabelledFrames
 from ecgtl.pretraining.future import Contrasts
 from ecgtl.report import figures, tables
-from ecgtl.report.tables import f1, html
+from ecgtl.report.tables import html
+from ecgtl.report.words import f1
 
 DRAWN = 512  # frames among which one of each class is looked for
 SHOWN = 4  # candidates of a future that are drawn at most, the future among them

@@ -36,8 +36,9 @@ from ecgtl.jobs import pretrain
 from ecgtl.models import checkpoint
 from ecgtl.models.cae import summed_squared_error
 from ecgtl.pretraining.reconstruction import EVALUATION_BATCH
-from ecgtl.report import figures, tables, values
+from ecgtl.report import figures, values
 from ecgtl.report.book_tables import badge
+from ecgtl.report.words import f1
 from ecgtl.results import MEASURED, Result
 from ecgtl.statistics import LEVEL, MIN_RUNS
 
@@ -300,7 +301,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
         "Subjects": row.subjects, "Windows": f"{row.windows:,}",
         "Mean error [95 % interval]": _with_interval(row.mean, row.low, row.high),
         "Median": f"{row.median:.0f}", "10th to 90th percentile": f"{row.q10:.0f} to {row.q90:.0f}",
-        "R²": tables.f1(row.r2)} for row in table.itertuples()])
+        "R²": f1(row.r2)} for row in table.itertuples()])
 
 
 def comparison(measured: Result) -> pd.DataFrame:
@@ -311,7 +312,7 @@ def comparison(measured: Result) -> pd.DataFrame:
               "Ours, test": whole["mean"]}
     kinds = {"Squared error, summed over a window": "{:.0f}".format,
              "Squared error a sample": lambda error: f"{error / n:.3f}",
-             f"R² (1 − error / {n:,})": lambda error: tables.f1(1 - error / n),
+             f"R² (1 − error / {n:,})": lambda error: f1(1 - error / n),
              "Squared error a sample over the range of a signal, as the paper has it":
                  lambda error: f"{100 * error / n / (high - low):.2f} %",
              "Its root over that range: both have one unit":
@@ -336,9 +337,9 @@ def verdict(measured: Result) -> HTML:
         "" if own else "The recordings are not the paper's, so its number is not tested.",
         f"On {measured.data['windows']:,} windows of {measured.data['subjects']} subjects that the network "
         f"has not seen, the error is {error:.0f} of the {n:,} that answering with the mean would cost: "
-        f"R² {tables.f1(1 - error / n)}.",
+        f"R² {f1(1 - error / n)}.",
         f"The paper prints {values.published_text('jang2021.scalars.cae_mse')}, which is "
-        f"R² {tables.f1(1 - _printed() / n)} by the same reckoning.",
+        f"R² {f1(1 - _printed() / n)} by the same reckoning.",
         "On the validation part, which chose the epoch, the error is "
         f"{trained.scores['validation']['summed']:.0f}.",
         _course(trained)]

@@ -14,11 +14,10 @@ from ecgtl import experiments, metrics, paths, published, results, statistics
 from ecgtl.config import BASELINES, TIERS, protocol
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import runners, transfers
+from ecgtl.report.words import PENDING, difference, f1
 from ecgtl.spreadsheet import as_csv
 from ecgtl.statistics import Sample
 
-PENDING = "PENDING"  # in place of what has not been run
-NBSP = "\N{NO-BREAK SPACE}"  # numbers break between, not within, a mean and its interval
 METHODS = {"random": "None (random weights)", "beat": "Beat classification", "rhythm": "Rhythm classification",
            "heart_rate": "Heart rate classification", "future": "Future prediction", "cae": "Autoencoder",
            "image": "ImageNet features", "random_matched": "None, four times the epochs", "majority": "Majority class", "rr_boosting": "RR intervals, boosted trees"}
@@ -242,23 +241,6 @@ def _difference_columns(ours: Cell | None, theirs: dict | None, n_paper: int) ->
     return {"difference": found.value, "difference_low": found.low, "difference_high": found.high}
 
 
-def f1(value: float, signed: bool = False) -> str:
-    """A score as the field prints it: three decimals, no leading zero; an en dash where there is none."""
-    if value is None or not np.isfinite(value):
-        return "–"
-    text = f"{abs(value):.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{abs(value):.3f}"
-    sign = "−" if value < 0 else ("+" if signed else "")
-    return sign + text
-
-
-def interval_text(found: statistics.Difference) -> Markup:
-    """A difference with its interval, and the mark of what that decides; the numbers do not break."""
-    from ecgtl.report.badges import mark
-
-    value, low, high = (f1(number, True) for number in (found.value, found.low, found.high))
-    return Markup("{} [{},{}{}]{}{}").format(value, low, NBSP, high, NBSP, mark(found))
-
-
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """The comparison as a reader sees it: words, three decimals, PENDING where no run has been made."""
     rows = []
@@ -268,7 +250,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
         paper = f"{f1(row.paper)} ± {f1(row.paper_sd)}" if np.isfinite(row.paper) else "–"
         gap = "–"
         if np.isfinite(row.difference_low):
-            gap = interval_text(statistics.Difference(row.difference, row.difference_low, row.difference_high, np.nan, np.nan))
+            gap = difference(statistics.Difference(row.difference, row.difference_low, row.difference_high, np.nan, np.nan))
         rows.append({"Initialisation": METHODS[row.method], "Data used": row.words, "Paper (mean ± SD)": paper,
                      "Ours [95 % interval]": ours, "n": row.n, "Ours − paper [95 % interval]": gap})
     return pd.DataFrame(rows)

@@ -19,8 +19,8 @@ from ecgtl.datasets import catalogue
 from ecgtl.experiments import transfers
 from ecgtl.experiments.transfers import Transfer
 from ecgtl.report import badges, book_tables, tables
-from ecgtl.report.melep import NBSP, NETWORKS, PAPER, PENDING
-from ecgtl.report.tables import f1
+from ecgtl.report.melep import NETWORKS, PAPER
+from ecgtl.report.words import PENDING, estimate
 
 CSN, PTBXL, SELECTION = (f"{PAPER}-{name}" for name in ("csn", "ptbxl", "selection"))
 PARTS = ("upstream", "target", "leads")
@@ -171,9 +171,7 @@ def interval_text(found: Interval, signed: bool = False) -> str:
     """
     if not found.n:
         return PENDING
-    if found.value is None or found.low is None:
-        return f1(found.value, signed)
-    return f"{f1(found.value, signed)} [{f1(found.low, signed)},{NBSP}{f1(found.high, signed)}]"
+    return estimate(found.value, found.low, found.high, signed=signed)
 
 
 def count(n: int, of: int) -> str:

@@ -20,8 +20,7 @@ from ecgtl.agreement import SCORES
 from ecgtl.correlations import Interval
 from ecgtl.report import badges, book_tables, tables
 from ecgtl.report.findings import finding
-from ecgtl.report.melep import NETWORKS, PAPER, PENDING
-from ecgtl.report.tables import f1
+from ecgtl.report.melep import NETWORKS, PAPER
 from ecgtl.report.transfer import RIVALS
 from ecgtl.report.transfer_folds import (
     PARTS,
@@ -33,6 +32,7 @@ from ecgtl.report.transfer_folds import (
     interval_text,
     table2,
 )
+from ecgtl.report.words import PENDING, f1
 
 MELEP = ("melep_published", "melep_normalised")
 CHOICES = {score: tables.CHOICES[score.removeprefix("weighted_f1_")] for score in SCORES}

@@ -16,8 +16,7 @@ from ecgtl.correlations import Interval
 from ecgtl.report import figures
 from ecgtl.report.checkpoint_choice import mean_regrets, shared, way_words
 from ecgtl.report.figures import PAPER_COLOUR
-from ecgtl.report.melep import PAPER, PENDING
-from ecgtl.report.tables import f1
+from ecgtl.report.melep import PAPER
 from ecgtl.report.transfer import RIVALS
 from ecgtl.report.transfer_folds import Folds, checkpoint_name, data_set
 from ecgtl.report.transferability import (
@@ -29,6 +28,7 @@ from ecgtl.report.transferability import (
     disrupted,
     levels_of,
 )
+from ecgtl.report.words import PENDING, f1
 
 WIDTH = 4.8  # inches: words can still be read on a narrow screen
 # Okabe and Ito's palette, a marker with each colour

@@ -13,11 +13,10 @@ from markupsafe import Markup
 from ecgtl import agreement, fold_baselines
 from ecgtl.agreement import EVERY_LABEL, MEASURES, RR, SCORES, TRIVIAL
 from ecgtl.correlations import Interval
-from ecgtl.report.melep import PENDING
-from ecgtl.report.tables import f1
 from ecgtl.report.transfer import RIVALS
 from ecgtl.report.transfer_folds import Folds, checkpoint_name, count, interval_text
 from ecgtl.report.transferability import CHOICES, excludes_zero
+from ecgtl.report.words import PENDING, f1
 
 TIE = 1e-8  # results are stored with nine digits
 WORDS = {EVERY_LABEL: "every label", RR: "boosting on RR intervals"}

@@ -14,6 +14,7 @@ from ecgtl import experiments, paths, published, results
 from ecgtl.config import TIERS
 from ecgtl.errors import EcgtlError
 from ecgtl.report import tables
+from ecgtl.report.words import f1
 
 MINUS = "\N{MINUS SIGN}"
 RESULT_FORM = "experiment.tier.method.size[.choice].score.statistic"
@@ -97,10 +98,10 @@ def _statistic(cell: tables.Cell, name: str) -> str:
     if name == "n":
         return str(cell.n)
     if name == "interval":
-        return f"[{tables.f1(cell.low)}, {tables.f1(cell.high)}]"
+        return f"[{f1(cell.low)}, {f1(cell.high)}]"
     if name == "pm":
-        return f"{tables.f1(cell.mean)} ± {tables.f1(cell.sd)}"
-    return tables.f1(getattr(cell, name))
+        return f"{f1(cell.mean)} ± {f1(cell.sd)}"
+    return f1(getattr(cell, name))
 
 
 def _check_cell(experiment: str, tier: str, method: str, size: str) -> None:

@@ -20,8 +20,9 @@ from ecgtl.jobs.pretrain import key_of
 from ecgtl.jobs.scoring import CINC_OFFICIAL
 from ecgtl.report import book_tables, tables
 from ecgtl.report.findings import findings
-from ecgtl.report.tables import METHODS, NBSP, PENDING, f1
-from ecgtl.statistics import MIN_RUNS, Sample
+from ecgtl.report.tables import METHODS
+from ecgtl.report.words import NBSP, PENDING, difference, estimate, f1, gap, mean_sd, plus_minus
+from ecgtl.statistics import Sample
 
 PAPER = "weimann2021"
 TABLE1, TABLE2, TABLE3, TABLE4 = (f"{PAPER}-table{number}" for number in range(1, 5))
@@ -99,37 +100,13 @@ def table2(tier: str) -> pd.DataFrame:
 # Words for numbers
 
 
-def mean_text(mean: float, low: float, high: float, n: int) -> str:
-    """Mean with its 95 % interval; PENDING without runs."""
-    if not n:
-        return PENDING
-    return f"{f1(mean)} [{f1(low)},{NBSP}{f1(high)}]" if np.isfinite(low) else f1(mean)
-
-
-def plus_minus(mean: float, sd: float) -> str:
-    """Mean ± SD as a paper prints it; a dash where there is none."""
-    if not np.isfinite(mean):
-        return "–"
-    return f"{f1(mean)}{NBSP}±{NBSP}{f1(sd)}" if np.isfinite(sd) else f1(mean)
-
-
-def gap_text(a: Sample | None, b: Sample | None, missing: str = PENDING) -> str:
-    """First minus second with Welch's 95 % interval, which needs ``MIN_RUNS`` on both sides."""
-    if a is None or b is None:
-        return missing
-    found = statistics.welch(a, b)
-    if min(a.n, b.n) < MIN_RUNS or not np.isfinite(found.low):
-        return f1(found.value, True)
-    return tables.interval_text(found)
-
-
 def _judged(row: pd.Series, base: pd.Series, source: Runs) -> dict[str, str]:
     """Our difference of two rows of ``comparisons`` by the analysis plan, and what it says of the printed one."""
     places = [Place(one["experiment"], one["method"], one["size"], one["score"]) for one in (row, base)]
     verdict = judged("beats", places, source).verdict
     known = verdict.ours is not None and np.isfinite(verdict.ours.low)
     said = [verdict.size if known else None, "no worthwhile gain" if verdict.worthwhile is False else None]
-    return {"Ours": tables.interval_text(verdict.ours) if known else gap_text(_ours(row), _ours(base)),
+    return {"Ours": difference(verdict.ours) if known else gap(_ours(row), _ours(base)),
             "Against print": ", ".join(filter(None, said)) or "–"}
 
 
@@ -193,7 +170,7 @@ def wide(frame: pd.DataFrame) -> pd.DataFrame:
         if rows["paper"].notna().any():
             columns[f"{SCORES[score]}, paper"] = [plus_minus(row.paper, row.paper_sd)
                                                   for row in rows.itertuples()]
-        columns[f"{SCORES[score]}, ours"] = [mean_text(row.ours, row.low, row.high, row.n)
+        columns[f"{SCORES[score]}, ours"] = [estimate(row.ours, row.low, row.high, row.n)
                                              for row in rows.itertuples()]
     return pd.DataFrame(columns)
 
@@ -217,7 +194,7 @@ def gains(frame: pd.DataFrame, heading: str | None = "Data used") -> pd.DataFram
         pairs = [(found(row), found(base)) for found in (_printed, _ours)]
         rows.append({"Pretraining": METHODS[row["method"]], **({heading: row["words"]} if heading else {}),
                      **({"Score": SCORES[row["score"]]} if frame["score"].nunique() > 1 else {}),
-                     "Paper": gap_text(*pairs[0], "–"), "Paper, relative": _relative(*pairs[0], "–"),
+                     "Paper": gap(*pairs[0], "–"), "Paper, relative": _relative(*pairs[0], "–"),
                      **_judged(row, base, source), "Ours, relative": _relative(*pairs[1]),
                      "n": f"{row['n']},{NBSP}{base['n']}"})
     return pd.DataFrame(rows)
@@ -243,7 +220,7 @@ def steps(frame: pd.DataFrame, base: int | str, heading: str) -> pd.DataFrame:
             continue
         other = _base(frame, row, size=base)
         rows.append({"Initialisation": METHODS[row["method"]], heading: f"{row['words']} − {other['words']}",
-                     "Paper": gap_text(_printed(row), _printed(other), "–"),
+                     "Paper": gap(_printed(row), _printed(other), "–"),
                      **_judged(row, other, source),
                      "n": f"{row['n']},{NBSP}{other['n']}"})
     return pd.DataFrame(rows)
@@ -301,7 +278,7 @@ def _leader(rows: pd.DataFrame, sample) -> tuple[str, str]:
     best = f"{setting(known[0][1])} ({f1(known[0][0].mean)})"
     if len(known) < 2:
         return best, PENDING
-    return best, Markup("{} over {}").format(gap_text(known[0][0], known[1][0]), setting(known[1][1]).lower())
+    return best, Markup("{} over {}").format(gap(known[0][0], known[1][0]), setting(known[1][1]).lower())
 
 
 def below_random(frame: pd.DataFrame) -> pd.DataFrame:
@@ -337,9 +314,9 @@ def challenge(frame: pd.DataFrame, experiment: str, tier: str) -> pd.DataFrame:
         whole, cell = by.loc[method, "macro_f1"], ours.get((method, frame["size"].iloc[0]))
         three = [by.loc[method, f"f1_per_class.{name}"]["paper"] for name in CINC_OFFICIAL]
         rows.append({"Initialisation": METHODS[method], "Four classes, paper": f1(whole["paper"]),
-                     "Four classes, ours": mean_text(whole["ours"], whole["low"], whole["high"], whole["n"]),
+                     "Four classes, ours": estimate(whole["ours"], whole["low"], whole["high"], whole["n"]),
                      "Three classes, paper": f1(np.mean(three)),
-                     "Three classes, ours": mean_text(cell.mean, cell.low, cell.high, cell.n) if cell
+                     "Three classes, ours": estimate(cell.mean, cell.low, cell.high, cell.n) if cell
                      else PENDING})
     return pd.DataFrame(rows)
 
@@ -385,19 +362,12 @@ def choices(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
         flattery = found["best_test"] - found["validated"]
         rows.append({"Initialisation": METHODS[place[0]],
                      "Data used": entry.column_words(place[1]),
-                     **{words.capitalize(): _mean_sd(found[choice])
+                     **{words.capitalize(): mean_sd(found[choice], 1)
                         for choice, words in tables.CHOICES.items()},
                      "Best on test − best on validation": f1(flattery.mean(), True) if len(flattery)
                      else PENDING,
                      "n": len(flattery)})
     return pd.DataFrame(rows)
-
-
-def _mean_sd(values: np.ndarray) -> str:
-    if not len(values):
-        return PENDING
-    sample = Sample.of(values)
-    return plus_minus(sample.mean, sample.sd)
 
 
 # Tables 3 and 4: what the columns stand for

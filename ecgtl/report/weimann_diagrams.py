@@ -18,8 +18,9 @@ from ecgtl.jobs.pretrain import key_of
 from ecgtl.models.contrastive import FuturePredictor
 from ecgtl.report import badges, book_tables, diagrams, tables, values, weimann
 from ecgtl.report.diagrams import Box
-from ecgtl.report.tables import METHODS, f1
-from ecgtl.report.weimann import PAPER, PENDING, TABLE2
+from ecgtl.report.tables import METHODS
+from ecgtl.report.weimann import PAPER, TABLE2
+from ecgtl.report.words import PENDING, f1
 
 OBJECTIVES = tuple(protocol(PAPER)["pretraining"]["objectives"])
 

@@ -14,8 +14,8 @@ from ecgtl import claims, experiments
 from ecgtl.claim_rules import epochs_to
 from ecgtl.report import figures, tables, weimann
 from ecgtl.report.figures import COLOURS, MARKERS, PAPER_COLOUR
-from ecgtl.report.tables import METHODS, f1
-from ecgtl.report.weimann import PENDING
+from ecgtl.report.tables import METHODS
+from ecgtl.report.words import PENDING, f1
 
 WIDTH = 5.6  # inches: words can still be read on a narrow screen
 PRETRAINED = ("beat", "rhythm", "heart_rate", "future")
