@@ -127,7 +127,7 @@ def _line(values: list) -> str:
 
 
 class StoredArrays(UserDict):
-    """The arrays beside the result at ``path``, read when one is asked for; EcgtlError if they are missing or others."""
+    """The arrays beside the result at ``path``, read when one is asked for; EcgtlError if missing or others."""
 
     def __init__(self, path: Path, sha256: str | None):
         self.path, self.sha256 = path, sha256
@@ -165,7 +165,7 @@ def stamp(path: Path) -> tuple[int, ...]:
 
 
 def while_unchanged(function: Callable[[Path], T]) -> Callable[[Path], T]:
-    """``function`` of a file, worked out once as long as the file and what a result has beside it stay as they are."""
+    """``function`` of a file, computed once as long as the file and what a result has beside it stay as they are."""
     kept = lru_cache(maxsize=4096)(lambda path, *_stamps: function(path))
     return wraps(function)(lambda path: kept(path, *stamp(path), *stamp(path.with_suffix(".npz"))))
 

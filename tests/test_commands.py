@@ -35,7 +35,7 @@ WRONG = {
     "features . --checkpoint bert": "unknown checkpoint 'bert'; allowed: cae, or the path of a .safetensors file",
     "features none/such": "none/such is not a folder; give the folder that holds your WFDB records",
     "run weimann2021-table9": "unknown experiment 'weimann2021-table9'; allowed: .*weimann2021-table2",
-    f"run {EXPERIMENT} --tier huge": "unknown tier 'huge'; allowed: demo, reduced, paper",
+    f"run {EXPERIMENT} --tier huge": "argument --tier: invalid choice: 'huge' .choose from",
     f"run {EXPERIMENT} --shard 3/2": "shard is '3/2'; write k/n with 1 <= k <= n",
     f"run {EXPERIMENT} --shard 0/2": "shard is '0/2'",
     f"run {EXPERIMENT} --shard half": "shard is 'half'",

@@ -311,7 +311,8 @@ def test_evidence_of_real_recordings(twin):
 def test_data_that_are_not_the_papers_are_substitutes_outside_the_demo(twin):
     real = dataclasses.replace(twin, synthetic=False, ids=np.arange(8528).astype(str))
     by_jang = config(protocol="jang2021", tier="reduced").resolved()
-    assert evidence.evidence_of(inputs.Prepared(by_jang.plan(), real)) == {"upstream": "none", "target": "substitute", "leads": "substitute"}
+    assert evidence.evidence_of(inputs.Prepared(by_jang.plan(), real)) == {
+        "upstream": "none", "target": "substitute", "leads": "substitute"}
     own = dataclasses.replace(by_jang, dataset="shaoxing")
     assert evidence.evidence_of(inputs.Prepared(own.plan(), real))["target"] == "subset"
     made = evidence.evidence_of(inputs.Prepared(config(protocol="jang2021").plan(), twin))

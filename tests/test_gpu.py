@@ -365,5 +365,6 @@ def test_the_whole_script_on_the_cpu(packed, tmp_path, monkeypatch):
         seconds = sum(row["seconds"] for row in result.history) / len(result.history)
         assert float(per_second) == pytest.approx(len(result.arrays["train"]) / seconds, abs=0.51)
         config = runs[key].config
-        work = gigaflops(inputs.Prepared(config.plan(), inputs.read(config.plan())).network(), config.n_samples) * len(result.arrays["train"])
+        network = inputs.Prepared(config.plan(), inputs.read(config.plan())).network()
+        work = gigaflops(network, config.n_samples) * len(result.arrays["train"])
         assert float(share) == pytest.approx(100 * work / seconds / 790e3, rel=0.01)

@@ -178,7 +178,8 @@ def test_a_recording_that_lacks_a_lead_is_an_error_or_counted(tmp_path):
     result = tuned(root, on_bad="skip")
     assert result.data["skipped"] == {"no lead II": 1} and result.data["records"] == 20
     with pytest.raises(EcgtlError, match="recording r00 of folder .*21 of 21.* has no lead 2; it has I, II"):
-        inputs.drop_unusable(FinetuneConfig.of(root=str(root), **SMALL | {"lead": 2, "dataset": "mitdb"}).plan(), datasets.load("folder", root))
+        inputs.drop_unusable(FinetuneConfig.of(root=str(root), **SMALL | {"lead": 2, "dataset": "mitdb"}).plan(),
+                             datasets.load("folder", root))
 
 
 def test_a_checkpoint_of_several_leads_keeps_its_order(straight, tmp_path):
@@ -242,7 +243,8 @@ def test_an_index_takes_another_lead_than_the_protocols_own():
     (lead,) = inputs.Prepared(config.plan(), found).leads
     assert [str(found.leads[0, found.lead_index(0, lead)]).upper()] == ["AVF"]
     usual = FinetuneConfig.of(dataset="ptbxl", protocol="jang2021", on_bad="skip").resolved()
-    assert inputs.read(usual.plan()).leads[0].tolist() == ["II"] and inputs.Prepared(usual.plan(), inputs.read(usual.plan())).leads == (0,)
+    found = inputs.read(usual.plan())
+    assert found.leads[0].tolist() == ["II"] and inputs.Prepared(usual.plan(), found).leads == (0,)
 
 
 # --- checkpoints --------------------------------------------------------------------------------------------------

@@ -101,8 +101,8 @@ def test_errors_of_other_windows_are_not_stored(stored, monkeypatch):
 
 
 def test_other_recordings_are_noticed(stored):
-    result = dataclasses.replace(reconstructions.pretrained("demo"))
-    result.data = json.loads(json.dumps(result.data))
+    result = reconstructions.pretrained("demo")
+    result = dataclasses.replace(result, data=json.loads(json.dumps(result.data)))
     result.data["sources"]["mitdb"]["digest"] = "0" * 64
     with pytest.raises(EcgtlError) as error:
         reconstructions.held_out(result)
@@ -309,8 +309,8 @@ def test_the_verdict_says_what_the_values_say(committed):
     ([9, 5, 4], 3, "still falling (5 to 4)"), ([9, 4, 5], 3, "no longer falling (4 to 5)"),
     ([9, 5, 4], 2, "number 2 was kept")])
 def test_the_course_of_the_training_is_told_by_its_history(committed, losses, kept, words):
-    trained = reconstructions.pretrained("reduced")
-    trained.history = [{"train_loss": loss, "validation_loss": loss} for loss in losses]
+    history = [{"train_loss": loss, "validation_loss": loss} for loss in losses]
+    trained = dataclasses.replace(reconstructions.pretrained("reduced"), history=history)
     trained.scores["epoch"] = kept
     said = reconstructions._course(trained)
     assert words in said and ("longer run" in said) == ("still" in words)

@@ -204,9 +204,7 @@ def test_the_head_is_replaced_and_the_rest_comes_from_the_checkpoint(target, mon
 
 def test_a_run_is_a_function_of_its_config(target):
     store()
-    first, again = (transfer.run(config(fold=1), NAME) for _ in range(2))
-    for result in (first, again):
-        result.provenance = None
+    first, again = (dataclasses.replace(transfer.run(config(fold=1), NAME), provenance=None) for _ in range(2))
     texts = [json.dumps(dataclasses.asdict(result) | {"arrays": None}) for result in (first, again)]
     assert texts[0] == texts[1]
     assert all(np.array_equal(first.arrays[name], again.arrays[name]) for name in first.arrays)
@@ -253,21 +251,16 @@ def test_a_result_is_small(target, monkeypatch):
     store()
     rng, names = np.random.default_rng(0), [f"premature_atrial_contraction_{k}" for k in range(10)]
     result = transfer.run(config(), NAME)
-    result.history = [{"epoch": k}
-                      | {name: round(float(rng.random()), 5) for name in transfer.KEPT}
-                      for k in range(1, 51)]
+    history = [{"epoch": k} | {name: round(float(rng.random()), 5) for name in transfer.KEPT} for k in range(1, 51)]
     for scores in (result.scores["best_test"], result.scores["validated"]):
         scores["f1_per_label"] = dict.fromkeys(names, 0.123456789)
     result.scores["measures"]["melep_per_label"] = dict.fromkeys(names, 0.123456789)
-    result.data |= {"classes": names,
-                    "positives": {part: dict.fromkeys(names, 123)
-                                  for part in ("train", "validation", "test")}}
-    result.arrays = {"part": rng.permutation(np.repeat(np.arange(4, dtype=np.uint8), (1931, 630, 70, 300))),
-                     "y_test": (rng.random((300, 10)) < 0.2).astype(np.uint8),
-                      "pair_losses": rng.random((10, 10)),
-                      "prob_validated": rng.random((300, 10)).astype("f2"),
-                      "prob_best_test": rng.random((300, 10)).astype("f2")}
-    path = results.save(result)
+    result.data.update(classes=names, positives={part: dict.fromkeys(names, 123)
+                                                 for part in ("train", "validation", "test")})
+    arrays = {"part": rng.permutation(np.repeat(np.arange(4, dtype=np.uint8), (1931, 630, 70, 300))),
+              "y_test": (rng.random((300, 10)) < 0.2).astype(np.uint8), "pair_losses": rng.random((10, 10)),
+              "prob_validated": rng.random((300, 10)).astype("f2"), "prob_best_test": rng.random((300, 10)).astype("f2")}
+    path = results.save(dataclasses.replace(result, history=history, arrays=arrays))
     assert path.stat().st_size < 10_000 and path.with_suffix(".npz").stat().st_size < 15_000
 
 

@@ -23,7 +23,7 @@ class Data:
 class Experiment:
     """One entry of ``experiments`` in ``experiments/<paper>.yml``.
 
-    Rows are starting weights (``inits``), trivial ``baselines``, and ``controls``, which have columns of their own.
+    Rows are starting weights (``inits``), ``baselines``, and ``controls``, which have columns of their own.
     ``rows`` says what a row starts from where its name does not, ``columns`` what a column sets: a share of the
     training set, or parameters by name. ``item`` of the paper and its table in ``published``, whose column for a score
     is in ``printed``; ``common`` parameters of all runs. ``runs`` of a cell by tier, ``runs_random`` those of the

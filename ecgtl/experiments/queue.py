@@ -40,7 +40,7 @@ class Entry:
 
     @property
     def start(self) -> Run | None:
-        """The run that makes the weights that this one starts from, where they are not at hand and can be made."""
+        """The run that makes the weights that this one starts from, where they are not available and can be made."""
         config = self.run.config
         if not self.run.obstacle():
             return None

@@ -34,7 +34,7 @@ def enumerate_runs(experiment: str, tier: str) -> list[Run]:
 
 def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1), report: Callable[[str], None] = print,
                 rows: Sequence[str] = ()) -> list[Path]:
-    """Make every run of ``experiment`` that is missing or stale and whose starting weights are at hand; each is saved
+    """Make every run of ``experiment`` that is missing or stale and whose starting weights are there; each is saved
     as it ends.
 
     ``shard=(k, n)`` takes every n-th run from the k-th, for n processes side by side; ``rows`` these rows of a table

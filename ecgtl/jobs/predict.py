@@ -15,7 +15,6 @@ from ecgtl.datasets import folder, leads
 from ecgtl.datasets.base import alone, counted
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.datasets.collector import Collector
-from ecgtl.datasets.folder import Record
 from ecgtl.datasets.wfdb_files import BLOCK
 from ecgtl.errors import EcgtlError, RecordError, note
 from ecgtl.models import checkpoint
@@ -93,7 +92,7 @@ def _wanted(facts: dict, lead: str | int | None) -> str | int | tuple[str, ...]:
     return tuple(facts["leads"]) if facts["in_channels"] > 1 else facts["leads"][0] if lead is None else lead
 
 
-def _tell(seen: list[Record], facts: dict, collector: Collector, report: Callable[[str], None]) -> None:
+def _tell(seen: list[folder.Record], facts: dict, collector: Collector, report: Callable[[str], None]) -> None:
     """What was read, how it is changed and what is left out."""
     for reason, ids in collector.skipped.items():
         report(f"left out, {reason}: {counted(ids)}")
@@ -111,7 +110,7 @@ def _tell(seen: list[Record], facts: dict, collector: Collector, report: Callabl
         report(f"shorter than {seconds}: {shorter}, zero-padded before the signal")
 
 
-def _seconds(one: Record) -> float:
+def _seconds(one: folder.Record) -> float:
     return len(one) / one.sampling_rate
 
 
@@ -121,14 +120,14 @@ def _rules(facts: dict) -> Input:
 
 
 def _inputs(root: Path, facts: dict, wanted: str | int | tuple[str, ...],
-            collector: Collector) -> Iterator[tuple[Record, np.ndarray]]:
+            collector: Collector) -> Iterator[tuple[folder.Record, np.ndarray]]:
     """The records of which something can be said, and the input (leads, samples) that the network sees of each."""
     for one in folder.records(root, wanted, collector):
         with collector.leaving_out(one.id):
             yield one, _input(one, facts, collector)
 
 
-def _input(one: Record, facts: dict, collector: Collector) -> np.ndarray:
+def _input(one: folder.Record, facts: dict, collector: Collector) -> np.ndarray:
     """Input (leads, samples) of a record; RecordError where its window is not whole, or too short to be scaled by
     itself.
     """
@@ -149,7 +148,7 @@ def _input(one: Record, facts: dict, collector: Collector) -> np.ndarray:
         raise RecordError("cannot be prepared", str(error)) from None
 
 
-def _stretch(one: Record, n_samples: int, rate: float, keep: str, collector: Collector) -> np.ndarray:
+def _stretch(one: folder.Record, n_samples: int, rate: float, keep: str, collector: Collector) -> np.ndarray:
     """The part of a record that its window of ``n_samples`` at ``rate`` Hz is made of, (samples, leads) in mV.
 
     It is the last or first stretch without missing samples that holds the window, and goes on beside it for the
@@ -178,7 +177,7 @@ def _stretch(one: Record, n_samples: int, rate: float, keep: str, collector: Col
     return x
 
 
-def _table(seen: list[Record], facts: dict, p: np.ndarray) -> pd.DataFrame:
+def _table(seen: list[folder.Record], facts: dict, p: np.ndarray) -> pd.DataFrame:
     names, seconds = np.array(facts["classes"]), [_seconds(one) for one in seen]
     predicted = [";".join(names[row >= 0.5]) for row in p] if facts["multi_label"] else names[p.argmax(axis=1)]
     leads = [one.leads[0] if facts["in_channels"] == 1 else " ".join(facts["leads"]) for one in seen]

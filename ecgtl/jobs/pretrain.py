@@ -22,8 +22,6 @@ from ecgtl.jobs.inputs import PARTS
 from ecgtl.models import checkpoint
 from ecgtl.models.contrastive import FuturePredictor
 from ecgtl.pretraining import classification, future, labels, reconstruction
-from ecgtl.pretraining.classification import LabelledFrames
-from ecgtl.pretraining.future import Contrasts
 from ecgtl.results import Result
 
 # Parameters that a checkpoint's file name tells (frame stands for seconds too)
@@ -32,7 +30,7 @@ FUTURE_STAGES = {"resnet50": 3}  # networks that future prediction pretrains in 
 # What the public code of Weimann 2021 sets otherwise than its text (Adam's defaults)
 CODE_ADAM = {"betas": (0.9, 0.98), "eps": 1e-9}
 
-Part = Windows | LabelledFrames | Contrasts
+Part = Windows | classification.LabelledFrames | future.Contrasts
 
 
 @dataclass
@@ -110,8 +108,9 @@ def parts_of(config: PretrainConfig, whole: Windows | Frames) -> dict[str, Part]
         if config.objective == "reconstruction":
             return part.materialise()
         if config.objective == "future":
-            return Contrasts(part, config.context, config.negatives, config.offset, per_subject, config.negatives_from)
-        return LabelledFrames(part, config.objective, per_subject)
+            return future.Contrasts(part, config.context, config.negatives, config.offset, per_subject,
+                                    config.negatives_from)
+        return classification.LabelledFrames(part, config.objective, per_subject)
 
     return {name: examples(part) for name, part in zip(PARTS, (train, validation, test), strict=True)}
 

@@ -19,7 +19,6 @@ from ecgtl.datasets import leads
 from ecgtl.datasets.base import Recordings, counted
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import inputs
-from ecgtl.jobs.inputs import Prepared
 from ecgtl.models import checkpoint
 from ecgtl.statistics import LEVEL
 from ecgtl.transferability import WEIGHTINGS, measures, melep, pair_losses, source_probabilities
@@ -197,7 +196,7 @@ def _leads(config: ScoreConfig, plan: Plan, one: Candidate, recordings: Recordin
     elif plan.config.lead == ALL_LEADS:  # read so for another checkpoint, or asked for where one lead is seen
         found = leads.resolve(recordings, (config.lead,))
     else:
-        found = Prepared(plan, recordings).leads
+        found = inputs.Prepared(plan, recordings).leads
     leads.check(recordings, found, config.on_bad)
     return found
 
