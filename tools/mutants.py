@@ -10,10 +10,8 @@ statement, the quickest first, in a process forked from one that has imported th
 
 import argparse
 import ast
-import functools
 import gc
 import importlib
-import itertools
 import json
 import multiprocessing
 import os
@@ -23,12 +21,13 @@ import shutil
 import sys
 import tempfile
 import time
-from collections import Counter, namedtuple
+from collections import namedtuple
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import coverage
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,23 +35,18 @@ NAMES = {"metrics": "metrics", "statistics": "statistics verdicts", "splits": "s
          "transferability": "transferability", "verdicts": "verdicts claims", "claims": "claims",
          "claim_rules*": "claims"}
 # The test files of each module, wherever in the package it lies; pages may have the same names
-TESTS = {str(file.relative_to(ROOT)): [str(test.relative_to(ROOT)) for name in names.split()
-                                       for test in ROOT.glob(f"tests/**/test_{name}.py")]
-         for pattern, names in NAMES.items() for file in sorted(ROOT.glob(f"ecgtl/**/{pattern}.py"))
-         if "report" not in file.parts}
-LIBRARIES = ("matplotlib.pyplot", "pandas", "scipy.signal", "scipy.stats", "sklearn.model_selection", "torch", "yaml")
-NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "build", "_build", "__pycache__", "*.egg-info")
+TESTS = {str(module.relative_to(ROOT)): [str(test.relative_to(ROOT)) for name in names.split()
+                                         for test in ROOT.glob(f"tests/**/test_{name}.py")]
+         for pattern, names in NAMES.items() for module in sorted(ROOT.glob(f"ecgtl/**/{pattern}.py"))
+         if "report" not in module.parts}
+LIBRARIES = ("matplotlib.pyplot", "scipy.signal", "scipy.stats", "sklearn.model_selection", "torch", "yaml")
+NOT_COPIED = (".git", ".venv", "build", "_build", "__pycache__", "*.egg-info")
 FORK = multiprocessing.get_context("fork")
 NOT_CHANGED = ("annotation", "returns", "decorator_list", "format_spec")
-COMPARISONS = {ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE),
-               ast.GtE: (ast.Gt, ast.Lt),
-               ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.Is: (ast.IsNot,), ast.IsNot: (ast.Is,),
-               ast.In: (ast.NotIn,), ast.NotIn: (ast.In,)}
-OPERATORS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
-             ast.Pow: ast.Mult,
-             ast.Mod: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.And: ast.Or, ast.Or: ast.And}
-
-
+COMPARISONS = {"Lt": "LtE GtE", "LtE": "Lt Gt", "Gt": "GtE LtE", "GtE": "Gt Lt", "Eq": "NotEq", "NotEq": "Eq",
+               "Is": "IsNot", "IsNot": "Is", "In": "NotIn", "NotIn": "In"}
+OPERATORS = {"Add": "Sub", "Sub": "Add", "Mult": "Div", "Div": "Mult", "FloorDiv": "Mult", "Pow": "Mult", "Mod": "Mult",
+             "BitAnd": "BitOr", "BitOr": "BitAnd", "And": "Or", "Or": "And", "USub": "UAdd"}
 # ``lines`` are those of the changed statement, ``source`` is the whole module
 Mutant = namedtuple("Mutant", "file function lines change source")
 
@@ -62,15 +56,13 @@ def changes(node: ast.AST) -> Iterator[tuple[str, object]]:
     match node:
         case ast.Compare():
             for k, operator in enumerate(node.ops):
-                for other in COMPARISONS[type(operator)]:
-                    yield "ops", [*node.ops[:k], other(), *node.ops[k + 1:]]
-        case ast.BinOp() | ast.BoolOp() | ast.AugAssign() if type(node.op) in OPERATORS:
-            yield "op", OPERATORS[type(node.op)]()
-        case ast.UnaryOp(op=ast.USub()):
-            yield "op", ast.UAdd()
+                for other in COMPARISONS[type(operator).__name__].split():
+                    yield "ops", [*node.ops[:k], getattr(ast, other)(), *node.ops[k + 1:]]
+        case ast.BinOp() | ast.BoolOp() | ast.AugAssign() | ast.UnaryOp() if type(node.op).__name__ in OPERATORS:
+            yield "op", getattr(ast, OPERATORS[type(node.op).__name__])()
         case ast.Constant(value=int() | float()):
             yield "value", not node.value if isinstance(node.value, bool) else node.value + 1
-        case ast.Return(value=ast.expr()):
+        case ast.Return(value=ast.expr()) if ast.unparse(node.value) != "None":
             yield "value", ast.Constant(None)
         case ast.If() | ast.IfExp() | ast.While() if not isinstance(node.test, ast.Compare):
             yield "test", ast.UnaryOp(ast.Not(), node.test)
@@ -96,8 +88,8 @@ def mutants(file: str) -> Iterator[Mutant]:
             kept = getattr(node, name)
             setattr(node, name, value)
             change = "  ->  ".join(code.partition("\n")[0][:100] for code in (was, ast.unparse(node)))
-            yield Mutant(file, function, lines, change, "".join([*text[:first], ast.unparse(top), "\n",
-                                                                 *text[top.end_lineno:]]))
+            source = "".join([*text[:first], ast.unparse(top), "\n", *text[top.end_lineno:]])
+            yield Mutant(file, function, lines, change, source)
             setattr(node, name, kept)
         for name, value in ast.iter_fields(node):
             for child in value if isinstance(value, list) else [value]:
@@ -111,35 +103,31 @@ def mutants(file: str) -> Iterator[Mutant]:
 
 def draw(found: list[Mutant], n: int, seed: int) -> list[Mutant]:
     """``n`` of the mutants in random order: one of each function, then one more of each, and so on."""
-    rng, seen = random.Random(seed), Counter()
-
-    def turn(mutant: Mutant) -> int:
-        seen[mutant.file, mutant.function] += 1
-        return seen[mutant.file, mutant.function]
-
-    chosen = sorted(rng.sample(found, len(found)), key=turn)[:n]
-    return rng.sample(chosen, len(chosen))
+    rng = random.Random(seed)
+    shuffled = rng.sample(found, len(found))
+    turns = pd.DataFrame(shuffled).groupby(["file", "function"]).cumcount()
+    chosen = turns.sort_values(kind="stable").index[:n]
+    return [shuffled[k] for k in rng.sample(list(chosen), len(chosen))]
 
 
 class Recorder:
-    """Notes which lines a test executes and how long it takes; what runs on import and in fixtures concerns all
-    tests."""
+    """Which lines a test executes and how long it takes; what runs on import and in fixtures concerns all tests."""
 
     def __init__(self, folder: Path):
         self.folder, self.seconds = folder, {}
         self.coverage = coverage.Coverage(data_file=None, include=[f"{folder}/{file}" for file in TESTS])
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_load_initial_conftests(self):
         self.coverage.start()
+
+    def pytest_collection_finish(self):
+        self.caches = [kept for kept in gc.get_objects() if type(kept).__name__ == "_lru_cache_wrapper"
+                       and f"{kept.__module__.replace('.', '/')}.py" in TESTS]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item):
         """What an earlier test has computed and kept would hide what this one executes."""
         os.environ["ECGTL_CACHE"] = f"{self.folder}/.cache/{len(self.seconds)}"
-        for kept in gc.get_objects():
-            if type(kept) is functools._lru_cache_wrapper and f"{kept.__module__.replace('.', '/')}.py" in TESTS:
-                kept.cache_clear()
+        for cache in self.caches:
+            cache.cache_clear()
         started = time.process_time()
         self.coverage.switch_context(item.nodeid)
         yield
@@ -153,19 +141,15 @@ class Recorder:
         (self.folder / "lines.json").write_text(json.dumps({"seconds": self.seconds, "lines": lines}))
 
 
-def run(folder: Path, tests: list[str], seconds: int, plugin: Recorder | None = None) -> int:
-    """Exit code of the tests in a copy of the repository, negative where ``seconds`` of the processor were not
-    enough."""
+def run(folder: Path, tests: list[str], seconds: int, recorded: bool = False) -> int:
+    """Exit code of tests in a copy of the repository, negative where ``seconds`` of the processor were not enough."""
     def child() -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         os.chdir(folder)
         sys.path.insert(0, str(folder))
-        os.environ |= {"PYTHONPATH": str(folder), "ECGTL_TEST_CACHE": f"{folder}/.cache",
-                       "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        os.environ |= {"PYTHONPATH": str(folder), "ECGTL_TEST_CACHE": f"{folder}/.cache"}
         sys.stdout = sys.stderr = open("pytest.txt", "w")
-        sys.exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "pytest_timeout", f"--basetemp={folder}/.tmp",
-                              *tests],
-                             [plugin] if plugin else []))
+        sys.exit(pytest.main([f"--basetemp={folder}/.tmp", *tests], [Recorder(folder)] if recorded else []))
 
     shutil.rmtree(folder / ".cache", ignore_errors=True)
     process = FORK.Process(target=child)
@@ -176,15 +160,16 @@ def run(folder: Path, tests: list[str], seconds: int, plugin: Recorder | None = 
     return process.exitcode
 
 
-def fate(number: int, mutant: Mutant, original: Path, known: dict, end: float) -> str | None:
-    """Whether the tests notice a mutant; None where the time is over."""
+def fate(number: int, mutant: Mutant, original: Path, end: float) -> str:
+    """Whether the tests notice a mutant; empty where the time is over."""
     if time.monotonic() > end:
-        return None
+        return ""
+    known = json.loads((original / "lines.json").read_text())
     running = set().union(*(known["lines"][mutant.file].get(str(line), []) for line in mutant.lines))
     tests = [test for test in sorted(known["seconds"], key=known["seconds"].get)
              if test.partition("::")[0] in TESTS[mutant.file] and {"", test} & running]
     if not tests:
-        return "survived (no test)"
+        return "survived"
     folder = Path(f"{original}-{os.getpid()}")
     if not folder.exists():
         shutil.copytree(original, folder)
@@ -200,26 +185,26 @@ def main() -> None:
     for name, default in {"n": 300, "seed": 0, "minutes": 40, "processes": 1}.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     given = parser.parse_args()
-    end, counts = time.monotonic() + 60 * given.minutes, {}
-    os.environ |= {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg", "ECGTL_DATA": ""}
+    end, fates = time.monotonic() + 60 * given.minutes, []
+    os.environ |= {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg", "ECGTL_DATA": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+                   "PYTEST_ADDOPTS": "-x -q -p no:cacheprovider -p pytest_timeout"}
     for name in LIBRARIES:
         importlib.import_module(name)
     with tempfile.TemporaryDirectory() as scratch, ProcessPoolExecutor(given.processes, FORK) as workers:
-        folder = Path(shutil.copytree(ROOT, Path(scratch).resolve() / "ecgtl", ignore=NOT_COPIED))
-        if run(folder, sorted(set(itertools.chain(*TESTS.values()))), 3600, Recorder(folder)):
+        folder = Path(shutil.copytree(ROOT, f"{scratch}/ecgtl", ignore=shutil.ignore_patterns(*NOT_COPIED))).resolve()
+        if run(folder, sorted({test for tests in TESTS.values() for test in tests}), 3600, recorded=True):
             sys.exit((folder / "pytest.txt").read_text() + "\nthe tests fail without any change")
-        known = json.loads((folder / "lines.json").read_text())
         chosen = draw([mutant for file in TESTS for mutant in mutants(file)], given.n, given.seed)
-        asked = [workers.submit(fate, number, mutant, folder, known, end) for number, mutant in enumerate(chosen)]
-        for mutant, answer in zip(chosen, asked, strict=True):
+        answers = [workers.submit(fate, number, mutant, folder, end) for number, mutant in enumerate(chosen)]
+        for mutant, answer in zip(chosen, answers, strict=True):
             if word := answer.result():
-                counts.setdefault(Path(mutant.file).stem, Counter())[word.partition(" ")[0]] += 1
-                print(f"{word:9} {mutant.file}:{mutant.lines.start}  {mutant.function}  {mutant.change}", flush=True)
-    counts["all"] = sum(counts.values(), Counter())
-    for name, count in counts.items():
-        noticed = count["killed"] + count["timeout"]
-        print(f"{name}: {noticed} of {count.total()} noticed ({count['timeout']} by the time limit), "
-              f"{noticed / count.total():.1%}")
+                fates.append((Path(mutant.file).stem, word))
+                where = f"{mutant.file}:{mutant.lines.start}  {mutant.function}"
+                print(f"{word:8} {where}  {mutant.change}", flush=True)
+    found = pd.DataFrame(fates, columns=["module", "fate"])
+    print(pd.crosstab(found["module"], found["fate"], margins=True, margins_name="all").to_string())
+    print(pd.crosstab(found["module"], found["fate"] != "survived", margins=True, margins_name="all",
+                      normalize="index"))
 
 
 if __name__ == "__main__":
