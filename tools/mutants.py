@@ -148,7 +148,7 @@ def run(folder: Path, tests: list[str], seconds: int, recorded: bool = False) ->
         os.chdir(folder)
         sys.path.insert(0, str(folder))
         os.environ |= {"PYTHONPATH": str(folder), "ECGTL_TEST_CACHE": f"{folder}/.cache"}
-        sys.stdout = sys.stderr = open("pytest.txt", "w")
+        sys.stdout = sys.stderr = open("pytest.txt", "w")  # noqa: SIM115 - open until the process ends
         sys.exit(pytest.main([f"--basetemp={folder}/.tmp", *tests], [Recorder(folder)] if recorded else []))
 
     shutil.rmtree(folder / ".cache", ignore_errors=True)
