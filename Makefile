@@ -32,7 +32,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export JUPYTER_PREFER_ENV_PATH := 1
 unexport PYTHONPATH PYTHONHOME PIP_USER
 
-.PHONY: help env book test training data results gpu-pack gpu-runs status bench links lock clean
+.PHONY: help env lint book test training data results gpu-pack gpu-runs status bench links lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -57,6 +57,12 @@ $(STAMP):
 	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --no-index --editable .
 	@$(PY) -m pip check
 	@touch $@
+
+lint: env  ## style, types, layers and spelling, by the rules of pyproject.toml
+	$(PY) -m ruff check
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+	.venv/bin/codespell
 
 book: env  ## run the notebooks of tier demo and build the site
 	$(PY) -m ecgtl.report.site
@@ -99,5 +105,5 @@ lock:  ## newest versions within pyproject.toml's ranges into requirements.lock 
 	"$(PYTHON)" tools/lock.py
 
 clean:  ## remove what make made: .venv, the built site, results of tier demo
-	rm -rf .venv build ecgtl.egg-info .pytest_cache book/_build book/notebooks book/downloads results/demo
+	rm -rf .venv build ecgtl.egg-info .*_cache book/_build book/notebooks book/downloads results/demo
 	find ecgtl tests tools benchmarks notebooks -name __pycache__ -prune -exec rm -rf {} +

@@ -82,7 +82,8 @@ def rows(repeats: int, n_records: int = RECORDS, length: int = LENGTH) -> list[R
     what = f"frames of {N_SAMPLES} samples"
     ours, plain = len(row) / seconds["ours"], FRAMES / seconds["wfdb"]
     return [Row(f"{what}, against wfdb.rdrecord for each", "frames/s", ours, plain, at_least=20.0),
-            Row(f"{what}, drawn and labelled, against the same", "frames/s", len(labelled) / seconds["labelled"], plain),
+            Row(f"{what}, drawn and labelled, against the same", "frames/s", len(labelled) / seconds["labelled"],
+                plain),
             Row(f"{WANTED} {what} by one thread", "s", seconds["ours"], at_most=1.0),
             Row("anonymous memory of an epoch on a database of 20 GB", "MiB", memory / 2**20, at_most=100.0)]
 

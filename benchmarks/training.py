@@ -66,17 +66,19 @@ def _rows(n_samples: int, repeats: int) -> list[Row]:
     for workers in (0, 2):
         ways[workers] = _plain_way(network, x, y, workers)
     seconds = take_turns(ways, repeats)
-    found = [Row(f"training, {n_samples} samples, against Conv1d float32 and DataLoader, {workers} workers", "records/s",
-                 RECORDS / seconds["ours"], RECORDS / seconds[workers], at_least=AT_LEAST) for workers in (0, 2)]
+    found = [Row(f"training, {n_samples} samples, against Conv1d float32 and DataLoader, {workers} workers",
+                 "records/s", RECORDS / seconds["ours"], RECORDS / seconds[workers], at_least=AT_LEAST)
+             for workers in (0, 2)]
     speed = gigaflops(network, n_samples) * RECORDS / seconds["ours"]
-    return found if BF16 else [*found, Row(f"training, {n_samples} samples, against a float32 matrix product", "GFLOP/s", speed,
-                                           matrix_product(), at_least=SHARE)]
+    return found if BF16 else [*found, Row(f"training, {n_samples} samples, against a float32 matrix product",
+                                           "GFLOP/s", speed, matrix_product(), at_least=SHARE)]
 
 
 def gigaflops(network: nn.Module, n_samples: int) -> float:
     """Multiplications and additions of one recording's training step, in 1e9: forward once, backward twice as much.
 
-    Backward is not counted itself: PyTorch's counter leaves out products that are added in place, as weight gradients are.
+    Backward is not counted itself: PyTorch's counter leaves out products that are added in place,
+    as weight gradients are.
     """
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(torch.zeros(2, 1, n_samples))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
 from ecgtl.errors import EcgtlError
 
@@ -98,8 +99,6 @@ def macro_auc(y_true: np.ndarray, y_prob: np.ndarray) -> float:
     ``y_true`` 0/1 (n, classes), ``y_prob`` (n, classes). Rank statistic with ties shared. Raises EcgtlError when no
     class has both outcomes. Source: Weimann 2021, Table 5 (after Strodthoff 2020).
     """
-    from scipy.stats import rankdata
-
     y_true, y_prob = _table_pair(y_true, y_prob)
     positives = y_true.sum(axis=0)
     usable = (positives > 0) & (positives < len(y_true))
@@ -192,7 +191,8 @@ def _row_pair(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:
     missing = any(np.any(pd.isna(row if hasattr(row, "__array__") else list(row))) for row in (y_true, y_pred))
     y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
     if y_true.shape != y_pred.shape or y_true.ndim != 1 or not len(y_true):
-        raise EcgtlError(f"true and predicted labels must be two equally long rows, not {y_true.shape} and {y_pred.shape}")
+        raise EcgtlError("true and predicted labels must be two equally long rows, "
+                         f"not {y_true.shape} and {y_pred.shape}")
     if missing:
         raise EcgtlError("a label is missing (None or NaN); leave out what has none")
     return y_true, y_pred
@@ -214,7 +214,8 @@ def _weighted_counts(y_true, y_pred) -> tuple[np.ndarray, ...]:
     """True positives, false positives and false negatives of each class (classes,)."""
     y_true, y_pred = _table_pair(y_true, y_pred, binary=True)
     weight = 1 / np.maximum(y_true.sum(axis=1, keepdims=True), 1)
-    return tuple((weight * cells).sum(axis=0) for cells in (y_true * y_pred, (1 - y_true) * y_pred, y_true * (1 - y_pred)))
+    return tuple((weight * cells).sum(axis=0)
+                 for cells in (y_true * y_pred, (1 - y_true) * y_pred, y_true * (1 - y_pred)))
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

@@ -53,7 +53,7 @@ def mean_interval(sample: Sample, level: float = LEVEL) -> tuple[float, float]:
 
 
 def score_interval(sample: Sample, highest: float = 1.0) -> tuple[float, float]:
-    """``mean_interval`` of a score between 0 and ``highest``, cut to that range: the mean of an AUC cannot be above 1."""
+    """``mean_interval`` of a score, cut to the range from 0 to ``highest``: no mean AUC is above 1."""
     low, high = mean_interval(sample)
     return max(low, 0.0), min(high, highest)
 
@@ -70,9 +70,9 @@ def contrast(samples: Sequence[Sample], weights: Sequence[float], level: float =
              extra: tuple[float, int] | None = None) -> Difference:
     """Weighted sum of independent means: ``value``, its interval and the test against 0.
 
-    ``extra`` is a variance of the sum that the runs do not show, with the number of units that it was estimated from: that
-    over test recordings, say. Degrees of freedom after Satterthwaite (1946), of which Welch's are the case of two means. All
-    but the value are NaN where a sample has one run, or none varies.
+    ``extra`` is a variance of the sum that the runs do not show, with the number of units that it was estimated from:
+    that over test recordings, say. Degrees of freedom after Satterthwaite (1946), of which Welch's are the case of two
+    means. All but the value are NaN where a sample has one run, or none varies.
     """
     value = sum(weight * sample.mean for weight, sample in zip(weights, samples, strict=True))
     parts = [weight**2 * sample.sd**2 / sample.n for weight, sample in zip(weights, samples, strict=True)]
@@ -157,7 +157,7 @@ def paired(a, b, level: float = LEVEL) -> Difference:
 
 
 def verdict_above(difference: Difference, margin: float = 0.0) -> str:
-    """Whether a difference lies above ``margin``: *yes* when its interval does, *opposite* when it lies below, else *undecided*."""
+    """Whether a difference lies above ``margin``: *yes* if its interval does, *opposite* if below, else *undecided*."""
     if difference.low > margin:
         return "yes"
     return "opposite" if difference.high < margin else "undecided"
@@ -181,7 +181,7 @@ def verdict_holds(difference: Difference, value: float) -> str:
 
 
 def verdict_fewer(a: Sequence[float], b: Sequence[float]) -> str:
-    """Whether ``a`` are fewer than ``b``: *no* when the median is no smaller, *yes* when p is below 0.05, else *undecided*.
+    """Whether ``a`` are fewer than ``b``: *no* if the median is no smaller, *yes* if p < 0.05, else *undecided*.
 
     Not tested with fewer than three values on a side.
     """

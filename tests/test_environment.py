@@ -198,9 +198,9 @@ def test_a_python_that_is_too_old_is_named_in_one_line(tmp_path):
 def test_the_workflow_runs_what_ci_runs():
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "tests.yml").read_text())
     steps = {job: [step.get("run") for step in body["steps"]] for job, body in workflow["jobs"].items()}
-    assert {"make test", "make training"} <= set(steps["tests"])
+    assert {"make lint", "make test", "make training"} <= set(steps["tests"])
     assert "make book" in steps["book"] and "make links" in steps["links"]
-    assert re.search(r'for step in "\d+m test" "\d+m training"', (ROOT / ".ci" / "run").read_text())
+    assert re.search(r'for step in "\d+m lint" "\d+m test" "\d+m training"', (ROOT / ".ci" / "run").read_text())
 
 
 @pytest.mark.parametrize("failing, code", [("tests", 2), ("notebooks", 2), ("neither", 0)])

@@ -25,7 +25,8 @@ def refresh(source: Path) -> None:
     notebook.metadata["jupytext"] = {"formats": "ipynb,py:percent"}
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number:02d}"
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(source.parent)}}).execute()
+    NotebookClient(notebook, timeout=600, kernel_name="python3",
+                   resources={"metadata": {"path": str(source.parent)}}).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
@@ -36,9 +37,10 @@ def refresh(source: Path) -> None:
 
 
 def smaller(png: str) -> str:
-    """The same picture (base64) with at most 256 colours where that is smaller: drawings have few, and notebooks are kept."""
+    """The same picture (base64) with at most 256 colours where that is smaller: notebooks are kept."""
     raw, packed = base64.b64decode(png), io.BytesIO()
-    Image.open(io.BytesIO(raw)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(packed, "PNG", optimize=True)
+    picture = Image.open(io.BytesIO(raw)).convert("RGB")
+    picture.quantize(256, dither=Image.Dither.NONE).save(packed, "PNG", optimize=True)
     return base64.b64encode(packed.getvalue()).decode() if packed.tell() < len(raw) else png
 
 

@@ -1,4 +1,4 @@
-"""Write every number, table cell and figure of the built site into one sorted text file, so that two builds can be compared.
+"""Write every number, table cell and figure of the built site into one sorted text file, to compare two builds.
 
     python tools/site_numbers.py book/_build/html numbers.txt
 
