@@ -240,7 +240,7 @@ def test_fine_tuning_starts_from_the_encoder_and_a_random_output_layer(saved, fi
                                          ({"arch": "resnet18"}, "has arch=cae, the run asks for resnet18")])
 def test_checkpoints_of_another_network_are_refused_in_one_line(saved, sources, other, said):
     with pytest.raises(EcgtlError, match=said) as caught:
-        inputs.Prepared(fine_tuning(**other).plan(), sources[0]).network()
+        inputs.Prepared(fine_tuning(**other, init=str(saved), protocol="jang2021").plan(), sources[0]).network()
     assert "\n" not in str(caught.value)
 
 
