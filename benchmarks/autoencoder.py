@@ -12,11 +12,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.plain import in_1d
 from benchmarks.timing import Row, own_cache, take_turns
-from ecgtl import models, training
+from ecgtl import models
 from ecgtl.config import VARIANTS, PretrainConfig
 from ecgtl.datasets.arrays import from_array
-from ecgtl.datasets.windows import Windows, unlabelled
-from ecgtl.pretraining import reconstruction
+from ecgtl.signals.windows import Windows, unlabelled
+from ecgtl.training import loop, reconstruction
 
 WINDOWS = 512
 CPU = torch.device("cpu")
@@ -73,7 +73,7 @@ def ways(config: PretrainConfig, n_windows: int) -> tuple[Callable[[], float], C
     x = torch.from_numpy(train.take(range(n_windows)))
     with torch.no_grad():  # the same network, or the comparison means nothing
         torch.testing.assert_close(plain.eval()(x[:2]), network.eval()(x[:2]), rtol=1e-3, atol=1e-4)
-    recipe = training.TrainConfig(1, config.batch_size, config.learning_rate, config.patience, "validation_loss",
+    recipe = loop.TrainConfig(1, config.batch_size, config.learning_rate, config.patience, "validation_loss",
                              "validation_loss", config.precision, config.seed)
     loader = DataLoader(TensorDataset(x), config.batch_size, shuffle=True)
     optimizer = torch.optim.Adam(plain.parameters(), lr=config.learning_rate)

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.timing import Row, own_cache, take_turns
-from ecgtl.datasets.base import Annotations, Recordings
 from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.datasets.folder import read
-from ecgtl.datasets.frames import Frames, sampled
-from ecgtl.pretraining.classification import LabelledFrames
+from ecgtl.datasets.recordings import Annotations, Recordings
+from ecgtl.signals.frames import Frames, sampled
+from ecgtl.training.classification import LabelledFrames
 
 RATE, N_SAMPLES, GAIN = 250, 2048, 200.0
 RECORDS, LENGTH, FRAMES, BATCH = 8, 1_000_000, 512, 256

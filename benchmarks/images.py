@@ -9,10 +9,10 @@ import time
 import numpy as np
 
 from benchmarks.timing import Row, own_cache
-from ecgtl import spectrograms
 from ecgtl.config import FinetuneConfig
 from ecgtl.errors import EcgtlError
 from ecgtl.models import googlenet
+from ecgtl.signals import spectrograms
 
 RECORDS, SAMPLE = 2992, 64  # the target is set for as many records; so many are measured
 LIMIT = 240.0  # s

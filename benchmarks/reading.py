@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.timing import Row
-from ecgtl import datasets, filters, paths
+from ecgtl import datasets, paths
 from ecgtl.datasets.cinc2017 import FOLDER
+from ecgtl.signals import preparation
 
 RATE, N_SAMPLES = 125, 4096
 
@@ -28,7 +29,7 @@ def ours() -> tuple[np.ndarray, dict]:
     began = time.perf_counter()
     recordings = datasets.load("cinc2017")
     read = time.perf_counter() - began
-    x = filters.prepare(recordings, RATE, N_SAMPLES)
+    x = preparation.prepare(recordings, RATE, N_SAMPLES)
     return x, {"read": read, "whole": time.perf_counter() - began, "digest": recordings.digest}
 
 

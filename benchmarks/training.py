@@ -10,7 +10,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.plain import in_1d
 from benchmarks.timing import Row, take_turns
-from ecgtl import models, training
+from ecgtl import models
+from ecgtl.training import loop
 
 RECORDS, BATCH, WIDTH, CLASSES = 1024, 64, 16, 4
 CPU = torch.device("cpu")
@@ -58,11 +59,11 @@ def _rows(n_samples: int, repeats: int) -> list[Row]:
     x = rng.normal(size=(RECORDS, 1, n_samples)).astype(np.float32)
     y = rng.integers(CLASSES, size=RECORDS)
     network = models.build("resnet18", 1, CLASSES, width=WIDTH)
-    data, one = training.LabelledArray(x, y), training.LabelledArray(x[:1], y[:1])
-    recipe = training.TrainConfig(epochs=1, batch_size=BATCH, learning_rate=0.001, patience=50, stop_on="train_accuracy",
+    data, one = loop.LabelledArray(x, y), loop.LabelledArray(x[:1], y[:1])
+    recipe = loop.TrainConfig(epochs=1, batch_size=BATCH, learning_rate=0.001, patience=50, stop_on="train_accuracy",
                              select_on="validation_score", precision="auto", seed=0)
     # Ours also evaluates one validation and one test recording: that much it gives away.
-    ways = {"ours": lambda: training.fit(network, data, one, one, recipe, lambda y, p: 0.0, CPU)}
+    ways = {"ours": lambda: loop.fit(network, data, one, one, recipe, lambda y, p: 0.0, CPU)}
     for workers in (0, 2):
         ways[workers] = _plain_way(network, x, y, workers)
     seconds = take_turns(ways, repeats)

@@ -13,7 +13,7 @@ from scipy import signal
 
 from benchmarks.timing import Row, own_cache, take_turns
 from ecgtl.datasets.folder import read
-from ecgtl.datasets.windows import MARGIN, Windows, unlabelled
+from ecgtl.signals.windows import MARGIN, Windows, unlabelled
 
 RATE_IN, RATE, N_SAMPLES = 500, 250, 2048  # a window begins at a sample of both rates
 RECORDS, WINDOWS, BATCH = 8, 64, 128

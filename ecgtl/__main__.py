@@ -117,7 +117,7 @@ def _predict(given) -> None:
 
 
 def _features(given) -> None:
-    from ecgtl import features
+    from ecgtl.jobs import features
 
     features.write(given.folder, given.out, given.checkpoint, given.tier, given.lead)
 

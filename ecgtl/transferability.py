@@ -17,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgtl import paths, training
+from ecgtl import paths
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint
+from ecgtl.training import loop
 
 WEIGHTINGS = ("published", "normalised")
 LIKELY = 0.5  # from this probability on a source label counts as given (NCE)
@@ -159,8 +160,8 @@ def source_probabilities(path: Path, x: np.ndarray,
         raise EcgtlError(f"checkpoint {path} takes inputs of shape (n, {leads}, {n_samples}), "
                          f"{facts['seconds']:g} s at {facts['sampling_rate']:g} Hz, not {x.shape}; prepare "
                          "the recordings to match")
-    model, device = checkpoint.network(path, weights, facts), training.pick_device(paths.device())
-    return training.predict(model, x, device, bool(facts.get("multi_label")), precision), tuple(names)
+    model, device = checkpoint.network(path, weights, facts), loop.pick_device(paths.device())
+    return loop.predict(model, x, device, bool(facts.get("multi_label")), precision), tuple(names)
 
 
 def _joint_and_conditional(values: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -54,14 +54,15 @@ precision = "auto"
 save_weights = ""
 
 # %% tags=["remove-cell"]
+from ecgtl import results
 from ecgtl.config import FinetuneConfig
+from ecgtl.jobs import finetune
+from ecgtl.report import badges, figures, provenance
+from ecgtl.report.jobs import finetune as jobs_finetune
 
 config = FinetuneConfig.from_notebook(globals())
 
 # %%
-from ecgtl import results
-from ecgtl.jobs import finetune
-from ecgtl.report import badges, figures, tables
 
 figures.use_style()
 result = finetune.run(config, command=config.command())
@@ -76,15 +77,15 @@ badges.of_result(result)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print(tables.split_table(result).to_string())
+print(jobs_finetune.split_table(result).to_string())
 
 # %% [markdown]
 # ## The learning curve
 
 # %% mystnb={"image": {"alt": "Two panels by epoch. Left: cross-entropy of training, validation and test part. Right: the followed score (macro F1; macro AUC where recordings have several labels) of validation and test part, with the reported epoch as a vertical line and the score of RR intervals alone as a horizontal line."}}
-score, words = tables.followed(result)
+score, words = jobs_finetune.followed(result)
 reference = trivial.get("rr_boosting")
-curve = figures.learning_curves(result.history, result.scores["validated"]["epoch"],
+curve = jobs_finetune.learning_curves(result.history, result.scores["validated"]["epoch"],
                                 reference.scores[score] if reference else None, words)
 
 # %% [markdown]
@@ -94,7 +95,7 @@ curve = figures.learning_curves(result.history, result.scores["validated"]["epoc
 # one half or more; such a row need not add up.
 
 # %% mystnb={"image": {"alt": "Confusion matrix of the test part: true classes in rows, predicted classes in columns; the shade gives the share of the true class, the figure the number of recordings."}}
-matrix = figures.confusion(tables.confusion_of(result), result.data["classes"])
+matrix = jobs_finetune.confusion(jobs_finetune.confusion_of(result), result.data["classes"])
 
 # %% [markdown]
 # ## Scores, beside classifiers that hardly look at the signal
@@ -102,14 +103,14 @@ matrix = figures.confusion(tables.confusion_of(result), result.data["classes"])
 # A network that does not beat the RR intervals has learnt nothing that a pulse watch does not know.
 
 # %%
-tables.scores_table(result, trivial)
+jobs_finetune.scores_table(result, trivial)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print(tables.labels_without_positives(result))
+print(jobs_finetune.labels_without_positives(result))
 
 # %%
-tables.verdict_on_trivial(result, trivial)
+jobs_finetune.verdict_on_trivial(result, trivial)
 
 # %% [markdown]
 # ## The numbers can be computed again
@@ -119,10 +120,10 @@ tables.verdict_on_trivial(result, trivial)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print(tables.recomputed(saved))
+print(jobs_finetune.recomputed(saved))
 
 # %% [markdown]
 # ## How this was made
 
 # %%
-tables.made_by(result)
+provenance.made_by(result)

@@ -68,12 +68,13 @@ precision = "auto"
 
 # %% tags=["remove-cell"]
 from ecgtl.config import PretrainConfig
+from ecgtl.jobs import pretrain
+from ecgtl.report import badges, figures, provenance
+from ecgtl.report.jobs import pretrain as jobs_pretrain
 
 config = PretrainConfig.from_notebook(globals())
 
 # %%
-from ecgtl.jobs import pretrain
-from ecgtl.report import badges, figures, pretraining, tables
 
 figures.use_style()
 pretrained = pretrain.run(config, command=config.command())
@@ -89,7 +90,7 @@ badges.of_result(result)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print(pretraining.parts(result).to_string())
+print(jobs_pretrain.parts(result).to_string())
 
 # %% [markdown]
 # ## The learning curve
@@ -99,11 +100,11 @@ print(pretraining.parts(result).to_string())
 # objectives are classifications: their loss is the cross-entropy.
 
 # %% mystnb={"image": {"alt": "Learning curve by epoch: training part as a solid line, validation part as a dashed line, and the kept epoch as a vertical line. Of a reconstruction it is the summed squared error of a window, otherwise cross-entropy and accuracy, with the accuracy of one answer for all, or of a guess."}}
-curve = pretraining.curve(result)
+curve = jobs_pretrain.curve(result)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print(pretraining.learned(result))
+print(jobs_pretrain.learned(result))
 
 # %% [markdown]
 # ## What the network makes of it
@@ -113,16 +114,16 @@ print(pretraining.learned(result))
 # teach little.
 
 # %% mystnb={"image": {"alt": "Examples of the test part, one above the other, in standard deviations against time in seconds: windows with their reconstructions as dashed lines, or frames with label and answer in the title, or a context with its future and some negatives; titles name the recording, its lead and the sampling rate."}}
-panels = pretraining.examples(pretrained)
+panels = jobs_pretrain.examples(pretrained)
 
 # %% [markdown]
 # ## Scores
 
 # %%
-pretraining.scores(result)
+jobs_pretrain.scores(result)
 
 # %% [markdown]
 # ## How this was made
 
 # %%
-tables.made_by(result)
+provenance.made_by(result)

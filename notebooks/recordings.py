@@ -32,12 +32,13 @@ seconds = 8.0
 
 # %% tags=["remove-cell"]
 from ecgtl.config import RecordingsConfig
+from ecgtl.jobs import inputs
+from ecgtl.report import badges, figures
+from ecgtl.report.jobs import recordings as jobs_recordings
 
 config = RecordingsConfig.from_notebook(globals())
 
 # %%
-from ecgtl.jobs import inputs
-from ecgtl.report import badges, figures, tables
 
 figures.use_style()
 recordings = inputs.read(config.plan())
@@ -45,10 +46,10 @@ badges.of_recordings(recordings)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print(tables.recordings_table(recordings).to_string())
+print(jobs_recordings.recordings_table(recordings).to_string())
 
 # %% mystnb={"image": {"alt": "Left: bars with the number of recordings of each class. Right: histogram of recording lengths in seconds, counts on a logarithmic axis."}}
-overview = figures.class_counts(recordings)
+overview = jobs_recordings.class_counts(recordings)
 
 # %% [markdown]
 # ## One recording of each class, on ECG paper
@@ -56,7 +57,7 @@ overview = figures.class_counts(recordings)
 # 25 mm/s and 10 mm/mV at full size: a large square is 0.2 s wide and 0.5 mV high.
 
 # %% mystnb={"image": {"alt": "ECG strips on millimetre paper, one for each class of the data set, each with the recording's name, class, lead and sampling rate above it."}}
-strips = figures.one_of_each(recordings, config.seconds, inputs.Prepared(config.plan(), recordings).leads[0])
+strips = jobs_recordings.one_of_each(recordings, config.seconds, inputs.Prepared(config.plan(), recordings).leads[0])
 
 # %%
 # NBVAL_CHECK_OUTPUT

@@ -48,20 +48,21 @@ seed = 0
 
 # %% tags=["remove-cell"]
 from ecgtl.config import ScoreConfig
+from ecgtl.jobs import rank
+from ecgtl.report import figures
+from ecgtl.report.jobs import score_transfer
 
 config = ScoreConfig.from_notebook(globals())
 
 # %%
-from ecgtl.jobs import rank
-from ecgtl.report import figures, transfer
 
 figures.use_style()
 ranking = rank.score(config)
-transfer.badge(ranking)
+score_transfer.badge(ranking)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print(transfer.target(ranking).to_string())
+print(score_transfer.target(ranking).to_string())
 
 # %% [markdown]
 # ## The score
@@ -70,7 +71,7 @@ print(transfer.target(ranking).to_string())
 # with the number of labels and how frequent they are, which stand below as plain predictors.
 
 # %%
-transfer.score(ranking, config)
+score_transfer.score(ranking, config)
 
 # %% [markdown]
 # ## Label by label
@@ -78,11 +79,11 @@ transfer.score(ranking, config)
 # For a label that matters more than others its own loss says more than the sum.
 
 # %%
-transfer.labels(ranking, config)
+score_transfer.labels(ranking, config)
 
 # %% mystnb={"image": {"alt": "Table of squares: labels of the checkpoint in rows, labels of the target in columns. The shade and the number in each square give the share of the column's entropy that the row's label takes away, in per cent."}}
-shares = transfer.told(ranking)
+shares = score_transfer.told(ranking)
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT
-print(transfer.recomputed(ranking, config))
+print(score_transfer.recomputed(ranking, config))

@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib
 import pytest
 
-from ecgtl import correlations
+from ecgtl.analysis import correlations
 
 # A shell starts its background jobs with Ctrl-C ignored, and their children inherit that: the tests of Ctrl-C need it back
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

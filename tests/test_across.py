@@ -8,15 +8,17 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from ecgtl import experiments, filters, models, results
+from ecgtl import config as ecgtl_config
+from ecgtl import experiments, models, results
 from ecgtl.config import BASELINES, TIERS, FinetuneConfig, protocol, starts
 from ecgtl.datasets import catalogue
 from ecgtl.datasets.ptbxl import SUPERCLASSES
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import finetune, inputs, scoring
 from ecgtl.models import checkpoint
-from ecgtl.report import across
+from ecgtl.report.across import candidates, choice
 from ecgtl.results import Result
+from ecgtl.signals import preparation
 
 matplotlib.use("Agg")
 PROVENANCE = {"commit": "0" * 40, "dirty": False, "versions": {"torch": "x"}, "device": "cpu", "machine": "m", "threads": 1,
@@ -78,20 +80,20 @@ def test_every_start_has_the_same_network_from_random_weights_beside_it():
 def test_a_tier_has_only_rows_that_it_makes_weights_for():
     sources = protocol("melep2023").sources["melep2023-sources"]["datasets"]
     for tier in TIERS:
-        asked = {run.config.init for run in planned(tier) if run.config.init in across.source_experiments()}
+        asked = {run.config.init for run in planned(tier) if run.config.init in ecgtl_config.source_experiments()}
         assert asked and asked <= set(sources[tier])
     assert {run.method for run in planned()} - {run.method for run in planned("paper")} == {"resnet1d101_cinc2017", "bilstm_cinc2017"}
 
 
-@pytest.mark.parametrize("arch", across.NETWORKS)
+@pytest.mark.parametrize("arch", candidates.NETWORKS)
 def test_inputs_are_those_of_the_networks_own_paper(arch, session_cache):
     run = planned("demo", arch=arch)[0].config
     recordings = inputs.read(run.plan()).select(np.arange(6))
     alone = dataclasses.replace(run, protocol=run.input_protocol)
     x = inputs.Prepared(run.plan(), recordings).inputs()
     np.testing.assert_array_equal(x, inputs.Prepared(alone.plan(), recordings).inputs())
-    others = {filters.prepare(recordings, run.sampling_rate, run.n_samples, (0,), "start", kind, None).tobytes()
-              for kind in filters.STANDARDS} - {np.asarray(x).tobytes()}
+    others = {preparation.prepare(recordings, run.sampling_rate, run.n_samples, (0,), "start", kind, None).tobytes()
+              for kind in preparation.STANDARDS} - {np.asarray(x).tobytes()}
     assert len(others) >= 2, "three ways of scaling make three inputs"
     assert recordings.classes == SUPERCLASSES and recordings.leads.tolist() == [["I"]] * 6
 
@@ -104,7 +106,7 @@ def test_all_networks_see_the_same_real_recordings(real_data):
     recordings = inputs.read(planned()[0].config.plan())
     if len(recordings) != entry.data.records:
         pytest.skip("another part of PTB-XL is at hand than the experiment stands on")
-    for arch in across.NETWORKS:
+    for arch in candidates.NETWORKS:
         assert inputs.drop_unusable(planned(arch=arch)[0].config.plan(), recordings).digest == entry.data.digest
 
 
@@ -191,7 +193,7 @@ def everything(**strengths):
 def test_resampled_areas_are_scikit_learns_on_the_recordings_drawn():
     y, n = Y[:60], 60
     runs = [(y, np.round(probabilities(1.0, seed)[:60], 1)) for seed in (1, 2)]  # rounded: with ties
-    found = across.resampled(runs, resamples=20, seed=3)
+    found = candidates.resampled(runs, resamples=20, seed=3)
     counts = np.random.default_rng(3).multinomial(n, np.full(n, 1 / n), size=20)
     for value, drawn in zip(found, counts, strict=True):
         rows = np.repeat(np.arange(n), drawn)
@@ -205,13 +207,13 @@ def test_a_label_that_a_draw_leaves_without_positives_does_not_count():
     y[0, 0] = 1  # the first label has one positive, which a third of the draws lack; it is ranked last
     y[::2, 1] = 1  # the second label is ranked rightly
     p = np.column_stack([np.r_[0.1, np.full(19, 0.9)], np.where(y[:, 1], 0.8, 0.2)]).astype(np.float16)
-    found = across.resampled([(y, p)], resamples=200)
+    found = candidates.resampled([(y, p)], resamples=200)
     assert set(np.round(found, 6)) == {0.5, 1.0}, "the mean of 0 and 1, or 1 alone"
 
 
 def test_runs_of_other_recordings_are_refused():
     with pytest.raises(EcgtlError, match="not tested on the same recordings"):
-        across.resampled([(Y, probabilities(1, 0)), (1 - Y, probabilities(1, 0))])
+        candidates.resampled([(Y, probabilities(1, 0)), (1 - Y, probabilities(1, 0))])
 
 
 # --- rows and differences -----------------------------------------------------------------------------------------
@@ -219,8 +221,8 @@ def test_runs_of_other_recordings_are_refused():
 
 def test_numbers_are_those_of_the_stored_runs():
     store("beat", (1.0, 1.2, 1.4), seconds=7)
-    rows = across.load("reduced")
-    row = across.frame(rows).set_index("method").loc["beat"]
+    rows = candidates.load("reduced")
+    row = choice.frame(rows).set_index("method").loc["beat"]
     stored = [results.load(run.path) for run in planned(method="beat")]
     areas = [roc_auc_score(Y, result.arrays["prob_validated"].astype(float), average="macro") for result in stored]
     low, high = stats.t.interval(0.95, 2, np.mean(areas), stats.sem(areas))
@@ -228,7 +230,7 @@ def test_numbers_are_those_of_the_stored_runs():
     assert row["f_max"] == pytest.approx(np.mean([result.scores["f_max"] for result in stored]))
     assert (row["runs"], row["seconds"], row["trained_on"]) == (3, 7, "mitdb")
     assert row["test_low"] < row["macro_auc"] < row["test_high"]
-    shown = across.readable(across.frame(rows), rows).set_index("Network and start")
+    shown = choice.readable(choice.frame(rows), rows).set_index("Network and start")
     assert shown.loc["ResNet-18, beat classification", "Start was trained on"] == "MIT-BIH Arrhythmia"
     assert (shown.drop(index="ResNet-18, beat classification")["Weighted F1"] == "PENDING").all()
     assert list(rows)[-2:] == list(BASELINES)
@@ -236,8 +238,8 @@ def test_numbers_are_those_of_the_stored_runs():
 
 def test_a_difference_is_between_a_start_and_the_same_network_from_random_weights():
     everything(cae=2.5, bilstm_cpsc2018=0.1)
-    rows = across.load("reduced")
-    table = across.frame(rows).set_index("method")
+    rows = candidates.load("reduced")
+    table = choice.frame(rows).set_index("method")
     means = {method: row.sample.mean for method, row in rows.items()}
     for method, base in {"cae": "cae_random", "future": "resnet18_random", "bilstm_cinc2017": "bilstm_random"}.items():
         assert table.loc[method, "over_random_value"] == pytest.approx(means[method] - means[base])
@@ -245,7 +247,7 @@ def test_a_difference_is_between_a_start_and_the_same_network_from_random_weight
         welch = stats.ttest_ind(rows[method].scores("macro_auc"), rows[base].scores("macro_auc"), equal_var=False).confidence_interval(0.95)
         assert table.loc[method, ["over_random_low", "over_random_high"]].tolist() == pytest.approx([welch.low, welch.high])
     assert table.loc[["cae", "bilstm_cpsc2018"], "over_random"].tolist() == ["above", "below"]
-    shown = across.differences(rows).set_index("Network and start")
+    shown = choice.differences(rows).set_index("Network and start")
     assert (shown.loc["ResNet-18, random weights"].iloc[:3] == "–").all()
     assert (shown.loc["RR intervals, boosted trees"] == "–").all()
     assert shown.loc["Convolutional encoder, autoencoder", "− random weights: verdict"] == "above"
@@ -255,40 +257,40 @@ def test_a_difference_is_between_a_start_and_the_same_network_from_random_weight
                                              ((0.1, 0.2, -0.01, 0.3), "not told apart"), ((-0.1, 0.2, 0.01, 0.3), "not told apart"),
                                              ((-0.2, -0.1, -0.3, 0.01), "not told apart")])
 def test_both_intervals_have_to_leave_out_zero(limits, verdict):
-    assert across.Gap(0.0, *limits).verdict == verdict
+    assert candidates.Gap(0.0, *limits).verdict == verdict
 
 
 def test_two_classifiers_that_never_vary_leave_no_doubt_over_runs():
     store("rr_boosting", (1.5,) * 3)
     store("majority", (0.0,) * 3)
-    rows = across.load("reduced")
-    found = across.gap(rows["rr_boosting"], rows["majority"])
+    rows = candidates.load("reduced")
+    found = candidates.gap(rows["rr_boosting"], rows["majority"])
     assert found.low == found.high == found.value > 0 and found.verdict == "above"
 
 
 def test_two_runs_are_shown_and_not_compared():
     everything()
     next(iter(planned(method="beat"))).path.unlink()
-    rows = across.load("reduced")
-    assert across.gap(rows["beat"], rows["resnet18_random"]) is None
-    shown = across.differences(rows).set_index("Network and start")
+    rows = candidates.load("reduced")
+    assert candidates.gap(rows["beat"], rows["resnet18_random"]) is None
+    shown = choice.differences(rows).set_index("Network and start")
     assert (shown.loc["ResNet-18, beat classification"] == "PENDING").all()
-    assert "1 of 15 rows have fewer than 3 runs" in across.answer(rows).data
+    assert "1 of 15 rows have fewer than 3 runs" in choice.answer(rows).data
 
 
 # --- what one would choose ----------------------------------------------------------------------------------------
 
 
 def test_nothing_is_said_before_there_are_runs():
-    rows = across.load("reduced")
-    assert across.answer(rows).data.count("<li>") == 1 and "PENDING: 15 of 15 rows" in across.answer(rows).data
-    assert "0 of 45 runs; the rest by <code>python -m ecgtl run across --tier reduced</code>" in across.state("reduced").data
-    assert across.target(rows, "reduced").set_index("What").loc["Recordings"].item() == "PENDING"
+    rows = candidates.load("reduced")
+    assert choice.answer(rows).data.count("<li>") == 1 and "PENDING: 15 of 15 rows" in choice.answer(rows).data
+    assert "0 of 45 runs; the rest by <code>python -m ecgtl run across --tier reduced</code>" in choice.state("reduced").data
+    assert choice.target(rows, "reduced").set_index("What").loc["Recordings"].item() == "PENDING"
 
 
 def test_the_best_row_is_chosen_where_it_stands_alone():
     everything(heart_rate=3.0)
-    told = across.answer(across.load("reduced")).data
+    told = choice.answer(candidates.load("reduced")).data
     assert "Highest mean: ResNet-18, heart rate classification" in told and "Not told from it: none" in told
     assert "Choice: ResNet-18, heart rate classification, which of the rows that cannot be told from the best needs least (10 s of" in told
     assert "PENDING" not in told
@@ -298,48 +300,48 @@ def test_of_rows_that_cannot_be_told_apart_the_one_that_needs_least_is_chosen():
     everything(heart_rate=3.0, cae=3.0)
     for seconds, chosen in ((4, "Convolutional encoder, autoencoder"), (40, "ResNet-18, heart rate classification")):
         store("cae", (3.0,) * 3, seconds=seconds)
-        assert f"Choice: {chosen}, which" in across.answer(across.load("reduced")).data, "the shorter training"
+        assert f"Choice: {chosen}, which" in choice.answer(candidates.load("reduced")).data, "the shorter training"
     store("bilstm_random", (3.0,) * 3, seconds=400)
-    assert "Choice: Bi-LSTM, random weights, which" in across.answer(across.load("reduced")).data, "no checkpoint"
+    assert "Choice: Bi-LSTM, random weights, which" in choice.answer(candidates.load("reduced")).data, "no checkpoint"
     store("rr_boosting", (3.0,) * 3, seconds=4000)
-    assert "Choice: RR intervals, boosted trees, which" in across.answer(across.load("reduced")).data, "no network"
+    assert "Choice: RR intervals, boosted trees, which" in choice.answer(candidates.load("reduced")).data, "no network"
 
 
 def test_a_licence_without_commerce_is_named_with_the_next_best():
     everything(heart_rate=3.0, cae=3.0)
     store("cae", (3.0,) * 3, seconds=4, licence=NON_COMMERCIAL)
-    told = across.answer(across.load("reduced")).data
+    told = choice.answer(candidates.load("reduced")).data
     assert "its start is for non-commercial use. Without that condition: ResNet-18, heart rate classification." in told
 
 
 def test_networks_that_do_not_beat_the_trivial_classifier_are_told_so():
     everything(rr_boosting=3.0, cae=3.0)
-    told = across.answer(across.load("reduced")).data
+    told = choice.answer(candidates.load("reduced")).data
     assert "0 of 13 networks and starts beat RR intervals alone; not told from them: Convolutional encoder, autoencoder; below" in told
     everything(rr_boosting=0.0)
-    assert "13 of 13 networks and starts beat RR intervals alone; not told from them: none" in across.answer(across.load("reduced")).data
+    assert "13 of 13 networks and starts beat RR intervals alone; not told from them: none" in choice.answer(candidates.load("reduced")).data
 
 
 def test_each_network_says_which_starts_beat_its_random_weights():
     everything(beat=3.0, future=0.0)
-    told = across.answer(across.load("reduced")).data
+    told = choice.answer(candidates.load("reduced")).data
     assert ("ResNet-18, starts against its own random weights: above: beat classification; not told apart: rhythm classification, "
             "heart rate classification; below: future prediction.") in told
 
 
 def test_a_start_that_has_seen_the_target_is_named():
     everything()
-    assert "9 say here what they were trained on; none has seen the target" in across.unseen(across.load("reduced")).data
+    assert "9 say here what they were trained on; none has seen the target" in choice.unseen(candidates.load("reduced")).data
     store("cae", (1.0,) * 3, sources=("mitdb", "ptbxl"))
-    assert "have seen the target: Convolutional encoder, autoencoder" in across.unseen(across.load("reduced")).data
+    assert "have seen the target: Convolutional encoder, autoencoder" in choice.unseen(candidates.load("reduced")).data
 
 
 # --- the rest of the page -----------------------------------------------------------------------------------------
 
 
 def test_parameters_are_counted_in_the_network_that_is_trained():
-    table = across.networks(across.load("reduced")).set_index("Network")
-    for arch, words in across.NETWORKS.items():
+    table = choice.networks(candidates.load("reduced")).set_index("Network")
+    for arch, words in candidates.NETWORKS.items():
         config = planned(arch=arch)[0].config
         recordings = inputs.read(planned("demo", arch=arch)[0].config.plan())
         counted = models.count_parameters(inputs.Prepared(config.plan(), recordings).network())
@@ -350,9 +352,9 @@ def test_parameters_are_counted_in_the_network_that_is_trained():
 
 def test_checkpoints_are_at_hand_or_have_a_command(monkeypatch):
     everything()
-    rows = across.load("reduced")
+    rows = candidates.load("reduced")
     monkeypatch.setattr(starts, "stored_weights", lambda init, arch, tier: "file" if init == "cae" else None)
-    table = across.checkpoints(rows).set_index("Network and start")
+    table = choice.checkpoints(rows).set_index("Network and start")
     assert len(table) == 9 and set(table["Licence"]) == {FREE}
     assert table.loc["Convolutional encoder, autoencoder", "Weights"] == "at hand"
     assert "python -m ecgtl run melep2023-sources --tier reduced" in table.loc["Bi-LSTM, labels of CPSC 2018", "Weights"]
@@ -362,9 +364,9 @@ def test_checkpoints_are_at_hand_or_have_a_command(monkeypatch):
 def test_the_figure_shows_what_there_is_and_says_what_is_missing():
     store("cae_random", (1.0, 1.2, 1.4))
     store("rr_boosting", (0.5,) * 3)
-    rows = across.load("reduced")
-    drawn = across.figure(rows)
-    panels = dict(zip(across.NETWORKS, drawn.axes, strict=True))
+    rows = candidates.load("reduced")
+    drawn = choice.figure(rows)
+    panels = dict(zip(candidates.NETWORKS, drawn.axes, strict=True))
     assert [len([t for t in axes.texts if t.get_text() == "PENDING"]) for axes in panels.values()] == [1, 5, 3, 3]
     lines = [line.get_xydata().tolist() for line in panels["cae_classifier"].get_lines()]
     assert [[value, 0.28] for value in rows["cae_random"].scores("macro_auc")] in lines

@@ -6,7 +6,7 @@ import pytest
 from messages import one_line
 from scipy import stats
 
-from ecgtl import agreement, correlations
+from ecgtl.analysis import agreement, correlations
 from ecgtl.errors import EcgtlError
 
 MELEP, BEST = agreement.MEASURES[0], agreement.SCORES[0]

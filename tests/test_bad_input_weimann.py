@@ -50,12 +50,13 @@ from messages import one_line
 from ecgtl import datasets, models
 from ecgtl.config import FinetuneConfig, PretrainConfig
 from ecgtl.datasets import cpsc2018, icentia11k, ptbxl, synthetic
-from ecgtl.datasets.base import UNLABELLED
+from ecgtl.datasets.recordings import UNLABELLED
 from ecgtl.datasets.synthetic.plans import synthesise
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import finetune, pretrain
 from ecgtl.models import checkpoint
-from ecgtl.pretraining import classification, labels
+from ecgtl.signals import frame_labels
+from ecgtl.training import classification
 
 PATIENTS = 12  # of the release that the tests damage
 
@@ -211,8 +212,8 @@ def test_marks_that_are_left_out_change_no_other_label(root):
         "annotation outside the signal": len(whole)}
     record = np.repeat(np.arange(len(whole)), 20)
     start = np.random.default_rng(0).integers(0, np.diff(whole.offsets)[record] - 2048)
-    for task in labels.TASKS.values():
-        found, expected = (task.rule(labels.tracks_of(recordings, 250), record, start, start + 2048)
+    for task in frame_labels.TASKS.values():
+        found, expected = (task.rule(frame_labels.tracks_of(recordings, 250), record, start, start + 2048)
                            for recordings in (rest, whole))
         np.testing.assert_array_equal(found, expected)
 
@@ -393,13 +394,13 @@ def test_headers_with_mat_in_line_1_are_the_same_data(tmp_path):
 def test_no_unread_frame_is_labelled_by_a_guess(made):
     """Frames that nobody could read have no beat and count as noise, whatever was drawn there."""
     recordings = icentia11k.read(made)
-    tracks = labels.tracks_of(recordings, 250)
+    tracks = frame_labels.tracks_of(recordings, 250)
     i = max(range(len(recordings)), key=lambda k: (recordings.annotations.of(k)[1] == "Q").mean())
     start = np.arange(0, np.diff(recordings.offsets)[i] - 512, 512)
     record = np.full(len(start), i)
     counts = tracks.beat_counts(record, start, start + 512)
     unread = (counts[:, -1] > 0) & (counts[:, :-1].sum(axis=1) == 0)
     assert unread.sum() >= 5
-    assert (labels.beat(tracks, record, start, start + 512)[unread] == UNLABELLED).all()
-    noise = labels.TASKS["rhythm"].classes.index("noise")
-    assert (labels.rhythm(tracks, record, start, start + 512)[unread] == noise).mean() > 0.9
+    assert (frame_labels.beat(tracks, record, start, start + 512)[unread] == UNLABELLED).all()
+    noise = frame_labels.TASKS["rhythm"].classes.index("noise")
+    assert (frame_labels.rhythm(tracks, record, start, start + 512)[unread] == noise).mean() > 0.9

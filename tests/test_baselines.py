@@ -6,17 +6,19 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from ecgtl import baselines, datasets, metrics
+from ecgtl import datasets, metrics
 from ecgtl.config import FinetuneConfig
 from ecgtl.datasets import arrays
 from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import finetune
-from ecgtl.report import tables
+from ecgtl.models import baselines
+from ecgtl.report.jobs import finetune as jobs_finetune
+from ecgtl.signals import rr_intervals
 
 
 def features(beats, rate=100, n_samples=1000):
-    return dict(zip(baselines.FEATURES, baselines.interval_features(np.asarray(beats), rate, n_samples), strict=True))
+    return dict(zip(rr_intervals.FEATURES, rr_intervals.interval_features(np.asarray(beats), rate, n_samples), strict=True))
 
 
 def spikes(intervals, rate=250):
@@ -74,7 +76,7 @@ def test_too_few_beats_leave_gaps_and_no_error(beats):
 
 def test_detected_beats_are_the_beats():
     x, beats = spikes(np.random.default_rng(1).uniform(0.6, 1.1, 40))
-    found = baselines.detect_beats(x, 250)
+    found = rr_intervals.detect_beats(x, 250)
     distance = np.abs(found[:, None] - beats[None])
     assert (distance.min(axis=1) <= 10).all()  # every detected beat is one, within 40 ms
     assert (distance.min(axis=0) <= 10).mean() >= 0.9  # the detector learns on the first few
@@ -97,11 +99,11 @@ def steady_and_irregular(n=40):
 
 def test_rr_intervals_tell_a_steady_rhythm_from_an_irregular_one(monkeypatch):
     data = steady_and_irregular()
-    table = baselines.rr_features(data)
-    assert table.shape == (40, len(baselines.FEATURES))
-    monkeypatch.setattr(baselines, "beats_of", lambda *given: pytest.fail("not from the cache"))
-    np.testing.assert_array_equal(baselines.rr_features(data), table)
-    sd = table[:, baselines.FEATURES.index("sd_rr")]
+    table = rr_intervals.rr_features(data)
+    assert table.shape == (40, len(rr_intervals.FEATURES))
+    monkeypatch.setattr(rr_intervals, "beats_of", lambda *given: pytest.fail("not from the cache"))
+    np.testing.assert_array_equal(rr_intervals.rr_features(data), table)
+    sd = table[:, rr_intervals.FEATURES.index("sd_rr")]
     assert np.nanmax(sd[data.labels == 0]) < np.nanmin(sd[data.labels == 1])
 
 
@@ -123,7 +125,7 @@ def test_boosting_uses_the_training_part_alone():
 
 def test_beats_found_by_worker_processes_equal_those_of_one():
     data = steady_and_irregular(12)
-    one, spread = baselines.beats_of(data, together=12), baselines.beats_of(data, together=3)  # workers are started
+    one, spread = rr_intervals.beats_of(data, together=12), rr_intervals.beats_of(data, together=3)  # workers are started
     assert list(map(len, one)) == list(map(len, spread)) and (np.concatenate(one) == np.concatenate(spread)).all()
 
 
@@ -131,8 +133,8 @@ def test_beats_found_by_worker_processes_equal_those_of_one():
 def test_majority_and_intervals_on_the_real_cinc2017(real_data):
     data = datasets.load("cinc2017", real_data)
     some = data.select(np.concatenate([np.flatnonzero(data.labels == k)[:15] for k in (0, 1)]))
-    table = baselines.rr_features(some)
-    cv = table[:, baselines.FEATURES.index("cv_rr")]
+    table = rr_intervals.rr_features(some)
+    cv = table[:, rr_intervals.FEATURES.index("cv_rr")]
     assert np.nanmedian(cv[some.labels == 1]) > 1.5 * np.nanmedian(cv[some.labels == 0])  # AF is irregular
 
 
@@ -144,10 +146,10 @@ def test_majority_and_intervals_on_the_real_cinc2017(real_data):
 @pytest.mark.parametrize("kind", ["flat", "noise", "impulse"])
 def test_signals_without_beats_have_features(kind, n, rate):
     x = {"flat": np.zeros(n), "noise": np.random.default_rng(0).normal(0, 1e-4, n), "impulse": np.eye(1, n, n // 2)[0]}[kind]
-    beats = baselines.detect_beats(x, rate)
+    beats = rr_intervals.detect_beats(x, rate)
     assert beats.dtype == np.int64
     if len(beats) < 4:
-        features = baselines.interval_features(beats, rate, n)
+        features = rr_intervals.interval_features(beats, rate, n)
         assert features[0] == len(beats) and np.isnan(features[1:-1]).all() and features[-1] == n / rate
 
 
@@ -162,10 +164,10 @@ def without_beats(n=40, seconds=2.0, beats=0):
 
 def test_no_beats_to_train_on_is_an_error_and_some_are_enough():
     y = np.arange(40) % 2
-    features = baselines.rr_features(without_beats())
+    features = rr_intervals.rr_features(without_beats())
     with pytest.raises(EcgtlError, match="none of the 30 recordings to train on shows enough beats for RR intervals"):
         baselines.rr_boosting(features, y[:30], np.arange(30), np.arange(30, 40), 2, 0)
-    features = baselines.rr_features(without_beats(beats=4, seconds=20.0))
+    features = rr_intervals.rr_features(without_beats(beats=4, seconds=20.0))
     p = baselines.rr_boosting(features, y[10:], np.arange(10, 40), np.arange(10), 2, 0)
     assert p.shape == (10, 2) and np.isfinite(p).all()
 
@@ -179,5 +181,5 @@ def test_a_baseline_that_is_not_computable_is_named_and_the_rest_stays(monkeypat
     assert list(trivial) == ["majority"]
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "the baseline rr_boosting is not computable: none of the" in said
-    assert "rr_boosting" not in tables.scores_table(network, trivial).data
-    tables.verdict_on_trivial(network, trivial)
+    assert "rr_boosting" not in jobs_finetune.scores_table(network, trivial).data
+    jobs_finetune.verdict_on_trivial(network, trivial)

@@ -13,8 +13,8 @@ from messages import one_line
 
 from ecgtl import paths
 from ecgtl.datasets import cache, folder
-from ecgtl.datasets.base import load_folder
 from ecgtl.datasets.collector import Collector, Reading
+from ecgtl.datasets.recordings import load_folder
 from ecgtl.errors import EcgtlError
 
 

@@ -7,13 +7,13 @@ import pytest
 import torch
 from messages import one_line
 
-from ecgtl import datasets, metrics, models, training
-from ecgtl.datasets import frames
-from ecgtl.datasets.base import UNLABELLED
+from ecgtl import datasets, metrics, models
 from ecgtl.datasets.collector import Collector, Reading
+from ecgtl.datasets.recordings import UNLABELLED
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint
-from ecgtl.pretraining import classification, labels
+from ecgtl.signals import frame_labels, frames
+from ecgtl.training import classification, loop
 
 CPU = torch.device("cpu")
 RATE, SECONDS = 50.0, 2.56
@@ -53,7 +53,7 @@ def parts(source, session_cache):
 def recipe(**changes):
     values = {"epochs": 3, "batch_size": 32, "learning_rate": 0.003, "patience": 10, "precision": "float32"}
     values |= {"stop_on": "validation_loss", "select_on": "validation_accuracy", "seed": 0}
-    return training.TrainConfig(**values | changes)
+    return loop.TrainConfig(**values | changes)
 
 
 def network(seed=0, n_outputs=4):
@@ -91,10 +91,10 @@ def test_frames_carry_their_own_labels(parts, source):
 def test_labels_of_frames_by_their_place(parts, source):
     train = parts[0]
     row, start = train.frames.draw(np.random.default_rng(0), 200)
-    tracks = labels.tracks_of(source, RATE)
+    tracks = frame_labels.tracks_of(source, RATE)
     names = source.ids.tolist()
     record = np.array([names.index(name) for _, name, _ in train.frames.origin(row, start)])
-    np.testing.assert_array_equal(train.labels_of(row, start), labels.beat(tracks, record, start, start + N))
+    np.testing.assert_array_equal(train.labels_of(row, start), frame_labels.beat(tracks, record, start, start + N))
 
 
 def test_several_sources_keep_their_own_annotations(source):
@@ -182,7 +182,7 @@ def test_scores_against_scikit_learn():
     rng = np.random.default_rng(0)
     truth, answers = rng.integers(0, 4, 50), rng.integers(0, 4, 50)
     found = classification.scores(torch.nn.Identity(), Fixed(truth, answers, tuple("abcd")),
-                                  training.mixed("float32", CPU), CPU, 0)
+                                  loop.mixed("float32", CPU), CPU, 0)
     assert found["accuracy"] == pytest.approx(np.mean(truth == answers))
     assert found["macro_f1"] == pytest.approx(f1_score(truth, answers, average="macro"))
     by_class = f1_score(truth, answers, average=None).tolist()
@@ -199,7 +199,7 @@ def test_classes_that_nobody_met_do_not_count():
     of 0.
     """
     found = classification.scores(torch.nn.Identity(), Fixed([0, 0, 1, 1], [0, 0, 1, 3], tuple("abcd")),
-                                  training.mixed("float32", CPU), CPU, 0)
+                                  loop.mixed("float32", CPU), CPU, 0)
     assert list(found["f1_per_class"]) == ["a", "b", "d"]
     assert found["macro_f1"] == pytest.approx((1 + 2 / 3 + 0) / 3)
     ours = metrics.macro_f1(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 3]))
@@ -221,9 +221,9 @@ def test_beats_are_learnt(trained, parts):
     assert trained.history[-1]["train_loss"] < 0.7 * trained.history[0]["train_loss"]
     model = network()
     model.load_state_dict(trained.weights)
-    found = classification.scores(model, parts[1], training.mixed("float32", CPU), CPU, 0)
+    found = classification.scores(model, parts[1], loop.mixed("float32", CPU), CPU, 0)
     assert found["accuracy"] > found["majority"] + 0.1
-    best = trained.history[training.best_epoch(trained.history, "validation_accuracy") - 1]
+    best = trained.history[loop.best_epoch(trained.history, "validation_accuracy") - 1]
     assert found["accuracy"] == pytest.approx(best["validation_accuracy"])
     assert found["loss"] == pytest.approx(best["validation_loss"], rel=1e-5)
 
@@ -235,7 +235,7 @@ def test_the_weights_of_the_best_validation_epoch_are_kept(parts, monkeypatch, s
 
     def pretended(model, examples, autocast, device, seed):
         assert examples is parts[1]
-        seen.append(training.weights_of(model))
+        seen.append(loop.weights_of(model))
         return {name: values[len(seen) - 1] for name, values in made_up.items()}
 
     monkeypatch.setattr(classification, "scores", pretended)
@@ -251,7 +251,7 @@ def test_a_run_is_a_function_of_its_recipe(trained, parts):
 
 
 def test_a_killed_run_goes_on_from_its_state(trained, parts, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "STATE_SECONDS", 0.0)
 
     def kill(row):
         if row["epoch"] == 2:
@@ -307,7 +307,7 @@ def test_fine_tuning_can_start_from_the_weights(trained, tmp_path):
 # --- the twin -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("task", labels.TASKS)
+@pytest.mark.parametrize("task", frame_labels.TASKS)
 def test_every_task_on_the_twin(task):
     """The made MIT-BIH database has each class that the real one has."""
     twin = datasets.load("mitdb", twin=True)

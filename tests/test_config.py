@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ecgtl import config as module
+from ecgtl import config as ecgtl_config
 from ecgtl import published
 from ecgtl.config import (
     TIERS,
@@ -75,7 +75,7 @@ def test_bad_fractions(value):
     ("tier", "full", ("demo", "reduced", "paper")), ("tier", None, ("demo", "reduced", "paper")),
     ("protocol", "weimann", ("weimann2021",)), ("device", "gpu", ("auto", "cpu", "cuda")),
     ("precision", "float16", ("auto", "float32", "bfloat16")), ("on_bad", "ignore", ("error", "skip")),
-    ("init", "cpc", (*module.INITS, ".safetensors")), ("init", "weights.pt", (".safetensors",))])
+    ("init", "cpc", (*ecgtl_config.INITS, ".safetensors")), ("init", "weights.pt", (".safetensors",))])
 def test_unknown_words_get_the_allowed_ones(name, value, allowed):
     message = refusal(**{name: value})
     assert name in message and repr(value) in message
@@ -122,7 +122,7 @@ def test_misspelt_names_get_a_suggestion_and_the_whole_list():
 
 IPYTHON = {"__name__": "__main__", "__doc__": None, "_": "", "__": 1, "_i": "x", "_ih": ["", "x"], "_oh": {},
            "_dh": ["/"], "In": ["", "x"], "Out": {}, "get_ipython": print, "exit": object(), "quit": object(), "open": open,
-           "FinetuneConfig": FinetuneConfig, "module": module, "_exit_code": 0}
+           "FinetuneConfig": FinetuneConfig, "module": ecgtl_config, "_exit_code": 0}
 
 
 def test_a_notebook_gives_its_parameters_and_nothing_else():
@@ -143,7 +143,7 @@ def test_a_misspelt_parameter_of_a_notebook_is_caught(value):
 @pytest.mark.parametrize("paper", protocols())
 def test_every_tier_of_every_protocol_is_complete(paper, tier):
     assert set(protocol(paper).tiers) == set(TIERS)
-    assert set(protocol(paper).tiers[tier]) - {"variant"} == set(module.PAPER_PARAMETERS)
+    assert set(protocol(paper).tiers[tier]) - {"variant"} == set(ecgtl_config.PAPER_PARAMETERS)
     config = FinetuneConfig.of(protocol=paper, tier=tier).resolved()
     # Only an autoencoder's encoder has variants
     absent = {name for name, value in dataclasses.asdict(config).items() if value is None}

@@ -5,8 +5,8 @@ import pytest
 from messages import one_line
 from scipy import stats
 
-from ecgtl import correlations
-from ecgtl.correlations import bootstrap, difference, fisher, independent_difference, mean, partial, pearson
+from ecgtl.analysis import correlations
+from ecgtl.analysis.correlations import bootstrap, difference, fisher, independent_difference, mean, partial, pearson
 from ecgtl.errors import EcgtlError
 
 

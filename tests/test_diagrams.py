@@ -16,7 +16,8 @@ from ecgtl.config import PretrainConfig
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import pretrain
 from ecgtl.models.googlenet import INCEPTIONS
-from ecgtl.report import diagrams, figures
+from ecgtl.report import figures, flowchart, network_blocks, study
+from ecgtl.report.jang import figure1, figure2
 
 EXPERIMENT = "jang2021-table2-ptbxl"
 NETWORKS = {"cae": ((1, 60), (1, 2048), {"width": 4, "variant": "text"}),
@@ -35,7 +36,7 @@ def _style():
 
 def traced(name):
     given, shape, options = NETWORKS[name]
-    return diagrams.network(name, *given, shape, **options)
+    return network_blocks.network(name, *given, shape, **options)
 
 
 def built(name):
@@ -50,7 +51,7 @@ def built(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_blocks_hold_every_parameter_once(name):
     blocks = traced(name)
-    assert diagrams.parameters(blocks) == models.count_parameters(built(name)[0])
+    assert network_blocks.parameters(blocks) == models.count_parameters(built(name)[0])
     assert len({block.name for block in blocks}) == len(blocks)
 
 
@@ -107,7 +108,7 @@ def test_tracing_leaves_a_model_as_it_was():
     model, x = built("resnet18")
     model.train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    blocks = diagrams.trace(model, x.shape[1:])
+    blocks = network_blocks.trace(model, x.shape[1:])
     assert model.training and not any(module._forward_hooks for module in model.modules())
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
     assert [block.name for block in blocks] == ["stem", *(f"units.{k}" for k in range(8)), "last", "output"]
@@ -116,7 +117,7 @@ def test_tracing_leaves_a_model_as_it_was():
 def test_tracing_leaves_a_model_as_it_was_when_the_input_does_not_fit():
     model, _ = built("cae")
     with pytest.raises(EcgtlError):
-        diagrams.trace(model.train(), (1, 100))
+        network_blocks.trace(model.train(), (1, 100))
     assert model.training and not any(module._forward_hooks for module in model.modules())
 
 
@@ -133,7 +134,7 @@ class Recurrent(nn.Module):
 
 
 def test_a_recurrent_network_is_traced_too():
-    lstm, output = diagrams.trace(Recurrent(), (7, 3))
+    lstm, output = network_blocks.trace(Recurrent(), (7, 3))
     assert (lstm.name, lstm.words, lstm.shape) == ("lstm", "LSTM", (7, 10))
     assert lstm.parameters == 2 * 4 * 5 * (3 + 5 + 2)  # two directions, four gates, two biases
     assert (output.shape, output.parameters) == ((2,), 142)
@@ -155,7 +156,7 @@ class Slashed(nn.Module):
 
 
 def test_layers_side_by_side_are_joined_and_those_in_a_row_are_not():
-    blocks = diagrams.trace(Slashed(), (1, 4, 4))
+    blocks = network_blocks.trace(Slashed(), (1, 4, 4))
     assert {block.name: block.shape for block in blocks} == {"a": (7, 4, 4), "b": (6, 4, 4)}
     assert blocks[0].parameters == 2 * 3 + 2 * 4
 
@@ -169,34 +170,34 @@ def test_layers_side_by_side_are_joined_and_those_in_a_row_are_not():
     (nn.Dropout(0.3), "dropout 0.3"), (nn.LeakyReLU(0.01), "LeakyReLU"),
     (nn.Upsample(scale_factor=2), "upsampling")])
 def test_layers_are_named_in_words(layer, words):
-    assert str(diagrams._layer(layer)) == words
+    assert str(network_blocks._layer(layer)) == words
 
 
 @pytest.mark.parametrize("layer", [nn.Identity(), nn.Dropout(0.0)])
 def test_what_does_nothing_is_not_named(layer):
-    assert diagrams._layer(layer) is None
+    assert network_blocks._layer(layer) is None
 
 
 def test_equal_layers_are_counted_and_kernels_of_one_left_out():
     block = next(block for block in traced("cae_classifier") if block.name == "encoder.blocks.2")
     assert block.words == ("2 × batch norm, 2 × LeakyReLU, 2 × convolution 19, max-pool 2, convolution 1, "
                            "dropout 0.3")
-    assert diagrams.kernels([block]) == ["19"] and diagrams.kernels(traced("cae_classifier")) == ["19", "9"]
+    assert network_blocks.kernels([block]) == ["19"] and network_blocks.kernels(traced("cae_classifier")) == ["19", "9"]
 
 
 def test_a_part_that_is_not_there_is_named():
     with pytest.raises(EcgtlError) as error:
-        diagrams.part(traced("resnet18"), "decoder")
+        network_blocks.part(traced("resnet18"), "decoder")
     one_line(error, "no block begins with 'decoder'", "units.0")
 
 
 def test_the_table_ends_in_the_sum():
     blocks = traced("resnet50")
-    table = diagrams.table(blocks)
+    table = network_blocks.table(blocks)
     numbers = [int(text.replace(",", "")) for text in table["Parameters"]]
-    assert len(table) == len(blocks) + 1 and sum(numbers[:-1]) == numbers[-1] == diagrams.parameters(blocks)
-    listed = diagrams.listed({"one": blocks, "two": traced("resnet18")})
-    assert listed.groupby("network")["parameters"].sum()["one"] == diagrams.parameters(blocks)
+    assert len(table) == len(blocks) + 1 and sum(numbers[:-1]) == numbers[-1] == network_blocks.parameters(blocks)
+    listed = network_blocks.listed({"one": blocks, "two": traced("resnet18")})
+    assert listed.groupby("network")["parameters"].sum()["one"] == network_blocks.parameters(blocks)
 
 
 # --- drawings -----------------------------------------------------------------------------------------------
@@ -208,7 +209,7 @@ def rectangles(figure):
 
 def test_bars_grow_with_length_and_channels():
     blocks = traced("cae")
-    bars = rectangles(diagrams.hourglass(blocks, "title", (1, 2048)))
+    bars = rectangles(flowchart.hourglass(blocks, "title", (1, 2048)))
     shapes = [(1, 2048), *(block.shape for block in blocks)]
     assert len(bars) == len(shapes)
     for (a, shape_a), (b, shape_b) in pairwise(zip(bars, shapes, strict=True)):
@@ -219,11 +220,11 @@ def test_bars_grow_with_length_and_channels():
 
 
 def course():
-    return diagrams.study_chart("jang2021", diagrams.overview(EXPERIMENT, "reduced"))
+    return study.study_chart("jang2021", figure1.overview(EXPERIMENT, "reduced"))
 
 
-@pytest.mark.parametrize("draw", [lambda: diagrams.hourglass(traced("cae"), "title", (1, 2048)), course,
-                                  lambda: diagrams.arms("reduced"), lambda: diagrams.arms("paper")])
+@pytest.mark.parametrize("draw", [lambda: flowchart.hourglass(traced("cae"), "title", (1, 2048)), course,
+                                  lambda: figure2.arms("reduced"), lambda: figure2.arms("paper")])
 def test_no_text_leaves_the_figure(draw):
     figure = draw()
     figure.canvas.draw()
@@ -232,7 +233,7 @@ def test_no_text_leaves_the_figure(draw):
         assert box.x0 >= -1 and box.x1 <= figure.bbox.x1 + 1, text.get_text()
 
 
-@pytest.mark.parametrize("draw", [lambda: diagrams.arms("paper"), course])
+@pytest.mark.parametrize("draw", [lambda: figure2.arms("paper"), course])
 def test_text_stands_in_its_box_and_boxes_stand_apart(draw):
     figure = draw()
     figure.canvas.draw()
@@ -246,8 +247,8 @@ def test_text_stands_in_its_box_and_boxes_stand_apart(draw):
 
 
 def test_arrows_lead_from_box_to_box():
-    boxes = [[diagrams.Box("a", "one"), diagrams.Box("b", "two")], [diagrams.Box("c", "three")]]
-    figure = diagrams.flow(boxes, [("a", "b"), ("a", "c"), ("b", "c")], {"plain": "a box"})
+    boxes = [[flowchart.Box("a", "one"), flowchart.Box("b", "two")], [flowchart.Box("c", "three")]]
+    figure = flowchart.flow(boxes, [("a", "b"), ("a", "c"), ("b", "c")], {"plain": "a box"})
     a, b, c = rectangles(figure)
     drawn = [(note.xyann, note.xy) for note in figure.axes[0].texts if note.get_text() == ""]
     middle = a.get_y() + a.get_height() / 2
@@ -261,18 +262,18 @@ def test_arrows_lead_from_box_to_box():
 
 
 def test_the_texts_variant_is_what_the_text_says():
-    table = diagrams.stated().set_index("What")
+    table = figure2.stated().set_index("What")
     said = table[table["Paper"] != "not stated"]
     assert len(said) == 8 and (said["Paper"] == said["Tier reduced"]).all()
     other = said.index[said["Paper"] != said["Tier paper"]]
     assert set(other) == {"kernel", "activation", "decoder"}  # there the authors' code is not as their text
-    sentence = diagrams.stated_verdict(diagrams.stated()).data
+    sentence = figure2.stated_verdict(figure2.stated()).data
     assert "Tier paper meets 5 of 8" in sentence and "(19, 9)" in sentence
     assert "Tier reduced meets 8 of 8" in sentence
 
 
 def test_parameters_beside_the_statements_are_those_of_the_models():
-    table = diagrams.stated().set_index("What")
+    table = figure2.stated().set_index("What")
     for tier, width, variant in (("paper", 32, "code"), ("reduced", 8, "text")):
         model = models.build("cae", 1, 60, width=width, variant=variant)
         column = table[f"Tier {tier}"]
@@ -282,7 +283,7 @@ def test_parameters_beside_the_statements_are_those_of_the_models():
 
 
 def test_the_arms_share_the_encoder_and_the_image_arm_trains_one_layer():
-    texts = [text.get_text() for text in diagrams.arms("reduced").axes[0].texts]
+    texts = [text.get_text() for text in figure2.arms("reduced").axes[0].texts]
     said = " ".join(texts)
     encoder = models.count_parameters(models.build("cae", 1, 60, width=8, variant="text").encoder)
     assert said.count(f"{encoder:,}") == 2 and said.count("60 features") == 2 and "1,024 features" in said
@@ -295,7 +296,7 @@ def test_the_arms_share_the_encoder_and_the_image_arm_trains_one_layer():
 
 @pytest.fixture(scope="module")
 def steps():
-    return diagrams.overview(EXPERIMENT, "reduced").set_index("what")
+    return figure1.overview(EXPERIMENT, "reduced").set_index("what")
 
 
 def test_the_course_shows_the_numbers_of_the_results(steps):
@@ -320,11 +321,11 @@ def test_the_course_shows_the_papers_numbers_as_printed(steps):
 def test_what_is_the_same_is_worked_out():
     rows = pd.DataFrame([("Data", "unlabelled source", "one", "two"), ("Data", "n", "5", "5"),
                          ("Data", "m", "not stated", "3")], columns=["phase", "what", "paper", "ours"])
-    assert diagrams.readable_study(rows)["Same"].tolist() == ["no", "yes", "decided here"]
-    said = diagrams.study_verdict(rows).data
+    assert study.readable_study(rows)["Same"].tolist() == ["no", "yes", "decided here"]
+    said = study.study_verdict(rows).data
     assert "Of 3 entries 1 are as printed (n), and 1 are not (unlabelled source)" in said
     assert "context" in said
-    assert "context" not in diagrams.study_verdict(rows[1:]).data
+    assert "context" not in study.study_verdict(rows[1:]).data
 
 
 def test_without_runs_the_course_says_what_to_run(tmp_path, monkeypatch):
@@ -334,5 +335,5 @@ def test_without_runs_the_course_says_what_to_run(tmp_path, monkeypatch):
         (tmp_path / "pretrain" / file.name).write_bytes(file.read_bytes())
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
     with pytest.raises(EcgtlError) as error:
-        diagrams.overview(EXPERIMENT, "reduced")
+        figure1.overview(EXPERIMENT, "reduced")
     one_line(error, f"no result of {EXPERIMENT}", f"python -m ecgtl run {EXPERIMENT} --tier reduced")

@@ -12,10 +12,13 @@ import wfdb
 from messages import one_line
 from scipy import signal
 
-from ecgtl import features, filters, models, paths
-from ecgtl.datasets import folder, synthetic, windows
+from ecgtl import models, paths
+from ecgtl.config import starts as config_starts
+from ecgtl.datasets import folder, synthetic
 from ecgtl.errors import EcgtlError
+from ecgtl.jobs import features
 from ecgtl.models import checkpoint
+from ecgtl.signals import filters, windows
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 NAN, FLAT = "window with missing samples (NaN)", "flat window"
@@ -58,7 +61,7 @@ def autoencoder(path):
 @pytest.fixture(scope="module")
 def by_hand():
     """Features (n, 60) of prepared windows (n, samples) by the whole autoencoder of the package."""
-    model = autoencoder(features.weights_path("cae", "cae", "reduced"))
+    model = autoencoder(config_starts.weights_path("cae", "cae", "reduced"))
 
     def encode(cut):
         with torch.no_grad():

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from ecgtl import datasets, filters
+from ecgtl import datasets
 from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
+from ecgtl.signals import filters, preparation
 
 
 def sine(frequency, rate, seconds, amplitude=1.0, phase=0.0):
@@ -162,7 +163,7 @@ def test_mean_and_sd_are_those_of_all_samples_together(lead):
     recordings = handmade()
     column = 0 if lead == 0 else 1
     everything = np.concatenate([recordings.signal(i)[column] for i in range(len(recordings))]).astype(np.float64)
-    assert filters.mean_and_sd(recordings, lead) == pytest.approx((everything.mean(), everything.std()), rel=1e-6)
+    assert preparation.mean_and_sd(recordings, lead) == pytest.approx((everything.mean(), everything.std()), rel=1e-6)
 
 
 @pytest.fixture
@@ -175,7 +176,7 @@ def own_cache(tmp_path, monkeypatch):
 @pytest.mark.parametrize("keep, n_samples, leads", [("end", 64, (0,)), ("start", 500, (1, 0)), ("end", 500, ("L1",))])
 def test_prepare_is_its_steps_one_after_the_other(keep, n_samples, leads):
     recordings = handmade()
-    x = filters.prepare(recordings, 125, n_samples, leads, keep)
+    x = preparation.prepare(recordings, 125, n_samples, leads, keep)
     assert x.shape == (3, len(leads), n_samples) and x.dtype == np.float32
     for row, lead in enumerate(leads):
         column = recordings.lead_index(0, lead)
@@ -192,7 +193,7 @@ def test_prepare_is_its_steps_one_after_the_other(keep, n_samples, leads):
 def test_inputs_made_by_several_threads_are_stored_as_one_array(n_records, tmp_path, monkeypatch):
     monkeypatch.setattr(filters, "RECORDS", 2)
     values = np.random.default_rng(0).normal(size=(n_records, 3, 7)).astype(np.float32)
-    filters._save(tmp_path / "ours.npy", lambda i, row: values[i, row], values.shape)
+    preparation._save(tmp_path / "ours.npy", lambda i, row: values[i, row], values.shape)
     np.save(tmp_path / "numpy.npy", values)
     assert (tmp_path / "ours.npy").read_bytes() == (tmp_path / "numpy.npy").read_bytes()
 
@@ -203,36 +204,36 @@ def test_of_several_bad_recordings_the_first_is_named(monkeypatch):
     gain = recordings.gain.copy()
     gain[2:] = np.nan
     with pytest.raises(EcgtlError, match="recording r2 of hand"):
-        filters.prepare(dataclasses.replace(recordings, gain=gain), 125, 300, statistics=[(0.0, 1.0)])
+        preparation.prepare(dataclasses.replace(recordings, gain=gain), 125, 300, statistics=[(0.0, 1.0)])
 
 
 def test_a_second_call_reads_the_cache(monkeypatch):
     recordings = handmade(seed=1)
-    first = filters.prepare(recordings, 125, 300)
+    first = preparation.prepare(recordings, 125, 300)
 
     def refuse(*arguments):
         raise AssertionError("prepared again")
 
-    monkeypatch.setattr(filters, "_save", refuse)
-    second = filters.prepare(recordings, 125.0, 300)
+    monkeypatch.setattr(preparation, "_save", refuse)
+    second = preparation.prepare(recordings, 125.0, 300)
     assert (first == second).all() and not second.flags.writeable
     for other in ({"sampling_rate": 250}, {"n_samples": 301}, {"leads": (1,)}, {"keep": "start"},
                   {"standardise_by": "window", "keep": "start"}, {"highpass": 0.5}, {"recordings": handmade(seed=2)}):
         with pytest.raises(AssertionError, match="prepared again"):
-            filters.prepare(**{"recordings": recordings, "sampling_rate": 125, "n_samples": 300} | other)
+            preparation.prepare(**{"recordings": recordings, "sampling_rate": 125, "n_samples": 300} | other)
 
 
 def test_an_input_without_samples_is_refused():
     with pytest.raises(EcgtlError, match="at least one sample"):
-        filters.prepare(handmade(), 125, 0)
+        preparation.prepare(handmade(), 125, 0)
 
 
 def test_a_lead_that_is_not_there_is_named():
     with pytest.raises(EcgtlError, match="no lead 'V9'; it has L0, L1"):
-        filters.prepare(handmade(), 125, 100, ("V9",))
+        preparation.prepare(handmade(), 125, 100, ("V9",))
 
 
-@pytest.mark.parametrize("standard", filters.STANDARDS)
+@pytest.mark.parametrize("standard", preparation.STANDARDS)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("given", [None, [(0.0, 1.0)]])
 def test_an_input_that_is_not_finite_is_named_and_not_cached(standard, value, given, tmp_path, monkeypatch):
@@ -242,17 +243,17 @@ def test_an_input_that_is_not_finite_is_named_and_not_cached(standard, value, gi
     samples[1000, 0] = value  # in the middle of r1
     broken = dataclasses.replace(whole, samples=samples, digest=f"{value}")
     with pytest.raises(EcgtlError, match="recording r1 of hand"):
-        filters.prepare(broken, 125, 200, standardise_by=standard, highpass=None if standard == "dataset" else 0.5, statistics=given)
+        preparation.prepare(broken, 125, 200, standardise_by=standard, highpass=None if standard == "dataset" else 0.5, statistics=given)
     assert not list(tmp_path.rglob("*.npy"))
     with pytest.raises(EcgtlError, match="recording r1 of hand is not finite in lead 0"):
-        filters.mean_and_sd(broken)
+        preparation.mean_and_sd(broken)
 
 
 @pytest.mark.parametrize("given", [(np.nan, 1.0), (np.inf, 1.0), (0.0, np.nan), (0.0, 1e-320), (3e38, 1e-38)])
 def test_statistics_that_give_no_finite_input_are_refused(given, tmp_path, monkeypatch):
     monkeypatch.setenv("ECGTL_CACHE", str(tmp_path))
     with pytest.raises(EcgtlError, match="recording r0 of hand"), np.errstate(over="ignore"):
-        filters.prepare(handmade(), 125, 300, statistics=[given])
+        preparation.prepare(handmade(), 125, 300, statistics=[given])
     assert not list(tmp_path.rglob("*.npy"))
 
 
@@ -268,7 +269,7 @@ def one_recording(millivolts, rate):
 
 
 def by_window(recordings, rate, n_samples, highpass=0.5):
-    return filters.prepare(recordings, rate, n_samples, keep="start", standardise_by="window", highpass=highpass)
+    return preparation.prepare(recordings, rate, n_samples, keep="start", standardise_by="window", highpass=highpass)
 
 
 @pytest.mark.usefixtures("own_cache")
@@ -287,7 +288,7 @@ def test_a_window_is_the_tone_without_its_drift_and_z_scored(rate_in):
 @pytest.mark.usefixtures("own_cache")
 def test_windows_are_their_steps_one_after_the_other():
     recordings = handmade(rates=(300.0, 250.0, 500.0))
-    x = filters.prepare(recordings, 125, 150, (0, "L1"), "start", "window", 0.5)
+    x = preparation.prepare(recordings, 125, 150, (0, "L1"), "start", "window", 0.5)
     for i, (up, down) in enumerate([(5, 12), (1, 2), (1, 4)]):
         for lead in (0, 1):
             y = signal.resample_poly(recordings.signal(i)[lead], up, down)
@@ -314,7 +315,7 @@ def test_a_recording_that_is_incomplete_in_its_window_is_named():
     whole = one_recording(sine(5, 250, 20), 250)
     samples = whole.samples.astype(float)
     samples[2048] = np.nan  # the first sample behind the window
-    assert filters.window_defect(samples[:, 0], 250, 250, 2048, "start") == ""
+    assert preparation.window_defect(samples[:, 0], 250, 250, 2048, "start") == ""
     samples[2047] = np.nan
     with pytest.raises(EcgtlError, match=r"recording r0 of hand, 20.00 s long: it has missing samples \(NaN\) in its window"):
         by_window(dataclasses.replace(whole, samples=samples), 250, 2048)
@@ -322,10 +323,10 @@ def test_a_recording_that_is_incomplete_in_its_window_is_named():
 
 def test_there_are_two_ways_to_standardise():
     with pytest.raises(EcgtlError, match="standardise_by is 'lead'; allowed: dataset, window"):
-        filters.prepare(handmade(), 125, 100, standardise_by="lead")
+        preparation.prepare(handmade(), 125, 100, standardise_by="lead")
 
 
 @pytest.mark.needs("challenge-2017")
 def test_statistics_of_the_real_cinc2017(real_data):
-    mean, sd = filters.mean_and_sd(datasets.load("cinc2017", real_data))
+    mean, sd = preparation.mean_and_sd(datasets.load("cinc2017", real_data))
     assert (mean, sd) == pytest.approx((0.0075, 0.2373), abs=5e-5)

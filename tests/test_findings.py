@@ -7,10 +7,10 @@ from stored_runs import around, by_class, curve, store, store_fold
 
 from ecgtl import published
 from ecgtl.analysis import cells, claims
+from ecgtl.analysis.text import f1
 from ecgtl.experiments import transfers
 from ecgtl.report import findings, tables
 from ecgtl.report.site import book_tables
-from ecgtl.report.words import f1
 
 WEIMANN = "weimann2021"
 OURS = findings.OURS

@@ -8,11 +8,13 @@ import pytest
 import torch
 from sklearn import metrics as oracle
 
-from ecgtl import datasets, filters, metrics, models, results, training
+from ecgtl import datasets, metrics, models, results
 from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig, starts
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import evidence, finetune, inputs, pretrain
 from ecgtl.models import checkpoint
+from ecgtl.signals import preparation
+from ecgtl.training import loop
 
 SMALL = {"epochs": 2, "width": 4, "seconds": 8.192, "batch_size": 16}
 WORDS = {"full", "subset", "substitute", "synthetic", "none"}
@@ -110,11 +112,11 @@ def test_probabilities_are_those_of_the_validated_network(tmp_path, twin):
     weights, facts = checkpoint.load(path)
     network = models.build("resnet18", 1, 4, width=4)
     network.load_state_dict(weights)
-    x = filters.prepare(twin, 62.5, 512)[result.arrays["test"]]
-    p = training.predict(network, x, torch.device("cpu"), precision="float32")
+    x = preparation.prepare(twin, 62.5, 512)[result.arrays["test"]]
+    p = loop.predict(network, x, torch.device("cpu"), precision="float32")
     np.testing.assert_allclose(result.arrays["prob_validated"], p, atol=1e-3)
     assert facts["synthetic"] and facts["classes"] == result.data["classes"]
-    assert ([facts["mean"][0], facts["sd"][0]], facts["leads"]) == (list(filters.mean_and_sd(twin)), ["ECG"])
+    assert ([facts["mean"][0], facts["sd"][0]], facts["leads"]) == (list(preparation.mean_and_sd(twin)), ["ECG"])
     assert (facts["sampling_rate"], facts["seconds"], facts["arch"], facts["width"]) == (62.5, 8.192, "resnet18", 4)
 
 
@@ -144,7 +146,7 @@ def test_a_result_survives_being_stored(finished):
 
 
 def test_a_killed_run_goes_on_from_its_state(monkeypatch, finished, session_cache):
-    monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "STATE_SECONDS", 0.0)
     before = set(session_cache.glob("unfinished/*"))
 
     def kill(row):
@@ -209,7 +211,7 @@ def test_the_output_layer_starts_afresh(start, monkeypatch):
         seen.update({name: t.clone() for name, t in model.state_dict().items()})
         raise EcgtlError("looked")
 
-    monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr(loop, "fit", fit)
     with pytest.raises(EcgtlError, match="looked"):
         finetune.run(config(init=str(start)))
     weights = checkpoint.load(start)[0]

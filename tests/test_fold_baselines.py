@@ -10,11 +10,14 @@ from messages import one_line
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import f1_score
 
-from ecgtl import baselines, fold_baselines, folds, results
+from ecgtl import results
 from ecgtl.config import protocol
+from ecgtl.datasets import label_tasks
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import transfers
 from ecgtl.jobs import transfer
+from ecgtl.measurements import rr_folds
+from ecgtl.signals import rr_intervals
 
 NAME = "melep2023-ptbxl"
 COMMITTED = Path(__file__).parents[1] / "results"
@@ -30,7 +33,7 @@ def measured(tmp_path_factory):
     """The twin of PTB-XL, tier demo."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ECGTL_RESULTS", str(tmp_path_factory.mktemp("results")))
-        return fold_baselines.measure(NAME, "demo")
+        return rr_folds.measure(NAME, "demo")
 
 
 def first():
@@ -40,8 +43,8 @@ def first():
 def fold_and_table(number):
     """The task drawn from the label table by itself."""
     config = next(run.config for run in transfers.enumerate_runs(NAME, "demo") if run.config.fold == number)
-    recordings = fold_baselines.target_of(config).recordings
-    fold = folds.draw(recordings.label_matrix, recordings.subjects, number, (config.fewest, config.most), config.records,
+    recordings = rr_folds.target_of(config).recordings
+    fold = label_tasks.draw(recordings.label_matrix, recordings.subjects, number, (config.fewest, config.most), config.records,
                       config.test, config.validation)
     return fold, recordings
 
@@ -51,12 +54,12 @@ def test_every_planned_fold_is_scored_and_says_what_it_stands_on(measured):
     assert set(map(int, measured.scores["folds"])) == planned
     assert measured.evidence == {"upstream": "none", "target": "synthetic", "leads": "synthetic"}
     assert measured.data["name"] == "ptbxl" and len(measured.data["digest"]) == 64
-    assert measured.provenance["command"] == f"{fold_baselines.PROGRAM} {NAME} demo"
+    assert measured.provenance["command"] == f"{rr_folds.PROGRAM} {NAME} demo"
 
 
 def test_scores_are_scikit_learns_of_trees_that_saw_the_training_part_alone(measured):
     fold, recordings = fold_and_table(0)
-    features = baselines.rr_features(recordings, 0)
+    features = rr_intervals.rr_features(recordings, 0)
     labels = recordings.label_matrix[:, fold.labels]
     expected = []
     for y in labels.T:
@@ -69,12 +72,12 @@ def test_scores_are_scikit_learns_of_trees_that_saw_the_training_part_alone(meas
 
 
 def test_what_is_stored_is_read_by_fold_and_only_for_the_same_recordings(measured, monkeypatch):
-    assert fold_baselines.load(NAME, "demo") == {}, "not measured yet"
+    assert rr_folds.load(NAME, "demo") == {}, "not measured yet"
     results.save(measured)
-    found = fold_baselines.load(NAME, "demo")
+    found = rr_folds.load(NAME, "demo")
     assert found[0] == pytest.approx(measured.scores["folds"]["0"]["weighted_f1"]) and list(found) == list(range(len(found)))
     monkeypatch.setattr(transfers.Transfer, "same_data", lambda run, body: False)
-    assert fold_baselines.load(NAME, "demo") == {}
+    assert rr_folds.load(NAME, "demo") == {}
 
 
 def test_a_finished_fold_of_another_task_is_refused(monkeypatch):
@@ -84,30 +87,30 @@ def test_a_finished_fold_of_another_task_is_refused(monkeypatch):
     run.path.parent.mkdir(parents=True)
     run.path.touch()
     monkeypatch.setattr(results, "load", lambda path: stored({"part": part}))
-    fold_baselines.measure(NAME, "demo")
+    rr_folds.measure(NAME, "demo")
     monkeypatch.setattr(results, "load", lambda path: stored({"part": np.roll(part, 1)}))
     with pytest.raises(EcgtlError) as error:
-        fold_baselines.measure(NAME, "demo")
+        rr_folds.measure(NAME, "demo")
     one_line(error, "another task")
 
 
 @pytest.mark.parametrize(("arguments", "words"), [([], "usage"), (["melep2023-csn", "reduced"], "has no folds in tier reduced"),
                                                   (["melep", "reduced"], "allowed: melep2023-csn")])
 def test_a_users_mistake_is_one_line_and_ends_with_2(arguments, words, capsys):
-    assert fold_baselines.main(arguments) == 2
+    assert rr_folds.main(arguments) == 2
     said = capsys.readouterr().err
     assert said.startswith("ecgtl: ") and said.count("\n") == 1 and words in said
 
 
 def test_the_command_writes_what_it_measures(capsys):
-    assert fold_baselines.main([NAME, "demo"]) == 0
-    path = results.path_of(results.MEASURED, fold_baselines.key_of(NAME, "demo"), "demo")
-    assert capsys.readouterr().out == f"written: {path}\n" and fold_baselines.load(NAME, "demo")
+    assert rr_folds.main([NAME, "demo"]) == 0
+    path = results.path_of(results.MEASURED, rr_folds.key_of(NAME, "demo"), "demo")
+    assert capsys.readouterr().out == f"written: {path}\n" and rr_folds.load(NAME, "demo")
 
 
 def test_the_committed_scores_follow_from_the_predictions_and_the_folds(monkeypatch):
     monkeypatch.setenv("ECGTL_RESULTS", str(COMMITTED))
-    path = results.path_of(results.MEASURED, fold_baselines.key_of(NAME, "reduced"), "reduced")
+    path = results.path_of(results.MEASURED, rr_folds.key_of(NAME, "reduced"), "reduced")
     stored = results.load(path)
     assert stored.data["digest"] == protocol("melep2023").transfers.experiments[NAME]["data"]["reduced"]
     runs = {run.config.fold: run for run in transfers.enumerate_runs(NAME, "reduced") if run.state() == "done"}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from messages import one_line
 
-from ecgtl import folds
+from ecgtl.datasets import label_tasks
 from ecgtl.errors import EcgtlError
 
 
@@ -19,7 +19,7 @@ def table(n=400, n_labels=6, share=0.3, seed=0):
 
 def drawn(number=0, n_records=100, **options):
     labels, subjects = table()
-    return folds.draw(labels, subjects, number, (2, 4), n_records, **options), labels, subjects
+    return label_tasks.draw(labels, subjects, number, (2, 4), n_records, **options), labels, subjects
 
 
 @pytest.mark.parametrize("number", range(8))
@@ -50,7 +50,7 @@ def test_a_fold_is_a_function_of_its_number():
 
 def test_the_number_of_labels_is_uniform_and_so_are_the_sets():
     labels, subjects = table(share=0.5)
-    found = [tuple(folds.draw(labels, subjects, number, (2, 3), 60).labels.tolist()) for number in range(600)]
+    found = [tuple(label_tasks.draw(labels, subjects, number, (2, 3), 60).labels.tolist()) for number in range(600)]
     sizes = Counter(map(len, found))
     assert abs(sizes[2] - 300) < 4 * np.sqrt(600 / 4)
     pairs = Counter(labels for labels in found if len(labels) == 2)
@@ -68,7 +68,7 @@ def by_hand():
 
 def test_records_are_those_with_any_of_the_labels():
     labels, subjects = by_hand()
-    fold = folds.draw(labels, subjects, 0, n_records=8, test=0.5, validation=0.25, label_set=[0, 1])
+    fold = label_tasks.draw(labels, subjects, 0, n_records=8, test=0.5, validation=0.25, label_set=[0, 1])
     assert sorted([*fold.training, *fold.test]) == list(range(8))
     assert (len(fold.train), len(fold.validation), len(fold.test)) == (3, 1, 4)
     assert fold.labels.tolist() == [0, 1]
@@ -78,16 +78,16 @@ def test_a_set_with_too_few_records_is_drawn_again_and_counted():
     labels, subjects = by_hand()
     # Of the pairs only those with label 3 have ten recordings, and then every recording has label 3
     with pytest.raises(EcgtlError) as error:
-        folds.draw(labels, subjects, 0, (2, 2), 10, 0.5, 0.25)
-    one_line(error, f"none of {folds.ATTEMPTS} draws of 2 labels and 10 recordings",
+        label_tasks.draw(labels, subjects, 0, (2, 2), 10, 0.5, 0.25)
+    one_line(error, f"none of {label_tasks.ATTEMPTS} draws of 2 labels and 10 recordings",
              "fewer than 10 recordings:", "ask for fewer")
     said = str(error.value)
     counted = [int(part.rsplit(": ", 1)[1].split(")")[0])
                for part in said[said.index("(") + 1:said.index(")")].split("; ")]
-    assert sum(counted) == folds.ATTEMPTS
+    assert sum(counted) == label_tasks.ATTEMPTS
     # Eight recordings have label 0 or 1. Pairs with 3 have ten, all of which have 3; the other pairs have
     # four or five
-    found = [folds.draw(labels, subjects, number, (2, 2), 8, 0.5, 0.25) for number in range(20)]
+    found = [label_tasks.draw(labels, subjects, number, (2, 2), 8, 0.5, 0.25) for number in range(20)]
     assert {tuple(fold.labels.tolist()) for fold in found} == {(0, 1)}
     reasons = sum((Counter(fold.redrawn) for fold in found), Counter())
     assert reasons["fewer than 8 recordings"] > 10
@@ -97,7 +97,7 @@ def test_a_set_with_too_few_records_is_drawn_again_and_counted():
 def test_a_label_without_positives_in_a_part_is_drawn_again():
     labels, subjects = by_hand()
     with pytest.raises(EcgtlError) as error:  # one positive cannot be in the training and in the test part
-        folds.draw(labels, subjects, 0, n_records=4, test=0.5, validation=0.25, label_set=[1, 2])
+        label_tasks.draw(labels, subjects, 0, n_records=4, test=0.5, validation=0.25, label_set=[1, 2])
     one_line(error, "a label without positives in the training part",
              "a label without positives in the test part")
 
@@ -105,31 +105,31 @@ def test_a_label_without_positives_in_a_part_is_drawn_again():
 def test_a_label_that_all_have_is_drawn_again():
     labels = np.column_stack([np.ones(20, int), np.arange(20) % 2])
     with pytest.raises(EcgtlError) as error:
-        folds.draw(labels, np.arange(20).astype(str), 0, (2, 2), 20)
+        label_tasks.draw(labels, np.arange(20).astype(str), 0, (2, 2), 20)
     one_line(error, "a label that the whole training part has: ")
 
 
 def test_subjects_with_many_recordings_stay_whole():
     labels, _ = table(60, 3, 0.6)
     subjects = np.repeat(["a", "b", "c", "d", "e", "f"], 10)
-    fold = folds.draw(labels, subjects, 1, (2, 2), 40, 0.3, 0.2)
+    fold = label_tasks.draw(labels, subjects, 1, (2, 2), 40, 0.3, 0.2)
     owners = [set(subjects[part].tolist()) for part in (fold.train, fold.validation, fold.test)]
     assert not any(a & b for a, b in combinations(owners, 2)) and all(owners)
     with pytest.raises(EcgtlError) as error:
-        folds.draw(labels, np.repeat("a", 60), 1, (2, 2), 40)
+        label_tasks.draw(labels, np.repeat("a", 60), 1, (2, 2), 40)
     one_line(error, "too few subjects")
 
 
 def test_shares_come_as_near_as_whole_subjects_allow():
     rng = np.random.default_rng(0)
     subjects = np.array(["big"] * 50 + [f"p{i}" for i in range(50)])
-    kept, taken = folds._by_subject(np.arange(100), subjects, 0.3, rng)
+    kept, taken = label_tasks._by_subject(np.arange(100), subjects, 0.3, rng)
     assert sorted([*kept, *taken]) == list(range(100))
     # Exactly 30 when the big one is not met before; else what stands before it (25 short at most), or it and
     # up to four
     assert len(taken) in (*range(5, 31), *range(50, 55))
     single = np.arange(100).astype(str)
-    assert [len(part) for part in folds._by_subject(np.arange(100), single, 0.3, rng)] == [70, 30]
+    assert [len(part) for part in label_tasks._by_subject(np.arange(100), single, 0.3, rng)] == [70, 30]
 
 
 @pytest.mark.parametrize("options, said", [
@@ -144,7 +144,7 @@ def test_shares_come_as_near_as_whole_subjects_allow():
 def test_what_no_draw_can_meet_is_refused(options, said):
     labels, subjects = table()
     with pytest.raises(EcgtlError) as error:
-        folds.draw(labels, subjects, 0, **{"n_labels": (2, 3), "n_records": 50} | options)
+        label_tasks.draw(labels, subjects, 0, **{"n_labels": (2, 3), "n_records": 50} | options)
     one_line(error, said)
 
 
@@ -155,5 +155,5 @@ def test_what_no_draw_can_meet_is_refused(options, said):
 ])
 def test_tables_that_are_none_are_refused(labels, subjects, said):
     with pytest.raises(EcgtlError) as error:
-        folds.draw(labels, subjects, 0, (1, 1), 2)
+        label_tasks.draw(labels, subjects, 0, (1, 1), 2)
     one_line(error, said)

@@ -13,9 +13,10 @@ import pytest
 from messages import one_line
 from scipy import signal
 
-from ecgtl.datasets import frames, mitdb, windows
+from ecgtl.datasets import mitdb
 from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
+from ecgtl.signals import frames, windows
 
 N = 512
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from messages import one_line
 
-from ecgtl import models, published, training
-from ecgtl.datasets import frames
+from ecgtl import models, published
 from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 from ecgtl.models.contrastive import AttentionPooling, FuturePredictor, positions
-from ecgtl.pretraining import classification, future
+from ecgtl.signals import frames
+from ecgtl.training import classification, future, loop
 
 CPU = torch.device("cpu")
 RATE, N = 50.0, 64
@@ -251,7 +251,7 @@ def test_a_network_that_sees_no_difference_scores_chance():
             return torch.zeros(len(x), 4)
 
     made = contrasts(counting([4000, 5000]), per_subject=500)
-    found = classification.scores(Indifferent(), made, training.mixed("float32", CPU), CPU, seed=0)
+    found = classification.scores(Indifferent(), made, loop.mixed("float32", CPU), CPU, seed=0)
     assert found["accuracy"] == pytest.approx(1 / 4, abs=0.05)
     assert found["loss"] == pytest.approx(math.log(4), abs=1e-6)
     assert set(found) == {"loss", "accuracy", "n"}
@@ -267,7 +267,7 @@ def test_the_future_is_learnt():
         collector.add(Reading(f"w{k}", stored, RATE, ["I"], [1.0], [0.0]), "waves")
     found = frames.sampled([collector.recordings()], SECONDS, RATE, span=7)
     train, validation = (future.Contrasts(found, 4, 3, 2, per_subject=n) for n in (64, 32))
-    recipe = training.TrainConfig(4, 16, 0.003, 10, "validation_loss", "validation_accuracy", "float32", 0)
+    recipe = loop.TrainConfig(4, 16, 0.003, 10, "validation_loss", "validation_accuracy", "float32", 0)
     fit = classification.fit(predictor(), train, validation, recipe, CPU)
     assert set(fit.history[0]) == {"epoch", "train_loss", "train_accuracy", "validation_loss",
                                    "validation_accuracy", "seconds"}

@@ -16,15 +16,15 @@ import pytest
 import torch
 
 from benchmarks.training import gigaflops
-from ecgtl import datasets, experiments, models, paths, results, training
+from ecgtl import datasets, experiments, models, paths, results
 from ecgtl.config import OBJECTIVES, FinetuneConfig, PretrainConfig
 from ecgtl.datasets import packs
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import gpu, pretrainings, queue, runners
 from ecgtl.jobs import inputs
 from ecgtl.models import convolution, googlenet
-from ecgtl.pretraining import classification, reconstruction
 from ecgtl.results import Result
+from ecgtl.training import classification, loop, reconstruction
 
 ROOT = paths.repository()
 GIB = 1 << 30
@@ -174,7 +174,7 @@ class Made:
 
 
 def recipe_of(config):
-    return training.TrainConfig(1, config.batch_size, config.learning_rate, 1, "train_loss", "validation_loss", "auto", 0)
+    return loop.TrainConfig(1, config.batch_size, config.learning_rate, 1, "train_loss", "validation_loss", "auto", 0)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -189,8 +189,8 @@ def test_one_step_at_full_size(twins, name):
         fit = kind.fit(model, made, made, recipe_of(config), CPU)
     else:
         y = np.eye(5, dtype=np.uint8)[:1] if config.dataset == "ptbxl" else np.zeros(1, np.int64)
-        part = training.LabelledArray(np.random.default_rng(0).normal(size=(1, *shape)).astype(np.float32), y)
-        fit = training.fit(model, part, part, part, recipe_of(config), lambda y, p: 0.0, CPU)
+        part = loop.LabelledArray(np.random.default_rng(0).normal(size=(1, *shape)).astype(np.float32), y)
+        fit = loop.fit(model, part, part, part, recipe_of(config), lambda y, p: 0.0, CPU)
         assert np.isfinite(fit.chosen["last"][1]).all()
     assert len(fit.history) == 1 and np.isfinite(fit.history[0]["train_loss"])
     still = [key for key in before if key.endswith("weight") and torch.equal(before[key], fit.weights[key])]

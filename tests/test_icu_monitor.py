@@ -8,12 +8,12 @@ import pytest
 import wfdb
 from messages import one_line
 
-from ecgtl import datasets, splits
+from ecgtl import datasets
 from ecgtl.config import PretrainConfig
-from ecgtl.datasets import icu_monitor, synthetic
-from ecgtl.datasets.windows import unlabelled
+from ecgtl.datasets import icu_monitor, splits, synthetic
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import pretrain
+from ecgtl.signals.windows import unlabelled
 
 FLAT, MISSING, SEGMENTS = "flat window", "window with missing samples (NaN)", 3
 

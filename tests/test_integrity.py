@@ -14,16 +14,16 @@ from messages import one_line
 from safetensors.torch import save as serialise
 from stored_runs import planned, store
 
-from ecgtl import config, datasets, errors, experiments, features, models, paths, results
+from ecgtl import config, datasets, errors, experiments, models, paths, results
 from ecgtl.__main__ import main
 from ecgtl.analysis import cells, coverage
 from ecgtl.config import starts
 from ecgtl.datasets import cache, synthetic
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, runners, sources, transfers
-from ecgtl.jobs import finetune, inputs, predict, rank
+from ecgtl.jobs import features, finetune, inputs, predict, rank
 from ecgtl.models import checkpoint
-from ecgtl.report import tables
+from ecgtl.report import provenance
 
 FACTS = {"arch": "resnet18", "width": 2, "variant": "text", "in_channels": 1, "leads": ["I"], "init": "random",
          "protocol": "weimann2021", "sampling_rate": 100.0, "seconds": 2.0, "classes": ["a", "b"], "multi_label": False,
@@ -372,7 +372,7 @@ def test_what_is_missing_or_null_in_a_result_is_one_line(place, value):
     before = json.loads(path.read_text())
     edit(path, change)
     asked = [lambda: results.load(path), lambda: results.table(), lambda: planned(CELL[0])[0].state(),
-             lambda: cells.cells(CELL[0], "reduced"), lambda: tables.made_by(results.load(path)),
+             lambda: cells.cells(CELL[0], "reduced"), lambda: provenance.made_by(results.load(path)),
              lambda: dig(results.read(path), place)[0][place.split(".")[-1]]]
     for ask in asked:
         try:
@@ -544,5 +544,5 @@ def test_no_result_ends_in_a_traceback():
         text = json.dumps(changed).encode()
         path.write_bytes(mutated(text, rng) if seed % 4 == 0 else text)
         for ask in (lambda: results.load(path), lambda: results.table(), lambda: run.state(), lambda: cells.runs(CELL[0], "reduced"),
-                    lambda: cells.cells(CELL[0], "reduced"), lambda: tables.made_by(results.load(path))):
+                    lambda: cells.cells(CELL[0], "reduced"), lambda: provenance.made_by(results.load(path))):
             survived(ask)

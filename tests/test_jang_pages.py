@@ -13,9 +13,12 @@ from scipy import stats
 
 from ecgtl import experiments, metrics, published, results
 from ecgtl.analysis import cells, names
+from ecgtl.analysis import text as analysis_text
+from ecgtl.analysis.text import f1
 from ecgtl.experiments import pretrainings
-from ecgtl.report import jang, tables
-from ecgtl.report.words import f1, p_value
+from ecgtl.report import tables
+from ecgtl.report.jang import figure3, figure5, shared, table2, table3
+from ecgtl.report.words import p_value
 from ecgtl.results import Result
 
 matplotlib.use("Agg")
@@ -52,7 +55,7 @@ def write(run, curve=(0.1, 0.5, 0.3, 0.4), validated=0.35, macro=0.2):
                         {"y_test": np.zeros(1, np.uint8)}, PROVENANCE))
 
 
-def run_of(method, size, number, experiment=jang.PTBXL):
+def run_of(method, size, number, experiment=shared.PTBXL):
     return next(run for run in experiments.enumerate_runs(experiment, "reduced")
                 if (run.method, run.size, run.number) == (method, size, number))
 
@@ -65,11 +68,11 @@ def store(method, size, bests, **options):
 
 
 def trials():
-    return jang.trials(jang.PTBXL, "reduced")
+    return shared.trials(shared.PTBXL, "reduced")
 
 
 def curves():
-    return jang.curves(jang.PTBXL, "reduced")
+    return shared.curves(shared.PTBXL, "reduced")
 
 
 def plain(table):
@@ -98,31 +101,31 @@ def texts(figure):
 
 def test_without_runs_everything_says_pending():
     frame, lines = trials(), curves()
-    assert cells.shown_tier(jang.PTBXL, pending=True) == "reduced" and cells.shown_tier(jang.PTBXL, "paper", pending=True) == "paper"
-    said = jang.state(jang.PTBXL, "reduced").data
-    assert "pending" in said and "0 of 80 runs" in said and f"python -m ecgtl run {jang.PTBXL} --tier reduced" in said
-    for table in (jang.both_scores(frame, jang.PTBXL), jang.choices(frame, jang.PTBXL), jang.differences(frame, jang.PTBXL),
-                  jang.steps_table(frame, "reduced"), jang.index_anatomy(lines, jang.PTBXL), jang.stability(lines, jang.PTBXL)):
-        assert table.apply(lambda row: (row == jang.PENDING).any(), axis=1).all()
-    assert (jang.our_trials(frame, jang.PTBXL, "reduced").iloc[-1, 1:] == jang.PENDING).all()
-    comparison = cells.comparison(jang.PTBXL, "reduced")
-    for figure in (jang.curve(comparison, {}), jang.step_curves(lines), jang.learning_curves(lines, jang.PTBXL),
-                   jang.sensitivity_curves([]), jang.index_dots(jang.index_rows({jang.PTBXL: frame}))):
-        assert any(jang.PENDING in text for text in texts(figure))
+    assert cells.shown_tier(shared.PTBXL, pending=True) == "reduced" and cells.shown_tier(shared.PTBXL, "paper", pending=True) == "paper"
+    said = shared.state(shared.PTBXL, "reduced").data
+    assert "pending" in said and "0 of 80 runs" in said and f"python -m ecgtl run {shared.PTBXL} --tier reduced" in said
+    for table in (table2.both_scores(frame, shared.PTBXL), table2.choices(frame, shared.PTBXL), shared.differences(frame, shared.PTBXL),
+                  table2.steps_table(frame, "reduced"), figure3.index_anatomy(lines, shared.PTBXL), figure5.stability(lines, shared.PTBXL)):
+        assert table.apply(lambda row: (row == analysis_text.PENDING).any(), axis=1).all()
+    assert (shared.our_trials(frame, shared.PTBXL, "reduced").iloc[-1, 1:] == analysis_text.PENDING).all()
+    comparison = cells.comparison(shared.PTBXL, "reduced")
+    for figure in (table2.curve(comparison, {}), table2.step_curves(lines), figure5.learning_curves(lines, shared.PTBXL),
+                   table2.sensitivity_curves([]), table3.index_dots(table3.index_rows({shared.PTBXL: frame}))):
+        assert any(analysis_text.PENDING in text for text in texts(figure))
 
 
 def test_state_counts_the_runs_and_drops_the_command_when_all_are_there():
-    for run in experiments.enumerate_runs(jang.CINC2017, "reduced"):
+    for run in experiments.enumerate_runs(shared.CINC2017, "reduced"):
         write(run)
-    said = jang.state(jang.CINC2017, "reduced").data
+    said = shared.state(shared.CINC2017, "reduced").data
     assert "45 of 45 runs." in said and "python -m" not in said and "substitute" in said
 
 
 def test_sizes_are_given_in_recordings_too():
     store("random", 25, [0.5, 0.6, 0.7])
-    said, shown = jang.state(jang.PTBXL, "reduced").data, tables.readable(jang.comparison(jang.PTBXL, "reduced"))
+    said, shown = shared.state(shared.PTBXL, "reduced").data, tables.readable(table2.comparison(shared.PTBXL, "reduced"))
     assert "Recordings that are drawn for training: 25\N{NO-BREAK SPACE}% are 300; in the paper 8,517, 4,258, 2,129." in said
-    assert [jang.paper_recordings(size) for size in (100, 50)] == pytest.approx([0.8 * 10646, 0.4 * 10646])
+    assert [shared.paper_recordings(size) for size in (100, 50)] == pytest.approx([0.8 * 10646, 0.4 * 10646])
     assert "25 % (300 here)" in set(shown["Data used"]) and "50 %" in set(shown["Data used"])
 
 
@@ -131,37 +134,37 @@ def test_trials_count_from_one_and_know_their_steps():
     frame = trials()
     assert frame["trial"].tolist() == [1, 2]
     assert frame["steps"].tolist() == [12, 12]  # four epochs of three batches
-    assert frame[jang.BEST].tolist() == [0.5, 0.6] and frame["last.weighted_f1"].tolist() == [0.4, 0.4]
+    assert frame[shared.BEST].tolist() == [0.5, 0.6] and frame["last.weighted_f1"].tolist() == [0.4, 0.4]
     assert curves()["step"].tolist() == [3, 6, 9, 12] * 2
 
 
 def test_a_trivial_classifier_scores_the_same_under_every_choice_and_has_no_index():
     write(run_of("majority", 25, 0), validated=0.3)
     frame = trials()
-    assert frame[[f"{choice}.weighted_f1" for choice in jang.CHOICES]].to_numpy().tolist() == [[0.3] * 3]
-    assert frame[jang.INDEX].isna().all() and curves().empty
+    assert frame[[f"{choice}.weighted_f1" for choice in shared.CHOICES]].to_numpy().tolist() == [[0.3] * 3]
+    assert frame[shared.INDEX].isna().all() and curves().empty
 
 
 # --- trial by trial -----------------------------------------------------------------------------------------------------
 
 
 def test_the_papers_trials_are_the_printed_ones():
-    table = plain(jang.paper_trials("table2"))
+    table = plain(shared.paper_trials("table2"))
     assert len(table) == published.lookup("jang2021.table2.runs") + 2
     assert table.loc[6, "25 % autoencoder"] == ".815"
     assert table["25 % random"].iloc[-2] == ".543 ± .009"
-    assert plain(jang.paper_trials("table3"))["100 % random"].iloc[-1] == "= 0.45"
+    assert plain(shared.paper_trials("table3"))["100 % random"].iloc[-1] == "= 0.45"
 
 
 def test_our_trials_stand_in_their_rows_with_gaps_between():
     store("cae", 50, [0.6, None, 0.7, 0.8])
-    column = plain(jang.our_trials(trials(), jang.PTBXL, "reduced"))["50 % autoencoder"].tolist()
+    column = plain(shared.our_trials(trials(), shared.PTBXL, "reduced"))["50 % autoencoder"].tolist()
     assert column == [".600", "–", ".700", ".800", "–", ".700 ± .100"]
 
 
 def test_weighted_and_macro_f1_stand_side_by_side():
     store("cae", 50, [0.6, 0.7, 0.8], macro=0.25)
-    row = row_of(jang.both_scores(trials(), jang.PTBXL), Initialisation=names.METHODS["cae"], **{"Data used": "50 %"})
+    row = row_of(table2.both_scores(trials(), shared.PTBXL), Initialisation=names.METHODS["cae"], **{"Data used": "50 %"})
     low, high = stats.t.interval(0.95, 2, loc=0.7, scale=0.1 / np.sqrt(3))
     assert row["Weighted F1"] == f".700 [{f1(low)}, {f1(high)}]" and row["n"] == 3
     assert row["Macro F1"].startswith(".250")
@@ -171,9 +174,9 @@ def test_weighted_and_macro_f1_stand_side_by_side():
 def test_fewer_than_three_trials_have_no_interval_and_no_test(n):
     for method in ("random", "cae"):
         store(method, 25, [0.5, 0.6][:n])
-    row = row_of(jang.choices(trials(), jang.PTBXL), Initialisation=names.METHODS["cae"], **{"Data used": "25 %"})
+    row = row_of(table2.choices(trials(), shared.PTBXL), Initialisation=names.METHODS["cae"], **{"Data used": "25 %"})
     assert "[" not in "".join(row.astype(str)) and row["n"] == n
-    row = row_of(jang.differences(trials(), jang.PTBXL), Difference="autoencoder − random", **{"Data used": "25 %"})
+    row = row_of(shared.differences(trials(), shared.PTBXL), Difference="autoencoder − random", **{"Data used": "25 %"})
     assert row["Ours, Welch"] == row["Ours, paired"] == "+.000"
 
 
@@ -183,7 +186,7 @@ def test_fewer_than_three_trials_have_no_interval_and_no_test(n):
 def test_the_published_choice_flatters_by_the_paired_difference():
     for number, (best, validated) in enumerate([(0.6, 0.55), (0.7, 0.68), (0.8, 0.71)]):
         write(run_of("image", 100, number), (0.1, best, 0.3), validated)
-    row = row_of(jang.choices(trials(), jang.PTBXL), Initialisation=names.METHODS["image"], **{"Data used": "100 %"})
+    row = row_of(table2.choices(trials(), shared.PTBXL), Initialisation=names.METHODS["image"], **{"Data used": "100 %"})
     expected = stats.ttest_rel([0.6, 0.7, 0.8], [0.55, 0.68, 0.71])
     low, high = expected.confidence_interval(0.95)
     said = row["Best on test − best on validation, paired"]
@@ -196,7 +199,7 @@ def test_differences_between_arms_follow_scipy():
     ours, theirs = [0.70, 0.74, 0.79, 0.72], [0.66, 0.71, 0.78, 0.68]
     store("cae", 50, ours)
     store("random", 50, theirs)
-    row = row_of(jang.differences(trials(), jang.PTBXL), Difference="autoencoder − random", **{"Data used": "50 %"})
+    row = row_of(shared.differences(trials(), shared.PTBXL), Difference="autoencoder − random", **{"Data used": "50 %"})
     welch, paired = stats.ttest_ind(ours, theirs, equal_var=False), stats.ttest_rel(ours, theirs)
     assert row["Ours, Welch"].endswith(f"p = {f1(welch.pvalue)}") and row["Ours, Welch"].startswith("+.030 [−")
     assert row["Ours, paired"].endswith(f"p = {f1(paired.pvalue)}") and row["Ours, paired"].startswith("+.030 [+")
@@ -205,15 +208,15 @@ def test_differences_between_arms_follow_scipy():
 def test_only_trials_of_both_arms_are_paired():
     store("cae", 50, [0.70, 0.74, 0.79, 0.90])
     store("random", 50, [0.60, 0.65, 0.68])
-    row = row_of(jang.differences(trials(), jang.PTBXL), Difference="autoencoder − random", **{"Data used": "50 %"})
+    row = row_of(shared.differences(trials(), shared.PTBXL), Difference="autoencoder − random", **{"Data used": "50 %"})
     assert row["n"] == "4, 3"
     assert row["Ours, paired"].startswith("+.100") and row["Ours, Welch"].startswith("+.139")
 
 
-@pytest.mark.parametrize(("table", "column", "pairs"), [("table2", jang.BEST, (("cae", "random"), ("cae", "image"))),
-                                                        ("table3", jang.INDEX, (("cae", "random"),))])
+@pytest.mark.parametrize(("table", "column", "pairs"), [("table2", shared.BEST, (("cae", "random"), ("cae", "image"))),
+                                                        ("table3", shared.INDEX, (("cae", "random"),))])
 def test_welch_on_the_printed_trials_gives_the_printed_p_values(table, column, pairs):
-    found = plain(jang.differences(trials(), jang.PTBXL, table, column, pairs))
+    found = plain(shared.differences(trials(), shared.PTBXL, table, column, pairs))
     assert len(found) == 3 * len(pairs)
     for row in found.to_dict("records"):
         printed = published.lookup(f"jang2021.{table}.rows.{row['Data used'].split()[0]}.p_value")
@@ -241,20 +244,20 @@ def test_the_control_decides_by_rule_between_data_and_steps(half, few, matched, 
     for method, size, mean in (("random", 50, half), ("random", 25, few), ("random_matched", 25, matched)):
         if mean is not None:
             store(method, size, [mean - 0.01, mean, mean + 0.01])
-    assert said in jang.steps_verdict(trials(), "reduced").data
+    assert said in table2.steps_verdict(trials(), "reduced").data
 
 
 def test_steps_are_counted_for_us_and_for_the_paper():
     store("random", 25, [0.5, 0.6, 0.7])
-    table = plain(jang.steps_table(trials(), "reduced")).set_index("Random weights")
-    assert table.loc["25 % random", "Steps"] == "12" and table.loc["50 % random", "Steps"] == jang.PENDING
+    table = plain(table2.steps_table(trials(), "reduced")).set_index("Random weights")
+    assert table.loc["25 % random", "Steps"] == "12" and table.loc["50 % random", "Steps"] == analysis_text.PENDING
     # 10,646 recordings, four fifths to train on, a quarter of those: 2,130 in 17 batches of 128, 150 times
-    assert jang.paper_steps(25, "reduced") == 17 * 150
+    assert table2.paper_steps(25, "reduced") == 17 * 150
 
 
 def test_step_curves_end_at_the_reported_scores():
     store("random", 25, [0.5, 0.6, 0.7])
-    line, = jang.step_curves(curves()).axes[0].get_lines()
+    line, = table2.step_curves(curves()).axes[0].get_lines()
     assert line.get_xdata().tolist() == [3, 6, 9, 12]
     assert line.get_ydata().tolist() == [0.1, 0.6, 0.6, 0.6]
 
@@ -272,46 +275,46 @@ def write_pretraining(run, error):
 
 
 def test_sensitivity_names_the_command_without_runs_and_sorts_them_by_width():
-    assert f"python -m ecgtl run {jang.SENSITIVITY} --tier reduced" in jang.sensitivity_table(jang.sensitivity()).data
-    for run in reversed(pretrainings.enumerate_runs(jang.SENSITIVITY, "reduced")):
+    assert f"python -m ecgtl run {shared.SENSITIVITY} --tier reduced" in table2.sensitivity_table(table2.sensitivity()).data
+    for run in reversed(pretrainings.enumerate_runs(shared.SENSITIVITY, "reduced")):
         write_pretraining(run, 512.0 if run.config.width == 16 else 640.0)
-    bodies = jang.sensitivity()
+    bodies = table2.sensitivity()
     found = [(body["config"]["width"], bool(body["config"]["highpass"])) for body in bodies]
     assert found == sorted(found, key=lambda row: (row[0], not row[1])) and {4, 8, 16} <= {width for width, _ in found}
-    said = jang.sensitivity_table(bodies).data
+    said = table2.sensitivity_table(bodies).data
     for words in ("20,000", "512.0", "0.250", ".750", "high-pass, 0.5 Hz", "none"):
         assert words in said
-    lines = jang.sensitivity_curves(bodies).axes[0].get_lines()
+    lines = table2.sensitivity_curves(bodies).axes[0].get_lines()
     assert [line.get_ydata().tolist() for line in lines] == [[900.0, body["scores"]["mse_sum"]] for body in bodies]
 
 
 def test_a_stale_pretraining_is_left_out():
-    run = pretrainings.enumerate_runs(jang.SENSITIVITY, "reduced")[0]
+    run = pretrainings.enumerate_runs(shared.SENSITIVITY, "reduced")[0]
     write_pretraining(dataclasses.replace(run, config=dataclasses.replace(run.config, epochs=99)), 500.0)
-    assert jang.sensitivity() == []
+    assert table2.sensitivity() == []
 
 
 # --- Table 3 and the index ----------------------------------------------------------------------------------------------
 
 
 def test_printed_standard_deviations_divide_by_n_in_table_3_and_mostly_by_n_minus_1_in_table_2():
-    assert set(jang.printed_spreads("table3")["Fits the print"]) == {"n"}
-    found = plain(jang.printed_spreads("table2")).set_index("Cell")["Fits the print"]
+    assert set(table3.printed_spreads("table3")["Fits the print"]) == {"n"}
+    found = plain(table3.printed_spreads("table2")).set_index("Cell")["Fits the print"]
     assert set(found.index[found == "n − 1"]) == {"50 % autoencoder", "25 % random", "25 % image"}
     assert set(found.index[found == "n"]) == {"100 % image"} and (found == "n and n − 1").sum() == 5
-    assert "3 fit n − 1" in jang.spreads("table2").data and "6 fit n" in jang.spreads("table3").data
+    assert "3 fit n − 1" in table3.spreads("table2").data and "6 fit n" in table3.spreads("table3").data
 
 
 def test_every_index_is_in_the_rows_and_drawn_in_its_panel():
     store("cae", 25, [0.5, 0.6, 0.7])
-    rows = jang.index_rows({jang.PTBXL: trials(), jang.CINC2017: jang.trials(jang.CINC2017, "reduced")})
-    assert rows["source"].value_counts().to_dict() == {"paper": 60, jang.PTBXL: 3}
+    rows = table3.index_rows({shared.PTBXL: trials(), shared.CINC2017: shared.trials(shared.CINC2017, "reduced")})
+    assert rows["source"].value_counts().to_dict() == {"paper": 60, shared.PTBXL: 3}
     expected = [metrics.learning_curve_index((0.1, best, 0.3, 0.4)) for best in (0.5, 0.6, 0.7)]
-    assert rows.loc[rows["source"] == jang.PTBXL, jang.INDEX].tolist() == pytest.approx(expected)
-    figure = jang.index_dots(rows)
+    assert rows.loc[rows["source"] == shared.PTBXL, shared.INDEX].tolist() == pytest.approx(expected)
+    figure = table3.index_dots(rows)
     paper, ours, second = figure.axes
     assert any(np.allclose(line.get_ydata(), expected) for line in ours.get_lines() if len(line.get_ydata()) == 3)
-    assert not paper.texts and jang.PENDING in second.texts[0].get_text()
+    assert not paper.texts and analysis_text.PENDING in second.texts[0].get_text()
 
 
 # By hand: sum and number of rises, of falls, best score
@@ -319,42 +322,42 @@ BY_HAND = {"steady": (0.42, 7, 0.02, 2, 0.80), "low": (0.42, 7, 0.02, 2, 0.45), 
            "dropping": (0.70, 7, 0.40, 2, 0.80)}
 
 
-@pytest.mark.parametrize("name", jang.EXAMPLES)
+@pytest.mark.parametrize("name", figure3.EXAMPLES)
 def test_the_worked_examples_are_right_by_hand(name):
     up, n_up, down, n_down, best = BY_HAND[name]
-    parts = jang.index_parts(jang.EXAMPLES[name])
+    parts = figure3.index_parts(figure3.EXAMPLES[name])
     assert (parts["rises"], parts["falls"], parts["best"]) == (n_up, n_down, best)
     assert (parts["rise"], parts["fall"]) == pytest.approx((up / n_up, down / n_down))
     assert parts["index"] == pytest.approx(up / n_up / (down / n_down) * best, rel=1e-4)
     assert parts["sums"] == pytest.approx(up / down * best)
-    row = row_of(jang.examples_table(), Curve=name)
+    row = row_of(figure3.examples_table(), Curve=name)
     assert row["Index"] == f1(parts["index"]) and len(row["Rises"].split(", ")) == n_up
 
 
 def test_the_examples_show_what_the_page_says_of_them():
-    index = {name: metrics.learning_curve_index(scores) for name, scores in jang.EXAMPLES.items()}
+    index = {name: metrics.learning_curve_index(scores) for name, scores in figure3.EXAMPLES.items()}
     assert index["steady"] > index["low"] > index["swinging"] > 1 > index["dropping"]
-    assert np.allclose(np.diff(jang.EXAMPLES["steady"]), np.diff(jang.EXAMPLES["low"]))
-    steady, swinging, dropping = (jang.EXAMPLES[name] for name in ("steady", "swinging", "dropping"))
+    assert np.allclose(np.diff(figure3.EXAMPLES["steady"]), np.diff(figure3.EXAMPLES["low"]))
+    steady, swinging, dropping = (figure3.EXAMPLES[name] for name in ("steady", "swinging", "dropping"))
     assert (steady[0], steady[-1]) == (swinging[0], swinging[-1]) and dropping[-1] > dropping[0]
 
 
 def test_the_two_readings_differ_by_the_numbers_of_falls_and_rises():
     rng = np.random.default_rng(0)
     for _ in range(20):
-        parts = jang.index_parts(rng.uniform(0.2, 0.8, 60))
+        parts = figure3.index_parts(rng.uniform(0.2, 0.8, 60))
         assert parts["index"] == pytest.approx(parts["sums"] * parts["falls"] / parts["rises"], rel=1e-4)
 
 
 def test_limits_are_huge_zero_and_refused():
-    never_falls, never_rises, flat, short = jang.limits_table()["Index"]
-    assert float(never_falls.replace(",", "")) > 0.01 / float(jang.epsilon())
+    never_falls, never_rises, flat, short = figure3.limits_table()["Index"]
+    assert float(never_falls.replace(",", "")) > 0.01 / float(figure3.epsilon())
     assert never_rises == flat == "0" and "at least two epochs" in short
-    assert jang.index_parts([0.1, 0.2])["sums"] == np.inf
+    assert figure3.index_parts([0.1, 0.2])["sums"] == np.inf
 
 
 def test_printed_indices_rule_the_sums_out_in_one_cell():
-    found = plain(jang.trials_below_best()).set_index("Cell").drop(columns="Trials")
+    found = plain(figure3.trials_below_best()).set_index("Cell").drop(columns="Trials")
     assert found.loc["25 % random"].tolist() == [4, 4]
     assert (found.drop("25 % random") == 0).all(axis=None)
 
@@ -362,7 +365,7 @@ def test_printed_indices_rule_the_sums_out_in_one_cell():
 def test_the_anatomy_is_a_mean_over_trials():
     write(run_of("random", 25, 0), (0.1, 0.5, 0.3, 0.4))  # rises .4, .1; fall .2
     write(run_of("random", 25, 1), (0.1, 0.5, 0.1, 0.5))  # rises .4, .4; fall .4
-    row = row_of(jang.index_anatomy(curves(), jang.PTBXL), Arm="random", **{"Data used": "25 %"})
+    row = row_of(figure3.index_anatomy(curves(), shared.PTBXL), Arm="random", **{"Data used": "25 %"})
     assert (row["Rises"], row["Falls"], row["Mean rise"], row["Mean fall"], row["Best F1"], row["n"]) == (
         "2.0", "1.0", ".325", ".300", ".500", 2)
 
@@ -373,16 +376,16 @@ def test_the_anatomy_is_a_mean_over_trials():
 def test_learning_curves_draw_every_trial_and_the_median_and_of_the_image_arm_the_median_alone():
     for method in ("random", "image"):
         store(method, 25, [0.5, 0.6, 0.9])
-    figure = jang.learning_curves(curves(), jang.PTBXL)
+    figure = figure5.learning_curves(curves(), shared.PTBXL)
     whole, half, quarter = figure.axes
     drawn = [line.get_ydata().tolist() for line in quarter.get_lines()]
     assert len(drawn) == 5 and drawn.count([0.1, 0.6, 0.3, 0.4]) == 3  # two medians and the trial that is the median
-    assert jang.PENDING in whole.texts[0].get_text() and "50 %" in half.get_title()
+    assert analysis_text.PENDING in whole.texts[0].get_text() and "50 %" in half.get_title()
 
 
 def test_stability_by_hand():
     write(run_of("cae", 25, 0))  # .1 .5 .3 .4
-    row = row_of(jang.stability(curves(), jang.PTBXL), Initialisation=names.METHODS["cae"], **{"Data used": "25 %"})
+    row = row_of(figure5.stability(curves(), shared.PTBXL), Initialisation=names.METHODS["cae"], **{"Data used": "25 %"})
     assert row.tolist()[2:] == [1, ".500", "2", ".400", ".100", ".200"]
 
 
@@ -396,12 +399,12 @@ page = functools.partial(run_page, "jang")
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_work_with_any_number_of_trials(name, n, monkeypatch):
     monkeypatch.setattr(tables, "write_csv", lambda table, file: table.to_csv())
-    for run in experiments.enumerate_runs(jang.PTBXL, "reduced"):
+    for run in experiments.enumerate_runs(shared.PTBXL, "reduced"):
         if run.number < n:
             write(run, (0.1, 0.5 + 0.01 * run.number, 0.3, 0.4))
     said = page(name)
     assert "<table" in said
     # CinC 2017 and the sensitivity have no run; Figure 3 needs none
-    assert (jang.PENDING in said) == (name != "figure3")
+    assert (analysis_text.PENDING in said) == (name != "figure3")
     if name == "table2":
-        assert f"{len(cells.runs(jang.PTBXL, 'reduced'))} of 80 runs" in said and jang.SENSITIVITY in said
+        assert f"{len(cells.runs(shared.PTBXL, 'reduced'))} of 80 runs" in said and shared.SENSITIVITY in said

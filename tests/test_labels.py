@@ -5,10 +5,10 @@ import pytest
 from messages import one_line
 
 from ecgtl.datasets import mitdb
-from ecgtl.datasets.base import UNLABELLED
 from ecgtl.datasets.collector import Collector, Reading
+from ecgtl.datasets.recordings import UNLABELLED
 from ecgtl.errors import EcgtlError
-from ecgtl.pretraining import labels
+from ecgtl.signals import frame_labels
 
 RATE = 250.0
 NORMAL, PAC, ABERRATION, PVC = range(4)
@@ -29,8 +29,8 @@ def recordings(*tracks, rate=RATE, length=10_000, name="made"):
 
 def label(task, marks, start, stop, rate=RATE, length=10_000):
     """Class of one frame ``[start, stop)`` in samples at 250 Hz."""
-    tracks = labels.tracks_of(recordings(marks, rate=rate, length=length), RATE)
-    found = labels.TASKS[task].rule(tracks, np.array([0]), np.array([start]), np.array([stop]))
+    tracks = frame_labels.tracks_of(recordings(marks, rate=rate, length=length), RATE)
+    found = frame_labels.TASKS[task].rule(tracks, np.array([0]), np.array([start]), np.array([stop]))
     return int(found[0])
 
 
@@ -107,9 +107,9 @@ def test_a_rhythm_lasts_until_the_next_one(start, stop, expected):
 
 def test_no_rhythm_lasts_into_the_next_recording():
     made = recordings([(0, "+", "(AFIB")], [(5000, "+", "(N")], [])
-    tracks = labels.tracks_of(made, RATE)
+    tracks = frame_labels.tracks_of(made, RATE)
     record, start = np.array([0, 1, 1, 2]), np.array([9000, 0, 5000, 9000])
-    found = labels.rhythm(tracks, record, start, start + 1000)
+    found = frame_labels.rhythm(tracks, record, start, start + 1000)
     assert found.tolist() == [AFIB, UNLABELLED, NORMAL, UNLABELLED]
 
 
@@ -145,13 +145,13 @@ def test_a_second_on_either_side_counts(at, expected):
 
 def test_the_second_before_a_frame_does_not_reach_into_another_recording():
     made = recordings([(9900, "N"), (9990, "N")], [(10, "N")])
-    tracks = labels.tracks_of(made, RATE)
-    assert labels.heart_rate(tracks, np.array([1]), np.array([0]), np.array([500])).tolist() == [UNREADABLE]
-    assert labels.heart_rate(tracks, np.array([0]), np.array([9500]), np.array([10_000])).tolist() == [FAST]
+    tracks = frame_labels.tracks_of(made, RATE)
+    assert frame_labels.heart_rate(tracks, np.array([1]), np.array([0]), np.array([500])).tolist() == [UNREADABLE]
+    assert frame_labels.heart_rate(tracks, np.array([0]), np.array([9500]), np.array([10_000])).tolist() == [FAST]
 
 
 def test_the_rate_is_that_of_the_mean_interval():
-    tracks = labels.tracks_of(recordings([(0, "N"), (100, "N"), (400, "N")], rate=500.0), RATE)
+    tracks = frame_labels.tracks_of(recordings([(0, "N"), (100, "N"), (400, "N")], rate=500.0), RATE)
     rates = tracks.heart_rates(np.array([0, 0]), np.array([0, 900]), np.array([300, 1000]))
     assert rates[0] == pytest.approx(60 * 500 / 200)
     assert np.isnan(rates[1])
@@ -174,26 +174,26 @@ def made_up(rng, rate, length):
 def plain(task, marks, rate, length, start, stop):
     """The rules read aloud, one frame and one mark at a time; times in samples at 250 Hz."""
     scale = RATE / rate
-    table = labels.meanings()
+    table = frame_labels.meanings()
     inside = [(s, a) for k, s, a in marks if start <= k * scale < stop]
     if task == "beat":
-        names = [labels.BEATS[table["beats"][s]] for s, _ in inside if table["beats"][s] >= 0]
+        names = [frame_labels.BEATS[table["beats"][s]] for s, _ in inside if table["beats"][s] >= 0]
         ranked = sorted(("pac", "aberration", "pvc"), key=lambda name: -names.count(name))
         if names.count(ranked[0]):
-            return labels.TASKS["beat"].classes.index(ranked[0])
+            return frame_labels.TASKS["beat"].classes.index(ranked[0])
         return NORMAL if names.count("normal") > names.count("undefined") else UNLABELLED
     if task == "rhythm":
         changes = [(-1.0, "none")]
-        changes += [(k * scale, labels.RHYTHMS[table["rhythms"][a]]) for k, s, a in marks if s == "+"]
+        changes += [(k * scale, frame_labels.RHYTHMS[table["rhythms"][a]]) for k, s, a in marks if s == "+"]
         ends = [k for k, _ in changes[1:]] + [length * scale + 1]
-        lasted = dict.fromkeys(labels.RHYTHMS, 0.0)
+        lasted = dict.fromkeys(frame_labels.RHYTHMS, 0.0)
         for (begin, name), end in zip(changes, ends, strict=True):
             lasted[name] += max(0.0, min(end, stop) - max(begin, start))
         lasted = {name: round(value, 6) for name, value in lasted.items()}
         for names in (("afib", "aflut"), ("none", "noise", "normal")):
             longest = max(names, key=lambda name: lasted[name])
             if lasted[longest] > 0:
-                return UNLABELLED if longest == "none" else labels.TASKS["rhythm"].classes.index(longest)
+                return UNLABELLED if longest == "none" else frame_labels.TASKS["rhythm"].classes.index(longest)
     qrs = [k * scale for k, s, _ in marks if table["beats"][s] >= 0 and s != "x"]
     near = [at for at in qrs if start - RATE <= at < stop + RATE]
     if len(near) < 2 or near[-1] == near[0]:
@@ -202,23 +202,23 @@ def plain(task, marks, rate, length, start, stop):
     return SLOW if rate < 60 else STEADY if rate <= 100 else FAST
 
 
-@pytest.mark.parametrize("task", labels.TASKS)
+@pytest.mark.parametrize("task", frame_labels.TASKS)
 @pytest.mark.parametrize("rate", [250.0, 360.0, 128.0, 500.0])
 def test_many_frames_of_many_recordings_against_one_frame_at_a_time(task, rate):
     rng = np.random.default_rng([7, int(rate)])
     length = 4000
     marks = [made_up(rng, rate, length) for _ in range(12)]
-    tracks = labels.tracks_of(recordings(*marks, rate=rate, length=length), RATE)
+    tracks = frame_labels.tracks_of(recordings(*marks, rate=rate, length=length), RATE)
     last = int(length * RATE / rate)
     record = rng.integers(0, 12, 600)
     start = rng.integers(0, last - 50, 600)
     stop = np.minimum(start + rng.choice([50, 300, 900], 600), last)
     start[:24], stop[:24], record[:24] = 0, last, np.arange(24) % 12
-    got = labels.TASKS[task].rule(tracks, record, start, stop)
+    got = frame_labels.TASKS[task].rule(tracks, record, start, stop)
     frames = zip(record, start, stop, strict=True)
     expected = [plain(task, marks[r], rate, length, a, b) for r, a, b in frames]
     assert got.tolist() == expected
-    classes = set(range(len(labels.TASKS[task].classes))) | (set() if task == "heart_rate" else {UNLABELLED})
+    classes = set(range(len(frame_labels.TASKS[task].classes))) | (set() if task == "heart_rate" else {UNLABELLED})
     assert set(expected) == classes  # every class was put to the test
 
 
@@ -231,27 +231,27 @@ def test_recordings_of_different_rates_share_one_axis():
         rate = float(made.sampling_rate[0])
         marked = (sample, symbol, aux)
         collector.add(Reading(f"r{rate}", made.samples, rate, ["I"], [1000.0], [0.0], marks=marked), "both")
-    tracks = labels.tracks_of(collector.recordings(), RATE)
+    tracks = frame_labels.tracks_of(collector.recordings(), RATE)
     # The premature beat is mark 2, at 360 samples: at 250 Hz that is sample 250 of one and 500 of the other
     record, start = np.array([0, 0, 1, 1]), np.array([250, 251, 500, 501])
-    assert labels.beat(tracks, record, start, start + 10).tolist() == [PVC, UNLABELLED, PVC, UNLABELLED]
-    assert labels.beat(tracks, record[:2], start[:2] - 10, start[:2]).tolist() == [UNLABELLED, PVC]
+    assert frame_labels.beat(tracks, record, start, start + 10).tolist() == [PVC, UNLABELLED, PVC, UNLABELLED]
+    assert frame_labels.beat(tracks, record[:2], start[:2] - 10, start[:2]).tolist() == [UNLABELLED, PVC]
 
 
 @pytest.mark.parametrize("empty", ["beats", "rhythms", "all"])
 def test_tracks_come_back_from_the_cache(empty, monkeypatch):
     marks = {"beats": [(5, "+", "(N")], "rhythms": beats("NAN"), "all": []}[empty]
     made = recordings(marks, beats("NVN"), name=f"kept-{empty}")
-    fresh = labels.tracks_of(made, 125.0)
-    labels.cached_tracks("beat", made.digest, lambda: made, 125.0)
-    monkeypatch.setattr(labels, "tracks_of", None)
-    again = labels.cached_tracks("rhythm", made.digest, lambda: made, 125.0)
+    fresh = frame_labels.tracks_of(made, 125.0)
+    frame_labels.cached_tracks("beat", made.digest, lambda: made, 125.0)
+    monkeypatch.setattr(frame_labels, "tracks_of", None)
+    again = frame_labels.cached_tracks("rhythm", made.digest, lambda: made, 125.0)
     record, start, stop = np.array([0, 1]), np.array([0, 0]), np.array([600, 600])
-    for task in labels.TASKS.values():
+    for task in frame_labels.TASKS.values():
         got, expected = (task.rule(tracks, record, start, stop) for tracks in (again, fresh))
         assert got.tolist() == expected.tolist()
     with pytest.raises(TypeError):  # another rate is another entry
-        labels.cached_tracks("beat", made.digest, lambda: made, 250.0)
+        frame_labels.cached_tracks("beat", made.digest, lambda: made, 250.0)
 
 
 # --- what marks mean ----------------------------------------------------------------------------------------
@@ -261,7 +261,7 @@ def test_every_mark_that_wfdb_knows_has_a_meaning():
     """Oracle: wfdb's own table of symbols, and of which of them are QRS complexes."""
     from wfdb.io import annotation
 
-    table = labels.meanings()
+    table = frame_labels.meanings()
     names = {a.symbol: a.label_store for a in annotation.ann_labels if a.symbol.strip()}
     assert set(table["beats"]) == set(names)
     qrs = {symbol for symbol, kind in table["beats"].items() if kind >= 0 and symbol not in table["no_qrs"]}
@@ -271,12 +271,12 @@ def test_every_mark_that_wfdb_knows_has_a_meaning():
 def test_no_symbol_stands_in_two_places():
     import yaml
 
-    table = yaml.safe_load(labels._table().read_text())
+    table = yaml.safe_load(frame_labels._table().read_text())
     for words in ([*table["beats"].values(), table["other"]], table["rhythms"].values()):
         flat = [word for group in words for word in group]
         assert len(flat) == len(set(flat))
-    assert list(table["beats"]) == list(labels.BEATS)
-    assert set(table["rhythms"]) == set(labels.RHYTHMS)
+    assert list(table["beats"]) == list(frame_labels.BEATS)
+    assert set(table["rhythms"]) == set(frame_labels.RHYTHMS)
 
 
 # --- bad input ----------------------------------------------------------------------------------------------
@@ -289,13 +289,13 @@ def test_no_symbol_stands_in_two_places():
 ])
 def test_marks_that_cannot_be_trusted_get_one_line(marks, words):
     with pytest.raises(EcgtlError) as error:
-        labels.tracks_of(recordings(marks), RATE)
+        frame_labels.tracks_of(recordings(marks), RATE)
     one_line(error, "made", *words)
 
 
 def test_marks_out_of_order_between_recordings_are_in_order():
-    tracks = labels.tracks_of(recordings([(900, "N")], [(10, "V")]), RATE)
-    assert labels.beat(tracks, np.array([1]), np.array([0]), np.array([20])).tolist() == [PVC]
+    tracks = frame_labels.tracks_of(recordings([(900, "N")], [(10, "V")]), RATE)
+    assert frame_labels.beat(tracks, np.array([1]), np.array([0]), np.array([20])).tolist() == [PVC]
 
 
 def test_recordings_without_annotations():
@@ -303,7 +303,7 @@ def test_recordings_without_annotations():
     bare = Collector("bare", "1", classes=())
     bare.add(Reading("r0", made.samples, RATE, ["I"], [1000.0], [0.0]), "bare")
     with pytest.raises(EcgtlError) as error:
-        labels.tracks_of(bare.recordings(), RATE)
+        frame_labels.tracks_of(bare.recordings(), RATE)
     one_line(error, "bare", "no annotations", "heart_rate")
 
 
@@ -331,22 +331,22 @@ def unmarked(name, marks):
 @pytest.mark.parametrize("marks", [None, ([0], ["+"], ["(N"])], ids=["no annotations", "no beats"])
 def test_heart_rates_from_a_detector_where_nobody_marked_beats(marks):
     made = unmarked(f"unmarked-{marks is None}", marks)
-    tracks = labels.cached_tracks("heart_rate", made.digest, lambda: made, RATE)
+    tracks = frame_labels.cached_tracks("heart_rate", made.digest, lambda: made, RATE)
     record, start = np.repeat([0, 1, 2], 3), np.tile([1000, 3000, 5000], 3)
     got = tracks.heart_rates(record, start, start + 2048)
     np.testing.assert_allclose(got, np.repeat([45, 75, 130], 3), rtol=0.03)
-    found = labels.heart_rate(tracks, record, start, start + 2048)
+    found = frame_labels.heart_rate(tracks, record, start, start + 2048)
     assert found.tolist() == [SLOW] * 3 + [STEADY] * 3 + [FAST] * 3
 
 
 def test_a_detector_does_not_say_of_what_kind_a_beat_is():
     made = unmarked("unmarked", None)
-    detected = labels.detected_beats(made)
-    tracks = labels.tracks_of(made, RATE, detected)
+    detected = frame_labels.detected_beats(made)
+    tracks = frame_labels.tracks_of(made, RATE, detected)
     assert tracks.beat_counts(np.array([1]), np.array([0]), np.array([7000]))[0, -1] > 25
-    assert labels.beat(tracks, np.array([1]), np.array([0]), np.array([7000])).tolist() == [UNLABELLED]
+    assert frame_labels.beat(tracks, np.array([1]), np.array([0]), np.array([7000])).tolist() == [UNLABELLED]
     with pytest.raises(EcgtlError) as error:
-        labels.cached_tracks("beat", made.digest, lambda: made, RATE)
+        frame_labels.cached_tracks("beat", made.digest, lambda: made, RATE)
     one_line(error, "unmarked", "no annotations")
 
 
@@ -354,7 +354,7 @@ def test_detected_beats_lie_where_the_spikes_are():
     signal, at = ecg(72, 20, 250)
     collector = Collector("spikes", "1", classes=())
     collector.add(Reading("r0", signal, 250.0, ["I"], [1000.0], [0.0]), "spikes")
-    sample, symbol, _ = labels.detected_beats(collector.recordings()).of(0)
+    sample, symbol, _ = frame_labels.detected_beats(collector.recordings()).of(0)
     assert set(symbol.tolist()) == {"Q"}
     # The detector may miss beats while it learns
     assert len(at) - 2 <= len(sample) <= len(at)
@@ -367,14 +367,14 @@ def test_detected_beats_lie_where_the_spikes_are():
 @pytest.mark.needs("mitdb")
 def test_real_annotations_against_one_frame_at_a_time(real_data):
     made = mitdb.read(real_data)
-    tracks = labels.tracks_of(made, RATE)
+    tracks = frame_labels.tracks_of(made, RATE)
     rng = np.random.default_rng(0)
     record = rng.integers(0, len(made), 80)
     start = rng.integers(0, 440_000, 80)
     columns = [made.annotations.of(i) for i in range(len(made))]
     marks = [list(zip(*(column.tolist() for column in three), strict=True)) for three in columns]
-    for task in labels.TASKS:
-        got = labels.TASKS[task].rule(tracks, record, start, start + 1000)
+    for task in frame_labels.TASKS:
+        got = frame_labels.TASKS[task].rule(tracks, record, start, start + 1000)
         expected = [plain(task, marks[r], 360.0, 650_000, a, a + 1000)
                     for r, a in zip(record, start, strict=True)]
         assert got.tolist() == expected
@@ -384,12 +384,12 @@ def test_real_annotations_against_one_frame_at_a_time(real_data):
 @pytest.mark.needs("mitdb")
 def test_records_known_for_their_rhythm(real_data):
     made = mitdb.read(real_data)
-    tracks = labels.tracks_of(made, RATE)
+    tracks = frame_labels.tracks_of(made, RATE)
     ids = made.ids.tolist()
     start = np.arange(0, 440_000, 2048)
 
     def shares(task, record):
-        found = labels.TASKS[task].rule(tracks, np.full(len(start), ids.index(record)), start, start + 2048)
+        found = frame_labels.TASKS[task].rule(tracks, np.full(len(start), ids.index(record)), start, start + 2048)
         return {k: float(np.mean(found == k)) for k in (UNLABELLED, 0, 1, 2, 3)}
 
     assert shares("rhythm", "107")[UNLABELLED] == 1  # paced throughout

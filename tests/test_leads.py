@@ -8,14 +8,15 @@ import torch
 import wfdb
 from messages import one_line
 
-from ecgtl import datasets, errors, filters, models
+from ecgtl import datasets, errors, models
 from ecgtl.config import FinetuneConfig, RecordingsConfig, ScoreConfig
-from ecgtl.datasets import LOADERS, frames, leads, windows
+from ecgtl.datasets import LOADERS, leads
 from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import finetune, inputs, rank
 from ecgtl.models import checkpoint
-from ecgtl.report import figures
+from ecgtl.report.jobs import recordings as jobs_recordings
+from ecgtl.signals import filters, frames, preparation, windows
 
 GAIN = {"I": 100.0, "II": 200.0, "V1": 400.0, "V5": 50.0, "ECG": 10.0}
 
@@ -48,17 +49,17 @@ TURNED = recordings(*[("I", "II"), ("II", "I")] * 2)
 # --- arrays -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("standard", filters.STANDARDS)
+@pytest.mark.parametrize("standard", preparation.STANDARDS)
 @pytest.mark.parametrize("asked", [(0, 1), ("I", "II"), ("i", "ii")])
 def test_rows_are_the_same_lead_in_every_recording(standard, asked):
-    np.testing.assert_array_equal(filters.prepare(TURNED, 125, 250, asked, standardise_by=standard),
-                                  filters.prepare(STRAIGHT, 125, 250, asked, standardise_by=standard))
+    np.testing.assert_array_equal(preparation.prepare(TURNED, 125, 250, asked, standardise_by=standard),
+                                  preparation.prepare(STRAIGHT, 125, 250, asked, standardise_by=standard))
 
 
 def test_names_may_be_asked_for_in_any_order():
-    there, back = (filters.prepare(TURNED, 125, 250, asked, standardise_by="window") for asked in (("I", "II"), ("II", "I")))
+    there, back = (preparation.prepare(TURNED, 125, 250, asked, standardise_by="window") for asked in (("I", "II"), ("II", "I")))
     np.testing.assert_array_equal(there[:, ::-1], back)
-    np.testing.assert_array_equal(there[1, 0], filters.prepare(STRAIGHT, 125, 250, ("I",), standardise_by="window")[1, 0])
+    np.testing.assert_array_equal(there[1, 0], preparation.prepare(STRAIGHT, 125, 250, ("I",), standardise_by="window")[1, 0])
 
 
 def test_recordings_in_one_order_keep_their_indices():
@@ -69,17 +70,17 @@ def test_recordings_in_one_order_keep_their_indices():
 
 def test_names_that_repeat_go_by_position_where_all_recordings_have_the_same():
     alike = recordings(("ECG", "ECG", "I"), ("ECG", "ECG", "I"))
-    assert leads.resolve(alike, (0, 1, 2)) == (0, 1, 2) and filters.prepare(alike, 125, 250, (0, 1, 2)).shape[1] == 3
+    assert leads.resolve(alike, (0, 1, 2)) == (0, 1, 2) and preparation.prepare(alike, 125, 250, (0, 1, 2)).shape[1] == 3
     differing = recordings(("ECG", "ECG"), ("ECG", "I"))
     with pytest.raises(EcgtlError) as error:
-        filters.prepare(differing, 125, 250, leads.resolve(differing, (0, 1)))
+        preparation.prepare(differing, 125, 250, leads.resolve(differing, (0, 1)))
     one_line(error, "r0", "2 leads named ECG", "0 or 1")
 
 
 def test_a_lead_beyond_the_last_is_refused():
     for asked in ((0, 2), (5,), (-1,), (0, -1), ("I", "V9")):
         with pytest.raises(EcgtlError, match="has no lead .*; it has I, II"):
-            filters.prepare(TURNED, 125, 250, asked)
+            preparation.prepare(TURNED, 125, 250, asked)
 
 
 # --- one lead by position -----------------------------------------------------------------------------------------
@@ -87,7 +88,7 @@ def test_a_lead_beyond_the_last_is_refused():
 
 def test_an_index_goes_by_position_and_says_so_once(capsys):
     for _ in range(2):
-        x = filters.prepare(recordings(("I", "II"), ("V5", "I"), ("I", "II")), 125, 250, (0,), standardise_by="window")
+        x = preparation.prepare(recordings(("I", "II"), ("V5", "I"), ("I", "II")), 125, 250, (0,), standardise_by="window")
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "mixed: lead 0 is I in 2 recordings, V5 in 1;" in said
     assert (x[1, 0] != x[0, 0]).any()
@@ -95,8 +96,8 @@ def test_an_index_goes_by_position_and_says_so_once(capsys):
 
 @pytest.mark.parametrize("asked", [("I",), (0, 1)])
 def test_nothing_is_said_of_names_nor_of_one_order(asked, capsys):
-    filters.prepare(TURNED, 125, 250, asked)
-    filters.prepare(STRAIGHT, 125, 250, (0,))
+    preparation.prepare(TURNED, 125, 250, asked)
+    preparation.prepare(STRAIGHT, 125, 250, (0,))
     assert capsys.readouterr().err == ""
 
 
@@ -166,7 +167,7 @@ def test_fine_tuning_on_all_leads_does_not_depend_on_their_order(straight, turne
         facts = checkpoint.load(path)[1]
         assert facts["leads"] == ["I", "II"]
         own = datasets.load("folder", straight)
-        assert facts["mean"] == [filters.mean_and_sd(own, k)[0] for k in (0, 1)]
+        assert facts["mean"] == [preparation.mean_and_sd(own, k)[0] for k in (0, 1)]
 
 
 def test_a_recording_that_lacks_a_lead_is_an_error_or_counted(tmp_path):
@@ -232,7 +233,7 @@ def test_the_second_lead_of_a_folder_is_shown(tmp_path):
     assert shown("folder", 1, root=str(root), tier="reduced") == ("II", {"II"})
     config = RecordingsConfig.of(dataset="folder", root=str(root), tier="reduced", lead=1, seconds=2.0)
     found = inputs.read(config.plan())
-    (strip, _) = figures.one_of_each(found, config.seconds, inputs.Prepared(config.plan(), found).leads[0])
+    (strip, _) = jobs_recordings.one_of_each(found, config.seconds, inputs.Prepared(config.plan(), found).leads[0])
     assert "lead II" in strip.axes[0].get_title()
     np.testing.assert_allclose(strip.axes[0].lines[0].get_ydata(), wave(0, "II")[:500] / 200, atol=1e-6)
 

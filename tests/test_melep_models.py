@@ -6,9 +6,10 @@ import torch
 from messages import one_line
 from torch.nn import functional
 
-from ecgtl import models, training
+from ecgtl import models
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint
+from ecgtl.training import loop
 
 NAMES = ("resnet1d101", "bilstm")
 WIDTHS = {"resnet1d101": 4, "bilstm": 3}
@@ -212,9 +213,9 @@ class TestBothNetworks:
         y = (rng.random((160, 2)) < 0.5).astype(np.int64)
         waves = np.sin(2 * np.pi * np.arange(1000) / 100 * np.array([[3.0], [11.0]]))
         x = (y @ waves + 0.1 * rng.normal(size=(160, 1000))).astype(np.float32)[:, None]
-        train, rest = training.LabelledArray(x[:128], y[:128]), training.LabelledArray(x[128:], y[128:])
-        recipe = training.TrainConfig(8, 16, 0.01, 50, "train_accuracy", "validation_loss", "float32", 0)
-        fit = training.fit(small(name, n_outputs=2), train, rest, rest, recipe,
+        train, rest = loop.LabelledArray(x[:128], y[:128]), loop.LabelledArray(x[128:], y[128:])
+        recipe = loop.TrainConfig(8, 16, 0.01, 50, "train_accuracy", "validation_loss", "float32", 0)
+        fit = loop.fit(small(name, n_outputs=2), train, rest, rest, recipe,
                            lambda y, p: float(((p > 0.5) == y).mean()), torch.device("cpu"))
         assert fit.history[-1]["train_loss"] < 0.5 * fit.history[0]["train_loss"]
         assert max(row["test_score"] for row in fit.history) > 0.9

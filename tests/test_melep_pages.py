@@ -14,10 +14,14 @@ from pages import run_page
 
 from ecgtl import models, published, results
 from ecgtl.analysis import coverage
+from ecgtl.analysis import names as analysis_names
+from ecgtl.analysis import text as analysis_text
 from ecgtl.config import TIERS
 from ecgtl.datasets import catalogue, cpsc2018, csn, georgia, ptbxl, snomed
 from ecgtl.errors import EcgtlError
-from ecgtl.report import diagrams, figures, melep, tables
+from ecgtl.measurements import melep_datasets
+from ecgtl.report import figures, network_blocks, tables
+from ecgtl.report.melep import figure1, figure2, label_shares, network_diagrams, table1
 
 matplotlib.use("Agg")
 PAGES = ("table1", "figure1", "figure2")
@@ -75,7 +79,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def counted(root):
-    return melep.measure(root)
+    return melep_datasets.measure(root)
 
 
 def at(table, **place):
@@ -112,7 +116,7 @@ def test_what_a_loader_refuses_is_refused_and_counted(root):
     write(folder, "E00004", SB).write_text("nothing")
     write(folder, "E00005", SB).with_suffix(".mat").unlink()
     (folder / "._E00001.hea").write_bytes(b"\0")  # as macOS leaves
-    found = melep.measure(root).scores["georgia"]
+    found = melep_datasets.measure(root).scores["georgia"]
     assert found["records"] == 1
     assert found["refused"] == dict.fromkeys(("no diagnosis", "code outside the map", "damaged header",
                                               "signal absent"), 1)
@@ -121,37 +125,37 @@ def test_what_a_loader_refuses_is_refused_and_counted(root):
 def test_refused_recordings_alone_leave_no_duration(root):
     for path in (root / cpsc2018.FOLDER).rglob("*.mat"):
         path.unlink()
-    counted = melep.measure(root)
+    counted = melep_datasets.measure(root)
     assert counted.scores["cpsc2018"]["durations"] == [] and counted.scores["cpsc2018"]["records"] == 0
-    row = at(melep.comparison(counted), dataset="cpsc2018", quantity="durations")
-    assert (row["ours"], row["finding"]) == (melep.NOT_AT_HAND, melep.NOT_AT_HAND)
-    assert "3 × signal absent" in melep.at_hand(counted)["Refused"].tolist()
-    assert melep.labels("cpsc2018", counted)["ours"].isna().all()
+    row = at(table1.comparison(counted), dataset="cpsc2018", quantity="durations")
+    assert (row["ours"], row["finding"]) == (table1.NOT_AT_HAND, table1.NOT_AT_HAND)
+    assert "3 × signal absent" in table1.at_hand(counted)["Refused"].tolist()
+    assert label_shares.labels("cpsc2018", counted)["ours"].isna().all()
 
 
 def test_other_rates_show(root):
     write(root / georgia.FOLDER / "g1", "E00002", SB, rate=257)
-    table = melep.comparison(melep.measure(root))
+    table = table1.comparison(melep_datasets.measure(root))
     assert at(table, dataset="georgia", quantity="rates")["ours"] == "257 and 500"
 
 
 def test_a_whole_release_is_full_evidence(root, monkeypatch):
     write(root / csn.FOLDER / "WFDBRecords" / "01" / "010", "JS00001", SB)
-    entries = {name: catalogue.entry(name) for name in melep.HEADERS}
+    entries = {name: catalogue.entry(name) for name in melep_datasets.HEADERS}
     sizes = {"cpsc2018": 3, "ptbxl": 4, "georgia": 1, "csn": 1}
-    monkeypatch.setattr(melep.catalogue, "entry",
-                        lambda name: melep.dataclasses.replace(entries[name], records=sizes[name]))
-    counted = melep.measure(root)
+    monkeypatch.setattr(table1.catalogue, "entry",
+                        lambda name: table1.dataclasses.replace(entries[name], records=sizes[name]))
+    counted = melep_datasets.measure(root)
     assert counted.evidence == {"upstream": "none", "target": "full", "leads": "subset"}  # lead I alone
     (root / csn.FOLDER / "WFDBRecords" / "01" / "010" / "JS00001.mat").unlink()
-    assert melep.measure(root).evidence["target"] == "full"  # refused, but met
+    assert melep_datasets.measure(root).evidence["target"] == "full"  # refused, but met
     sizes["georgia"] = 2
-    assert melep.measure(root).evidence["target"] == "subset"
+    assert melep_datasets.measure(root).evidence["target"] == "subset"
 
 
 def test_without_any_data_set_the_remedy_is_named(tmp_path):
     with pytest.raises(EcgtlError) as error:
-        melep.measure(tmp_path)
+        melep_datasets.measure(tmp_path)
     one_line(error, "no header", "data fetch", "ECGTL_DATA")
 
 
@@ -164,7 +168,7 @@ def test_damaged_tables_of_ptbxl_are_named(root, damage):
         text = (base / ptbxl.TABLE).read_text()
         (base / ptbxl.TABLE).write_text(text.replace("{'SR': 0.0}", "__import__('os')"))
     with pytest.raises(EcgtlError) as error:
-        melep.measure(root)
+        melep_datasets.measure(root)
     one_line(error, ptbxl.STATEMENTS, "data fetch ptbxl")
 
 
@@ -173,29 +177,29 @@ def test_damaged_tables_of_ptbxl_are_named(root, damage):
 
 def test_the_command_writes_what_the_page_loads(root, monkeypatch, capsys):
     monkeypatch.setenv("ECGTL_DATA", str(root))
-    assert melep.main([]) == 0
+    assert table1.main([]) == 0
     assert "written: " in capsys.readouterr().out
-    counted = melep.load()
-    assert counted.scores == results.rounded(melep.measure(root).scores)
-    assert counted.provenance["command"] == melep.PROGRAM and counted.arrays["none"].size == 0
-    text = results.path_of(melep.MEASURED, melep.KEY, "paper").read_text()
+    counted = melep_datasets.load()
+    assert counted.scores == results.rounded(melep_datasets.measure(root).scores)
+    assert counted.provenance["command"] == melep_datasets.PROGRAM and counted.arrays["none"].size == 0
+    text = results.path_of(results.MEASURED, melep_datasets.KEY, "paper").read_text()
     assert str(root) not in text and "A0001" not in text  # no folder, no row
 
 
 @pytest.mark.parametrize("arguments, words", [([], "holds no header"), (["--tier"], "takes no arguments")])
 def test_the_command_fails_in_one_line(tmp_path, monkeypatch, capsys, arguments, words):
     monkeypatch.setenv("ECGTL_DATA", str(tmp_path))
-    assert melep.main(arguments) == 2
+    assert table1.main(arguments) == 2
     said = capsys.readouterr().err
     assert words in said and said.count("\n") == 1 and said.startswith("ecgtl: ")
     assert not (tmp_path / "results").exists()
 
 
 def test_nothing_stored_is_none_and_another_tier_is_refused():
-    assert melep.load() is None
+    assert melep_datasets.load() is None
     for tier in ("demo", "reduced"):
         with pytest.raises(EcgtlError) as error:
-            melep.load(tier)
+            melep_datasets.load(tier)
         one_line(error, f"no tier {tier}", "allowed: best, paper")
 
 
@@ -209,15 +213,15 @@ def test_counts_that_do_not_add_up_are_refused(counted, change):
     change(body["scores"])
     path.write_text(json.dumps(body))
     with pytest.raises(EcgtlError) as error:
-        melep.load()
-    one_line(error, "does not add up", melep.PROGRAM)
+        melep_datasets.load()
+    one_line(error, "does not add up", melep_datasets.PROGRAM)
 
 
 # --- the paper beside releases and counts -------------------------------------------------------------------
 
 
 def test_the_paper_is_shown_as_printed():
-    printed = melep.comparison(None).pivot(index="dataset", columns="quantity", values="paper")
+    printed = table1.comparison(None).pivot(index="dataset", columns="quantity", values="paper")
     assert printed.loc["cpsc2018"].to_dict() == {"records": "6,877", "labels": "9", "rates": "500",
                                                  "durations": "6–60", "short": "6"}
     assert printed.loc["ptbxl"].to_dict() == {"records": "21,837", "labels": "44", "rates": "500 and 1,000",
@@ -226,7 +230,7 @@ def test_the_paper_is_shown_as_printed():
 
 
 def test_only_what_is_printed_wrong_differs_from_the_releases(counted):
-    table = melep.comparison(counted)
+    table = table1.comparison(counted)
     other = table[table["finding"].str.startswith(("differs", "contradicted"))]
     places = set(zip(other["dataset"], other["quantity"], strict=True))
     assert places == {("georgia", "labels"), ("ptbxl", "records"), ("ptbxl", "rates"),
@@ -235,30 +239,30 @@ def test_only_what_is_printed_wrong_differs_from_the_releases(counted):
     assert longest["finding"] == "contradicted: 1 at hand are longer"
     assert at(table, dataset="georgia", quantity="labels")["release"] == "67"
     assert at(table, dataset="csn", quantity="labels")["finding"] == "as released"
-    assert "62 printed, differs: 67" in melep.verdict(table).data
+    assert "62 printed, differs: 67" in table1.verdict(table).data
 
 
 def test_more_short_recordings_than_printed_contradict(root):
     for k in range(7):
         write(root / cpsc2018.FOLDER / "g1", f"A001{k}", RBBB, seconds=9)
-    table = melep.comparison(melep.measure(root))
+    table = table1.comparison(melep_datasets.measure(root))
     row = at(table, dataset="cpsc2018", quantity="short")
     assert (row["paper"], row["ours"], row["finding"]) == ("6", "8", "contradicted: more are at hand")
 
 
 def test_what_is_not_known_is_never_a_number(counted):
-    absent = melep.comparison(counted)
-    assert set(absent[absent["dataset"] == "csn"]["ours"]) == {melep.NOT_AT_HAND}
-    pending = melep.comparison(None)
-    assert set(pending["ours"]) == {melep.PENDING}
-    assert at(pending, dataset="ptbxl", quantity="labels")["release"] == melep.PENDING
-    assert set(melep.at_hand(None)["At hand"]) == {melep.PENDING}
-    assert set(melep.readable_labels(melep.labels("csn", counted))["At hand [95 % interval]"]) == {
-        melep.NOT_AT_HAND}
+    absent = table1.comparison(counted)
+    assert set(absent[absent["dataset"] == "csn"]["ours"]) == {table1.NOT_AT_HAND}
+    pending = table1.comparison(None)
+    assert set(pending["ours"]) == {analysis_text.PENDING}
+    assert at(pending, dataset="ptbxl", quantity="labels")["release"] == analysis_text.PENDING
+    assert set(table1.at_hand(None)["At hand"]) == {analysis_text.PENDING}
+    assert set(label_shares.readable_labels(label_shares.labels("csn", counted))["At hand [95 % interval]"]) == {
+        table1.NOT_AT_HAND}
 
 
 def test_slips_show_table_text_and_release(counted):
-    table = melep.misprints(counted).set_index("What")
+    table = table1.misprints(counted).set_index("What")
     assert table.loc["Georgia, labels", ["Table 1", "Text", "Release"]].tolist() == ["62", "67", "67"]
     assert table.loc["Georgia, recordings", ["Table 1", "Text", "Release"]].tolist() == ["10,344", "10,334",
                                                                                        "10,344"]
@@ -269,14 +273,14 @@ def test_slips_show_table_text_and_release(counted):
 
 
 def test_labels_are_the_papers_with_counts_of_release_and_at_hand(counted):
-    nine = melep.labels("cpsc2018", counted).set_index("label")
+    nine = label_shares.labels("cpsc2018", counted).set_index("label")
     assert len(nine) == published.lookup("melep2023.scalars.cpsc2018_labels.value")
     assert nine.loc["RBBB", ["released", "ours", "ours_n"]].tolist() == [1857, 2, 3]
     assert nine.loc["PVC", "ours"] == 2  # by either code
-    five = melep.labels("ptbxl", counted).set_index("label")
+    five = label_shares.labels("ptbxl", counted).set_index("label")
     assert five["ours"].to_dict() == {"NORM": 1, "MI": 2, "STTC": 0, "CD": 0, "HYP": 1}
     assert five["released"].isna().all()
-    both = melep.labels("csn", counted).set_index("label")
+    both = label_shares.labels("csn", counted).set_index("label")
     assert both.loc["SB", "released"] == 3889 + 12670 and both["ours"].isna().all()
 
 
@@ -285,14 +289,14 @@ def test_limits_of_a_share_are_wilsons():
     p = k / n
     middle, half = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     low, high = (100 * (middle + sign * half) / (1 + z**2 / n) for sign in (-1, 1))
-    assert melep._share(k, n, limits=True) == f"369 (27.0{melep.NBSP}%) [{low:.1f}, {high:.1f}]"
-    assert melep._share(np.nan, n) == melep.NOT_AT_HAND
+    assert label_shares._share(k, n, limits=True) == f"369 (27.0{analysis_text.NBSP}%) [{low:.1f}, {high:.1f}]"
+    assert label_shares._share(np.nan, n) == table1.NOT_AT_HAND
 
 
 def test_the_figure_draws_every_label_and_no_dot_that_is_not_known(counted):
-    panels = melep.shares_figure(counted).axes
+    panels = label_shares.shares_figure(counted).axes
     drawn = {name: {line.get_marker(): line.get_xdata() for line in axes.get_lines() if len(line.get_xdata())}
-             for name, axes in zip(melep.HEADERS, panels, strict=True)}
+             for name, axes in zip(melep_datasets.HEADERS, panels, strict=True)}
     assert np.asarray(drawn["cpsc2018"]["D"])[4] == pytest.approx(100 * 1857 / 6877)
     assert np.asarray(drawn["cpsc2018"]["o"])[4] == pytest.approx(100 * 2 / 3)
     assert "o" not in drawn["csn"] and not np.isfinite(drawn["ptbxl"]["D"].astype(float)).any()
@@ -300,22 +304,22 @@ def test_the_figure_draws_every_label_and_no_dot_that_is_not_known(counted):
 
 
 def test_the_map_holds_every_code_with_its_counts(counted):
-    table = melep.label_map(counted).set_index("code")
+    table = label_shares.label_map(counted).set_index("code")
     assert set(table.index) == set(snomed.tables()["codes"])
     found = table.loc[RBBB, ["label_cpsc2018", "released_georgia", "at_hand_cpsc2018"]]
     assert found.tolist() == ["RBBB", 542, 2]
     assert table["at_hand_csn"].isna().all() and (table["label_csn"] != "").sum() == 20
-    summary = melep.map_summary().set_index("Source")
+    summary = label_shares.map_summary().set_index("Source")
     assert summary["Codes that occur"].tolist() == [9, 67, 54, 80, 94]
     assert summary.index[-1] == "CSN: both"
     assert summary.loc["CSN: both", "in 1,000 recordings or more"] == 20
 
 
 def test_what_is_said_of_the_choices_follows_the_official_counts():
-    said = melep.choices_verdict().data
+    said = label_shares.choices_verdict().data
     assert "no other has more than 853" in said and "have 1,063 recordings or more" in said
     assert "5 that were not taken" in said and "(570)" in said and "scores none of these" in said
-    assert "Ningbo counts 0 recordings with atrial fibrillation and 7,615 with" in melep.hospitals().data
+    assert "Ningbo counts 0 recordings with atrial fibrillation and 7,615 with" in label_shares.hospitals().data
 
 
 # --- real recordings ----------------------------------------------------------------------------------------
@@ -324,8 +328,8 @@ def test_what_is_said_of_the_choices_follows_the_official_counts():
 @pytest.mark.needs("challenge-2020", "ptb-xl", "ecg-arrhythmia")
 def test_the_recordings_at_hand(real_data):
     """Counts that were taken of the same files with other programs."""
-    counted = melep.measure(real_data)
-    cpsc, xl, ga, sn = (counted.scores[name] for name in melep.HEADERS)
+    counted = melep_datasets.measure(real_data)
+    cpsc, xl, ga, sn = (counted.scores[name] for name in melep_datasets.HEADERS)
     assert (cpsc["records"], cpsc["labels"]["59118001"], cpsc["labels"]["164889003"]) == (1369, 369, 241)
     assert (cpsc["short"], cpsc["long"], cpsc["durations"][1], cpsc["leads"]) == (2, 10, 144.0, {"1": 1369})
     assert (xl["records"], xl["rows"], xl["listed"], xl["leads"]) == (2992, 2992, 44, {"12": 2992})
@@ -340,52 +344,52 @@ def test_the_recordings_at_hand(real_data):
 
 
 @pytest.mark.parametrize("tier", TIERS)
-@pytest.mark.parametrize("name", melep.NETWORKS)
+@pytest.mark.parametrize("name", analysis_names.NETWORKS)
 def test_blocks_hold_every_parameter_of_the_network(name, tier):
     with torch.device("meta"):
-        model = models.build(name, melep.shape(tier)[0], 9, **melep.options(name, tier))
-    blocks = melep.network(name, tier)
-    assert diagrams.parameters(blocks) == models.count_parameters(model) == diagrams.parameters(
-        melep.grouped(blocks))
+        model = models.build(name, network_diagrams.shape(tier)[0], 9, **network_diagrams.options(name, tier))
+    blocks = network_diagrams.network(name, tier)
+    assert network_blocks.parameters(blocks) == models.count_parameters(model) == network_blocks.parameters(
+        figure1.grouped(blocks))
     assert blocks[-1].shape == (9,) and blocks[-1].name == "output"
 
 
 def test_the_papers_size_takes_twelve_leads_of_ten_seconds():
-    assert melep.shape("paper") == (12, 1000) and melep.shape("reduced") == (1, 1000)
-    assert melep.drawn_tier() == "paper" and melep.drawn_tier("reduced") == "reduced"
+    assert network_diagrams.shape("paper") == (12, 1000) and network_diagrams.shape("reduced") == (1, 1000)
+    assert network_diagrams.drawn_tier() == "paper" and network_diagrams.drawn_tier("reduced") == "reduced"
 
 
 def test_equal_units_share_a_bar():
-    names = [block.name for block in melep.grouped(melep.network("resnet1d101", "paper"))]
+    names = [block.name for block in figure1.grouped(network_diagrams.network("resnet1d101", "paper"))]
     assert names == ["stem", "units.0", "units.1–2 (2×)", "units.3", "units.4–6 (3×)", "units.7",
                      "units.8–29 (22×)", "units.30", "units.31–32 (2×)", "hidden", "output"]
-    said = melep.depth("paper").data
+    said = figure1.depth("paper").data
     assert "(3 + 4 + 23 + 3)" in said and "makes 100 in a row" in said
 
 
 def test_shapes_halve_in_time_and_double_in_channels():
-    shapes = list(dict.fromkeys(block.shape for block in melep.network("resnet1d101", "paper")))
+    shapes = list(dict.fromkeys(block.shape for block in network_diagrams.network("resnet1d101", "paper")))
     assert shapes == [(64, 250), (256, 250), (512, 125), (1024, 63), (2048, 32), (512,), (9,)]
-    lstm, output = melep.network("bilstm", "paper")
+    lstm, output = network_diagrams.network("bilstm", "paper")
     assert lstm.shape == (200, 1000) and output.parameters == 200_000 * 9 + 9
 
 
 def test_directions_share_the_recurrent_layer():
     one_way = 4 * 100 * (12 + 100 + 2)  # four gates: weights of input and state, two biases
-    said = " ".join(text.get_text() for text in melep.bilstm_figure("paper").axes[0].texts)
+    said = " ".join(text.get_text() for text in figure2.bilstm_figure("paper").axes[0].texts)
     assert said.count(f"{one_way:,} parameters") == 2
     assert "flattened: 200,000" in said and "12 × 1,000" in said
 
 
 def test_the_drawn_unit_is_the_first_that_shortens():
-    said = [text.get_text() for text in melep.unit_figure("paper").axes[0].texts]
+    said = [text.get_text() for text in figure1.unit_figure("paper").axes[0].texts]
     assert "from units.2" in said and "256 × 250" in said and "512 × 125" in said
     convolutions = [text for text in said if text.startswith("convolution")]
     assert sorted(convolutions) == ["convolution 1", "convolution 1", "convolution 1/2", "convolution 3/2"]
     assert said.count("batch norm, ReLU") == 2 and said.count("batch norm") == 2
 
 
-@pytest.mark.parametrize("draw", [melep.resnet_figure, melep.unit_figure, melep.bilstm_figure])
+@pytest.mark.parametrize("draw", [figure1.resnet_figure, figure1.unit_figure, figure2.bilstm_figure])
 @pytest.mark.parametrize("tier", ["paper", "reduced"])
 def test_no_text_leaves_a_drawing(draw, tier):
     figure = draw(tier)
@@ -396,11 +400,11 @@ def test_no_text_leaves_a_drawing(draw, tier):
 
 
 def test_outputs_follow_the_number_of_labels():
-    table = melep.outputs("bilstm", "paper")
+    table = network_diagrams.outputs("bilstm", "paper")
     numbers = table["Output layer"].str.replace(",", "").astype(int)
     assert (numbers == 200_001 * table["Labels"]).all()
     assert (table["Share"].str.removesuffix(" %").astype(float) > 50).all()  # as the page says
-    convolutional = melep.outputs("resnet1d101", "paper")["Share"].str.removesuffix(" %").astype(float)
+    convolutional = network_diagrams.outputs("resnet1d101", "paper")["Share"].str.removesuffix(" %").astype(float)
     assert (convolutional < 0.1).all()
 
 
@@ -412,15 +416,15 @@ page = functools.partial(run_page, "melep")
 
 def test_table1_says_pending_until_it_is_counted(root):
     before = page("table1")
-    assert melep.PENDING in before and melep.PROGRAM in before and "6,877" in before
-    results.save(melep.measure(root))
+    assert analysis_text.PENDING in before and melep_datasets.PROGRAM in before and "6,877" in before
+    results.save(melep_datasets.measure(root))
     after = page("table1")
-    assert melep.PENDING not in after and melep.NOT_AT_HAND in after and "target: subset" in after
+    assert analysis_text.PENDING not in after and table1.NOT_AT_HAND in after and "target: subset" in after
 
 
 @pytest.mark.parametrize("name", ["figure1", "figure2"])
 def test_drawings_need_no_result(name):
-    assert "<table" in page(name) and melep.PENDING not in page(name)
+    assert "<table" in page(name) and analysis_text.PENDING not in page(name)
 
 
 def test_coverage_follows_the_counts(root):
@@ -429,7 +433,7 @@ def test_coverage_follows_the_counts(root):
 
     assert state().loc["T1", "state"] == "pending"
     assert state().loc[["F1", "F2"], "state"].tolist() == ["done", "done"]
-    results.save(melep.measure(root))
+    results.save(melep_datasets.measure(root))
     assert (state().loc["T1", "state"], state().loc["T1", "evidence"]) == ("partial", "target subset")
     assert [state().loc[item, "page"] for item in ("T1", "F1", "F2")] == [f"notebooks/melep/{name}"
                                                                          for name in PAGES]

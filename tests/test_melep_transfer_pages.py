@@ -11,20 +11,15 @@ from pages import run_page
 from scipy import stats
 from stored_runs import store_fold
 
-from ecgtl import agreement, correlations, fold_baselines, published
-from ecgtl.correlations import Interval
+from ecgtl import published
+from ecgtl.analysis import agreement, correlations
+from ecgtl.analysis.correlations import Interval
+from ecgtl.analysis.text import NBSP, f1
 from ecgtl.experiments import transfers
-from ecgtl.report import (
-    checkpoint_choice,
-    figures,
-    tables,
-    transfer_folds,
-    transferability,
-    transferability_figures,
-    trivial_answers,
-)
-from ecgtl.report.transfer_folds import CSN, PTBXL, SELECTION
-from ecgtl.report.words import NBSP, f1
+from ecgtl.measurements import rr_folds
+from ecgtl.report import figures, tables
+from ecgtl.report.melep import f1_levels, figure6, marks, number_of_labels, table2, transfer_folds
+from ecgtl.report.melep.transfer_folds import CSN, PTBXL, SELECTION
 
 matplotlib.use("Agg")
 PAGES = ("table2", "figure3", "figure4", "figure5", "figure6", "number-of-labels")
@@ -163,7 +158,7 @@ def test_how_it_was_made_names_the_checkpoints():
 
 
 def two_blocks():
-    return transferability.pairs([transfer_folds.load(CSN), transfer_folds.load(PTBXL)])
+    return table2.pairs([transfer_folds.load(CSN), transfer_folds.load(PTBXL)])
 
 
 def test_the_ten_printed_rows_stand_even_without_folds():
@@ -174,9 +169,9 @@ def test_the_ten_printed_rows_stand_even_without_folds():
         for row in sorted(printed, key=lambda row: row["target"])
     ]
     assert {(p.source, p.paper) for p in others} == {("cinc2017", None)}
-    table = transferability.correlation_table(own, "melep_published")
+    table = table2.correlation_table(own, "melep_published")
     assert (table["Ours, best on test"] == "PENDING").all() and len(table) == 10
-    assert "PENDING" in transferability.signs(own).data
+    assert "PENDING" in table2.signs(own).data
 
 
 def test_a_correlation_is_that_of_its_folds_by_weighting_and_choice():
@@ -188,7 +183,7 @@ def test_a_correlation_is_that_of_its_folds_by_weighting_and_choice():
         expected = stats.pearsonr(rows["melep_published"], rows[f"weighted_f1_{choice}"]).statistic
         assert pair.ours["melep_published", f"weighted_f1_{choice}"].value == pytest.approx(expected)
     found = row_of(
-        transferability.correlation_table(own, "melep_published"),
+        table2.correlation_table(own, "melep_published"),
         Checkpoint="Bi-LSTM, CPSC 2018",
         Target="PTB-XL",
     )
@@ -198,7 +193,7 @@ def test_a_correlation_is_that_of_its_folds_by_weighting_and_choice():
     )
     value = f1(stats.pearsonr(rows["melep_published"], rows["weighted_f1_best_test"]).statistic)
     assert found["Paper"] == "−.551" and found["Ours, best on test"] == f"{value} [{low}, {high}]"
-    behind = row_of(transferability.fold_table(own), Checkpoint="Bi-LSTM, CPSC 2018", Target="PTB-XL")
+    behind = row_of(table2.fold_table(own), Checkpoint="Bi-LSTM, CPSC 2018", Target="PTB-XL")
     assert behind["Folds"] == "12 of 20" and behind["Label sets"] == rows["label_set"].nunique()
     assert behind["Draws made again"] == rows["redrawn"].sum() and "target: subset" in behind["Data"]
 
@@ -220,14 +215,14 @@ def test_substitutes_and_twins_are_never_held_against_a_printed_row(tier, source
     assert (len(printed) == 1) == compared
     beside = [p for p in others if len(p.rows)]
     assert (len(beside) == 0) == compared and all(p.paper is None for p in beside)
-    said = transferability.signs(own).data
+    said = table2.signs(own).data
     assert ("1 of 1 rows have the printed sign" in said) == compared
-    table = transferability.correlation_table(others, "melep_published")
+    table = table2.correlation_table(others, "melep_published")
     assert "Paper" not in table and not any(column.startswith("Ours − paper") for column in table)
     if not compared:
         assert beside[0].ours["melep_published", "weighted_f1_best_test"].value == pytest.approx(-1)
     if tier == "demo":
-        behind = row_of(transferability.fold_table(own), Checkpoint="ResNet1d101, CPSC 2018", Target="PTB-XL")
+        behind = row_of(table2.fold_table(own), Checkpoint="ResNet1d101, CPSC 2018", Target="PTB-XL")
         assert behind["Folds"] == "none on the paper's data"
 
 
@@ -241,7 +236,7 @@ def test_the_sign_is_counted_from_the_folds():
                 [f"l{run.config.fold}", "l10"],
                 validated=0.5 - 0.01 * run.config.fold,
             )
-    said = transferability.signs(two_blocks()[0]).data
+    said = table2.signs(two_blocks()[0]).data
     assert "weights of the text, best on test: 1 of 2 rows have the printed sign" in said
     assert (
         "weights of the text, best on validation: 2 of 2 rows have the printed sign; the interval leaves out 0 in 2"
@@ -252,7 +247,7 @@ def test_the_sign_is_counted_from_the_folds():
 def test_networks_are_compared_on_the_folds_of_both():
     fill(PTBXL, "reduced", 12, [("cpsc2018", "resnet1d101")])
     fill(PTBXL, "reduced", 8, [("cpsc2018", "bilstm")])
-    found = row_of(transferability.network_table(two_blocks()[0]), Source="CPSC 2018", Target="PTB-XL")
+    found = row_of(table2.network_table(two_blocks()[0]), Source="CPSC 2018", Target="PTB-XL")
     rows = transfers.table(PTBXL, "reduced")
     lstm, residual = (rows[(rows["arch"] == arch) & (rows["fold"] < 8)] for arch in ("bilstm", "resnet1d101"))
     gap = np.subtract(
@@ -265,7 +260,7 @@ def test_networks_are_compared_on_the_folds_of_both():
 def test_the_figure_draws_the_printed_and_ours():
     for run in planned(PTBXL, "reduced", "cpsc2018", "resnet1d101"):
         write(run, 0.1 + 0.01 * run.config.fold, 0.9 - 0.02 * run.config.fold, [f"l{run.config.fold}"])
-    upper, lower = transferability_figures.correlation_figure(*two_blocks()).axes
+    upper, lower = table2.correlation_figure(*two_blocks()).axes
     drawn = [np.round(line.get_xydata(), 3).tolist() for line in upper.get_lines()]
     assert [[-0.476, 5.68]] in drawn and [[-1.0, 5.86]] in drawn
     assert [text.get_text() for text in upper.texts] == ["PENDING"] * 9 and len(lower.texts) == 2
@@ -285,30 +280,30 @@ def steps(experiment, tier, source, arch, by_level, per_level=5):
 
 def test_levels_are_means_from_near_to_far_and_disrupted_where_f1_rises():
     steps(PTBXL, "reduced", "cpsc2018", "bilstm", (0.8, 0.6, 0.7, 0.5))
-    folds, rows = transferability.levels("figure5")
+    folds, rows = f1_levels.levels("figure5")
     own = agreement.of(rows[rows["how"] == "quartiles"], "cpsc2018", "bilstm")
     assert own["mean"].tolist() == pytest.approx([0.8, 0.6, 0.7, 0.5]) and own["n"].tolist() == [5] * 4
-    assert transferability.disrupted(own) == {3: pytest.approx(0.1)}
-    said = row_of(transferability.disruption_table(folds), Checkpoint="Bi-LSTM, CPSC 2018")
+    assert f1_levels.disrupted(own) == {3: pytest.approx(0.1)}
+    said = row_of(f1_levels.disruption_table(folds), Checkpoint="Bi-LSTM, CPSC 2018")
     assert (said["Paper"], said["Quartiles"]) == ("level 3", "level 3 (+.100)")
-    shown = row_of(transferability.level_table(rows, "quartiles"), Level=3)
+    shown = row_of(f1_levels.level_table(rows, "quartiles"), Level=3)
     assert shown["Mean F1 [95 % interval]"] == ".700 [.700, .700]"
-    waiting = row_of(transferability.disruption_table(folds), Checkpoint="ResNet1d101, CPSC 2018")
+    waiting = row_of(f1_levels.disruption_table(folds), Checkpoint="ResNet1d101, CPSC 2018")
     assert (waiting["Paper"], waiting["Quartiles"]) == ("level 2", "PENDING")
 
 
 def test_an_empty_level_disrupts_nothing():
     levels = pd.DataFrame({"level": [1, 2, 3, 4], "n": [3, 0, 2, 1], "mean": [0.7, None, 0.6, 0.65]})
-    assert transferability.disrupted(levels) == {4: pytest.approx(0.05)}
+    assert f1_levels.disrupted(levels) == {4: pytest.approx(0.05)}
 
 
 def test_a_substitute_has_no_printed_level():
     folds = transfer_folds.load(PTBXL)
-    assert transferability.printed_disruption(folds, "cinc2017", "bilstm") is None
-    assert transferability.printed_disruption(folds, "georgia", "bilstm") == 3
-    assert transferability.printed_disruption(transfer_folds.load(CSN), "georgia", "bilstm") is None
+    assert f1_levels.printed_disruption(folds, "cinc2017", "bilstm") is None
+    assert f1_levels.printed_disruption(folds, "georgia", "bilstm") == 3
+    assert f1_levels.printed_disruption(transfer_folds.load(CSN), "georgia", "bilstm") is None
     fill(PTBXL, "demo", 6)
-    made = transferability.disruption_table(transfer_folds.load(PTBXL, "demo"))
+    made = f1_levels.disruption_table(transfer_folds.load(PTBXL, "demo"))
     assert (made["Paper"] == "–").all()
 
 
@@ -316,16 +311,16 @@ def test_a_substitute_has_no_printed_level():
     ("name", "tier"), [("figure3", "paper"), ("figure4", "paper"), ("figure5", "demo"), ("figure5", "reduced")]
 )
 def test_level_figures_draw_whatever_is_there(name, tier):
-    empty, rows = transferability.levels(name, tier)
-    figure = transferability_figures.level_figure(empty, rows)
+    empty, rows = f1_levels.levels(name, tier)
+    figure = f1_levels.level_figure(empty, rows)
     assert {text.get_text() for axes in figure.axes for text in axes.texts} == {"PENDING: no fold yet"}
     source, network = next(iter(empty.by_checkpoint))
     steps(empty.experiment, tier, source, network, (0.8, 0.6, 0.7, 0.5), per_level=1 if tier == "demo" else 5)
-    figure = transferability_figures.level_figure(*transferability.levels(name, tier))
+    figure = f1_levels.level_figure(*f1_levels.levels(name, tier))
     first, others = figure.axes[0], figure.axes[2:]
     assert np.round(first.get_lines()[0].get_ydata(), 3).tolist() == [0.8, 0.6, 0.7, 0.5]
     assert {line.get_color() for line in first.get_lines() if line.get_marker() == "s"} == {
-        transferability_figures.VERMILION
+        marks.VERMILION
     }
     assert "n = " in first.get_xticklabels()[0].get_text() and all(axes.texts for axes in others)
 
@@ -353,15 +348,15 @@ def test_ways_of_choosing_are_compared_on_the_folds_that_all_candidates_share():
         ]
     )
     rows = transfer_folds.load(PTBXL).rows
-    assert len(rows) == 8 and sorted(checkpoint_choice.shared(rows)["fold"].unique()) == [0, 1]
-    lost = checkpoint_choice.regrets(rows)
+    assert len(rows) == 8 and sorted(figure6.shared(rows)["fold"].unique()) == [0, 1]
+    lost = figure6.regrets(rows)
     by_way = {way: own["regret"].tolist() for way, own in lost.groupby("way", sort=False)}
     assert by_way["melep_published"] == pytest.approx([0.0, 0.2]) == by_way["leep"]
     assert by_way["blind"] == pytest.approx([0.1, 0.1])
     assert by_way["ResNet1d101, CPSC 2018"] == pytest.approx([0.0, 0.1])
     assert by_way["ResNet1d101, CinC 2017"] == pytest.approx([0.2, 0.2])
     assert by_way["Bi-LSTM, CPSC 2018"] == pytest.approx([0.1, 0.0])
-    table = checkpoint_choice.regret_table(lost)
+    table = figure6.regret_table(lost)
     assert row_of(table, Choice_by="MELEP, weights of the text")[
         ["Mean F1 lost [95 % interval]", "Picks the best", "Largest loss", "Folds"]
     ].tolist() == [".100", "1 of 2", ".200", 2]
@@ -370,8 +365,8 @@ def test_ways_of_choosing_are_compared_on_the_folds_that_all_candidates_share():
 
 def test_the_mean_regret_is_that_of_the_agreement_module():
     fill(PTBXL, "reduced", 15)
-    rows = checkpoint_choice.shared(transfer_folds.load(PTBXL).rows)
-    means = checkpoint_choice.mean_regrets(checkpoint_choice.regrets(rows))
+    rows = figure6.shared(transfer_folds.load(PTBXL).rows)
+    means = figure6.mean_regrets(figure6.regrets(rows))
     for measure in agreement.CHOOSING:
         assert means[measure] == agreement.mean_regret(rows, measure)
 
@@ -379,18 +374,18 @@ def test_the_mean_regret_is_that_of_the_agreement_module():
 def test_one_checkpoint_leaves_nothing_to_choose():
     fill(PTBXL, "reduced", 3, PLACES[:1])
     folds = transfer_folds.load(PTBXL)
-    assert checkpoint_choice.regrets(folds.rows).empty
-    assert checkpoint_choice.regret_table(checkpoint_choice.regrets(folds.rows))["Choice by"].tolist() == [
+    assert figure6.regrets(folds.rows).empty
+    assert figure6.regret_table(figure6.regrets(folds.rows))["Choice by"].tolist() == [
         "PENDING"
     ]
-    assert checkpoint_choice.pick_table(folds)["Checkpoint"].tolist() == ["PENDING"]
-    assert "PENDING" in checkpoint_choice.number_of_own_labels(folds).data
+    assert figure6.pick_table(folds)["Checkpoint"].tolist() == ["PENDING"]
+    assert "PENDING" in figure6.number_of_own_labels(folds).data
 
 
 def test_picks_are_counted_and_set_beside_the_number_of_own_labels():
     choose([[(0.1, 0.9), (0.2, 0.7), (0.3, 0.8)], [(0.3, 0.5), (0.1, 0.4), (0.2, 0.6)]])
     folds = transfer_folds.load(PTBXL)
-    table = checkpoint_choice.pick_table(folds)
+    table = figure6.pick_table(folds)
     first = row_of(table, Checkpoint="ResNet1d101, CPSC 2018")
     assert (first["Labels of its own"], first["Best in"], first["Picked by MELEP, weights of the text"]) == (
         9,
@@ -399,7 +394,7 @@ def test_picks_are_counted_and_set_beside_the_number_of_own_labels():
     )
     second = row_of(table, Checkpoint="ResNet1d101, CinC 2017")
     assert (second["Labels of its own"], second["Best in"], second["Picked by LEEP"]) == (4, "0 of 2", 1)
-    said = checkpoint_choice.number_of_own_labels(folds).data
+    said = figure6.number_of_own_labels(folds).data
     assert "from 4 to 9" in said
     assert (
         "MELEP, weights of the text picks one of 4 labels in 1 of 2 folds; one of them is the best in 0."
@@ -409,13 +404,13 @@ def test_picks_are_counted_and_set_beside_the_number_of_own_labels():
 
 def test_each_network_chooses_among_its_sources():
     choose([[(0.1, 0.9), (0.2, 0.7), (0.3, 0.8)], [(0.3, 0.5), (0.1, 0.4), (0.2, 0.6)]])
-    table = checkpoint_choice.within_networks(transfer_folds.load(PTBXL))
+    table = figure6.within_networks(transfer_folds.load(PTBXL))
     assert row_of(table, Network="ResNet1d101", Choice_by="LEEP")["Mean F1 lost [95 % interval]"] == ".050"
     assert row_of(table, Network="Bi-LSTM")["Choice by"] == "PENDING"
 
 
 def test_the_papers_task_is_told_beside_ours():
-    empty = checkpoint_choice.selected_table(transfer_folds.load(SELECTION)).set_index("What")
+    empty = figure6.selected_table(transfer_folds.load(SELECTION)).set_index("What")
     assert empty.loc["Lowest MELEP", "Paper"] == empty.loc["Highest F1", "Paper"] == "ResNet1d101, CPSC 2018"
     assert (empty["Ours"] == "PENDING").all()
     values = {("cpsc2018", "resnet1d101"): (0.1, 0.9), ("georgia", "resnet1d101"): (0.5, 0.8)}
@@ -425,10 +420,10 @@ def test_the_papers_task_is_told_beside_ours():
         )
         write(run, melep, score)
     folds = transfer_folds.load(SELECTION)
-    found = checkpoint_choice.selected_table(folds).set_index("What")["Ours"]
+    found = figure6.selected_table(folds).set_index("What")["Ours"]
     assert found["Lowest MELEP"] == found["Highest F1"] == "ResNet1d101, CPSC 2018"
     assert found["Breaks the order"] == "ResNet1d101, Georgia: better than 4 of lower MELEP"
-    (axes,) = transferability_figures.selection_figure(folds).axes
+    (axes,) = figure6.selection_figure(folds).axes
     assert [[0.1, 0.9]] in [line.get_xydata().tolist() for line in axes.get_lines()] and len(
         axes.get_lines()
     ) == 7
@@ -450,8 +445,8 @@ def test_rivals_are_plain_and_given_the_number_of_labels():
             others=5 + own,
         )
     folds = transfer_folds.load(PTBXL)
-    rows = checkpoint_choice.rival_rows(folds)
-    table = checkpoint_choice.rival_table(rows)
+    rows = number_of_labels.rival_rows(folds)
+    table = number_of_labels.rival_table(rows)
     data = folds.rows
     melep = row_of(table, Checkpoint="ResNet1d101, CPSC 2018", Measure="MELEP, weights of the text")
     expected = stats.pearsonr(data["melep_published"], data["weighted_f1_best_test"]).statistic
@@ -464,7 +459,7 @@ def test_rivals_are_plain_and_given_the_number_of_labels():
     assert melep["Given the number of labels [95 % interval]"].startswith(left)
     alone = row_of(table, Checkpoint="ResNet1d101, CPSC 2018", Measure="Number of labels")
     assert alone["Given the number of labels [95 % interval]"] == "–"
-    said = checkpoint_choice.rival_verdict(rows).data
+    said = number_of_labels.rival_verdict(rows).data
     assert (
         "MELEP, weights of the text: the number of labels alone correlates more strongly for 1 of 1" in said
     )
@@ -475,7 +470,7 @@ def test_rivals_are_plain_and_given_the_number_of_labels():
     assert leep.endswith("easy transfer for 1 of 1.</li>") and melep_line.endswith(
         "easy transfer for 0 of 1.</li>"
     )
-    numbers = checkpoint_choice.rival_numbers(rows).set_index(["source", "network", "measure"])
+    numbers = number_of_labels.rival_numbers(rows).set_index(["source", "network", "measure"])
     assert numbers.loc[("cpsc2018", "resnet1d101", "melep_published"), "plain"] == pytest.approx(expected)
 
 
@@ -493,13 +488,13 @@ def test_rivals_are_plain_and_given_the_number_of_labels():
     ],
 )
 def test_a_measure_adds_only_on_the_side_that_it_promises(measure, low, high, expected):
-    assert checkpoint_choice.adds(measure, Interval(0.0, low, high, 40, 20)) is expected
+    assert number_of_labels.adds(measure, Interval(0.0, low, high, 40, 20)) is expected
 
 
 def test_the_scatter_has_a_colour_and_a_marker_for_each_number_of_labels():
     fill(CSN, "paper", 40, [("ptbxl", "resnet1d101")], n_names=10)
     folds = transfer_folds.load(CSN)
-    figure = transferability_figures.label_scatter(folds)
+    figure = number_of_labels.label_scatter(folds)
     styles = {
         line.get_label(): (line.get_color(), line.get_marker())
         for axes in figure.axes
@@ -531,7 +526,7 @@ def test_gains_over_every_label_are_told_by_checkpoint_and_choice():
     place = ("cpsc2018", "resnet1d101")
     learn(place, lambda fold: 0.05 if fold < 7 else -0.05 if fold < 9 else 0)  # the last one answers as the answer does
     folds = transfer_folds.load(PTBXL)
-    rows = trivial_answers.gains(folds)
+    rows = number_of_labels.gains(folds)
     own = rows[(rows["source"] == place[0]) & (rows["arch"] == place[1])
                & (rows["over"] == agreement.EVERY_LABEL)].set_index("score")
     best, validated = (own.loc[score] for score in agreement.SCORES)
@@ -539,13 +534,13 @@ def test_gains_over_every_label_are_told_by_checkpoint_and_choice():
     assert best["answer"] == validated["answer"] == pytest.approx(np.mean(answers))
     assert (best["gain"].value, best["better"], best["n"]) == (pytest.approx(0.025), 7, 10)
     assert (validated["gain"].value, validated["better"]) == (pytest.approx(-0.1), 0)
-    shown = trivial_answers.gain_table(rows, agreement.EVERY_LABEL)
+    shown = number_of_labels.gain_table(rows, agreement.EVERY_LABEL)
     table = row_of(shown, Checkpoint="ResNet1d101, CPSC 2018", Epoch="best on validation")
     assert table["Difference [95 % interval]"] == "−.100 [−.100, −.100]"
     assert (table["Network better in"], table["AUC, network"]) == ("0 of 10", ".000")
     waiting = row_of(shown, Checkpoint="Bi-LSTM, CinC 2017", Epoch="best on test")
     assert waiting["F1, network"] == waiting["Difference [95 % interval]"] == "PENDING"
-    said = trivial_answers.verdict(rows, checkpoint_choice.rival_rows(folds)).data
+    said = number_of_labels.verdict(rows, number_of_labels.rival_rows(folds)).data
     assert "Against every label, epoch best on validation: of 1 checkpoints the interval lies above 0 for 0, below it for 1" in said
     assert "networks are better in 7 of 10 folds" in said
 
@@ -556,19 +551,19 @@ def test_a_measure_of_labels_alone_correlates_with_the_answer_and_not_with_what_
     noise = rng.normal(0, 0.02, 20)
     learn(place, lambda fold: noise[fold], n=20)
     folds = transfer_folds.load(PTBXL)
-    rivals = checkpoint_choice.rival_rows(folds)
+    rivals = number_of_labels.rival_rows(folds)
     (found,) = agreement.of(rivals[rivals["measure"] == "melep_published"], *place).itertuples()
     assert found.answer.value == pytest.approx(1) and found.plain.value > 0.9
     own = folds.of(*place)
     above = own["weighted_f1_best_test"] - own["weighted_f1_every_label"]
     assert found.between.value == pytest.approx(stats.pearsonr(own["melep_published"], above).statistic)
-    shown = row_of(trivial_answers.control_table(rivals), Checkpoint="Bi-LSTM, CPSC 2018", Measure="MELEP, weights of the text")
+    shown = row_of(number_of_labels.control_table(rivals), Checkpoint="Bi-LSTM, CPSC 2018", Measure="MELEP, weights of the text")
     assert shown["With F1 of every label"].startswith("1.000 [1.000")
-    numbers = trivial_answers.numbers(trivial_answers.gains(folds), rivals)
+    numbers = number_of_labels.numbers(number_of_labels.gains(folds), rivals)
     stored = numbers[(numbers["network"] == "bilstm") & (numbers["source"] == "cpsc2018")
                      & (numbers["statistic"] == "correlation with the difference") & (numbers["measure"] == "melep_published")]
     assert stored["value"].tolist() == [pytest.approx(found.between.value)] and stored["folds"].tolist() == [20]
-    said = trivial_answers.verdict(trivial_answers.gains(folds), rivals).data
+    said = number_of_labels.verdict(number_of_labels.gains(folds), rivals).data
     assert "MELEP, weights of the text correlates with the F1 of every label" in said and "between +1.000 and +1.000" in said
 
 
@@ -576,22 +571,22 @@ def test_boosting_on_rr_intervals_is_set_beside_the_folds_that_it_has(monkeypatc
     place = ("cpsc2018", "resnet1d101")
     learn(place, lambda fold: 0.0)
     folds = transfer_folds.load(PTBXL)
-    rows = trivial_answers.gains(folds)
+    rows = number_of_labels.gains(folds)
     own = rows[(rows["over"] == agreement.RR) & (rows["score"] == agreement.SCORES[0])]
-    assert own["n"].tolist() == [0] * 4 and (trivial_answers.gain_table(rows, agreement.RR)["F1, network"] == "PENDING").all()
+    assert own["n"].tolist() == [0] * 4 and (number_of_labels.gain_table(rows, agreement.RR)["F1, network"] == "PENDING").all()
     measured = {fold: score - 0.02 for fold, score in zip(folds.rows["fold"], folds.rows["weighted_f1_best_test"], strict=True)}
     del measured[3]
-    monkeypatch.setattr(fold_baselines, "load", lambda experiment, tier: measured)
-    rows = trivial_answers.gains(folds)
+    monkeypatch.setattr(rr_folds, "load", lambda experiment, tier: measured)
+    rows = number_of_labels.gains(folds)
     (own,) = rows[(rows["over"] == agreement.RR) & (rows["score"] == agreement.SCORES[0]) & (rows["n"] > 0)].itertuples()
     assert (own.source, own.arch, own.n, own.better) == (*place, 9, 9) and own.gain.value == pytest.approx(0.02)
-    shown = row_of(trivial_answers.gain_table(rows, agreement.RR), Checkpoint="ResNet1d101, CPSC 2018", Epoch="best on test")
+    shown = row_of(number_of_labels.gain_table(rows, agreement.RR), Checkpoint="ResNet1d101, CPSC 2018", Epoch="best on test")
     assert shown["Difference [95 % interval]"] == "+.020 [+.020, +.020]"
 
 
 def test_the_gain_is_drawn_fold_by_fold_with_its_mean():
     learn(("cpsc2018", "resnet1d101"), lambda fold: 0.05)
-    figure = transferability_figures.gain_figure(transfer_folds.load(PTBXL))
+    figure = number_of_labels.gain_figure(transfer_folds.load(PTBXL))
     points, mean, zero = figure.axes[0].get_lines()
     assert np.round(points.get_ydata(), 6).tolist() == [0.05] * 10
     assert mean.get_ydata() == pytest.approx([0.05, 0.05]) and list(zero.get_ydata()) == [0, 0]

@@ -11,10 +11,13 @@ from stored_runs import around, by_class, store
 
 from ecgtl import data_commands, paths, statistics
 from ecgtl.analysis import cells, claims, verdicts
+from ecgtl.analysis.text import PENDING
 from ecgtl.datasets import catalogue
-from ecgtl.report import badges, jang, tables, weimann
+from ecgtl.report import badges, tables
+from ecgtl.report.jang import shared as jang_shared
 from ecgtl.report.site import book_tables
-from ecgtl.report.words import PENDING, difference, mean
+from ecgtl.report.weimann import shared
+from ecgtl.report.words import difference, mean
 
 matplotlib.use("Agg")
 ROOT = paths.repository()
@@ -64,23 +67,23 @@ def test_every_page_with_baselines_says_where_they_stand():
 
 def test_no_interval_of_a_score_leaves_its_range():
     wide = [{"macro_auc": value, "f_max": 1 - value, "macro_f1": value, "f1_per_class": {}} for value in (0.70, 0.99, 0.98)]
-    store(weimann.PTBXL, "random", "ptbxl", wide, target="subset")
+    store(shared.PTBXL, "random", "ptbxl", wide, target="subset")
     for score, limit in (("macro_auc", 1.0), ("f_max", 0.0)):
-        cell = cells.cells(weimann.PTBXL, "reduced", score)["random", "ptbxl"]
+        cell = cells.cells(shared.PTBXL, "reduced", score)["random", "ptbxl"]
         assert limit in (cell.low, cell.high) and 0 <= cell.low < cell.mean < cell.high <= 1
-        shown = weimann.comparisons(weimann.PTBXL, "reduced", (score,)).iloc[0]
+        shown = shared.comparisons(shared.PTBXL, "reduced", (score,)).iloc[0]
         assert (shown["low"], shown["high"]) == (cell.low, cell.high)
     assert mean([0.70, 0.99, 0.98]).endswith("1.000]")
     wide = [{"learning_curve_index": value, "macro_f1": 0.5, "weighted_f1": 0.5} for value in (1.0, 9.0, 2.0)]
-    store(jang.PTBXL, "cae", 100, wide, target="substitute")
-    assert cells.cells(jang.PTBXL, "reduced", "learning_curve_index")["cae", 100].high > 1, "an index has no upper end"
+    store(jang_shared.PTBXL, "cae", 100, wide, target="substitute")
+    assert cells.cells(jang_shared.PTBXL, "reduced", "learning_curve_index")["cae", 100].high > 1, "an index has no upper end"
 
 
 def test_a_page_says_that_intervals_leave_the_pretraining_out():
-    store(weimann.TABLE2, "random", 75, by_class(around(0.7)), upstream="none")
-    assert cells.ONE_PRETRAINING not in weimann.state(weimann.TABLE2, "reduced").data
-    store(weimann.TABLE2, "beat", 75, by_class(around(0.7)))
-    assert cells.ONE_PRETRAINING in weimann.state(weimann.TABLE2, "reduced").data
+    store(shared.TABLE2, "random", 75, by_class(around(0.7)), upstream="none")
+    assert cells.ONE_PRETRAINING not in shared.state(shared.TABLE2, "reduced").data
+    store(shared.TABLE2, "beat", 75, by_class(around(0.7)))
+    assert cells.ONE_PRETRAINING in shared.state(shared.TABLE2, "reduced").data
 
 
 # --- one thing, one number -----------------------------------------------------------------------------------------
@@ -113,8 +116,8 @@ def test_a_difference_has_a_mark_with_words_for_those_who_do_not_see_it(low, hig
 
 def test_the_gain_of_a_page_is_the_difference_that_the_claim_rests_on():
     for method in ("beat", "random"):
-        store(weimann.TABLE2, method, 75, by_class(around(0.60, 0.005)))
-    gained = weimann.gains(weimann.comparisons(weimann.TABLE2, "reduced"))
+        store(shared.TABLE2, method, 75, by_class(around(0.60, 0.005)))
+    gained = shared.gains(shared.comparisons(shared.TABLE2, "reduced"))
     row = gained[(gained["Pretraining"] == "Beat classification") & (gained["Data used"] == "75 %")].iloc[0]
     found = claims.judge("weimann2021", "W1", "reduced")["comparisons"][0]
     assert row["Against print"] == "smaller, no worthwhile gain" and (found.verdict.size, found.verdict.worthwhile) == ("smaller", False)

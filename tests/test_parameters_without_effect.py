@@ -6,13 +6,13 @@ import json
 import pytest
 from messages import one_line
 
-from ecgtl import config as module
-from ecgtl import experiments, features, paths
+from ecgtl import config as ecgtl_config
+from ecgtl import experiments, paths
 from ecgtl.__main__ import main
 from ecgtl.config import FinetuneConfig, PretrainConfig, RecordingsConfig, ScoreConfig, TransferConfig
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import runners
-from ecgtl.jobs import rank
+from ecgtl.jobs import features, rank
 
 
 def refusal(make, *words, **parameters):
@@ -80,13 +80,13 @@ TRAINING = {"init": "beat", "width": 4, "variant": "text", "epochs": 3, "batch_s
 
 
 @pytest.mark.parametrize("name", TRAINING)
-@pytest.mark.parametrize("arch", module.BASELINES)
+@pytest.mark.parametrize("arch", ecgtl_config.BASELINES)
 def test_a_baseline_trains_nothing(arch, name):
     refusal(lambda **given: asked(FinetuneConfig, **given), f"{name} is {TRAINING[name]!r}", f"arch={arch} does not look at it",
             arch=arch, **{name: TRAINING[name]})
 
 
-@pytest.mark.parametrize("arch", module.BASELINES)
+@pytest.mark.parametrize("arch", ecgtl_config.BASELINES)
 def test_a_baseline_has_no_weights(arch):
     refusal(FinetuneConfig.of, "save_weights is 'w.safetensors'", f"arch={arch} has none", arch=arch,
             save_weights="w.safetensors")
@@ -111,7 +111,7 @@ def test_what_is_looked_at_passes(given):
 
 def test_the_runs_of_every_table_can_be_planned_and_made_of_what_is_stored():
     names = [name for runner in runners.RUNNERS for name in runner.names()]
-    planned = [run for name in names for tier in module.TIERS for run in runners.of(name).enumerate_runs(name, tier)]
+    planned = [run for name in names for tier in ecgtl_config.TIERS for run in runners.of(name).enumerate_runs(name, tier)]
     assert len(planned) > 1000
     for run in {type(run): run for run in planned}.values():
         assert type(run.config).of(**dataclasses.asdict(run.config)) == run.config

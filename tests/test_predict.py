@@ -6,13 +6,15 @@ import pytest
 import torch
 import wfdb
 
-from ecgtl import datasets, filters, models, training
+from ecgtl import datasets, models
 from ecgtl.__main__ import main
 from ecgtl.config import FinetuneConfig
-from ecgtl.datasets import folder, synthetic
+from ecgtl.datasets import synthetic, wfdb_files
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import finetune, predict
 from ecgtl.models import checkpoint
+from ecgtl.signals import preparation
+from ecgtl.training import loop
 
 SMALL = {"dataset": "folder", "tier": "demo", "epochs": 2, "width": 4, "seconds": 8.192, "batch_size": 8, "precision": "float32"}
 
@@ -48,8 +50,8 @@ def test_probabilities_are_those_of_the_network_on_inputs_made_as_in_training(we
     state, facts = checkpoint.load(weights["one"])
     network = models.build("resnet18", 1, 3, width=4)
     network.load_state_dict(state)
-    x = filters.prepare(recordings, facts["sampling_rate"], 512)
-    expected = training.predict(network, x, torch.device("cpu"))
+    x = preparation.prepare(recordings, facts["sampling_rate"], 512)
+    expected = loop.predict(network, x, torch.device("cpu"))
     np.testing.assert_allclose(table[[f"probability_{name}" for name in recordings.classes]], expected, atol=1e-6)
     assert table["record"].tolist() == recordings.ids.tolist()
     assert table["predicted"].tolist() == [recordings.classes[k] for k in expected.argmax(axis=1)]
@@ -178,9 +180,9 @@ def test_of_a_long_recording_no_more_is_read_than_its_window_needs(weights, tmp_
     wfdb.wrsamp("a", 360, ["mV"], ["II"], beats(50001), fmt=["16"], adc_gain=[1000.0], baseline=[0], write_dir=str(tmp_path))
     whole, _ = ask(weights[kind], tmp_path)
     read = []
-    part = folder.read_part
-    monkeypatch.setattr(predict, "BLOCK", 1)
-    monkeypatch.setattr(folder, "read_part", lambda *given: read.append(given[-1] - given[-2]) or part(*given))
+    part = wfdb_files.read_part
+    monkeypatch.setattr(wfdb_files, "BLOCK", 1)
+    monkeypatch.setattr(wfdb_files, "read_part", lambda *given: read.append(given[-1] - given[-2]) or part(*given))
     np.testing.assert_allclose(ask(weights[kind], tmp_path)[0].filter(like="prob"), whole.filter(like="prob"), atol=1e-6)
     assert read[-1] < 20 * 360
 

@@ -7,12 +7,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ecgtl import datasets, models, results, splits, training
+from ecgtl import datasets, models, results
 from ecgtl.config import FinetuneConfig, PretrainConfig, starts
+from ecgtl.datasets import cache, splits
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import evidence, inputs, pretrain
 from ecgtl.models import checkpoint
-from ecgtl.pretraining import reconstruction
+from ecgtl.training import loop, reconstruction
 
 SMALL = {"sources": "cinc2017,mitdb", "epochs": 2, "width": 2, "per_subject": 1, "batch_size": 32, "learning_rate": 0.003,
          "precision": "float32"}
@@ -102,7 +103,7 @@ def test_a_run_is_a_function_of_its_config(finished):
 
 
 def test_a_killed_run_goes_on_from_its_state(finished, monkeypatch, session_cache):
-    monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "STATE_SECONDS", 0.0)
     before = set((session_cache / "unfinished").glob("*.pt"))
 
     def kill(row):
@@ -172,11 +173,11 @@ def test_the_weights_of_the_best_validation_epoch_are_kept(sources, monkeypatch,
 
     def made_up(model, windows, autocast, device):
         assert windows is validation
-        seen.append(training.weights_of(model))
+        seen.append(loop.weights_of(model))
         return {"summed": errors[len(seen) - 1]}
 
     monkeypatch.setattr(reconstruction, "errors", made_up)
-    recipe = training.TrainConfig(len(errors), 64, 0.003, 2, "validation_loss", "validation_loss", "float32", 0)
+    recipe = loop.TrainConfig(len(errors), 64, 0.003, 2, "validation_loss", "validation_loss", "float32", 0)
     torch.manual_seed(0)
     fit = reconstruction.fit(models.build("cae", 1, 60, width=1, variant="text"), validation, validation, recipe, CPU)
     assert len(fit.history) == len(seen) == epochs
@@ -204,7 +205,7 @@ def test_a_result_never_names_weights_that_were_not_written(finished, monkeypatc
     def full_disk(*given):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(checkpoint, "write_atomic", full_disk)
+    monkeypatch.setattr(cache, "write_atomic", full_disk)
     with pytest.raises(OSError):
         pretrain.save(finished[0])
     assert not list(tmp_path.rglob("*.json"))

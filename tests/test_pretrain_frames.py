@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from ecgtl import datasets, models, results, training
+from ecgtl import datasets, models, results
 from ecgtl.config import FinetuneConfig, PretrainConfig, starts
-from ecgtl.datasets.frames import sampled
 from ecgtl.jobs import inputs, pretrain
 from ecgtl.models import checkpoint
-from ecgtl.pretraining import labels
+from ecgtl.signals import frame_labels
+from ecgtl.signals.frames import sampled
+from ecgtl.training import loop
 
 OBJECTIVES = ("beat", "rhythm", "heart_rate", "future")
 SMALL = {"width": 2, "epochs": 2, "per_subject": 16, "batch_size": 16, "precision": "float32"}
@@ -51,7 +52,7 @@ def test_a_result_says_what_was_done(finished, objective):
     mean, sd = (result.data["standardised_by"]["mitdb"][name] for name in ("mean", "sd"))
     whole = np.concatenate([twin.lead(i) for i in range(len(twin))]).astype(float)
     assert (mean, sd) == pytest.approx((whole.mean(), whole.std()), rel=1e-4)
-    if objective in labels.TASKS:
+    if objective in frame_labels.TASKS:
         assert sum(result.data["counts"].values()) == result.data["frames"]["train"]
 
 
@@ -87,7 +88,7 @@ def test_a_run_is_a_function_of_its_config(finished, objective):
 
 
 def test_a_killed_run_goes_on_from_its_state(finished, monkeypatch):
-    monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "STATE_SECONDS", 0.0)
 
     def kill(row):
         if row["epoch"] == 2:

@@ -9,8 +9,9 @@ from stored_runs import around, by_class, planned, store
 from ecgtl import experiments
 from ecgtl.analysis import cells, claims, coverage
 from ecgtl.experiments import experiment
-from ecgtl.report import badges, weimann
+from ecgtl.report import badges
 from ecgtl.report.findings import OURS, finding, findings
+from ecgtl.report.weimann import shared
 
 OLD, NEW = "weimann2021-table2", "weimann2021-table2-later"
 
@@ -100,10 +101,10 @@ def test_a_page_shows_run_counts_of_both_protocols_and_what_is_pending():
     earlier()
     fill(NEW, "beat", 25, 0.50, 10)
     fill(NEW, "beat", 50, 0.50, 4)
-    said = weimann.state(OLD, "reduced").data
+    said = shared.state(OLD, "reduced").data
     assert "Table 2: 18 of " in said and "Earlier protocol: of the new one 14 of 210 runs have ended, 1 of 21 cells are full" in said
     assert "Beat classification (50 %, 75 %)" in said and "Majority class (25 %, 50 %, 75 %)" in said
-    said = weimann.state(NEW, "reduced").data
+    said = shared.state(NEW, "reduced").data
     assert "Table 2: 14 of 210 runs" in said and "New protocol: of the new one 14 of 210" in said
 
 

@@ -10,9 +10,9 @@ from messages import one_line
 
 from ecgtl import datasets
 from ecgtl.datasets import catalogue, qtdb, synthetic
-from ecgtl.datasets.windows import unlabelled
 from ecgtl.errors import EcgtlError
-from ecgtl.pretraining import labels
+from ecgtl.signals import frame_labels
+from ecgtl.signals.windows import unlabelled
 
 N_SAMPLES = 2500
 NAMED = ("D3", "V4")
@@ -129,10 +129,10 @@ def test_missing_folder_says_how_to_get_it(tmp_path):
 
 def test_recordings_that_nobody_has_marked_are_no_noise(root):
     recordings = qtdb.read(root)
-    assert labels.unmarked("beat", recordings) == labels.unmarked("heart_rate", recordings) == [WITHOUT]
-    assert labels.unmarked("rhythm", recordings) == []  # nobody has marked a rhythm: that is for the task to refuse
-    assert labels.unmarked("beat", datasets.load("mitdb", twin=True)) == []
-    assert labels.unmarked("beat", replace(recordings, annotations=None)) == []
+    assert frame_labels.unmarked("beat", recordings) == frame_labels.unmarked("heart_rate", recordings) == [WITHOUT]
+    assert frame_labels.unmarked("rhythm", recordings) == []  # nobody has marked a rhythm: that is for the task to refuse
+    assert frame_labels.unmarked("beat", datasets.load("mitdb", twin=True)) == []
+    assert frame_labels.unmarked("beat", replace(recordings, annotations=None)) == []
 
 
 def test_a_recording_without_marks_is_unmarked_only_where_its_whole_subject_is(root, base):
@@ -140,9 +140,9 @@ def test_a_recording_without_marks_is_unmarked_only_where_its_whole_subject_is(r
     (base / "sel30.dat").write_bytes(bytes(reversed((base / "sele0122.dat").read_bytes())))
     (base / "sel30.hea").write_text(re.sub(r"(12 0 \S+) \S+", r"\1 0", (base / "sel30.hea").read_text()))
     recordings = qtdb.read(root)
-    assert labels.unmarked("beat", recordings) == ["sel30", WITHOUT]
+    assert frame_labels.unmarked("beat", recordings) == ["sel30", WITHOUT]
     together = replace(recordings, subjects=np.where(recordings.ids == "sel30", "sel820", recordings.subjects))
-    assert labels.unmarked("beat", together) == [WITHOUT]
+    assert frame_labels.unmarked("beat", together) == [WITHOUT]
 
 
 def test_the_twin_is_read_by_the_same_rules():
@@ -153,7 +153,7 @@ def test_the_twin_is_read_by_the_same_rules():
     assert len(set(twin.subjects.tolist())) == len(twin) - 1 and twin.duplicates == ()
     assert {(base / f"{name}.hea").read_text().split()[2] for name in written} == {"250", "250/128", "250/360"}
     unmarked = {name for name in written if not (base / f"{name}.atr").exists()}
-    assert unmarked and unmarked <= qtdb.WITHOUT_MARKS and set(labels.unmarked("beat", twin)) == unmarked
+    assert unmarked and unmarked <= qtdb.WITHOUT_MARKS and set(frame_labels.unmarked("beat", twin)) == unmarked
     for i, name in enumerate(twin.ids):
         read = wfdb.rdrecord(str(base / name))  # takes a gain of 0 for 200, too
         np.testing.assert_allclose(twin.signal(i), read.p_signal.T - np.median(read.p_signal, axis=0)[:, np.newaxis], atol=1e-5)
@@ -175,14 +175,14 @@ def test_the_release(real_data, capsys):
     symbols, counts = np.unique(recordings.annotations.symbol, return_counts=True)
     found = dict(zip(symbols.tolist(), counts.tolist(), strict=True))
     assert (found["N"], found["S"], found["V"]) == (69362, 731, 530)
-    assert set(labels.unmarked("beat", recordings)) == qtdb.WITHOUT_MARKS
-    assert len(labels.unmarked("rhythm", recordings)) == 87  # marked in two records alone, so it adds nothing to rhythm
+    assert set(frame_labels.unmarked("beat", recordings)) == qtdb.WITHOUT_MARKS
+    assert len(frame_labels.unmarked("rhythm", recordings)) == 87  # marked in two records alone, so it adds nothing to rhythm
     for record in ("sel14046", "sel35", "sel883", "sele0116"):  # gains of 0, 200, 0, and 200 beside 135
         i = recordings.ids.tolist().index(record)
         theirs = wfdb.rdrecord(str(base / record)).p_signal
         np.testing.assert_allclose(recordings.signal(i), (theirs - np.median(theirs, axis=0)).T, atol=1e-5)
         if record != "sel35":
             assert recordings.annotations.of(i)[0].tolist() == wfdb.rdann(str(base / record), "atr").sample.tolist()
-    labels.tracks_of(recordings, 125.0)  # knows every mark
+    frame_labels.tracks_of(recordings, 125.0)  # knows every mark
     assert len(unlabelled([recordings])) > 9000
     assert catalogue.available(catalogue.entry("qtdb"), real_data).found in (90, 105)

@@ -8,13 +8,15 @@ import torch
 import wfdb
 from messages import one_line
 
-from ecgtl import datasets, filters, models, training, transferability
+from ecgtl import datasets, models, transferability
 from ecgtl.__main__ import main
 from ecgtl.config import ScoreConfig, starts
 from ecgtl.datasets.arrays import from_array
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import predict, rank
 from ecgtl.models import checkpoint
+from ecgtl.signals import preparation
+from ecgtl.training import loop
 
 LABELS = ("NORM", "MI", "HYP")
 FACTS = {"arch": "resnet18", "width": 4, "in_channels": 1, "sampling_rate": 100.0, "seconds": 2.0,
@@ -53,10 +55,10 @@ def store(path, seed=0, teach=None, **facts):
     model = models.build(facts["arch"], facts["in_channels"], len(facts["classes"] or [1]),
                          width=facts["width"], **options)
     if teach is not None:
-        x = filters.prepare(teach, 100, 200, (0,), "start", "range")
-        part = training.LabelledArray(x, teach.labels[:, : len(facts["classes"])])
-        recipe = training.TrainConfig(25, 16, 0.005, 99, "validation_score", "test_score", "float32", 0)
-        training.fit(model, part, part, part, recipe, lambda y, p: -float(np.abs(y - p).mean()),
+        x = preparation.prepare(teach, 100, 200, (0,), "start", "range")
+        part = loop.LabelledArray(x, teach.labels[:, : len(facts["classes"])])
+        recipe = loop.TrainConfig(25, 16, 0.005, 99, "validation_score", "test_score", "float32", 0)
+        loop.fit(model, part, part, part, recipe, lambda y, p: -float(np.abs(y - p).mean()),
                      torch.device("cpu"))
     else:
         for module in model.modules():  # a norm has seen data, or the signal would grow layer by layer
@@ -91,7 +93,7 @@ def test_a_score_is_melep_of_the_networks_probabilities(target, taught, tmp_path
     other = store(tmp_path / "other.safetensors", seed=1)
     ranking, said = ask([other, taught])
     assert said == [] and ranking.refused == {}
-    x = filters.prepare(target, 100, 200, (0,), "start", "range")
+    x = preparation.prepare(target, 100, 200, (0,), "start", "range")
     for score in ranking.scores:
         p, names = transferability.source_probabilities(score.answers.candidate.path, x)
         assert score.value == pytest.approx(transferability.melep(p, target.labels), rel=1e-9)
@@ -108,7 +110,7 @@ def test_a_score_is_melep_of_the_networks_probabilities(target, taught, tmp_path
 def test_limits_are_percentiles_over_resampled_recordings(target, taught):
     (score,) = ask([taught], resamples=60, seed=3)[0].scores
     p, _ = transferability.source_probabilities(score.answers.candidate.path,
-                                                filters.prepare(target, 100, 200, (0,), "start", "range"))
+                                                preparation.prepare(target, 100, 200, (0,), "start", "range"))
     rng, values = np.random.default_rng([3, 4]), []
     for _ in range(60):
         rows = rng.integers(60, size=60)
@@ -135,7 +137,7 @@ def test_equal_checkpoints_are_first_together(target, taught, tmp_path):
 def test_weightings_and_labels_can_be_chosen(target, taught, weighting):
     (score,) = ask([taught], weighting=weighting, label_set="HYP, NORM")[0].scores
     p, _ = transferability.source_probabilities(score.answers.candidate.path,
-                                                filters.prepare(target, 100, 200, (0,), "start", "range"))
+                                                preparation.prepare(target, 100, 200, (0,), "start", "range"))
     assert score.value == pytest.approx(transferability.melep(p, target.labels[:, [2, 0]], weighting),
                                         rel=1e-9)
 
@@ -146,7 +148,7 @@ def test_inputs_are_those_of_the_checkpoints_protocol_lead_and_rate(target, tmp_
                  sampling_rate=125.0, seconds=4.0,
                  variant=None)
     (score,) = ask([path])[0].scores
-    x = filters.prepare(target, 125, 500, (0, 1), "end", "dataset")
+    x = preparation.prepare(target, 125, 500, (0, 1), "end", "dataset")
     p, _ = transferability.source_probabilities(score.answers.candidate.path, x)
     assert score.value == pytest.approx(transferability.melep(p, target.labels), rel=1e-9)
 
@@ -161,7 +163,7 @@ def test_a_softmax_checkpoint_is_scored_too(target, tmp_path):
     path = store(tmp_path / "s.safetensors", multi_label=False, classes=["n", "a", "o", "x"])
     (score,) = ask([path])[0].scores
     p, _ = transferability.source_probabilities(score.answers.candidate.path,
-                                                filters.prepare(target, 100, 200, (0,), "start", "range"))
+                                                preparation.prepare(target, 100, 200, (0,), "start", "range"))
     assert p.sum(axis=1) == pytest.approx(np.ones(60), abs=1e-5) and score.pair_losses.shape == (3, 4)
 
 
@@ -371,6 +373,6 @@ def test_predict_takes_such_a_checkpoint_too(own, taught):
     recordings = datasets.load("folder", own, lead="I", labels="none", on_bad="skip")
     whole = recordings.select(recordings.durations >= 2)
     p, _ = transferability.source_probabilities(taught,
-                                                filters.prepare(whole, 100, 200, (0,), "start", "range"))
+                                                preparation.prepare(whole, 100, 200, (0,), "start", "range"))
     np.testing.assert_allclose(table[["probability_NORM", "probability_MI"]], p,
                                atol=0.02)  # bfloat16 where the machine has it

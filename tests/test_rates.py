@@ -8,13 +8,11 @@ import pytest
 from messages import one_line
 from scipy import signal
 
-from ecgtl import filters
-from ecgtl.datasets import frames, windows
 from ecgtl.datasets.arrays import from_array
-from ecgtl.datasets.base import Annotations
 from ecgtl.datasets.collector import Collector, Reading
+from ecgtl.datasets.recordings import Annotations
 from ecgtl.errors import EcgtlError
-from ecgtl.pretraining import labels
+from ecgtl.signals import filters, frame_labels, frames, preparation, windows
 
 DAY = 24 * 3600.0
 ODD = [(249.89, 250.0), (499.348, 250.0), (499.348, 100.0), (249.89, 125.0), (250.0001, 250.0), (333.3333, 250.0), (256.41, 500.0)]
@@ -107,7 +105,7 @@ def test_a_mark_late_in_a_recording_falls_into_its_frame():
     found = Collector("marked", "1", ())
     beats = np.array([round(19000.5 * rate)])
     found.add(Reading("r", np.tile(np.int16([0, 1]), round(seconds * rate / 2))[:, np.newaxis], rate, ["II"], [200.0], [0.0]), "r")
-    tracks = labels.tracks_of(found.recordings(), 250.0, Annotations(beats, np.array(["N"]), np.array([""]), np.array([0, 1])))
+    tracks = frame_labels.tracks_of(found.recordings(), 250.0, Annotations(beats, np.array(["N"]), np.array([""]), np.array([0, 1])))
     row = np.zeros(3, int)
     start = np.round(np.array([18999.9, 19000.4, 19000.6]) * 250).astype(int)
     assert tracks.beat_counts(row, start, start + 50)[:, 0].tolist() == [0, 1, 0]
@@ -128,7 +126,7 @@ def test_absurd_rates_are_refused_in_one_line_that_names_rate_and_recording(rate
         with pytest.raises(EcgtlError) as error:
             work()
         one_line(error, f"sampling rate of {rate:g} Hz")
-    for standard in filters.STANDARDS:
+    for standard in preparation.STANDARDS:
         with pytest.raises(EcgtlError) as error:
-            filters.prepare(absurd, 250, 250, standardise_by=standard)
+            preparation.prepare(absurd, 250, 250, standardise_by=standard)
         one_line(error, "recording 0 of folder", f"sampling rate of {rate:g} Hz")

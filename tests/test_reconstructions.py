@@ -13,7 +13,9 @@ from ecgtl import published, results
 from ecgtl.config import PretrainConfig
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import pretrain
-from ecgtl.report import figures, reconstructions
+from ecgtl.measurements import reconstruction_errors
+from ecgtl.report import figures
+from ecgtl.report.jang import figure4
 from ecgtl.statistics import Sample, mean_interval
 
 # Two sources, one epoch; the width stays the tier's, which is part of the name that is looked for
@@ -33,7 +35,7 @@ def made(session_cache, own_results):
         patch.setenv("ECGTL_RESULTS", str(own_results))
         trained = pretrain.run(PretrainConfig.of(**SMALL))
         pretrain.save(trained)
-        measured = reconstructions.measure("demo")
+        measured = reconstruction_errors.measure("demo")
         results.save(measured)
         return trained, measured
 
@@ -47,7 +49,7 @@ def stored(made, own_results, monkeypatch):
 @pytest.fixture(scope="module")
 def committed():
     """The committed errors of the real held-out windows."""
-    return reconstructions.load("reduced")
+    return reconstruction_errors.load("reduced")
 
 
 @pytest.fixture(autouse=True)
@@ -87,25 +89,25 @@ def test_windows_are_told_apart_by_source_and_subject(stored):
 
 def test_what_is_measured_is_read_back(stored):
     _, measured = stored
-    again = reconstructions.load("demo")
+    again = reconstruction_errors.load("demo")
     assert again.scores == results.rounded(measured.scores) and again.evidence["upstream"] == "synthetic"
-    assert all((again.arrays[name] == measured.arrays[name]).all() for name in reconstructions.ARRAYS)
+    assert all((again.arrays[name] == measured.arrays[name]).all() for name in reconstruction_errors.ARRAYS)
 
 
 def test_errors_of_other_windows_are_not_stored(stored, monkeypatch):
-    right = reconstructions.squared_errors
-    monkeypatch.setattr(reconstructions, "squared_errors", lambda *x: 1.1 * right(*x))
+    right = reconstruction_errors.squared_errors
+    monkeypatch.setattr(reconstruction_errors, "squared_errors", lambda *x: 1.1 * right(*x))
     with pytest.raises(EcgtlError) as error:
-        reconstructions.measure("demo")
+        reconstruction_errors.measure("demo")
     one_line(error, "the errors average", "not its windows or weights")
 
 
 def test_other_recordings_are_noticed(stored):
-    result = reconstructions.pretrained("demo")
+    result = reconstruction_errors.pretrained("demo")
     result = dataclasses.replace(result, data=json.loads(json.dumps(result.data)))
     result.data["sources"]["mitdb"]["digest"] = "0" * 64
     with pytest.raises(EcgtlError) as error:
-        reconstructions.held_out(result)
+        reconstruction_errors.held_out(result)
     one_line(error, "the recordings of mitdb are not those", "python -m ecgtl data check mitdb")
 
 
@@ -135,14 +137,14 @@ def test_missing_errors_name_the_command(copy):
     for file in (copy / "measured").iterdir():
         file.unlink()
     with pytest.raises(EcgtlError) as error:
-        reconstructions.load("demo")
+        reconstruction_errors.load("demo")
     one_line(error, "have not been measured", "--tier demo measure")
 
 
 def test_errors_of_other_weights_are_refused(copy):
     rewrite(copy, "measured", lambda body: body["data"]["weights"].update(sha256="0" * 64))
     with pytest.raises(EcgtlError) as error:
-        reconstructions.load("demo")
+        reconstruction_errors.load("demo")
     one_line(error, "was measured with other weights or recordings", "--tier demo measure")
 
 
@@ -150,14 +152,14 @@ def test_weights_that_are_not_those_of_the_result_are_refused(copy):
     weights = next((copy / "weights").glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     with pytest.raises(EcgtlError) as error:
-        reconstructions.pretrained("demo")
+        reconstruction_errors.pretrained("demo")
     one_line(error, weights.name, "is not the file", "restore both from git")
 
 
 def test_an_autoencoder_that_is_not_there_is_named(copy):
     next((copy / "weights").glob("*.safetensors")).unlink()
     with pytest.raises(EcgtlError) as error:
-        reconstructions.pretrained("demo")
+        reconstruction_errors.pretrained("demo")
     one_line(error, "there is no autoencoder of tier demo", "-p tier demo")
 
 
@@ -165,7 +167,7 @@ def test_a_result_without_errors_is_refused(copy, made):
     other = dataclasses.replace(made[1], arrays=made[1].arrays | {"error": made[1].arrays["error"][:-1]})
     results.save(other)
     with pytest.raises(EcgtlError) as error:
-        reconstructions.load("demo")
+        reconstruction_errors.load("demo")
     one_line(error, "does not hold the errors of windows")
 
 
@@ -174,15 +176,15 @@ def test_a_result_without_errors_is_refused(copy, made):
 
 def test_with_a_window_a_subject_the_interval_is_nearly_students():
     error = np.random.default_rng(0).normal(700, 200, 400)
-    found = reconstructions.clustered_interval(error, np.arange(400))
+    found = figure4.clustered_interval(error, np.arange(400))
     assert found == pytest.approx(mean_interval(Sample.of(error)), abs=3)
 
 
 def test_windows_that_repeat_each_other_add_nothing():
     """Each window ten times: an interval over windows would shrink threefold, one over subjects stays."""
     error = np.random.default_rng(1).normal(700, 200, 60)
-    alone = reconstructions.clustered_interval(error, np.arange(60))
-    repeated = reconstructions.clustered_interval(np.repeat(error, 10), np.repeat(np.arange(60), 10))
+    alone = figure4.clustered_interval(error, np.arange(60))
+    repeated = figure4.clustered_interval(np.repeat(error, 10), np.repeat(np.arange(60), 10))
     assert repeated == pytest.approx(alone, rel=1e-9)
 
 
@@ -190,20 +192,20 @@ def test_the_interval_is_of_the_mean_over_windows():
     """A subject with many windows weighs as much as its windows; equal errors leave no doubt."""
     error = np.concatenate([np.full(90, 100.0), np.full(5, 400.0), np.full(5, 400.0), np.full(5, 400.0)])
     subject = np.repeat([0, 1, 2, 3], [90, 5, 5, 5])
-    low, high = reconstructions.clustered_interval(error, subject)
+    low, high = figure4.clustered_interval(error, subject)
     assert low < error.mean() < high and low >= 100 and high <= 400
-    assert reconstructions.clustered_interval(np.full(9, 5.0), np.arange(9)) == (5.0, 5.0)
+    assert figure4.clustered_interval(np.full(9, 5.0), np.arange(9)) == (5.0, 5.0)
 
 
 def test_two_subjects_have_no_interval():
-    assert np.isnan(reconstructions.clustered_interval(np.arange(10.0), np.repeat([0, 1], 5))).all()
+    assert np.isnan(figure4.clustered_interval(np.arange(10.0), np.repeat([0, 1], 5))).all()
 
 
 def test_chosen_windows_are_those_at_the_ranks():
     error = np.random.default_rng(2).permutation(101).astype(float)
-    chosen = reconstructions.chosen_windows(error)
-    assert [error[i] for i in chosen.values()] == [10, 50, 90] and list(chosen) == list(reconstructions.SHOWN)
-    assert set(reconstructions.chosen_windows(np.array([3.0])).values()) == {0}
+    chosen = figure4.chosen_windows(error)
+    assert [error[i] for i in chosen.values()] == [10, 50, 90] and list(chosen) == list(figure4.SHOWN)
+    assert set(figure4.chosen_windows(np.array([3.0])).values()) == {0}
 
 
 # --- drawings and the command -------------------------------------------------------------------------------
@@ -211,9 +213,9 @@ def test_chosen_windows_are_those_at_the_ranks():
 
 def test_panels_name_lead_rate_and_error(stored):
     trained, measured = stored
-    part = reconstructions.held_out(reconstructions.pretrained("demo"))
-    figure = reconstructions.panels(part, measured.arrays["error"], synthetic=True)
-    chosen = reconstructions.chosen_windows(measured.arrays["error"])
+    part = reconstruction_errors.held_out(reconstruction_errors.pretrained("demo"))
+    figure = figure4.panels(part, measured.arrays["error"], synthetic=True)
+    chosen = figure4.chosen_windows(measured.arrays["error"])
     assert len(figure.axes) == len(chosen)
     for axes, (rank, i) in zip(figure.axes, chosen.items(), strict=True):
         title = axes.get_title("left")
@@ -227,36 +229,36 @@ def test_panels_name_lead_rate_and_error(stored):
 
 
 def test_twins_are_cut_as_the_windows_of_the_result(stored):
-    twins = reconstructions.twins(reconstructions.pretrained("demo"))
+    twins = reconstruction_errors.twins(reconstruction_errors.pretrained("demo"))
     assert all(source.synthetic for source in twins.sources)
     assert twins.windows.n_samples == 2048 and twins.windows.rate == 250
-    error, deviation = reconstructions.squared_errors(twins.model, twins.windows)
+    error, deviation = reconstruction_errors.squared_errors(twins.model, twins.windows)
     assert len(error) == len(twins.windows)
     assert deviation == pytest.approx(np.full(len(error), 2048), rel=0.01)
 
 
 def test_the_command_measures_and_draws(stored, tmp_path, capsys):
     picture = tmp_path / "windows.png"
-    assert reconstructions.main(["--tier", "demo", "draw", str(picture)]) == 0
+    assert figure4.main(["--tier", "demo", "draw", str(picture)]) == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
-    assert reconstructions.main(["--tier", "demo", "measure"]) == 0
+    assert figure4.main(["--tier", "demo", "measure"]) == 0
     assert capsys.readouterr().out.count("written: ") == 2
-    command = reconstructions.load("demo").provenance["command"]
-    assert command == f"{reconstructions.PROGRAM} --tier demo measure"
+    command = reconstruction_errors.load("demo").provenance["command"]
+    assert command == f"{reconstruction_errors.PROGRAM} --tier demo measure"
 
 
 @pytest.mark.parametrize("file, words", [
     ("windows.doc", "has no ending of an image; allowed: "),
     ("nowhere/windows.png", "cannot be written (No such file or directory)")])
 def test_a_picture_that_cannot_be_written_is_named_in_one_line(stored, tmp_path, capsys, file, words):
-    assert reconstructions.main(["--tier", "demo", "draw", str(tmp_path / file)]) == 2
+    assert figure4.main(["--tier", "demo", "draw", str(tmp_path / file)]) == 2
     said = capsys.readouterr().err
     assert words in said and said.count("\n") == 1 and not list(tmp_path.glob("**/*.png"))
 
 
 def test_without_recordings_the_command_says_so_in_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("ECGTL_DATA", str(tmp_path / "empty"))
-    assert reconstructions.main(["measure"]) == 2
+    assert figure4.main(["measure"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("ecgtl: ") and said.count("\n") == 1 and "empty" in said
 
@@ -265,7 +267,7 @@ def test_without_recordings_the_command_says_so_in_one_line(tmp_path, monkeypatc
 
 
 def test_committed_errors_are_those_of_the_committed_weights(committed):
-    trained = reconstructions.pretrained("reduced")
+    trained = reconstruction_errors.pretrained("reduced")
     error, deviation = (committed.arrays[name].astype(np.float64) for name in ("error", "deviation"))
     assert error.mean() == pytest.approx(trained.scores["mse_sum"], rel=1e-6)
     assert 1 - error.sum() / deviation.sum() == pytest.approx(trained.scores["r2"], abs=1e-6)
@@ -275,31 +277,31 @@ def test_committed_errors_are_those_of_the_committed_weights(committed):
 
 
 def test_sources_make_up_the_whole(committed):
-    table = reconstructions.by_source(committed).set_index("source")
+    table = figure4.by_source(committed).set_index("source")
     parts, whole = table.drop("all"), table.loc["all"]
     assert parts["windows"].sum() == whole["windows"] == len(committed.arrays["error"])
     assert parts["subjects"].sum() == whole["subjects"]
     assert (parts["mean"] * parts["windows"]).sum() / whole["windows"] == pytest.approx(whole["mean"])
     few = parts["subjects"] < 3
     assert parts.loc[few, "low"].isna().all() and parts.loc[~few, "low"].notna().all()
-    shown = reconstructions.readable(table.reset_index())["Mean error [95 % interval]"]
+    shown = figure4.readable(table.reset_index())["Mean error [95 % interval]"]
     assert shown.str.contains("too few subjects").tolist() == [*few, False]
 
 
 def test_the_papers_number_stands_beside_ours_in_the_same_units(committed):
-    table = reconstructions.comparison(committed).set_index("Quantity")
+    table = figure4.comparison(committed).set_index("Quantity")
     assert table["Paper"].tolist()[:2] == ["626.583", "0.305"] and table["Paper"].tolist()[3] == "3.33 %"
     printed = published.lookup("jang2021.scalars.cae_mse.value")
     assert float(table["Paper"].iloc[2]) == pytest.approx(1 - printed / 2048, abs=5e-4)
     assert table["Paper"].iloc[4] == f"{100 * np.sqrt(printed / 2048) / 9:.1f} %"  # of the range from -3 to 6
-    trained = reconstructions.pretrained("reduced")
+    trained = reconstruction_errors.pretrained("reduced")
     assert table["Ours, validation"].iloc[0] == f"{trained.scores['validation']['summed']:.0f}"
     assert table["Ours, test"].iloc[0].startswith(f"{trained.scores['mse_sum']:.0f} [")
 
 
 def test_the_verdict_says_what_the_values_say(committed):
-    trained = reconstructions.pretrained("reduced")
-    said = reconstructions.verdict(committed).data
+    trained = reconstruction_errors.pretrained("reduced")
+    said = figure4.verdict(committed).data
     assert "not tested" in said and "its number is not tested" in said
     assert f"error is {trained.scores['mse_sum']:.0f} of the 2,048" in said
     assert f"chose the epoch, the error is {trained.scores['validation']['summed']:.0f}." in said
@@ -310,14 +312,14 @@ def test_the_verdict_says_what_the_values_say(committed):
     ([9, 5, 4], 2, "number 2 was kept")])
 def test_the_course_of_the_training_is_told_by_its_history(committed, losses, kept, words):
     history = [{"train_loss": loss, "validation_loss": loss} for loss in losses]
-    trained = dataclasses.replace(reconstructions.pretrained("reduced"), history=history)
+    trained = dataclasses.replace(reconstruction_errors.pretrained("reduced"), history=history)
     trained.scores["epoch"] = kept
-    said = reconstructions._course(trained)
+    said = figure4._course(trained)
     assert words in said and ("longer run" in said) == ("still" in words)
 
 
 def test_the_histogram_holds_every_window_and_marks_the_means(committed):
-    figure = reconstructions.distribution(committed)
+    figure = figure4.distribution(committed)
     axes = figure.axes[0]
     assert sum(patch.get_height() for patch in axes.patches) == len(committed.arrays["error"])
     marked = [line.get_xdata()[0] for line in axes.get_lines()]
@@ -326,14 +328,14 @@ def test_the_histogram_holds_every_window_and_marks_the_means(committed):
 
 
 def test_the_download_has_a_row_a_window(committed):
-    table = reconstructions.windows_table(committed)
+    table = figure4.windows_table(committed)
     assert len(table) == len(committed.arrays["error"])
     assert table["source"].isin(["cinc2017", "mitdb", "icentia11k"]).all()
     assert table["summed_squared_error"].mean() == pytest.approx(committed.scores["mse_sum"], rel=1e-6)
 
 
 def test_the_committed_file_is_small_and_names_no_machine():
-    path = results.path_of(reconstructions.MEASURED, "jang2021-figure4-cae-cae-reduced", "reduced")
+    path = results.path_of(results.MEASURED, "jang2021-figure4-cae-cae-reduced", "reduced")
     assert path.with_suffix(".npz").stat().st_size < 50_000
     assert not any(place in path.read_text() for place in ("/tmp", "/home", "/root", "/work"))
 
@@ -341,7 +343,7 @@ def test_the_committed_file_is_small_and_names_no_machine():
 @pytest.mark.needs("challenge-2017", "mitdb", "icentia11k-continuous-ecg")
 def test_the_recordings_give_the_committed_errors(real_data, committed):
     """Every eighth window, in float32: the stored ones may have been computed in bfloat16."""
-    part = reconstructions.held_out(reconstructions.pretrained("reduced"))
+    part = reconstruction_errors.held_out(reconstruction_errors.pretrained("reduced"))
     chosen = np.arange(0, len(part.windows), 8)
     x = torch.from_numpy(part.windows.take(chosen))
     with torch.no_grad():

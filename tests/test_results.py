@@ -14,6 +14,7 @@ from sklearn import metrics as oracle
 
 from ecgtl import experiments, results
 from ecgtl.config import FinetuneConfig, protocol
+from ecgtl.datasets import cache
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, sources, transfers
 from ecgtl.jobs import inputs
@@ -79,7 +80,7 @@ def test_saving_again_replaces(tmp_path):
 
 
 def test_a_crash_before_the_json_leaves_the_run_undone(monkeypatch):
-    written, write = [], results.write_atomic
+    written, write = [], cache.write_atomic
 
     def crash(path, content):
         if path.suffix == ".json":
@@ -87,7 +88,7 @@ def test_a_crash_before_the_json_leaves_the_run_undone(monkeypatch):
         written.append(path)
         write(path, content)
 
-    monkeypatch.setattr(results, "write_atomic", crash)
+    monkeypatch.setattr(cache, "write_atomic", crash)
     with pytest.raises(KeyboardInterrupt):
         results.save(made())
     assert [path.suffix for path in written] == [".npz"]  # predictions first, the JSON makes a run done
@@ -523,17 +524,17 @@ def test_committed_weights_of_frames_are_those_that_their_result_speaks_of(path)
 @pytest.mark.parametrize("path", CLASSIFIERS, ids=lambda path: path.stem)
 def test_committed_weights_classify_as_well_as_their_result_says(path, real_data):
     """In float32, and they were scored in bfloat16 where the machine has it."""
-    from ecgtl import paths, training
+    from ecgtl import paths
     from ecgtl.config import PretrainConfig
     from ecgtl.jobs import pretrain
     from ecgtl.models import checkpoint
-    from ecgtl.pretraining import classification
+    from ecgtl.training import classification, loop
 
     result, cpu = results.load(path), torch.device("cpu")
     config = PretrainConfig.of(**result.config)
     test = pretrain.parts_of(config, pretrain.whole_of(config, pretrain.read(config)))["test"]
     network = pretrain.network(config)
     network.load_state_dict(checkpoint.load(paths.PACKAGE / "weights" / result.data["weights"]["file"])[0])
-    found = classification.scores(network, test, training.mixed("float32", cpu), cpu, config.seed)
+    found = classification.scores(network, test, loop.mixed("float32", cpu), cpu, config.seed)
     assert found["accuracy"] == pytest.approx(result.scores["accuracy"], abs=0.01)
     assert found["counts"] == result.scores["counts"]

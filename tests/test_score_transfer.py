@@ -16,12 +16,13 @@ from messages import one_line
 from scipy import stats
 
 from ecgtl import datasets, models, results, transferability
+from ecgtl.analysis import names
 from ecgtl.config import ScoreConfig
 from ecgtl.datasets.arrays import from_array
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import rank
 from ecgtl.models import checkpoint
-from ecgtl.report import transfer
+from ecgtl.report.jobs import score_transfer
 
 ROOT = Path(__file__).resolve().parent.parent
 LABELS = ("NORM", "MI", "HYP")
@@ -60,40 +61,40 @@ def scored(request, recordings, monkeypatch, tmp_path):
 
 
 def test_the_target_is_told_with_what_was_left_out(scored):
-    facts = transfer.target(scored[0])["value"]
+    facts = score_transfer.target(scored[0])["value"]
     assert facts["recordings"] == 50 and facts["left out"] == "signal absent 1"
     assert facts["checkpoint"] == "resnet18 with 2 labels" and "HYP 0" in facts["labels"]
-    assert "synthetic" in transfer.badge(scored[0]).data
+    assert "synthetic" in score_transfer.badge(scored[0]).data
 
 
 def test_rows_of_labels_add_up_to_the_score(scored, recordings):
     ranking, config = scored
-    rows = transfer.label_rows(ranking, config)
+    rows = score_transfer.label_rows(ranking, config)
     assert rows["weight"] @ rows["loss"] == pytest.approx(ranking.scores[0].value, abs=1e-12)
     assert rows["recordings"].tolist() == recordings.labels.sum(axis=0).tolist()
     for share, entropy in zip(recordings.labels.mean(axis=0), rows["entropy"], strict=True):
         assert entropy == pytest.approx(stats.bernoulli(share).entropy())
-    assert "equal" in transfer.recomputed(ranking, config)
-    assert "50 recordings with 3 labels" in transfer.recomputed(ranking, config)
+    assert "equal" in score_transfer.recomputed(ranking, config)
+    assert "50 recordings with 3 labels" in score_transfer.recomputed(ranking, config)
     (score,) = ranking.scores
     broken = dataclasses.replace(ranking, scores=[dataclasses.replace(score, value=score.value + 1e-6)])
-    assert "DIFFERENT" in transfer.recomputed(broken, config)
+    assert "DIFFERENT" in score_transfer.recomputed(broken, config)
 
 
 def test_the_score_stands_beside_its_rivals(scored):
     ranking, config = scored
-    text, (found,) = transfer.score(ranking, config).data, ranking.scores
-    for name, (words, _) in transfer.RIVALS.items():
+    text, (found,) = score_transfer.score(ranking, config).data, ranking.scores
+    for name, (words, _) in names.RIVALS.items():
         assert words in text and (f"{found.measures[name]:.4f}" in text or name == "n_labels")
     assert text.count(f"{found.low:.4f} to {found.high:.4f}") == 1
-    assert transfer.labels(ranking, config).data.count("<tr>") == 4
+    assert score_transfer.labels(ranking, config).data.count("<tr>") == 4
 
 
 def test_what_a_label_tells_about_another(recordings):
     """All when they are the same, nothing when it never varies, and nothing about a constant label."""
     table = recordings.labels
     known = np.column_stack([table[:, 0], np.full(50, 0.3)]).astype(float)
-    share = transfer.explained(transferability.pair_losses(known, table), table)
+    share = score_transfer.explained(transferability.pair_losses(known, table), table)
     assert share.shape == (3, 2)
     assert share[0, 0] == pytest.approx(1)
     assert share[0, 1] == pytest.approx(0, abs=1e-9)
@@ -101,7 +102,7 @@ def test_what_a_label_tells_about_another(recordings):
 
 
 def test_the_figure_draws_every_pair(scored):
-    figure = transfer.told(scored[0])
+    figure = score_transfer.told(scored[0])
     axes, (image,) = figure.axes[0], figure.axes[0].images
     assert np.asarray(image.get_array()).shape == (2, 3)
     assert [text.get_text() for text in axes.get_yticklabels()] == ["sinus rhythm", "b"]

@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from ecgtl import paths
 from ecgtl.errors import EcgtlError
 from ecgtl.report.site import book, checks
-from ecgtl.report.site import notebooks as execution
+from ecgtl.report.site import notebooks as site_notebooks
 from ecgtl.report.site.layout import Layout, code_key, find, notebook_key, site_key
 
 ROOT = paths.repository()
@@ -144,7 +144,7 @@ def test_changed_prose_runs_no_notebook(made):
     page.write_text(PAGE + "\nMore.\n", encoding="utf-8")
     assert site_key(made, code) != before
     notebook = made.notebooks / "hello.ipynb"
-    assert execution.is_current(made, notebook, notebook_key(notebook, code), MAKES["hello"])
+    assert site_notebooks.is_current(made, notebook, notebook_key(notebook, code), MAKES["hello"])
     page.write_text(PAGE, encoding="utf-8")
     assert site_key(made, code) == before
 
@@ -229,11 +229,11 @@ def test_a_lost_output_runs_the_notebook_again(tmp_path):
     notebook = layout.notebooks / "hello.ipynb"
     executed = write_notebook(layout.work / "executed" / "hello.ipynb", NOTEBOOK)
     executed.with_suffix(".key").write_text("key")
-    assert not execution.is_current(layout, notebook, "key", MAKES["hello"])
+    assert not site_notebooks.is_current(layout, notebook, "key", MAKES["hello"])
     layout.downloads.mkdir(parents=True)
     (layout.downloads / "made.csv").write_text("a")
-    assert execution.is_current(layout, notebook, "key", MAKES["hello"])
-    assert not execution.is_current(layout, notebook, "another key", MAKES["hello"])
+    assert site_notebooks.is_current(layout, notebook, "key", MAKES["hello"])
+    assert not site_notebooks.is_current(layout, notebook, "another key", MAKES["hello"])
 
 
 # How a run is judged
@@ -247,7 +247,7 @@ def test_failures_are_told_and_others_still_run(tmp_path, monkeypatch, capfd):
     write_notebook(layout.notebooks / "works.ipynb", [new_code_cell("1 + 1")])
     told = r"notebooks/(dies|errs)\.ipynb failed(.|\n)*(DeadKernelError|this is wrong)"
     with pytest.raises(EcgtlError, match=told):
-        execution.execute_all(layout, "code", {"dies": (), "errs": (), "works": ()})
+        site_notebooks.execute_all(layout, "code", {"dies": (), "errs": (), "works": ()})
     said = capfd.readouterr().out
     assert "dies: failed" in said and "errs: failed" in said
     assert (layout.work / "executed" / "works.key").is_file()
@@ -257,7 +257,7 @@ def test_failures_are_told_and_others_still_run(tmp_path, monkeypatch, capfd):
 def test_a_notebook_that_nobody_announced_is_refused(tmp_path):
     layout = tiny(tmp_path)
     with pytest.raises(EcgtlError, match="does not say what notebooks/hello.ipynb makes"):
-        execution.execute_all(layout, "code", {})
+        site_notebooks.execute_all(layout, "code", {})
 
 
 def ran(source: str = "1", count: int | None = 1, outputs=()):
@@ -271,25 +271,25 @@ def ran(source: str = "1", count: int | None = 1, outputs=()):
 def test_completed_is_not_believed(tmp_path, cell, told):
     executed = write_notebook(tmp_path / "a.ipynb", [ran(), cell])
     with pytest.raises(EcgtlError, match=told):
-        execution.check_run(Layout(tmp_path), "a", executed, (), time.time())
+        site_notebooks.check_run(Layout(tmp_path), "a", executed, (), time.time())
 
 
 def test_a_run_without_its_files_does_not_count(tmp_path, monkeypatch):
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "r"))
     layout, executed = Layout(tmp_path), write_notebook(tmp_path / "a.ipynb", [ran(), ran("", None)])
     with pytest.raises(EcgtlError, match="wrote no build/x.csv"):
-        execution.check_run(layout, "a", executed, ("build/x.csv",), time.time())
+        site_notebooks.check_run(layout, "a", executed, ("build/x.csv",), time.time())
     (tmp_path / "build").mkdir()
     (tmp_path / "build" / "x.csv").write_text("a")
-    execution.check_run(layout, "a", executed, ("build/x.csv",), time.time())
+    site_notebooks.check_run(layout, "a", executed, ("build/x.csv",), time.time())
     os.utime(tmp_path / "build" / "x.csv", (1, 1))
     with pytest.raises(EcgtlError, match="wrote no build/x.csv"):
-        execution.check_run(layout, "a", executed, ("build/x.csv",), time.time())
+        site_notebooks.check_run(layout, "a", executed, ("build/x.csv",), time.time())
     result = tmp_path / "r" / "demo" / "finetune" / "key.json"
     result.parent.mkdir(parents=True)
     result.write_text("{half a result")
     with pytest.raises(EcgtlError, match="is not a result"):
-        execution.check_run(layout, "a", executed, ("results/demo/finetune/*.json",), time.time())
+        site_notebooks.check_run(layout, "a", executed, ("results/demo/finetune/*.json",), time.time())
 
 
 # What is wrong with a page
@@ -348,7 +348,7 @@ def test_every_page_of_the_contents_has_a_source_and_every_source_a_place():
                  for file in find(Layout(ROOT))}
     prose = {file.stem for file in (ROOT / "book").glob("*.md")}
     assert len(names) == len(set(names)) and set(names) == notebooks | prose
-    assert {name.removeprefix("notebooks/") for name in notebooks} == set(execution.makes())
+    assert {name.removeprefix("notebooks/") for name in notebooks} == set(site_notebooks.makes())
     assert not any("_" in name or " " in name for name in names if name != "notebooks/score_transfer")  # a job's own name
 
 
@@ -394,7 +394,7 @@ def test_a_checkpoint_among_the_outputs_is_read_as_one(tmp_path):
     file = tmp_path / "cae-cae-demo.safetensors"
     facts = {"arch": "cae", "width": 4, "in_channels": 1, "sampling_rate": 250.0, "seconds": 8.192}
     checkpoint.save(file, {"weight": torch.zeros(2)}, facts)
-    execution._check_output(file)
+    site_notebooks._check_output(file)
     file.write_bytes(file.read_bytes()[:20])
     with pytest.raises(EcgtlError, match="is damaged"):
-        execution._check_output(file)
+        site_notebooks._check_output(file)

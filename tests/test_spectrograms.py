@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from ecgtl import spectrograms
 from ecgtl.errors import EcgtlError
 from ecgtl.models import googlenet
-from ecgtl.spectrograms import image_features, images
+from ecgtl.signals import spectrograms
+from ecgtl.signals.spectrograms import image_features, images
 
 RATE = 250.0
 TIME = np.arange(2048) / RATE

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ecgtl import splits
+from ecgtl.datasets import splits
 from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 

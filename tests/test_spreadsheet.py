@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecgtl.features import Features
 from ecgtl.jobs import predict
+from ecgtl.jobs.features import Features
 from ecgtl.report import tables
 from ecgtl.spreadsheet import as_csv
 

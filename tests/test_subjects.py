@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ecgtl import folds, splits
 from ecgtl.config import FinetuneConfig
+from ecgtl.datasets import label_tasks, splits
 from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import inputs
@@ -72,7 +72,7 @@ def test_no_subject_trains_and_tests_in_a_drawn_task():
     for seed in SEEDS:
         recordings = random_recordings(seed, multi_label=True)
         try:
-            fold = folds.draw(recordings.label_matrix, recordings.subjects, seed, (1, 2), 12)
+            fold = label_tasks.draw(recordings.label_matrix, recordings.subjects, seed, (1, 2), 12)
         except EcgtlError:
             continue
         made += 1

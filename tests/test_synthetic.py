@@ -14,19 +14,12 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import cross_val_predict
 from wfdb.processing import XQRS
 
-from ecgtl import datasets, splits
-from ecgtl.datasets import csn, shaoxing, snomed, synthetic
+from ecgtl import datasets
+from ecgtl.datasets import csn, shaoxing, snomed, splits, synthetic
+from ecgtl.datasets.leads import LEADS
 from ecgtl.datasets.synthetic import plans, rhythms, writers
-from ecgtl.datasets.synthetic.model import LEADS, lead_field
-from ecgtl.datasets.synthetic.noise import (
-    RAIL,
-    Loss,
-    Noise,
-    apply_losses,
-    band_noise,
-    draw_bursts,
-    render_noise,
-)
+from ecgtl.datasets.synthetic.model import lead_field
+from ecgtl.datasets.synthetic.noise import RAIL, Loss, Noise, apply_losses, band_noise, draw_bursts, render_noise
 from ecgtl.datasets.synthetic.plans import RecordPlan, synthesise
 from ecgtl.datasets.synthetic.rhythms import Segment, draw_segment, with_ectopics
 from ecgtl.datasets.synthetic.tables import table

@@ -8,12 +8,14 @@ from stored_runs import store_fold
 
 from ecgtl import experiments, published, results
 from ecgtl.analysis import cells, claims, coverage, names
+from ecgtl.analysis.names import checkpoint_name
+from ecgtl.analysis.text import f1
 from ecgtl.config import BASELINES
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, runners, sources, transfers
-from ecgtl.report import tables, weimann
-from ecgtl.report.transfer_folds import checkpoint_name
-from ecgtl.report.words import f1
+from ecgtl.report import tables
+from ecgtl.report.jobs import finetune
+from ecgtl.report.weimann import shared
 from ecgtl.results import Result
 
 EXPERIMENT = "weimann2021-table2"
@@ -52,13 +54,13 @@ def test_cell_is_mean_and_sd_of_the_runs(stored):
 
 def test_cell_without_runs_is_none_and_shown_as_pending(stored):
     assert ("random", 50) not in cells.cells(EXPERIMENT, "reduced")
-    shown = tables.readable(cells.comparison(weimann.TABLE2, "reduced"))
+    shown = tables.readable(cells.comparison(shared.TABLE2, "reduced"))
     row = shown[(shown["Initialisation"] == names.METHODS["beat"]) & (shown["Data used"] == "25 %")]
     assert row["Ours [95 % interval]"].item() == "PENDING"
 
 
 def test_difference_is_ours_minus_the_paper(stored):
-    table = cells.comparison(weimann.TABLE2, "reduced").set_index(["method", "size"])
+    table = cells.comparison(shared.TABLE2, "reduced").set_index(["method", "size"])
     printed = published.lookup("weimann2021.table2.rows.random.75.mean")
     assert table.loc[("random", 75), "difference"] == pytest.approx(0.73 - printed)
     assert np.isnan(table.loc[("rr_boosting", 75), "paper"])
@@ -94,7 +96,7 @@ def test_synthetic_results_never_judge_nor_stand_beside_the_paper(tmp_path, monk
         if run.method == "random":
             write_run(run, 0.99, target="synthetic")
     assert cells.shown_tier(EXPERIMENT) == "demo"
-    assert cells.comparison(weimann.TABLE2, "demo")["paper"].isna().all()
+    assert cells.comparison(shared.TABLE2, "demo")["paper"].isna().all()
     assert claims.judge("weimann2021", "size", "demo")["ours"] == "not tested"
 
 
@@ -194,18 +196,18 @@ def several_labels():
 
 
 def test_what_is_predicted_of_recordings_with_several_labels():
-    counts = tables.confusion_of(several_labels())
+    counts = finetune.confusion_of(several_labels())
     # recording 0 (label a) is called a and b, 1 (a and b) is called b, 2 (b) is called b; so b is never called a
     assert counts.tolist() == [[1, 2, 2], [0, 2, 2]]
 
 
 def test_scores_of_recordings_with_several_labels():
     result = several_labels()
-    assert tables.followed(result) == ("macro_auc", "macro AUC")
+    assert finetune.followed(result) == ("macro_auc", "macro AUC")
     worse = dataclasses.replace(result, scores=result.scores | {"macro_auc": 0.8})
-    said = tables.verdict_on_trivial(result, {"majority": worse}).data
+    said = finetune.verdict_on_trivial(result, {"majority": worse}).data
     assert "beats" in said and "macro AUC .900 against .800" in said
-    shown = tables.scores_table(result, {"majority": worse}).data
+    shown = finetune.scores_table(result, {"majority": worse}).data
     for words in ("Macro AUC", "Fmax", "Fβ", "Gβ", "AUC a", "AUC b"):
         assert f'<th scope="col">{words}</th>' in shown
     assert "Macro F1" not in shown
@@ -215,8 +217,8 @@ def test_the_followed_score_is_the_protocols_own(stored):
     run = experiments.enumerate_runs(EXPERIMENT, "reduced")[0]
     write_run(run, 0.5)
     one = results.load(run.path)
-    assert tables.followed(one) == ("macro_f1", "macro F1")
-    assert tables.followed(dataclasses.replace(one, config=one.config | {"protocol": "jang2021"}))[0] == "weighted_f1"
+    assert finetune.followed(one) == ("macro_f1", "macro F1")
+    assert finetune.followed(dataclasses.replace(one, config=one.config | {"protocol": "jang2021"}))[0] == "weighted_f1"
 
 
 def test_an_item_of_one_measurement_is_as_good_as_its_evidence(stored):

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 import torch
 
-from ecgtl import metrics, models, paths, training
+from ecgtl import metrics, models, paths
 from ecgtl.errors import EcgtlError
+from ecgtl.training import loop
 
 CPU = torch.device("cpu")
-RECIPE = training.TrainConfig(epochs=6, batch_size=16, learning_rate=0.003, patience=50, stop_on="train_accuracy",
+RECIPE = loop.TrainConfig(epochs=6, batch_size=16, learning_rate=0.003, patience=50, stop_on="train_accuracy",
                          select_on="validation_score", precision="float32", seed=0)
 TRAINED = ("epoch", "train_loss", "train_accuracy")
 
@@ -38,7 +39,7 @@ def toy(n, seed, multi_label=False):
     has = rng.integers(2, size=(n, 2)) if multi_label else np.eye(2, dtype=int)[np.arange(n) % 2]
     tones = [np.sin(2 * np.pi * (f * time + rng.random((n, 1)))) for f in (0.05, 0.2)]
     x = has[:, :1] * tones[0] + has[:, 1:] * tones[1] + rng.normal(0, 0.2 if multi_label else 0.7, (n, 96))
-    return training.LabelledArray(x[:, None].astype(np.float32), has.astype(np.uint8) if multi_label else has.argmax(axis=1))
+    return loop.LabelledArray(x[:, None].astype(np.float32), has.astype(np.uint8) if multi_label else has.argmax(axis=1))
 
 
 def parts(multi_label=False, n=50, n_test=30):
@@ -53,7 +54,7 @@ def train(recipe=RECIPE, data=None, score=macro_f1, device=CPU, **options):
     """A small network trained on the toy parts, and what training left."""
     torch.manual_seed(recipe.seed)
     network = models.build("resnet18", 1, 2, width=4)
-    return training.fit(network, *(data or parts()), recipe, score, device, **options), network
+    return loop.fit(network, *(data or parts()), recipe, score, device, **options), network
 
 
 def without_times(history):
@@ -93,7 +94,7 @@ def test_columns_of_the_history_are_what_they_are_called():
     fit, network = train(replace(RECIPE, epochs=1), data)
     row = fit.history[0]
     for part, name in zip(data[1:], ("validation", "test"), strict=True):
-        p = training.predict(network, part.x, CPU, precision="float32")
+        p = loop.predict(network, part.x, CPU, precision="float32")
         assert row[f"{name}_loss"] == pytest.approx(-np.log(p[np.arange(len(p)), part.y]).mean(), rel=1e-4)
         assert row[f"{name}_score"] == macro_f1(part.y, p)
     assert (fit.chosen["last"][1] == p).all()
@@ -105,7 +106,7 @@ def test_every_recording_is_seen_once_an_epoch():
     torch.manual_seed(0)
     network = models.build("resnet18", 1, 2, width=4)
     network.register_forward_pre_hook(lambda module, given: seen.append(given[0]) if module.training else None)
-    training.fit(network, *data, replace(RECIPE, epochs=2), macro_f1, CPU)
+    loop.fit(network, *data, replace(RECIPE, epochs=2), macro_f1, CPU)
     assert [len(batch) for batch in seen] == [16, 16, 16, 2] * 2
     first, second = torch.cat(seen[:4]).numpy(), torch.cat(seen[4:]).numpy()
     assert not (first == second).all()  # a fresh order
@@ -134,10 +135,10 @@ def test_adam_is_torchs_own():
 
 def test_best_epoch_is_the_first_best_one_and_losses_fall():
     history = [{"score": s, "x_loss": v} for s, v in ((0.2, 3.0), (0.7, 1.0), (0.7, 1.0), (0.1, 2.0))]
-    assert training.best_epoch(history, "score") == 2
-    assert training.best_epoch(history, "x_loss") == 2
-    assert training.best_epoch(history[:1], "x_loss") == 1
-    assert training.best_epoch(history[2:], "x_loss") == 1
+    assert loop.best_epoch(history, "score") == 2
+    assert loop.best_epoch(history, "x_loss") == 2
+    assert loop.best_epoch(history[:1], "x_loss") == 1
+    assert loop.best_epoch(history[2:], "x_loss") == 1
 
 
 def scripted(*values):
@@ -157,7 +158,7 @@ def test_kept_weights_and_probabilities_are_those_of_the_validated_epoch():
     two = train(replace(RECIPE, epochs=2), data)[1]
     assert fit.chosen["validated"][0] == 2
     assert all(torch.equal(fit.weights[name], tensor) for name, tensor in two.state_dict().items())
-    assert (fit.chosen["validated"][1] == training.predict(two, data[2].x, CPU, precision="float32")).all()
+    assert (fit.chosen["validated"][1] == loop.predict(two, data[2].x, CPU, precision="float32")).all()
 
 
 def test_selection_can_follow_a_loss():
@@ -178,7 +179,7 @@ def test_patience_stops_when_nothing_improves(patience, scores, epochs):
 
 def test_the_test_part_influences_nothing_but_its_own_columns():
     data = parts()
-    other = training.LabelledArray(np.flip(data[2].x, axis=0).copy(), np.random.default_rng(0).permutation(data[2].y))
+    other = loop.LabelledArray(np.flip(data[2].x, axis=0).copy(), np.random.default_rng(0).permutation(data[2].y))
     first, second = train(data=data)[0], train(data=[*data[:2], other])[0]
     columns = (*TRAINED, "validation_loss", "validation_score")
     assert [[row[c] for c in columns] for row in first.history] == [[row[c] for c in columns] for row in second.history]
@@ -189,7 +190,7 @@ def test_the_test_part_influences_nothing_but_its_own_columns():
 
 def test_the_validation_part_does_not_influence_training():
     data = parts()
-    other = training.LabelledArray(data[1].x[::-1].copy() * 3, 1 - data[1].y)
+    other = loop.LabelledArray(data[1].x[::-1].copy() * 3, 1 - data[1].y)
     first, second = train(data=data)[0], train(data=[data[0], other, data[2]])[0]
     assert [[row[c] for c in TRAINED] for row in first.history] == [[row[c] for c in TRAINED] for row in second.history]
 
@@ -226,7 +227,7 @@ def test_a_run_killed_in_the_middle_ends_with_the_same_bits(tmp_path):
 
 
 def test_a_run_that_stopped_early_stays_stopped_when_resumed(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "STATE_SECONDS", 0.0)
     values = [v for score in (0.5, 0.4, 0.4, 0.9, 0.9, 0.9) for v in (score, 0.0)]
     recipe = replace(RECIPE, patience=2, stop_on="validation_score")
     monkeypatch.setattr(Path, "unlink", lambda self, missing_ok=False: None)  # as if killed before the end
@@ -260,7 +261,7 @@ def test_a_damaged_state_means_starting_again_and_nothing_in_it_is_run(tmp_path,
         said = capsys.readouterr().err.splitlines()
         assert len(said) == 1 and "s.pt is damaged" in said[0] and "starts again" in said[0]
     assert not mark.exists() and not state.exists()
-    monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "STATE_SECONDS", 0.0)
     monkeypatch.setattr(Path, "unlink", lambda self, missing_ok=False: None)  # as if killed before the end
     train(recipe, state_file=state)
     content = state.read_bytes()
@@ -289,7 +290,7 @@ def test_several_labels_a_recording_are_learnt():
     data = parts(multi_label=True, n=100, n_test=60)
     fit, network = train(replace(RECIPE, epochs=12), data, metrics.macro_auc)
     assert fit.history[-1]["test_score"] > 0.8  # by chance 0.5
-    p = training.predict(network, data[2].x, CPU, multi_label=True, precision="float32")
+    p = loop.predict(network, data[2].x, CPU, multi_label=True, precision="float32")
     entropy = -(data[2].y * np.log(p) + (1 - data[2].y) * np.log(1 - p)).mean()
     assert fit.history[-1]["test_loss"] == pytest.approx(entropy, rel=1e-3)
     assert not np.allclose(p.sum(axis=1), 1)  # labels do not compete
@@ -299,11 +300,11 @@ def test_several_labels_a_recording_are_learnt():
 def test_predictions_in_batches_equal_those_in_one(monkeypatch):
     network, x = train(replace(RECIPE, epochs=1))[1], toy(30, 4).x
     network.train()  # predict must switch to evaluation mode by itself
-    whole = training.predict(network, x, CPU, precision="float32")
-    monkeypatch.setattr(training, "EVALUATION_BATCH", 7)
-    batched = training.predict(network, x, CPU, precision="float32")
+    whole = loop.predict(network, x, CPU, precision="float32")
+    monkeypatch.setattr(loop, "EVALUATION_BATCH", 7)
+    batched = loop.predict(network, x, CPU, precision="float32")
     np.testing.assert_allclose(batched, whole, atol=1e-6)
-    np.testing.assert_allclose(training.predict(network, x[:1], CPU, precision="float32"), whole[:1], atol=1e-6)
+    np.testing.assert_allclose(loop.predict(network, x[:1], CPU, precision="float32"), whole[:1], atol=1e-6)
     assert whole.dtype == np.float32
     np.testing.assert_allclose(whole.sum(axis=1), 1, rtol=1e-5)
 
@@ -313,22 +314,22 @@ def test_bfloat16_stays_close_to_float32():
     network = train(replace(RECIPE, epochs=8))[1]
     exact, coarse = (train(replace(RECIPE, epochs=1, precision=name))[0] for name in ("float32", "bfloat16"))
     x = toy(30, 4).x
-    p, q = (training.predict(network, x, CPU, precision=name) for name in ("float32", "bfloat16"))
+    p, q = (loop.predict(network, x, CPU, precision=name) for name in ("float32", "bfloat16"))
     assert 0 < np.abs(p - q).max() < 0.1 and q.dtype == np.float32
     assert exact.history[0]["train_loss"] == pytest.approx(coarse.history[0]["train_loss"], abs=0.05)
     assert coarse.weights["output.weight"].dtype == torch.float32  # weights stay exact, products are coarse
 
 
 def test_devices_and_precisions_by_name(monkeypatch):
-    assert training.pick_device("cpu") == CPU
+    assert loop.pick_device("cpu") == CPU
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert training.pick_device("auto") == CPU
+    assert loop.pick_device("auto") == CPU
     with pytest.raises(EcgtlError, match="no GPU here; use device=cpu or auto"):
-        training.pick_device("cuda")
+        loop.pick_device("cuda")
     for native, expected in ((True, torch.bfloat16), (False, torch.float32)):
         monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda native=native: native)
-        assert training.pick_precision("auto", CPU) == expected
-    assert training.pick_precision("bfloat16", CPU) == torch.bfloat16
+        assert loop.pick_precision("auto", CPU) == expected
+    assert loop.pick_precision("bfloat16", CPU) == torch.bfloat16
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
@@ -345,8 +346,8 @@ def test_the_same_code_learns_on_a_gpu(tmp_path, precision):
 def test_probabilities_that_are_not_finite_are_no_answer(multi_label):
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))
     x = np.ones((3, 1, 4), np.float32)
-    assert training.predict(model, x, torch.device("cpu"), multi_label).shape == (3, 2)
+    assert loop.predict(model, x, torch.device("cpu"), multi_label).shape == (3, 2)
     with torch.no_grad():
         model[1].weight[0, 0] = float("nan")
     with pytest.raises(EcgtlError, match="probabilities are not finite"):
-        training.predict(model, x, torch.device("cpu"), multi_label)
+        loop.predict(model, x, torch.device("cpu"), multi_label)

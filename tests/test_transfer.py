@@ -12,7 +12,7 @@ import torch
 from messages import one_line
 from sklearn import metrics as oracle
 
-from ecgtl import datasets, filters, models, results, training, transferability
+from ecgtl import datasets, models, results, transferability
 from ecgtl.analysis import coverage
 from ecgtl.config import TIERS, FinetuneConfig, TransferConfig, protocol, starts
 from ecgtl.datasets.arrays import from_array
@@ -20,6 +20,8 @@ from ecgtl.errors import EcgtlError
 from ecgtl.experiments import runners, sources, transfers
 from ecgtl.jobs import inputs, transfer
 from ecgtl.models import checkpoint
+from ecgtl.signals import filters, preparation
+from ecgtl.training import loop
 
 NAME = "melep2023-ptbxl"
 LABELS = ("NORM", "MI", "STTC", "CD", "HYP")
@@ -187,10 +189,10 @@ def test_the_head_is_replaced_and_the_rest_comes_from_the_checkpoint(target, mon
     begun = {}
 
     def fit(model, *arguments, **options):
-        begun.update(training.weights_of(model))
+        begun.update(loop.weights_of(model))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr(loop, "fit", fit)
     for arch in ("resnet1d101", "bilstm"):
         path = store(arch)
         with pytest.raises(KeyboardInterrupt):
@@ -266,7 +268,7 @@ def test_a_result_is_small(target, monkeypatch):
 
 def test_a_killed_fold_goes_on_from_its_state(target, monkeypatch, tmp_path):
     monkeypatch.setenv("ECGTL_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "STATE_SECONDS", 0.0)
     store()
     whole = transfer.run(config(epochs=4), NAME)
 
@@ -309,7 +311,7 @@ def test_wrong_parameters_are_refused(parameters, said):
 
 
 def test_each_lead_is_scaled_to_its_own_range(recordings):
-    x = filters.prepare(recordings, 100, 100, (0,), "start", "range")
+    x = preparation.prepare(recordings, 100, 100, (0,), "start", "range")
     assert x.shape == (100, 1, 100) and x.dtype == np.float32
     assert (x.min(axis=2) == -1).all() and (x.max(axis=2) == 1).all()
     resampled = filters.resample(recordings.lead(7, 0), 500, 100)[:100]
@@ -317,7 +319,7 @@ def test_each_lead_is_scaled_to_its_own_range(recordings):
 
 
 def test_the_code_takes_every_fifth_sample_without_a_filter(recordings):
-    x = filters.prepare(recordings, 100, 100, (0,), "start", "range", decimate=True)
+    x = preparation.prepare(recordings, 100, 100, (0,), "start", "range", decimate=True)
     fifth = recordings.lead(7, 0)[:500:5]
     np.testing.assert_allclose(x[7, 0], 2 * (fifth - fifth.min()) / np.ptp(fifth) - 1, atol=1e-6)
     # A wave of 98 Hz folds back to 2 Hz; a filter removes it
@@ -330,7 +332,7 @@ def test_variants_choose_between_the_two(recordings):
     for variant, decimated in (("text", False), ("code", True)):
         mine = FinetuneConfig.of(dataset="ptbxl", protocol="melep2023", variant=variant,
                                  seconds=1.0).resolved()
-        expected = filters.prepare(recordings, 100, 100, (0,), "start", "range", decimate=decimated)
+        expected = preparation.prepare(recordings, 100, 100, (0,), "start", "range", decimate=decimated)
         assert np.array_equal(inputs.Prepared(mine.plan(), recordings).inputs(), expected)
 
 
@@ -639,7 +641,7 @@ def test_committed_sources_are_those_that_their_result_speaks_of(path):
 @pytest.mark.needs("ptb-xl")
 def test_the_label_sets_of_the_real_target(real_data):
     """Counts as found when the experiment was planned: three pairs hold fewer than 1,000 recordings."""
-    from ecgtl import folds
+    from ecgtl.datasets import label_tasks
 
     options = protocol("melep2023").datasets["ptbxl"]
     found = datasets.load("ptbxl", real_data, **options)
@@ -647,7 +649,7 @@ def test_the_label_sets_of_the_real_target(real_data):
     few = {(a, b): int(found.label_matrix[:, [found.classes.index(a), found.classes.index(b)]].any(axis=1).sum())
            for a, b in (("MI", "HYP"), ("STTC", "HYP"), ("CD", "HYP"))}
     assert few == {("MI", "HYP"): 895, ("STTC", "HYP"): 848, ("CD", "HYP"): 844}
-    drawn = [folds.draw(found.label_matrix, found.subjects, number, (2, 5)) for number in range(40)]
+    drawn = [label_tasks.draw(found.label_matrix, found.subjects, number, (2, 5)) for number in range(40)]
     sets = [{found.classes[k] for k in fold.labels} for fold in drawn]
     assert not any(set(pair) == labels for pair in few for labels in sets)
     assert sum(sum(fold.redrawn.values()) for fold in drawn) > 0

@@ -9,18 +9,19 @@ import pytest
 import wfdb
 from wfdb.processing import XQRS
 
-from ecgtl import datasets, splits
+from ecgtl import datasets
 from ecgtl.config import FinetuneConfig, PretrainConfig
-from ecgtl.datasets import cpsc2018, csn, georgia, icentia11k, ptbxl, snomed, synthetic
-from ecgtl.datasets.frames import sampled
+from ecgtl.datasets import cpsc2018, csn, georgia, icentia11k, ptbxl, snomed, splits, synthetic
+from ecgtl.datasets.leads import LEADS
 from ecgtl.datasets.synthetic import hospitals, statements
-from ecgtl.datasets.synthetic.model import LEADS, Changes
+from ecgtl.datasets.synthetic.model import Changes
 from ecgtl.datasets.synthetic.noise import Noise
 from ecgtl.datasets.synthetic.plans import synthesise
 from ecgtl.datasets.synthetic.statements import go_together, record_with
 from ecgtl.datasets.synthetic.tables import table
 from ecgtl.jobs import finetune, pretrain
-from ecgtl.pretraining import labels
+from ecgtl.signals import frame_labels
+from ecgtl.signals.frames import sampled
 
 RATE = 500
 RHYTHMS, FINDINGS = (table("statements")[name] for name in ("rhythms", "findings"))
@@ -364,13 +365,13 @@ def test_marks_of_icentia11k_stand_where_a_detector_finds_beats(patches):
     assert (np.abs(detector.qrs_inds[:, None] - beats).min(axis=0) <= 0.05 * 250).mean() > 0.95
 
 
-@pytest.mark.parametrize("task", list(labels.TASKS))
+@pytest.mark.parametrize("task", list(frame_labels.TASKS))
 def test_frames_of_icentia11k_have_every_class_but_no_silence(patches, task):
     recordings, _ = patches
     frames = sampled([recordings], 512 / 250 if task == "heart_rate" else 2048 / 250, 250)
     row, start = frames.draw(np.random.default_rng(0), 4000)
-    tracks = labels.tracks_of(recordings, 250)
-    found = labels.TASKS[task].rule(tracks, frames.record[row], start, start + frames.n_samples)
+    tracks = frame_labels.tracks_of(recordings, 250)
+    found = frame_labels.TASKS[task].rule(tracks, frames.record[row], start, start + frames.n_samples)
     wanted = {"heart_rate": 3}.get(task, 4)  # hearts that stop for seconds are not among them
     assert set(range(wanted)) <= set(found.tolist())
 

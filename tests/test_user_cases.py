@@ -21,13 +21,14 @@ import wfdb
 from messages import one_line
 from safetensors.torch import load_file, save_file
 
-from ecgtl import baselines, filters, metrics, models, results
+from ecgtl import metrics, models, results
 from ecgtl.__main__ import main
 from ecgtl.config import FinetuneConfig
 from ecgtl.datasets import folder
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import finetune
 from ecgtl.models import checkpoint
+from ecgtl.signals import filters, preparation, rr_intervals
 
 IN_USE = "seen in use"
 RATE, N = 250, 5000
@@ -473,8 +474,8 @@ def test_all_leads_are_found_by_their_names(desk, name):
     inputs = []
     for place in (mixed, alike):
         found, _ = desk.read(place)
-        inputs.append(filters.prepare(found, 125.0, 1500, orders[0]))
-        np.testing.assert_array_equal(inputs[-1], filters.prepare(found, 125.0, 1500, tuple(range(len(orders[0])))))
+        inputs.append(preparation.prepare(found, 125.0, 1500, orders[0]))
+        np.testing.assert_array_equal(inputs[-1], preparation.prepare(found, 125.0, 1500, tuple(range(len(orders[0])))))
     np.testing.assert_allclose(inputs[0], inputs[1], atol=1e-4)
     small = {"dataset": "folder", "tier": "reduced", "lead": "all", "epochs": 1, "width": 2, "seconds": 4.096}
     one, other = (finetune.run(FinetuneConfig.of(root=str(place), **small)) for place in (mixed, alike))
@@ -506,7 +507,7 @@ def test_a_record_without_a_lead_is_counted_or_the_one_error(desk):
 def test_lead_0_over_records_whose_first_leads_differ_is_said(desk):
     place = labelled(desk.place / "some", ORDERS["finetune-all-leads-order"][1])
     found, said = desk.read(place, lead=0)
-    filters.prepare(found, 125.0, 1500)
+    preparation.prepare(found, 125.0, 1500)
     said += desk.capsys.readouterr().err
     assert re.search(r"\bI\b", said) and re.search(r"\bII\b", said), said
 
@@ -797,7 +798,7 @@ def test_signals_without_beats_have_no_rr_baseline_and_the_run_ends(desk):
     config = FinetuneConfig.of(dataset="folder", tier="reduced", root=str(place), lead="II", epochs=1, width=2, seconds=4.096)
     found = finetune.baseline_results(config)
     assert "majority" in found
-    assert baselines.rr_features(folder.read(place, lead="II")).shape[0] == 8
+    assert rr_intervals.rr_features(folder.read(place, lead="II")).shape[0] == 8
 
 
 @pytest.mark.parametrize("y, classes", [([0, 1, 1, -1], 2), ([0, 0, 3], 4)])

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 from sklearn import metrics as oracle
 
-from ecgtl import paths, resampling, results, statistics
-from ecgtl.analysis import verdicts
+from ecgtl import paths, results, statistics
+from ecgtl.analysis import resampling, verdicts
 from ecgtl.statistics import Sample
 
 PAPER = Sample(0.78, 0.010, 10), Sample(0.73, 0.010, 10)  # a printed difference of .050

@@ -14,16 +14,20 @@ from scipy import stats
 
 from ecgtl import experiments, models, published, results
 from ecgtl.analysis import cells, coverage, names
+from ecgtl.analysis import text as analysis_text
+from ecgtl.analysis.text import f1
 from ecgtl.config import BASELINES, PretrainConfig
 from ecgtl.jobs.pretrain import key_of
 from ecgtl.models.contrastive import FuturePredictor
-from ecgtl.report import diagrams, tables, weimann, weimann_diagrams, weimann_figures
-from ecgtl.report.words import f1
+from ecgtl.report import study, tables
+from ecgtl.report.jobs import finetune
+from ecgtl.report.weimann import figure1, figure2, figure3, panels, shared, table2, table3, table4, table5
+from ecgtl.report.weimann import table1 as weimann_table1
 from ecgtl.results import Result
 
 matplotlib.use("Agg")
 PAGES = ("table1", "table2", "table3", "table4", "table5", "figure1", "figure2", "figure3")
-EXPERIMENTS = tuple(weimann.NAMES)
+EXPERIMENTS = tuple(shared.NAMES)
 LABELS = {"SR": 20, "AFIB": 4, "SVTAC": 0}  # recordings of the test part with each label
 PROVENANCE = {"commit": "0" * 40, "dirty": False, "versions": {"torch": "x"}, "device": "cpu", "machine": "m",
               "threads": 1,
@@ -54,7 +58,7 @@ def write(run, value=0.7, best_test=None, threshold=0.3, curve=CURVE):
     if not trivial:
         other = several_labels if multi else one_label
         scores |= {"best_test": other(value if best_test is None else best_test), "last": other(value - 0.01)}
-    counts = LABELS if multi else dict.fromkeys(weimann.CLASSES, 10)
+    counts = LABELS if multi else dict.fromkeys(shared.CLASSES, 10)
     data = {"name": entry.dataset, "version": "1", "records": 100, "classes": list(counts),
             "digest": entry.data.digest,
             "split": dict.fromkeys(("train", "validation", "test"), counts)}
@@ -133,66 +137,66 @@ def texts(figure):
 
 
 def test_without_runs_there_is_the_paper_and_the_word_pending():
-    assert cells.shown_tier(weimann.TABLE3, pending=True) == "reduced"
-    assert cells.shown_tier(weimann.TABLE3, "paper", pending=True) == "paper"
-    said = weimann.state(weimann.TABLE3, "reduced").data
+    assert cells.shown_tier(shared.TABLE3, pending=True) == "reduced"
+    assert cells.shown_tier(shared.TABLE3, "paper", pending=True) == "paper"
+    said = shared.state(shared.TABLE3, "reduced").data
     assert "pending" in said and "0 of 63 runs" in said
     assert "python -m ecgtl run weimann2021-table3 --tier reduced" in said
-    frame = weimann.comparisons(weimann.TABLE3, "reduced")
-    shown = row_of(weimann.readable(frame, "Rate"), Initialisation="Beat classification", Rate="128 Hz")
-    assert shown["Paper (mean ± SD)"] == ".779 ± .012" and shown["Ours [95 % interval]"] == weimann.PENDING
-    gained = row_of(weimann.gains(frame, "Rate"), Pretraining="Beat classification", Rate="128 Hz")
+    frame = shared.comparisons(shared.TABLE3, "reduced")
+    shown = row_of(shared.readable(frame, "Rate"), Initialisation="Beat classification", Rate="128 Hz")
+    assert shown["Paper (mean ± SD)"] == ".779 ± .012" and shown["Ours [95 % interval]"] == analysis_text.PENDING
+    gained = row_of(shared.gains(frame, "Rate"), Pretraining="Beat classification", Rate="128 Hz")
     assert gained["Paper"] == paper_gap("table3", ("beat", 128),
-                                        ("random", 128)) and gained["Ours"] == weimann.PENDING
+                                        ("random", 128)) and gained["Ours"] == analysis_text.PENDING
 
 
 def test_state_names_the_evidence_and_drops_the_command_when_all_runs_are_there():
-    for run in experiments.enumerate_runs(weimann.PTBXL, "reduced"):
+    for run in experiments.enumerate_runs(shared.PTBXL, "reduced"):
         write(run)
-    said = weimann.state(weimann.PTBXL, "reduced").data
+    said = shared.state(shared.PTBXL, "reduced").data
     assert "PTB-XL: 21 of 21 runs." in said and "python -m" not in said and "target: subset" in said
 
 
 def test_a_page_says_how_few_subjects_its_pretraining_had():
-    store(weimann.TABLE2, "random", 75, [0.7])
+    store(shared.TABLE2, "random", 75, [0.7])
     config = PretrainConfig.of(objective="beat", tier="reduced").resolved()
     results.save(Result("pretrain", key_of(config), dataclasses.asdict(config), {"upstream": "substitute"}, {}, [],
                         {"subjects": {"train": 31}, "sources": {"mitdb": {}}}, {"none": np.zeros(1)}, PROVENANCE))
-    assert "subjects" not in weimann.state(weimann.TABLE2, "reduced").data  # nothing pretrained is shown
-    store(weimann.TABLE2, "beat", 75, [0.7])
-    assert "31 subjects to learn from here (mitdb), where the paper had 11,000" in weimann.state(weimann.TABLE2, "reduced").data
+    assert "subjects" not in shared.state(shared.TABLE2, "reduced").data  # nothing pretrained is shown
+    store(shared.TABLE2, "beat", 75, [0.7])
+    assert "31 subjects to learn from here (mitdb), where the paper had 11,000" in shared.state(shared.TABLE2, "reduced").data
 
 
 def test_a_run_of_two_tables_shows_in_both():
-    store(weimann.TABLE1, "beat_2048", 75, [0.7, 0.71, 0.72])
-    for experiment, place in ((weimann.TABLE1, ("beat_2048", 75)), (weimann.TABLE2, ("beat", 75)),
-                              (weimann.TABLE3, ("beat", 250)),
-                              (weimann.TABLE4, ("beat", "resnet18"))):
-        assert weimann.cells_of(weimann.comparisons(experiment, "reduced"))[place].values == (0.7, 0.71, 0.72)
+    store(shared.TABLE1, "beat_2048", 75, [0.7, 0.71, 0.72])
+    for experiment, place in ((shared.TABLE1, ("beat_2048", 75)), (shared.TABLE2, ("beat", 75)),
+                              (shared.TABLE3, ("beat", 250)),
+                              (shared.TABLE4, ("beat", "resnet18"))):
+        assert shared.cells_of(shared.comparisons(experiment, "reduced"))[place].values == (0.7, 0.71, 0.72)
 
 
 # --- several scores and columns ---------------------------------------------------------------------------
 
 
 def test_a_score_that_the_paper_does_not_print_stands_alone():
-    store(weimann.PTBXL, "beat", "ptbxl", [0.9, 0.92, 0.94])
-    wide = weimann.wide(weimann.comparisons(weimann.PTBXL, "reduced", weimann.MULTI_LABEL))
+    store(shared.PTBXL, "beat", "ptbxl", [0.9, 0.92, 0.94])
+    wide = shared.wide(shared.comparisons(shared.PTBXL, "reduced", shared.MULTI_LABEL))
     assert [column for column in wide if column.endswith("paper")] == ["AUC, paper", "Fmax, paper"]
     row = row_of(wide, Initialisation="Beat classification")
     low, high = stats.t.interval(0.95, 2, loc=0.72, scale=0.02 / np.sqrt(3))
     assert row["AUC, paper"] == ".962 ± .006"
     assert row["Fβ=2, ours"] == f".720 [{f1(low)}, {f1(high)}]"
     # Table 2 prints macro F1 alone: its number is not that of a class
-    assert cells.comparison(weimann.TABLE2, "reduced", "f1_per_class.af")["paper"].isna().all()
-    assert cells.comparison(weimann.TABLE1, "reduced",
+    assert cells.comparison(shared.TABLE2, "reduced", "f1_per_class.af")["paper"].isna().all()
+    assert cells.comparison(shared.TABLE1, "reduced",
                              "f1_per_class.af").set_index("method")["paper"]["beat_2048"] == 0.777
 
 
 def test_gains_are_differences_with_welch_and_per_cent_of_random_weights():
     ours, base = [0.74, 0.75, 0.77], [0.70, 0.71, 0.75]
-    store(weimann.TABLE2, "beat", 50, ours)
-    store(weimann.TABLE2, "random", 50, base)
-    row = row_of(weimann.gains(weimann.comparisons(weimann.TABLE2, "reduced")),
+    store(shared.TABLE2, "beat", 50, ours)
+    store(shared.TABLE2, "random", 50, base)
+    row = row_of(shared.gains(shared.comparisons(shared.TABLE2, "reduced")),
                  Pretraining="Beat classification", Data_used="50 %")
     found = stats.ttest_ind(ours, base, equal_var=False)
     low, high = found.confidence_interval(0.95)
@@ -205,7 +209,7 @@ def test_gains_are_differences_with_welch_and_per_cent_of_random_weights():
                          [("beat_2048", "beat"), ("rhythm_2048", "rhythm"), ("heart_rate_512", "heart_rate"),
                                            ("future_c16_n8_o8", "future")])
 def test_the_relative_gains_of_the_printed_scores_are_those_of_the_text(row, name):
-    found = row_of(weimann.gains(weimann.comparisons(weimann.TABLE1, "reduced"), None),
+    found = row_of(shared.gains(shared.comparisons(shared.TABLE1, "reduced"), None),
                    Pretraining=names.METHODS[row])
     assert found["Paper, relative"] == f"+{published.lookup(f'weimann2021.scalars.gain_{name}.value'):.1f} %"
 
@@ -213,16 +217,16 @@ def test_the_relative_gains_of_the_printed_scores_are_those_of_the_text(row, nam
 @pytest.mark.parametrize("n", [1, 2])
 def test_fewer_than_three_runs_have_no_interval(n):
     for method in ("random", "beat"):
-        store(weimann.TABLE2, method, 25, [0.7, 0.8][:n])
-    frame = weimann.comparisons(weimann.TABLE2, "reduced")
-    row = row_of(weimann.gains(frame), Pretraining="Beat classification", Data_used="25 %")
+        store(shared.TABLE2, method, 25, [0.7, 0.8][:n])
+    frame = shared.comparisons(shared.TABLE2, "reduced")
+    row = row_of(shared.gains(frame), Pretraining="Beat classification", Data_used="25 %")
     assert row["Ours"] == "+.000" and row["n"] == f"{n}, {n}"
 
 
 def test_steps_compare_columns_of_one_row():
-    store(weimann.TABLE4, "random", "resnet18", [0.70, 0.71, 0.75])
-    store(weimann.TABLE4, "random", "resnet34", [0.74, 0.75, 0.77])
-    found = weimann.steps(weimann.comparisons(weimann.TABLE4, "reduced"), "resnet34", "Networks")
+    store(shared.TABLE4, "random", "resnet18", [0.70, 0.71, 0.75])
+    store(shared.TABLE4, "random", "resnet34", [0.74, 0.75, 0.77])
+    found = shared.steps(shared.comparisons(shared.TABLE4, "reduced"), "resnet34", "Networks")
     row = row_of(found, Initialisation=names.METHODS["random"], Networks="ResNet-18 − ResNet-34")
     low, high = stats.ttest_ind([0.70, 0.71, 0.75], [0.74, 0.75, 0.77],
                                 equal_var=False).confidence_interval(0.95)
@@ -232,12 +236,12 @@ def test_steps_compare_columns_of_one_row():
 
 
 def test_a_printed_mark_stays_on_its_cell_and_is_explained():
-    frame = weimann.comparisons(weimann.TABLE4, "reduced")
-    shown = weimann.readable(frame, "Network", "resnet18")
+    frame = shared.comparisons(shared.TABLE4, "reduced")
+    shown = shared.readable(frame, "Network", "resnet18")
     assert shown.loc[shown["Paper (mean ± SD)"].str.endswith("*"),
                      ["Initialisation", "Network"]].values.tolist() == [
         ["Future prediction", "ResNet-50"]]
-    assert "<p>* Future prediction" in weimann.footnotes().data and "ResNet-50v2" in weimann.footnotes().data
+    assert "<p>* Future prediction" in table4.footnotes().data and "ResNet-50v2" in table4.footnotes().data
     # Trivial classifiers know no network: they stand once
     assert shown.loc[shown["Initialisation"] == names.METHODS["majority"], "Network"].tolist() == ["any"]
 
@@ -246,7 +250,7 @@ def test_a_printed_mark_stays_on_its_cell_and_is_explained():
 
 
 def table1():
-    return weimann.comparisons(weimann.TABLE1, "reduced", ("macro_f1", *weimann.BY_CLASS))
+    return shared.comparisons(shared.TABLE1, "reduced", ("macro_f1", *shared.BY_CLASS))
 
 
 def test_four_printed_settings_lie_below_random_weights_in_a_class():
@@ -256,28 +260,28 @@ def test_four_printed_settings_lie_below_random_weights_in_a_class():
                 for name, column in (("Normal", "f1_normal"), ("AF", "f1_af"), ("Other", "f1_other"),
                                      ("Noise", "f1_noise"))}
     assert sum(map(len, expected.values())) == 4
-    table = weimann.below_random(table1())
+    table = weimann_table1.below_random(table1())
     for name, settings in expected.items():
         said = row_of(table, Score=name)["Below them, in print"]
         assert [part.rpartition(" (")[0]
                 for part in said.split("; ")] == ([names.METHODS[s] for s in settings] or [""])
         assert settings or said == "none"
-    assert (table["Below them, ours"] == weimann.PENDING).all()
+    assert (table["Below them, ours"] == analysis_text.PENDING).all()
 
 
 def test_our_settings_below_random_weights_are_named():
-    store(weimann.TABLE1, "random", 75, [0.7, 0.7, 0.71])
-    store(weimann.TABLE1, "beat_512", 75, [0.6, 0.6, 0.61])
-    store(weimann.TABLE1, "rhythm_512", 75, [0.8, 0.8, 0.81])
-    said = row_of(weimann.below_random(table1()), Score="Macro F1")
+    store(shared.TABLE1, "random", 75, [0.7, 0.7, 0.71])
+    store(shared.TABLE1, "beat_512", 75, [0.6, 0.6, 0.61])
+    store(shared.TABLE1, "rhythm_512", 75, [0.8, 0.8, 0.81])
+    said = row_of(weimann_table1.below_random(table1()), Score="Macro F1")
     assert said["Below them, ours"] == "Beat classification, 512 samples (.603)"
 
 
 def test_the_best_setting_of_each_task_and_its_lead():
-    store(weimann.TABLE1, "beat_512", 75, [0.76, 0.77, 0.79])
-    store(weimann.TABLE1, "beat_2048", 75, [0.70, 0.72, 0.73])
-    store(weimann.TABLE1, "rhythm_4096", 75, [0.70, 0.72, 0.73])
-    found = weimann.best_settings(table1())
+    store(shared.TABLE1, "beat_512", 75, [0.76, 0.77, 0.79])
+    store(shared.TABLE1, "beat_2048", 75, [0.70, 0.72, 0.73])
+    store(shared.TABLE1, "rhythm_4096", 75, [0.70, 0.72, 0.73])
+    found = weimann_table1.best_settings(table1())
     assert [text.split(" (")[0] for text in found["Best in print"]] == [
         "2,048 samples", "2,048 samples", "512 samples", "Context 16, 8 negatives, offset 8"]
     beat = row_of(found, Task="Beat classification")
@@ -290,13 +294,13 @@ def test_the_best_setting_of_each_task_and_its_lead():
     assert beat["Lead over the second, in print"] == f"{printed} over 512 samples"
     rhythm = row_of(found, Task="Rhythm classification")
     assert rhythm["Best of ours"].startswith("4,096")
-    assert rhythm["Lead over the second, ours"] == weimann.PENDING
-    assert row_of(found, Task="Future prediction")["Best of ours"] == weimann.PENDING
+    assert rhythm["Lead over the second, ours"] == analysis_text.PENDING
+    assert row_of(found, Task="Future prediction")["Best of ours"] == analysis_text.PENDING
 
 
 def test_the_challenges_score_leaves_noise_out():
-    store(weimann.TABLE1, "random", 75, [0.70, 0.71, 0.72])
-    row = row_of(weimann.challenge(table1(), weimann.TABLE1, "reduced"),
+    store(shared.TABLE1, "random", 75, [0.70, 0.71, 0.72])
+    row = row_of(weimann_table1.challenge(table1(), shared.TABLE1, "reduced"),
                  Initialisation=names.METHODS["random"])
     assert row["Three classes, paper"] == ".770"  # (.898 + .711 + .701) / 3
     assert row["Three classes, ours"].startswith(".740") and row["Four classes, ours"].startswith(".710")
@@ -306,8 +310,8 @@ def test_the_challenges_score_leaves_noise_out():
 
 
 def test_scores_by_class_stand_beside_table_1_at_the_largest_share_alone():
-    store(weimann.TABLE2, "beat", 25, [0.6, 0.7, 0.8])
-    rows = weimann.class_rows(weimann.TABLE2, "reduced").set_index(["method", "size", "score"])
+    store(shared.TABLE2, "beat", 25, [0.6, 0.7, 0.8])
+    rows = table2.class_rows(shared.TABLE2, "reduced").set_index(["method", "size", "score"])
     low, high = stats.t.interval(0.95, 2, loc=0.6, scale=0.1 / np.sqrt(3))
     assert rows.loc[("beat", 25, "f1_per_class.noise"),
                     ["ours", "low", "high", "n"]].tolist() == pytest.approx([0.6, low, high, 3])
@@ -317,9 +321,9 @@ def test_scores_by_class_stand_beside_table_1_at_the_largest_share_alone():
 
 def test_the_forbidden_choice_flatters_by_the_mean_of_the_pairs():
     for number, (value, best) in enumerate([(0.70, 0.71), (0.72, 0.75), (0.74, 0.76)]):
-        write(next(run for run in experiments.enumerate_runs(weimann.TABLE2, "reduced")
+        write(next(run for run in experiments.enumerate_runs(shared.TABLE2, "reduced")
                    if (run.method, run.size, run.number) == ("future", 50, number)), value, best)
-    row = row_of(weimann.choices(weimann.TABLE2, "reduced"),
+    row = row_of(table2.choices(shared.TABLE2, "reduced"),
                  Initialisation="Future prediction",
                  Data_used="50 %")
     assert row["Best on validation"] == ".720 ± .020" and row["Last epoch"] == ".710 ± .020"
@@ -331,7 +335,7 @@ def test_the_forbidden_choice_flatters_by_the_mean_of_the_pairs():
 
 def test_columns_of_table_3_are_relative_to_the_rate_of_the_tier():
     for tier, factor, seconds in (("reduced", 0.5, 32.768), ("paper", 1, 65.536)):
-        rows = weimann.rates(tier)
+        rows = table3.rates(tier)
         assert rows["Column"].tolist() == ["128 Hz", "250 Hz", "300 Hz"]
         assert [float(text.removesuffix(" Hz"))
                 for text in rows["Rate here"]] == [128 * factor, 250 * factor, 300 * factor]
@@ -342,7 +346,7 @@ def test_columns_of_table_3_are_relative_to_the_rate_of_the_tier():
 
 
 def test_networks_are_counted_in_the_models():
-    rows = weimann.networks("reduced").set_index("Network")
+    rows = table4.networks("reduced").set_index("Network")
     for name, gflop in (("resnet18", 22.6), ("resnet34", 49), ("resnet50", 84)):
         row = rows.loc[name.replace("resnet", "ResNet-")]
         for words, width in (("the paper's size", 64), ("tier reduced", 16)):
@@ -362,37 +366,37 @@ def test_networks_are_counted_in_the_models():
 
 
 def test_labels_without_positives_are_named_and_left_out():
-    assert weimann.PENDING in weimann.unscored(weimann.PTBXL, "reduced").data
-    store(weimann.PTBXL, "beat", "ptbxl", [0.9, 0.94])
-    said = weimann.unscored(weimann.PTBXL, "reduced").data
+    assert analysis_text.PENDING in table5.unscored(shared.PTBXL, "reduced").data
+    store(shared.PTBXL, "beat", "ptbxl", [0.9, 0.94])
+    said = table5.unscored(shared.PTBXL, "reduced").data
     assert "Of 3 labels 1 cannot be scored" in said and "SVTAC" in said
-    rows = weimann.label_rows(weimann.PTBXL, "reduced").set_index("Label")
+    rows = table5.label_rows(shared.PTBXL, "reduced").set_index("Label")
     assert rows.loc["AFIB", "Test"] == 4 and rows.loc["AFIB", "AUC, beat"] == ".920"
-    assert rows.loc["SVTAC", "AUC, beat"] == "–" and rows.loc["SVTAC", "AUC, rhythm"] == weimann.PENDING
+    assert rows.loc["SVTAC", "AUC, beat"] == "–" and rows.loc["SVTAC", "AUC, rhythm"] == analysis_text.PENDING
 
 
 def test_thresholds_are_those_of_the_runs():
     for number, threshold in enumerate((0.2, 0.3, 0.4)):
-        write(next(run for run in experiments.enumerate_runs(weimann.CPSC2018, "reduced")
+        write(next(run for run in experiments.enumerate_runs(shared.CPSC2018, "reduced")
                    if (run.method, run.number) == ("future", number)), threshold=threshold)
-    row = row_of(weimann.thresholds(weimann.CPSC2018, "reduced"), Initialisation="Future prediction")
+    row = row_of(table5.thresholds(shared.CPSC2018, "reduced"), Initialisation="Future prediction")
     assert row["Threshold for Fβ=2"] == "0.30 (0.20 to 0.40)"
     assert row["Threshold for Gβ=2"] == "0.50 (0.50 to 0.50)"
 
 
 def test_the_related_work_is_quoted_as_printed():
-    rows = weimann.quoted_rows()
+    rows = table5.quoted_rows()
     assert set(rows["Quoted from"]) == {"Strodthoff et al., arXiv:2004.13701"}
     assert row_of(rows, Data_set="PTB-XL")[["AUC", "Fmax", "Fβ=2"]].tolist() == [".957 ± .015", ".917 ± .008",
                                                                                  "–"]
-    assert weimann.quoted_values(weimann.CPSC2018) == {"macro_auc": 0.974, "f_max": 0.855, "f_beta": 0.819,
+    assert table5.quoted_values(shared.CPSC2018) == {"macro_auc": 0.974, "f_max": 0.855, "f_beta": 0.819,
                                                        "g_beta": 0.602}
 
 
 def test_the_printed_rankings_differ_by_score():
-    frames = {name: weimann.comparisons(name, "reduced", weimann.MULTI_LABEL)
-              for name in (weimann.PTBXL, weimann.CPSC2018)}
-    ranked = weimann.rankings(frames.items())
+    frames = {name: shared.comparisons(name, "reduced", shared.MULTI_LABEL)
+              for name in (shared.PTBXL, shared.CPSC2018)}
+    ranked = table5.rankings(frames.items())
     assert row_of(ranked, Data_set="PTB-XL", Score="AUC")["In print"].startswith("heart rate > beat > rhythm")
     assert row_of(ranked, Data_set="PTB-XL",
                   Score="Fmax")["In print"].startswith("beat > heart rate > rhythm")
@@ -401,26 +405,26 @@ def test_the_printed_rankings_differ_by_score():
     assert row_of(ranked, Data_set="CPSC 2018",
                   Score="Fmax")["In print"].endswith("random weights = heart rate")
     assert row_of(ranked, Data_set="PTB-XL", Score="Fβ=2")["In print"] == "not printed"
-    said = weimann.ranking_verdict(ranked).data
+    said = table5.ranking_verdict(ranked).data
     assert "PTB-XL, in print: 2 scores, 2 different ones" in said and "ours" not in said
 
 
 def test_our_ranking_needs_every_row():
     for value, method in enumerate(("random", "beat", "rhythm", "heart_rate", "future")):
-        assert "ours" not in weimann.ranking_verdict(weimann.rankings([(weimann.PTBXL, labels())])).data
-        store(weimann.PTBXL, method, "ptbxl", [0.9 + value / 100])
-    ranked = weimann.rankings([(weimann.PTBXL, labels())])
+        assert "ours" not in table5.ranking_verdict(table5.rankings([(shared.PTBXL, labels())])).data
+        store(shared.PTBXL, method, "ptbxl", [0.9 + value / 100])
+    ranked = table5.rankings([(shared.PTBXL, labels())])
     assert set(ranked["Ours"]) == {"future prediction > heart rate > rhythm > beat > random weights"}
-    assert "PTB-XL, ours: 4 scores, one and the same" in weimann.ranking_verdict(ranked).data
+    assert "PTB-XL, ours: 4 scores, one and the same" in table5.ranking_verdict(ranked).data
 
 
 def labels():
-    return weimann.comparisons(weimann.PTBXL, "reduced", weimann.MULTI_LABEL)
+    return shared.comparisons(shared.PTBXL, "reduced", shared.MULTI_LABEL)
 
 
 def test_the_size_of_the_data_stands_beside_the_papers():
-    assert "2,872 recordings here, 21,066 in the paper" in weimann.data_used(weimann.PTBXL).data
-    assert "1,369 recordings here, 6,877 in the paper" in weimann.data_used(weimann.CPSC2018).data
+    assert "2,872 recordings here, 21,066 in the paper" in table5.data_used(shared.PTBXL).data
+    assert "1,369 recordings here, 6,877 in the paper" in table5.data_used(shared.CPSC2018).data
 
 
 def test_an_item_of_two_experiments_is_counted_over_both():
@@ -428,9 +432,9 @@ def test_an_item_of_two_experiments_is_counted_over_both():
         return coverage.coverage().set_index(["paper", "item"]).loc[("weimann2021", "T5")]
 
     assert state()["state"] == "pending"
-    for run in experiments.enumerate_runs(weimann.PTBXL, "reduced"):
+    for run in experiments.enumerate_runs(shared.PTBXL, "reduced"):
         write(run)
-    store(weimann.CPSC2018, "random", "cpsc2018", [0.9])
+    store(shared.CPSC2018, "random", "cpsc2018", [0.9])
     found = state()
     assert (found["state"], found["why"].split(";")[0]) == ("partial", "22 of 42 runs")
     assert found["evidence"] == "tier reduced, target subset, upstream none/substitute"
@@ -444,11 +448,11 @@ def test_scores_of_several_labels_are_computed_again(altered):
     areas = [stats.mannwhitneyu(p[y[:, k] == 1, k].astype(float), p[y[:, k] == 0, k].astype(float)).statistic
              / (y[:, k].sum() * (60 - y[:, k].sum())) for k in (0, 1)]
     scored = {"macro_auc": float(np.mean(areas)) + 0.01 * altered}
-    run = experiments.enumerate_runs(weimann.PTBXL, "reduced")[0]
+    run = experiments.enumerate_runs(shared.PTBXL, "reduced")[0]
     path = results.save(Result(run.home, run.key, dataclasses.asdict(run.config), {},
                                scored | {"validated": scored}, [], {},
                                {"y_test": y, "prob_validated": p}, PROVENANCE))
-    assert tables.recomputed(path).endswith("DIFFERENT" if altered else "equal")
+    assert finetune.recomputed(path).endswith("DIFFERENT" if altered else "equal")
 
 
 # --- figures ----------------------------------------------------------------------------------------------
@@ -460,26 +464,26 @@ def points(axes):
 
 
 def test_the_settings_are_drawn_where_they_are_and_the_others_pend():
-    store(weimann.TABLE1, "random", 75, [0.70, 0.71, 0.72])
-    store(weimann.TABLE1, "beat_2048", 75, [0.73, 0.74, 0.75])
-    frame = weimann.comparisons(weimann.TABLE1, "reduced")
-    figure = weimann_figures.settings(frame)
+    store(shared.TABLE1, "random", 75, [0.70, 0.71, 0.72])
+    store(shared.TABLE1, "beat_2048", 75, [0.73, 0.74, 0.75])
+    frame = shared.comparisons(shared.TABLE1, "reduced")
+    figure = panels.settings(frame)
     beat, rhythm = figure.axes[:2]
     drawn = points(beat)
     assert [[0.779, 0.83]] in drawn and [[0.74, 1.17]] in drawn and [[0.73, 1.33], [0.74, 1.33],
                                                                      [0.75, 1.33]] in drawn
     # random weights, ours and the paper's
     assert [[0.71, 0], [0.71, 1]] in drawn and [[0.731, 0], [0.731, 1]] in drawn
-    assert (len(beat.texts), len(rhythm.texts)) == (2, 3) and set(texts(figure)) == {weimann.PENDING}
+    assert (len(beat.texts), len(rhythm.texts)) == (2, 3) and set(texts(figure)) == {analysis_text.PENDING}
 
 
 def test_panels_show_each_pretraining_beside_random_weights():
-    store(weimann.TABLE3, "random", 128, [0.70, 0.71, 0.72])
-    store(weimann.TABLE3, "beat", 300, [0.73, 0.74, 0.75])
-    frame = weimann.comparisons(weimann.TABLE3, "reduced")
-    figure = weimann_figures.panels(frame, "rate")
+    store(shared.TABLE3, "random", 128, [0.70, 0.71, 0.72])
+    store(shared.TABLE3, "beat", 300, [0.73, 0.74, 0.75])
+    frame = shared.comparisons(shared.TABLE3, "reduced")
+    figure = panels.panels(frame, "rate")
     assert [axes.get_title() for axes in figure.axes] == [names.METHODS[name]
-                                                          for name in weimann_figures.PRETRAINED]
+                                                          for name in panels.PRETRAINED]
     heights = [[y for _, y in line] for line in points(figure.axes[0])]
     assert [0.701, 0.731, 0.715] in heights and [0.779, 0.779,
                                                  0.77] in heights and [0.71] in heights and [0.74] in heights
@@ -487,8 +491,8 @@ def test_panels_show_each_pretraining_beside_random_weights():
 
 
 def test_class_panels_show_the_paper_on_the_right():
-    store(weimann.TABLE2, "beat", 25, [0.6, 0.7, 0.8])
-    figure = weimann_figures.class_panels(weimann.class_rows(weimann.TABLE2, "reduced"))
+    store(shared.TABLE2, "beat", 25, [0.6, 0.7, 0.8])
+    figure = table2.class_panels(table2.class_rows(shared.TABLE2, "reduced"))
     assert [axes.get_title() for axes in figure.axes] == ["Normal", "AF", "Other", "Noise"]
     # means; the caps of their bars come with them
     drawn = [line[0] for line in points(figure.axes[3]) if len(line) == 1]
@@ -500,9 +504,9 @@ def test_class_panels_show_the_paper_on_the_right():
 
 
 def test_score_panels_mark_the_quoted_work():
-    store(weimann.CPSC2018, "beat", "cpsc2018", [0.9, 0.91, 0.92])
-    frame = weimann.comparisons(weimann.CPSC2018, "reduced", weimann.MULTI_LABEL)
-    figure = weimann_figures.score_panels(frame, weimann.quoted_values(weimann.CPSC2018))
+    store(shared.CPSC2018, "beat", "cpsc2018", [0.9, 0.91, 0.92])
+    frame = shared.comparisons(shared.CPSC2018, "reduced", shared.MULTI_LABEL)
+    figure = panels.score_panels(frame, table5.quoted_values(shared.CPSC2018))
     for axes, (quoted, printed, ours) in zip(figure.axes,
                                              ((0.974, 0.961, 0.91), (0.855, 0.854, 0.81),
                                               (0.819, 0.814, 0.71),
@@ -518,25 +522,25 @@ def test_validation_curves_are_means_over_runs_with_their_range_and_a_median_epo
     # 95 % of the best in epochs 3, 2, 4
     curves = [(0.2, 0.5, 0.6, 0.62), (0.3, 0.6, 0.62, 0.61), (0.1, 0.2, 0.3, 0.6)]
     for number, curve in enumerate(curves):
-        write(next(run for run in experiments.enumerate_runs(weimann.TABLE2, "reduced")
+        write(next(run for run in experiments.enumerate_runs(shared.TABLE2, "reduced")
                    if (run.method, run.size, run.number) == ("random", 75, number)), curve=curve)
-    frame = weimann_figures.histories("reduced")
-    figure = weimann_figures.validation_curves(frame, 75)
+    frame = figure3.histories("reduced")
+    figure = figure3.validation_curves(frame, 75)
     mean, median = figure.axes[0].get_lines()
     assert mean.get_ydata() == pytest.approx(np.mean(curves, axis=0)) and mean.get_xdata().tolist() == [1, 2,
                                                                                                         3, 4]
-    assert median.get_xdata() == [3, 3] and set(texts(figure)) == {f"{weimann.PENDING}: no run yet"}
+    assert median.get_xdata() == [3, 3] and set(texts(figure)) == {f"{analysis_text.PENDING}: no run yet"}
     band = figure.axes[0].collections[0].get_paths()[0].vertices
     assert {(1, 0.1), (1, 0.3), (4, 0.6), (4, 0.62)} <= {tuple(point) for point in np.round(band, 3).tolist()}
-    row = row_of(weimann_figures.speed(frame), Initialisation=names.METHODS["random"], Data_used="75 %")
+    row = row_of(figure3.speed(frame), Initialisation=names.METHODS["random"], Data_used="75 %")
     assert row.tolist()[2:] == [3, "3 (2 to 4)", f1(np.mean([0.62, 0.62, 0.6])), ".200"]
 
 
 def test_a_mean_curve_ends_when_most_runs_have_ended():
     for number, length in enumerate((2, 3, 5)):
-        write(next(run for run in experiments.enumerate_runs(weimann.TABLE2, "reduced")
+        write(next(run for run in experiments.enumerate_runs(shared.TABLE2, "reduced")
                    if (run.method, run.size, run.number) == ("random", 25, number)), curve=CURVE[:length])
-    mean, _ = weimann_figures.validation_curves(weimann_figures.histories("reduced"), 25).axes[0].get_lines()
+    mean, _ = figure3.validation_curves(figure3.histories("reduced"), 25).axes[0].get_lines()
     assert mean.get_xdata().tolist() == [1, 2, 3]
 
 
@@ -555,30 +559,30 @@ def write_pretraining(objective, accuracy=0.8):
 
 
 def test_the_overview_follows_pretrainings_and_runs():
-    steps = weimann_diagrams.overview("reduced").set_index("what")
-    assert steps.loc["subjects", "ours"] == steps.loc["macro F1, best pretraining", "ours"] == weimann.PENDING
+    steps = figure1.overview("reduced").set_index("what")
+    assert steps.loc["subjects", "ours"] == steps.loc["macro F1, best pretraining", "ours"] == analysis_text.PENDING
     for objective in ("beat", "future"):
         write_pretraining(objective)
-    store(weimann.TABLE2, "random", 75, [0.70, 0.71, 0.72])
-    store(weimann.TABLE2, "beat", 75, [0.73, 0.74, 0.75])
-    steps = weimann_diagrams.overview("reduced").set_index("what")
+    store(shared.TABLE2, "random", 75, [0.70, 0.71, 0.72])
+    store(shared.TABLE2, "beat", 75, [0.73, 0.74, 0.75])
+    steps = figure1.overview("reduced").set_index("what")
     ours = steps["ours"]
     assert ours["subjects"] == "36 to learn from, 7 to choose the epoch, 5 to test" and ours["tasks"] == "beat, future prediction"
     assert ours["frames seen"] == "2,000 to 2,000"
     assert ours["macro F1, random weights"] == ".710" and ours["macro F1, best pretraining"] == ".740 (beat)"
     assert steps.loc["macro F1, best pretraining",
                      "paper"] == ".779 (beat)" and ours["runs a cell"] == "0 to 3"
-    drawn = " ".join(texts(diagrams.study_chart(weimann.PAPER, steps.reset_index())))
+    drawn = " ".join(texts(study.study_chart(shared.PAPER, steps.reset_index())))
     assert "subjects: 36 to learn from" in drawn and ".740" in drawn
-    learned = weimann_diagrams.learned("reduced")
+    learned = figure1.learned("reduced")
     assert row_of(learned, Task="Future prediction")[["Accuracy", "Without looking",
                                                       "Macro F1"]].tolist() == [".800", ".111", "–"]
-    assert row_of(learned, Task="Rhythm classification")["Accuracy"] == weimann.PENDING
+    assert row_of(learned, Task="Rhythm classification")["Accuracy"] == analysis_text.PENDING
 
 
 @pytest.mark.parametrize(("tier", "width"), [("reduced", 16), ("paper", 64)])
 def test_the_framework_is_that_of_the_module(tier, width):
-    network = weimann_diagrams.future(tier)
+    network = figure2.future(tier)
     model = FuturePredictor(models.build("resnet18", 1, 1, width=width), 16)
     assert network.parameters["all"] == sum(p.numel() for p in model.parameters())
     assert sum(network.parameters[name]
@@ -587,23 +591,23 @@ def test_the_framework_is_that_of_the_module(tier, width):
     assert network.shapes == {"frames": (16, samples), "candidates": (9, samples),
                               "encoded context": (16, features),
                               "with token": (17, features), "context vector": (features,), "logits": (9,)}
-    drawn = " ".join(texts(weimann_diagrams.framework(network)))
+    drawn = " ".join(texts(figure2.framework(network)))
     assert f"{network.parameters['encoder']:,}" in drawn and f"17 × {features}" in drawn
 
 
 def test_the_papers_framework_is_met_at_its_size():
-    found = weimann_diagrams.stated("reduced", "paper")
+    found = figure2.stated("reduced", "paper")
     said = found[found["Paper"] != "not stated"]
     assert len(said) == 8 and (said["Paper"] == said["Tier paper"]).all()
-    assert "Tier paper meets 8 of 8 statements" in diagrams.statements_met(found).data
+    assert "Tier paper meets 8 of 8 statements" in study.statements_met(found).data
     assert set(said.loc[said["Paper"] != said["Tier reduced"], "What"]) == {"width of the attention pooling",
                                                                             "inner width",
                                                                            "samples of a frame"}
 
 
 def test_the_encoders_blocks_hold_all_that_is_taken_over():
-    taken = sum(block.parameters for block in weimann_diagrams.encoder_blocks("reduced"))
-    assert taken == weimann_diagrams.future("reduced").parameters["encoder"]
+    taken = sum(block.parameters for block in figure2.encoder_blocks("reduced"))
+    assert taken == figure2.future("reduced").parameters["encoder"]
 
 
 # --- the pages --------------------------------------------------------------------------------------------
@@ -617,7 +621,7 @@ page = functools.partial(run_page, "weimann")
 def test_pages_work_without_any_run(name, monkeypatch):
     monkeypatch.setattr(tables, "write_csv", lambda table, file: table.to_csv())
     said = page(name)
-    assert "<table" in said and (weimann.PENDING in said) == (name != "figure2")
+    assert "<table" in said and (analysis_text.PENDING in said) == (name != "figure2")
 
 
 @pytest.mark.filterwarnings("error")
@@ -627,7 +631,7 @@ def test_pages_work_with_some_runs(name, some, monkeypatch):
     monkeypatch.setattr(tables, "write_csv", lambda table, file: table.to_csv())
     said = page(name)
     if name.startswith("table"):
-        assert "the rest by <code>python -m ecgtl run" in said and weimann.PENDING in said
+        assert "the rest by <code>python -m ecgtl run" in said and analysis_text.PENDING in said
     if name != "figure2":
         assert "tier: reduced" in said
 
@@ -635,4 +639,4 @@ def test_pages_work_with_some_runs(name, some, monkeypatch):
 @pytest.mark.parametrize("name", ["table1", "table4", "table5"])
 def test_pages_work_in_a_tier_that_has_no_runs(name, monkeypatch):
     monkeypatch.setattr(tables, "write_csv", lambda table, file: table.to_csv())
-    assert weimann.PENDING in page(name, "demo")
+    assert analysis_text.PENDING in page(name, "demo")

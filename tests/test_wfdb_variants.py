@@ -9,6 +9,7 @@ import pytest
 import wfdb
 from messages import one_line
 
+from ecgtl.datasets import collector as datasets_collector
 from ecgtl.datasets import folder, wfdb_files, wfdb_header
 from ecgtl.errors import EcgtlError
 
@@ -62,7 +63,7 @@ def test_a_header_is_read_as_wfdb_reads_it(tmp_path, text):
     header(path, text)
     theirs = wfdb.rdrecord(str(tmp_path / "r"), smooth_frames=False)
     for k, signal in enumerate(theirs.e_p_signal):
-        ours = next(folder.records(tmp_path, k, folder.Collector("own", "own", ())))
+        ours = next(folder.records(tmp_path, k, datasets_collector.Collector("own", "own", ())))
         np.testing.assert_allclose(ours.millivolts()[:, 0], signal, atol=1e-6 * np.nanmax(np.abs(signal)))
         assert ours.sampling_rate == theirs.fs * (theirs.samps_per_frame[k] or 1)
         assert ours.leads == [theirs.sig_name[k]]
@@ -77,7 +78,7 @@ def test_a_header_is_read_as_wfdb_reads_it(tmp_path, text):
     ids=ascii)
 def test_headers_that_wfdb_refuses_or_half_reads(tmp_path, text):
     header(write(tmp_path), text)
-    ours = next(folder.records(tmp_path, "I", folder.Collector("own", "own", ())))
+    ours = next(folder.records(tmp_path, "I", datasets_collector.Collector("own", "own", ())))
     gain = 200 if b"dat 16 I" in (text if isinstance(text, bytes) else text.encode()) else 1000
     np.testing.assert_allclose(ours.millivolts()[:, 0], ecg()[:, 0] / gain, atol=1e-6)
     assert ours.sampling_rate == 250
@@ -139,7 +140,7 @@ def several(root, layout="fixed", gains=(1000, 1000), **changes):
 def test_several_segments_are_one_record(tmp_path, layout, gains):
     several(tmp_path, layout, gains)
     theirs = wfdb.rdrecord(str(tmp_path / "m"))
-    collector = folder.Collector("own", "own", ())
+    collector = datasets_collector.Collector("own", "own", ())
     for lead, expected in zip(theirs.sig_name, theirs.p_signal.T, strict=True):
         one, = folder.records(tmp_path, lead, collector)
         assert one.id == "m"
@@ -261,7 +262,7 @@ def test_names_that_cannot_be_printed(tmp_path):
 def test_what_is_larger_than_its_header_says_is_read_as_far_as_it_says(tmp_path):
     path = write(tmp_path)
     os.truncate(tmp_path / "r.dat", 1 << 26)
-    one, = folder.records(tmp_path, "II", folder.Collector("own", "own", ()))
+    one, = folder.records(tmp_path, "II", datasets_collector.Collector("own", "own", ()))
     np.testing.assert_allclose(one.millivolts()[:, 0], ecg()[:, 1] / 1000, atol=1e-6)
     os.truncate(tmp_path / "r.dat", 1 << 40)  # a sparse file: reading it all would take for ever
     with pytest.raises(EcgtlError) as error:
@@ -269,7 +270,7 @@ def test_what_is_larger_than_its_header_says_is_read_as_far_as_it_says(tmp_path)
     one_line(error, tmp_path / "r.dat", str(1 << 40), "promises 2400")
     os.truncate(path, 1 << 40)
     with pytest.raises(EcgtlError) as error:
-        list(folder.records(tmp_path, "II", folder.Collector("own", "own", ())))
+        list(folder.records(tmp_path, "II", datasets_collector.Collector("own", "own", ())))
     one_line(error, path, "a header takes")
 
 

@@ -9,9 +9,10 @@ import pytest
 from messages import one_line
 from scipy import signal
 
-from ecgtl.datasets import cinc2017, icentia11k, mitdb, window_index, windows
+from ecgtl.datasets import cinc2017, icentia11k, mitdb
 from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
+from ecgtl.signals import window_index, windows
 
 N = 2048
 

@@ -70,7 +70,7 @@ def _of_runs(names: Sequence[str], tier: str, arch: str | None) -> tuple[str, st
 
 def _row_words(run: runners.Run) -> str:
     """The row of its table that a run is for, in words."""
-    from ecgtl.report.transfer_folds import checkpoint_name
+    from ecgtl.analysis.names import checkpoint_name
 
     row = row_of(run)
     return METHODS[row] if isinstance(row, str) else checkpoint_name(*row)

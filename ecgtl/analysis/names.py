@@ -1,6 +1,9 @@
 """Names that a reader sees: rows of the tables, scores, and ways to choose an epoch."""
 
+
+
 from ecgtl import published
+from ecgtl.datasets import catalogue
 
 METHODS = {"random": "None (random weights)", "beat": "Beat classification", "rhythm": "Rhythm classification",
            "heart_rate": "Heart rate classification", "future": "Future prediction", "cae": "Autoencoder",
@@ -25,3 +28,21 @@ METHODS |= _configurations()
 SCORES = {"macro_f1": "macro F1", "weighted_f1": "weighted F1", "accuracy": "accuracy", "macro_auc": "macro AUC",
           "f_max": "Fmax", "f_beta": "Fβ", "g_beta": "Gβ"}
 CHOICES = {"validated": "best on validation", "last": "last epoch", "best_test": "best on test"}
+
+
+NETWORKS = {"resnet1d101": "ResNet1d101", "bilstm": "Bi-LSTM"}
+RIVALS = {"melep_published": ("MELEP, weights of the text", "small"),
+          "melep_normalised": ("MELEP, normalised weights", "small"),
+          "leep": ("LEEP", "near 0"), "nce": ("NCE", "near 0"), "n_labels": ("Number of labels", "few"),
+          "prevalence": ("Prevalence of a label, mean", "–")}
+SHORT = {"csn": "CSN", "georgia": "Georgia", "cinc2017": "CinC 2017"}
+
+
+def data_set(source: str) -> str:
+    """A data set in a word or two."""
+    return SHORT.get(source) or catalogue.entry(source).title
+
+
+def checkpoint_name(source: str, arch: str) -> str:
+    """A checkpoint as a reader knows it: network and what it was trained on."""
+    return f"{NETWORKS[arch]}, {data_set(source)}"

@@ -8,11 +8,11 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from ecgtl import agreement, correlations, published, resampling, statistics
-from ecgtl.analysis import cells
+from ecgtl import published, statistics
+from ecgtl.analysis import agreement, cells, correlations, resampling
+from ecgtl.analysis.correlations import Interval
 from ecgtl.analysis.verdicts import WEIGHTS, Checkpoint, Place
 from ecgtl.config import TRANSFERS, protocol
-from ecgtl.correlations import Interval
 from ecgtl.experiments import transfers
 from ecgtl.experiments.runners import Run
 from ecgtl.statistics import Difference, Sample

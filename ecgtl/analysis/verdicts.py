@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ecgtl import statistics
-from ecgtl.correlations import Interval
+from ecgtl.analysis.correlations import Interval
 from ecgtl.statistics import MIN_RUNS, Difference, Ranks, Sample
 
 # Weakest first: a claim takes its weakest comparison. ``no`` is of claims that have a rule of their own, which fails

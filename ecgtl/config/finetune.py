@@ -22,9 +22,9 @@ from ecgtl.config.protocols import (
     protocols,
     source_experiments,
 )
+from ecgtl.datasets.splits import check_fraction
 from ecgtl.errors import EcgtlError
 from ecgtl.models import MODELS, PREACTIVATED, checkpoint
-from ecgtl.splits import check_fraction
 
 TRAINED = "width variant epochs batch_size learning_rate patience precision"  # parameters of networks alone
 

@@ -12,10 +12,11 @@ from typing import Any, ClassVar, Self
 
 import torch
 
-from ecgtl import paths, training
+from ecgtl import paths
 from ecgtl.config.protocols import ALL_LEADS, DEVICES, NEGATIVES_FROM, OBJECTIVES, PRECISIONS, TIERS, VARIANTS
 from ecgtl.datasets import LOADERS, Recordings
 from ecgtl.errors import EcgtlError
+from ecgtl.training import loop
 from ecgtl.transferability import WEIGHTINGS
 
 # Parameters that are one of a few words, in whichever config; a config has others in ``words``
@@ -151,4 +152,4 @@ class Planned:
     @cached_property
     def device(self) -> torch.device:
         """Where to compute: as the config says, else as ``ECGTL_DEVICE`` says, else the GPU where there is one."""
-        return training.pick_device(self.config.device if self.config.device != "auto" else paths.device())
+        return loop.pick_device(self.config.device if self.config.device != "auto" else paths.device())

@@ -4,7 +4,7 @@ import importlib
 from pathlib import Path
 
 from ecgtl import paths
-from ecgtl.datasets.base import Annotations, Recordings
+from ecgtl.datasets.recordings import Annotations, Recordings
 from ecgtl.errors import EcgtlError
 
 # The modules with a ``read(root, **options)``; they are imported when they are asked for

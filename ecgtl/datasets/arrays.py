@@ -5,8 +5,8 @@ from numbers import Real
 
 import numpy as np
 
-from ecgtl.datasets.base import Recordings
 from ecgtl.datasets.collector import Collector, Reading
+from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
 
 

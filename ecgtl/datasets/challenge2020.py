@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ecgtl.datasets import snomed
-from ecgtl.datasets.base import Recordings, not_available
 from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.datasets.files import below, check_names
+from ecgtl.datasets.recordings import Recordings, not_available
 
 FOLDER = "challenge-2020/1.0.2"
 VERSION = "1.0.2"

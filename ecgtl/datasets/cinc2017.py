@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from ecgtl.datasets import archives
-from ecgtl.datasets.base import Recordings, not_available
 from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.datasets.files import read_bytes, stays_below
+from ecgtl.datasets.recordings import Recordings, not_available
 from ecgtl.datasets.wfdb_files import read_16bit
 from ecgtl.datasets.wfdb_header import parse_header
 from ecgtl.errors import EcgtlError

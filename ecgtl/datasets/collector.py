@@ -16,10 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgtl.datasets import base, cache
-from ecgtl.datasets.base import UNLABELLED, Recordings, check_option, counted, digest_of, load_folder, store_rest
+from ecgtl.datasets import cache
+from ecgtl.datasets import recordings as datasets_recordings
 from ecgtl.datasets.files import file_size
 from ecgtl.datasets.leads import LEADS, columns
+from ecgtl.datasets.recordings import UNLABELLED, Recordings, check_option, counted, digest_of, load_folder, store_rest
 from ecgtl.datasets.wfdb_files import read_stored
 from ecgtl.datasets.wfdb_header import Header, read_header
 from ecgtl.errors import EcgtlError, RecordError, note
@@ -221,13 +222,13 @@ class Collector:
         return Recordings(
             name=self.name, version=self.version, ids=np.array([r.id for r in readings]),
             samples=np.concatenate([r.stored for r in readings]) if samples is None else samples,
-            offsets=base.bounds([len(r.stored) for r in readings]),
+            offsets=datasets_recordings.bounds([len(r.stored) for r in readings]),
             sampling_rate=np.array([r.sampling_rate for r in readings], float),
             leads=np.array([list(r.leads) for r in readings]), gain=np.array([r.gain for r in readings], float),
             baseline=np.array([r.baseline for r in readings], float),
             classes=self.classes, labels=self._labels(), subjects=subjects,
             folds=None if readings[0].fold is None else np.array([r.fold for r in readings], np.int64),
-            annotations=base.joined_marks([r.marks for r in readings]), skipped=dict(self.skipped),
+            annotations=datasets_recordings.joined_marks([r.marks for r in readings]), skipped=dict(self.skipped),
             duplicates=duplicates, synthetic=self.synthetic, notes=self.lines())
 
     def _labels(self) -> np.ndarray:

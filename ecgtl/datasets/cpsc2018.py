@@ -16,10 +16,10 @@ import numpy as np
 from scipy.io import loadmat
 
 from ecgtl.datasets import challenge2020, snomed
-from ecgtl.datasets.base import Recordings, form_available
 from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.files import below, check_names, read_bytes, read_csv, stripped
 from ecgtl.datasets.leads import LEADS, check_leads
+from ecgtl.datasets.recordings import Recordings, form_available
 from ecgtl.errors import EcgtlError, RecordError, short
 
 NAME = "cpsc2018"

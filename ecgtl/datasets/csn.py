@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ecgtl.datasets import challenge2020, snomed
-from ecgtl.datasets.base import Recordings, check_option
 from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.leads import check_leads
+from ecgtl.datasets.recordings import Recordings, check_option
 
 NAME = "csn"
 FOLDER = "ecg-arrhythmia/1.0.0"

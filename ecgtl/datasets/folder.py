@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from ecgtl.datasets import label_file
-from ecgtl.datasets.base import Recordings
 from ecgtl.datasets.collector import Collector, check_scale
 from ecgtl.datasets.files import below, file_size, read_bytes
 from ecgtl.datasets.label_file import COMMENTS, NO_LABELS, SUBJECTS
 from ecgtl.datasets.leads import check_lead, columns, listed
+from ecgtl.datasets.recordings import Recordings
 from ecgtl.datasets.wfdb_files import BLOCK, check_sums, read_part
 from ecgtl.datasets.wfdb_header import Header, header_text, segments, sound_header
 from ecgtl.errors import EcgtlError, RecordError

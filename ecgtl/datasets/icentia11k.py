@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from ecgtl.datasets import cache
-from ecgtl.datasets.base import PER_RECORDING, Recordings, bounds, joined_marks, not_available
 from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.mitdb import collect, read_folder
+from ecgtl.datasets.recordings import PER_RECORDING, Recordings, bounds, joined_marks, not_available
 from ecgtl.errors import EcgtlError
 
 NAME = "icentia11k"

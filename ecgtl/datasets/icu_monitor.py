@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgtl.datasets.base import Recordings, digest_of, store_rest
 from ecgtl.datasets.collector import Collector, check_scale
 from ecgtl.datasets.files import below
 from ecgtl.datasets.folder import Record, chosen, name_of
 from ecgtl.datasets.leads import check_lead, find
+from ecgtl.datasets.recordings import Recordings, digest_of, store_rest
 from ecgtl.datasets.wfdb_header import Header, header_text, sound_header
 from ecgtl.errors import EcgtlError, RecordError
 

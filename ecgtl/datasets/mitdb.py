@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgtl.datasets.base import Recordings, not_available
 from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.files import read_bytes
+from ecgtl.datasets.recordings import Recordings, not_available
 from ecgtl.errors import RecordError, short
 
 NAME = "mitdb"

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from ecgtl import datasets
-from ecgtl.datasets.base import Recordings, digest_of, store_rest
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.datasets.collector import Collector
+from ecgtl.datasets.recordings import Recordings, digest_of, store_rest
 from ecgtl.errors import EcgtlError
 
 PART = 28 << 20  # bytes of a file at most: what carries them may have a limit

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ecgtl.datasets.base import Recordings, check_option
 from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.files import read_csv, stays_below
 from ecgtl.datasets.leads import check_leads
+from ecgtl.datasets.recordings import Recordings, check_option
 from ecgtl.errors import EcgtlError
 
 NAME = "ptbxl"

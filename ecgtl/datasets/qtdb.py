@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgtl.datasets.base import Recordings
 from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.mitdb import marks, read_folder
+from ecgtl.datasets.recordings import Recordings
 
 NAME = "qtdb"
 FOLDER = "qtdb/1.0.0"

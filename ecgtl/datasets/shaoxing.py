@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from ecgtl.datasets import archives, challenge2020, csn, snomed
-from ecgtl.datasets.base import Recordings, form_available
 from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.files import read_text, stripped, with_columns
 from ecgtl.datasets.leads import LEADS, check_leads, columns
+from ecgtl.datasets.recordings import Recordings, form_available
 from ecgtl.errors import EcgtlError, RecordError, short
 
 NAME = "shaoxing"

@@ -19,7 +19,7 @@ import torch
 import yaml
 from torch import nn
 
-from ecgtl import models, paths, results, training
+from ecgtl import models, paths, results
 from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig
 from ecgtl.datasets import packs
 from ecgtl.datasets.cache import write_atomic
@@ -27,6 +27,7 @@ from ecgtl.errors import EcgtlError
 from ecgtl.experiments import queue
 from ecgtl.experiments.runners import Run
 from ecgtl.jobs import inputs, pretrain
+from ecgtl.training import loop
 
 Config = FinetuneConfig | PretrainConfig
 STEPS = 12  # that are timed of a network
@@ -77,11 +78,11 @@ class Estimate(queue.Estimate):
 @lru_cache
 def step_seconds(config: Config) -> float:
     """Seconds of a training step for each example of its batch, on made inputs: the median of some steps."""
-    device, (model, shape), ends = training.pick_device(paths.device()), network_of(config), []
+    device, (model, shape), ends = loop.pick_device(paths.device()), network_of(config), []
     optimizer = torch.optim.Adam(model.to(device).train().parameters(), fused=True)
     x = torch.randn(config.batch_size, *shape, device=device)
     for _ in range(STEPS):
-        with training.mixed(config.precision, device):
+        with loop.mixed(config.precision, device):
             loss = model(x).float().square().mean()
         optimizer.zero_grad()
         loss.backward()

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ecgtl import baselines, metrics, results
+from ecgtl import metrics, results
 from ecgtl.config import TRANSFERS, TransferConfig, TransferPlan, protocol
 from ecgtl.config.starts import checksum, stored_weights
 from ecgtl.errors import why_not
 from ecgtl.experiments.run import PlannedRun, known
 from ecgtl.jobs import transfer
+from ecgtl.models import baselines
 from ecgtl.results import Result
 
 CHOICES = ("best_test", "validated")  # of the epoch; the published one first

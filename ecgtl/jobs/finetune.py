@@ -10,15 +10,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ecgtl import baselines, filters, metrics, paths, results, training
+from ecgtl import metrics, paths, results
 from ecgtl.config import BASELINES, CHOICES, FinetuneConfig, Plan, init_word
 from ecgtl.datasets import cache
 from ecgtl.errors import EcgtlError, note
 from ecgtl.jobs.evidence import evidence_of, licence_of, origin_of
 from ecgtl.jobs.inputs import PARTS, Prepared, prepare
 from ecgtl.jobs.scoring import score, score_multi_label, value_of
-from ecgtl.models import checkpoint
+from ecgtl.models import baselines, checkpoint
 from ecgtl.results import Result
+from ecgtl.signals import preparation, rr_intervals
+from ecgtl.training import loop
 
 
 def run(config: FinetuneConfig | Plan, experiment: str = "finetune", key: str | None = None,
@@ -72,42 +74,42 @@ def baseline_results(config: FinetuneConfig) -> dict[str, Result]:
     return found
 
 
-def _fit_network(prepared: Prepared, report: Callable[[dict], None] | None) -> training.TrainResult:
+def _fit_network(prepared: Prepared, report: Callable[[dict], None] | None) -> loop.TrainResult:
     plan, config, rules, recordings = prepared.plan, prepared.plan.config, prepared.rules, prepared.recordings
     x, model = prepared.inputs(), prepared.network()
     indices = [getattr(prepared.split, part) for part in PARTS]
-    parts = [training.LabelledArray(x[index], recordings.labels[index]) for index in indices]
-    how = training.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.patience, rules.stop_on,
+    parts = [loop.LabelledArray(x[index], recordings.labels[index]) for index in indices]
+    how = loop.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.patience, rules.stop_on,
                              rules.select_on, config.precision, config.seed)
     facts = _facts(prepared) if config.save_weights else {}  # what is wrong there must be known before the training
     score_of = partial(value_of, rules.score)
-    fit = training.fit(model, *parts, how, score_of, plan.device, _state_file(prepared), report)
+    fit = loop.fit(model, *parts, how, score_of, plan.device, _state_file(prepared), report)
     if config.save_weights:
         path = paths.output(config.save_weights, makes_folder=True)
         checkpoint.save(path, fit.weights, facts, half=config.arch in rules.half)
     if recordings.multi_label:
         model.load_state_dict(fit.weights)
-        fit.train = training.predict(model, parts[0].x, plan.device, True, config.precision)
+        fit.train = loop.predict(model, parts[0].x, plan.device, True, config.precision)
     return fit
 
 
-def _fit_baseline(prepared: Prepared) -> training.TrainResult:
+def _fit_baseline(prepared: Prepared) -> loop.TrainResult:
     config, recordings, split = prepared.plan.config, prepared.recordings, prepared.split
     y, n_classes = recordings.labels[split.train], len(recordings.classes)
     parts = {"test": split.test} | ({"train": split.train} if recordings.multi_label else {})
     if config.arch == "majority":
         p = {name: baselines.majority(y, n_classes, len(part)) for name, part in parts.items()}
     else:
-        features = baselines.rr_features(recordings, prepared.leads[0])
+        features = rr_intervals.rr_features(recordings, prepared.leads[0])
         p = {name: baselines.rr_boosting(features, y, split.train, part, n_classes, config.seed)
              for name, part in parts.items()}
-    return training.TrainResult(chosen={"validated": (0, p["test"])}, train=p.get("train"))
+    return loop.TrainResult(chosen={"validated": (0, p["test"])}, train=p.get("train"))
 
 
 def _facts(prepared: Prepared) -> dict:
     """What somebody needs to know to use the weights on other recordings; ``mean`` and ``sd`` in mV, one a lead."""
     config, recordings, seen = prepared.plan.config, prepared.recordings, prepared.leads
-    statistics = np.array([filters.mean_and_sd(recordings, lead) for lead in seen])
+    statistics = np.array([preparation.mean_and_sd(recordings, lead) for lead in seen])
     names = [str(recordings.leads[0, recordings.lead_index(0, lead)]) for lead in seen]
     return {"arch": config.arch, "width": config.width, "variant": config.variant, "in_channels": len(seen),
             "leads": names, "init": config.init, "protocol": config.input_protocol,
@@ -129,7 +131,7 @@ def training_state(parts: dict) -> Path:
     return paths.cache() / "unfinished" / f"{cache.key_of(parts | {'torch': torch.__version__})}.pt"
 
 
-def _content(prepared: Prepared, fit: training.TrainResult) -> dict:
+def _content(prepared: Prepared, fit: loop.TrainResult) -> dict:
     """What a result says of the run itself."""
     config, recordings = prepared.plan.config, prepared.recordings
     y_test = recordings.labels[prepared.split.test]
@@ -156,7 +158,7 @@ def _content(prepared: Prepared, fit: training.TrainResult) -> dict:
             "arrays": arrays | {"y_test": y_test.astype(np.uint8)} | probabilities}
 
 
-def _scores(choice: str, y_test: np.ndarray, probabilities: np.ndarray, prepared: Prepared, fit: training.TrainResult) -> dict:
+def _scores(choice: str, y_test: np.ndarray, probabilities: np.ndarray, prepared: Prepared, fit: loop.TrainResult) -> dict:
     """The scores of one way of choosing the epoch; thresholds only for the network that was kept."""
     recordings = prepared.recordings
     if not recordings.multi_label:

@@ -8,12 +8,13 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from ecgtl import datasets, filters, models, spectrograms, splits
+from ecgtl import datasets, models
 from ecgtl.config import ALL_LEADS, Plan, Protocol
-from ecgtl.datasets import leads
-from ecgtl.datasets.base import Recordings
+from ecgtl.datasets import leads, splits
+from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint, googlenet
+from ecgtl.signals import preparation, spectrograms
 
 PARTS = ("train", "validation", "test")
 CHOOSING = ("folder", "icu_monitor")  # data sets whose loaders keep the one lead that they are asked for
@@ -84,7 +85,7 @@ class Prepared:
     def inputs(self) -> np.ndarray:
         """What the network sees: (records, leads, samples), or (records, 1,024) image features for ``init=image``."""
         config, rules = self.plan.config, self.plan.inputs
-        x = filters.prepare(self.recordings, config.sampling_rate, config.n_samples, self.leads, rules.keep,
+        x = preparation.prepare(self.recordings, config.sampling_rate, config.n_samples, self.leads, rules.keep,
                             rules.standardise, rules.highpass, decimate=rules.decimate)
         image = config.init == "image"
         return spectrograms.image_features(x[:, 0], config.sampling_rate, self.plan.start) if image else x
@@ -131,7 +132,7 @@ def drop_unusable(plan: Plan, recordings: Recordings) -> Recordings:
     """
     config, defects, seen = plan.config, {}, Prepared(plan, recordings).leads
     leads.check(recordings, seen, config.on_bad)
-    found = filters.window_defects(recordings, seen, config.sampling_rate, config.n_samples, plan.inputs)
+    found = preparation.window_defects(recordings, seen, config.sampling_rate, config.n_samples, plan.inputs)
     for i, defect in enumerate(found):
         if defect:
             defects.setdefault(defect, []).append(i)

@@ -9,16 +9,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ecgtl import filters, paths, training
+from ecgtl import paths
 from ecgtl.config import Input, protocol, protocols
 from ecgtl.datasets import folder, leads
-from ecgtl.datasets.base import alone, counted
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.datasets.collector import Collector
+from ecgtl.datasets.recordings import alone, counted
 from ecgtl.datasets.wfdb_files import BLOCK
 from ecgtl.errors import EcgtlError, RecordError, note
 from ecgtl.models import checkpoint
+from ecgtl.signals import filters, preparation
 from ecgtl.spreadsheet import as_csv
+from ecgtl.training import loop
 
 NEEDED = ("classes", "leads", "mean", "sd", "protocol", "multi_label", "dataset", "synthetic")
 CHUNK = 256  # recordings whose inputs are in memory at a time
@@ -46,12 +48,12 @@ def predict(weights: str | Path, root: str | Path, lead: str | int | None = None
            f"classes: {', '.join(facts['classes'])}")
     wanted = _wanted(facts, lead)
     collector = Collector(folder.NAME, folder.VERSION, classes=(), on_bad="skip")
-    network, place = checkpoint.network(Path(weights), state, facts), training.pick_device(device)
+    network, place = checkpoint.network(Path(weights), state, facts), loop.pick_device(device)
     inputs = _inputs(paths.given(root), facts, wanted, collector)
     seen, p = [], []
     while some := list(islice(inputs, CHUNK)):
         seen += [one for one, _ in some]
-        p.append(training.predict(network, np.stack([x for _, x in some]), place, facts["multi_label"]))
+        p.append(loop.predict(network, np.stack([x for _, x in some]), place, facts["multi_label"]))
     for line in collector.lines():
         note(line)
     if not seen:
@@ -140,7 +142,7 @@ def _input(one: folder.Record, facts: dict, collector: Collector) -> np.ndarray:
     x = _stretch(one, n_samples, rate, rules.keep, collector)
     given = None if by_window else list(zip(facts["mean"], facts["sd"], strict=True))
     recording = alone(one.id, x, one.sampling_rate, one.leads)
-    prepared = filters.preparer(recording, rate, n_samples, tuple(rows), rules.keep, rules.standardise, rules.highpass,
+    prepared = preparation.preparer(recording, rate, n_samples, tuple(rows), rules.keep, rules.standardise, rules.highpass,
                                 given, rules.decimate)
     try:
         return np.stack([prepared(0, row) for row in rows])

@@ -10,19 +10,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ecgtl import datasets, models, results, splits, training
+from ecgtl import datasets, models, results
 from ecgtl.config import PretrainConfig, PretrainPlan, protocol
 from ecgtl.config.starts import weights_path
-from ecgtl.datasets import cache, catalogue
-from ecgtl.datasets.frames import Frames, sampled
-from ecgtl.datasets.windows import Windows, unlabelled
+from ecgtl.datasets import cache, catalogue, splits
 from ecgtl.jobs.evidence import MADE_LICENCE
 from ecgtl.jobs.finetune import training_state
 from ecgtl.jobs.inputs import PARTS
 from ecgtl.models import checkpoint
 from ecgtl.models.contrastive import FuturePredictor
-from ecgtl.pretraining import classification, future, labels, reconstruction
 from ecgtl.results import Result
+from ecgtl.signals import frame_labels
+from ecgtl.signals.frames import Frames, sampled
+from ecgtl.signals.windows import Windows, unlabelled
+from ecgtl.training import classification, future, loop, reconstruction
 
 # Parameters that a checkpoint's file name tells (frame stands for seconds too)
 NAMED = ("arch", "variant", "frame", "seconds", "context", "negatives", "offset", "negatives_from")
@@ -65,7 +66,7 @@ def run(config: PretrainConfig | PretrainPlan, report: Callable[[dict], None] | 
     model.load_state_dict(fit.weights)
     scores = {name: _scores(plan, model, parts[name]) for name in ("validation", "test")}
     data = _data(config, sources, parts) | {"skipped": _skipped(sources, whole, parts)}
-    chosen = {"validation": scores["validation"], "epoch": training.best_epoch(fit.history, plan.rules.select_on)}
+    chosen = {"validation": scores["validation"], "epoch": loop.best_epoch(fit.history, plan.rules.select_on)}
     upstream = "synthetic" if config.tier == "demo" else "substitute"
     seconds = time.perf_counter() - began
     made = Result(experiment, key or key_of(config), dataclasses.asdict(config) | {"root": Path(config.root).name},
@@ -92,8 +93,8 @@ def whole_of(config: PretrainConfig, sources: list[datasets.Recordings]) -> Wind
         return unlabelled(sources, config.seconds, config.sampling_rate, config.per_subject, config.seed, exclude,
                           highpass=config.highpass or None)
     span = future.span_of(config.context, config.offset) if config.objective == "future" else 1
-    if config.objective in labels.TASKS:
-        exclude |= {r.name: [*exclude.get(r.name, ()), *labels.unmarked(config.objective, r)] for r in sources}
+    if config.objective in frame_labels.TASKS:
+        exclude |= {r.name: [*exclude.get(r.name, ()), *frame_labels.unmarked(config.objective, r)] for r in sources}
     return sampled(sources, config.seconds, config.sampling_rate, span, exclude)
 
 
@@ -127,7 +128,7 @@ def network(config: PretrainConfig) -> torch.nn.Module:
     """The network that a resolved ``config`` describes, with random weights."""
     if config.objective == "reconstruction":
         return models.build(config.arch, 1, config.features, width=config.width, variant=config.variant)
-    n_outputs = len(labels.TASKS[config.objective].classes) if config.objective in labels.TASKS else 1
+    n_outputs = len(frame_labels.TASKS[config.objective].classes) if config.objective in frame_labels.TASKS else 1
     model = models.build(config.arch, 1, n_outputs, width=config.width, preactivation=config.variant == "text",
                          stages=stages(config))
     return FuturePredictor(model, config.context) if config.objective == "future" else model
@@ -138,17 +139,17 @@ def stages(config: PretrainConfig) -> int:
     return FUTURE_STAGES.get(config.arch, 4) if config.objective == "future" else 4
 
 
-def _fit(plan: PretrainPlan, model: torch.nn.Module, parts: dict[str, Part], state: Path, report) -> training.TrainResult:
+def _fit(plan: PretrainPlan, model: torch.nn.Module, parts: dict[str, Part], state: Path, report) -> loop.TrainResult:
     config = plan.config
     objective = reconstruction if config.objective == "reconstruction" else classification
     adam = CODE_ADAM if config.variant == "code" and objective is classification else {}
-    how = training.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.patience,
+    how = loop.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.patience,
                                "validation_loss", plan.rules.select_on, config.precision, config.seed, adam)
     return objective.fit(model, parts["train"], parts["validation"], how, plan.device, state, report)
 
 
 def _scores(plan: PretrainPlan, model: torch.nn.Module, part: Part) -> dict:
-    autocast = training.mixed(plan.config.precision, plan.device)
+    autocast = loop.mixed(plan.config.precision, plan.device)
     if plan.config.objective == "reconstruction":
         return reconstruction.errors(model, part, autocast, plan.device)
     return classification.scores(model, part, autocast, plan.device, plan.config.seed)
@@ -252,7 +253,7 @@ def _data(config: PretrainConfig, sources: list[datasets.Recordings], parts: dic
     statistics = parts["train"].frames.statistics
     data |= {"frames": sizes, "subjects": {name: len(part.frames.subjects) for name, part in parts.items()},
              "standardised_by": {name: {"mean": mean, "sd": sd} for name, (mean, sd) in statistics.items()}}
-    return data | ({"counts": parts["train"].counts(config.seed, 1)} if config.objective in labels.TASKS else {})
+    return data | ({"counts": parts["train"].counts(config.seed, 1)} if config.objective in frame_labels.TASKS else {})
 
 
 def _facts(config: PretrainConfig, result: Result) -> dict:

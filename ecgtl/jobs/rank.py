@@ -12,14 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgtl import filters, paths
+from ecgtl import paths
 from ecgtl.config import ALL_LEADS, TRANSFERS, FinetuneConfig, Input, Plan, ScoreConfig, protocol, protocols
 from ecgtl.config.starts import stored_weights
 from ecgtl.datasets import leads
-from ecgtl.datasets.base import Recordings, counted
+from ecgtl.datasets.recordings import Recordings, counted
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import inputs
 from ecgtl.models import checkpoint
+from ecgtl.signals import preparation
 from ecgtl.statistics import LEVEL
 from ecgtl.transferability import WEIGHTINGS, measures, melep, pair_losses, source_probabilities
 
@@ -50,13 +51,13 @@ class Candidate:
 
     def defects(self, recordings: Recordings) -> list[str]:
         """Why it cannot take a recording, one a recording, empty where it can; some protocols pad."""
-        found = filters.window_defects(recordings, self.leads, self.facts["sampling_rate"], self.n_samples, self.rules)
+        found = preparation.window_defects(recordings, self.leads, self.facts["sampling_rate"], self.n_samples, self.rules)
         return [f"{defect} of {self.facts['seconds']:g} s" if "window" in defect else defect for defect in found]
 
     def inputs(self, recordings: Recordings) -> np.ndarray:
         """What its network sees of ``recordings``: (n, leads, samples)."""
         rules = self.rules
-        x = filters.prepare(recordings, self.facts["sampling_rate"], self.n_samples, self.leads, rules.keep,
+        x = preparation.prepare(recordings, self.facts["sampling_rate"], self.n_samples, self.leads, rules.keep,
                             rules.standardise, rules.highpass, decimate=rules.decimate)
         return np.array(x)  # in memory: PyTorch warns of a memory map that must not be written to
 

@@ -14,15 +14,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ecgtl import folds, metrics, results, training, transferability
+from ecgtl import metrics, results, transferability
 from ecgtl.config import TransferConfig, TransferPlan
 from ecgtl.config.starts import checksum
-from ecgtl.datasets.base import Recordings
+from ecgtl.datasets import label_tasks
+from ecgtl.datasets.recordings import Recordings
 from ecgtl.jobs.evidence import evidence_of
 from ecgtl.jobs.finetune import training_state
 from ecgtl.jobs.inputs import PARTS, Prepared, prepare
 from ecgtl.jobs.scoring import labels_of, value_of
 from ecgtl.results import Result
+from ecgtl.training import loop
 
 CHOICES = ("validated", "best_test")
 KEPT = ("train_loss", "validation_score", "test_score")  # columns of the history: there are many folds
@@ -38,11 +40,11 @@ class Target:
     x: np.ndarray
     table: np.ndarray
 
-    def names(self, fold: folds.Fold) -> tuple[str, ...]:
+    def names(self, fold: label_tasks.Fold) -> tuple[str, ...]:
         """The labels of a task."""
         return tuple(self.recordings.classes[k] for k in fold.labels)
 
-    def labels(self, fold: folds.Fold, rows: np.ndarray) -> np.ndarray:
+    def labels(self, fold: label_tasks.Fold, rows: np.ndarray) -> np.ndarray:
         """The table of a task, (n, Y), at ``rows``."""
         return self.table[np.ix_(rows, fold.labels)]
 
@@ -89,14 +91,14 @@ def target_of(plan: TransferPlan) -> Target:
     return Target(prepared.recordings, prepared.inputs(), prepared.recordings.label_matrix)
 
 
-def draw(config: TransferConfig, target: Target) -> folds.Fold:
+def draw(config: TransferConfig, target: Target) -> label_tasks.Fold:
     """The task of a resolved ``config``: a matter of target and fold number, whatever the checkpoint."""
     chosen = config.label_columns(target.recordings) or None
-    return folds.draw(target.table, target.recordings.subjects, config.fold, (config.fewest, config.most),
+    return label_tasks.draw(target.table, target.recordings.subjects, config.fold, (config.fewest, config.most),
                       config.records, config.test, config.validation, chosen)
 
 
-def measure(start: Path, target: Target, fold: folds.Fold) -> tuple[dict, np.ndarray]:
+def measure(start: Path, target: Target, fold: label_tasks.Fold) -> tuple[dict, np.ndarray]:
     """Every measure of the checkpoint on the fold's training set alone, and ``pair_losses`` (Y, Z).
 
     Rows of the test set are not even read. Source: Nguyen 2023, section 3.1.
@@ -109,20 +111,20 @@ def measure(start: Path, target: Target, fold: folds.Fold) -> tuple[dict, np.nda
             transferability.pair_losses(probabilities, labels))
 
 
-def _fine_tune(plan: TransferPlan, target: Target, fold: folds.Fold,
-               report: Callable[[dict], None] | None) -> training.TrainResult:
+def _fine_tune(plan: TransferPlan, target: Target, fold: label_tasks.Fold,
+               report: Callable[[dict], None] | None) -> loop.TrainResult:
     config = plan.config
     model = Prepared(plan.tuning, dataclasses.replace(target.recordings, classes=target.names(fold))).network()
     every = [getattr(fold, part) for part in PARTS]
-    parts = [training.LabelledArray(target.x[rows], target.labels(fold, rows)) for rows in every]
-    how = training.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.epochs, "validation_score",
+    parts = [loop.LabelledArray(target.x[rows], target.labels(fold, rows)) for rows in every]
+    how = loop.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.epochs, "validation_score",
                              "validation_score", config.precision, config.fold)
     state = training_state({"transfer": dataclasses.asdict(config), "digest": target.recordings.digest,
                             "start": checksum(plan.start)})
-    return training.fit(model, *parts, how, partial(value_of, "weighted_f1"), plan.device, state, report)
+    return loop.fit(model, *parts, how, partial(value_of, "weighted_f1"), plan.device, state, report)
 
 
-def _scored(target: Target, fold: folds.Fold, fit: training.TrainResult) -> tuple[dict, dict[str, np.ndarray]]:
+def _scored(target: Target, fold: label_tasks.Fold, fit: loop.TrainResult) -> tuple[dict, dict[str, np.ndarray]]:
     """Scores by choice of the epoch, and the arrays that they follow from."""
     y_test, support = target.labels(fold, fold.test), target.labels(fold, fold.train).sum(axis=0)
     # Scores are taken from the probabilities as stored, so that anybody gets the same from the file
@@ -132,7 +134,7 @@ def _scored(target: Target, fold: folds.Fold, fit: training.TrainResult) -> tupl
     return scored, {"y_test": y_test} | probabilities
 
 
-def part_of_each(fold: folds.Fold, n_records: int) -> np.ndarray:
+def part_of_each(fold: label_tasks.Fold, n_records: int) -> np.ndarray:
     """For every recording of the target, uint8: from 1 the place of its part in ``PARTS``, 0 where it is in none."""
     part = np.zeros(n_records, np.uint8)
     for number, name in enumerate(PARTS, start=1):
@@ -153,7 +155,7 @@ def scores(y_true: np.ndarray, probabilities: np.ndarray, names: Sequence[str], 
             "f1_per_label": dict(zip(names, per_label, strict=True))}
 
 
-def _data(plan: TransferPlan, target: Target, fold: folds.Fold) -> dict:
+def _data(plan: TransferPlan, target: Target, fold: label_tasks.Fold) -> dict:
     recordings, names, start = target.recordings, target.names(fold), plan.start
     positives = {part: target.labels(fold, getattr(fold, part)).sum(axis=0).tolist() for part in PARTS}
     return {"name": recordings.name, "version": recordings.version, "digest": recordings.digest,

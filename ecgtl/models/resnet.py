@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from ecgtl.models import convolution as layers
+from ecgtl.models import convolution as models_convolution
 
 STAGES = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3), "resnet50": (3, 4, 6, 3), "resnet1d101": (3, 4, 23, 3)}
 BOTTLENECKS = ("resnet50", "resnet1d101")
@@ -18,7 +18,7 @@ KERNELS = (7, 5, 5, 3)  # one a stage (Weimann 2021)
 
 def conv(n_in: int, n_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:
     """A 1-D convolution over time without bias, "same" padding."""
-    return layers.conv(n_in, n_out, kernel, stride, bias=False)
+    return models_convolution.conv(n_in, n_out, kernel, stride, bias=False)
 
 
 class BasicUnit(nn.Module):
@@ -98,7 +98,7 @@ class ResNet(nn.Module):
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """Globally pooled features, (batch, n_features)."""
         x = x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
-        return layers.pooled(self.last(self.units(self.stem(x))))
+        return models_convolution.pooled(self.last(self.units(self.stem(x))))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.output(self.features(x))

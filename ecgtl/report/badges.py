@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from ecgtl import experiments
 from ecgtl.analysis import cells
-from ecgtl.datasets.base import Recordings
+from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.results import Result
 

@@ -13,10 +13,9 @@ from matplotlib.ticker import MultipleLocator
 
 from ecgtl import paths
 from ecgtl.analysis.cells import Cell
-from ecgtl.datasets import leads
-from ecgtl.datasets.base import Recordings
-from ecgtl.datasets.windows import Windows
-from ecgtl.report.words import PENDING
+from ecgtl.analysis.text import PENDING
+from ecgtl.datasets.recordings import Recordings
+from ecgtl.signals.windows import Windows
 
 # Okabe and Ito's palette: distinguishable with every common colour vision and in grey print
 COLOURS = {"random": "#000000", "beat": "#0072B2", "rhythm": "#56B4E9", "heart_rate": "#009E73", "future": "#CC79A7",
@@ -47,24 +46,6 @@ def by_epoch(axes: Axes, history: list[dict], score: str, words: dict[str, str],
     axes.xaxis.get_major_locator().set_params(integer=True)
 
 
-def learning_curves(history: list[dict], chosen: int, reference: float | None, score: str) -> Figure:
-    """Loss and score of the training, validation and test sets by epoch; ``chosen`` marks the reported epoch.
-
-    ``score`` names the score; ``reference`` is that of the RR-interval baseline, drawn as a line.
-    """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.4))
-    by_epoch(left, history, "loss", {"train": "training", "validation": "validation", "test": "test"})
-    by_epoch(right, history, "score", {"validation": "validation", "test": "test"}, marker="o", markersize=3)
-    right.axvline(chosen, color="#777777", linewidth=1, label=f"reported epoch ({chosen})")
-    if reference is not None:
-        right.axhline(reference, color=COLOURS["rr_boosting"], linewidth=1, linestyle="-.", label="RR intervals alone")
-    left.set(title="Loss", ylabel="mean cross-entropy (nats)")
-    right.set(title="Score", ylabel=score, ylim=(0, 1))
-    for axes in (left, right):
-        axes.legend(fontsize=8)
-    return figure
-
-
 def traces(shown: Sequence[tuple[str, list[tuple[np.ndarray, dict]]]], rate: float, height: float, ylabel: str,
            xlabel: str, sharex: bool = True) -> Figure:
     """Signals one below the other, each panel with its title and its lines (samples, matplotlib's style)."""
@@ -93,29 +74,6 @@ def reconstructions(windows: Windows, model: torch.nn.Module, indices: Sequence[
                        (made, {"color": COLOURS["cae"], "linewidth": 1.2, "ls": "--", "label": "reconstruction"})]))
     figure = traces(shown, windows.rate, 1.9 * len(x) + 0.5, "z-score", "time in the window (s)")
     legend_below(figure, figure.axes[:1])
-    return figure
-
-
-def confusion(counts: np.ndarray, classes: list[str]) -> Figure:
-    """Confusion matrix (true classes in rows): shares of each true class as shade, counts as figures.
-
-    ``counts`` (classes, classes), or with one more column, the recordings of each class, if they have several.
-    """
-    names = [name.replace("_", " ") for name in classes]
-    several = counts.shape[1] > len(names)
-    totals, counts = counts[:, -1:] if several else counts.sum(axis=1, keepdims=True), counts[:, :len(names)]
-    shares = counts / np.maximum(totals, 1)
-    upright = max(map(len, names)) * len(names) > 40  # names side by side would run into each other
-    side = 3.8 + 0.45 * max(0, len(names) - 4)
-    figure, axes = plt.subplots(figsize=(side + 0.8, side))
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for i, j in np.ndindex(counts.shape):
-        axes.text(j, i, counts[i, j], ha="center", va="center", color="white" if shares[i, j] > 0.55 else "black")
-    axes.set(xticks=range(len(names)), yticks=range(len(names)), yticklabels=names,
-             xlabel="predicted class", ylabel="true class", title="Test recordings")
-    axes.set_xticklabels(names, rotation=90 if upright else 0)
-    axes.grid(False)
-    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
     return figure
 
 
@@ -151,22 +109,6 @@ def strip(recordings: Recordings, i: int, seconds: float, lead: int | str = 0) -
     return figure
 
 
-def one_of_each(recordings: Recordings, seconds: float, lead: int | str = 0) -> list[Figure]:
-    """A strip of the first recording of each class that is long enough and has ``lead``; without classes of three.
-
-    Raises EcgtlError when none has the lead.
-    """
-    leads.check(recordings, (lead,), "skip")
-    has_lead = np.array(leads.missing(recordings, (lead,))) == ""
-    long_enough = np.flatnonzero((recordings.durations >= seconds) & has_lead)
-    if recordings.multi_label or (recordings.labels < 0).all():
-        chosen = long_enough[:3]
-    else:
-        found, first = np.unique(recordings.labels[long_enough], return_index=True)
-        chosen = long_enough[first[found >= 0]]
-    return [strip(recordings, i, seconds, lead) for i in chosen]
-
-
 def _paper_limits(x: np.ndarray) -> tuple[float, float]:
     """Whole half-millivolts around nearly all of the signal, so that one artefact does not flatten the rest."""
     low, high = np.percentile(x, [0.2, 99.8])
@@ -188,19 +130,6 @@ def _paper(axes: Axes) -> None:
         axes.axvline(x, color="#eab0b0", linewidth=0.7, zorder=0)
     axes.tick_params(which="minor", length=0)
     axes.spines[["top", "right"]].set_visible(True)
-
-
-def class_counts(recordings: Recordings) -> Figure:
-    """Recordings per class, and the distribution of their lengths."""
-    counts = recordings.counts()
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 2.8))
-    bars = left.barh(list(counts), list(counts.values()), color="#0072B2")
-    left.bar_label(bars, padding=3)
-    left.set(xlabel="recordings", title="Classes", xmargin=0.15)
-    left.invert_yaxis()
-    right.hist(recordings.durations, bins=30, color="#0072B2")
-    right.set(xlabel="length (s)", ylabel="recordings", title="Lengths", yscale="log")
-    return figure
 
 
 def digest(figure: Figure, digits: int = 3) -> str:

@@ -9,14 +9,12 @@ from markupsafe import Markup
 from ecgtl import experiments, published
 from ecgtl.analysis import cells, claims
 from ecgtl.analysis.claim_rules_folds import signed
-from ecgtl.analysis.names import METHODS
+from ecgtl.analysis.correlations import MIN_GROUPS, Interval
+from ecgtl.analysis.names import METHODS, NETWORKS, checkpoint_name, data_set
 from ecgtl.analysis.sources import Runs
 from ecgtl.analysis.text import f1
 from ecgtl.analysis.verdicts import SIGNS, Comparison, Place, Verdict
-from ecgtl.correlations import MIN_GROUPS, Interval
 from ecgtl.report.badges import badge
-from ecgtl.report.melep import NETWORKS
-from ecgtl.report.transfer_folds import checkpoint_name, data_set
 from ecgtl.statistics import MIN_RUNS, Difference
 
 OURS = "Our difference [95 % interval], smallest detectable; printed; runs"

@@ -28,19 +28,20 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import across, figures, tables
+from ecgtl.report import figures, provenance, tables
+from ecgtl.report.across import candidates, choice
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
 
 figures.use_style()
-tier = cells.shown_tier(across.EXPERIMENT, config.tier, pending=True)
-rows = across.load(tier)
-table = across.frame(rows)
+tier = cells.shown_tier(candidates.EXPERIMENT, config.tier, pending=True)
+rows = candidates.load(tier)
+table = choice.frame(rows)
 tables.write_csv(table, "across")
-tables.write_csv(cells.runs_table(across.EXPERIMENT, tier), "across-runs")
-across.state(tier)
+tables.write_csv(cells.runs_table(candidates.EXPERIMENT, tier), "across-runs")
+choice.state(tier)
 
 # %% [markdown]
 # ## What one would choose
@@ -51,16 +52,16 @@ across.state(tier)
 # the shortest training.
 
 # %% tags=["remove-input"]
-across.answer(rows)
+choice.answer(rows)
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a network, with a line for each start: the mean macro AUC with its 95 % interval over runs, single runs as dots below it, and a broad grey bar for the 95 % interval over test recordings. A dash-dotted vertical line marks boosted trees on RR intervals, a dotted one the majority class. Lines without a run say PENDING."}}
-drawn = across.figure(rows)
+drawn = choice.figure(rows)
 
 # %% [markdown]
 # ## Every row
 
 # %% tags=["remove-input"]
-tables.html(across.readable(table, rows), "Scores on the test part, mean over runs, at the epoch that the validation part chose")
+tables.html(choice.readable(table, rows), "Scores on the test part, mean over runs, at the epoch that the validation part chose")
 
 # %% [markdown]
 # The intervals over runs are Student's *t*; runs differ by random weights and by the order of the recordings, not by the split.
@@ -70,7 +71,7 @@ tables.html(across.readable(table, rows), "Scores on the test part, mean over ru
 # machine below, which other jobs shared; for a trivial classifier they are its fastest whole run.
 
 # %% tags=["remove-input"]
-tables.html(across.differences(rows), "Differences in macro AUC to the same network from random weights, and to RR intervals alone")
+tables.html(choice.differences(rows), "Differences in macro AUC to the same network from random weights, and to RR intervals alone")
 
 # %% [markdown]
 # Download {download}`the table </downloads/across.csv>`, {download}`every run </downloads/across-runs.csv>` and
@@ -83,13 +84,13 @@ tables.html(across.differences(rows), "Differences in macro AUC to the same netw
 # databases, the ResNets from those two, MELEP's networks from CPSC 2018 or CinC 2017.
 
 # %% tags=["remove-input"]
-across.unseen(rows)
+choice.unseen(rows)
 
 # %% tags=["remove-input"]
-tables.html(across.target(rows, tier), "The same for all rows")
+tables.html(choice.target(rows, tier), "The same for all rows")
 
 # %% tags=["remove-input"]
-tables.html(across.networks(rows), "What each network keeps of its own paper's protocol in this tier")
+tables.html(choice.networks(rows), "What each network keeps of its own paper's protocol in this tier")
 
 # %% [markdown]
 # The epoch with the best macro AUC on the validation part is reported. The number of epochs was fixed beforehand by what the
@@ -98,7 +99,7 @@ tables.html(across.networks(rows), "What each network keeps of its own paper's p
 # ## Where the checkpoints are
 
 # %% tags=["remove-input"]
-tables.html(across.checkpoints(rows), "Starting checkpoints: data, licence, and how one gets them")
+tables.html(choice.checkpoints(rows), "Starting checkpoints: data, licence, and how one gets them")
 
 # %% [markdown]
 # ## What this cannot say
@@ -116,7 +117,7 @@ tables.html(across.checkpoints(rows), "Starting checkpoints: data, licence, and 
 # ## How this was made
 
 # %% tags=["remove-input"]
-tables.html(tables.made(across.EXPERIMENT, tier), "Command, commit, seeds, device, time and data")
+tables.html(provenance.made(candidates.EXPERIMENT, tier), "Command, commit, seeds, device, time and data")
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT

@@ -25,7 +25,9 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import badges, diagrams, figures, reconstructions, tables
+from ecgtl.measurements import reconstruction_errors
+from ecgtl.report import badges, figures, provenance, study, tables
+from ecgtl.report.jang import figure1
 
 config = SectionConfig.from_notebook(globals())
 
@@ -37,21 +39,21 @@ shown = cells.shown_tier(EXPERIMENT, config.tier)
 badges.of_experiment(EXPERIMENT, shown)
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Flow chart from top to bottom. Two boxes, unlabelled and labelled ECG, lead to a box on preparation; from there arrows go to the autoencoder, which is trained without labels, and to the classifier of rhythms, which takes the autoencoder's encoder over. Each box gives the paper's numbers and ours."}}
-overview = diagrams.overview(EXPERIMENT, shown)
-chart = diagrams.study_chart("jang2021", overview)
+overview = figure1.overview(EXPERIMENT, shown)
+chart = study.study_chart("jang2021", overview)
 
 # %% [markdown]
 # ## Step by step
 
 # %% tags=["remove-input"]
 tables.write_csv(overview, "jang2021-figure1")
-tables.html(diagrams.readable_study(overview), "The study as printed and as it was run here")
+tables.html(study.readable_study(overview), "The study as printed and as it was run here")
 
 # %% [markdown]
 # ## What can be said
 
 # %% tags=["remove-input"]
-diagrams.study_verdict(overview)
+study.study_verdict(overview)
 
 # %% [markdown]
 # Download {download}`the table </downloads/jang2021-figure1.csv>` and {download}`this notebook, executed
@@ -64,10 +66,10 @@ diagrams.study_verdict(overview)
 # of [Table 2](table2.ipynb).
 
 # %% tags=["remove-input"]
-tables.made_by(reconstructions.pretrained(shown))
+provenance.made_by(reconstruction_errors.pretrained(shown))
 
 # %% tags=["remove-input"]
-tables.html(tables.made(EXPERIMENT, shown), "Classification: command, commit, seeds, device, time and data")
+tables.html(provenance.made(EXPERIMENT, shown), "Classification: command, commit, seeds, device, time and data")
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT

@@ -27,7 +27,8 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import diagrams, figures, tables
+from ecgtl.report import figures, flowchart, network_blocks, tables
+from ecgtl.report.jang import figure2
 
 config = SectionConfig.from_notebook(globals())
 
@@ -36,7 +37,7 @@ config = SectionConfig.from_notebook(globals())
 figures.use_style()
 shown = cells.shown_tier("jang2021-table2-ptbxl", config.tier)
 tiers = list(dict.fromkeys([shown, "paper"]))
-diagrams.tier_badges(*tiers)
+network_blocks.tier_badges(*tiers)
 
 # %% [markdown]
 # ## A: the autoencoder
@@ -45,8 +46,8 @@ diagrams.tier_badges(*tiers)
 # numbers and blown up again. Bars are wider for longer signals (on a log scale) and taller for more channels.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "The autoencoder from top to bottom as an hour-glass of bars, one a block: the window of one lead, a stem and nine residual blocks that shorten it and add channels, a bottleneck of a few numbers, and nine blocks that lengthen it to the window again. Beside each bar stand the block's name, kernel and number of parameters."}}
-autoencoder = diagrams.autoencoder(shown)
-drawn = diagrams.hourglass(autoencoder, f"Autoencoder, tier {shown}", diagrams.window(shown))
+autoencoder = figure2.autoencoder(shown)
+drawn = flowchart.hourglass(autoencoder, f"Autoencoder, tier {shown}", figure2.window(shown))
 
 # %% [markdown]
 # ## Three arms
@@ -55,7 +56,7 @@ drawn = diagrams.hourglass(autoencoder, f"Autoencoder, tier {shown}", diagrams.w
 # paper's {pub}`jang2021.scalars.rhythms` rhythms.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Three columns of boxes, one an arm. Random weights and autoencoder: a window goes through the encoder to its features and a linear layer; the encoder starts at random or is taken over from the autoencoder, and is trained in both. ImageNet features: a spectrogram goes through a frozen GoogLeNet to its features and a linear layer, which alone is trained."}}
-columns = diagrams.arms(shown)
+columns = figure2.arms(shown)
 
 # %% [markdown]
 # ## B: the network of the image arm
@@ -64,18 +65,18 @@ columns = diagrams.arms(shown)
 # means over the image are the features. The weights are those of ImageNet and stay as they are.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "GoogLeNet from top to bottom as bars, one a block: an image of three channels, two convolutional blocks and nine inception modules that shrink it and add channels. Beside each bar stand the block's name, kernels and number of parameters."}}
-googlenet = diagrams.image_network()
-images = diagrams.hourglass(googlenet, "GoogLeNet to its features", diagrams.IMAGE)
+googlenet = figure2.image_network()
+images = flowchart.hourglass(googlenet, "GoogLeNet to its features", figure2.IMAGE)
 
 # %% [markdown]
 # ## What the paper says, and what the networks have
 
 # %% tags=["remove-input"]
-stated = diagrams.stated()
+stated = figure2.stated()
 tables.html(stated, "Statements of the paper's section on the models, and the same counted in the networks")
 
 # %% tags=["remove-input"]
-diagrams.stated_verdict(stated)
+figure2.stated_verdict(stated)
 
 # %% [markdown]
 # Tier `paper` follows the authors' public code, which differs from their text; the smaller tiers follow the
@@ -85,16 +86,16 @@ diagrams.stated_verdict(stated)
 # ## Block by block
 
 # %% tags=["remove-input"]
-networks = {f"autoencoder, tier {tier}": diagrams.autoencoder(tier) for tier in tiers}
+networks = {f"autoencoder, tier {tier}": figure2.autoencoder(tier) for tier in tiers}
 networks["GoogLeNet to its features"] = googlenet
-tables.write_csv(diagrams.listed(networks), "jang2021-figure2")
-tables.html(diagrams.table(autoencoder), f"Autoencoder, tier {shown}")
+tables.write_csv(network_blocks.listed(networks), "jang2021-figure2")
+tables.html(network_blocks.table(autoencoder), f"Autoencoder, tier {shown}")
 
 # %% tags=["remove-input"]
-tables.html(diagrams.table(diagrams.autoencoder("paper")), "Autoencoder, tier paper")
+tables.html(network_blocks.table(figure2.autoencoder("paper")), "Autoencoder, tier paper")
 
 # %% tags=["remove-input"]
-tables.html(diagrams.table(googlenet), "GoogLeNet to its features")
+tables.html(network_blocks.table(googlenet), "GoogLeNet to its features")
 
 # %% [markdown]
 # Download {download}`all blocks </downloads/jang2021-figure2.csv>` and {download}`this notebook, executed

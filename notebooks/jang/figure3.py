@@ -29,14 +29,15 @@ tier = "best"
 
 # %% tags=["remove-cell"]
 from ecgtl.config import SectionConfig
+from ecgtl.report import figures, tables
+from ecgtl.report.jang import figure3
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Two panels of made-up learning curves, F1 against epoch. A: one curve whose single steps are marked as rises, solid, or falls, dashed, with their sizes: seven small rises and two deep falls. B: four curves with their index in the legend: one that rises steadily has the highest, the same steps at a lower level about half of it, one that swings up and down has about 1, and one that drops suddenly has the lowest."}}
-from ecgtl.report import figures, jang, tables
 
 figures.use_style()
-examples = jang.examples_figure()
+examples = figure3.examples_figure()
 
 # %% [markdown]
 # ## Step by step
@@ -45,7 +46,7 @@ examples = jang.examples_figure()
 # and “steady” start and end alike; large falls cost the first one most of its index. “Dropping” falls only twice, but deep.
 
 # %% tags=["remove-input"]
-tables.html(jang.examples_table(), "The index of the four curves, worked out")
+tables.html(figure3.examples_table(), "The index of the four curves, worked out")
 
 # %% [markdown]
 # ## Which means
@@ -60,7 +61,7 @@ tables.html(jang.examples_table(), "The index of the four curves, worked out")
 # random weights with 25 % of the data. Conditional means ask for nothing so odd, so they are taken here; it remains an inference.
 
 # %% tags=["remove-input"]
-tables.html(jang.trials_below_best(), "Printed trials whose index lies below their best F1, so whose mean rise is smaller than their mean fall")
+tables.html(figure3.trials_below_best(), "Printed trials whose index lies below their best F1, so whose mean rise is smaller than their mean fall")
 
 # %% [markdown]
 # ## What it rewards
@@ -81,10 +82,10 @@ tables.html(jang.trials_below_best(), "Printed trials whose index lies below the
 # score count neither as rise nor as fall. ε is here:
 
 # %% tags=["remove-input"]
-print(jang.epsilon())
+print(figure3.epsilon())
 
 # %% tags=["remove-input"]
-tables.html(jang.limits_table(), "The index at its limits")
+tables.html(figure3.limits_table(), "The index at its limits")
 
 # %% [markdown]
 # The function is `ecgtl.metrics.learning_curve_index`; the indices of the runs stand on the page of [Table 3](table3), their curves
@@ -92,4 +93,4 @@ tables.html(jang.limits_table(), "The index at its limits")
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT
-print("curves:", len(jang.EXAMPLES), "digest of the plotted data:", figures.digest(examples))
+print("curves:", len(figure3.EXAMPLES), "digest of the plotted data:", figures.digest(examples))

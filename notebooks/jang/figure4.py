@@ -31,14 +31,16 @@ tier = "best"
 
 # %% tags=["remove-cell"]
 from ecgtl.config import SectionConfig
+from ecgtl.measurements import reconstruction_errors
+from ecgtl.report import badges, figures, provenance, tables
+from ecgtl.report.jang import figure4
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import badges, figures, reconstructions, tables
 
 figures.use_style()
-measured = reconstructions.load(config.tier)
+measured = reconstruction_errors.load(config.tier)
 shown = measured.config["tier"]
 badges.of_result(measured)
 
@@ -49,22 +51,22 @@ badges.of_result(measured)
 # classifiers are not among them.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Histogram of the summed squared error of each held-out window, stacked by source database, skewed to the right. Vertical lines mark our mean, the paper's mean on its own data, which lies somewhat lower, and the error of answering with the mean of the window, far to the right. A second axis on top gives R squared."}}
-distribution = reconstructions.distribution(measured)
+distribution = figure4.distribution(measured)
 
 # %% tags=["remove-input"]
-tables.html(reconstructions.comparison(measured), "The paper's number on its own windows, and ours on others")
+tables.html(figure4.comparison(measured), "The paper's number on its own windows, and ours on others")
 
 # %% tags=["remove-input"]
-by_source = reconstructions.by_source(measured)
+by_source = figure4.by_source(measured)
 tables.write_csv(by_source, "jang2021-figure4")
-tables.write_csv(reconstructions.windows_table(measured), "jang2021-figure4-windows")
-tables.html(reconstructions.readable(by_source), "Errors by source; intervals by drawing subjects")
+tables.write_csv(figure4.windows_table(measured), "jang2021-figure4-windows")
+tables.html(figure4.readable(by_source), "Errors by source; intervals by drawing subjects")
 
 # %% [markdown]
 # ## What can be said
 
 # %% tags=["remove-input"]
-reconstructions.verdict(measured)
+figure4.verdict(measured)
 
 # %% [markdown]
 # The paper's {pub}`jang2021.scalars.cae_error_percent` % divides a squared error by a range, which is a share
@@ -79,15 +81,15 @@ reconstructions.verdict(measured)
 # the time axis.
 
 # %% tags=["remove-input"]
-twins = reconstructions.twins(reconstructions.pretrained(shown))
+twins = reconstruction_errors.twins(reconstruction_errors.pretrained(shown))
 badges.of_recordings(twins.sources[0])
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Three windows of synthetic ECG, one above the other, z-score against time: the original as a solid line and its reconstruction as a dashed line. At the 10th percentile of the error they nearly coincide, at the median small waves are lost, at the 90th percentile only the large deflections come back. Titles name the recording, its lead and the error."}}
-error, _ = reconstructions.squared_errors(twins.model, twins.windows)
-drawn = reconstructions.panels(twins, error, synthetic=True)
+error, _ = reconstruction_errors.squared_errors(twins.model, twins.windows)
+drawn = figure4.panels(twins, error, synthetic=True)
 
 # %% tags=["remove-input"]
-reconstructions.twin_line(measured, error)
+figure4.twin_line(measured, error)
 
 # %% [markdown]
 # Real windows, chosen by the same percentiles, are drawn by
@@ -110,10 +112,10 @@ reconstructions.twin_line(measured, error)
 # weights or recordings are others.
 
 # %% tags=["remove-input"]
-tables.made_by(measured)
+provenance.made_by(measured)
 
 # %% tags=["remove-input"]
-tables.made_by(reconstructions.pretrained(shown))
+provenance.made_by(reconstruction_errors.pretrained(shown))
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT

@@ -26,40 +26,40 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
+from ecgtl.report import figures, tables
+from ecgtl.report.jang import figure5, shared
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
 import pandas as pd
 
-from ecgtl.report import figures, jang, tables
-
 figures.use_style()
-tiers = {name: cells.shown_tier(name, config.tier, pending=True) for name in jang.NAMES}
-curves = {name: jang.curves(name, tier) for name, tier in tiers.items()}
+tiers = {name: cells.shown_tier(name, config.tier, pending=True) for name in shared.NAMES}
+curves = {name: shared.curves(name, tier) for name, tier in tiers.items()}
 tables.write_csv(pd.concat([frame.assign(experiment=name) for name, frame in curves.items()]), "jang2021-figure5")
-jang.state(jang.PTBXL, tiers[jang.PTBXL])
+shared.state(shared.PTBXL, tiers[shared.PTBXL])
 
 # %% [markdown]
 # ## PTB-XL, lead II
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Weighted F1 on the test part against the epoch on PTB-XL lead II, one panel each for 100, 50 and 25 % of the training part: trials of random weights (black) and of the autoencoder (blue) as thin lines, their medians as thick ones, the median of the image arm dotted. All rise within the first epochs and then waver."}}
-first = jang.learning_curves(curves[jang.PTBXL], jang.PTBXL)
+first = figure5.learning_curves(curves[shared.PTBXL], shared.PTBXL)
 
 # %% tags=["remove-input"]
-tables.html(jang.stability(curves[jang.PTBXL], jang.PTBXL), "PTB-XL, lead II: how the curves end and how deep they fall, means over trials")
+tables.html(figure5.stability(curves[shared.PTBXL], shared.PTBXL), "PTB-XL, lead II: how the curves end and how deep they fall, means over trials")
 
 # %% [markdown]
 # ## CinC 2017
 
 # %% tags=["remove-input"]
-jang.state(jang.CINC2017, tiers[jang.CINC2017])
+shared.state(shared.CINC2017, tiers[shared.CINC2017])
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "The same for CinC 2017: weighted F1 on the test part against the epoch in three panels, trials as thin lines and medians as thick ones; a panel without any run says PENDING."}}
-second = jang.learning_curves(curves[jang.CINC2017], jang.CINC2017)
+second = figure5.learning_curves(curves[shared.CINC2017], shared.CINC2017)
 
 # %% tags=["remove-input"]
-tables.html(jang.stability(curves[jang.CINC2017], jang.CINC2017), "CinC 2017: how the curves end and how deep they fall, means over trials")
+tables.html(figure5.stability(curves[shared.CINC2017], shared.CINC2017), "CinC 2017: how the curves end and how deep they fall, means over trials")
 
 # %% [markdown]
 # Download {download}`every curve </downloads/jang2021-figure5.csv>` and

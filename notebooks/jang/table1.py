@@ -27,29 +27,31 @@ tier = "best"
 
 # %% tags=["remove-cell"]
 from ecgtl.config import SectionConfig
+from ecgtl.measurements import shaoxing
+from ecgtl.report import badges, figures, provenance, tables
+from ecgtl.report.jang import table1
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import badges, characteristics, figures, tables
 
 figures.use_style()
-counted = characteristics.load(config.tier)
+counted = shaoxing.load(config.tier)
 badges.of_result(counted)
 
 # %% [markdown]
 # ## The paper beside the released table
 
 # %% tags=["remove-input"]
-comparison = characteristics.comparison(counted)
+comparison = table1.comparison(counted)
 tables.write_csv(comparison, "jang2021-table1")
-tables.html(characteristics.readable(comparison), "Baseline characteristics, printed and counted in the release")
+tables.html(table1.readable(comparison), "Baseline characteristics, printed and counted in the release")
 
 # %% [markdown]
 # ## What can be said
 
 # %% tags=["remove-input"]
-characteristics.verdict(counted)
+table1.verdict(counted)
 
 # %% [markdown]
 # The table names no patients, so that each recording is another patient's is the release's word. The private
@@ -62,15 +64,15 @@ characteristics.verdict(counted)
 # of the share of men is Wilson's.
 
 # %% tags=["remove-input"]
-by_rhythm = characteristics.by_rhythm(counted)
+by_rhythm = table1.by_rhythm(counted)
 tables.write_csv(by_rhythm, "jang2021-table1-rhythms")
-tables.html(characteristics.readable_rhythms(by_rhythm), "Shaoxing's recordings by rhythm")
+tables.html(table1.readable_rhythms(by_rhythm), "Shaoxing's recordings by rhythm")
 
 # %% tags=["remove-input"]
-characteristics.rarest(counted)
+table1.rarest(counted)
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Two panels with one row a rhythm, the most frequent at the top: mean age with its 95 % interval and standard deviation, and share of men with its 95 % interval. Atrial fibrillation and flutter have the oldest patients, sinus irregularity the youngest; dotted lines mark all recordings together."}}
-panels = characteristics.rhythms_figure(counted)
+panels = table1.rhythms_figure(counted)
 
 # %% [markdown]
 # Download {download}`the comparison </downloads/jang2021-table1.csv>`, {download}`the counts by rhythm
@@ -84,10 +86,10 @@ panels = characteristics.rhythms_figure(counted)
 # fetch shaoxing` says how to get it) the command below counts them again.
 
 # %% tags=["remove-input"]
-characteristics.source_line(counted)
+table1.source_line(counted)
 
 # %% tags=["remove-input"]
-tables.made_by(counted)
+provenance.made_by(counted)
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT

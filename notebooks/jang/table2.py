@@ -32,17 +32,18 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, findings, jang, tables
+from ecgtl.report import figures, findings, provenance, tables
+from ecgtl.report.jang import shared, table2
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
 
 figures.use_style()
-shown = cells.shown_tier(jang.PTBXL, config.tier, pending=True)
-EXPERIMENT = cells.current(jang.PTBXL, shown)
-trials, curves = jang.trials(EXPERIMENT, shown), jang.curves(EXPERIMENT, shown)
-jang.state(EXPERIMENT, shown)
+shown = cells.shown_tier(shared.PTBXL, config.tier, pending=True)
+EXPERIMENT = cells.current(shared.PTBXL, shown)
+trials, curves = shared.trials(EXPERIMENT, shown), shared.curves(EXPERIMENT, shown)
+shared.state(EXPERIMENT, shown)
 
 # %% [markdown]
 # ## The paper beside ours
@@ -52,7 +53,7 @@ jang.state(EXPERIMENT, shown)
 # three trials has no interval; PENDING means that there is none yet.
 
 # %% tags=["remove-input"]
-comparison = jang.comparison(EXPERIMENT, shown)
+comparison = table2.comparison(EXPERIMENT, shown)
 tables.write_csv(comparison, "jang2021-table2")
 tables.write_csv(cells.runs_table(EXPERIMENT, shown), "jang2021-table2-runs")
 tables.html(tables.readable(comparison), "Weighted F1 on the test part: the paper on Shaoxing, ours on PTB-XL lead II")
@@ -63,7 +64,7 @@ tables.html(tables.readable(comparison), "Weighted F1 on the test part: the pape
 # {download}`this notebook, executed </notebooks/jang/table2.ipynb>`.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Weighted F1 against the share of the training part that is used, for the arms that have been run: our trials as dots with mean and 95 % interval, the paper's values on its own data set with their standard deviation, and boosted trees on RR intervals and the majority class as baselines."}}
-curve = jang.curve(comparison, cells.cells(EXPERIMENT, shown))
+curve = table2.curve(comparison, cells.cells(EXPERIMENT, shown))
 
 # %% [markdown]
 # Networks beside gradient boosting on RR intervals, which looks at the times of the beats alone, and the majority class; networks
@@ -79,7 +80,7 @@ tables.beside_baselines(comparison)
 # alike. Both are of the same epoch.
 
 # %% tags=["remove-input"]
-tables.html(jang.both_scores(trials, EXPERIMENT), "Weighted and macro F1 on the test part, mean [95 % interval]")
+tables.html(table2.both_scores(trials, EXPERIMENT), "Weighted and macro F1 on the test part, mean [95 % interval]")
 
 # %% [markdown]
 # ## Trial by trial
@@ -87,10 +88,10 @@ tables.html(jang.both_scores(trials, EXPERIMENT), "Weighted and macro F1 on the 
 # The paper prints every trial, and its last row gives one p-value for each size. Ours follow in the same form.
 
 # %% tags=["remove-input"]
-tables.html(jang.paper_trials("table2"), "The paper's trials: best weighted F1 on the test part of Shaoxing")
+tables.html(shared.paper_trials("table2"), "The paper's trials: best weighted F1 on the test part of Shaoxing")
 
 # %% tags=["remove-input"]
-tables.html(jang.our_trials(trials, EXPERIMENT, shown), "Our trials: the same on PTB-XL, lead II")
+tables.html(shared.our_trials(trials, EXPERIMENT, shown), "Our trials: the same on PTB-XL, lead II")
 
 # %% [markdown]
 # ## Which epoch is reported
@@ -99,7 +100,7 @@ tables.html(jang.our_trials(trials, EXPERIMENT, shown), "Our trials: the same on
 # best on a validation part cost nothing. The last column is what the published way adds, trial by trial.
 
 # %% tags=["remove-input"]
-tables.html(jang.choices(trials, EXPERIMENT), "Weighted F1 by the way of choosing the epoch, mean [95 % interval]")
+tables.html(table2.choices(trials, EXPERIMENT), "Weighted F1 by the way of choosing the epoch, mean [95 % interval]")
 
 # %% [markdown]
 # ## Is the difference between arms more than chance?
@@ -109,7 +110,7 @@ tables.html(jang.choices(trials, EXPERIMENT), "Weighted F1 by the way of choosin
 # text applies the printed p-value to the autoencoder against each other arm.
 
 # %% tags=["remove-input"]
-tables.html(jang.differences(trials, EXPERIMENT), "Differences in weighted F1 with 95 % interval and p-value")
+tables.html(shared.differences(trials, EXPERIMENT), "Differences in weighted F1 with 95 % interval and p-value")
 
 # %% [markdown]
 # ## Few data, or few steps?
@@ -120,13 +121,13 @@ tables.html(jang.differences(trials, EXPERIMENT), "Differences in weighted F1 wi
 # because the paper names none.
 
 # %% tags=["remove-input"]
-tables.html(jang.steps_table(trials, shown), "Random weights: steps of the optimiser and weighted F1 on the test part")
+tables.html(table2.steps_table(trials, shown), "Random weights: steps of the optimiser and weighted F1 on the test part")
 
 # %% tags=["remove-input"]
-jang.steps_verdict(trials, shown)
+table2.steps_verdict(trials, shown)
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Best weighted F1 on the test part so far against the steps of the optimiser, for random weights with 25, 50 and 100 % of the training part and with 25 % and four times the epochs: median over trials as a line, their range as a band. Without any run it says PENDING."}}
-by_step = jang.step_curves(curves)
+by_step = table2.step_curves(curves)
 
 # %% [markdown]
 # ## What can be said
@@ -142,13 +143,13 @@ tables.html(findings.findings("jang2021", EXPERIMENT, shown), "Statements and wh
 # other recordings of this database, without their labels; none of the test part.
 
 # %% tags=["remove-input"]
-SECOND = jang.CINC2017
+SECOND = shared.CINC2017
 shown_second = cells.shown_tier(SECOND, config.tier, pending=True)
-trials_second = jang.trials(SECOND, shown_second)
-jang.state(SECOND, shown_second)
+trials_second = shared.trials(SECOND, shown_second)
+shared.state(SECOND, shown_second)
 
 # %% tags=["remove-input"]
-comparison_second = jang.comparison(SECOND, shown_second)
+comparison_second = table2.comparison(SECOND, shown_second)
 tables.write_csv(comparison_second, "jang2021-table2-cinc2017")
 tables.write_csv(cells.runs_table(SECOND, shown_second), "jang2021-table2-cinc2017-runs")
 tables.html(tables.readable(comparison_second), "Weighted F1 on the test part: the paper on Shaoxing, ours on CinC 2017")
@@ -158,19 +159,19 @@ tables.html(tables.readable(comparison_second), "Weighted F1 on the test part: t
 # {download}`every run behind it </downloads/jang2021-table2-cinc2017-runs.csv>`.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "The same figure for CinC 2017: weighted F1 against the share of the training part for the arms that have been run, our trials as dots with mean and 95 % interval, and the paper's values on its own data set; without any run it says PENDING."}}
-curve_second = jang.curve(comparison_second, cells.cells(SECOND, shown_second))
+curve_second = table2.curve(comparison_second, cells.cells(SECOND, shown_second))
 
 # %% tags=["remove-input"]
 tables.beside_baselines(comparison_second)
 
 # %% tags=["remove-input"]
-tables.html(jang.our_trials(trials_second, SECOND, shown_second), "Our trials: best weighted F1 on the test part of CinC 2017")
+tables.html(shared.our_trials(trials_second, SECOND, shown_second), "Our trials: best weighted F1 on the test part of CinC 2017")
 
 # %% tags=["remove-input"]
-tables.html(jang.choices(trials_second, SECOND), "CinC 2017: weighted F1 by the way of choosing the epoch, mean [95 % interval]")
+tables.html(table2.choices(trials_second, SECOND), "CinC 2017: weighted F1 by the way of choosing the epoch, mean [95 % interval]")
 
 # %% tags=["remove-input"]
-tables.html(jang.differences(trials_second, SECOND), "CinC 2017: differences in weighted F1 with 95 % interval and p-value")
+tables.html(shared.differences(trials_second, SECOND), "CinC 2017: differences in weighted F1 with 95 % interval and p-value")
 
 # %% [markdown]
 # ## Width and filter of the autoencoder
@@ -181,20 +182,20 @@ tables.html(jang.differences(trials_second, SECOND), "CinC 2017: differences in 
 # it are of different signals.
 
 # %% tags=["remove-input"]
-varied = jang.sensitivity()
-jang.sensitivity_table(varied)
+varied = table2.sensitivity()
+table2.sensitivity_table(varied)
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Validation error of the autoencoder, summed over a window, by epoch: one line for each width and filter, dashed without the filter; without any run it says PENDING."}}
-widths = jang.sensitivity_curves(varied)
+widths = table2.sensitivity_curves(varied)
 
 # %% [markdown]
 # ## How this was made
 
 # %% tags=["remove-input"]
-tables.html(tables.made(EXPERIMENT, shown), "PTB-XL: command, commit, seeds, device, time and data")
+tables.html(provenance.made(EXPERIMENT, shown), "PTB-XL: command, commit, seeds, device, time and data")
 
 # %% tags=["remove-input"]
-tables.html(tables.made(SECOND, shown_second), "CinC 2017: command, commit, seeds, device, time and data")
+tables.html(provenance.made(SECOND, shown_second), "CinC 2017: command, commit, seeds, device, time and data")
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT

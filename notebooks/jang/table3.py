@@ -30,41 +30,42 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, findings, jang, tables
+from ecgtl.report import figures, findings, provenance, tables
+from ecgtl.report.jang import figure3, shared, table3
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
 
 figures.use_style()
-tiers = {name: cells.shown_tier(name, config.tier, pending=True) for name in jang.NAMES}
-trials = {name: jang.trials(name, tier) for name, tier in tiers.items()}
-jang.state(jang.PTBXL, tiers[jang.PTBXL])
+tiers = {name: cells.shown_tier(name, config.tier, pending=True) for name in shared.NAMES}
+trials = {name: shared.trials(name, tier) for name, tier in tiers.items()}
+shared.state(shared.PTBXL, tiers[shared.PTBXL])
 
 # %% tags=["remove-input"]
-jang.state(jang.CINC2017, tiers[jang.CINC2017])
+shared.state(shared.CINC2017, tiers[shared.CINC2017])
 
 # %% [markdown]
 # ## The index of every trial
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Learning curve index by share of the training part in three panels: the paper on Shaoxing, ours on PTB-XL lead II, ours on CinC 2017. Single trials as dots, mean with 95 % interval beside them, random weights in black and the autoencoder in blue, and a line at 1. In the paper only random weights with 25 % lie wholly below 1."}}
-rows = jang.index_rows(trials)
+rows = table3.index_rows(trials)
 tables.write_csv(rows, "jang2021-table3")
-dots = jang.index_dots(rows)
+dots = table3.index_dots(rows)
 
 # %% [markdown]
 # Download {download}`every index </downloads/jang2021-table3.csv>`, the paper's and ours, and
 # {download}`this notebook, executed </notebooks/jang/table3.ipynb>`.
 
 # %% tags=["remove-input"]
-tables.html(jang.paper_trials("table3"), "The paper's trials: learning curve index of the test score on Shaoxing")
+tables.html(shared.paper_trials("table3"), "The paper's trials: learning curve index of the test score on Shaoxing")
 
 # %% tags=["remove-input"]
-tables.html(jang.our_trials(trials[jang.PTBXL], jang.PTBXL, tiers[jang.PTBXL], jang.INDEX, ("random", "cae")),
+tables.html(shared.our_trials(trials[shared.PTBXL], shared.PTBXL, tiers[shared.PTBXL], shared.INDEX, ("random", "cae")),
             "Our trials: the same on PTB-XL, lead II")
 
 # %% tags=["remove-input"]
-tables.html(jang.our_trials(trials[jang.CINC2017], jang.CINC2017, tiers[jang.CINC2017], jang.INDEX, ("random", "cae")),
+tables.html(shared.our_trials(trials[shared.CINC2017], shared.CINC2017, tiers[shared.CINC2017], shared.INDEX, ("random", "cae")),
             "Our trials: the same on CinC 2017")
 
 # %% [markdown]
@@ -78,15 +79,15 @@ tables.html(jang.our_trials(trials[jang.CINC2017], jang.CINC2017, tiers[jang.CIN
 
 # %% tags=["remove-input"]
 pair = [("cae", "random")]
-tables.html(jang.differences(trials[jang.PTBXL], jang.PTBXL, "table3", jang.INDEX, pair),
+tables.html(shared.differences(trials[shared.PTBXL], shared.PTBXL, "table3", shared.INDEX, pair),
             "Differences in the index with 95 % interval and p-value: the paper, and ours on PTB-XL")
 
 # %% tags=["remove-input"]
-tables.html(jang.differences(trials[jang.CINC2017], jang.CINC2017, "table3", jang.INDEX, pair),
+tables.html(shared.differences(trials[shared.CINC2017], shared.CINC2017, "table3", shared.INDEX, pair),
             "Differences in the index with 95 % interval and p-value: the paper, and ours on CinC 2017")
 
 # %% tags=["remove-input"]
-tables.html(findings.finding("jang2021", "J4", tiers[jang.PTBXL]), "The statement and what the runs say")
+tables.html(findings.finding("jang2021", "J4", tiers[shared.PTBXL]), "The statement and what the runs say")
 
 # %% [markdown]
 # ## What moves the index
@@ -96,11 +97,11 @@ tables.html(findings.finding("jang2021", "J4", tiers[jang.PTBXL]), "The statemen
 # often than it rises ([why](figure3)). The last column is the index by the other reading, with sums in place of means.
 
 # %% tags=["remove-input"]
-curves = {name: jang.curves(name, tier) for name, tier in tiers.items()}
-tables.html(jang.index_anatomy(curves[jang.PTBXL], jang.PTBXL), "PTB-XL, lead II: what the index is made of, means over trials")
+curves = {name: shared.curves(name, tier) for name, tier in tiers.items()}
+tables.html(figure3.index_anatomy(curves[shared.PTBXL], shared.PTBXL), "PTB-XL, lead II: what the index is made of, means over trials")
 
 # %% tags=["remove-input"]
-tables.html(jang.index_anatomy(curves[jang.CINC2017], jang.CINC2017), "CinC 2017: what the index is made of, means over trials")
+tables.html(figure3.index_anatomy(curves[shared.CINC2017], shared.CINC2017), "CinC 2017: what the index is made of, means over trials")
 
 # %% [markdown]
 # ## Which standard deviation is printed
@@ -110,19 +111,19 @@ tables.html(jang.index_anatomy(curves[jang.CINC2017], jang.CINC2017), "CinC 2017
 # *n* − 1. Our tables use *n* − 1, and tests start from the trials.
 
 # %% tags=["remove-input"]
-jang.spreads("table2")
+table3.spreads("table2")
 
 # %% tags=["remove-input"]
-jang.spreads("table3")
+table3.spreads("table3")
 
 # %% [markdown]
 # ## How this was made
 
 # %% tags=["remove-input"]
-tables.html(tables.made(cells.current(jang.PTBXL, tiers[jang.PTBXL]), tiers[jang.PTBXL]), "PTB-XL: command, commit, seeds, device, time and data")
+tables.html(provenance.made(cells.current(shared.PTBXL, tiers[shared.PTBXL]), tiers[shared.PTBXL]), "PTB-XL: command, commit, seeds, device, time and data")
 
 # %% tags=["remove-input"]
-tables.html(tables.made(jang.CINC2017, tiers[jang.CINC2017]), "CinC 2017: command, commit, seeds, device, time and data")
+tables.html(provenance.made(shared.CINC2017, tiers[shared.CINC2017]), "CinC 2017: command, commit, seeds, device, time and data")
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT

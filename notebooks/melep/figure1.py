@@ -26,15 +26,16 @@ tier = "best"
 
 # %% tags=["remove-cell"]
 from ecgtl.config import SectionConfig
+from ecgtl.report import figures, network_blocks, tables
+from ecgtl.report.melep import figure1, network_diagrams
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import diagrams, figures, melep, tables
 
 figures.use_style()
-shown = melep.drawn_tier(config.tier)
-diagrams.tier_badges(shown)
+shown = network_diagrams.drawn_tier(config.tier)
+network_blocks.tier_badges(shown)
 
 # %% [markdown]
 # ## From recording to labels
@@ -44,10 +45,10 @@ diagrams.tier_badges(shown)
 # time. The output is drawn for the {pub}`melep2023.scalars.cpsc2018_labels` labels of CPSC2018.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "ResNet1d101 from top to bottom as bars: the recording, a stem, four stages of residual units that halve the length and double the channels, a hidden layer and the output. Units that are equal share a bar. Beside each bar stand the block's name, the kernel of its convolutions and its number of parameters; the third stage has most units and most parameters."}}
-network = melep.resnet_figure(shown)
+network = figure1.resnet_figure(shown)
 
 # %% tags=["remove-input"]
-melep.depth(shown)
+figure1.depth(shown)
 
 # %% [markdown]
 # ## A residual unit
@@ -56,7 +57,7 @@ melep.depth(shown)
 # units of a stage the shortcut hands on what it was given.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Two paths side by side from one input to one sum. The left path has three convolutions with batch norm, the middle one wider and with a stride of two; the right one, the shortcut, a single convolution of size 1 with a stride of two and batch norm. Their sum passes a ReLU."}}
-unit = melep.unit_figure(shown)
+unit = figure1.unit_figure(shown)
 
 # %% [markdown]
 # ## What changes with the labels
@@ -64,7 +65,7 @@ unit = melep.unit_figure(shown)
 # A transfer replaces the output layer alone, which holds next to nothing of the network.
 
 # %% tags=["remove-input"]
-tables.html(melep.outputs("resnet1d101", shown), f"Parameters by the number of labels, tier {shown}")
+tables.html(network_diagrams.outputs("resnet1d101", shown), f"Parameters by the number of labels, tier {shown}")
 
 # %% [markdown]
 # ## What the paper leaves open
@@ -74,15 +75,15 @@ tables.html(melep.outputs("resnet1d101", shown), f"Parameters by the number of l
 # layer stands before the output. The smaller tiers are narrower and see lead I alone.
 
 # %% tags=["remove-input"]
-tables.html(melep.sizes("resnet1d101"), "The network in each tier, with the labels of CPSC2018")
+tables.html(network_diagrams.sizes("resnet1d101"), "The network in each tier, with the labels of CPSC2018")
 
 # %% [markdown]
 # ## Block by block
 
 # %% tags=["remove-input"]
-blocks = melep.network("resnet1d101", shown)
-tables.write_csv(diagrams.listed({f"ResNet1d101, tier {shown}": blocks}), "melep2023-figure1")
-tables.html(diagrams.table(melep.grouped(blocks)), f"ResNet1d101, tier {shown}; layers of one unit, parameters of all")
+blocks = network_diagrams.network("resnet1d101", shown)
+tables.write_csv(network_blocks.listed({f"ResNet1d101, tier {shown}": blocks}), "melep2023-figure1")
+tables.html(network_blocks.table(figure1.grouped(blocks)), f"ResNet1d101, tier {shown}; layers of one unit, parameters of all")
 
 # %% [markdown]
 # Download {download}`every block </downloads/melep2023-figure1.csv>` and {download}`this notebook, executed
@@ -96,5 +97,5 @@ tables.html(diagrams.table(melep.grouped(blocks)), f"ResNet1d101, tier {shown}; 
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT
-print("blocks:", len(blocks), "parameters:", diagrams.parameters(blocks))
+print("blocks:", len(blocks), "parameters:", network_blocks.parameters(blocks))
 print("digests of the drawings:", *(figures.digest(figure) for figure in (network, unit)))

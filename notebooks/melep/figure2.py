@@ -26,15 +26,16 @@ tier = "best"
 
 # %% tags=["remove-cell"]
 from ecgtl.config import SectionConfig
+from ecgtl.report import figures, network_blocks, tables
+from ecgtl.report.melep import figure2, network_diagrams
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import diagrams, figures, melep, tables
 
 figures.use_style()
-shown = melep.drawn_tier(config.tier)
-diagrams.tier_badges(shown)
+shown = network_diagrams.drawn_tier(config.tier)
+network_blocks.tier_badges(shown)
 
 # %% [markdown]
 # ## From recording to labels
@@ -43,7 +44,7 @@ diagrams.tier_badges(shown)
 # {pub}`melep2023.scalars.cpsc2018_labels` labels of CPSC2018.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Boxes from top to bottom: a recording goes into two LSTM layers side by side, one forwards and one backwards in time, each with its number of units and parameters; their outputs of every step are put together and flattened; one linear layer makes the labels. Both LSTM layers are taken over in a transfer, the linear layer is new."}}
-drawn = melep.bilstm_figure(shown)
+drawn = figure2.bilstm_figure(shown)
 
 # %% [markdown]
 # ## What changes with the labels
@@ -52,7 +53,7 @@ drawn = melep.bilstm_figure(shown)
 # little is taken over, and what is new grows with the number of labels.
 
 # %% tags=["remove-input"]
-tables.html(melep.outputs("bilstm", shown), f"Parameters by the number of labels, tier {shown}")
+tables.html(network_diagrams.outputs("bilstm", shown), f"Parameters by the number of labels, tier {shown}")
 
 # %% [markdown]
 # ## What the paper leaves open
@@ -62,15 +63,15 @@ tables.html(melep.outputs("bilstm", shown), f"Parameters by the number of labels
 # alone.
 
 # %% tags=["remove-input"]
-tables.html(melep.sizes("bilstm"), "The network in each tier, with the labels of CPSC2018")
+tables.html(network_diagrams.sizes("bilstm"), "The network in each tier, with the labels of CPSC2018")
 
 # %% [markdown]
 # ## Block by block
 
 # %% tags=["remove-input"]
-blocks = melep.network("bilstm", shown)
-tables.write_csv(diagrams.listed({f"Bi-LSTM, tier {shown}": blocks}), "melep2023-figure2")
-tables.html(diagrams.table(blocks), f"Bi-LSTM, tier {shown}")
+blocks = network_diagrams.network("bilstm", shown)
+tables.write_csv(network_blocks.listed({f"Bi-LSTM, tier {shown}": blocks}), "melep2023-figure2")
+tables.html(network_blocks.table(blocks), f"Bi-LSTM, tier {shown}")
 
 # %% [markdown]
 # Download {download}`every block </downloads/melep2023-figure2.csv>` and {download}`this notebook, executed
@@ -84,5 +85,5 @@ tables.html(diagrams.table(blocks), f"Bi-LSTM, tier {shown}")
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT
-print("blocks:", len(blocks), "parameters:", diagrams.parameters(blocks))
+print("blocks:", len(blocks), "parameters:", network_blocks.parameters(blocks))
 print("digest of the drawing:", figures.digest(drawn))

@@ -25,14 +25,15 @@ tier = "best"
 
 # %% tags=["remove-cell"]
 from ecgtl.config import SectionConfig
+from ecgtl.report import figures, tables
+from ecgtl.report.melep import f1_levels, transfer_folds
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import figures, tables, transfer_folds, transferability, transferability_figures
 
 figures.use_style()
-folds, levels = transferability.levels("figure3", config.tier)
+folds, levels = f1_levels.levels("figure3", config.tier)
 transfer_folds.state(folds)
 
 # %% [markdown]
@@ -42,13 +43,13 @@ transfer_folds.state(folds)
 # of the epoch.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Two panels for each checkpoint of ResNet1d101: mean F1 with its interval in four levels of MELEP from near to far, cut at the quartiles on the left and in equal widths on the right, with the limits and the number of folds under each level; a level that lies above the one before it is a square in another colour, and a checkpoint without folds says PENDING."}}
-drawn = transferability_figures.level_figure(folds, levels)
+drawn = f1_levels.level_figure(folds, levels)
 
 # %% tags=["remove-input"]
-tables.html(transferability.level_table(levels, "quartiles"), "Levels cut at the quartiles")
+tables.html(f1_levels.level_table(levels, "quartiles"), "Levels cut at the quartiles")
 
 # %% tags=["remove-input"]
-tables.html(transferability.level_table(levels, "widths"), "Levels of equal width")
+tables.html(f1_levels.level_table(levels, "widths"), "Levels of equal width")
 
 # %% [markdown]
 # ## Where is the trend disrupted?
@@ -58,7 +59,7 @@ tables.html(transferability.level_table(levels, "widths"), "Levels of equal widt
 # that is. It is looked for with other cut points, another choice of the epoch and other weights too.
 
 # %% tags=["remove-input"]
-tables.html(transferability.disruption_table(folds), "Levels at which F1 rises with MELEP, and by how much")
+tables.html(f1_levels.disruption_table(folds), "Levels at which F1 rises with MELEP, and by how much")
 
 # %% [markdown]
 # ## What is pending

@@ -26,23 +26,17 @@ tier = "best"
 
 # %% tags=["remove-cell"]
 from ecgtl.config import SectionConfig
+from ecgtl.report import figures, tables
+from ecgtl.report.melep import figure6, transfer_folds
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import (
-    checkpoint_choice,
-    figures,
-    tables,
-    transfer_folds,
-    transferability,
-    transferability_figures,
-)
 
 figures.use_style()
 one_task = transfer_folds.load(transfer_folds.SELECTION, config.tier)
 folds = transfer_folds.load(transfer_folds.PTBXL, config.tier)
-lost = checkpoint_choice.regrets(folds.rows)
+lost = figure6.regrets(folds.rows)
 tables.write_csv(one_task.rows, "melep2023-figure6")
 tables.write_csv(lost, "melep2023-figure6-regret")
 transfer_folds.state(one_task)
@@ -51,10 +45,10 @@ transfer_folds.state(one_task)
 # ## The paper's task
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "MELEP against weighted F1 on the paper's one task, one marker a checkpoint, with a fitted line as in the paper; PENDING while no checkpoint has been fine-tuned on it."}}
-first = transferability_figures.selection_figure(one_task)
+first = figure6.selection_figure(one_task)
 
 # %% tags=["remove-input"]
-tables.html(checkpoint_choice.selected_table(one_task), "What the paper says of its task, and what ours say")
+tables.html(figure6.selected_table(one_task), "What the paper says of its task, and what ours say")
 
 # %% tags=["remove-input"]
 tables.html(transfer_folds.pending([one_task]), "Fine-tunings that are missing, why, and the command that makes them")
@@ -69,7 +63,7 @@ tables.html(transfer_folds.pending([one_task]), "Fine-tunings that are missing, 
 transfer_folds.state(folds)
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Two panels, one a weighting of MELEP: weighted F1 against MELEP of every candidate on every shared task, a colour and a marker for each checkpoint; PENDING while there are no shared folds."}}
-second = transferability_figures.fold_figure(folds)
+second = figure6.fold_figure(folds)
 
 # %% [markdown]
 # ## What a choice costs
@@ -79,19 +73,19 @@ second = transferability_figures.fold_figure(folds)
 # whatever the task. A score is of use where it loses less than these. F1 is that of the published choice of the epoch.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "A row for each way of choosing: MELEP in both weightings, LEEP, NCE, by lot, and always the same checkpoint. Small dots are the F1 lost on single tasks, a larger one with a bar their mean with its 95 % interval; PENDING while there are no shared folds."}}
-third = transferability_figures.regret_figure(lost)
+third = figure6.regret_figure(lost)
 
 # %% tags=["remove-input"]
-tables.html(checkpoint_choice.regret_table(lost), "F1 lost by each way of choosing, all candidates")
+tables.html(figure6.regret_table(lost), "F1 lost by each way of choosing, all candidates")
 
 # %% [markdown]
 # The same with the epoch that a validation part has chosen, and among the sources of one network alone.
 
 # %% tags=["remove-input"]
-tables.html(checkpoint_choice.regret_table(checkpoint_choice.regrets(folds.rows, "weighted_f1_validated")), "F1 lost by each way of choosing, epoch best on validation")
+tables.html(figure6.regret_table(figure6.regrets(folds.rows, "weighted_f1_validated")), "F1 lost by each way of choosing, epoch best on validation")
 
 # %% tags=["remove-input"]
-tables.html(checkpoint_choice.within_networks(folds), "F1 lost when choosing among the sources of one network")
+tables.html(figure6.within_networks(folds), "F1 lost when choosing among the sources of one network")
 
 # %% [markdown]
 # ## Who is picked
@@ -99,10 +93,10 @@ tables.html(checkpoint_choice.within_networks(folds), "F1 lost when choosing amo
 # MELEP averages over the labels that a checkpoint was trained on, and the sources differ in their number.
 
 # %% tags=["remove-input"]
-tables.html(checkpoint_choice.pick_table(folds), "How often each candidate is the best one, and how often it is picked")
+tables.html(figure6.pick_table(folds), "How often each candidate is the best one, and how often it is picked")
 
 # %% tags=["remove-input"]
-checkpoint_choice.number_of_own_labels(folds)
+figure6.number_of_own_labels(folds)
 
 # %% tags=["remove-input"]
 tables.html(transfer_folds.pending([folds]), "PTB-XL: folds that are missing, why, and the command that makes them")
@@ -115,7 +109,7 @@ tables.html(transfer_folds.pending([folds]), "PTB-XL: folds that are missing, wh
 # ## What can be said
 
 # %% tags=["remove-input"]
-transferability.said(("M3", "M3n", "M3b"), folds, transfer_folds.load(transfer_folds.CSN, config.tier))
+transfer_folds.said(("M3", "M3n", "M3b"), folds, transfer_folds.load(transfer_folds.CSN, config.tier))
 
 # %% [markdown]
 # ## How this was made

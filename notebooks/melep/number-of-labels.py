@@ -25,30 +25,23 @@
 tier = "best"
 
 # %% tags=["remove-cell"]
+from ecgtl.analysis import agreement
 from ecgtl.config import SectionConfig
+from ecgtl.report import figures, tables
+from ecgtl.report.melep import number_of_labels, transfer_folds
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl import agreement
-from ecgtl.report import (
-    checkpoint_choice,
-    figures,
-    tables,
-    transfer_folds,
-    transferability,
-    transferability_figures,
-    trivial_answers,
-)
 
 figures.use_style()
 folds = transfer_folds.load(transfer_folds.PTBXL, config.tier)
-rivals = checkpoint_choice.rival_rows(folds)
-tables.write_csv(checkpoint_choice.rival_numbers(rivals), "melep2023-number-of-labels")
+rivals = number_of_labels.rival_rows(folds)
+tables.write_csv(number_of_labels.rival_numbers(rivals), "melep2023-number-of-labels")
 transfer_folds.state(folds)
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "One panel a checkpoint: weighted F1 against MELEP of every fold, with a colour and a marker for each number of labels; a panel without folds says PENDING."}}
-scatter = transferability_figures.label_scatter(folds)
+scatter = number_of_labels.label_scatter(folds)
 
 # %% [markdown]
 # ## Correlation of every rival with F1
@@ -58,13 +51,13 @@ scatter = transferability_figures.label_scatter(folds)
 # published.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "One panel a checkpoint with a row for each measure: MELEP in both weightings, LEEP, NCE, number of labels and prevalence. A filled circle is its correlation with F1, an open square the one that remains given the number of labels, both with 95 % intervals; a panel without folds says PENDING."}}
-drawn = transferability_figures.rival_figure(rivals)
+drawn = number_of_labels.rival_figure(rivals)
 
 # %% tags=["remove-input"]
-tables.html(checkpoint_choice.rival_table(rivals), "Correlation with F1, plain and given the number of labels")
+tables.html(number_of_labels.rival_table(rivals), "Correlation with F1, plain and given the number of labels")
 
 # %% tags=["remove-input"]
-checkpoint_choice.rival_verdict(rivals)
+number_of_labels.rival_verdict(rivals)
 
 # %% [markdown]
 # ## Has anything been learned that could be foretold?
@@ -77,35 +70,35 @@ checkpoint_choice.rival_verdict(rivals)
 # one half for a network that knows nothing.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "One panel a checkpoint: for every fold the weighted F1 of the fine-tuned network minus that of the answer that every recording has every label, by the number of labels of the task, with a line at 0 and a band for the mean with its 95 % interval; a panel without folds says PENDING."}}
-learned = transferability_figures.gain_figure(folds)
+learned = number_of_labels.gain_figure(folds)
 
 # %% tags=["remove-input"]
-gains = trivial_answers.gains(folds)
-tables.html(trivial_answers.gain_table(gains, agreement.EVERY_LABEL), "Networks beside the answer that every recording has every label")
+gains = number_of_labels.gains(folds)
+tables.html(number_of_labels.gain_table(gains, agreement.EVERY_LABEL), "Networks beside the answer that every recording has every label")
 
 # %% tags=["remove-input"]
-tables.html(trivial_answers.gain_table(gains, agreement.RR), "Networks beside boosted trees on RR intervals, trained on the same recordings")
+tables.html(number_of_labels.gain_table(gains, agreement.RR), "Networks beside boosted trees on RR intervals, trained on the same recordings")
 
 # %% [markdown]
 # The first answer makes a control as well. It has no network, so a measure of networks that correlates with its F1 does so by way
 # of the labels alone. What such a measure knows of networks shows in the last column.
 
 # %% tags=["remove-input"]
-tables.write_csv(trivial_answers.numbers(gains, rivals), "melep2023-trivial-answers")
-tables.html(trivial_answers.control_table(rivals), "Correlation with the F1 of the network, with that of every label, and with the difference")
+tables.write_csv(number_of_labels.numbers(gains, rivals), "melep2023-trivial-answers")
+tables.html(number_of_labels.control_table(rivals), "Correlation with the F1 of the network, with that of every label, and with the difference")
 
 # %% tags=["remove-input"]
-trivial_answers.verdict(gains, rivals)
+number_of_labels.verdict(gains, rivals)
 
 # %% [markdown]
 # ## The same with the epoch chosen on a validation part
 
 # %% tags=["remove-input"]
-validated = checkpoint_choice.rival_rows(folds, "weighted_f1_validated")
-tables.html(checkpoint_choice.rival_table(validated), "Correlation with F1 of the epoch best on validation")
+validated = number_of_labels.rival_rows(folds, "weighted_f1_validated")
+tables.html(number_of_labels.rival_table(validated), "Correlation with F1 of the epoch best on validation")
 
 # %% tags=["remove-input"]
-checkpoint_choice.rival_verdict(validated)
+number_of_labels.rival_verdict(validated)
 
 # %% [markdown]
 # ## What is pending
@@ -122,7 +115,7 @@ tables.html(transfer_folds.pending([folds]), "Folds that are missing, why, and t
 # ## What can be said
 
 # %% tags=["remove-input"]
-transferability.said(("M5", "M5n", "M5b", "M6", "M6b"), folds, transfer_folds.load(transfer_folds.CSN, config.tier))
+transfer_folds.said(("M5", "M5n", "M5b", "M6", "M6b"), folds, transfer_folds.load(transfer_folds.CSN, config.tier))
 
 # %% [markdown]
 # ## How this was made

@@ -25,15 +25,17 @@ tier = "best"
 
 # %% tags=["remove-cell"]
 from ecgtl.config import SectionConfig
+from ecgtl.measurements import melep_datasets
+from ecgtl.report import figures, tables
+from ecgtl.report.melep import label_shares, table1
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import figures, melep, tables
 
 figures.use_style()
-counted = melep.load(config.tier)
-melep.state(counted)
+counted = melep_datasets.load(config.tier)
+table1.state(counted)
 
 # %% [markdown]
 # ## What is at hand
@@ -42,7 +44,7 @@ melep.state(counted)
 # or one outside the map of codes.
 
 # %% tags=["remove-input"]
-tables.html(melep.at_hand(counted), "The releases, and what of them was counted")
+tables.html(table1.at_hand(counted), "The releases, and what of them was counted")
 
 # %% [markdown]
 # ## The paper beside the releases
@@ -52,12 +54,12 @@ tables.html(melep.at_hand(counted), "The releases, and what of them was counted"
 # that it lists. A dash: no list says it. What is at hand can contradict a printed range, but not prove it.
 
 # %% tags=["remove-input"]
-comparison = melep.comparison(counted)
+comparison = table1.comparison(counted)
 tables.write_csv(comparison, "melep2023-table1")
-tables.html(melep.readable(comparison), "Table 1: printed, released and at hand")
+tables.html(table1.readable(comparison), "Table 1: printed, released and at hand")
 
 # %% tags=["remove-input"]
-melep.verdict(comparison)
+table1.verdict(comparison)
 
 # %% [markdown]
 # The paper leaves out recordings below {pub}`melep2023.scalars.duration` s, and so do the experiments here.
@@ -67,7 +69,7 @@ melep.verdict(comparison)
 # {pub}`melep2023.table1.notes`
 
 # %% tags=["remove-input"]
-tables.html(melep.misprints(counted), "Where the table, the text and the releases disagree")
+tables.html(table1.misprints(counted), "Where the table, the text and the releases disagree")
 
 # %% [markdown]
 # ## The labels that are used
@@ -76,26 +78,26 @@ tables.html(melep.misprints(counted), "Where the table, the text and the release
 # with Wilson's interval. Where the two differ by more than the interval, the part at hand is no random one.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels of dots, one a data set, with a row for each label that the paper uses: the share of recordings that carry it in the release, as an open diamond, and among the recordings at hand, as a dot with its 95 % interval. PTB-XL has dots alone, because no list of its release is at hand."}}
-shares = melep.shares_figure(counted)
+shares = label_shares.shares_figure(counted)
 
 # %% tags=["remove-input"]
-labels = {name: melep.labels(name, counted) for name in melep.HEADERS}
-tables.html(melep.readable_labels(labels["cpsc2018"]), "CPSC 2018: its nine classes")
+labels = {name: label_shares.labels(name, counted) for name in melep_datasets.HEADERS}
+tables.html(label_shares.readable_labels(labels["cpsc2018"]), "CPSC 2018: its nine classes")
 
 # %% tags=["remove-input"]
-tables.html(melep.readable_labels(labels["ptbxl"]), "PTB-XL: the five superclasses of its diagnostic statements")
+tables.html(label_shares.readable_labels(labels["ptbxl"]), "PTB-XL: the five superclasses of its diagnostic statements")
 
 # %% tags=["remove-input"]
-tables.html(melep.readable_labels(labels["georgia"]), "Georgia: the ten labels that the paper takes")
+tables.html(label_shares.readable_labels(labels["georgia"]), "Georgia: the ten labels that the paper takes")
 
 # %% tags=["remove-input"]
-tables.html(melep.readable_labels(labels["csn"]), "CSN: the twenty labels that tasks are drawn from")
+tables.html(label_shares.readable_labels(labels["csn"]), "CSN: the twenty labels that tasks are drawn from")
 
 # %% tags=["remove-input"]
-melep.choices_verdict()
+label_shares.choices_verdict()
 
 # %% tags=["remove-input"]
-melep.hospitals()
+label_shares.hospitals()
 
 # %% [markdown]
 # ## The map of codes
@@ -104,9 +106,9 @@ melep.hospitals()
 # release it occurs, and which codes are the paper's labels.
 
 # %% tags=["remove-input"]
-codes = melep.label_map(counted)
+codes = label_shares.label_map(counted)
 tables.write_csv(codes, "melep2023-table1-codes")
-tables.html(melep.map_summary(), "Codes by source, as the official tables count them")
+tables.html(label_shares.map_summary(), "Codes by source, as the official tables count them")
 
 # %% [markdown]
 # Download {download}`the comparison </downloads/melep2023-table1.csv>`, {download}`every code with its counts
@@ -119,10 +121,10 @@ tables.html(melep.map_summary(), "Codes by source, as the official tables count 
 # release at hand (`python -m ecgtl data list` says how to get one) it counts the whole.
 
 # %% tags=["remove-input"]
-melep.source_lines()
+table1.source_lines()
 
 # %% tags=["remove-input"]
-melep.made_by(counted)
+table1.made_by(counted)
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT

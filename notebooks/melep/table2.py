@@ -28,22 +28,17 @@ tier = "best"
 
 # %% tags=["remove-cell"]
 from ecgtl.config import SectionConfig
+from ecgtl.report import figures, tables
+from ecgtl.report.melep import table2, transfer_folds
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import (
-    figures,
-    tables,
-    transfer_folds,
-    transferability,
-    transferability_figures,
-)
 
 figures.use_style()
 folds = [transfer_folds.load(name, config.tier) for name in (transfer_folds.CSN, transfer_folds.PTBXL)]
-own, others = transferability.pairs(folds)
-numbers = transferability.correlation_rows([*own, *others])
+own, others = table2.pairs(folds)
+numbers = table2.correlation_rows([*own, *others])
 tables.write_csv(numbers, "melep2023-table2")
 for one in folds:
     tables.write_csv(one.rows, f"melep2023-table2-{one.target}-folds")
@@ -53,7 +48,7 @@ transfer_folds.state(folds[0])
 transfer_folds.state(folds[1])
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "A row for each checkpoint and target: the printed correlation of MELEP with F1 as an orange diamond with Fisher's interval and ours as up to four points with intervals, circles for the weights of the text and squares for normalised weights, filled for the epoch that is best on test and open for the one that is best on validation; rows without folds say PENDING, and rows on other or made data stand in a panel of their own."}}
-drawn = transferability_figures.correlation_figure(own, others)
+drawn = table2.correlation_figure(own, others)
 
 # %% [markdown]
 # ## The printed pairs
@@ -63,20 +58,20 @@ drawn = transferability_figures.correlation_figure(own, others)
 # it stands the epoch that a validation part has chosen. The difference is that of the published choice.
 
 # %% tags=["remove-input"]
-tables.html(transferability.correlation_table(own, "melep_published"), "Correlation of MELEP with F1 [95 % interval], weights of the text")
+tables.html(table2.correlation_table(own, "melep_published"), "Correlation of MELEP with F1 [95 % interval], weights of the text")
 
 # %% tags=["remove-input"]
-tables.html(transferability.correlation_table(own, "melep_normalised"), "Correlation of MELEP with F1 [95 % interval], normalised weights")
+tables.html(table2.correlation_table(own, "melep_normalised"), "Correlation of MELEP with F1 [95 % interval], normalised weights")
 
 # %% tags=["remove-input"]
-transferability.signs(own)
+table2.signs(own)
 
 # %% [markdown]
 # A set of labels that leaves too few recordings, or a label without positives in a part, makes no task: it is drawn again and
 # counted.
 
 # %% tags=["remove-input"]
-tables.html(transferability.fold_table(own), "What stands behind our correlations")
+tables.html(table2.fold_table(own), "What stands behind our correlations")
 
 # %% [markdown]
 # ## Other data in their place
@@ -85,13 +80,13 @@ tables.html(transferability.fold_table(own), "What stands behind our correlation
 # not held against a printed number.
 
 # %% tags=["remove-input"]
-tables.html(transferability.correlation_table(others, "melep_published"), "Other or made data: correlation [95 % interval], weights of the text")
+tables.html(table2.correlation_table(others, "melep_published"), "Other or made data: correlation [95 % interval], weights of the text")
 
 # %% tags=["remove-input"]
-tables.html(transferability.correlation_table(others, "melep_normalised"), "Other or made data: correlation [95 % interval], normalised weights")
+tables.html(table2.correlation_table(others, "melep_normalised"), "Other or made data: correlation [95 % interval], normalised weights")
 
 # %% tags=["remove-input"]
-tables.html(transferability.fold_table(others), "Other or made data: what stands behind the correlations")
+tables.html(table2.fold_table(others), "Other or made data: what stands behind the correlations")
 
 # %% [markdown]
 # ## Is it stronger for the Bi-LSTM?
@@ -100,7 +95,7 @@ tables.html(transferability.fold_table(others), "Other or made data: what stands
 # stronger correlation of the Bi-LSTM.
 
 # %% tags=["remove-input"]
-tables.html(transferability.network_table([*own, *others]), "Correlation of the Bi-LSTM minus that of ResNet1d101, weights of the text [95 % interval]")
+tables.html(table2.network_table([*own, *others]), "Correlation of the Bi-LSTM minus that of ResNet1d101, weights of the text [95 % interval]")
 
 # %% [markdown]
 # ## What is pending
@@ -116,7 +111,7 @@ tables.html(transfer_folds.pending(folds), "Folds that are missing, why, and the
 # ## What can be said
 
 # %% tags=["remove-input"]
-transferability.said(("M1", "M2", "M2n", "M4", "M4n", "M4b"), *folds)
+transfer_folds.said(("M1", "M2", "M2n", "M4", "M4n", "M4b"), *folds)
 
 # %% [markdown]
 # ## How this was made

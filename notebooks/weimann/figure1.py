@@ -25,19 +25,20 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
+from ecgtl.report import figures, provenance, study, tables
+from ecgtl.report.weimann import figure1, shared
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import diagrams, figures, tables, weimann, weimann_diagrams
 
 figures.use_style()
-shown = cells.shown_tier(weimann.TABLE2, config.tier, pending=True)
-weimann.state(weimann.TABLE2, shown)
+shown = cells.shown_tier(shared.TABLE2, config.tier, pending=True)
+shared.state(shared.TABLE2, shown)
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Flow chart from top to bottom in four boxes: continuous ECG; 1. pretraining of a residual network by four tasks; 2. transfer of all weights but those of the output layer; 3. fine-tuning on CinC 2017. Each box gives the paper's numbers and ours, or PENDING."}}
-overview = weimann_diagrams.overview(shown)
-chart = diagrams.study_chart(weimann.PAPER, overview)
+overview = figure1.overview(shown)
+chart = study.study_chart(shared.PAPER, overview)
 
 # %% [markdown]
 # ## Step by step
@@ -46,7 +47,7 @@ chart = diagrams.study_chart(weimann.PAPER, overview)
 
 # %% tags=["remove-input"]
 tables.write_csv(overview, "weimann2021-figure1")
-tables.html(diagrams.readable_study(overview), "The study as printed and as it was run here")
+tables.html(study.readable_study(overview), "The study as printed and as it was run here")
 
 # %% [markdown]
 # ## What the first step learnt
@@ -55,16 +56,16 @@ tables.html(diagrams.readable_study(overview), "The study as printed and as it w
 # trained on, beside what a guess would reach: the most frequent class for labels, one of the candidates for the future.
 
 # %% tags=["remove-input"]
-weimann_diagrams.upstream_badges(shown)
+figure1.upstream_badges(shown)
 
 # %% tags=["remove-input"]
-tables.html(weimann_diagrams.learned(shown), "The four pretraining tasks on held-out subjects")
+tables.html(figure1.learned(shown), "The four pretraining tasks on held-out subjects")
 
 # %% [markdown]
 # ## What can be said
 
 # %% tags=["remove-input"]
-diagrams.study_verdict(overview)
+study.study_verdict(overview)
 
 # %% [markdown]
 # Download {download}`the table </downloads/weimann2021-figure1.csv>` and {download}`this notebook, executed
@@ -76,7 +77,7 @@ diagrams.study_verdict(overview)
 # [Table 2](table2).
 
 # %% tags=["remove-input"]
-tables.html(tables.made(weimann.TABLE2, shown), "Fine-tuning: command, commit, seeds, device, time and data")
+tables.html(provenance.made(shared.TABLE2, shown), "Fine-tuning: command, commit, seeds, device, time and data")
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT

@@ -26,23 +26,24 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
+from ecgtl.report import figures, network_blocks, study, tables
+from ecgtl.report.weimann import figure2, shared
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import diagrams, figures, tables, weimann, weimann_diagrams
 
 figures.use_style()
-shown = cells.shown_tier(weimann.TABLE2, config.tier, pending=True)
+shown = cells.shown_tier(shared.TABLE2, config.tier, pending=True)
 tiers = list(dict.fromkeys([shown, "paper"]))
-diagrams.tier_badges(*tiers)
+network_blocks.tier_badges(*tiers)
 
 # %% [markdown]
 # ## At the paper's size
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Flow chart from top to bottom. Left, a context of frames goes through an encoder and attention pooling with a learned token in front, to a context vector. Right, the future among negatives goes through the same encoder to one vector each. Dot products of the two give one number a candidate for softmax and cross-entropy. Shapes and numbers of parameters stand in the boxes, for tier paper."}}
-network = weimann_diagrams.future("paper")
-drawn = weimann_diagrams.framework(network)
+network = figure2.future("paper")
+drawn = figure2.framework(network)
 
 # %% [markdown]
 # After pretraining the encoder alone is taken over; the attention pooling is left behind.
@@ -50,17 +51,17 @@ drawn = weimann_diagrams.framework(network)
 # ## At the size that was run
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "The same flow chart with the shapes and numbers of parameters of the tier that this page shows: context and candidates through one encoder, attention pooling, dot products."}}
-smaller = weimann_diagrams.framework(weimann_diagrams.future(shown))
+smaller = figure2.framework(figure2.future(shown))
 
 # %% [markdown]
 # ## What the paper says, and what the network has
 
 # %% tags=["remove-input"]
-stated = weimann_diagrams.stated(*tiers)
+stated = figure2.stated(*tiers)
 tables.html(stated, "Statements of the paper on the framework, in the best setting of its Table 1, and the same counted in the network")
 
 # %% tags=["remove-input"]
-diagrams.statements_met(stated)
+study.statements_met(stated)
 
 # %% [markdown]
 # The pooling is as wide as the encoder's output, so smaller encoders have a narrower one.
@@ -68,9 +69,9 @@ diagrams.statements_met(stated)
 # ## The encoder, block by block
 
 # %% tags=["remove-input"]
-blocks = {f"encoder, tier {tier}": weimann_diagrams.encoder_blocks(tier) for tier in tiers}
-tables.write_csv(diagrams.listed(blocks), "weimann2021-figure2")
-tables.html(diagrams.table(blocks["encoder, tier paper"]), "Encoder, tier paper: what each block gives for one frame")
+blocks = {f"encoder, tier {tier}": figure2.encoder_blocks(tier) for tier in tiers}
+tables.write_csv(network_blocks.listed(blocks), "weimann2021-figure2")
+tables.html(network_blocks.table(blocks["encoder, tier paper"]), "Encoder, tier paper: what each block gives for one frame")
 
 # %% [markdown]
 # Download {download}`all blocks </downloads/weimann2021-figure2.csv>` and {download}`this notebook, executed

@@ -27,18 +27,19 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, findings, tables, weimann, weimann_figures
+from ecgtl.report import figures, findings, provenance, tables
+from ecgtl.report.weimann import figure3, shared
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
 
 figures.use_style()
-shown = cells.shown_tier(weimann.TABLE2, config.tier, pending=True)
-EXPERIMENT = cells.current(weimann.TABLE2, shown)
-histories = weimann_figures.histories(shown)
+shown = cells.shown_tier(shared.TABLE2, config.tier, pending=True)
+EXPERIMENT = cells.current(shared.TABLE2, shown)
+histories = figure3.histories(shown)
 tables.write_csv(histories, "weimann2021-figure3")
-weimann.state(EXPERIMENT, shown)
+shared.state(EXPERIMENT, shown)
 
 # %% [markdown]
 # Lines are means over runs, bands their range from the lowest to the highest. The vertical lines mark the epoch at which half of
@@ -47,19 +48,19 @@ weimann.state(EXPERIMENT, shown)
 # ## 75 % of the data set
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a pretraining: macro F1 on the validation part against the epoch with 75 % of the data set, random weights in black and the pretraining in colour, mean as a line and range over runs as a band, with vertical lines at the median epoch that reaches 95 % of a run's best. A panel without runs of its pretraining says PENDING."}}
-largest = weimann_figures.validation_curves(histories, 75)
+largest = figure3.validation_curves(histories, 75)
 
 # %% [markdown]
 # ## 50 % of the data set
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "The same four panels with half of the data set: validation macro F1 by epoch, each pretraining beside random weights, mean and range over runs, vertical lines at 95 % of the best."}}
-middle = weimann_figures.validation_curves(histories, 50)
+middle = figure3.validation_curves(histories, 50)
 
 # %% [markdown]
 # ## 25 % of the data set
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "The same four panels with a quarter of the data set: validation macro F1 by epoch, each pretraining beside random weights, mean and range over runs, vertical lines at 95 % of the best."}}
-smallest = weimann_figures.validation_curves(histories, 25)
+smallest = figure3.validation_curves(histories, 25)
 
 # %% [markdown]
 # ## How soon
@@ -68,7 +69,7 @@ smallest = weimann_figures.validation_curves(histories, 25)
 # best is a noisy number. Runs of a tier with few epochs are cut short for both sides alike.
 
 # %% tags=["remove-input"]
-tables.html(weimann_figures.speed(histories), "How soon runs come near their best validation score")
+tables.html(figure3.speed(histories), "How soon runs come near their best validation score")
 
 # %% [markdown]
 # Download {download}`every curve </downloads/weimann2021-figure3.csv>` and
@@ -77,13 +78,13 @@ tables.html(weimann_figures.speed(histories), "How soon runs come near their bes
 # ## What can be said
 
 # %% tags=["remove-input"]
-tables.html(findings.finding(weimann.PAPER, "W7", shown), "The statement on speed and what the runs say")
+tables.html(findings.finding(shared.PAPER, "W7", shown), "The statement on speed and what the runs say")
 
 # %% [markdown]
 # ## How this was made
 
 # %% tags=["remove-input"]
-tables.html(tables.made(EXPERIMENT, shown), "Command, commit, seeds, device, time and data")
+tables.html(provenance.made(EXPERIMENT, shown), "Command, commit, seeds, device, time and data")
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT

@@ -27,17 +27,18 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
+from ecgtl.report import figures, provenance, tables
+from ecgtl.report.weimann import panels, shared, table1
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import figures, tables, weimann, weimann_figures
 
 figures.use_style()
-EXPERIMENT = weimann.TABLE1
+EXPERIMENT = shared.TABLE1
 shown = cells.shown_tier(EXPERIMENT, config.tier, pending=True)
-trials = weimann.trials(EXPERIMENT, shown)
-weimann.state(EXPERIMENT, shown)
+trials = shared.trials(EXPERIMENT, shown)
+shared.state(EXPERIMENT, shown)
 
 # %% [markdown]
 # ## The paper beside ours
@@ -47,11 +48,11 @@ weimann.state(EXPERIMENT, shown)
 # task has its runs in common with [Table 2](table2).
 
 # %% tags=["remove-input"]
-everything = weimann.comparisons(EXPERIMENT, shown, ("macro_f1", *weimann.BY_CLASS))
+everything = shared.comparisons(EXPERIMENT, shown, ("macro_f1", *shared.BY_CLASS))
 comparison = everything[everything["score"] == "macro_f1"]
 tables.write_csv(everything, "weimann2021-table1")
 tables.write_csv(trials, "weimann2021-table1-runs")
-tables.html(weimann.readable(comparison, None), "Macro F1 on the test part of CinC 2017, by pretraining")
+tables.html(shared.readable(comparison, None), "Macro F1 on the test part of CinC 2017, by pretraining")
 
 # %% [markdown]
 # Download {download}`the table with all classes </downloads/weimann2021-table1.csv>`,
@@ -59,13 +60,13 @@ tables.html(weimann.readable(comparison, None), "Macro F1 on the test part of Ci
 # {download}`this notebook, executed </notebooks/weimann/table1.ipynb>`.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a pretraining task: macro F1 on the horizontal axis, a line for each setting, with the paper's mean and standard deviation in orange above, and ours with 95 % interval and single runs below, or the word PENDING. Two vertical lines with bands mark random weights, the paper's and ours."}}
-dots = weimann_figures.settings(comparison)
+dots = panels.settings(comparison)
 
 # %% [markdown]
 # ## Class by class
 
 # %% tags=["remove-input"]
-tables.html(weimann.wide(everything[everything["score"] != "macro_f1"]), "F1 of each class: paper (mean ± SD) and ours [95 % interval]")
+tables.html(shared.wide(everything[everything["score"] != "macro_f1"]), "F1 of each class: paper (mean ± SD) and ours [95 % interval]")
 
 # %% [markdown]
 # ## Against random weights
@@ -74,14 +75,14 @@ tables.html(weimann.wide(everything[everything["score"] != "macro_f1"]), "F1 of 
 # {pub}`weimann2021.scalars.best_gain` %.
 
 # %% tags=["remove-input"]
-tables.html(weimann.gains(comparison, None), "Macro F1 above random weights [95 % interval], and in per cent of it")
+tables.html(shared.gains(comparison, None), "Macro F1 above random weights [95 % interval], and in per cent of it")
 
 # %% [markdown]
 # The caption says that every pretraining improves every class. By the printed numbers that does not hold, as the second
 # column below shows.
 
 # %% tags=["remove-input"]
-tables.html(weimann.below_random(everything), "Settings below random weights, by their means")
+tables.html(table1.below_random(everything), "Settings below random weights, by their means")
 
 # %% [markdown]
 # ## Which setting is best
@@ -91,7 +92,7 @@ tables.html(weimann.below_random(everything), "Settings below random weights, by
 # another setting.
 
 # %% tags=["remove-input"]
-tables.html(weimann.best_settings(everything), "The best setting of each task by macro F1, and its lead [95 % interval]")
+tables.html(table1.best_settings(everything), "The best setting of each task by macro F1, and its lead [95 % interval]")
 
 # %% [markdown]
 # ## The challenge's own score
@@ -101,7 +102,7 @@ tables.html(weimann.best_settings(everything), "The best setting of each task by
 # both scores; the paper's three-class score is worked out from its printed classes.
 
 # %% tags=["remove-input"]
-tables.html(weimann.challenge(everything, EXPERIMENT, shown), "Macro F1 over four classes, and the challenge's over three")
+tables.html(table1.challenge(everything, EXPERIMENT, shown), "Macro F1 over four classes, and the challenge's over three")
 
 # %% [markdown]
 # ## What can be said
@@ -109,13 +110,13 @@ tables.html(weimann.challenge(everything, EXPERIMENT, shown), "Macro F1 over fou
 # The rules are those of the [analysis plan](../../analysis-plan.md); [how to read](../../how-to-read.md) says what the words mean.
 
 # %% tags=["remove-input"]
-weimann.said({EXPERIMENT: shown})
+shared.said({EXPERIMENT: shown})
 
 # %% [markdown]
 # ## How this was made
 
 # %% tags=["remove-input"]
-tables.html(tables.made(EXPERIMENT, shown), "Command, commit, seeds, device, time and data")
+tables.html(provenance.made(EXPERIMENT, shown), "Command, commit, seeds, device, time and data")
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT

@@ -28,17 +28,18 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, tables, weimann, weimann_figures
+from ecgtl.report import figures, provenance, tables
+from ecgtl.report.weimann import panels, shared, table2
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
 
 figures.use_style()
-shown = cells.shown_tier(weimann.TABLE2, config.tier, pending=True)
-EXPERIMENT = cells.current(weimann.TABLE2, shown)
-trials = weimann.trials(EXPERIMENT, shown)
-weimann.state(EXPERIMENT, shown)
+shown = cells.shown_tier(shared.TABLE2, config.tier, pending=True)
+EXPERIMENT = cells.current(shared.TABLE2, shown)
+trials = shared.trials(EXPERIMENT, shown)
+shared.state(EXPERIMENT, shown)
 
 # %% [markdown]
 # ## The paper beside ours
@@ -47,10 +48,10 @@ weimann.state(EXPERIMENT, shown)
 # from the paper's printed mean, standard deviation and number of runs. PENDING means: not run yet.
 
 # %% tags=["remove-input"]
-comparison = weimann.comparisons(EXPERIMENT, shown)
+comparison = shared.comparisons(EXPERIMENT, shown)
 tables.write_csv(comparison, "weimann2021-table2")
 tables.write_csv(trials, "weimann2021-table2-runs")
-tables.html(weimann.readable(comparison), "Macro F1 on the test part of CinC 2017, by initialisation and share of the data set")
+tables.html(shared.readable(comparison), "Macro F1 on the test part of CinC 2017, by initialisation and share of the data set")
 
 # %% [markdown]
 # Download {download}`the table </downloads/weimann2021-table2.csv>`,
@@ -58,7 +59,7 @@ tables.html(weimann.readable(comparison), "Macro F1 on the test part of CinC 201
 # {download}`this notebook, executed </notebooks/weimann/table2.ipynb>`.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a pretraining: macro F1 against the share of the data set, for that pretraining and for random weights. The paper's means with standard deviations are orange and dashed, ours are solid with 95 % interval and single runs as dots; boosted trees on RR intervals are a thin line. A panel without runs of its pretraining says PENDING."}}
-curve = weimann_figures.panels(comparison, "share of the data set")
+curve = panels.panels(comparison, "share of the data set")
 
 # %% [markdown]
 # ## Beside the baselines
@@ -77,7 +78,7 @@ tables.beside_baselines(comparison)
 # Do {cite}`nguyen2025` doubt that such gains are the rule.
 
 # %% tags=["remove-input"]
-tables.html(weimann.gains(comparison), "Macro F1 above random weights at the same share [95 % interval]")
+tables.html(shared.gains(comparison), "Macro F1 above random weights at the same share [95 % interval]")
 
 # %% [markdown]
 # ## Class by class
@@ -86,7 +87,7 @@ tables.html(weimann.gains(comparison), "Macro F1 above random weights at the sam
 # The paper prints scores by class for the whole training part only (its [Table 1](table1)); they stand on the right.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a class: F1 of normal, AF, other and noise against the share of the data set, a line with 95 % intervals for each initialisation that has been run, and on the right in orange the paper's values with standard deviation for the largest share."}}
-by_class = weimann_figures.class_panels(weimann.class_rows(EXPERIMENT, shown))
+by_class = table2.class_panels(table2.class_rows(EXPERIMENT, shown))
 
 # %% [markdown]
 # ## Which epoch is reported
@@ -95,7 +96,7 @@ by_class = weimann_figures.class_panels(weimann.class_rows(EXPERIMENT, shown))
 # epoch, and for the best epoch on the *test* part, which nobody may choose: the last column is the optimism of doing so.
 
 # %% tags=["remove-input"]
-tables.html(weimann.choices(EXPERIMENT, shown), "Mean macro F1 ± SD by the way of choosing the epoch")
+tables.html(table2.choices(EXPERIMENT, shown), "Mean macro F1 ± SD by the way of choosing the epoch")
 
 # %% [markdown]
 # ## What can be said
@@ -103,13 +104,13 @@ tables.html(weimann.choices(EXPERIMENT, shown), "Mean macro F1 ± SD by the way 
 # The rules are those of the [analysis plan](../../analysis-plan.md); [how to read](../../how-to-read.md) says what the words mean.
 
 # %% tags=["remove-input"]
-weimann.said({EXPERIMENT: shown})
+shared.said({EXPERIMENT: shown})
 
 # %% [markdown]
 # ## How this was made
 
 # %% tags=["remove-input"]
-tables.html(tables.made(EXPERIMENT, shown), "Command, commit, seeds, device, time and data")
+tables.html(provenance.made(EXPERIMENT, shown), "Command, commit, seeds, device, time and data")
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT

@@ -27,17 +27,18 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
+from ecgtl.report import figures, provenance, tables
+from ecgtl.report.weimann import panels, shared, table3
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import figures, tables, weimann, weimann_figures
 
 figures.use_style()
-EXPERIMENT = weimann.TABLE3
+EXPERIMENT = shared.TABLE3
 shown = cells.shown_tier(EXPERIMENT, config.tier, pending=True)
-trials = weimann.trials(EXPERIMENT, shown)
-weimann.state(EXPERIMENT, shown)
+trials = shared.trials(EXPERIMENT, shown)
+shared.state(EXPERIMENT, shown)
 
 # %% [markdown]
 # ## What a column stands for here
@@ -47,7 +48,7 @@ weimann.state(EXPERIMENT, shown)
 # columns; the paper says about {pub}`weimann2021.scalars.input_duration_by_rate` s, and tier `reduced` has half of its input.
 
 # %% tags=["remove-input"]
-tables.html(weimann.rates(shown), f"The columns of Table 3 in tier {shown}")
+tables.html(table3.rates(shown), f"The columns of Table 3 in tier {shown}")
 
 # %% [markdown]
 # ## The paper beside ours
@@ -59,10 +60,10 @@ tables.html(weimann.rates(shown), f"The columns of Table 3 in tier {shown}")
 # {res}`weimann2021-table3.reduced.random.250.macro_f1.mean` here; the trivial classifiers likewise.
 
 # %% tags=["remove-input"]
-comparison = weimann.comparisons(EXPERIMENT, shown)
+comparison = shared.comparisons(EXPERIMENT, shown)
 tables.write_csv(comparison, "weimann2021-table3")
 tables.write_csv(trials, "weimann2021-table3-runs")
-tables.html(weimann.readable(comparison, "Column", 250), "Macro F1 on the test part of CinC 2017, by initialisation and sampling rate")
+tables.html(shared.readable(comparison, "Column", 250), "Macro F1 on the test part of CinC 2017, by initialisation and sampling rate")
 
 # %% [markdown]
 # Download {download}`the table </downloads/weimann2021-table3.csv>`,
@@ -70,7 +71,7 @@ tables.html(weimann.readable(comparison, "Column", 250), "Macro F1 on the test p
 # {download}`this notebook, executed </notebooks/weimann/table3.ipynb>`.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a pretraining: macro F1 against the three sampling rates, for that pretraining and for random weights. The paper's means with standard deviations are orange and dashed, ours are solid with 95 % interval and single runs as dots; boosted trees on RR intervals are a thin line. A panel without runs of its pretraining says PENDING."}}
-curve = weimann_figures.panels(comparison, "column of the table")
+curve = panels.panels(comparison, "column of the table")
 
 # %% [markdown]
 # ## What another rate costs
@@ -78,7 +79,7 @@ curve = weimann_figures.panels(comparison, "column of the table")
 # The text sees a decline wherever the rate changes. In print that does not hold everywhere: {pub}`weimann2021.table3.notes`
 
 # %% tags=["remove-input"]
-tables.html(weimann.steps(comparison, 250, "Rates"), "Change of macro F1 from the rate of the pretraining [95 % interval]")
+tables.html(shared.steps(comparison, 250, "Rates"), "Change of macro F1 from the rate of the pretraining [95 % interval]")
 
 # %% [markdown]
 # ## Beside the baselines
@@ -93,7 +94,7 @@ tables.beside_baselines(comparison)
 # ## Against random weights
 
 # %% tags=["remove-input"]
-tables.html(weimann.gains(comparison, "Column"), "Macro F1 above random weights at the same rate [95 % interval]")
+tables.html(shared.gains(comparison, "Column"), "Macro F1 above random weights at the same rate [95 % interval]")
 
 # %% [markdown]
 # ## What can be said
@@ -101,13 +102,13 @@ tables.html(weimann.gains(comparison, "Column"), "Macro F1 above random weights 
 # The rules are those of the [analysis plan](../../analysis-plan.md); [how to read](../../how-to-read.md) says what the words mean.
 
 # %% tags=["remove-input"]
-weimann.said({EXPERIMENT: shown})
+shared.said({EXPERIMENT: shown})
 
 # %% [markdown]
 # ## How this was made
 
 # %% tags=["remove-input"]
-tables.html(tables.made(EXPERIMENT, shown), "Command, commit, seeds, device, time and data")
+tables.html(provenance.made(EXPERIMENT, shown), "Command, commit, seeds, device, time and data")
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT

@@ -25,17 +25,18 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
+from ecgtl.report import figures, provenance, tables
+from ecgtl.report.weimann import panels, shared, table4
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import figures, tables, weimann, weimann_figures
 
 figures.use_style()
-EXPERIMENT = weimann.TABLE4
+EXPERIMENT = shared.TABLE4
 shown = cells.shown_tier(EXPERIMENT, config.tier, pending=True)
-trials = weimann.trials(EXPERIMENT, shown)
-weimann.state(EXPERIMENT, shown)
+trials = shared.trials(EXPERIMENT, shown)
+shared.state(EXPERIMENT, shown)
 
 # %% [markdown]
 # ## The networks
@@ -44,7 +45,7 @@ weimann.state(EXPERIMENT, shown)
 # the tier. Future prediction pretrains only a part of ResNet-50, whose last stage starts at random.
 
 # %% tags=["remove-input"]
-tables.html(weimann.networks(shown), "Parameters and work of the three networks")
+tables.html(table4.networks(shown), "Parameters and work of the three networks")
 
 # %% [markdown]
 # ## The paper beside ours
@@ -56,13 +57,13 @@ tables.html(weimann.networks(shown), "Parameters and work of the three networks"
 # {res}`weimann2021-table4.reduced.random.resnet18.macro_f1.mean` here; the trivial classifiers likewise.
 
 # %% tags=["remove-input"]
-comparison = weimann.comparisons(EXPERIMENT, shown)
+comparison = shared.comparisons(EXPERIMENT, shown)
 tables.write_csv(comparison, "weimann2021-table4")
 tables.write_csv(trials, "weimann2021-table4-runs")
-tables.html(weimann.readable(comparison, "Network", "resnet18"), "Macro F1 on the test part of CinC 2017, by initialisation and network")
+tables.html(shared.readable(comparison, "Network", "resnet18"), "Macro F1 on the test part of CinC 2017, by initialisation and network")
 
 # %% tags=["remove-input"]
-weimann.footnotes()
+table4.footnotes()
 
 # %% [markdown]
 # Download {download}`the table </downloads/weimann2021-table4.csv>`,
@@ -70,7 +71,7 @@ weimann.footnotes()
 # {download}`this notebook, executed </notebooks/weimann/table4.ipynb>`.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a pretraining: macro F1 for ResNet-18, -34 and -50, for that pretraining and for random weights. The paper's means with standard deviations are orange and dashed, ours are solid with 95 % interval and single runs as dots; boosted trees on RR intervals are a thin line. A panel without runs of its pretraining says PENDING."}}
-curve = weimann_figures.panels(comparison, "network")
+curve = panels.panels(comparison, "network")
 
 # %% [markdown]
 # ## Beside the baselines
@@ -85,7 +86,7 @@ tables.beside_baselines(comparison)
 # ## What depth changes
 
 # %% tags=["remove-input"]
-tables.html(weimann.steps(comparison, "resnet34", "Networks"), "Macro F1 of the other networks against ResNet-34 [95 % interval]")
+tables.html(shared.steps(comparison, "resnet34", "Networks"), "Macro F1 of the other networks against ResNet-34 [95 % interval]")
 
 # %% [markdown]
 # ## Against random weights
@@ -93,7 +94,7 @@ tables.html(weimann.steps(comparison, "resnet34", "Networks"), "Macro F1 of the 
 # {pub}`weimann2021.table4.notes`
 
 # %% tags=["remove-input"]
-tables.html(weimann.gains(comparison, "Network"), "Macro F1 above random weights of the same network [95 % interval]")
+tables.html(shared.gains(comparison, "Network"), "Macro F1 above random weights of the same network [95 % interval]")
 
 # %% [markdown]
 # ## What can be said
@@ -101,13 +102,13 @@ tables.html(weimann.gains(comparison, "Network"), "Macro F1 above random weights
 # The rules are those of the [analysis plan](../../analysis-plan.md); [how to read](../../how-to-read.md) says what the words mean.
 
 # %% tags=["remove-input"]
-weimann.said({EXPERIMENT: shown})
+shared.said({EXPERIMENT: shown})
 
 # %% [markdown]
 # ## How this was made
 
 # %% tags=["remove-input"]
-tables.html(tables.made(EXPERIMENT, shown), "Command, commit, seeds, device, time and data")
+tables.html(provenance.made(EXPERIMENT, shown), "Command, commit, seeds, device, time and data")
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT

@@ -28,17 +28,18 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
+from ecgtl.report import figures, provenance, tables
+from ecgtl.report.weimann import panels, shared, table5
 
 config = SectionConfig.from_notebook(globals())
 
 # %% tags=["remove-input"]
-from ecgtl.report import figures, tables, weimann, weimann_figures
 
 figures.use_style()
-EXPERIMENTS = (weimann.PTBXL, weimann.CPSC2018)
+EXPERIMENTS = (shared.PTBXL, shared.CPSC2018)
 tiers = {name: cells.shown_tier(name, config.tier, pending=True) for name in EXPERIMENTS}
-trials = {name: weimann.trials(name, tier) for name, tier in tiers.items()}
-comparisons = {name: weimann.comparisons(name, tier, weimann.MULTI_LABEL) for name, tier in tiers.items()}
+trials = {name: shared.trials(name, tier) for name, tier in tiers.items()}
+comparisons = {name: shared.comparisons(name, tier, shared.MULTI_LABEL) for name, tier in tiers.items()}
 by_area = {name: frame[frame["score"] == "macro_auc"] for name, frame in comparisons.items()}
 for name in EXPERIMENTS:
     tables.write_csv(comparisons[name], name)
@@ -57,38 +58,38 @@ for name in EXPERIMENTS:
 # statement counts when it is named at all, whatever its likelihood. The paper prints AUC and Fmax for this data set.
 
 # %% tags=["remove-input"]
-weimann.state(weimann.PTBXL, tiers[weimann.PTBXL])
+shared.state(shared.PTBXL, tiers[shared.PTBXL])
 
 # %% tags=["remove-input"]
-weimann.data_used(weimann.PTBXL)
+table5.data_used(shared.PTBXL)
 
 # %% tags=["remove-input"]
-tables.html(weimann.wide(comparisons[weimann.PTBXL]), "PTB-XL: scores on the test part, paper (mean ± SD) and ours [95 % interval]")
+tables.html(shared.wide(comparisons[shared.PTBXL]), "PTB-XL: scores on the test part, paper (mean ± SD) and ours [95 % interval]")
 
 # %% [markdown]
 # Networks beside gradient boosting on RR intervals, which looks at the times of the beats alone, and the majority class; networks
 # are counted by their means.
 
 # %% tags=["remove-input"]
-tables.beside_baselines(comparisons[weimann.PTBXL], "score")
+tables.beside_baselines(comparisons[shared.PTBXL], "score")
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a score, for PTB-XL: a line for each initialisation with the paper's mean and standard deviation in orange, where it prints one, and ours with 95 % interval and single runs, or the word PENDING; the related work that the paper quotes is a dotted vertical line."}}
-first = weimann_figures.score_panels(comparisons[weimann.PTBXL], weimann.quoted_values(weimann.PTBXL))
+first = panels.score_panels(comparisons[shared.PTBXL], table5.quoted_values(shared.PTBXL))
 
 # %% tags=["remove-input"]
-tables.html(weimann.gains(by_area[weimann.PTBXL], None), "PTB-XL: AUC above random weights [95 % interval], and in per cent of it")
+tables.html(shared.gains(by_area[shared.PTBXL], None), "PTB-XL: AUC above random weights [95 % interval], and in per cent of it")
 
 # %% [markdown]
 # ### Label by label
 
 # %% tags=["remove-input"]
-tables.html(weimann.label_rows(weimann.PTBXL, tiers[weimann.PTBXL]), "PTB-XL: recordings with each label, and its mean AUC")
+tables.html(table5.label_rows(shared.PTBXL, tiers[shared.PTBXL]), "PTB-XL: recordings with each label, and its mean AUC")
 
 # %% tags=["remove-input"]
-weimann.unscored(weimann.PTBXL, tiers[weimann.PTBXL])
+table5.unscored(shared.PTBXL, tiers[shared.PTBXL])
 
 # %% tags=["remove-input"]
-tables.html(weimann.thresholds(weimann.PTBXL, tiers[weimann.PTBXL]), "PTB-XL: thresholds found on the training part, mean (range)")
+tables.html(table5.thresholds(shared.PTBXL, tiers[shared.PTBXL]), "PTB-XL: thresholds found on the training part, mean (range)")
 
 # %% [markdown]
 # (weimann-table5-cpsc2018)=
@@ -98,38 +99,38 @@ tables.html(weimann.thresholds(weimann.PTBXL, tiers[weimann.PTBXL]), "PTB-XL: th
 # one lead, and the filters stay as they are. The badges say so.
 
 # %% tags=["remove-input"]
-weimann.state(weimann.CPSC2018, tiers[weimann.CPSC2018])
+shared.state(shared.CPSC2018, tiers[shared.CPSC2018])
 
 # %% tags=["remove-input"]
-weimann.data_used(weimann.CPSC2018)
+table5.data_used(shared.CPSC2018)
 
 # %% tags=["remove-input"]
-tables.html(weimann.wide(comparisons[weimann.CPSC2018]), "CPSC 2018: scores on the test part, paper (mean ± SD) and ours [95 % interval]")
+tables.html(shared.wide(comparisons[shared.CPSC2018]), "CPSC 2018: scores on the test part, paper (mean ± SD) and ours [95 % interval]")
 
 # %% [markdown]
 # Networks beside gradient boosting on RR intervals, which looks at the times of the beats alone, and the majority class; networks
 # are counted by their means.
 
 # %% tags=["remove-input"]
-tables.beside_baselines(comparisons[weimann.CPSC2018], "score")
+tables.beside_baselines(comparisons[shared.CPSC2018], "score")
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "The same four panels for CPSC 2018: a line for each initialisation with the paper's mean and standard deviation in orange and ours with 95 % interval and single runs, or the word PENDING; the related work that the paper quotes is a dotted vertical line."}}
-second = weimann_figures.score_panels(comparisons[weimann.CPSC2018], weimann.quoted_values(weimann.CPSC2018))
+second = panels.score_panels(comparisons[shared.CPSC2018], table5.quoted_values(shared.CPSC2018))
 
 # %% tags=["remove-input"]
-tables.html(weimann.gains(by_area[weimann.CPSC2018], None), "CPSC 2018: AUC above random weights [95 % interval], and in per cent of it")
+tables.html(shared.gains(by_area[shared.CPSC2018], None), "CPSC 2018: AUC above random weights [95 % interval], and in per cent of it")
 
 # %% [markdown]
 # ### Label by label
 
 # %% tags=["remove-input"]
-tables.html(weimann.label_rows(weimann.CPSC2018, tiers[weimann.CPSC2018]), "CPSC 2018: recordings with each label, and its mean AUC")
+tables.html(table5.label_rows(shared.CPSC2018, tiers[shared.CPSC2018]), "CPSC 2018: recordings with each label, and its mean AUC")
 
 # %% tags=["remove-input"]
-weimann.unscored(weimann.CPSC2018, tiers[weimann.CPSC2018])
+table5.unscored(shared.CPSC2018, tiers[shared.CPSC2018])
 
 # %% tags=["remove-input"]
-tables.html(weimann.thresholds(weimann.CPSC2018, tiers[weimann.CPSC2018]), "CPSC 2018: thresholds found on the training part, mean (range)")
+tables.html(table5.thresholds(shared.CPSC2018, tiers[shared.CPSC2018]), "CPSC 2018: thresholds found on the training part, mean (range)")
 
 # %% [markdown]
 # Download the tables of {download}`PTB-XL </downloads/weimann2021-table5-ptbxl.csv>` and
@@ -144,7 +145,7 @@ tables.html(weimann.thresholds(weimann.CPSC2018, tiers[weimann.CPSC2018]), "CPSC
 # (xresnet1d101) and was trained on these data alone.
 
 # %% tags=["remove-input"]
-tables.html(weimann.quoted_rows(), "Related work, quoted as the paper prints it (mean ± SD)")
+tables.html(table5.quoted_rows(), "Related work, quoted as the paper prints it (mean ± SD)")
 
 # %% [markdown]
 # Nguyen and Do {cite}`nguyen2025` examine such transfers critically: fine-tuning does not always help, and what it adds
@@ -155,8 +156,8 @@ tables.html(weimann.quoted_rows(), "Related work, quoted as the paper prints it 
 # The text says so, and so reports AUC alone.
 
 # %% tags=["remove-input"]
-ranked = weimann.rankings(comparisons.items())
-weimann.ranking_verdict(ranked)
+ranked = table5.rankings(comparisons.items())
+table5.ranking_verdict(ranked)
 
 # %% tags=["remove-input"]
 tables.html(ranked, "Initialisations from best to worst by mean score; = joins equal ones")
@@ -167,16 +168,16 @@ tables.html(ranked, "Initialisations from best to worst by mean score; = joins e
 # The rules are those of the [analysis plan](../../analysis-plan.md); [how to read](../../how-to-read.md) says what the words mean.
 
 # %% tags=["remove-input"]
-weimann.said(tiers)
+shared.said(tiers)
 
 # %% [markdown]
 # ## How this was made
 
 # %% tags=["remove-input"]
-tables.html(tables.made(weimann.PTBXL, tiers[weimann.PTBXL]), "PTB-XL: command, commit, seeds, device, time and data")
+tables.html(provenance.made(shared.PTBXL, tiers[shared.PTBXL]), "PTB-XL: command, commit, seeds, device, time and data")
 
 # %% tags=["remove-input"]
-tables.html(tables.made(weimann.CPSC2018, tiers[weimann.CPSC2018]), "CPSC 2018: command, commit, seeds, device, time and data")
+tables.html(provenance.made(shared.CPSC2018, tiers[shared.CPSC2018]), "CPSC 2018: command, commit, seeds, device, time and data")
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT

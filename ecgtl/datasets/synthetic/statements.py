@@ -10,7 +10,8 @@ from dataclasses import fields
 
 import numpy as np
 
-from ecgtl.datasets.synthetic.model import LEADS, Changes
+from ecgtl.datasets.leads import LEADS
+from ecgtl.datasets.synthetic.model import Changes
 from ecgtl.datasets.synthetic.noise import Noise
 from ecgtl.datasets.synthetic.plans import Patient, RecordPlan
 from ecgtl.datasets.synthetic.rhythms import Segment, draw_segment

@@ -1,0 +1,94 @@
+"""What RR intervals alone tell of the tasks of a transferability experiment: boosted trees, and no network.
+
+    python -m ecgtl.fold_baselines melep2023-ptbxl reduced     F1 on every planned fold, into results/measured/
+
+The same tasks and parts as the folds have, drawn again from the target below ``ECGTL_DATA``.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from ecgtl import results
+from ecgtl.config import TransferConfig
+from ecgtl.errors import EcgtlError
+from ecgtl.experiments import transfers
+from ecgtl.jobs import evidence, inputs, transfer
+from ecgtl.jobs.inputs import Prepared
+from ecgtl.jobs.transfer import Target
+from ecgtl.models import baselines
+from ecgtl.results import MEASURED, Result
+from ecgtl.signals import rr_intervals
+
+PROGRAM = "python -m ecgtl.fold_baselines"
+
+
+def key_of(experiment: str, tier: str) -> str:
+    """Name of its files."""
+    return f"{experiment}-rr-{tier}"
+
+
+def measure(experiment: str, tier: str) -> Result:
+    """Weighted F1 of boosting on RR intervals on every fold that the tier plans; not yet saved.
+
+    It is trained on what the networks are trained on, and a label counts from the same probability on. Raises
+    EcgtlError when the tier plans no fold, when the target is not available, and when a task is not the one that a
+    finished fold has stored.
+    """
+    began = time.perf_counter()
+    results.code_state()
+    planned = transfers.enumerate_runs(experiment, tier)
+    if not planned:
+        raise EcgtlError(f"{experiment} has no folds in tier {tier}; choose another tier")
+    prepared = target_of(planned[0].config)
+    recordings = prepared.recordings
+    target = Target(recordings, np.zeros((0, 0, 0)), recordings.label_matrix)
+    tasks = {run.config.fold: transfer.draw(run.config, target) for run in planned}
+    for run in planned:
+        part = transfer.part_of_each(tasks[run.config.fold], len(recordings))
+        if run.path.is_file() and not np.array_equal(results.load(run.path).arrays["part"], part):
+            raise EcgtlError(f"{run.path.name} is another task than fold {run.config.fold} is here; its recordings are "
+                             "not those available here")
+    features = rr_intervals.rr_features(recordings, prepared.leads[0])
+    scores, arrays = {}, {}
+    for number, fold in tasks.items():
+        learnt = target.labels(fold, fold.train)
+        found = baselines.rr_boosting(features, learnt, fold.train, fold.test, len(fold.labels), number)
+        found = found.astype(np.float16)  # (n_test, Y); scores are taken from it as stored
+        arrays[f"prob_{number:03d}"] = found
+        scores[str(number)] = transfer.scores(target.labels(fold, fold.test), found, target.names(fold),
+                                              learnt.sum(axis=0))
+    data = {name: getattr(recordings, name) for name in ("name", "version", "digest")} | {"records": len(recordings)}
+    # ``leads`` is said of the target: no network stands behind it
+    return Result(MEASURED, key_of(experiment, tier), {"tier": tier, "experiment": experiment, "arch": "rr"},
+                  evidence.evidence_of(prepared), {"folds": scores}, [], data, arrays,
+                  results.provenance("cpu", time.perf_counter() - began, 0, torch.get_num_threads(),
+                                     f"{PROGRAM} {experiment} {tier}"))
+
+
+def target_of(config: TransferConfig) -> Prepared:
+    """The target that the tasks are drawn out of, read; whatever checkpoint, it is the same."""
+    return inputs.prepare(config.plan().reading)
+
+
+def load(experiment: str, tier: str) -> dict[int, float]:
+    """Weighted F1 by number of the fold; empty while it has not been measured on the tier's recordings."""
+    path = results.path_of(MEASURED, key_of(experiment, tier), tier)
+    planned = transfers.enumerate_runs(experiment, tier)
+    body = results.stored(path) if planned and path.is_file() else None
+    if body is None or not planned[0].same_data(body):
+        return {}
+    return {int(number): scores["weighted_f1"] for number, scores in body["scores"]["folds"].items()}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; see ``results.command``."""
+    usage = f"usage: {PROGRAM} EXPERIMENT TIER, for example {transfers.names()[1]} reduced"
+    return results.command(measure, 2, usage, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""Jang 2021, Figure 3: how the learning curve index comes about."""
+
+import inspect
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ecgtl import metrics
+from ecgtl.analysis.text import PENDING, f1
+from ecgtl.errors import EcgtlError
+from ecgtl.report import figures
+from ecgtl.report.jang.shared import ARMS, WIDTH, _by_trial, _heading, _printed, _printed_cells, sizes
+from ecgtl.report.words import percent
+
+# Made-up learning curves, in F1 by epoch. "steady" and "low" take the same steps at different heights.
+EXAMPLES = {
+    "steady": (0.40, 0.52, 0.61, 0.68, 0.67, 0.72, 0.75, 0.74, 0.78, 0.80),
+    "low": (0.05, 0.17, 0.26, 0.33, 0.32, 0.37, 0.40, 0.39, 0.43, 0.45),
+    "swinging": (0.40, 0.60, 0.45, 0.66, 0.50, 0.69, 0.55, 0.76, 0.61, 0.80),
+    "dropping": (0.40, 0.50, 0.60, 0.70, 0.50, 0.60, 0.70, 0.80, 0.60, 0.70),
+}
+EXAMPLE_STYLES = {"steady": ("#0072B2", "-", "o"), "low": ("#009E73", "--", "s"),
+                  "swinging": ("#D55E00", "-.", "^"), "dropping": ("#000000", ":", "D")}
+
+
+def index_parts(scores: Sequence[float]) -> dict[str, float]:
+    """What the index of test F1 by epoch is made of.
+
+    ``rises`` and ``falls`` (numbers), ``rise`` and ``fall`` (mean sizes), ``best``, the ``index`` itself as
+    ``metrics.learning_curve_index`` gives it, and ``sums``, the other reading: the sum of rises over the sum
+    of falls, times the best score, infinite without a fall. Source: Jang 2021, section II.4(3).
+    """
+    rises, falls = _rises_and_falls(scores)
+    best = float(np.max(scores))
+    return {"rises": len(rises), "rise": float(rises.mean()) if len(rises) else 0.0,
+            "falls": len(falls), "fall": float(falls.mean()) if len(falls) else 0.0, "best": best,
+            "index": metrics.learning_curve_index(scores),
+            "sums": float(rises.sum() / falls.sum() * best) if len(falls) else math.inf}
+
+
+def _rises_and_falls(scores: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    steps = np.diff(np.asarray(scores, float))
+    return steps[steps > 0], -steps[steps < 0]
+
+
+def index_anatomy(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
+    """Means over trials of what the index is made of, by size and arm; ``frame`` is that of ``curves``."""
+    words = {"rises": "Rises", "rise": "Mean rise", "falls": "Falls", "fall": "Mean fall", "best": "Best F1",
+             "index": "Index", "sums": "With sums"}
+    rows = []
+    for size, method in itertools.product(sizes(experiment), ("random", "cae")):
+        found = pd.DataFrame(map(index_parts, _by_trial(frame, method, size)), columns=[*words])
+        means = found.mean().items()
+        texts = [f"{value:.1f}" if name in ("rises", "falls") else f1(value) for name, value in means]
+        rows.append((percent(size), ARMS[method], len(found), *(texts if len(found) else [PENDING] * len(words))))
+    return pd.DataFrame(rows, columns=["Data used", "Arm", "n", *words.values()])
+
+
+def examples_figure() -> Figure:
+    """The rises and falls of one made-up curve (A), and four curves with their index (B)."""
+    figure, (upper, lower) = plt.subplots(2, 1, figsize=(WIDTH, 6.6), sharex=True, sharey=True)
+    _draw_steps(upper, "dropping")
+    for name, scores in EXAMPLES.items():
+        colour, dash, marker = EXAMPLE_STYLES[name]
+        lower.plot(range(1, len(scores) + 1), scores, dash, color=colour, marker=marker, markersize=4,
+                   label=f"{name}: index {f1(metrics.learning_curve_index(scores))}")
+    lower.set(title="B. Four curves and their index", xlabel="epoch", ylim=(0, 0.9))
+    for axes in (upper, lower):
+        axes.set_ylabel("F1 on the test part")
+    figures.legend_below(figure, (upper, lower), 3)
+    return figure
+
+
+def _draw_steps(axes: Axes, name: str) -> None:
+    """Every rise and fall of a made-up curve with its size."""
+    parts = index_parts(EXAMPLES[name])
+    for epoch, (before, after) in enumerate(itertools.pairwise(EXAMPLES[name]), start=1):
+        label, colour, dash, below = ("rise", "#0072B2", "-", -9) if after > before else ("fall", "#D55E00", "--", 4)
+        axes.plot([epoch, epoch + 1], [before, after], dash, color=colour, linewidth=2.4, label=label)
+        axes.plot([epoch, epoch + 1], [before, after], "o", color="#000000", markersize=4)
+        axes.annotate(f1(after - before, True), (epoch + 0.5, (before + after) / 2), fontsize=7, xytext=(5, below),
+                      textcoords="offset points")
+    words = f"mean rise {f1(parts['rise'])}, mean fall {f1(parts['fall'])}, best {f1(parts['best'])}"
+    axes.set_title(f"A. “{name}”: {words}")
+
+
+def examples_table() -> pd.DataFrame:
+    """The index of the made-up curves, step by step, and what sums in place of means would give."""
+    rows = []
+    for name, scores in EXAMPLES.items():
+        parts = index_parts(scores)
+        rises, falls = (", ".join(f"{step:.2f}"[1:] for step in steps) for steps in _rises_and_falls(scores))
+        found = (parts["rise"] / parts["fall"], parts["best"], parts["index"], parts["sums"])
+        rows.append((name, rises, f1(parts["rise"]), falls, f1(parts["fall"]), *map(f1, found)))
+    return pd.DataFrame(rows, columns=["Curve", "Rises", "Mean rise", "Falls", "Mean fall", "Ratio", "Best F1", "Index",
+                                       "With sums"])
+
+
+def limits_table() -> pd.DataFrame:
+    """What the index gives for a curve without falls, without rises, without either, or of a single epoch."""
+    steady = EXAMPLES["steady"]
+    made = {"never falls (the steady curve, its falls made flat)": np.maximum.accumulate(steady),
+            "never rises (the steady curve, sorted downwards)": np.sort(steady)[::-1],
+            "does not move": np.full(len(steady), max(steady)), "has one epoch": steady[:1]}
+    return pd.DataFrame([(words, _index_or_error(scores)) for words, scores in made.items()],
+                        columns=["A curve that …", "Index"])
+
+
+def _index_or_error(scores: Sequence[float]) -> str:
+    try:
+        return f"{metrics.learning_curve_index(scores):,.0f}"
+    except EcgtlError as error:
+        return f"error: {error}"
+
+
+def epsilon() -> str:
+    """The number that keeps the index finite, as it is set here."""
+    return f"{inspect.signature(metrics.learning_curve_index).parameters['eps'].default:g}"
+
+
+def trials_below_best() -> pd.DataFrame:
+    """How many printed trials have an index below the best F1 of their number, and below all of the cell.
+
+    Their mean rise is smaller than their mean fall. With sums they would have to end below their first epoch.
+    """
+    rows = []
+    for method, size, found in _printed_cells("table3"):
+        index, best = np.array(found["trials"]), _printed("table2", method, size).to_numpy()
+        rows.append((_heading(method, size), len(index), (index < best).sum(), (index < best.min()).sum()))
+    return pd.DataFrame(rows, columns=["Cell", "Trials", "Index below the trial's best F1",
+                                       "Index below every best F1 of the cell"])

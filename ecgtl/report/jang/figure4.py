@@ -1,0 +1,247 @@
+"""How well a trained autoencoder gives back windows that it has not seen (Jang 2021, Figure 4).
+
+    python -m ecgtl.report.reconstructions measure     errors of every held-out window, into results/measured/
+    python -m ecgtl.report.reconstructions draw FILE   held-out windows beside what comes back, as an image
+
+Both read the recordings (``ECGTL_DATA``) that the autoencoder was pretrained on. Recordings are not passed on
+here, so a page shows the errors, which are committed, and windows of a synthetic twin.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from IPython.display import HTML
+from markupsafe import Markup
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
+from scipy import stats
+
+from ecgtl import published, results
+from ecgtl.analysis import claims
+from ecgtl.analysis.text import f1
+from ecgtl.config import TIERS
+from ecgtl.datasets import catalogue
+from ecgtl.errors import EcgtlError, exit_status
+from ecgtl.measurements.reconstruction_errors import ARRAYS, PROGRAM, HeldOut, held_out, load, measure, pretrained
+from ecgtl.report import figures
+from ecgtl.report.badges import badge
+from ecgtl.report.printed import published_text
+from ecgtl.results import Result
+from ecgtl.statistics import LEVEL, MIN_RUNS
+
+SHOWN = {"10th percentile": 0.1, "median": 0.5, "90th percentile": 0.9}  # windows to draw, by their error
+RESAMPLES = 2000
+PAPER_SECONDS = 0.2  # a large square of ECG paper; a z-score has no height on it
+SOURCE_COLOURS = {"cinc2017": "#0072B2", "mitdb": "#D55E00", "icentia11k": "#009E73", "qtdb": "#CC79A7"}
+
+
+# The autoencoder and the windows
+
+
+# Errors
+
+
+def by_source(measured: Result) -> pd.DataFrame:
+    """One row a source database and one for all: subjects, windows, mean error with limits, quantiles, R².
+
+    The 95 % limits come from drawing subjects with replacement, not windows, since windows of one subject are
+    alike; with fewer than three subjects there are none.
+    """
+    table, order, rows = windows_table(measured), measured.data["order"], []
+    for name in [*order, "all"] if len(order) > 1 else order:
+        own = table if name == "all" else table[table["source"] == name]
+        error, deviation = (own[f"summed_squared_{kind}"].to_numpy(np.float64) for kind in ("error", "deviation"))
+        rows.append((name, own["subject"].nunique(), len(own), error.mean(),
+                     *clustered_interval(error, own["subject"].to_numpy()), *np.quantile(error, list(SHOWN.values())),
+                     1 - error.sum() / deviation.sum()))
+    return pd.DataFrame(rows, columns=["source", "subjects", "windows", "mean", "low", "high", "q10", "median", "q90",
+                                       "r2"])
+
+
+def clustered_interval(error: np.ndarray, subject: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """95 % limits of the mean of ``error`` (n,) by drawing whole subjects (n,) with replacement.
+
+    Percentiles of the means drawn; NaN with fewer than three subjects.
+    """
+    _, cluster = np.unique(subject, return_inverse=True)
+    sums, counts = np.bincount(cluster, error), np.bincount(cluster)
+    if len(sums) < MIN_RUNS:
+        return float("nan"), float("nan")
+    found = stats.bootstrap((sums, counts), lambda s, n, axis: s.sum(axis=axis) / n.sum(axis=axis),
+                            paired=True, vectorized=True, n_resamples=RESAMPLES, batch=100, random_state=seed,
+                            confidence_level=LEVEL, method="percentile").confidence_interval
+    return float(found.low), float(found.high)
+
+
+def chosen_windows(error: np.ndarray) -> dict[str, int]:
+    """For each name in ``SHOWN`` the window whose rank by ``error`` (n,) is that share of the way up."""
+    ranked = np.argsort(error, kind="stable")
+    return {name: int(ranked[round(share * (len(error) - 1))]) for name, share in SHOWN.items()}
+
+
+# What a reader sees
+
+
+def distribution(measured: Result) -> Figure:
+    """Histogram of the windows' errors by source, with our mean, the paper's, and a window's own variance."""
+    error, source, order = measured.arrays["error"], measured.arrays["source"], measured.data["order"]
+    n = n_samples(measured)
+    top = max(1.05 * n, float(error.max()))
+    figure, axes = plt.subplots(figsize=(4.8, 4.0))
+    axes.hist([error[source == k] for k in range(len(order))], np.linspace(0, top, 45), stacked=True,
+              color=[SOURCE_COLOURS[name] for name in order], edgecolor="white", linewidth=0.3,
+              label=[catalogue.entry(name).title for name in order])
+    for value, words, colour, dash in ((error.mean(), "our mean", "#000000", "-"),
+                                       (_printed(), "paper's mean, its own data", figures.PAPER_COLOUR, "--"),
+                                       (n, "answering with the mean", "#777777", ":")):
+        axes.axvline(value, color=colour, linestyle=dash, label=f"{words} ({value:,.0f})")
+    axes.set(xlabel="squared error, summed over a window\n(z-scores squared)", ylabel="held-out windows",
+             xlim=(0, top))
+    share = axes.secondary_xaxis("top", functions=(lambda e: 1 - e / n, lambda r: (1 - r) * n))
+    share.set_xlabel("R² of the window")
+    figures.legend_below(figure, [axes], 1)
+    return figure
+
+
+def panels(found: HeldOut, error: np.ndarray, synthetic: bool) -> Figure:
+    """The windows of ``chosen_windows(error)``, one above the other, with what the network makes of them."""
+    chosen, made = chosen_windows(error), ", synthetic" if synthetic else ""
+    figure = figures.reconstructions(found.windows, found.model, [*chosen.values()], synthetic)
+    figure.set_size_inches(4.8, 1.9 * len(chosen) + 0.7)
+    for axes, (rank, i) in zip(figure.axes, chosen.items(), strict=True):
+        place = "{database} {record}, lead {lead}, {rate:g} Hz, from {start:.1f} s".format_map(
+            found.origins.iloc[i].to_dict() | {"rate": found.windows.rate})
+        axes.set_title(f"{rank}: summed squared error {error[i]:.0f}\n{place}{made}", fontsize=8)
+        axes.set_xlim(0, found.windows.n_samples / found.windows.rate)
+        axes.xaxis.set_minor_locator(MultipleLocator(PAPER_SECONDS))
+        axes.grid(which="minor", axis="x", color="#f3d3d3", linewidth=0.5)
+        axes.tick_params(which="minor", length=0)
+    return figure
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """``by_source`` as a reader sees it."""
+    rows = [("All" if row.source == "all" else catalogue.entry(row.source).title, row.subjects, f"{row.windows:,}",
+             _with_interval(row), f"{row.median:.0f}", f"{row.q10:.0f} to {row.q90:.0f}", f1(row.r2))
+            for row in table.itertuples()]
+    return pd.DataFrame(rows, columns=["Recordings of", "Subjects", "Windows", "Mean error [95 % interval]", "Median",
+                                       "10th to 90th percentile", "R²"])
+
+
+def _with_interval(row: tuple | pd.Series) -> str:
+    interval = f"[{row.low:.0f}, {row.high:.0f}]" if np.isfinite(row.low) else "(too few subjects)"
+    return f"{row.mean:.0f} {interval}"
+
+
+def comparison(measured: Result) -> pd.DataFrame:
+    """The paper's number and what follows from it beside ours, in the paper's units, for a page."""
+    n, trained = n_samples(measured), pretrained(measured.config["tier"])
+    low, high = published.lookup("jang2021.scalars.signal_range.value")
+    whole = [*by_source(measured).itertuples()][-1]
+    columns = {"Quantity": ["Squared error, summed over a window", "Squared error a sample", f"R² (1 − error / {n:,})",
+                            "Squared error a sample over the range of a signal, as the paper has it",
+                            "Its root over that range: both have one unit"]}
+    for who, error in (("Paper", _printed()), ("Ours, validation", trained.scores["validation"]["summed"]),
+                       ("Ours, test", whole.mean)):
+        columns[who] = [f"{error:.0f}", f"{error / n:.3f}", f1(1 - error / n),
+                        f"{100 * error / n / (high - low):.2f} %", f"{100 * np.sqrt(error / n) / (high - low):.1f} %"]
+    columns["Ours, test"][0] = _with_interval(whole)
+    # What is in print stands as printed, misprints included
+    for row, name, unit in ((0, "cae_mse", ""), (1, "cae_mse_per_sample", ""), (3, "cae_error_percent", " %")):
+        columns["Paper"][row] = published_text(f"jang2021.scalars.{name}") + unit
+    return pd.DataFrame(columns)
+
+
+def verdict(measured: Result) -> HTML:
+    """What can be said, in sentences that follow from the values."""
+    tier, n, error = measured.config["tier"], n_samples(measured), measured.scores["mse_sum"]
+    trained, own = pretrained(tier), measured.evidence["upstream"] == "full"
+    sentences = [] if own else ["The recordings are not the paper's, so its number is not tested."]
+    sentences += [
+        f"On {measured.data['windows']:,} windows of {measured.data['subjects']} subjects that the network has not "
+        f"seen, the error is {error:.0f} of the {n:,} that answering with the mean would cost: R² {f1(1 - error / n)}.",
+        f"The paper prints {published_text('jang2021.scalars.cae_mse')}, which is "
+        f"R² {f1(1 - _printed() / n)} by the same reckoning.",
+        "On the validation part, which chose the epoch, the error is "
+        f"{trained.scores['validation']['summed']:.0f}.", _course(trained)]
+    word = badge(claims.judge("jang2021", "J5", tier)["ours"])
+    return HTML(Markup("<p>{} {}</p>").format(word, " ".join(sentences)))
+
+
+def _course(trained: Result) -> str:
+    """Whether the training had come to its end."""
+    history, kept = trained.history, trained.scores["epoch"]
+    if len(history) < 2 or kept < len(history):
+        return f"Of {len(history)} epochs, number {kept} was kept."
+    before, last = (row["train_loss"] for row in history[-2:])
+    said = f"The last of {len(history)} epochs was kept; the error on the training part "
+    if last < before:
+        return (f"{said}was still falling ({before:.0f} to {last:.0f}), so a longer run can be expected to reconstruct "
+                "better.")
+    return f"{said}was no longer falling ({before:.0f} to {last:.0f})."
+
+
+def twin_line(measured: Result, error: np.ndarray) -> HTML:
+    """What the error on made windows is, and that it means nothing."""
+    text = (f"{len(error):,} windows of the twins, mean error {error.mean():.0f} (real held-out windows: "
+            f"{measured.scores['mse_sum']:.0f}). The network has never seen a made heart beat, and how well "
+            "it copies one says nothing about ECG.")
+    return HTML(Markup("<p>{}</p>").format(text))
+
+
+def windows_table(measured: Result) -> pd.DataFrame:
+    """One row a held-out window: source, subject (a number) and errors, for the CSV."""
+    error, deviation, source, subject = (measured.arrays[name] for name in ARRAYS)
+    return pd.DataFrame({"window": np.arange(len(error)), "source": np.array(measured.data["order"])[source],
+                         "subject": subject, "summed_squared_error": error, "summed_squared_deviation": deviation})
+
+
+def n_samples(measured: Result) -> int:
+    """Samples of a window."""
+    return round(measured.config["seconds"] * measured.config["sampling_rate"])
+
+
+def _printed() -> float:
+    """The paper's error of a window."""
+    return published.lookup("jang2021.scalars.cae_mse.value")
+
+
+# The command
+
+
+def draw(file: Path, tier: str = "reduced") -> Path:
+    """Draw held-out windows of the tier's recordings into ``file``, and return it; its ending says the format."""
+    figures.use_style()
+    allowed = sorted(Figure().canvas.get_supported_filetypes())
+    if file.suffix.removeprefix(".") not in allowed:
+        raise EcgtlError(f"{file.name} has no ending of an image; allowed: {', '.join(allowed)}")
+    measured, found = load(tier), held_out(pretrained(tier))
+    try:
+        panels(found, measured.arrays["error"], tier == "demo").savefig(file, dpi=200)
+    except OSError as error:
+        raise EcgtlError(f"{file} cannot be written ({error.strerror}); give another place") from None
+    return file
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; see ``errors.exit_status``."""
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="Errors and pictures of held-out windows; "
+                                     "both read the recordings of the pretraining from ECGTL_DATA.")
+    parser.add_argument("--tier", default="reduced", choices=TIERS, help="whose autoencoder (%(default)s)")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("measure", help="store the errors of every held-out window")
+    drawing = verbs.add_parser("draw", help="draw three held-out windows")
+    drawing.add_argument("file", type=Path, help="image to write, e.g. windows.png")
+    given = parser.parse_args(arguments)
+    if given.verb == "measure":
+        return exit_status(lambda: results.save(measure(given.tier)))
+    return exit_status(lambda: draw(given.file, given.tier))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

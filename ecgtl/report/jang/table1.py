@@ -1,0 +1,189 @@
+"""Who and what the Shaoxing table holds (Jang 2021, Table 1): counted once, shown beside the paper.
+
+    python -m ecgtl.report.characteristics     counts and moments of Diagnostics.xlsx, into results/measured/
+
+reads ``shaoxing-figshare/Diagnostics.xlsx`` below ``ECGTL_DATA``. Rows of the table stay where they are.
+"""
+
+import sys
+from collections.abc import Sequence
+from os.path import commonprefix
+
+import numpy as np
+import pandas as pd
+from IPython.display import HTML
+from markupsafe import Markup
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from scipy import stats
+
+from ecgtl import paths, published, results
+from ecgtl.datasets import catalogue
+from ecgtl.measurements.shaoxing import MOMENTS, PROGRAM, measure
+from ecgtl.report import figures
+from ecgtl.report.printed import published_text
+from ecgtl.results import Result
+from ecgtl.statistics import LEVEL
+
+# Counting
+
+
+# The paper beside the release
+
+
+def comparison(counted: Result) -> pd.DataFrame:
+    """One row a characteristic: ``aumc``, ``paper`` as printed, ``ours``, ``difference``, ``agreement``.
+
+    Both SDs of the age stand there, since the paper names no divisor.
+    """
+    n, male, mean, sd = (counted.scores[name] for name in MOMENTS)
+    found = [("patients", "Recordings, one a patient by the release's word", n),
+             ("age.mean", "Age, mean (years)", mean), ("age.sd", "Age, SD with divisor n − 1 (years)", sd),
+             ("age.sd", "Age, SD with divisor n (years)", sd * np.sqrt(1 - 1 / n)),
+             ("male.count", "Men", male), ("male.percent", "Men (%)", 100 * male / n), ("ecgs", "ECGs", n),
+             ("ecgs_per_patient", "ECGs a patient", np.nan)]
+    rows = []
+    for place, words, ours in found:
+        row, dot, below = place.partition(".")
+        aumc, paper = (published_text(f"jang2021.table1.rows.{row}.{column}{dot}{below}")
+                       for column in ("aumc", "shaoxing"))
+        known = np.isfinite(ours)
+        rows.append((place, words, aumc, paper, ours, ours - float(paper.replace(",", "")) if known else np.nan,
+                     agreement(paper, ours) if known else "the table names no patients"))
+    return pd.DataFrame(rows, columns=["place", "characteristic", "aumc", "paper", "ours", "difference", "agreement"])
+
+
+def _decimals(printed: str) -> int:
+    return len(printed.partition(".")[2])
+
+
+def agreement(printed: str, ours: float) -> str:
+    """In words, whether ``ours`` to the digits of ``printed`` is what is printed; else how it differs."""
+    decimals = _decimals(printed)
+    rounded = f"{ours:,.{decimals}f}"
+    if rounded == printed:
+        return "equal in every printed digit"
+    if f"{np.trunc(ours * 10**decimals) / 10**decimals:,.{decimals}f}" == printed:
+        return "equal when truncated"
+    if len(rounded) != len(printed):
+        return f"differs: {rounded}"
+    alike = commonprefix([rounded, printed])
+    return f"differs from digit {sum(c.isdigit() for c in alike) + 1} on: {rounded}"
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """``comparison`` as a reader sees it: ours and the difference with a decimal more than is printed."""
+    rows = []
+    for row in table.itertuples():
+        digits, ours, difference = _decimals(row.paper) + 1 if "." in row.paper else 0, "–", "–"
+        if np.isfinite(row.ours):
+            ours, difference = f"{row.ours:,.{digits}f}", f"{row.difference:+z.{digits}f}".replace("-", "−")
+            difference = difference if difference.strip("+0.") else difference[1:]  # no sign where all digits are 0
+        rows.append((row.characteristic, row.paper, ours, difference, row.agreement, row.aumc))
+    return pd.DataFrame(rows, columns=["Characteristic", "Shaoxing, paper", "Shaoxing, release", "Release − paper",
+                                       "Printed digits", "AUMC, paper (private)"])
+
+
+def verdict(counted: Result) -> HTML:
+    """What agrees and what does not, in sentences that follow from the values."""
+    table = comparison(counted).dropna(subset="ours")
+    equal = table["agreement"].str.startswith("equal").groupby(table["place"]).any()
+    sentences = [f"Of {len(equal)} numbers that are printed for Shaoxing and that the release can give, "
+                 f"{equal.sum()} are what it gives, digit for digit."]
+    if not equal["age.sd"]:
+        sd = table[table["place"] == "age.sd"]
+        kinds = sd["characteristic"].str.removeprefix("Age, SD ").str.removesuffix(" (years)")
+        printed = sd["paper"].iloc[0]
+        found = [f"{ours:.{_decimals(printed)}f} {kind}" for ours, kind in zip(sd["ours"], kinds, strict=True)]
+        sentences.append(f"The SD of the age is printed as {printed}; the table gives {' and '.join(found)}.")
+    n_rhythms, said = len(counted.scores["rhythms"]), published_text("jang2021.scalars.rhythms_abstract")
+    sentences.append(f"The {n_rhythms} rhythms add up to all {counted.scores['n']:,} recordings; where the "
+                     f"abstract says {said} rhythms, the table has {n_rhythms}.")
+    return HTML(Markup("<p>{}</p>").format(" ".join(sentences)))
+
+
+def source_line(counted: Result) -> HTML:
+    """Where the table comes from."""
+    entry = catalogue.entry(counted.data["name"])
+    link = Markup('<a class="external" href="{}">{}, {}</a>').format(entry.page, entry.title, entry.version)
+    return HTML(Markup("<p>Counted from <code>{}</code> of {} ({}).</p>").format(
+        counted.data["file"], link, entry.licence))
+
+
+# By rhythm
+
+
+def by_rhythm(counted: Result) -> pd.DataFrame:
+    """One row a rhythm, the most frequent first: recordings, age and SD, men with Wilson's 95 % limits."""
+    rows = []
+    found = [(name, part) for name, part in counted.scores["rhythms"].items() if part["n"]]
+    for name, part in sorted(found, key=lambda pair: -pair[1]["n"]):
+        low, high = stats.binomtest(part["male"], part["n"]).proportion_ci(LEVEL, method="wilson")
+        rows.append({"rhythm": name, "share": part["n"] / counted.scores["n"], **part,
+                     "male_share": part["male"] / part["n"], "male_low": low, "male_high": high})
+    return pd.DataFrame(rows)
+
+
+def readable_rhythms(table: pd.DataFrame) -> pd.DataFrame:
+    """``by_rhythm`` as a reader sees it."""
+    rows = [(_rhythm_words(row.rhythm), f"{row.n:,}", f"{100 * row.share:.2f} %",
+             f"{row.age_mean:.1f} ± {row.age_sd:.1f}",
+             f"{100 * row.male_share:.1f} [{100 * row.male_low:.1f}, {100 * row.male_high:.1f}]")
+            for row in table.itertuples()]
+    return pd.DataFrame(rows, columns=["Rhythm", "Recordings", "Share", "Age (mean ± SD, years)",
+                                       "Men (%) [95 % interval]"])
+
+
+def rarest(counted: Result) -> HTML:
+    """What the rarest rhythm leaves for a test set, by the split that the paper names."""
+    table = by_rhythm(counted)
+    training, test = published.lookup("jang2021.scalars.split.value")
+    share, first, last = test / (training + test), table.iloc[0], table.iloc[-1]
+    text = (f"The most frequent rhythm, {_rhythm_words(first['rhythm'])}, has {first['n']:,} recordings; the "
+            f"rarest, {_rhythm_words(last['rhythm'])}, has {last['n']}. A test part of {100 * share:g} % holds "
+            f"{share * last['n']:.0f} of the latter: its F1 is nearly all or nothing, and a score weighted "
+            "by frequency hides it.")
+    return HTML(Markup("<p>{}</p>").format(text))
+
+
+def rhythms_figure(counted: Result) -> Figure:
+    """Age (mean with 95 % interval, SD) and share of men (95 % interval) by rhythm, with those of all."""
+    table, scores = by_rhythm(counted), counted.scores
+    y, dots = np.arange(len(table)), {"fmt": "o", "color": "#0072B2", "capsize": 3, "markersize": 4}
+    # Narrow, so that the labels stay readable where a telephone shrinks the figure
+    figure, (left, right) = plt.subplots(1, 2, figsize=(5.2, 4.2), sharey=True)
+    half = stats.t.ppf((1 + LEVEL) / 2, table["n"] - 1) * table["age_sd"] / np.sqrt(table["n"])
+    left.errorbar(table["age_mean"], y, xerr=table["age_sd"], fmt="none", ecolor="#9ecae1", elinewidth=5, label="SD")
+    left.errorbar(table["age_mean"], y, xerr=half, label="mean, 95 % interval", **dots)
+    left.set(xlabel="age (years)", yticks=y,
+             yticklabels=[f"{_two_lines(row.rhythm)} ({row.n:,})" for row in table.itertuples()])
+    left.tick_params(axis="y", labelsize=8)
+    share, low, high = (100 * table[name] for name in ("male_share", "male_low", "male_high"))
+    right.errorbar(share, y, xerr=[share - low, high - share], **dots)
+    right.set(xlabel="men (%)", xlim=(0, 100))
+    for axes, whole in ((left, scores["age_mean"]), (right, 100 * scores["male"] / scores["n"])):
+        axes.axvline(whole, color="#777777", linestyle=":", label="all recordings")
+    left.invert_yaxis()
+    figures.legend_below(figure, [left], 3)
+    return figure
+
+
+def _rhythm_words(rhythm: str) -> str:
+    return rhythm.replace("_", " ").replace("av ", "AV ")
+
+
+def _two_lines(rhythm: str) -> str:
+    """A rhythm's name, on two lines where it is long."""
+    words = _rhythm_words(rhythm).split()
+    middle = (len(words) + 1) // 2 if len(rhythm) >= 19 else len(words)
+    return "\n".join(filter(None, (" ".join(words[:middle]), " ".join(words[middle:]))))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; see ``results.command``."""
+    usage = f"{PROGRAM} takes no arguments; set ECGTL_DATA to the folder of the data sets"
+    return results.command(lambda: measure(paths.data()), 0, usage, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

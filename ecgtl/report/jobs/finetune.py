@@ -1,0 +1,144 @@
+"""What the notebook ``finetune`` shows of a run."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from IPython.display import HTML
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from ecgtl import metrics, results
+from ecgtl.analysis.names import CHOICES, METHODS, SCORES
+from ecgtl.analysis.text import f1
+from ecgtl.config import protocol
+from ecgtl.report.figures import COLOURS, by_epoch
+from ecgtl.report.tables import html
+
+
+def learning_curves(history: list[dict], chosen: int, reference: float | None, score: str) -> Figure:
+    """Loss and score of the training, validation and test sets by epoch; ``chosen`` marks the reported epoch.
+
+    ``score`` names the score; ``reference`` is that of the RR-interval baseline, drawn as a line.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.4))
+    by_epoch(left, history, "loss", {"train": "training", "validation": "validation", "test": "test"})
+    by_epoch(right, history, "score", {"validation": "validation", "test": "test"}, marker="o", markersize=3)
+    right.axvline(chosen, color="#777777", linewidth=1, label=f"reported epoch ({chosen})")
+    if reference is not None:
+        right.axhline(reference, color=COLOURS["rr_boosting"], linewidth=1, linestyle="-.", label="RR intervals alone")
+    left.set(title="Loss", ylabel="mean cross-entropy (nats)")
+    right.set(title="Score", ylabel=score, ylim=(0, 1))
+    for axes in (left, right):
+        axes.legend(fontsize=8)
+    return figure
+
+
+def confusion(counts: np.ndarray, classes: list[str]) -> Figure:
+    """Confusion matrix (true classes in rows): shares of each true class as shade, counts as figures.
+
+    ``counts`` (classes, classes), or with one more column, the recordings of each class, if they have several.
+    """
+    names = [name.replace("_", " ") for name in classes]
+    several = counts.shape[1] > len(names)
+    totals, counts = counts[:, -1:] if several else counts.sum(axis=1, keepdims=True), counts[:, :len(names)]
+    shares = counts / np.maximum(totals, 1)
+    upright = max(map(len, names)) * len(names) > 40  # names side by side would run into each other
+    side = 3.8 + 0.45 * max(0, len(names) - 4)
+    figure, axes = plt.subplots(figsize=(side + 0.8, side))
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for i, j in np.ndindex(counts.shape):
+        axes.text(j, i, counts[i, j], ha="center", va="center", color="white" if shares[i, j] > 0.55 else "black")
+    axes.set(xticks=range(len(names)), yticks=range(len(names)), yticklabels=names,
+             xlabel="predicted class", ylabel="true class", title="Test recordings")
+    axes.set_xticklabels(names, rotation=90 if upright else 0)
+    axes.grid(False)
+    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
+    return figure
+
+
+def split_table(result: results.Result) -> pd.DataFrame:
+    """Recordings of each class in each set, with sums."""
+    table = pd.DataFrame(result.data["split"])
+    table.loc["all"] = table.sum()
+    return table
+
+
+def confusion_of(result: results.Result, choice: str = "validated") -> np.ndarray:
+    """Confusion matrix of the test set from the stored probabilities: true classes in rows.
+
+    Of several labels a recording, (i, j) counts those with label i for which j is predicted (from ``THRESHOLD`` on),
+    and one more column the recordings that have label i: a row does not add up to them.
+    """
+    from ecgtl.jobs.scoring import labels_of
+
+    y, probabilities = result.arrays["y_test"].astype(np.int64), result.arrays[f"prob_{choice}"]
+    if y.ndim == 2:
+        return np.column_stack([y.T @ labels_of(probabilities), y.sum(axis=0)])
+    return metrics.confusion_matrix(y, probabilities.argmax(axis=1), len(result.data["classes"]))
+
+
+def followed(result: results.Result) -> tuple[str, str]:
+    """The score that a run follows epoch by epoch: its name in the scores, and in words."""
+    rules = protocol(result.config["protocol"])
+    own = rules.get("multi_label", {}) if result.arrays["y_test"].ndim == 2 else {}
+    name = own.get("score", rules["score"])
+    return name, SCORES[name]
+
+
+def scores_table(result: results.Result, baselines: dict[str, results.Result]) -> HTML:
+    """Scores of a run and of the baselines on the same split."""
+    init = result.config["init"]
+    rows = [_score_row(METHODS.get(init, init), result)]
+    rows += [_score_row(METHODS[name], other) for name, other in baselines.items()]
+    return html(pd.DataFrame(rows), "Scores on the test part")
+
+
+def _score_row(name: str, result: results.Result) -> dict:
+    scores = result.scores
+    whole = {words[0].upper() + words[1:]: f1(scores[score]) for score, words in SCORES.items() if score in scores}
+    by_class = {f"{kind} {name}": f1(value) for key, kind in (("f1_per_class", "F1"), ("auc_per_class", "AUC"))
+                for name, value in scores.get(key, {}).items()}
+    return {"Classifier": name, **whole, **by_class}
+
+
+def labels_without_positives(result: results.Result) -> str:
+    """One stable line: the labels that the training or the test set lacks, and what the score makes of the latter."""
+    absent = result.data.get("without_positives", {})
+    told = [f"{', '.join(absent[part])} in the {part} part" for part in ("train", "test") if absent.get(part)]
+    if not told:
+        return "every label has positives"
+    score = "no AUC, left out of the mean" if result.arrays["y_test"].ndim == 2 else "an F1 of 0"
+    return f"labels without positives: {'; '.join(told)} (in the test part: {score})"
+
+
+def verdict_on_trivial(result: results.Result, baselines: dict[str, results.Result]) -> HTML:
+    """One sentence: does the network beat the best baseline on this one split?"""
+    score, words = followed(result)
+    best = max(baselines, key=lambda name: baselines[name].scores[score])
+    ours, theirs = result.scores[score], baselines[best].scores[score]
+    word = "beats" if ours > theirs else "does not beat"
+    return HTML(f"<p>On this one split the network {word} the best trivial classifier ({METHODS[best].lower()}): "
+                f"{words} {f1(ours)} against {f1(theirs)}. One run decides nothing; the tables of the papers "
+                "give intervals.</p>")
+
+
+def recomputed(path: Path) -> str:
+    """One stable line: do the stored scores follow from the stored probabilities, as scikit-learn computes them?"""
+    from sklearn.metrics import f1_score, roc_auc_score
+
+    stored = results.load(path)
+    y = stored.arrays["y_test"]
+    name = "macro AUC" if y.ndim == 2 else "macro F1"
+    agree = []
+    for choice in (choice for choice in CHOICES if choice in stored.scores):
+        probabilities = stored.arrays[f"prob_{choice}"]
+        if y.ndim == 2:
+            both = y.any(axis=0) & ~y.all(axis=0)  # of labels without both outcomes scikit-learn has no AUC
+            score = roc_auc_score(y[:, both], probabilities[:, both], average="macro")
+        else:
+            classes = range(probabilities.shape[1])
+            score = f1_score(y, probabilities.argmax(axis=1), labels=classes, average="macro", zero_division=0)
+        agree.append(abs(score - stored.scores[choice][name.lower().replace(" ", "_")]) < 1e-6)
+    found = "equal" if all(agree) else "DIFFERENT"
+    return f"{name} of {len(y)} stored predictions, computed again with scikit-learn: {found}"

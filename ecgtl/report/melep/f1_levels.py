@@ -1,0 +1,121 @@
+"""MELEP 2023, Figures 3 to 5: F1 by level of the score."""
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ecgtl import published
+from ecgtl.analysis import agreement
+from ecgtl.analysis.agreement import SCORES
+from ecgtl.analysis.correlations import Interval
+from ecgtl.analysis.names import checkpoint_name
+from ecgtl.analysis.text import PENDING, f1
+from ecgtl.measurements.melep_datasets import PAPER
+from ecgtl.report import figures, tables
+from ecgtl.report.melep.marks import BLUE, VERMILION, WIDTH, _pending_unless
+from ecgtl.report.melep.table2 import is_papers
+from ecgtl.report.melep.transfer_folds import CHOICES, CSN, MELEP, PTBXL, Folds, load
+from ecgtl.report.words import estimate
+
+CUTS = {"quartiles": "Quartiles", "widths": "Equal widths"}
+LEVEL_PAGES = {"figure3": (CSN, "resnet1d101"), "figure4": (CSN, "bilstm"), "figure5": (PTBXL, None)}
+# Column of the table of disrupted levels: way of cutting, weighting of MELEP, choice of the epoch
+DISRUPTIONS = {"Quartiles": ("quartiles", MELEP[0], SCORES[0]), "Equal widths": ("widths", MELEP[0], SCORES[0]),
+               f"Quartiles, {CHOICES[SCORES[1]]}": ("quartiles", MELEP[0], SCORES[1]),
+               "Quartiles, normalised weights": ("quartiles", MELEP[1], SCORES[0])}
+
+
+def levels(page: str, wanted: str = "best") -> tuple[Folds, pd.DataFrame]:
+    """The folds of one of ``LEVEL_PAGES``, and ``agreement.levels`` of every checkpoint that has run, by both ways of
+    cutting (column ``how``), which are left for download.
+    """
+    experiment, arch = LEVEL_PAGES[page]
+    folds, found = load(experiment, wanted, arch), []
+    for (source, arch), own in folds.by_checkpoint.items():
+        found += [agreement.levels(own, MELEP[0], how).assign(source=source, arch=arch, measure=MELEP[0],
+                                                              epoch_chosen_by=CHOICES[SCORES[0]], how=how)
+                  for how in CUTS if len(own)]
+    rows = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["source", "arch", "how", "level"])
+    tables.write_csv(rows, f"{PAPER}-{page}")
+    return folds, rows
+
+
+def level_table(rows: pd.DataFrame, how: str) -> pd.DataFrame:
+    """``levels`` by one way of cutting for a page; a dash for a level without folds."""
+    columns = ["Checkpoint", "Level", "MELEP from", "to", "Folds", "Label sets", "Mean F1 [95 % interval]"]
+    return pd.DataFrame([(checkpoint_name(row.source, row.arch), row.level, f"{row.low:.4f}", f"{row.high:.4f}", row.n,
+                          row.label_sets, estimate(row.mean, row.ci_low, row.ci_high))
+                         for row in rows[rows["how"] == how].itertuples()], columns=columns)
+
+
+def disrupted(levels: pd.DataFrame) -> dict[int, float]:
+    """Levels of one checkpoint whose mean F1 lies above that of the next nearer one, and by how much."""
+    filled = levels[levels["n"].gt(0)]
+    rises = np.diff(filled["mean"].astype(float))
+    return {level: float(rise) for level, rise in zip(filled["level"][1:], rises, strict=True) if rise > 0}
+
+
+def printed_disruption(folds: Folds, source: str, arch: str) -> int | None:
+    """The level that the paper calls disrupted: it names one for each of its checkpoints on PTB-XL."""
+    if folds.target != "ptbxl" or (source, arch) not in folds.printed:
+        return None
+    scalars = published.lookup(f"{PAPER}.scalars")
+    return scalars.get(f"disrupted_level_{arch}_{source}", scalars["disrupted_level_others"])["value"]
+
+
+def disruption_table(folds: Folds) -> pd.DataFrame:
+    """Where the trend is disrupted: printed, and ours by cut points, choice of the epoch and weighting."""
+    rows = []
+    for place, own in folds.by_checkpoint.items():
+        printed = printed_disruption(folds, *place)
+        row = {"Checkpoint": checkpoint_name(*place),
+               "Paper": f"level {printed}" if printed and (is_papers(own) or not len(own)) else "–"}
+        for words, (how, measure, score) in DISRUPTIONS.items():
+            found = disrupted(agreement.levels(own, measure, how, score))
+            said = ", ".join(f"level {level} ({f1(rise, True)})" for level, rise in found.items())
+            row[words] = (said or "none") if len(own) else PENDING
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def level_figure(folds: Folds, rows: pd.DataFrame) -> Figure:
+    """Mean F1 in four levels of MELEP, a row of panels a checkpoint: cut at quartiles, and in equal widths.
+
+    ``rows`` are those of ``transferability.levels``. Under each level stand its limits and the number of its
+    folds.
+    """
+    heights = [2.15 if len(own) else 0.75 for own in folds.by_checkpoint.values()]
+    figure, grid = plt.subplots(len(heights), len(CUTS), figsize=(WIDTH, 0.8 + sum(heights)), sharey="row",
+                                height_ratios=heights, squeeze=False)
+    for panels, (place, own) in zip(grid, folds.by_checkpoint.items(), strict=True):
+        for axes, (how, words) in zip(panels, CUTS.items(), strict=True):
+            axes.set_title(f"{words}, n = {len(own)}", fontsize=9)
+            _levels(axes, agreement.of(rows[rows["how"] == how], *place))
+        panels[0].set_ylabel(f"{checkpoint_name(*place).replace(', ', chr(10))}\nmean F1", fontsize=8)
+    for axes in grid[-1]:
+        axes.set_xlabel("level of MELEP, near to far", fontsize=8)
+    figures.legend_below(figure, grid.flat)
+    return figure
+
+
+def _levels(axes: Axes, levels: pd.DataFrame) -> None:
+    """Mean and interval by level; a square in another colour where F1 rises with MELEP. PENDING without
+    levels.
+    """
+    axes.set(xticks=range(1, agreement.LEVELS + 1), xlim=(0.5, agreement.LEVELS + 0.5))
+    axes.tick_params(labelsize=8)
+    if not len(levels):
+        _pending_unless(axes, 0)
+        axes.set_yticks([])
+        return
+    filled, against = levels[levels["n"].gt(0)], disrupted(levels)
+    axes.plot(filled["level"], filled["mean"].astype(float), color=BLUE, linewidth=0.9)
+    for row in filled.itertuples():
+        style = {"color": BLUE, "marker": "o", "label": "mean F1 (95 % interval)"}
+        if row.level in against:
+            style = {"color": VERMILION, "marker": "s", "label": "above the level before it"}
+        axes.errorbar([row.level], [row.mean], yerr=Interval(row.mean, row.ci_low, row.ci_high).reach, capsize=3,
+                      markersize=5, linestyle="none", **style)
+    axes.set_xticklabels([f"{row.level}\n{f1(row.low)}–\n{f1(row.high)}\nn = {row.n}" for row in levels.itertuples()])

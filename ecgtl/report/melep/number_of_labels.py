@@ -1,0 +1,217 @@
+"""Whether fine-tuning has learned anything that a score could predict: networks beside baselines (every recording has
+every label; boosted trees on RR intervals), and what MELEP correlates with when no network is there.
+
+All is computed from the finished folds (``transfer_folds``).
+"""
+
+import itertools
+from collections.abc import Callable
+
+import pandas as pd
+from IPython.display import HTML
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ecgtl.analysis import agreement, correlations
+from ecgtl.analysis.agreement import CHOOSING, EVERY_LABEL, HIGHER, MEASURES, RR, SCORES, TRIVIAL
+from ecgtl.analysis.correlations import Interval
+from ecgtl.analysis.names import RIVALS, checkpoint_name
+from ecgtl.analysis.text import PENDING, f1
+from ecgtl.measurements import rr_folds
+from ecgtl.report import figures
+from ecgtl.report.melep.marks import BLUE, F1, GREY, STYLES, VERMILION, WIDTH, _interval, _name_rows, _pending_unless
+from ecgtl.report.melep.transfer_folds import CHOICES, MELEP, Folds, interval_text
+from ecgtl.report.words import bullets, paragraph
+
+TIE = 1e-8  # results are stored with nine digits
+WORDS = {EVERY_LABEL: "every label", RR: "boosting on RR intervals"}
+CONTROLLED = {"plain": "F1 of the network", "answer": "F1 of every label", "between": "the difference"}
+
+
+def gains(folds: Folds) -> pd.DataFrame:
+    """One row a baseline (``over``), checkpoint and choice of the epoch: mean F1 of the ``network`` and of the
+    ``answer``, ``gain`` as an Interval, in how many of ``n`` folds the network is ``better``, and its mean ``auc``.
+    """
+    found, known = [], rr_folds.load(folds.experiment, folds.tier)
+    for over, (place, own), score in itertools.product(TRIVIAL, folds.by_checkpoint.items(), SCORES):
+        if over == RR and len(own):
+            own = own.assign(**{RR: own["fold"].map(known).astype(float)}).dropna(subset=[RR])
+        row = {"network": None, "answer": None, "auc": None, "better": 0}
+        if len(own):
+            row = {"network": own[score].mean(), "answer": own[over].mean(),
+                   "auc": own[score.replace("weighted_f1", "macro_auc")].mean(),
+                   "better": int((own[score] - own[over] > TIE).sum())}
+        found.append({"over": over, "source": place[0], "arch": place[1], "score": score, "n": len(own), **row,
+                      "gain": agreement.gain(own, score, over)})
+    return pd.DataFrame(found)
+
+
+def gain_table(rows: pd.DataFrame, over: str) -> pd.DataFrame:
+    """``gains`` over one baseline for a page."""
+    return pd.DataFrame([{"Checkpoint": checkpoint_name(row.source, row.arch), "Epoch": CHOICES[row.score],
+                          "F1, network": f1(row.network) if row.n else PENDING,
+                          f"F1, {WORDS[over]}": f1(row.answer) if row.n else PENDING,
+                          "Difference [95 % interval]": interval_text(row.gain, signed=True),
+                          "Network better in": f"{row.better} of {row.n}",
+                          "AUC, network": f1(row.auc) if row.n else PENDING}
+                         for row in rows[rows["over"] == over].itertuples()])
+
+
+def control_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """What each measure correlates with, from ``checkpoint_choice.rival_rows``, for a page."""
+    return pd.DataFrame([{"Checkpoint": checkpoint_name(row.source, row.arch), "Measure": RIVALS[row.measure][0],
+                          **{f"With {words}": interval_text(getattr(row, part)) for part, words in CONTROLLED.items()}}
+                         for row in rows.itertuples()])
+
+
+def numbers(found: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """``gains`` and what ``control_table`` shows as numbers, for the CSV: one row a statistic."""
+    said = [(row, row.score, "", f"gain over {WORDS[row.over]}", row.gain) for row in found.itertuples()]
+    said += [(row, SCORES[0], row.measure, f"correlation with {words}", getattr(row, part))
+             for row in rows.itertuples() for part, words in CONTROLLED.items()]
+    return pd.DataFrame([{"source": row.source, "network": row.arch, "statistic": statistic, "measure": measure,
+                          "epoch_chosen_by": CHOICES[score], "value": one.value, "low": one.low, "high": one.high,
+                          "folds": one.n, "label_sets": one.groups} for row, score, measure, statistic, one in said])
+
+
+def verdict(found: pd.DataFrame, rows: pd.DataFrame) -> HTML:
+    """What the numbers say: which networks beat the baselines, and what MELEP correlates with without any."""
+    lines = []
+    for (over, score), own in found[found["n"] > 0].groupby(["over", "score"], sort=False):
+        sides = [one.side for one in own["gain"]]
+        lines.append(f"Against {WORDS[over]}, epoch {CHOICES[score]}: of {len(own)} checkpoints the interval lies "
+                     f"above 0 for {sides.count(1)}, below it for {sides.count(-1)}, and neither for {sides.count(0)}; "
+                     f"networks are better in {own['better'].sum()} of {own['n'].sum()} folds.")
+    if not lines:
+        return HTML(paragraph(f"{PENDING}: no fold yet."))
+    known = rows[rows["answer"].map(lambda one: one.value is not None) & rows["measure"].isin(CHOOSING)]
+    for measure, own in known.groupby("measure", sort=False):
+        values, sure = [one.value for one in own["answer"]], sum(one.side != 0 for one in own["between"])
+        lines.append(f"{RIVALS[measure][0]} correlates with the F1 of every label, in which no network has a part, "
+                     f"between {f1(min(values), True)} and {f1(max(values), True)}; with what the networks have beyond "
+                     f"it the interval leaves out 0 in {sure} of {len(own)} checkpoints.")
+    return HTML(bullets(lines))
+
+
+def rival_rows(folds: Folds, score: str = SCORES[0]) -> pd.DataFrame:
+    """Correlations of every measure by checkpoint, an ``Interval`` each: with the F1 of the network, ``plain`` and
+    ``partial`` (given the number of labels), with that of the ``answer`` of every label, and with the difference
+    ``between`` the two.
+    """
+    return pd.DataFrame([{"source": source, "arch": arch, "measure": measure,
+                          "plain": agreement.correlation(own, measure, score),
+                          "partial": agreement.given_labels(own, measure, score),
+                          "answer": agreement.correlation(own, measure, EVERY_LABEL),
+                          "between": agreement.gain_correlation(own, measure, score)}
+                         for (source, arch), own in folds.by_checkpoint.items() for measure in MEASURES])
+
+
+def rival_numbers(rows: pd.DataFrame) -> pd.DataFrame:
+    """``rival_rows`` of the published choice of the epoch as numbers, for the CSV."""
+    parts = {"plain": "value", "plain_low": "low", "plain_high": "high"}
+    parts |= {name.replace("plain", "partial"): limit for name, limit in parts.items()}
+    return pd.DataFrame([{"source": row.source, "network": row.arch, "measure": row.measure,
+                          "epoch_chosen_by": CHOICES[SCORES[0]], "folds": row.plain.n, "label_sets": row.plain.groups,
+                          **{name: getattr(getattr(row, name.split("_")[0]), limit) for name, limit in parts.items()}}
+                         for row in rows.itertuples()])
+
+
+def rival_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """``rival_rows`` for a page."""
+    return pd.DataFrame([{"Checkpoint": checkpoint_name(row.source, row.arch), "Measure": RIVALS[row.measure][0],
+                          "Easy when": RIVALS[row.measure][1],
+                          "Correlation with F1 [95 % interval]": interval_text(row.plain),
+                          "Given the number of labels [95 % interval]":
+                              "–" if row.measure == "n_labels" else interval_text(row.partial),
+                          "Folds": row.plain.n, "Label sets": row.plain.groups}
+                         for row in rows.itertuples()])
+
+
+def rival_verdict(rows: pd.DataFrame) -> HTML:
+    """What the numbers say: is the number of labels the stronger predictor, and does a measure add to it?"""
+    known = rows[[one.value is not None for one in rows["plain"]]]
+    strength = {(row.source, row.arch, row.measure): abs(row.plain.value) for row in known.itertuples()}
+    lines = []
+    for measure, own in known[known["measure"] != "n_labels"].groupby("measure", sort=False):
+        pairs = [(strength[*place, "n_labels"], strength[*place, measure]) for place in agreement.checkpoints(own)
+                 if (*place, "n_labels") in strength]
+        weaker, adding = sum(n > m for n, m in pairs), sum(adds(measure, one) for one in own["partial"])
+        lines.append(f"{RIVALS[measure][0]}: the number of labels alone correlates more strongly for "
+                     f"{weaker} of {len(pairs)} checkpoints; given that number, the interval lies on the side of an "
+                     f"easy transfer for {adding} of {len(own)}.")
+    return HTML(bullets(lines) if lines else paragraph(f"{PENDING}: no fold yet."))
+
+
+def adds(measure: str, found: Interval) -> bool:
+    """Whether a partial correlation lies on the side that the measure promises, interval and all; prevalence
+    promises neither.
+    """
+    if measure in HIGHER:
+        return found.side > 0
+    return found.side < 0 if measure in CHOOSING else found.side != 0
+
+
+def _panels(draw: Callable[[Axes, pd.DataFrame], None], rows: dict[tuple[str, str], pd.DataFrame], height: float,
+            x: str, y: str = "", columns: int = 2) -> Figure:
+    """A panel a checkpoint for ``draw``, two in a row with one vertical axis, each with its title."""
+    n_rows = -(-len(rows) // 2)
+    figure, grid = plt.subplots(n_rows, 2, figsize=(WIDTH, 0.8 + height * n_rows), sharey=True, squeeze=False)
+    for axes, (place, own) in zip(grid.flat, rows.items(), strict=False):
+        axes.set_title(checkpoint_name(*place).replace(", ", ",\n"), fontsize=9)
+        draw(axes, own)
+    for axes in grid.flat[len(rows):]:
+        axes.set_axis_off()
+    return figures.labelled(figure, grid, x, y, columns)
+
+
+def rival_figure(rows: pd.DataFrame) -> Figure:
+    """Correlation of each measure with F1, plain and given the number of labels
+    (``checkpoint_choice.rival_rows``).
+    """
+    def draw(axes: Axes, own: pd.DataFrame) -> None:
+        for y, row in enumerate(own.itertuples()):
+            _interval(axes, row.plain, y - 0.15, BLUE, "o", "correlation with F1 (95 % interval)")
+            _interval(axes, row.partial, y + 0.2, VERMILION, "s", "given the number of labels", filled=False)
+        _name_rows(axes, [RIVALS[measure][0].replace(", ", ",\n") for measure in MEASURES])
+        axes.axvline(0, color=GREY, linewidth=0.8)
+        axes.set(xlim=(-1.05, 1.05), xticks=(-1, 0, 1))
+        _pending_unless(axes, own["plain"].iloc[0].n, correlations.MIN_POINTS)
+
+    return _panels(draw, agreement.by_checkpoint(rows), 2.5, "correlation", columns=1)
+
+
+def label_scatter(folds: Folds) -> Figure:
+    """F1 against MELEP of every fold, a panel a checkpoint, colour and marker by the number of labels."""
+    styles = dict(zip(sorted(set(folds.rows.get("n_labels", ()))), STYLES, strict=False))
+
+    def draw(axes: Axes, own: pd.DataFrame) -> None:
+        for n, some in own.groupby("n_labels") if len(own) else ():
+            colour, marker = styles[n]
+            axes.plot(some[MELEP[0]], some[SCORES[0]], marker, color=colour, markersize=5, alpha=0.85,
+                      label=f"{n:.0f} labels")
+        _pending_unless(axes, len(own))
+
+    return _panels(draw, folds.by_checkpoint, 2.3, "MELEP (nats)", F1, 4)
+
+
+def gain_figure(folds: Folds) -> Figure:
+    """F1 of every fold minus that of every label, by the number of labels, a panel a checkpoint; the band is the
+    95 % interval of the mean.
+    """
+    return _panels(_gains, folds.by_checkpoint, 2.3, "labels of the task", "F1, network − every label")
+
+
+def _gains(axes: Axes, own: pd.DataFrame) -> None:
+    found = agreement.gain(own)
+    if len(own):
+        # Folds with as many labels stand side by side, in their order
+        beside = own.groupby("n_labels").cumcount() / own.groupby("n_labels")["fold"].transform("size")
+        axes.plot(own["n_labels"] + 0.5 * (beside - 0.5), own[SCORES[0]] - own[EVERY_LABEL], "o", color=BLUE,
+                  markersize=4, alpha=0.8, label="one fold")
+        axes.set_xticks(sorted(own["n_labels"].unique()))
+        axes.axhline(found.value, color=VERMILION, linewidth=1.1, label="mean (95 % interval)")
+    if found.low is not None:
+        axes.axhspan(found.low, found.high, color=VERMILION, alpha=0.2, linewidth=0)
+    axes.axhline(0, color=GREY, linewidth=0.8)
+    _pending_unless(axes, len(own))

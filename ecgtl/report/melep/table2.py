@@ -1,0 +1,183 @@
+"""What the pages of MELEP's experiments show: correlations beside the printed ones (Table 2), and F1 in
+levels of distance (Figures 3 to 5).
+
+All is computed from the finished folds (``transfer_folds``), however many there are, and from what the paper
+prints.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from IPython.display import HTML
+from markupsafe import Markup
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ecgtl import published
+from ecgtl.analysis import agreement, correlations
+from ecgtl.analysis.agreement import SCORES
+from ecgtl.analysis.correlations import Interval
+from ecgtl.analysis.names import RIVALS, checkpoint_name, data_set
+from ecgtl.analysis.text import PENDING, f1
+from ecgtl.measurements.melep_datasets import PAPER
+from ecgtl.report import badges, figures
+from ecgtl.report.figures import PAPER_COLOUR
+from ecgtl.report.melep.marks import BLUE, GREY, SHIFTS, VERMILION, WEIGHTS, WIDTH, _interval, _name_rows
+from ecgtl.report.melep.transfer_folds import CHOICES, MELEP, PARTS, VARIANTS, Folds, evidence, interval_text
+from ecgtl.report.words import bullets, paragraph
+
+# Table 2: correlations
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A row of Table 2: a checkpoint and a target, ``rows`` of its folds and, where the data are the paper's
+    own or a part of them, the correlation that the ``paper`` prints.
+    """
+
+    folds: Folds
+    source: str
+    arch: str
+    rows: pd.DataFrame
+    paper: float | None
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Its first two cells in every table."""
+        return {"Checkpoint": checkpoint_name(self.source, self.arch), "Target": data_set(self.folds.target)}
+
+    @cached_property
+    def ours(self) -> dict[tuple[str, str], Interval]:
+        """Correlation with F1 over its folds, by weighting of MELEP and choice of the epoch."""
+        return {variant: agreement.correlation(self.rows, *variant) for variant in VARIANTS}
+
+    @property
+    def fisher(self) -> Interval | None:
+        """The paper's correlation with Fisher's limits for as many folds as it has."""
+        return self.paper and correlations.fisher(self.paper, published.lookup(f"{PAPER}.table2.folds"))
+
+
+def pairs(found: Iterable[Folds]) -> tuple[list[Pair], list[Pair]]:
+    """The printed rows of Table 2, with our folds on the same data; and what ran on other or synthetic data.
+
+    A substitute, or a twin, is never held against a printed row: that row stays PENDING.
+    """
+    own, others = [], []
+    for folds in found:
+        for place in folds.printed | folds.by_checkpoint:
+            rows = folds.of(*place)
+            same = is_papers(rows)
+            if place in folds.printed:
+                own.append(Pair(folds, *place, rows if same else rows[:0], folds.printed[place]))
+            if place not in folds.printed or not same and len(rows):
+                others.append(Pair(folds, *place, rows, None))
+    return own, others
+
+
+def is_papers(rows: pd.DataFrame) -> bool:
+    """Whether folds are of the paper's own data sets, whole or in part."""
+    return len(rows) > 0 and rows[[f"evidence_{part}" for part in PARTS[:2]]].isin(["full", "subset"]).all(axis=None)
+
+
+def correlation_rows(found: Iterable[Pair]) -> pd.DataFrame:
+    """The numbers behind the tables, for the CSV: one row a pair, weighting and choice of the epoch."""
+    return pd.DataFrame([{"source": pair.source, "network": pair.arch, "target": pair.folds.target,
+                          "tier": pair.folds.tier, "measure": measure, "epoch_chosen_by": CHOICES[score],
+                          "paper": pair.paper, "ours": ours.value, "low": ours.low, "high": ours.high, "folds": ours.n,
+                          "label_sets": ours.groups,
+                          **(evidence(pair.rows) if ours.n else dict.fromkeys(PARTS, "none"))}
+                         for pair in found for (measure, score), ours in pair.ours.items()])
+
+
+def correlation_table(found: Iterable[Pair], measure: str) -> pd.DataFrame:
+    """Table 2 for one weighting of MELEP: printed and ours by both choices of the epoch."""
+    rows = []
+    for pair in found:
+        row = pair.named | ({"Paper": f1(pair.paper)} if pair.fisher else {})
+        row |= {f"Ours, {CHOICES[score]}": interval_text(pair.ours[measure, score]) for score in SCORES}
+        if pair.fisher:
+            gap = correlations.independent_difference(pair.ours[measure, SCORES[0]], pair.fisher)
+            row["Ours − paper [95 % interval]"] = interval_text(gap, signed=True)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def fold_table(found: Iterable[Pair]) -> pd.DataFrame:
+    """What stands behind each pair: folds, label sets, draws that made no task, and the data."""
+    rows = []
+    for pair in found:
+        planned, ran = (len(of(pair.source, pair.arch)) for of in (pair.folds.plan, pair.folds.of))
+        folds = "none on the paper's data" if ran > len(pair.rows) else f"{len(pair.rows)} of {planned}"
+        behind = {"Label sets": "–", "Draws made again": "–", "Data": badges.badge("pending")}
+        if len(pair.rows):
+            words = {"tier": pair.folds.tier} | evidence(pair.rows)
+            behind = {"Label sets": pair.rows["label_set"].nunique(), "Draws made again": pair.rows["redrawn"].sum(),
+                      "Data": Markup(" ".join(badges.badge(f"{kind}:{word}") for kind, word in words.items()))}
+        rows.append(pair.named | {"Folds": folds if planned else "none in this tier"} | behind)
+    return pd.DataFrame(rows)
+
+
+def signs(found: Sequence[Pair]) -> HTML:
+    """Whether our correlations have the sign of the printed ones, and which intervals exclude 0."""
+    lines = []
+    for measure, score in VARIANTS:
+        both = [(pair.paper, ours) for pair in found if (ours := pair.ours[measure, score]).value is not None]
+        if both:
+            same = sum(np.sign(paper) == np.sign(ours.value) for paper, ours in both)
+            lines.append(f"{RIVALS[measure][0]}, {CHOICES[score]}: {same} of {len(both)} rows have the printed sign; "
+                         f"the interval leaves out 0 in {sum(ours.side != 0 for _, ours in both)}.")
+    hoped = paragraph("A negative correlation is as hoped: where MELEP is small, F1 is high.")
+    return HTML(hoped + (bullets(lines) if lines else paragraph(f"{PENDING}: no pair has run.")))
+
+
+def network_table(found: Iterable[Pair]) -> pd.DataFrame:
+    """Correlation of the Bi-LSTM minus that of ResNet1d101, by source and target: printed and ours."""
+    rows, known = [], {(pair.source, pair.folds.target, pair.paper is None, pair.arch): pair for pair in found}
+    for source, target, other in dict.fromkeys(place[:3] for place in known):
+        lstm, residual = (known.get((source, target, other, arch)) for arch in ("bilstm", "resnet1d101"))
+        if lstm and residual:
+            ours = {score: agreement.stronger(lstm.rows, residual.rows, MELEP[0], score) for score in SCORES}
+            rows.append({"Source": data_set(source), "Target": data_set(target),
+                         "Paper": f1(correlations.difference(lstm.paper, residual.paper), True),
+                         **{f"Ours, {CHOICES[score]}": interval_text(one, True) for score, one in ours.items()},
+                         "Folds of both": ours[SCORES[0]].n})
+    return pd.DataFrame(rows)
+
+
+# Figures 3 to 5: distance levels
+
+
+# Claims
+
+
+def correlation_figure(own: Sequence[Pair], others: Sequence[Pair]) -> Figure:
+    """Correlation of MELEP with F1: printed with Fisher's interval, ours with both weightings and choices of
+    the epoch; rows on substitutes below.
+    """
+    groups = {title: group for title, group in (("As in the paper", own), ("Other or made data", others)) if group}
+    figure, grid = plt.subplots(len(groups), 1, figsize=(WIDTH, 1.6 + 0.52 * (len(own) + len(others))), sharex=True,
+                                squeeze=False, height_ratios=[len(group) + 0.5 for group in groups.values()])
+    for axes, (title, group) in zip(grid[:, 0], groups.items(), strict=True):
+        for y, pair in enumerate(group):
+            _correlations(axes, y, pair)
+        axes.axvline(0, color=GREY, linewidth=0.8)
+        axes.set(title=title, xlim=(-1.05, 1.05), xticks=(-1, -0.5, 0, 0.5, 1))
+        _name_rows(axes, ["\n→ ".join(pair.named.values()) for pair in group])
+    grid[-1, 0].set_xlabel("correlation with F1 (negative is as hoped)")
+    figures.legend_below(figure, grid[:, 0], 1)
+    return figure
+
+
+def _correlations(axes: Axes, y: float, pair: Pair) -> None:
+    if pair.fisher:
+        _interval(axes, pair.fisher, y - 0.32, PAPER_COLOUR, "D", "paper (Fisher's 95 % interval)")
+    for shift, ((measure, score), found) in zip(SHIFTS, pair.ours.items(), strict=True):
+        style = (BLUE, "o") if measure == MELEP[0] else (VERMILION, "s")
+        _interval(axes, found, y + shift, *style, f"ours: {WEIGHTS[measure]}, {CHOICES[score]}", score == SCORES[0])
+    if not len(pair.rows):
+        axes.annotate(PENDING, (0.99, y + 0.1), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=7,
+                      color=GREY)

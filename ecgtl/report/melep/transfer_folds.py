@@ -1,0 +1,172 @@
+"""The finished folds of MELEP's experiments as its pages need them, what is pending of them, and words for
+them.
+
+``load`` finds the folds of an experiment, which are read once a page. Where there is none, a page says PENDING
+and how to make it.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+import pandas as pd
+from IPython.display import HTML
+from markupsafe import Markup
+
+from ecgtl.analysis import agreement, cells, claims, names
+from ecgtl.analysis.agreement import SCORES
+from ecgtl.analysis.correlations import Interval
+from ecgtl.analysis.names import checkpoint_name, data_set
+from ecgtl.analysis.sources import printed_correlations
+from ecgtl.analysis.text import PENDING
+from ecgtl.config import TIERS
+from ecgtl.experiments import transfers
+from ecgtl.experiments.transfers import Transfer
+from ecgtl.measurements.melep_datasets import PAPER
+from ecgtl.report import badges, provenance, tables
+from ecgtl.report.findings import finding
+from ecgtl.report.words import estimate
+
+CSN, PTBXL, SELECTION = (f"{PAPER}-{name}" for name in ("csn", "ptbxl", "selection"))
+PARTS = ("upstream", "target", "leads")
+WAITING = ("reduced", "paper")  # the first of these that has planned folds is said to be PENDING
+
+
+# What has been run
+
+
+@dataclass(frozen=True)
+class Folds:
+    """The folds of an experiment in a tier, of one network where ``arch`` names it."""
+
+    experiment: str
+    tier: str
+    arch: str | None = None
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """The finished folds (``transfers.table``)."""
+        rows = transfers.table(self.experiment, self.tier)
+        return rows[rows["arch"] == self.arch] if self.arch and len(rows) else rows
+
+    @property
+    def planned(self) -> list[Transfer]:
+        """All folds that the tier plans."""
+        runs = transfers.enumerate_runs(self.experiment, self.tier)
+        return [run for run in runs if self.arch in (None, run.config.arch)]
+
+    @property
+    def target(self) -> str:
+        """The data set that its tasks are drawn out of."""
+        return transfers.enumerate_runs(self.experiment, "paper")[0].config.target
+
+    @property
+    def command(self) -> str:
+        """What makes the folds that are missing."""
+        return f"python -m ecgtl run {self.experiment} --tier {self.tier}"
+
+    @property
+    def printed(self) -> dict[tuple[str, str], float]:
+        """The correlations in the rows of Table 2 that have this target, by (source, network)."""
+        return {place: r for place, r in printed_correlations(self.experiment).items() if self.arch in (None, place[1])}
+
+    @property
+    def by_checkpoint(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """The finished folds of every planned checkpoint (source, network); in a tier without any, of those that the
+        paper prints.
+        """
+        planned = dict.fromkeys((run.config.source, run.config.arch) for run in self.planned)
+        return {place: self.of(*place) for place in planned or self.printed}
+
+    def of(self, source: str, arch: str) -> pd.DataFrame:
+        """The finished folds of one checkpoint."""
+        return agreement.of(self.rows, source, arch)
+
+    def plan(self, source: str, arch: str) -> list[Transfer]:
+        """The planned folds of one checkpoint."""
+        return [run for run in self.planned if (run.config.source, run.config.arch) == (source, arch)]
+
+
+def load(experiment: str, wanted: str = "best", arch: str | None = None) -> Folds:
+    """The folds of the ``wanted`` tier, or of the best one that has any; the tier to wait for where none has."""
+    found = [Folds(experiment, tier, arch) for tier in (reversed(TIERS) if wanted == "best" else (wanted,))]
+    finished = (folds for folds in found if len(folds.rows))
+    waiting = (folds for tier in WAITING for folds in found if folds.tier == tier and folds.planned)
+    return next(itertools.chain(finished, waiting, found))
+
+
+def state(folds: Folds) -> HTML:
+    """Badges of the finished folds and their number of those planned; while some are missing, the command."""
+    done, planned = len(folds.rows), len(folds.planned)
+    known = Markup(badges.row(folds.tier, evidence(folds.rows))) if done else badges.badge("pending")
+    counted = f"{done} of {planned} folds" if planned else "no folds are planned in this tier"
+    command = Markup("; the rest by <code>{}</code>").format(folds.command) if done < planned else ""
+    single = cells.one_pretraining(cells.runs(folds.experiment, folds.tier))
+    return HTML(Markup("{}<p>Tasks on {}, tier {}: {}{}.{}</p>").format(
+        known, data_set(folds.target), folds.tier, counted, command, single and f" {single}"))
+
+
+def pending(found: Sequence[Folds]) -> pd.DataFrame:
+    """One row a command that makes missing folds: checkpoints, number of folds, and what they wait for.
+
+    Printed checkpoints that a tier has no folds for wait for tier ``paper``.
+    """
+    waiting: dict[tuple[str, str], dict[tuple[str, str], list[Transfer]]] = {}
+    for folds in found:
+        for place in folds.printed | folds.by_checkpoint:
+            home = folds if folds.plan(*place) else Folds(folds.experiment, "paper", folds.arch)
+            missing = [run for run in home.plan(*place) if run.state() != "done"]
+            if missing:
+                waiting.setdefault((data_set(folds.target), home.command), {})[place] = missing
+    rows = [(target, "; ".join(checkpoint_name(*place) for place in by_place), sum(map(len, by_place.values())),
+             _why([missing[0] for missing in by_place.values()]), Markup("<code>{}</code>").format(command))
+            for (target, command), by_place in waiting.items()]
+    return pd.DataFrame(rows, columns=["Target", "Checkpoints", "Folds missing", "Why", "Command"])
+
+
+def _why(missing: Sequence[Transfer]) -> str:
+    """What the missing folds of several checkpoints wait for; of like reasons the first."""
+    reasons = [reason for run in missing if (reason := run.obstacle())]
+    more = f" (and likewise {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    return reasons[0] + more if reasons else "not run yet"
+
+
+def made(folds: Folds) -> pd.DataFrame:
+    """How the folds of the experiment were made, of both networks: ``tables.made``, and their checkpoints."""
+    starts = [body["data"]["start"] for _, body in cells.runs(folds.experiment, folds.tier)]
+    if not starts:
+        return pd.DataFrame({"What": ["Command"], "Value": [f"{PENDING}: {folds.command}"]})
+    facts = provenance.made(folds.experiment, folds.tier).set_index("What")["Value"]
+    facts["Seeds"] = "the number of the fold"
+    facts["Checkpoints"] = "; ".join(dict.fromkeys(f"{start['file']}, {start['labels']} labels, {start['sha256'][:12]}"
+                                                   for start in starts))
+    return facts.reset_index()
+
+
+def evidence(rows: pd.DataFrame) -> dict[str, str]:
+    """What the data of folds are, by part; several words are joined by a slash."""
+    return {part: "/".join(sorted(set(rows[f"evidence_{part}"]))) for part in PARTS}
+
+
+# Words
+
+
+def interval_text(found: Interval, signed: bool = False) -> str:
+    """Value [95 % interval]; PENDING without folds, a dash where it is not defined, no limits where there are
+    none.
+    """
+    return estimate(found.value, found.low, found.high, found.n, signed)
+
+
+MELEP = ("melep_published", "melep_normalised")
+CHOICES = {score: names.CHOICES[score.removeprefix("weighted_f1_")] for score in SCORES}
+VARIANTS = tuple(product(MELEP, SCORES))
+
+
+def said(names: Sequence[str], *found: Folds) -> HTML:
+    """The claims ``names`` that rest on one of the experiments ``found``, judged from the paper's numbers and ours."""
+    tiers = {folds.experiment: folds.tier for folds in found}
+    rows = [finding(PAPER, name, tiers[claims.claims(PAPER)[name]["experiment"]]) for name in names]
+    return tables.html(pd.concat(rows), "Statements and what the folds say")

@@ -1,0 +1,103 @@
+"""Figures 1 and 2 of Weimann 2021: the course of the study, and the network for future prediction.
+
+Boxes are read from the models, the paper's numbers and the results, so that none can drift from what is run.
+"""
+
+from collections.abc import Iterable
+
+import pandas as pd
+from IPython.display import HTML
+from markupsafe import Markup
+
+from ecgtl import published
+from ecgtl.analysis import cells
+from ecgtl.analysis.names import METHODS
+from ecgtl.analysis.text import PENDING, f1
+from ecgtl.config import PretrainConfig, protocol
+from ecgtl.datasets import catalogue
+from ecgtl.report import badges, study
+from ecgtl.report.weimann import shared, table1
+from ecgtl.report.weimann.shared import PAPER, TABLE2
+
+# Figure 1: the course of the study
+
+
+def pretrained(tier: str) -> dict[str, dict | None]:
+    """The results of the tier's own four pretrainings by objective, None where there is none."""
+    objectives = protocol(PAPER)["pretraining"]["objectives"]
+    return {objective: shared.pretraining(objective, tier) for objective in objectives}
+
+
+def overview(tier: str) -> pd.DataFrame:
+    """The three steps, as ``diagrams.study_table``; PENDING where nothing was run."""
+    trained, runs = {name: body for name, body in pretrained(tier).items() if body}, cells.runs(TABLE2, tier)
+    config, tuned, paper = _config("beat", tier), shared.tuned(tier), published.lookup(f"{PAPER}.table2.rows")
+    places, filled = [(method, int(size)) for method, row in paper.items() for size in row], cells.cells(TABLE2, tier)
+    counts = sorted({sum((run.method, run.size) == place for run, _ in runs) for place in places})
+    largest = max(size for _, size in places)
+    frames = [body["data"]["frames"]["train"] * len(body["history"]) for body in trained.values()]
+    subjects = next((body["data"]["subjects"] for body in trained.values()), None)
+    learners = "{train} to learn from, {validation} to choose the epoch, {test} to test"
+    theirs = {"source of continuous ECG": catalogue.entry("icentia11k").title, "tasks": _task_words(table1.tasks()),
+              **_weights("paper"), **_scores({name: row[str(largest)]["mean"] for name, row in paper.items()})}
+    ours = {
+        "source of continuous ECG": ", ".join(catalogue.entry(name).title for name in config.source_names),
+        "subjects": learners.format_map(subjects) if subjects else PENDING, "tasks": _task_words(trained) or PENDING,
+        "frames seen": f"{min(frames):,} to {max(frames):,}" if frames else PENDING,
+        "sampling rate of the frames (Hz)": f"{config.sampling_rate:g}",
+        "network": config.arch.replace("resnet", "ResNet-") + "v2", **_weights(tier),
+        "recordings of CinC 2017": f"{runs[0][1]['data']['records']:,}" if runs else PENDING,
+        "sampling rate of the recordings (Hz)": f"{tuned.sampling_rate:g}",
+        "length of the input (s)": f"{tuned.seconds:g}", "epochs at most": str(tuned.epochs),
+        "runs a cell": " to ".join(map(str, dict.fromkeys((counts[0], counts[-1])))),
+        **_scores({name: filled[name, largest].mean for name in paper if (name, largest) in filled})}
+    return study.study_table(PAPER, ours, theirs)
+
+
+def _config(objective: str, tier: str) -> PretrainConfig:
+    return PretrainConfig.of(objective=objective, tier=tier).resolved()
+
+
+def _task_words(objectives: Iterable[str]) -> str:
+    return ", ".join(shared.short(name).lower() for name in objectives)
+
+
+def _weights(tier: str) -> dict[str, str]:
+    """Parameters that the classifier takes over, and those of its output layer, which it does not."""
+    whole, output = shared.parameters(shared.tuned(tier).arch, tier)
+    return {"weights carried over, worked out": f"{whole - output:,}",
+            "weights that start at random, worked out": f"{output:,}"}
+
+
+def _scores(means: dict[str, float]) -> dict[str, str]:
+    """Mean macro F1 from random weights and of the best pretraining, by method."""
+    best = max((method for method in means if method != "random"), key=means.get, default=None)
+    return {"macro F1, random weights": f1(means["random"]) if "random" in means else PENDING,
+            "macro F1, best pretraining": f"{f1(means[best])} ({_task_words([best])})" if best else PENDING}
+
+
+def learned(tier: str) -> pd.DataFrame:
+    """How well each pretraining task was learnt, on subjects that were not trained on."""
+    found = pretrained(tier).items()
+    rows = [{"Task": METHODS[objective]} | (_learned(body) if body else {}) for objective, body in found]
+    return pd.DataFrame(rows).fillna(PENDING)
+
+
+def _learned(body: dict) -> dict[str, str]:
+    scores, config = body["scores"], body["config"]
+    return {"Frame (s)": f"{config['seconds']:.2f}", "Accuracy": f1(scores["accuracy"]),
+            "Without looking": f1(scores.get("majority", 1 / ((config["negatives"] or 0) + 1))),
+            "Macro F1": f1(scores.get("macro_f1")), "Frames": f"{scores['n']:,}"}
+
+
+def upstream_badges(tier: str) -> HTML:
+    """Badges of the pretrainings; pending where there is none."""
+    bodies = [body for body in pretrained(tier).values() if body]
+    if not bodies:
+        return HTML(Markup("<p>{}</p>").format(badges.badge("pending")))
+    return HTML(badges.row(tier, cells.evidence_of(bodies)))
+
+
+# Figure 2: future prediction
+
+

@@ -1,0 +1,280 @@
+"""Frames of equal length at random positions of long recordings, for pretraining.
+
+Source: Weimann 2021, "Pretraining". A frame's patient is drawn first, each as likely as any other, then its
+place, uniformly over that patient's recordings. Frames are standardised with the mean and standard deviation
+of their whole database. Signals that are stored at the frames' rate are read where they lie, in the file of
+the recordings; others are resampled once, into the cache, as 16-bit integers. So memory stays the same
+however large the sources are, and drawing costs little more than copying.
+
+Which recordings take part, what is left out and who is in which part is decided as for ``windows``.
+"""
+
+import mmap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from ecgtl.datasets import cache
+from ecgtl.datasets.leads import columns_of
+from ecgtl.datasets.recordings import Recordings
+from ecgtl.errors import EcgtlError
+from ecgtl.signals import filters
+from ecgtl.signals.window_index import SHORT, Excluded, Source, groups, ratios, size_of
+from ecgtl.signals.windows import FLAT, MARGIN, Windows, unlabelled
+
+OPEN = 512  # sources whose signals are kept open at a time
+CHUNK = 1 << 20  # samples of a recording in memory at a time
+TOGETHER = 32  # frames that are standardised together: they stay in the processor's cache meanwhile
+_RANGE = 2.0  # stored integers reach so many times as far as the recording does: resampling overshoots
+_MOMENTS, _RESAMPLED = 1, 2  # raise one when what is stored changes
+
+
+def sampled(sources: Sequence[Source], seconds: float = 8.192, rate: float = 250.0, span: int = 1,
+            exclude: Excluded = None, lead: int | str = 0,
+            statistics: Mapping[str, tuple[float, float]] | None = None) -> "Frames":
+    """Frames of ``seconds`` at ``rate`` Hz out of ``sources``, one lead each, at any position.
+
+    ``sources``, ``exclude`` and ``lead`` are those of ``windows.unlabelled``. ``span`` frames in a row must
+    fit into a recording; shorter ones are counted. ``statistics`` gives the mean and standard deviation in mV
+    of a database that is too large to be read through; of the others they are computed once, over all samples
+    of the lead.
+
+    Raises EcgtlError as ``windows.unlabelled`` does, and for a database without any variation.
+    """
+    n_samples = size_of(seconds, rate)
+    if n_samples < 2 or span < 1:
+        raise EcgtlError(f"{span} frames of {seconds} s at {rate} Hz hold nothing; give sizes above 0")
+    held = unlabelled(sources, span * n_samples / rate, rate, exclude=exclude, lead=lead)
+    return Frames(held, n_samples, span, _statistics(held, lead, statistics or {}))
+
+
+class Frames:
+    """Frames of one length at one rate. A frame is a ``row`` of the usable recordings and a ``start`` in
+    samples at ``rate``.
+
+    ``source`` and ``record`` (rows,) number the source of each recording and its place in it; ``subjects``
+    are the names ``database/subject``, sorted; ``statistics`` is database -> (mean, standard deviation) in
+    mV; ``skipped`` counts recordings that were left out, by reason.
+    """
+
+    def __init__(self, held: Windows, n_samples: int, span: int, statistics: Mapping[str, tuple[float, float]]):
+        self.n_samples, self.span, self.rate, self.lead = n_samples, span, held.rate, held.lead
+        self.statistics = dict(statistics)
+        short = f"recording shorter than {f'{span} frames' if span > 1 else 'a frame'}"
+        self.skipped = {short if reason == SHORT else reason: n for reason, n in held.skipped.items()}
+        order = np.argsort(held.index.subject, kind="stable")
+        self._held, self._index = held, held.index.rows(order)
+        self.source, self.record = self._index.source, self._index.record
+        numbers, self._subject = np.unique(self._index.subject, return_inverse=True)
+        self.subjects = held.index.subjects[numbers]
+        self.digests, self.opened = held.index.digests, held.index.opened
+        self._lengths = _lengths(self)
+        self._signals = lru_cache(maxsize=OPEN)(lambda number: _signals(self, number))
+        self._places = lru_cache(maxsize=4)(self._count_places)
+
+    def split(self, validation: float, test: float, seed: int) -> tuple["Frames", "Frames | None", "Frames | None"]:
+        """Training, validation and test frames, by shares of the subjects: see ``Windows.split``."""
+        return tuple(part and Frames(part, self.n_samples, self.span, self.statistics)
+                     for part in self._held.split(validation, test, seed))
+
+    def draw(self, rng: np.random.Generator, n: int, subjects: np.ndarray | None = None,
+             span: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and starts (n,) int64 of random frames: a subject (or the one given, by number), then a place.
+
+        ``span`` frames fit behind each start (by default those that all recordings hold).
+        """
+        before, total, ends, starts = self._places(self.span if span is None else span)
+        who = rng.integers(len(self.subjects), size=n) if subjects is None else subjects
+        place = before[who] + rng.integers(total[who])
+        row = np.searchsorted(ends, place, side="right")
+        return row, place - (ends[row] - starts[row])
+
+    def places(self, row: np.ndarray) -> np.ndarray:
+        """How many starts of one frame each recording has, (n,): its starts are 0 to that less one."""
+        return self._lengths[row] - self.n_samples + 1
+
+    def subject_of(self, row: np.ndarray) -> np.ndarray:
+        """Number of the subject (n,) of each recording."""
+        return self._subject[row]
+
+    def by_source(self, row: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """Each source's number with the positions in ``row`` that come from it."""
+        yield from groups(self.source[row])
+
+    def take(self, row: np.ndarray, start: np.ndarray) -> np.ndarray:
+        """The frames at ``row`` and ``start`` (n,), standardised, shape (n, 1, samples), float32.
+
+        Raises IndexError for a frame that its recording does not hold.
+        """
+        row, start = np.asarray(row, np.int64), np.asarray(start, np.int64)
+        if len(row) and ((start < 0) | (start >= self.places(row))).any():
+            raise IndexError("a frame lies beyond its recording")
+        frames = np.empty((len(row), 1, self.n_samples), np.float32)
+        for number, at in self.by_source(row):
+            read = self._signals(number)
+            for few in np.split(at, range(TOGETHER, len(at), TOGETHER)):
+                frames[few, 0] = read(self.record[row[few]], start[few])
+        return frames
+
+    def origin(self, row: np.ndarray, start: np.ndarray) -> list[tuple[str, str, float]]:
+        """Database, recording and start in seconds of each frame."""
+        return self._index.origins(row, np.asarray(start) / self.rate)
+
+    def _count_places(self, span: int) -> tuple[np.ndarray, ...]:
+        """Of each subject the places before it, and its own; of each recording where they end, and its own."""
+        starts = self._lengths - span * self.n_samples + 1
+        ends = np.cumsum(starts)
+        first = np.searchsorted(self._subject, np.arange(len(self.subjects)))
+        return ends[first] - starts[first], np.add.reduceat(starts, first), ends, starts
+
+
+def _lengths(frames: Frames) -> np.ndarray:
+    """Samples at the frames' rate (rows,) in each recording."""
+    lengths = np.zeros(len(frames.source), np.int64)
+    for number, rows in groups(frames.source):
+        recordings = frames.opened(number)
+        up, down = ratios(recordings, frames.rate)
+        lengths[rows] = (-(-np.diff(recordings.offsets) * up // down))[frames.record[rows]]
+    return lengths
+
+
+# --- the mean and standard deviation of a database ----------------------------------------------------------
+
+
+def _statistics(held: Windows, lead: int | str,
+                given: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation in mV of each database that takes part, over all samples of all its
+    recordings.
+    """
+    index = held.index
+    names = {number: str(index.databases[index.database[rows[0]]]) for number, rows in groups(index.source)}
+    moments: dict[str, np.ndarray] = {}
+    for number, name in names.items():
+        if name not in given:
+            found = _moments(index.opened(number), lead)
+            moments[name] = moments.get(name, 0) + found[:, :3].sum(axis=0)
+    for name, (n, total, squares) in moments.items():
+        sd = float(np.sqrt(max(squares / n - (total / n) ** 2, 0.0)))
+        if not sd > FLAT:
+            raise EcgtlError(f"{name} does not vary, so it cannot be standardised; give other recordings")
+        moments[name] = (float(total / n), sd)
+    return {name: given.get(name) or moments[name] for name in names.values()}
+
+
+def _moments(recordings: Recordings, lead: int | str) -> np.ndarray:
+    """Of each recording (R, 5), in mV: samples, their sum, sum of squares, lowest and highest; cached."""
+    parts = {"digest": recordings.digest, "lead": lead, "version": _MOMENTS}
+
+    def build(folder: Path) -> None:
+        columns = columns_of(recordings, lead)
+        table = np.array([_moments_of(recordings, i, column) for i, column in enumerate(columns)])
+        if not np.isfinite(table).all():
+            bad = recordings.ids[~np.isfinite(table).all(axis=1)]
+            raise EcgtlError(f"{recordings.name} {bad[0]} has missing samples (NaN), {len(bad)} recordings "
+                             "in all; read the database with on_bad=skip")
+        np.save(folder / "moments.npy", table)
+
+    folder = cache.entry(f"{recordings.name}-moments", parts, build)
+    return np.load(folder / "moments.npy", allow_pickle=False)
+
+
+def _moments_of(recordings: Recordings, i: int, column: int) -> np.ndarray:
+    n, total, squares, low, high = int(np.diff(recordings.offsets)[i]), 0.0, 0.0, np.inf, -np.inf
+    for start in range(0, n, CHUNK):
+        x = recordings.part(i, column, start, min(start + CHUNK, n))
+        total, squares = total + x.sum(), squares + np.dot(x, x)
+        low, high = min(low, x.min()), max(high, x.max())
+    return np.array([n, total, squares, low, high])
+
+
+# --- signals at the frames' rate ----------------------------------------------------------------------------
+
+
+def _signals(frames: Frames, number: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """What reads standardised frames (n, samples), float32, of one source, by the number of the recording and the
+    start.
+    """
+    recordings = frames.opened(number)
+    columns = columns_of(recordings, frames.lead)
+    if (recordings.sampling_rate == frames.rate).all() and (columns == columns[0]).all():
+        samples, begin = _for_random_reads(recordings.samples)[:, columns[0]], recordings.offsets[:-1]
+        gain, baseline = (getattr(recordings, name)[:, columns[0]] for name in ("gain", "baseline"))
+        scale, level = 1 / gain, -baseline / gain
+    else:
+        samples, begin, scale, level = _resampled(recordings, frames.rate, frames.lead, columns)
+    mean, sd = frames.statistics[recordings.name]
+    scale, shift = (scale / sd).astype(np.float32), ((level - mean) / sd).astype(np.float32)
+    view = sliding_window_view(samples, frames.n_samples)  # of a memory map
+
+    def read(record: np.ndarray, start: np.ndarray) -> np.ndarray:
+        out = np.multiply(view[begin[record] + start], scale[record, np.newaxis], dtype=np.float32, casting="same_kind")
+        out += shift[record, np.newaxis]
+        return out
+
+    return read
+
+
+def _resampled(recordings: Recordings, rate: float, lead: int | str, columns: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Signals at ``rate`` Hz as integers from the cache, where recordings begin, and what makes mV of the
+    integers.
+    """
+    parts = {"digest": recordings.digest, "lead": lead, "rate": rate, "margin": MARGIN, "range": _RANGE,
+             "version": _RESAMPLED}
+
+    def build(folder: Path) -> None:
+        moments = _moments(recordings, lead)
+        level = moments[:, 1] / moments[:, 0]
+        reach = np.maximum(moments[:, 4] - level, level - moments[:, 3])
+        scale = np.where(reach > 0, _RANGE * reach / np.iinfo(np.int16).max, 1.0)
+        lengths = []
+        with open(folder / "samples.bin", "wb") as file:
+            for i, column in enumerate(columns):
+                lengths.append(0)
+                for x in _resample(recordings, i, column, level[i], rate):
+                    np.clip(np.rint(x / scale[i]), -32767, 32767).astype(np.int16).tofile(file)
+                    lengths[-1] += len(x)
+        np.savez(folder / "recordings.npz", begin=np.cumsum([0, *lengths[:-1]]), scale=scale, level=level)
+
+    folder = cache.entry(f"{recordings.name}-frames", parts, build)
+    table = np.load(folder / "recordings.npz", allow_pickle=False)
+    return _mapped(folder / "samples.bin", np.int16), table["begin"], table["scale"], table["level"]
+
+
+def _for_random_reads(samples: np.ndarray) -> np.ndarray:
+    """``samples`` through a map of our own where they lie in a file as a whole, as they are elsewhere."""
+    whole = isinstance(samples, np.memmap) and isinstance(samples.base, mmap.mmap)
+    if not (whole and samples.flags.c_contiguous):
+        return np.asarray(samples)
+    return _mapped(samples.filename, samples.dtype, samples.offset)[:samples.size].reshape(samples.shape)
+
+
+def _mapped(path: Path, dtype: np.dtype | type, offset: int = 0) -> np.ndarray:
+    """The values in a file from ``offset`` bytes on, memory-mapped for reads here and there.
+
+    Otherwise the system reads far ahead of each frame: of files that are not in memory, hundreds of times as
+    much.
+    """
+    with open(path, "rb") as file:
+        whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    if hasattr(mmap, "MADV_RANDOM"):  # Windows has no such advice
+        whole.madvise(mmap.MADV_RANDOM)
+    return np.frombuffer(whole, dtype, offset=offset)
+
+
+def _resample(recordings: Recordings, i: int, column: int, level: float, rate: float) -> Iterator[np.ndarray]:
+    """Recording ``i`` less its ``level``, in mV at ``rate`` Hz, block by block.
+
+    A block is resampled with a margin on either side, so the values are those of the whole recording resampled at once.
+    """
+    length = int(np.diff(recordings.offsets)[i])
+    rate_in = float(recordings.sampling_rate[i])
+    up, down = filters.ratio(rate_in, rate).as_integer_ratio()
+    n_samples, block = -(-length * up // down), CHUNK // up * up or CHUNK
+    for first in range(0, n_samples, block):
+        n = min(block, n_samples - first)
+        start, stop, skip, offset = filters.stretch(rate_in, rate, first, block, length, MARGIN)
+        x = recordings.part(i, column, start, stop) - level
+        yield filters.resample(x, rate_in, rate, offset)[skip:skip + n]

@@ -1,0 +1,142 @@
+"""Which windows or frames there are: the usable recordings of any sources, known from their lengths alone."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from hashlib import sha256
+
+import numpy as np
+
+from ecgtl.datasets.leads import columns_of, say_names
+from ecgtl.datasets.recordings import Recordings
+from ecgtl.errors import EcgtlError
+from ecgtl.signals import filters
+
+Source = Recordings | Callable[[], Recordings]
+Excluded = Mapping[str, Collection[str]] | Collection[str] | None
+
+OPEN = 16  # sources given as functions that are kept open at a time
+SHORT, EXCLUDED = "recording shorter than a window", "recording excluded"
+_COLUMNS = ("source", "record", "windows", "database", "subject")
+
+
+@dataclass(frozen=True)
+class Index:
+    """The usable recordings, one row each: where they are, and how many windows they hold.
+
+    ``source`` and ``record`` (R,) number the source and the recording in it; ``windows`` (R,) how many it
+    holds; ``database`` and ``subject`` (R,) number the names in ``databases`` and ``subjects``.
+    """
+
+    opened: Callable[[int], Recordings]
+    digests: tuple[str, ...]
+    source: np.ndarray
+    record: np.ndarray
+    windows: np.ndarray
+    database: np.ndarray
+    subject: np.ndarray
+    databases: np.ndarray
+    subjects: np.ndarray
+
+    def rows(self, chosen: np.ndarray) -> "Index":
+        """The recordings that ``chosen`` (R,) bool marks."""
+        return replace(self, **{name: getattr(self, name)[chosen] for name in _COLUMNS})
+
+    @cached_property
+    def ends(self) -> np.ndarray:
+        """Number of the window behind the last one of each recording, (R,)."""
+        return np.cumsum(self.windows)
+
+    def checksum(self) -> str:
+        """SHA-256 of everything that says which windows there are."""
+        whole = sha256("\n".join(self.digests).encode())
+        for name in ("source", "record", "windows"):
+            whole.update(np.ascontiguousarray(getattr(self, name)).data)
+        return whole.hexdigest()
+
+    def origins(self, rows: np.ndarray, seconds: np.ndarray) -> list[tuple[str, str, float]]:
+        """Database, recording and start in ``seconds`` of each window or frame that lies in one of the ``rows``."""
+        places = zip(map(self.opened, self.source[rows].tolist()), self.record[rows], seconds, strict=True)
+        return [(one.name, str(one.ids[i]), float(start)) for one, i, start in places]
+
+
+def index_of(sources: Sequence[Source], n_samples: int, rate: float, exclude: Excluded,
+             lead: int | str) -> tuple[Index, dict[str, int]]:
+    """The recordings that hold a window of ``n_samples`` at ``rate`` Hz, and how many of the others there are, by
+    reason.
+    """
+    if not sources:
+        raise EcgtlError("there is no source of windows; give at least one Recordings")
+    # Those that are functions are called when needed, and only a few are kept
+    called = lru_cache(maxsize=OPEN)(lambda number: sources[number]())
+
+    def opened(number: int) -> Recordings:
+        return sources[number] if isinstance(sources[number], Recordings) else called(number)
+
+    digests, tables = [], []
+    for number in range(len(sources)):
+        recordings = opened(number)
+        n, (up, down) = len(recordings), ratios(recordings, rate)
+        shown = recordings.leads[np.arange(n), columns_of(recordings, lead)]
+        digests.append(recordings.digest)
+        windows = np.diff(recordings.offsets) * up // down // n_samples
+        tables.append((np.full(n, number, np.int32), np.arange(n, dtype=np.int32), windows, np.full(n, recordings.name),
+                       recordings.ids, recordings.subjects, shown))
+    source, record, windows, names, ids, subjects, shown = map(np.concatenate, zip(*tables, strict=True))
+    for name in np.unique(names):
+        say_names(name, lead, shown[names == name])
+    found, counts = np.unique(_joined(names, ids), return_counts=True)
+    if (counts > 1).any():
+        raise EcgtlError(f"recording {found[counts > 1][0]} is given twice; give each source once")
+    databases, database = np.unique(names, return_inverse=True)
+    subjects, subject = np.unique(_joined(names, subjects), return_inverse=True)
+    excluded = np.isin(subject, subject[_named(names, ids, exclude)])
+    short = ~excluded & (windows == 0)
+    if (excluded | short).all():
+        raise EcgtlError(f"no recording of {', '.join(databases)} holds a window of {n_samples / rate:g} s "
+                         f"({short.sum()} are "
+                         f"shorter, {excluded.sum()} excluded); give longer recordings, or shorter windows")
+    index = Index(opened, tuple(digests), source, record, windows, database.astype(np.int32), subject.astype(np.int32),
+                  databases, subjects)
+    skipped = {reason: int(rows.sum()) for reason, rows in ((EXCLUDED, excluded), (SHORT, short)) if rows.any()}
+    return index.rows(~excluded & ~short), skipped
+
+
+def ratios(recordings: Recordings, rate: float) -> tuple[np.ndarray, np.ndarray]:
+    """Numerator and denominator (R,) of ``rate`` over each recording's."""
+    found = [filters.ratio(float(own), rate).as_integer_ratio() for own in recordings.sampling_rate]
+    up, down = np.array(found, np.int64).T
+    return up, down
+
+
+def groups(keys: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Each key with the positions that have it, in ascending order."""
+    order = np.argsort(keys, kind="stable")
+    found, starts = np.unique(keys[order], return_index=True)
+    yield from zip(found.tolist(), np.split(order, starts[1:]), strict=True)
+
+
+def size_of(seconds: float, rate: float) -> int:
+    """Samples in ``seconds`` at ``rate`` Hz, 0 for what is no size."""
+    return round(seconds * rate) if np.isfinite([seconds, rate]).all() and rate > 0 else 0
+
+
+def _joined(names: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return np.char.add(np.char.add(names.astype(str), "/"), values.astype(str))
+
+
+def _named(names: np.ndarray, ids: np.ndarray, exclude: Excluded) -> np.ndarray:
+    """Which recordings ``exclude`` names, shape (R,) bool."""
+    if isinstance(exclude, str):
+        raise EcgtlError(f"exclude is {exclude!r}; give a list of recordings, or one a database")
+    given = exclude if isinstance(exclude, Mapping) else {None: () if exclude is None else exclude}
+    chosen = np.zeros(len(ids), bool)
+    for database, records in given.items():
+        here = np.ones(len(ids), bool) if database is None else names == database
+        wanted = sorted({str(record) for record in records})
+        absent = np.setdiff1d(wanted, ids[here].astype(str)) if wanted else []
+        if len(absent):
+            raise EcgtlError(f"exclude names {absent[0]} ({len(absent)} in all), which no source "
+                             f"{'has' if database is None else f'called {database} has'}; correct the name")
+        chosen |= here & np.isin(ids, wanted)
+    return chosen
