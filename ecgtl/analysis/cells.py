@@ -92,7 +92,7 @@ def _by_row(experiment: str, cells: set[tuple[str, int | str]]) -> str:
 def reported(experiment: str) -> tuple[str, str]:
     """The score that the experiment's paper reports, and how it chooses the epoch (a key of ``CHOICES``)."""
     entry = experiments.load(experiment)
-    return entry.score, protocol(entry.paper)["report"]
+    return entry.score, protocol(entry.paper).report
 
 
 def cell_of(found: Sequence[tuple[runners.Run, dict]], experiment: str, place: tuple[str, int | str],
@@ -121,9 +121,9 @@ def cells(experiment: str, tier: str, score: str | None = None) -> dict[tuple[st
 
 def _score(body: dict, score: str, choice: str) -> float | None:
     if score in CURVE_SCORES:
-        return body["scores"].get(score)
+        return body.scores.get(score)
     # A baseline has no epochs to choose from
-    found = body["scores"].get("validated" if body["config"]["arch"] in BASELINES else choice)
+    found = body.scores.get("validated" if body.config["arch"] in BASELINES else choice)
     for part in score.split("."):
         found = found.get(part) if found is not None else None
     return found
@@ -135,11 +135,11 @@ def runs_table(experiment: str, tier: str) -> pd.DataFrame:
     shares = all(isinstance(size, float) for size in experiments.load(experiment).columns.values())
     column = "share_of_dataset" if shares else "column"
     for run, body in runs(experiment, tier):
-        evidence, made = body["evidence"], body["provenance"]
-        for choice in (choice for choice in CHOICES if choice in body["scores"]):
-            scored = body["scores"][choice]
+        evidence, made = body.evidence, body.provenance
+        for choice in (choice for choice in CHOICES if choice in body.scores):
+            scored = body.scores[choice]
             rows.append({"experiment": experiment, "tier": tier, "method": run.method, column: run.size,
-                         "run": run.number, "seed": body["config"]["seed"], "epoch_chosen_by": choice,
+                         "run": run.number, "seed": body.config["seed"], "epoch_chosen_by": choice,
                          **{k: v for k, v in scored.items() if not isinstance(v, dict)},
                          **{f"f1_{k}": v for k, v in scored.get("f1_per_class", {}).items()},
                          **{f"auc_{k}": v for k, v in scored.get("auc_per_class", {}).items()},
@@ -214,7 +214,7 @@ def evidence(experiment: str, tier: str) -> dict[str, str]:
 
 def evidence_of(bodies: Iterable[dict]) -> dict[str, str]:
     """The same of single runs."""
-    found = [body["evidence"] for body in bodies]
+    found = [body.evidence for body in bodies]
     return {part: "/".join(sorted({one[part] for one in found})) for part in ("upstream", "target", "leads")}
 
 
@@ -227,7 +227,7 @@ def one_pretraining(found: Iterable[tuple[runners.Run, dict]]) -> str:
     """What intervals leave out where all runs of a pretrained row start from one checkpoint; else nothing."""
     starts = {}
     for run, body in found:
-        if body["evidence"]["upstream"] != "none":
-            own = body["config"].get("init") or body["data"]["start"]["file"]
+        if body.evidence["upstream"] != "none":
+            own = body.config.get("init") or body.data["start"]["file"]
             starts.setdefault((row_of(run), getattr(run, "size", None)), set()).add(own)
     return ONE_PRETRAINING if any(len(own) == 1 for own in starts.values()) else ""

@@ -87,12 +87,12 @@ def _error(claim: dict, tier: str) -> dict:
     rule, body = claim["reconstructs"], _pretrained(tier)
     if body is None:
         return {"paper": "not tested", "ours": "not tested", "note": "no autoencoder has been trained"}
-    printed, error = published.lookup(f"{rule['printed']}.value"), body["scores"]["mse_sum"]
-    near, upstream = abs(error - printed) <= rule["tolerance"] * printed, body["evidence"]["upstream"]
-    note = (f"error {error:.0f}, R² {f1(body['scores']['r2'])} on held-out subjects; upstream data: {upstream}; "
+    printed, error = published.lookup(f"{rule['printed']}.value"), body.scores["mse_sum"]
+    near, upstream = abs(error - printed) <= rule["tolerance"] * printed, body.evidence["upstream"]
+    note = (f"error {error:.0f}, R² {f1(body.scores['r2'])} on held-out subjects; upstream data: {upstream}; "
             f"printed {printed:.0f}")
     ours = ("yes" if near else "no") if upstream == "full" else "not tested"
-    return {"paper": "not tested", "ours": ours, "note": note, "evidence": body["evidence"]}
+    return {"paper": "not tested", "ours": ours, "note": note, "evidence": body.evidence}
 
 
 def _pretrained(tier: str) -> dict | None:

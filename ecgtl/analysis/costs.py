@@ -106,9 +106,9 @@ def _training_records(run: Run) -> float:
     config = run.config
     if isinstance(run, Transfer):
         return config.records * (1 - config.test) * (1 - config.validation)
-    rules = protocol(config.protocol)["split"]
+    rules = protocol(config.protocol).split
     # A bootstrap draws from all that is not tested; its validation set is what the draw left
-    kept = 1 - rules["test"] - (rules["validation"] if rules["kind"] == "stratified" else 0)
+    kept = 1 - rules.test - (rules.validation if rules.kind == "stratified" else 0)
     return _records(run) * kept * config.fraction
 
 
@@ -131,7 +131,7 @@ def _cpu_speed(experiment: str, tier: str, arch: str) -> tuple[float, str]:
     fallback = ()
     for place in ((experiment, tier), *sorted(others, key=lambda place: place[0] != experiment)):
         found = [(run.config.arch, _epoch_speed(run, body)) for run, body in cells.runs(*place)
-                 if _is_network(run) and body["history"] and body["provenance"]["device"] == "cpu"]
+                 if _is_network(run) and body.history and body.provenance["device"] == "cpu"]
         same = [speed for name, speed in found if name == arch]
         if same:
             return float(np.median(same)), "measured" if place == (experiment, tier) else "estimated"
@@ -142,11 +142,11 @@ def _cpu_speed(experiment: str, tier: str, arch: str) -> tuple[float, str]:
 def _epoch_speed(run: Run, body: dict) -> float:
     """Operations a second on two cores; a fold has stored the median of its epochs alone."""
     if isinstance(run, Transfer):
-        seconds, records = body["provenance"]["epoch_seconds"], _training_records(run)
+        seconds, records = body.provenance["epoch_seconds"], _training_records(run)
     else:
-        seconds = min(row["seconds"] for row in body["history"])
-        records = sum(body["data"]["split"]["train"].values())
-    return _sample_flops(run) * records / seconds * CORES / body["provenance"]["threads"]
+        seconds = min(row["seconds"] for row in body.history)
+        records = sum(body.data["split"]["train"].values())
+    return _sample_flops(run) * records / seconds * CORES / body.provenance["threads"]
 
 
 def _hours(hours: float) -> str:

@@ -80,7 +80,7 @@ def _of_result(path: Path, entry: dict) -> tuple[str, str, str]:
     body = results.done(path)
     if body is None:
         return "pending", "none", f"{path.name} has not been made"
-    words = {name: body["evidence"][name] for name in entry["needs"]}
+    words = {name: body.evidence[name] for name in entry["needs"]}
     state = "done" if set(words.values()) == {"full"} else "partial"
     return state, ", ".join(f"{name} {word}" for name, word in words.items()), entry["shows"]
 

@@ -82,7 +82,7 @@ class Runs:
 
     def epochs(self, place: Place, share: float) -> list[int]:
         """For every run of a cell the first epoch to reach ``share`` of the run's own best validation score."""
-        curves = [[row["validation_score"] for row in body["history"]] for _, body in self.of(place)]
+        curves = [[row["validation_score"] for row in body.history] for _, body in self.of(place)]
         return [epochs_to(curve, share) for curve in curves if curve]
 
     def checkpoints(self, experiment: str) -> dict[Checkpoint, bool]:
@@ -104,12 +104,12 @@ class Runs:
     def _cost(self, experiment: str, one: Checkpoint) -> Interval:
         """Mean share of the seconds of fine-tuning that computing the scores took, over the folds that keep both."""
         timed = [body for run, body in self.found(experiment)
-                 if cells.row_of(run) == one and "score_seconds" in body["provenance"]]
+                 if cells.row_of(run) == one and "score_seconds" in body.provenance]
         if not timed:
             return NOTHING
-        shares = [body["provenance"]["score_seconds"] / (body["provenance"]["epoch_seconds"] * len(body["history"]))
+        shares = [body.provenance["score_seconds"] / (body.provenance["epoch_seconds"] * len(body.history))
                   for body in timed]
-        return correlations.bootstrap(correlations.mean, ["+".join(body["data"]["classes"]) for body in timed], shares)
+        return correlations.bootstrap(correlations.mean, ["+".join(body.data["classes"]) for body in timed], shares)
 
     def note(self, claim: dict, found: Interval, among: Sequence[Checkpoint]) -> str:
         """How many of the folds that are planned for all of the checkpoints have ended, and their label sets."""
@@ -178,7 +178,7 @@ def _shared(rows: pd.DataFrame, measure: str, among: Sequence[Checkpoint]) -> pd
 
 def printed_correlations(experiment: str) -> dict[Checkpoint, float]:
     """The correlations in the paper's Table 2 that have the experiment's target."""
-    target = protocol(TRANSFERS)["transfers"]["experiments"][experiment]["target"]
+    target = protocol(TRANSFERS).transfers.experiments[experiment]["target"]
     rows = published.lookup(f"{TABLE}.rows").values()
     return {(row["source"], row["model"]): row["correlation"] for row in rows if row["target"] == target}
 

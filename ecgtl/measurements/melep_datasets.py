@@ -68,7 +68,7 @@ def count(name: str, files: Sequence[Path]) -> dict:
     read = [_read(name, path) for path in files]
     taken = [found for found in read if isinstance(found, Header)]
     seconds = [header.n_samples / header.sampling_rate for header in taken]
-    window, longest = _pub("scalars.duration.value"), _pub(f"table1.rows.{name}.durations")[-1]
+    window, longest = pub("scalars.duration.value"), pub(f"table1.rows.{name}.durations")[-1]
     return {"records": len(taken), "rates": _counted(f"{header.sampling_rate:g}" for header in taken),
             "leads": _counted(len(header.leads) for header in taken), "short": sum(s < window for s in seconds),
             "long": sum(s > longest for s in seconds), "durations": [min(seconds), max(seconds)] if seconds else [],
@@ -120,13 +120,13 @@ def statements(root: Path) -> dict:
 
 def _evidence(scores: dict) -> dict[str, str]:
     """``full`` where all four are whole, with all leads; else ``subset``."""
-    whole = all(_is_whole(name, part) for name, part in scores.items())
+    whole = all(is_whole(name, part) for name, part in scores.items())
     leads = {n for part in scores.values() if part for n in part["leads"]}
-    every = whole and leads == {str(_pub("scalars.leads.value"))}
+    every = whole and leads == {str(pub("scalars.leads.value"))}
     return {"upstream": "none", "target": "full" if whole else "subset", "leads": "full" if every else "subset"}
 
 
-def _is_whole(name: str, part: dict | None) -> bool:
+def is_whole(name: str, part: dict | None) -> bool:
     """Whether all recordings of the release were met, those that are refused among them."""
     return part is not None and part["records"] + sum(part["refused"].values()) >= catalogue.entry(name).records
 
@@ -148,14 +148,14 @@ def load(tier: str = "best") -> Result | None:
 
 
 def _adds_up(part: dict | None) -> bool:
-    return part is None or (set(FACTS) <= set(part) and max(part["labels"].values(), default=0) <= _n(part) and
+    return part is None or (set(FACTS) <= set(part) and max(part["labels"].values(), default=0) <= n_recordings(part) and
                             sum(part["rates"].values()) == sum(part["leads"].values()) == part["records"])
 
 
-def _n(part: dict) -> int:
+def n_recordings(part: dict) -> int:
     """Recordings that the labels are counted in: PTB-XL's stand in a table, without signals."""
     return part.get("rows", part["records"])
 
 
-def _pub(place: str):
+def pub(place: str):
     return published.lookup(f"{PAPER}.{place}")

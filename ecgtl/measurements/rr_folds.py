@@ -81,7 +81,7 @@ def load(experiment: str, tier: str) -> dict[int, float]:
     body = results.stored(path) if planned and path.is_file() else None
     if body is None or not planned[0].same_data(body):
         return {}
-    return {int(number): scores["weighted_f1"] for number, scores in body["scores"]["folds"].items()}
+    return {int(number): scores["weighted_f1"] for number, scores in body.scores["folds"].items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -19,7 +19,7 @@ def made(experiment: str, tier: str) -> pd.DataFrame:
     bodies = [body for _, body in runs(experiment, tier)]
     if not bodies:
         return pd.DataFrame({"What": [], "Value": []})
-    made_so, data = [body["provenance"] for body in bodies], bodies[0]["data"]
+    made_so, data = [body.provenance for body in bodies], bodies[0].data
     finished = sorted(one["finished"] for one in made_so)
     return _provenance(made_so, {
         "Runs": str(len(bodies)), "Seeds": _joined(sorted({one["seed"] for one in made_so})),

@@ -12,16 +12,7 @@ from ecgtl.datasets import cache
 from ecgtl.datasets.leads import missing, resolve
 from ecgtl.datasets.recordings import Recordings, check_option
 from ecgtl.errors import EcgtlError
-from ecgtl.signals.filters import (
-    RECORDS,
-    every_kth,
-    fit_length,
-    ratio,
-    remove_baseline_wander,
-    resample,
-    scale_to_range,
-    standardise,
-)
+from ecgtl.signals import filters
 
 FLAT = 1e-6  # mV; a window with a smaller standard deviation is constant
 STANDARDS = ("dataset", "window", "range")
@@ -88,19 +79,19 @@ def preparer(recordings: Recordings, sampling_rate: float, n_samples: int, leads
         statistics = [mean_and_sd(recordings, lead) for lead in leads]
 
     def by_dataset(x: np.ndarray, rate_in: float, row: int) -> np.ndarray:
-        return fit_length(resample(standardise(x, *statistics[row]), rate_in, sampling_rate), n_samples, keep)
+        return filters.fit_length(filters.resample(filters.standardise(x, *statistics[row]), rate_in, sampling_rate), n_samples, keep)
 
     def by_window(x: np.ndarray, rate_in: float, _) -> np.ndarray:
         defect = window_defect(x, rate_in, sampling_rate, n_samples, keep)
         if not defect:
-            x = every_kth(x, rate_in, sampling_rate) if decimate else resample(x, rate_in, sampling_rate)
-            x = x if highpass is None else remove_baseline_wander(x, sampling_rate, highpass)
-            x = fit_length(x, n_samples, keep)
+            x = filters.every_kth(x, rate_in, sampling_rate) if decimate else filters.resample(x, rate_in, sampling_rate)
+            x = x if highpass is None else filters.remove_baseline_wander(x, sampling_rate, highpass)
+            x = filters.fit_length(x, n_samples, keep)
             # The filter leaves rounding noise of a ramp, which must not be blown up
             defect = "is flat in its window" if x.std() < FLAT else ""
         if defect:
             raise EcgtlError(f"it {defect} of {n_samples / sampling_rate:g} s; leave it out")
-        return scale_to_range(x) if standardise_by == "range" else standardise(x, x.mean(), x.std())
+        return filters.scale_to_range(x) if standardise_by == "range" else filters.standardise(x, x.mean(), x.std())
 
     def finite(i: int, row: int) -> np.ndarray:
         work = by_dataset if standardise_by == "dataset" else by_window
@@ -121,10 +112,10 @@ def window_defect(x: np.ndarray, rate_in: float, rate: float, n_samples: int, ke
 
     ``x`` is as recorded, at ``rate_in`` Hz: filtered, a flat window would hold what leaks in from beside it.
     """
-    share = ratio(rate_in, rate)
+    share = filters.ratio(rate_in, rate)
     if math.ceil(len(x) * share) < n_samples:
         return "is shorter than its window"
-    inside = fit_length(x, math.ceil(n_samples / share), keep)
+    inside = filters.fit_length(x, math.ceil(n_samples / share), keep)
     if not np.isfinite(inside).all():
         return "has missing samples (NaN) in its window"
     return "is flat in its window" if inside.min() == inside.max() else ""
@@ -151,7 +142,7 @@ def _save(file: Path, one: Callable[[int, int], np.ndarray], shape: tuple[int, i
     next.
     """
     def block(begin: int) -> np.ndarray:
-        out = np.empty((min(RECORDS, shape[0] - begin), *shape[1:]), np.float32)
+        out = np.empty((min(filters.RECORDS, shape[0] - begin), *shape[1:]), np.float32)
         for i, row in np.ndindex(out.shape[:2]):
             out[i, row] = one(begin + i, row)
         return out
@@ -159,7 +150,7 @@ def _save(file: Path, one: Callable[[int, int], np.ndarray], shape: tuple[int, i
     # SciPy's filter releases the interpreter lock
     with open(file, "wb") as to, ThreadPoolExecutor(cache.THREADS) as pool:
         np.lib.format.write_array_header_1_0(to, {"descr": "<f4", "fortran_order": False, "shape": shape})
-        for k, made in enumerate(pool.map(block, range(0, shape[0], RECORDS))):
+        for k, made in enumerate(pool.map(block, range(0, shape[0], filters.RECORDS))):
             if k:
                 to.flush()
                 os.fsync(to.fileno())

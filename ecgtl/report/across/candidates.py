@@ -75,12 +75,12 @@ class Row:
         reads the recordings and finds their beats.
         """
         if self.trivial:
-            return min((body["provenance"]["wall_seconds"] for body in self.bodies), default=np.nan)
-        return _mean([sum(row["seconds"] for row in body["history"]) for body in self.bodies], np.median)
+            return min((body.provenance["wall_seconds"] for body in self.bodies), default=np.nan)
+        return mean_of([sum(row["seconds"] for row in body.history) for body in self.bodies], np.median)
 
     def scores(self, name: str) -> list[float]:
         """A score of each run at the epoch that the validation set chose."""
-        return [body["scores"]["validated"][name] for body in self.bodies]
+        return [body.scores["validated"][name] for body in self.bodies]
 
 
 class Gap(NamedTuple):
@@ -147,7 +147,7 @@ def _areas(positive: np.ndarray, columns: Sequence[np.ndarray], counts: np.ndarr
     return np.divide(right, pairs, out=np.full(len(counts), np.nan), where=pairs > 0)
 
 
-def _limits(draws: np.ndarray) -> list[float]:
+def percentile_limits(draws: np.ndarray) -> list[float]:
     return np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
 
 
@@ -161,7 +161,7 @@ def gap(first: Row, second: Row | None) -> Gap | None:
     found = statistics.welch(first.sample, second.sample)
     exact = first.sample.sd == second.sample.sd == 0
     ends = (found.value, found.value) if exact else (found.low, found.high)
-    return Gap(found.value, *ends, *_limits(first.draws - second.draws))
+    return Gap(found.value, *ends, *percentile_limits(first.draws - second.draws))
 
 
 def random_start(row: Row, rows: dict[str, Row]) -> Row | None:
@@ -189,7 +189,7 @@ def origin(row: Row) -> dict:
     neither is available.
     """
     if row.pretrained and row.bodies:
-        return row.bodies[0]["data"]["start"]
+        return row.bodies[0].data["start"]
     return checkpoint.load(row.weights)[1] if row.weights else {}
 
 
@@ -199,12 +199,12 @@ def sources(row: Row) -> tuple[str, ...]:
     return tuple(facts.get("sources") or ([facts["dataset"]] if "dataset" in facts else []))
 
 
-def _trained_on(row: Row) -> str:
+def trained_on(row: Row) -> str:
     titles = ", ".join(catalogue.entry(name).title for name in sources(row))
     return (titles or PENDING) if row.pretrained else "nothing"
 
 
-def _mean(values: Sequence[float], mean: Callable = np.mean) -> float:
+def mean_of(values: Sequence[float], mean: Callable = np.mean) -> float:
     return float(mean(values)) if len(values) else np.nan
 
 

@@ -23,25 +23,7 @@ from ecgtl.config import protocol, source_experiments, starts
 from ecgtl.datasets import catalogue
 from ecgtl.datasets.ptbxl import SUPERCLASSES
 from ecgtl.report import badges, figures
-from ecgtl.report.across.candidates import (
-    EXPERIMENT,
-    MAJORITY,
-    NETWORKS,
-    NON_COMMERCIAL,
-    RR,
-    Gap,
-    Row,
-    _limits,
-    _mean,
-    _trained_on,
-    gap,
-    origin,
-    parameters,
-    random_start,
-    references,
-    sources,
-    start_words,
-)
+from ecgtl.report.across import candidates
 from ecgtl.report.figures import COLOURS
 from ecgtl.report.words import bullets, limits, paragraph
 from ecgtl.statistics import MIN_RUNS
@@ -62,45 +44,45 @@ WIDTH = 5.6  # inches: words can still be read on a narrow screen
 # Tables
 
 
-def frame(rows: dict[str, Row]) -> pd.DataFrame:
+def frame(rows: dict[str, candidates.Row]) -> pd.DataFrame:
     """One row a network and start, numbers as numbers: the CSV, and what the tables below show."""
     found = []
     for method, row in rows.items():
         low, high = statistics.score_interval(row.sample) if row.bodies else (np.nan, np.nan)
-        test_low, test_high = _limits(row.draws)
-        auc, weighted, f_max = (_mean(row.scores(name)) for name in ("macro_auc", "weighted_f1", "f_max"))
+        test_low, test_high = candidates.percentile_limits(row.draws)
+        auc, weighted, f_max = (candidates.mean_of(row.scores(name)) for name in ("macro_auc", "weighted_f1", "f_max"))
         line = {"method": method, "network": row.config.arch, "start": row.config.init,
-                "trained_on": ";".join(sources(row)), "runs": len(row.bodies), "macro_auc": auc, "low": low,
+                "trained_on": ";".join(candidates.sources(row)), "runs": len(row.bodies), "macro_auc": auc, "low": low,
                 "high": high, "test_low": test_low, "test_high": test_high, "weighted_f1": weighted, "f_max": f_max,
                 "seconds": row.seconds}
-        for name, other in references(row, rows).items():
-            over = gap(row, other)
-            line |= {f"over_{name}_{part}": getattr(over, part, np.nan) for part in Gap._fields}
+        for name, other in candidates.references(row, rows).items():
+            over = candidates.gap(row, other)
+            line |= {f"over_{name}_{part}": getattr(over, part, np.nan) for part in candidates.Gap._fields}
             line[f"over_{name}"] = over.verdict if over else ""
         found.append(line)
     return pd.DataFrame(found)
 
 
-def readable(table: pd.DataFrame, rows: dict[str, Row]) -> pd.DataFrame:
+def readable(table: pd.DataFrame, rows: dict[str, candidates.Row]) -> pd.DataFrame:
     """``frame`` as a reader sees it: scores, and seconds of training; PENDING where nothing has been run."""
     found = []
     for row, line in zip(rows.values(), table.itertuples(), strict=True):
         scores = {"Macro AUC [95 %, runs]": f"{f1(line.macro_auc)} {limits(line.low, line.high)}".strip(),
                   "[95 %, test recordings]": limits(line.test_low, line.test_high),
                   "Weighted F1": f1(line.weighted_f1), "Fmax": f1(line.f_max), "Training": f"{row.seconds:.0f}{NBSP}s"}
-        found.append({"Network and start": row.words, "Start was trained on": _trained_on(row),
+        found.append({"Network and start": row.words, "Start was trained on": candidates.trained_on(row),
                       **(scores if row.bodies else dict.fromkeys(scores, PENDING)), "n": line.runs})
     return pd.DataFrame(found)
 
 
-def differences(rows: dict[str, Row]) -> pd.DataFrame:
+def differences(rows: dict[str, candidates.Row]) -> pd.DataFrame:
     """What each start adds to random weights, and each row to boosted trees on RR intervals, with the verdict."""
     found, words = [], {"random": "− random weights", "rr": "− RR intervals"}
     for row in rows.values():
         found.append({"Network and start": row.words})
-        for name, other in references(row, rows).items():
+        for name, other in candidates.references(row, rows).items():
             runs = recordings = verdict = "–" if other is None else PENDING
-            if over := gap(row, other):
+            if over := candidates.gap(row, other):
                 runs, verdict = f"{f1(over.value, True)} {limits(over.low, over.high, True)}", over.verdict
                 recordings = limits(over.test_low, over.test_high, True)
             found[-1] |= {f"{words[name]} [95 %, runs]": runs, f"{words[name]} [95 %, test recordings]": recordings,
@@ -108,41 +90,41 @@ def differences(rows: dict[str, Row]) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def networks(rows: dict[str, Row]) -> pd.DataFrame:
+def networks(rows: dict[str, candidates.Row]) -> pd.DataFrame:
     """What each network keeps of its own paper: input, scaling, size, batch and learning rate."""
     found = []
-    for arch, words in NETWORKS.items():
+    for arch, words in candidates.NETWORKS.items():
         config = next(row.config for row in rows.values() if row.config.arch == arch)
         rules = config.plan().inputs
-        scaled = SCALED[rules["standardise"]] + (f", above {rules['highpass']:g} Hz" if rules["highpass"] else "")
-        found.append({"Network": words, "Protocol": config.input_protocol, "Parameters": f"{parameters(config):,}",
+        scaled = SCALED[rules.standardise] + (f", above {rules.highpass:g} Hz" if rules.highpass else "")
+        found.append({"Network": words, "Protocol": config.input_protocol, "Parameters": f"{candidates.parameters(config):,}",
                       "Input": f"{config.seconds:g}{NBSP}s at {config.sampling_rate:g}{NBSP}Hz", "Scaled": scaled,
                       "Batch": config.batch_size, "Learning rate": f"{config.learning_rate:g}"})
     return pd.DataFrame(found)
 
 
-def target(rows: dict[str, Row], tier: str) -> pd.DataFrame:
+def target(rows: dict[str, candidates.Row], tier: str) -> pd.DataFrame:
     """What is the same for all: recordings, lead, labels, sets, epochs."""
-    entry = experiments.load(EXPERIMENT)
+    entry = experiments.load(candidates.EXPERIMENT)
     rules, title = protocol(entry.paper), catalogue.entry(entry.dataset).title
-    folds = rules["split"]["folds"]
-    data = next((row.bodies[0]["data"] for row in rows.values() if row.bodies), {"split": {}})
+    folds = rules.split.folds
+    data = next((row.bodies[0].data for row in rows.values() if row.bodies), {"split": {}})
     facts = {"Data set": f"{title} {data.get('version', PENDING)}", "Recordings": data.get("records", PENDING),
-             "Lead": ", ".join(rules["datasets"][entry.dataset]["leads"]), "Labels": ", ".join(SUPERCLASSES)}
+             "Lead": ", ".join(rules.datasets[entry.dataset]["leads"]), "Labels": ", ".join(SUPERCLASSES)}
     facts |= {f"With each label, {part}": ", ".join(f"{name} {n}" for name, n in counts.items())
               for part, counts in data["split"].items()}
     facts |= {"Folds": f"{folds['validation']} validates, {folds['test']} tests, the others train",
-              "Epochs": rules["tiers"][tier]["epochs"], "Runs a row": entry.runs[tier]}
+              "Epochs": rules.tiers[tier]["epochs"], "Runs a row": entry.runs[tier]}
     return pd.DataFrame({"What": facts.keys(), "For all rows": facts.values()})
 
 
-def checkpoints(rows: dict[str, Row]) -> pd.DataFrame:
+def checkpoints(rows: dict[str, candidates.Row]) -> pd.DataFrame:
     """Where each pretrained start comes from: licence, and whether its weights are available or have to be made."""
     found = []
     for row in filter(lambda row: row.pretrained, rows.values()):
         made = Markup("to be made: <code>{}</code>").format(starts.pretraining_command(row.config))
-        found.append({"Network and start": row.words, "Trained on": _trained_on(row),
-                      "Licence": origin(row).get("licence", PENDING), "Weights": "at hand" if row.weights else made})
+        found.append({"Network and start": row.words, "Trained on": candidates.trained_on(row),
+                      "Licence": candidates.origin(row).get("licence", PENDING), "Weights": "at hand" if row.weights else made})
     return pd.DataFrame(found)
 
 
@@ -152,70 +134,70 @@ def checkpoints(rows: dict[str, Row]) -> pd.DataFrame:
 def state(tier: str) -> HTML:
     """Badges of the finished runs and their number; while some are missing, the command that makes them."""
     # One lead is this experiment's own rule, so its results call the leads whole; the table of the target names it
-    return HTML(badges.state(EXPERIMENT, tier, without="leads"))
+    return HTML(badges.state(candidates.EXPERIMENT, tier, without="leads"))
 
 
-def unseen(rows: dict[str, Row]) -> HTML:
+def unseen(rows: dict[str, candidates.Row]) -> HTML:
     """Whether any starting checkpoint has seen the target, from what the checkpoints say of themselves."""
     pretrained = [row for row in rows.values() if row.pretrained]
-    known = [row for row in pretrained if sources(row)]
-    seen = [row for row in known if experiments.load(EXPERIMENT).dataset in sources(row)]
+    known = [row for row in pretrained if candidates.sources(row)]
+    seen = [row for row in known if experiments.load(candidates.EXPERIMENT).dataset in candidates.sources(row)]
     told = f"have seen the target: {_named(seen)}" if seen else "none has seen the target"
     return HTML(paragraph(f"Of {len(pretrained)} checkpoints {len(known)} say here what they were trained on; {told}."))
 
 
-def answer(rows: dict[str, Row]) -> HTML:
+def answer(rows: dict[str, candidates.Row]) -> HTML:
     """What is recommended, by rule: the cheapest of the rows that cannot be distinguished from the best."""
     compared = [row for row in rows.values() if row.compared]
     pending, lines = len(rows) - len(compared), []
     if pending:
         lines.append(f"{PENDING}: {pending} of {len(rows)} rows have fewer than {MIN_RUNS} runs and are left out.")
-    if any(not row.trivial for row in compared) and rows[RR].compared:
+    if any(not row.trivial for row in compared) and rows[candidates.RR].compared:
         best = max(compared, key=lambda row: row.sample.mean)
-        level = [row for row in compared if row is best or gap(best, row).verdict == "not told apart"]
+        level = [row for row in compared if row is best or candidates.gap(best, row).verdict == "not told apart"]
         lines += [f"Highest mean: {best.words}, macro AUC {f1(best.sample.mean)}. Not told from it: "
                   f"{_named(row for row in level if row is not best)}.",
                   _trivial(compared, rows), *_pretraining(rows), _choice(level)]
     return HTML(bullets(lines))
 
 
-def _by_verdict(found: Iterable[Row], against: Callable[[Row], Row | None]) -> dict[str, list[Row]]:
+def _by_verdict(found: Iterable[candidates.Row], against: Callable[[candidates.Row], candidates.Row | None]) -> dict[str, list[candidates.Row]]:
     """The rows that can be compared, by the verdict on their difference to another one."""
-    by: dict[str, list[Row]] = {verdict: [] for verdict in VERDICTS}
+    by: dict[str, list[candidates.Row]] = {verdict: [] for verdict in VERDICTS}
     for row in found:
-        if over := gap(row, against(row)):
+        if over := candidates.gap(row, against(row)):
             by[over.verdict].append(row)
     return by
 
 
-def _trivial(compared: Sequence[Row], rows: dict[str, Row]) -> str:
-    by = _by_verdict((row for row in compared if not row.trivial), lambda row: rows[RR])
+def _trivial(compared: Sequence[candidates.Row], rows: dict[str, candidates.Row]) -> str:
+    by = _by_verdict((row for row in compared if not row.trivial), lambda row: rows[candidates.RR])
     return (f"{len(by['above'])} of {sum(map(len, by.values()))} networks and starts beat RR intervals alone; not told "
             f"from them: {_named(by['not told apart'])}; below them: {_named(by['below'])}.")
 
 
-def _pretraining(rows: dict[str, Row]) -> list[str]:
+def _pretraining(rows: dict[str, candidates.Row]) -> list[str]:
     """One line a network: which starts beat its random weights."""
     lines = []
-    for arch, words in NETWORKS.items():
+    for arch, words in candidates.NETWORKS.items():
         own = (row for row in rows.values() if row.config.arch == arch)
-        by = _by_verdict(own, lambda row: random_start(row, rows))
+        by = _by_verdict(own, lambda row: candidates.random_start(row, rows))
         if any(by.values()):
-            told = "; ".join(f"{verdict}: {', '.join(start_words(row.config.init) for row in found) or 'none'}"
+            told = "; ".join(f"{verdict}: {', '.join(candidates.start_words(row.config.init) for row in found) or 'none'}"
                              for verdict, found in by.items())
             lines.append(f"{words}, starts against its own random weights: {told}.")
     return lines
 
 
-def _needs(row: Row) -> tuple[bool, bool, float]:
+def _needs(row: candidates.Row) -> tuple[bool, bool, float]:
     """What a row asks of its user, less before more: a network, a checkpoint, time to train."""
     return not row.trivial, row.pretrained, row.seconds
 
 
-def _choice(level: Sequence[Row]) -> str:
+def _choice(level: Sequence[candidates.Row]) -> str:
     """Of rows that cannot be told from the best the cheapest, and one under a licence that allows commerce."""
     chosen = min(level, key=_needs)
-    free = [row for row in level if NON_COMMERCIAL not in origin(row).get("licence", "")]
+    free = [row for row in level if candidates.NON_COMMERCIAL not in candidates.origin(row).get("licence", "")]
     said = (f"Choice: {chosen.words}, which of the rows that cannot be told from the best needs least "
             f"({chosen.seconds:.0f} s of training a run here)")
     if chosen in free:
@@ -224,29 +206,29 @@ def _choice(level: Sequence[Row]) -> str:
     return f"{said}; its start is for non-commercial use. Without that condition: {other}."
 
 
-def _named(found: Iterable[Row]) -> str:
+def _named(found: Iterable[candidates.Row]) -> str:
     return "; ".join(row.words for row in found) or "none"
 
 
 # Figure
 
 
-def figure(rows: dict[str, Row]) -> Figure:
+def figure(rows: dict[str, candidates.Row]) -> Figure:
     """Macro AUC of every row, a panel a network: mean, both intervals, single runs; baselines as lines."""
-    grouped = {arch: [row for row in rows.values() if row.config.arch == arch] for arch in NETWORKS}
+    grouped = {arch: [row for row in rows.values() if row.config.arch == arch] for arch in candidates.NETWORKS}
     drawn, grid = plt.subplots(len(grouped), 1, figsize=(WIDTH, 6.6), sharex=True,
                                height_ratios=[len(own) + 0.7 for own in grouped.values()])
     inits = dict.fromkeys(row.config.init for row in rows.values() if row.config.init in source_experiments())
     colours = COLOURS | dict(zip(inits, SOURCE_COLOURS, strict=False))
     for axes, (arch, own) in zip(grid, grouped.items(), strict=True):
-        for method, dash in ((RR, "-."), (MAJORITY, ":")):
+        for method, dash in ((candidates.RR, "-."), (candidates.MAJORITY, ":")):
             if rows[method].bodies:
                 axes.axvline(rows[method].sample.mean, color=COLOURS[method], linestyle=dash, linewidth=1.2,
                              label=METHODS[method])
         for y, row in enumerate(own):
             _draw(axes, y, row, colours[row.config.init])
-        starts = [start_words(row.config.init) for row in own]
-        axes.set(title=NETWORKS[arch], yticks=range(len(own)), ylim=(len(own) - 0.4, -0.6),
+        starts = [candidates.start_words(row.config.init) for row in own]
+        axes.set(title=candidates.NETWORKS[arch], yticks=range(len(own)), ylim=(len(own) - 0.4, -0.6),
                  yticklabels=[words[0].upper() + words[1:] for words in starts])
         axes.tick_params(axis="y", labelsize=8)
     grid[-1].set_xlabel("macro AUC, test part")
@@ -254,13 +236,13 @@ def figure(rows: dict[str, Row]) -> Figure:
     return drawn
 
 
-def _draw(axes: Axes, y: float, row: Row, colour: str) -> None:
+def _draw(axes: Axes, y: float, row: candidates.Row, colour: str) -> None:
     """One line: the interval over test recordings broad and pale, the mean with the one over runs, the runs below."""
     if not row.bodies:
         axes.annotate(PENDING, (1, y), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=7,
                       color="#555555")
         return
-    axes.plot(_limits(row.draws), (y, y), color="#bbbbbb", linewidth=6, solid_capstyle="butt", zorder=1,
+    axes.plot(candidates.percentile_limits(row.draws), (y, y), color="#bbbbbb", linewidth=6, solid_capstyle="butt", zorder=1,
               label="95 % interval over test recordings")
     mean = Interval(row.sample.mean, *statistics.score_interval(row.sample))
     axes.errorbar([mean.value], [y], xerr=mean.reach, color=colour, marker="o", markersize=5, capsize=3,

@@ -11,7 +11,7 @@ from ecgtl.config import protocol
 from ecgtl.datasets import catalogue
 from ecgtl.errors import EcgtlError
 from ecgtl.measurements import reconstruction_errors
-from ecgtl.report.jang.figure2 import _each
+from ecgtl.report.jang.figure2 import each
 from ecgtl.report.study import study_table
 
 
@@ -22,8 +22,8 @@ def overview(experiment: str, tier: str) -> pd.DataFrame:
         raise EcgtlError(f"no result of {experiment} in tier {tier}; run 'python -m ecgtl run {experiment} "
                          f"--tier {tier}'")
     entry, rules, (run, body) = experiments.load(experiment), protocol("jang2021"), runs[0]
-    data, windows, rate = body["data"], trained.data["windows"], trained.config["sampling_rate"]
-    leads, tenths = rules["datasets"].get(data["name"], {}).get("leads"), 10 * rules["split"]["test"]
+    data, windows, rate = body.data, trained.data["windows"], trained.config["sampling_rate"]
+    leads, tenths = rules.datasets.get(data["name"], {}).get("leads"), 10 * rules.split.test
     filled = cells.cells(experiment, tier)
     finished = [filled[place].n if place in filled else 0 for place in itertools.product(entry.inits, entry.columns)]
     ours = {
@@ -33,13 +33,13 @@ def overview(experiment: str, tier: str) -> pd.DataFrame:
         "labelled source": catalogue.entry(data["name"]).title + (f", lead {', '.join(leads)}" if leads else ""),
         "labelled recordings": f"{data['records']:,}", "rhythms": str(len(data["classes"])),
         "sampling rate (Hz)": f"{rate:g}", "samples in a window": f"{round(trained.config['seconds'] * rate):,}",
-        "baseline": f"Butterworth, {rules['input']['highpass']:g} Hz", "features": str(trained.config["features"]),
+        "baseline": f"Butterworth, {rules.input.highpass:g} Hz", "features": str(trained.config["features"]),
         "training to test windows": f"{windows['train']:,}:{windows['test']:,}, by subject, and "
                                     f"{windows['validation']:,} to choose the epoch",
         "epochs of the autoencoder": str(len(trained.history)),
         "squared error of a test window": f"{trained.scores['mse_sum']:.0f}",
         "arms": _arms(entry.inits), "training to test recordings": f"{10 - tenths:g}:{tenths:g}",
-        "shares of the training part (%)": _each(entry.columns), "trials a cell": str(entry.runs[tier]),
+        "shares of the training part (%)": each(entry.columns), "trials a cell": str(entry.runs[tier]),
         "trials finished": f"{min(finished)} to {max(finished)}",
         "epochs of the classifier": str(run.config.epochs), "learning rate": f"{run.config.learning_rate:g}"}
     return study_table("jang2021", ours, {"arms": _arms(published.lookup("jang2021.table2.columns"))})

@@ -66,11 +66,11 @@ def _counted(tier: str) -> dict[str, str]:
     body, back = part(blocks, "encoder.blocks."), part(blocks, "decoder.blocks.")
     wide = [[layer for layer in block.layers if layer.looks_around] for block in body]
     up = "transposed convolution" if "transposed" in back[1].words else "linear upsampling, convolution"
-    return {"residual blocks of the encoder": str(len(body)), "convolutions a block": _each(map(len, wide)),
-            "batch norms a block": _each(sum(layer.kind == "batch norm" for layer in b.layers) for b in body),
-            "kernel": _each(layer.kernel for layers in wide for layer in layers),
-            "stride": _each(layer.stride for layers in wide for layer in layers),
-            "activation": _each(layer.kind for b in body for layer in b.layers if "ReLU" in layer.kind),
+    return {"residual blocks of the encoder": str(len(body)), "convolutions a block": each(map(len, wide)),
+            "batch norms a block": each(sum(layer.kind == "batch norm" for layer in b.layers) for b in body),
+            "kernel": each(layer.kernel for layers in wide for layer in layers),
+            "stride": each(layer.stride for layers in wide for layer in layers),
+            "activation": each(layer.kind for b in body for layer in b.layers if "ReLU" in layer.kind),
             "decoder": up, "features": part(blocks, "encoder.bottleneck")[0].size,
             "channels of the stem (width)": str(blocks[0].shape[0]),
             "parameters of the autoencoder": f"{parameters(blocks):,}",
@@ -79,7 +79,7 @@ def _counted(tier: str) -> dict[str, str]:
             "parameters of GoogLeNet to its features (frozen)": f"{parameters(image_network()):,}"}
 
 
-def _each(found: Iterable) -> str:
+def each(found: Iterable) -> str:
     return ", ".join(dict.fromkeys(map(str, found)))
 
 

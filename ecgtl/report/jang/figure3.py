@@ -15,7 +15,7 @@ from ecgtl import metrics
 from ecgtl.analysis.text import PENDING, f1
 from ecgtl.errors import EcgtlError
 from ecgtl.report import figures
-from ecgtl.report.jang.shared import ARMS, WIDTH, _by_trial, _heading, _printed, _printed_cells, sizes
+from ecgtl.report.jang.shared import ARMS, WIDTH, heading, printed_cells, printed_trials, sizes, trials_of
 from ecgtl.report.words import percent
 
 # Made-up learning curves, in F1 by epoch. "steady" and "low" take the same steps at different heights.
@@ -55,7 +55,7 @@ def index_anatomy(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
              "index": "Index", "sums": "With sums"}
     rows = []
     for size, method in itertools.product(sizes(experiment), ("random", "cae")):
-        found = pd.DataFrame(map(index_parts, _by_trial(frame, method, size)), columns=[*words])
+        found = pd.DataFrame(map(index_parts, trials_of(frame, method, size)), columns=[*words])
         means = found.mean().items()
         texts = [f"{value:.1f}" if name in ("rises", "falls") else f1(value) for name, value in means]
         rows.append((percent(size), ARMS[method], len(found), *(texts if len(found) else [PENDING] * len(words))))
@@ -130,8 +130,8 @@ def trials_below_best() -> pd.DataFrame:
     Their mean rise is smaller than their mean fall. With sums they would have to end below their first epoch.
     """
     rows = []
-    for method, size, found in _printed_cells("table3"):
-        index, best = np.array(found["trials"]), _printed("table2", method, size).to_numpy()
-        rows.append((_heading(method, size), len(index), (index < best).sum(), (index < best.min()).sum()))
+    for method, size, found in printed_cells("table3"):
+        index, best = np.array(found["trials"]), printed_trials("table2", method, size).to_numpy()
+        rows.append((heading(method, size), len(index), (index < best).sum(), (index < best.min()).sum()))
     return pd.DataFrame(rows, columns=["Cell", "Trials", "Index below the trial's best F1",
                                        "Index below every best F1 of the cell"])

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from ecgtl.analysis.names import METHODS
 from ecgtl.analysis.text import PENDING, f1
 from ecgtl.report.figures import COLOURS
-from ecgtl.report.jang.shared import NAMES, WIDTH, _by_trial, cell, sizes
-from ecgtl.report.jang.table2 import _finished
+from ecgtl.report.jang.shared import NAMES, WIDTH, cell, sizes, trials_of
+from ecgtl.report.jang.table2 import finished
 from ecgtl.report.words import percent
 
 
@@ -34,7 +34,7 @@ def learning_curves(frame: pd.DataFrame, experiment: str) -> Figure:
         axes.set(title=f"{NAMES[experiment]}: {size} % of the training part", ylabel="weighted F1, test part",
                  ylim=(0, 1))
     panels[-1].set_xlabel("epoch")
-    return _finished(figure, panels, 3)
+    return finished(figure, panels, 3)
 
 
 def stability(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
@@ -42,7 +42,7 @@ def stability(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     rows = []
     for size, method in itertools.product(sizes(experiment), ("random", "cae", "image")):
         found = [(y.max(), y[-1], y.max() - y[-1], -np.diff(y, prepend=y[0]).min(), y.argmax() + 1)
-                 for y in _by_trial(frame, method, size)]
+                 for y in trials_of(frame, method, size)]
         texts = [PENDING] * 5
         if found:
             *scores, epoch = np.mean(found, axis=0)

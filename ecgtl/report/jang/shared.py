@@ -39,7 +39,7 @@ def state(experiment: str, tier: str) -> HTML:
 
 def recordings(experiment: str, tier: str) -> dict[int, int]:
     """How many recordings a training of each size draws, as the finished runs have it, the largest first."""
-    return {run.size: sum(body["data"]["split"]["train"].values())
+    return {run.size: sum(body.data["split"]["train"].values())
             for run, body in sorted(cells.runs(experiment, tier), key=lambda pair: -pair[0].size)}
 
 
@@ -59,9 +59,9 @@ def trials(experiment: str, tier: str) -> pd.DataFrame:
     """
     rows, names = [], [f"{choice}.{score}" for choice in CHOICES for score in SCORES]
     for run, body in cells.runs(cells.current(experiment, tier), tier):
-        scores = body["scores"]
+        scores = body.scores
         chosen = [scores.get(choice, scores["validated"]) for choice in CHOICES]
-        rows.append((run.method, run.size, run.number + 1, _steps_per_epoch(body) * len(body["history"]),
+        rows.append((run.method, run.size, run.number + 1, _steps_per_epoch(body) * len(body.history),
                      scores.get(INDEX, np.nan), *(one[score] for one in chosen for score in SCORES)))
     return pd.DataFrame(rows, columns=["method", "size", "trial", "steps", INDEX, *names])
 
@@ -74,12 +74,12 @@ def curves(experiment: str, tier: str) -> pd.DataFrame:
     """
     rows = [(run.method, run.size, run.number + 1, row["epoch"], row["epoch"] * _steps_per_epoch(body),
              row["test_score"])
-            for run, body in cells.runs(cells.current(experiment, tier), tier) for row in body["history"]]
+            for run, body in cells.runs(cells.current(experiment, tier), tier) for row in body.history]
     return pd.DataFrame(rows, columns=["method", "size", "trial", "epoch", "step", "score"])
 
 
 def _steps_per_epoch(body: dict) -> int:
-    return math.ceil(sum(body["data"]["split"]["train"].values()) / body["config"]["batch_size"])
+    return math.ceil(sum(body.data["split"]["train"].values()) / body.config["batch_size"])
 
 
 def sizes(experiment: str) -> tuple[int, ...]:
@@ -97,24 +97,24 @@ def values(frame: pd.DataFrame, method: str, size: int, column: str = BEST) -> p
     return cell(frame, method, size).set_index("trial")[column].sort_index()
 
 
-def _by_trial(frame: pd.DataFrame, method: str, size: int) -> list[np.ndarray]:
+def trials_of(frame: pd.DataFrame, method: str, size: int) -> list[np.ndarray]:
     """The scores by epoch of every trial of one cell, from ``curves``."""
     return [scores.to_numpy() for _, scores in cell(frame, method, size).groupby("trial")["score"]]
 
 
-def _networks(experiment: str) -> list[tuple[str, int]]:
+def networks(experiment: str) -> list[tuple[str, int]]:
     """(method, size) of every cell that a network is trained for, controls included."""
     entry = experiments.load(experiment)
     return [(method, size) for method, size in entry.cells if method in entry.networks]
 
 
-def _printed(table: str, method: str, size: int | str) -> pd.Series:
+def printed_trials(table: str, method: str, size: int | str) -> pd.Series:
     """The trials that the paper prints in a cell, indexed as ours."""
     found = published.lookup(f"jang2021.{table}.rows.{size}.{method}.trials")
     return pd.Series(found, index=range(1, len(found) + 1))
 
 
-def _printed_cells(table: str) -> Iterator[tuple[str, str, dict]]:
+def printed_cells(table: str) -> Iterator[tuple[str, str, dict]]:
     """(method, size, what is printed) of every cell of a table, in its order."""
     printed = published.lookup(f"jang2021.{table}")
     for size, row in printed["rows"].items():
@@ -126,7 +126,7 @@ def _printed_p(table: str, size: int | str) -> str:
     return f"{found['relation']}{NBSP}{found['value']:g}"
 
 
-def _heading(method: str, size: int | str) -> str:
+def heading(method: str, size: int | str) -> str:
     return f"{percent(size)} {ARMS[method]}"
 
 
@@ -134,8 +134,8 @@ def paper_trials(table: str) -> pd.DataFrame:
     """``table2`` or ``table3`` as printed: a row a trial, a column a size and arm; mean ± SD and p below."""
     planned = range(1, published.lookup(f"jang2021.{table}.runs") + 1)
     columns = {"Trial": [*planned, "Mean ± SD, printed", "p, printed"]}
-    for method, size, found in _printed_cells(table):
-        columns[_heading(method, size)] = [*map(f1, found["trials"]), plus_minus(found["mean"], found["sd"]),
+    for method, size, found in printed_cells(table):
+        columns[heading(method, size)] = [*map(f1, found["trials"]), plus_minus(found["mean"], found["sd"]),
                                            _printed_p(table, size)]
     return pd.DataFrame(columns)
 
@@ -147,7 +147,7 @@ def our_trials(frame: pd.DataFrame, experiment: str, tier: str, column: str = BE
     columns = {"Trial": [*planned, "Mean ± SD"]}
     for size, method in itertools.product(sizes(experiment), methods):
         found = values(frame, method, size, column)
-        columns[_heading(method, size)] = [*found.reindex(planned).map(f1), mean_sd(found)]
+        columns[heading(method, size)] = [*found.reindex(planned).map(f1), mean_sd(found)]
     return pd.DataFrame(columns)
 
 
@@ -159,7 +159,7 @@ def differences(frame: pd.DataFrame, experiment: str, table: str = "table2", col
     """
     rows = []
     for size, pair in itertools.product(sizes(experiment), pairs):
-        theirs, ours = ([_printed(table, method, size) for method in pair],
+        theirs, ours = ([printed_trials(table, method, size) for method in pair],
                         [values(frame, method, size, column) for method in pair])
         tests = [gap_with_p(*found, paired=paired) for found in (theirs, ours) for paired in (False, True)]
         rows.append((percent(size), f"{ARMS[pair[0]]} − {ARMS[pair[1]]}",

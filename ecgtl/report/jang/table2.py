@@ -23,19 +23,7 @@ from ecgtl.config import protocol
 from ecgtl.experiments import pretrainings
 from ecgtl.report import badges, figures, tables
 from ecgtl.report.figures import COLOURS, MARKERS
-from ecgtl.report.jang.shared import (
-    BEST,
-    CHOICES,
-    SCORES,
-    SENSITIVITY,
-    WIDTH,
-    _heading,
-    _networks,
-    cell,
-    paper_recordings,
-    recordings,
-    values,
-)
+from ecgtl.report.jang import shared
 from ecgtl.report.words import gap_with_p, mean, percent
 
 # Is a collapse at 25 % one of data or of steps? (method, size) of the trainings that tell, and their dashes
@@ -47,7 +35,7 @@ CONTROL = {("random", 25): ":", ("random_matched", 25): "-", ("random", 50): "--
 
 def comparison(experiment: str, tier: str) -> pd.DataFrame:
     """``cells.comparison`` with our sizes in recordings as well."""
-    known, found = recordings(experiment, tier), cells.comparison(experiment, tier)
+    known, found = shared.recordings(experiment, tier), cells.comparison(experiment, tier)
     here = [f" ({known[size]:,} here)" if size in known else "" for size in found["size"]]
     return found.assign(words=found["words"] + here)
 
@@ -83,8 +71,8 @@ def curve(comparison: pd.DataFrame, filled: dict[tuple, cells.Cell]) -> Figure:
 def both_scores(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     """Weighted beside macro F1 of the reported epoch: a row a method and size, baselines too."""
     entry, rows = experiments.load(experiment), []
-    for method, size in (*_networks(experiment), *itertools.product(entry.baselines, entry.columns)):
-        weighted, macro = (values(frame, method, size, f"best_test.{score}") for score in SCORES)
+    for method, size in (*shared.networks(experiment), *itertools.product(entry.baselines, entry.columns)):
+        weighted, macro = (shared.values(frame, method, size, f"best_test.{score}") for score in shared.SCORES)
         rows.append((METHODS[method], percent(size), mean(weighted), mean(macro), len(weighted)))
     return pd.DataFrame(rows, columns=["Initialisation", "Data used", "Weighted F1", "Macro F1", "n"])
 
@@ -94,9 +82,9 @@ def both_scores(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
 
 def choices(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     """Weighted F1 by three ways of choosing the epoch, and how much the published way flatters (paired)."""
-    rows, words = [], [names.CHOICES[choice].capitalize() for choice in CHOICES]
-    for method, size in _networks(experiment):
-        best, last, validated = (values(frame, method, size, f"{choice}.weighted_f1") for choice in CHOICES)
+    rows, words = [], [names.CHOICES[choice].capitalize() for choice in shared.CHOICES]
+    for method, size in shared.networks(experiment):
+        best, last, validated = (shared.values(frame, method, size, f"{choice}.weighted_f1") for choice in shared.CHOICES)
         rows.append((METHODS[method], percent(size), mean(best), mean(last), mean(validated), len(last),
                      gap_with_p(best, validated, paired=True)))
     return pd.DataFrame(rows, columns=["Initialisation", "Data used", f"{words[0]} (as published)", *words[1:], "n",
@@ -111,10 +99,10 @@ def steps_table(frame: pd.DataFrame, tier: str) -> pd.DataFrame:
 
     Beside our steps of the optimiser stand those of the paper's trainings, had its batches been of our size.
     """
-    half, rows = values(frame, "random", 50), []
+    half, rows = shared.values(frame, "random", 50), []
     for method, size in CONTROL:
-        best, last, steps = (values(frame, method, size, column) for column in (BEST, "last.weighted_f1", "steps"))
-        rows.append((_heading(method, size), f"{steps.iloc[0]:,}" if len(steps) else PENDING,
+        best, last, steps = (shared.values(frame, method, size, column) for column in (shared.BEST, "last.weighted_f1", "steps"))
+        rows.append((shared.heading(method, size), f"{steps.iloc[0]:,}" if len(steps) else PENDING,
                      f"{paper_steps(size, tier):,}" if method == "random" else "–", mean(best), mean(last), len(best),
                      "–" if (method, size) == ("random", 50) else gap_with_p(half, best, paired=False)))
     return pd.DataFrame(rows, columns=["Random weights", "Steps", "Steps in the paper", "Best on test", "Last epoch",
@@ -123,7 +111,7 @@ def steps_table(frame: pd.DataFrame, tier: str) -> pd.DataFrame:
 
 def paper_steps(size: int, tier: str) -> int:
     """Steps of the optimiser in the paper's training on ``size`` %, with the batches of our ``tier``."""
-    batches = paper_recordings(size) / protocol("jang2021")["tiers"][tier]["batch_size"]
+    batches = shared.paper_recordings(size) / protocol("jang2021").tiers[tier]["batch_size"]
     return math.ceil(batches) * published.lookup("jang2021.scalars.epochs.value")
 
 
@@ -138,7 +126,7 @@ def steps_verdict(frame: pd.DataFrame, tier: str) -> HTML:
             "yes": f"There is one here with 25 %, and {end}."}
     text = (f"A collapse is a mean at least {margin} below that of 50 %, with its whole 95 % interval. "
             + said.get(collapse, f"Whether there is one here with 25 % is {collapse}."))
-    gain = gap_with_p(values(frame, "random_matched", 25), values(frame, "random", 25), paired=True)
+    gain = gap_with_p(shared.values(frame, "random_matched", 25), shared.values(frame, "random", 25), paired=True)
     return HTML(Markup("<p>{} Matched minus usual steps at 25 %, paired: {}.</p>").format(text, gain))
 
 
@@ -147,19 +135,19 @@ def step_curves(frame: pd.DataFrame) -> Figure:
 
     ``frame`` is that of ``curves``. A trial's last value is what Table 2 reports of it.
     """
-    figure, axes = plt.subplots(figsize=(WIDTH, 4.2))
+    figure, axes = plt.subplots(figsize=(shared.WIDTH, 4.2))
     for (method, size), dash in CONTROL.items():
-        so_far = cell(frame, method, size).pivot(index="step", columns="trial", values="score").cummax()
+        so_far = shared.cell(frame, method, size).pivot(index="step", columns="trial", values="score").cummax()
         if len(so_far):
             axes.fill_between(so_far.index, so_far.min(axis=1), so_far.max(axis=1), color=COLOURS[method], alpha=0.12,
                               linewidth=0)
             axes.plot(so_far.index, so_far.median(axis=1), dash, color=COLOURS[method],
-                      label=f"{_heading(method, size)} (n = {so_far.shape[1]})")
+                      label=f"{shared.heading(method, size)} (n = {so_far.shape[1]})")
     axes.set(xlabel="steps of the optimiser", ylabel="best weighted F1 so far, test part", ylim=(0, 1))
-    return _finished(figure, [axes])
+    return finished(figure, [axes])
 
 
-def _finished(figure: Figure, panels: Sequence[Axes], columns: int = 2) -> Figure:
+def finished(figure: Figure, panels: Sequence[Axes], columns: int = 2) -> Figure:
     """The figure with a legend below; panels without a line say PENDING."""
     for axes in panels:
         if not axes.lines:
@@ -173,21 +161,21 @@ def _finished(figure: Figure, panels: Sequence[Axes], columns: int = 2) -> Figur
 
 def sensitivity(tier: str = "reduced") -> list[dict]:
     """The finished pretrainings that vary width and filter, as read from their JSON, the narrowest first."""
-    runs = pretrainings.enumerate_runs(SENSITIVITY, tier)
+    runs = pretrainings.enumerate_runs(shared.SENSITIVITY, tier)
     bodies = [results.read(run.path) for run in runs if run.state() == "done"]
-    return sorted(bodies, key=lambda body: (body["config"]["width"], not body["config"]["highpass"]))
+    return sorted(bodies, key=lambda body: (body.config["width"], not body.config["highpass"]))
 
 
 def sensitivity_table(bodies: list[dict], tier: str = "reduced") -> HTML:
     """Their errors on held-out subjects; PENDING and the command where there is none yet."""
     if not bodies:
         return HTML(Markup("<p>{} No run yet: <code>python -m ecgtl run {} --tier {}</code></p>").format(
-            badges.badge("pending"), SENSITIVITY, tier))
+            badges.badge("pending"), shared.SENSITIVITY, tier))
     rows = []
     for body in bodies:
-        config, windows, scores = body["config"], body["data"]["windows"], body["scores"]
+        config, windows, scores = body.config, body.data["windows"], body.scores
         rows.append((config["width"], _filter_words(config["highpass"]), f"{windows['train']:,}",
-                     f"{windows['test']:,}", len(body["history"]), f"{scores['mse_sum']:.1f}",
+                     f"{windows['test']:,}", len(body.history), f"{scores['mse_sum']:.1f}",
                      f"{scores['mse_sample']:.3f}", f1(scores["r2"])))
     table = pd.DataFrame(rows, columns=["Width", "Baseline filter", "Windows, training", "held out", "Epochs",
                                         "Squared error, summed over a window", "per sample", "R²"])
@@ -200,15 +188,15 @@ def _filter_words(cutoff: float | None) -> str:
 
 def sensitivity_curves(bodies: list[dict]) -> Figure:
     """Validation error by epoch, one line a pretraining; dashed ones are without the filter."""
-    figure, axes = plt.subplots(figsize=(WIDTH, 4.0))
+    figure, axes = plt.subplots(figsize=(shared.WIDTH, 4.0))
     for place, body in enumerate(bodies):
-        config, rows = body["config"], pd.DataFrame(body["history"])
+        config, rows = body.config, pd.DataFrame(body.history)
         axes.plot(rows["epoch"], rows["validation_loss"], "-" if config["highpass"] else "--", color=f"C{place}",
                   marker="osD^vpXP"[place % 8], markersize=4,
                   label=f"width {config['width']}, filter: {_filter_words(config['highpass'])}")
     axes.set(xlabel="epoch", ylabel="validation error, summed over a window\n(z-scores squared)")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    return _finished(figure, [axes])
+    return finished(figure, [axes])
 
 
 # Table 3: the learning curve index

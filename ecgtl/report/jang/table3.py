@@ -13,14 +13,14 @@ from ecgtl.analysis.names import METHODS
 from ecgtl.analysis.text import f1
 from ecgtl.report import figures, tables
 from ecgtl.report.figures import COLOURS, MARKERS
-from ecgtl.report.jang.shared import INDEX, NAMES, PTBXL, WIDTH, _heading, _printed_cells, sizes, values
+from ecgtl.report.jang.shared import INDEX, NAMES, PTBXL, WIDTH, heading, printed_cells, sizes, values
 from ecgtl.report.words import percent
 from ecgtl.statistics import Sample
 
 
 def index_rows(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Every index, the paper's trials and then ours; ``frames`` maps experiments to their ``trials``."""
-    printed = [("paper", method, int(size), trial, value) for method, size, found in _printed_cells("table3")
+    printed = [("paper", method, int(size), trial, value) for method, size, found in printed_cells("table3")
                for trial, value in enumerate(found["trials"], start=1)]
     ours = [frame.dropna(subset=[INDEX]).assign(source=name) for name, frame in frames.items()]
     columns = ["source", "method", "size", "trial", INDEX]
@@ -57,10 +57,10 @@ def index_dots(rows: pd.DataFrame) -> Figure:
 def printed_spreads(table: str) -> pd.DataFrame:
     """Each printed SD beside those of its trials with divisors n and n - 1, and which one fits the print."""
     half_digit, rows = 0.5 * 10 ** -published.lookup(f"jang2021.{table}.decimals"), []
-    for method, size, found in _printed_cells(table):
+    for method, size, found in printed_cells(table):
         by = {"n": np.std(found["trials"]), "n − 1": np.std(found["trials"], ddof=1)}
         fits = [divisor for divisor, sd in by.items() if abs(sd - found["sd"]) <= half_digit + 1e-9]
-        rows.append((_heading(method, size), f1(found["sd"]), *(f"{sd:.4f}"[1:] for sd in by.values()),
+        rows.append((heading(method, size), f1(found["sd"]), *(f"{sd:.4f}"[1:] for sd in by.values()),
                      " and ".join(fits) or "neither"))
     return pd.DataFrame(rows, columns=["Cell", "Printed SD", "Divisor n", "Divisor n − 1", "Fits the print"])
 

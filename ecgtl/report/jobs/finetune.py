@@ -82,7 +82,7 @@ def followed(result: results.Result) -> tuple[str, str]:
     """The score that a run follows epoch by epoch: its name in the scores, and in words."""
     rules = protocol(result.config["protocol"])
     own = rules.get("multi_label", {}) if result.arrays["y_test"].ndim == 2 else {}
-    name = own.get("score", rules["score"])
+    name = own.get("score", rules.score)
     return name, SCORES[name]
 
 

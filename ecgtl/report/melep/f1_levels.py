@@ -14,7 +14,7 @@ from ecgtl.analysis.names import checkpoint_name
 from ecgtl.analysis.text import PENDING, f1
 from ecgtl.measurements.melep_datasets import PAPER
 from ecgtl.report import figures, tables
-from ecgtl.report.melep.marks import BLUE, VERMILION, WIDTH, _pending_unless
+from ecgtl.report.melep.marks import BLUE, VERMILION, WIDTH, pending_unless
 from ecgtl.report.melep.table2 import is_papers
 from ecgtl.report.melep.transfer_folds import CHOICES, CSN, MELEP, PTBXL, Folds, load
 from ecgtl.report.words import estimate
@@ -107,7 +107,7 @@ def _levels(axes: Axes, levels: pd.DataFrame) -> None:
     axes.set(xticks=range(1, agreement.LEVELS + 1), xlim=(0.5, agreement.LEVELS + 0.5))
     axes.tick_params(labelsize=8)
     if not len(levels):
-        _pending_unless(axes, 0)
+        pending_unless(axes, 0)
         axes.set_yticks([])
         return
     filled, against = levels[levels["n"].gt(0)], disrupted(levels)

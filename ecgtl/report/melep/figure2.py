@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from ecgtl.report import flowchart
 from ecgtl.report.flowchart import Box
-from ecgtl.report.melep.network_diagrams import _size, network, options, shape
+from ecgtl.report.melep.network_diagrams import network, options, shape, size
 
 
 def bilstm_figure(tier: str) -> Figure:
@@ -14,7 +14,7 @@ def bilstm_figure(tier: str) -> Figure:
     lstm, output = network("bilstm", tier)
     facts = (f"{options('bilstm', tier)['width']} units, four gates", f"{lstm.parameters // 2:,} parameters")
     ways = [Box(way, f"LSTM, {way}", facts, "transferred") for way in ("forwards", "backwards")]
-    rows = [[Box("in", "recording", (_size(shape(tier)),), "signal")], ways,
+    rows = [[Box("in", "recording", (size(shape(tier)),), "signal")], ways,
             [Box("both", "outputs of every step", (lstm.size, f"flattened: {np.prod(lstm.shape):,}"), "signal")],
             [Box("out", "linear", (f"{output.parameters:,} parameters", f"{output.shape[0]} labels"), "vector")]]
     arrows = [("in", "forwards"), ("forwards", "both"), ("both", "out"), ("in", "backwards"), ("backwards", "both")]

@@ -21,7 +21,7 @@ from ecgtl.analysis.names import NETWORKS, RIVALS, checkpoint_name
 from ecgtl.analysis.text import PENDING, f1
 from ecgtl.measurements.melep_datasets import PAPER
 from ecgtl.report import figures
-from ecgtl.report.melep.marks import BLUE, F1, GREY, STYLES, WEIGHTS, WIDTH, _interval, _name_rows, _pending_unless
+from ecgtl.report.melep.marks import BLUE, F1, GREY, STYLES, WEIGHTS, WIDTH, interval, name_rows, pending_unless
 from ecgtl.report.melep.table2 import is_papers
 from ecgtl.report.melep.transfer_folds import MELEP, Folds, interval_text
 from ecgtl.report.words import bullets, paragraph
@@ -104,7 +104,7 @@ def pick_table(folds: Folds) -> pd.DataFrame:
 def own_labels(folds: Folds, source: str, arch: str) -> int:
     """How many labels a checkpoint was trained on, as its finished folds have stored it."""
     done = next(run for run in folds.plan(source, arch) if run.state() == "done")
-    return results.stored(done.path)["data"]["start"]["labels"]
+    return results.stored(done.path).data["start"]["labels"]
 
 
 def number_of_own_labels(folds: Folds) -> HTML:
@@ -163,7 +163,7 @@ def _points(axes: Axes, rows: pd.DataFrame, measure: str) -> None:
     for (colour, marker), (place, own) in zip(STYLES, agreement.by_checkpoint(rows).items(), strict=False):
         axes.plot(own[measure], own[SCORES[0]], marker, color=colour, markersize=5, alpha=0.8,
                   label=checkpoint_name(*place))
-    _pending_unless(axes, len(rows))
+    pending_unless(axes, len(rows))
 
 
 def selection_figure(folds: Folds) -> Figure:
@@ -194,7 +194,7 @@ def regret_figure(lost: pd.DataFrame) -> Figure:
     for y, (way, one) in enumerate(found.items()):
         axes.plot(lost.loc[lost["way"] == way, "regret"], np.full(one.n, y + 0.2), ".", color=GREY, markersize=4,
                   alpha=0.5, label="one fold")
-        _interval(axes, one, y - 0.1, BLUE, "o", "mean (95 % interval)")
-    _pending_unless(axes, len(found))
-    _name_rows(axes, [way_words(way) for way in found])
+        interval(axes, one, y - 0.1, BLUE, "o", "mean (95 % interval)")
+    pending_unless(axes, len(found))
+    name_rows(axes, [way_words(way) for way in found])
     return figures.labelled(figure, np.array([[axes]]), "F1 lost against the best candidate")

@@ -11,9 +11,9 @@ from scipy import stats
 
 from ecgtl.analysis.text import NBSP, PENDING
 from ecgtl.datasets import catalogue, ptbxl, snomed
-from ecgtl.measurements.melep_datasets import HEADERS, SOURCES, _n, _pub
+from ecgtl.measurements.melep_datasets import HEADERS, SOURCES, n_recordings, pub
 from ecgtl.report import figures
-from ecgtl.report.melep.table1 import NOT_AT_HAND, UNLISTED, _part, official_labels, printed
+from ecgtl.report.melep.table1 import NOT_AT_HAND, UNLISTED, counts_of, official_labels, printed
 from ecgtl.report.words import paragraph
 from ecgtl.results import Result
 from ecgtl.statistics import LEVEL
@@ -28,8 +28,8 @@ def labels(name: str, counted: Result | None) -> pd.DataFrame:
     ``released`` (by the official tables) and ``ours`` are counts, NaN where unknown; ``released_n`` and
     ``ours_n`` the recordings that they are counted in.
     """
-    part = _part(counted, name)
-    known = isinstance(part, dict) and _n(part) > 0
+    part = counts_of(counted, name)
+    known = isinstance(part, dict) and n_recordings(part) > 0
     counts = part["labels"] | part.get("superclasses", {}) if known else {}
     rows = []
     for label, words, codes in _chosen(name):
@@ -37,7 +37,7 @@ def labels(name: str, counted: Result | None) -> pd.DataFrame:
         ours = sum(counts.get(key, 0) for key in codes or (label,)) if known else np.nan
         rows.append({"label": label, "name": words, "codes": " ".join(codes), "released": released,
                      "released_n": catalogue.entry(name).records, "ours": ours,
-                     "ours_n": _n(part) if known else np.nan})
+                     "ours_n": n_recordings(part) if known else np.nan})
     return pd.DataFrame(rows)
 
 
@@ -109,7 +109,7 @@ def _shares(axes: Axes, name: str, table: pd.DataFrame) -> None:
 
 def map_summary() -> pd.DataFrame:
     """The package's map of SNOMED CT codes by source, for a page: codes that occur, the paper's number."""
-    rows, least = [], _pub("scalars.csn_label_minimum.value")
+    rows, least = [], pub("scalars.csn_label_minimum.value")
     for words, name in (("CPSC 2018", "cpsc2018"), ("Georgia", "georgia"), ("Shaoxing", "shaoxing"),
                         ("Ningbo", "ningbo"), ("CSN: both", "csn")):
         known, sources = name in SOURCES, SOURCES.get(name, (name,))
@@ -134,14 +134,14 @@ def label_map(counted: Result | None) -> pd.DataFrame:
     for source in snomed.SOURCES:
         table[f"released_{source}"] = [snomed.records(code, source) for code in codes]
     for name in SOURCES:
-        part = _part(counted, name)
+        part = counts_of(counted, name)
         table[f"at_hand_{name}"] = [part["labels"].get(code, 0) for code in codes] if isinstance(part, dict) else None
     return table
 
 
 def choices_verdict() -> HTML:
     """Whether the paper's choices of labels are what it says they are, by the official counts."""
-    codes, least = snomed.tables()["codes"], _pub("scalars.csn_label_minimum.value")
+    codes, least = snomed.tables()["codes"], pub("scalars.csn_label_minimum.value")
     in_csn, in_georgia = ({code: snomed.records(code, *SOURCES[name]) for code in codes} for name in ("csn", "georgia"))
     twenty, ten = (snomed.label_set(LABEL_SETS[name]) for name in ("csn", "georgia"))
     rest = max(n for code, n in in_csn.items() if code not in twenty)

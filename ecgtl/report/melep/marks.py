@@ -24,20 +24,20 @@ WEIGHTS = {measure: RIVALS[measure][0].removeprefix("MELEP, ") for measure in ME
 # Marks
 
 
-def _interval(axes: Axes, found: Interval, y: float, colour: str, marker: str, label: str, filled: bool = True) -> None:
+def interval(axes: Axes, found: Interval, y: float, colour: str, marker: str, label: str, filled: bool = True) -> None:
     """A value, where there is one, on a horizontal line with its limits, where it has any."""
     if found.value is not None:
         axes.errorbar([found.value], [y], xerr=found.reach, color=colour, marker=marker, markersize=4, linewidth=1.1,
                       capsize=2, linestyle="none", markerfacecolor=colour if filled else "white", label=label)
 
 
-def _name_rows(axes: Axes, names: Sequence[str]) -> None:
+def name_rows(axes: Axes, names: Sequence[str]) -> None:
     """The names of what lies on the lines of a panel, the first on top."""
     axes.set(yticks=range(len(names)), yticklabels=names, ylim=(max(len(names), 1) - 0.4, -0.6))
     axes.tick_params(axis="y", labelsize=8)
 
 
-def _pending_unless(axes: Axes, n: int, least: int = 1) -> None:
+def pending_unless(axes: Axes, n: int, least: int = 1) -> None:
     """Say in a panel with fewer than ``least`` folds that it waits for more."""
     if n < least:
         axes.text(0.5, 0.5, f"{PENDING}: {f'{n} of {least} folds' if n else 'no fold yet'}",

@@ -10,7 +10,7 @@ import torch
 
 from ecgtl import models
 from ecgtl.config import TIERS, FinetuneConfig, protocol
-from ecgtl.measurements.melep_datasets import PAPER, _pub
+from ecgtl.measurements.melep_datasets import PAPER, pub
 from ecgtl.report import badges, network_blocks
 from ecgtl.report.network_blocks import Block
 
@@ -27,7 +27,7 @@ def drawn_tier(wanted: str = "best") -> str:
 
 def shape(tier: str) -> tuple[int, int]:
     """Leads and samples that a tier's networks take."""
-    leads = _pub("scalars.leads.value") if protocol(PAPER)["lead"][tier] == "all" else 1
+    leads = pub("scalars.leads.value") if protocol(PAPER).lead[tier] == "all" else 1
     return leads, FinetuneConfig.of(protocol=PAPER, tier=tier).resolved().n_samples
 
 
@@ -44,7 +44,7 @@ def network(name: str, tier: str, n_labels: int | None = None) -> tuple[Block, .
     ``n_labels`` outputs, by default the labels of CPSC2018. Shapes are channels by length, of the recurrent
     layer too, which itself gives steps by channels.
     """
-    n_labels = n_labels or _pub("scalars.cpsc2018_labels.value")
+    n_labels = n_labels or pub("scalars.cpsc2018_labels.value")
     # PyTorch unrolls a recurrent layer on the meta device, step by step: to compute it is faster
     with torch.device("cpu" if name == "bilstm" else "meta"):
         blocks = network_blocks.trace(models.build(name, shape(tier)[0], n_labels, **options(name, tier)), shape(tier))
@@ -52,7 +52,7 @@ def network(name: str, tier: str, n_labels: int | None = None) -> tuple[Block, .
                  for block in blocks)
 
 
-def _size(sizes: Sequence[int]) -> str:
+def size(sizes: Sequence[int]) -> str:
     return " × ".join(f"{n:,}" for n in sizes)
 
 
@@ -60,7 +60,7 @@ def outputs(name: str, tier: str) -> pd.DataFrame:
     """Parameters by the number of labels, for a page: of the output layer and of the whole network."""
     rows = []
     for use, place in OUTPUTS.items():
-        for n in np.atleast_1d(_pub(f"scalars.{place}.value")).tolist():
+        for n in np.atleast_1d(pub(f"scalars.{place}.value")).tolist():
             blocks = network(name, tier, n)
             last, whole = blocks[-1].parameters, network_blocks.parameters(blocks)
             rows.append({"Use": use, "Labels": n, "Output layer": f"{last:,}", "Whole network": f"{whole:,}",
@@ -70,7 +70,7 @@ def outputs(name: str, tier: str) -> pd.DataFrame:
 
 def sizes(name: str) -> pd.DataFrame:
     """The network in every tier, for a page: input, width, parameters with CPSC2018's labels."""
-    return pd.DataFrame([{"Tier": badges.badge(f"tier:{tier}"), "Input": _size(shape(tier)),
+    return pd.DataFrame([{"Tier": badges.badge(f"tier:{tier}"), "Input": size(shape(tier)),
                           "Width": options(name, tier)["width"], "Features": f"{np.prod(blocks[-2].shape):,}",
                           "Parameters": f"{network_blocks.parameters(blocks):,}"}
                          for tier in TIERS for blocks in [network(name, tier)]])

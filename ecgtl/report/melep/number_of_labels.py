@@ -20,7 +20,7 @@ from ecgtl.analysis.names import RIVALS, checkpoint_name
 from ecgtl.analysis.text import PENDING, f1
 from ecgtl.measurements import rr_folds
 from ecgtl.report import figures
-from ecgtl.report.melep.marks import BLUE, F1, GREY, STYLES, VERMILION, WIDTH, _interval, _name_rows, _pending_unless
+from ecgtl.report.melep.marks import BLUE, F1, GREY, STYLES, VERMILION, WIDTH, interval, name_rows, pending_unless
 from ecgtl.report.melep.transfer_folds import CHOICES, MELEP, Folds, interval_text
 from ecgtl.report.words import bullets, paragraph
 
@@ -171,12 +171,12 @@ def rival_figure(rows: pd.DataFrame) -> Figure:
     """
     def draw(axes: Axes, own: pd.DataFrame) -> None:
         for y, row in enumerate(own.itertuples()):
-            _interval(axes, row.plain, y - 0.15, BLUE, "o", "correlation with F1 (95 % interval)")
-            _interval(axes, row.partial, y + 0.2, VERMILION, "s", "given the number of labels", filled=False)
-        _name_rows(axes, [RIVALS[measure][0].replace(", ", ",\n") for measure in MEASURES])
+            interval(axes, row.plain, y - 0.15, BLUE, "o", "correlation with F1 (95 % interval)")
+            interval(axes, row.partial, y + 0.2, VERMILION, "s", "given the number of labels", filled=False)
+        name_rows(axes, [RIVALS[measure][0].replace(", ", ",\n") for measure in MEASURES])
         axes.axvline(0, color=GREY, linewidth=0.8)
         axes.set(xlim=(-1.05, 1.05), xticks=(-1, 0, 1))
-        _pending_unless(axes, own["plain"].iloc[0].n, correlations.MIN_POINTS)
+        pending_unless(axes, own["plain"].iloc[0].n, correlations.MIN_POINTS)
 
     return _panels(draw, agreement.by_checkpoint(rows), 2.5, "correlation", columns=1)
 
@@ -190,7 +190,7 @@ def label_scatter(folds: Folds) -> Figure:
             colour, marker = styles[n]
             axes.plot(some[MELEP[0]], some[SCORES[0]], marker, color=colour, markersize=5, alpha=0.85,
                       label=f"{n:.0f} labels")
-        _pending_unless(axes, len(own))
+        pending_unless(axes, len(own))
 
     return _panels(draw, folds.by_checkpoint, 2.3, "MELEP (nats)", F1, 4)
 
@@ -214,4 +214,4 @@ def _gains(axes: Axes, own: pd.DataFrame) -> None:
     if found.low is not None:
         axes.axhspan(found.low, found.high, color=VERMILION, alpha=0.2, linewidth=0)
     axes.axhline(0, color=GREY, linewidth=0.8)
-    _pending_unless(axes, len(own))
+    pending_unless(axes, len(own))

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from ecgtl import paths, results
 from ecgtl.analysis.text import NBSP, PENDING
 from ecgtl.datasets import catalogue, snomed
-from ecgtl.measurements.melep_datasets import HEADERS, PAPER, PROGRAM, SOURCES, _is_whole, _pub, measure
+from ecgtl.measurements.melep_datasets import HEADERS, PAPER, PROGRAM, SOURCES, is_whole, measure, pub
 from ecgtl.report import badges
 from ecgtl.report import provenance as report_provenance
 from ecgtl.report.printed import published_text
@@ -45,19 +45,19 @@ def at_hand(counted: Result | None) -> pd.DataFrame:
     """One row a data set, for a page: version, recordings released and available here, leads, what is refused."""
     rows = []
     for name in HEADERS:
-        entry, part = catalogue.entry(name), _part(counted, name)
+        entry, part = catalogue.entry(name), counts_of(counted, name)
         seen = dict.fromkeys(("At hand", "Leads", "Evidence", "Refused"), part)
         if isinstance(part, dict):
             seen = {"At hand": f"{part['records']:,} ({100 * part['records'] / entry.records:.1f}{NBSP}%)",
                     "Leads": ", ".join(part["leads"]),
-                    "Evidence": badges.badge(f"target:{'full' if _is_whole(name, part) else 'subset'}"),
+                    "Evidence": badges.badge(f"target:{'full' if is_whole(name, part) else 'subset'}"),
                     "Refused": ", ".join(f"{n} × {reason}" for reason, n in part["refused"].items()) or "none"}
         rows.append({"Data set": Markup('<a class="external" href="{}">{}</a>').format(entry.page, entry.title),
                      "Version": entry.version, "Release": f"{entry.records:,}", **seen})
     return pd.DataFrame(rows)
 
 
-def _part(counted: Result | None, name: str) -> dict | str:
+def counts_of(counted: Result | None, name: str) -> dict | str:
     """The counts of one data set, or the word that stands in their place."""
     return PENDING if counted is None else counted.scores[name] or NOT_AT_HAND
 
@@ -69,7 +69,7 @@ def comparison(counted: Result | None) -> pd.DataFrame:
     """
     rows = []
     for name in HEADERS:
-        part = _part(counted, name)
+        part = counts_of(counted, name)
         ours, released = _ours(part), _released(name, part)
         rows += [{"dataset": name, "quantity": what, "paper": printed(name, what), "release": released[what],
                   "ours": ours[what], "finding": _finding(name, what, released[what], part)} for what in QUANTITIES]
@@ -151,8 +151,8 @@ def misprints(counted: Result | None) -> pd.DataFrame:
             ("PTB-XL, recordings", "ptbxl", "records", "ptbxl_records")]
     return pd.DataFrame([{"What": words, "Table 1": printed(name, quantity),
                           "Text": published_text(f"{PAPER}.scalars.{scalar}"),
-                          "Release": _released(name, _part(counted, name))[quantity],
-                          "Note": _pub(f"scalars.{scalar}").get("note", UNLISTED)}
+                          "Release": _released(name, counts_of(counted, name))[quantity],
+                          "Note": pub(f"scalars.{scalar}").get("note", UNLISTED)}
                          for words, name, quantity, scalar in rows])
 
 

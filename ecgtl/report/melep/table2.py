@@ -26,7 +26,7 @@ from ecgtl.analysis.text import PENDING, f1
 from ecgtl.measurements.melep_datasets import PAPER
 from ecgtl.report import badges, figures
 from ecgtl.report.figures import PAPER_COLOUR
-from ecgtl.report.melep.marks import BLUE, GREY, SHIFTS, VERMILION, WEIGHTS, WIDTH, _interval, _name_rows
+from ecgtl.report.melep.marks import BLUE, GREY, SHIFTS, VERMILION, WEIGHTS, WIDTH, interval, name_rows
 from ecgtl.report.melep.transfer_folds import CHOICES, MELEP, PARTS, VARIANTS, Folds, evidence, interval_text
 from ecgtl.report.words import bullets, paragraph
 
@@ -166,7 +166,7 @@ def correlation_figure(own: Sequence[Pair], others: Sequence[Pair]) -> Figure:
             _correlations(axes, y, pair)
         axes.axvline(0, color=GREY, linewidth=0.8)
         axes.set(title=title, xlim=(-1.05, 1.05), xticks=(-1, -0.5, 0, 0.5, 1))
-        _name_rows(axes, ["\n→ ".join(pair.named.values()) for pair in group])
+        name_rows(axes, ["\n→ ".join(pair.named.values()) for pair in group])
     grid[-1, 0].set_xlabel("correlation with F1 (negative is as hoped)")
     figures.legend_below(figure, grid[:, 0], 1)
     return figure
@@ -174,10 +174,10 @@ def correlation_figure(own: Sequence[Pair], others: Sequence[Pair]) -> Figure:
 
 def _correlations(axes: Axes, y: float, pair: Pair) -> None:
     if pair.fisher:
-        _interval(axes, pair.fisher, y - 0.32, PAPER_COLOUR, "D", "paper (Fisher's 95 % interval)")
+        interval(axes, pair.fisher, y - 0.32, PAPER_COLOUR, "D", "paper (Fisher's 95 % interval)")
     for shift, ((measure, score), found) in zip(SHIFTS, pair.ours.items(), strict=True):
         style = (BLUE, "o") if measure == MELEP[0] else (VERMILION, "s")
-        _interval(axes, found, y + shift, *style, f"ours: {WEIGHTS[measure]}, {CHOICES[score]}", score == SCORES[0])
+        interval(axes, found, y + shift, *style, f"ours: {WEIGHTS[measure]}, {CHOICES[score]}", score == SCORES[0])
     if not len(pair.rows):
         axes.annotate(PENDING, (0.99, y + 0.1), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=7,
                       color=GREY)

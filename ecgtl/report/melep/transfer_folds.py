@@ -135,7 +135,7 @@ def _why(missing: Sequence[Transfer]) -> str:
 
 def made(folds: Folds) -> pd.DataFrame:
     """How the folds of the experiment were made, of both networks: ``tables.made``, and their checkpoints."""
-    starts = [body["data"]["start"] for _, body in cells.runs(folds.experiment, folds.tier)]
+    starts = [body.data["start"] for _, body in cells.runs(folds.experiment, folds.tier)]
     if not starts:
         return pd.DataFrame({"What": ["Command"], "Value": [f"{PENDING}: {folds.command}"]})
     facts = provenance.made(folds.experiment, folds.tier).set_index("What")["Value"]

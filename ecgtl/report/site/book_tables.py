@@ -144,7 +144,7 @@ def _availability(page: Page) -> Table:
 def _tiers(page: Page) -> Table:
     rows = [{"Tier": badge(f"tier:{tier}"),
              **{name.replace("_", " ").capitalize(): f"{value:g}" for name, value in rules.items()}}
-            for tier, rules in config.protocol(page.paper)["tiers"].items()]
+            for tier, rules in config.protocol(page.paper).tiers.items()]
     return rows, f"{_SHORT[page.paper]}: what each tier means (sampling rate in Hz)"
 
 

@@ -53,7 +53,7 @@ def result_text(path: str) -> str:
         _one_of(name, value, tuple(allowed))
     choice = score.pop(0) if score[0] in CHOICES and len(score) > 1 else "validated"
     found = cells.runs(experiment, tier)
-    here = [body["scores"] for run, body in found if (run.method, str(run.size)) == (method, size)]
+    here = [body.scores for run, body in found if (run.method, str(run.size)) == (method, size)]
     command = f"'python -m ecgtl run {experiment} --tier {tier}'"
     if not here:
         raise EcgtlError(f"{experiment} has no finished run of {method} at {size} in tier {tier}; run {command}")

@@ -24,19 +24,19 @@ from ecgtl.report.weimann.shared import PAPER, TABLE2
 
 def pretrained(tier: str) -> dict[str, dict | None]:
     """The results of the tier's own four pretrainings by objective, None where there is none."""
-    objectives = protocol(PAPER)["pretraining"]["objectives"]
+    objectives = protocol(PAPER).pretraining.objectives
     return {objective: shared.pretraining(objective, tier) for objective in objectives}
 
 
 def overview(tier: str) -> pd.DataFrame:
     """The three steps, as ``diagrams.study_table``; PENDING where nothing was run."""
     trained, runs = {name: body for name, body in pretrained(tier).items() if body}, cells.runs(TABLE2, tier)
-    config, tuned, paper = _config("beat", tier), shared.tuned(tier), published.lookup(f"{PAPER}.table2.rows")
+    config, tuned, paper = config_of("beat", tier), shared.tuned(tier), published.lookup(f"{PAPER}.table2.rows")
     places, filled = [(method, int(size)) for method, row in paper.items() for size in row], cells.cells(TABLE2, tier)
     counts = sorted({sum((run.method, run.size) == place for run, _ in runs) for place in places})
     largest = max(size for _, size in places)
-    frames = [body["data"]["frames"]["train"] * len(body["history"]) for body in trained.values()]
-    subjects = next((body["data"]["subjects"] for body in trained.values()), None)
+    frames = [body.data["frames"]["train"] * len(body.history) for body in trained.values()]
+    subjects = next((body.data["subjects"] for body in trained.values()), None)
     learners = "{train} to learn from, {validation} to choose the epoch, {test} to test"
     theirs = {"source of continuous ECG": catalogue.entry("icentia11k").title, "tasks": _task_words(table1.tasks()),
               **_weights("paper"), **_scores({name: row[str(largest)]["mean"] for name, row in paper.items()})}
@@ -46,7 +46,7 @@ def overview(tier: str) -> pd.DataFrame:
         "frames seen": f"{min(frames):,} to {max(frames):,}" if frames else PENDING,
         "sampling rate of the frames (Hz)": f"{config.sampling_rate:g}",
         "network": config.arch.replace("resnet", "ResNet-") + "v2", **_weights(tier),
-        "recordings of CinC 2017": f"{runs[0][1]['data']['records']:,}" if runs else PENDING,
+        "recordings of CinC 2017": f"{runs[0][1].data['records']:,}" if runs else PENDING,
         "sampling rate of the recordings (Hz)": f"{tuned.sampling_rate:g}",
         "length of the input (s)": f"{tuned.seconds:g}", "epochs at most": str(tuned.epochs),
         "runs a cell": " to ".join(map(str, dict.fromkeys((counts[0], counts[-1])))),
@@ -54,7 +54,7 @@ def overview(tier: str) -> pd.DataFrame:
     return study.study_table(PAPER, ours, theirs)
 
 
-def _config(objective: str, tier: str) -> PretrainConfig:
+def config_of(objective: str, tier: str) -> PretrainConfig:
     return PretrainConfig.of(objective=objective, tier=tier).resolved()
 
 
@@ -84,7 +84,7 @@ def learned(tier: str) -> pd.DataFrame:
 
 
 def _learned(body: dict) -> dict[str, str]:
-    scores, config = body["scores"], body["config"]
+    scores, config = body.scores, body.config
     return {"Frame (s)": f"{config['seconds']:.2f}", "Accuracy": f1(scores["accuracy"]),
             "Without looking": f1(scores.get("majority", 1 / ((config["negatives"] or 0) + 1))),
             "Macro F1": f1(scores.get("macro_f1")), "Frames": f"{scores['n']:,}"}

@@ -16,7 +16,7 @@ from ecgtl.analysis.text import PENDING, f1
 from ecgtl.report import figures
 from ecgtl.report.figures import COLOURS
 from ecgtl.report.weimann import shared
-from ecgtl.report.weimann.panels import PRETRAINED, WIDTH, _pending_unless
+from ecgtl.report.weimann.panels import PRETRAINED, WIDTH, pending_unless
 
 
 def share_of_best() -> float:
@@ -30,7 +30,7 @@ def histories(tier: str) -> pd.DataFrame:
     """
     found = cells.runs(cells.current(shared.TABLE2, tier), tier)
     rows = [(run.method, run.size, run.number, row["epoch"], row["validation_score"])
-            for run, body in found for row in body["history"]]
+            for run, body in found for row in body.history]
     return pd.DataFrame(rows, columns=["method", "size", "run", "epoch", "score"])
 
 
@@ -44,7 +44,7 @@ def validation_curves(frame: pd.DataFrame, size: int) -> Figure:
     for axes, method in zip(grid.flat, PRETRAINED, strict=True):
         for name in ("random", method):
             _band(axes, own[own["method"] == name], name)
-        _pending_unless(axes, (own["method"] == method).any())
+        pending_unless(axes, (own["method"] == method).any())
         axes.set_title(METHODS[method])
     return figures.labelled(figure, grid, "epoch", "macro F1, validation part", 3)
 

@@ -36,7 +36,7 @@ def panels(frame: pd.DataFrame, xlabel: str) -> Figure:
         if len(trivial):
             axes.plot(trivial["words"].map(words.index), trivial["ours"], color=COLOURS["rr_boosting"], linestyle="-.",
                       linewidth=1, label=f"ours: {METHODS['rr_boosting']}")
-        _pending_unless(axes, frame.loc[frame["method"] == method, "n"].any())
+        pending_unless(axes, frame.loc[frame["method"] == method, "n"].any())
         axes.set(title=METHODS[method], xticks=range(len(words)), xticklabels=words, xlim=(-0.5, len(words) - 0.5))
     return figures.labelled(figure, grid, xlabel, "macro F1, test part")
 
@@ -48,14 +48,14 @@ def _series(axes: Axes, rows: pd.DataFrame, cells: dict, shift: float) -> None:
                       marker=MARKERS[rows["method"].iloc[0]], capsize=3, **PAPER_SHAPE)
     ours = rows[rows["n"].gt(0)]
     if len(ours):
-        figures.series(axes, ours.index + shift + 0.08, ours, cells, _our_label(ours), 0.06, capsize=3)
+        figures.series(axes, ours.index + shift + 0.08, ours, cells, our_label(ours), 0.06, capsize=3)
 
 
-def _our_label(rows: pd.DataFrame) -> str:
+def our_label(rows: pd.DataFrame) -> str:
     return f"ours: {shared.short(rows['method'].iloc[0]).lower()} (95 % interval)"
 
 
-def _pending_unless(axes: Axes, known: bool) -> None:
+def pending_unless(axes: Axes, known: bool) -> None:
     if not known:
         figures.pending(axes, 0.04, va="bottom", fontsize=8)
 

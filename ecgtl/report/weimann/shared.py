@@ -55,7 +55,7 @@ def _teachers(experiment: str, tier: str) -> Markup:
     patients = published.lookup(f"{PAPER}.scalars.icentia_patients.value")
     return Markup("<p>Pretraining had {} subjects to learn from here ({}), where the paper had {:,} patients: how our "
                   "pretrained rows differ from the paper's says as much about that as about the method.</p>").format(
-                      body["data"]["subjects"]["train"], " and ".join(body["data"]["sources"]), patients)
+                      body.data["subjects"]["train"], " and ".join(body.data["sources"]), patients)
 
 
 def pretraining(objective: str, tier: str) -> dict | None:
@@ -90,15 +90,15 @@ def cells_of(frame: pd.DataFrame) -> dict[tuple[str, int | str], cells.Cell]:
 # Words for numbers
 
 
-def _printed(row: pd.Series) -> Sample | None:
+def printed_sample(row: pd.Series) -> Sample | None:
     return Sample(row["paper"], row["paper_sd"], int(row["paper_n"])) if np.isfinite(row["paper"]) else None
 
 
-def _ours(row: pd.Series) -> Sample | None:
+def our_sample(row: pd.Series) -> Sample | None:
     return Sample(row["ours"], row["sd"], int(row["n"])) if row["n"] else None
 
 
-def _our_words(row: pd.Series) -> str:
+def our_words(row: pd.Series) -> str:
     return estimate(row["ours"], row["low"], row["high"], row["n"])
 
 
@@ -111,7 +111,7 @@ def short(method: str) -> str:
 
 
 def readable(frame: pd.DataFrame, heading: str | None = "Data used", only: int | str | None = None) -> pd.DataFrame:
-    """``tables.readable`` with ``heading`` for the columns of the paper's table, None to leave them out; printed marks.
+    """``tables.readable`` with ``heading`` for the columns of the paper's table, None to leave them out; printed_sample marks.
 
     ``only``: the column that baselines are shown at, where they do not depend on it.
     """
@@ -133,7 +133,7 @@ def wide(frame: pd.DataFrame) -> pd.DataFrame:
     for score, rows in frame.groupby("score", sort=False):
         if rows["paper"].notna().any():
             columns[f"{SCORES[score]}, paper"] = [*map(plus_minus, rows["paper"], rows["paper_sd"])]
-        columns[f"{SCORES[score]}, ours"] = [_our_words(row) for _, row in rows.iterrows()]
+        columns[f"{SCORES[score]}, ours"] = [our_words(row) for _, row in rows.iterrows()]
     return pd.DataFrame(columns)
 
 
@@ -145,8 +145,8 @@ def gains(frame: pd.DataFrame, heading: str | None = "Data used") -> pd.DataFram
     """
     return pd.DataFrame([{
         "Pretraining": METHODS[row["method"]], **({heading: row["words"]} if heading else {}),
-        "Paper": found.pop("Paper"), "Paper, relative": _relative(_printed(row), _printed(base), "–"),
-        **found, "Ours, relative": _relative(_ours(row), _ours(base)), "n": f"{row['n']},{NBSP}{base['n']}"}
+        "Paper": found.pop("Paper"), "Paper, relative": _relative(printed_sample(row), printed_sample(base), "–"),
+        **found, "Ours, relative": _relative(our_sample(row), our_sample(base)), "n": f"{row['n']},{NBSP}{base['n']}"}
         for row, base, found in _against(frame, "method", "random")])
 
 
@@ -159,7 +159,7 @@ def steps(frame: pd.DataFrame, base: int | str, heading: str) -> pd.DataFrame:
 
 def _against(frame: pd.DataFrame, column: str, value: int | str) -> Iterator[tuple[pd.Series, pd.Series, dict]]:
     """Rows of networks, each with the row that differs from it in ``column`` alone, where it has ``value``, and their
-    difference: in print, ours by the analysis plan, and what the plan says of the printed one.
+    difference: in print, ours by the analysis plan, and what the plan says of the printed_sample one.
     """
     source, keys = Runs(frame["tier"].iloc[0]), [name for name in ("method", "size", "score") if name != column]
     bases = {tuple(row[keys]): row for _, row in frame[frame[column] == value].iterrows()}
@@ -169,8 +169,8 @@ def _against(frame: pd.DataFrame, column: str, value: int | str) -> Iterator[tup
         verdict = judged("beats", places, source).verdict
         known = verdict.ours is not None and np.isfinite(verdict.ours.low)
         said = [verdict.size if known else None, "no worthwhile gain" if verdict.worthwhile is False else None]
-        yield row, base, {"Paper": gap(_printed(row), _printed(base), "–"),
-                          "Ours": difference(verdict.ours) if known else gap(_ours(row), _ours(base)),
+        yield row, base, {"Paper": gap(printed_sample(row), printed_sample(base), "–"),
+                          "Ours": difference(verdict.ours) if known else gap(our_sample(row), our_sample(base)),
                           "Against print": ", ".join(filter(None, said)) or "–"}
 
 

@@ -12,7 +12,7 @@ from ecgtl.analysis import cells
 from ecgtl.analysis.names import METHODS
 from ecgtl.analysis.text import PENDING, f1
 from ecgtl.jobs.scoring import CINC_OFFICIAL
-from ecgtl.report.weimann.shared import PAPER, SCORES, _our_words, _ours, _printed
+from ecgtl.report.weimann.shared import PAPER, SCORES, our_sample, our_words, printed_sample
 from ecgtl.report.words import estimate, gap
 from ecgtl.statistics import Sample
 
@@ -36,7 +36,7 @@ def best_settings(frame: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for task, settings in tasks().items():
         own = frame[(frame["score"] == "macro_f1") & frame["method"].isin(settings)]
-        rows.append((METHODS[task], *_leader(own, _printed), *_leader(own, _ours),
+        rows.append((METHODS[task], *_leader(own, printed_sample), *_leader(own, our_sample),
                      f"{(own['n'] > 0).sum()} of {len(own)}"))
     return pd.DataFrame(rows, columns=["Task", "Best in print", "Lead over the second, in print", "Best of ours",
                                        "Lead over the second, ours", "Settings run"])
@@ -77,7 +77,7 @@ def challenge(frame: pd.DataFrame, experiment: str, tier: str) -> pd.DataFrame:
     for method in frame["method"].unique():
         whole, cell = by.loc[method, "macro_f1"], ours.get((method, frame["size"].iloc[0]))
         three = [by.loc[method, f"f1_per_class.{name}"]["paper"] for name in CINC_OFFICIAL]
-        rows.append((METHODS[method], f1(whole["paper"]), _our_words(whole), f1(np.mean(three)),
+        rows.append((METHODS[method], f1(whole["paper"]), our_words(whole), f1(np.mean(three)),
                      estimate(cell.mean, cell.low, cell.high, cell.n) if cell else PENDING))
     return pd.DataFrame(rows, columns=["Initialisation", "Four classes, paper", "Four classes, ours",
                                        "Three classes, paper", "Three classes, ours"])

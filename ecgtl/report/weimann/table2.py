@@ -15,7 +15,7 @@ from ecgtl.config import BASELINES
 from ecgtl.report import figures
 from ecgtl.report.figures import MARKERS
 from ecgtl.report.weimann import shared
-from ecgtl.report.weimann.panels import PAPER_SHAPE, WIDTH, _our_label, _pending_unless
+from ecgtl.report.weimann.panels import PAPER_SHAPE, WIDTH, our_label, pending_unless
 from ecgtl.report.weimann.shared import BY_CLASS, TABLE1, comparisons
 from ecgtl.report.words import mean_sd
 
@@ -57,12 +57,12 @@ def class_panels(rows: pd.DataFrame) -> Figure:
             own, shift = own.sort_values("size"), 0.13 * (place - (rows["method"].nunique() - 1) / 2)
             ours, printed = own[own["n"].gt(0)], own[own["paper"].notna()]
             if len(ours):
-                figures.series(axes, ours["size"].map(sizes.index) + shift, ours, {}, _our_label(ours), markersize=4,
+                figures.series(axes, ours["size"].map(sizes.index) + shift, ours, {}, our_label(ours), markersize=4,
                                linewidth=1, capsize=2)
             if len(printed):
                 axes.errorbar([len(sizes) + shift], printed["paper"], printed["paper_sd"], marker=MARKERS[method],
                               markersize=4, linestyle="none", capsize=2, **PAPER_SHAPE)
         axes.set(title=shared.SCORES[score], xticks=range(len(sizes) + 1),
                  xticklabels=[*(f"{size} %" for size in sizes), "paper"], xlim=(-0.5, len(sizes) + 0.5))
-        _pending_unless(axes, rows["n"].any())
+        pending_unless(axes, rows["n"].any())
     return figures.labelled(figure, grid, "share of the data set", "F1, test part")

@@ -12,7 +12,7 @@ def rates(tier: str) -> pd.DataFrame:
     entry = experiments.load(TABLE3)
     configs = {run.size: run.config for run in experiments.enumerate_runs(TABLE3, tier) if run.method == "random"}
     upstream = published.lookup(f"{PAPER}.scalars.icentia_sampling_rate.value")
-    own = protocol(PAPER)["pretraining"]["tiers"][tier]["sampling_rate"]
+    own = protocol(PAPER).pretraining.tiers[tier]["sampling_rate"]
     return pd.DataFrame([{"Column": entry.column_words(size), "Rate here": f"{config.sampling_rate:g} Hz",
                           "Input here": f"{config.seconds:g} s, {config.n_samples:,} samples",
                           "Pretrained at, in the paper": f"{upstream} Hz", "Pretrained at, here": f"{own:g} Hz"}

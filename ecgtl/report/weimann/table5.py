@@ -29,11 +29,11 @@ def label_rows(experiment: str, tier: str) -> pd.DataFrame:
     found = [(run.method, body) for run, body in cells.runs(experiment, tier) if run.method not in BASELINES]
     if not found:
         return pd.DataFrame({"Label": [PENDING]})
-    data = found[0][1]["data"]
+    data = found[0][1].data
     table = pd.DataFrame(data["split"], index=data["classes"]).rename(columns=str.capitalize)
     table.insert(0, "Label", table.index.str.replace("_", " "))
     for method in experiments.load(experiment).inits:
-        own = [body["scores"]["validated"]["auc_per_class"] for name, body in found if name == method]
+        own = [body.scores["validated"]["auc_per_class"] for name, body in found if name == method]
         areas = pd.DataFrame(own, columns=data["classes"], dtype=float)
         table[f"AUC, {short(method).lower()}"] = areas.mean(skipna=False).map(f1) if len(areas) else PENDING
     return table
@@ -44,7 +44,7 @@ def unscored(experiment: str, tier: str) -> HTML:
     bodies = [body for _, body in cells.runs(experiment, tier)]
     if not bodies:
         return HTML(f"<p>{PENDING}: no run yet.</p>")
-    areas = bodies[0]["scores"]["validated"]["auc_per_class"]  # the test part is the same in all runs
+    areas = bodies[0].scores["validated"]["auc_per_class"]  # the test part is the same in all runs
     left_out = [name.replace("_", " ") for name, area in areas.items() if area is None]
     text = f"All {len(areas)} labels occur in the test part; the AUC is the mean over all of them."
     if left_out:
