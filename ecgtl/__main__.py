@@ -1,13 +1,22 @@
-"""The command line: ``python -m ecgtl data | run | queue | rank | predict | features | status | weights``."""
+"""The command line: ``python -m ecgtl data | run | queue | measure | draw | rank | predict | features | status | weights``."""
 
 import argparse
 import sys
 from functools import partial
+from pathlib import Path
 
 import yaml
 
-from ecgtl import paths, processes
+from ecgtl import data_commands, paths, processes, results
+from ecgtl.analysis.coverage import status_table
+from ecgtl.config import ScoreConfig
+from ecgtl.datasets import LOADERS
 from ecgtl.errors import EcgtlError
+from ecgtl.experiments import gpu, queue, runners
+from ecgtl.jobs import features, predict, rank
+from ecgtl.measurements import melep_datasets, reconstruction_errors, rr_folds, shaoxing
+from ecgtl.models.convert import convert_googlenet
+from ecgtl.models.googlenet import default_weights
 
 STOPPED = "ecgtl: stopped; finished results and files are kept, the same command goes on from there"
 
@@ -15,7 +24,7 @@ STOPPED = "ecgtl: stopped; finished results and files are kept, the same command
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when it worked, 2 with one line on stderr for a user's mistake."""
     commands = {"data": _data, "run": _run, "queue": _queue, "rank": _rank, "predict": _predict, "features": _features,
-                "weights": _weights, "status": _status}
+                "weights": _weights, "status": _status, "measure": _measure, "draw": _draw}
     try:
         given = _parser().parse_args(arguments)
         return commands[given.command](given) or 0
@@ -51,8 +60,6 @@ def _add_commands(parser: argparse.ArgumentParser, dest: str, commands: dict) ->
 
 
 def _data(given) -> int:
-    from ecgtl import data_commands
-
     if given.verb == "list":
         return data_commands.list_datasets(given.name, as_json=given.json, root=given.root)
     if given.verb == "fetch":
@@ -61,20 +68,29 @@ def _data(given) -> int:
 
 
 def _run(given) -> None:
-    from ecgtl.experiments import runners
-
     runners.run_missing(given.experiment, given.tier, _shard(given.shard), partial(print, flush=True),
                         tuple(filter(None, given.rows.split(","))))
 
 
 def _queue(given) -> None:
-    from ecgtl.experiments import gpu, queue
-
     if not (given.minutes is None or 0 <= given.minutes < 1e6) or not (given.processes is None or given.processes >= 1):
         raise EcgtlError(f"--minutes is {given.minutes} and --processes {given.processes}; give minutes from 0 and "
                          "processes from 1")
     work_off = partial(gpu.work_off, given.out) if given.out else queue.work_off
     work_off(given.tier, given.minutes, given.processes)
+
+
+def _measure(given) -> None:
+    measure = {"shaoxing": lambda: shaoxing.measure(paths.data()), "melep-datasets": lambda: melep_datasets.measure(paths.data()),
+               "reconstruction-errors": lambda: reconstruction_errors.measure(given.tier),
+               "rr-folds": lambda: rr_folds.measure(given.experiment, given.tier)}
+    print(f"written: {results.save(measure[given.verb]())}")
+
+
+def _draw(given) -> None:
+    from ecgtl.report.jang import figure4  # matplotlib, which the other commands do without
+
+    print(f"written: {figure4.draw(Path(given.file), given.tier)}")
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -88,10 +104,6 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def _rank(given) -> None:
-    from ecgtl.config import ScoreConfig
-    from ecgtl.datasets import LOADERS
-    from ecgtl.jobs import rank
-
     known = given.target in LOADERS and given.target != "folder"
     if given.root and not known:
         raise EcgtlError(f"--root is {given.root!r}, which would have no effect: --target {given.target} is the folder "
@@ -109,29 +121,20 @@ def _lead(text: str | None) -> str | int | None:
 
 
 def _predict(given) -> None:
-    from ecgtl.jobs import predict
-
     paths.output(given.out)  # before any work
     table = predict.predict(given.checkpoint, given.folder, _lead(given.lead), given.device)
     print(f"written: {predict.write(table, given.out)}, {len(table)} recordings")
 
 
 def _features(given) -> None:
-    from ecgtl.jobs import features
-
     features.write(given.folder, given.out, given.checkpoint, given.tier, given.lead)
 
 
 def _weights(given) -> None:
-    from ecgtl.models.convert import convert_googlenet
-    from ecgtl.models.googlenet import default_weights
-
     print(f"written: {convert_googlenet(given.file or None, default_weights())}")
 
 
 def _status(given) -> None:
-    from ecgtl.analysis.coverage import status_table
-
     print(status_table())
 
 

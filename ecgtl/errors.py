@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
 
 LONGEST = 2900  # characters
 
@@ -54,13 +53,3 @@ def note(line: str) -> None:
 
 
 note_once = lru_cache(maxsize=4096)(note)  # of what is looked at many times
-
-
-def exit_status(write: Callable[[], Path]) -> int:
-    """Exit status of a command that writes one file and names it: 0, or 2 and a user's mistake in a line on stderr."""
-    try:
-        print(f"written: {write()}")
-    except EcgtlError as error:
-        print(f"ecgtl: {error}", file=sys.stderr)
-        return 2
-    return 0

@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 from collections import UserDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property, lru_cache, wraps
 from importlib import metadata
@@ -22,7 +22,8 @@ from ecgtl import paths
 from ecgtl.bridge import Keyed
 from ecgtl.datasets import archives
 from ecgtl.datasets.cache import write_atomic
-from ecgtl.errors import EcgtlError, exit_status, note_once
+from ecgtl.errors import EcgtlError, note_once
+from ecgtl.models import convolution
 
 T = TypeVar("T")
 MEASURED = "measured"  # folder of what is measured once and belongs to no table of runs
@@ -108,18 +109,6 @@ def save(result: Result) -> Path:
     predictions = {"file": path.with_suffix(".npz").name, "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
     write_atomic(path, replace(result, predictions=predictions).text().encode())
     return path
-
-
-def command(measure: Callable[..., Result], n: int, usage: str, arguments: Sequence[str] | None = None) -> int:
-    """Exit status of a command of ``n`` arguments (the process's where none are given) that saves what it measures."""
-    given = sys.argv[1:] if arguments is None else arguments
-
-    def write() -> Path:
-        if len(given) != n:
-            raise EcgtlError(usage)
-        return save(measure(*given))
-
-    return exit_status(write)
 
 
 def _line(values: list) -> str:
@@ -287,8 +276,6 @@ def provenance(device: str, seconds: float, seed: int, threads: int, command: st
     """Commit, versions, device, instructions, layout, threads, seed, wall time and the exact command of the run that
     ends.
     """
-    from ecgtl.models import convolution
-
     commit, dirty = code_state()
     return {"commit": commit, "dirty": dirty,
             "versions": {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}},

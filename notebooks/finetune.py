@@ -58,7 +58,7 @@ from ecgtl import results
 from ecgtl.config import FinetuneConfig
 from ecgtl.jobs import finetune
 from ecgtl.report import badges, figures, provenance
-from ecgtl.report.jobs import finetune as jobs_finetune
+from ecgtl.report.jobs import finetune as page
 
 config = FinetuneConfig.from_notebook(globals())
 
@@ -77,15 +77,15 @@ badges.of_result(result)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print(jobs_finetune.split_table(result).to_string())
+print(page.split_table(result).to_string())
 
 # %% [markdown]
 # ## The learning curve
 
 # %% mystnb={"image": {"alt": "Two panels by epoch. Left: cross-entropy of training, validation and test part. Right: the followed score (macro F1; macro AUC where recordings have several labels) of validation and test part, with the reported epoch as a vertical line and the score of RR intervals alone as a horizontal line."}}
-score, words = jobs_finetune.followed(result)
+score, words = page.followed(result)
 reference = trivial.get("rr_boosting")
-curve = jobs_finetune.learning_curves(result.history, result.scores["validated"]["epoch"],
+curve = page.learning_curves(result.history, result.scores["validated"]["epoch"],
                                 reference.scores[score] if reference else None, words)
 
 # %% [markdown]
@@ -95,7 +95,7 @@ curve = jobs_finetune.learning_curves(result.history, result.scores["validated"]
 # one half or more; such a row need not add up.
 
 # %% mystnb={"image": {"alt": "Confusion matrix of the test part: true classes in rows, predicted classes in columns; the shade gives the share of the true class, the figure the number of recordings."}}
-matrix = jobs_finetune.confusion(jobs_finetune.confusion_of(result), result.data["classes"])
+matrix = page.confusion(page.confusion_of(result), result.data["classes"])
 
 # %% [markdown]
 # ## Scores, beside classifiers that hardly look at the signal
@@ -103,14 +103,14 @@ matrix = jobs_finetune.confusion(jobs_finetune.confusion_of(result), result.data
 # A network that does not beat the RR intervals has learnt nothing that a pulse watch does not know.
 
 # %%
-jobs_finetune.scores_table(result, trivial)
+page.scores_table(result, trivial)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print(jobs_finetune.labels_without_positives(result))
+print(page.labels_without_positives(result))
 
 # %%
-jobs_finetune.verdict_on_trivial(result, trivial)
+page.verdict_on_trivial(result, trivial)
 
 # %% [markdown]
 # ## The numbers can be computed again
@@ -120,7 +120,7 @@ jobs_finetune.verdict_on_trivial(result, trivial)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print(jobs_finetune.recomputed(saved))
+print(page.recomputed(saved))
 
 # %% [markdown]
 # ## How this was made

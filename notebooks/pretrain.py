@@ -70,7 +70,7 @@ precision = "auto"
 from ecgtl.config import PretrainConfig
 from ecgtl.jobs import pretrain
 from ecgtl.report import badges, figures, provenance
-from ecgtl.report.jobs import pretrain as jobs_pretrain
+from ecgtl.report.jobs import pretrain as page
 
 config = PretrainConfig.from_notebook(globals())
 
@@ -90,7 +90,7 @@ badges.of_result(result)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print(jobs_pretrain.parts(result).to_string())
+print(page.parts(result).to_string())
 
 # %% [markdown]
 # ## The learning curve
@@ -100,11 +100,11 @@ print(jobs_pretrain.parts(result).to_string())
 # objectives are classifications: their loss is the cross-entropy.
 
 # %% mystnb={"image": {"alt": "Learning curve by epoch: training part as a solid line, validation part as a dashed line, and the kept epoch as a vertical line. Of a reconstruction it is the summed squared error of a window, otherwise cross-entropy and accuracy, with the accuracy of one answer for all, or of a guess."}}
-curve = jobs_pretrain.curve(result)
+curve = page.curve(result)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print(jobs_pretrain.learned(result))
+print(page.learned(result))
 
 # %% [markdown]
 # ## What the network makes of it
@@ -114,13 +114,13 @@ print(jobs_pretrain.learned(result))
 # teach little.
 
 # %% mystnb={"image": {"alt": "Examples of the test part, one above the other, in standard deviations against time in seconds: windows with their reconstructions as dashed lines, or frames with label and answer in the title, or a context with its future and some negatives; titles name the recording, its lead and the sampling rate."}}
-panels = jobs_pretrain.examples(pretrained)
+panels = page.examples(pretrained)
 
 # %% [markdown]
 # ## Scores
 
 # %%
-jobs_pretrain.scores(result)
+page.scores(result)
 
 # %% [markdown]
 # ## How this was made

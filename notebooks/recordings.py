@@ -34,7 +34,7 @@ seconds = 8.0
 from ecgtl.config import RecordingsConfig
 from ecgtl.jobs import inputs
 from ecgtl.report import badges, figures
-from ecgtl.report.jobs import recordings as jobs_recordings
+from ecgtl.report.jobs import recordings as page
 
 config = RecordingsConfig.from_notebook(globals())
 
@@ -46,10 +46,10 @@ badges.of_recordings(recordings)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print(jobs_recordings.recordings_table(recordings).to_string())
+print(page.recordings_table(recordings).to_string())
 
 # %% mystnb={"image": {"alt": "Left: bars with the number of recordings of each class. Right: histogram of recording lengths in seconds, counts on a logarithmic axis."}}
-overview = jobs_recordings.class_counts(recordings)
+overview = page.class_counts(recordings)
 
 # %% [markdown]
 # ## One recording of each class, on ECG paper
@@ -57,7 +57,7 @@ overview = jobs_recordings.class_counts(recordings)
 # 25 mm/s and 10 mm/mV at full size: a large square is 0.2 s wide and 0.5 mV high.
 
 # %% mystnb={"image": {"alt": "ECG strips on millimetre paper, one for each class of the data set, each with the recording's name, class, lead and sampling rate above it."}}
-strips = jobs_recordings.one_of_each(recordings, config.seconds, inputs.Prepared(config.plan(), recordings).leads[0])
+strips = page.one_of_each(recordings, config.seconds, inputs.Prepared(config.plan(), recordings).leads[0])
 
 # %%
 # NBVAL_CHECK_OUTPUT

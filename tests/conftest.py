@@ -17,9 +17,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 correlations.RESAMPLES = correlations.bootstrap.__kwdefaults__["resamples"] = 200
 
 # Files whose tests train networks: what they assert must hold whatever the processor's rounding
-TRAINING = {f"test_{name}" for name in (
-    "cae", "classification_pretraining", "finetune", "future", "melep_models", "models", "pretrain", "pretrain_frames",
-    "reconstructions", "training", "transfer")}
+TESTS = Path(__file__).parent
+TRAINING = {f"{folder}/test_{name}.py" for folder, names in {
+    "jobs": "finetune pretrain pretrain_frames transfer", "models": "cae melep_models models", "report/jang": "figure4",
+    "training": "classification future loop"}.items() for name in names.split()}
 
 
 def pytest_configure(config):
@@ -31,7 +32,7 @@ def pytest_configure(config):
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.path.stem in TRAINING:
+        if item.path.relative_to(TESTS).as_posix() in TRAINING:
             item.add_marker(pytest.mark.training)
 
 

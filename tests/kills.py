@@ -167,7 +167,7 @@ def small_release() -> Iterator[None]:
 
 BOOK = """
 from pathlib import Path
-import test_site
+from tests.report.site import test_site
 from ecgtl.report.site import book
 from ecgtl.report.site.layout import Layout
 root = Path(sys.argv[1]) / 'book'

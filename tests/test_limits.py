@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 import wfdb
 from messages import one_line
-from test_fetch import ENTRY, FAST, FILES, bring, data_files, held, release, sums  # noqa: F401 (release is a fixture)
-from test_fetch import _Handler as Handler
 
 from ecgtl import results
 from ecgtl.datasets import archives, cinc2017, fetch, icu_monitor, shaoxing, synthetic
 from ecgtl.datasets.checksums import REGISTRY
 from ecgtl.datasets.fetch import Transfer
 from ecgtl.errors import EcgtlError, RecordError
+from tests.datasets.test_fetch import ENTRY, FAST, FILES, bring, data_files, held, release, sums  # noqa: F401 (release is a fixture)
+from tests.datasets.test_fetch import _Handler as Handler
 
 IMPATIENT = Transfer(connections=2, attempts=2, connect_timeout=1, read_timeout=5, backoff=0.01, slowest=1000, grace=0.5)
 

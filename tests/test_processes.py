@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
-import test_site
 
 from ecgtl import paths, processes
 from ecgtl.datasets import cache
 from ecgtl.errors import EcgtlError
+from tests.report.site import test_site
 
 ROOT = paths.repository()
 STOPPED = "ecgtl: stopped; finished results and files are kept, the same command goes on from there\n"

@@ -8,6 +8,7 @@ from ecgtl.analysis.sources import Printed, Runs
 from ecgtl.analysis.text import f1
 from ecgtl.analysis.verdicts import Comparison
 from ecgtl.config import PretrainConfig, protocol, protocols
+from ecgtl.jobs.pretrain import key_of
 
 REAL = ("paper", "reduced")  # tiers that read recordings, the better one first
 
@@ -97,8 +98,6 @@ def _error(claim: dict, tier: str) -> dict:
 
 def _pretrained(tier: str) -> dict | None:
     """The result of the tier's own autoencoder."""
-    from ecgtl.jobs.pretrain import key_of
-
     path = results.path_of("pretrain", key_of(PretrainConfig.of(tier=tier).resolved()), tier)
     return results.done(path)
 

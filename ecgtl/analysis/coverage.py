@@ -9,7 +9,7 @@ import yaml
 
 from ecgtl import paths, published, results
 from ecgtl.analysis.cells import current, evidence_of, protocols_of, row_of, runs
-from ecgtl.analysis.names import METHODS
+from ecgtl.analysis.names import METHODS, checkpoint_name
 from ecgtl.config import TIERS
 from ecgtl.experiments import runners
 
@@ -70,8 +70,6 @@ def _of_runs(names: Sequence[str], tier: str, arch: str | None) -> tuple[str, st
 
 def _row_words(run: runners.Run) -> str:
     """The row of its table that a run is for, in words."""
-    from ecgtl.analysis.names import checkpoint_name
-
     row = row_of(run)
     return METHODS[row] if isinstance(row, str) else checkpoint_name(*row)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from ecgtl import results
 from ecgtl.config import BASELINES, FinetuneConfig, Plan, protocol
 from ecgtl.errors import why_not
-from ecgtl.experiments.experiment import Experiment, load, names
+from ecgtl.experiments.experiment import Experiment, load
+from ecgtl.experiments.experiment import names as names
 from ecgtl.experiments.run import PlannedRun
 from ecgtl.jobs import finetune
 from ecgtl.results import Result

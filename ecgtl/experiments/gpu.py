@@ -111,7 +111,8 @@ def _speed(per_second: float, config: Config) -> str:
     """Examples a second, in words, and what share they are of the floor: what the GPU could do by the operations of the
     network.
     """
-    floor = float(yaml.safe_load((paths.PACKAGE / "analysis" / "costs.yml").read_text())["gpu"]["bf16_flops_per_second"])
+    floor = float(yaml.safe_load((paths.PACKAGE / "analysis"
+                                  / "costs.yml").read_text())["gpu"]["bf16_flops_per_second"])
     share = per_second * models.step_flops(lambda: network_of(config)) / floor
     return f"{per_second:.0f} recordings/s, {100 * share:.3g} % of the floor"
 

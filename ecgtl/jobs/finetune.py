@@ -158,7 +158,8 @@ def _content(prepared: Prepared, fit: loop.TrainResult) -> dict:
             "arrays": arrays | {"y_test": y_test.astype(np.uint8)} | probabilities}
 
 
-def _scores(choice: str, y_test: np.ndarray, probabilities: np.ndarray, prepared: Prepared, fit: loop.TrainResult) -> dict:
+def _scores(choice: str, y_test: np.ndarray, probabilities: np.ndarray, prepared: Prepared,
+            fit: loop.TrainResult) -> dict:
     """The scores of one way of choosing the epoch; thresholds only for the network that was kept."""
     recordings = prepared.recordings
     if not recordings.multi_label:

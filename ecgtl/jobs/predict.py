@@ -142,7 +142,8 @@ def _input(one: folder.Record, facts: dict, collector: Collector) -> np.ndarray:
     x = _stretch(one, n_samples, rate, rules.keep, collector)
     given = None if by_window else list(zip(facts["mean"], facts["sd"], strict=True))
     recording = alone(one.id, x, one.sampling_rate, one.leads)
-    prepared = preparation.preparer(recording, rate, n_samples, tuple(rows), rules.keep, rules.standardise, rules.highpass,
+    prepared = preparation.preparer(recording, rate, n_samples, tuple(rows), rules.keep, rules.standardise,
+                                    rules.highpass,
                                 given, rules.decimate)
     try:
         return np.stack([prepared(0, row) for row in rows])

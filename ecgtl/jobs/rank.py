@@ -51,7 +51,8 @@ class Candidate:
 
     def defects(self, recordings: Recordings) -> list[str]:
         """Why it cannot take a recording, one a recording, empty where it can; some protocols pad."""
-        found = preparation.window_defects(recordings, self.leads, self.facts["sampling_rate"], self.n_samples, self.rules)
+        found = preparation.window_defects(recordings, self.leads, self.facts["sampling_rate"], self.n_samples,
+                                           self.rules)
         return [f"{defect} of {self.facts['seconds']:g} s" if "window" in defect else defect for defect in found]
 
     def inputs(self, recordings: Recordings) -> np.ndarray:
@@ -221,7 +222,8 @@ def target_of(config: ScoreConfig, recordings: Recordings, candidates: Sequence[
     if config.records is not None and config.records < len(rows):
         rows = np.sort(np.random.default_rng(config.seed).choice(rows, config.records, replace=False))
     chosen = recordings.select(rows)
-    target = Target(chosen, chosen.label_matrix[:, columns], tuple(recordings.classes[k] for k in columns), dict(left_out))
+    target = Target(chosen, chosen.label_matrix[:, columns], tuple(recordings.classes[k] for k in columns),
+                    dict(left_out))
     _check_labels(target.table, target.names, config.weighting)
     return target
 

@@ -16,7 +16,7 @@ from ecgtl.datasets.wfdb_header import Header, read_header
 from ecgtl.errors import EcgtlError
 from ecgtl.results import MEASURED, Result
 
-PROGRAM = "python -m ecgtl.report.melep"
+PROGRAM = "python -m ecgtl measure melep-datasets"
 KEY = "melep2023-table1"
 PAPER = "melep2023"
 # Folder of each data set's headers, in the order of Table 1
@@ -148,7 +148,8 @@ def load(tier: str = "best") -> Result | None:
 
 
 def _adds_up(part: dict | None) -> bool:
-    return part is None or (set(FACTS) <= set(part) and max(part["labels"].values(), default=0) <= n_recordings(part) and
+    return part is None or (set(FACTS) <= set(part) and max(part["labels"].values(), default=0) <= n_recordings(part)
+                            and
                             sum(part["rates"].values()) == sum(part["leads"].values()) == part["records"])
 
 

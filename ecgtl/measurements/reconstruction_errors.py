@@ -22,7 +22,7 @@ from ecgtl.signals.windows import Windows
 from ecgtl.training import loop
 from ecgtl.training.loop import EVALUATION_BATCH
 
-PROGRAM = "python -m ecgtl.report.reconstructions"
+PROGRAM = "python -m ecgtl measure reconstruction-errors"
 ARRAYS = ("error", "deviation", "source", "subject")
 TOLERANCE = 0.01  # of the stored error: other hardware rounds otherwise, other windows differ by more
 
@@ -141,7 +141,7 @@ def measure(tier: str = "reduced") -> Result:
     data |= {"order": [*order], "windows": len(error), "subjects": int(subject.nunique()), "pretraining": trained.key}
     scores = {"mse_sum": float(error.mean()), "r2": float(1 - error.sum() / deviation.sum())}
     provenance = results.provenance("cpu", time.perf_counter() - began, trained.config["seed"],
-                                    torch.get_num_threads(), f"{PROGRAM} --tier {tier} measure")
+                                    torch.get_num_threads(), f"{PROGRAM} --tier {tier}")
     return Result(MEASURED, _key(tier), trained.config, trained.evidence, scores, [], data, arrays, provenance)
 
 
@@ -152,7 +152,7 @@ def load(wanted: str = "best") -> Result:
     """
     paths = {tier: results.path_of(MEASURED, _key(tier), tier) for tier in reversed(TIERS) if wanted in ("best", tier)}
     tier, path = next(((tier, path) for tier, path in paths.items() if path.is_file()), (wanted, None))
-    again = f"run '{PROGRAM}{'' if tier == 'best' else f' --tier {tier}'} measure'"
+    again = f"run '{PROGRAM}{'' if tier == 'best' else f' --tier {tier}'}'"
     if path is None:
         raise EcgtlError(f"the errors of tier {tier} have not been measured; {again}")
     measured, trained = results.load(path), pretrained(tier)

@@ -1,13 +1,11 @@
 """What RR intervals alone tell of the tasks of a transferability experiment: boosted trees, and no network.
 
-    python -m ecgtl.fold_baselines melep2023-ptbxl reduced     F1 on every planned fold, into results/measured/
+    python -m ecgtl measure rr-folds melep2023-ptbxl     F1 on every planned fold, into results/measured/
 
 The same tasks and parts as the folds have, drawn again from the target below ``ECGTL_DATA``.
 """
 
-import sys
 import time
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -23,7 +21,7 @@ from ecgtl.models import baselines
 from ecgtl.results import MEASURED, Result
 from ecgtl.signals import rr_intervals
 
-PROGRAM = "python -m ecgtl.fold_baselines"
+PROGRAM = "python -m ecgtl measure rr-folds"
 
 
 def key_of(experiment: str, tier: str) -> str:
@@ -66,7 +64,7 @@ def measure(experiment: str, tier: str) -> Result:
     return Result(MEASURED, key_of(experiment, tier), {"tier": tier, "experiment": experiment, "arch": "rr"},
                   evidence.evidence_of(prepared), {"folds": scores}, [], data, arrays,
                   results.provenance("cpu", time.perf_counter() - began, 0, torch.get_num_threads(),
-                                     f"{PROGRAM} {experiment} {tier}"))
+                                     f"{PROGRAM} {experiment} --tier {tier}"))
 
 
 def target_of(config: TransferConfig) -> Prepared:
@@ -82,13 +80,3 @@ def load(experiment: str, tier: str) -> dict[int, float]:
     if body is None or not planned[0].same_data(body):
         return {}
     return {int(number): scores["weighted_f1"] for number, scores in body.scores["folds"].items()}
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; see ``results.command``."""
-    usage = f"usage: {PROGRAM} EXPERIMENT TIER, for example {transfers.names()[1]} reduced"
-    return results.command(measure, 2, usage, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

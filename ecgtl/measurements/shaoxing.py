@@ -1,4 +1,4 @@
-"""Age and sex by rhythm in the release of Shaoxing, counted once for Jang 2021's Table 1."""
+"""Counts and moments of Shaoxing's ``Diagnostics.xlsx`` below ``ECGTL_DATA``, for Jang 2021's Table 1. No row is kept."""
 
 import time
 from pathlib import Path
@@ -11,7 +11,7 @@ from ecgtl.datasets import cache, catalogue, shaoxing
 from ecgtl.errors import EcgtlError
 from ecgtl.results import MEASURED, Result
 
-PROGRAM = "python -m ecgtl.report.characteristics"
+PROGRAM = "python -m ecgtl measure shaoxing"
 KEY = "jang2021-table1-shaoxing"
 MOMENTS = ("n", "male", "age_mean", "age_sd")
 

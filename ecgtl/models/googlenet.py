@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from ecgtl import paths
 from ecgtl.errors import EcgtlError
+from ecgtl.models import checkpoint
 from ecgtl.models.convolution import pooled
 
 SIZE = 224  # height and width of an image
@@ -109,8 +110,6 @@ def load_imagenet(path: str | Path | None = None) -> GoogLeNet:
 
     Raises EcgtlError when the file is missing, damaged or holds anything but the network's 116 tensors.
     """
-    from ecgtl.models import checkpoint
-
     path, network = find_weights(path), GoogLeNet()
     try:
         weights = checkpoint.read(path)[0]

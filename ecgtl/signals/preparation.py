@@ -79,12 +79,14 @@ def preparer(recordings: Recordings, sampling_rate: float, n_samples: int, leads
         statistics = [mean_and_sd(recordings, lead) for lead in leads]
 
     def by_dataset(x: np.ndarray, rate_in: float, row: int) -> np.ndarray:
-        return filters.fit_length(filters.resample(filters.standardise(x, *statistics[row]), rate_in, sampling_rate), n_samples, keep)
+        return filters.fit_length(filters.resample(filters.standardise(x, *statistics[row]), rate_in, sampling_rate),
+                                  n_samples, keep)
 
     def by_window(x: np.ndarray, rate_in: float, _) -> np.ndarray:
         defect = window_defect(x, rate_in, sampling_rate, n_samples, keep)
         if not defect:
-            x = filters.every_kth(x, rate_in, sampling_rate) if decimate else filters.resample(x, rate_in, sampling_rate)
+            x = filters.every_kth(x, rate_in, sampling_rate) if decimate else filters.resample(x, rate_in,
+                                                                                               sampling_rate)
             x = x if highpass is None else filters.remove_baseline_wander(x, sampling_rate, highpass)
             x = filters.fit_length(x, n_samples, keep)
             # The filter leaves rounding noise of a ramp, which must not be blown up

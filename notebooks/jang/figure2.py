@@ -103,7 +103,7 @@ tables.html(network_blocks.table(googlenet), "GoogLeNet to its features")
 #
 # ## How this was made
 #
-# Drawn when this page was built, by `ecgtl.report.diagrams` from the networks in `ecgtl/models`, in the sizes
+# Drawn when this page was built, by `ecgtl.report.network_blocks` from the networks in `ecgtl/models`, in the sizes
 # that `ecgtl/experiments/jang2021.yml` gives each tier. No recording and no result is behind it.
 
 # %% tags=["remove-cell"]

@@ -95,7 +95,7 @@ figure4.twin_line(measured, error)
 # Real windows, chosen by the same percentiles, are drawn by
 #
 # ```
-# python -m ecgtl.report.reconstructions draw windows.png
+# python -m ecgtl draw windows.png
 # ```
 #
 # once `ECGTL_DATA` names the folder with the recordings of the pretraining.

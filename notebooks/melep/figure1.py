@@ -91,7 +91,7 @@ tables.html(network_blocks.table(figure1.grouped(blocks)), f"ResNet1d101, tier {
 #
 # ## How this was made
 #
-# Drawn when this page was built, by `ecgtl.report.melep` and `ecgtl.report.diagrams` from the network in
+# Drawn when this page was built, by `ecgtl.report.melep.figure1` and `ecgtl.report.network_blocks` from the network in
 # `ecgtl/models`, in the sizes that `ecgtl/experiments/melep2023.yml` gives each tier. No recording and no
 # result is behind it.
 

@@ -79,7 +79,7 @@ tables.html(network_blocks.table(blocks), f"Bi-LSTM, tier {shown}")
 #
 # ## How this was made
 #
-# Drawn when this page was built, by `ecgtl.report.melep` and `ecgtl.report.diagrams` from the network in
+# Drawn when this page was built, by `ecgtl.report.melep.figure2` and `ecgtl.report.network_blocks` from the network in
 # `ecgtl/models`, in the sizes that `ecgtl/experiments/melep2023.yml` gives each tier. No recording and no
 # result is behind it.
 

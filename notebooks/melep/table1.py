@@ -117,7 +117,7 @@ tables.html(label_shares.map_summary(), "Codes by source, as the official tables
 #
 # ## How this was made
 #
-# `python -m ecgtl.report.melep` counts what lies below `ECGTL_DATA`; only counts are stored. With a whole
+# `python -m ecgtl measure melep-datasets` counts what lies below `ECGTL_DATA`; only counts are stored. With a whole
 # release at hand (`python -m ecgtl data list` says how to get one) it counts the whole.
 
 # %% tags=["remove-input"]

@@ -79,7 +79,7 @@ tables.html(network_blocks.table(blocks["encoder, tier paper"]), "Encoder, tier 
 #
 # ## How this was made
 #
-# Drawn when this page was built, by `ecgtl.report.weimann_diagrams` from the modules in `ecgtl/models`, in the sizes that
+# Drawn when this page was built, by `ecgtl.report.weimann.figure2` from the modules in `ecgtl/models`, in the sizes that
 # `ecgtl/experiments/weimann2021.yml` gives each tier. No recording and no result is behind it.
 
 # %% tags=["remove-cell"]

@@ -24,6 +24,7 @@ from ecgtl.datasets import catalogue
 from ecgtl.datasets.ptbxl import SUPERCLASSES
 from ecgtl.report import badges, figures
 from ecgtl.report.across import candidates
+from ecgtl.report.across.candidates import Row
 from ecgtl.report.figures import COLOURS
 from ecgtl.report.words import bullets, limits, paragraph
 from ecgtl.statistics import MIN_RUNS
@@ -44,7 +45,7 @@ WIDTH = 5.6  # inches: words can still be read on a narrow screen
 # Tables
 
 
-def frame(rows: dict[str, candidates.Row]) -> pd.DataFrame:
+def frame(rows: dict[str, Row]) -> pd.DataFrame:
     """One row a network and start, numbers as numbers: the CSV, and what the tables below show."""
     found = []
     for method, row in rows.items():
@@ -63,7 +64,7 @@ def frame(rows: dict[str, candidates.Row]) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def readable(table: pd.DataFrame, rows: dict[str, candidates.Row]) -> pd.DataFrame:
+def readable(table: pd.DataFrame, rows: dict[str, Row]) -> pd.DataFrame:
     """``frame`` as a reader sees it: scores, and seconds of training; PENDING where nothing has been run."""
     found = []
     for row, line in zip(rows.values(), table.itertuples(), strict=True):
@@ -75,7 +76,7 @@ def readable(table: pd.DataFrame, rows: dict[str, candidates.Row]) -> pd.DataFra
     return pd.DataFrame(found)
 
 
-def differences(rows: dict[str, candidates.Row]) -> pd.DataFrame:
+def differences(rows: dict[str, Row]) -> pd.DataFrame:
     """What each start adds to random weights, and each row to boosted trees on RR intervals, with the verdict."""
     found, words = [], {"random": "− random weights", "rr": "− RR intervals"}
     for row in rows.values():
@@ -90,20 +91,21 @@ def differences(rows: dict[str, candidates.Row]) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def networks(rows: dict[str, candidates.Row]) -> pd.DataFrame:
+def networks(rows: dict[str, Row]) -> pd.DataFrame:
     """What each network keeps of its own paper: input, scaling, size, batch and learning rate."""
     found = []
     for arch, words in candidates.NETWORKS.items():
         config = next(row.config for row in rows.values() if row.config.arch == arch)
         rules = config.plan().inputs
         scaled = SCALED[rules.standardise] + (f", above {rules.highpass:g} Hz" if rules.highpass else "")
-        found.append({"Network": words, "Protocol": config.input_protocol, "Parameters": f"{candidates.parameters(config):,}",
+        found.append({"Network": words, "Protocol": config.input_protocol,
+                      "Parameters": f"{candidates.parameters(config):,}",
                       "Input": f"{config.seconds:g}{NBSP}s at {config.sampling_rate:g}{NBSP}Hz", "Scaled": scaled,
                       "Batch": config.batch_size, "Learning rate": f"{config.learning_rate:g}"})
     return pd.DataFrame(found)
 
 
-def target(rows: dict[str, candidates.Row], tier: str) -> pd.DataFrame:
+def target(rows: dict[str, Row], tier: str) -> pd.DataFrame:
     """What is the same for all: recordings, lead, labels, sets, epochs."""
     entry = experiments.load(candidates.EXPERIMENT)
     rules, title = protocol(entry.paper), catalogue.entry(entry.dataset).title
@@ -118,13 +120,14 @@ def target(rows: dict[str, candidates.Row], tier: str) -> pd.DataFrame:
     return pd.DataFrame({"What": facts.keys(), "For all rows": facts.values()})
 
 
-def checkpoints(rows: dict[str, candidates.Row]) -> pd.DataFrame:
+def checkpoints(rows: dict[str, Row]) -> pd.DataFrame:
     """Where each pretrained start comes from: licence, and whether its weights are available or have to be made."""
     found = []
     for row in filter(lambda row: row.pretrained, rows.values()):
         made = Markup("to be made: <code>{}</code>").format(starts.pretraining_command(row.config))
         found.append({"Network and start": row.words, "Trained on": candidates.trained_on(row),
-                      "Licence": candidates.origin(row).get("licence", PENDING), "Weights": "at hand" if row.weights else made})
+                      "Licence": candidates.origin(row).get("licence", PENDING),
+                      "Weights": "at hand" if row.weights else made})
     return pd.DataFrame(found)
 
 
@@ -137,7 +140,7 @@ def state(tier: str) -> HTML:
     return HTML(badges.state(candidates.EXPERIMENT, tier, without="leads"))
 
 
-def unseen(rows: dict[str, candidates.Row]) -> HTML:
+def unseen(rows: dict[str, Row]) -> HTML:
     """Whether any starting checkpoint has seen the target, from what the checkpoints say of themselves."""
     pretrained = [row for row in rows.values() if row.pretrained]
     known = [row for row in pretrained if candidates.sources(row)]
@@ -146,7 +149,7 @@ def unseen(rows: dict[str, candidates.Row]) -> HTML:
     return HTML(paragraph(f"Of {len(pretrained)} checkpoints {len(known)} say here what they were trained on; {told}."))
 
 
-def answer(rows: dict[str, candidates.Row]) -> HTML:
+def answer(rows: dict[str, Row]) -> HTML:
     """What is recommended, by rule: the cheapest of the rows that cannot be distinguished from the best."""
     compared = [row for row in rows.values() if row.compared]
     pending, lines = len(rows) - len(compared), []
@@ -161,40 +164,41 @@ def answer(rows: dict[str, candidates.Row]) -> HTML:
     return HTML(bullets(lines))
 
 
-def _by_verdict(found: Iterable[candidates.Row], against: Callable[[candidates.Row], candidates.Row | None]) -> dict[str, list[candidates.Row]]:
+def _by_verdict(found: Iterable[Row], against: Callable[[Row], Row | None]) -> dict[str, list[Row]]:
     """The rows that can be compared, by the verdict on their difference to another one."""
-    by: dict[str, list[candidates.Row]] = {verdict: [] for verdict in VERDICTS}
+    by: dict[str, list[Row]] = {verdict: [] for verdict in VERDICTS}
     for row in found:
         if over := candidates.gap(row, against(row)):
             by[over.verdict].append(row)
     return by
 
 
-def _trivial(compared: Sequence[candidates.Row], rows: dict[str, candidates.Row]) -> str:
+def _trivial(compared: Sequence[Row], rows: dict[str, Row]) -> str:
     by = _by_verdict((row for row in compared if not row.trivial), lambda row: rows[candidates.RR])
     return (f"{len(by['above'])} of {sum(map(len, by.values()))} networks and starts beat RR intervals alone; not told "
             f"from them: {_named(by['not told apart'])}; below them: {_named(by['below'])}.")
 
 
-def _pretraining(rows: dict[str, candidates.Row]) -> list[str]:
+def _pretraining(rows: dict[str, Row]) -> list[str]:
     """One line a network: which starts beat its random weights."""
     lines = []
     for arch, words in candidates.NETWORKS.items():
         own = (row for row in rows.values() if row.config.arch == arch)
         by = _by_verdict(own, lambda row: candidates.random_start(row, rows))
         if any(by.values()):
-            told = "; ".join(f"{verdict}: {', '.join(candidates.start_words(row.config.init) for row in found) or 'none'}"
+            told = "; ".join(f"{verdict}: "
+                             f"{', '.join(candidates.start_words(row.config.init) for row in found) or 'none'}"
                              for verdict, found in by.items())
             lines.append(f"{words}, starts against its own random weights: {told}.")
     return lines
 
 
-def _needs(row: candidates.Row) -> tuple[bool, bool, float]:
+def _needs(row: Row) -> tuple[bool, bool, float]:
     """What a row asks of its user, less before more: a network, a checkpoint, time to train."""
     return not row.trivial, row.pretrained, row.seconds
 
 
-def _choice(level: Sequence[candidates.Row]) -> str:
+def _choice(level: Sequence[Row]) -> str:
     """Of rows that cannot be told from the best the cheapest, and one under a licence that allows commerce."""
     chosen = min(level, key=_needs)
     free = [row for row in level if candidates.NON_COMMERCIAL not in candidates.origin(row).get("licence", "")]
@@ -206,14 +210,14 @@ def _choice(level: Sequence[candidates.Row]) -> str:
     return f"{said}; its start is for non-commercial use. Without that condition: {other}."
 
 
-def _named(found: Iterable[candidates.Row]) -> str:
+def _named(found: Iterable[Row]) -> str:
     return "; ".join(row.words for row in found) or "none"
 
 
 # Figure
 
 
-def figure(rows: dict[str, candidates.Row]) -> Figure:
+def figure(rows: dict[str, Row]) -> Figure:
     """Macro AUC of every row, a panel a network: mean, both intervals, single runs; baselines as lines."""
     grouped = {arch: [row for row in rows.values() if row.config.arch == arch] for arch in candidates.NETWORKS}
     drawn, grid = plt.subplots(len(grouped), 1, figsize=(WIDTH, 6.6), sharex=True,
@@ -236,14 +240,14 @@ def figure(rows: dict[str, candidates.Row]) -> Figure:
     return drawn
 
 
-def _draw(axes: Axes, y: float, row: candidates.Row, colour: str) -> None:
+def _draw(axes: Axes, y: float, row: Row, colour: str) -> None:
     """One line: the interval over test recordings broad and pale, the mean with the one over runs, the runs below."""
     if not row.bodies:
         axes.annotate(PENDING, (1, y), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=7,
                       color="#555555")
         return
-    axes.plot(candidates.percentile_limits(row.draws), (y, y), color="#bbbbbb", linewidth=6, solid_capstyle="butt", zorder=1,
-              label="95 % interval over test recordings")
+    axes.plot(candidates.percentile_limits(row.draws), (y, y), color="#bbbbbb", linewidth=6, solid_capstyle="butt",
+              zorder=1, label="95 % interval over test recordings")
     mean = Interval(row.sample.mean, *statistics.score_interval(row.sample))
     axes.errorbar([mean.value], [y], xerr=mean.reach, color=colour, marker="o", markersize=5, capsize=3,
                   linestyle="none", label="mean with 95 % interval over runs; below it single runs")

@@ -1,15 +1,11 @@
 """How well a trained autoencoder gives back windows that it has not seen (Jang 2021, Figure 4).
 
-    python -m ecgtl.report.reconstructions measure     errors of every held-out window, into results/measured/
-    python -m ecgtl.report.reconstructions draw FILE   held-out windows beside what comes back, as an image
+    python -m ecgtl draw FILE   held-out windows beside what comes back, as an image
 
-Both read the recordings (``ECGTL_DATA``) that the autoencoder was pretrained on. Recordings are not passed on
+That reads the recordings (``ECGTL_DATA``) that the autoencoder was pretrained on. Recordings are not passed on
 here, so a page shows the errors, which are committed, and windows of a synthetic twin.
 """
 
-import argparse
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +17,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 from scipy import stats
 
-from ecgtl import published, results
+from ecgtl import published
 from ecgtl.analysis import claims
 from ecgtl.analysis.text import f1
-from ecgtl.config import TIERS
 from ecgtl.datasets import catalogue
-from ecgtl.errors import EcgtlError, exit_status
-from ecgtl.measurements.reconstruction_errors import ARRAYS, PROGRAM, HeldOut, held_out, load, measure, pretrained
+from ecgtl.errors import EcgtlError
+from ecgtl.measurements.reconstruction_errors import ARRAYS, HeldOut, held_out, load, pretrained
 from ecgtl.report import figures
 from ecgtl.report.badges import badge
 from ecgtl.report.printed import published_text
@@ -226,22 +221,3 @@ def draw(file: Path, tier: str = "reduced") -> Path:
     except OSError as error:
         raise EcgtlError(f"{file} cannot be written ({error.strerror}); give another place") from None
     return file
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; see ``errors.exit_status``."""
-    parser = argparse.ArgumentParser(prog=PROGRAM, description="Errors and pictures of held-out windows; "
-                                     "both read the recordings of the pretraining from ECGTL_DATA.")
-    parser.add_argument("--tier", default="reduced", choices=TIERS, help="whose autoencoder (%(default)s)")
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("measure", help="store the errors of every held-out window")
-    drawing = verbs.add_parser("draw", help="draw three held-out windows")
-    drawing.add_argument("file", type=Path, help="image to write, e.g. windows.png")
-    given = parser.parse_args(arguments)
-    if given.verb == "measure":
-        return exit_status(lambda: results.save(measure(given.tier)))
-    return exit_status(lambda: draw(given.file, given.tier))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,12 +1,5 @@
-"""Who and what the Shaoxing table holds (Jang 2021, Table 1): counted once, shown beside the paper.
+"""Jang 2021, Table 1: who and what the Shaoxing table holds, the paper beside the release."""
 
-    python -m ecgtl.report.characteristics     counts and moments of Diagnostics.xlsx, into results/measured/
-
-reads ``shaoxing-figshare/Diagnostics.xlsx`` below ``ECGTL_DATA``. Rows of the table stay where they are.
-"""
-
-import sys
-from collections.abc import Sequence
 from os.path import commonprefix
 
 import numpy as np
@@ -17,9 +10,9 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from scipy import stats
 
-from ecgtl import paths, published, results
+from ecgtl import published
 from ecgtl.datasets import catalogue
-from ecgtl.measurements.shaoxing import MOMENTS, PROGRAM, measure
+from ecgtl.measurements.shaoxing import MOMENTS
 from ecgtl.report import figures
 from ecgtl.report.printed import published_text
 from ecgtl.results import Result
@@ -177,13 +170,3 @@ def _two_lines(rhythm: str) -> str:
     words = _rhythm_words(rhythm).split()
     middle = (len(words) + 1) // 2 if len(rhythm) >= 19 else len(words)
     return "\n".join(filter(None, (" ".join(words[:middle]), " ".join(words[middle:]))))
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; see ``results.command``."""
-    usage = f"{PROGRAM} takes no arguments; set ECGTL_DATA to the folder of the data sets"
-    return results.command(lambda: measure(paths.data()), 0, usage, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

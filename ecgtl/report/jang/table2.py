@@ -84,7 +84,8 @@ def choices(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     """Weighted F1 by three ways of choosing the epoch, and how much the published way flatters (paired)."""
     rows, words = [], [names.CHOICES[choice].capitalize() for choice in shared.CHOICES]
     for method, size in shared.networks(experiment):
-        best, last, validated = (shared.values(frame, method, size, f"{choice}.weighted_f1") for choice in shared.CHOICES)
+        best, last, validated = (shared.values(frame, method, size, f"{choice}.weighted_f1")
+                                 for choice in shared.CHOICES)
         rows.append((METHODS[method], percent(size), mean(best), mean(last), mean(validated), len(last),
                      gap_with_p(best, validated, paired=True)))
     return pd.DataFrame(rows, columns=["Initialisation", "Data used", f"{words[0]} (as published)", *words[1:], "n",
@@ -101,7 +102,8 @@ def steps_table(frame: pd.DataFrame, tier: str) -> pd.DataFrame:
     """
     half, rows = shared.values(frame, "random", 50), []
     for method, size in CONTROL:
-        best, last, steps = (shared.values(frame, method, size, column) for column in (shared.BEST, "last.weighted_f1", "steps"))
+        best, last, steps = (shared.values(frame, method, size, column)
+                             for column in (shared.BEST, "last.weighted_f1", "steps"))
         rows.append((shared.heading(method, size), f"{steps.iloc[0]:,}" if len(steps) else PENDING,
                      f"{paper_steps(size, tier):,}" if method == "random" else "–", mean(best), mean(last), len(best),
                      "–" if (method, size) == ("random", 50) else gap_with_p(half, best, paired=False)))

@@ -12,6 +12,7 @@ from ecgtl import metrics, results
 from ecgtl.analysis.names import CHOICES, METHODS, SCORES
 from ecgtl.analysis.text import f1
 from ecgtl.config import protocol
+from ecgtl.jobs.scoring import labels_of
 from ecgtl.report.figures import COLOURS, by_epoch
 from ecgtl.report.tables import html
 
@@ -70,8 +71,6 @@ def confusion_of(result: results.Result, choice: str = "validated") -> np.ndarra
     Of several labels a recording, (i, j) counts those with label i for which j is predicted (from ``THRESHOLD`` on),
     and one more column the recordings that have label i: a row does not add up to them.
     """
-    from ecgtl.jobs.scoring import labels_of
-
     y, probabilities = result.arrays["y_test"].astype(np.int64), result.arrays[f"prob_{choice}"]
     if y.ndim == 2:
         return np.column_stack([y.T @ labels_of(probabilities), y.sum(axis=0)])

@@ -1,21 +1,13 @@
-"""What MELEP 2023 shows before any training: its data sets (Table 1) and its networks (Figures 1 and 2).
+"""MELEP 2023, Table 1: its data sets, the paper beside the releases and what is available here."""
 
-    python -m ecgtl.report.melep     counts of the data sets available here, into results/measured/
-
-reads headers and tables of the four data sets below ``ECGTL_DATA``, no signals; no row of them is kept.
-"""
-
-import sys
-from collections.abc import Sequence
 
 import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
 
-from ecgtl import paths, results
 from ecgtl.analysis.text import NBSP, PENDING
 from ecgtl.datasets import catalogue, snomed
-from ecgtl.measurements.melep_datasets import HEADERS, PAPER, PROGRAM, SOURCES, is_whole, measure, pub
+from ecgtl.measurements.melep_datasets import HEADERS, PAPER, PROGRAM, SOURCES, is_whole, pub
 from ecgtl.report import badges
 from ecgtl.report import provenance as report_provenance
 from ecgtl.report.printed import published_text
@@ -171,13 +163,3 @@ def source_lines() -> HTML:
 
 
 # Figures 1 and 2: the networks
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; see ``results.command``."""
-    usage = f"{PROGRAM} takes no arguments; set ECGTL_DATA to the folder of the data sets"
-    return results.command(lambda: measure(paths.data()), 0, usage, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

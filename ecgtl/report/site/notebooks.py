@@ -20,6 +20,7 @@ import yaml
 
 from ecgtl import paths, processes, results
 from ecgtl.errors import EcgtlError
+from ecgtl.models import checkpoint
 from ecgtl.report.site.layout import Layout, content_of, find, holds, notebook_key, plain, say, write, write_notebook
 
 WORKERS = 2
@@ -154,8 +155,6 @@ def check_run(layout: Layout, name: str, executed: Path, patterns: Iterable[str]
 
 def _check_output(file: Path) -> None:
     """A result or a checkpoint must be readable as a whole."""
-    from ecgtl.models import checkpoint
-
     checkpoint.load(file) if file.suffix == ".safetensors" else results.load(file)
 
 

@@ -111,7 +111,8 @@ def short(method: str) -> str:
 
 
 def readable(frame: pd.DataFrame, heading: str | None = "Data used", only: int | str | None = None) -> pd.DataFrame:
-    """``tables.readable`` with ``heading`` for the columns of the paper's table, None to leave them out; printed_sample marks.
+    """``tables.readable`` with ``heading`` for the columns of the paper's table, None to leave them out; printed_sample
+    marks.
 
     ``only``: the column that baselines are shown at, where they do not depend on it.
     """

@@ -11,6 +11,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import f1_score
 
 from ecgtl import results
+from ecgtl.__main__ import main
 from ecgtl.config import protocol
 from ecgtl.datasets import label_tasks
 from ecgtl.errors import EcgtlError
@@ -20,7 +21,7 @@ from ecgtl.measurements import rr_folds
 from ecgtl.signals import rr_intervals
 
 NAME = "melep2023-ptbxl"
-COMMITTED = Path(__file__).parents[1] / "results"
+COMMITTED = Path(__file__).parents[2] / "results"
 
 
 @pytest.fixture(autouse=True)
@@ -94,16 +95,16 @@ def test_a_finished_fold_of_another_task_is_refused(monkeypatch):
     one_line(error, "another task")
 
 
-@pytest.mark.parametrize(("arguments", "words"), [([], "usage"), (["melep2023-csn", "reduced"], "has no folds in tier reduced"),
-                                                  (["melep", "reduced"], "allowed: melep2023-csn")])
+@pytest.mark.parametrize(("arguments", "words"), [([], "the following arguments are required: experiment"), (["melep2023-csn"], "has no folds in tier reduced"),
+                                                  (["melep"], "allowed: melep2023-csn")])
 def test_a_users_mistake_is_one_line_and_ends_with_2(arguments, words, capsys):
-    assert rr_folds.main(arguments) == 2
+    assert main(["measure", "rr-folds", *arguments]) == 2
     said = capsys.readouterr().err
     assert said.startswith("ecgtl: ") and said.count("\n") == 1 and words in said
 
 
 def test_the_command_writes_what_it_measures(capsys):
-    assert rr_folds.main([NAME, "demo"]) == 0
+    assert main(["measure", "rr-folds", NAME, "--tier", "demo"]) == 0
     path = results.path_of(results.MEASURED, rr_folds.key_of(NAME, "demo"), "demo")
     assert capsys.readouterr().out == f"written: {path}\n" and rr_folds.load(NAME, "demo")
 

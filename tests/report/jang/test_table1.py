@@ -9,6 +9,7 @@ import pytest
 from messages import one_line
 
 from ecgtl import published, results
+from ecgtl.__main__ import main
 from ecgtl.datasets import shaoxing, snomed
 from ecgtl.errors import EcgtlError
 from ecgtl.measurements import shaoxing as measurements_shaoxing
@@ -74,16 +75,16 @@ def test_counts_come_back_and_show_what_is_there(release, own_results):
 
 def test_the_command_writes_and_says_where(release, own_results, monkeypatch, capsys):
     monkeypatch.setenv("ECGTL_DATA", str(release))
-    assert table1.main([]) == 0
+    assert main(["measure", "shaoxing"]) == 0
     assert "written: " in capsys.readouterr().out
     assert measurements_shaoxing.load().provenance["command"] == measurements_shaoxing.PROGRAM
 
 
 @pytest.mark.parametrize("arguments, words", [([], "Diagnostics.xlsx is missing"),
-                                              (["--tier"], "takes no arguments")])
+                                              (["--tier"], "unrecognized arguments")])
 def test_the_command_fails_in_one_line(tmp_path, own_results, monkeypatch, capsys, arguments, words):
     monkeypatch.setenv("ECGTL_DATA", str(tmp_path))
-    assert table1.main(arguments) == 2
+    assert main(["measure", "shaoxing", *arguments]) == 2
     said = capsys.readouterr().err
     assert words in said and said.count("\n") == 1 and said.startswith("ecgtl: ")
     assert not (tmp_path / "results").exists()

@@ -13,6 +13,7 @@ from messages import one_line
 from pages import run_page
 
 from ecgtl import models, published, results
+from ecgtl.__main__ import main
 from ecgtl.analysis import coverage
 from ecgtl.analysis import names as analysis_names
 from ecgtl.analysis import text as analysis_text
@@ -177,7 +178,7 @@ def test_damaged_tables_of_ptbxl_are_named(root, damage):
 
 def test_the_command_writes_what_the_page_loads(root, monkeypatch, capsys):
     monkeypatch.setenv("ECGTL_DATA", str(root))
-    assert table1.main([]) == 0
+    assert main(["measure", "melep-datasets"]) == 0
     assert "written: " in capsys.readouterr().out
     counted = melep_datasets.load()
     assert counted.scores == results.rounded(melep_datasets.measure(root).scores)
@@ -186,10 +187,10 @@ def test_the_command_writes_what_the_page_loads(root, monkeypatch, capsys):
     assert str(root) not in text and "A0001" not in text  # no folder, no row
 
 
-@pytest.mark.parametrize("arguments, words", [([], "holds no header"), (["--tier"], "takes no arguments")])
+@pytest.mark.parametrize("arguments, words", [([], "holds no header"), (["--tier"], "unrecognized arguments")])
 def test_the_command_fails_in_one_line(tmp_path, monkeypatch, capsys, arguments, words):
     monkeypatch.setenv("ECGTL_DATA", str(tmp_path))
-    assert table1.main(arguments) == 2
+    assert main(["measure", "melep-datasets", *arguments]) == 2
     said = capsys.readouterr().err
     assert words in said and said.count("\n") == 1 and said.startswith("ecgtl: ")
     assert not (tmp_path / "results").exists()

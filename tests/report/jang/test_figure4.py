@@ -10,6 +10,7 @@ from matplotlib import pyplot as plt
 from messages import one_line
 
 from ecgtl import published, results
+from ecgtl.__main__ import main
 from ecgtl.config import PretrainConfig
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import pretrain
@@ -138,14 +139,14 @@ def test_missing_errors_name_the_command(copy):
         file.unlink()
     with pytest.raises(EcgtlError) as error:
         reconstruction_errors.load("demo")
-    one_line(error, "have not been measured", "--tier demo measure")
+    one_line(error, "have not been measured", "--tier demo")
 
 
 def test_errors_of_other_weights_are_refused(copy):
     rewrite(copy, "measured", lambda body: body["data"]["weights"].update(sha256="0" * 64))
     with pytest.raises(EcgtlError) as error:
         reconstruction_errors.load("demo")
-    one_line(error, "was measured with other weights or recordings", "--tier demo measure")
+    one_line(error, "was measured with other weights or recordings", "--tier demo")
 
 
 def test_weights_that_are_not_those_of_the_result_are_refused(copy):
@@ -239,26 +240,26 @@ def test_twins_are_cut_as_the_windows_of_the_result(stored):
 
 def test_the_command_measures_and_draws(stored, tmp_path, capsys):
     picture = tmp_path / "windows.png"
-    assert figure4.main(["--tier", "demo", "draw", str(picture)]) == 0
+    assert main(["draw", str(picture), "--tier", "demo"]) == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
-    assert figure4.main(["--tier", "demo", "measure"]) == 0
+    assert main(["measure", "reconstruction-errors", "--tier", "demo"]) == 0
     assert capsys.readouterr().out.count("written: ") == 2
     command = reconstruction_errors.load("demo").provenance["command"]
-    assert command == f"{reconstruction_errors.PROGRAM} --tier demo measure"
+    assert command == f"{reconstruction_errors.PROGRAM} --tier demo"
 
 
 @pytest.mark.parametrize("file, words", [
     ("windows.doc", "has no ending of an image; allowed: "),
     ("nowhere/windows.png", "cannot be written (No such file or directory)")])
 def test_a_picture_that_cannot_be_written_is_named_in_one_line(stored, tmp_path, capsys, file, words):
-    assert figure4.main(["--tier", "demo", "draw", str(tmp_path / file)]) == 2
+    assert main(["draw", str(tmp_path / file), "--tier", "demo"]) == 2
     said = capsys.readouterr().err
     assert words in said and said.count("\n") == 1 and not list(tmp_path.glob("**/*.png"))
 
 
 def test_without_recordings_the_command_says_so_in_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("ECGTL_DATA", str(tmp_path / "empty"))
-    assert figure4.main(["measure"]) == 2
+    assert main(["measure", "reconstruction-errors"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("ecgtl: ") and said.count("\n") == 1 and "empty" in said
 

@@ -30,12 +30,12 @@ import numpy as np
 import pytest
 import wfdb
 from messages import one_line
-from test_georgia import NSR, SB, write_record
 
 from ecgtl.__main__ import main
 from ecgtl.config import ScoreConfig, starts
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import rank
+from tests.datasets.test_georgia import NSR, SB, write_record
 
 CHECKPOINT = str(starts.SHIPPED / "cpsc2018-resnet1d101-demo.safetensors")
 N = 5000  # samples of 10 s

@@ -24,7 +24,7 @@ from ecgtl.jobs import rank
 from ecgtl.models import checkpoint
 from ecgtl.report.jobs import score_transfer
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 LABELS = ("NORM", "MI", "HYP")
 
 

@@ -25,7 +25,7 @@ from ecgtl.training import loop
 
 NAME = "melep2023-ptbxl"
 LABELS = ("NORM", "MI", "STTC", "CD", "HYP")
-COMMITTED = Path(__file__).parents[1] / "results"
+COMMITTED = Path(__file__).parents[2] / "results"
 FACTS = {"width": 2, "in_channels": 1, "sampling_rate": 100.0, "seconds": 1.0, "classes": ["a", "b", "c"],
          "multi_label": True,
          "variant": "text", "leads": ["I"], "protocol": "melep2023", "evidence": "synthetic",
