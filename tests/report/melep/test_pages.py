@@ -1,5 +1,6 @@
 """MELEP's pages without training: counts against hand-made releases, drawings against the networks."""
 
+import dataclasses
 import functools
 import json
 
@@ -145,7 +146,7 @@ def test_a_whole_release_is_full_evidence(root, monkeypatch):
     entries = {name: catalogue.entry(name) for name in melep_datasets.HEADERS}
     sizes = {"cpsc2018": 3, "ptbxl": 4, "georgia": 1, "csn": 1}
     monkeypatch.setattr(table1.catalogue, "entry",
-                        lambda name: table1.dataclasses.replace(entries[name], records=sizes[name]))
+                        lambda name: dataclasses.replace(entries[name], records=sizes[name]))
     counted = melep_datasets.measure(root)
     assert counted.evidence == {"upstream": "none", "target": "full", "leads": "subset"}  # lead I alone
     (root / csn.FOLDER / "WFDBRecords" / "01" / "010" / "JS00001.mat").unlink()
