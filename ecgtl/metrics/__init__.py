@@ -11,7 +11,3 @@ from ecgtl.metrics.classes import (accuracy, confusion_matrix, f1_from_confusion
                                    macro_f1)
 from ecgtl.metrics.labels import (THRESHOLD, THRESHOLDS, best_threshold, best_thresholds, f1_per_label, f_beta, f_max,
                                   g_beta, macro_auc, weighted_f1)
-
-__all__ = ["THRESHOLD", "THRESHOLDS", "accuracy", "best_threshold", "best_thresholds", "confusion_matrix",
-           "f1_from_confusion", "f1_per_class", "f1_per_label", "f_beta", "f_max", "g_beta", "learning_curve_index",
-           "macro_auc", "macro_f1", "weighted_f1"]
