@@ -29,6 +29,13 @@ def canonical(code: str) -> str:
     return tables()["written_as"].get(code, code)
 
 
+@cache
+def names() -> dict[str, str]:
+    """Name of each statement by its code, its short name and its name."""
+    return {word: entry["name"] for code, entry in tables()["codes"].items()
+            for word in (code, entry["short"], entry["name"])}
+
+
 def label_set(name: str) -> list[str]:
     """Codes of a choice of statements in the table: ``csn_20``, ``georgia_10``, ``scored_2020``."""
     chosen = tables()[name]
