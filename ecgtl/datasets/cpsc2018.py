@@ -56,8 +56,8 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str =
     form, chosen = form_available(form, Path(root), FORMS, NAME), check_leads(leads)
     check_option("view", view, VIEWS)
     if view == "first" and form != "icbeb":
-        raise EcgtlError("view='first' needs form='icbeb': the headers of the Challenge 2020 sort their labels by class; "
-                         "use view='single', or the original files")
+        raise EcgtlError("view='first' needs form='icbeb': the headers of the Challenge 2020 sort their labels by "
+                         "class; use view='single', or the original files")
     base = Path(root) / FORMS[form]
     version = "ICBEB 2018" if form == "icbeb" else f"PhysioNet {challenge2020.VERSION}"
     collector = Collector(NAME, version, CLASSES, view == "all", on_bad, synthetic)
@@ -66,12 +66,12 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str =
     def fill() -> None:
         (_collect_original if form == "icbeb" else _collect_wfdb)(found, chosen, collector)
         if view == "single":  # those with several are sound, so they are counted whatever ``on_bad`` says
-            several = [record.id for record in collector.readings if len(record.label) > 1]
+            several = [record.id for record in collector.readings if len(record.label or ()) > 1]
             collector.skipped |= {"several labels": several} if several else {}
-            collector.readings = [record for record in collector.readings if len(record.label) == 1]
+            collector.readings = [record for record in collector.readings if len(record.label or ()) == 1]
         if view != "all":
             for record in collector.readings:
-                record.label = record.label[0]
+                record.label = (record.label or (None,))[0]
 
     return collector.cached(base, found, fill, view=view, form=form, leads=chosen, map=snomed.checksum())
 
@@ -123,8 +123,7 @@ def _millivolts(path: Path) -> np.ndarray:
         signal = loadmat(content, variable_names=["ECG"])["ECG"]["data"][0, 0]
     except Exception as error:  # a damaged file makes SciPy raise whatever the damage causes
         raise RecordError("damaged record", f"{path} is no MATLAB file with a struct ECG that has a field data "
-                          f"({short(error)}); "
-                          "unpack the file again") from None
+                          f"({short(error)}); unpack the file again") from None
     signal = np.asarray(signal)
     if signal.ndim != 2 or signal.shape[0] != len(LEADS) or signal.dtype.kind not in "fiu":
         raise RecordError("damaged record", f"{path} has data of shape {np.shape(signal)} instead of numbers of shape "

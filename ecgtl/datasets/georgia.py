@@ -47,7 +47,7 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, labels: int
         if wanted is not None and wanted > len(occurring):
             raise EcgtlError(f"labels is {wanted}, but the recordings of {NAME} available here carry {len(occurring)} "
                              "labels; ask for fewer")
-        counts = Counter(name for record in collector.readings for name in record.label)
+        counts = Counter(name for record in collector.readings for name in record.label or ())
         return occurring if wanted is None else sorted(occurring, key=lambda name: -counts[name])[:wanted]
 
     return challenge2020.read_all(collector, Path(root) / FOLDER, ".", choose, check_leads(leads),
@@ -64,9 +64,9 @@ def _check_labels(labels: int | str | Sequence[str] | None) -> int | list[str] |
     if labels in LABEL_SETS:
         return snomed.label_names(str(labels))
     words = [labels] if isinstance(labels, str) else list(labels)
-    names = [name for word in words if (name := snomed.names().get(snomed.canonical(word)))]
+    names = [name for word in words if (name := snomed.names().get(word))]
     if not names or len(set(names)) < len(words):
-        wrong = next((word for word in words if snomed.canonical(word) not in snomed.names()), labels)
+        wrong = next((word for word in words if word not in snomed.names()), labels)
         raise EcgtlError(f"labels has {wrong!r}; give a number, {sets}, or names, short names or codes of "
                          "ecgtl/datasets/snomed.yml, each once")
     return names

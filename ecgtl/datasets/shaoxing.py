@@ -56,11 +56,12 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, form: str |
     base = Path(root) / FORMS[form]
     version = "figshare v2" if form == "figshare" else f"PhysioNet {csn.VERSION}{' with Ningbo' * ningbo}"
     collector = Collector(NAME, version, CLASSES, on_bad=on_bad, synthetic=synthetic)
+    options: dict = {}
     if form == "figshare":
         signals = {path.stem: path for path in sorted((base / "ECGData").glob("*.csv"))}
         if not signals:
             raise EcgtlError(f"{base / 'ECGData'} holds no CSV files; unpack the release's ECGData.zip there")
-        files, options = [base / TABLE, *signals.values()], {}
+        files = [base / TABLE, *signals.values()]
         fill = partial(_collect_figshare, base / TABLE, signals, chosen, collector)
     else:
         files, options = challenge2020.files(base / "WFDBRecords", csn.NAME), {"ningbo": ningbo}
@@ -95,10 +96,12 @@ def _collect_figshare(table: Path, signals: dict[str, Path], leads: list[str] | 
     collector.match(table, rows["FileName"].tolist(), signals, "unpack ECGData.zip whole into ECGData/")
     for record, code in zip(rows["FileName"], rows["Rhythm"], strict=True):
         rhythm = _rhythm_name(code)
-        if record in signals and rhythm is None:
+        if record not in signals:
+            continue
+        if rhythm is None:
             collector.skip(record, f"unknown rhythm {code}", f"{table} has the rhythm {code!r} for {record}",
                            f"use one of {', '.join(_RHYTHMS)}")
-        elif record in signals:
+        else:
             with collector.leaving_out(record, _DAMAGED):
                 collector.add_twelve(signals[record], _microvolts(signals[record]), leads, SAMPLING_RATE,
                                      UNITS_PER_MILLIVOLT, rhythm)
@@ -157,8 +160,7 @@ def _collect_physionet(found: Sequence[Path], leads: list[str] | None, collector
             collector.add(record, str(path))
         else:
             collector.skip(path.stem, "several rhythms" if rhythms else "no rhythm", f"{path} (Dx: "
-                           f"{','.join(codes)[:60]})",
-                           "keep one rhythm's code in its #Dx: comment")
+                           f"{','.join(codes)[:60]})", "keep one rhythm's code in its #Dx: comment")
 
 
 _CODES = {code: rhythm["name"] for rhythm in _RHYTHMS.values() for code in rhythm["codes"]}

@@ -42,7 +42,7 @@ def measure(root: Path) -> Result:
     scores = {name: count(name, files) if files else None for name, files in found.items()}
     files = list(itertools.chain(*found.values()))
     if found["ptbxl"]:
-        scores["ptbxl"] |= statements(root)
+        scores["ptbxl"] = (scores["ptbxl"] or {}) | statements(root)
         files += [Path(root) / ptbxl.FOLDER / name for name in (ptbxl.TABLE, ptbxl.STATEMENTS)]
     data = {"name": "headers and tables", "digest": cache.source_checksum(Path(root), files),
             "version": ", ".join(f"{name} {catalogue.entry(name).version}" for name in HEADERS),
@@ -149,8 +149,7 @@ def load(tier: str = "best") -> Result | None:
 
 def _adds_up(part: dict | None) -> bool:
     return part is None or (set(FACTS) <= set(part) and max(part["labels"].values(), default=0) <= n_recordings(part)
-                            and
-                            sum(part["rates"].values()) == sum(part["leads"].values()) == part["records"])
+                            and sum(part["rates"].values()) == sum(part["leads"].values()) == part["records"])
 
 
 def n_recordings(part: dict) -> int:

@@ -85,9 +85,11 @@ def twins(result: Result) -> HeldOut:
 
 
 def _test_part(config: PretrainConfig, sources: list[Recordings], result: Result) -> HeldOut:
-    _, _, test = pretrain.whole_of(config, sources).split(config.validation, config.test, config.seed)
+    _, _, test = pretrain.whole_of(config, sources).split(config.validation or 0, config.test or 0, config.seed)
     model = pretrain.network(_config(result))
     model.load_state_dict(checkpoint.load(weights_of(result.config["tier"]))[0])
+    if not isinstance(test, Windows):
+        raise EcgtlError(f"{result.key} has no windows that nobody trained on; pretrain with a share test above 0")
     windows = test.materialise()
     known = pd.concat([pd.DataFrame({
         "database": one.name, "record": one.ids.astype(str), "subject": one.subjects.astype(str),

@@ -210,8 +210,7 @@ def _numbers(words: np.ndarray, meaning: dict[str, int], what: str, recordings: 
     if unknown:
         first = recordings.ids[record[(words == unknown[0]).argmax()]]
         raise EcgtlError(f"{recordings.name} {first} has the unmapped {what} {unknown[0]!r}; add it to "
-                         f"{_table().name}, "
-                         "under the class that it belongs to")
+                         f"{_table().name}, under the class that it belongs to")
     return np.array([meaning[str(word)] for word in found], np.int64)[inverse.reshape(-1)]
 
 

@@ -81,7 +81,7 @@ def _archive_record(archive: Archive, seed: int, i: int, code: str) -> RecordPla
     codes = _with_others(archive, rng, code)
     other = round(rng.uniform(*archive.lengths) * 500) / 500
     seconds = other if rng.uniform() < archive.others else 10.0
-    return record_with([snomed.name_of(one) for one in codes], rng, archive.name(i),
+    return record_with([snomed.names()[one] for one in codes], rng, archive.name(i),
                        (archive.stream, 2, i), (archive.stream, 3, i), seconds, labels=tuple(codes))
 
 
@@ -90,7 +90,7 @@ def _with_others(archive: Archive, rng: np.random.Generator, code: str) -> list[
 
     Where it is not said, sinus rhythm stands for a normal record, alone.
     """
-    names = {one: snomed.name_of(one) for one in archive.codes}
+    names = {one: snomed.names()[one] for one in archive.codes}
     sinus = [one for one, name in names.items() if name in SINUS]
     rhythms = table("statements")["rhythms"] if archive.rhythm_said else SINUS
     findings = [one for one, name in names.items() if name not in rhythms]
@@ -142,8 +142,9 @@ def ptbxl(seed: int) -> list[RecordPlan]:
 
     Every rhythm stands alone in ten recordings, one a fold, sinus rhythm in more; a few have two, or none.
     """
-    rhythms = [(key,) for key, statement in scp_statements().items() if statement.kind == "rhythm"
-               for _ in range(_PTBXL_SR if key == "SR" else LEAST)]
+    rhythms: list[tuple[str, ...]] = [
+        (key,) for key, statement in scp_statements().items() if statement.kind == "rhythm"
+        for _ in range(_PTBXL_SR if key == "SR" else LEAST)]
     rhythms += [*_SEVERAL * 2, *[()] * 4]
     again = range(_PTBXL_SR - _SECOND_VISITS, _PTBXL_SR)
     order = generator(seed, _PTBXL).permutation(len(rhythms)).tolist()
