@@ -85,7 +85,7 @@ def twins(result: Result) -> HeldOut:
 
 
 def _test_part(config: PretrainConfig, sources: list[Recordings], result: Result) -> HeldOut:
-    _, _, test = pretrain.whole_of(config, sources).split(config.validation or 0, config.test or 0, config.seed)
+    _, _, test = pretrain.whole_of(config, sources).split(config.validation, config.test, config.seed)
     model = pretrain.network(_config(result))
     model.load_state_dict(checkpoint.load(weights_of(result.config["tier"]))[0])
     if not isinstance(test, Windows):
