@@ -25,6 +25,7 @@ from ecgtl.config.protocols import (
 from ecgtl.datasets.splits import check_fraction
 from ecgtl.errors import EcgtlError
 from ecgtl.models import MODELS, PREACTIVATED, checkpoint
+from ecgtl.models.checkpoint import CheckpointFacts
 
 TRAINED = "width variant epochs batch_size learning_rate patience precision"  # parameters of networks alone
 
@@ -189,12 +190,12 @@ class Plan(Planned):
     @cached_property
     def start(self) -> Path | None:
         """File of the starting weights, None for random ones. Raises EcgtlError when it is not available."""
-        return None if self.config.arch in BASELINES else starts.starting_weights(self.config)
+        return None if self.config.arch in BASELINES else starts.starting_weights(self.config.init, self.config.arch, self.config.tier)
 
     @cached_property
-    def start_facts(self) -> dict:
-        """What the starting checkpoint says of itself; nothing of random weights and of image features."""
-        return checkpoint.load(self.start)[1] if self.start and self.config.init != "image" else {}
+    def start_facts(self) -> CheckpointFacts | None:
+        """What the starting checkpoint says of itself; None of random weights and of image features."""
+        return checkpoint.load(self.start)[1] if self.start and self.config.init != "image" else None
 
     @cached_property
     def loader_options(self) -> dict:

@@ -8,8 +8,8 @@ from typing import Any, Self
 import yaml
 
 from ecgtl import paths
-from ecgtl.bridge import Keyed
 from ecgtl.errors import EcgtlError
+from ecgtl.signals.preparation import STANDARDS, Input
 
 EXPERIMENTS = paths.PACKAGE / "experiments"
 QUEUE = "queue"  # the file there that is no protocol: the order of all runs
@@ -28,19 +28,7 @@ PAPER_PARAMETERS = ("sampling_rate", "seconds", "width", "epochs", "batch_size",
 
 
 @dataclass(frozen=True)
-class Input(Keyed):
-    """How inputs are made: which end of a recording is kept, by what it is scaled, the high-pass filter in Hz, and
-    which ``variant`` takes every k-th sample as it is; of a plan, whether its own one does.
-    """
-
-    keep: str
-    standardise: str
-    highpass: float | None
-    decimate: Mapping[str, bool] | bool = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class SplitRules(Keyed):
+class SplitRules:
     """How recordings are divided: shares of the ``validation`` and the ``test`` set, or ``folds`` where there are
     published ones.
     """
@@ -53,7 +41,7 @@ class SplitRules(Keyed):
 
 
 @dataclass(frozen=True)
-class Pretraining(Keyed):
+class Pretraining:
     """What is learnt from which ``sources``; ``objectives`` and ``tiers`` have parameters of their own, ``half``
     networks whose weights are stored in float16.
     """
@@ -71,7 +59,7 @@ class Pretraining(Keyed):
 
 
 @dataclass(frozen=True)
-class Transfers(Keyed):
+class Transfers:
     """How a fold is drawn: ``records`` by tier, shares of its ``test`` and ``validation`` set; and the ``experiments``
     made of folds.
     """
@@ -84,7 +72,7 @@ class Transfers(Keyed):
 
 
 @dataclass(frozen=True, eq=False)
-class Protocol(Keyed):
+class Protocol:
     """The rules of a paper, named as in its YAML, which explains them.
 
     ``papers`` is of a protocol across papers: whose rules each network keeps. ``multi_label`` changes rules for several
@@ -119,7 +107,7 @@ class Protocol(Keyed):
         checks = [("tiers", tuple(self.tiers), (TIERS,)), ("report", self.report, CHOICES),
                   ("split.kind", self.split.kind, ("stratified", "bootstrap")),
                   ("input.keep", self.input.keep, ("start", "end")),
-                  ("input.standardise", self.input.standardise, ("dataset", "window", "range"))]
+                  ("input.standardise", self.input.standardise, STANDARDS)]
         checks += [(f"tiers.{name}", {*tier} - {"variant"}, ({*PAPER_PARAMETERS},))
                    for name, tier in self.tiers.items()]
         for name, value, words in checks:
@@ -133,7 +121,8 @@ class Protocol(Keyed):
 
     def input_of(self, variant: str | None) -> Input:
         """How inputs of a network of ``variant`` are made."""
-        return replace(self.input, decimate=self.input.decimate.get(variant, False))
+        decimate = self.input.decimate
+        return replace(self.input, decimate=decimate.get(variant, False) if isinstance(decimate, Mapping) else decimate)
 
     def for_labels(self, several: bool, name: str) -> Self:
         """The rules for recordings (of the data set ``name``) of one label each, or of ``several``."""

@@ -11,6 +11,7 @@ from ecgtl.config.protocols import TRANSFERS, Transfers, protocol
 from ecgtl.config.starts import stored_weights
 from ecgtl.errors import EcgtlError
 from ecgtl.models import MODELS, checkpoint
+from ecgtl.models.checkpoint import CheckpointFacts
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class TransferPlan(Planned):
         return path
 
     @cached_property
-    def start_facts(self) -> dict:
+    def start_facts(self) -> CheckpointFacts:
         """What the source checkpoint says of itself."""
         return checkpoint.load(self.start)[1]
 
@@ -111,7 +112,7 @@ class TransferPlan(Planned):
         """The fine-tuning of the checkpoint on the whole target: reading, inputs and network are its own."""
         names = "root lead arch tier epochs batch_size learning_rate precision".split()
         same = {name: getattr(self.config, name) for name in names}
-        inputs = {name: self.start_facts[name] for name in ("sampling_rate", "seconds", "width", "variant")}
+        inputs = {name: getattr(self.start_facts, name) for name in ("sampling_rate", "seconds", "width", "variant")}
         return FinetuneConfig.of(dataset=self.config.target, on_bad="skip", protocol=TRANSFERS, init=str(self.start),
                                  seed=self.config.fold, **same, **inputs).plan()
 
