@@ -138,5 +138,10 @@ def _status(given) -> None:
     print(status_table())
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """``main`` as a process: Ctrl-C ends it with one line."""
     sys.exit(processes.stoppable(main, STOPPED))
+
+
+if __name__ == "__main__":
+    command()

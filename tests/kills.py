@@ -28,7 +28,7 @@ import numpy as np
 from ecgtl import paths, processes
 
 ROOT = paths.repository()
-STATES = "import sys\nfrom ecgtl import training\ntraining.STATE_SECONDS = 0.0\n"  # a state after every epoch, as after 30 s
+STATES = "import sys\nfrom ecgtl.training import loop\nloop.STATE_SECONDS = 0.0\n"  # a state after every epoch, as after 30 s
 INCIDENTAL = ("provenance", "predictions")  # of a result; seconds stand in its history too
 
 

@@ -124,7 +124,8 @@ seen = [module.name for module in pkgutil.walk_packages(ecgtl.__path__, "ecgtl."
 for name in seen:
     importlib.import_module(name)
 import numpy as np
-from ecgtl import models, training
+from ecgtl import models
+from ecgtl.training import loop as training
 x, y = np.random.default_rng(0).normal(size=(8, 1, 256)).astype(np.float32), np.arange(8) % 2
 part = training.LabelledArray(x, y)
 recipe = training.TrainConfig(epochs=1, batch_size=4, learning_rate=1e-3, patience=9, stop_on="train_accuracy",

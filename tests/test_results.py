@@ -88,7 +88,7 @@ def test_a_crash_before_the_json_leaves_the_run_undone(monkeypatch):
         written.append(path)
         write(path, content)
 
-    monkeypatch.setattr(cache, "write_atomic", crash)
+    monkeypatch.setattr(results, "write_atomic", crash)
     with pytest.raises(KeyboardInterrupt):
         results.save(made())
     assert [path.suffix for path in written] == [".npz"]  # predictions first, the JSON makes a run done

@@ -1,6 +1,6 @@
 """Labels of frames from annotations: beat, rhythm and heart rate (Weimann 2021, "Pretraining").
 
-What a symbol or a rhythm's text counts as stands in ``labels.yml``. Ties and cases that the paper leaves open
+What a symbol or a rhythm's text counts as stands in ``frame_labels.yml``. Ties and cases that the paper leaves open
 are decided as in the authors' public code, or leave the frame without a label: never a guess.
 
 - Beat: the most frequent of premature atrial, aberrated and premature ventricular beats in the frame; of
@@ -147,7 +147,7 @@ TASKS = {"beat": Task(BEATS[:_UNDEFINED], beat), "rhythm": Task(RHYTHMS[:_NONE],
 
 @once
 def meanings() -> dict:
-    """``labels.yml`` turned round: ``beats`` symbol -> number in ``BEATS`` or -1 for no beat; ``rhythms``
+    """``frame_labels.yml`` turned round: ``beats`` symbol -> number in ``BEATS`` or -1 for no beat; ``rhythms``
     text -> number in ``RHYTHMS``; ``no_qrs`` symbols of beats without a QRS complex.
     """
     table = yaml.safe_load(_table().read_text())
@@ -163,7 +163,7 @@ def _table() -> Path:
 def tracks_of(recordings: Recordings, rate: float, annotations: Annotations | None = None) -> Tracks:
     """The marks of ``recordings`` for frames at ``rate`` Hz; ``annotations`` in place of their own.
 
-    Raises EcgtlError when there are no marks, and for those that ``labels.yml`` does not know. They lie inside the
+    Raises EcgtlError when there are no marks, and for those that ``frame_labels.yml`` does not know. They lie inside the
     signal and in order, as loaders leave them (``datasets.mitdb.marks``).
     """
     marks = recordings.annotations if annotations is None else annotations
@@ -204,7 +204,7 @@ def _rhythms(recordings: Recordings, marks: Annotations, record: np.ndarray, at:
 
 def _numbers(words: np.ndarray, meaning: dict[str, int], what: str, recordings: Recordings,
              record: np.ndarray) -> np.ndarray:
-    """What each of ``words`` (n,) means, int64 (n,); EcgtlError for one that ``labels.yml`` does not know."""
+    """What each of ``words`` (n,) means, int64 (n,); EcgtlError for one that ``frame_labels.yml`` does not know."""
     found, inverse = np.unique(words, return_inverse=True)
     unknown = [str(word) for word in found if str(word) not in meaning]
     if unknown:

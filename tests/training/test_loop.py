@@ -211,7 +211,7 @@ def test_a_run_killed_in_the_middle_ends_with_the_same_bits(tmp_path):
     state = tmp_path / "state.pt"
     code = ("import sys, torch; sys.path.insert(0, sys.argv[1]); torch.set_num_threads(1)\n"
             "from pathlib import Path; import test_loop as t\n"
-            "t.training.STATE_SECONDS = 0.0\n"
+            "t.loop.STATE_SECONDS = 0.0\n"
             "t.train(state_file=Path(sys.argv[2]), report=t.wait_after(4))")
     environment = os.environ | {"PYTHONPATH": str(paths.PACKAGE.parent)}
     child = subprocess.Popen([sys.executable, "-c", code, str(Path(__file__).parent), str(state)], text=True,

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ecgtl import experiments, published
 from ecgtl.analysis import cells
+from ecgtl.analysis.names import METHODS
 from ecgtl.config import protocol
 from ecgtl.datasets import catalogue
 from ecgtl.errors import EcgtlError
@@ -47,4 +48,4 @@ def overview(experiment: str, tier: str) -> pd.DataFrame:
 
 def _arms(given: Iterable[str]) -> str:
     """The arms in words, in one order whatever the order they are given in."""
-    return ", ".join(words for arm, words in published.items() if arm in given)
+    return ", ".join(words for arm, words in METHODS.items() if arm in given)

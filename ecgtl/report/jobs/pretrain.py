@@ -13,7 +13,6 @@ from ecgtl.analysis.text import f1
 from ecgtl.datasets.recordings import UNLABELLED
 from ecgtl.jobs.pretrain import Pretrained
 from ecgtl.report import figures, tables
-from ecgtl.report.jobs import pretrain
 from ecgtl.report.tables import html
 from ecgtl.training.classification import LabelledFrames
 from ecgtl.training.future import Contrasts
@@ -29,7 +28,7 @@ def _reconstructs(result: results.Result) -> bool:
 def parts(result: results.Result) -> pd.DataFrame:
     """Windows, or frames an epoch, and subjects in each set."""
     if _reconstructs(result):
-        return pretrain.pretraining_parts(result)
+        return pretraining_parts(result)
     return pd.DataFrame({"frames an epoch": result.data["frames"], "subjects": result.data["subjects"]})
 
 
@@ -65,14 +64,14 @@ def _chance(result: results.Result, scores: dict) -> tuple[str, float]:
 def learned(result: results.Result) -> str:
     """One stable line: did the training loss (the validation error of a reconstruction) end below its start?"""
     if _reconstructs(result):
-        return pretrain.error_fell(result)
+        return error_fell(result)
     return f"training loss fell: {result.history[-1]['train_loss'] < result.history[0]['train_loss']}"
 
 
 def scores(result: results.Result) -> HTML:
     """Scores of the kept epoch on the validation and test sets, as HTML."""
     if _reconstructs(result):
-        return pretrain.pretraining_scores(result)
+        return pretraining_scores(result)
     rows = []
     for part, found in (("validation", result.scores["validation"]), ("test", result.scores)):
         words, chance = _chance(result, found)

@@ -80,7 +80,7 @@ def quoted_rows() -> pd.DataFrame:
 
 def quoted_values(experiment: str) -> dict[str, float]:
     """The same of one data set as numbers, for a figure."""
-    return {score: cell["mean"] for _, cells in quoted(experiment) for score, cell in published.items()}
+    return {score: cell["mean"] for _, cells in quoted(experiment) for score, cell in cells.items()}
 
 
 def rankings(frames: Iterable[tuple[str, pd.DataFrame]]) -> pd.DataFrame:

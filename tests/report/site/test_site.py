@@ -366,7 +366,7 @@ def test_the_real_book_builds_strictly(tmp_path, monkeypatch):
     """With the notebooks as they were last run and intervals of few resamples; ``make book`` does the rest."""
     surround(monkeypatch)
     (tmp_path / "sitecustomize.py").write_text(
-        "from ecgtl import correlations\ncorrelations.RESAMPLES = correlations.bootstrap.__kwdefaults__['resamples'] = 50\n")
+        "from ecgtl.analysis import correlations\ncorrelations.RESAMPLES = correlations.bootstrap.__kwdefaults__['resamples'] = 50\n")
     real, layout = Layout(ROOT), Layout(tmp_path)
     skip = shutil.ignore_patterns("_build", "downloads")
     shutil.copytree(real.book, layout.book, ignore=lambda folder, names: {*skip(folder, names), *(
