@@ -24,6 +24,7 @@ DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "float32", "bfloat16")
 TRANSFERS = "melep2023"  # the protocol of the transferability experiment
 CHOICES = ("validated", "best_test", "last")  # of the epoch
+UNSET: Any = None  # of a parameter: as the protocol has it; of a protocol: it has none such
 PAPER_PARAMETERS = ("sampling_rate", "seconds", "width", "epochs", "batch_size", "learning_rate", "patience")
 
 
@@ -97,13 +98,14 @@ class Protocol:
     half: tuple[str, ...] = ()
     lead: Mapping[str, int | str] = field(default_factory=dict)
     papers: Mapping[str, str] = field(default_factory=dict)
-    pretraining: Pretraining | None = None
+    pretraining: Pretraining = UNSET
     pretrainings: Mapping[str, Mapping] = field(default_factory=dict)
     sources: Mapping[str, Mapping] = field(default_factory=dict)
-    transfers: Transfers | None = None
+    transfers: Transfers = UNSET
     claims: Mapping[str, Mapping] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        checks: list[tuple[str, Any, tuple]]
         checks = [("tiers", tuple(self.tiers), (TIERS,)), ("report", self.report, CHOICES),
                   ("split.kind", self.split.kind, ("stratified", "bootstrap")),
                   ("input.keep", self.input.keep, ("start", "end")),
@@ -121,15 +123,15 @@ class Protocol:
 
     def input_of(self, variant: str | None) -> Input:
         """How inputs of a network of ``variant`` are made."""
-        decimate = self.input.decimate
-        return replace(self.input, decimate=decimate.get(variant, False) if isinstance(decimate, Mapping) else decimate)
+        by_variant = self.input.decimate
+        return replace(self.input, decimate=isinstance(by_variant, Mapping) and by_variant.get(variant or "", False))
 
     def for_labels(self, several: bool, name: str) -> Self:
         """The rules for recordings (of the data set ``name``) of one label each, or of ``several``."""
         if several and self.multi_label is None:
             raise EcgtlError(f"{name} has several labels a recording, the protocol {self.name} takes one; use "
                              "protocol=weimann2021, or a view with one label")
-        return replace(self, **self.multi_label) if several else self
+        return replace(self, **self.multi_label or {}) if several else self
 
 
 @lru_cache

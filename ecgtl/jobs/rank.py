@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ecgtl import paths
-from ecgtl.config import ALL_LEADS, TRANSFERS, FinetuneConfig, Plan, ScoreConfig
+from ecgtl.config import ALL_LEADS, TRANSFERS, FinetuneConfig, Plan, ScoreConfig, label_columns
 from ecgtl.config.starts import stored_weights
 from ecgtl.datasets import leads
 from ecgtl.datasets.recordings import Recordings, counted
@@ -195,7 +195,7 @@ def target_of(config: ScoreConfig, recordings: Recordings, candidates: Sequence[
     if not recordings.classes:
         raise EcgtlError(f"{recordings.name} has no labels, so there is nothing to learn; for a folder add "
                          "labels.csv with the columns record and label")
-    columns = config.label_columns(recordings) or list(range(len(recordings.classes)))
+    columns = label_columns(config.label_set, recordings) or list(range(len(recordings.classes)))
     by_candidate = [one.defects(recordings) for one in candidates]
     defects = [next(filter(None, found), "") for found in zip(*by_candidate, strict=True)]
     left_out = Counter({reason: len(ids) for reason, ids in recordings.skipped.items()})

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ecgtl import metrics, results, transferability
-from ecgtl.config import TransferConfig, TransferPlan
+from ecgtl.config import TransferConfig, TransferPlan, label_columns
 from ecgtl.config.starts import checksum
 from ecgtl.datasets import label_tasks
 from ecgtl.datasets.recordings import Recordings
@@ -92,7 +92,7 @@ def target_of(plan: TransferPlan) -> Target:
 
 def draw(config: TransferConfig, target: Target) -> label_tasks.Fold:
     """The task of a resolved ``config``: a matter of target and fold number, whatever the checkpoint."""
-    chosen = config.label_columns(target.recordings) or None
+    chosen = label_columns(config.label_set, target.recordings) or None
     return label_tasks.draw(target.table, target.recordings.subjects, config.fold, (config.fewest, config.most),
                       config.records, config.test, config.validation, chosen)
 
