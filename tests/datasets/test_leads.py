@@ -43,6 +43,7 @@ def recordings(*orders, name="mixed"):
 
 
 STRAIGHT = recordings(*[("I", "II")] * 4)
+BY_WINDOW = preparation.Input("end", "window", None)
 TURNED = recordings(*[("I", "II"), ("II", "I")] * 2)
 
 
@@ -52,14 +53,14 @@ TURNED = recordings(*[("I", "II"), ("II", "I")] * 2)
 @pytest.mark.parametrize("standard", preparation.STANDARDS)
 @pytest.mark.parametrize("asked", [(0, 1), ("I", "II"), ("i", "ii")])
 def test_rows_are_the_same_lead_in_every_recording(standard, asked):
-    np.testing.assert_array_equal(preparation.prepare(TURNED, 125, 250, asked, standardise_by=standard),
-                                  preparation.prepare(STRAIGHT, 125, 250, asked, standardise_by=standard))
+    np.testing.assert_array_equal(preparation.prepare(TURNED, 125, 250, asked, preparation.Input("end", standard, None)),
+                                  preparation.prepare(STRAIGHT, 125, 250, asked, preparation.Input("end", standard, None)))
 
 
 def test_names_may_be_asked_for_in_any_order():
-    there, back = (preparation.prepare(TURNED, 125, 250, asked, standardise_by="window") for asked in (("I", "II"), ("II", "I")))
+    there, back = (preparation.prepare(TURNED, 125, 250, asked, BY_WINDOW) for asked in (("I", "II"), ("II", "I")))
     np.testing.assert_array_equal(there[:, ::-1], back)
-    np.testing.assert_array_equal(there[1, 0], preparation.prepare(STRAIGHT, 125, 250, ("I",), standardise_by="window")[1, 0])
+    np.testing.assert_array_equal(there[1, 0], preparation.prepare(STRAIGHT, 125, 250, ("I",), BY_WINDOW)[1, 0])
 
 
 def test_recordings_in_one_order_keep_their_indices():
@@ -88,7 +89,7 @@ def test_a_lead_beyond_the_last_is_refused():
 
 def test_an_index_goes_by_position_and_says_so_once(capsys):
     for _ in range(2):
-        x = preparation.prepare(recordings(("I", "II"), ("V5", "I"), ("I", "II")), 125, 250, (0,), standardise_by="window")
+        x = preparation.prepare(recordings(("I", "II"), ("V5", "I"), ("I", "II")), 125, 250, (0,), BY_WINDOW)
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "mixed: lead 0 is I in 2 recordings, V5 in 1;" in said
     assert (x[1, 0] != x[0, 0]).any()
@@ -165,9 +166,9 @@ def test_fine_tuning_on_all_leads_does_not_depend_on_their_order(straight, turne
     np.testing.assert_array_equal(*(result.arrays["prob_validated"] for result in both))
     if path:
         facts = checkpoint.load(path)[1]
-        assert facts["leads"] == ["I", "II"]
+        assert facts.leads == ("I", "II")
         own = datasets.load("folder", straight)
-        assert facts["mean"] == [preparation.mean_and_sd(own, k)[0] for k in (0, 1)]
+        assert facts.mean == tuple(preparation.mean_and_sd(own, k)[0] for k in (0, 1))
 
 
 def test_a_recording_that_lacks_a_lead_is_an_error_or_counted(tmp_path):
@@ -272,8 +273,8 @@ def test_scores_of_a_checkpoint_do_not_depend_on_the_order_of_leads(straight, tu
     path = two_leads(tmp_path / "w.safetensors", protocol=protocol, sampling_rate=125 if protocol == "weimann2021" else 250)
     first, second = (ranked(root, path)[0].scores[0] for root in (straight, turned))
     assert first.value == second.value
-    back = two_leads(tmp_path / "b.safetensors", ("II", "I"), protocol=protocol, sampling_rate=first.answers.candidate.facts[
-        "sampling_rate"])
+    back = two_leads(tmp_path / "b.safetensors", ("II", "I"), protocol=protocol, 
+                     sampling_rate=first.answers.candidate.facts.sampling_rate)
     assert ranked(turned, back)[0].scores[0].value != first.value  # the leads do matter
 
 

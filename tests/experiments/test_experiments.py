@@ -275,8 +275,8 @@ def test_columns_of_rates_and_depths():
 
 
 def test_runs_whose_weights_are_absent_wait(sweep, monkeypatch):
-    def only_random(config):
-        if config.init != "random":
+    def only_random(init, arch, tier):
+        if init != "random":
             raise EcgtlError("absent")
 
     monkeypatch.setattr(starts, "starting_weights", only_random)

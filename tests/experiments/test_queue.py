@@ -39,9 +39,9 @@ def made(monkeypatch):
         keys.append(key)
         return result(experiment, key, config)
 
-    def start(config):
-        if config.init != "random" and starts.stored_weights(config.init, config.arch, config.tier) is None:
-            raise EcgtlError(f"no checkpoint for {config.init}")
+    def start(init, arch, tier):
+        if init != "random" and starts.stored_weights(init, arch, tier) is None:
+            raise EcgtlError(f"no checkpoint for {init}")
 
     monkeypatch.setattr(finetune, "run", tune)
     monkeypatch.setattr(starts, "starting_weights", start)

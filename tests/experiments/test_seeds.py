@@ -177,7 +177,7 @@ def test_what_is_done_is_not_done_again_and_says_its_seed(at_hand):
     assert runners.run_missing(PRETRAININGS, "demo", report=lambda line: None) == []
     for seed, run in enumerate(at_hand):
         facts = checkpoint.load(run.weights)[1]
-        assert facts["seed"] == seed and facts["sources"] == ["mitdb", "qtdb"]
+        assert facts.seed == seed and facts.sources == ("mitdb", "qtdb")
         stored = results.load(run.path)
         assert stored.data["weights"]["file"] == run.weights.name == f"beat-resnet18-demo-seed{seed}.safetensors"
         assert stored.data["frames"]["train"] == 32 and set(stored.data["sources"]) == {"mitdb", "qtdb"}
@@ -205,7 +205,7 @@ def test_a_run_finds_the_checkpoint_of_its_seed(at_hand):
 @pytest.mark.parametrize("seed", [0, None])
 def test_a_checkpoint_of_another_seed_is_refused_in_one_line(at_hand, seed):
     tensors, facts = checkpoint.load(at_hand[0].weights)
-    checkpoint.save(at_hand[1].weights, tensors, {**facts, "seed": seed})
+    checkpoint.save(at_hand[1].weights, tensors, {**facts.stored, "seed": seed})
     before = sorted(results.folder("demo").rglob("*"))
     with pytest.raises(EcgtlError) as error:
         finetune.run(config())

@@ -128,5 +128,5 @@ def test_absurd_rates_are_refused_in_one_line_that_names_rate_and_recording(rate
         one_line(error, f"sampling rate of {rate:g} Hz")
     for standard in preparation.STANDARDS:
         with pytest.raises(EcgtlError) as error:
-            preparation.prepare(absurd, 250, 250, standardise_by=standard)
+            preparation.prepare(absurd, 250, 250, rules=preparation.Input("end", standard, None))
         one_line(error, "recording 0 of folder", f"sampling rate of {rate:g} Hz")
