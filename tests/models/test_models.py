@@ -208,7 +208,8 @@ def test_facts_have_attributes_and_a_schema_of_their_own(tmp_path):
     path = tmp_path / "w.safetensors"
     checkpoint.save(path, small().state_dict(), FACTS | {"leads": ["II"], "highpass": None, "seed": 3})
     facts = checkpoint.load(path)[1]
-    assert (facts.arch, facts.leads, facts.highpass, facts.n_samples, facts.classes) == ("resnet18", ("II",), 0, 4096, None)
+    assert (facts.arch, facts.leads, facts.highpass, facts.n_samples, facts.classes) == ("resnet18", ("II",), 0, 4096,
+                                                                                         None)
     assert facts.schema == 1 and "schema" not in facts.stored and facts.seed == 3
     with pytest.raises(FrozenInstanceError):
         facts.arch = "cae"
@@ -366,5 +367,6 @@ def test_twelve_equal_leads_give_what_one_gave(tmp_path, preactivation):
 
 def test_twelve_leads_do_not_fit_one(tmp_path):
     checkpoint.save(tmp_path / "w.safetensors", small(in_channels=12).state_dict(), FACTS | {"in_channels": 12})
-    with pytest.raises(EcgtlError, match="has in_channels=12, the run asks for 1; choose another checkpoint or set lead"):
+    with pytest.raises(EcgtlError,
+                       match="has in_channels=12, the run asks for 1; choose another checkpoint or set lead"):
         checkpoint.transfer(small(), tmp_path / "w.safetensors", "resnet18", 4, 1)

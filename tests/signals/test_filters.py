@@ -217,9 +217,10 @@ def test_a_second_call_reads_the_cache(monkeypatch):
     monkeypatch.setattr(preparation, "_save", refuse)
     second = preparation.prepare(recordings, 125.0, 300)
     assert (first == second).all() and not second.flags.writeable
-    for other in ({"sampling_rate": 250}, {"n_samples": 301}, {"leads": (1,)}, {"rules": preparation.Input("start", "dataset", None)},
-                  {"rules": preparation.Input("start", "window", None)}, {"rules": preparation.Input("end", "dataset", 0.5)},
-                  {"recordings": handmade(seed=2)}):
+    for other in ({"sampling_rate": 250}, {"n_samples": 301}, {"leads": (1,)},
+                  {"rules": preparation.Input("start", "dataset", None)},
+                  {"rules": preparation.Input("start", "window", None)},
+                  {"rules": preparation.Input("end", "dataset", 0.5)}, {"recordings": handmade(seed=2)}):
         with pytest.raises(AssertionError, match="prepared again"):
             preparation.prepare(**{"recordings": recordings, "sampling_rate": 125, "n_samples": 300} | other)
 
@@ -243,8 +244,8 @@ def test_an_input_that_is_not_finite_is_named_and_not_cached(standard, value, gi
     samples = whole.samples.astype(float)
     samples[1000, 0] = value  # in the middle of r1
     broken = dataclasses.replace(whole, samples=samples, digest=f"{value}")
+    rules = preparation.Input("end", standard, None if standard == "dataset" else 0.5)
     with pytest.raises(EcgtlError, match="recording r1 of hand"):
-        rules = preparation.Input("end", standard, None if standard == "dataset" else 0.5)
         preparation.prepare(broken, 125, 200, rules=rules, statistics=given)
     assert not list(tmp_path.rglob("*.npy"))
     with pytest.raises(EcgtlError, match="recording r1 of hand is not finite in lead 0"):
@@ -319,7 +320,8 @@ def test_a_recording_that_is_incomplete_in_its_window_is_named():
     samples[2048] = np.nan  # the first sample behind the window
     assert preparation.window_defect(samples[:, 0], 250, 250, 2048, "start") == ""
     samples[2047] = np.nan
-    with pytest.raises(EcgtlError, match=r"recording r0 of hand, 20.00 s long: it has missing samples \(NaN\) in its window"):
+    with pytest.raises(EcgtlError,
+                       match=r"recording r0 of hand, 20.00 s long: it has missing samples \(NaN\) in its window"):
         by_window(dataclasses.replace(whole, samples=samples), 250, 2048)
 
 
