@@ -44,7 +44,8 @@ class Entry:
         config = self.run.config
         if not self.run.obstacle():
             return None
-        init, arch = getattr(config, "init", "") or getattr(config, "source", ""), config.arch.removesuffix("_classifier")
+        init = getattr(config, "init", "") or getattr(config, "source", "")
+        arch = config.arch.removesuffix("_classifier")
         home = seeded_experiments().get(init.partition("-seed")[0]) or source_experiments().get(init)
         runs = runners.enumerate_runs(home, config.tier) if home else []
         for run in runs:
@@ -93,12 +94,9 @@ def spread(job: Callable[[float], None], minutes: float | None, n_processes: int
     processes.spread(job, [ends] * (n_processes or os.cpu_count() or 1), n_processes)
 
 
-def _say(run: Run, path: Path, line: str) -> None:
-    print(line, flush=True)
-
-
 def work(tier: str, ends: float, takes: Callable[[Run], bool] = lambda run: True,
-         made: Callable[[Run, Path, str], None] = _say, estimate: type["Estimate"] | None = None) -> None:
+         made: Callable[[Run, Path, str], None] = lambda run, path, line: print(line, flush=True),
+         estimate: type["Estimate"] | None = None) -> None:
     """What one process does: make the first run of the order that can be made now, again and again, until there is
     none.
 

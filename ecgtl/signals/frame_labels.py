@@ -163,8 +163,8 @@ def _table() -> Path:
 def tracks_of(recordings: Recordings, rate: float, annotations: Annotations | None = None) -> Tracks:
     """The marks of ``recordings`` for frames at ``rate`` Hz; ``annotations`` in place of their own.
 
-    Raises EcgtlError when there are no marks, and for those that ``frame_labels.yml`` does not know. They lie inside the
-    signal and in order, as loaders leave them (``datasets.mitdb.marks``).
+    Raises EcgtlError when there are no marks, and for those that ``frame_labels.yml`` does not know. They lie inside
+    the signal and in order, as loaders leave them (``datasets.mitdb.marks``).
     """
     marks = recordings.annotations if annotations is None else annotations
     if marks is None:
