@@ -49,11 +49,6 @@ class Reading:
     marks: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
 
-def check_policy(on_bad: str) -> None:
-    """``on_bad`` says what a flat, missing or unlabelled recording causes: ``error`` (default) or ``skip``."""
-    check_option("on_bad", on_bad, ("error", "skip"))
-
-
 class Collector:
     """Gathers readings into the arrays of a Recordings folder; applies the policy for bad recordings.
 
@@ -63,7 +58,7 @@ class Collector:
 
     def __init__(self, name: str, version: str, classes: Iterable[str] = (), multi_label: bool = False,
                  on_bad: str = "error", synthetic: bool = False):
-        check_policy(on_bad)
+        check_option("on_bad", on_bad, ("error", "skip"))
         self.name, self.version, self.classes = name, version, tuple(classes)
         self.multi_label, self.on_bad, self.synthetic = multi_label, on_bad, synthetic
         self.readings: list[Reading] = []

@@ -44,11 +44,8 @@ def work_off(out: str, tier: str, minutes: float | None, n_processes: int | None
     folder = paths.output(Path(out) / "runs.tar", makes_folder=True).parent
     if not list(paths.data().glob("*.pack??")):
         raise EcgtlError(f"{paths.data()} holds no packs; 'make gpu-pack' makes them where the data sets are")
-    queue.spread(partial(_work, tier, folder), minutes, n_processes)
-
-
-def _work(tier: str, folder: Path, ends: float) -> None:
-    queue.work(tier, ends, takes, partial(_carry, folder, []), Estimate)
+    job = partial(queue.work, tier, takes=takes, made=partial(_carry, folder, []), estimate=Estimate)
+    queue.spread(job, minutes, n_processes)
 
 
 def takes(run: Run) -> bool:

@@ -81,7 +81,7 @@ def test_a_claim_says_which_protocol_it_rests_on_and_never_mixes_them():
 
 
 def test_runs_that_had_been_seen_count_and_are_also_left_out():
-    every = experiment._all()
+    every = tables._all()
     every[NEW] = dataclasses.replace(every[NEW], common={}, shares=(OLD,), inits=("random", "beat"), rows={"beat": {"init": "rhythm"}})
     planned.cache_clear()
     experiments.enumerate_runs.cache_clear()
