@@ -18,7 +18,7 @@ from ecgtl.results import Result
 
 @dataclass(frozen=True)
 class Data:
-    """The recordings that results stand on: ``digest`` is the SHA-256 of ``ecgtl.datasets.base``, or ``unknown``."""
+    """The recordings that results stand on: ``digest`` is the SHA-256 of ``recordings.digest_of``, or ``unknown``."""
 
     version: str
     records: int

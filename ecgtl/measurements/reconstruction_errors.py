@@ -107,7 +107,7 @@ def _config(result: Result) -> PretrainConfig:
 def squared_errors(model: nn.Module, windows: Windows, precision: str = "float32") -> np.ndarray:
     """Summed squared error, and summed squared deviation from the mean, of each window: (2, n) float64.
 
-    ``precision`` as in ``training.pick_precision``. Source: Jang 2021, section II.3.1 (a sum, not a mean).
+    ``precision`` as in ``loop.pick_precision``. Source: Jang 2021, section II.3.1 (a sum, not a mean).
     """
     found = []
     for batch in windows.batches(EVALUATION_BATCH):

@@ -1,6 +1,6 @@
 """Classification of frames: the objective of every pretraining in Weimann 2021, "Training".
 
-Beat, rhythm and heart-rate classification take the classes of ``labels``; future prediction (``future``) is
+Beat, rhythm and heart-rate classification take the classes of ``frame_labels``; future prediction (``future``) is
 the choice among candidates. All minimise the categorical cross-entropy, so one loop trains them.
 """
 
@@ -31,7 +31,7 @@ _UNLABELLED = "frame without a label, drawn anew"
 
 
 class LabelledFrames:
-    """Random ``frames`` with their classes by a task of ``labels``; ``per_subject`` of them a subject and
+    """Random ``frames`` with their classes by a task of ``frame_labels``; ``per_subject`` of them a subject and
     epoch on average.
 
     Frames that the task gives no label are drawn anew and counted in ``skipped``. Raises EcgtlError when the

@@ -171,7 +171,7 @@ def _one_of(rng: np.random.Generator, words: Sequence[str], names: dict[str, str
 
 
 class Scp(NamedTuple):
-    """A statement: ``kind`` diagnostic, form or rhythm; ``looks`` is its name in ``statements``."""
+    """A statement: ``kind`` diagnostic, form or rhythm; ``looks`` is its name in ``statements.yml``."""
 
     text: str
     kind: str

@@ -50,7 +50,7 @@ class Segment:
 class Beats:
     """Beats of a record, arrays of shape (beats,): ``time`` of the R peak (s), WFDB ``symbol`` and more.
 
-    ``p_wave`` is ``none`` or a key of ``model.ATRIAL``; ``cycle`` is the RR interval averaged over the
+    ``p_wave`` is ``none`` or one of ``atrial`` in ``waves.yml``; ``cycle`` is the RR interval averaged over the
     neighbours, which repolarisation follows. Some beats lie before and after the record.
     """
 
