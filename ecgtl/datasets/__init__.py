@@ -26,8 +26,8 @@ def load(name: str, root: str | Path | None = None, twin: bool = False, **option
     name : str
         One of ``LOADERS``.
     root : path, optional
-        The folder that holds the data sets in the layout of their releases (default: ``ECGTL_DATA``); for ``folder`` that
-        of the recordings themselves. Where a pack lies there (``packs``), it is read in place of either.
+        The folder that holds the data sets in the layout of their releases (default: ``ECGTL_DATA``); for ``folder``
+        that of the recordings themselves. Where a pack lies there (``packs``), it is read in place of either.
     twin : bool
         Read the synthetic twin that comes with the package instead.
     **options
