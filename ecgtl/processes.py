@@ -37,8 +37,7 @@ def stoppable(main: Callable[[], int], line: str) -> int:
     def stop(number: int, _frame) -> None:
         for each in SIGNALS:
             signal.signal(each, signal.SIG_IGN)
-        sys.unraisablehook = lambda _: None  # what breaks now breaks because of the signal
-        threading.excepthook = lambda _: None
+        sys.unraisablehook, threading.excepthook = (lambda _: None), (lambda _: None)  # what breaks now does so by this
         received.append(number)
         raise KeyboardInterrupt
 
