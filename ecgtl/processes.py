@@ -37,7 +37,7 @@ def stoppable(main: Callable[[], int], line: str) -> int:
     def stop(number: int, _frame) -> None:
         for each in SIGNALS:
             signal.signal(each, signal.SIG_IGN)
-        sys.unraisablehook = threading.excepthook = lambda _: None  # what breaks now breaks because of the signal
+        sys.unraisablehook, threading.excepthook = (lambda _: None), (lambda _: None)  # what breaks now does so by this
         received.append(number)
         raise KeyboardInterrupt
 
@@ -90,13 +90,14 @@ def spread(function: Callable, jobs: Iterable, n_workers: int | None = None) -> 
     Signals are this process's to answer: the workers are of a session of their own, and end when this one does, however
     that comes. Raises what ``function`` raises, and EcgtlError when a worker is killed.
     """
-    from joblib import Parallel, cpu_count, delayed
+    from joblib import Parallel, cpu_count, delayed  # noqa: PLC0415  (a third of a second)
 
     n_workers = n_workers or cpu_count()
     if n_workers == 1:
         return [function(job) for job in jobs]
     program = f"import sys; sys.path[:] = {sys.path!r}; from ecgtl import processes; processes.work({os.getpid()})"
-    workers, idle = [], queue.SimpleQueue()
+    workers: list[subprocess.Popen] = []
+    idle: queue.SimpleQueue[subprocess.Popen] = queue.SimpleQueue()
 
     def answer(job):
         worker = idle.get()

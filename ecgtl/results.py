@@ -19,7 +19,6 @@ import numpy as np
 import pandas as pd
 
 from ecgtl import paths
-from ecgtl.bridge import Keyed
 from ecgtl.datasets import archives
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError, note_once
@@ -42,7 +41,7 @@ NUMBERS = ("macro_f1", "weighted_f1", "macro_auc", "accuracy", "mse_sum", "epoch
 
 
 @dataclass(frozen=True, eq=False)
-class Result(Keyed):
+class Result:
     """What a run leaves behind, and the one form in which stored ones are read.
 
     ``config`` every parameter; ``evidence`` what the data are (upstream, target, leads), in the words of ``EVIDENCE``;

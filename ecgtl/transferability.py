@@ -175,17 +175,16 @@ def source_probabilities(path: Path, x: np.ndarray,
     future prediction), is damaged, or takes inputs of another shape.
     """
     weights, facts = checkpoint.load(path)
-    names = facts.get("classes")
-    if not names:
-        raise EcgtlError(f"checkpoint {path} (arch={facts['arch']}) names no labels of its own, so there are "
+    if not facts.classes:
+        raise EcgtlError(f"checkpoint {path} (arch={facts.arch}) names no labels of its own, so there are "
                          "no probabilities to score; choose the checkpoint of a classifier")
-    leads, n_samples = facts["in_channels"], round(facts["seconds"] * facts["sampling_rate"])
+    leads, n_samples = facts.in_channels, facts.n_samples
     if x.ndim != 3 or not len(x) or x.shape[1:] != (leads, n_samples):
         raise EcgtlError(f"checkpoint {path} takes inputs of shape (n, {leads}, {n_samples}), "
-                         f"{facts['seconds']:g} s at {facts['sampling_rate']:g} Hz, not {x.shape}; prepare "
+                         f"{facts.seconds:g} s at {facts.sampling_rate:g} Hz, not {x.shape}; prepare "
                          "the recordings to match")
     model, device = checkpoint.network(path, weights, facts), loop.pick_device(paths.device())
-    return loop.predict(model, x, device, bool(facts.get("multi_label")), precision), tuple(names)
+    return loop.predict(model, x, device, facts.multi_label, precision), facts.classes
 
 
 def _joint_and_conditional(values: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

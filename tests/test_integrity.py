@@ -59,7 +59,7 @@ def as_before(path, **facts):
 
 def test_weights_and_facts_come_back(tmp_path):
     weights, facts = checkpoint.load(saved(tmp_path / "w.safetensors"))
-    assert facts == FACTS
+    assert facts.stored == FACTS
     assert all(torch.equal(weights[name], tensor.float()) for name, tensor in network().state_dict().items())
 
 
@@ -89,7 +89,7 @@ def test_a_checkpoint_that_is_cut_off(tmp_path, cut):
 def test_an_older_checkpoint_is_read_and_that_is_said_once(tmp_path, capsys):
     path = as_before(tmp_path / "old.safetensors")
     for _ in range(3):
-        assert checkpoint.load(path)[1] == FACTS
+        assert checkpoint.load(path)[1].stored == FACTS
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1 and "old.safetensors carries no checksum" in said[0]
 
@@ -417,7 +417,7 @@ def test_what_cannot_be_written_is_said_before_any_work(odd_places, monkeypatch,
     monkeypatch.chdir(odd_places)
     monkeypatch.setattr(checkpoint, "load", lambda path: 1 / 0)
     monkeypatch.setattr(inputs, "read", lambda config: 1 / 0)
-    monkeypatch.setattr(starts, "starting_weights", lambda config: 1 / 0)
+    monkeypatch.setattr(starts, "starting_weights", lambda *words: 1 / 0)
     before = sorted(odd_places.rglob("*"))
     for command in ("predict", "features"):
         assert main([command, ".", "--checkpoint", "w.safetensors", "--out", place]) == 2

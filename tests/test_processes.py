@@ -21,7 +21,8 @@ SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 def start(code: str, *words: str, **environment: str) -> subprocess.Popen:
     """A process of a session of its own, with ``code`` as its program."""
-    return subprocess.Popen([sys.executable, "-c", code, *words], env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"} | environment,
+    return subprocess.Popen([sys.executable, "-c", code, *words], env=os.environ
+                            | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"} | environment,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
@@ -80,7 +81,8 @@ def test_workers_give_answers_in_order_and_pass_errors_on():
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_main_thread_that_hears_nothing_is_cut_off(tmp_path, number):
-    """Twice five seconds in a library's code, or a KeyboardInterrupt that is swallowed: what it was writing goes all the same."""
+    """Twice five seconds in a library's code, or a KeyboardInterrupt that is swallowed: what it was writing goes all
+    the same."""
     code = ("import sys, time\nfrom ecgtl import processes\nfrom ecgtl.datasets import cache\n"
             "def build(folder):\n"
             "    (folder / 'half').write_text('x'); print('at work', flush=True)\n"
@@ -96,13 +98,15 @@ def test_a_main_thread_that_hears_nothing_is_cut_off(tmp_path, number):
 
 def test_run_ends_at_a_signal_to_itself_alone(tmp_path):
     """SIGTERM; Ctrl-C to all of a terminal's processes stands in ``test_commands``."""
-    process = subprocess.Popen([sys.executable, "-m", "ecgtl", "run", "weimann2021-table2", "--tier", "demo"], cwd=ROOT, text=True,
-                               env=os.environ | {"ECGTL_RESULTS": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-m", "ecgtl", "run", "weimann2021-table2", "--tier", "demo"], cwd=ROOT,
+                               text=True,
+                               env=os.environ | {"ECGTL_RESULTS": str(tmp_path)}, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
     process.stdout.readline()  # what there is to do
     time.sleep(0.5)
     assert stopped(process, signal.SIGTERM) == STOPPED
     assert process.returncode == SIGNALS[signal.SIGTERM]
-    assert [path for path in tmp_path.rglob(".*")] == []  # neither parts nor reservations
+    assert list(tmp_path.rglob(".*")) == []  # neither parts nor reservations
 
 
 BOOK = ("import sys\nfrom pathlib import Path\nfrom ecgtl import processes\nfrom ecgtl.report.site import book\n"
@@ -122,7 +126,8 @@ def test_the_book_ends_with_its_kernels(tmp_path):
     until((layout.notebooks / "begun").read_text, process)
     kernel = int((layout.notebooks / "begun").read_text())
     assert kernel in processes.below(process.pid)
-    assert stopped(process, signal.SIGINT) == "book: stopped; what is finished is kept, the same command goes on from there\n"
+    assert stopped(process,
+                   signal.SIGINT) == "book: stopped; what is finished is kept, the same command goes on from there\n"
     assert process.returncode == SIGNALS[signal.SIGINT]
     assert list((tmp_path / "cache").glob(".part-*")) == []
 

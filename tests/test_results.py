@@ -483,8 +483,8 @@ def test_committed_weights_are_those_that_their_result_speaks_of(path):
     assert hashlib.sha256(weights.read_bytes()).hexdigest() == result.data["weights"]["sha256"]
     state, facts = checkpoint.load(weights)
     pretrain.network(config).load_state_dict(state)
-    assert (facts["arch"], facts["width"], facts["variant"]) == (config.arch, config.width, config.variant)
-    assert facts["mse_sum"] == pytest.approx(result.scores["mse_sum"]) and not facts["synthetic"] and facts["licence"]
+    assert (facts.arch, facts.width, facts.variant) == (config.arch, config.width, config.variant)
+    assert facts.stored["mse_sum"] == pytest.approx(result.scores["mse_sum"]) and not facts.synthetic and facts.licence
     best = min(result.history, key=lambda row: row["validation_loss"])
     assert best["epoch"] == result.scores["epoch"]
     assert best["validation_loss"] == pytest.approx(result.scores["validation"]["summed"], rel=1e-6)
@@ -516,8 +516,8 @@ def test_committed_weights_of_frames_are_those_that_their_result_speaks_of(path)
     for name, tensor in network.items():
         assert name.startswith("output.") or state[name].shape == tensor.shape
     assert {name for name in state if not name.startswith("output.")} <= set(network)
-    assert all(facts[name] == getattr(config, name) for name in ("arch", "width", "objective", "frame", "sampling_rate"))
-    assert not facts["synthetic"] and facts["licence"]
+    assert all(facts.stored[name] == getattr(config, name) for name in ("arch", "width", "objective", "frame", "sampling_rate"))
+    assert not facts.synthetic and facts.licence
 
 
 @pytest.mark.needs("mitdb", "icentia11k-continuous-ecg")

@@ -651,7 +651,7 @@ def test_a_flipped_bit_in_the_weights_is_found(desk, where):
 def test_a_checkpoint_without_a_checksum_is_read_and_that_is_said(desk):
     place, old = record(desk.place / "some"), desk.place / "old.safetensors"
     _, facts = checkpoint.load(desk.weights["one"])
-    known = {name: value for name, value in facts.items() if "sum" not in name and "sha256" not in name}
+    known = {name: value for name, value in facts.stored.items() if "sum" not in name and "sha256" not in name}
     save_file(load_file(desk.weights["one"]), old, metadata={"ecgtl": json.dumps(known)})
     answer, usual = desk.predict(place, weights=old), desk.predict(place)
     assert answer.rc == 0 and "checksum" in answer.err and "checksum" not in usual.err
@@ -675,7 +675,7 @@ def test_edited_facts_of_a_checkpoint_are_one_line(desk, fact):
     weights = load_file(desk.weights["one"])
     _, facts = checkpoint.load(desk.weights["one"])
     for value in FORGED[fact]:
-        save_file(weights, path, metadata={"ecgtl": json.dumps({**facts, fact: value})})
+        save_file(weights, path, metadata={"ecgtl": json.dumps({**facts.stored, fact: value})})
         answer = desk.predict(place, weights=path)
         if answer.rc != 0 or fact not in ("multi_label", "variant", "dataset", "classes"):
             answer.refused(path)

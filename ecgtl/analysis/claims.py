@@ -15,7 +15,7 @@ REAL = ("paper", "reduced")  # tiers that read recordings, the better one first
 
 def claims(paper: str) -> dict[str, dict]:
     """The claims of a paper's ``experiments/*.yml`` by name."""
-    return protocol(paper).get("claims", {})
+    return protocol(paper).claims
 
 
 def judge(paper: str, name: str, tier: str, source: Runs | None = None) -> dict:

@@ -9,22 +9,12 @@ from typing import ClassVar
 
 from ecgtl.config import starts
 from ecgtl.config.parameters import Parameters, Planned
-from ecgtl.config.protocols import (
-    ALL_LEADS,
-    BASELINES,
-    INITS,
-    PAPER_PARAMETERS,
-    TRANSFERS,
-    Input,
-    Protocol,
-    init_word,
-    protocol,
-    protocols,
-    source_experiments,
-)
+from ecgtl.config.protocols import (ALL_LEADS, BASELINES, INITS, TRANSFERS, UNSET, Input, Protocol, init_word, protocol,
+                                    protocols, source_experiments)
 from ecgtl.datasets.splits import check_fraction
 from ecgtl.errors import EcgtlError
 from ecgtl.models import MODELS, PREACTIVATED, checkpoint
+from ecgtl.models.checkpoint import CheckpointFacts
 
 TRAINED = "width variant epochs batch_size learning_rate patience precision"  # parameters of networks alone
 
@@ -66,22 +56,22 @@ class FinetuneConfig(Reading):
     # of split, order and weights
     seed: int = 0
     # Hz, of the input
-    sampling_rate: float | None = None
+    sampling_rate: float = UNSET
     # length of the input
-    seconds: float | None = None
+    seconds: float = UNSET
     # channels of the stem
-    width: int | None = None
+    width: int = UNSET
     # Of an autoencoder's encoder; of a residual network's blocks (text: activation in front, code: behind); and of
     # MELEP's inputs (text: resampled, code: every k-th sample)
-    variant: str | None = None
+    variant: str = UNSET
     # at most
-    epochs: int | None = None
+    epochs: int = UNSET
     # recordings
-    batch_size: int | None = None
+    batch_size: int = UNSET
     # of Adam
-    learning_rate: float | None = None
+    learning_rate: float = UNSET
     # epochs without improvement
-    patience: int | None = None
+    patience: int = UNSET
     # auto, cpu or cuda
     device: str = "auto"
     # auto, float32 or bfloat16
@@ -95,9 +85,7 @@ class FinetuneConfig(Reading):
         if (self.init == "image") != (arch == "googlenet") and arch not in BASELINES:
             raise EcgtlError(f"init={self.init} does not go with arch={arch}: image features come from googlenet, and "
                              "from it alone; use init=image with arch=auto and protocol=auto")
-        tier = protocol(paper).tier(arch, self.tier)
-        missing = {name: tier.get(name) for name in ("variant", *PAPER_PARAMETERS) if getattr(self, name) is None}
-        return FinetuneConfig.of(**dataclasses.asdict(self) | missing | {"protocol": paper, "arch": arch})
+        return self.filled(protocol(paper).tier(arch, self.tier) | {"protocol": paper, "arch": arch})
 
     def plan(self) -> "Plan":
         """What a job takes: this config resolved, with the rules that hold."""
@@ -189,12 +177,13 @@ class Plan(Planned):
     @cached_property
     def start(self) -> Path | None:
         """File of the starting weights, None for random ones. Raises EcgtlError when it is not available."""
-        return None if self.config.arch in BASELINES else starts.starting_weights(self.config)
+        init, arch, tier = self.config.init, self.config.arch, self.config.tier
+        return None if arch in BASELINES else starts.starting_weights(init, arch, tier)
 
     @cached_property
-    def start_facts(self) -> dict:
-        """What the starting checkpoint says of itself; nothing of random weights and of image features."""
-        return checkpoint.load(self.start)[1] if self.start and self.config.init != "image" else {}
+    def start_facts(self) -> CheckpointFacts | None:
+        """What the starting checkpoint says of itself; None of random weights and of image features."""
+        return checkpoint.load(self.start)[1] if self.start and self.config.init != "image" else None
 
     @cached_property
     def loader_options(self) -> dict:

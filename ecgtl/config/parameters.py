@@ -4,9 +4,9 @@ import dataclasses
 import difflib
 import math
 import shlex
-import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -32,6 +32,7 @@ BOUNDS = {"sampling_rate seconds learning_rate": (lambda value: 0 < value < math
           "seed fold offset": (lambda value: value >= 0, "it must not be negative")}
 
 
+@dataclass(frozen=True)
 class Parameters:
     """A config: its fields are the parameters of a job."""
 
@@ -40,15 +41,14 @@ class Parameters:
     @classmethod
     def of(cls, **parameters) -> Self:
         """A validated config from named parameters. Raises EcgtlError naming what is allowed."""
-        allowed = {f.name: f.type for f in dataclasses.fields(cls)}
+        allowed = {f.name: f for f in dataclasses.fields(cls)}
         unknown = sorted(set(parameters) - set(allowed))
         if unknown:
             close = difflib.get_close_matches(unknown[0], allowed, n=1)
             hint = f"did you mean {close[0]!r}? " if close else ""
             raise EcgtlError(f"unknown parameter {unknown[0]!r}; {hint}allowed: {', '.join(allowed)}")
         words = WORDS | cls.words()
-        config = cls(**{name: _typed(name, given, allowed[name], words.get(name))
-                        for name, given in parameters.items()})
+        config = cls(**{name: _typed(allowed[name], given, words.get(name)) for name, given in parameters.items()})
         for name in allowed:
             config._check_value(name, words.get(name))
         config._check()
@@ -68,16 +68,10 @@ class Parameters:
         config._refuse(config._ignored(alone=True))
         return config
 
-    def label_columns(self, recordings: Recordings) -> list[int]:
-        """Which classes of ``recordings`` stand in ``label_set``, for those that have one; EcgtlError for one that is
-        none.
-        """
-        names, classes = [word.strip() for word in self.label_set.split(",") if word.strip()], recordings.classes
-        unknown = [name for name in names if name not in classes]
-        if unknown:
-            raise EcgtlError(f"label_set names {unknown[0]!r}, which {recordings.name} has not; allowed: "
-                             f"{', '.join(classes)}")
-        return [classes.index(name) for name in names]
+    def filled(self, table: Mapping[str, Any]) -> Self:
+        """The same config with every ``None`` and ``auto`` replaced by what the protocol's ``table`` has for it."""
+        return self.of(**{name: table.get(name, value) if value in (None, "auto") else value
+                          for name, value in dataclasses.asdict(self).items()})
 
     def command(self) -> str:
         """The shell command that makes this run: every parameter that differs from its default."""
@@ -118,17 +112,27 @@ class Parameters:
         """Parameters without effect, and why, with the remedy; more of them in a run that is asked for ``alone``."""
         dataset = getattr(self, "dataset", "")
         if getattr(self, "tier", "") == "demo":
-            own = " lead" if alone and dataset == "folder" and self.lead != ALL_LEADS else ""
+            own = " lead" if alone and dataset == "folder" and getattr(self, "lead", ALL_LEADS) != ALL_LEADS else ""
             yield (f"root labels labels_separator{own}",
                    "tier demo reads a synthetic twin; for real data pass -p tier reduced")
         if dataset != "folder":
             yield "labels labels_separator", "it belongs to dataset=folder (-p dataset folder -p root /path/to/records)"
 
 
-def _typed(name: str, value: Any, kind: Any, allowed: tuple[str, ...] | None) -> Any:
+def label_columns(label_set: str, recordings: Recordings) -> list[int]:
+    """Which classes of ``recordings`` stand in ``label_set``; EcgtlError for one that is none."""
+    names, classes = [word.strip() for word in label_set.split(",") if word.strip()], recordings.classes
+    unknown = [name for name in names if name not in classes]
+    if unknown:
+        raise EcgtlError(f"label_set names {unknown[0]!r}, which {recordings.name} has not; allowed: "
+                         f"{', '.join(classes)}")
+    return [classes.index(name) for name in names]
+
+
+def _typed(field: dataclasses.Field, value: Any, allowed: tuple[str, ...] | None) -> Any:
     """``value`` as the field's type; integers pass for floats, nothing else is converted in silence."""
-    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-    if value is None and type(None) in kinds:
+    name, kinds = field.name, typing.get_args(field.type) or (field.type,)
+    if value is None and field.default is None:
         return None
     if float in kinds and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
@@ -144,6 +148,8 @@ def _typed(name: str, value: Any, kind: Any, allowed: tuple[str, ...] | None) ->
 
 class Planned:
     """What all plans share; each has a ``config`` without ``None`` or ``auto``."""
+
+    config: Any
 
     def plan(self) -> Self:
         """Itself: a job takes a config as well as its plan."""

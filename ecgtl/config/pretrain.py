@@ -1,13 +1,11 @@
 """Parameters of pretraining."""
 
-import dataclasses
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar
 
 from ecgtl.config.parameters import Parameters, Planned
-from ecgtl.config.protocols import OBJECTIVES, Pretraining, pretraining_protocols, protocol
+from ecgtl.config.protocols import OBJECTIVES, UNSET, Pretraining, pretraining_protocols, protocol
 from ecgtl.datasets import LOADERS
 from ecgtl.errors import EcgtlError
 from ecgtl.models import STAGES
@@ -28,7 +26,7 @@ class PretrainConfig(Parameters):
     # whose table holds (``auto``: the paper that the objective is from)
     protocol: str = "auto"
     # names of databases with commas between
-    sources: str | None = None
+    sources: str = UNSET
     # where they lie (default ``ECGTL_DATA``)
     root: str = ""
     # error or skip, for what in them cannot be used
@@ -36,7 +34,7 @@ class PretrainConfig(Parameters):
     # network
     arch: str = "auto"
     # details of the network: code or text
-    variant: str | None = None
+    variant: str = UNSET
     # size of the autoencoder's bottleneck
     features: int = 60
     # demo, reduced or paper
@@ -44,41 +42,41 @@ class PretrainConfig(Parameters):
     # of division, order and weights
     seed: int = 0
     # samples of a frame at the table's ``frame_rate``, whatever the rate it is drawn at; not of reconstruction
-    frame: int | None = None
+    frame: int = UNSET
     # frames before the future; this and the next three of future prediction alone
-    context: int | None = None
+    context: int = UNSET
     # candidates beside the future
-    negatives: int | None = None
+    negatives: int = UNSET
     # frames between context and future
-    offset: int | None = None
+    offset: int = UNSET
     # whom negatives are drawn from: data or patient
-    negatives_from: str | None = None
+    negatives_from: str = UNSET
     # share of the subjects
-    validation: float | None = None
+    validation: float = UNSET
     # share of the subjects
-    test: float | None = None
+    test: float = UNSET
     # windows a subject at most, or frames drawn a subject and epoch
-    per_subject: int | None = None
+    per_subject: int = UNSET
     # frames an epoch of the training set in its place, evenly over the subjects however many there are
-    per_epoch: int | None = None
+    per_epoch: int = UNSET
     # of the training set at most, drawn from it; of reconstruction alone
-    windows: int | None = None
+    windows: int = UNSET
     # cutoff in Hz of the baseline filter (0: no filter); of reconstruction alone
-    highpass: float | None = None
+    highpass: float = UNSET
     # Hz, of the input
-    sampling_rate: float | None = None
+    sampling_rate: float = UNSET
     # length of the input
-    seconds: float | None = None
+    seconds: float = UNSET
     # channels of the stem
-    width: int | None = None
+    width: int = UNSET
     # at most
-    epochs: int | None = None
+    epochs: int = UNSET
     # windows or frames
-    batch_size: int | None = None
+    batch_size: int = UNSET
     # of Adam
-    learning_rate: float | None = None
+    learning_rate: float = UNSET
     # epochs without improvement
-    patience: int | None = None
+    patience: int = UNSET
     # auto, cpu or cuda
     device: str = "auto"
     # auto, float32 or bfloat16
@@ -90,13 +88,10 @@ class PretrainConfig(Parameters):
         table = {"protocol": self.paper, "highpass": protocol(self.paper).input.highpass, "sources": rules.sources,
                  "arch": rules.arch, "validation": rules.validation, "test": rules.test,
                  **rules.objectives[self.objective], **tier, **tier.get("objectives", {}).get(self.objective, {})}
-        given = {name: value for name, value in dataclasses.asdict(self).items() if value not in (None, "auto")}
-        known = {f.name: table.get(f.name, f.default) for f in dataclasses.fields(self)} | given
-        if known["frame"] is not None:
-            known["seconds"] = known["frame"] / rules.frame_rate
-        if known["per_epoch"] is not None and self.per_subject is None:
-            known["per_subject"] = None
-        return PretrainConfig.of(**known)
+        frame, per_epoch = self.frame or table.get("frame"), self.per_epoch or table.get("per_epoch")
+        table |= {"seconds": frame / rules.frame_rate} if frame else {}
+        table |= {"per_subject": None} if per_epoch else {}
+        return self.filled(table)
 
     def plan(self) -> "PretrainPlan":
         """What a job takes: this config resolved, with the rules that hold."""
@@ -158,13 +153,6 @@ class PretrainConfig(Parameters):
 
 @dataclass(frozen=True)
 class PretrainPlan(Planned):
-    """What a ``PretrainConfig`` has been resolved to: the ``config`` without ``None`` or ``auto``, and the ``rules``
-    that hold.
-    """
+    """What a ``PretrainConfig`` has been resolved to: the ``config`` without ``None`` or ``auto``."""
 
     config: PretrainConfig
-
-    @cached_property
-    def rules(self) -> Pretraining:
-        """The pretraining table of the protocol."""
-        return self.config.rules

@@ -8,8 +8,8 @@ from typing import Any, Self
 import yaml
 
 from ecgtl import paths
-from ecgtl.bridge import Keyed
 from ecgtl.errors import EcgtlError
+from ecgtl.signals.preparation import STANDARDS, Input
 
 EXPERIMENTS = paths.PACKAGE / "experiments"
 QUEUE = "queue"  # the file there that is no protocol: the order of all runs
@@ -24,23 +24,12 @@ DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "float32", "bfloat16")
 TRANSFERS = "melep2023"  # the protocol of the transferability experiment
 CHOICES = ("validated", "best_test", "last")  # of the epoch
+UNSET: Any = None  # of a parameter: as the protocol has it; of a protocol: it has none such
 PAPER_PARAMETERS = ("sampling_rate", "seconds", "width", "epochs", "batch_size", "learning_rate", "patience")
 
 
 @dataclass(frozen=True)
-class Input(Keyed):
-    """How inputs are made: which end of a recording is kept, by what it is scaled, the high-pass filter in Hz, and
-    which ``variant`` takes every k-th sample as it is; of a plan, whether its own one does.
-    """
-
-    keep: str
-    standardise: str
-    highpass: float | None
-    decimate: Mapping[str, bool] | bool = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class SplitRules(Keyed):
+class SplitRules:
     """How recordings are divided: shares of the ``validation`` and the ``test`` set, or ``folds`` where there are
     published ones.
     """
@@ -53,7 +42,7 @@ class SplitRules(Keyed):
 
 
 @dataclass(frozen=True)
-class Pretraining(Keyed):
+class Pretraining:
     """What is learnt from which ``sources``; ``objectives`` and ``tiers`` have parameters of their own, ``half``
     networks whose weights are stored in float16.
     """
@@ -71,7 +60,7 @@ class Pretraining(Keyed):
 
 
 @dataclass(frozen=True)
-class Transfers(Keyed):
+class Transfers:
     """How a fold is drawn: ``records`` by tier, shares of its ``test`` and ``validation`` set; and the ``experiments``
     made of folds.
     """
@@ -84,7 +73,7 @@ class Transfers(Keyed):
 
 
 @dataclass(frozen=True, eq=False)
-class Protocol(Keyed):
+class Protocol:
     """The rules of a paper, named as in its YAML, which explains them.
 
     ``papers`` is of a protocol across papers: whose rules each network keeps. ``multi_label`` changes rules for several
@@ -109,17 +98,18 @@ class Protocol(Keyed):
     half: tuple[str, ...] = ()
     lead: Mapping[str, int | str] = field(default_factory=dict)
     papers: Mapping[str, str] = field(default_factory=dict)
-    pretraining: Pretraining | None = None
+    pretraining: Pretraining = UNSET
     pretrainings: Mapping[str, Mapping] = field(default_factory=dict)
     sources: Mapping[str, Mapping] = field(default_factory=dict)
-    transfers: Transfers | None = None
+    transfers: Transfers = UNSET
     claims: Mapping[str, Mapping] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        checks: list[tuple[str, Any, tuple]]
         checks = [("tiers", tuple(self.tiers), (TIERS,)), ("report", self.report, CHOICES),
                   ("split.kind", self.split.kind, ("stratified", "bootstrap")),
                   ("input.keep", self.input.keep, ("start", "end")),
-                  ("input.standardise", self.input.standardise, ("dataset", "window", "range"))]
+                  ("input.standardise", self.input.standardise, STANDARDS)]
         checks += [(f"tiers.{name}", {*tier} - {"variant"}, ({*PAPER_PARAMETERS},))
                    for name, tier in self.tiers.items()]
         for name, value, words in checks:
@@ -133,14 +123,15 @@ class Protocol(Keyed):
 
     def input_of(self, variant: str | None) -> Input:
         """How inputs of a network of ``variant`` are made."""
-        return replace(self.input, decimate=self.input.decimate.get(variant, False))
+        by_variant = self.input.decimate
+        return replace(self.input, decimate=isinstance(by_variant, Mapping) and by_variant.get(variant or "", False))
 
     def for_labels(self, several: bool, name: str) -> Self:
         """The rules for recordings (of the data set ``name``) of one label each, or of ``several``."""
         if several and self.multi_label is None:
             raise EcgtlError(f"{name} has several labels a recording, the protocol {self.name} takes one; use "
                              "protocol=weimann2021, or a view with one label")
-        return replace(self, **self.multi_label) if several else self
+        return replace(self, **self.multi_label or {}) if several else self
 
 
 @lru_cache

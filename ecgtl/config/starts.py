@@ -2,51 +2,47 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ecgtl import paths, results
 from ecgtl.config.protocols import init_word, seeded_experiments, source_experiments
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint, googlenet
 
-if TYPE_CHECKING:
-    from ecgtl.config.finetune import FinetuneConfig
-
 SHIPPED = paths.PACKAGE / "weights"
 checksum = results.while_unchanged(checkpoint.checksum)
 
 
-def starting_weights(config: "FinetuneConfig") -> Path | None:
+def starting_weights(init: str, arch: str, tier: str) -> Path | None:
     """File of the starting weights, None for random ones. Raises EcgtlError when it is not available."""
-    if config.init == "random":
+    if init == "random":
         return None
-    if config.init == "image":
+    if init == "image":
         return googlenet.find_weights()
-    if not init_word(config.init):
-        path = paths.given(config.init)
+    if not init_word(init):
+        path = paths.given(init)
         checkpoint.load(path)  # fails now rather than after the data have been read
         return path
-    path, (_, asked, seed) = stored_weights(config.init, config.arch, config.tier), config.init.partition("-seed")
+    path, (_, asked, seed) = stored_weights(init, arch, tier), init.partition("-seed")
+    command = pretraining_command(init, arch, tier)
     if path is None:
-        raise EcgtlError(f"init={config.init} has no checkpoint for arch={config.arch}, tier={config.tier} yet; make "
-                         f"it with '{pretraining_command(config)}', use init=random, or give the path of a "
-                         ".safetensors checkpoint")
-    if asked and str(made := checkpoint.load(path)[1].get("seed")) != seed:
-        raise EcgtlError(f"checkpoint {path} is of seed {made}, init={config.init} asks for {seed}; delete it and make "
-                         f"it with '{pretraining_command(config)}'")
+        raise EcgtlError(f"init={init} has no checkpoint for arch={arch}, tier={tier} yet; make it with '{command}', "
+                         "use init=random, or give the path of a .safetensors checkpoint")
+    if asked and str(made := checkpoint.load(path)[1].seed) != seed:
+        raise EcgtlError(f"checkpoint {path} is of seed {made}, init={init} asks for {seed}; delete it and make it "
+                         f"with '{command}'")
     return path
 
 
-def pretraining_command(config: "FinetuneConfig") -> str:
-    """The shell command that makes ``config``'s checkpoint."""
-    word, *details = config.init.split("-")
-    seeded, asked, _ = config.init.partition("-seed")
+def pretraining_command(init: str, arch: str, tier: str) -> str:
+    """The shell command that makes the checkpoint that ``init`` stands for."""
+    word, *details = init.split("-")
+    seeded, asked, _ = init.partition("-seed")
     if experiment := seeded_experiments().get(seeded) if asked else source_experiments().get(word):
-        return f"python -m ecgtl run {experiment} --tier {config.tier}"
+        return f"python -m ecgtl run {experiment} --tier {tier}"
     named = [re.fullmatch(r"([a-z]+)(\d+)", detail) for detail in details]
-    given = [("objective", word), *(found.groups() for found in named if found), ("arch", config.arch)]
+    given = [("objective", word), *(found.groups() for found in named if found), ("arch", arch)]
     words = "".join(f"-p {name} {value} " for name, value in (given if word != "cae" else []))
-    return f"papermill notebooks/pretrain.ipynb out.ipynb {words}-p tier {config.tier}"
+    return f"papermill notebooks/pretrain.ipynb out.ipynb {words}-p tier {tier}"
 
 
 def weights_path(init: str, arch: str, tier: str) -> Path:

@@ -1,16 +1,16 @@
 """Parameters of one fold of the transferability experiment."""
 
-import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from ecgtl.config.finetune import FinetuneConfig, Plan
 from ecgtl.config.parameters import Parameters, Planned
-from ecgtl.config.protocols import TRANSFERS, Transfers, protocol
+from ecgtl.config.protocols import TRANSFERS, UNSET, Transfers, protocol
 from ecgtl.config.starts import stored_weights
 from ecgtl.errors import EcgtlError
 from ecgtl.models import MODELS, checkpoint
+from ecgtl.models.checkpoint import CheckpointFacts
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class TransferConfig(Parameters):
     # where it lies (default ``ECGTL_DATA``)
     root: str = ""
     # name, index or ``all``
-    lead: str | int | None = None
+    lead: str | int = UNSET
     # demo, reduced or paper
     tier: str = "demo"
     # number of the task, and seed of everything that is drawn
@@ -38,17 +38,17 @@ class TransferConfig(Parameters):
     # their names with commas between, where they are given
     label_set: str = ""
     # of the task
-    records: int | None = None
+    records: int = UNSET
     # share of them that tests
-    test: float | None = None
+    test: float = UNSET
     # share of the others
-    validation: float | None = None
+    validation: float = UNSET
     # of the fine-tuning, as the next four
-    epochs: int | None = None
+    epochs: int = UNSET
     # recordings
-    batch_size: int | None = None
+    batch_size: int = UNSET
     # of Adam
-    learning_rate: float | None = None
+    learning_rate: float = UNSET
     # auto, cpu or cuda
     device: str = "auto"
     # auto, float32 or bfloat16
@@ -57,10 +57,8 @@ class TransferConfig(Parameters):
     def resolved(self) -> "TransferConfig":
         """The same config with every ``None`` replaced by the protocol's value for the tier."""
         rules, own = protocol(TRANSFERS), protocol(TRANSFERS).transfers
-        values = rules.tier(self.arch, self.tier) | {"lead": rules.lead[self.tier], "records": own.records[self.tier],
-                                                     "test": own.test, "validation": own.validation}
-        missing = {name: values[name] for name, value in dataclasses.asdict(self).items() if value is None}
-        return TransferConfig.of(**dataclasses.asdict(self) | missing)
+        shares = {"records": own.records[self.tier], "test": own.test, "validation": own.validation}
+        return self.filled(rules.tier(self.arch, self.tier) | {"lead": rules.lead[self.tier]} | shares)
 
     def plan(self) -> "TransferPlan":
         """What a job takes: this config resolved, with what follows from it."""
@@ -102,16 +100,16 @@ class TransferPlan(Planned):
         return path
 
     @cached_property
-    def start_facts(self) -> dict:
+    def start_facts(self) -> CheckpointFacts:
         """What the source checkpoint says of itself."""
         return checkpoint.load(self.start)[1]
 
     @cached_property
     def tuning(self) -> Plan:
         """The fine-tuning of the checkpoint on the whole target: reading, inputs and network are its own."""
-        names = "root lead arch tier epochs batch_size learning_rate precision".split()
+        names = ("root", "lead", "arch", "tier", "epochs", "batch_size", "learning_rate", "precision")
         same = {name: getattr(self.config, name) for name in names}
-        inputs = {name: self.start_facts[name] for name in ("sampling_rate", "seconds", "width", "variant")}
+        inputs = {name: getattr(self.start_facts, name) for name in ("sampling_rate", "seconds", "width", "variant")}
         return FinetuneConfig.of(dataset=self.config.target, on_bad="skip", protocol=TRANSFERS, init=str(self.start),
                                  seed=self.config.fold, **same, **inputs).plan()
 

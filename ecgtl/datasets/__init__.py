@@ -2,6 +2,7 @@
 
 import importlib
 from pathlib import Path
+from types import ModuleType
 
 from ecgtl import paths
 from ecgtl.datasets.recordings import Annotations, Recordings
@@ -14,7 +15,7 @@ LOADERS = ("cinc2017", "mitdb", "qtdb", "icentia11k", "ptbxl", "cpsc2018", "geor
 RECORDS = {"cinc2017": 8528, "mitdb": 48, "shaoxing": 10646, "ptbxl": 21799, "cpsc2018": 6877, "georgia": 10344,
            "csn": 45152}
 
-__all__ = ["Annotations", "LOADERS", "RECORDS", "Recordings", "load"]
+__all__ = ["LOADERS", "RECORDS", "Annotations", "Recordings", "load"]
 
 
 def load(name: str, root: str | Path | None = None, twin: bool = False, **options) -> Recordings:
@@ -25,8 +26,8 @@ def load(name: str, root: str | Path | None = None, twin: bool = False, **option
     name : str
         One of ``LOADERS``.
     root : path, optional
-        The folder that holds the data sets in the layout of their releases (default: ``ECGTL_DATA``); for ``folder`` that
-        of the recordings themselves. Where a pack lies there (``packs``), it is read in place of either.
+        The folder that holds the data sets in the layout of their releases (default: ``ECGTL_DATA``); for ``folder``
+        that of the recordings themselves. Where a pack lies there (``packs``), it is read in place of either.
     twin : bool
         Read the synthetic twin that comes with the package instead.
     **options
@@ -52,14 +53,13 @@ def load(name: str, root: str | Path | None = None, twin: bool = False, **option
         raise EcgtlError(f"unknown dataset {name!r}; allowed: {', '.join(LOADERS)}")
     if name == "folder" and root is None and not twin:
         raise EcgtlError("dataset folder needs root: the folder of your WFDB records")
-    from ecgtl.datasets import packs
-
-    folder = paths.given(root) if root is not None else paths.data()
+    folder, packs = paths.given(root) if root is not None else paths.data(), _module("packs")
     if parts := packs.files(name, folder, twin):
         return packs.read(name, parts, options)
-    module = importlib.import_module(f"ecgtl.datasets.{name}")
     if twin:
-        from ecgtl.datasets import synthetic
+        return _module(name).read(_module("synthetic").twin_root(name), synthetic=True, **options)
+    return _module(name).read(folder, **options)
 
-        return module.read(synthetic.twin_root(name), synthetic=True, **options)
-    return module.read(folder, **options)
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"ecgtl.datasets.{name}")

@@ -22,7 +22,7 @@ def opened(source: Path | BinaryIO, where: str, remedy: str) -> zipfile.ZipFile:
     What is not a zip file raises what ``zipfile`` does.
     """
     archive = zipfile.ZipFile(source)
-    packed = archive.fp.seek(0, os.SEEK_END)
+    packed = archive.fp.seek(0, os.SEEK_END) if archive.fp else 0
     sizes = [member.file_size for member in archive.infolist()]
     if max(sizes, default=0) > MEMBER or sum(sizes) > min(TOTAL, DEFLATED * packed):
         raise EcgtlError(f"{where} has {packed:,} bytes and announces {sum(sizes):,} unpacked, {max(sizes):,} in one "

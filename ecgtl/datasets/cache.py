@@ -25,7 +25,8 @@ from ecgtl.errors import EcgtlError, note
 
 _NUMPY_FULL = re.compile(r"^Not enough free space|requested and \d+ written")
 FILES_TO_SYNC = 16
-REFUSED = [getattr(errno, name) for name in "EACCES EROFS EPERM ENOTDIR EISDIR EEXIST ELOOP ENAMETOOLONG EIO".split()]
+REFUSED = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP,
+           errno.ENAMETOOLONG, errno.EIO)
 THREADS = max(1, min(4, os.cpu_count() or 1))
 SEAL, DAY = ".checksums.json", 86400
 FORMAT = 1  # raise it when the layout of cached folders changes
@@ -154,20 +155,20 @@ def source_checksum(root: Path, files: Iterable[Path | str], contents: dict[str,
     to be read is put into ``contents`` by path, for a parser that would read it next.
     """
     # Plain strings: with tens of thousands of files Path objects would take most of the time.
-    folder, files = os.path.join(root, ""), sorted(map(os.fspath, files))
-    stats = [(f.removeprefix(folder), s.st_size, s.st_mtime_ns, s.st_ctime_ns) for f in files for s in [_stat(f)]]
+    folder, names = os.path.join(root, ""), sorted(os.fspath(file) for file in files)
+    stats = [(f.removeprefix(folder), s.st_size, s.st_mtime_ns, s.st_ctime_ns) for f in names for s in [_stat(f)]]
     index = paths.cache() / "checksums" / f"{key_of({'root': str(root), 'stats': stats})}.json"
     with disk_errors(paths.cache()):
         if index.is_file():
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 return json.loads(index.read_text())["sha256"]
     # A thread a core: reading and hashing release the interpreter lock
-    parts = [files[k::THREADS] for k in range(THREADS)]
+    parts = [names[k::THREADS] for k in range(THREADS)]
     with ThreadPoolExecutor(THREADS) as pool:
         found = pool.map(lambda part: [(file, _sha256(file, contents)) for file in part], parts)
         digests = {file: digest for part in found for file, digest in part}
     whole = hashlib.sha256()
-    for (name, *_), file in zip(stats, files, strict=True):
+    for (name, *_), file in zip(stats, names, strict=True):
         whole.update(f"{name} {digests[file]}\n".encode())
     write_atomic(index, json.dumps({"sha256": whole.hexdigest()}).encode())
     return whole.hexdigest()

@@ -57,8 +57,7 @@ def diagnosed(found: Sequence[Path], leads: Sequence[str] | None, collector: Col
         unknown = [code for code in codes if snomed.name_of(code) is None]
         if rate not in (None, record.sampling_rate):
             collector.skip(path.stem, f"sampled at {record.sampling_rate:g} Hz", str(path), f"{collector.name} has "
-                           f"{rate:g} Hz: "
-                           "move the record out (the data set folder reads any rate)")
+                           f"{rate:g} Hz: move the record out (the data set folder reads any rate)")
         elif not codes:
             collector.skip(path.stem, "no diagnosis", str(path), "add its #Dx: comment")
         elif unknown:
@@ -78,10 +77,10 @@ def read_all(collector: Collector, base: Path, folder: str, choose: Callable[[],
 
     def fill() -> None:
         for path, record, codes in diagnosed(found, leads, collector, rate):
-            record.label = [snomed.name_of(code) for code in codes]
+            record.label = [snomed.names()[code] for code in codes]
             collector.add(record, str(path))
         collector.classes = tuple(choose())
         for record in collector.readings:
-            record.label = [name for name in record.label if name in collector.classes]
+            record.label = [name for name in record.label or () if name in collector.classes]
 
     return collector.cached(base, found, fill, leads=leads, map=snomed.checksum(), **options)

@@ -54,7 +54,7 @@ def verify(entry: Entry, root: Path, only: str | Sequence[str] | None = None,
     unpacked = {archive: inside for archive, inside in entry.archives.items()
                 if (folder / inside).is_dir() and not (folder / archive).exists()}
     chosen = select(registry, entry, only, folder)
-    found = {"verified": [], "missing": [], "altered": []}
+    found: dict[str, list[str]] = {"verified": [], "missing": [], "altered": []}
     progress.begin(len(chosen))
     for path in (path for path in chosen if path not in unpacked):
         file = folder / path
@@ -73,7 +73,8 @@ def read_registry(path: Path) -> dict[str, str]:
 
     Raises EcgtlError when it is missing, empty or not such a list, or a path is absolute or contains ``..``.
     """
-    registry, where = {}, path.with_suffix("") if path.suffix == ".part" else path  # the name that it will have
+    registry: dict[str, str] = {}
+    where = path.with_suffix("") if path.suffix == ".part" else path  # the name that it will have
     try:
         with path.open(encoding="utf-8", errors="replace") as lines:
             for number, line in enumerate(lines, start=1):

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from ecgtl.datasets import archives
 from ecgtl.datasets.collector import Collector, Reading
-from ecgtl.datasets.files import read_bytes, stays_below
+from ecgtl.datasets.files import read_bytes, read_text, stays_below
 from ecgtl.datasets.recordings import Recordings, not_available
 from ecgtl.datasets.wfdb_files import read_16bit
 from ecgtl.datasets.wfdb_header import parse_header
@@ -63,7 +63,7 @@ def collect(source: "Source", collector: Collector) -> None:
 
 def _labels(text: str, where: str) -> dict[str, str]:
     """Class name by record."""
-    labels = {}
+    labels: dict[str, str] = {}
     try:
         rows = list(csv.reader(text.rstrip().splitlines()))
     except csv.Error as error:
@@ -87,7 +87,8 @@ class Source:
     """
 
     def __init__(self, base: Path):
-        self.base, self.path, self.archive, self.contents = base, base / "training2017", None, {}
+        self.contents: dict[str, bytes] | None = {}
+        self.base, self.path, self.archive = base, base / "training2017", None
         if self.path.is_dir():
             with os.scandir(self.path) as found:
                 self.members = {entry.name: entry.path for entry in found}
@@ -109,8 +110,8 @@ class Source:
     def files(self) -> list[Path | str]:
         """What its recordings depend on."""
         label_file = self.base / LABEL_FILES[0]
-        unpacked = [path for path in self.members.values() if path.endswith((".mat", ".hea", ".csv"))]
-        return ([self.path] if self.archive else unpacked) + [label_file] * label_file.exists()
+        unpacked = (path for path in self.members.values() if path.endswith((".mat", ".hea", ".csv")))
+        return [*([self.path] if self.archive else unpacked), *[label_file] * label_file.exists()]
 
     def where(self, name: str) -> str:
         """The file ``name`` for messages, whether it is there or not."""
@@ -120,7 +121,7 @@ class Source:
         """The bytes of the file ``name``."""
         where = self.where(name)
         if self.archive is None:
-            return self.contents.pop(where, None) or read_bytes(where)
+            return (self.contents or {}).pop(where, b"") or read_bytes(where)
         if name not in self.members:
             raise EcgtlError(f"{self.path} holds no {name}; fetch the archive again")
         try:
@@ -131,8 +132,8 @@ class Source:
     def label_text(self) -> tuple[str, str]:
         """Where the labels stand, and their text: a file beside the recordings comes before those among them."""
         beside = self.base / LABEL_FILES[0]
-        name = next((name for name in LABEL_FILES if name in self.members), None)
-        if not beside.exists() and name is None:
-            raise EcgtlError(f"{self.path} holds no label file ({', '.join(LABEL_FILES)}); fetch the data set again")
-        content = read_bytes(beside) if beside.exists() else self.content(name)
-        return str(beside) if beside.exists() else self.where(name), content.decode("utf-8-sig", errors="replace")
+        if beside.exists():
+            return str(beside), read_text(beside)
+        for name in (name for name in LABEL_FILES if name in self.members):
+            return self.where(name), self.content(name).decode("utf-8-sig", errors="replace")
+        raise EcgtlError(f"{self.path} holds no label file ({', '.join(LABEL_FILES)}); fetch the data set again")

@@ -46,12 +46,7 @@ class Reading:
     label: str | Sequence[str] | None = None
     subject: str | None = None
     fold: int | None = None
-    marks: tuple[np.ndarray, Sequence[str], Sequence[str]] | None = None
-
-
-def check_policy(on_bad: str) -> None:
-    """``on_bad`` says what a flat, missing or unlabelled recording causes: ``error`` (default) or ``skip``."""
-    check_option("on_bad", on_bad, ("error", "skip"))
+    marks: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
 
 class Collector:
@@ -61,9 +56,9 @@ class Collector:
     and names it in ``Recordings.skipped``.
     """
 
-    def __init__(self, name: str, version: str, classes: Sequence[str] = (), multi_label: bool = False,
+    def __init__(self, name: str, version: str, classes: Iterable[str] = (), multi_label: bool = False,
                  on_bad: str = "error", synthetic: bool = False):
-        check_policy(on_bad)
+        check_option("on_bad", on_bad, ("error", "skip"))
         self.name, self.version, self.classes = name, version, tuple(classes)
         self.multi_label, self.on_bad, self.synthetic = multi_label, on_bad, synthetic
         self.readings: list[Reading] = []
@@ -234,7 +229,7 @@ class Collector:
     def _labels(self) -> np.ndarray:
         index = {name: k for k, name in enumerate(self.classes)}
         if not self.multi_label:
-            return np.array([UNLABELLED if r.label is None else index[r.label] for r in self.readings], np.int64)
+            return np.array([UNLABELLED if r.label is None else index[str(r.label)] for r in self.readings], np.int64)
         table = np.zeros((len(self.readings), len(self.classes)), np.uint8)
         for row, reading in zip(table, self.readings, strict=True):
             row[[index[name] for name in reading.label or ()]] = 1

@@ -8,7 +8,6 @@ struct ``ECG`` and ``REFERENCE.csv``. Neither names patients, so each recording 
 """
 
 from collections.abc import Sequence
-from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from ecgtl.datasets import challenge2020, snomed
 from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.files import below, check_names, read_bytes, read_csv, stripped
 from ecgtl.datasets.leads import LEADS, check_leads
-from ecgtl.datasets.recordings import Recordings, form_available
+from ecgtl.datasets.recordings import Recordings, check_option, form_available
 from ecgtl.errors import EcgtlError, RecordError, short
 
 NAME = "cpsc2018"
@@ -27,6 +26,7 @@ FOLDER = f"{challenge2020.FOLDER}/training/cpsc_2018"
 ORIGINAL = "icbeb2018"
 TABLE = "REFERENCE.csv"
 FORMS = {"physionet": FOLDER, "icbeb": ORIGINAL}
+VIEWS = ("all", "single", "first")
 
 _NINE = snomed.tables()["cpsc_9"]
 CLASSES = tuple(entry["name"] for entry in _NINE.values())
@@ -35,14 +35,18 @@ _BY_NUMBER = {str(entry["number"]): entry["name"] for entry in _NINE.values()}
 _COLUMNS = ("Recording", "First_label", "Second_label", "Third_label")
 
 
-def read(root: Path, on_bad: str = "error", synthetic: bool = False, form: str | None = None,
-         leads: str | Sequence[str] | None = None) -> Recordings:
-    """The recordings of one form below ``root``, of any length, with one to three labels out of the nine classes.
+def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str = "all",
+         form: str | None = None, leads: str | Sequence[str] | None = None) -> Recordings:
+    """The recordings of one form below ``root``, of any length; ``Recordings.version`` names the form.
 
     ``form="physionet"`` reads ``root/challenge-2020/1.0.2/training/cpsc_2018``, ``"icbeb"`` the original
     ``root/icbeb2018`` (``REFERENCE.csv`` and the .mat files, in sub-folders or not); without ``form`` the
-    first of the two that is there. ``Recordings.version`` names the form. ``leads`` keeps some leads only: all twelve
-    take 1.3 GB.
+    first of the two that is there.
+
+    ``view="all"``: several labels each, out of the nine classes. ``"single"``: the recordings with exactly one label;
+    the others are counted in ``Recordings.skipped``. ``"first"``: the first label of ``REFERENCE.csv`` alone; the
+    headers of the Challenge 2020 are sorted by the number of the class, so only the original form has it. ``leads``
+    keeps some leads only: all twelve take 1.3 GB.
 
     ``on_bad`` says what a damaged, flat or incomplete recording causes, one without its other file or its row
     in the table, at another rate than 500 Hz, without a label or with one outside the nine: ``error``, or
@@ -50,13 +54,26 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, form: str |
     that cannot be read.
     """
     form, chosen = form_available(form, Path(root), FORMS, NAME), check_leads(leads)
+    check_option("view", view, VIEWS)
+    if view == "first" and form != "icbeb":
+        raise EcgtlError("view='first' needs form='icbeb': the headers of the Challenge 2020 sort their labels by "
+                         "class; use view='single', or the original files")
     base = Path(root) / FORMS[form]
     version = "ICBEB 2018" if form == "icbeb" else f"PhysioNet {challenge2020.VERSION}"
-    collector = Collector(NAME, version, CLASSES, True, on_bad, synthetic)
+    collector = Collector(NAME, version, CLASSES, view == "all", on_bad, synthetic)
     found = _original_files(base) if form == "icbeb" else challenge2020.files(base, NAME)
-    fill = partial(_collect_original if form == "icbeb" else _collect_wfdb, found, chosen, collector)
-    # Caches made before are by a choice of labels, of which "all" is left
-    return collector.cached(base, found, fill, view="all", form=form, leads=chosen, map=snomed.checksum())
+
+    def fill() -> None:
+        (_collect_original if form == "icbeb" else _collect_wfdb)(found, chosen, collector)
+        if view == "single":  # those with several are sound, so they are counted whatever ``on_bad`` says
+            several = [record.id for record in collector.readings if len(record.label or ()) > 1]
+            collector.skipped |= {"several labels": several} if several else {}
+            collector.readings = [record for record in collector.readings if len(record.label or ()) == 1]
+        if view != "all":
+            for record in collector.readings:
+                record.label = (record.label or (None,))[0]
+
+    return collector.cached(base, found, fill, view=view, form=form, leads=chosen, map=snomed.checksum())
 
 
 def _collect_wfdb(found: Sequence[Path], leads: Sequence[str] | None, collector: Collector) -> None:
@@ -106,8 +123,7 @@ def _millivolts(path: Path) -> np.ndarray:
         signal = loadmat(content, variable_names=["ECG"])["ECG"]["data"][0, 0]
     except Exception as error:  # a damaged file makes SciPy raise whatever the damage causes
         raise RecordError("damaged record", f"{path} is no MATLAB file with a struct ECG that has a field data "
-                          f"({short(error)}); "
-                          "unpack the file again") from None
+                          f"({short(error)}); unpack the file again") from None
     signal = np.asarray(signal)
     if signal.ndim != 2 or signal.shape[0] != len(LEADS) or signal.dtype.kind not in "fiu":
         raise RecordError("damaged record", f"{path} has data of shape {np.shape(signal)} instead of numbers of shape "

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -91,7 +92,7 @@ def fetch(entry: Entry, root: Path, only: str | Sequence[str] | None = None, mir
     remedy = f"choose another folder with --root or ECGTL_DATA; {RESUME}"
     with disk_errors(folder, remedy), _alone(folder) as alone, _session(base, transfer) as session:
         downloader = Downloader(session, f"{base}/{entry.folder}", folder, transfer, Progress(), most)
-        downloader.progress.retry = progress.retry  # the list itself is not one of the files that are counted
+        downloader.progress.retry = progress.retry  # type: ignore[method-assign]  # the list itself is not counted
         if not (folder / REGISTRY).is_file():
             downloader.download_all({REGISTRY: lambda part: bool(read_registry(part))})
         registry = read_registry(folder / REGISTRY)
@@ -129,15 +130,16 @@ class Downloader:
     def __init__(self, session, base: str, folder: Path, transfer: Transfer, progress: Progress, most: float = 50e9):
         self.session, self.base, self.folder, self.most = session, base, folder, most
         self.transfer, self.progress, self.stop = transfer, progress, threading.Event()
-        # bytes of files that are here; file -> (when it began, bytes) of those on their way
-        self.brought, self.arriving = 0, {}
+        self.brought = 0  # bytes of files that are here
+        self.arriving: dict[Path, tuple[float, int]] = {}  # when a file on its way began, and its bytes
 
     def download_all(self, wanted: dict[str, Callable[[Path], bool]]) -> list[int | None]:
         """Bytes brought for each file, None for one that is right already by its test; the first failure ends all.
 
         A connection that hangs in a library's code cannot be ended, so its thread is one that nobody waits for.
         """
-        todo, done = queue.SimpleQueue(), queue.SimpleQueue()
+        todo: queue.SimpleQueue[tuple[str, Callable[[Path], bool]]] = queue.SimpleQueue()
+        done: queue.SimpleQueue[int | BaseException | None] = queue.SimpleQueue()
 
         def work() -> None:
             with contextlib.suppress(queue.Empty):
@@ -256,8 +258,6 @@ class Downloader:
 @contextlib.contextmanager
 def _session(base: str, transfer: Transfer) -> Iterator:
     """A session that can speak https, and http with ``base`` alone: a redirect to plain http finds no way."""
-    from http.cookiejar import DefaultCookiePolicy
-
     try:
         import requests
         from requests.adapters import HTTPAdapter
@@ -293,7 +293,7 @@ def _failures(url: str) -> Iterator[None]:
     succeed.
     """
     from requests import exceptions
-    from urllib3.exceptions import HTTPError
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415  (of requests)
 
     try:
         yield

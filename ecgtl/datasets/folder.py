@@ -55,7 +55,7 @@ def read(root: Path, lead: str | int | None = None, labels: str | None = None, o
     def fill() -> None:
         subjects = {record: subject for record, header in sound.items() if (subject := _comment(header, *SUBJECTS))}
         separator = labels_separator
-        if text is not None:
+        if table is not None and text is not None:
             cells = label_file.read(text, table, list(headers), subjects, collector)
         elif labels == COMMENTS:
             cells = {record: _comment(header, *_LABEL_COMMENTS) for record, header in sound.items()}
@@ -77,9 +77,9 @@ def read(root: Path, lead: str | int | None = None, labels: str | None = None, o
             label_file.note_subjects(kept, subjects, collector.note)
 
     damaged = {record: header.reason for record, (_, header) in headers.items() if isinstance(header, RecordError)}
+    further: dict = {"damaged": damaged} if damaged else {}
     return collector.cached(root, files, fill, lead=lead_key, labels_separator=labels_separator, label_rules=2,
-                            labels=labels if text is None else sha256(text.encode()).hexdigest(),
-                            **({"damaged": damaged} if damaged else {}))
+                            labels=labels if text is None else sha256(text.encode()).hexdigest(), **further)
 
 
 def read_headers(root: Path) -> dict[str, tuple[Path, Header | RecordError]]:
@@ -90,7 +90,8 @@ def read_headers(root: Path) -> dict[str, tuple[Path, Header | RecordError]]:
     if not paths:
         raise EcgtlError(f"{root} holds no WFDB header (*.hea); give the folder that holds your records, or turn "
                          "an array into recordings with ecgtl.datasets.arrays.from_array")
-    found, masters, parts = {}, set(), set()
+    found: dict[Path, Header | RecordError] = {}
+    masters, parts = set(), set()
     for path in paths:
         try:
             file_size(path, root)
@@ -176,8 +177,7 @@ class Record:
             half, most = np.quantile(x, (0.5, 0.99))
             if half > LARGEST or (half < SMALLEST and most < 10 * SMALLEST and x.any()):
                 collector.remark(self.id, IMPLAUSIBLE, f" (lead {lead} of {self.id}: median {half:.2g} mV, gain "
-                                 f"{gain:g} per mV "
-                                                       f"from the unit {unit}); check gain and unit in the header")
+                                 f"{gain:g} per mV from the unit {unit}); check gain and unit in the header")
 
 
 def records(root: Path, lead: str | int | Sequence[str] | None, collector: Collector) -> Iterator[Record]:
@@ -217,7 +217,7 @@ def _collect(record: str, path: Path, header: Header | RecordError, lead: str | 
                            f"{keys}){', pass labels_separator' * bool(labels)}")
             return
         one = chosen(record, header, lead)
-        reading = collector.read(record, header, one.columns, subject=subject,
+        reading = collector.read(record, one.header, one.columns, subject=subject,
                                  label=labels if collector.multi_label else labels[0])
         if collector.add(reading, str(path)):
             some = reading.stored[::max(1, len(reading.stored) // 4096)]

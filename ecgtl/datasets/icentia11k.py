@@ -83,10 +83,11 @@ def _together(parts: Sequence[Recordings]) -> Recordings:
     folder = cache.entry(f"{NAME}-together", {"digests": digests}, build)
     reasons = sorted({reason for part in parts for reason in part.skipped})
     skipped = {reason: [record for part in parts for record in part.skipped.get(reason, [])] for reason in reasons}
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in PER_RECORDING}
+    columns: dict = {name: np.concatenate([getattr(part, name) for part in parts]) for name in PER_RECORDING}
     samples = np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False)
     return replace(parts[0], samples=samples, skipped=skipped,
                    offsets=bounds(np.concatenate([np.diff(part.offsets) for part in parts])),
-                   annotations=joined_marks([part.annotations.of(i) for part in parts for i in range(len(part))]),
+                   annotations=joined_marks([part.annotations.of(i) if part.annotations else None
+                                              for part in parts for i in range(len(part))]),
                    duplicates=tuple(pair for part in parts for pair in part.duplicates),
                    digest=sha256("\n".join(digests).encode()).hexdigest(), **columns)

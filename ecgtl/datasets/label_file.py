@@ -62,7 +62,8 @@ def _looks_like(content: bytes) -> str:
     if kind or b"\0" in content:
         return kind or "damaged UTF-16, UTF-16 without a byte order mark, or UTF-32"
     runs = re.findall(rb"[\x80-\xff]+", content)
-    if 2 * len(re.sub(rb"[\0-\x7f]", b"", content.decode("utf-8", "ignore").encode())) > len(b"".join(runs)):
+    in_utf8 = re.sub(rb"[\0-\x7f]", b"", content.decode("utf-8", "ignore").encode())
+    if len(b"".join(runs)) < 2 * len(in_utf8):
         return "UTF-8 with bytes of another encoding in it"
     if max(map(len, runs)) > 2:
         return "an encoding of another script, such as Windows-1251, GB 18030 or Shift JIS"
@@ -176,7 +177,7 @@ def several_a_person(records: Sequence[str]) -> list[str]:
     persons = {record: found[0].lower() for record in records if (found := _PERSON.match(record))}
     counts = Counter(persons.values())
     person, n = max(counts.items(), key=lambda item: item[1], default=("", 0))
-    likely = n > 1 and 1 < len(counts) and len(persons) <= _MOST * len(counts)
+    likely = n > 1 and len(counts) > 1 and len(persons) <= _MOST * len(counts)
     return [record for record in persons if persons[record] == person][:2] if likely else []
 
 

@@ -51,7 +51,8 @@ def draw(table: np.ndarray, subjects: np.ndarray, number: int, n_labels: tuple[i
     """
     table = _checked(table, subjects)
     _check_numbers(table.shape[1], n_labels, n_records, {"test": test, "validation": validation}, label_set)
-    rng, redrawn = np.random.default_rng([number, _STREAM]), Counter()
+    redrawn: Counter[str] = Counter()
+    rng = np.random.default_rng([number, _STREAM])
     size = int(rng.integers(n_labels[0], n_labels[1] + 1)) if label_set is None else len(label_set)
     for _ in range(ATTEMPTS):
         labels = np.sort(rng.choice(table.shape[1], size, replace=False) if label_set is None else label_set)

@@ -35,7 +35,7 @@ def write(name: str, folder: Path, twin: bool) -> list[Path]:
 
     Raises EcgtlError for one that is not of 16-bit samples, as ``load`` does.
     """
-    import lzma  # some Pythons are built without it
+    import lzma  # noqa: PLC0415  (some Pythons are built without it)
 
     whole = datasets.load(name, twin=twin, **OPTIONS)
     first = replace(whole, **{part: getattr(whole, part)[:, :1] for part in ("samples", "leads", "gain", "baseline")})
@@ -46,7 +46,7 @@ def write(name: str, folder: Path, twin: bool) -> list[Path]:
         first = replace(first, digest=digest_of(first), notes=notes)
     with tempfile.TemporaryDirectory() as rest:
         store_rest(first, Path(rest))
-        kept = {file.name: np.fromfile(file, np.uint8) for file in Path(rest).iterdir()}
+        kept: dict = {file.name: np.fromfile(file, np.uint8) for file in Path(rest).iterdir()}
     # Without sign, differences wrap, so that any sample comes back; then small ones of either sign become small numbers
     steps = np.diff(first.samples[:, 0].view(np.uint16), n=2, prepend=np.zeros(2, np.uint16)).view(np.int16)
     folded = ((steps << 1) ^ (steps >> 15)).view(np.uint16)
@@ -65,7 +65,7 @@ def read(name: str, parts: list[Path], options: dict) -> Recordings:
 
     EcgtlError for other ``options`` than it was made with, and for damage.
     """
-    import lzma
+    import lzma  # noqa: PLC0415
 
     if OPTIONS | options != OPTIONS:
         raise EcgtlError(f"the pack {parts[0]} holds {name} as read with on_bad=error; take the release for {options}")

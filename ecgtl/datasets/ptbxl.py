@@ -61,10 +61,10 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str =
     collector = Collector(NAME, VERSION, (), view != "rhythm_single", on_bad, synthetic)
 
     def fill() -> None:
-        table, statements = _table(base), _statements(base)
+        table, statements = recording_table(base), statement_table(base)
         collector.classes = _classes(view, classes, cap or {}, statements)
         table = _present(table, rate, present, str(base / TABLE), collector)
-        table["label"] = [_labels(codes, view, statements) for codes in _codes(table, statements, str(base / TABLE))]
+        table["label"] = [_labels(codes, view, statements) for codes in codes_of(table, statements, str(base / TABLE))]
         for row in _kept(table, view, cap or {}, seed, collector).itertuples():
             with collector.leaving_out(row.id):
                 path = present[getattr(row, _FILES[rate])]
@@ -83,7 +83,7 @@ def demographics(root: Path) -> pd.DataFrame:
     The release writes 300 in place of most ages above 89; here those rows have the age 90 and ``above_89``.
     Raises EcgtlError when the table is missing or lacks a column.
     """
-    table = _table(Path(root) / FOLDER)
+    table = recording_table(Path(root) / FOLDER)
     above = table["age"] == _ABOVE_89
     return pd.DataFrame({"id": table["id"], "patient": table["patient_id"].astype("int64").astype(str),
                          "age": table["age"].mask(above, 90.0), "above_89": above,
@@ -100,7 +100,7 @@ def _check_options(view: str, rate: int, classes: Sequence[str] | None, cap: Map
         raise EcgtlError(f"cap is {cap!r}; give a number of recordings above 0 a class")
 
 
-def _table(base: Path) -> pd.DataFrame:
+def recording_table(base: Path) -> pd.DataFrame:
     """The table of the recordings, with a column ``id`` of their names."""
     table = read_csv(base / TABLE, _COLUMNS, _FETCH)
     for name in ("ecg_id", "patient_id", "strat_fold"):
@@ -114,9 +114,9 @@ def _table(base: Path) -> pd.DataFrame:
     return table.assign(id=[f"{number:05d}" for number in table["ecg_id"].astype(int)])
 
 
-def _statements(base: Path) -> pd.DataFrame:
-    """The known statements: ``rhythm`` (1 for a rhythm statement) and ``diagnostic_class`` by SCP key."""
-    table = read_csv(base / STATEMENTS, ("rhythm", "diagnostic_class"), _FETCH)
+def statement_table(base: Path, *further: str) -> pd.DataFrame:
+    """The known statements: ``rhythm`` (1 for a rhythm statement), ``diagnostic_class`` and ``further`` by SCP key."""
+    table = read_csv(base / STATEMENTS, ("rhythm", "diagnostic_class", *further), _FETCH)
     return table.set_index(table.columns[0])  # the key's column has no name
 
 
@@ -144,7 +144,7 @@ def _present(table: pd.DataFrame, rate: int, present: Mapping[str, Path], where:
     return table[here].copy()
 
 
-def _codes(table: pd.DataFrame, statements: pd.DataFrame, where: str) -> list[dict]:
+def codes_of(table: pd.DataFrame, statements: pd.DataFrame, where: str) -> list[dict]:
     """The SCP statements of each row: key -> likelihood. Parsed as a literal, never evaluated."""
     parsed = []
     for record, text in zip(table["id"], table["scp_codes"], strict=True):

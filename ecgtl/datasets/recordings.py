@@ -124,7 +124,7 @@ class Recordings:
         counts = {name: found[k] for k, name in enumerate(self.classes)}
         return counts | ({"unlabelled": found[UNLABELLED]} if found[UNLABELLED] else {})
 
-    def select(self, indices: Sequence[int]) -> "Recordings":
+    def select(self, indices: Sequence[int] | np.ndarray) -> "Recordings":
         """The recordings at ``indices``, in that order (annotations stay with their recordings).
 
         ``indices`` are integers, negative ones counted from the end, or one bool a recording.
@@ -178,7 +178,7 @@ def load_folder(folder: Path) -> Recordings:
     return Recordings(samples=np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False), **arrays, **meta)
 
 
-def _arrays(recordings: Recordings) -> dict[str, np.ndarray]:
+def _arrays(recordings: Recordings) -> dict:
     """Everything but the signals, by name; the marks of annotations as ``marks_sample`` and so on."""
     names = ("ids", "offsets", *PER_RECORDING[1:], "folds")
     arrays = {name: getattr(recordings, name) for name in names if getattr(recordings, name) is not None}
@@ -221,7 +221,7 @@ def alone(record: str, millivolts: np.ndarray, rate: float, leads: Sequence[str]
                       np.array([leads]), ones, 0 * ones, classes=(), labels=np.array([UNLABELLED]), subjects=ids)
 
 
-def bounds(lengths: Sequence[int]) -> np.ndarray:
+def bounds(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
     """Where recordings of these ``lengths`` begin, one after the other, and where the last ends."""
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
@@ -230,7 +230,7 @@ def joined_marks(marks: Sequence[tuple | None]) -> Annotations | None:
     """The marks (samples, symbols, texts) of all recordings together; None when none has any."""
     if all(m is None for m in marks):
         return None
-    marks = [m or ((), (), ()) for m in marks]
+    given = [m or ((), (), ()) for m in marks]
     sample, symbol, aux = (np.concatenate([np.asarray(column, kind) for column in columns])
-                           for columns, kind in zip(zip(*marks, strict=True), (np.int64, str, str), strict=True))
-    return Annotations(sample, symbol, aux, bounds([len(m[0]) for m in marks]))
+                           for columns, kind in zip(zip(*given, strict=True), (np.int64, str, str), strict=True))
+    return Annotations(sample, symbol, aux, bounds([len(m[0]) for m in given]))

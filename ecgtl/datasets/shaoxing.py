@@ -37,11 +37,11 @@ CLASSES = tuple(rhythm["name"] for rhythm in _RHYTHMS.values())
 
 
 def read(root: Path, on_bad: str = "error", synthetic: bool = False, form: str | None = None,
-         leads: str | Sequence[str] | None = None) -> Recordings:
+         leads: str | Sequence[str] | None = None, ningbo: bool = False) -> Recordings:
     """All recordings of one form below ``root``, eleven classes; ``Recordings.version`` names the form.
 
     ``form="figshare"`` reads ``root/shaoxing-figshare``, ``"physionet"`` the records of
-    ``root/ecg-arrhythmia/1.0.0`` up to JS10646 (all later ones come from the second hospital, Ningbo);
+    ``root/ecg-arrhythmia/1.0.0`` up to JS10646 (with ``ningbo=True`` those of the second hospital too);
     without ``form`` the first of the two that is there. ``leads`` keeps some leads only (all twelve take 2.6
     GB as figshare has them).
 
@@ -51,18 +51,21 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, form: str |
     it. A table that is missing, unreadable or lacks a column is an error always.
     """
     form, chosen = form_available(form, Path(root), FORMS, NAME), check_leads(leads)
+    if ningbo and form == "figshare":
+        raise EcgtlError("ningbo=True needs form='physionet': the figshare release holds Shaoxing alone")
     base = Path(root) / FORMS[form]
-    version = "figshare v2" if form == "figshare" else f"PhysioNet {csn.VERSION}"
+    version = "figshare v2" if form == "figshare" else f"PhysioNet {csn.VERSION}{' with Ningbo' * ningbo}"
     collector = Collector(NAME, version, CLASSES, on_bad=on_bad, synthetic=synthetic)
+    options: dict = {}
     if form == "figshare":
         signals = {path.stem: path for path in sorted((base / "ECGData").glob("*.csv"))}
         if not signals:
             raise EcgtlError(f"{base / 'ECGData'} holds no CSV files; unpack the release's ECGData.zip there")
-        files, options = [base / TABLE, *signals.values()], {}
+        files = [base / TABLE, *signals.values()]
         fill = partial(_collect_figshare, base / TABLE, signals, chosen, collector)
     else:
-        files, options = challenge2020.files(base / "WFDBRecords", csn.NAME), {"ningbo": False}
-        files = [path for path in files if csn.is_shaoxing(path.stem)]
+        files, options = challenge2020.files(base / "WFDBRecords", csn.NAME), {"ningbo": ningbo}
+        files = [path for path in files if ningbo or csn.is_shaoxing(path.stem)]
         fill = partial(_collect_physionet, files, chosen, collector)
     return collector.cached(base, files, fill, leads=chosen, map=snomed.checksum(), **options)
 
@@ -93,10 +96,12 @@ def _collect_figshare(table: Path, signals: dict[str, Path], leads: list[str] | 
     collector.match(table, rows["FileName"].tolist(), signals, "unpack ECGData.zip whole into ECGData/")
     for record, code in zip(rows["FileName"], rows["Rhythm"], strict=True):
         rhythm = _rhythm_name(code)
-        if record in signals and rhythm is None:
+        if record not in signals:
+            continue
+        if rhythm is None:
             collector.skip(record, f"unknown rhythm {code}", f"{table} has the rhythm {code!r} for {record}",
                            f"use one of {', '.join(_RHYTHMS)}")
-        elif record in signals:
+        else:
             with collector.leaving_out(record, _DAMAGED):
                 collector.add_twelve(signals[record], _microvolts(signals[record]), leads, SAMPLING_RATE,
                                      UNITS_PER_MILLIVOLT, rhythm)
@@ -155,8 +160,7 @@ def _collect_physionet(found: Sequence[Path], leads: list[str] | None, collector
             collector.add(record, str(path))
         else:
             collector.skip(path.stem, "several rhythms" if rhythms else "no rhythm", f"{path} (Dx: "
-                           f"{','.join(codes)[:60]})",
-                           "keep one rhythm's code in its #Dx: comment")
+                           f"{','.join(codes)[:60]})", "keep one rhythm's code in its #Dx: comment")
 
 
 _CODES = {code: rhythm["name"] for rhythm in _RHYTHMS.values() for code in rhythm["codes"]}

@@ -29,6 +29,14 @@ def canonical(code: str) -> str:
     return tables()["written_as"].get(code, code)
 
 
+@cache
+def names() -> dict[str, str]:
+    """Name of each statement by its codes, its short name and its name."""
+    names = {word: entry["name"] for code, entry in tables()["codes"].items()
+             for word in (code, entry["short"], entry["name"])}
+    return names | {code: names[counted] for code, counted in tables()["written_as"].items()}
+
+
 def label_set(name: str) -> list[str]:
     """Codes of a choice of statements in the table: ``csn_20``, ``georgia_10``, ``scored_2020``."""
     chosen = tables()[name]
@@ -37,7 +45,7 @@ def label_set(name: str) -> list[str]:
 
 def label_names(name: str) -> list[str]:
     """Names of the statements of ``label_set``."""
-    return [name_of(code) for code in label_set(name)]
+    return [names()[code] for code in label_set(name)]
 
 
 def occurring(readings: Sequence) -> list[str]:

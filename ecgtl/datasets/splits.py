@@ -158,8 +158,8 @@ def _draw(groups: list[np.ndarray], labels: np.ndarray, share: float, seed: int,
     if len(groups) - size < len(found):
         raise EcgtlError(f"{recordings.name} has {len(groups)} subjects in {len(found)} classes: too few for "
                          "training, validation and test sets; add recordings")
-    parts = train_test_split(np.arange(len(groups)), test_size=size, stratify=numbers, random_state=seed)
-    return tuple([groups[k] for k in np.sort(part)] for part in parts)
+    kept, drawn = train_test_split(np.arange(len(groups)), test_size=size, stratify=numbers, random_state=seed)
+    return [groups[k] for k in np.sort(kept)], [groups[k] for k in np.sort(drawn)]
 
 
 def _too_few(recordings: Recordings, label: int) -> EcgtlError:

@@ -64,7 +64,7 @@ def read_part(header: Header, columns: Sequence[int], start: int, stop: int) -> 
 def check_sums(header: Header, columns: Sequence[int], remark: Callable[[str], None] | None) -> None:
     """Tell ``remark`` when a file of the record adds up to another checksum than its header's; read block by block."""
     for part in {part.header.path: part for part in header.parts}.values():
-        check_sums(part.header, [part.columns[k] for k in columns if part.columns[k] is not None], remark)
+        check_sums(part.header, [own for k in columns if (own := part.columns[k]) is not None], remark)
     quiet = not header.files or (_interleaved_16bit(header) and not any(header.checksums[k] for k in columns))
     if not quiet and len(columns):
         _compare(header, columns, _blocks(header, columns, 0, header.n_samples), remark)
@@ -83,9 +83,9 @@ def _frames(header: Header, columns: Sequence[int], start: int, stop: int) -> np
     out = np.full(((stop - start) * per_frame, len(columns)), np.nan)
     for part in header.parts:
         first, last = max(start, part.start), min(stop, part.stop)
-        there = [j for j, k in enumerate(columns) if part.columns[k] is not None]
-        if first < last and there:
-            own = [part.columns[columns[j]] for j in there]
+        found = {j: column for j, k in enumerate(columns) if (column := part.columns[k]) is not None}
+        if first < last and found:
+            there, own = [*found], [*found.values()]
             stored = _frames(part.header, own, first - part.start, last - part.start)
             gain, zero = np.array(part.header.of(own, "gain")), np.array(part.header.of(own, "baseline"))
             wanted, level = np.array(header.gain)[columns][there], np.array(header.baseline)[columns][there]

@@ -6,7 +6,7 @@ Source: WFDB Applications Guide, header(5).
 
 import math
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -84,9 +84,9 @@ class Header:
         return [self.path.parent / name for name in names] + [
             file for path, segment in segments.items() for file in (path, *segment.signal_files())]
 
-    def frame_bits(self) -> Counter:
+    def frame_bits(self) -> dict[str, float]:
         """Bits that a frame takes in each signal file; 0 in compressed ones."""
-        bits = Counter()
+        bits: dict[str, float] = defaultdict(float)
         for file, form, per_frame in zip(self.files, self.formats, self.per_frame, strict=True):
             bits[file] += _BITS.get(form, 0) * per_frame
         return bits
@@ -112,8 +112,7 @@ class Header:
                 raise truncated(str(file), size, needed)
             if needed and size > 16 * needed + (1 << 26):
                 raise RecordError("oversized signal file", f"{file} has {size} bytes where its header promises "
-                                  f"{needed}; "
-                                  "correct either")
+                                  f"{needed}; correct either")
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,7 @@ def parse_header(text: str, path: Path | str, strict: bool = True) -> Header:
     columns["leads"] = tuple(lead or f"signal {i}" for i, lead in enumerate(columns["leads"]))
     if rate is None:
         columns["assumed"] = tuple((*assumed, NO_RATE) for assumed in columns["assumed"])
-    return Header(path, record, rate or DEFAULT_RATE, n_samples, comments, **columns)
+    return Header(Path(path), record, rate or DEFAULT_RATE, n_samples, comments, **columns)
 
 
 def _record_line(line: str, where: Path | str, strict: bool) -> tuple[str, int, float | None, int]:
@@ -203,7 +202,7 @@ def _signal_line(line: str, where: Path | str, strict: bool) -> dict:
     # A lead's name in the place of the gain: all that may stand between is left out
     if not strict and gain[:1].isalpha() and not re.match("nan|inf|.*[/(]", gain, re.IGNORECASE):
         gain, after = "", rest
-    numbers, lead = _NUMBERS.fullmatch(after).groups()
+    numbers, lead = _NUMBERS.findall(after)[0]  # which fits any text
     lead = lead.partition("\t")[0].rstrip()  # as wfdb
     if len(lead) > LONGEST_NAME or not lead.isprintable():
         raise _unreadable(f"{where} has a lead of an over-long or unprintable name ({lead[:40]!r})")
@@ -224,10 +223,10 @@ def _gain(word: str, where: Path | str, strict: bool) -> tuple[float, str | None
     """Stored units per mV, the digits of the baseline, the unit, and what the standard decides."""
     found = _GAIN.fullmatch(word)
     try:
-        value = float(found[1]) if found[1] else 0.0
-    except (TypeError, ValueError):
+        value = float(found[1] or 0) if found else math.nan
+    except ValueError:
         value = math.nan
-    if not np.isfinite(value) or (strict and value == 0):
+    if found is None or not np.isfinite(value) or (strict and value == 0):
         raise RecordError("no gain", f"{where} has a signal without a gain ({word[:20]!r}); write it as e.g. 200/mV "
                           "(third word)")
     unit = found[3] or "mV"
@@ -249,7 +248,7 @@ def segments(text: str) -> list[tuple[str, int]]:
     listed = [_SEGMENT.fullmatch(line) for line in lines[1:]]
     if not re.fullmatch(r"\d{1,9}", number, re.ASCII) or int(number) != len(listed) or not all(listed):
         return []
-    return [(found[1], int(found[2])) for found in listed]
+    return [(found[1], int(found[2])) for found in listed if found]
 
 
 def header_text(path: Path) -> str:
@@ -302,10 +301,11 @@ def _joined(path: Path, text: str) -> Header:
     if n_samples > stops[-1] or gap > LONGEST_GAP or any(part.header.sampling_rate != rate for part in parts):
         raise RecordError("unfit segments", f"{path} lists segments of {stops[-1]} samples, {gap} of them in gaps, for "
                           f"{n_samples} at {rate:g} Hz, or segments of another rate; correct the header")
-    columns = [_alike(path, [(part.header, part.columns[k]) for part in parts if part.columns[k] is not None]
+    columns = [_alike(path, [(part.header, own) for part in parts if (own := part.columns[k]) is not None]
                       or [(reference, k)]) for k in range(len(reference.leads))]
-    return Header(path, record, rate, n_samples or stops[-1], comments, reference.leads, *zip(*columns, strict=True),
-                  parts=parts)
+    gain, baseline, units, per_frame, assumed = zip(*columns, strict=True)
+    return Header(path, record, rate, n_samples or stops[-1], comments, reference.leads, gain, baseline, units,
+                  per_frame, assumed, parts=parts)
 
 
 def _segment(path: Path, name: str) -> Header:

@@ -19,12 +19,13 @@ import torch
 import yaml
 from torch import nn
 
-from ecgtl import models, paths, results
+from ecgtl import experiments, models, paths, results
 from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig
 from ecgtl.datasets import packs
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import queue
+from ecgtl.experiments.pretrainings import Pretraining
 from ecgtl.experiments.runners import Run
 from ecgtl.jobs import inputs, pretrain
 from ecgtl.training import loop
@@ -43,11 +44,8 @@ def work_off(out: str, tier: str, minutes: float | None, n_processes: int | None
     folder = paths.output(Path(out) / "runs.tar", makes_folder=True).parent
     if not list(paths.data().glob("*.pack??")):
         raise EcgtlError(f"{paths.data()} holds no packs; 'make gpu-pack' makes them where the data sets are")
-    queue.spread(partial(_work, tier, folder), minutes, n_processes)
-
-
-def _work(tier: str, folder: Path, ends: float) -> None:
-    queue.work(tier, ends, takes, partial(_carry, folder, []), Estimate)
+    job = partial(queue.work, tier, takes=takes, made=partial(_carry, folder, []), estimate=Estimate)
+    queue.spread(job, minutes, n_processes)
 
 
 def takes(run: Run) -> bool:
@@ -65,7 +63,7 @@ class Estimate(queue.Estimate):
     def seconds(self, run: Run, own: float | None = None) -> float | None:
         """As the queue's; None where nobody can know before the data are read."""
         known, config = super().seconds(run, own), run.config
-        if known is not None or own is not None:
+        if known is not None or own is not None or not isinstance(config, Config):
             return known
         if isinstance(config, FinetuneConfig):
             n = len(_read(config).split.train)
@@ -111,13 +109,13 @@ def _speed(per_second: float, config: Config) -> str:
     """Examples a second, in words, and what share they are of the floor: what the GPU could do by the operations of the
     network.
     """
-    floor = float(yaml.safe_load((paths.PACKAGE / "analysis"
-                                  / "costs.yml").read_text())["gpu"]["bf16_flops_per_second"])
+    costs = yaml.safe_load((paths.PACKAGE / "analysis" / "costs.yml").read_text())
+    floor = float(costs["gpu"]["bf16_flops_per_second"])
     share = per_second * models.step_flops(lambda: network_of(config)) / floor
     return f"{per_second:.0f} recordings/s, {100 * share:.3g} % of the floor"
 
 
-def _carry(folder: Path, finished: list[Path], run: Run, path: Path, line: str) -> None:
+def _carry(folder: Path, finished: list[Path], run: experiments.Run | Pretraining, path: Path, line: str) -> None:
     """Write a process's archive with one more result, and say how fast its epochs were, testing included."""
     finished += [path, path.with_suffix(".npz")]
     archive = io.BytesIO()
@@ -126,7 +124,7 @@ def _carry(folder: Path, finished: list[Path], run: Run, path: Path, line: str) 
             tar.add(file, file.relative_to(paths.results()))
     write_atomic(folder / f"runs-{os.getpid()}.tar", archive.getvalue())
     result = results.load(path)
-    examples = result.data.get("frames") or result.data.get("windows")
-    n = len(result.arrays["train"]) if "train" in result.arrays else examples["train"]
+    n = (len(result.arrays["train"]) if "train" in result.arrays else
+         (result.data.get("frames") or result.data["windows"])["train"])
     seconds = sum(row["seconds"] for row in result.history) / len(result.history)
     print(f"{line}; {_speed(n / seconds, run.config)}", flush=True)

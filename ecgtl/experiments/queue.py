@@ -44,7 +44,8 @@ class Entry:
         config = self.run.config
         if not self.run.obstacle():
             return None
-        init, arch = getattr(config, "init", "") or config.source, config.arch.removesuffix("_classifier")
+        init = getattr(config, "init", "") or getattr(config, "source", "")
+        arch = config.arch.removesuffix("_classifier")
         home = seeded_experiments().get(init.partition("-seed")[0]) or source_experiments().get(init)
         runs = runners.enumerate_runs(home, config.tier) if home else []
         for run in runs:
@@ -56,7 +57,7 @@ class Entry:
 def order(tier: str) -> list[Entry]:
     """Every run of ``tier``, once, in the order of ``queue.yml``."""
     asked = yaml.safe_load((EXPERIMENTS / f"{QUEUE}.yml").read_text())[tier]
-    found = {}
+    found: dict[Path, Entry] = {}
     for part in asked["order"]:
         for name in runners.names() if part["experiment"] == "all" else [part["experiment"]]:
             item = f"item {part['item']}" if "item" in part else name
@@ -90,15 +91,12 @@ def work_off(tier: str, minutes: float | None = None, n_processes: int | None = 
 def spread(job: Callable[[float], None], minutes: float | None, n_processes: int | None) -> None:
     """``job(ends)`` by processes side by side, one a core by default; ``ends`` is when the time will be up."""
     ends = np.inf if minutes is None else time.time() + 60 * minutes
-    processes.spread(job, [ends] * (n_processes or os.cpu_count()), n_processes)
-
-
-def _say(run: Run, path: Path, line: str) -> None:
-    print(line, flush=True)
+    processes.spread(job, [ends] * (n_processes or os.cpu_count() or 1), n_processes)
 
 
 def work(tier: str, ends: float, takes: Callable[[Run], bool] = lambda run: True,
-         made: Callable[[Run, Path, str], None] = _say, estimate: type["Estimate"] | None = None) -> None:
+         made: Callable[[Run, Path, str], None] = lambda run, path, line: print(line, flush=True),
+         estimate: type["Estimate"] | None = None) -> None:
     """What one process does: make the first run of the order that can be made now, again and again, until there is
     none.
 
@@ -106,7 +104,7 @@ def work(tier: str, ends: float, takes: Callable[[Run], bool] = lambda run: True
     ``Estimate``.
     """
     torch.set_num_threads(1)
-    failed = set()
+    failed: set[str] = set()
     signal.signal(signal.SIGALRM, _time_is_up)
     try:
         if ends < np.inf:
@@ -205,8 +203,8 @@ def _cell(run: Run) -> tuple:
     """What runs have in common whose results stand in one mean."""
     if isinstance(run, experiments.Run):
         return run.experiment, run.method, run.size
-    number = "fold" if isinstance(run, transfers.Transfer) else "seed"
-    return run.experiment, dataclasses.replace(run.config, **{number: 0})
+    number: dict = {"fold" if isinstance(run, transfers.Transfer) else "seed": 0}
+    return run.experiment, dataclasses.replace(run.config, **number)
 
 
 class Estimate:

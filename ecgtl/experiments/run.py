@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from ecgtl import results
-from ecgtl.config import protocol, protocols
+from ecgtl.config import FinetuneConfig, PretrainConfig, TransferConfig, protocol, protocols
 from ecgtl.config.starts import checksum
 from ecgtl.errors import EcgtlError
 from ecgtl.results import Result
@@ -14,15 +14,31 @@ T = TypeVar("T")
 
 
 class PlannedRun:
-    """A run that an experiment asks for. Kinds have ``experiment``, ``config`` and ``key``, the name of its files."""
+    """A run that an experiment asks for: what is common to all kinds."""
 
-    INCIDENTAL = results.INCIDENTAL  # parameters that do not change what a run is
-    weights: ClassVar[Path | None] = None  # where its checkpoint is written, if it is kept
+    experiment: str
+    config: FinetuneConfig | PretrainConfig | TransferConfig
+    INCIDENTAL: ClassVar[tuple[str, ...]] = results.INCIDENTAL  # parameters that do not change what a run is
+
+    @property
+    def key(self) -> str:
+        """Name of its files."""
+        raise NotImplementedError
+
+    @property
+    def home(self) -> str:
+        """The experiment that it is stored under."""
+        return self.experiment
+
+    @property
+    def weights(self) -> Path | None:
+        """Where its checkpoint is written; None where none is kept."""
+        return None
 
     @property
     def path(self) -> Path:
         """File of its result."""
-        return results.path_of(getattr(self, "home", self.experiment), self.key, self.config.tier)
+        return results.path_of(self.home, self.key, self.config.tier)
 
     def state(self) -> str:
         """``done``, ``missing``, or ``stale`` when the stored result came from another config, other data or other

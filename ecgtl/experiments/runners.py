@@ -90,4 +90,4 @@ def _rows(experiment: str, tier: str, rows: Sequence[str]) -> list[Run]:
     unknown = [row for row in rows if row not in allowed]
     if unknown:
         raise EcgtlError(f"{experiment} has no row {unknown[0]!r}; allowed, with commas between: {', '.join(allowed)}")
-    return [run for run in runs if run.method in rows]
+    return [run for run in runs if isinstance(run, experiments.Run) and run.method in rows]

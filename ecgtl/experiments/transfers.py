@@ -1,5 +1,6 @@
 """Folds of the transferability experiment: enumerate them, make one, and one tidy table of all."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -59,8 +60,9 @@ def names() -> tuple[str, ...]:
     return tuple(_entries())
 
 
-def _entries() -> dict[str, dict]:
-    return protocol(TRANSFERS).transfers.experiments
+def _entries() -> Mapping[str, Mapping]:
+    found = protocol(TRANSFERS).transfers
+    return found.experiments if found else {}
 
 
 @lru_cache

@@ -31,7 +31,7 @@ def _upstream(prepared: Prepared) -> str:
     if prepared.plan.config.init == "image":
         return "full"  # the same ImageNet weights that the paper used
     facts = prepared.plan.start_facts
-    return facts.get("evidence") or ("synthetic" if facts.get("synthetic") else "substitute") if facts else "none"
+    return facts.evidence or ("synthetic" if facts.synthetic else "substitute") if facts else "none"
 
 
 def origin_of(prepared: Prepared) -> dict:
@@ -40,7 +40,7 @@ def origin_of(prepared: Prepared) -> dict:
     A ResNet's weights may come from another rate or length.
     """
     facts = prepared.plan.start_facts
-    return {"start": {name: facts[name] for name in ORIGIN if name in facts}} if facts else {}
+    return {"start": {name: facts.stored[name] for name in ORIGIN if name in facts.stored}} if facts else {}
 
 
 def licence_of(prepared: Prepared) -> str:
@@ -52,6 +52,6 @@ def licence_of(prepared: Prepared) -> str:
         own = "same licence as the recordings" if dataset == "folder" else catalogue.entry(dataset).licence
     if plan.start is None:
         return own
-    image = plan.config.init == "image"
-    before = catalogue.entry("bvlc_googlenet").licence if image else plan.start_facts.get("licence")
+    facts = plan.start_facts  # image features say nothing of themselves
+    before = facts.licence if facts else catalogue.entry("bvlc_googlenet").licence
     return checkpoint.strictest(own, before or "same licence as the starting weights")

@@ -25,7 +25,7 @@ import torch
 from torch import nn
 
 from ecgtl import paths
-from ecgtl.config import TIERS, protocol, protocols
+from ecgtl.config import TIERS, protocols
 from ecgtl.config.starts import stored_weights, weights_path
 from ecgtl.datasets import arrays, folder, leads
 from ecgtl.datasets.cache import write_atomic
@@ -34,6 +34,7 @@ from ecgtl.datasets.leads import listed
 from ecgtl.datasets.recordings import Recordings, alone, counted
 from ecgtl.datasets.wfdb_files import BLOCK
 from ecgtl.errors import EcgtlError, note
+from ecgtl.jobs.inputs import rules_of
 from ecgtl.models import checkpoint
 from ecgtl.models.cae import N_SAMPLES
 from ecgtl.models.checkpoint import CheckpointFacts
@@ -59,6 +60,7 @@ def load(name: str | Path = "cae", tier: str = "reduced") -> "Encoder":
     """
     path = _file(str(name), tier)
     weights, facts = checkpoint.load(path)
+    facts = replace(facts, protocol=facts.stored.get("protocol", "jang2021"))  # an autoencoder names none
     _check_facts(facts, path)
     last = weights.get("encoder.bottleneck.2.bias")
     if last is None:
@@ -80,8 +82,7 @@ class Encoder:
     def __init__(self, model: nn.Module, facts: CheckpointFacts, device: torch.device):
         self.facts, self.n_features = facts, model.n_features
         self.sampling_rate, self.seconds = float(facts.sampling_rate), float(facts.seconds)
-        rules = protocol(_protocol(facts))["input"]
-        self._highpass = (rules["highpass"] if facts.highpass is None else facts.highpass) or None
+        self._highpass = (rules_of(facts).highpass if facts.highpass is None else facts.highpass) or None
         self._model, self._device = model.to(device).eval(), device
 
     @torch.inference_mode()
@@ -222,11 +223,6 @@ def _file(name: str, tier: str) -> Path:
     return path
 
 
-def _protocol(facts: CheckpointFacts) -> str:
-    """The protocol that the checkpoint names, by which its inputs were made; an autoencoder names none."""
-    return facts.protocol if "protocol" in facts else "jang2021"
-
-
 def _check_facts(facts: CheckpointFacts, path: Path) -> None:
     if facts.arch not in ARCHS:
         raise EcgtlError(f"checkpoint {path} holds a {facts.arch}; features are made by {' or '.join(ARCHS)}, so "
@@ -234,7 +230,7 @@ def _check_facts(facts: CheckpointFacts, path: Path) -> None:
     if facts.in_channels != 1:
         raise EcgtlError(f"checkpoint {path} has in_channels={facts.in_channels}; features are of one lead, so choose "
                          "another checkpoint")
-    if _protocol(facts) not in protocols() or protocol(_protocol(facts))["input"]["standardise"] != "window":
+    if facts.protocol not in protocols() or rules_of(facts).standardise != "window":
         raise EcgtlError(f"checkpoint {path} was trained by the protocol {facts.protocol}, whose inputs "
                          "are not z-scored window by window; choose another checkpoint")
     if facts.n_samples != N_SAMPLES:

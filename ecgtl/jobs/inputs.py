@@ -4,16 +4,18 @@
 import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from ecgtl import datasets, models
-from ecgtl.config import ALL_LEADS, Plan, Protocol
+from ecgtl.config import ALL_LEADS, Input, Plan, Protocol, protocol, protocols
 from ecgtl.datasets import leads, splits
 from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint, googlenet
+from ecgtl.models.checkpoint import CheckpointFacts
 from ecgtl.signals import preparation, spectrograms
 
 PARTS = ("train", "validation", "test")
@@ -42,7 +44,8 @@ class Prepared:
         """
         config = self.plan.config
         if config.lead == ALL_LEADS:
-            own, first = self.plan.start_facts.get("leads", ()), np.char.lower(self.recordings.leads[0]).tolist()
+            facts, first = self.plan.start_facts, np.char.lower(self.recordings.leads[0]).tolist()
+            own = facts.leads if facts else ()
             order = [name.lower() for name in own]
             as_own = order != first and sorted(order) == sorted(first)
             return leads.resolve(self.recordings, own if as_own else range(len(first)))
@@ -84,9 +87,8 @@ class Prepared:
 
     def inputs(self) -> np.ndarray:
         """What the network sees: (records, leads, samples), or (records, 1,024) image features for ``init=image``."""
-        config, rules = self.plan.config, self.plan.inputs
-        x = preparation.prepare(self.recordings, config.sampling_rate, config.n_samples, self.leads, rules.keep,
-                            rules.standardise, rules.highpass, decimate=rules.decimate)
+        config = self.plan.config
+        x = preparation.prepare(self.recordings, config.sampling_rate, config.n_samples, self.leads, self.plan.inputs)
         image = config.init == "image"
         return spectrograms.image_features(x[:, 0], config.sampling_rate, self.plan.start) if image else x
 
@@ -104,6 +106,26 @@ class Prepared:
             checkpoint.transfer(model, start, config.arch, config.width, len(self.leads), seconds=config.seconds,
                                 sampling_rate=config.sampling_rate, variant=config.variant)
         return model
+
+
+def check_facts(path: Path, facts: CheckpointFacts, *needed: str) -> None:
+    """Raise EcgtlError unless the checkpoint is of a network of signals that says what is ``needed``, and whose inputs
+    are made by a protocol that is known.
+    """
+    if facts.arch == "googlenet":
+        raise EcgtlError(f"checkpoint {path} is a linear layer on image features, not a network of signals; give one "
+                         "that was fine-tuned with init other than image")
+    if absent := facts.absent(*needed):
+        raise EcgtlError(f"checkpoint {path} has no {', '.join(absent)}: it is not of a fine-tuned network; make one "
+                         "with 'papermill notebooks/finetune.ipynb out.ipynb -p save_weights my.safetensors'")
+    if facts.protocol not in protocols():
+        raise EcgtlError(f"checkpoint {path} was trained by the protocol {facts.protocol}, which this version does not "
+                         f"know, so nobody can tell how its inputs are made; known: {', '.join(protocols())}")
+
+
+def rules_of(facts: CheckpointFacts) -> Input:
+    """How inputs of a checkpoint's network are made, whose ``check_facts`` found nothing."""
+    return protocol(facts.protocol).input_of(facts.variant)
 
 
 def read(plan: Plan) -> Recordings:

@@ -1,7 +1,7 @@
 """Class probabilities of the reader's own recordings, from a fine-tuned checkpoint: ``python -m ecgtl predict``."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 
 from ecgtl import paths
-from ecgtl.config import Input, protocol, protocols
 from ecgtl.datasets import folder, leads
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.recordings import alone, counted
 from ecgtl.datasets.wfdb_files import BLOCK
 from ecgtl.errors import EcgtlError, RecordError, note
+from ecgtl.jobs.inputs import check_facts, rules_of
 from ecgtl.models import checkpoint
+from ecgtl.models.checkpoint import CheckpointFacts
 from ecgtl.signals import filters, preparation
 from ecgtl.spreadsheet import as_csv
 from ecgtl.training import loop
@@ -42,10 +43,12 @@ def predict(weights: str | Path, root: str | Path, lead: str | int | None = None
     not of a fine-tuned network, for recordings without the leads that it needs, and when no recording is left.
     """
     state, facts = checkpoint.load(Path(weights))
-    _check(facts, weights)
-    report(f"checkpoint: {facts['arch']} trained on {facts['dataset']}{' (synthetic)' if facts['synthetic'] else ''}, "
-           f"{facts['sampling_rate']:g} Hz, {facts['seconds']:g} s, {_names(facts['leads'])}; "
-           f"classes: {', '.join(facts['classes'])}")
+    check_facts(Path(weights), facts, *NEEDED)
+    if not len(facts.mean) == len(facts.sd) == facts.in_channels:
+        raise EcgtlError(f"checkpoint {weights} has not one mean and one SD a lead; it was not written by ecgtl")
+    report(f"checkpoint: {facts.arch} trained on {facts.dataset}{' (synthetic)' if facts.synthetic else ''}, "
+           f"{facts.sampling_rate:g} Hz, {facts.seconds:g} s, {_names(facts.leads)}; "
+           f"classes: {', '.join(facts.classes)}")
     wanted = _wanted(facts, lead)
     collector = Collector(folder.NAME, folder.VERSION, classes=(), on_bad="skip")
     network, place = checkpoint.network(Path(weights), state, facts), loop.pick_device(device)
@@ -53,7 +56,7 @@ def predict(weights: str | Path, root: str | Path, lead: str | int | None = None
     seen, p = [], []
     while some := list(islice(inputs, CHUNK)):
         seen += [one for one, _ in some]
-        p.append(loop.predict(network, np.stack([x for _, x in some]), place, facts["multi_label"]))
+        p.append(loop.predict(network, np.stack([x for _, x in some]), place, facts.multi_label))
     for line in collector.lines():
         note(line)
     if not seen:
@@ -71,42 +74,27 @@ def write(table: pd.DataFrame, path: str | Path) -> Path:
     return path
 
 
-def _check(facts: dict, weights: str | Path) -> None:
-    if facts["arch"] == "googlenet":
-        raise EcgtlError(f"checkpoint {weights} is a linear layer on image features, not a network of signals; give "
-                         "one that was fine-tuned with init other than image")
-    absent = [name for name in NEEDED if facts.get(name) in (None, [])]
-    if absent:
-        raise EcgtlError(f"checkpoint {weights} has no {', '.join(absent)}: it is not of a fine-tuned network; make "
-                         "one with 'papermill notebooks/finetune.ipynb out.ipynb -p save_weights my.safetensors'")
-    if not len(facts["mean"]) == len(facts["sd"]) == facts["in_channels"]:
-        raise EcgtlError(f"checkpoint {weights} has not one mean and one SD a lead; it was not written by ecgtl")
-    if facts["protocol"] not in protocols():
-        raise EcgtlError(f"checkpoint {weights} was trained by the protocol {facts['protocol']}, which this version "
-                         f"does not know; known: {', '.join(protocols())}")
-
-
-def _wanted(facts: dict, lead: str | int | None) -> str | int | tuple[str, ...]:
+def _wanted(facts: CheckpointFacts, lead: str | int | None) -> str | int | tuple[str, ...]:
     """The leads that the network sees: one by name or index, or several by their names."""
-    if facts["in_channels"] > 1 and lead is not None:
-        raise EcgtlError(f"the checkpoint sees {_names(facts['leads'])}; leave --lead away")
+    if facts.in_channels > 1 and lead is not None:
+        raise EcgtlError(f"the checkpoint sees {_names(facts.leads)}; leave --lead away")
     leads.check_lead(lead)
-    return tuple(facts["leads"]) if facts["in_channels"] > 1 else facts["leads"][0] if lead is None else lead
+    return facts.leads if facts.in_channels > 1 else facts.leads[0] if lead is None else lead
 
 
-def _tell(seen: list[folder.Record], facts: dict, collector: Collector, report: Callable[[str], None]) -> None:
+def _tell(seen: list[folder.Record], facts: CheckpointFacts, collector: Collector, report: Callable[[str], None]) -> None:
     """What was read, how it is changed and what is left out."""
     for reason, ids in collector.skipped.items():
         report(f"left out, {reason}: {counted(ids)}")
-    one_lead = facts["in_channels"] == 1
-    which = f"lead {', '.join(sorted({one.leads[0] for one in seen}))}" if one_lead else f"{facts['in_channels']} leads"
+    one_lead = facts.in_channels == 1
+    which = f"lead {', '.join(sorted({one.leads[0] for one in seen}))}" if one_lead else f"{facts.in_channels} leads"
     report(f"recordings: {len(seen)}, {which}")
     rates = ", ".join(f"{rate:g}" for rate in sorted({one.sampling_rate for one in seen}))
-    report(f"sampling rate: {rates} Hz, resampled to {facts['sampling_rate']:g} Hz")
-    seconds = f"{facts['seconds']:g} s"
-    longer, shorter = (sum(sign * (_seconds(one) - facts["seconds"]) > 0 for one in seen) for sign in (1, -1))
+    report(f"sampling rate: {rates} Hz, resampled to {facts.sampling_rate:g} Hz")
+    seconds = f"{facts.seconds:g} s"
+    longer, shorter = (sum(sign * (_seconds(one) - facts.seconds) > 0 for one in seen) for sign in (1, -1))
     if longer:
-        kept = "last" if _rules(facts).keep == "end" else "first"
+        kept = "last" if rules_of(facts).keep == "end" else "first"
         report(f"longer than {seconds}: {longer}, of which the {kept} {seconds} are used")
     if shorter:
         report(f"shorter than {seconds}: {shorter}, zero-padded before the signal")
@@ -116,12 +104,7 @@ def _seconds(one: folder.Record) -> float:
     return len(one) / one.sampling_rate
 
 
-def _rules(facts: dict) -> Input:
-    """How inputs of the checkpoint are made."""
-    return protocol(facts["protocol"]).input_of(facts.get("variant"))
-
-
-def _inputs(root: Path, facts: dict, wanted: str | int | tuple[str, ...],
+def _inputs(root: Path, facts: CheckpointFacts, wanted: str | int | tuple[str, ...],
             collector: Collector) -> Iterator[tuple[folder.Record, np.ndarray]]:
     """The records of which something can be said, and the input (leads, samples) that the network sees of each."""
     for one in folder.records(root, wanted, collector):
@@ -129,22 +112,20 @@ def _inputs(root: Path, facts: dict, wanted: str | int | tuple[str, ...],
             yield one, _input(one, facts, collector)
 
 
-def _input(one: folder.Record, facts: dict, collector: Collector) -> np.ndarray:
+def _input(one: folder.Record, facts: CheckpointFacts, collector: Collector) -> np.ndarray:
     """Input (leads, samples) of a record; RecordError where its window is not whole, or too short to be scaled by
     itself.
     """
-    rules, rate, seconds = _rules(facts), facts["sampling_rate"], facts["seconds"]
+    rules, rate, seconds = rules_of(facts), facts.sampling_rate, facts.seconds
     by_window = rules.standardise != "dataset"
     if by_window and _seconds(one) < seconds:
         raise RecordError(f"shorter than {seconds:g} s", f"{one.path} is shorter than the {seconds:g} s that the "
                                                          "network sees; give longer recordings")
-    n_samples, rows = round(seconds * rate), range(len(one.columns))
-    x = _stretch(one, n_samples, rate, rules.keep, collector)
-    given = None if by_window else list(zip(facts["mean"], facts["sd"], strict=True))
+    rows = range(len(one.columns))
+    x = _stretch(one, facts.n_samples, rate, rules.keep, collector)
+    given = None if by_window else list(zip(facts.mean, facts.sd, strict=True))
     recording = alone(one.id, x, one.sampling_rate, one.leads)
-    prepared = preparation.preparer(recording, rate, n_samples, tuple(rows), rules.keep, rules.standardise,
-                                    rules.highpass,
-                                given, rules.decimate)
+    prepared = preparation.preparer(recording, rate, facts.n_samples, tuple(rows), rules, given)
     try:
         return np.stack([prepared(0, row) for row in rows])
     except EcgtlError as error:
@@ -180,15 +161,15 @@ def _stretch(one: folder.Record, n_samples: int, rate: float, keep: str, collect
     return x
 
 
-def _table(seen: list[folder.Record], facts: dict, p: np.ndarray) -> pd.DataFrame:
-    names, seconds = np.array(facts["classes"]), [_seconds(one) for one in seen]
-    predicted = [";".join(names[row >= 0.5]) for row in p] if facts["multi_label"] else names[p.argmax(axis=1)]
-    leads = [one.leads[0] if facts["in_channels"] == 1 else " ".join(facts["leads"]) for one in seen]
+def _table(seen: list[folder.Record], facts: CheckpointFacts, p: np.ndarray) -> pd.DataFrame:
+    names, seconds = np.array(facts.classes), [_seconds(one) for one in seen]
+    predicted = [";".join(names[row >= 0.5]) for row in p] if facts.multi_label else names[p.argmax(axis=1)]
+    leads = [one.leads[0] if facts.in_channels == 1 else " ".join(facts.leads) for one in seen]
     table = {"record": [one.id for one in seen], "leads": leads, "sampling_rate": [one.sampling_rate for one in seen],
-             "seconds": seconds, "seconds_used": np.minimum(seconds, facts["seconds"])}
+             "seconds": seconds, "seconds_used": np.minimum(seconds, facts.seconds)}
     table |= {f"probability_{name}": p[:, k] for k, name in enumerate(names)}
     return pd.DataFrame(table | {"predicted": predicted})
 
 
-def _names(leads: list[str]) -> str:
+def _names(leads: Sequence[str]) -> str:
     return f"lead {leads[0]}" if len(leads) == 1 else f"leads {', '.join(leads)}"

@@ -66,7 +66,7 @@ def run(config: PretrainConfig | PretrainPlan, report: Callable[[dict], None] | 
     model.load_state_dict(fit.weights)
     scores = {name: _scores(plan, model, parts[name]) for name in ("validation", "test")}
     data = _data(config, sources, parts) | {"skipped": _skipped(sources, whole, parts)}
-    chosen = {"validation": scores["validation"], "epoch": loop.best_epoch(fit.history, plan.rules.select_on)}
+    chosen = {"validation": scores["validation"], "epoch": loop.best_epoch(fit.history, plan.config.rules.select_on)}
     upstream = "synthetic" if config.tier == "demo" else "substitute"
     seconds = time.perf_counter() - began
     made = Result(experiment, key or key_of(config), dataclasses.asdict(config) | {"root": Path(config.root).name},
@@ -144,7 +144,7 @@ def _fit(plan: PretrainPlan, model: torch.nn.Module, parts: dict[str, Part], sta
     objective = reconstruction if config.objective == "reconstruction" else classification
     adam = CODE_ADAM if config.variant == "code" and objective is classification else {}
     how = loop.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.patience,
-                               "validation_loss", plan.rules.select_on, config.precision, config.seed, adam)
+                               "validation_loss", plan.config.rules.select_on, config.precision, config.seed, adam)
     return objective.fit(model, parts["train"], parts["validation"], how, plan.device, state, report)
 
 

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from ecgtl import paths
-from ecgtl.config import ALL_LEADS, TRANSFERS, FinetuneConfig, Input, Plan, ScoreConfig, protocol, protocols
+from ecgtl.config import ALL_LEADS, TRANSFERS, FinetuneConfig, Plan, ScoreConfig, label_columns
 from ecgtl.config.starts import stored_weights
 from ecgtl.datasets import leads
 from ecgtl.datasets.recordings import Recordings, counted
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import inputs
 from ecgtl.models import checkpoint
+from ecgtl.models.checkpoint import CheckpointFacts
 from ecgtl.signals import preparation
 from ecgtl.statistics import LEVEL
 from ecgtl.transferability import WEIGHTINGS, measures, melep, pair_losses, source_probabilities
@@ -36,30 +37,19 @@ class Candidate:
 
     name: str
     path: Path
-    facts: dict
+    facts: CheckpointFacts
     leads: tuple[int | str, ...] = ()
-
-    @property
-    def n_samples(self) -> int:
-        """Samples that its network sees of a recording."""
-        return round(self.facts["seconds"] * self.facts["sampling_rate"])
-
-    @property
-    def rules(self) -> Input:
-        """How its inputs are made."""
-        return protocol(self.facts["protocol"]).input_of(self.facts.get("variant"))
 
     def defects(self, recordings: Recordings) -> list[str]:
         """Why it cannot take a recording, one a recording, empty where it can; some protocols pad."""
-        found = preparation.window_defects(recordings, self.leads, self.facts["sampling_rate"], self.n_samples,
-                                           self.rules)
-        return [f"{defect} of {self.facts['seconds']:g} s" if "window" in defect else defect for defect in found]
+        found = preparation.window_defects(recordings, self.leads, self.facts.sampling_rate, self.facts.n_samples,
+                                           inputs.rules_of(self.facts))
+        return [f"{defect} of {self.facts.seconds:g} s" if "window" in defect else defect for defect in found]
 
     def inputs(self, recordings: Recordings) -> np.ndarray:
         """What its network sees of ``recordings``: (n, leads, samples)."""
-        rules = self.rules
-        x = preparation.prepare(recordings, self.facts["sampling_rate"], self.n_samples, self.leads, rules.keep,
-                            rules.standardise, rules.highpass, decimate=rules.decimate)
+        x = preparation.prepare(recordings, self.facts.sampling_rate, self.facts.n_samples, self.leads,
+                                inputs.rules_of(self.facts))
         return np.array(x)  # in memory: PyTorch warns of a memory map that must not be written to
 
 
@@ -126,8 +116,8 @@ def rank(config: ScoreConfig, checkpoints: Sequence[str], report: Callable[[str]
     """
     refused: dict[str, str] = {}
     candidates = _sound({name: name for name in checkpoints}, lambda name: candidate(name, config.tier), refused)
-    one_lead = all(one.facts["in_channels"] == 1 for one in candidates)
-    if config.lead != ScoreConfig.lead and candidates and all(one.facts["in_channels"] > 1 for one in candidates):
+    one_lead = all(one.facts.in_channels == 1 for one in candidates)
+    if config.lead != ScoreConfig.lead and candidates and all(one.facts.in_channels > 1 for one in candidates):
         raise EcgtlError(f"lead is {config.lead!r}, which would have no effect: every checkpoint here sees several "
                          "leads, found by their names; leave it away")
     same = {name: getattr(config, name) for name in "dataset root labels labels_separator tier on_bad".split()}
@@ -166,17 +156,11 @@ def candidate(name: str, tier: str) -> Candidate:
     """The checkpoint ``name``; EcgtlError when it has no labels of its own, or inputs that nobody knows."""
     path = find(name, tier)
     facts = checkpoint.load(path)[1]
-    if facts["arch"] == "googlenet":
-        raise EcgtlError(f"checkpoint {path} is a linear layer on image features, not a network of signals; choose "
-                         "another")
-    if not facts.get("classes"):
-        trained = f" (objective {facts['objective']})" if "objective" in facts else ""
-        raise EcgtlError(f"checkpoint {path} is a {facts['arch']}{trained} that names no labels of its own, "
+    if not facts.classes and facts.arch != "googlenet":
+        trained = f" (objective {facts.objective})" if facts.objective else ""
+        raise EcgtlError(f"checkpoint {path} is a {facts.arch}{trained} that names no labels of its own, "
                          "so it gives no probabilities to score; choose the checkpoint of a classifier")
-    absent = [fact for fact in ("protocol", "leads", "multi_label") if fact not in facts]
-    if absent or facts["protocol"] not in protocols():
-        raise EcgtlError(f"checkpoint {path} does not say how its inputs are made "
-                         f"({[*absent, facts.get('protocol')][0]}); make it again with this version")
+    inputs.check_facts(path, facts, "protocol", "leads", "multi_label")
     return Candidate(name, path, facts)
 
 
@@ -193,8 +177,8 @@ def _sound(items: dict[str, object], work: Callable[[object], Candidate], refuse
 
 def _leads(config: ScoreConfig, plan: Plan, one: Candidate, recordings: Recordings) -> tuple[int | str, ...]:
     """The leads that a checkpoint sees: several by its own names, one as it is asked for."""
-    if one.facts["in_channels"] > 1:
-        found = leads.resolve(recordings, one.facts["leads"])
+    if one.facts.in_channels > 1:
+        found = leads.resolve(recordings, one.facts.leads)
     elif plan.config.lead == ALL_LEADS:  # read so for another checkpoint, or asked for where one lead is seen
         found = leads.resolve(recordings, (config.lead,))
     else:
@@ -211,7 +195,7 @@ def target_of(config: ScoreConfig, recordings: Recordings, candidates: Sequence[
     if not recordings.classes:
         raise EcgtlError(f"{recordings.name} has no labels, so there is nothing to learn; for a folder add "
                          "labels.csv with the columns record and label")
-    columns = config.label_columns(recordings) or list(range(len(recordings.classes)))
+    columns = label_columns(config.label_set, recordings) or list(range(len(recordings.classes)))
     by_candidate = [one.defects(recordings) for one in candidates]
     defects = [next(filter(None, found), "") for found in zip(*by_candidate, strict=True)]
     left_out = Counter({reason: len(ids) for reason, ids in recordings.skipped.items()})

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ecgtl import metrics, results, transferability
-from ecgtl.config import TransferConfig, TransferPlan
+from ecgtl.config import TransferConfig, TransferPlan, label_columns
 from ecgtl.config.starts import checksum
 from ecgtl.datasets import label_tasks
 from ecgtl.datasets.recordings import Recordings
@@ -70,10 +70,9 @@ def run(config: TransferConfig | TransferPlan, experiment: str = "transfer", key
     provenance |= {"score_seconds": score_seconds, "epoch_seconds": epoch_seconds}
     scored, arrays = _scored(target, fold, fit)
     top = {name: scored[plan.rules.report][name] for name in ("weighted_f1", "train_weighted_f1")}
-    upstream = {"upstream": plan.start_facts["evidence"]}  # the checkpoint says it of its own data
     return Result(experiment=experiment, key=key or default_key(config),
         config=dataclasses.asdict(config) | {"root": Path(config.root).name},
-        evidence=evidence_of(Prepared(plan.tuning, target.recordings)) | upstream,
+        evidence=evidence_of(Prepared(plan.tuning, target.recordings)),
         scores=top | {"measures": measured} | scored,
         history=[{"epoch": row["epoch"]} | {name: round(row[name], 5) for name in KEPT} for row in fit.history],
         data=_data(plan, target, fold), provenance=provenance,
@@ -93,7 +92,7 @@ def target_of(plan: TransferPlan) -> Target:
 
 def draw(config: TransferConfig, target: Target) -> label_tasks.Fold:
     """The task of a resolved ``config``: a matter of target and fold number, whatever the checkpoint."""
-    chosen = config.label_columns(target.recordings) or None
+    chosen = label_columns(config.label_set, target.recordings) or None
     return label_tasks.draw(target.table, target.recordings.subjects, config.fold, (config.fewest, config.most),
                       config.records, config.test, config.validation, chosen)
 
@@ -162,4 +161,4 @@ def _data(plan: TransferPlan, target: Target, fold: label_tasks.Fold) -> dict:
             "records": len(recordings), "classes": list(names),
             "positives": {part: dict(zip(names, counts, strict=True)) for part, counts in positives.items()},
             "redrawn": fold.redrawn, "skipped": {reason: len(ids) for reason, ids in recordings.skipped.items()},
-            "start": {"file": start.name, "sha256": checksum(start), "labels": len(plan.start_facts["classes"])}}
+            "start": {"file": start.name, "sha256": checksum(start), "labels": len(plan.start_facts.classes or ())}}

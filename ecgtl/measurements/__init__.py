@@ -1,1 +1,1 @@
-"""Numbers that are no training, each measured once: ``python -m ecgtl measure NAME`` stores them in results/measured/."""
+"""Numbers that are no training, each measured once: ``python -m ecgtl measure NAME`` stores them below results/."""

@@ -1,6 +1,5 @@
 """What the headers of MELEP 2023's data sets say, counted once for its Table 1."""
 
-import ast
 import itertools
 import time
 from collections import Counter
@@ -8,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from ecgtl import published, results
 from ecgtl.datasets import cache, catalogue, cpsc2018, csn, georgia, ptbxl, snomed
+from ecgtl.datasets.files import below
 from ecgtl.datasets.wfdb_header import Header, read_header
 from ecgtl.errors import EcgtlError
 from ecgtl.results import MEASURED, Result
@@ -35,14 +34,14 @@ def measure(root: Path) -> Result:
     """
     began = time.perf_counter()
     results.code_state()
-    found = {name: _headers(Path(root) / folder) for name, folder in HEADERS.items()}
+    found = {name: below(Path(root) / folder, "hea") for name, folder in HEADERS.items()}
     if not any(found.values()):
         raise EcgtlError(f"{root} holds no header of {', '.join(HEADERS)}; run 'python -m ecgtl data fetch NAME', or "
                          "set ECGTL_DATA to the folder of the data sets")
     scores = {name: count(name, files) if files else None for name, files in found.items()}
     files = list(itertools.chain(*found.values()))
     if found["ptbxl"]:
-        scores["ptbxl"] |= statements(root)
+        scores["ptbxl"] = (scores["ptbxl"] or {}) | statements(root)
         files += [Path(root) / ptbxl.FOLDER / name for name in (ptbxl.TABLE, ptbxl.STATEMENTS)]
     data = {"name": "headers and tables", "digest": cache.source_checksum(Path(root), files),
             "version": ", ".join(f"{name} {catalogue.entry(name).version}" for name in HEADERS),
@@ -50,11 +49,6 @@ def measure(root: Path) -> Result:
     provenance = results.provenance("cpu", time.perf_counter() - began, 0, 1, PROGRAM)
     return Result(MEASURED, KEY, {"tier": "paper"}, _evidence(scores), scores, [], data,
                   {"none": np.zeros(0, np.uint8)}, provenance)
-
-
-def _headers(folder: Path) -> list[Path]:
-    """Headers below ``folder``, without what macOS leaves beside them."""
-    return sorted(path for path in folder.rglob("*.hea") if not path.name.startswith("."))
 
 
 def count(name: str, files: Sequence[Path]) -> dict:
@@ -101,18 +95,13 @@ def statements(root: Path) -> dict:
     ``listed`` are the diagnostic statements of the release, ``rates`` those it names files for (Hz). Raises
     EcgtlError when a table is missing or damaged.
     """
-    patients = ptbxl.demographics(root)["patient"].nunique()  # whose checks come first
     base = Path(root) / ptbxl.FOLDER
-    try:
-        table = pd.read_csv(base / ptbxl.TABLE)
-        diagnostic = pd.read_csv(base / ptbxl.STATEMENTS, index_col=0).query("diagnostic == 1")
-        said = [diagnostic.index.intersection(ast.literal_eval(text)) for text in table["scp_codes"]]
-    except (OSError, ValueError, SyntaxError, TypeError, NameError) as error:
-        raise EcgtlError(f"{base} has {ptbxl.STATEMENTS} or scp_codes that cannot be read ({type(error).__name__}); "
-                         "run 'python -m ecgtl data fetch ptbxl'") from None
+    table, listed = ptbxl.recording_table(base), ptbxl.statement_table(base, "diagnostic")
+    diagnostic = listed[listed["diagnostic"] == 1]
+    said = [diagnostic.index.intersection(codes) for codes in ptbxl.codes_of(table, listed, str(base / ptbxl.TABLE))]
     broader = diagnostic["diagnostic_class"]
     rates = table[["filename_lr", "filename_hr"]].stack().str.extract(r"records(\d+)/", expand=False)
-    return {"rows": len(table), "patients": patients, "listed": len(diagnostic),
+    return {"rows": len(table), "patients": table["patient_id"].nunique(), "listed": len(diagnostic),
             "labels": _counted(key for keys in said for key in keys),
             "superclasses": _counted(name for keys in said for name in set(broader[keys])),
             "named_rates": sorted(map(int, rates.dropna().unique()))}
@@ -149,8 +138,7 @@ def load(tier: str = "best") -> Result | None:
 
 def _adds_up(part: dict | None) -> bool:
     return part is None or (set(FACTS) <= set(part) and max(part["labels"].values(), default=0) <= n_recordings(part)
-                            and
-                            sum(part["rates"].values()) == sum(part["leads"].values()) == part["records"])
+                            and sum(part["rates"].values()) == sum(part["leads"].values()) == part["records"])
 
 
 def n_recordings(part: dict) -> int:

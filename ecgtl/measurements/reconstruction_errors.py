@@ -88,6 +88,8 @@ def _test_part(config: PretrainConfig, sources: list[Recordings], result: Result
     _, _, test = pretrain.whole_of(config, sources).split(config.validation, config.test, config.seed)
     model = pretrain.network(_config(result))
     model.load_state_dict(checkpoint.load(weights_of(result.config["tier"]))[0])
+    if not isinstance(test, Windows):
+        raise EcgtlError(f"{result.key} has no windows that nobody trained on; pretrain with a share test above 0")
     windows = test.materialise()
     known = pd.concat([pd.DataFrame({
         "database": one.name, "record": one.ids.astype(str), "subject": one.subjects.astype(str),
@@ -105,7 +107,7 @@ def _config(result: Result) -> PretrainConfig:
 def squared_errors(model: nn.Module, windows: Windows, precision: str = "float32") -> np.ndarray:
     """Summed squared error, and summed squared deviation from the mean, of each window: (2, n) float64.
 
-    ``precision`` as in ``training.pick_precision``. Source: Jang 2021, section II.3.1 (a sum, not a mean).
+    ``precision`` as in ``loop.pick_precision``. Source: Jang 2021, section II.3.1 (a sum, not a mean).
     """
     found = []
     for batch in windows.batches(EVALUATION_BATCH):

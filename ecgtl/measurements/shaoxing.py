@@ -1,4 +1,4 @@
-"""Counts and moments of Shaoxing's ``Diagnostics.xlsx`` below ``ECGTL_DATA``, for Jang 2021's Table 1. No row is kept."""
+"""Counts and moments of Shaoxing's ``Diagnostics.xlsx`` for Jang 2021's Table 1. No row is kept."""
 
 import time
 from pathlib import Path

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from ecgtl.errors import EcgtlError
 from ecgtl.models.bilstm import BiLSTM
@@ -15,7 +16,7 @@ from ecgtl.models.resnet import STAGES, ResNet
 from ecgtl.models.resnet1d101 import ResNet1d101
 
 # name -> (class, fixed arguments)
-MODELS = {name: (ResNet, {"name": name}) for name in STAGES} | {
+MODELS: dict[str, tuple[Callable, dict]] = {name: (ResNet, {"name": name}) for name in STAGES} | {
     "resnet1d101": (ResNet1d101, {}), "bilstm": (BiLSTM, {}),
     "cae": (CAE, {}), "cae_classifier": (CAEClassifier, {}), "googlenet": (GoogLeNet, {})}
 
@@ -87,8 +88,6 @@ def training_flops(name: str, in_channels: int, n_outputs: int, n_samples: int, 
 
 def step_flops(network: Callable[[], tuple[nn.Module, tuple[int, ...]]]) -> int:
     """``training_flops`` of a network that ``network()`` makes, with the shape of its input."""
-    from torch.utils.flop_counter import FlopCounterMode
-
     with torch.device("meta"):
         model, shape = network()
         with FlopCounterMode(display=False) as counter:

@@ -62,7 +62,7 @@ class TransposedBlock(nn.Module):
     def __init__(self, n_in: int, n_out: int, kernel: int, double: bool, activation: Activation, dropout: float):
         super().__init__()
         stride = 2 if double else 1
-        same = {"padding": (0, kernel // 2)}
+        same: dict = {"padding": (0, kernel // 2)}
         self.convs = nn.Sequential(
             nn.BatchNorm2d(n_in), activation(), nn.ConvTranspose2d(n_in, n_in, (1, kernel), **same),
             nn.BatchNorm2d(n_in), activation(),

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from types import UnionType
@@ -28,16 +27,16 @@ SCHEMA = 1  # of the facts; raise it when their meaning changes. A file that doe
 SUMS = paths.PACKAGE / "weights" / "SHA256SUMS"
 # The last of the facts, as it stands in a file's header
 CHECKSUM = re.compile(rb', \\"checksum\\": \\"sha256:([0-9a-f]{64})\\"')
-LOWEST = {"mean": -1e9, "highpass": 0}  # other numbers are above 0
+LOWEST = {"mean": -1e9, "highpass": 0, "seed": 0}  # other numbers are above 0
 
 
 @dataclass(frozen=True, eq=False)
-class CheckpointFacts(Mapping):
+class CheckpointFacts:
     """What a checkpoint says of itself: what is needed to use its weights.
 
     ``sampling_rate`` in Hz and ``seconds`` of its input; ``mean`` and ``sd`` in mV, one a lead; ``highpass`` in Hz, 0
     for none; ``stages`` of a ResNet that are there. What it does not say is empty, or None. ``stored`` has all of its
-    facts as they are stored, further ones too, and is what the object is as a mapping.
+    facts as they are stored, further ones too.
     """
 
     arch: str
@@ -60,8 +59,9 @@ class CheckpointFacts(Mapping):
     sources: tuple[str, ...] = ()
     mean: tuple[float, ...] = ()
     sd: tuple[float, ...] = ()
+    seed: int | None = None
     schema: int = SCHEMA
-    stored: Mapping[str, object] = field(default_factory=dict, repr=False)
+    stored: dict = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, stored: dict, path: Path) -> "CheckpointFacts":
@@ -93,14 +93,9 @@ class CheckpointFacts(Mapping):
         """Samples of its input."""
         return round(self.seconds * self.sampling_rate)
 
-    def __getitem__(self, name: str):
-        return self.stored[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.stored)
-
-    def __len__(self) -> int:
-        return len(self.stored)
+    def absent(self, *names: str) -> list[str]:
+        """Those of ``names`` that it does not say."""
+        return [name for name in names if self.stored.get(name) in (None, [])]
 
 
 def _belongs(name: str, kind, value) -> bool:
@@ -116,7 +111,7 @@ def _belongs(name: str, kind, value) -> bool:
     return isinstance(value, kind) and (name != "variant" or value in ("code", "text"))
 
 
-def save(path: Path, weights: dict[str, torch.Tensor], facts: Mapping, half: bool = False) -> None:
+def save(path: Path, weights: dict[str, torch.Tensor], facts: dict, half: bool = False) -> None:
     """Write ``weights`` with ``facts`` (arch, width, in_channels, sampling_rate in Hz, seconds, classes, ...).
 
     ``half``: in float16, half the size; ``load`` gives float32 all the same. Vectors stay as they are: they are small,

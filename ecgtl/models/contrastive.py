@@ -9,6 +9,8 @@ import math
 import torch
 from torch import nn
 
+from ecgtl.models.resnet import ResNet
+
 LAYERS, HEADS = 3, 8
 
 
@@ -53,7 +55,7 @@ class FuturePredictor(nn.Module):
     product of the pooled context with each candidate's encoding: logits of a classification.
     """
 
-    def __init__(self, encoder: nn.Module, context: int):
+    def __init__(self, encoder: ResNet, context: int):
         super().__init__()
         encoder.output = nn.Identity()
         self.encoder, self.context = encoder, context

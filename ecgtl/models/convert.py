@@ -60,18 +60,20 @@ def read_blobs(content: bytes) -> dict[str, list[np.ndarray]]:
     return layers
 
 
-def _fields(message: memoryview) -> dict[int, list[int | memoryview]]:
+def _fields(message: memoryview) -> dict[int, list]:
     """Values of a message by the number of their field, in order: an integer for VARINT, else the bytes."""
-    at, values = 0, defaultdict(list)
+    at = 0
+    values: dict[int, list] = defaultdict(list)
     while at < len(message):
         key, at = _varint(message, at)
         number, kind = key >> 3, key & 7
         if kind == VARINT:
             value, at = _varint(message, at)
+            values[number].append(value)
         else:
             size, at = _varint(message, at) if kind == BYTES else (SIZES[kind], at)
-            value, at = message[at:at + size], at + size
-        values[number].append(value)
+            values[number].append(message[at:at + size])
+            at += size
     return values
 
 
@@ -111,7 +113,7 @@ def _file(path: Path) -> bytes:
 
 def _download(url: str) -> bytes:
     import requests
-    from urllib3.exceptions import HTTPError
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415  (of requests)
 
     elsewhere, content, began = "get the file elsewhere and give its path", bytearray(), time.monotonic()
     try:

@@ -129,7 +129,7 @@ def _edges(batch: int, length: int, step: int, before: int, kernel: int, first: 
     wrong = np.flatnonzero(~own.all(axis=1) | ~counted)
     factor = own[wrong].astype(np.int8) - counted[wrong, None]
     taps = windows[wrong] + outputs[wrong, None] // length * n_samples
-    return tuple(map(torch.from_numpy, (wrong, taps.clip(0, batch * n_samples - 1), factor)))
+    return torch.from_numpy(wrong), torch.from_numpy(taps.clip(0, batch * n_samples - 1)), torch.from_numpy(factor)
 
 
 @lru_cache(maxsize=1)

@@ -39,6 +39,8 @@ class GoogLeNet(nn.Module):
     Images are BGR from 0 to 255; the mean colour is subtracted here. Raises EcgtlError for another shape.
     """
 
+    mean: torch.Tensor
+
     def __init__(self, in_channels: int = 3, n_outputs: int = 1000):
         super().__init__()
         self.in_channels, self.n_features = in_channels, N_FEATURES
@@ -125,7 +127,7 @@ def load_imagenet(path: str | Path | None = None) -> GoogLeNet:
     if broken:
         raise EcgtlError(f"{path} has values that are not finite in {broken[0]}; {HOW_TO_GET}")
     network.load_state_dict(weights)  # into float32, whatever the file holds
-    return network.to(memory_format=torch.channels_last).eval()
+    return network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
 
 def find_weights(path: str | Path | None = None) -> Path:

@@ -30,8 +30,8 @@ class BasicUnit(nn.Module):
         super().__init__()
         self.preactivation, self.first = preactivation, first
         n_out = width * self.expansion
-        self.convs = nn.ModuleList(self._convs(n_in, width, kernel, stride))
-        sizes = [c.in_channels if preactivation else c.out_channels for c in self.convs]
+        convs = self._convs(n_in, width, kernel, stride)
+        self.convs, sizes = nn.ModuleList(convs), [c.in_channels if preactivation else c.out_channels for c in convs]
         # The very first v2 unit follows the stem's own BN and ReLU, so it does not activate a second time.
         self.norms = nn.ModuleList(nn.Identity() if preactivation and first and k == 0 else nn.BatchNorm2d(n)
                                    for k, n in enumerate(sizes))
@@ -54,7 +54,7 @@ class BasicUnit(nn.Module):
         return y.add_(shortcut)
 
     def _forward_v1(self, x: torch.Tensor) -> torch.Tensor:
-        shortcut = x if self.project is None else self.project_norm(self.project(x))
+        shortcut = x if self.project is None or self.project_norm is None else self.project_norm(self.project(x))
         y = x
         for k, (norm, convolution) in enumerate(zip(self.norms, self.convs, strict=True)):
             y = norm(convolution(y if k == 0 else torch.relu_(y)))
@@ -83,7 +83,8 @@ class ResNet(nn.Module):
         unit = BottleneckUnit if name in BOTTLENECKS else BasicUnit
         self.stem = nn.Sequential(conv(in_channels, width, 7, 2), nn.BatchNorm2d(width), nn.ReLU(inplace=True),
                                   nn.MaxPool2d((1, 3), (1, 2), (0, 1)))
-        units, n_in = [], width
+        units: list[nn.Module] = []
+        n_in = width
         for stage, (depth, kernel) in enumerate(zip(STAGES[name][:stages], kernels[:stages], strict=True)):
             for k in range(depth):
                 stride = 2 if stage > 0 and k == 0 else 1
@@ -92,7 +93,7 @@ class ResNet(nn.Module):
         self.units = nn.Sequential(*units)
         self.last = nn.Sequential(nn.BatchNorm2d(n_in), nn.ReLU(inplace=True)) if preactivation else nn.Identity()
         self.n_features = n_in
-        self.output = nn.Linear(n_in, n_outputs)
+        self.output: nn.Module = nn.Linear(n_in, n_outputs)
         self.apply(_initialise)
 
     def features(self, x: torch.Tensor) -> torch.Tensor:

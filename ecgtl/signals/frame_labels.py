@@ -70,12 +70,6 @@ class Tracks:
         first, last = (np.searchsorted(self.beats, self.ticks(record, edge)) for edge in (start, stop))
         return self.counts[last] - self.counts[first]
 
-    def rhythm_ticks(self, record: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
-        """Time of each rhythm (n, len(RHYTHMS)) in frames ``[start, stop)`` (n,) of recordings (n,), in
-        ticks.
-        """
-        return self._spent_until(self.ticks(record, stop)) - self._spent_until(self.ticks(record, start))
-
     def heart_rates(self, record: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
         """Beats a minute (n,) by the mean RR interval in frames ``[start, stop)`` (n,) and ``AROUND`` them.
 
@@ -92,7 +86,8 @@ class Tracks:
         rates[known] = 60 * self.per_second[record[known]] * (end - first - 1)[known] / lasted
         return rates
 
-    def _spent_until(self, tick: np.ndarray) -> np.ndarray:
+    def spent_until(self, tick: np.ndarray) -> np.ndarray:
+        """How long each rhythm has lasted (n, len(RHYTHMS)) before each ``tick`` (n,)."""
         last = np.searchsorted(self.changes, tick, side="right") - 1
         spent = np.array(self.spent[last])
         spent[np.arange(len(tick)), self.rhythms[last]] += tick - self.changes[last]
@@ -120,7 +115,7 @@ def beat(tracks: Tracks, record: np.ndarray, start: np.ndarray, stop: np.ndarray
 
 def rhythm(tracks: Tracks, record: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
     """Class of each frame (n,), index into ``TASKS["rhythm"].classes``, or ``UNLABELLED``."""
-    ticks = tracks.rhythm_ticks(record, start, stop)
+    ticks = tracks.spent_until(tracks.ticks(record, stop)) - tracks.spent_until(tracks.ticks(record, start))
     first = ticks[:, 1:3]
     rest = np.array(_REST)[ticks[:, _REST].argmax(axis=1)]
     rest = np.where(rest == _NONE, UNLABELLED, rest)
@@ -163,8 +158,8 @@ def _table() -> Path:
 def tracks_of(recordings: Recordings, rate: float, annotations: Annotations | None = None) -> Tracks:
     """The marks of ``recordings`` for frames at ``rate`` Hz; ``annotations`` in place of their own.
 
-    Raises EcgtlError when there are no marks, and for those that ``frame_labels.yml`` does not know. They lie inside the
-    signal and in order, as loaders leave them (``datasets.mitdb.marks``).
+    Raises EcgtlError when there are no marks, and for those that ``frame_labels.yml`` does not know. They lie inside
+    the signal and in order, as loaders leave them (``datasets.mitdb.marks``).
     """
     marks = recordings.annotations if annotations is None else annotations
     if marks is None:
@@ -210,8 +205,7 @@ def _numbers(words: np.ndarray, meaning: dict[str, int], what: str, recordings: 
     if unknown:
         first = recordings.ids[record[(words == unknown[0]).argmax()]]
         raise EcgtlError(f"{recordings.name} {first} has the unmapped {what} {unknown[0]!r}; add it to "
-                         f"{_table().name}, "
-                         "under the class that it belongs to")
+                         f"{_table().name}, under the class that it belongs to")
     return np.array([meaning[str(word)] for word in found], np.int64)[inverse.reshape(-1)]
 
 

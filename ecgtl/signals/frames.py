@@ -77,8 +77,9 @@ class Frames:
 
     def split(self, validation: float, test: float, seed: int) -> tuple["Frames", "Frames | None", "Frames | None"]:
         """Training, validation and test frames, by shares of the subjects: see ``Windows.split``."""
-        return tuple(part and Frames(part, self.n_samples, self.span, self.statistics)
-                     for part in self._held.split(validation, test, seed))
+        train, *others = self._held.split(validation, test, seed)
+        held_out = [Frames(part, self.n_samples, self.span, self.statistics) if part else None for part in others]
+        return Frames(train, self.n_samples, self.span, self.statistics), held_out[0], held_out[1]
 
     def draw(self, rng: np.random.Generator, n: int, subjects: np.ndarray | None = None,
              span: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -152,16 +153,16 @@ def _statistics(held: Windows, lead: int | str,
     index = held.index
     names = {number: str(index.databases[index.database[rows[0]]]) for number, rows in groups(index.source)}
     moments: dict[str, np.ndarray] = {}
+    found = dict(given)
     for number, name in names.items():
         if name not in given:
-            found = _moments(index.opened(number), lead)
-            moments[name] = moments.get(name, 0) + found[:, :3].sum(axis=0)
+            moments[name] = moments.get(name, 0) + _moments(index.opened(number), lead)[:, :3].sum(axis=0)
     for name, (n, total, squares) in moments.items():
         sd = float(np.sqrt(max(squares / n - (total / n) ** 2, 0.0)))
         if not sd > FLAT:
             raise EcgtlError(f"{name} does not vary, so it cannot be standardised; give other recordings")
-        moments[name] = (float(total / n), sd)
-    return {name: given.get(name) or moments[name] for name in names.values()}
+        found[name] = (float(total / n), sd)
+    return {name: found[name] for name in names.values()}
 
 
 def _moments(recordings: Recordings, lead: int | str) -> np.ndarray:
@@ -245,10 +246,9 @@ def _resampled(recordings: Recordings, rate: float, lead: int | str, columns: np
 
 def _for_random_reads(samples: np.ndarray) -> np.ndarray:
     """``samples`` through a map of our own where they lie in a file as a whole, as they are elsewhere."""
-    whole = isinstance(samples, np.memmap) and isinstance(samples.base, mmap.mmap)
-    if not (whole and samples.flags.c_contiguous):
-        return np.asarray(samples)
-    return _mapped(samples.filename, samples.dtype, samples.offset)[:samples.size].reshape(samples.shape)
+    if isinstance(samples, np.memmap) and isinstance(samples.base, mmap.mmap) and samples.flags.c_contiguous:
+        return _mapped(samples.filename, samples.dtype, samples.offset)[:samples.size].reshape(samples.shape)
+    return np.asarray(samples)
 
 
 def _mapped(path: Path, dtype: np.dtype | type, offset: int = 0) -> np.ndarray:

@@ -2,8 +2,9 @@
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,21 @@ from ecgtl.signals import filters
 
 FLAT = 1e-6  # mV; a window with a smaller standard deviation is constant
 STANDARDS = ("dataset", "window", "range")
+
+
+@dataclass(frozen=True)
+class Input:
+    """How inputs are made: which end of a recording is kept, by what it is scaled, the high-pass filter in Hz, and
+    whether every k-th sample is taken as it is; in a protocol which ``variant`` takes it so.
+    """
+
+    keep: str
+    standardise: str
+    highpass: float | None
+    decimate: Mapping[str, bool] | bool = field(default_factory=dict)
+
+
+BY_DATASET = Input("end", "dataset", None)
 
 
 def mean_and_sd(recordings: Recordings, lead: int | str = 0) -> tuple[float, float]:
@@ -37,11 +53,10 @@ def mean_and_sd(recordings: Recordings, lead: int | str = 0) -> tuple[float, flo
 
 
 def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads: tuple[int | str, ...] = (0,),
-            keep: str = "end", standardise_by: str = "dataset", highpass: float | None = None,
-            statistics: Sequence[tuple[float, float]] | None = None, decimate: bool = False) -> np.ndarray:
+            rules: Input = BY_DATASET, statistics: Sequence[tuple[float, float]] | None = None) -> np.ndarray:
     """All recordings as one array (records, leads, n_samples), float32, memory-mapped from the cache.
 
-    ``standardise_by="dataset"``: each lead is standardised with its mean and SD over the whole data set, then resampled
+    Standardised by ``"dataset"``: each lead is standardised with its mean and SD over the whole data set, then resampled
     to ``sampling_rate`` Hz, then cut or zero-padded (``fit_length``): the order of Weimann 2021, "Finetuning". With
     ``statistics``, mean and SD of each lead in mV, those of the data that a network was trained on take their place.
     ``"window"``: resampled, freed of baseline wander below ``highpass`` Hz, cut, and each window z-scored (Jang 2021,
@@ -54,51 +69,48 @@ def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads:
     """
     if n_samples < 1:
         raise EcgtlError(f"an input needs at least one sample, not {n_samples}")
-    check_option("standardise_by", standardise_by, STANDARDS)
+    check_option("standardise", rules.standardise, STANDARDS)
     leads = resolve(recordings, leads)
     parts = {"digest": recordings.digest, "rate": float(sampling_rate), "n": int(n_samples), "leads": list(leads),
-             "keep": keep, "standardise_by": standardise_by, "highpass": highpass,
-             "version": 4 if standardise_by == "dataset" else 5}
+             "keep": rules.keep, "standardise_by": rules.standardise, "highpass": rules.highpass,
+             "version": 4 if rules.standardise == "dataset" else 5}
     parts |= {"statistics": [list(map(float, pair)) for pair in statistics]} if statistics is not None else {}
-    parts |= {"decimate": True} if decimate else {}
+    parts |= {"decimate": True} if rules.decimate else {}
 
     def build(folder: Path) -> None:
-        one = preparer(recordings, sampling_rate, n_samples, leads, keep, standardise_by, highpass, statistics,
-                       decimate)
+        one = preparer(recordings, sampling_rate, n_samples, leads, rules, statistics)
         _save(folder / "input.npy", one, (len(recordings), len(leads), n_samples))
 
     folder = cache.entry(f"{recordings.name}-input", parts, build)
     return np.load(folder / "input.npy", mmap_mode="r", allow_pickle=False)
 
 
-def preparer(recordings: Recordings, sampling_rate: float, n_samples: int, leads: tuple[int | str, ...], keep: str,
-             standardise_by: str, highpass: float | None, statistics: Sequence[tuple[float, float]] | None,
-             decimate: bool) -> Callable[[int, int], np.ndarray]:
+def preparer(recordings: Recordings, sampling_rate: float, n_samples: int, leads: tuple[int | str, ...],
+             rules: Input, statistics: Sequence[tuple[float, float]] | None) -> Callable[[int, int], np.ndarray]:
     """What ``prepare`` makes of one recording and one of ``leads``, by their numbers: (n_samples,), float32."""
-    if standardise_by == "dataset" and statistics is None:
+    by_recordings = rules.standardise == "dataset"
+    if by_recordings and statistics is None:
         statistics = [mean_and_sd(recordings, lead) for lead in leads]
 
     def by_dataset(x: np.ndarray, rate_in: float, row: int) -> np.ndarray:
         return filters.fit_length(filters.resample(filters.standardise(x, *statistics[row]), rate_in, sampling_rate),
-                                  n_samples, keep)
+                                  n_samples, rules.keep)
 
     def by_window(x: np.ndarray, rate_in: float, _) -> np.ndarray:
-        defect = window_defect(x, rate_in, sampling_rate, n_samples, keep)
+        defect = window_defect(x, rate_in, sampling_rate, n_samples, rules.keep)
         if not defect:
-            x = filters.every_kth(x, rate_in, sampling_rate) if decimate else filters.resample(x, rate_in,
-                                                                                               sampling_rate)
-            x = x if highpass is None else filters.remove_baseline_wander(x, sampling_rate, highpass)
-            x = filters.fit_length(x, n_samples, keep)
+            x = (filters.every_kth if rules.decimate else filters.resample)(x, rate_in, sampling_rate)
+            x = x if rules.highpass is None else filters.remove_baseline_wander(x, sampling_rate, rules.highpass)
+            x = filters.fit_length(x, n_samples, rules.keep)
             # The filter leaves rounding noise of a ramp, which must not be blown up
             defect = "is flat in its window" if x.std() < FLAT else ""
         if defect:
             raise EcgtlError(f"it {defect} of {n_samples / sampling_rate:g} s; leave it out")
-        return filters.scale_to_range(x) if standardise_by == "range" else filters.standardise(x, x.mean(), x.std())
+        return filters.scale_to_range(x) if rules.standardise == "range" else filters.standardise(x, x.mean(), x.std())
 
     def finite(i: int, row: int) -> np.ndarray:
-        work = by_dataset if standardise_by == "dataset" else by_window
         try:
-            x = work(recordings.lead(i, leads[row]), recordings.sampling_rate[i], row)
+            x = (by_dataset if by_recordings else by_window)(recordings.lead(i, leads[row]), recordings.sampling_rate[i], row)
             if not np.isfinite(x).all():
                 raise EcgtlError("its input has missing samples (NaN), or is infinite; leave it out")
             return x
@@ -124,17 +136,17 @@ def window_defect(x: np.ndarray, rate_in: float, rate: float, n_samples: int, ke
 
 
 def window_defects(recordings: Recordings, leads: Sequence[int | str], rate: float, n_samples: int,
-                   rules: dict) -> list[str]:
+                   rules: Input) -> list[str]:
     """Why each recording cannot be an input by the ``rules`` of a protocol, (R,); empty where it can.
 
     It lacks one of ``leads``; or, where each window is scaled by itself, the ``window_defect`` of the first that has
     one.
     """
     defects = missing(recordings, leads)
-    if rules["standardise"] == "dataset":
+    if rules.standardise == "dataset":
         return defects
     for i, rate_in in enumerate(recordings.sampling_rate):
-        found = (window_defect(recordings.lead(i, lead), rate_in, rate, n_samples, rules["keep"]) for lead in leads)
+        found = (window_defect(recordings.lead(i, lead), rate_in, rate, n_samples, rules.keep) for lead in leads)
         defects[i] = defects[i] or next(filter(None, found), "")
     return defects
 

@@ -63,7 +63,7 @@ def image_features(x: np.ndarray, rate: float, weights_path: str | Path | None =
 
 
 @torch.inference_mode()
-def _features(x: np.ndarray, rate: float, network: torch.nn.Module, batch: int) -> np.ndarray:
+def _features(x: np.ndarray, rate: float, network: googlenet.GoogLeNet, batch: int) -> np.ndarray:
     out = np.empty((len(x), network.n_features), np.float32)
     for start in range(0, len(x), batch):
         part = slice(start, start + batch)

@@ -13,6 +13,7 @@ from ecgtl.errors import EcgtlError
 from ecgtl.signals import filters
 
 Source = Recordings | Callable[[], Recordings]
+Indices = Sequence[int] | np.ndarray
 Excluded = Mapping[str, Collection[str]] | Collection[str] | None
 
 OPEN = 16  # sources given as functions that are kept open at a time
@@ -68,10 +69,11 @@ def index_of(sources: Sequence[Source], n_samples: int, rate: float, exclude: Ex
     if not sources:
         raise EcgtlError("there is no source of windows; give at least one Recordings")
     # Those that are functions are called when needed, and only a few are kept
-    called = lru_cache(maxsize=OPEN)(lambda number: sources[number]())
+    called = lru_cache(maxsize=OPEN)(lambda source: source())
 
     def opened(number: int) -> Recordings:
-        return sources[number] if isinstance(sources[number], Recordings) else called(number)
+        source = sources[number]
+        return source if isinstance(source, Recordings) else called(source)
 
     digests, tables = [], []
     for number in range(len(sources)):
@@ -94,8 +96,8 @@ def index_of(sources: Sequence[Source], n_samples: int, rate: float, exclude: Ex
     short = ~excluded & (windows == 0)
     if (excluded | short).all():
         raise EcgtlError(f"no recording of {', '.join(databases)} holds a window of {n_samples / rate:g} s "
-                         f"({short.sum()} are "
-                         f"shorter, {excluded.sum()} excluded); give longer recordings, or shorter windows")
+                         f"({short.sum()} are shorter, {excluded.sum()} excluded); give longer recordings, or "
+                         "shorter windows")
     index = Index(opened, tuple(digests), source, record, windows, database.astype(np.int32), subject.astype(np.int32),
                   databases, subjects)
     skipped = {reason: int(rows.sum()) for reason, rows in ((EXCLUDED, excluded), (SHORT, short)) if rows.any()}
@@ -133,10 +135,9 @@ def _named(names: np.ndarray, ids: np.ndarray, exclude: Excluded) -> np.ndarray:
     chosen = np.zeros(len(ids), bool)
     for database, records in given.items():
         here = np.ones(len(ids), bool) if database is None else names == database
-        wanted = sorted({str(record) for record in records})
-        absent = np.setdiff1d(wanted, ids[here].astype(str)) if wanted else []
-        if len(absent):
+        wanted = {str(record) for record in records}
+        if absent := sorted(wanted.difference(ids[here].astype(str).tolist())):
             raise EcgtlError(f"exclude names {absent[0]} ({len(absent)} in all), which no source "
                              f"{'has' if database is None else f'called {database} has'}; correct the name")
-        chosen |= here & np.isin(ids, wanted)
+        chosen |= here & np.isin(ids, sorted(wanted))
     return chosen

@@ -19,7 +19,7 @@ import numpy as np
 from ecgtl.datasets import cache
 from ecgtl.errors import EcgtlError
 from ecgtl.signals import filters
-from ecgtl.signals.window_index import Excluded, Index, Source, groups, index_of, size_of
+from ecgtl.signals.window_index import Excluded, Index, Indices, Source, groups, index_of, size_of
 
 MARGIN = 4.0  # seconds on either side that a window is filtered with, so that its ends are right
 FLAT = 0.001  # mV; a window with a smaller standard deviation shows no heart
@@ -85,12 +85,12 @@ class Windows:
         rows = slice(None) if self.numbers is None else np.unique(self._located(self.numbers)[0])
         return self.index.subjects[np.unique(self.index.subject[rows])]
 
-    def origin(self, indices: Sequence[int]) -> list[tuple[str, str, float]]:
+    def origin(self, indices: Indices) -> list[tuple[str, str, float]]:
         """Database, recording and start in seconds of each window at ``indices``."""
         rows, places = self._located(self._at(indices))
         return self.index.origins(rows, places * self.n_samples / self.rate)
 
-    def take(self, indices: Sequence[int]) -> np.ndarray:
+    def take(self, indices: Indices) -> np.ndarray:
         """The windows at ``indices``, shape (n, 1, samples), float32, each with mean 0 and standard deviation
         1.
 
@@ -102,7 +102,7 @@ class Windows:
             return self.store[self._checked(indices)].astype(np.float32)[:, np.newaxis]
         return self.usable(indices)[1]
 
-    def usable(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    def usable(self, indices: Indices) -> tuple[np.ndarray, np.ndarray]:
         """Those of ``indices`` that ``take`` does not leave out, and their windows.
 
         Read anew where they are materialised.
@@ -149,7 +149,7 @@ class Windows:
             if share and windows is None:
                 raise EcgtlError(f"the {name} part would be empty: {len(self.subjects)} subjects are too few "
                                  f"for shares of {validation} and {test}; give more sources, or other shares")
-        return tuple(parts)
+        return tuple(parts)  # type: ignore[return-value]  # the first is never None
 
     def sample(self, n: int, seed: int = 0) -> "Windows":
         """``n`` of these windows, drawn with ``seed``; all of them where there are no more."""
@@ -164,8 +164,8 @@ class Windows:
         them. Raises EcgtlError when no window is usable or the disk is full.
         """
         self._check_readable("split or draw")
-        numbers = b"" if self.numbers is None else np.ascontiguousarray(self.numbers).data
-        parts = {"index": self.index.checksum(), "numbers": sha256(numbers).hexdigest(),
+        chosen = b"" if self.numbers is None else np.ascontiguousarray(self.numbers).data
+        parts = {"index": self.index.checksum(), "numbers": sha256(chosen).hexdigest(),
                  "samples": self.n_samples, "rate": self.rate, "lead": self.lead, "dtype": "float16",
                  "margin": MARGIN, "flat": FLAT, "highpass": self.highpass, "steps": _STEPS}
         folder = cache.entry("windows", parts, self._write)
@@ -179,7 +179,7 @@ class Windows:
             raise EcgtlError(f"these windows are materialised already; {what} first, then materialise")
 
     def _write(self, folder: Path) -> None:
-        skipped = Counter()
+        skipped: Counter[str] = Counter()
         with open(folder / "windows.bin", "wb") as windows, open(folder / "numbers.bin", "wb") as numbers:
             for start in range(0, len(self), CHUNK):
                 chunk = self._at(np.arange(start, min(start + CHUNK, len(self))))
@@ -192,13 +192,13 @@ class Windows:
             raise EcgtlError(f"none of the {len(self)} windows is usable: {dict(skipped)}; give other recordings")
         (folder / "skipped.json").write_text(json.dumps(skipped))
 
-    def _checked(self, indices: Sequence[int]) -> np.ndarray:
+    def _checked(self, indices: Indices) -> np.ndarray:
         indices = np.asarray(indices, np.int64).reshape(-1)
-        if len(indices) and not (0 <= indices.min() and indices.max() < len(self)):
+        if len(indices) and (indices.min() < 0 or indices.max() >= len(self)):
             raise IndexError(f"there are {len(self)} windows, numbered from 0")
         return indices
 
-    def _at(self, indices: Sequence[int]) -> np.ndarray:
+    def _at(self, indices: Indices) -> np.ndarray:
         """Numbers of the windows at ``indices`` among all windows of the index."""
         indices = self._checked(indices)
         return indices if self.numbers is None else np.asarray(self.numbers[indices])

@@ -1,6 +1,6 @@
 """Classification of frames: the objective of every pretraining in Weimann 2021, "Training".
 
-Beat, rhythm and heart-rate classification take the classes of ``labels``; future prediction (``future``) is
+Beat, rhythm and heart-rate classification take the classes of ``frame_labels``; future prediction (``future``) is
 the choice among candidates. All minimise the categorical cross-entropy, so one loop trains them.
 """
 
@@ -31,7 +31,7 @@ _UNLABELLED = "frame without a label, drawn anew"
 
 
 class LabelledFrames:
-    """Random ``frames`` with their classes by a task of ``labels``; ``per_subject`` of them a subject and
+    """Random ``frames`` with their classes by a task of ``frame_labels``; ``per_subject`` of them a subject and
     epoch on average.
 
     Frames that the task gives no label are drawn anew and counted in ``skipped``. Raises EcgtlError when the
@@ -131,7 +131,7 @@ def _ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[tuple[tor
         drawing = pool.submit(next, batches, None)
         while (batch := drawing.result()) is not None:
             drawing = pool.submit(next, batches, None)
-            yield tuple(torch.from_numpy(array).to(device) for array in batch)
+            yield torch.from_numpy(batch[0]).to(device), torch.from_numpy(batch[1]).to(device)
 
 
 @torch.no_grad()
@@ -143,14 +143,14 @@ def scores(model: nn.Module, examples: Examples, autocast, device: torch.device,
     accuracy of one answer for all.
     """
     model.eval()
-    total, truth, answers = 0.0, [], []
+    total, labels, said = 0.0, [], []
     for x, y in _ahead(examples.batches(EVALUATION_BATCH, seed), device):
         with autocast:
             logits = model(x)
         total += nn.functional.cross_entropy(logits.float(), y, reduction="sum").item()
-        truth.append(y.cpu().numpy())
-        answers.append(logits.argmax(dim=1).cpu().numpy())
-    truth, answers = np.concatenate(truth), np.concatenate(answers)
+        labels.append(y.cpu().numpy())
+        said.append(logits.argmax(dim=1).cpu().numpy())
+    truth, answers = np.concatenate(labels), np.concatenate(said)
     found = {"loss": total / len(truth), "accuracy": metrics.accuracy(truth, answers), "n": len(truth)}
     return found | (_by_class(truth, answers, examples.classes) if examples.classes else {})
 

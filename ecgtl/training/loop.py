@@ -42,7 +42,7 @@ class TrainConfig:
     select_on: str
     precision: str
     seed: int
-    adam: Mapping[str, object] = field(default_factory=dict)
+    adam: Mapping = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,8 @@ def _train_epoch(model: nn.Module, batches, learn, optimizer: torch.optim.Optimi
     model.train()
     seed = int(np.random.SeedSequence([config.seed, epoch]).generate_state(1)[0])
     torch.manual_seed(seed)  # PyTorch's own generator: dropout
-    autocast, sums, n = mixed(config.precision, device), {}, 0
+    sums: dict[str, torch.Tensor] = {}
+    autocast, n = mixed(config.precision, device), 0
     for x, targets in batches(seed, epoch):
         with autocast:
             output = model(x)

@@ -13,6 +13,7 @@ from ecgtl.config import FinetuneConfig, PretrainConfig, RecordingsConfig, Score
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import runners
 from ecgtl.jobs import features, rank
+from ecgtl.models.checkpoint import CheckpointFacts
 
 
 def refusal(make, *words, **parameters):
@@ -153,8 +154,8 @@ def test_options_without_effect(words, said, capsys):
 
 
 def test_a_lead_for_checkpoints_that_find_theirs_by_name(monkeypatch):
-    known = {"two": rank.Candidate("two", None, {"in_channels": 2, "leads": ["I", "II"]}),
-             "one": rank.Candidate("one", None, {"in_channels": 1})}
+    known = {"two": rank.Candidate("two", None, CheckpointFacts("resnet18", 4, 2, 100, 2, leads=("I", "II"))),
+             "one": rank.Candidate("one", None, CheckpointFacts("resnet18", 4, 1, 100, 2))}
     monkeypatch.setattr(rank, "candidate", lambda name, tier: known[name])
     refusal(lambda: rank.rank(ScoreConfig.of(lead="V5"), ["two"]), "lead is 'V5'", "found by their names")
     monkeypatch.setattr(rank.inputs, "read", lambda config: None)

@@ -8,7 +8,7 @@ from stored_runs import around, by_class, planned, store
 
 from ecgtl import experiments
 from ecgtl.analysis import cells, claims, coverage
-from ecgtl.experiments import experiment
+from ecgtl.experiments import tables
 from ecgtl.report import badges
 from ecgtl.report.findings import OURS, finding, findings
 from ecgtl.report.weimann import shared
@@ -20,10 +20,10 @@ OLD, NEW = "weimann2021-table2", "weimann2021-table2-later"
 def _later(tmp_path, monkeypatch):
     """An experiment that replaces Table 2, with ten runs a cell, as ``replaces`` in experiments/weimann2021.yml has it."""
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
-    every = {name: one for name, one in experiment._all().items() if one.replaces != OLD}
+    every = {name: one for name, one in tables._all().items() if one.replaces != OLD}
     runs = {"demo": 1, "reduced": 10, "paper": 10}
     every[NEW] = dataclasses.replace(every[OLD], name=NEW, replaces=OLD, common={"epochs": 24}, runs=runs, runs_random=runs)
-    monkeypatch.setattr(experiment, "_all", lambda: every)
+    monkeypatch.setattr(tables, "_all", lambda: every)
     for known in (planned, experiments.enumerate_runs):
         known.cache_clear()
     yield
@@ -81,7 +81,7 @@ def test_a_claim_says_which_protocol_it_rests_on_and_never_mixes_them():
 
 
 def test_runs_that_had_been_seen_count_and_are_also_left_out():
-    every = experiment._all()
+    every = tables._all()
     every[NEW] = dataclasses.replace(every[NEW], common={}, shares=(OLD,), inits=("random", "beat"), rows={"beat": {"init": "rhythm"}})
     planned.cache_clear()
     experiments.enumerate_runs.cache_clear()

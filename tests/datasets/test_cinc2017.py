@@ -99,9 +99,9 @@ def test_version_3_of_the_labels_comes_first(root, training):
 
 def test_nothing_is_unpacked(root):
     pack(root)
-    before = {file for file in root.rglob("*")}
+    before = set(root.rglob("*"))
     cinc2017.read(root)
-    assert {file for file in root.rglob("*")} == before
+    assert set(root.rglob("*")) == before
 
 
 def test_missing_folder_says_how_to_get_it(tmp_path):

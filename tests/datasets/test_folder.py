@@ -312,14 +312,15 @@ def test_damaged_signal_file(root, fmt, change):
                                   "b 1 250 9\nb.dat 16 200(" + "9" * 400 + ")\n", "b/1 1 250 9\nb 9\n",
                                   "b 1 250 9\nb\0.dat 16 200\n", "b 1 250 9\n" + "b" * 300 + ".dat 16 200\n",
                                   "b 1 250 9\nb.dat 16 200 16 0 0 0 0 " + "I" * 300 + "\n",
-                                  "b 1 250 999999999999\nb.dat 16 200\n", "b 1 250 9\nb.dat 16:9 200\n", "b 1 250 9\n../a.dat 16 200\n"])
+                                  "b 1 250 999999999999\nb.dat 16 200\n", "b 1 250 9\nb.dat 16:9 200\n",
+                                  "b 1 250 9\n../a.dat 16 200\n"])
 def test_damaged_header(root, text):
     (root / "b.hea").write_text(text)
     with pytest.raises(EcgtlError) as error:
         folder.read(root)
     one_line(error, root / "b.", "on_bad=skip")
     recordings = folder.read(root, on_bad="skip")
-    assert [ids for ids in recordings.skipped.values()] == [["b"]]
+    assert list(recordings.skipped.values()) == [["b"]]
     assert recordings.ids.tolist() == ["a", "deep/er/c"]
 
 
@@ -374,7 +375,8 @@ def test_real_records_of_every_kind_at_hand(real_data):
     """The first records of whatever WFDB release is unpacked, against wfdb."""
     parts = [real_data / part for part in ("mitdb/1.0.0", "icentia11k-continuous-ecg/1.0/p00/p00000",
                                            "ecg-arrhythmia/1.0.0/WFDBRecords/20/200", "qtdb/1.0.0",
-                                           "challenge-2021/1.0.3/training/cpsc_2018/g1", "challenge-2021/1.0.3/training/ningbo/g1")]
+                                           "challenge-2021/1.0.3/training/cpsc_2018/g1",
+                                           "challenge-2021/1.0.3/training/ningbo/g1")]
     parts = [part for part in parts if part.is_dir()]
     assert parts
     for part in parts:

@@ -50,17 +50,46 @@ def test_reads_what_was_written(root):
         np.testing.assert_allclose(recordings.signal(i), wfdb.rdrecord(str(path)).p_signal.T, atol=1e-6)
 
 
-def test_the_ten_of_the_paper(root):
+def test_the_most_frequent_labels(root):
+    """Two labels have two recordings each: the first in the table comes first."""
+    assert georgia.read(root, labels=1).counts() == {"t_wave_abnormal": 3}
+    recordings = georgia.read(root, labels=2)
+    assert recordings.counts() == {"t_wave_abnormal": 3, "sinus_bradycardia": 2}
+    assert recordings.labels.tolist() == [[1, 1], [0, 0], [1, 0], [1, 1]]
+    assert set(georgia.read(root, labels=4).classes) == set(georgia.read(root).classes)
+
+
+def test_what_is_skipped_does_not_count(root):
+    for record in ("E00005", "E00006", "E00007"):
+        write_record(root, record, NSR, stored=np.ones((12, 500), int))
+    recordings = georgia.read(root, labels=1, on_bad="skip")
+    assert recordings.counts() == {"t_wave_abnormal": 3}
+    assert recordings.skipped == {"constant signal": ["E00005", "E00006", "E00007"]}
+
+
+@pytest.mark.parametrize("labels", [["t_wave_abnormal", "sinus_bradycardia"], ["TAb", "SB"], (TAB, SB)])
+def test_labels_by_name_short_name_and_code(root, labels):
+    recordings = georgia.read(root, labels=labels)
+    assert recordings.classes == ("t_wave_abnormal", "sinus_bradycardia")
+    assert recordings.labels.tolist() == [[1, 1], [0, 0], [1, 0], [1, 1]]
+
+
+def test_one_label_and_the_ten_of_the_paper(root):
+    assert georgia.read(root, labels="NSR").counts() == {"sinus_rhythm": 1}
     ten = georgia.read(root, labels="georgia_10")
     assert len(ten.classes) == published.lookup("melep2023.scalars.georgia_labels_used.value")
     assert len(ten) == 4 and ten.labels.sum(axis=0).tolist() == [1, 0, 0, 0, 2, 0, 0, 3, 0, 0]
     assert len(georgia.read(root, labels="scored_2020").classes) == 27
 
 
-def test_unknown_labels(root):
+@pytest.mark.parametrize("labels, words", [
+    (0, ["0", "above 0"]), (-3, ["above 0"]), (True, ["True"]), (5, ["5", "4 labels"]), ([], ["[]"]),
+    ("sinus", ["'sinus'", "georgia_10"]), (["SB", "XYZ"], ["'XYZ'"]), (["SB", SB], ["each once"]),
+    ([3], ["3"])])
+def test_labels_that_cannot_be_chosen(root, labels, words):
     with pytest.raises(EcgtlError) as error:
-        georgia.read(root, labels="sinus")
-    one_line(error, "labels", "'sinus'", "georgia_10")
+        georgia.read(root, labels=labels)
+    one_line(error, "labels", *words)
 
 
 def test_the_ten_of_the_paper_are_the_most_frequent_that_the_challenge_scores():
@@ -80,6 +109,7 @@ def test_the_official_table_settles_the_number_of_labels():
 
 
 def test_words_for_a_statement():
+    assert snomed.names()["SB"] == snomed.names()[SB] == "sinus_bradycardia"
     assert snomed.canonical("28189009") == "426183003"  # another code for the same statement
     codes = snomed.tables()["codes"]
     words = [word for code, entry in codes.items() for word in (code, entry["short"], entry["name"])]
@@ -150,6 +180,7 @@ def test_the_real_records(real_data):
                      for code in path.read_text().split("Dx: ")[1].split("\n")[0].split(","))
     assert len(recordings) == len(paths) and recordings.skipped == {}
     assert recordings.counts() == counts
+    assert list(georgia.read(real_data, labels=3).counts().values()) == sorted(counts.values())[:-4:-1]
     assert recordings.duplicates == (("E07509", "E07510"),)  # byte for byte, in the release
     for i in (0, len(paths) - 1):
         read = wfdb.rdrecord(str(paths[i].with_suffix("")))

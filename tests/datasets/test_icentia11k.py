@@ -1,5 +1,7 @@
 """The Icentia11k loader: patient by patient, beats and rhythms beside the signal."""
 
+from itertools import chain
+
 import numpy as np
 import pytest
 import wfdb
@@ -57,7 +59,7 @@ def test_patients(root):
 def test_several_patients_are_one_after_the_other(root):
     write_segment(root, "p00007_s00", marks=([9, 20], ["N", "Q"], ["", ""]))
     whole = icentia11k.read(root)
-    assert whole.ids.tolist() == sum(SEGMENTS.values(), [])
+    assert whole.ids.tolist() == [*chain(*SEGMENTS.values())]
     assert whole.subjects.tolist() == ["p00000", "p00000", "p00007", "p01000"]
     assert isinstance(whole.samples, np.memmap)
     assert [whole.annotations.of(i)[1].tolist() for i in (1, 2, 3)] == [MARKS[1], ["N", "Q"], MARKS[1]]
@@ -72,10 +74,10 @@ def test_several_patients_are_one_after_the_other(root):
 
 def test_a_patient_has_a_cache_entry_of_its_own(root, session_cache, monkeypatch):
     icentia11k.read(root)
-    entries = {path for path in session_cache.glob("icentia11k-*")}
+    entries = set(session_cache.glob("icentia11k-*"))
     icentia11k.read(root, patients="p00007")
     icentia11k.read(root, patients="p01000")
-    assert {path for path in session_cache.glob("icentia11k-*")} == entries
+    assert set(session_cache.glob("icentia11k-*")) == entries
 
 
 @pytest.mark.parametrize("patients", ["p00001", ["p00000", "p99999"], [], ["p00000", "p00000"]])

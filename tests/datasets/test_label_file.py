@@ -22,8 +22,10 @@ def write(root, record, comments=(), leads=("II",)):
     path = root / record
     path.parent.mkdir(parents=True, exist_ok=True)
     stored = np.random.default_rng([*record.encode()]).integers(-100, 100, (500, len(leads)))
-    wfdb.wrsamp(path.name, fs=250, units=["mV"] * len(leads), sig_name=list(leads), d_signal=stored, fmt=["16"] * len(leads),
-                adc_gain=[100.0] * len(leads), baseline=[0] * len(leads), comments=list(comments), write_dir=str(path.parent))
+    wfdb.wrsamp(path.name, fs=250, units=["mV"] * len(leads), sig_name=list(leads), d_signal=stored,
+                fmt=["16"] * len(leads),
+                adc_gain=[100.0] * len(leads), baseline=[0] * len(leads), comments=list(comments),
+                write_dir=str(path.parent))
 
 
 @pytest.fixture
@@ -164,12 +166,14 @@ def test_header_comments_say_it_too(root, comment):
 SEVERAL = {"folders": ["p01/rec_1", "p01/rec_2", "p02/rec_1"], "names": ["patient7_a", "patient7_b", "patient12_a"],
            "nested": ["files/patient001/s0010_re", "files/patient001/s0014lre", "files/patient002/s0015lre"],
            "segments": ["p00000_s00", "p00000_s01", "p00001_s00"], "ptb": ["s0010_re/1", "s0010_re/2", "s0014_re/1"],
-           "numbers": ["0017_1", "0017_2", "0018_1"], "bids": ["sub-01/ses-1_ecg", "sub-01/ses-2_ecg", "sub-02/ses-1_ecg"],
-           "ecg-id": ["Person_01/rec_1", "Person_01/rec_2", "Person_02/rec_1"], "rates": ["00001_lr", "00001_hr", "00002_hr"]}
+           "numbers": ["0017_1", "0017_2", "0018_1"], "bids": ["sub-01/ses-1_ecg", "sub-01/ses-2_ecg",
+                                                               "sub-02/ses-1_ecg"],
+           "ecg-id": ["Person_01/rec_1", "Person_01/rec_2", "Person_02/rec_1"],
+           "rates": ["00001_lr", "00001_hr", "00002_hr"]}
 INDEPENDENT = {"plain": ["a", "b", "c"], "numbered": ["rec_1", "rec_2", "rec_3"],
                "patients": ["patient_001", "patient_002", "p003"],
                "wards": ["ward-a/0001", "ward-a/0002", "ward-b/0001"], "sets": ["train/1", "train/2", "test/1"],
-               "cinc2017": ["A00001", "A00002"], "georgia": ["g1/E00001", "g1/E00002", "g2/E01001"], 
+               "cinc2017": ["A00001", "A00002"], "georgia": ["g1/E00001", "g1/E00002", "g2/E01001"],
                "mitdb": ["100", "101", "102"],
                "csn": ["WFDBRecords/01/010/JS00001", "WFDBRecords/01/010/JS00002", "WFDBRecords/01/011/JS00103"],
                "ptbxl": ["records500/00000/00001_hr", "records500/00000/00002_hr", "records500/01000/01001_hr"],
@@ -215,17 +219,19 @@ def test_classes_that_may_be_one_are_said_with_their_counts(root, one, other):
 @pytest.mark.parametrize("name", ["nan", "NA", "N/A", "null", "None"])
 def test_a_class_that_looks_like_no_label_is_said(root, name):
     recordings = given(root, f"record,label\na,{name}\nb,x\nc,{name}\nd,y\n")
-    assert recordings.notes == (f"2 records have the class {name!r}, which looks like no label; for none leave the cell empty",)
+    assert recordings.notes == (f"2 records have the class {name!r}, which looks like no label; for none leave the "
+                                "cell empty",)
 
 
-@pytest.mark.parametrize("labels", [("AF", "N", "O", "~"), ("1", "10", "2", "11"), ("AV block, first degree", "AF", "N", "I/II"),
-                                    ("ST-T", "a+b", "c", "d")])
+@pytest.mark.parametrize("labels", [("AF", "N", "O", "~"), ("1", "10", "2", "11"),
+                                    ("AV block, first degree", "AF", "N", "I/II"), ("ST-T", "a+b", "c", "d")])
 def test_classes_that_are_plain_are_not_remarked(root, labels):
     rows = "".join(f'{record},"{label}"\n' for record, label in zip(NAMES, labels, strict=True))
     assert given(root, "record,label\n" + rows).notes == ()
 
 
-@pytest.mark.parametrize("mark, cell", [(";", "AF;PVC"), ("|", "AF|PVC"), (",", '"AF, PVC"'), ("/", "AF/PVC"), ("+", "AF + PVC")])
+@pytest.mark.parametrize("mark, cell", [(";", "AF;PVC"), ("|", "AF|PVC"), (",", '"AF, PVC"'), ("/", "AF/PVC"),
+                                        ("+", "AF + PVC")])
 def test_several_labels_in_a_cell(root, mark, cell):
     text = f"record,label\na,{cell}\nb,AF\nc,PVC\nd,N\n"
     notes = given(root, text).notes
@@ -269,8 +275,8 @@ def test_a_network_learns_several_labels_of_ones_own(tmp_path, monkeypatch):
         write(tmp_path, f"r{k:02d}")
     rows = "".join(f"r{k:02d},{sets[k % 4]},p{k // 8 if k < 8 else k}\n" for k in range(32))
     (tmp_path / "labels.csv").write_text("record,label,subject\n" + rows)
-    config = FinetuneConfig.of(dataset="folder", tier="reduced", root=str(tmp_path), labels_separator=";", epochs=1, width=2,
-                               seconds=2.0, sampling_rate=50.0)
+    config = FinetuneConfig.of(dataset="folder", tier="reduced", root=str(tmp_path), labels_separator=";", epochs=1,
+                               width=2, seconds=2.0, sampling_rate=50.0)
     result = finetune.run(config)
     assert result.data["classes"] == ["AF", "N", "PVC"] and result.data["counts"] == {"AF": 16, "N": 8, "PVC": 16}
     assert 0 <= result.scores["macro_auc"] <= 1 and result.config["labels_separator"] == ";"

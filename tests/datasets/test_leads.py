@@ -1,4 +1,5 @@
-"""Leads are found by name in each recording: data sets whose recordings store them in different orders, or lack some."""
+"""Leads are found by name in each recording: data sets whose recordings store them in different orders, or lack
+some."""
 
 import re
 
@@ -38,11 +39,13 @@ def recordings(*orders, name="mixed"):
     collector = Collector(name, "1", ("a", "b"))
     for k, names in enumerate(orders):
         collector.add(Reading(f"r{k}", np.stack([wave(k, lead) for lead in names], axis=1), 250.0, names,
-                              [GAIN[lead] for lead in names], [3 + len(lead) for lead in names], label="ab"[k % 2]), f"r{k}")
+                              [GAIN[lead] for lead in names], [3 + len(lead) for lead in names], label="ab"[k % 2]),
+                      f"r{k}")
     return collector.recordings()
 
 
 STRAIGHT = recordings(*[("I", "II")] * 4)
+BY_WINDOW = preparation.Input("end", "window", None)
 TURNED = recordings(*[("I", "II"), ("II", "I")] * 2)
 
 
@@ -52,14 +55,16 @@ TURNED = recordings(*[("I", "II"), ("II", "I")] * 2)
 @pytest.mark.parametrize("standard", preparation.STANDARDS)
 @pytest.mark.parametrize("asked", [(0, 1), ("I", "II"), ("i", "ii")])
 def test_rows_are_the_same_lead_in_every_recording(standard, asked):
-    np.testing.assert_array_equal(preparation.prepare(TURNED, 125, 250, asked, standardise_by=standard),
-                                  preparation.prepare(STRAIGHT, 125, 250, asked, standardise_by=standard))
+    np.testing.assert_array_equal(preparation.prepare(TURNED, 125, 250, asked,
+                                                      preparation.Input("end", standard, None)),
+                                  preparation.prepare(STRAIGHT, 125, 250, asked,
+                                                      preparation.Input("end", standard, None)))
 
 
 def test_names_may_be_asked_for_in_any_order():
-    there, back = (preparation.prepare(TURNED, 125, 250, asked, standardise_by="window") for asked in (("I", "II"), ("II", "I")))
+    there, back = (preparation.prepare(TURNED, 125, 250, asked, BY_WINDOW) for asked in (("I", "II"), ("II", "I")))
     np.testing.assert_array_equal(there[:, ::-1], back)
-    np.testing.assert_array_equal(there[1, 0], preparation.prepare(STRAIGHT, 125, 250, ("I",), standardise_by="window")[1, 0])
+    np.testing.assert_array_equal(there[1, 0], preparation.prepare(STRAIGHT, 125, 250, ("I",), BY_WINDOW)[1, 0])
 
 
 def test_recordings_in_one_order_keep_their_indices():
@@ -70,7 +75,8 @@ def test_recordings_in_one_order_keep_their_indices():
 
 def test_names_that_repeat_go_by_position_where_all_recordings_have_the_same():
     alike = recordings(("ECG", "ECG", "I"), ("ECG", "ECG", "I"))
-    assert leads.resolve(alike, (0, 1, 2)) == (0, 1, 2) and preparation.prepare(alike, 125, 250, (0, 1, 2)).shape[1] == 3
+    assert leads.resolve(alike, (0, 1, 2)) == (0, 1, 2)
+    assert preparation.prepare(alike, 125, 250, (0, 1, 2)).shape[1] == 3
     differing = recordings(("ECG", "ECG"), ("ECG", "I"))
     with pytest.raises(EcgtlError) as error:
         preparation.prepare(differing, 125, 250, leads.resolve(differing, (0, 1)))
@@ -88,7 +94,7 @@ def test_a_lead_beyond_the_last_is_refused():
 
 def test_an_index_goes_by_position_and_says_so_once(capsys):
     for _ in range(2):
-        x = preparation.prepare(recordings(("I", "II"), ("V5", "I"), ("I", "II")), 125, 250, (0,), standardise_by="window")
+        x = preparation.prepare(recordings(("I", "II"), ("V5", "I"), ("I", "II")), 125, 250, (0,), BY_WINDOW)
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "mixed: lead 0 is I in 2 recordings, V5 in 1;" in said
     assert (x[1, 0] != x[0, 0]).any()
@@ -134,13 +140,15 @@ def write(folder, orders, rate=250, n=600):
         wfdb.wrsamp(f"r{k:02d}", rate, ["mV"] * len(names), unique, d_signal=x, fmt=["16"] * len(names),
                     adc_gain=[200.0] * len(names), baseline=[0] * len(names), write_dir=str(folder))
         header = folder / f"r{k:02d}.hea"
-        header.write_text(re.sub(r"L(\d+)$", lambda found, names=names: names[int(found[1])], header.read_text(), flags=re.M))
-    (folder / "labels.csv").write_text("record,label\n" + "".join(f"r{k:02d},{'ab'[k % 2]}\n" for k in range(len(orders))))
+        header.write_text(re.sub(r"L(\d+)$", lambda found, names=names: names[int(found[1])], header.read_text(),
+                                 flags=re.MULTILINE))
+    (folder / "labels.csv").write_text("record,label\n" + "".join(f"r{k:02d},{'ab'[k % 2]}\n"
+                                                                  for k in range(len(orders))))
     return folder
 
 
-SMALL = {"dataset": "folder", "tier": "reduced", "epochs": 1, "width": 2, "sampling_rate": 125, "seconds": 2, "batch_size": 8,
-         "precision": "float32"}
+SMALL = {"dataset": "folder", "tier": "reduced", "epochs": 1, "width": 2, "sampling_rate": 125, "seconds": 2,
+         "batch_size": 8, "precision": "float32"}
 
 
 def tuned(root, **parameters):
@@ -165,9 +173,9 @@ def test_fine_tuning_on_all_leads_does_not_depend_on_their_order(straight, turne
     np.testing.assert_array_equal(*(result.arrays["prob_validated"] for result in both))
     if path:
         facts = checkpoint.load(path)[1]
-        assert facts["leads"] == ["I", "II"]
+        assert facts.leads == ("I", "II")
         own = datasets.load("folder", straight)
-        assert facts["mean"] == [preparation.mean_and_sd(own, k)[0] for k in (0, 1)]
+        assert facts.mean == tuple(preparation.mean_and_sd(own, k)[0] for k in (0, 1))
 
 
 def test_a_recording_that_lacks_a_lead_is_an_error_or_counted(tmp_path):
@@ -188,10 +196,11 @@ def test_a_checkpoint_of_several_leads_keeps_its_order(straight, tmp_path):
     back = write(tmp_path / "x", [("II", "I")] * 24)
     torch.manual_seed(0)
     model = models.build("resnet18", 2, 2, width=2)
-    facts = {"arch": "resnet18", "width": 2, "in_channels": 2, "sampling_rate": 125, "seconds": 2, "classes": ["a", "b"],
-             "leads": ["I", "II"]}
+    facts = {"arch": "resnet18", "width": 2, "in_channels": 2, "sampling_rate": 125, "seconds": 2,
+             "classes": ["a", "b"], "leads": ["I", "II"]}
     checkpoint.save(tmp_path / "w.safetensors", model.state_dict(), facts)
-    config = FinetuneConfig.of(root=str(back), init=str(tmp_path / "w.safetensors"), **SMALL | {"lead": "all"}).resolved()
+    config = FinetuneConfig.of(root=str(back), init=str(tmp_path / "w.safetensors"),
+                               **SMALL | {"lead": "all"}).resolved()
     assert inputs.Prepared(config.plan(), datasets.load("folder", back)).leads == (1, 0)
     both = [tuned(root, init=config.init).arrays["prob_validated"] for root in (straight, back)]
     np.testing.assert_array_equal(*both)
@@ -211,7 +220,8 @@ def shown(dataset, lead, **parameters):
     found = inputs.read(config.plan())
     chosen = inputs.Prepared(config.plan(), found).leads[0]
     leads.check(found, (chosen,), "skip")
-    names = [str(found.leads[i, found.lead_index(i, chosen)]) for i, lacks in enumerate(leads.missing(found, (chosen,))) if not lacks]
+    names = [str(found.leads[i, found.lead_index(i, chosen)]) for i, lacks in enumerate(leads.missing(found, (chosen,)))
+             if not lacks]
     return names[0], set(names)
 
 
@@ -253,7 +263,8 @@ def test_an_index_takes_another_lead_than_the_protocols_own():
 
 def two_leads(path, names=("I", "II"), **more):
     torch.manual_seed(1)
-    facts = {"arch": "resnet18", "width": 2, "in_channels": 2, "sampling_rate": 125, "seconds": 2, "classes": ["a", "b"],
+    facts = {"arch": "resnet18", "width": 2, "in_channels": 2, "sampling_rate": 125, "seconds": 2,
+             "classes": ["a", "b"],
              "leads": list(names), "protocol": "weimann2021", "multi_label": False, "synthetic": True, "dataset": "x",
              "mean": [0.1, -0.3], "sd": [1.0, 2.0]} | more
     model = models.build("resnet18", facts["in_channels"], 2, width=2)
@@ -269,11 +280,12 @@ def ranked(root, *paths, **parameters):
 
 @pytest.mark.parametrize("protocol", ["weimann2021", "melep2023"])
 def test_scores_of_a_checkpoint_do_not_depend_on_the_order_of_leads(straight, turned, tmp_path, protocol):
-    path = two_leads(tmp_path / "w.safetensors", protocol=protocol, sampling_rate=125 if protocol == "weimann2021" else 250)
+    path = two_leads(tmp_path / "w.safetensors", protocol=protocol, sampling_rate=125 if protocol == "weimann2021"
+                     else 250)
     first, second = (ranked(root, path)[0].scores[0] for root in (straight, turned))
     assert first.value == second.value
-    back = two_leads(tmp_path / "b.safetensors", ("II", "I"), protocol=protocol, sampling_rate=first.answers.candidate.facts[
-        "sampling_rate"])
+    back = two_leads(tmp_path / "b.safetensors", ("II", "I"), protocol=protocol,
+                     sampling_rate=first.answers.candidate.facts.sampling_rate)
     assert ranked(turned, back)[0].scores[0].value != first.value  # the leads do matter
 
 
@@ -282,7 +294,9 @@ def test_recordings_without_a_checkpoints_lead_are_counted_or_refuse_it(tmp_path
     path, other = two_leads(tmp_path / "w.safetensors"), two_leads(tmp_path / "o.safetensors", ("I", "V9"))
     found, said = ranked(root, path, other)
     assert found.target.left_out == {"no lead II": 2} and len(found.target.table) == 10
-    assert len(said) == 1 and "o.safetensors: recording r00 of folder" in said[0] and "no lead 'V9'; it has I, II" in said[0]
+    assert len(said) == 1
+    assert "o.safetensors: recording r00 of folder" in said[0]
+    assert "no lead 'V9'; it has I, II" in said[0]
     with pytest.raises(EcgtlError, match="recording r10 of folder .*2 of 12.* has no lead 'II'; it has V5, I"):
         ranked(root, path, on_bad="error")
 
@@ -290,7 +304,8 @@ def test_recordings_without_a_checkpoints_lead_are_counted_or_refuse_it(tmp_path
 def test_one_lead_beside_several_is_the_one_asked_for(tmp_path, straight):
     path = two_leads(tmp_path / "w.safetensors")
     one = two_leads(tmp_path / "o.safetensors", ("I",), in_channels=1, mean=[0.0], sd=[1.0])
-    scores = {lead: {score.name: score.value for score in ranked(straight, path, one, lead=lead)[0].scores} for lead in (0, 1, "ii")}
+    scores = {lead: {score.name: score.value for score in ranked(straight, path, one, lead=lead)[0].scores}
+              for lead in (0, 1, "ii")}
     assert scores[1] == scores["ii"] != scores[0]
     alone = {lead: ranked(straight, one, lead=lead)[0].scores[0].value for lead in (0, 1, "ii")}
     assert alone == {lead: values[one] for lead, values in scores.items()}

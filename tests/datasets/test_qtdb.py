@@ -1,4 +1,5 @@
-"""The QTDB loader: what is MITDB's left out, gains of 0 and nameless leads said, one level, records that nobody has marked."""
+"""The QTDB loader: what is MITDB's left out, gains of 0 and nameless leads said, one level, records that nobody has
+marked."""
 
 import re
 from dataclasses import replace
@@ -17,8 +18,10 @@ from ecgtl.signals.windows import unlabelled
 N_SAMPLES = 2500
 NAMED = ("D3", "V4")
 # record -> gain and lead names of its header
-RECORDS = {"sel100": (200, NAMED), "sel14046": (0, ("record 14046, signal 0", "record 14046, signal 1")), "sel35": (600, NAMED),
-           "sel820": (200, ("record 820, signal 0", "record 820, signal 1")), "sele0121": (135, NAMED), "sele0122": (200, NAMED)}
+RECORDS = {"sel100": (200, NAMED), "sel14046": (0, ("record 14046, signal 0", "record 14046, signal 1")),
+           "sel35": (600, NAMED),
+           "sel820": (200, ("record 820, signal 0", "record 820, signal 1")), "sele0121": (135, NAMED),
+           "sele0122": (200, NAMED)}
 BEATS = ([10, 300, 900], ["N", "S", "V"])
 WITHOUT = "sel35"
 
@@ -26,8 +29,8 @@ WITHOUT = "sel35"
 def write_record(base, record, stored, gain=200, leads=NAMED, rate="250/128", beats=BEATS):
     """A record as the release has it: format 212, a counter's rate behind the sampling rate, no units."""
     base.mkdir(parents=True, exist_ok=True)
-    wfdb.wrsamp(record, fs=250, units=["mV"] * 2, sig_name=["a", "b"], d_signal=stored, fmt=["212"] * 2, adc_gain=[200.0] * 2,
-                baseline=[0] * 2, write_dir=str(base))
+    wfdb.wrsamp(record, fs=250, units=["mV"] * 2, sig_name=["a", "b"], d_signal=stored, fmt=["212"] * 2,
+                adc_gain=[200.0] * 2, baseline=[0] * 2, write_dir=str(base))
     lines = [f"{record}.dat 212 {gain} 12 0 {column[0]} {np.sum(column).astype(np.int16)} 0 {lead}"
              for column, lead in zip(stored.T, leads, strict=True)]
     (base / f"{record}.hea").write_text("\n".join([f"{record} 2 {rate} {len(stored)}", *lines, "#Age: 47  Sex: M", ""]))
@@ -43,7 +46,8 @@ def stored_of(record):
 @pytest.fixture
 def root(tmp_path):
     for record, (gain, leads) in RECORDS.items():
-        write_record(tmp_path / qtdb.FOLDER, record, stored_of(record), gain, leads, beats=None if record == WITHOUT else BEATS)
+        write_record(tmp_path / qtdb.FOLDER, record, stored_of(record), gain, leads,
+                     beats=None if record == WITHOUT else BEATS)
     return tmp_path
 
 
@@ -80,7 +84,8 @@ def test_what_was_read_by_a_rule_is_said_at_every_load(root, capsys):
         qtdb.read(root)
         said = capsys.readouterr().err
         assert "qtdb, 1 (sel14046): the header gives no gain, read as 200/mV (the WFDB standard)\n" in said
-        assert "qtdb, 2 (sel14046, sel820): the header does not name the leads; lead 0 is the first of a Holter's two\n" in said
+        unnamed = "the header does not name the leads; lead 0 is the first of a Holter's two"
+        assert f"qtdb, 2 (sel14046, sel820): {unnamed}\n" in said
         assert f"qtdb, 1 ({WITHOUT}): it has no beat annotations and serves as a signal alone\n" in said
         assert "median is 0 mV" in said
 
@@ -130,7 +135,8 @@ def test_missing_folder_says_how_to_get_it(tmp_path):
 def test_recordings_that_nobody_has_marked_are_no_noise(root):
     recordings = qtdb.read(root)
     assert frame_labels.unmarked("beat", recordings) == frame_labels.unmarked("heart_rate", recordings) == [WITHOUT]
-    assert frame_labels.unmarked("rhythm", recordings) == []  # nobody has marked a rhythm: that is for the task to refuse
+    # nobody has marked a rhythm: that is for the task to refuse
+    assert frame_labels.unmarked("rhythm", recordings) == []
     assert frame_labels.unmarked("beat", datasets.load("mitdb", twin=True)) == []
     assert frame_labels.unmarked("beat", replace(recordings, annotations=None)) == []
 
@@ -156,7 +162,8 @@ def test_the_twin_is_read_by_the_same_rules():
     assert unmarked and unmarked <= qtdb.WITHOUT_MARKS and set(frame_labels.unmarked("beat", twin)) == unmarked
     for i, name in enumerate(twin.ids):
         read = wfdb.rdrecord(str(base / name))  # takes a gain of 0 for 200, too
-        np.testing.assert_allclose(twin.signal(i), read.p_signal.T - np.median(read.p_signal, axis=0)[:, np.newaxis], atol=1e-5)
+        np.testing.assert_allclose(twin.signal(i), read.p_signal.T - np.median(read.p_signal, axis=0)[:, np.newaxis],
+                                   atol=1e-5)
         assert twin.leads[i].tolist() == read.sig_name
     assert {"N", "S", "V", "F"} <= set(twin.annotations.symbol) and "+" not in twin.annotations.symbol
 
@@ -167,16 +174,19 @@ def test_the_release(real_data, capsys):
     said = capsys.readouterr().err
     base = real_data / qtdb.FOLDER
     assert len(recordings) == 90 and recordings.duplicates == () and len(set(recordings.subjects.tolist())) == 87
-    assert set(recordings.skipped) <= {"excerpt of MITDB"} and set(np.diff(recordings.offsets)) <= {224993, 224999, 225000}
+    assert set(recordings.skipped) <= {"excerpt of MITDB"}
+    assert set(np.diff(recordings.offsets)) <= {224993, 224999, 225000}
     assert recordings.durations.sum() / 3600 == pytest.approx(22.5, abs=0.01)
     found = re.findall(r"recordings of qtdb, (\d+) \(.*?\): (?:the header|it) (.*?)[;,\n]", said)
     counted = {what: int(n) for n, what in found}
-    assert counted == {"gives no gain": 10, "does not name the leads": 57, "has no beat annotations and serves as a signal alone": 23}
+    assert counted == {"gives no gain": 10, "does not name the leads": 57,
+                       "has no beat annotations and serves as a signal alone": 23}
     symbols, counts = np.unique(recordings.annotations.symbol, return_counts=True)
     found = dict(zip(symbols.tolist(), counts.tolist(), strict=True))
     assert (found["N"], found["S"], found["V"]) == (69362, 731, 530)
     assert set(frame_labels.unmarked("beat", recordings)) == qtdb.WITHOUT_MARKS
-    assert len(frame_labels.unmarked("rhythm", recordings)) == 87  # marked in two records alone, so it adds nothing to rhythm
+    # marked in two records alone, so it adds nothing to rhythm
+    assert len(frame_labels.unmarked("rhythm", recordings)) == 87
     for record in ("sel14046", "sel35", "sel883", "sele0116"):  # gains of 0, 200, 0, and 200 beside 135
         i = recordings.ids.tolist().index(record)
         theirs = wfdb.rdrecord(str(base / record)).p_signal

@@ -129,7 +129,7 @@ def test_damaged_csv(root, signals, microvolts, kind):
     one_line(error, signals / "MUSE_2.csv", "on_bad=skip")
     recordings = shaoxing.read(root, on_bad="skip")
     assert recordings.ids.tolist() == ["MUSE_1", "MUSE_3", "MUSE_4"]
-    assert sum(recordings.skipped.values(), []) == ["MUSE_2"]
+    assert [*recordings.skipped.values()] == [["MUSE_2"]]
 
 
 def test_flat_lead(root, signals, microvolts):
@@ -216,7 +216,7 @@ def test_missing_parts_say_how_to_get_them(root, signals):
     one_line(error, shaoxing.TABLE, "missing")
 
 
-@pytest.mark.parametrize("options", [{"form": "zip"}, {"on_bad": "ignore"}])
+@pytest.mark.parametrize("options", [{"form": "zip"}, {"on_bad": "ignore"}, {"ningbo": True}])
 def test_options_are_checked(root, options):
     with pytest.raises(EcgtlError) as error:
         shaoxing.read(root, **options)
@@ -274,6 +274,9 @@ def test_physionet_form(physionet):
     assert recordings.version == "PhysioNet 1.0.0"
     record = physionet / csn.FOLDER / "WFDBRecords/01/010/JS00001"
     np.testing.assert_allclose(recordings.signal(0), wfdb.rdrecord(str(record)).p_signal.T, atol=1e-6)
+    both = shaoxing.read(physionet, ningbo=True)
+    assert both.counts()["sinus_bradycardia"] == 1
+    assert both.version != recordings.version
 
 
 def test_wandering_beside_another_rhythm_is_a_finding(physionet):

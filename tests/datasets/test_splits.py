@@ -1,6 +1,7 @@
 """Splits: shares, subjects, duplicates, what each seed moves, and what cannot be split."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -110,7 +111,7 @@ def test_smaller_fractions_lie_within_larger_ones(seed):
     data = recordings([211, 33, 97, 20])
     train = draw(data).train
     kept = [set(splits.subset(train, data.labels, fraction, seed)) for fraction in (0.01, 0.1, 1 / 3, 0.5, 2 / 3, 1)]
-    assert all(small < large for small, large in zip(kept, kept[1:], strict=False))
+    assert all(small < large for small, large in pairwise(kept))
 
 
 def test_a_fraction_depends_on_the_seed_alone():
@@ -205,7 +206,8 @@ def test_a_class_that_the_draw_used_up_is_named():
         redraw(data)
 
 
-@pytest.mark.parametrize("made, said", [({"unlabelled": 2}, "have no label"), ({"multi_label": True}, "several labels")])
+@pytest.mark.parametrize("made, said", [({"unlabelled": 2}, "have no label"),
+                                        ({"multi_label": True}, "several labels")])
 def test_a_bootstrap_needs_one_label_a_recording(made, said):
     with pytest.raises(EcgtlError, match=said):
         redraw(recordings([30, 30], **made))

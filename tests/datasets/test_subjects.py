@@ -27,7 +27,8 @@ def random_recordings(seed, multi_label=False, with_folds=False):
         names = [name for name in CLASSES if rng.random() < 0.4]
         label = names if multi_label else CLASSES[rng.integers(len(CLASSES))]
         subject = f"p{owner[i]}" if rng.random() < 0.9 else None
-        fold = int(owner[i] % 10 + 1) if rng.random() < 0.98 else 9  # a published fold that parts a subject, now and then
+        # a published fold that parts a subject, now and then
+        fold = int(owner[i] % 10 + 1) if rng.random() < 0.98 else 9
         collector.add(Reading(f"r{i}", signals[i], 300.0, ["I"], [1.0], [0.0], label=label, subject=subject,
                               fold=fold if with_folds else None), "")
     return collector.recordings()
@@ -86,10 +87,11 @@ def test_published_folds_that_part_a_subject_are_refused():
         collector = Collector("hand", "1", CLASSES[:2])
         rng = np.random.default_rng(0)
         for i, fold in enumerate([*own, 1, 2, 9, 9, 10, 10]):
-            collector.add(Reading(f"r{i}", rng.integers(-9, 9, (30, 1)), 300.0, ["I"], [1.0], [0.0], label=CLASSES[i % 2],
-                                  fold=fold, subject="one" if i < 2 else f"p{i}"), "")
+            collector.add(Reading(f"r{i}", rng.integers(-9, 9, (30, 1)), 300.0, ["I"], [1.0], [0.0],
+                                  label=CLASSES[i % 2], fold=fold, subject="one" if i < 2 else f"p{i}"), "")
         return collector.recordings()
 
     assert splits.by_folds(recordings([1, 2]), 9, 10).train.tolist() == [0, 1, 2, 3]
-    with pytest.raises(EcgtlError, match="subject one of hand is in two sets of the published folds; use a stratified split"):
+    with pytest.raises(EcgtlError,
+                       match="subject one of hand is in two sets of the published folds; use a stratified split"):
         splits.by_folds(recordings([2, 10]), 9, 10)

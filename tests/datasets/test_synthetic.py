@@ -611,7 +611,7 @@ def test_shaoxing_twin_follows_the_real_table(real_data, hospital):
         for column, off in (("PatientAge", 4), ("VentricularRate", 5), ("QTCorrected", 5), ("QRSCount", 1)):
             chance = 3 * np.sqrt(ours[column].var() / len(ours) + rows[column].var() / len(rows))
             assert abs(ours[column].mean() - rows[column].mean()) < off + chance, (code, column)
-    for column in real.columns[real.dtypes == int]:
+    for column in real.select_dtypes("int64"):
         assert made[column].between(real[column].min() - 20, real[column].max() + 20).all(), column
 
 

@@ -13,11 +13,11 @@ from ecgtl import datasets
 from ecgtl.config import FinetuneConfig, PretrainConfig
 from ecgtl.datasets import cpsc2018, csn, georgia, icentia11k, ptbxl, snomed, splits, synthetic
 from ecgtl.datasets.leads import LEADS
-from ecgtl.datasets.synthetic import hospitals, statements
+from ecgtl.datasets.synthetic import hospitals
+from ecgtl.datasets.synthetic.hospitals import go_together, record_with
 from ecgtl.datasets.synthetic.model import Changes
 from ecgtl.datasets.synthetic.noise import Noise
 from ecgtl.datasets.synthetic.plans import synthesise
-from ecgtl.datasets.synthetic.statements import go_together, record_with
 from ecgtl.datasets.synthetic.tables import table
 from ecgtl.jobs import finetune, pretrain
 from ecgtl.signals import frame_labels
@@ -153,7 +153,7 @@ def test_every_statement_can_be_drawn():
         signal = made(word).signal
         assert np.isfinite(signal).all() and 0.05 < signal[:, LEADS.index("II")].std() < 3
     with pytest.raises(KeyError):
-        statements.appearance("brugada_pattern")
+        hospitals.appearance("brugada_pattern")
 
 
 # --- the twelve-lead twins ---

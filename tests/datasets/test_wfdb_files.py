@@ -76,7 +76,8 @@ def test_record_named_with_its_suffix():
     ("rec 1 250 1000\na.dat 16 0\n", "gain"), ("rec 1 250 1000\na.dat 16 nan/mV\n", "gain"),
     ("rec 1 250 1000\na.dat 16 1e999/mV\n", "gain"), ("rec 1 250 1000\na.dat 16 --/mV\n", "gain"),
     ("rec 1 250 1000\na.dat 16 200/mmHg\n", "mmHg"),
-    ("rec 1 250 1000\na.dat 16x4 200/mV\n", "a rate or a start of its own"), ("rec 1 250 1000\na.dat 16:7 200/mV\n", "start of its own"),
+    ("rec 1 250 1000\na.dat 16x4 200/mV\n", "a rate or a start of its own"),
+    ("rec 1 250 1000\na.dat 16:7 200/mV\n", "start of its own"),
 ])
 def test_bad_header_is_one_line(text, words):
     with pytest.raises(EcgtlError) as error:

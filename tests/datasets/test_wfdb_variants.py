@@ -19,7 +19,8 @@ N = 600
 def ecg(n=N, seed=0):
     """Spikes in two leads of 12-bit numbers, 1000 to the mV, shape (n, 2)."""
     rng, t = np.random.default_rng(seed), np.arange(n)[:, None] / 250
-    return np.round(900 * np.exp(-(((t * 1.2 + [0.1, 0.3]) % 1 - 0.5) / 0.02) ** 2) + 40 * rng.normal(size=(n, 2))).astype(int)
+    return np.round(900 * np.exp(-(((t * 1.2 + [0.1, 0.3]) % 1 - 0.5) / 0.02) ** 2) + 40
+                    * rng.normal(size=(n, 2))).astype(int)
 
 
 def write(root, record="r", stored=None, fmt="16", **options):
@@ -42,12 +43,15 @@ SOUND = "r 2 250 600\nr.dat 16 1000(0)/mV 16 0 0 0 0 I\nr.dat 16 1000(0)/mV 16 0
 
 @pytest.mark.parametrize("text", [
     SOUND, "\ufeff" + SOUND, "\ufeff# exported\n" + SOUND, "# a\n\n#b\n" + SOUND, SOUND.replace("\n", "\r\n"),
-    SOUND.replace("250 600", "250"), SOUND.replace("250 600", "250/128 600"), SOUND.replace("250 600", "250/250(0) 600"),
+    SOUND.replace("250 600", "250"), SOUND.replace("250 600", "250/128 600"),
+    SOUND.replace("250 600", "250/250(0) 600"),
     SOUND.replace("250 600", "250/250(-3.5) 600 10:11:12 01/02/2003"), SOUND.replace(" 250 600", ""),
     SOUND.replace("1000(0)/mV", "1000"), SOUND.replace("1000(0)/mV", "0"), SOUND.replace("1000(0)/mV", "0/mV"),
-    SOUND.replace("16 0 0 0 0 ", "16 0 0 0 "), SOUND.replace("16 0 0 0 0 ", "16 0 3 "), SOUND.replace("16 0 0 0 0 ", "16 "),
+    SOUND.replace("16 0 0 0 0 ", "16 0 0 0 "), SOUND.replace("16 0 0 0 0 ", "16 0 3 "),
+    SOUND.replace("16 0 0 0 0 ", "16 "),
     SOUND.replace("16 0 0 0 0 ", ""), SOUND.replace("(0)/mV 16 0", "/mV 16 7"), SOUND.replace("1000(0)", "-1000(12)"),
-    SOUND.replace("1000(0)", "1.5e2(-12)"), SOUND.replace("dat 16 ", "dat 16x1:0+0 "), SOUND.replace("dat 16 ", "dat 16:7 "),
+    SOUND.replace("1000(0)", "1.5e2(-12)"), SOUND.replace("dat 16 ", "dat 16x1:0+0 "),
+    SOUND.replace("dat 16 ", "dat 16:7 "),
     SOUND.replace("dat 16 1000(0)/mV 16 0 0 0 0 II", "dat 16:3 1000(0)/mV 16 0 0 0 0 II"),
     SOUND.replace("250 600", "250 300").replace("dat 16 ", "dat 16x2 "),
     SOUND.replace("0 I\n", "0 lead 1, of two\n"), SOUND.replace("250 600", "250 590"),
@@ -74,8 +78,8 @@ def test_a_header_is_read_as_wfdb_reads_it(tmp_path, text):
     SOUND.replace("r 2 250 600", "r.mat 2 250 600"), SOUND.replace("250 600", "2.5e2 600"),
     SOUND.replace("1000(0)", "1e3(0)"),
     SOUND.replace("16 1000(0)/mV 16 0 0 0 0 I", "16 I"), SOUND.replace("250 600", "250 0"),
-    SOUND + "# caf\u00e9\n", (SOUND + "# caf\u00e9\n").encode("latin-1"), SOUND.encode() + "# \u2026\n".encode("cp1252")],
-    ids=ascii)
+    SOUND + "# caf\u00e9\n", (SOUND + "# caf\u00e9\n").encode("latin-1"),
+    SOUND.encode() + "# \u2026\n".encode("cp1252")], ids=ascii)
 def test_headers_that_wfdb_refuses_or_half_reads(tmp_path, text):
     header(write(tmp_path), text)
     ours = next(folder.records(tmp_path, "I", datasets_collector.Collector("own", "own", ())))
@@ -128,7 +132,8 @@ def several(root, layout="fixed", gains=(1000, 1000), **changes):
         header(root / "m.hea", "m/2 2 250 700\nm_1 300\nm_2 400\n")
     else:
         two = (root / "m_2.hea").read_text().splitlines()
-        header(root / "m_2.hea", "\n".join(["m_2 2 250 400", two[2].replace(" II", " I"), two[1].replace(" I", " aVR")]) + "\n")
+        header(root / "m_2.hea", "\n".join(["m_2 2 250 400", two[2].replace(" II", " I"),
+                                            two[1].replace(" I", " aVR")]) + "\n")
         empty = "".join(f"~ 0 1000(0)/mV 16 0 0 0 0 {lead}\n" for lead in ("I", "II", "aVR"))
         header(root / "m_layout.hea", f"m_layout 3 250 0\n{empty}")
         header(root / "m.hea", "m/4 3 250 750\nm_layout 0\nm_1 300\n~ 50\nm_2 400\n")
@@ -295,4 +300,5 @@ def test_an_amplitude_that_no_ecg_has_is_said(tmp_path, capsys, factor, offset, 
     folder.read(tmp_path, lead="II")
     lines = [line for line in capsys.readouterr().err.splitlines() if "amplitude" in line]
     assert len(lines) == said
-    assert not said or all(word in lines[0] for word in ("2 (a, b)", f"gain {1000 / factor:g} per mV", "unit mV", "lead II"))
+    assert not said or all(word in lines[0] for word in ("2 (a, b)", f"gain {1000 / factor:g} per mV", "unit mV",
+                                                         "lead II"))

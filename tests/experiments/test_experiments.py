@@ -232,7 +232,9 @@ def test_a_run_that_fails_does_not_stop_the_others_unless_a_second_fails_alike(s
         return real(config, experiment, key)
 
     monkeypatch.setattr(finetune, "run", run)
-    with pytest.raises(EcgtlError, match=f"^2 of {len(runs)} runs of {NAME} failed; the first, {runs[0].key}: the loss is not finite$"):
+    with pytest.raises(EcgtlError,
+                       match=f"^2 of {len(runs)} runs of {NAME} failed; the first, {runs[0].key}: the loss is not "
+                             "finite$"):
         runners.run_missing(NAME, "demo", report=said.append)
     assert sweep == [run.key for run in runs if run.key not in reasons] and f"{runs[2].key} failed: no data" in said[3]
     reasons |= {runs[0].key: "no data"}
@@ -242,8 +244,10 @@ def test_a_run_that_fails_does_not_stop_the_others_unless_a_second_fails_alike(s
 
 def test_some_rows_alone(sweep):
     runners.run_missing(NAME, "demo", report=lambda line: None, rows=("random", "majority"))
-    assert sweep == [run.key for run in experiments.enumerate_runs(NAME, "demo") if run.method in ("random", "majority")]
-    with pytest.raises(EcgtlError, match="weimann2021-table2 has no row 'beet'; allowed, with commas between: majority, .*beat"):
+    assert sweep == [run.key for run in experiments.enumerate_runs(NAME, "demo")
+                     if run.method in ("random", "majority")]
+    with pytest.raises(EcgtlError,
+                       match="weimann2021-table2 has no row 'beet'; allowed, with commas between: majority, .*beat"):
         runners.run_missing(NAME, "demo", report=lambda line: None, rows=("beet",))
 
 
@@ -257,8 +261,8 @@ def test_a_run_that_two_tables_share_is_made_and_stored_once(sweep):
     assert written == [run.path for run in shared if run.method == "random"] and len(sweep) == 5
     assert {by_key[run.key].state() for run in shared if run.method == "random"} == {"done"}
     own = [run for run in experiments.enumerate_runs("weimann2021-table1", "reduced") if run.home != NAME]
-    assert {run.config.init for run in own} == {"beat-frame512", "beat-frame4096", "rhythm-frame512", "rhythm-frame4096",
-                                                "heart_rate-frame2048", "heart_rate-frame4096",
+    assert {run.config.init for run in own} == {"beat-frame512", "beat-frame4096", "rhythm-frame512",
+                                                "rhythm-frame4096", "heart_rate-frame2048", "heart_rate-frame4096",
                                                 "future-frame512-context8-negatives4-offset2",
                                                 "future-frame512-context16-negatives8-offset2",
                                                 "future-frame512-context16-negatives16-offset8"}
@@ -269,14 +273,15 @@ def test_columns_of_rates_and_depths():
     assert rates == {128: pytest.approx(128), 250: 250, 300: pytest.approx(300)}
     halves = {run.size: run.config.sampling_rate for run in experiments.enumerate_runs("weimann2021-table3", "reduced")}
     assert halves == {128: pytest.approx(64), 250: 125, 300: pytest.approx(150)}
-    assert {run.config.n_samples for run in experiments.enumerate_runs("weimann2021-table3", "paper") if run.size == 300} == {19661}
+    assert {run.config.n_samples for run in experiments.enumerate_runs("weimann2021-table3", "paper")
+            if run.size == 300} == {19661}
     for run in experiments.enumerate_runs("weimann2021-table4", "reduced"):
         assert run.config.arch == (run.method if run.method in BASELINES else run.size)
 
 
 def test_runs_whose_weights_are_absent_wait(sweep, monkeypatch):
-    def only_random(config):
-        if config.init != "random":
+    def only_random(init, arch, tier):
+        if init != "random":
             raise EcgtlError("absent")
 
     monkeypatch.setattr(starts, "starting_weights", only_random)
@@ -341,14 +346,16 @@ def test_an_experiment_may_have_epochs_of_its_own_in_a_tier(name, tier, epochs):
 
 def test_the_control_is_the_random_row_but_for_its_epochs():
     runs = {(run.method, run.size, run.number): run for run in experiments.enumerate_runs(PTBXL, "reduced")}
-    matched, random, whole = (runs[cell].config for cell in (("random_matched", 25, 0), ("random", 25, 0), ("random", 100, 0)))
+    matched, random, whole = (runs[cell].config for cell in (("random_matched", 25, 0), ("random", 25, 0),
+                                                             ("random", 100, 0)))
     assert dataclasses.replace(matched, epochs=random.epochs) == random and matched.init == "random"
     assert matched.epochs * matched.fraction == whole.epochs * whole.fraction  # as many steps as with all of the data
 
 
 def test_the_arms_of_jang_2021_have_their_networks():
     for run in experiments.enumerate_runs("jang2021-table2-cinc2017", "demo"):
-        expected = {"random": "cae_classifier", "cae": "cae_classifier", "image": "googlenet"}.get(run.method, run.method)
+        expected = {"random": "cae_classifier", "cae": "cae_classifier", "image": "googlenet"}.get(run.method,
+                                                                                                   run.method)
         assert run.config.arch == expected and run.config.protocol == "jang2021" and run.config == run.config.resolved()
         assert run.config.fraction == run.size / 100
 

@@ -1,4 +1,5 @@
-"""Runs on a lent GPU, as far as they can be tested without one: packs, full-size steps, memory, the whole script on the CPU."""
+"""Runs on a lent GPU, as far as they can be tested without one: packs, full-size steps, memory, the whole script on the
+CPU."""
 
 import dataclasses
 import os
@@ -69,7 +70,8 @@ def assert_equal(found, expected):
 
 
 def test_a_pack_of_one_lead_gives_what_was_packed(packed):
-    whole, found = datasets.load("cinc2017", ROOT / "absent", twin=True), datasets.load("cinc2017", twin=True, on_bad="error")
+    whole, found = datasets.load("cinc2017", ROOT / "absent", twin=True), datasets.load("cinc2017", twin=True,
+                                                                                        on_bad="error")
     assert_equal(found, whole)
     assert found.digest == whole.digest and found.samples.filename != whole.samples.filename
     files = packs.files("cinc2017", packed, True)
@@ -89,7 +91,8 @@ def test_a_pack_of_two_leads_holds_the_first_and_says_so(packed, capsys):
 def test_any_16_bit_sample_survives(tmp_path, monkeypatch):
     samples = np.random.default_rng(0).integers(-32768, 32768, (5000, 1)).astype(np.int16)
     samples[:4, 0] = -32768, 32767, -32768, 0
-    made = dataclasses.replace(datasets.load("cinc2017", twin=True).select([0]), samples=samples, offsets=np.array([0, 5000]))
+    made = dataclasses.replace(datasets.load("cinc2017", twin=True).select([0]), samples=samples,
+                               offsets=np.array([0, 5000]))
     monkeypatch.setattr(datasets, "load", lambda name, twin, on_bad: made)
     packs.write("cinc2017", tmp_path, twin=False)
     np.testing.assert_array_equal(packs.read("cinc2017", packs.files("cinc2017", tmp_path, False), {}).samples, samples)
@@ -104,11 +107,14 @@ def test_a_damaged_pack_is_one_line(twin_packs, tmp_path, damage):
     files = [Path(shutil.copy(file, tmp_path)) for file in packs.files("cinc2017", twin_packs, True)]
     content = bytearray(files[1].read_bytes())
     content[len(content) // 2] ^= 1
-    change = {"cut": lambda: files[-1].write_bytes(files[-1].read_bytes()[:-1]), "bits": lambda: files[1].write_bytes(content),
-              "first": files[0].unlink, "last": files[-1].unlink, "empty": lambda: [file.write_bytes(b"") for file in files],
+    change = {"cut": lambda: files[-1].write_bytes(files[-1].read_bytes()[:-1]),
+              "bits": lambda: files[1].write_bytes(content),
+              "first": files[0].unlink, "last": files[-1].unlink, "empty": lambda: [file.write_bytes(b"")
+                                                                                    for file in files],
               "other": lambda: files[0].write_bytes(b"x" * 1000)}
     change[damage]()
-    with pytest.raises(EcgtlError, match=r"^the pack \S+cinc2017-twin.pack\d\d .*is damaged or cut off.*bring it again$"):
+    with pytest.raises(EcgtlError,
+                       match=r"^the pack \S+cinc2017-twin.pack\d\d .*is damaged or cut off.*bring it again$"):
         packs.read("cinc2017", packs.files("cinc2017", tmp_path, True), {})
 
 
@@ -152,7 +158,8 @@ NETWORKS = {
 @pytest.fixture
 def twins(monkeypatch):
     """Twins in place of the recordings, which tell a network its classes and leads alone."""
-    monkeypatch.setattr(inputs, "read", lambda plan, read=inputs.read: read(dataclasses.replace(plan.config, tier="demo").plan()))
+    monkeypatch.setattr(inputs, "read", lambda plan, read=inputs.read: read(dataclasses.replace(plan.config,
+                                                                                                tier="demo").plan()))
 
 
 def network_of(config):
@@ -198,7 +205,8 @@ def test_one_step_at_full_size(twins, name):
 
 
 def memory(config, batch, device):
-    """Bytes of a step in float32: what the backward pass needs of the forward one; and weights, gradients, Adam's two means."""
+    """Bytes of a step in float32: what the backward pass needs of the forward one; and weights, gradients, Adam's two
+    means."""
     with torch.device(device):
         model, shape = network_of(config)
         saved = {}
@@ -258,8 +266,10 @@ def test_make_packs_what_the_first_runs_of_the_queue_need(tmp_path, monkeypatch)
         (tmp_path / f"{name}.pack00").touch()
     starts = [entry.start for entry in first if entry.start]
     assert len(starts) == 4 and all(gpu.takes(run) for run in [*starts, *(entry.run for entry in first)])
-    assert not [entry.run for entry in others if gpu.takes(entry.run) and entry.run.config.arch in ("majority", "rr_boosting")]
-    sources = [entry.run.config.source_names for entry in others if gpu.takes(entry.run) and hasattr(entry.run.config, "source_names")]
+    assert not [entry.run for entry in others if gpu.takes(entry.run)
+                and entry.run.config.arch in ("majority", "rr_boosting")]
+    sources = [entry.run.config.source_names for entry in others if gpu.takes(entry.run)
+               and hasattr(entry.run.config, "source_names")]
     assert sources and {name for names in sources for name in names} <= set(PACKED)
 
 
@@ -292,20 +302,25 @@ def test_steps_are_timed_once_a_network(packed, capsys, monkeypatch):
 
 def finished(run, data, arrays, seconds):
     """A stored result of one epoch."""
-    return results.save(Result(run.experiment, run.key, dataclasses.asdict(run.config), {"target": "synthetic"}, {"accuracy": 0.5},
-                               [{"epoch": 1, "seconds": seconds}], data | {"digest": "0"}, arrays, {"wall_seconds": 9.0}))
+    return results.save(Result(run.experiment, run.key, dataclasses.asdict(run.config), {"target": "synthetic"},
+                               {"accuracy": 0.5},
+                               [{"epoch": 1, "seconds": seconds}], data | {"digest": "0"}, arrays,
+                               {"wall_seconds": 9.0}))
 
 
 def test_each_run_leaves_at_once_in_its_process_s_one_archive(packed, tmp_path, capsys):
     tuned = next(run for run in experiments.enumerate_runs("weimann2021-table2", "demo") if run.method == "random")
-    future = next(run for run in pretrainings.enumerate_runs("weimann2021-seeds", "demo") if run.config.objective == "future")
-    places = [finished(tuned, {}, {"train": np.arange(10)}, 2.0), finished(future, {"frames": {"train": 640}}, {"none": np.zeros(0)}, 4.0)]
+    future = next(run for run in pretrainings.enumerate_runs("weimann2021-seeds", "demo")
+                  if run.config.objective == "future")
+    places = [finished(tuned, {}, {"train": np.arange(10)}, 2.0), finished(future, {"frames": {"train": 640}},
+                                                                           {"none": np.zeros(0)}, 4.0)]
     held = []
     for k, run in enumerate((tuned, future)):
         gpu._carry(tmp_path / "out", held, run, places[k], f"run {k}")
         [archive] = (tmp_path / "out").iterdir()
         with tarfile.open(archive) as tar:
-            assert tar.getnames() == [f"demo/{path.parent.name}/{path.stem}{end}" for path in places[:k + 1] for end in (".json", ".npz")]
+            assert tar.getnames() == [f"demo/{path.parent.name}/{path.stem}{end}" for path in places[:k + 1]
+                                      for end in (".json", ".npz")]
             assert tar.extractfile(tar.getmembers()[-2]).read() == places[k].read_bytes()
     said = capsys.readouterr().out.splitlines()
     work = models.training_flops("resnet18", 1, 4, tuned.config.n_samples, width=tuned.config.width)
@@ -337,14 +352,15 @@ def test_the_whole_script_on_the_cpu(packed, tmp_path, monkeypatch):
     (checkout / "wfdb.py").write_text("raise ImportError('no wfdb here')")
     for name in ("Makefile", "ecgtl"):
         (checkout / name).symlink_to(ROOT / name)
-    words = ["make", "gpu-runs", f"PYTHON={sys.executable}", "TIER=demo", "MINUTES=9", "PROCESSES=2", f"OUT={tmp_path / 'out'}",
-             f"COMMIT={'0' * 40}"]
+    words = ["make", "gpu-runs", f"PYTHON={sys.executable}", "TIER=demo", "MINUTES=9", "PROCESSES=2",
+             f"OUT={tmp_path / 'out'}", f"COMMIT={'0' * 40}"]
     with subprocess.Popen(words, cwd=checkout, stderr=subprocess.PIPE, text=True, start_new_session=True,
                           env=os.environ | {"ECGTL_DEVICE": "cpu"}) as script:
         said = []
         for line in script.stderr:
             said.append(line)
-            finished = re.findall(r"^(\S+): .* \(\d+ s\); (\d+) recordings/s, (\S+) % of the floor$", "".join(said), re.MULTILINE)
+            finished = re.findall(r"^(\S+): .* \(\d+ s\); (\d+) recordings/s, (\S+) % of the floor$", "".join(said),
+                                  re.MULTILINE)
             if len(finished) == 2:
                 break
         os.killpg(script.pid, signal.SIGINT)

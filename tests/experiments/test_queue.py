@@ -39,9 +39,9 @@ def made(monkeypatch):
         keys.append(key)
         return result(experiment, key, config)
 
-    def start(config):
-        if config.init != "random" and starts.stored_weights(config.init, config.arch, config.tier) is None:
-            raise EcgtlError(f"no checkpoint for {config.init}")
+    def start(init, arch, tier):
+        if init != "random" and starts.stored_weights(init, arch, tier) is None:
+            raise EcgtlError(f"no checkpoint for {init}")
 
     monkeypatch.setattr(finetune, "run", tune)
     monkeypatch.setattr(starts, "starting_weights", start)
@@ -51,8 +51,10 @@ def made(monkeypatch):
 
 
 def result(experiment, key, config, seconds=60.0, **provenance):
-    return Result(experiment, key, dataclasses.asdict(config), {"upstream": "none", "target": "synthetic", "leads": "full"},
-                  {"macro_f1": 0.5}, [], {"digest": "0"}, {"test": np.arange(2)}, {"wall_seconds": seconds} | provenance)
+    return Result(experiment, key, dataclasses.asdict(config), {"upstream": "none", "target": "synthetic",
+                                                                "leads": "full"},
+                  {"macro_f1": 0.5}, [], {"digest": "0"}, {"test": np.arange(2)},
+                  {"wall_seconds": seconds} | provenance)
 
 
 def store(run, seconds=60.0, **provenance):
@@ -60,7 +62,8 @@ def store(run, seconds=60.0, **provenance):
     if getattr(run, "seeded", False):
         run.weights.parent.mkdir(parents=True, exist_ok=True)
         run.weights.touch()
-    return results.save(result(getattr(run, "home", run.experiment), run.key, run.config, seconds, **provenance)), f"{run.key} is made"
+    return results.save(result(getattr(run, "home", run.experiment), run.key, run.config, seconds,
+                               **provenance)), f"{run.key} is made"
 
 
 def entries(rows=("random", "beat"), columns=(25,), processor="any", tier="demo"):
@@ -90,16 +93,20 @@ def test_the_file_names_what_there_is():
             assert part["experiment"] in (*runners.names(), "all")
             if {"rows", "columns"} & part.keys():
                 entry = experiments.load(part["experiment"])
-                assert set(part.get("rows", ())) <= set(entry.methods) and set(part.get("columns", ())) <= set(entry.columns)
+                assert set(part.get("rows", ())) <= set(entry.methods)
+                assert set(part.get("columns", ())) <= set(entry.columns)
 
 
 def test_items_of_the_plan_come_in_its_order_and_each_run_once():
     found = queue.order("reduced")
-    assert [item for item, _ in itertools.groupby(entry.item for entry in found)] == ["item 2", "item 4", "item 5", "item 6"]
+    assert [item for item, _ in itertools.groupby(entry.item for entry in found)] == ["item 2", "item 4", "item 5",
+                                                                                      "item 6"]
     assert len({entry.run.path for entry in found}) == len(found)
     second = [entry.run for entry in found if entry.item == "item 2"]
-    assert {(run.method, run.size) for run in second} == {(row, size) for row in ("random", "beat", "future") for size in (25, 75)}
-    assert len(second) == 60 and [run.number for run in second] == sorted(run.number for run in second), "cells fill evenly"
+    assert {(run.method, run.size) for run in second} == {(row, size) for row in ("random", "beat", "future")
+                                                          for size in (25, 75)}
+    assert len(second) == 60 and [run.number for run in second] == sorted(run.number
+                                                                          for run in second), "cells fill evenly"
     later = {(entry.run.method, entry.run.size) for entry in found if entry.item == "item 5"}
     assert {("heart_rate", 25), ("rhythm", 75), ("beat", 50)} <= later
     assert found == list(dict.fromkeys(found)) and {entry.processor for entry in found} == {"avx512_bf16"}
@@ -113,7 +120,9 @@ def test_other_tiers_come_as_a_whole(tier):
 
 def test_a_gpu_takes_weimanns_random_beat_and_future_at_75_percent_first():
     first = [entry.run for entry in queue.order("paper")[:6]]
-    assert {(run.method, run.size, run.number) for run in first} == {(row, 75, k) for row in ("random", "beat", "future") for k in (0, 1)}
+    assert {(run.method, run.size, run.number) for run in first} == {(row, 75, k)
+                                                                     for row in ("random", "beat", "future")
+                                                                     for k in (0, 1)}
 
 
 # --- making -------------------------------------------------------------------------------------------------------
@@ -124,7 +133,8 @@ def test_what_a_run_starts_from_is_made_before_it(small, made, capsys):
     keys = [entry.run.key for entry in small]
     assert made == [key for run in keys for key in ([f"beat-seed{run[-1]}-demo", run] if "beat" in run else [run])]
     said = capsys.readouterr().out.splitlines()
-    assert said[0] == "queue, tier demo: 0 of 4 runs are done" and "item 2: 4 left and 2 that they start from" in said[1]
+    assert said[0] == "queue, tier demo: 0 of 4 runs are done"
+    assert "item 2: 4 left and 2 that they start from" in said[1]
     assert said[-1] == "queue, tier demo: 4 of 4 runs are done"
     made.clear()
     run_queue()
@@ -147,7 +157,8 @@ def test_what_another_process_makes_is_left_to_it_and_what_stands_on_it_waits(sm
 
     def other_process_ends(seconds, real=time.sleep):
         if seconds != queue.PAUSE:  # a thread of another test
-            return real(seconds)
+            real(seconds)
+            return
         slept.append(seconds)
         held.__exit__(None, None, None)
         store(start)
@@ -156,7 +167,10 @@ def test_what_another_process_makes_is_left_to_it_and_what_stands_on_it_waits(sm
     held = reserved(start.path)
     assert held.__enter__()
     run_queue()
-    assert start.key not in made and slept == [queue.PAUSE] and len(made) == 5 and made[-1].endswith("beat-seed0-25-run0")
+    assert start.key not in made
+    assert slept == [queue.PAUSE]
+    assert len(made) == 5
+    assert made[-1].endswith("beat-seed0-25-run0")
 
 
 def test_a_run_that_fails_is_said_and_the_others_are_made(small, made, monkeypatch, capsys):
@@ -174,7 +188,8 @@ def test_a_run_that_fails_is_said_and_the_others_are_made(small, made, monkeypat
 
 
 def test_a_processor_without_the_instructions_makes_nothing(made, monkeypatch, capsys):
-    monkeypatch.setattr(queue, "order", lambda tier: entries(processor="avx512_bf16") + entries(columns=(50,), processor="cuda"))
+    monkeypatch.setattr(queue, "order", lambda tier: entries(processor="avx512_bf16") + entries(columns=(50,),
+                                                                                                processor="cuda"))
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     run_queue()
@@ -239,7 +254,8 @@ def test_a_run_that_takes_longer_is_stopped_and_leaves_nothing(small, monkeypatc
 def test_an_estimate_is_the_median_pace_of_alike_runs_times_the_work(made):
     runs = {(run.size, run.number): run for run in experiments.enumerate_runs(TABLE, "demo") if run.method == "random"}
     assert queue.Estimate("demo").seconds(runs[75, 0]) is None
-    for run, seconds in ((runs[75, 0], 90.0), (runs[75, 1], 120.0), (runs[25, 0], 50.0)):  # 90, 120 and 150 s for all of the data
+    # 90, 120 and 150 s for all of the data
+    for run, seconds in ((runs[75, 0], 90.0), (runs[75, 1], 120.0), (runs[25, 0], 50.0)):
         store(run, seconds)
     estimate = queue.Estimate("demo")
     assert estimate.seconds(runs[75, 1]) == pytest.approx(120) and estimate.seconds(runs[50, 0]) == pytest.approx(80)
@@ -257,13 +273,15 @@ def test_what_is_left_says_how_long_and_how_good_the_estimate_is(small, capsys):
     said = capsys.readouterr().out
     assert "queue, tier demo: 2 of 4 runs are done" in said
     assert "item 2: 2 left and 2 that they start from, about 5.0 min on one core, unknown for 2 of them" in said
-    assert "estimated from 2 finished runs; the median error of such an estimate is 75 %" in said  # 200 for 100, 100 for 200
+    # 200 for 100, 100 for 200
+    assert "estimated from 2 finished runs; the median error of such an estimate is 75 %" in said
 
 
 # --- the command --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("words", [["--minutes", "-1"], ["--minutes", "nan"], ["--processes", "0"], ["--tier", "fast"], ["--minutes", "soon"]])
+@pytest.mark.parametrize("words", [["--minutes", "-1"], ["--minutes", "nan"], ["--processes", "0"], ["--tier", "fast"],
+                                   ["--minutes", "soon"]])
 def test_wrong_words_end_in_one_line(words, capsys):
     assert main(["queue", *words]) == 2
     assert re.fullmatch(r"ecgtl: .*(minutes|processes|tier).*\n", capsys.readouterr().err)

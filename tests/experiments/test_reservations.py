@@ -1,4 +1,5 @@
-"""Several processes at one experiment: every run is made once, and what a dead process had reserved is made by another."""
+"""Several processes at one experiment: every run is made once, and what a dead process had reserved is made by
+another."""
 
 import json
 import multiprocessing
@@ -20,7 +21,8 @@ FORK = multiprocessing.get_context("fork")
 
 
 def start(code: str, *words: str, **environment: str) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-c", code, *words], env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+    return subprocess.Popen([sys.executable, "-c", code, *words], env=os.environ
+                            | {"PYTHONPATH": str(ROOT)} | environment,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -121,7 +123,7 @@ def test_threads_race_for_one_stale_reservation(result, reservation):
         reservation.touch()
         barrier, inside, most = threading.Barrier(8), [], []
 
-        def take():
+        def take(barrier=barrier, inside=inside, most=most):
             barrier.wait()
             with reserved(result) as ours:
                 if ours:
@@ -140,9 +142,11 @@ def test_threads_race_for_one_stale_reservation(result, reservation):
 
 def test_two_processes_make_every_run_of_an_experiment_once(tmp_path):
     code = ("import sys\nfrom ecgtl.jobs import finetune\nfrom ecgtl.__main__ import main\nbegin = finetune.run\n"
-            "def run(config, *words, **options):\n    print('MADE', words[1], flush=True)\n    return begin(config, *words, **options)\n"
+            "def run(config, *words, **options):\n    print('MADE', words[1], flush=True)\n    return begin(config, "
+            "*words, **options)\n"
             "finetune.run = run\n"
-            "sys.exit(main(['run', 'weimann2021-table2', '--tier', 'demo', '--rows', 'majority,rr_boosting', '--shard', sys.argv[1]]))")
+            "sys.exit(main(['run', 'weimann2021-table2', '--tier', 'demo', '--rows', 'majority,rr_boosting', "
+            "'--shard', sys.argv[1]]))")
     both = [start(code, shard, ECGTL_RESULTS=str(tmp_path)) for shard in ("1/1", "1/1")]
     said = [process.communicate(timeout=300) for process in both]
     assert [process.returncode for process in both] == [0, 0], said

@@ -53,7 +53,7 @@ def encoder():
 def autoencoder(path):
     """The network of the checkpoint at ``path``, put together by hand."""
     weights, facts = checkpoint.load(path)
-    model = models.build("cae", 1, 60, width=facts["width"], variant=facts["variant"])
+    model = models.build("cae", 1, 60, width=facts.width, variant=facts.variant)
     model.load_state_dict(weights)
     return model.eval()
 

@@ -115,9 +115,9 @@ def test_probabilities_are_those_of_the_validated_network(tmp_path, twin):
     x = preparation.prepare(twin, 62.5, 512)[result.arrays["test"]]
     p = loop.predict(network, x, torch.device("cpu"), precision="float32")
     np.testing.assert_allclose(result.arrays["prob_validated"], p, atol=1e-3)
-    assert facts["synthetic"] and facts["classes"] == result.data["classes"]
-    assert ([facts["mean"][0], facts["sd"][0]], facts["leads"]) == (list(preparation.mean_and_sd(twin)), ["ECG"])
-    assert (facts["sampling_rate"], facts["seconds"], facts["arch"], facts["width"]) == (62.5, 8.192, "resnet18", 4)
+    assert facts.synthetic and facts.classes == tuple(result.data["classes"])
+    assert ([facts.mean[0], facts.sd[0]], facts.leads) == (list(preparation.mean_and_sd(twin)), ("ECG",))
+    assert (facts.sampling_rate, facts.seconds, facts.arch, facts.width) == (62.5, 8.192, "resnet18", 4)
 
 
 def test_a_run_is_a_function_of_its_config(finished):
@@ -506,6 +506,6 @@ def test_all_leads_are_seen_and_a_one_lead_checkpoint_starts_them(session_cache,
     two = tmp_path / "two.safetensors"
     result = finetune.run(config(dataset="folder", lead="all", init=str(path), epochs=1, save_weights=str(two)))
     weights, facts = checkpoint.load(two)
-    assert (facts["in_channels"], facts["leads"], len(facts["mean"])) == (2, ["I", "II"], 2)
+    assert (facts.in_channels, facts.leads, len(facts.mean)) == (2, ("I", "II"), 2)
     assert weights["stem.0.weight"].shape[1] == 2
     assert result.config["lead"] == "all"

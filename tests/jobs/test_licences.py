@@ -31,7 +31,7 @@ def stated(document):
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_documents_and_metadata_give_every_shipped_file_one_licence(document):
-    metadata = {path.stem: checkpoint.load(path)[1]["licence"].partition(" (")[0] for path in SHIPPED}
+    metadata = {path.stem: checkpoint.load(path)[1].licence.partition(" (")[0] for path in SHIPPED}
     known = stated(document)
     assert len(metadata) >= 8 and {name: known.get(name) for name in metadata} == metadata
     assert set(metadata.values()) == {OPEN, RESTRICTED}
@@ -45,8 +45,8 @@ def test_nothing_says_one_licence_of_all_weights():
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_what_has_seen_icentia11k_is_not_for_commercial_use(path):
     facts = checkpoint.load(path)[1]
-    restricted = "icentia11k" in facts.get("sources", ()) and not facts["synthetic"]
-    assert facts["licence"].startswith(RESTRICTED if restricted else OPEN)
+    restricted = "icentia11k" in facts.sources and not facts.synthetic
+    assert facts.licence.startswith(RESTRICTED if restricted else OPEN)
 
 
 def test_the_strictest_of_several_licences_holds_and_unlike_ones_both():
@@ -69,7 +69,7 @@ def tuned(tmp_path_factory):
         facts = {"arch": plan.arch, "width": plan.width, "in_channels": 1, "sampling_rate": plan.sampling_rate, "seconds": plan.seconds}
         checkpoint.save(start, model.state_dict(), facts | ({"licence": of_start} if of_start else {}))
         finetune.run(FinetuneConfig.of(dataset="cinc2017", tier="demo", epochs=1, init=str(start), save_weights=str(saved)))
-        return checkpoint.load(saved)[1]["licence"]
+        return checkpoint.load(saved)[1].licence
     return licence
 
 

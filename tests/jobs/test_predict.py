@@ -50,7 +50,7 @@ def test_probabilities_are_those_of_the_network_on_inputs_made_as_in_training(we
     state, facts = checkpoint.load(weights["one"])
     network = models.build("resnet18", 1, 3, width=4)
     network.load_state_dict(state)
-    x = preparation.prepare(recordings, facts["sampling_rate"], 512)
+    x = preparation.prepare(recordings, facts.sampling_rate, 512)
     expected = loop.predict(network, x, torch.device("cpu"))
     np.testing.assert_allclose(table[[f"probability_{name}" for name in recordings.classes]], expected, atol=1e-6)
     assert table["record"].tolist() == recordings.ids.tolist()
@@ -132,7 +132,7 @@ def test_the_command_writes_a_csv(weights, tmp_path, capsys):
 def test_checkpoints_that_predict_nothing_are_refused(weights, tmp_path, facts, said, capsys):
     state, known = checkpoint.load(weights["one"])
     path = tmp_path / "other.safetensors"
-    checkpoint.save(path, state, {k: v for k, v in ({**known, **facts}).items() if v is not None})
+    checkpoint.save(path, state, {k: v for k, v in ({**known.stored, **facts}).items() if v is not None})
     assert main(["predict", str(twin()), "--checkpoint", str(path), "--out", str(tmp_path / "p.csv")]) == 2
     told = capsys.readouterr().err
     assert said in told and told.count("\n") == 1

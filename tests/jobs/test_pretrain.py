@@ -197,8 +197,8 @@ def test_the_weights_are_written_with_their_checksum(finished):
     assert again.scores["mse_sum"] == pytest.approx(finished[0].result.scores["mse_sum"])
     tensors, facts = checkpoint.load(weights)
     assert all(torch.equal(tensors[name], t) for name, t in finished[0].weights.items())
-    assert (facts["arch"], facts["width"], facts["variant"], facts["synthetic"]) == ("cae", 2, "text", True)
-    assert facts["sources"] == ["cinc2017", "mitdb"] and facts["objective"] == "reconstruction" and facts["licence"]
+    assert (facts.arch, facts.width, facts.variant, facts.synthetic) == ("cae", 2, "text", True)
+    assert facts.sources == ("cinc2017", "mitdb") and facts.objective == "reconstruction" and facts.licence
 
 
 def test_a_result_never_names_weights_that_were_not_written(finished, monkeypatch, tmp_path):
@@ -298,7 +298,7 @@ def test_an_autoencoder_comes_with_the_package(tier, monkeypatch, tmp_path):
     config = PretrainConfig.of(tier=tier).resolved()
     pretrain.network(config).load_state_dict(state)
     wanted = {"synthetic": tier == "demo", "licence": {"demo": "CC BY 4.0", "reduced": RESTRICTED}[tier], "sources": list(config.source_names), "sampling_rate": config.sampling_rate}
-    assert {name: facts[name] for name in wanted} == wanted
+    assert {name: facts.stored[name] for name in wanted} == wanted
     assert FinetuneConfig.of(dataset="shaoxing", init="cae", tier=tier).plan().start == path
     if tier == "demo":
         own = starts.weights_path("cae", "cae", tier)

@@ -127,7 +127,7 @@ def test_fine_tuning_starts_from_the_weights(finished, objective):
     path, stored = pretrain.save(finished[objective])
     assert path == starts.weights_path(objective, "resnet18", "demo")
     tensors, facts = checkpoint.load(path)
-    assert (facts["objective"], facts["width"], facts["synthetic"]) == (objective, 2, True)
+    assert (facts.objective, facts.width, facts.synthetic) == (objective, 2, True)
     assert set(tensors) - {"output.weight", "output.bias"} == {
         name for name in models.build("resnet18", 1, 4, width=2).state_dict() if not name.startswith("output.")}
     asked = FinetuneConfig.of(init=objective, width=2).resolved()

@@ -55,7 +55,7 @@ def store(path, seed=0, teach=None, **facts):
     model = models.build(facts["arch"], facts["in_channels"], len(facts["classes"] or [1]),
                          width=facts["width"], **options)
     if teach is not None:
-        x = preparation.prepare(teach, 100, 200, (0,), "start", "range")
+        x = preparation.prepare(teach, 100, 200, (0,), preparation.Input("start", "range", None))
         part = loop.LabelledArray(x, teach.labels[:, : len(facts["classes"])])
         recipe = loop.TrainConfig(25, 16, 0.005, 99, "validation_score", "test_score", "float32", 0)
         loop.fit(model, part, part, part, recipe, lambda y, p: -float(np.abs(y - p).mean()),
@@ -93,7 +93,7 @@ def test_a_score_is_melep_of_the_networks_probabilities(target, taught, tmp_path
     other = store(tmp_path / "other.safetensors", seed=1)
     ranking, said = ask([other, taught])
     assert said == [] and ranking.refused == {}
-    x = preparation.prepare(target, 100, 200, (0,), "start", "range")
+    x = preparation.prepare(target, 100, 200, (0,), preparation.Input("start", "range", None))
     for score in ranking.scores:
         p, names = transferability.source_probabilities(score.answers.candidate.path, x)
         assert score.value == pytest.approx(transferability.melep(p, target.labels), rel=1e-9)
@@ -110,7 +110,7 @@ def test_a_score_is_melep_of_the_networks_probabilities(target, taught, tmp_path
 def test_limits_are_percentiles_over_resampled_recordings(target, taught):
     (score,) = ask([taught], resamples=60, seed=3)[0].scores
     p, _ = transferability.source_probabilities(score.answers.candidate.path,
-                                                preparation.prepare(target, 100, 200, (0,), "start", "range"))
+                                                preparation.prepare(target, 100, 200, (0,), preparation.Input("start", "range", None)))
     rng, values = np.random.default_rng([3, 4]), []
     for _ in range(60):
         rows = rng.integers(60, size=60)
@@ -137,7 +137,7 @@ def test_equal_checkpoints_are_first_together(target, taught, tmp_path):
 def test_weightings_and_labels_can_be_chosen(target, taught, weighting):
     (score,) = ask([taught], weighting=weighting, label_set="HYP, NORM")[0].scores
     p, _ = transferability.source_probabilities(score.answers.candidate.path,
-                                                preparation.prepare(target, 100, 200, (0,), "start", "range"))
+                                                preparation.prepare(target, 100, 200, (0,), preparation.Input("start", "range", None)))
     assert score.value == pytest.approx(transferability.melep(p, target.labels[:, [2, 0]], weighting),
                                         rel=1e-9)
 
@@ -148,7 +148,7 @@ def test_inputs_are_those_of_the_checkpoints_protocol_lead_and_rate(target, tmp_
                  sampling_rate=125.0, seconds=4.0,
                  variant=None)
     (score,) = ask([path])[0].scores
-    x = preparation.prepare(target, 125, 500, (0, 1), "end", "dataset")
+    x = preparation.prepare(target, 125, 500, (0, 1))
     p, _ = transferability.source_probabilities(score.answers.candidate.path, x)
     assert score.value == pytest.approx(transferability.melep(p, target.labels), rel=1e-9)
 
@@ -163,7 +163,7 @@ def test_a_softmax_checkpoint_is_scored_too(target, tmp_path):
     path = store(tmp_path / "s.safetensors", multi_label=False, classes=["n", "a", "o", "x"])
     (score,) = ask([path])[0].scores
     p, _ = transferability.source_probabilities(score.answers.candidate.path,
-                                                preparation.prepare(target, 100, 200, (0,), "start", "range"))
+                                                preparation.prepare(target, 100, 200, (0,), preparation.Input("start", "range", None)))
     assert p.sum(axis=1) == pytest.approx(np.ones(60), abs=1e-5) and score.pair_losses.shape == (3, 4)
 
 
@@ -195,7 +195,7 @@ REFUSED = {
     "autoencoder": ({"classes": None, "objective": "reconstruction"}, "names no labels of its own"),
     "future": ({"classes": [], "objective": "future"}, "(objective future) that names no labels"),
     "image": ({"arch": "googlenet"}, "a linear layer on image features"),
-    "elsewhere": ({"protocol": "mine"}, "does not say how its inputs are made (mine)"),
+    "elsewhere": ({"protocol": "mine"}, "trained by the protocol mine, which this version does not know"),
     "twelve": ({"in_channels": 3, "leads": ["I", "II", "V1"]}, "no lead 'V1'")}
 
 
@@ -241,7 +241,7 @@ def test_the_packages_own_autoencoder_and_pretrainings_are_refused(target):
 def test_a_checkpoint_that_lacks_a_label_name_is_refused(target, tmp_path):
     path = store(tmp_path / "three.safetensors", classes=["a", "b", "c"])
     state, facts = checkpoint.load(path)
-    checkpoint.save(path, state, {**facts, "classes": ["a", "b"]})
+    checkpoint.save(path, state, {**facts.stored, "classes": ["a", "b"]})
     with pytest.raises(EcgtlError) as error:
         ask([path])
     one_line(error, "resnet18 of 2 labels")
@@ -373,6 +373,6 @@ def test_predict_takes_such_a_checkpoint_too(own, taught):
     recordings = datasets.load("folder", own, lead="I", labels="none", on_bad="skip")
     whole = recordings.select(recordings.durations >= 2)
     p, _ = transferability.source_probabilities(taught,
-                                                preparation.prepare(whole, 100, 200, (0,), "start", "range"))
+                                                preparation.prepare(whole, 100, 200, (0,), preparation.Input("start", "range", None)))
     np.testing.assert_allclose(table[["probability_NORM", "probability_MI"]], p,
                                atol=0.02)  # bfloat16 where the machine has it

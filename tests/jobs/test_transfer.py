@@ -311,7 +311,7 @@ def test_wrong_parameters_are_refused(parameters, said):
 
 
 def test_each_lead_is_scaled_to_its_own_range(recordings):
-    x = preparation.prepare(recordings, 100, 100, (0,), "start", "range")
+    x = preparation.prepare(recordings, 100, 100, (0,), preparation.Input("start", "range", None))
     assert x.shape == (100, 1, 100) and x.dtype == np.float32
     assert (x.min(axis=2) == -1).all() and (x.max(axis=2) == 1).all()
     resampled = filters.resample(recordings.lead(7, 0), 500, 100)[:100]
@@ -319,7 +319,7 @@ def test_each_lead_is_scaled_to_its_own_range(recordings):
 
 
 def test_the_code_takes_every_fifth_sample_without_a_filter(recordings):
-    x = preparation.prepare(recordings, 100, 100, (0,), "start", "range", decimate=True)
+    x = preparation.prepare(recordings, 100, 100, (0,), preparation.Input("start", "range", None, True))
     fifth = recordings.lead(7, 0)[:500:5]
     np.testing.assert_allclose(x[7, 0], 2 * (fifth - fifth.min()) / np.ptp(fifth) - 1, atol=1e-6)
     # A wave of 98 Hz folds back to 2 Hz; a filter removes it
@@ -332,7 +332,7 @@ def test_variants_choose_between_the_two(recordings):
     for variant, decimated in (("text", False), ("code", True)):
         mine = FinetuneConfig.of(dataset="ptbxl", protocol="melep2023", variant=variant,
                                  seconds=1.0).resolved()
-        expected = preparation.prepare(recordings, 100, 100, (0,), "start", "range", decimate=decimated)
+        expected = preparation.prepare(recordings, 100, 100, (0,), preparation.Input("start", "range", None, decimated))
         assert np.array_equal(inputs.Prepared(mine.plan(), recordings).inputs(), expected)
 
 
@@ -541,10 +541,10 @@ def test_a_source_is_trained_stored_and_scored(target, monkeypatch, arch):
     best = max(row["validation_score"] for row in result.history)
     assert result.history[result.scores["validated"]["epoch"] - 1]["validation_score"] == best
     facts = checkpoint.load(run.weights)[1]
-    assert facts["classes"] == list(LABELS)
-    assert facts["evidence"] == "synthetic"
-    assert facts["licence"]
-    assert facts["variant"] == "text"
+    assert facts.classes == tuple(LABELS)
+    assert facts.evidence == "synthetic"
+    assert facts.licence
+    assert facts.variant == "text"
     half = sum(t.numel() for t in checkpoint.load(run.weights)[0].values()) * 4
     assert run.weights.stat().st_size < half, "matrices are stored in half precision"
     monkeypatch.setattr(datasets, "load", lambda *given, **options: target)
@@ -630,8 +630,8 @@ def test_committed_sources_are_those_that_their_result_speaks_of(path):
     assert starts.checksum(weights) == result.data["weights"]["sha256"]
     state, facts = checkpoint.load(weights)
     checkpoint.network(weights, state, facts)
-    assert facts["classes"] == result.data["classes"] and not facts["synthetic"] and facts["licence"]
-    assert facts["evidence"] == result.evidence["target"]
+    assert facts.classes == tuple(result.data["classes"]) and not facts.synthetic and facts.licence
+    assert facts.evidence == result.evidence["target"]
     assert all(torch.isfinite(tensor).all() for tensor in state.values())
 
 

@@ -45,7 +45,8 @@ def fold_and_table(number):
     """The task drawn from the label table by itself."""
     config = next(run.config for run in transfers.enumerate_runs(NAME, "demo") if run.config.fold == number)
     recordings = rr_folds.target_of(config).recordings
-    fold = label_tasks.draw(recordings.label_matrix, recordings.subjects, number, (config.fewest, config.most), config.records,
+    fold = label_tasks.draw(recordings.label_matrix, recordings.subjects, number, (config.fewest, config.most),
+                            config.records,
                       config.test, config.validation)
     return fold, recordings
 
@@ -64,7 +65,8 @@ def test_scores_are_scikit_learns_of_trees_that_saw_the_training_part_alone(meas
     labels = recordings.label_matrix[:, fold.labels]
     expected = []
     for y in labels.T:
-        model = HistGradientBoostingClassifier(random_state=0, class_weight="balanced", max_iter=150, learning_rate=0.06)
+        model = HistGradientBoostingClassifier(random_state=0, class_weight="balanced", max_iter=150,
+                                               learning_rate=0.06)
         expected.append(model.fit(features[fold.train], y[fold.train]).predict_proba(features[fold.test])[:, 1])
     p = measured.arrays["prob_000"]
     assert p.dtype == np.float16 and p.astype(float) == pytest.approx(np.stack(expected, axis=1), abs=1e-3)
@@ -76,7 +78,8 @@ def test_what_is_stored_is_read_by_fold_and_only_for_the_same_recordings(measure
     assert rr_folds.load(NAME, "demo") == {}, "not measured yet"
     results.save(measured)
     found = rr_folds.load(NAME, "demo")
-    assert found[0] == pytest.approx(measured.scores["folds"]["0"]["weighted_f1"]) and list(found) == list(range(len(found)))
+    assert found[0] == pytest.approx(measured.scores["folds"]["0"]["weighted_f1"])
+    assert list(found) == list(range(len(found)))
     monkeypatch.setattr(transfers.Transfer, "same_data", lambda run, body: False)
     assert rr_folds.load(NAME, "demo") == {}
 
@@ -95,7 +98,8 @@ def test_a_finished_fold_of_another_task_is_refused(monkeypatch):
     one_line(error, "another task")
 
 
-@pytest.mark.parametrize(("arguments", "words"), [([], "the following arguments are required: experiment"), (["melep2023-csn"], "has no folds in tier reduced"),
+@pytest.mark.parametrize(("arguments", "words"), [([], "the following arguments are required: experiment"),
+                                                  (["melep2023-csn"], "has no folds in tier reduced"),
                                                   (["melep"], "allowed: melep2023-csn")])
 def test_a_users_mistake_is_one_line_and_ends_with_2(arguments, words, capsys):
     assert main(["measure", "rr-folds", *arguments]) == 2

@@ -18,7 +18,8 @@ from ecgtl.signals import rr_intervals
 
 
 def features(beats, rate=100, n_samples=1000):
-    return dict(zip(rr_intervals.FEATURES, rr_intervals.interval_features(np.asarray(beats), rate, n_samples), strict=True))
+    return dict(zip(rr_intervals.FEATURES, rr_intervals.interval_features(np.asarray(beats), rate, n_samples),
+                    strict=True))
 
 
 def spikes(intervals, rate=250):
@@ -125,7 +126,8 @@ def test_boosting_uses_the_training_part_alone():
 
 def test_beats_found_by_worker_processes_equal_those_of_one():
     data = steady_and_irregular(12)
-    one, spread = rr_intervals.beats_of(data, together=12), rr_intervals.beats_of(data, together=3)  # workers are started
+    # workers are started
+    one, spread = rr_intervals.beats_of(data, together=12), rr_intervals.beats_of(data, together=3)
     assert list(map(len, one)) == list(map(len, spread)) and (np.concatenate(one) == np.concatenate(spread)).all()
 
 
@@ -145,7 +147,8 @@ def test_majority_and_intervals_on_the_real_cinc2017(real_data):
 @pytest.mark.parametrize("n", [1, 2, 5, 40, 300, 5000])
 @pytest.mark.parametrize("kind", ["flat", "noise", "impulse"])
 def test_signals_without_beats_have_features(kind, n, rate):
-    x = {"flat": np.zeros(n), "noise": np.random.default_rng(0).normal(0, 1e-4, n), "impulse": np.eye(1, n, n // 2)[0]}[kind]
+    x = {"flat": np.zeros(n), "noise": np.random.default_rng(0).normal(0, 1e-4, n),
+         "impulse": np.eye(1, n, n // 2)[0]}[kind]
     beats = rr_intervals.detect_beats(x, rate)
     assert beats.dtype == np.int64
     if len(beats) < 4:

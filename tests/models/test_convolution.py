@@ -24,7 +24,8 @@ SHAPES = [*itertools.product((1, 3), ((2, 3),), ((7, 1), (5, 2), (1, 2), (19, 1)
 
 @pytest.mark.parametrize("batch, channels, shape, n_samples", SHAPES)
 def test_gradients_are_those_of_a_plain_1d_convolution(batch, channels, shape, n_samples, layout):
-    """Against ``nn.Conv1d`` in float64: inputs that divide by the stride and that do not, kernels longer than the input."""
+    """Against ``nn.Conv1d`` in float64: inputs that divide by the stride and that do not, kernels longer than the
+    input."""
     torch.manual_seed(0)
     plain = nn.Conv1d(*channels, shape[0], shape[1], shape[0] // 2).double()
     ours = convolution.conv(*channels, *shape).double()

@@ -174,7 +174,7 @@ class TestEveryResNet:
         again = small(name, seed=1).eval()
         weights, facts = checkpoint.load(tmp_path / "w.safetensors")
         again.load_state_dict(weights)
-        assert facts["arch"] == name
+        assert facts.arch == name
         assert torch.equal(again(signals()), network(signals()))
 
 
@@ -199,7 +199,7 @@ def stored(tmp_path):
 def test_a_checkpoint_comes_back_bit_for_bit(stored):
     weights, facts = checkpoint.load(stored)
     expected = small().state_dict()
-    assert facts == FACTS and weights.keys() == expected.keys()
+    assert facts.stored == FACTS and weights.keys() == expected.keys()
     for key, tensor in expected.items():
         assert torch.equal(weights[key], tensor) and weights[key].dtype == tensor.dtype
 
@@ -208,8 +208,9 @@ def test_facts_have_attributes_and_a_schema_of_their_own(tmp_path):
     path = tmp_path / "w.safetensors"
     checkpoint.save(path, small().state_dict(), FACTS | {"leads": ["II"], "highpass": None, "seed": 3})
     facts = checkpoint.load(path)[1]
-    assert (facts.arch, facts.leads, facts.highpass, facts.n_samples, facts.classes) == ("resnet18", ("II",), 0, 4096, None)
-    assert facts.schema == 1 and "schema" not in facts and facts["seed"] == 3
+    assert (facts.arch, facts.leads, facts.highpass, facts.n_samples, facts.classes) == ("resnet18", ("II",), 0, 4096,
+                                                                                         None)
+    assert facts.schema == 1 and "schema" not in facts.stored and facts.seed == 3
     with pytest.raises(FrozenInstanceError):
         facts.arch = "cae"
     checkpoint.save(path, small().state_dict(), FACTS | {"schema": 2})
@@ -366,5 +367,6 @@ def test_twelve_equal_leads_give_what_one_gave(tmp_path, preactivation):
 
 def test_twelve_leads_do_not_fit_one(tmp_path):
     checkpoint.save(tmp_path / "w.safetensors", small(in_channels=12).state_dict(), FACTS | {"in_channels": 12})
-    with pytest.raises(EcgtlError, match="has in_channels=12, the run asks for 1; choose another checkpoint or set lead"):
+    with pytest.raises(EcgtlError,
+                       match="has in_channels=12, the run asks for 1; choose another checkpoint or set lead"):
         checkpoint.transfer(small(), tmp_path / "w.safetensors", "resnet18", 4, 1)

@@ -176,7 +176,7 @@ def own_cache(tmp_path, monkeypatch):
 @pytest.mark.parametrize("keep, n_samples, leads", [("end", 64, (0,)), ("start", 500, (1, 0)), ("end", 500, ("L1",))])
 def test_prepare_is_its_steps_one_after_the_other(keep, n_samples, leads):
     recordings = handmade()
-    x = preparation.prepare(recordings, 125, n_samples, leads, keep)
+    x = preparation.prepare(recordings, 125, n_samples, leads, preparation.Input(keep, "dataset", None))
     assert x.shape == (3, len(leads), n_samples) and x.dtype == np.float32
     for row, lead in enumerate(leads):
         column = recordings.lead_index(0, lead)
@@ -217,8 +217,10 @@ def test_a_second_call_reads_the_cache(monkeypatch):
     monkeypatch.setattr(preparation, "_save", refuse)
     second = preparation.prepare(recordings, 125.0, 300)
     assert (first == second).all() and not second.flags.writeable
-    for other in ({"sampling_rate": 250}, {"n_samples": 301}, {"leads": (1,)}, {"keep": "start"},
-                  {"standardise_by": "window", "keep": "start"}, {"highpass": 0.5}, {"recordings": handmade(seed=2)}):
+    for other in ({"sampling_rate": 250}, {"n_samples": 301}, {"leads": (1,)},
+                  {"rules": preparation.Input("start", "dataset", None)},
+                  {"rules": preparation.Input("start", "window", None)},
+                  {"rules": preparation.Input("end", "dataset", 0.5)}, {"recordings": handmade(seed=2)}):
         with pytest.raises(AssertionError, match="prepared again"):
             preparation.prepare(**{"recordings": recordings, "sampling_rate": 125, "n_samples": 300} | other)
 
@@ -242,8 +244,9 @@ def test_an_input_that_is_not_finite_is_named_and_not_cached(standard, value, gi
     samples = whole.samples.astype(float)
     samples[1000, 0] = value  # in the middle of r1
     broken = dataclasses.replace(whole, samples=samples, digest=f"{value}")
+    rules = preparation.Input("end", standard, None if standard == "dataset" else 0.5)
     with pytest.raises(EcgtlError, match="recording r1 of hand"):
-        preparation.prepare(broken, 125, 200, standardise_by=standard, highpass=None if standard == "dataset" else 0.5, statistics=given)
+        preparation.prepare(broken, 125, 200, rules=rules, statistics=given)
     assert not list(tmp_path.rglob("*.npy"))
     with pytest.raises(EcgtlError, match="recording r1 of hand is not finite in lead 0"):
         preparation.mean_and_sd(broken)
@@ -269,7 +272,7 @@ def one_recording(millivolts, rate):
 
 
 def by_window(recordings, rate, n_samples, highpass=0.5):
-    return preparation.prepare(recordings, rate, n_samples, keep="start", standardise_by="window", highpass=highpass)
+    return preparation.prepare(recordings, rate, n_samples, rules=preparation.Input("start", "window", highpass))
 
 
 @pytest.mark.usefixtures("own_cache")
@@ -288,7 +291,7 @@ def test_a_window_is_the_tone_without_its_drift_and_z_scored(rate_in):
 @pytest.mark.usefixtures("own_cache")
 def test_windows_are_their_steps_one_after_the_other():
     recordings = handmade(rates=(300.0, 250.0, 500.0))
-    x = preparation.prepare(recordings, 125, 150, (0, "L1"), "start", "window", 0.5)
+    x = preparation.prepare(recordings, 125, 150, (0, "L1"), preparation.Input("start", "window", 0.5))
     for i, (up, down) in enumerate([(5, 12), (1, 2), (1, 4)]):
         for lead in (0, 1):
             y = signal.resample_poly(recordings.signal(i)[lead], up, down)
@@ -317,13 +320,14 @@ def test_a_recording_that_is_incomplete_in_its_window_is_named():
     samples[2048] = np.nan  # the first sample behind the window
     assert preparation.window_defect(samples[:, 0], 250, 250, 2048, "start") == ""
     samples[2047] = np.nan
-    with pytest.raises(EcgtlError, match=r"recording r0 of hand, 20.00 s long: it has missing samples \(NaN\) in its window"):
+    with pytest.raises(EcgtlError,
+                       match=r"recording r0 of hand, 20.00 s long: it has missing samples \(NaN\) in its window"):
         by_window(dataclasses.replace(whole, samples=samples), 250, 2048)
 
 
 def test_there_are_two_ways_to_standardise():
-    with pytest.raises(EcgtlError, match="standardise_by is 'lead'; allowed: dataset, window"):
-        preparation.prepare(handmade(), 125, 100, standardise_by="lead")
+    with pytest.raises(EcgtlError, match="standardise is 'lead'; allowed: dataset, window"):
+        preparation.prepare(handmade(), 125, 100, rules=preparation.Input("end", "lead", None))
 
 
 @pytest.mark.needs("challenge-2017")

@@ -294,9 +294,10 @@ def test_signals_are_read_and_resampled_once(monkeypatch):
     monkeypatch.setattr(frames, "_moments_of", None)
     monkeypatch.setattr(frames, "_resample", None)
     np.testing.assert_array_equal(take(), before)
+    found = frames.sampled([source], 2.0, 62.5)
+    rows = drawn(found)
     with pytest.raises(TypeError):  # another rate has to be made
-        found = frames.sampled([source], 2.0, 62.5)
-        found.take(*drawn(found))
+        found.take(*rows)
 
 
 def test_sources_may_be_functions(many, monkeypatch):

@@ -1,4 +1,5 @@
-"""Any pair of sampling rates is resampled on time: against closed forms, SciPy, and fractions of the rates as they are written."""
+"""Any pair of sampling rates is resampled on time: against closed forms, SciPy, and fractions of the rates as they are
+written."""
 
 import dataclasses
 from fractions import Fraction
@@ -15,8 +16,10 @@ from ecgtl.errors import EcgtlError
 from ecgtl.signals import filters, frame_labels, frames, preparation, windows
 
 DAY = 24 * 3600.0
-ODD = [(249.89, 250.0), (499.348, 250.0), (499.348, 100.0), (249.89, 125.0), (250.0001, 250.0), (333.3333, 250.0), (256.41, 500.0)]
-USUAL = [(360, 250, 25, 36), (300, 125, 5, 12), (500, 100, 1, 5), (500, 250, 1, 2), (257, 250, 250, 257), (128, 250, 125, 64),
+ODD = [(249.89, 250.0), (499.348, 250.0), (499.348, 100.0), (249.89, 125.0), (250.0001, 250.0), (333.3333, 250.0),
+       (256.41, 500.0)]
+USUAL = [(360, 250, 25, 36), (300, 125, 5, 12), (500, 100, 1, 5), (500, 250, 1, 2), (257, 250, 250, 257),
+         (128, 250, 125, 64),
          (1000, 62.5, 1, 16), (250, 62.5, 1, 4), (125, 300, 12, 5), (360, 125, 25, 72), (999, 1000, 1000, 999)]
 
 
@@ -52,11 +55,14 @@ def test_thirty_minutes_keep_their_length():
 
 def test_no_pair_of_rates_is_a_sample_off_after_a_day():
     rng = np.random.default_rng(0)
-    pairs = [(round(rate * off, digits), rate) for rate in (62.5, 100, 125, 128, 250, 360, 500, 1000) for digits in (2, 4, 6, 9)
-             for off in 1 + rng.choice([-1, 1], 20) * 10 ** rng.uniform(-9, -1, 20)] + rng.uniform(50, 1000, (500, 2)).tolist()
+    pairs = [(round(rate * off, digits), rate) for rate in (62.5, 100, 125, 128, 250, 360, 500, 1000)
+             for digits in (2, 4, 6, 9)
+             for off in 1 + rng.choice([-1, 1], 20) * 10 ** rng.uniform(-9, -1, 20)] + rng.uniform(50, 1000,
+                                                                                                   (500, 2)).tolist()
     for rate_in, rate_out in pairs:
         exact = Fraction(str(rate_out)) / Fraction(str(rate_in))
-        assert abs(filters.ratio(rate_in, rate_out) / exact - 1) * Fraction(DAY * max(rate_in, rate_out)) < 1, (rate_in, rate_out)
+        assert abs(filters.ratio(rate_in, rate_out) / exact - 1) * Fraction(DAY * max(rate_in, rate_out)) < 1, (rate_in,
+                                                                                                                rate_out)
 
 
 def test_the_last_minute_of_a_day_is_on_time():
@@ -104,8 +110,10 @@ def test_a_mark_late_in_a_recording_falls_into_its_frame():
     rate, seconds = 249.89, 20000.0
     found = Collector("marked", "1", ())
     beats = np.array([round(19000.5 * rate)])
-    found.add(Reading("r", np.tile(np.int16([0, 1]), round(seconds * rate / 2))[:, np.newaxis], rate, ["II"], [200.0], [0.0]), "r")
-    tracks = frame_labels.tracks_of(found.recordings(), 250.0, Annotations(beats, np.array(["N"]), np.array([""]), np.array([0, 1])))
+    found.add(Reading("r", np.tile(np.int16([0, 1]), round(seconds * rate / 2))[:, np.newaxis], rate, ["II"], [200.0],
+                      [0.0]), "r")
+    tracks = frame_labels.tracks_of(found.recordings(), 250.0, Annotations(beats, np.array(["N"]), np.array([""]),
+                                                                           np.array([0, 1])))
     row = np.zeros(3, int)
     start = np.round(np.array([18999.9, 19000.4, 19000.6]) * 250).astype(int)
     assert tracks.beat_counts(row, start, start + 50)[:, 0].tolist() == [0, 1, 0]
@@ -128,5 +136,5 @@ def test_absurd_rates_are_refused_in_one_line_that_names_rate_and_recording(rate
         one_line(error, f"sampling rate of {rate:g} Hz")
     for standard in preparation.STANDARDS:
         with pytest.raises(EcgtlError) as error:
-            preparation.prepare(absurd, 250, 250, standardise_by=standard)
+            preparation.prepare(absurd, 250, 250, rules=preparation.Input("end", standard, None))
         one_line(error, "recording 0 of folder", f"sampling rate of {rate:g} Hz")

@@ -229,7 +229,7 @@ def test_the_split_is_seeded_and_each_database_has_its_own(many):
 
 
 def test_sources_of_one_name_are_one_database(many):
-    halves = [many[0].select(range(0, 20)), many[0].select(range(20, 40)), many[1]]
+    halves = [many[0].select(range(20)), many[0].select(range(20, 40)), many[1]]
     split = [part.subjects.tolist() for part in windows.unlabelled(halves).split(0.2, 0.2, 3)]
     assert split == [part.subjects.tolist() for part in windows.unlabelled(many).split(0.2, 0.2, 3)]
 
@@ -399,7 +399,8 @@ def test_a_draw_holds_so_many_windows_of_the_same_parts(sources):
     drawn = whole.sample(5, seed=1)
     assert len(drawn) == 5 and len(set(drawn.origin(range(5)))) == 5
     assert set(drawn.origin(range(5))) <= set(whole.origin(range(len(whole))))
-    assert drawn.origin(range(5)) == whole.sample(5, seed=1).origin(range(5)) != whole.sample(5, seed=2).origin(range(5))
+    assert drawn.origin(range(5)) == whole.sample(5, seed=1).origin(range(5)) != whole.sample(5,
+                                                                                              seed=2).origin(range(5))
     assert len(whole.sample(10**6)) == len(whole)
     for k, place in enumerate(drawn.origin(range(5))):
         np.testing.assert_array_equal(drawn.take([k]), whole.take([whole.origin(range(len(whole))).index(place)]))

@@ -1,10 +1,9 @@
 """Synthetic data: a twin of each database, written in the database's own on-disk format.
 
 The loaders read a twin as they read the release, so the whole way from files to results runs without a
-download. Each part stands alone: ``model`` (what the leads see), ``rhythms`` (when the heart beats),
-``noise``, ``statements`` (what the words of a report look like), ``plans`` and ``hospitals`` (which records a
-database's twin holds) and ``writers`` (its files). Their numbers stand in YAML files beside them (``tables``).
-A twin is made once and kept in the cache.
+download. Each part stands alone: ``model`` (what the leads see), ``rhythms`` (when the heart beats), ``noise``,
+``plans`` and ``hospitals`` (which records a database's twin holds) and ``writers`` (its files). Their numbers stand in
+YAML files beside them (``tables``). A twin is made once and kept in the cache.
 """
 
 import hashlib

@@ -1,23 +1,81 @@
 """What the twins of hospitals' twelve-lead archives hold: PTB-XL, CPSC 2018, Georgia and Chapman-Ningbo.
 
-Every record is planned from the statements of its report (``statements``), several where they go together.
-Classes have about the shares of the release, but none is too small to split.
+Every record is planned from the statements of its report, several where they go together. How each looks stands in
+``statements.yml``, under its name in ``ecgtl/datasets/snomed.yml`` where that has it; rates and limits are the usual
+ones of adults (Surawicz and Knilans, Chou's Electrocardiography in Clinical Practice). Classes have about the shares of
+the release, but none is too small to split.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache as once
 from typing import NamedTuple
 
 import numpy as np
 
 from ecgtl.datasets import snomed
-from ecgtl.datasets.synthetic.plans import RecordPlan, generator, shuffled
-from ecgtl.datasets.synthetic.statements import go_together, patient, record_with
+from ecgtl.datasets.leads import LEADS
+from ecgtl.datasets.synthetic.model import Changes
+from ecgtl.datasets.synthetic.noise import Noise
+from ecgtl.datasets.synthetic.plans import Patient, RecordPlan, generator, shuffled
+from ecgtl.datasets.synthetic.rhythms import Segment, draw_segment
 from ecgtl.datasets.synthetic.tables import table
 
 LEAST = 10  # records that are planned for a class at least
 SINUS = ("sinus_rhythm", "sinus_bradycardia", "sinus_tachycardia")  # what findings are mostly seen in
+
+# --- how statements look ---
+
+
+def appearance(statement: str) -> dict:
+    """What ``statements.yml`` says of ``statement``; KeyError where the model cannot draw it."""
+    known = table("statements")
+    return (known["rhythms"] | known["findings"])[known["same_as"].get(statement, statement)]
+
+
+def go_together(statement: str, others: Sequence[str]) -> bool:
+    """Whether ``statement`` leaves alone what any of ``others`` fixes."""
+    return all(appearance(statement).keys().isdisjoint(appearance(other)) for other in others)
+
+
+def record_with(statements: Sequence[str], rng: np.random.Generator, record: str, stream: tuple[int, ...],
+                subject_stream: tuple[int, ...], seconds: float = 10.0, **given) -> RecordPlan:
+    """A twelve-lead record of ``seconds`` that shows ``statements``; ``given`` are fields of ``RecordPlan``.
+
+    Sinus rhythm leads where none of them is a rhythm. ``rng`` draws what the statements leave open, the
+    patient and the noise.
+    """
+    said = any("rhythm" in appearance(statement) for statement in statements)
+    drawn: dict = {}
+    for statement in statements if said else ("sinus_rhythm", *statements):
+        drawn |= {name: _drawn(rng, value) for name, value in appearance(statement).items()}
+    changes = Changes(**{f.name: drawn[f.name] for f in fields(Changes) if f.name in drawn})
+    noise = Noise(wander=0.03, mains=0.003, mains_hz=50, muscle=0.008).times(rng.lognormal(0, 0.5))
+    given = {"patient": patient(rng)} | given
+    return RecordPlan(record, stream, subject_stream, _segments(rng, drawn, seconds), noise, leads=LEADS,
+                      conduction=drawn.get("conduction", "normal"), st=drawn.get("st", 0.0), changes=changes, **given)
+
+
+def patient(rng: np.random.Generator, **given) -> Patient:
+    """An adult of 18 to 95 years; ``given`` are fields of ``Patient``."""
+    return Patient(int(np.clip(rng.normal(61, 17), 18, 95)), str(rng.choice(["FEMALE", "MALE"])), **given)
+
+
+def _segments(rng: np.random.Generator, drawn: dict, seconds: float) -> tuple[Segment, ...]:
+    before = drawn.get("paroxysm", 0.0) * seconds
+    given = {f.name: drawn[f.name] for f in fields(Segment) if f.name in drawn}
+    own = draw_segment(rng, seconds=seconds - before, **given)
+    return (draw_segment(rng, "sinus", before), own) if before else (own,)
+
+
+def _drawn(rng: np.random.Generator, value):
+    """A number between a pair of them, an entry of another list, or the value itself."""
+    if not isinstance(value, list):
+        return value
+    if isinstance(value[0], int | float):
+        return float(rng.uniform(*value))
+    return _drawn(rng, value[rng.integers(len(value))])
+
 
 # --- CPSC 2018, Georgia and Chapman-Ningbo: SNOMED CT codes ---
 
@@ -81,7 +139,7 @@ def _archive_record(archive: Archive, seed: int, i: int, code: str) -> RecordPla
     codes = _with_others(archive, rng, code)
     other = round(rng.uniform(*archive.lengths) * 500) / 500
     seconds = other if rng.uniform() < archive.others else 10.0
-    return record_with([snomed.name_of(one) for one in codes], rng, archive.name(i),
+    return record_with([snomed.names()[one] for one in codes], rng, archive.name(i),
                        (archive.stream, 2, i), (archive.stream, 3, i), seconds, labels=tuple(codes))
 
 
@@ -90,7 +148,7 @@ def _with_others(archive: Archive, rng: np.random.Generator, code: str) -> list[
 
     Where it is not said, sinus rhythm stands for a normal record, alone.
     """
-    names = {one: snomed.name_of(one) for one in archive.codes}
+    names = {one: snomed.names()[one] for one in archive.codes}
     sinus = [one for one, name in names.items() if name in SINUS]
     rhythms = table("statements")["rhythms"] if archive.rhythm_said else SINUS
     findings = [one for one, name in names.items() if name not in rhythms]
@@ -113,7 +171,7 @@ def _one_of(rng: np.random.Generator, words: Sequence[str], names: dict[str, str
 
 
 class Scp(NamedTuple):
-    """A statement: ``kind`` diagnostic, form or rhythm; ``looks`` is its name in ``statements``."""
+    """A statement: ``kind`` diagnostic, form or rhythm; ``looks`` is its name in ``statements.yml``."""
 
     text: str
     kind: str
@@ -142,8 +200,9 @@ def ptbxl(seed: int) -> list[RecordPlan]:
 
     Every rhythm stands alone in ten recordings, one a fold, sinus rhythm in more; a few have two, or none.
     """
-    rhythms = [(key,) for key, statement in scp_statements().items() if statement.kind == "rhythm"
-               for _ in range(_PTBXL_SR if key == "SR" else LEAST)]
+    rhythms: list[tuple[str, ...]] = [
+        (key,) for key, statement in scp_statements().items() if statement.kind == "rhythm"
+        for _ in range(_PTBXL_SR if key == "SR" else LEAST)]
     rhythms += [*_SEVERAL * 2, *[()] * 4]
     again = range(_PTBXL_SR - _SECOND_VISITS, _PTBXL_SR)
     order = generator(seed, _PTBXL).permutation(len(rhythms)).tolist()

@@ -5,7 +5,7 @@ database is an entry of ``plans.yml``, a function here that returns its plans, a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -31,6 +31,9 @@ class Patient:
     fold: int = 0
 
 
+NOBODY = Patient(age=0, sex="")
+
+
 @dataclass(frozen=True)
 class RecordPlan:
     """One record to be made. ``stream`` and ``subject_stream`` seed its chance: records that share the latter
@@ -51,10 +54,10 @@ class RecordPlan:
     leads: tuple[str, ...] = ("ECG",)
     conduction: str = "normal"
     st: float = 0.0
-    changes: Changes = Changes()
+    changes: Changes = field(default_factory=Changes)
     contact: float = 1.0
     losses: tuple[Loss, ...] = ()
-    patient: Patient | None = None
+    patient: Patient = NOBODY
 
     @property
     def seconds(self) -> float:
@@ -87,7 +90,7 @@ def synthesise(plan: RecordPlan, sampling_rate: float, seed: int) -> Synthetic:
     """Make the record of ``plan`` at ``sampling_rate`` (Hz, any)."""
     rng = generator(seed, *plan.stream)
     subject = changed(draw_morphology(generator(seed, *plan.subject_stream)), plan.changes)
-    n_samples = int(round(plan.seconds * sampling_rate))
+    n_samples = round(plan.seconds * sampling_rate)
     beats, spans = schedule(rng, plan.segments, CONDUCTION[plan.conduction])
     ecg = render(n_samples, sampling_rate, plan.leads, beats, spans, subject, rng, plan.conduction, plan.st,
                  plan.changes.infarct)
@@ -237,10 +240,10 @@ def _shaoxing_record(rng: np.random.Generator, i: int, code: str) -> RecordPlan:
     shares = all_of["findings"]
     finding = str(rng.choice(["NONE", *shares], p=[1 - sum(shares.values()), *shares.values()]))
     conduction = finding.lower() if finding.lower() in CONDUCTION else "normal"
-    fields = {} if rate is None else {"rate": _within(rng, *rate)}
+    fields: dict = {} if rate is None else {"rate": _within(rng, *rate)}
     if finding in _PREMATURE:
         fields |= {"ectopics": _PREMATURE[finding], "share": rng.uniform(0.08, 0.2)}
-    patient = Patient(age=int(_within(rng, *age, 4, 98)), sex="FEMALE" if rng.uniform() < women else "MALE",
+    patient = Patient(age=int(_within(rng, age[0], age[1], 4, 98)), sex="FEMALE" if rng.uniform() < women else "MALE",
                       finding=finding, qtc=int(_within(rng, qtc, 28, 350, 560)),
                       qrs=int(_within(rng, 88 if conduction == "normal" else 140, 9, 60, 190)))
     st = {"STDD": -1, "STTU": 1}.get(finding, 0) * rng.uniform(0.15, 0.35)
@@ -309,11 +312,9 @@ def _icu_segments(rng: np.random.Generator, kind: str, seconds: float, rate: flo
 
 def _icu_losses(rng: np.random.Generator, seconds: float) -> tuple[Loss, ...]:
     """Stretches without signal, each kind at its own rate; they may overlap, as they do at the bedside."""
-    losses = []
-    for kind, (rate, shortest, longest) in _facts("icu_monitor")["losses"].items():
-        for start in rng.uniform(0, seconds, rng.poisson(rate * seconds / 60)):
-            losses.append(Loss(kind, start, min(start + rng.uniform(shortest, longest), seconds)))
-    return tuple(losses)
+    return tuple(Loss(kind, start, min(start + rng.uniform(shortest, longest), seconds))
+                 for kind, (rate, shortest, longest) in _facts("icu_monitor")["losses"].items()
+                 for start in rng.uniform(0, seconds, rng.poisson(rate * seconds / 60)))
 
 
 # --- Icentia11k: chest patches of outpatients ---

@@ -50,7 +50,7 @@ class Segment:
 class Beats:
     """Beats of a record, arrays of shape (beats,): ``time`` of the R peak (s), WFDB ``symbol`` and more.
 
-    ``p_wave`` is ``none`` or a key of ``model.ATRIAL``; ``cycle`` is the RR interval averaged over the
+    ``p_wave`` is ``none`` or one of ``atrial`` in ``waves.yml``; ``cycle`` is the RR interval averaged over the
     neighbours, which repolarisation follows. Some beats lie before and after the record.
     """
 
@@ -214,7 +214,7 @@ def _ectopic_positions(rng: np.random.Generator, n_beats: int, segment: Segment)
         return np.arange(segment.every, n_beats, segment.every)
     # Two ordinary beats at least between two ectopic ones, so that each has its pause; none at the start.
     gap, first = 2, 2
-    number = min(int(round(segment.share * n_beats)), (n_beats - first) // (gap + 1))
+    number = min(round(segment.share * n_beats), (n_beats - first) // (gap + 1))
     free = n_beats - first - gap * max(number - 1, 0)
     chosen = np.sort(rng.choice(free, number, replace=False)) if number else np.zeros(0, np.int64)
     return first + chosen + gap * np.arange(number)

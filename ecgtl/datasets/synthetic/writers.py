@@ -80,10 +80,10 @@ def write_qtdb(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
         stored += _QTDB_LEVELS[number % len(_QTDB_LEVELS)]
         _write_record(base, plan.record, stored, leads, rate, gain, "212", 12)
         sample, symbol, _, _ = annotations(made)
-        symbol = np.where(np.array(symbol) == "A", "S", symbol)
+        symbols = np.where(np.array(symbol) == "A", "S", symbol)
         if plan.record not in WITHOUT_MARKS:
-            kept = symbol != "+"  # rhythms are not marked
-            wfdb.wrann(plan.record, "atr", sample[kept], symbol[kept].tolist(), write_dir=str(base))
+            kept = symbols != "+"  # rhythms are not marked
+            wfdb.wrann(plan.record, "atr", sample[kept], symbols[kept].tolist(), write_dir=str(base))
     _write_lines(base / "RECORDS", [plan.record for plan in plans])
 
 
@@ -219,7 +219,8 @@ def _ptbxl_row(plan: RecordPlan) -> dict[str, object]:
     """A row of the table. The likelihood of a statement is 0 ("unknown") unless it is a diagnosis."""
     person = plan.patient
     codes = {key: 100.0 * (scp_statements()[key].kind == "diagnostic") for key in plan.labels}
-    files = {f"filename_{suffix}": f"records{rate}/00000/{plan.record}_{suffix}"
+    files: dict[str, object] = {
+        f"filename_{suffix}": f"records{rate}/00000/{plan.record}_{suffix}"
              for suffix, rate in _PTBXL_RATES.items()}
     return files | {
         "ecg_id": int(plan.record), "patient_id": plan.subject_stream[-1] + 1.0,
@@ -252,16 +253,16 @@ def icentia_annotations(made: Synthetic) -> tuple[np.ndarray, list[str], list[st
     A rhythm begins at its first beat and ends, with ``)``, at its last. Beats in motion are ``Q`` and belong
     to none. Where there is no text the release writes ``None``.
     """
-    marks = []
+    marks: list[tuple[int, str, str]] = []
     for text, beats in groupby(enumerate(_icentia_rhythms(made)), key=lambda numbered: numbered[1]):
         run = [i for i, _ in beats]
         read = text != "" and len(run) >= _READABLE
         symbols = [_ICENTIA_SYMBOLS.get(made.symbols[i], made.symbols[i]) if read else "Q" for i in run]
         found = [(i, symbol, "None") for i, symbol in zip(run, symbols, strict=True)]
         marks += [found[0], (run[0], "+", text), *found[1:], (run[-1], "+", ")")] if read else found
-    at, symbols, aux = zip(*marks, strict=True)
+    at, kinds, aux = zip(*marks, strict=True)
     samples = np.rint(made.beat_times[list(at)] * made.sampling_rate).astype(np.int64)
-    return samples, [str(symbol) for symbol in symbols], list(aux)
+    return samples, [str(kind) for kind in kinds], list(aux)
 
 
 def _icentia_rhythms(made: Synthetic) -> list[str]:

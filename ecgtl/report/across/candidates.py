@@ -190,7 +190,7 @@ def origin(row: Row) -> dict:
     """
     if row.pretrained and row.bodies:
         return row.bodies[0].data["start"]
-    return checkpoint.load(row.weights)[1] if row.weights else {}
+    return checkpoint.load(row.weights)[1].stored if row.weights else {}
 
 
 def sources(row: Row) -> tuple[str, ...]:

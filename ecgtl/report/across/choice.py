@@ -124,7 +124,7 @@ def checkpoints(rows: dict[str, Row]) -> pd.DataFrame:
     """Where each pretrained start comes from: licence, and whether its weights are available or have to be made."""
     found = []
     for row in filter(lambda row: row.pretrained, rows.values()):
-        made = Markup("to be made: <code>{}</code>").format(starts.pretraining_command(row.config))
+        made = Markup("to be made: <code>{}</code>").format(starts.pretraining_command(row.config.init, row.config.arch, row.config.tier))
         found.append({"Network and start": row.words, "Trained on": candidates.trained_on(row),
                       "Licence": candidates.origin(row).get("licence", PENDING),
                       "Weights": "at hand" if row.weights else made})

@@ -79,9 +79,8 @@ def confusion_of(result: results.Result, choice: str = "validated") -> np.ndarra
 
 def followed(result: results.Result) -> tuple[str, str]:
     """The score that a run follows epoch by epoch: its name in the scores, and in words."""
-    rules = protocol(result.config["protocol"])
-    own = rules.get("multi_label", {}) if result.arrays["y_test"].ndim == 2 else {}
-    name = own.get("score", rules.score)
+    several = result.arrays["y_test"].ndim == 2
+    name = protocol(result.config["protocol"]).for_labels(several, result.data["name"]).score
     return name, SCORES[name]
 
 

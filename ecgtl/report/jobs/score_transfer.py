@@ -25,7 +25,7 @@ def target(ranking: Ranking) -> pd.DataFrame:
     found, answers = ranking.target, ranking.scores[0].answers
     positives = zip(found.names, found.table.sum(axis=0).tolist(), strict=True)
     return pd.DataFrame({"value": {
-        "checkpoint": f"{answers.candidate.facts['arch']} with {len(answers.names)} labels",
+        "checkpoint": f"{answers.candidate.facts.arch} with {len(answers.names)} labels",
         "target": f"{found.recordings.name} {found.recordings.version}", "recordings": len(found.table),
         "labels": ", ".join(f"{name} {n}" for name, n in positives),
         "left out": ", ".join(f"{reason} {n}" for reason, n in found.left_out.items()) or "none"}})

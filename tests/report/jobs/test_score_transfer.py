@@ -124,11 +124,11 @@ def test_the_default_checkpoint_comes_with_the_package(tmp_path, monkeypatch):
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
     found = rank.candidate(ScoreConfig().checkpoint, ScoreConfig().tier)
     assert found.path.parent == ROOT / "ecgtl" / "weights"
-    assert found.facts["synthetic"]
-    assert found.facts["classes"]
-    assert found.facts["sampling_rate"] == 100
-    assert found.facts["protocol"] == "melep2023"
-    assert found.facts["licence"]
+    assert found.facts.synthetic
+    assert found.facts.classes
+    assert found.facts.sampling_rate == 100
+    assert found.facts.protocol == "melep2023"
+    assert found.facts.licence
 
 
 def test_the_notebook_scores_a_folder_of_ones_own(recordings, tmp_path):

@@ -171,7 +171,7 @@ def test_damaged_tables_of_ptbxl_are_named(root, damage):
         (base / ptbxl.TABLE).write_text(text.replace("{'SR': 0.0}", "__import__('os')"))
     with pytest.raises(EcgtlError) as error:
         melep_datasets.measure(root)
-    one_line(error, ptbxl.STATEMENTS, "data fetch ptbxl")
+    one_line(error, ptbxl.STATEMENTS if damage == "statements" else ptbxl.TABLE, "data fetch ptbxl")
 
 
 # --- what is stored -----------------------------------------------------------------------------------------
