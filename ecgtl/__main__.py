@@ -1,7 +1,8 @@
-"""The command line: ``python -m ecgtl data | run | queue | measure | draw | rank | predict | features | status | weights``."""
+"""The command line: ``python -m ecgtl COMMAND``; what commands there are stands in ``commands.yml``."""
 
 import argparse
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -23,11 +24,9 @@ STOPPED = "ecgtl: stopped; finished results and files are kept, the same command
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when it worked, 2 with one line on stderr for a user's mistake."""
-    commands = {"data": _data, "run": _run, "queue": _queue, "rank": _rank, "predict": _predict, "features": _features,
-                "weights": _weights, "status": _status, "measure": _measure, "draw": _draw}
     try:
         given = _parser().parse_args(arguments)
-        return commands[given.command](given) or 0
+        return COMMANDS[given.command](given) or 0
     except EcgtlError as error:
         print(f"ecgtl: {error}", file=sys.stderr)
         return 2
@@ -53,7 +52,7 @@ def _add_commands(parser: argparse.ArgumentParser, dest: str, commands: dict) ->
     for name, entry in commands.items():
         command = added.add_parser(name, help=entry["help"])
         for argument, options in entry.get("arguments", {}).items():
-            kind = {"type": {"int": int, "float": float}[options["type"]]} if "type" in options else {}
+            kind = {"type": {"int": int, "float": float, "lead": _lead}[options["type"]]} if "type" in options else {}
             command.add_argument(argument, **options | kind)
         if "verbs" in entry:
             _add_commands(command, "verb", entry["verbs"])
@@ -67,11 +66,6 @@ def _data(given) -> int:
     return data_commands.check(given.name, given.root, only=given.only)
 
 
-def _run(given) -> None:
-    runners.run_missing(given.experiment, given.tier, _shard(given.shard), partial(print, flush=True),
-                        tuple(filter(None, given.rows.split(","))))
-
-
 def _queue(given) -> None:
     if not (given.minutes is None or 0 <= given.minutes < 1e6) or not (given.processes is None or given.processes >= 1):
         raise EcgtlError(f"--minutes is {given.minutes} and --processes {given.processes}; give minutes from 0 and "
@@ -81,14 +75,15 @@ def _queue(given) -> None:
 
 
 def _measure(given) -> None:
-    measure = {"shaoxing": lambda: shaoxing.measure(paths.data()), "melep-datasets": lambda: melep_datasets.measure(paths.data()),
+    measure = {"shaoxing": lambda: shaoxing.measure(paths.data()),
+               "melep-datasets": lambda: melep_datasets.measure(paths.data()),
                "reconstruction-errors": lambda: reconstruction_errors.measure(given.tier),
                "rr-folds": lambda: rr_folds.measure(given.experiment, given.tier)}
     print(f"written: {results.save(measure[given.verb]())}")
 
 
 def _draw(given) -> None:
-    from ecgtl.report.jang import figure4  # matplotlib, which the other commands do without
+    from ecgtl.report.jang import figure4  # noqa: PLC0415 - matplotlib, which the other commands do without
 
     print(f"written: {figure4.draw(Path(given.file), given.tier)}")
 
@@ -108,34 +103,31 @@ def _rank(given) -> None:
     if given.root and not known:
         raise EcgtlError(f"--root is {given.root!r}, which would have no effect: --target {given.target} is the folder "
                          "itself; give the name of a data set as --target, or leave --root away")
-    names = "labels labels_separator label_set records weighting resamples tier".split()
+    names = ("labels", "labels_separator", "label_set", "records", "weighting", "resamples", "tier")
     same = {name: getattr(given, name) for name in names}
     config = ScoreConfig.of(dataset=given.target if known else "folder", root=given.root if known else given.target,
-                            lead=_lead(given.lead), **same)
+                            lead=given.lead, **same)
     print("\n".join(rank.lines(rank.rank(config, given.checkpoints), config)))
 
 
-def _lead(text: str | None) -> str | int | None:
+def _lead(text: str) -> str | int:
     """A lead as it was typed: digits are an index."""
-    return int(text) if text and text.isdigit() else text
+    return int(text) if text.isdecimal() else text
 
 
 def _predict(given) -> None:
     paths.output(given.out)  # before any work
-    table = predict.predict(given.checkpoint, given.folder, _lead(given.lead), given.device)
+    table = predict.predict(given.checkpoint, given.folder, given.lead, given.device)
     print(f"written: {predict.write(table, given.out)}, {len(table)} recordings")
 
 
-def _features(given) -> None:
-    features.write(given.folder, given.out, given.checkpoint, given.tier, given.lead)
-
-
-def _weights(given) -> None:
-    print(f"written: {convert_googlenet(given.file or None, default_weights())}")
-
-
-def _status(given) -> None:
-    print(status_table())
+COMMANDS: dict[str, Callable] = {
+    "data": _data, "queue": _queue, "measure": _measure, "draw": _draw, "rank": _rank, "predict": _predict,
+    "run": lambda given: runners.run_missing(given.experiment, given.tier, _shard(given.shard),
+                                             partial(print, flush=True), tuple(filter(None, given.rows.split(",")))),
+    "features": lambda given: features.write(given.folder, given.out, given.checkpoint, given.tier, given.lead),
+    "weights": lambda given: print(f"written: {convert_googlenet(given.file or None, default_weights())}"),
+    "status": lambda given: print(status_table())}
 
 
 def command() -> None:

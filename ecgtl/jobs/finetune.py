@@ -53,7 +53,7 @@ def default_key(config: FinetuneConfig) -> str:
     """
     method = config.arch if config.arch in BASELINES else Path(config.init).stem
     arch = config.arch if config.arch in BASELINES else FinetuneConfig.arch
-    same = {name: getattr(config, name) for name in "dataset root init tier fraction seed device".split()}
+    same = {name: getattr(config, name) for name in ("dataset", "root", "init", "tier", "fraction", "seed", "device")}
     name = f"{config.dataset}-{config.tier}-{method}-{config.fraction:g}-seed{config.seed}"
     common = FinetuneConfig.of(**same, arch=arch).resolved() == config and init_word(config.init) and not config.root
     return name if common else f"{name}-{cache.key_of(dataclasses.asdict(config))[:8]}"
@@ -78,18 +78,18 @@ def _fit_network(prepared: Prepared, report: Callable[[dict], None] | None) -> l
     plan, config, rules, recordings = prepared.plan, prepared.plan.config, prepared.rules, prepared.recordings
     x, model = prepared.inputs(), prepared.network()
     indices = [getattr(prepared.split, part) for part in PARTS]
-    parts = [loop.LabelledArray(x[index], recordings.labels[index]) for index in indices]
+    train, validation, test = (loop.LabelledArray(x[index], recordings.labels[index]) for index in indices)
     how = loop.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.patience, rules.stop_on,
                              rules.select_on, config.precision, config.seed)
     facts = _facts(prepared) if config.save_weights else {}  # what is wrong there must be known before the training
     score_of = partial(value_of, rules.score)
-    fit = loop.fit(model, *parts, how, score_of, plan.device, _state_file(prepared), report)
+    fit = loop.fit(model, train, validation, test, how, score_of, plan.device, _state_file(prepared), report)
     if config.save_weights:
         path = paths.output(config.save_weights, makes_folder=True)
         checkpoint.save(path, fit.weights, facts, half=config.arch in rules.half)
     if recordings.multi_label:
         model.load_state_dict(fit.weights)
-        fit.train = loop.predict(model, parts[0].x, plan.device, True, config.precision)
+        fit.train = loop.predict(model, train.x, plan.device, True, config.precision)
     return fit
 
 
@@ -142,7 +142,7 @@ def _content(prepared: Prepared, fit: loop.TrainResult) -> dict:
     top = dict(scored[prepared.rules.report if "last" in scored else "validated"])
     del top["epoch"]
     if len(fit.history) > 1:  # there is a curve (Jang 2021, section II.4(3))
-        top["learning_curve_index"] = metrics.learning_curve_index([row["test_score"] for row in fit.history])
+        top["learning_curve_index"] = metrics.learning_curve_index(np.array([row["test_score"] for row in fit.history]))
     counts = {part: prepared.counts(part) for part in PARTS}
     # Without positives in training nothing can be learnt of a label, without them in the test set it has no AUC
     absent = {part: [name for name, n in counts[part].items() if not n] for part in PARTS}
@@ -153,7 +153,7 @@ def _content(prepared: Prepared, fit: loop.TrainResult) -> dict:
         "skipped": {reason: len(ids) for reason, ids in recordings.skipped.items()},
         "duplicates": len(recordings.duplicates)}
     arrays = {part: getattr(prepared.split, part).astype(np.uint32) for part in PARTS}
-    return {"config": _portable(config), "evidence": evidence_of(prepared), "history": fit.history, "data": data,
+    return {"config": config.portable(), "evidence": evidence_of(prepared), "history": fit.history, "data": data,
             "scores": top | {name: scored[name] for name in CHOICES if name in scored},
             "arrays": arrays | {"y_test": y_test.astype(np.uint8)} | probabilities}
 
@@ -164,12 +164,7 @@ def _scores(choice: str, y_test: np.ndarray, probabilities: np.ndarray, prepared
     recordings = prepared.recordings
     if not recordings.multi_label:
         return score(y_test, probabilities, recordings.classes)
-    train = (recordings.labels[prepared.split.train], fit.train) if choice == "validated" else None
+    train = None
+    if choice == "validated" and fit.train is not None:
+        train = recordings.labels[prepared.split.train], fit.train
     return score_multi_label(y_test, probabilities, recordings.classes, train)
-
-
-def _portable(config: FinetuneConfig) -> dict:
-    """The config without the folders of this machine."""
-    values = dataclasses.asdict(config)
-    named = [name for name in ("root", "labels", "init", "save_weights") if values[name]]
-    return values | {name: Path(values[name]).name for name in named}

@@ -69,7 +69,7 @@ def run(config: PretrainConfig | PretrainPlan, report: Callable[[dict], None] | 
     chosen = {"validation": scores["validation"], "epoch": loop.best_epoch(fit.history, plan.config.rules.select_on)}
     upstream = "synthetic" if config.tier == "demo" else "substitute"
     seconds = time.perf_counter() - began
-    made = Result(experiment, key or key_of(config), dataclasses.asdict(config) | {"root": Path(config.root).name},
+    made = Result(experiment, key or key_of(config), config.portable(),
                   {"upstream": upstream, "target": "none", "leads": upstream}, _top(config, scores["test"]) | chosen,
                   fit.history, data, {"none": np.zeros(0, np.uint8)},
                   results.provenance(str(device), seconds, config.seed, torch.get_num_threads(), command))
@@ -101,12 +101,12 @@ def whole_of(config: PretrainConfig, sources: list[datasets.Recordings]) -> Wind
 def parts_of(config: PretrainConfig, whole: Windows | Frames) -> dict[str, Part]:
     """Training, validation and test set out of ``whole``: no subject is in two."""
     train, validation, test = whole.split(config.validation, config.test, config.seed)
-    if config.windows is not None:
+    if isinstance(train, Windows) and config.windows is not None:
         train = train.sample(config.windows, config.seed)
     per_subject = config.per_subject if config.per_epoch is None else config.per_epoch / len(train.subjects)
 
-    def examples(part: Windows | Frames) -> Part:
-        if config.objective == "reconstruction":
+    def examples(part) -> Part:
+        if isinstance(part, Windows):
             return part.materialise()
         if config.objective == "future":
             return future.Contrasts(part, config.context, config.negatives, config.offset, per_subject,
@@ -242,7 +242,7 @@ def _skipped(sources: list[datasets.Recordings], whole: Windows | Frames, parts:
     return dict(total)
 
 
-def _data(config: PretrainConfig, sources: list[datasets.Recordings], parts: dict[str, Part]) -> dict:
+def _data(config: PretrainConfig, sources: list[datasets.Recordings], parts: dict) -> dict:
     """The sources, and what each part holds: windows, or frames an epoch, and subjects."""
     data = {"name": "+".join(s.name for s in sources), "version": "+".join(s.version for s in sources),
             "digest": cache.key_of({s.name: s.digest for s in sources}),

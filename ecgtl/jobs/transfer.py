@@ -71,7 +71,7 @@ def run(config: TransferConfig | TransferPlan, experiment: str = "transfer", key
     scored, arrays = _scored(target, fold, fit)
     top = {name: scored[plan.rules.report][name] for name in ("weighted_f1", "train_weighted_f1")}
     return Result(experiment=experiment, key=key or default_key(config),
-        config=dataclasses.asdict(config) | {"root": Path(config.root).name},
+        config=config.portable(),
         evidence=evidence_of(Prepared(plan.tuning, target.recordings)),
         scores=top | {"measures": measured} | scored,
         history=[{"epoch": row["epoch"]} | {name: round(row[name], 5) for name in KEPT} for row in fit.history],
@@ -115,12 +115,12 @@ def _fine_tune(plan: TransferPlan, target: Target, fold: label_tasks.Fold,
     config = plan.config
     model = Prepared(plan.tuning, dataclasses.replace(target.recordings, classes=target.names(fold))).network()
     every = [getattr(fold, part) for part in PARTS]
-    parts = [loop.LabelledArray(target.x[rows], target.labels(fold, rows)) for rows in every]
+    train, validation, test = (loop.LabelledArray(target.x[rows], target.labels(fold, rows)) for rows in every)
     how = loop.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.epochs, "validation_score",
                              "validation_score", config.precision, config.fold)
     state = training_state({"transfer": dataclasses.asdict(config), "digest": target.recordings.digest,
                             "start": checksum(plan.start)})
-    return loop.fit(model, *parts, how, partial(value_of, "weighted_f1"), plan.device, state, report)
+    return loop.fit(model, train, validation, test, how, partial(value_of, "weighted_f1"), plan.device, state, report)
 
 
 def _scored(target: Target, fold: label_tasks.Fold, fit: loop.TrainResult) -> tuple[dict, dict[str, np.ndarray]]:
