@@ -136,8 +136,7 @@ def read(plan: Plan) -> Recordings:
         options |= {"labels": config.labels or None, "labels_separator": config.labels_separator}
     if config.dataset in CHOOSING and (config.dataset == "folder" or config.lead not in (0, ALL_LEADS)):
         options |= {"lead": None if config.lead == ALL_LEADS else config.lead}
-    twin = config.tier == "demo"
-    return datasets.load(config.dataset, None if twin else config.root or None, twin, **options)
+    return datasets.load(config.dataset, config.root or None, config.tier == "demo", **options)
 
 
 def prepare(plan: Plan) -> Prepared:

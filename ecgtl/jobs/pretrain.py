@@ -78,9 +78,8 @@ def run(config: PretrainConfig | PretrainPlan, report: Callable[[dict], None] | 
 
 def read(config: PretrainConfig) -> list[datasets.Recordings]:
     """The source databases: their twins in tier demo, the real recordings otherwise."""
-    twin = config.tier == "demo"
-    root = None if twin else config.root or None
-    return [datasets.load(name, root, twin, on_bad=config.on_bad) for name in config.source_names]
+    place = config.root or None, config.tier == "demo"
+    return [datasets.load(name, *place, on_bad=config.on_bad) for name in config.source_names]
 
 
 def whole_of(config: PretrainConfig, sources: list[datasets.Recordings]) -> Windows | Frames:

@@ -70,13 +70,11 @@ def run(config: TransferConfig | TransferPlan, experiment: str = "transfer", key
     provenance |= {"score_seconds": score_seconds, "epoch_seconds": epoch_seconds}
     scored, arrays = _scored(target, fold, fit)
     top = {name: scored[plan.rules.report][name] for name in ("weighted_f1", "train_weighted_f1")}
-    return Result(experiment=experiment, key=key or default_key(config),
-        config=config.portable(),
-        evidence=evidence_of(Prepared(plan.tuning, target.recordings)),
-        scores=top | {"measures": measured} | scored,
-        history=[{"epoch": row["epoch"]} | {name: round(row[name], 5) for name in KEPT} for row in fit.history],
-        data=_data(plan, target, fold), provenance=provenance,
-        arrays=arrays | {"part": part_of_each(fold, len(target.recordings)), "pair_losses": pair_losses})
+    arrays |= {"part": part_of_each(fold, len(target.recordings)), "pair_losses": pair_losses}
+    history = [{"epoch": row["epoch"]} | {name: round(row[name], 5) for name in KEPT} for row in fit.history]
+    return Result(experiment, key or default_key(config), config.portable(),
+                  evidence_of(Prepared(plan.tuning, target.recordings)), top | {"measures": measured} | scored,
+                  history, _data(plan, target, fold), arrays, provenance)
 
 
 def default_key(config: TransferConfig) -> str:

@@ -9,7 +9,7 @@ import wfdb
 from ecgtl import datasets, models
 from ecgtl.__main__ import main
 from ecgtl.config import FinetuneConfig
-from ecgtl.datasets import folder, synthetic
+from ecgtl.datasets import folder, synthetic, wfdb_files
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import finetune, predict
 from ecgtl.models import checkpoint
@@ -180,7 +180,7 @@ def test_of_a_long_recording_no_more_is_read_than_its_window_needs(weights, tmp_
     wfdb.wrsamp("a", 360, ["mV"], ["II"], beats(50001), fmt=["16"], adc_gain=[1000.0], baseline=[0], write_dir=str(tmp_path))
     whole, _ = ask(weights[kind], tmp_path)
     read = []
-    part = folder.read_part
+    part = wfdb_files.read_part
     monkeypatch.setattr(predict, "BLOCK", 1)
     monkeypatch.setattr(folder, "read_part", lambda *given: read.append(given[-1] - given[-2]) or part(*given))
     np.testing.assert_allclose(ask(weights[kind], tmp_path)[0].filter(like="prob"), whole.filter(like="prob"), atol=1e-6)

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from ecgtl import datasets, models, results
 from ecgtl.config import FinetuneConfig, PretrainConfig, starts
-from ecgtl.datasets import cache, splits
+from ecgtl.datasets import splits
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import evidence, inputs, pretrain
 from ecgtl.models import checkpoint
@@ -205,7 +205,7 @@ def test_a_result_never_names_weights_that_were_not_written(finished, monkeypatc
     def full_disk(*given):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(cache, "write_atomic", full_disk)
+    monkeypatch.setattr(checkpoint, "write_atomic", full_disk)
     with pytest.raises(OSError):
         pretrain.save(finished[0])
     assert not list(tmp_path.rglob("*.json"))

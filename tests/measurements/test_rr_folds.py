@@ -55,7 +55,7 @@ def test_every_planned_fold_is_scored_and_says_what_it_stands_on(measured):
     assert set(map(int, measured.scores["folds"])) == planned
     assert measured.evidence == {"upstream": "none", "target": "synthetic", "leads": "synthetic"}
     assert measured.data["name"] == "ptbxl" and len(measured.data["digest"]) == 64
-    assert measured.provenance["command"] == f"{rr_folds.PROGRAM} {NAME} demo"
+    assert measured.provenance["command"] == f"{rr_folds.PROGRAM} {NAME} --tier demo"
 
 
 def test_scores_are_scikit_learns_of_trees_that_saw_the_training_part_alone(measured):

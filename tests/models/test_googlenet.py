@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ecgtl.errors import EcgtlError
-from ecgtl.models import convert, count_parameters, googlenet
+from ecgtl.models import convert, count_parameters
 from ecgtl.models.convert import convert_googlenet, read_blobs
 from ecgtl.models.googlenet import INCEPTIONS, GoogLeNet, find_weights, load_imagenet
 
@@ -287,7 +287,7 @@ def caffemodel(state, layer):
 
 
 def accept(monkeypatch, content):
-    monkeypatch.setattr(googlenet, "SHA1", hashlib.sha1(content).hexdigest())
+    monkeypatch.setattr(convert, "SHA1", hashlib.sha1(content).hexdigest())
 
 
 @pytest.mark.parametrize("layer", [new_layer, old_layer])
@@ -337,7 +337,7 @@ def serve(monkeypatch):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Server,), {}))
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(googlenet, "URL", f"http://127.0.0.1:{server.server_address[1]}/x.caffemodel")
+    monkeypatch.setattr(convert, "URL", f"http://127.0.0.1:{server.server_address[1]}/x.caffemodel")
 
     def set_up(content, status=200, announced=None):
         handler = server.RequestHandlerClass
@@ -364,12 +364,12 @@ def test_without_a_file_the_published_one_is_downloaded(state, tmp_path, monkeyp
 def test_a_download_that_fails_leaves_nothing(tmp_path, monkeypatch, serve, answer, said):
     monkeypatch.setattr(convert, "MAX_BYTES", 2 << 20)
     serve(**answer)
-    with pytest.raises(EcgtlError, match=f"{googlenet.URL} .*({said})"):
+    with pytest.raises(EcgtlError, match=f"{convert.URL} .*({said})"):
         convert_googlenet(None, tmp_path / "w.safetensors")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_address_that_does_not_answer_is_named(tmp_path, monkeypatch, serve):
-    monkeypatch.setattr(googlenet, "URL", "http://127.0.0.1:9/x.caffemodel")
+    monkeypatch.setattr(convert, "URL", "http://127.0.0.1:9/x.caffemodel")
     with pytest.raises(EcgtlError, match="cannot be downloaded .ConnectionError"):
         convert_googlenet(None, tmp_path / "w.safetensors")
