@@ -392,7 +392,7 @@ def test_a_part_that_a_newer_version_added_is_left_out_and_said(capsys):
 
 def test_every_committed_result_is_whole():
     for path in sorted((paths.repository() / "results").glob("*/*.json")):
-        assert results.stored(path)["key"]
+        assert results.stored(path).key
 
 
 # -- paths that a user gives

@@ -423,10 +423,10 @@ def test_what_is_missing_is_run_once(small):
     found = transfers.table(NAME, "demo")
     assert found["fold"].tolist() == [0, 1, 2] and set(found["arch"]) == {"bilstm"}
     body = results.read(small[0].path)
-    assert found["melep_published"][0] == body["scores"]["measures"]["melep_published"]
-    assert found["weighted_f1_validated"][0] == body["scores"]["validated"]["weighted_f1"]
-    assert found["label_set"][0].split("+") == body["data"]["classes"]
-    assert found["n_labels"][0] == len(body["data"]["classes"])
+    assert found["melep_published"][0] == body.scores["measures"]["melep_published"]
+    assert found["weighted_f1_validated"][0] == body.scores["validated"]["weighted_f1"]
+    assert found["label_set"][0].split("+") == body.data["classes"]
+    assert found["n_labels"][0] == len(body.data["classes"])
     y_test = results.load(small[0].path).arrays["y_test"]
     assert found["weighted_f1_every_label"][0] == pytest.approx(
         oracle.f1_score(y_test, np.ones_like(y_test), average="weighted"))
@@ -449,7 +449,7 @@ def test_what_makes_a_result_stale(small):
 def test_other_data_make_a_result_stale(small, monkeypatch):
     store()
     runners.run_missing(NAME, "demo", (1, 6), lambda line: None)
-    digest = results.read(small[0].path)["data"]["digest"]
+    digest = results.read(small[0].path).data["digest"]
     for given, expected in ((digest, "done"), ("0" * 64, "stale"), ("unknown", "done")):
         monkeypatch.setattr(transfers, "_entries", lambda given=given: {NAME: {"data": {"demo": given}}})
         assert small[0].state() == expected
