@@ -370,8 +370,8 @@ def test_the_protocol_is_the_papers():
     for one in (network, lstm):
         assert (one.sampling_rate, one.n_samples, one.epochs, one.learning_rate) == (100, 1000, 50, 0.01)
     split = rules.split
-    assert 1 - split["validation"] - split["test"] == pytest.approx(0.67)
-    assert split["folds"] == {"validation": 10, "test": 9}
+    assert 1 - split.validation - split.test == pytest.approx(0.67)
+    assert split.folds == {"validation": 10, "test": 9}
     assert rules.transfers.records["paper"] == 1000 and rules.transfers.test == 0.3
     assert rules.transfers.experiments["melep2023-csn"]["labels"] == [2, 10]
 
@@ -617,7 +617,7 @@ def test_committed_folds_are_planned_and_up_to_date(committed):
         assert TransferConfig.of(**result.config) == run.config, result.key
         start = result.data["start"]
         source = results.read(COMMITTED / "melep2023-sources" / Path(start["file"]).with_suffix(".json"))
-        assert source["data"]["weights"] == {name: start[name] for name in ("file", "sha256")}, result.key
+        assert source.data["weights"] == {name: start[name] for name in ("file", "sha256")}, result.key
 
 
 @pytest.mark.parametrize("path", sorted(COMMITTED.glob("melep2023-sources/*.json")),
