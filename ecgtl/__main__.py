@@ -19,13 +19,16 @@ from ecgtl.measurements import melep_datasets, reconstruction_errors, rr_folds, 
 from ecgtl.models.convert import convert_googlenet
 from ecgtl.models.googlenet import default_weights
 
+DESCRIPTION = "Reproducible companion to three papers on transfer learning for ECG classification."
 STOPPED = "ecgtl: stopped; finished results and files are kept, the same command goes on from there"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when it worked, 2 with one line on stderr for a user's mistake."""
+    parser = _Parser(prog="python -m ecgtl", description=DESCRIPTION)
+    _add_commands(parser, "command", yaml.safe_load((paths.PACKAGE / "commands.yml").read_text()))
     try:
-        given = _parser().parse_args(arguments)
+        given = parser.parse_args(arguments)
         return COMMANDS[given.command](given) or 0
     except EcgtlError as error:
         print(f"ecgtl: {error}", file=sys.stderr)
@@ -37,13 +40,6 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str):
         raise EcgtlError(f"{message}; see '{self.prog} --help'")
-
-
-def _parser() -> argparse.ArgumentParser:
-    description = "Reproducible companion to three papers on transfer learning for ECG classification."
-    parser = _Parser(prog="python -m ecgtl", description=description)
-    _add_commands(parser, "command", yaml.safe_load((paths.PACKAGE / "commands.yml").read_text()))
-    return parser
 
 
 def _add_commands(parser: argparse.ArgumentParser, dest: str, commands: dict) -> None:

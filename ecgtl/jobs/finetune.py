@@ -82,8 +82,9 @@ def _fit_network(prepared: Prepared, report: Callable[[dict], None] | None) -> l
     how = loop.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.patience, rules.stop_on,
                              rules.select_on, config.precision, config.seed)
     facts = _facts(prepared) if config.save_weights else {}  # what is wrong there must be known before the training
-    score_of = partial(value_of, rules.score)
-    fit = loop.fit(model, train, validation, test, how, score_of, plan.device, _state_file(prepared), report)
+    state = training_state({"config": dataclasses.asdict(config), "digest": recordings.digest,
+                            "start": plan.start and cache.source_checksum(plan.start.parent, [plan.start])})
+    fit = loop.fit(model, train, validation, test, how, partial(value_of, rules.score), plan.device, state, report)
     if config.save_weights:
         path = paths.output(config.save_weights, makes_folder=True)
         checkpoint.save(path, fit.weights, facts, half=config.arch in rules.half)
@@ -118,12 +119,6 @@ def _facts(prepared: Prepared) -> dict:
             "evidence": evidence_of(prepared)["target"], "tier": config.tier, "licence": licence_of(prepared),
             "synthetic": recordings.synthetic, "mean": statistics[:, 0].tolist(), "sd": statistics[:, 1].tolist(),
             "seed": config.seed}
-
-
-def _state_file(prepared: Prepared) -> Path:
-    start = prepared.plan.start
-    return training_state({"config": dataclasses.asdict(prepared.plan.config), "digest": prepared.recordings.digest,
-                           "start": start and cache.source_checksum(start.parent, [start])})
 
 
 def training_state(parts: dict) -> Path:

@@ -64,13 +64,15 @@ def run(config: PretrainConfig | PretrainPlan, report: Callable[[dict], None] | 
     state = training_state({"pretrain": dataclasses.asdict(config), "digests": [source.digest for source in sources]})
     fit = _fit(plan, model, parts, state, report)
     model.load_state_dict(fit.weights)
-    scores = {name: _scores(plan, model, parts[name]) for name in ("validation", "test")}
+    validation, top = (_scores(plan, model, parts[name]) for name in ("validation", "test"))
+    if config.objective == "reconstruction":
+        top = {"mse_sum": top["summed"], "mse_sample": top["per_sample"], "r2": top["r2"]}
     data = _data(config, sources, parts) | {"skipped": _skipped(sources, whole, parts)}
-    chosen = {"validation": scores["validation"], "epoch": loop.best_epoch(fit.history, plan.config.rules.select_on)}
+    chosen = {"validation": validation, "epoch": loop.best_epoch(fit.history, plan.config.rules.select_on)}
     upstream = "synthetic" if config.tier == "demo" else "substitute"
     seconds = time.perf_counter() - began
     made = Result(experiment, key or key_of(config), config.portable(),
-                  {"upstream": upstream, "target": "none", "leads": upstream}, _top(config, scores["test"]) | chosen,
+                  {"upstream": upstream, "target": "none", "leads": upstream}, top | chosen,
                   fit.history, data, {"none": np.zeros(0, np.uint8)},
                   results.provenance(str(device), seconds, config.seed, torch.get_num_threads(), command))
     return Pretrained(made, _transferable(config, fit.weights), _facts(config, made), parts["test"], model)
@@ -152,13 +154,6 @@ def _scores(plan: PretrainPlan, model: torch.nn.Module, part: Part) -> dict:
     if plan.config.objective == "reconstruction":
         return reconstruction.errors(model, part, autocast, plan.device)
     return classification.scores(model, part, autocast, plan.device, plan.config.seed)
-
-
-def _top(config: PretrainConfig, scores: dict) -> dict:
-    """The scores of the test set, as they stand at the top of a result."""
-    if config.objective != "reconstruction":
-        return scores
-    return {"mse_sum": scores["summed"], "mse_sample": scores["per_sample"], "r2": scores["r2"]}
 
 
 def _transferable(config: PretrainConfig, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
