@@ -16,7 +16,7 @@ from ecgtl.datasets import cache
 from ecgtl.errors import EcgtlError, note
 from ecgtl.jobs.evidence import evidence_of, licence_of, origin_of
 from ecgtl.jobs.inputs import PARTS, Prepared, prepare
-from ecgtl.jobs.scoring import score, score_multi_label, value_of
+from ecgtl.jobs.scoring import by_choice, score, score_multi_label, value_of
 from ecgtl.models import baselines, checkpoint
 from ecgtl.results import Result
 from ecgtl.signals import preparation, rr_intervals
@@ -130,10 +130,7 @@ def _content(prepared: Prepared, fit: loop.TrainResult) -> dict:
     """What a result says of the run itself."""
     config, recordings = prepared.plan.config, prepared.recordings
     y_test = recordings.labels[prepared.split.test]
-    # Scores are taken from the probabilities as stored, so that anybody gets the same from the file.
-    probabilities = {f"prob_{name}": p.astype(np.float16) for name, (_, p) in fit.chosen.items()}
-    scored = {name: _scores(name, y_test, probabilities[f"prob_{name}"], prepared, fit) | {"epoch": epoch}
-              for name, (epoch, _) in fit.chosen.items()}
+    scored, probabilities = by_choice(fit, tuple(fit.chosen), partial(_scores, prepared, fit))
     top = dict(scored[prepared.rules.report if "last" in scored else "validated"])
     del top["epoch"]
     if len(fit.history) > 1:  # there is a curve (Jang 2021, section II.4(3))
@@ -153,10 +150,9 @@ def _content(prepared: Prepared, fit: loop.TrainResult) -> dict:
             "arrays": arrays | {"y_test": y_test.astype(np.uint8)} | probabilities}
 
 
-def _scores(choice: str, y_test: np.ndarray, probabilities: np.ndarray, prepared: Prepared,
-            fit: loop.TrainResult) -> dict:
+def _scores(prepared: Prepared, fit: loop.TrainResult, choice: str, probabilities: np.ndarray) -> dict:
     """The scores of one way of choosing the epoch; thresholds only for the network that was kept."""
-    recordings = prepared.recordings
+    recordings, y_test = prepared.recordings, prepared.recordings.labels[prepared.split.test]
     if not recordings.multi_label:
         return score(y_test, probabilities, recordings.classes)
     train = None

@@ -150,10 +150,10 @@ def _stretch(one: folder.Record, n_samples: int, rate: float, keep: str, collect
     if not len(whole):
         raise RecordError("missing samples (NaN)", f"{one.path} has missing samples (NaN) in every window; leave it "
                                                    "out")
-    k = whole[-1 if keep == "end" else 0]
+    k, place = (whole[-1], "last") if keep == "end" else (whole[0], "first")
     if ends[k] < len(x) if keep == "end" else begins[k]:
-        collector.remark(one.id, f"missing samples in its {'last' if keep == 'end' else 'first'} {n_samples / rate:g} "
-                                 f"s, so the {'last' if keep == 'end' else 'first'} window without any is used")
+        collector.remark(one.id, f"missing samples in its {place} {n_samples / rate:g} s, so the {place} window "
+                                 "without any is used")
     begin = -(-begins[k] // step) * step
     x = x[begin if ends[k] - begin >= inside else begins[k]:ends[k]]
     window = x[-inside:] if keep == "end" else x[:inside]

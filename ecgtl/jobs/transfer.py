@@ -22,7 +22,7 @@ from ecgtl.datasets.recordings import Recordings
 from ecgtl.jobs.evidence import evidence_of
 from ecgtl.jobs.finetune import training_state
 from ecgtl.jobs.inputs import PARTS, Prepared, prepare
-from ecgtl.jobs.scoring import labels_of, value_of
+from ecgtl.jobs.scoring import by_choice, labels_of, value_of
 from ecgtl.results import Result
 from ecgtl.training import loop
 
@@ -68,9 +68,11 @@ def run(config: TransferConfig | TransferPlan, experiment: str = "transfer", key
     provenance = results.provenance(device, time.perf_counter() - began, config.fold, torch.get_num_threads(), command)
     epoch_seconds = float(np.median([row["seconds"] for row in fit.history]))
     provenance |= {"score_seconds": score_seconds, "epoch_seconds": epoch_seconds}
-    scored, arrays = _scored(target, fold, fit)
+    y_test, support = target.labels(fold, fold.test), target.labels(fold, fold.train).sum(axis=0)
+    scored, probabilities = by_choice(fit, CHOICES, lambda _, p: scores(y_test, p, target.names(fold), support))
     top = {name: scored[plan.rules.report][name] for name in ("weighted_f1", "train_weighted_f1")}
-    arrays |= {"part": part_of_each(fold, len(target.recordings)), "pair_losses": pair_losses}
+    arrays = {"y_test": y_test} | probabilities | {"part": part_of_each(fold, len(target.recordings)),
+                                                   "pair_losses": pair_losses}
     history = [{"epoch": row["epoch"]} | {name: round(row[name], 5) for name in KEPT} for row in fit.history]
     return Result(experiment, key or default_key(config), config.portable(),
                   evidence_of(Prepared(plan.tuning, target.recordings)), top | {"measures": measured} | scored,
@@ -119,16 +121,6 @@ def _fine_tune(plan: TransferPlan, target: Target, fold: label_tasks.Fold,
     state = training_state({"transfer": dataclasses.asdict(config), "digest": target.recordings.digest,
                             "start": checksum(plan.start)})
     return loop.fit(model, train, validation, test, how, partial(value_of, "weighted_f1"), plan.device, state, report)
-
-
-def _scored(target: Target, fold: label_tasks.Fold, fit: loop.TrainResult) -> tuple[dict, dict[str, np.ndarray]]:
-    """Scores by choice of the epoch, and the arrays that they follow from."""
-    y_test, support = target.labels(fold, fold.test), target.labels(fold, fold.train).sum(axis=0)
-    # Scores are taken from the probabilities as stored, so that anybody gets the same from the file
-    probabilities = {f"prob_{name}": fit.chosen[name][1].astype(np.float16) for name in CHOICES}
-    scored = {name: scores(y_test, probabilities[f"prob_{name}"], target.names(fold), support)
-              | {"epoch": fit.chosen[name][0]} for name in CHOICES}
-    return scored, {"y_test": y_test} | probabilities
 
 
 def part_of_each(fold: label_tasks.Fold, n_records: int) -> np.ndarray:
