@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ecgtl import metrics, results, transferability
-from ecgtl.config import TransferConfig, TransferPlan, label_columns
+from ecgtl.config import TRANSFERS, TransferConfig, TransferPlan, label_columns, protocol
 from ecgtl.config.starts import checksum
 from ecgtl.datasets import label_tasks
 from ecgtl.datasets.recordings import Recordings
@@ -70,7 +70,7 @@ def run(config: TransferConfig | TransferPlan, experiment: str = "transfer", key
     provenance |= {"score_seconds": score_seconds, "epoch_seconds": epoch_seconds}
     y_test, support = target.labels(fold, fold.test), target.labels(fold, fold.train).sum(axis=0)
     scored, probabilities = by_choice(fit, CHOICES, lambda _, p: scores(y_test, p, target.names(fold), support))
-    top = {name: scored[plan.rules.report][name] for name in ("weighted_f1", "train_weighted_f1")}
+    top = {name: scored[protocol(TRANSFERS).transfers.report][name] for name in ("weighted_f1", "train_weighted_f1")}
     arrays = {"y_test": y_test} | probabilities | {"part": part_of_each(fold, len(target.recordings)),
                                                    "pair_losses": pair_losses}
     history = [{"epoch": row["epoch"]} | {name: round(row[name], 5) for name in KEPT} for row in fit.history]
