@@ -373,7 +373,7 @@ def test_what_is_missing_or_null_in_a_result_is_one_line(place, value):
     edit(path, change)
     asked = [lambda: results.load(path), lambda: results.table(), lambda: planned(CELL[0])[0].state(),
              lambda: cells.cells(CELL[0], "reduced"), lambda: provenance.made_by(results.load(path)),
-             lambda: dig(results.read(path), place)[0][place.split(".")[-1]]]
+             lambda: dig(vars(results.read(path)), place)[0][place.split(".")[-1]]]
     for ask in asked:
         try:
             ask()
