@@ -31,8 +31,32 @@ def melep(source_prob: np.ndarray, target: np.ndarray, weighting: str = "publish
           source_weights: np.ndarray | None = None) -> float:
     """Multi-label expected log of empirical predictions, at least 0; smaller means an easier transfer.
 
-    The sum of ``melep_per_label`` x ``label_weights`` (Nguyen 2023, equation 5); its options are explained
-    there, and so are its errors. Tables as above.
+    The sum of ``melep_per_label`` x ``label_weights`` (Nguyen 2023, equation 5).
+
+    Parameters
+    ----------
+    source_prob : array, (n, Z)
+        Probabilities that the pretrained network gives to its own labels on n recordings of the target.
+    target : array, (n, Y)
+        0/1 table of the labels to come.
+    weighting : {"published", "normalised"}
+        As in ``label_weights``.
+    source_weights : array, (Z,), optional
+        As in ``melep_per_label``.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    EcgtlError
+        For probabilities outside [0, 1], NaN, empty tables, tables that do not match, and as the two functions.
+
+    Examples
+    --------
+    >>> round(melep(np.array([[0.9, 0.2], [0.1, 0.7], [0.8, 0.3]]), np.array([[1, 0], [0, 1], [1, 0]])), 3)
+    0.447
     """
     weights = label_weights(target, weighting)
     return float(weights @ melep_per_label(source_prob, target, source_weights))

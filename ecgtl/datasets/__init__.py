@@ -20,10 +20,33 @@ __all__ = ["Annotations", "LOADERS", "RECORDS", "Recordings", "load"]
 def load(name: str, root: str | Path | None = None, twin: bool = False, **options) -> Recordings:
     """Recordings of the data set ``name``.
 
-    ``root`` is the folder that holds the data sets in the layout of their releases (default: ``ECGTL_DATA``); for
-    ``folder`` it is the folder of the recordings themselves. ``twin=True`` reads the embedded synthetic twin instead.
-    Where a pack lies there (``packs``), it is read in place of either.
-    Raises EcgtlError for an unknown name and for missing or damaged files.
+    Parameters
+    ----------
+    name : str
+        One of ``LOADERS``.
+    root : path, optional
+        The folder that holds the data sets in the layout of their releases (default: ``ECGTL_DATA``); for ``folder`` that
+        of the recordings themselves. Where a pack lies there (``packs``), it is read in place of either.
+    twin : bool
+        Read the synthetic twin that comes with the package instead.
+    **options
+        Of the data set's own ``read``: ``on_bad``, ``leads``, ``view``, …
+
+    Returns
+    -------
+    Recordings
+        Signals in mV, (leads, samples) each, from memory maps; sampling rates in Hz, labels, subjects.
+
+    Raises
+    ------
+    EcgtlError
+        For an unknown name, and for missing or damaged files.
+
+    Examples
+    --------
+    >>> twin = load("mitdb", twin=True)
+    >>> len(twin), float(twin.sampling_rate[0]), twin.signal(0).shape[0]
+    (14, 360.0, 2)
     """
     if name not in LOADERS:
         raise EcgtlError(f"unknown dataset {name!r}; allowed: {', '.join(LOADERS)}")

@@ -23,10 +23,32 @@ PREACTIVATED = ("resnet18", "resnet34", "resnet50")  # with a choice of where th
 
 
 def build(name: str, in_channels: int, n_outputs: int, **options) -> nn.Module:
-    """The network ``name`` for inputs (batch, in_channels, samples) and outputs (batch, n_outputs).
+    """The network ``name``, with random weights.
 
-    ``width`` is the number of channels of the stem (ResNets: 64 at full size), of a Bi-LSTM that of hidden units a
-    direction (100). Raises EcgtlError for an unknown name or option.
+    Parameters
+    ----------
+    name : str
+        One of ``MODELS``.
+    in_channels, n_outputs : int
+        Of inputs (batch, in_channels, samples) and outputs (batch, n_outputs).
+    **options
+        ``width`` is the number of channels of the stem (ResNets: 64 at full size), of a Bi-LSTM that of hidden units a
+        direction (100); others are the constructor's.
+
+    Returns
+    -------
+    torch.nn.Module
+
+    Raises
+    ------
+    EcgtlError
+        For an unknown name or option.
+
+    Examples
+    --------
+    >>> network = build("resnet18", in_channels=1, n_outputs=4, width=8)
+    >>> network(torch.zeros(2, 1, 1000)).shape
+    torch.Size([2, 4])
     """
     if name not in MODELS:
         raise EcgtlError(f"unknown arch {name!r}; allowed: {', '.join(MODELS)}")

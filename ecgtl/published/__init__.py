@@ -41,16 +41,50 @@ def papers() -> tuple[str, ...]:
 def load(name: str) -> dict:
     """Everything one paper prints, as plain dicts, lists, strings and numbers (shape: see the module).
 
-    The caller owns the copy. An unknown name raises ``EcgtlError`` with the allowed ones.
+    Parameters
+    ----------
+    name : str
+        One of ``papers()``.
+
+    Returns
+    -------
+    dict
+        The caller's own copy.
+
+    Raises
+    ------
+    EcgtlError
+        For an unknown name.
+
+    Examples
+    --------
+    >>> load("weimann2021")["table2"]["rows"]["random"]["75"]["mean"]
+    0.731
     """
     return deepcopy(_read(name))
 
 
 def lookup(path: str):
-    """The value at a dotted path that begins with a paper: ``jang2021.scalars.cae_mse.value`` is 626.583.
+    """The value at a dotted path that begins with a paper.
 
-    Returns a number, a string, a list, or a dict where the path ends above the leaves. A path that leads
-    nowhere raises ``EcgtlError`` with the keys that the failing level has.
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    float, int, str, list or dict
+        A dict where the path ends above the leaves.
+
+    Raises
+    ------
+    EcgtlError
+        With the keys that the failing level has, for a path that leads nowhere.
+
+    Examples
+    --------
+    >>> lookup("jang2021.scalars.cae_mse.value")
+    626.583
     """
     name, *keys = path.split(".")
     found, here = _read(name), name

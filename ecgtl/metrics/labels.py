@@ -1,103 +1,103 @@
-"""Scores of predictions: NumPy arrays in, Python floats out.
-
-Single-label functions take class indices (n,) or names; multi-label ones take 0/1 tables (n, classes) and
-probabilities. A class without positives that is predicted scores 0 everywhere. One that is not predicted either
-scores 0 in the F1 of all kinds, as with scikit-learn's ``zero_division=0``, and is left out of the means of
-F-beta and G-beta, as in the code of Challenge 2020 and with ``zero_division=np.nan``. AUC leaves out classes
-without positives or without negatives, where scikit-learn gives NaN or an error.
-"""
+"""Scores of several labels a recording: 0/1 tables (n, classes) and probabilities; ``weighted_f1`` takes either."""
 
 from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
 from scipy.stats import rankdata
 
 from ecgtl.errors import EcgtlError
+from ecgtl.metrics.classes import as_indices, confusion_matrix, f1_from_confusion, share_of
 
 THRESHOLDS = np.linspace(0, 1, 100)
 THRESHOLD = 0.5  # from this probability on a label counts as given, where no other threshold has been chosen
 
 
-def confusion_matrix(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> np.ndarray:
-    """Counts (n_classes, n_classes): rows are true classes, columns predicted ones; indices in, int64 out.
-
-    Raises EcgtlError for rows of unequal length, empty ones, and anything but integers in 0 .. n_classes - 1.
-    """
-    y_true, y_pred = _row_pair(y_true, y_pred)
-    for row in (y_true, y_pred):
-        if row.dtype.kind not in "iu" or row.min() < 0 or row.max() >= n_classes:
-            given = f"{row.min()} to {row.max()}" if row.dtype.kind in "iuf" else repr(row.tolist()[0])
-            raise EcgtlError(f"class indices must be integers from 0 to {n_classes - 1}, not {given}")
-    # Indices may come as uint8, in which the product would wrap around.
-    flat = np.bincount(y_true.astype(np.int64) * n_classes + y_pred, minlength=n_classes**2)
-    return flat.reshape(n_classes, n_classes)
-
-
-def f1_from_confusion(confusion: np.ndarray) -> np.ndarray:
-    """F1 of each class from a confusion matrix (classes, classes), float64 (classes,)."""
-    return _share(2.0 * np.diag(confusion), confusion.sum(axis=0) + confusion.sum(axis=1))
-
-
-def f1_per_class(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int | None = None) -> list[float]:
-    """F1 of each class 0 .. n_classes - 1 (by default every class that occurs in either row)."""
-    return f1_from_confusion(confusion_matrix(*_as_indices(y_true, y_pred, n_classes))).tolist()
-
-
-def macro_f1(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int | None = None) -> float:
-    """Unweighted mean of the classes' F1 (Weimann 2021, Tables 1-4)."""
-    return float(np.mean(f1_per_class(y_true, y_pred, n_classes)))
-
-
 def f1_per_label(y_true: np.ndarray, y_pred: np.ndarray) -> list[float]:
-    """F1 of each label of 0/1 tables (n, labels)."""
+    """F1 of each label of several a recording.
+
+    Parameters
+    ----------
+    y_true, y_pred : array, (n, classes)
+        0 or 1.
+
+    Returns
+    -------
+    list of float, (classes,)
+
+    Raises
+    ------
+    EcgtlError
+        For tables that do not match, and values other than 0 and 1.
+
+    Examples
+    --------
+    >>> f1_per_label([[1, 0], [1, 1]], [[1, 0], [0, 1]])
+    [0.6666666666666666, 1.0]
+    """
     y_true, y_pred = _table_pair(y_true, y_pred, binary=True)
-    return _share(2 * (y_true * y_pred).sum(axis=0), y_true.sum(axis=0) + y_pred.sum(axis=0)).tolist()
+    return share_of(2 * (y_true * y_pred).sum(axis=0), y_true.sum(axis=0) + y_pred.sum(axis=0)).tolist()
 
 
 def weighted_f1(y_true: np.ndarray, y_pred: np.ndarray) -> float:
     """Mean of the F1 of classes (or labels), weighted by true occurrences (Jang 2021, section II.4; Nguyen 2023).
 
-    Takes class indices (n,) or 0/1 tables (n, labels).
+    Parameters
+    ----------
+    y_true, y_pred : array, (n,) or (n, labels)
+        Classes, or 0/1 tables of labels.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    EcgtlError
+        Without any positive label, and as ``confusion_matrix``.
+
+    Examples
+    --------
+    >>> round(weighted_f1([0, 1, 1, 1], [0, 1, 1, 0]), 3)
+    0.767
     """
     if np.ndim(y_true) == 2:
         scores = np.array(f1_per_label(y_true, y_pred))
         support = np.asarray(y_true, float).sum(axis=0)
     else:
-        confusion = confusion_matrix(*_as_indices(y_true, y_pred, None))
+        confusion = confusion_matrix(*as_indices(y_true, y_pred, None))
         scores, support = f1_from_confusion(confusion), confusion.sum(axis=1)
     if not support.sum():
         raise EcgtlError("weighted F1 needs at least one positive label")
     return float((scores * support).sum() / support.sum())
 
 
-def accuracy(y_true: np.ndarray, y_pred: np.ndarray) -> float:
-    """Share of equal entries of two rows of labels."""
-    y_true, y_pred = _row_pair(y_true, y_pred)
-    return float(np.mean(y_true == y_pred))
-
-
-def learning_curve_index(scores: np.ndarray, eps: float = 1e-7) -> float:
-    """LCI of a row of test F1 by epoch: mean size of rises / (mean size of falls + eps) x best F1.
-
-    Means are conditional: over the rises alone and over the falls alone (0 where there are none).
-    Source: Jang 2021, section II.4(3). Raises EcgtlError for fewer than two epochs and for NaN.
-    """
-    scores = np.asarray(scores, float)
-    if scores.ndim != 1 or len(scores) < 2:
-        raise EcgtlError(f"a learning curve needs at least two epochs, not {scores.shape}")
-    if not np.isfinite(scores).all():
-        raise EcgtlError("a learning curve needs a finite score in every epoch")
-    steps = np.diff(scores)
-    rise, fall = (part.mean() if len(part) else 0.0 for part in (steps[steps > 0], -steps[steps < 0]))
-    return float(rise / (fall + eps) * scores.max())
-
-
 def macro_auc(y_true: np.ndarray, y_prob: np.ndarray) -> float:
     """Area under the ROC curve, averaged over the classes that have both outcomes.
 
-    ``y_true`` 0/1 (n, classes), ``y_prob`` (n, classes). Rank statistic with ties shared. Raises EcgtlError when no
-    class has both outcomes. Source: Weimann 2021, Table 5 (after Strodthoff 2020).
+    Rank statistic with ties shared. Source: Weimann 2021, Table 5 (after Strodthoff 2020).
+
+    Parameters
+    ----------
+    y_true : array, (n, classes)
+        0 or 1.
+    y_prob : array, (n, classes)
+        Scores; larger is more likely.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    EcgtlError
+        When no class has both outcomes, for tables that do not match, and scores that are not finite.
+
+    Examples
+    --------
+    >>> macro_auc([[1, 0], [0, 1], [1, 1]], [[0.9, 0.2], [0.3, 0.6], [0.2, 0.7]])
+    0.75
     """
     y_true, y_prob = _table_pair(y_true, y_prob)
     positives = y_true.sum(axis=0)
@@ -113,8 +113,30 @@ def macro_auc(y_true: np.ndarray, y_prob: np.ndarray) -> float:
 def f_max(y_true: np.ndarray, y_prob: np.ndarray, thresholds: np.ndarray = THRESHOLDS) -> float:
     """Best sample-centric F1 over thresholds: precision averaged over samples that have a prediction, recall over all.
 
-    ``y_true`` 0/1 (n, classes), ``y_prob`` (n, classes). A sample without a true label has recall 0.
-    Source: Weimann 2021, Table 5 (after Strodthoff 2020).
+    A sample without a true label has recall 0. Source: Weimann 2021, Table 5 (after Strodthoff 2020).
+
+    Parameters
+    ----------
+    y_true : array, (n, classes)
+        0 or 1.
+    y_prob : array, (n, classes)
+        Scores; larger is more likely.
+    thresholds : array, (t,)
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    EcgtlError
+        As ``macro_auc``.
+
+    Examples
+    --------
+    >>> f_max([[1, 0], [0, 1]], [[0.9, 0.2], [0.3, 0.6]])
+    1.0
     """
     y_true, y_prob = _table_pair(y_true, y_prob)
     order = np.argsort(-y_prob, axis=1)
@@ -132,20 +154,63 @@ def f_max(y_true: np.ndarray, y_prob: np.ndarray, thresholds: np.ndarray = THRES
     n_predicted = falling(np.ones(len(y_true)), reached[:, 0])
     precision = falling(steps, reached) / np.maximum(n_predicted, 1)
     recall = falling(recalls, reached) / len(y_true)
-    return float(_share(2 * precision * recall, precision + recall).max())
+    return float(share_of(2 * precision * recall, precision + recall).max())
 
 
 def f_beta(y_true: np.ndarray, y_pred: np.ndarray, beta: float = 2) -> float:
-    """Class-averaged F-beta of 0/1 tables (n, classes); each sample weighs 1 / its number of true labels.
+    """Class-averaged F-beta; each sample weighs 1 / its number of true labels.
 
     Source: PhysioNet/CinC Challenge 2020; Weimann 2021, Table 5.
+
+    Parameters
+    ----------
+    y_true, y_pred : array, (n, classes)
+        0 or 1.
+    beta : float
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    EcgtlError
+        As ``f1_per_label``.
+
+    Examples
+    --------
+    >>> round(f_beta([[1, 0], [1, 1]], [[1, 0], [0, 1]]), 3)
+    0.857
     """
     tp, fp, fn = _weighted_counts(y_true, y_pred)
     return _class_mean((1 + beta**2) * tp, (1 + beta**2) * tp + fp + beta**2 * fn)
 
 
 def g_beta(y_true: np.ndarray, y_pred: np.ndarray, beta: float = 2) -> float:
-    """Class-averaged Jaccard generalisation TP / (TP + FP + beta FN), weighted as ``f_beta``; same source."""
+    """Class-averaged Jaccard generalisation TP / (TP + FP + beta FN), weighted as ``f_beta``; same source.
+
+    Parameters
+    ----------
+    y_true, y_pred : array, (n, classes)
+        0 or 1.
+    beta : float
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    EcgtlError
+        As ``f1_per_label``.
+
+    Examples
+    --------
+    >>> g_beta([[1, 0], [1, 1]], [[1, 0], [0, 1]])
+    0.75
+    """
     tp, fp, fn = _weighted_counts(y_true, y_pred)
     return _class_mean(tp, tp + fp + beta * fn)
 
@@ -154,7 +219,30 @@ def best_threshold(metric: Callable[[np.ndarray, np.ndarray], float], y_true: np
                    thresholds: np.ndarray = THRESHOLDS) -> float:
     """The threshold with the best ``metric(y_true, y_prob >= threshold)``, the lowest one of equals.
 
-    Meant for the training part: chosen on the test part it would flatter. Source: Weimann 2021, Table 5.
+    Meant for the training set: chosen on the test set it would flatter. Source: Weimann 2021, Table 5.
+
+    Parameters
+    ----------
+    metric : callable
+    y_true : array, (n, classes)
+        0 or 1.
+    y_prob : array, (n, classes)
+        Scores; larger is more likely.
+    thresholds : array, (t,)
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    EcgtlError
+        As ``metric``.
+
+    Examples
+    --------
+    >>> round(best_threshold(f_beta, np.array([[1, 0], [0, 1]]), np.array([[0.9, 0.2], [0.3, 0.6]])), 2)
+    0.3
     """
     scores = [metric(y_true, (y_prob >= threshold).astype(int)) for threshold in thresholds]
     return float(thresholds[int(np.argmax(scores))])
@@ -164,8 +252,32 @@ def best_thresholds(metric: Callable[[np.ndarray, np.ndarray], float], y_true: n
                     thresholds: np.ndarray = THRESHOLDS) -> list[float]:
     """One threshold a class, from the common one of ``best_threshold``: class by class, the best one.
 
-    In F-beta and G-beta a class's term does not depend on what is predicted of the others, so that one pass over
-    the classes finds the best of all. Beyond the paper, which has one threshold a metric.
+    In F-beta and G-beta a class's term does not depend on what is predicted of the others, so that one pass over the
+    classes finds the best of all. Beyond the paper, which has one threshold a metric.
+
+    Parameters
+    ----------
+    metric : callable
+    y_true : array, (n, classes)
+        0 or 1.
+    y_prob : array, (n, classes)
+        Scores; larger is more likely.
+    thresholds : array, (t,)
+
+    Returns
+    -------
+    list of float, (classes,)
+
+    Raises
+    ------
+    EcgtlError
+        As ``metric``.
+
+    Examples
+    --------
+    >>> y, p = np.array([[1, 0], [0, 1]]), np.array([[0.9, 0.2], [0.3, 0.6]])
+    >>> [round(threshold, 2) for threshold in best_thresholds(f_beta, y, p)]
+    [0.3, 0.2]
     """
     y_prob = np.asarray(y_prob)
     chosen = np.full(y_prob.shape[1], best_threshold(metric, y_true, y_prob, thresholds))
@@ -175,27 +287,6 @@ def best_thresholds(metric: Callable[[np.ndarray, np.ndarray], float], y_true: n
         scores = [metric(y_true, (y_prob >= trial).astype(int)) for trial in trials]
         chosen[k] = thresholds[int(np.argmax(scores))]
     return chosen.tolist()
-
-
-def _as_indices(y_true, y_pred, n_classes: int | None) -> tuple[np.ndarray, np.ndarray, int]:
-    """Both rows as class indices; names and gaps are numbered in sorted order unless ``n_classes`` is given."""
-    y_true, y_pred = _row_pair(y_true, y_pred)
-    if n_classes is not None:
-        return y_true, y_pred, n_classes
-    found, both = np.unique(np.concatenate([y_true, y_pred]), return_inverse=True)
-    return both[: len(y_true)], both[len(y_true):], len(found)
-
-
-def _row_pair(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:
-    # Asked before NumPy makes texts of a list, and so a label of what is missing
-    missing = any(np.any(pd.isna(row if hasattr(row, "__array__") else list(row))) for row in (y_true, y_pred))
-    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
-    if y_true.shape != y_pred.shape or y_true.ndim != 1 or not len(y_true):
-        raise EcgtlError("true and predicted labels must be two equally long rows, "
-                         f"not {y_true.shape} and {y_pred.shape}")
-    if missing:
-        raise EcgtlError("a label is missing (None or NaN); leave out what has none")
-    return y_true, y_pred
 
 
 def _table_pair(y_true, y_other, binary: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -216,11 +307,6 @@ def _weighted_counts(y_true, y_pred) -> tuple[np.ndarray, ...]:
     weight = 1 / np.maximum(y_true.sum(axis=1, keepdims=True), 1)
     return tuple((weight * cells).sum(axis=0)
                  for cells in (y_true * y_pred, (1 - y_true) * y_pred, y_true * (1 - y_pred)))
-
-
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """``part`` (float64) of ``whole``; 0 where that is 0."""
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
 def _class_mean(above: np.ndarray, below: np.ndarray) -> float:
