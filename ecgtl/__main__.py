@@ -62,6 +62,11 @@ def _data(given) -> int:
     return data_commands.check(given.name, given.root, only=given.only)
 
 
+def _run(given) -> None:
+    runners.run_missing(given.experiment, given.tier, _shard(given.shard), partial(print, flush=True),
+                        tuple(filter(None, given.rows.split(","))))
+
+
 def _queue(given) -> None:
     if not (given.minutes is None or 0 <= given.minutes < 1e6) or not (given.processes is None or given.processes >= 1):
         raise EcgtlError(f"--minutes is {given.minutes} and --processes {given.processes}; give minutes from 0 and "
@@ -118,9 +123,7 @@ def _predict(given) -> None:
 
 
 COMMANDS: dict[str, Callable] = {
-    "data": _data, "queue": _queue, "measure": _measure, "draw": _draw, "rank": _rank, "predict": _predict,
-    "run": lambda given: runners.run_missing(given.experiment, given.tier, _shard(given.shard),
-                                             partial(print, flush=True), tuple(filter(None, given.rows.split(",")))),
+    "data": _data, "run": _run, "queue": _queue, "measure": _measure, "draw": _draw, "rank": _rank, "predict": _predict,
     "features": lambda given: features.write(given.folder, given.out, given.checkpoint, given.tier, given.lead),
     "weights": lambda given: print(f"written: {convert_googlenet(given.file or None, default_weights())}"),
     "status": lambda given: print(status_table())}
