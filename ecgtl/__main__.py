@@ -1,7 +1,8 @@
-"""The command line: ``python -m ecgtl data | run | queue | measure | draw | rank | predict | features | status | weights``."""
+"""The command line: ``python -m ecgtl COMMAND``; what commands there are stands in ``commands.yml``."""
 
 import argparse
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -18,16 +19,17 @@ from ecgtl.measurements import melep_datasets, reconstruction_errors, rr_folds, 
 from ecgtl.models.convert import convert_googlenet
 from ecgtl.models.googlenet import default_weights
 
+DESCRIPTION = "Reproducible companion to three papers on transfer learning for ECG classification."
 STOPPED = "ecgtl: stopped; finished results and files are kept, the same command goes on from there"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when it worked, 2 with one line on stderr for a user's mistake."""
-    commands = {"data": _data, "run": _run, "queue": _queue, "rank": _rank, "predict": _predict, "features": _features,
-                "weights": _weights, "status": _status, "measure": _measure, "draw": _draw}
+    parser = _Parser(prog="python -m ecgtl", description=DESCRIPTION)
+    _add_commands(parser, "command", yaml.safe_load((paths.PACKAGE / "commands.yml").read_text()))
     try:
-        given = _parser().parse_args(arguments)
-        return commands[given.command](given) or 0
+        given = parser.parse_args(arguments)
+        return COMMANDS[given.command](given) or 0
     except EcgtlError as error:
         print(f"ecgtl: {error}", file=sys.stderr)
         return 2
@@ -40,20 +42,13 @@ class _Parser(argparse.ArgumentParser):
         raise EcgtlError(f"{message}; see '{self.prog} --help'")
 
 
-def _parser() -> argparse.ArgumentParser:
-    description = "Reproducible companion to three papers on transfer learning for ECG classification."
-    parser = _Parser(prog="python -m ecgtl", description=description)
-    _add_commands(parser, "command", yaml.safe_load((paths.PACKAGE / "commands.yml").read_text()))
-    return parser
-
-
 def _add_commands(parser: argparse.ArgumentParser, dest: str, commands: dict) -> None:
     """Sub-commands with their arguments as ``commands.yml`` has them; the one that is chosen is in ``dest``."""
     added = parser.add_subparsers(dest=dest, required=True)
     for name, entry in commands.items():
         command = added.add_parser(name, help=entry["help"])
         for argument, options in entry.get("arguments", {}).items():
-            kind = {"type": {"int": int, "float": float}[options["type"]]} if "type" in options else {}
+            kind = {"type": {"int": int, "float": float, "lead": _lead}[options["type"]]} if "type" in options else {}
             command.add_argument(argument, **options | kind)
         if "verbs" in entry:
             _add_commands(command, "verb", entry["verbs"])
@@ -81,14 +76,15 @@ def _queue(given) -> None:
 
 
 def _measure(given) -> None:
-    measure = {"shaoxing": lambda: shaoxing.measure(paths.data()), "melep-datasets": lambda: melep_datasets.measure(paths.data()),
+    measure = {"shaoxing": lambda: shaoxing.measure(paths.data()),
+               "melep-datasets": lambda: melep_datasets.measure(paths.data()),
                "reconstruction-errors": lambda: reconstruction_errors.measure(given.tier),
                "rr-folds": lambda: rr_folds.measure(given.experiment, given.tier)}
     print(f"written: {results.save(measure[given.verb]())}")
 
 
 def _draw(given) -> None:
-    from ecgtl.report.jang import figure4  # matplotlib, which the other commands do without
+    from ecgtl.report.jang import figure4  # noqa: PLC0415 - matplotlib, which the other commands do without
 
     print(f"written: {figure4.draw(Path(given.file), given.tier)}")
 
@@ -108,34 +104,29 @@ def _rank(given) -> None:
     if given.root and not known:
         raise EcgtlError(f"--root is {given.root!r}, which would have no effect: --target {given.target} is the folder "
                          "itself; give the name of a data set as --target, or leave --root away")
-    names = "labels labels_separator label_set records weighting resamples tier".split()
+    names = ("labels", "labels_separator", "label_set", "records", "weighting", "resamples", "tier")
     same = {name: getattr(given, name) for name in names}
     config = ScoreConfig.of(dataset=given.target if known else "folder", root=given.root if known else given.target,
-                            lead=_lead(given.lead), **same)
+                            lead=given.lead, **same)
     print("\n".join(rank.lines(rank.rank(config, given.checkpoints), config)))
 
 
-def _lead(text: str | None) -> str | int | None:
+def _lead(text: str) -> str | int:
     """A lead as it was typed: digits are an index."""
-    return int(text) if text and text.isdigit() else text
+    return int(text) if text.isdecimal() else text
 
 
 def _predict(given) -> None:
     paths.output(given.out)  # before any work
-    table = predict.predict(given.checkpoint, given.folder, _lead(given.lead), given.device)
+    table = predict.predict(given.checkpoint, given.folder, given.lead, given.device)
     print(f"written: {predict.write(table, given.out)}, {len(table)} recordings")
 
 
-def _features(given) -> None:
-    features.write(given.folder, given.out, given.checkpoint, given.tier, given.lead)
-
-
-def _weights(given) -> None:
-    print(f"written: {convert_googlenet(given.file or None, default_weights())}")
-
-
-def _status(given) -> None:
-    print(status_table())
+COMMANDS: dict[str, Callable] = {
+    "data": _data, "run": _run, "queue": _queue, "measure": _measure, "draw": _draw, "rank": _rank, "predict": _predict,
+    "features": lambda given: features.write(given.folder, given.out, given.checkpoint, given.tier, given.lead),
+    "weights": lambda given: print(f"written: {convert_googlenet(given.file or None, default_weights())}"),
+    "status": lambda given: print(status_table())}
 
 
 def command() -> None:

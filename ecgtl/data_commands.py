@@ -36,9 +36,9 @@ def list_datasets(name: str | None = None, as_json: bool = False, root: str | Pa
     chosen = [catalogue.entry(name)] if name else list(catalogue.entries().values())
     found = {entry.name: catalogue.available(entry, root) for entry in chosen}
     if as_json:
-        facts = [asdict(entry) | {"address": entry.address, "loader": entry.has_loader, "at_hand": asdict(there) | {
-            "path": str(there.path), "state": there.state}} for entry, there in zip(chosen, found.values())]
-        print(json.dumps(facts, indent=2))
+        there = {name: asdict(one) | {"path": str(one.path), "state": one.state} for name, one in found.items()}
+        print(json.dumps([asdict(entry) | {"address": entry.address, "loader": entry.has_loader,
+                                           "at_hand": there[entry.name]} for entry in chosen], indent=2))
         return 0
     print(f"Data sets under {root} (set ECGTL_DATA to look elsewhere)\n")
     if name:
@@ -54,7 +54,7 @@ def list_datasets(name: str | None = None, as_json: bool = False, root: str | Pa
 
 
 def fetch(name: str, root: str | Path | None = None, only: str | Sequence[str] | None = None,
-          mirror: str | None = None, transfer: Transfer = Transfer()) -> int:
+          mirror: str | None = None, transfer: Transfer | None = None) -> int:
     """Download ``name`` as ``ecgtl.datasets.fetch.fetch`` does, with progress on stderr.
 
     Returns 0, or 130 after Ctrl-C. Raises EcgtlError for anything that the user can mend.
@@ -63,7 +63,7 @@ def fetch(name: str, root: str | Path | None = None, only: str | Sequence[str] |
     if not only and not entry.by_hand:
         _check_space(entry, root)
     try:
-        done = fetch_files(entry, root, only, mirror, transfer, _progress("fetched"))
+        done = fetch_files(entry, root, only, mirror, transfer or Transfer(), _progress("fetched"))
     except KeyboardInterrupt:
         print(f"stopped: {RESUME}", file=sys.stderr)
         return INTERRUPTED

@@ -13,10 +13,11 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property, lru_cache, wraps
 from importlib import metadata
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+import torch
 
 from ecgtl import paths
 from ecgtl.datasets import archives
@@ -103,7 +104,7 @@ def save(result: Result) -> Path:
     """Write predictions, then the JSON that names their checksum: the JSON is what makes a run done."""
     path = path_of(result.experiment, result.key, result.config["tier"])
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **result.arrays)
+    np.savez_compressed(buffer, **result.arrays)  # type: ignore[arg-type]
     write_atomic(path.with_suffix(".npz"), buffer.getvalue())
     predictions = {"file": path.with_suffix(".npz").name, "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
     write_atomic(path, replace(result, predictions=predictions).text().encode())
@@ -121,7 +122,7 @@ class StoredArrays(UserDict):
         self.path, self.sha256 = path, sha256
 
     @cached_property
-    def data(self) -> dict[str, np.ndarray]:
+    def data(self) -> dict[str, np.ndarray]:  # type: ignore[override]
         """All arrays."""
         file = str(self.path.with_suffix(".npz"))
         return archives.arrays(io.BytesIO(self.content()), file, "run the experiment again")
@@ -165,7 +166,7 @@ def stored(path: Path) -> Result:
     Read once as long as both files stay as they are. The result is shared: do not change what is in it.
     """
     result = read(path)
-    result.arrays.content()
+    StoredArrays(path, result.predictions.get("sha256")).content()
     return result
 
 
@@ -230,11 +231,12 @@ def _parts(value, file: str, name: str):
     """``value``, the part ``name`` of a result, with every dict as a ``_Part``; EcgtlError for what does not belong
     there.
     """
+    part: Any = value
     if isinstance(value, dict):
         part = _Part({key: _parts(one, file, f"{name}{key}.") for key, one in value.items()})
         part.where = f"{file}: {name}"
-    else:
-        part = [_parts(one, file, f"{name}each.") for one in value] if isinstance(value, list) else value
+    elif isinstance(value, list):
+        part = [_parts(one, file, f"{name}each.") for one in value]
     kind = int | float if name[:-1].rpartition(".")[2] in NUMBERS else KINDS.get(name[:-1], object)
     if not isinstance(value, kind) or not _belongs(value, name):
         raise EcgtlError(f"{file}: {name[:-1]} is {value!r:.40}, which does not belong there; delete that file and run "
@@ -304,8 +306,6 @@ def code_state() -> tuple[str, bool]:
 
 def instructions() -> str:
     """What the CPU's kernels may use: numbers come out the same to the last bit only where this is the same."""
-    import torch
-
     widest = "AMX" if torch.cpu._is_amx_tile_supported() else torch.backends.cpu.get_cpu_capability()
     return os.environ.get("ONEDNN_MAX_CPU_ISA", widest)
 

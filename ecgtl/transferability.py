@@ -101,9 +101,8 @@ def label_weights(target: np.ndarray, weighting: str = "published") -> np.ndarra
         return positives / positives.sum()
     negatives = len(target) - positives
     if not negatives.all():
-        raise EcgtlError(f"target label {int(negatives.argmin())} (counted from 0) has positives only, so "
-                         "its weight, positives / negatives, is infinite; leave it out or use "
-                         "weighting='normalised'")
+        raise EcgtlError(f"target label {int(negatives.argmin())} (counted from 0) has positives only, so its weight, "
+                         "positives / negatives, is infinite; leave it out or use weighting='normalised'")
     return positives / negatives / target.shape[1]
 
 
@@ -158,16 +157,14 @@ def prevalence(target: np.ndarray) -> float:
     return float(_labels(target).mean())
 
 
-def measures(source_prob: np.ndarray, target: np.ndarray,
-             weightings: Sequence[str] = WEIGHTINGS) -> dict[str, float]:
+def measures(source_prob: np.ndarray, target: np.ndarray, weightings: Sequence[str] = WEIGHTINGS) -> dict[str, float]:
     """Every score and every plain predictor of one transfer, by name; errors as in the single functions."""
     return {**{f"melep_{weighting}": melep(source_prob, target, weighting) for weighting in weightings},
             "leep": leep(source_prob, target), "nce": nce(source_prob, target),
             "n_labels": n_labels(target), "prevalence": prevalence(target)}
 
 
-def source_probabilities(path: Path, x: np.ndarray,
-                         precision: str = "float32") -> tuple[np.ndarray, tuple[str, ...]]:
+def source_probabilities(path: Path, x: np.ndarray, precision: str = "float32") -> tuple[np.ndarray, tuple[str, ...]]:
     """What a checkpoint's network makes of prepared inputs: probabilities (n, Z) and the names of its labels.
 
     One pass over ``x`` (n, leads, samples) in batches on ``ECGTL_DEVICE``; in float32 unless asked for less,
@@ -180,9 +177,8 @@ def source_probabilities(path: Path, x: np.ndarray,
                          "no probabilities to score; choose the checkpoint of a classifier")
     leads, n_samples = facts.in_channels, facts.n_samples
     if x.ndim != 3 or not len(x) or x.shape[1:] != (leads, n_samples):
-        raise EcgtlError(f"checkpoint {path} takes inputs of shape (n, {leads}, {n_samples}), "
-                         f"{facts.seconds:g} s at {facts.sampling_rate:g} Hz, not {x.shape}; prepare "
-                         "the recordings to match")
+        raise EcgtlError(f"checkpoint {path} takes inputs of shape (n, {leads}, {n_samples}), {facts.seconds:g} s at "
+                         f"{facts.sampling_rate:g} Hz, not {x.shape}; prepare the recordings to match")
     model, device = checkpoint.network(path, weights, facts), loop.pick_device(paths.device())
     return loop.predict(model, x, device, facts.multi_label, precision), facts.classes
 

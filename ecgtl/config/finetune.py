@@ -7,14 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from ecgtl.config import starts
+from ecgtl.config import protocols, starts
 from ecgtl.config.parameters import Parameters, Planned
-from ecgtl.config.protocols import (ALL_LEADS, BASELINES, INITS, TRANSFERS, UNSET, Input, Protocol, init_word, protocol,
-                                    protocols, source_experiments)
+from ecgtl.config.protocols import ALL_LEADS, BASELINES, INITS, TRANSFERS, UNSET, Protocol, init_word, protocol
 from ecgtl.datasets.splits import check_fraction
 from ecgtl.errors import EcgtlError
 from ecgtl.models import MODELS, PREACTIVATED, checkpoint
 from ecgtl.models.checkpoint import CheckpointFacts
+from ecgtl.signals.preparation import Input
 
 TRAINED = "width variant epochs batch_size learning_rate patience precision"  # parameters of networks alone
 
@@ -106,7 +106,7 @@ class FinetuneConfig(Reading):
         paper, word = self.protocol, init_word(self.init)
         if paper == "auto":
             jang = word in ("cae", "image") or self.dataset == "shaoxing"
-            paper = TRANSFERS if word in source_experiments() else "jang2021" if jang else "weimann2021"
+            paper = TRANSFERS if word in protocols.source_experiments() else "jang2021" if jang else "weimann2021"
         usual = protocol(paper).arch
         return paper, usual.get(word, usual["random"]) if self.arch == "auto" else self.arch
 
@@ -126,13 +126,13 @@ class FinetuneConfig(Reading):
     def words(cls) -> dict[str, tuple[str, ...]]:
         """``protocol`` and ``arch`` may be ``auto``."""
         networks = [name for name in MODELS if name != "cae"]
-        return {"protocol": ("auto", *protocols()), "arch": ("auto", *networks, *BASELINES)}
+        return {"protocol": ("auto", *protocols.protocols()), "arch": ("auto", *networks, *BASELINES)}
 
     def _check(self) -> None:
         check_fraction(self.fraction)
         if not init_word(self.init) and not self.init.endswith(".safetensors"):
-            raise EcgtlError(f"unknown init {self.init!r}; allowed: {', '.join((*INITS, *source_experiments()))}, or "
-                             "the path of a .safetensors checkpoint")
+            known = ", ".join((*INITS, *protocols.source_experiments()))
+            raise EcgtlError(f"unknown init {self.init!r}; allowed: {known}, or the path of a .safetensors checkpoint")
         if self.save_weights and not self.save_weights.endswith(".safetensors"):
             raise EcgtlError(f"save_weights is {self.save_weights!r}; give the path of a .safetensors file to write")
         if self.dataset == "folder" and self.tier != "demo" and not self.root:

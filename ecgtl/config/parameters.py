@@ -8,6 +8,7 @@ import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
@@ -67,6 +68,12 @@ class Parameters:
                            if not name.startswith("_") and name not in ("In", "Out") and isinstance(value, plain)})
         config._refuse(config._ignored(alone=True))
         return config
+
+    def portable(self) -> dict[str, Any]:
+        """The parameters as a result has them: without the folders of this machine."""
+        values = dataclasses.asdict(self)
+        named = [name for name in ("root", "labels", "init", "save_weights") if values.get(name)]
+        return values | {name: Path(values[name]).name for name in named}
 
     def filled(self, table: Mapping[str, Any]) -> Self:
         """The same config with every ``None`` and ``auto`` replaced by what the protocol's ``table`` has for it."""

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ecgtl.config.parameters import Parameters, Planned
 from ecgtl.config.protocols import OBJECTIVES, UNSET, Pretraining, pretraining_protocols, protocol
@@ -85,6 +85,7 @@ class PretrainConfig(Parameters):
     def resolved(self) -> "PretrainConfig":
         """The same config with every ``None`` and ``auto`` replaced by the protocol's value for the tier."""
         rules, tier = self.rules, self.rules.tiers[self.tier]
+        table: dict[str, Any]
         table = {"protocol": self.paper, "highpass": protocol(self.paper).input.highpass, "sources": rules.sources,
                  "arch": rules.arch, "validation": rules.validation, "test": rules.test,
                  **rules.objectives[self.objective], **tier, **tier.get("objectives", {}).get(self.objective, {})}

@@ -55,7 +55,7 @@ class Pretraining:
     licence: str
     objectives: Mapping[str, Mapping]
     tiers: Mapping[str, Mapping]
-    frame_rate: float | None = None
+    frame_rate: float = UNSET
     half: tuple[str, ...] = ()
 
 
@@ -94,7 +94,7 @@ class Protocol:
     experiments: Mapping[str, Mapping]
     datasets: Mapping[str, Mapping] = field(default_factory=dict)
     networks: Mapping[str, Mapping] = field(default_factory=dict)
-    multi_label: Mapping[str, str] | None = None
+    multi_label: Mapping[str, Any] | None = None
     half: tuple[str, ...] = ()
     lead: Mapping[str, int | str] = field(default_factory=dict)
     papers: Mapping[str, str] = field(default_factory=dict)

@@ -19,9 +19,9 @@ def starting_weights(init: str, arch: str, tier: str) -> Path | None:
     if init == "image":
         return googlenet.find_weights()
     if not init_word(init):
-        path = paths.given(init)
-        checkpoint.load(path)  # fails now rather than after the data have been read
-        return path
+        given = paths.given(init)
+        checkpoint.load(given)  # fails now rather than after the data have been read
+        return given
     path, (_, asked, seed) = stored_weights(init, arch, tier), init.partition("-seed")
     command = pretraining_command(init, arch, tier)
     if path is None:

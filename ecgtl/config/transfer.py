@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ecgtl.config.finetune import FinetuneConfig, Plan
 from ecgtl.config.parameters import Parameters, Planned
-from ecgtl.config.protocols import TRANSFERS, UNSET, Transfers, protocol
+from ecgtl.config.protocols import TRANSFERS, UNSET, protocol
 from ecgtl.config.starts import stored_weights
 from ecgtl.errors import EcgtlError
 from ecgtl.models import MODELS, checkpoint
@@ -82,11 +82,6 @@ class TransferPlan(Planned):
     """
 
     config: TransferConfig
-
-    @property
-    def rules(self) -> Transfers:
-        """How folds are drawn and reported."""
-        return protocol(TRANSFERS).transfers
 
     @cached_property
     def start(self) -> Path:

@@ -21,7 +21,7 @@ def evidence_of(prepared: Prepared) -> dict[str, str]:
     # A view may leave recordings out on purpose; what is absent from the disk, or damaged there, makes the data a part
     left_out = [ids for reason, ids in recordings.skipped.items() if not {"absent", "damaged"} & set(reason.split())]
     whole = len(recordings) + sum(map(len, left_out)) == datasets.RECORDS.get(dataset)
-    wanted = catalogue.entry(dataset).leads if ALL_LEADS in (lead, plan.rules.lead.get("paper")) else 1
+    wanted = catalogue.entry(dataset).leads or 1 if ALL_LEADS in (lead, plan.rules.lead.get("paper")) else 1
     return {"upstream": upstream, "target": "full" if whole else "subset",
             "leads": "full" if len(prepared.leads) >= wanted else "subset"}
 

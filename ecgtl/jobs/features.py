@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,8 +48,8 @@ WORDS = ("cae",)  # those that ``init`` takes and that stand for such a checkpoi
 BATCH = 128  # windows encoded at a time
 SHORT = "recording shorter than a window"
 
-# Name of the recording, its samples (samples, 1), sampling rate in Hz
-Signal = tuple[str, np.ndarray | folder.Record, float]
+# Name of the recording, its samples (samples, 1) or the record to read them from, sampling rate in Hz
+Signal = tuple[str, Any, float]
 
 
 def load(name: str | Path = "cae", tier: str = "reduced") -> "Encoder":
@@ -191,16 +192,15 @@ class Features:
         write_atomic(paths.output(path), as_csv(self.table()))
 
 
-def write(root: str, out: str, name: str = "cae", tier: str = "reduced", lead: str | None = None) -> None:
+def write(root: str, out: str, name: str = "cae", tier: str = "reduced", lead: str | int | None = None) -> None:
     """The command ``python -m ecgtl features``: features of the WFDB records in ``root`` to the file ``out``.
 
-    A ``lead`` of digits alone is an index. What was encoded and what was left out is printed. Raises
+    What was encoded and what was left out is printed. Raises
     EcgtlError as ``load`` and ``Encoder.of_folder`` do, and for an ``out`` that cannot be a file, before
     anything is read.
     """
     target = paths.output(out)
-    chosen = int(lead) if lead and lead.isdecimal() else lead
-    found = load(name, tier).of_folder(root, chosen)
+    found = load(name, tier).of_folder(root, lead)
     found.to_csv(target)
     print(f"{found}\nwritten: {target}")
 

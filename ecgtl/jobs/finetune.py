@@ -16,7 +16,7 @@ from ecgtl.datasets import cache
 from ecgtl.errors import EcgtlError, note
 from ecgtl.jobs.evidence import evidence_of, licence_of, origin_of
 from ecgtl.jobs.inputs import PARTS, Prepared, prepare
-from ecgtl.jobs.scoring import score, score_multi_label, value_of
+from ecgtl.jobs.scoring import by_choice, score, score_multi_label, value_of
 from ecgtl.models import baselines, checkpoint
 from ecgtl.results import Result
 from ecgtl.signals import preparation, rr_intervals
@@ -53,7 +53,7 @@ def default_key(config: FinetuneConfig) -> str:
     """
     method = config.arch if config.arch in BASELINES else Path(config.init).stem
     arch = config.arch if config.arch in BASELINES else FinetuneConfig.arch
-    same = {name: getattr(config, name) for name in "dataset root init tier fraction seed device".split()}
+    same = {name: getattr(config, name) for name in ("dataset", "root", "init", "tier", "fraction", "seed", "device")}
     name = f"{config.dataset}-{config.tier}-{method}-{config.fraction:g}-seed{config.seed}"
     common = FinetuneConfig.of(**same, arch=arch).resolved() == config and init_word(config.init) and not config.root
     return name if common else f"{name}-{cache.key_of(dataclasses.asdict(config))[:8]}"
@@ -78,18 +78,19 @@ def _fit_network(prepared: Prepared, report: Callable[[dict], None] | None) -> l
     plan, config, rules, recordings = prepared.plan, prepared.plan.config, prepared.rules, prepared.recordings
     x, model = prepared.inputs(), prepared.network()
     indices = [getattr(prepared.split, part) for part in PARTS]
-    parts = [loop.LabelledArray(x[index], recordings.labels[index]) for index in indices]
+    train, validation, test = (loop.LabelledArray(x[index], recordings.labels[index]) for index in indices)
     how = loop.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.patience, rules.stop_on,
                              rules.select_on, config.precision, config.seed)
     facts = _facts(prepared) if config.save_weights else {}  # what is wrong there must be known before the training
-    score_of = partial(value_of, rules.score)
-    fit = loop.fit(model, *parts, how, score_of, plan.device, _state_file(prepared), report)
+    state = training_state({"config": dataclasses.asdict(config), "digest": recordings.digest,
+                            "start": plan.start and cache.source_checksum(plan.start.parent, [plan.start])})
+    fit = loop.fit(model, train, validation, test, how, partial(value_of, rules.score), plan.device, state, report)
     if config.save_weights:
         path = paths.output(config.save_weights, makes_folder=True)
         checkpoint.save(path, fit.weights, facts, half=config.arch in rules.half)
     if recordings.multi_label:
         model.load_state_dict(fit.weights)
-        fit.train = loop.predict(model, parts[0].x, plan.device, True, config.precision)
+        fit.train = loop.predict(model, train.x, plan.device, True, config.precision)
     return fit
 
 
@@ -120,12 +121,6 @@ def _facts(prepared: Prepared) -> dict:
             "seed": config.seed}
 
 
-def _state_file(prepared: Prepared) -> Path:
-    start = prepared.plan.start
-    return training_state({"config": dataclasses.asdict(prepared.plan.config), "digest": prepared.recordings.digest,
-                           "start": start and cache.source_checksum(start.parent, [start])})
-
-
 def training_state(parts: dict) -> Path:
     """File of an unfinished training that is the same as another when its ``parts`` are."""
     return paths.cache() / "unfinished" / f"{cache.key_of(parts | {'torch': torch.__version__})}.pt"
@@ -135,14 +130,11 @@ def _content(prepared: Prepared, fit: loop.TrainResult) -> dict:
     """What a result says of the run itself."""
     config, recordings = prepared.plan.config, prepared.recordings
     y_test = recordings.labels[prepared.split.test]
-    # Scores are taken from the probabilities as stored, so that anybody gets the same from the file.
-    probabilities = {f"prob_{name}": p.astype(np.float16) for name, (_, p) in fit.chosen.items()}
-    scored = {name: _scores(name, y_test, probabilities[f"prob_{name}"], prepared, fit) | {"epoch": epoch}
-              for name, (epoch, _) in fit.chosen.items()}
+    scored, probabilities = by_choice(fit, tuple(fit.chosen), partial(_scores, prepared, fit))
     top = dict(scored[prepared.rules.report if "last" in scored else "validated"])
     del top["epoch"]
     if len(fit.history) > 1:  # there is a curve (Jang 2021, section II.4(3))
-        top["learning_curve_index"] = metrics.learning_curve_index([row["test_score"] for row in fit.history])
+        top["learning_curve_index"] = metrics.learning_curve_index(np.array([row["test_score"] for row in fit.history]))
     counts = {part: prepared.counts(part) for part in PARTS}
     # Without positives in training nothing can be learnt of a label, without them in the test set it has no AUC
     absent = {part: [name for name, n in counts[part].items() if not n] for part in PARTS}
@@ -153,23 +145,17 @@ def _content(prepared: Prepared, fit: loop.TrainResult) -> dict:
         "skipped": {reason: len(ids) for reason, ids in recordings.skipped.items()},
         "duplicates": len(recordings.duplicates)}
     arrays = {part: getattr(prepared.split, part).astype(np.uint32) for part in PARTS}
-    return {"config": _portable(config), "evidence": evidence_of(prepared), "history": fit.history, "data": data,
+    return {"config": config.portable(), "evidence": evidence_of(prepared), "history": fit.history, "data": data,
             "scores": top | {name: scored[name] for name in CHOICES if name in scored},
             "arrays": arrays | {"y_test": y_test.astype(np.uint8)} | probabilities}
 
 
-def _scores(choice: str, y_test: np.ndarray, probabilities: np.ndarray, prepared: Prepared,
-            fit: loop.TrainResult) -> dict:
+def _scores(prepared: Prepared, fit: loop.TrainResult, choice: str, probabilities: np.ndarray) -> dict:
     """The scores of one way of choosing the epoch; thresholds only for the network that was kept."""
-    recordings = prepared.recordings
+    recordings, y_test = prepared.recordings, prepared.recordings.labels[prepared.split.test]
     if not recordings.multi_label:
         return score(y_test, probabilities, recordings.classes)
-    train = (recordings.labels[prepared.split.train], fit.train) if choice == "validated" else None
+    train = None
+    if choice == "validated" and fit.train is not None:
+        train = recordings.labels[prepared.split.train], fit.train
     return score_multi_label(y_test, probabilities, recordings.classes, train)
-
-
-def _portable(config: FinetuneConfig) -> dict:
-    """The config without the folders of this machine."""
-    values = dataclasses.asdict(config)
-    named = [name for name in ("root", "labels", "init", "save_weights") if values[name]]
-    return values | {name: Path(values[name]).name for name in named}

@@ -136,8 +136,7 @@ def read(plan: Plan) -> Recordings:
         options |= {"labels": config.labels or None, "labels_separator": config.labels_separator}
     if config.dataset in CHOOSING and (config.dataset == "folder" or config.lead not in (0, ALL_LEADS)):
         options |= {"lead": None if config.lead == ALL_LEADS else config.lead}
-    twin = config.tier == "demo"
-    return datasets.load(config.dataset, None if twin else config.root or None, twin, **options)
+    return datasets.load(config.dataset, config.root or None, config.tier == "demo", **options)
 
 
 def prepare(plan: Plan) -> Prepared:
@@ -152,21 +151,18 @@ def drop_unusable(plan: Plan, recordings: Recordings) -> Recordings:
     Scaled only by a protocol that scales each window by itself. ``on_bad`` says whether such a recording is an
     EcgtlError or is left out and counted in ``skipped``.
     """
-    config, defects, seen = plan.config, {}, Prepared(plan, recordings).leads
+    config, seen = plan.config, Prepared(plan, recordings).leads
     leads.check(recordings, seen, config.on_bad)
-    found = preparation.window_defects(recordings, seen, config.sampling_rate, config.n_samples, plan.inputs)
-    for i, defect in enumerate(found):
-        if defect:
-            defects.setdefault(defect, []).append(i)
-    if not defects:
+    rules, n_samples = plan.inputs, config.n_samples
+    defects = np.array(preparation.window_defects(recordings, seen, config.sampling_rate, n_samples, rules))
+    bad = np.flatnonzero(defects != "")
+    if not len(bad):
         return recordings
-    bad = np.concatenate(list(defects.values()))
     if config.on_bad == "error" or len(bad) == len(recordings):
-        reason, first = next((name, of[0]) for name, of in defects.items() if not name.startswith("no lead"))
+        first = next(i for i in bad if not defects[i].startswith("no lead"))
         advice = "pass on_bad=skip to leave such recordings out and count them"
         advice = "give others" if len(bad) == len(recordings) else advice
-        raise EcgtlError(f"recording {recordings.ids[first]} of {recordings.name} {reason} of {config.seconds:g} s "
-                         f"({len(bad)} of {len(recordings)} cannot be used); {advice}")
-    skipped = {reason: recordings.ids[indices].tolist() for reason, indices in defects.items()}
-    kept = recordings.select(np.setdiff1d(np.arange(len(recordings)), bad))
-    return dataclasses.replace(kept, skipped=recordings.skipped | skipped)
+        raise EcgtlError(f"recording {recordings.ids[first]} of {recordings.name} {defects[first]} of "
+                         f"{config.seconds:g} s ({len(bad)} of {len(recordings)} cannot be used); {advice}")
+    skipped = {reason: recordings.ids[defects == reason].tolist() for reason in dict.fromkeys(defects[bad].tolist())}
+    return dataclasses.replace(recordings.select(np.flatnonzero(defects == "")), skipped=recordings.skipped | skipped)

@@ -48,7 +48,7 @@ def predict(weights: str | Path, root: str | Path, lead: str | int | None = None
         raise EcgtlError(f"checkpoint {weights} has not one mean and one SD a lead; it was not written by ecgtl")
     report(f"checkpoint: {facts.arch} trained on {facts.dataset}{' (synthetic)' if facts.synthetic else ''}, "
            f"{facts.sampling_rate:g} Hz, {facts.seconds:g} s, {_names(facts.leads)}; "
-           f"classes: {', '.join(facts.classes)}")
+           f"classes: {', '.join(facts.classes or ())}")
     wanted = _wanted(facts, lead)
     collector = Collector(folder.NAME, folder.VERSION, classes=(), on_bad="skip")
     network, place = checkpoint.network(Path(weights), state, facts), loop.pick_device(device)
@@ -82,7 +82,8 @@ def _wanted(facts: CheckpointFacts, lead: str | int | None) -> str | int | tuple
     return facts.leads if facts.in_channels > 1 else facts.leads[0] if lead is None else lead
 
 
-def _tell(seen: list[folder.Record], facts: CheckpointFacts, collector: Collector, report: Callable[[str], None]) -> None:
+def _tell(seen: list[folder.Record], facts: CheckpointFacts, collector: Collector,
+          report: Callable[[str], None]) -> None:
     """What was read, how it is changed and what is left out."""
     for reason, ids in collector.skipped.items():
         report(f"left out, {reason}: {counted(ids)}")
@@ -149,10 +150,10 @@ def _stretch(one: folder.Record, n_samples: int, rate: float, keep: str, collect
     if not len(whole):
         raise RecordError("missing samples (NaN)", f"{one.path} has missing samples (NaN) in every window; leave it "
                                                    "out")
-    k = whole[-1 if keep == "end" else 0]
+    k, place = (whole[-1], "last") if keep == "end" else (whole[0], "first")
     if ends[k] < len(x) if keep == "end" else begins[k]:
-        collector.remark(one.id, f"missing samples in its {'last' if keep == 'end' else 'first'} {n_samples / rate:g} "
-                                 f"s, so the {'last' if keep == 'end' else 'first'} window without any is used")
+        collector.remark(one.id, f"missing samples in its {place} {n_samples / rate:g} s, so the {place} window "
+                                 "without any is used")
     begin = -(-begins[k] // step) * step
     x = x[begin if ends[k] - begin >= inside else begins[k]:ends[k]]
     window = x[-inside:] if keep == "end" else x[:inside]

@@ -64,13 +64,15 @@ def run(config: PretrainConfig | PretrainPlan, report: Callable[[dict], None] | 
     state = training_state({"pretrain": dataclasses.asdict(config), "digests": [source.digest for source in sources]})
     fit = _fit(plan, model, parts, state, report)
     model.load_state_dict(fit.weights)
-    scores = {name: _scores(plan, model, parts[name]) for name in ("validation", "test")}
+    validation, top = (_scores(plan, model, parts[name]) for name in ("validation", "test"))
+    if config.objective == "reconstruction":
+        top = {"mse_sum": top["summed"], "mse_sample": top["per_sample"], "r2": top["r2"]}
     data = _data(config, sources, parts) | {"skipped": _skipped(sources, whole, parts)}
-    chosen = {"validation": scores["validation"], "epoch": loop.best_epoch(fit.history, plan.config.rules.select_on)}
+    chosen = {"validation": validation, "epoch": loop.best_epoch(fit.history, plan.config.rules.select_on)}
     upstream = "synthetic" if config.tier == "demo" else "substitute"
     seconds = time.perf_counter() - began
-    made = Result(experiment, key or key_of(config), dataclasses.asdict(config) | {"root": Path(config.root).name},
-                  {"upstream": upstream, "target": "none", "leads": upstream}, _top(config, scores["test"]) | chosen,
+    made = Result(experiment, key or key_of(config), config.portable(),
+                  {"upstream": upstream, "target": "none", "leads": upstream}, top | chosen,
                   fit.history, data, {"none": np.zeros(0, np.uint8)},
                   results.provenance(str(device), seconds, config.seed, torch.get_num_threads(), command))
     return Pretrained(made, _transferable(config, fit.weights), _facts(config, made), parts["test"], model)
@@ -78,9 +80,8 @@ def run(config: PretrainConfig | PretrainPlan, report: Callable[[dict], None] | 
 
 def read(config: PretrainConfig) -> list[datasets.Recordings]:
     """The source databases: their twins in tier demo, the real recordings otherwise."""
-    twin = config.tier == "demo"
-    root = None if twin else config.root or None
-    return [datasets.load(name, root, twin, on_bad=config.on_bad) for name in config.source_names]
+    place = config.root or None, config.tier == "demo"
+    return [datasets.load(name, *place, on_bad=config.on_bad) for name in config.source_names]
 
 
 def whole_of(config: PretrainConfig, sources: list[datasets.Recordings]) -> Windows | Frames:
@@ -101,12 +102,12 @@ def whole_of(config: PretrainConfig, sources: list[datasets.Recordings]) -> Wind
 def parts_of(config: PretrainConfig, whole: Windows | Frames) -> dict[str, Part]:
     """Training, validation and test set out of ``whole``: no subject is in two."""
     train, validation, test = whole.split(config.validation, config.test, config.seed)
-    if config.windows is not None:
+    if isinstance(train, Windows) and config.windows is not None:
         train = train.sample(config.windows, config.seed)
     per_subject = config.per_subject if config.per_epoch is None else config.per_epoch / len(train.subjects)
 
-    def examples(part: Windows | Frames) -> Part:
-        if config.objective == "reconstruction":
+    def examples(part) -> Part:
+        if isinstance(part, Windows):
             return part.materialise()
         if config.objective == "future":
             return future.Contrasts(part, config.context, config.negatives, config.offset, per_subject,
@@ -153,13 +154,6 @@ def _scores(plan: PretrainPlan, model: torch.nn.Module, part: Part) -> dict:
     if plan.config.objective == "reconstruction":
         return reconstruction.errors(model, part, autocast, plan.device)
     return classification.scores(model, part, autocast, plan.device, plan.config.seed)
-
-
-def _top(config: PretrainConfig, scores: dict) -> dict:
-    """The scores of the test set, as they stand at the top of a result."""
-    if config.objective != "reconstruction":
-        return scores
-    return {"mse_sum": scores["summed"], "mse_sample": scores["per_sample"], "r2": scores["r2"]}
 
 
 def _transferable(config: PretrainConfig, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -242,7 +236,7 @@ def _skipped(sources: list[datasets.Recordings], whole: Windows | Frames, parts:
     return dict(total)
 
 
-def _data(config: PretrainConfig, sources: list[datasets.Recordings], parts: dict[str, Part]) -> dict:
+def _data(config: PretrainConfig, sources: list[datasets.Recordings], parts: dict) -> dict:
     """The sources, and what each part holds: windows, or frames an epoch, and subjects."""
     data = {"name": "+".join(s.name for s in sources), "version": "+".join(s.version for s in sources),
             "digest": cache.key_of({s.name: s.digest for s in sources}),

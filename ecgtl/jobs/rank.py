@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from ecgtl.statistics import LEVEL
 from ecgtl.transferability import WEIGHTINGS, measures, melep, pair_losses, source_probabilities
 
 ATTEMPTS = 100  # draws of one resample before it is given up
+T = TypeVar("T")
 _STREAM = 4  # apart from the random numbers that choose recordings
 
 
@@ -120,11 +122,12 @@ def rank(config: ScoreConfig, checkpoints: Sequence[str], report: Callable[[str]
     if config.lead != ScoreConfig.lead and candidates and all(one.facts.in_channels > 1 for one in candidates):
         raise EcgtlError(f"lead is {config.lead!r}, which would have no effect: every checkpoint here sees several "
                          "leads, found by their names; leave it away")
-    same = {name: getattr(config, name) for name in "dataset root labels labels_separator tier on_bad".split()}
+    same = {name: getattr(config, name) for name in ("dataset", "root", "labels", "labels_separator", "tier", "on_bad")}
     plan = FinetuneConfig.of(**same, protocol=TRANSFERS, lead=config.lead if one_lead else ALL_LEADS).plan()
-    recordings = inputs.read(plan) if candidates else None
-    candidates = _sound({one.name: one for one in candidates},
-                        lambda one: replace(one, leads=_leads(config, plan, one, recordings)), refused)
+    if candidates:
+        recordings = inputs.read(plan)
+        candidates = _sound({one.name: one for one in candidates},
+                            lambda one: replace(one, leads=_leads(config, plan, one, recordings)), refused)
     for name, reason in refused.items():
         report(f"left out, {name}: {reason}")
     if not candidates:
@@ -164,7 +167,7 @@ def candidate(name: str, tier: str) -> Candidate:
     return Candidate(name, path, facts)
 
 
-def _sound(items: dict[str, object], work: Callable[[object], Candidate], refused: dict[str, str]) -> list[Candidate]:
+def _sound(items: dict[str, T], work: Callable[[T], Candidate], refused: dict[str, str]) -> list[Candidate]:
     """What ``work`` makes of each of the ``items``; where it raises EcgtlError, ``refused`` gets the reason."""
     found = []
     for name, item in items.items():
@@ -215,7 +218,7 @@ def target_of(config: ScoreConfig, recordings: Recordings, candidates: Sequence[
 def _check_labels(table: np.ndarray, names: tuple[str, ...], weighting: str) -> None:
     if not table.any():
         raise EcgtlError(f"no recording has any of the labels {', '.join(names)}; choose other labels or recordings")
-    whole = [name for name, everywhere in zip(names, table.all(axis=0), strict=True) if everywhere]
+    whole = [names[k] for k in np.flatnonzero(table.all(axis=0))]
     remedy = "leave it out of label_set, or use weighting=normalised"
     if len(whole) == len(names):
         remedy = "give recordings of other classes too"

@@ -1,8 +1,11 @@
 """Scores of stored probabilities: of one label a recording, and of several."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from ecgtl import metrics
+from ecgtl.training.loop import TrainResult
 
 THRESHOLDED = {"f_beta": metrics.f_beta, "g_beta": metrics.g_beta}
 CINC_OFFICIAL = ("normal", "af", "other")  # the classes that the challenge's own score averages
@@ -26,6 +29,17 @@ def value_of(name: str, y_true: np.ndarray, probabilities: np.ndarray) -> float:
     if name == "macro_f1":
         return metrics.macro_f1(y_true, predicted, probabilities.shape[1])
     return {"weighted_f1": metrics.weighted_f1, "accuracy": metrics.accuracy}[name](y_true, predicted)
+
+
+def by_choice(fit: TrainResult, choices: Sequence[str],
+              score_of: Callable[[str, np.ndarray], dict]) -> tuple[dict, dict]:
+    """Scores by choice of the epoch, and the probabilities of the test set as a result stores them.
+
+    Scores are taken from these, so that anybody gets the same from the file.
+    """
+    kept = {name: fit.chosen[name][1].astype(np.float16) for name in choices}
+    scores = {name: score_of(name, p) | {"epoch": fit.chosen[name][0]} for name, p in kept.items()}
+    return scores, {f"prob_{name}": p for name, p in kept.items()}
 
 
 def score(y_true: np.ndarray, probabilities: np.ndarray, classes: tuple[str, ...]) -> dict:

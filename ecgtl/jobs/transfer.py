@@ -15,14 +15,14 @@ import numpy as np
 import torch
 
 from ecgtl import metrics, results, transferability
-from ecgtl.config import TransferConfig, TransferPlan, label_columns
+from ecgtl.config import TRANSFERS, TransferConfig, TransferPlan, label_columns, protocol
 from ecgtl.config.starts import checksum
 from ecgtl.datasets import label_tasks
 from ecgtl.datasets.recordings import Recordings
 from ecgtl.jobs.evidence import evidence_of
 from ecgtl.jobs.finetune import training_state
 from ecgtl.jobs.inputs import PARTS, Prepared, prepare
-from ecgtl.jobs.scoring import labels_of, value_of
+from ecgtl.jobs.scoring import by_choice, labels_of, value_of
 from ecgtl.results import Result
 from ecgtl.training import loop
 
@@ -68,15 +68,15 @@ def run(config: TransferConfig | TransferPlan, experiment: str = "transfer", key
     provenance = results.provenance(device, time.perf_counter() - began, config.fold, torch.get_num_threads(), command)
     epoch_seconds = float(np.median([row["seconds"] for row in fit.history]))
     provenance |= {"score_seconds": score_seconds, "epoch_seconds": epoch_seconds}
-    scored, arrays = _scored(target, fold, fit)
-    top = {name: scored[plan.rules.report][name] for name in ("weighted_f1", "train_weighted_f1")}
-    return Result(experiment=experiment, key=key or default_key(config),
-        config=dataclasses.asdict(config) | {"root": Path(config.root).name},
-        evidence=evidence_of(Prepared(plan.tuning, target.recordings)),
-        scores=top | {"measures": measured} | scored,
-        history=[{"epoch": row["epoch"]} | {name: round(row[name], 5) for name in KEPT} for row in fit.history],
-        data=_data(plan, target, fold), provenance=provenance,
-        arrays=arrays | {"part": part_of_each(fold, len(target.recordings)), "pair_losses": pair_losses})
+    y_test, support = target.labels(fold, fold.test), target.labels(fold, fold.train).sum(axis=0)
+    scored, probabilities = by_choice(fit, CHOICES, lambda _, p: scores(y_test, p, target.names(fold), support))
+    top = {name: scored[protocol(TRANSFERS).transfers.report][name] for name in ("weighted_f1", "train_weighted_f1")}
+    arrays = {"y_test": y_test} | probabilities | {"part": part_of_each(fold, len(target.recordings)),
+                                                   "pair_losses": pair_losses}
+    history = [{"epoch": row["epoch"]} | {name: round(row[name], 5) for name in KEPT} for row in fit.history]
+    return Result(experiment, key or default_key(config), config.portable(),
+                  evidence_of(Prepared(plan.tuning, target.recordings)), top | {"measures": measured} | scored,
+                  history, _data(plan, target, fold), arrays, provenance)
 
 
 def default_key(config: TransferConfig) -> str:
@@ -115,22 +115,12 @@ def _fine_tune(plan: TransferPlan, target: Target, fold: label_tasks.Fold,
     config = plan.config
     model = Prepared(plan.tuning, dataclasses.replace(target.recordings, classes=target.names(fold))).network()
     every = [getattr(fold, part) for part in PARTS]
-    parts = [loop.LabelledArray(target.x[rows], target.labels(fold, rows)) for rows in every]
+    train, validation, test = (loop.LabelledArray(target.x[rows], target.labels(fold, rows)) for rows in every)
     how = loop.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.epochs, "validation_score",
                              "validation_score", config.precision, config.fold)
     state = training_state({"transfer": dataclasses.asdict(config), "digest": target.recordings.digest,
                             "start": checksum(plan.start)})
-    return loop.fit(model, *parts, how, partial(value_of, "weighted_f1"), plan.device, state, report)
-
-
-def _scored(target: Target, fold: label_tasks.Fold, fit: loop.TrainResult) -> tuple[dict, dict[str, np.ndarray]]:
-    """Scores by choice of the epoch, and the arrays that they follow from."""
-    y_test, support = target.labels(fold, fold.test), target.labels(fold, fold.train).sum(axis=0)
-    # Scores are taken from the probabilities as stored, so that anybody gets the same from the file
-    probabilities = {f"prob_{name}": fit.chosen[name][1].astype(np.float16) for name in CHOICES}
-    scored = {name: scores(y_test, probabilities[f"prob_{name}"], target.names(fold), support)
-              | {"epoch": fit.chosen[name][0]} for name in CHOICES}
-    return scored, {"y_test": y_test} | probabilities
+    return loop.fit(model, train, validation, test, how, partial(value_of, "weighted_f1"), plan.device, state, report)
 
 
 def part_of_each(fold: label_tasks.Fold, n_records: int) -> np.ndarray:

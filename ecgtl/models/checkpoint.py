@@ -6,7 +6,7 @@ import re
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from types import UnionType
-from typing import get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import torch
 from torch import nn
@@ -79,8 +79,8 @@ class CheckpointFacts:
                              "not written by ecgtl")
         if stored.get("schema", SCHEMA) > SCHEMA:
             raise EcgtlError(f"checkpoint {path} was written by a later version of ecgtl; update ecgtl")
-        known = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
-                 if name in kinds}
+        known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value
+                                 for name, value in stored.items() if name in kinds}
         known |= {"highpass": known["highpass"] or 0} if "highpass" in known else {}
         facts = cls(**known, stored=stored)
         if "leads" in stored and len(facts.leads) != facts.in_channels:
@@ -165,7 +165,7 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
         found, said = _checksums(Path(path).read_bytes())
         with safe_open(str(path), framework="pt") as file:
             facts = json.loads((file.metadata() or {}).get("ecgtl", "{}"))
-            stored = {name: file.get_tensor(name) for name in file.keys()}
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError, OSError, RecursionError) as error:
         raise EcgtlError(f"checkpoint {path} is damaged ({type(error).__name__}); make or download it again") from None
     sums = {name: digest for digest, name in map(str.split, SUMS.read_text().splitlines())}
@@ -253,17 +253,18 @@ def network(path: Path, weights: dict[str, torch.Tensor], facts: CheckpointFacts
     ``options`` are further ones of ``models.build``. ``path`` is for the message alone: EcgtlError when the weights are
     not of the network that the facts describe, found out before any memory is taken for it.
     """
+    names = facts.classes or ()
     options |= models.variant_options(facts.arch, facts.variant)
     options |= {"length": facts.n_samples} if facts.arch == "bilstm" else {}
     fits = facts.arch != "cae" and (facts.arch != "cae_classifier" or facts.n_samples == N_SAMPLES)
     try:
         with torch.device("meta"):
-            model = models.build(facts.arch, facts.in_channels, len(facts.classes), width=facts.width, **options)
+            model = models.build(facts.arch, facts.in_channels, len(names), width=facts.width, **options)
         model.load_state_dict(weights, assign=True)
     except (RuntimeError, ValueError, TypeError):
         fits = False
     if not fits:
-        raise EcgtlError(f"checkpoint {path} does not hold the {facts.arch} of {len(facts.classes)} labels that it "
+        raise EcgtlError(f"checkpoint {path} does not hold the {facts.arch} of {len(names)} labels that it "
                          "says: the shapes of its weights are those of another network, so it does not fit; make or "
                          "download it again")
     return model.to(memory_format=torch.channels_last)

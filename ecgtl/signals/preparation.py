@@ -56,13 +56,13 @@ def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads:
             rules: Input = BY_DATASET, statistics: Sequence[tuple[float, float]] | None = None) -> np.ndarray:
     """All recordings as one array (records, leads, n_samples), float32, memory-mapped from the cache.
 
-    Standardised by ``"dataset"``: each lead is standardised with its mean and SD over the whole data set, then resampled
-    to ``sampling_rate`` Hz, then cut or zero-padded (``fit_length``): the order of Weimann 2021, "Finetuning". With
-    ``statistics``, mean and SD of each lead in mV, those of the data that a network was trained on take their place.
-    ``"window"``: resampled, freed of baseline wander below ``highpass`` Hz, cut, and each window z-scored (Jang 2021,
-    section II.2); a recording shorter than the window, or flat or incomplete within it, is an EcgtlError.
-    ``"range"``: the same, but each window is scaled to [-1, 1] by its lowest and highest value; with ``decimate`` every
-    k-th sample is taken without a filter instead of resampling (public code of Nguyen 2023).
+    Standardised by ``"dataset"``: each lead is standardised with its mean and SD over the whole data set, then
+    resampled to ``sampling_rate`` Hz, then cut or zero-padded (``fit_length``): the order of Weimann 2021,
+    "Finetuning". With ``statistics``, mean and SD of each lead in mV, those of the data that a network was trained on
+    take their place. ``"window"``: resampled, freed of baseline wander below ``highpass`` Hz, cut, and each window
+    z-scored (Jang 2021, section II.2); a recording shorter than the window, or flat or incomplete within it, is an
+    EcgtlError. ``"range"``: the same, but each window is scaled to [-1, 1] by its lowest and highest value; with
+    ``decimate`` every k-th sample is taken without a filter instead of resampling (public code of Nguyen 2023).
 
     ``leads`` are indices or names; several are found by name in every recording (``datasets.leads.resolve``). Raises
     EcgtlError for a recording that lacks one, and for one whose input would not be finite: nothing is cached then.
@@ -89,12 +89,11 @@ def preparer(recordings: Recordings, sampling_rate: float, n_samples: int, leads
              rules: Input, statistics: Sequence[tuple[float, float]] | None) -> Callable[[int, int], np.ndarray]:
     """What ``prepare`` makes of one recording and one of ``leads``, by their numbers: (n_samples,), float32."""
     by_recordings = rules.standardise == "dataset"
-    if by_recordings and statistics is None:
-        statistics = [mean_and_sd(recordings, lead) for lead in leads]
+    pairs = (statistics or [mean_and_sd(recordings, lead) for lead in leads]) if by_recordings else ()
 
     def by_dataset(x: np.ndarray, rate_in: float, row: int) -> np.ndarray:
-        return filters.fit_length(filters.resample(filters.standardise(x, *statistics[row]), rate_in, sampling_rate),
-                                  n_samples, rules.keep)
+        x = filters.resample(filters.standardise(x, *pairs[row]), rate_in, sampling_rate)
+        return filters.fit_length(x, n_samples, rules.keep)
 
     def by_window(x: np.ndarray, rate_in: float, _) -> np.ndarray:
         defect = window_defect(x, rate_in, sampling_rate, n_samples, rules.keep)
@@ -108,9 +107,11 @@ def preparer(recordings: Recordings, sampling_rate: float, n_samples: int, leads
             raise EcgtlError(f"it {defect} of {n_samples / sampling_rate:g} s; leave it out")
         return filters.scale_to_range(x) if rules.standardise == "range" else filters.standardise(x, x.mean(), x.std())
 
+    work = by_dataset if by_recordings else by_window
+
     def finite(i: int, row: int) -> np.ndarray:
         try:
-            x = (by_dataset if by_recordings else by_window)(recordings.lead(i, leads[row]), recordings.sampling_rate[i], row)
+            x = work(recordings.lead(i, leads[row]), recordings.sampling_rate[i], row)
             if not np.isfinite(x).all():
                 raise EcgtlError("its input has missing samples (NaN), or is infinite; leave it out")
             return x
@@ -168,4 +169,4 @@ def _save(file: Path, one: Callable[[int, int], np.ndarray], shape: tuple[int, i
             if k:
                 to.flush()
                 os.fsync(to.fileno())
-            to.write(made)
+            to.write(made.data)

@@ -13,6 +13,7 @@ from messages import one_line
 from scipy import signal
 
 from ecgtl import models, paths
+from ecgtl.__main__ import _lead
 from ecgtl.config import starts as config_starts
 from ecgtl.datasets import folder, synthetic
 from ecgtl.errors import EcgtlError
@@ -409,7 +410,7 @@ def test_the_command_writes_what_python_gives(encoder, tmp_path, capsys):
     write(root, "a", ecg(20, 250, 1, 2), 250, ("I", "II"))
     write(root, "b", ecg(5, 250, 1, 2), 250, ("I", "II"))
     for lead, chosen in (("II", "II"), ("0", 0)):
-        features.write(str(root), str(tmp_path / "f.csv"), lead=lead)
+        features.write(str(root), str(tmp_path / "f.csv"), lead=_lead(lead))
         expected = encoder.of_folder(root, chosen)
         assert capsys.readouterr().out == f"{expected}\nwritten: {tmp_path / 'f.csv'}\n"
         values = pd.read_csv(tmp_path / "f.csv").iloc[:, 2:].to_numpy(np.float32)

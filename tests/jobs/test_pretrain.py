@@ -302,7 +302,7 @@ def test_an_autoencoder_comes_with_the_package(tier, monkeypatch, tmp_path):
     assert FinetuneConfig.of(dataset="shaoxing", init="cae", tier=tier).plan().start == path
     if tier == "demo":
         own = starts.weights_path("cae", "cae", tier)
-        checkpoint.save(own, state, facts)
+        checkpoint.save(own, state, facts.stored)
         assert starts.stored_weights("cae", "cae_classifier", tier) == own
 
 

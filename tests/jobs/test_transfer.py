@@ -370,8 +370,8 @@ def test_the_protocol_is_the_papers():
     for one in (network, lstm):
         assert (one.sampling_rate, one.n_samples, one.epochs, one.learning_rate) == (100, 1000, 50, 0.01)
     split = rules.split
-    assert 1 - split["validation"] - split["test"] == pytest.approx(0.67)
-    assert split["folds"] == {"validation": 10, "test": 9}
+    assert 1 - split.validation - split.test == pytest.approx(0.67)
+    assert split.folds == {"validation": 10, "test": 9}
     assert rules.transfers.records["paper"] == 1000 and rules.transfers.test == 0.3
     assert rules.transfers.experiments["melep2023-csn"]["labels"] == [2, 10]
 
@@ -423,10 +423,10 @@ def test_what_is_missing_is_run_once(small):
     found = transfers.table(NAME, "demo")
     assert found["fold"].tolist() == [0, 1, 2] and set(found["arch"]) == {"bilstm"}
     body = results.read(small[0].path)
-    assert found["melep_published"][0] == body["scores"]["measures"]["melep_published"]
-    assert found["weighted_f1_validated"][0] == body["scores"]["validated"]["weighted_f1"]
-    assert found["label_set"][0].split("+") == body["data"]["classes"]
-    assert found["n_labels"][0] == len(body["data"]["classes"])
+    assert found["melep_published"][0] == body.scores["measures"]["melep_published"]
+    assert found["weighted_f1_validated"][0] == body.scores["validated"]["weighted_f1"]
+    assert found["label_set"][0].split("+") == body.data["classes"]
+    assert found["n_labels"][0] == len(body.data["classes"])
     y_test = results.load(small[0].path).arrays["y_test"]
     assert found["weighted_f1_every_label"][0] == pytest.approx(
         oracle.f1_score(y_test, np.ones_like(y_test), average="weighted"))
@@ -449,7 +449,7 @@ def test_what_makes_a_result_stale(small):
 def test_other_data_make_a_result_stale(small, monkeypatch):
     store()
     runners.run_missing(NAME, "demo", (1, 6), lambda line: None)
-    digest = results.read(small[0].path)["data"]["digest"]
+    digest = results.read(small[0].path).data["digest"]
     for given, expected in ((digest, "done"), ("0" * 64, "stale"), ("unknown", "done")):
         monkeypatch.setattr(transfers, "_entries", lambda given=given: {NAME: {"data": {"demo": given}}})
         assert small[0].state() == expected
@@ -617,7 +617,7 @@ def test_committed_folds_are_planned_and_up_to_date(committed):
         assert TransferConfig.of(**result.config) == run.config, result.key
         start = result.data["start"]
         source = results.read(COMMITTED / "melep2023-sources" / Path(start["file"]).with_suffix(".json"))
-        assert source["data"]["weights"] == {name: start[name] for name in ("file", "sha256")}, result.key
+        assert source.data["weights"] == {name: start[name] for name in ("file", "sha256")}, result.key
 
 
 @pytest.mark.parametrize("path", sorted(COMMITTED.glob("melep2023-sources/*.json")),

@@ -279,13 +279,13 @@ def test_sensitivity_names_the_command_without_runs_and_sorts_them_by_width():
     for run in reversed(pretrainings.enumerate_runs(shared.SENSITIVITY, "reduced")):
         write_pretraining(run, 512.0 if run.config.width == 16 else 640.0)
     bodies = table2.sensitivity()
-    found = [(body["config"]["width"], bool(body["config"]["highpass"])) for body in bodies]
+    found = [(body.config["width"], bool(body.config["highpass"])) for body in bodies]
     assert found == sorted(found, key=lambda row: (row[0], not row[1])) and {4, 8, 16} <= {width for width, _ in found}
     said = table2.sensitivity_table(bodies).data
     for words in ("20,000", "512.0", "0.250", ".750", "high-pass, 0.5 Hz", "none"):
         assert words in said
     lines = table2.sensitivity_curves(bodies).axes[0].get_lines()
-    assert [line.get_ydata().tolist() for line in lines] == [[900.0, body["scores"]["mse_sum"]] for body in bodies]
+    assert [line.get_ydata().tolist() for line in lines] == [[900.0, body.scores["mse_sum"]] for body in bodies]
 
 
 def test_a_stale_pretraining_is_left_out():
