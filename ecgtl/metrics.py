@@ -7,7 +7,7 @@ F-beta and G-beta, as in the code of Challenge 2020 and with ``zero_division=np.
 without positives or without negatives, where scikit-learn gives NaN or an error.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -77,20 +77,20 @@ def accuracy(y_true: np.ndarray, y_pred: np.ndarray) -> float:
     return float(np.mean(y_true == y_pred))
 
 
-def learning_curve_index(scores: np.ndarray, eps: float = 1e-7) -> float:
+def learning_curve_index(scores: Sequence[float] | np.ndarray, eps: float = 1e-7) -> float:
     """LCI of a row of test F1 by epoch: mean size of rises / (mean size of falls + eps) x best F1.
 
     Means are conditional: over the rises alone and over the falls alone (0 where there are none).
     Source: Jang 2021, section II.4(3). Raises EcgtlError for fewer than two epochs and for NaN.
     """
-    scores = np.asarray(scores, float)
-    if scores.ndim != 1 or len(scores) < 2:
-        raise EcgtlError(f"a learning curve needs at least two epochs, not {scores.shape}")
-    if not np.isfinite(scores).all():
+    curve = np.asarray(scores, float)
+    if curve.ndim != 1 or len(curve) < 2:
+        raise EcgtlError(f"a learning curve needs at least two epochs, not {curve.shape}")
+    if not np.isfinite(curve).all():
         raise EcgtlError("a learning curve needs a finite score in every epoch")
-    steps = np.diff(scores)
+    steps = np.diff(curve)
     rise, fall = (part.mean() if len(part) else 0.0 for part in (steps[steps > 0], -steps[steps < 0]))
-    return float(rise / (fall + eps) * scores.max())
+    return float(rise / (fall + eps) * curve.max())
 
 
 def macro_auc(y_true: np.ndarray, y_prob: np.ndarray) -> float:

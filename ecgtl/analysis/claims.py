@@ -1,21 +1,22 @@
 """Claims judged by rule, twice: from the paper's own printed numbers, and from our results."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ecgtl import published, results
 from ecgtl.analysis import cells, claim_rules, verdicts
+from ecgtl.analysis.names import f1
 from ecgtl.analysis.sources import Printed, Runs
-from ecgtl.analysis.text import f1
 from ecgtl.analysis.verdicts import Comparison
 from ecgtl.config import PretrainConfig, protocol, protocols
 from ecgtl.jobs.pretrain import key_of
+from ecgtl.results import Result
 
 REAL = ("paper", "reduced")  # tiers that read recordings, the better one first
 
 
-def claims(paper: str) -> dict[str, dict]:
+def claims(paper: str) -> Mapping[str, Mapping]:
     """The claims of a paper's ``experiments/*.yml`` by name."""
-    return protocol(paper).get("claims", {})
+    return protocol(paper).claims
 
 
 def judge(paper: str, name: str, tier: str, source: Runs | None = None) -> dict:
@@ -54,7 +55,7 @@ def _tier(experiment: str, sources: dict[str, Runs]) -> str:
     return next((tier for tier in REAL if any(map(sources[tier].found, names))), "demo")
 
 
-def _comparisons(claim: dict, source: Runs) -> dict:
+def _comparisons(claim: Mapping, source: Runs) -> dict:
     ours, printed = claim_rules.compare(claim, source), claim_rules.compare(claim, Printed())
     paper, own = (verdicts.weakest([one.verdict for one in found if one.counts]) for found in (printed, ours))
     # The rows that decide, and their finished runs; those of tier demo are no evidence
@@ -80,7 +81,7 @@ def _runs_alone(comparisons: Sequence[Comparison]) -> str:
     return f"The intervals{some} cover runs alone, not test recordings."
 
 
-def _error(claim: dict, tier: str) -> dict:
+def _error(claim: Mapping, tier: str) -> dict:
     """Whether the autoencoder's error lies near the printed one; on other recordings that is not tested.
 
     The paper prints one number of one run: by itself it tests nothing.
@@ -96,7 +97,7 @@ def _error(claim: dict, tier: str) -> dict:
     return {"paper": "not tested", "ours": ours, "note": note, "evidence": body.evidence}
 
 
-def _pretrained(tier: str) -> dict | None:
+def _pretrained(tier: str) -> Result | None:
     """The result of the tier's own autoencoder."""
     path = results.path_of("pretrain", key_of(PretrainConfig.of(tier=tier).resolved()), tier)
     return results.done(path)

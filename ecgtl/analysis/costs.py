@@ -1,7 +1,8 @@
 """What an experiment costs before one starts it: counted work, measured speed, and an estimate where neither ran."""
 
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,12 @@ from ecgtl.analysis import cells
 from ecgtl.config import ALL_LEADS, BASELINES, TIERS, TRANSFERS, FinetuneConfig, protocol
 from ecgtl.datasets import catalogue
 from ecgtl.experiments import runners, sources, transfers
-from ecgtl.experiments.runners import Run
 from ecgtl.experiments.transfers import Transfer
 from ecgtl.jobs import inputs
+from ecgtl.results import Result
 
 CORES = 2
+Run = Any  # of one of the kinds that are counted
 COUNTED = (experiments, sources, transfers)  # kinds of experiments that train networks for tables
 
 
@@ -56,10 +58,10 @@ def _names() -> list[str]:
 
 
 def _row(experiment: str, tier: str) -> dict:
-    networks = [run for run in runners.enumerate_runs(experiment, tier) if _is_network(run)]
+    networks: list[Run] = [run for run in runners.enumerate_runs(experiment, tier) if _is_network(run)]
     if not networks:
         return {}
-    flops = Counter()
+    flops: dict[str, float] = defaultdict(float)
     for run in networks:
         flops[run.config.arch] += _sample_flops(run) * _training_records(run) * run.config.epochs
     speeds = {arch: _cpu_speed(experiment, tier, arch) for arch in flops}
@@ -85,7 +87,7 @@ def _dataset(run: Run) -> str:
 
 def _sample_flops(run: Run) -> int:
     """Operations of one step on one sample. A fold's network has the inputs and the width of its tier's sources."""
-    config = run.config
+    config: Any = run.config
     if isinstance(run, Transfer):
         config = FinetuneConfig.of(dataset=config.target, protocol=TRANSFERS, arch=config.arch, tier=config.tier,
                                    lead=config.lead).resolved()
@@ -118,7 +120,7 @@ def _records(run: Run) -> int:
         return len(inputs.read(run.config.plan()))
     if isinstance(run, experiments.Run):
         return experiments.load(run.experiment).data.records
-    return catalogue.entry(run.config.dataset).records
+    return catalogue.entry(run.config.dataset).records or 0
 
 
 def _cpu_speed(experiment: str, tier: str, arch: str) -> tuple[float, str]:
@@ -128,7 +130,7 @@ def _cpu_speed(experiment: str, tier: str, arch: str) -> tuple[float, str]:
     none ran at all, another network has to do, the nearest in that order.
     """
     others = [(name, other) for name in _names() for other in TIERS if (name, other) != (experiment, tier)]
-    fallback = ()
+    fallback: list[float] = []
     for place in ((experiment, tier), *sorted(others, key=lambda place: place[0] != experiment)):
         found = [(run.config.arch, _epoch_speed(run, body)) for run, body in cells.runs(*place)
                  if _is_network(run) and body.history and body.provenance["device"] == "cpu"]
@@ -139,7 +141,7 @@ def _cpu_speed(experiment: str, tier: str, arch: str) -> tuple[float, str]:
     return (float(np.median(fallback)), "estimated") if fallback else (float("nan"), "unknown")
 
 
-def _epoch_speed(run: Run, body: dict) -> float:
+def _epoch_speed(run: Run, body: Result) -> float:
     """Operations a second on two cores; a fold has stored the median of its epochs alone."""
     if isinstance(run, Transfer):
         seconds, records = body.provenance["epoch_seconds"], _training_records(run)

@@ -1,7 +1,7 @@
 """What claims are judged from: our finished runs of a tier, or what a paper prints. A rule asks both the same."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -10,18 +10,18 @@ import pandas as pd
 
 from ecgtl import published, statistics
 from ecgtl.analysis import agreement, cells, correlations, resampling
+from ecgtl.analysis.cells import Finished
 from ecgtl.analysis.correlations import Interval
 from ecgtl.analysis.verdicts import WEIGHTS, Checkpoint, Place
-from ecgtl.config import TRANSFERS, protocol
+from ecgtl.config import TRANSFERS
 from ecgtl.experiments import transfers
-from ecgtl.experiments.runners import Run
 from ecgtl.statistics import Difference, Sample
 
 NOTHING = Interval()
 TABLE = f"{TRANSFERS}.table2"
 # Rules on folds -> what they ask of the folds of one checkpoint, or of two
-MEASURED = {"correlation": agreement.correlation, "given_labels": agreement.given_labels,
-            "stronger": agreement.stronger}
+MEASURED: dict[str, Callable[..., Interval]] = {
+    "correlation": agreement.correlation, "given_labels": agreement.given_labels, "stronger": agreement.stronger}
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Runs:
             self._read[read, experiment] = [] if self.tier == "demo" else read(experiment, self.tier)
         return self._read[read, experiment]
 
-    def found(self, experiment: str) -> list[tuple[Run, dict]]:
+    def found(self, experiment: str) -> list[Finished]:
         """The finished runs of an experiment with their JSON."""
         return self._once(cells.runs, experiment)
 
-    def of(self, place: Place) -> list[tuple[Run, dict]]:
+    def of(self, place: Place) -> list[Finished]:
         """Those of a cell."""
         return [(run, body) for run, body in self.found(place.experiment)
                 if (run.method, run.size) == (place.method, place.size)]
@@ -65,8 +65,8 @@ class Runs:
         all_runs = [self.of(place) for place in places]
         own = [[(run, body) for run, body in found if run.home == place.experiment]
                for found, place in zip(all_runs, places, strict=True)]
-        fresh = list(map(_cell, places, own))
-        if not all(fresh) or list(map(len, own)) == list(map(len, all_runs)):
+        fresh = [sample for sample in map(_cell, places, own) if sample]
+        if len(fresh) < len(places) or list(map(len, own)) == list(map(len, all_runs)):
             return None
         return statistics.contrast(fresh, WEIGHTS[:len(places)])
 
@@ -91,7 +91,7 @@ class Runs:
         planned = {checkpoint: checkpoint in known for checkpoint in map(cells.row_of, self._planned(experiment))}
         return planned if any(planned.values()) else dict.fromkeys(known, True)
 
-    def on_folds(self, rule: str, claim: dict, among: Sequence[Checkpoint]) -> Interval:
+    def on_folds(self, rule: str, claim: Mapping, among: Sequence[Checkpoint]) -> Interval:
         """What a rule asks of the folds of some checkpoints."""
         if rule == "cost":
             return self._cost(claim["experiment"], *among)
@@ -111,7 +111,7 @@ class Runs:
                   for body in timed]
         return correlations.bootstrap(correlations.mean, ["+".join(body.data["classes"]) for body in timed], shares)
 
-    def note(self, claim: dict, found: Interval, among: Sequence[Checkpoint]) -> str:
+    def note(self, claim: Mapping, found: Interval, among: Sequence[Checkpoint]) -> str:
         """How many of the folds that are planned for all of the checkpoints have ended, and their label sets."""
         if not found.n:
             return "no stored fold keeps the seconds of its scores" if "cost" in claim else "no fold has ended"
@@ -145,7 +145,7 @@ class Printed(Runs):
         """Those that are printed for the target; all count."""
         return dict.fromkeys(printed_correlations(experiment), True)
 
-    def on_folds(self, rule: str, claim: dict, among: Sequence[Checkpoint]) -> Interval:
+    def on_folds(self, rule: str, claim: Mapping, among: Sequence[Checkpoint]) -> Interval:
         """The printed correlations, each with Fisher's limits for its number of folds; nothing else is printed.
 
         Two are compared as if they did not share their folds: how they move together is not printed.
@@ -156,14 +156,14 @@ class Printed(Runs):
         found = [correlations.fisher(known[one], folds) for one in among]
         return correlations.independent_difference(*found) if rule == "stronger" else found[0]
 
-    def note(self, claim: dict, found: Interval, among: Sequence[Checkpoint]) -> str:
+    def note(self, claim: Mapping, found: Interval, among: Sequence[Checkpoint]) -> str:
         """What the limits stand on."""
         if "cost" in claim:
             return "no seconds are printed"
         return f"Fisher's limits for {found.n} folds" if found.n else "at most one task is printed"
 
 
-def _cell(place: Place, found: Sequence[tuple[Run, dict]]) -> Sample | None:
+def _cell(place: Place, found: Sequence[Finished]) -> Sample | None:
     return cells.cell_of(found, place.experiment, (place.method, place.size), place.score)
 
 
@@ -178,12 +178,11 @@ def _shared(rows: pd.DataFrame, measure: str, among: Sequence[Checkpoint]) -> pd
 
 def printed_correlations(experiment: str) -> dict[Checkpoint, float]:
     """The correlations in the paper's Table 2 that have the experiment's target."""
-    target = protocol(TRANSFERS).transfers.experiments[experiment]["target"]
+    target = transfers.enumerate_runs(experiment, "paper")[0].config.target
     rows = published.lookup(f"{TABLE}.rows").values()
     return {(row["source"], row["model"]): row["correlation"] for row in rows if row["target"] == target}
 
 
 def epochs_to(curve: Sequence[float], share: float) -> int:
     """The first epoch, from 1, whose score is at least ``share`` of the best one of the curve."""
-    curve = np.asarray(curve, float)
-    return 1 + int(np.argmax(curve >= share * curve.max()))
+    return 1 + int(np.argmax(np.asarray(curve, float) >= share * np.max(curve)))

@@ -2,17 +2,17 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
 from ecgtl import experiments, published
 from ecgtl.analysis import cells, claims
-from ecgtl.analysis.claim_rules_folds import signed
+from ecgtl.analysis.claim_rules import signed
 from ecgtl.analysis.correlations import MIN_GROUPS, Interval
-from ecgtl.analysis.names import METHODS, NETWORKS, checkpoint_name, data_set
+from ecgtl.analysis.names import METHODS, NETWORKS, checkpoint_name, data_set, f1
 from ecgtl.analysis.sources import Runs
-from ecgtl.analysis.text import f1
 from ecgtl.analysis.verdicts import SIGNS, Comparison, Place, Verdict
 from ecgtl.report.badges import badge
 from ecgtl.statistics import MIN_RUNS, Difference
@@ -121,7 +121,7 @@ def _statistic(held: Comparison) -> str:
 
 def _limits(held: Comparison) -> str:
     """Its numbers, as far as they can be had, and where they are to lie."""
-    found: Interval = held.found
+    found: Any = held.found
     if found.value is None:
         return ""
     if found.low is None:
@@ -147,12 +147,13 @@ def _pair(rule: str, places: Sequence[Place]) -> str:
 def _score(place: Place) -> str:
     """Which score, as the paper's table heads it; nothing where the table has one."""
     entry = experiments.load(place.experiment)
-    column = entry.printed.get(place.score)
+    column = entry.printed.get(place.score or "")
     return f", {published.lookup(f'{entry.paper}.{entry.published}.columns')[column]}" if column else ""
 
 
 def _difference(comparison: Comparison) -> str:
-    found, printed = comparison.found, comparison.verdict.printed
+    found: Any = comparison.found
+    printed = comparison.verdict.printed
     said = [_interval(found), f1(found.detectable)]
     if comparison.against:
         said.append(f"against a margin of {f1(comparison.against)}")
@@ -168,7 +169,7 @@ def _interval(found: Difference | Interval, sign: bool = True) -> str:
 
 
 def _epochs(comparison: Comparison) -> str:
-    found = comparison.found
+    found: Any = comparison.found
     least = f" ({f1(found.smallest)} is the smallest that so few runs can give)" if found.smallest >= 0.001 else ""
     p = "p < .001" if found.p < 0.0005 else f"p = {f1(found.p)}"
     return f"{found.first:g} against {found.second:g} epochs (medians), {p}{least}"

@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -34,7 +35,7 @@ def hourglass(blocks: Sequence[Block], title: str, start: Sequence[int]) -> Figu
     channels = np.array([shape[0] if len(shape) > 1 else 1 for _, shape in rows])
     widths, heights = 0.35 + 0.65 * lengths / lengths.max(), 0.6 + 0.35 * channels / channels.max()
     figure, axes = plt.subplots(figsize=(WIDTH, _ROW * len(rows) + 1.1))
-    small = {"va": "center", "fontsize": TEXT - 1}
+    small: dict[str, Any] = {"va": "center", "fontsize": TEXT - 1}
     for y, ((words, shape), width, height) in enumerate(zip(rows, widths, heights, strict=True)):
         _rectangle(axes, -width / 2, y - height / 2, width, height, "signal" if len(shape) > 1 else "vector")
         axes.text(0, y, " × ".join(map(str, shape)), ha="center", **small)
@@ -42,8 +43,8 @@ def hourglass(blocks: Sequence[Block], title: str, start: Sequence[int]) -> Figu
     axes.text(0.56, -1, "block, kernel k, parameters", ha="left", color="#444444", **small)
     axes.set(xlim=(-0.52, 1.95), ylim=(len(rows) - 0.4, -1.4), title=title)
     axes.set_axis_off()
-    words = {"signal": "channels × length" if len(start) == 2 else "channels × height × width"}
-    _legend(figure, words | ({"vector": "vector"} if any(len(shape) == 1 for _, shape in rows) else {}))
+    kinds = {"signal": "channels × length" if len(start) == 2 else "channels × height × width"}
+    _legend(figure, kinds | ({"vector": "vector"} if any(len(shape) == 1 for _, shape in rows) else {}))
     return figure
 
 
@@ -96,7 +97,9 @@ def _wrapped(box: Box, width: float) -> tuple[list[str], list[str]]:
 
 def _rectangle(axes: Axes, x: float, y: float, width: float, height: float, kind: str) -> Rectangle:
     fill, edge = COLOURS[kind]
-    return axes.add_patch(Rectangle((x, y), width, height, facecolor=fill, edgecolor=edge, linewidth=0.9))
+    found = Rectangle((x, y), width, height, facecolor=fill, edgecolor=edge, linewidth=0.9)
+    axes.add_patch(found)
+    return found
 
 
 def _arrow(axes: Axes, start: Rectangle, end: Rectangle) -> None:

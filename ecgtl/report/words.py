@@ -7,7 +7,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ecgtl import statistics
-from ecgtl.analysis.text import NBSP, PENDING, f1
+from ecgtl.analysis.names import NBSP, PENDING, f1
 from ecgtl.statistics import MIN_RUNS, Difference, Sample, verdict_above
 
 MARKS = {"yes": ("▲", "the 95 % interval lies above 0"), "opposite": ("▼", "the 95 % interval lies below 0"),
@@ -46,7 +46,7 @@ def mean(values: Sequence[float]) -> str:
     return estimate(float(np.mean(values)), *statistics.score_interval(Sample.of(values)))
 
 
-def mean_sd(values: Sequence[float], least: int = MIN_RUNS) -> str:
+def mean_sd(values: Sequence[float] | np.ndarray, least: int = MIN_RUNS) -> str:
     """Mean ± SD (n - 1) of ``least`` values or more, of fewer the mean alone; PENDING without any."""
     if not len(values):
         return PENDING

@@ -8,7 +8,7 @@ from scipy import stats
 from stored_runs import CLASSES, PROVENANCE, around, by_class, curve, planned, store, store_fold
 
 from ecgtl import published, results
-from ecgtl.analysis import cells, claim_rules, claim_rules_folds, claims
+from ecgtl.analysis import cells, claim_rules, claims
 from ecgtl.analysis.sources import Printed, epochs_to
 from ecgtl.config import PretrainConfig, protocol
 from ecgtl.experiments import transfers
@@ -633,7 +633,7 @@ def test_statements_on_folds_quote_their_limits_and_say_which_weights_are_not_th
         ours = "authors' code" in claim["says"]
         measure = None if name[:2] in ("M6", "M7") else "melep_normalised" if ours else "melep_published"
         assert claim.get("measure") == measure and ours == name.endswith("n")
-        limit = "less than 1 %" if name == "M7" else claim_rules_folds.signed(held.against)
+        limit = "less than 1 %" if name == "M7" else claim_rules.signed(held.against)
         assert limit in claim["says"] or name.rstrip("bn") in ("M4", "M5", "M6"), name
         assert ("CSN" if claim["experiment"] == CSN else "PTB-XL") in claim["says"]
 

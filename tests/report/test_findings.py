@@ -7,7 +7,7 @@ from stored_runs import around, by_class, curve, store, store_fold
 
 from ecgtl import published
 from ecgtl.analysis import cells, claims
-from ecgtl.analysis.text import f1
+from ecgtl.analysis.names import f1
 from ecgtl.experiments import transfers
 from ecgtl.report import findings, tables
 from ecgtl.report.site import book_tables

@@ -11,7 +11,7 @@ from stored_runs import around, by_class, store
 
 from ecgtl import data_commands, paths, statistics
 from ecgtl.analysis import cells, claims, verdicts
-from ecgtl.analysis.text import PENDING
+from ecgtl.analysis.names import PENDING
 from ecgtl.datasets import catalogue
 from ecgtl.report import badges, tables
 from ecgtl.report.jang import shared as jang_shared

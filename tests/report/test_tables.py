@@ -8,8 +8,7 @@ from stored_runs import store_fold
 
 from ecgtl import experiments, published, results
 from ecgtl.analysis import cells, claims, coverage, names
-from ecgtl.analysis.names import checkpoint_name
-from ecgtl.analysis.text import f1
+from ecgtl.analysis.names import checkpoint_name, f1
 from ecgtl.config import BASELINES
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, runners, sources, transfers

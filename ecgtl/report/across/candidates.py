@@ -1,6 +1,6 @@
 """The networks and starts of the comparison across papers, and the gaps between them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,14 +11,14 @@ import torch
 from ecgtl import experiments, models, results, statistics
 from ecgtl.analysis import cells
 from ecgtl.analysis.correlations import RESAMPLES
-from ecgtl.analysis.names import METHODS
+from ecgtl.analysis.names import METHODS, PENDING
 from ecgtl.analysis.names import NETWORKS as CLASSIFIERS
-from ecgtl.analysis.text import PENDING
 from ecgtl.config import BASELINES, FinetuneConfig, source_experiments, starts
 from ecgtl.datasets import catalogue
 from ecgtl.datasets.ptbxl import SUPERCLASSES
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint
+from ecgtl.results import Result
 from ecgtl.statistics import LEVEL, MIN_RUNS, Sample
 
 EXPERIMENT = "across"
@@ -33,7 +33,7 @@ class Row:
 
     method: str
     config: FinetuneConfig
-    bodies: tuple[dict, ...]
+    bodies: tuple[Result, ...]
     draws: np.ndarray
 
     @property
@@ -184,7 +184,7 @@ def start_words(init: str) -> str:
     return "random weights" if init == "random" else METHODS[init].lower()
 
 
-def origin(row: Row) -> dict:
+def origin(row: Row) -> Mapping:
     """What the starting checkpoint says of itself, as a run has it or the file; empty for random weights, and where
     neither is available.
     """

@@ -17,8 +17,7 @@ from matplotlib.figure import Figure
 
 from ecgtl import experiments, statistics
 from ecgtl.analysis.correlations import Interval
-from ecgtl.analysis.names import METHODS
-from ecgtl.analysis.text import NBSP, PENDING, f1
+from ecgtl.analysis.names import METHODS, NBSP, PENDING, f1
 from ecgtl.config import protocol, source_experiments, starts
 from ecgtl.datasets import catalogue
 from ecgtl.datasets.ptbxl import SUPERCLASSES
@@ -33,16 +32,6 @@ SCALED = {"dataset": "by mean and SD of the whole data set",
           "window": "each recording by its own mean and SD", "range": "each recording to [−1, 1]"}
 VERDICTS = ("above", "not told apart", "below")
 SOURCE_COLOURS = ("#0072B2", "#56B4E9")  # of classifiers' data sets, in the order of the rows
-WIDTH = 5.6  # inches: words can still be read on a narrow screen
-
-
-# What has been run
-
-
-# What a start is
-
-
-# Tables
 
 
 def frame(rows: dict[str, Row]) -> pd.DataFrame:
@@ -109,8 +98,8 @@ def target(rows: dict[str, Row], tier: str) -> pd.DataFrame:
     """What is the same for all: recordings, lead, labels, sets, epochs."""
     entry = experiments.load(candidates.EXPERIMENT)
     rules, title = protocol(entry.paper), catalogue.entry(entry.dataset).title
-    folds = rules.split.folds
-    data = next((row.bodies[0].data for row in rows.values() if row.bodies), {"split": {}})
+    folds = rules.split.folds or {}
+    data: dict = next((row.bodies[0].data for row in rows.values() if row.bodies), {"split": {}})
     facts = {"Data set": f"{title} {data.get('version', PENDING)}", "Recordings": data.get("records", PENDING),
              "Lead": ", ".join(rules.datasets[entry.dataset]["leads"]), "Labels": ", ".join(SUPERCLASSES)}
     facts |= {f"With each label, {part}": ", ".join(f"{name} {n}" for name, n in counts.items())
@@ -129,9 +118,6 @@ def checkpoints(rows: dict[str, Row]) -> pd.DataFrame:
                       "Licence": candidates.origin(row).get("licence", PENDING),
                       "Weights": "at hand" if row.weights else made})
     return pd.DataFrame(found)
-
-
-# In words
 
 
 def state(tier: str) -> HTML:
@@ -157,7 +143,8 @@ def answer(rows: dict[str, Row]) -> HTML:
         lines.append(f"{PENDING}: {pending} of {len(rows)} rows have fewer than {MIN_RUNS} runs and are left out.")
     if any(not row.trivial for row in compared) and rows[candidates.RR].compared:
         best = max(compared, key=lambda row: row.sample.mean)
-        level = [row for row in compared if row is best or candidates.gap(best, row).verdict == "not told apart"]
+        level = [row for row in compared if row is best or (over := candidates.gap(best, row))
+                 and over.verdict == "not told apart"]
         lines += [f"Highest mean: {best.words}, macro AUC {f1(best.sample.mean)}. Not told from it: "
                   f"{_named(row for row in level if row is not best)}.",
                   _trivial(compared, rows), *_pretraining(rows), _choice(level)]
@@ -214,13 +201,10 @@ def _named(found: Iterable[Row]) -> str:
     return "; ".join(row.words for row in found) or "none"
 
 
-# Figure
-
-
 def figure(rows: dict[str, Row]) -> Figure:
     """Macro AUC of every row, a panel a network: mean, both intervals, single runs; baselines as lines."""
     grouped = {arch: [row for row in rows.values() if row.config.arch == arch] for arch in candidates.NETWORKS}
-    drawn, grid = plt.subplots(len(grouped), 1, figsize=(WIDTH, 6.6), sharex=True,
+    drawn, grid = plt.subplots(len(grouped), 1, figsize=(figures.WIDTH, 6.6), sharex=True,
                                height_ratios=[len(own) + 0.7 for own in grouped.values()])
     inits = dict.fromkeys(row.config.init for row in rows.values() if row.config.init in source_experiments())
     colours = COLOURS | dict(zip(inits, SOURCE_COLOURS, strict=False))
@@ -232,9 +216,8 @@ def figure(rows: dict[str, Row]) -> Figure:
         for y, row in enumerate(own):
             _draw(axes, y, row, colours[row.config.init])
         starts = [candidates.start_words(row.config.init) for row in own]
-        axes.set(title=candidates.NETWORKS[arch], yticks=range(len(own)), ylim=(len(own) - 0.4, -0.6),
-                 yticklabels=[words[0].upper() + words[1:] for words in starts])
-        axes.tick_params(axis="y", labelsize=8)
+        axes.set_title(candidates.NETWORKS[arch])
+        figures.name_rows(axes, [words[0].upper() + words[1:] for words in starts])
     grid[-1].set_xlabel("macro AUC, test part")
     figures.legend_below(drawn, grid, 1)
     return drawn
@@ -243,12 +226,11 @@ def figure(rows: dict[str, Row]) -> Figure:
 def _draw(axes: Axes, y: float, row: Row, colour: str) -> None:
     """One line: the interval over test recordings broad and pale, the mean with the one over runs, the runs below."""
     if not row.bodies:
-        axes.annotate(PENDING, (1, y), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=7,
-                      color="#555555")
+        figures.pending_row(axes, y)
         return
     axes.plot(candidates.percentile_limits(row.draws), (y, y), color="#bbbbbb", linewidth=6, solid_capstyle="butt",
               zorder=1, label="95 % interval over test recordings")
     mean = Interval(row.sample.mean, *statistics.score_interval(row.sample))
-    axes.errorbar([mean.value], [y], xerr=mean.reach, color=colour, marker="o", markersize=5, capsize=3,
-                  linestyle="none", label="mean with 95 % interval over runs; below it single runs")
+    figures.dot(axes, mean, y, colour, "o", markersize=5, capsize=3,
+                label="mean with 95 % interval over runs; below it single runs")
     axes.plot(row.scores("macro_auc"), np.full(len(row.bodies), y + 0.28), ".", color=colour, alpha=0.6, markersize=4)

@@ -7,11 +7,10 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from ecgtl.analysis.names import METHODS
-from ecgtl.analysis.text import PENDING, f1
+from ecgtl.analysis.names import METHODS, PENDING, f1
+from ecgtl.report import figures
 from ecgtl.report.figures import COLOURS
-from ecgtl.report.jang.shared import NAMES, WIDTH, cell, sizes, trials_of
-from ecgtl.report.jang.table2 import finished
+from ecgtl.report.jang.shared import NAMES, cell, sizes, trials_of
 from ecgtl.report.words import percent
 
 
@@ -22,7 +21,7 @@ def learning_curves(frame: pd.DataFrame, experiment: str) -> Figure:
     arm the median alone.
     """
     places = sizes(experiment)
-    figure, panels = plt.subplots(len(places), 1, figsize=(WIDTH, 7.6), sharex=True, sharey=True)
+    figure, panels = plt.subplots(len(places), 1, figsize=(figures.WIDTH, 7.6), sharex=True, sharey=True)
     for axes, size in zip(panels, places, strict=True):
         for method in ("image", "random", "cae"):
             by_trial = cell(frame, method, size).pivot(index="epoch", columns="trial", values="score")
@@ -34,7 +33,7 @@ def learning_curves(frame: pd.DataFrame, experiment: str) -> Figure:
         axes.set(title=f"{NAMES[experiment]}: {size} % of the training part", ylabel="weighted F1, test part",
                  ylim=(0, 1))
     panels[-1].set_xlabel("epoch")
-    return finished(figure, panels, 3)
+    return figures.finished(figure, panels, 3)
 
 
 def stability(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:

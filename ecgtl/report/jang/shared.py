@@ -11,9 +11,10 @@ from markupsafe import Markup
 
 from ecgtl import experiments, published
 from ecgtl.analysis import cells
-from ecgtl.analysis.text import NBSP, f1
+from ecgtl.analysis.names import NBSP, f1
 from ecgtl.report import badges
 from ecgtl.report.words import gap_with_p, mean_sd, percent, plus_minus
+from ecgtl.results import Result
 
 PTBXL, CINC2017 = "jang2021-table2-ptbxl", "jang2021-table2-cinc2017"
 SENSITIVITY = "jang2021-sensitivity"
@@ -24,7 +25,6 @@ CHOICES = ("best_test", "last", "validated")  # the paper's own first
 SCORES = ("weighted_f1", "macro_f1")
 BEST = "best_test.weighted_f1"  # what the paper's Table 2 prints
 INDEX = "learning_curve_index"  # what its Table 3 prints
-WIDTH = 5.6  # of figures, inches: their words can still be read on a narrow screen
 
 
 def state(experiment: str, tier: str) -> HTML:
@@ -78,21 +78,21 @@ def curves(experiment: str, tier: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["method", "size", "trial", "epoch", "step", "score"])
 
 
-def _steps_per_epoch(body: dict) -> int:
+def _steps_per_epoch(body: Result) -> int:
     return math.ceil(sum(body.data["split"]["train"].values()) / body.config["batch_size"])
 
 
 def sizes(experiment: str) -> tuple[int, ...]:
     """Shares of the training set (%), the largest first."""
-    return tuple(experiments.load(experiment).columns)
+    return tuple(map(int, experiments.load(experiment).columns))
 
 
-def cell(frame: pd.DataFrame, method: str, size: int) -> pd.DataFrame:
+def cell(frame: pd.DataFrame, method: str, size: int | str) -> pd.DataFrame:
     """The rows of ``trials`` or ``curves`` of one cell."""
     return frame[(frame["method"] == method) & (frame["size"] == size)]
 
 
-def values(frame: pd.DataFrame, method: str, size: int, column: str = BEST) -> pd.Series:
+def values(frame: pd.DataFrame, method: str, size: int | str, column: str = BEST) -> pd.Series:
     """A column of the trials of one cell, indexed by trial; empty where there is no run."""
     return cell(frame, method, size).set_index("trial")[column].sort_index()
 
@@ -105,7 +105,7 @@ def trials_of(frame: pd.DataFrame, method: str, size: int) -> list[np.ndarray]:
 def networks(experiment: str) -> list[tuple[str, int]]:
     """(method, size) of every cell that a network is trained for, controls included."""
     entry = experiments.load(experiment)
-    return [(method, size) for method, size in entry.cells if method in entry.networks]
+    return [(method, int(size)) for method, size in entry.cells if method in entry.networks]
 
 
 def printed_trials(table: str, method: str, size: int | str) -> pd.Series:
@@ -161,7 +161,7 @@ def differences(frame: pd.DataFrame, experiment: str, table: str = "table2", col
     for size, pair in itertools.product(sizes(experiment), pairs):
         theirs, ours = ([printed_trials(table, method, size) for method in pair],
                         [values(frame, method, size, column) for method in pair])
-        tests = [gap_with_p(*found, paired=paired) for found in (theirs, ours) for paired in (False, True)]
+        tests = [gap_with_p(a, b, paired) for a, b in (theirs, ours) for paired in (False, True)]
         rows.append((percent(size), f"{ARMS[pair[0]]} − {ARMS[pair[1]]}",
                      _printed_p(table, size) if pair[0] == "cae" else "–", *tests, f"{len(ours[0])}, {len(ours[1])}"))
     return pd.DataFrame(rows, columns=["Data used", "Difference", "Paper, printed p", "Paper's trials, Welch",

@@ -1,6 +1,6 @@
 """Jang 2021, Table 1: who and what the Shaoxing table holds, the paper beside the release."""
 
-from os.path import commonprefix
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -17,11 +17,6 @@ from ecgtl.report import figures
 from ecgtl.report.printed import published_text
 from ecgtl.results import Result
 from ecgtl.statistics import LEVEL
-
-# Counting
-
-
-# The paper beside the release
 
 
 def comparison(counted: Result) -> pd.DataFrame:
@@ -60,8 +55,8 @@ def agreement(printed: str, ours: float) -> str:
         return "equal when truncated"
     if len(rounded) != len(printed):
         return f"differs: {rounded}"
-    alike = commonprefix([rounded, printed])
-    return f"differs from digit {sum(c.isdigit() for c in alike) + 1} on: {rounded}"
+    alike = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(rounded, printed, strict=True))
+    return f"differs from digit {sum(digit.isdigit() for digit, _ in alike) + 1} on: {rounded}"
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
@@ -101,9 +96,6 @@ def source_line(counted: Result) -> HTML:
     link = Markup('<a class="external" href="{}">{}, {}</a>').format(entry.page, entry.title, entry.version)
     return HTML(Markup("<p>Counted from <code>{}</code> of {} ({}).</p>").format(
         counted.data["file"], link, entry.licence))
-
-
-# By rhythm
 
 
 def by_rhythm(counted: Result) -> pd.DataFrame:

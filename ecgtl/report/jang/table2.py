@@ -6,31 +6,26 @@ printed trials. A cell without runs is PENDING; fewer than ``MIN_RUNS`` runs get
 
 import itertools
 import math
-from collections.abc import Sequence
 
 import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ecgtl import experiments, published, results
 from ecgtl.analysis import cells, claims, names
-from ecgtl.analysis.names import METHODS
-from ecgtl.analysis.text import PENDING, f1
+from ecgtl.analysis.names import METHODS, PENDING, f1
 from ecgtl.config import protocol
 from ecgtl.experiments import pretrainings
 from ecgtl.report import badges, figures, tables
 from ecgtl.report.figures import COLOURS, MARKERS
 from ecgtl.report.jang import shared
 from ecgtl.report.words import gap_with_p, mean, percent
+from ecgtl.results import Result
 
 # Is a collapse at 25 % one of data or of steps? (method, size) of the trainings that tell, and their dashes
 CONTROL = {("random", 25): ":", ("random_matched", 25): "-", ("random", 50): "--", ("random", 100): "-"}
-
-
-# What has been run
 
 
 def comparison(experiment: str, tier: str) -> pd.DataFrame:
@@ -38,9 +33,6 @@ def comparison(experiment: str, tier: str) -> pd.DataFrame:
     known, found = shared.recordings(experiment, tier), cells.comparison(experiment, tier)
     here = [f" ({known[size]:,} here)" if size in known else "" for size in found["size"]]
     return found.assign(words=found["words"] + here)
-
-
-# Trial by trial
 
 
 def curve(comparison: pd.DataFrame, filled: dict[tuple, cells.Cell]) -> Figure:
@@ -71,13 +63,10 @@ def curve(comparison: pd.DataFrame, filled: dict[tuple, cells.Cell]) -> Figure:
 def both_scores(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     """Weighted beside macro F1 of the reported epoch: a row a method and size, baselines too."""
     entry, rows = experiments.load(experiment), []
-    for method, size in (*shared.networks(experiment), *itertools.product(entry.baselines, entry.columns)):
+    for method, size in (*shared.networks(experiment), *itertools.product(entry.baselines, shared.sizes(experiment))):
         weighted, macro = (shared.values(frame, method, size, f"best_test.{score}") for score in shared.SCORES)
         rows.append((METHODS[method], percent(size), mean(weighted), mean(macro), len(weighted)))
     return pd.DataFrame(rows, columns=["Initialisation", "Data used", "Weighted F1", "Macro F1", "n"])
-
-
-# Which epoch, and which arm
 
 
 def choices(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
@@ -90,9 +79,6 @@ def choices(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
                      gap_with_p(best, validated, paired=True)))
     return pd.DataFrame(rows, columns=["Initialisation", "Data used", f"{words[0]} (as published)", *words[1:], "n",
                                        "Best on test − best on validation, paired"])
-
-
-# Data or steps
 
 
 def steps_table(frame: pd.DataFrame, tier: str) -> pd.DataFrame:
@@ -137,38 +123,24 @@ def step_curves(frame: pd.DataFrame) -> Figure:
 
     ``frame`` is that of ``curves``. A trial's last value is what Table 2 reports of it.
     """
-    figure, axes = plt.subplots(figsize=(shared.WIDTH, 4.2))
+    figure, axes = plt.subplots(figsize=(figures.WIDTH, 4.2))
     for (method, size), dash in CONTROL.items():
         so_far = shared.cell(frame, method, size).pivot(index="step", columns="trial", values="score").cummax()
         if len(so_far):
-            axes.fill_between(so_far.index, so_far.min(axis=1), so_far.max(axis=1), color=COLOURS[method], alpha=0.12,
-                              linewidth=0)
-            axes.plot(so_far.index, so_far.median(axis=1), dash, color=COLOURS[method],
-                      label=f"{shared.heading(method, size)} (n = {so_far.shape[1]})")
+            figures.band(axes, so_far, so_far.median(axis=1), COLOURS[method], dash,
+                         label=f"{shared.heading(method, size)} (n = {so_far.shape[1]})")
     axes.set(xlabel="steps of the optimiser", ylabel="best weighted F1 so far, test part", ylim=(0, 1))
-    return finished(figure, [axes])
+    return figures.finished(figure, [axes])
 
 
-def finished(figure: Figure, panels: Sequence[Axes], columns: int = 2) -> Figure:
-    """The figure with a legend below; panels without a line say PENDING."""
-    for axes in panels:
-        if not axes.lines:
-            figures.pending(axes)
-    figures.legend_below(figure, panels, columns)
-    return figure
-
-
-# Sensitivity of the autoencoder
-
-
-def sensitivity(tier: str = "reduced") -> list[dict]:
+def sensitivity(tier: str = "reduced") -> list[Result]:
     """The finished pretrainings that vary width and filter, as read from their JSON, the narrowest first."""
     runs = pretrainings.enumerate_runs(shared.SENSITIVITY, tier)
     bodies = [results.read(run.path) for run in runs if run.state() == "done"]
     return sorted(bodies, key=lambda body: (body.config["width"], not body.config["highpass"]))
 
 
-def sensitivity_table(bodies: list[dict], tier: str = "reduced") -> HTML:
+def sensitivity_table(bodies: list[Result], tier: str = "reduced") -> HTML:
     """Their errors on held-out subjects; PENDING and the command where there is none yet."""
     if not bodies:
         return HTML(Markup("<p>{} No run yet: <code>python -m ecgtl run {} --tier {}</code></p>").format(
@@ -188,25 +160,14 @@ def _filter_words(cutoff: float | None) -> str:
     return f"high-pass, {cutoff:g} Hz" if cutoff else "none"
 
 
-def sensitivity_curves(bodies: list[dict]) -> Figure:
+def sensitivity_curves(bodies: list[Result]) -> Figure:
     """Validation error by epoch, one line a pretraining; dashed ones are without the filter."""
-    figure, axes = plt.subplots(figsize=(shared.WIDTH, 4.0))
+    figure, axes = plt.subplots(figsize=(figures.WIDTH, 4.0))
     for place, body in enumerate(bodies):
         config, rows = body.config, pd.DataFrame(body.history)
         axes.plot(rows["epoch"], rows["validation_loss"], "-" if config["highpass"] else "--", color=f"C{place}",
                   marker="osD^vpXP"[place % 8], markersize=4,
                   label=f"width {config['width']}, filter: {_filter_words(config['highpass'])}")
-    axes.set(xlabel="epoch", ylabel="validation error, summed over a window\n(z-scores squared)")
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    return finished(figure, [axes])
-
-
-# Table 3: the learning curve index
-
-
-# Figure 3: the index explained
-
-
-# Figure 5: the curves themselves
-
-
+    figures.whole_epochs(axes)
+    axes.set_ylabel("validation error, summed over a window\n(z-scores squared)")
+    return figures.finished(figure, [axes])

@@ -9,11 +9,12 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from ecgtl import published, statistics
-from ecgtl.analysis.names import METHODS
-from ecgtl.analysis.text import f1
+from ecgtl.analysis.correlations import Interval
+from ecgtl.analysis.names import METHODS, f1
 from ecgtl.report import figures, tables
 from ecgtl.report.figures import COLOURS, MARKERS
-from ecgtl.report.jang.shared import INDEX, NAMES, PTBXL, WIDTH, heading, printed_cells, sizes, values
+from ecgtl.report.jang import shared
+from ecgtl.report.jang.shared import INDEX, heading, printed_cells
 from ecgtl.report.words import percent
 from ecgtl.statistics import Sample
 
@@ -30,21 +31,20 @@ def index_rows(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def index_dots(rows: pd.DataFrame) -> Figure:
     """The index by size and arm, a panel a source of ``index_rows``; trials, their mean and interval."""
-    sources = {"paper": "The paper, Shaoxing"} | {name: f"Ours, {words}" for name, words in NAMES.items()}
-    figure, panels = plt.subplots(len(sources), 1, figsize=(WIDTH, 7.0), sharex=True, sharey=True)
-    places = sizes(PTBXL)
+    sources = {"paper": "The paper, Shaoxing"} | {name: f"Ours, {words}" for name, words in shared.NAMES.items()}
+    figure, panels = plt.subplots(len(sources), 1, figsize=(figures.WIDTH, 7.0), sharex=True, sharey=True)
+    places = shared.sizes(shared.PTBXL)
     for axes, (source, words) in zip(panels, sources.items(), strict=True):
         here = rows[rows["source"] == source]
         axes.axhline(published.lookup("jang2021.scalars.lci_threshold.value"), color="#777777", linewidth=1)
         for (place, size), (method, shift) in itertools.product(enumerate(places), (("random", -0.18), ("cae", 0.18))):
-            found, x = values(here, method, size, INDEX), place + shift
+            found, x = shared.values(here, method, size, INDEX), place + shift
             if len(found):
-                low, high = statistics.score_interval(Sample.of(found), np.inf)
+                mean = Interval(found.mean(), *statistics.score_interval(Sample.of(found), np.inf))
                 axes.plot(np.linspace(x - 0.1, x, len(found)), found, ".", color=COLOURS[method], alpha=0.6,
                           markersize=6)
-                axes.errorbar([x + 0.07], [found.mean()], [[found.mean() - low], [high - found.mean()]],
-                              color=COLOURS[method], capsize=4, marker=MARKERS[method], linestyle="none",
-                              label=f"{METHODS[method]}: trials, mean, 95 % interval")
+                figures.dot(axes, mean, x + 0.07, COLOURS[method], MARKERS[method], upright=True, capsize=4,
+                            label=f"{METHODS[method]}: trials, mean, 95 % interval")
         if here.empty:
             figures.pending(axes)
         axes.set(title=words, ylabel="learning curve index", ylim=(0, None), xticks=range(len(places)),

@@ -7,10 +7,10 @@ import pandas as pd
 from IPython.display import HTML
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from sklearn.metrics import f1_score, roc_auc_score
 
 from ecgtl import metrics, results
-from ecgtl.analysis.names import CHOICES, METHODS, SCORES
-from ecgtl.analysis.text import f1
+from ecgtl.analysis.names import CHOICES, METHODS, SCORES, f1
 from ecgtl.config import protocol
 from ecgtl.jobs.scoring import labels_of
 from ecgtl.report.figures import COLOURS, by_epoch
@@ -49,7 +49,7 @@ def confusion(counts: np.ndarray, classes: list[str]) -> Figure:
     figure, axes = plt.subplots(figsize=(side + 0.8, side))
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for i, j in np.ndindex(counts.shape):
-        axes.text(j, i, counts[i, j], ha="center", va="center", color="white" if shares[i, j] > 0.55 else "black")
+        axes.text(j, i, str(counts[i, j]), ha="center", va="center", color="white" if shares[i, j] > 0.55 else "black")
     axes.set(xticks=range(len(names)), yticks=range(len(names)), yticklabels=names,
              xlabel="predicted class", ylabel="true class", title="Test recordings")
     axes.set_xticklabels(names, rotation=90 if upright else 0)
@@ -79,10 +79,8 @@ def confusion_of(result: results.Result, choice: str = "validated") -> np.ndarra
 
 def followed(result: results.Result) -> tuple[str, str]:
     """The score that a run follows epoch by epoch: its name in the scores, and in words."""
-    rules = protocol(result.config["protocol"])
-    own = rules.get("multi_label", {}) if result.arrays["y_test"].ndim == 2 else {}
-    name = own.get("score", rules.score)
-    return name, SCORES[name]
+    rules = protocol(result.config["protocol"]).for_labels(result.arrays["y_test"].ndim == 2, result.data["name"])
+    return rules.score, SCORES[rules.score]
 
 
 def scores_table(result: results.Result, baselines: dict[str, results.Result]) -> HTML:
@@ -124,8 +122,6 @@ def verdict_on_trivial(result: results.Result, baselines: dict[str, results.Resu
 
 def recomputed(path: Path) -> str:
     """One stable line: do the stored scores follow from the stored probabilities, as scikit-learn computes them?"""
-    from sklearn.metrics import f1_score, roc_auc_score
-
     stored = results.load(path)
     y = stored.arrays["y_test"]
     name = "macro AUC" if y.ndim == 2 else "macro F1"

@@ -1,6 +1,5 @@
 """What the pretraining notebook shows: sets, learning curve, examples and scores, whatever the objective."""
 
-
 import numpy as np
 import pandas as pd
 import torch
@@ -9,12 +8,10 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from ecgtl import results
-from ecgtl.analysis.text import f1
+from ecgtl.analysis.names import f1
 from ecgtl.datasets.recordings import UNLABELLED
 from ecgtl.jobs.pretrain import Pretrained
 from ecgtl.report import figures, tables
-from ecgtl.report.jobs import pretrain
-from ecgtl.report.tables import html
 from ecgtl.training.classification import LabelledFrames
 from ecgtl.training.future import Contrasts
 
@@ -29,7 +26,7 @@ def _reconstructs(result: results.Result) -> bool:
 def parts(result: results.Result) -> pd.DataFrame:
     """Windows, or frames an epoch, and subjects in each set."""
     if _reconstructs(result):
-        return pretrain.pretraining_parts(result)
+        return pd.DataFrame({"windows": result.data["windows"], "subjects": result.data["subjects"]})
     return pd.DataFrame({"frames an epoch": result.data["frames"], "subjects": result.data["subjects"]})
 
 
@@ -49,9 +46,9 @@ def curve(result: results.Result) -> Figure:
     if _reconstructs(result):
         axes.legend(fontsize=8)
         return figure
-    words, chance = _chance(result, result.scores["validation"])
+    label, chance = _chance(result, result.scores["validation"])
     axes.set_ylim(0, 1)
-    axes.axhline(chance, color="#D55E00", linewidth=1, linestyle="-.", label=words)
+    axes.axhline(chance, color="#D55E00", linewidth=1, linestyle="-.", label=label)
     figures.legend_below(figure, [axes])
     return figure
 
@@ -65,14 +62,15 @@ def _chance(result: results.Result, scores: dict) -> tuple[str, float]:
 def learned(result: results.Result) -> str:
     """One stable line: did the training loss (the validation error of a reconstruction) end below its start?"""
     if _reconstructs(result):
-        return pretrain.error_fell(result)
+        first, kept = result.history[0]["validation_loss"], result.scores["validation"]["summed"]
+        return f"validation error fell: {kept < first}"
     return f"training loss fell: {result.history[-1]['train_loss'] < result.history[0]['train_loss']}"
 
 
 def scores(result: results.Result) -> HTML:
     """Scores of the kept epoch on the validation and test sets, as HTML."""
     if _reconstructs(result):
-        return pretrain.pretraining_scores(result)
+        return _errors(result)
     rows = []
     for part, found in (("validation", result.scores["validation"]), ("test", result.scores)):
         words, chance = _chance(result, found)
@@ -147,22 +145,11 @@ def _places(pretrained: Pretrained, test: LabelledFrames | Contrasts, row: np.nd
     return found
 
 
-def pretraining_parts(result: results.Result) -> pd.DataFrame:
-    """Windows and subjects in each set of a pretraining."""
-    return pd.DataFrame({"windows": result.data["windows"], "subjects": result.data["subjects"]})
-
-
-def pretraining_scores(result: results.Result) -> HTML:
+def _errors(result: results.Result) -> HTML:
     """Reconstruction errors on the validation and test windows."""
     scores = result.scores
     test = {"summed": scores["mse_sum"], "per_sample": scores["mse_sample"], "r2": scores["r2"]}
     rows = [{"Part": part, "Squared error, summed over a window": f"{s['summed']:.1f}",
              "per sample": f"{s['per_sample']:.3f}", "R²": f"{s['r2']:.3f}".replace("-", "−")}
             for part, s in (("validation", scores["validation"]), ("test", test))]
-    return html(pd.DataFrame(rows), f"Reconstruction of z-scored windows, weights of epoch {scores['epoch']}")
-
-
-def error_fell(result: results.Result) -> str:
-    """One stable line: did the validation error end below that of the first epoch?"""
-    first, kept = result.history[0]["validation_loss"], result.scores["validation"]["summed"]
-    return f"validation error fell: {kept < first}"
+    return tables.html(pd.DataFrame(rows), f"Reconstruction of z-scored windows, weights of epoch {scores['epoch']}")

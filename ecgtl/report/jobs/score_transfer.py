@@ -67,9 +67,10 @@ def told(ranking: Ranking) -> Figure:
     share = 100 * explained(scored.pair_losses, found.table).T
     n_source, n_target = share.shape
     figure, axes = plt.subplots(figsize=(4.4 + 0.62 * n_target, 1.9 + 0.34 * n_source))
-    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=max(share.max(), 1.0), aspect="auto")
+    darkest = max(share.max(), 1.0)
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=darkest, aspect="auto")
     for z, y in np.ndindex(share.shape):
-        colour = "white" if share[z, y] > 0.55 * image.norm.vmax else "black"
+        colour = "white" if share[z, y] > 0.55 * darkest else "black"
         axes.text(y, z, f"{share[z, y]:.1f}", ha="center", va="center", fontsize=9, color=colour)
     columns, rows = ([name.replace("_", " ") for name in names] for names in (found.names, scored.answers.names))
     axes.set_xticks(range(n_target), columns, rotation=90 if max(map(len, columns)) > 6 else 0)

@@ -10,8 +10,7 @@ from ecgtl import published
 from ecgtl.analysis import agreement
 from ecgtl.analysis.agreement import SCORES
 from ecgtl.analysis.correlations import Interval
-from ecgtl.analysis.names import checkpoint_name
-from ecgtl.analysis.text import PENDING, f1
+from ecgtl.analysis.names import PENDING, checkpoint_name, f1
 from ecgtl.measurements.melep_datasets import PAPER
 from ecgtl.report import figures, tables
 from ecgtl.report.melep.marks import BLUE, VERMILION, WIDTH, pending_unless
@@ -113,9 +112,8 @@ def _levels(axes: Axes, levels: pd.DataFrame) -> None:
     filled, against = levels[levels["n"].gt(0)], disrupted(levels)
     axes.plot(filled["level"], filled["mean"].astype(float), color=BLUE, linewidth=0.9)
     for row in filled.itertuples():
-        style = {"color": BLUE, "marker": "o", "label": "mean F1 (95 % interval)"}
-        if row.level in against:
-            style = {"color": VERMILION, "marker": "s", "label": "above the level before it"}
-        axes.errorbar([row.level], [row.mean], yerr=Interval(row.mean, row.ci_low, row.ci_high).reach, capsize=3,
-                      markersize=5, linestyle="none", **style)
+        colour, marker, label = ((VERMILION, "s", "above the level before it") if row.level in against else
+                                 (BLUE, "o", "mean F1 (95 % interval)"))
+        figures.dot(axes, Interval(row.mean, row.ci_low, row.ci_high), row.level, colour, marker, upright=True,
+                    capsize=3, markersize=5, label=label)
     axes.set_xticklabels([f"{row.level}\n{f1(row.low)}–\n{f1(row.high)}\nn = {row.n}" for row in levels.itertuples()])

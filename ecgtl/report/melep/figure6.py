@@ -4,7 +4,6 @@ number of labels.
 All is computed from the finished folds (``transfer_folds``). Ways of choosing are compared on the same folds.
 """
 
-
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
@@ -17,16 +16,13 @@ from ecgtl import published, results
 from ecgtl.analysis import agreement, correlations
 from ecgtl.analysis.agreement import CHOOSING, SCORES
 from ecgtl.analysis.correlations import Interval
-from ecgtl.analysis.names import NETWORKS, RIVALS, checkpoint_name
-from ecgtl.analysis.text import PENDING, f1
+from ecgtl.analysis.names import NETWORKS, PENDING, RIVALS, checkpoint_name, f1
 from ecgtl.measurements.melep_datasets import PAPER
 from ecgtl.report import figures
-from ecgtl.report.melep.marks import BLUE, F1, GREY, STYLES, WEIGHTS, WIDTH, interval, name_rows, pending_unless
+from ecgtl.report.melep.marks import BLUE, F1, GREY, STYLES, WEIGHTS, WIDTH, interval, pending_unless
 from ecgtl.report.melep.table2 import is_papers
 from ecgtl.report.melep.transfer_folds import MELEP, Folds, interval_text
 from ecgtl.report.words import bullets, paragraph
-
-# Figure 6: the choice of a checkpoint
 
 
 def shared(rows: pd.DataFrame) -> pd.DataFrame:
@@ -155,9 +151,6 @@ def _breaks(rows: pd.DataFrame) -> str:
     return "; ".join(said) or "none"
 
 
-# MELEP, or the number of labels?
-
-
 def _points(axes: Axes, rows: pd.DataFrame, measure: str) -> None:
     """F1 against a measure, a colour and a marker for each checkpoint."""
     for (colour, marker), (place, own) in zip(STYLES, agreement.by_checkpoint(rows).items(), strict=False):
@@ -196,5 +189,5 @@ def regret_figure(lost: pd.DataFrame) -> Figure:
                   alpha=0.5, label="one fold")
         interval(axes, one, y - 0.1, BLUE, "o", "mean (95 % interval)")
     pending_unless(axes, len(found))
-    name_rows(axes, [way_words(way) for way in found])
+    figures.name_rows(axes, [way_words(way) for way in found])
     return figures.labelled(figure, np.array([[axes]]), "F1 lost against the best candidate")

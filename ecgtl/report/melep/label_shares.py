@@ -1,5 +1,6 @@
 """How often each label of MELEP 2023's data sets stands, and how labels are mapped."""
 
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from ecgtl.analysis.text import NBSP, PENDING
+from ecgtl.analysis.names import NBSP, PENDING
 from ecgtl.datasets import catalogue, ptbxl, snomed
 from ecgtl.measurements.melep_datasets import HEADERS, SOURCES, n_recordings, pub
 from ecgtl.report import figures
@@ -29,19 +30,19 @@ def labels(name: str, counted: Result | None) -> pd.DataFrame:
     ``ours_n`` the recordings that they are counted in.
     """
     part = counts_of(counted, name)
-    known = isinstance(part, dict) and n_recordings(part) > 0
-    counts = part["labels"] | part.get("superclasses", {}) if known else {}
+    known = part if isinstance(part, dict) and n_recordings(part) > 0 else None
+    counts = known["labels"] | known.get("superclasses", {}) if known else {}
     rows = []
     for label, words, codes in _chosen(name):
         released = sum(snomed.records(code, *SOURCES[name]) for code in codes) if codes else np.nan
         ours = sum(counts.get(key, 0) for key in codes or (label,)) if known else np.nan
         rows.append({"label": label, "name": words, "codes": " ".join(codes), "released": released,
                      "released_n": catalogue.entry(name).records, "ours": ours,
-                     "ours_n": n_recordings(part) if known else np.nan})
+                     "ours_n": n_recordings(known) if known else np.nan})
     return pd.DataFrame(rows)
 
 
-def _chosen(name: str) -> list[tuple[str, str, list[str]]]:
+def _chosen(name: str) -> list[tuple[str, Any, list[str]]]:
     """Each label as the paper writes it, its statement's name and codes; PTB-XL's superclasses have none."""
     if name == "ptbxl":
         return [(label, "", []) for label in ptbxl.SUPERCLASSES]
@@ -102,7 +103,7 @@ def _shares(axes: Axes, name: str, table: pd.DataFrame) -> None:
     known = f"{n:,.0f} at hand" if np.isfinite(n) else PENDING
     unlisted = "" if table["released"].notna().any() else ", whose labels are not at hand"
     axes.set_title(f"{catalogue.entry(name).title}: {known} of {table['released_n'].iloc[0]:,}{unlisted}", fontsize=8)
-    axes.set(yticks=y, yticklabels=table["label"], ylim=(len(table) - 0.4, -0.6))
+    figures.name_rows(axes, table["label"])
     axes.set_xlim(left=0)
     axes.tick_params(labelsize=7)
 
@@ -147,7 +148,7 @@ def choices_verdict() -> HTML:
     rest = max(n for code, n in in_csn.items() if code not in twenty)
     rarest = min(in_georgia[code] for code in ten)
     passed = sorted((code for code in codes if in_georgia[code] > rarest and code not in ten),
-                    key=in_georgia.get, reverse=True)
+                    key=lambda code: in_georgia[code], reverse=True)
     scored = sum(code in snomed.label_set("scored_2020") for code in passed)
     names = ", ".join(f"{_statement(codes[code]['name'])} ({in_georgia[code]:,})" for code in passed)
     return HTML(paragraph(

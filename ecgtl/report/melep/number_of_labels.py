@@ -16,11 +16,10 @@ from matplotlib.figure import Figure
 from ecgtl.analysis import agreement, correlations
 from ecgtl.analysis.agreement import CHOOSING, EVERY_LABEL, HIGHER, MEASURES, RR, SCORES, TRIVIAL
 from ecgtl.analysis.correlations import Interval
-from ecgtl.analysis.names import RIVALS, checkpoint_name
-from ecgtl.analysis.text import PENDING, f1
+from ecgtl.analysis.names import PENDING, RIVALS, checkpoint_name, f1
 from ecgtl.measurements import rr_folds
 from ecgtl.report import figures
-from ecgtl.report.melep.marks import BLUE, F1, GREY, STYLES, VERMILION, WIDTH, interval, name_rows, pending_unless
+from ecgtl.report.melep.marks import BLUE, F1, GREY, STYLES, VERMILION, WIDTH, interval, pending_unless
 from ecgtl.report.melep.transfer_folds import CHOICES, MELEP, Folds, interval_text
 from ecgtl.report.words import bullets, paragraph
 
@@ -173,7 +172,7 @@ def rival_figure(rows: pd.DataFrame) -> Figure:
         for y, row in enumerate(own.itertuples()):
             interval(axes, row.plain, y - 0.15, BLUE, "o", "correlation with F1 (95 % interval)")
             interval(axes, row.partial, y + 0.2, VERMILION, "s", "given the number of labels", filled=False)
-        name_rows(axes, [RIVALS[measure][0].replace(", ", ",\n") for measure in MEASURES])
+        figures.name_rows(axes, [RIVALS[measure][0].replace(", ", ",\n") for measure in MEASURES])
         axes.axvline(0, color=GREY, linewidth=0.8)
         axes.set(xlim=(-1.05, 1.05), xticks=(-1, 0, 1))
         pending_unless(axes, own["plain"].iloc[0].n, correlations.MIN_POINTS)
@@ -204,14 +203,14 @@ def gain_figure(folds: Folds) -> Figure:
 
 def _gains(axes: Axes, own: pd.DataFrame) -> None:
     found = agreement.gain(own)
-    if len(own):
+    if found.value is not None:
         # Folds with as many labels stand side by side, in their order
         beside = own.groupby("n_labels").cumcount() / own.groupby("n_labels")["fold"].transform("size")
         axes.plot(own["n_labels"] + 0.5 * (beside - 0.5), own[SCORES[0]] - own[EVERY_LABEL], "o", color=BLUE,
                   markersize=4, alpha=0.8, label="one fold")
         axes.set_xticks(sorted(own["n_labels"].unique()))
         axes.axhline(found.value, color=VERMILION, linewidth=1.1, label="mean (95 % interval)")
-    if found.low is not None:
+    if found.low is not None and found.high is not None:
         axes.axhspan(found.low, found.high, color=VERMILION, alpha=0.2, linewidth=0)
     axes.axhline(0, color=GREY, linewidth=0.8)
     pending_unless(axes, len(own))

@@ -18,9 +18,8 @@ from markupsafe import Markup
 from ecgtl.analysis import agreement, cells, claims, names
 from ecgtl.analysis.agreement import SCORES
 from ecgtl.analysis.correlations import Interval
-from ecgtl.analysis.names import checkpoint_name, data_set
+from ecgtl.analysis.names import PENDING, checkpoint_name, data_set
 from ecgtl.analysis.sources import printed_correlations
-from ecgtl.analysis.text import PENDING
 from ecgtl.config import TIERS
 from ecgtl.experiments import transfers
 from ecgtl.experiments.transfers import Transfer
@@ -32,9 +31,6 @@ from ecgtl.report.words import estimate
 CSN, PTBXL, SELECTION = (f"{PAPER}-{name}" for name in ("csn", "ptbxl", "selection"))
 PARTS = ("upstream", "target", "leads")
 WAITING = ("reduced", "paper")  # the first of these that has planned folds is said to be PENDING
-
-
-# What has been run
 
 
 @dataclass(frozen=True)
@@ -148,9 +144,6 @@ def made(folds: Folds) -> pd.DataFrame:
 def evidence(rows: pd.DataFrame) -> dict[str, str]:
     """What the data of folds are, by part; several words are joined by a slash."""
     return {part: "/".join(sorted(set(rows[f"evidence_{part}"]))) for part in PARTS}
-
-
-# Words
 
 
 def interval_text(found: Interval, signed: bool = False) -> str:

@@ -10,6 +10,7 @@ Whatever is unknown becomes a warning, so a build with ``-W`` fails. Files behin
 import dataclasses
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -49,7 +50,7 @@ class TableDirective(SphinxDirective):
     """``{ecgtl-table} name``; ``:paper:`` where it can be of one paper, ``:caption:`` instead of its own."""
 
     required_arguments = 1
-    option_spec = {"paper": directives.unchanged_required, "caption": directives.unchanged_required}
+    option_spec: ClassVar = {"paper": directives.unchanged_required, "caption": directives.unchanged_required}
 
     def run(self) -> list[nodes.Node]:
         page = book_tables.Page(self.env.docname, Path(self.env.srcdir), self.options.get("paper"))

@@ -11,8 +11,7 @@ from pathlib import Path
 from ecgtl import experiments, published, results
 from ecgtl.analysis import cells
 from ecgtl.analysis.coverage import STATES, coverage
-from ecgtl.analysis.names import CHOICES
-from ecgtl.analysis.text import f1
+from ecgtl.analysis.names import CHOICES, f1
 from ecgtl.config import TIERS
 from ecgtl.errors import EcgtlError
 from ecgtl.report.printed import published_file
@@ -58,10 +57,10 @@ def result_text(path: str) -> str:
     if not here:
         raise EcgtlError(f"{experiment} has no finished run of {method} at {size} in tier {tier}; run {command}")
     cell = cells.cell_of(found, experiment, (method, size), ".".join(score), choice)
-    if cell is None and choice not in here[0]:
+    if choice not in here[0] and cell is None:
         raise EcgtlError(f"the runs of {method} have no epoch chosen by {choice!r}")
     if cell is None:
-        _one_of("score", ".".join(score), _score_names(here[0][choice]))
+        raise _unknown("score", ".".join(score), _score_names(here[0][choice]))
     if cell.n < 2 and statistic not in ("mean", "n"):
         raise EcgtlError(f"{path}: one run has no {statistic}; use mean, or run more with {command}")
     whole = {"n": str(cell.n), "interval": f"[{f1(cell.low)}, {f1(cell.high)}]",
@@ -76,4 +75,8 @@ def _score_names(scores: dict) -> list[str]:
 
 def _one_of(name: str, value: str, allowed: Iterable[str]) -> None:
     if value not in allowed:
-        raise EcgtlError(f"unknown {name} {value!r}; allowed: {', '.join(allowed)}")
+        raise _unknown(name, value, allowed)
+
+
+def _unknown(name: str, value: str, allowed: Iterable[str]) -> EcgtlError:
+    return EcgtlError(f"unknown {name} {value!r}; allowed: {', '.join(allowed)}")

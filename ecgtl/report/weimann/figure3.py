@@ -10,13 +10,12 @@ from matplotlib.figure import Figure
 
 from ecgtl import experiments
 from ecgtl.analysis import cells, claims
-from ecgtl.analysis.names import METHODS
+from ecgtl.analysis.names import METHODS, PENDING, f1
 from ecgtl.analysis.sources import epochs_to
-from ecgtl.analysis.text import PENDING, f1
 from ecgtl.report import figures
 from ecgtl.report.figures import COLOURS
 from ecgtl.report.weimann import shared
-from ecgtl.report.weimann.panels import PRETRAINED, WIDTH, pending_unless
+from ecgtl.report.weimann.panels import PRETRAINED, pending_unless
 
 
 def share_of_best() -> float:
@@ -39,7 +38,7 @@ def validation_curves(frame: pd.DataFrame, size: int) -> Figure:
 
     ``frame``: ``histories``. A vertical line marks the median epoch at which a run has ``share_of_best`` of its best.
     """
-    figure, grid = plt.subplots(2, 2, figsize=(WIDTH, 5.8), sharex=True, sharey=True)
+    figure, grid = plt.subplots(2, 2, figsize=(figures.WIDTH, 5.8), sharex=True, sharey=True)
     own = frame[frame["size"] == size]
     for axes, method in zip(grid.flat, PRETRAINED, strict=True):
         for name in ("random", method):
@@ -55,8 +54,7 @@ def _band(axes: Axes, rows: pd.DataFrame, method: str) -> None:
         return
     by_run, colour = rows.pivot(index="epoch", columns="run", values="score"), COLOURS[method]
     by_run = by_run[by_run.notna().sum(axis=1) >= by_run.shape[1] / 2]
-    axes.fill_between(by_run.index, by_run.min(axis=1), by_run.max(axis=1), color=colour, alpha=0.15, linewidth=0)
-    axes.plot(by_run.index, by_run.mean(axis=1), color=colour, label=shared.short(method).lower())
+    figures.band(axes, by_run, by_run.mean(axis=1), colour, alpha=0.15, label=shared.short(method).lower())
     axes.axvline(np.median(_epochs(rows)), color=colour, linestyle=":" if method == "random" else "--", linewidth=1.2,
                  label=f"{100 * share_of_best():g} % of the best (vertical)" if method == "random" else None)
 

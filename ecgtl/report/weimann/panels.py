@@ -1,6 +1,7 @@
 """Figures of Weimann 2021's pages: scores beside the paper's by panel, and validation scores by epoch (Figure 3)."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,17 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ecgtl.analysis.names import METHODS
-from ecgtl.analysis.text import PENDING
 from ecgtl.report import figures
 from ecgtl.report.figures import COLOURS, MARKERS, PAPER_COLOUR
 from ecgtl.report.weimann import shared, table1
 
-WIDTH = 5.6  # inches: words can still be read on a narrow screen
 PRETRAINED = ("beat", "rhythm", "heart_rate", "future")
-PAPER_SHAPE = {"label": "paper (mean ± SD), same marker", "color": PAPER_COLOUR}
-
-
-# Scores by column, one panel a pretraining
+PAPER_SHAPE: dict[str, Any] = {"label": "paper (mean ± SD), same marker", "color": PAPER_COLOUR}
 
 
 def panels(frame: pd.DataFrame, xlabel: str) -> Figure:
@@ -27,7 +23,7 @@ def panels(frame: pd.DataFrame, xlabel: str) -> Figure:
 
     Boosted trees on RR intervals are a line.
     """
-    figure, grid = plt.subplots(2, 2, figsize=(WIDTH, 6.2), sharex=True, sharey=True)
+    figure, grid = plt.subplots(2, 2, figsize=(figures.WIDTH, 6.2), sharex=True, sharey=True)
     words, cells = list(dict.fromkeys(frame["words"])), shared.cells_of(frame)
     trivial = frame[frame["method"].eq("rr_boosting") & frame["n"].gt(0)]
     for axes, method in zip(grid.flat, PRETRAINED, strict=True):
@@ -60,13 +56,10 @@ def pending_unless(axes: Axes, known: bool) -> None:
         figures.pending(axes, 0.04, va="bottom", fontsize=8)
 
 
-# Dots by row
-
-
 def settings(frame: pd.DataFrame) -> Figure:
     """Table 1: macro F1 of every setting, one panel a task, beside random weights as a line."""
     by_task, base = table1.tasks(), frame[frame["method"] == "random"].iloc[0]
-    figure, grid = plt.subplots(len(by_task), 1, figsize=(WIDTH, 7.4), sharex=True,
+    figure, grid = plt.subplots(len(by_task), 1, figsize=(figures.WIDTH, 7.4), sharex=True,
                                 height_ratios=[len(names) + 0.6 for names in by_task.values()])
     for axes, (task, names) in zip(grid, by_task.items(), strict=True):
         _bands(axes, base)
@@ -96,7 +89,7 @@ def _dots(axes: Axes, rows: pd.DataFrame, kinds: Iterable[str], words: list[str]
     """A line of the panel a row: the paper's mean and SD above, ours with interval and single runs below."""
     cells = shared.cells_of(rows)
     for y, (kind, row) in enumerate(zip(kinds, rows.itertuples(), strict=True)):
-        shape = {"marker": MARKERS[kind], "linestyle": "none", "capsize": 3}
+        shape: dict[str, Any] = {"marker": MARKERS[kind], "linestyle": "none", "capsize": 3}
         if np.isfinite(row.paper):
             axes.errorbar([row.paper], [y - 0.17], xerr=[row.paper_sd], **shape, **PAPER_SHAPE)
         if row.n:
@@ -106,15 +99,13 @@ def _dots(axes: Axes, rows: pd.DataFrame, kinds: Iterable[str], words: list[str]
                           label="ours (mean, 95 % interval, single runs)", **shape)
             axes.plot(runs, np.full(len(runs), y + 0.33), ".", color=COLOURS[kind], alpha=0.6, markersize=4)
         else:
-            axes.annotate(PENDING, (1, y + 0.17), xycoords=("axes fraction", "data"), ha="right", va="center",
-                          fontsize=7, color="#555555")
-    axes.set(yticks=range(len(rows)), yticklabels=words, ylim=(len(rows) - 0.45, -0.55))
-    axes.tick_params(axis="y", labelsize=8)
+            figures.pending_row(axes, y + 0.17)
+    figures.name_rows(axes, words, 0.45)
 
 
 def score_panels(frame: pd.DataFrame, quoted: dict[str, float]) -> Figure:
     """Table 5: one panel a score, a row an initialisation; ``quoted``: related work by score, as a line."""
-    figure, grid = plt.subplots(2, 2, figsize=(WIDTH, 6.4), sharey=True)
+    figure, grid = plt.subplots(2, 2, figsize=(figures.WIDTH, 6.4), sharey=True)
     shown = frame[frame["method"] != "majority"].groupby("score", sort=False)
     for axes, (score, rows) in zip(grid.flat, shown, strict=True):
         _dots(axes, rows, rows["method"], [*map(shared.short, rows["method"])])
@@ -124,8 +115,3 @@ def score_panels(frame: pd.DataFrame, quoted: dict[str, float]) -> Figure:
         axes.tick_params(axis="x", labelsize=8)
     figures.legend_below(figure, grid.flat)
     return figure
-
-
-# Figure 3: the validation score by epoch
-
-

@@ -5,6 +5,7 @@ paper prints. A cell without runs is PENDING; fewer than ``MIN_RUNS`` runs get n
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,15 +16,15 @@ from markupsafe import Markup
 from ecgtl import experiments, models, published, results
 from ecgtl.analysis import cells
 from ecgtl.analysis.claim_rules import judged
-from ecgtl.analysis.names import METHODS
+from ecgtl.analysis.names import METHODS, NBSP, PENDING
 from ecgtl.analysis.sources import Runs
-from ecgtl.analysis.text import NBSP, PENDING
 from ecgtl.analysis.verdicts import Place
 from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig
 from ecgtl.jobs.pretrain import key_of
 from ecgtl.report import badges, tables
 from ecgtl.report.findings import findings
 from ecgtl.report.words import difference, estimate, gap, plus_minus
+from ecgtl.results import Result
 from ecgtl.statistics import Sample
 
 PAPER = "weimann2021"
@@ -36,9 +37,6 @@ BY_CLASS = tuple(f"f1_per_class.{name}" for name in CLASSES)
 MULTI_LABEL = ("macro_auc", "f_max", "f_beta", "g_beta")
 SCORES = {"macro_f1": "Macro F1", **dict(zip(BY_CLASS, ("Normal", "AF", "Other", "Noise"), strict=True)),
           "macro_auc": "AUC", "f_max": "Fmax", "f_beta": "Fβ=2", "g_beta": "Gβ=2"}
-
-
-# What has been run
 
 
 def state(experiment: str, tier: str) -> HTML:
@@ -58,10 +56,14 @@ def _teachers(experiment: str, tier: str) -> Markup:
                       body.data["subjects"]["train"], " and ".join(body.data["sources"]), patients)
 
 
-def pretraining(objective: str, tier: str) -> dict | None:
+def pretraining(objective: str, tier: str) -> Result | None:
     """The result of the tier's own pretraining, None where there is none."""
-    config = PretrainConfig.of(objective=objective, tier=tier).resolved()
-    return results.done(results.path_of("pretrain", key_of(config), tier))
+    return results.done(results.path_of("pretrain", key_of(pretraining_config(objective, tier)), tier))
+
+
+def pretraining_config(objective: str, tier: str) -> Any:
+    """Its configuration, a ``PretrainConfig`` in which nothing is left open."""
+    return PretrainConfig.of(objective=objective, tier=tier).resolved()
 
 
 def comparisons(experiment: str, tier: str, scores: Sequence[str] = ("macro_f1",)) -> pd.DataFrame:
@@ -87,9 +89,6 @@ def cells_of(frame: pd.DataFrame) -> dict[tuple[str, int | str], cells.Cell]:
     return cells.cells(first["experiment"], first["tier"], first["score"])
 
 
-# Words for numbers
-
-
 def printed_sample(row: pd.Series) -> Sample | None:
     return Sample(row["paper"], row["paper_sd"], int(row["paper_n"])) if np.isfinite(row["paper"]) else None
 
@@ -107,11 +106,8 @@ def short(method: str) -> str:
     return "Random weights" if method == "random" else METHODS[method].removesuffix(" classification")
 
 
-# Several columns, several scores
-
-
 def readable(frame: pd.DataFrame, heading: str | None = "Data used", only: int | str | None = None) -> pd.DataFrame:
-    """``tables.readable`` with ``heading`` for the columns of the paper's table, None to leave them out; printed_sample
+    """``tables.readable`` with ``heading`` for the columns of the paper's table, None to leave them out; printed
     marks.
 
     ``only``: the column that baselines are shown at, where they do not depend on it.
@@ -160,7 +156,7 @@ def steps(frame: pd.DataFrame, base: int | str, heading: str) -> pd.DataFrame:
 
 def _against(frame: pd.DataFrame, column: str, value: int | str) -> Iterator[tuple[pd.Series, pd.Series, dict]]:
     """Rows of networks, each with the row that differs from it in ``column`` alone, where it has ``value``, and their
-    difference: in print, ours by the analysis plan, and what the plan says of the printed_sample one.
+    difference: in print, ours by the analysis plan, and what the plan says of the printed one.
     """
     source, keys = Runs(frame["tier"].iloc[0]), [name for name in ("method", "size", "score") if name != column]
     bases = {tuple(row[keys]): row for _, row in frame[frame[column] == value].iterrows()}
@@ -168,10 +164,10 @@ def _against(frame: pd.DataFrame, column: str, value: int | str) -> Iterator[tup
         base = bases[tuple(row[keys])]
         places = [Place(one["experiment"], one["method"], one["size"], one["score"]) for one in (row, base)]
         verdict = judged("beats", places, source).verdict
-        known = verdict.ours is not None and np.isfinite(verdict.ours.low)
+        known = verdict.ours if verdict.ours and np.isfinite(verdict.ours.low) else None
         said = [verdict.size if known else None, "no worthwhile gain" if verdict.worthwhile is False else None]
         yield row, base, {"Paper": gap(printed_sample(row), printed_sample(base), "–"),
-                          "Ours": difference(verdict.ours) if known else gap(our_sample(row), our_sample(base)),
+                          "Ours": difference(known) if known else gap(our_sample(row), our_sample(base)),
                           "Against print": ", ".join(filter(None, said)) or "–"}
 
 
@@ -186,27 +182,13 @@ def said(tiers: dict[str, str]) -> HTML:
         found, "Statements and what the runs say")
 
 
-# Table 1: thirteen settings
-
-
-# Table 2: classes and choices of the epoch
-
-
-# Tables 3 and 4: what the columns stand for
-
-
 def parameters(arch: str, tier: str, **options) -> tuple[int, int]:
     """Parameters of a classifier of CinC 2017 as ``tier`` has it, and of its output layer."""
     with torch.device("meta"):
-        model = models.build(arch, 1, len(CLASSES), width=tuned(tier).width, **options)
+        model: Any = models.build(arch, 1, len(CLASSES), width=tuned(tier).width, **options)
     return models.count_parameters(model), models.count_parameters(model.output)
 
 
 def tuned(tier: str) -> FinetuneConfig:
     """How ``tier`` fine-tunes on CinC 2017."""
     return FinetuneConfig.of(dataset="cinc2017", protocol=PAPER, tier=tier).resolved()
-
-
-# Table 5: several labels a recording
-
-

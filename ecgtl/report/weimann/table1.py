@@ -9,8 +9,7 @@ from markupsafe import Markup
 
 from ecgtl import published
 from ecgtl.analysis import cells
-from ecgtl.analysis.names import METHODS
-from ecgtl.analysis.text import PENDING, f1
+from ecgtl.analysis.names import METHODS, PENDING, f1
 from ecgtl.jobs.scoring import CINC_OFFICIAL
 from ecgtl.report.weimann.shared import PAPER, SCORES, our_sample, our_words, printed_sample
 from ecgtl.report.words import estimate, gap
@@ -24,7 +23,7 @@ def setting(method: str) -> str:
 
 def tasks() -> dict[str, list[str]]:
     """The pretraining tasks with their rows of Table 1."""
-    found = {}
+    found: dict[str, list[str]] = {}
     for name, row in published.lookup(f"{PAPER}.table1.rows").items():
         found.setdefault(row["init"], []).append(name)
     del found["random"]

@@ -9,13 +9,12 @@ from matplotlib.figure import Figure
 
 from ecgtl import experiments
 from ecgtl.analysis import cells, names
-from ecgtl.analysis.names import METHODS
-from ecgtl.analysis.text import PENDING, f1
+from ecgtl.analysis.names import METHODS, PENDING, f1
 from ecgtl.config import BASELINES
 from ecgtl.report import figures
 from ecgtl.report.figures import MARKERS
 from ecgtl.report.weimann import shared
-from ecgtl.report.weimann.panels import PAPER_SHAPE, WIDTH, our_label, pending_unless
+from ecgtl.report.weimann.panels import PAPER_SHAPE, our_label, pending_unless
 from ecgtl.report.weimann.shared import BY_CLASS, TABLE1, comparisons
 from ecgtl.report.words import mean_sd
 
@@ -50,7 +49,7 @@ def class_panels(rows: pd.DataFrame) -> Figure:
     """F1 of each class by share of the data set and method (``weimann.class_rows``); on the right the paper's, at its
     largest.
     """
-    figure, grid = plt.subplots(2, 2, figsize=(WIDTH, 6.2), sharex=True)
+    figure, grid = plt.subplots(2, 2, figsize=(figures.WIDTH, 6.2), sharex=True)
     sizes = sorted(rows["size"].unique())
     for axes, (score, of_class) in zip(grid.flat, rows.groupby("score", sort=False), strict=True):
         for place, (method, own) in enumerate(of_class.groupby("method", sort=False)):

@@ -9,8 +9,7 @@ from markupsafe import Markup
 
 from ecgtl import experiments, published
 from ecgtl.analysis import cells
-from ecgtl.analysis.names import METHODS
-from ecgtl.analysis.text import PENDING, f1
+from ecgtl.analysis.names import METHODS, PENDING, f1
 from ecgtl.config import BASELINES
 from ecgtl.report.weimann.shared import CPSC2018, MULTI_LABEL, NAMES, PAPER, PTBXL, SCORES, short
 from ecgtl.report.words import plus_minus
@@ -80,7 +79,7 @@ def quoted_rows() -> pd.DataFrame:
 
 def quoted_values(experiment: str) -> dict[str, float]:
     """The same of one data set as numbers, for a figure."""
-    return {score: cell["mean"] for _, cells in quoted(experiment) for score, cell in published.items()}
+    return {score: cell["mean"] for _, scores in quoted(experiment) for score, cell in scores.items()}
 
 
 def rankings(frames: Iterable[tuple[str, pd.DataFrame]]) -> pd.DataFrame:

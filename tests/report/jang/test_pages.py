@@ -13,8 +13,8 @@ from scipy import stats
 
 from ecgtl import experiments, metrics, published, results
 from ecgtl.analysis import cells, names
-from ecgtl.analysis import text as analysis_text
-from ecgtl.analysis.text import f1
+from ecgtl.analysis import names as analysis_text
+from ecgtl.analysis.names import f1
 from ecgtl.experiments import pretrainings
 from ecgtl.report import tables
 from ecgtl.report.jang import figure3, figure5, shared, table2, table3

@@ -17,7 +17,7 @@ from ecgtl import models, published, results
 from ecgtl.__main__ import main
 from ecgtl.analysis import coverage
 from ecgtl.analysis import names as analysis_names
-from ecgtl.analysis import text as analysis_text
+from ecgtl.analysis import names as analysis_text
 from ecgtl.config import TIERS
 from ecgtl.datasets import catalogue, cpsc2018, csn, georgia, ptbxl, snomed
 from ecgtl.errors import EcgtlError

@@ -14,7 +14,7 @@ from stored_runs import store_fold
 from ecgtl import published
 from ecgtl.analysis import agreement, correlations
 from ecgtl.analysis.correlations import Interval
-from ecgtl.analysis.text import NBSP, f1
+from ecgtl.analysis.names import NBSP, f1
 from ecgtl.experiments import transfers
 from ecgtl.measurements import rr_folds
 from ecgtl.report import figures, tables

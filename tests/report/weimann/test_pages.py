@@ -14,8 +14,8 @@ from scipy import stats
 
 from ecgtl import experiments, models, published, results
 from ecgtl.analysis import cells, coverage, names
-from ecgtl.analysis import text as analysis_text
-from ecgtl.analysis.text import f1
+from ecgtl.analysis import names as analysis_text
+from ecgtl.analysis.names import f1
 from ecgtl.config import BASELINES, PretrainConfig
 from ecgtl.jobs.pretrain import key_of
 from ecgtl.models.contrastive import FuturePredictor
