@@ -91,7 +91,7 @@ def _sample_flops(run: Run) -> int:
     if isinstance(run, Transfer):
         config = FinetuneConfig.of(dataset=config.target, protocol=TRANSFERS, arch=config.arch, tier=config.tier,
                                    lead=config.lead).resolved()
-    leads = catalogue.entry(config.dataset).leads if config.lead == ALL_LEADS else 1
+    leads: Any = catalogue.entry(config.dataset).leads if config.lead == ALL_LEADS else 1
     if config.arch == "bilstm":
         return _recurrent_flops(leads, config.n_samples, config.width)
     options = {"variant": config.variant} if config.arch == "cae_classifier" else {}

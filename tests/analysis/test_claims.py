@@ -1,6 +1,7 @@
 """Claims follow from printed numbers and from stored runs by rule: change a run and the verdict changes."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -666,7 +667,7 @@ def test_the_evidence_of_folds_is_that_of_the_checkpoints_that_count():
 def test_several_pretrainings_of_a_row_are_covered_by_its_interval():
     def run(method, init, upstream="substitute"):
         one = dataclasses.replace(planned("weimann2021-table2")[0], method=method)
-        return one, {"evidence": {"upstream": upstream}, "config": {"init": init}}
+        return one, SimpleNamespace(evidence={"upstream": upstream}, config={"init": init})
 
     single, several = [run("beat", "beat")] * 3, [run("beat", f"beat{k}.safetensors") for k in range(3)]
     assert cells.one_pretraining(single) == cells.one_pretraining([*several, run("future", "future")]) == cells.ONE_PRETRAINING

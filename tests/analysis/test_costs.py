@@ -101,7 +101,7 @@ def test_the_page_shows_folds_and_sources(empty, monkeypatch):
     kept = ["weimann2021-table2", "melep2023-sources", "melep2023-csn"]
     assert set(kept) < set(costs._names())
     monkeypatch.setattr(costs, "_names", lambda: kept)
-    monkeypatch.setattr(config, "TIERS", ("reduced", "paper"))
+    monkeypatch.setattr(costs, "TIERS", ("reduced", "paper"))
     shown = costs.readable().set_index(["Experiment", "Tier"])
     assert list(shown.index) == [(name, tier) for name in kept for tier in ("reduced", "paper")
                                  if (name, tier) != ("melep2023-csn", "reduced")], "it has no folds there"

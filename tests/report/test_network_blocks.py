@@ -70,7 +70,7 @@ def test_shapes_are_those_of_the_signal_block_by_block():
         for k, block in enumerate(model.encoder.blocks):
             y = block(y)
             shapes[f"encoder.blocks.{k}"] = (y.shape[1], y.shape[3])
-        y = model.decoder.expand(model.encode(x)).unflatten(1, model.decoder.shape)
+        y = model.decoder.expand(model.encoder(x)).unflatten(1, model.decoder.shape)
         for k, block in enumerate(model.decoder.blocks):
             y = block(y)
             shapes[f"decoder.blocks.{k}"] = (y.shape[1], y.shape[3])

@@ -79,7 +79,7 @@ def confusion_of(result: results.Result, choice: str = "validated") -> np.ndarra
 
 def followed(result: results.Result) -> tuple[str, str]:
     """The score that a run follows epoch by epoch: its name in the scores, and in words."""
-    rules = protocol(result.config["protocol"]).for_labels(result.arrays["y_test"].ndim == 2, result.data["name"])
+    rules = protocol(result.config["protocol"]).for_labels(result.arrays["y_test"].ndim == 2, result.experiment)
     return rules.score, SCORES[rules.score]
 
 

@@ -28,7 +28,8 @@ def pretrained(tier: str) -> dict[str, Result | None]:
 def overview(tier: str) -> pd.DataFrame:
     """The three steps, as ``diagrams.study_table``; PENDING where nothing was run."""
     trained, runs = {name: body for name, body in pretrained(tier).items() if body}, cells.runs(TABLE2, tier)
-    config, tuned, paper = shared.pretraining_config("beat", tier), shared.tuned(tier), published.lookup(f"{PAPER}.table2.rows")
+    config, tuned = shared.pretraining_config("beat", tier), shared.tuned(tier)
+    paper = published.lookup(f"{PAPER}.table2.rows")
     places, filled = [(method, int(size)) for method, row in paper.items() for size in row], cells.cells(TABLE2, tier)
     counts = sorted({sum((run.method, run.size) == place for run, _ in runs) for place in places})
     largest = max(size for _, size in places)

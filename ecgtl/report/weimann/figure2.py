@@ -40,7 +40,7 @@ def future(tier: str) -> Future:
     passed = {call.name: call for call in network_blocks.calls(model, x, {"", "pooling", "pooling.layers"})}
     tensors = {"with token": passed["pooling.layers"].given, "encoded context": passed["pooling"].given,
                "context vector": passed["pooling"].made, "logits": passed[""].made}
-    shapes = {"frames": (config.context, samples), "candidates": (candidates, samples)}
+    shapes: dict[str, tuple[int, ...]] = {"frames": (config.context, samples), "candidates": (candidates, samples)}
     shapes |= {name: tuple(tensor.shape[1:]) for name, tensor in tensors.items()}
     parameters = {"encoder": models.count_parameters(model.encoder), "token": pooling.token.numel(),
                   "pooling": models.count_parameters(pooling.layers), "all": models.count_parameters(model)}
