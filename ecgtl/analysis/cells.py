@@ -13,11 +13,9 @@ from ecgtl.analysis.names import CHOICES, METHODS
 from ecgtl.config import BASELINES, TIERS, protocol
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import runners, transfers
-from ecgtl.results import Result
-from ecgtl.statistics import Sample
 
 CURVE_SCORES = ("learning_curve_index",)  # of the whole learning curve: no epoch is chosen
-Finished = tuple[Any, Result]  # a run, of whatever kind, and its result
+Finished = tuple[Any, results.Result]  # a run, of whatever kind, and its result
 ONE_PRETRAINING = ("Intervals cover fine-tuning, not pretraining: "
                    "the runs of a pretrained row start from one checkpoint.")
 # Columns of ``comparison``
@@ -25,7 +23,7 @@ NUMBERS = ("paper", "paper_sd", "ours", "sd", "n", "low", "high", "difference", 
 
 
 @dataclass(frozen=True)
-class Cell(Sample):
+class Cell(statistics.Sample):
     """One cell of a table over its runs: mean, SD (n - 1), n, 95 % limits of the mean, and the single values."""
 
     low: float
@@ -110,7 +108,7 @@ def cell_of(found: Sequence[Finished], experiment: str, place: tuple,
     values = tuple(value for value in scored if value is not None)
     if not values:
         return None
-    sample, highest = Sample.of(values), np.inf if score in CURVE_SCORES else 1.0
+    sample, highest = statistics.Sample.of(values), np.inf if score in CURVE_SCORES else 1.0
     return Cell(sample.mean, sample.sd, sample.n, *statistics.score_interval(sample, highest), values)
 
 
@@ -121,7 +119,7 @@ def cells(experiment: str, tier: str, score: str | None = None) -> dict[tuple[st
     return {place: one for place, one in found.items() if one}
 
 
-def _score(body: Result, score: str, choice: str) -> float | None:
+def _score(body: results.Result, score: str, choice: str) -> float | None:
     if score in CURVE_SCORES:
         return body.scores.get(score)
     # A baseline has no epochs to choose from
@@ -170,7 +168,7 @@ def comparison(experiment: str, tier: str, score: str | None = None) -> pd.DataF
         if ours:
             row |= {"ours": ours.mean, "sd": ours.sd, "n": ours.n, "low": ours.low, "high": ours.high}
         if ours and theirs and same_data:
-            gap = statistics.welch(ours, Sample(theirs["mean"], theirs["sd"], theirs["runs"]))
+            gap = statistics.welch(ours, statistics.Sample(theirs["mean"], theirs["sd"], theirs["runs"]))
             row |= {"difference": gap.value, "difference_low": gap.low, "difference_high": gap.high}
         rows.append(row)
     table = pd.DataFrame(rows, columns=["method", "size", "words", *NUMBERS])
@@ -214,7 +212,7 @@ def evidence(experiment: str, tier: str) -> dict[str, str]:
     return evidence_of(body for _, body in runs(experiment, tier))
 
 
-def evidence_of(bodies: Iterable[Result]) -> dict[str, str]:
+def evidence_of(bodies: Iterable[results.Result]) -> dict[str, str]:
     """The same of single runs."""
     found = [body.evidence for body in bodies]
     return {part: "/".join(sorted({one[part] for one in found})) for part in ("upstream", "target", "leads")}

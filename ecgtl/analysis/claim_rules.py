@@ -11,13 +11,11 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 from ecgtl import published, statistics
-from ecgtl.analysis import verdicts
-from ecgtl.analysis.correlations import Interval
+from ecgtl.analysis import correlations, verdicts
 from ecgtl.analysis.names import METHODS
 from ecgtl.analysis.sources import Printed, Runs
 from ecgtl.analysis.verdicts import Checkpoint, Comparison, Place, Verdict, enough
 from ecgtl.experiments import enumerate_runs, load, transfers
-from ecgtl.statistics import MIN_RUNS, Sample
 
 
 def compare(claim: Mapping, source: Runs) -> list[Comparison]:
@@ -66,7 +64,7 @@ def judged(rule: str, places: Sequence[Place], source: Runs, margin: float = 0.0
                       source.unseen(places))
 
 
-def _numbers(samples: Sequence[Sample | None]) -> tuple[int, ...]:
+def _numbers(samples: Sequence[statistics.Sample | None]) -> tuple[int, ...]:
     return tuple(sample.n if sample else 0 for sample in samples)
 
 
@@ -104,7 +102,7 @@ def _sooner(rule: str, claim: Mapping, source: Runs) -> list[Comparison]:
     for pair in claim[rule]:
         places = _places(claim, _pairs(pair), source)
         a, b = (source.epochs(place, claim["share"]) for place in places)
-        ranks = statistics.fewer(a, b) if min(len(a), len(b)) >= MIN_RUNS else None
+        ranks = statistics.fewer(a, b) if min(len(a), len(b)) >= statistics.MIN_RUNS else None
         verdict = Verdict(statistics.verdict_fewer(a, b))
         found.append(Comparison(rule, tuple(places), verdict, ranks, runs=(len(a), len(b))))
     return found
@@ -233,7 +231,7 @@ def as_printed(claim: Mapping, tier: str) -> str:
     """What the printed numbers say when they are taken as they are, without limits."""
     rule = next(rule for rule in GROUPS if rule in claim)
     found = (one.found for one in held(rule, claim, Printed()))
-    values = sorted(one.value for one in found if isinstance(one, Interval) and one.value is not None)
+    values = sorted(one.value for one in found if isinstance(one, correlations.Interval) and one.value is not None)
     side, against = _limit(claim[rule])
     if side == "about":
         return f"In print they lie between {signed(values[0])} and {signed(values[-1])}."

@@ -6,10 +6,8 @@ from ecgtl import published, results
 from ecgtl.analysis import cells, claim_rules, verdicts
 from ecgtl.analysis.names import f1
 from ecgtl.analysis.sources import Printed, Runs
-from ecgtl.analysis.verdicts import Comparison
 from ecgtl.config import PretrainConfig, protocol, protocols
 from ecgtl.jobs.pretrain import key_of
-from ecgtl.results import Result
 
 REAL = ("paper", "reduced")  # tiers that read recordings, the better one first
 
@@ -70,7 +68,7 @@ def _comparisons(claim: Mapping, source: Runs) -> dict:
             "evidence": cells.evidence_of(body for _, body in compared) if compared else {}}
 
 
-def _runs_alone(comparisons: Sequence[Comparison]) -> str:
+def _runs_alone(comparisons: Sequence[verdicts.Comparison]) -> str:
     """What is said where an interval leaves the test recordings out."""
     alone = sum(one.covers == "runs alone" and one.found is not None for one in comparisons)
     if not alone:
@@ -97,7 +95,7 @@ def _error(claim: Mapping, tier: str) -> dict:
     return {"paper": "not tested", "ours": ours, "note": note, "evidence": body.evidence}
 
 
-def _pretrained(tier: str) -> Result | None:
+def _pretrained(tier: str) -> results.Result | None:
     """The result of the tier's own autoencoder."""
     path = results.path_of("pretrain", key_of(PretrainConfig.of(tier=tier).resolved()), tier)
     return results.done(path)

@@ -8,14 +8,12 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from ecgtl import experiments, models
+from ecgtl import experiments, models, results
 from ecgtl.analysis import cells
 from ecgtl.config import ALL_LEADS, BASELINES, TIERS, TRANSFERS, FinetuneConfig, protocol
 from ecgtl.datasets import catalogue
 from ecgtl.experiments import runners, sources, transfers
-from ecgtl.experiments.transfers import Transfer
 from ecgtl.jobs import inputs
-from ecgtl.results import Result
 
 CORES = 2
 Run = Any  # of one of the kinds that are counted
@@ -67,7 +65,7 @@ def _row(experiment: str, tier: str) -> dict:
     speeds = {arch: _cpu_speed(experiment, tier, arch) for arch in flops}
     bases = [basis for _, basis in speeds.values()]
     downloads = sum(catalogue.entry(name).download_gb for name in dict.fromkeys(map(_dataset, networks)))
-    small_steps = isinstance(networks[0], Transfer)
+    small_steps = isinstance(networks[0], transfers.Transfer)
     return {"experiment": experiment, "tier": tier, "runs": len(networks),
             "cpu_hours": sum(flops[arch] / speed for arch, (speed, _) in speeds.items()) / 3600,
             "basis": max(bases, key=("measured", "estimated", "unknown").index),
@@ -82,13 +80,13 @@ def _is_network(run: Run) -> bool:
 
 def _dataset(run: Run) -> str:
     """What a run reads: a fold its target."""
-    return run.config.target if isinstance(run, Transfer) else run.config.dataset
+    return run.config.target if isinstance(run, transfers.Transfer) else run.config.dataset
 
 
 def _sample_flops(run: Run) -> int:
     """Operations of one step on one sample. A fold's network has the inputs and the width of its tier's sources."""
     config: Any = run.config
-    if isinstance(run, Transfer):
+    if isinstance(run, transfers.Transfer):
         config = FinetuneConfig.of(dataset=config.target, protocol=TRANSFERS, arch=config.arch, tier=config.tier,
                                    lead=config.lead).resolved()
     leads: Any = catalogue.entry(config.dataset).leads if config.lead == ALL_LEADS else 1
@@ -106,7 +104,7 @@ def _recurrent_flops(leads: int, n_samples: int, width: int) -> int:
 
 def _training_records(run: Run) -> float:
     config = run.config
-    if isinstance(run, Transfer):
+    if isinstance(run, transfers.Transfer):
         return config.records * (1 - config.test) * (1 - config.validation)
     rules = protocol(config.protocol).split
     # A bootstrap draws from all that is not tested; its validation set is what the draw left
@@ -141,9 +139,9 @@ def _cpu_speed(experiment: str, tier: str, arch: str) -> tuple[float, str]:
     return (float(np.median(fallback)), "estimated") if fallback else (float("nan"), "unknown")
 
 
-def _epoch_speed(run: Run, body: Result) -> float:
+def _epoch_speed(run: Run, body: results.Result) -> float:
     """Operations a second on two cores; a fold has stored the median of its epochs alone."""
-    if isinstance(run, Transfer):
+    if isinstance(run, transfers.Transfer):
         seconds, records = body.provenance["epoch_seconds"], _training_records(run)
     else:
         seconds = min(row["seconds"] for row in body.history)

@@ -9,8 +9,6 @@ import pandas as pd
 import torch
 from matplotlib import pyplot as plt
 from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MultipleLocator
 
@@ -41,7 +39,7 @@ def use_style() -> None:
     plt.style.use(paths.PACKAGE / "report" / "ecgtl.mplstyle")
 
 
-def by_epoch(axes: Axes, history: list[dict], score: str, words: dict[str, str], **style) -> None:
+def by_epoch(axes: plt.Axes, history: list[dict], score: str, words: dict[str, str], **style) -> None:
     """A line a set for ``<set>_<score>`` of a training's ``history``; ``words`` names the sets."""
     table = pd.DataFrame(history)
     for part, label in words.items():
@@ -50,14 +48,14 @@ def by_epoch(axes: Axes, history: list[dict], score: str, words: dict[str, str],
     whole_epochs(axes)
 
 
-def whole_epochs(axes: Axes) -> None:
+def whole_epochs(axes: plt.Axes) -> None:
     """Epochs on the horizontal axis, without halves between them."""
     axes.set_xlabel("epoch")
     axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
 
 
 def traces(shown: Sequence[tuple[str, list[tuple[np.ndarray, dict]]]], rate: float, height: float, ylabel: str,
-           xlabel: str, sharex: bool = True) -> Figure:
+           xlabel: str, sharex: bool = True) -> plt.Figure:
     """Signals one below the other, each panel with its title and its lines (samples, matplotlib's style)."""
     figure, panels = plt.subplots(len(shown), 1, figsize=(8.5, height), sharex=sharex, squeeze=False)
     for axes, (title, lines) in zip(panels[:, 0], shown, strict=True):
@@ -69,7 +67,7 @@ def traces(shown: Sequence[tuple[str, list[tuple[np.ndarray, dict]]]], rate: flo
     return figure
 
 
-def reconstructions(windows: Windows, model: torch.nn.Module, indices: Sequence[int], synthetic: bool) -> Figure:
+def reconstructions(windows: Windows, model: torch.nn.Module, indices: Sequence[int], synthetic: bool) -> plt.Figure:
     """Windows at ``indices`` and what ``model`` (on the CPU) makes of them, a panel each, with their squared errors.
 
     The panels name recording and sampling rate; windows are z-scored, so the vertical axis has no unit.
@@ -87,7 +85,7 @@ def reconstructions(windows: Windows, model: torch.nn.Module, indices: Sequence[
     return figure
 
 
-def series(axes: Axes, at: pd.Series, rows: pd.DataFrame, cells: dict[tuple, Cell], label: str,
+def series(axes: plt.Axes, at: pd.Series, rows: pd.DataFrame, cells: dict[tuple, Cell], label: str,
            beside: float = 0, dot: float = 4, **style) -> None:
     """Our means of one method at ``at`` with their 95 % intervals, and the single runs ``beside`` them.
 
@@ -101,7 +99,7 @@ def series(axes: Axes, at: pd.Series, rows: pd.DataFrame, cells: dict[tuple, Cel
         axes.plot(np.full(len(runs), x + beside), runs, ".", color=COLOURS[method], alpha=0.6, markersize=dot)
 
 
-def strip(recordings: Recordings, i: int, seconds: float, lead: int | str = 0) -> Figure:
+def strip(recordings: Recordings, i: int, seconds: float, lead: int | str = 0) -> plt.Figure:
     """The first ``seconds`` of one lead on ECG paper (25 mm/s, 10 mm/mV at full size), sampling rate and lead named."""
     rate = recordings.sampling_rate[i]
     x = recordings.lead(i, lead)[:int(seconds * rate)]
@@ -127,7 +125,7 @@ def _paper_limits(x: np.ndarray) -> tuple[float, float]:
     return max(low, middle - 2.5), min(high, middle + 2.5)
 
 
-def _paper(axes: Axes) -> None:
+def _paper(axes: plt.Axes) -> None:
     axes.xaxis.set_major_locator(MultipleLocator(1))
     axes.xaxis.set_minor_locator(MultipleLocator(0.04))
     axes.yaxis.set_major_locator(MultipleLocator(0.5))
@@ -142,7 +140,7 @@ def _paper(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(True)
 
 
-def digest(figure: Figure, digits: int = 3) -> str:
+def digest(figure: plt.Figure, digits: int = 3) -> str:
     """Eight hex digits over everything that is plotted in ``figure``, rounded: nbval compares this, not pixels."""
     numbers = []
     for axes in figure.axes:
@@ -155,7 +153,7 @@ def digest(figure: Figure, digits: int = 3) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def labelled(figure: Figure, grid: np.ndarray, x: str, y: str = "", columns: int = 2) -> Figure:
+def labelled(figure: plt.Figure, grid: np.ndarray, x: str, y: str = "", columns: int = 2) -> plt.Figure:
     """The figure with ``x`` below the last row of its ``grid``, ``y`` beside the first column, and one legend."""
     for axes in grid[-1]:
         axes.set_xlabel(x)
@@ -165,7 +163,7 @@ def labelled(figure: Figure, grid: np.ndarray, x: str, y: str = "", columns: int
     return figure
 
 
-def legend_below(figure: Figure, panels: Iterable[Axes], columns: int = 2) -> None:
+def legend_below(figure: plt.Figure, panels: Iterable[plt.Axes], columns: int = 2) -> None:
     """One legend below the figure with each label of its panels once."""
     found: dict[str, Artist] = {}
     for axes in panels:
@@ -175,13 +173,13 @@ def legend_below(figure: Figure, panels: Iterable[Axes], columns: int = 2) -> No
         figure.legend([*found.values()], [*found], fontsize=8, loc="outside lower center", ncols=columns)
 
 
-def pending(axes: Axes, y: float = 0.5, text: str = f"{PENDING}: no run yet", **style: Any) -> None:
+def pending(axes: plt.Axes, y: float = 0.5, text: str = f"{PENDING}: no run yet", **style: Any) -> None:
     """Say in a panel that nothing has been run yet, at the height ``y``."""
     words: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "center", "color": GREY} | style
     axes.text(0.5, y, text, **words)
 
 
-def finished(figure: Figure, panels: Iterable[Axes], columns: int = 2) -> Figure:
+def finished(figure: plt.Figure, panels: Iterable[plt.Axes], columns: int = 2) -> plt.Figure:
     """The figure with a legend below; panels without a line say PENDING."""
     for axes in panels:
         if not axes.lines:
@@ -190,25 +188,26 @@ def finished(figure: Figure, panels: Iterable[Axes], columns: int = 2) -> Figure
     return figure
 
 
-def pending_row(axes: Axes, y: float, x: float = 1) -> None:
+def pending_row(axes: plt.Axes, y: float, x: float = 1) -> None:
     """The same of one line of a panel, at its right end."""
     axes.annotate(PENDING, (x, y), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=7, color=GREY)
 
 
-def name_rows(axes: Axes, names: Sequence[str], margin: float = 0.4) -> None:
+def name_rows(axes: plt.Axes, names: Sequence[str], margin: float = 0.4) -> None:
     """The names of what lies on the lines of a panel, the first on top."""
     axes.set(yticks=range(len(names)), yticklabels=names, ylim=(max(len(names), 1) - margin, margin - 1))
     axes.tick_params(axis="y", labelsize=8)
 
 
-def dot(axes: Axes, found: Interval, at: float, colour: str, marker: str, upright: bool = False, **style: Any) -> None:
+def dot(axes: plt.Axes, found: Interval, at: float, colour: str, marker: str, upright: bool = False,
+        **style: Any) -> None:
     """A value, where there is one, with its limits, where it has any: on the line ``at``, or ``upright`` above it."""
     if found.value is not None:
         x, y, reach = ([at], [found.value], "yerr") if upright else ([found.value], [at], "xerr")
         axes.errorbar(x, y, **{reach: found.reach, "color": colour, "marker": marker, "linestyle": "none"} | style)
 
 
-def band(axes: Axes, table: pd.DataFrame, middle: pd.Series, colour: str, dash: str = "-", alpha: float = 0.12,
+def band(axes: plt.Axes, table: pd.DataFrame, middle: pd.Series, colour: str, dash: str = "-", alpha: float = 0.12,
          **style: Any) -> None:
     """The ``middle`` of the columns of ``table`` by its index, on a pale band from the lowest to the highest."""
     axes.fill_between(table.index, table.min(axis=1), table.max(axis=1), color=colour, alpha=alpha, linewidth=0)

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from ecgtl.report.network_blocks import Block, kernels
@@ -24,7 +22,7 @@ _GAP, _PAD = 0.34, 0.07  # inches between rows of boxes and within a box
 _ROW = 0.27  # inches a bar
 
 
-def hourglass(blocks: Sequence[Block], title: str, start: Sequence[int]) -> Figure:
+def hourglass(blocks: Sequence[Block], title: str, start: Sequence[int]) -> plt.Figure:
     """A network from top to bottom: bars wider for longer signals (log scale), taller for more channels.
 
     The first bar is the input, of shape ``start``. Text in a bar is its shape, beside it stand the block's
@@ -63,7 +61,7 @@ class Box:
     kind: str = "plain"
 
 
-def flow(rows: Sequence[Sequence[Box]], arrows: Sequence[tuple[str, str]], legend: dict[str, str]) -> Figure:
+def flow(rows: Sequence[Sequence[Box]], arrows: Sequence[tuple[str, str]], legend: dict[str, str]) -> plt.Figure:
     """A flow chart of ``rows`` of boxes from top to bottom, with arrows from box to box by their keys.
 
     Boxes of a row share its width and are as tall as the longest text among them; ``legend`` explains kinds.
@@ -95,14 +93,14 @@ def _wrapped(box: Box, width: float) -> tuple[list[str], list[str]]:
     return textwrap.wrap(box.title, n - 1), body
 
 
-def _rectangle(axes: Axes, x: float, y: float, width: float, height: float, kind: str) -> Rectangle:
+def _rectangle(axes: plt.Axes, x: float, y: float, width: float, height: float, kind: str) -> Rectangle:
     fill, edge = COLOURS[kind]
     found = Rectangle((x, y), width, height, facecolor=fill, edgecolor=edge, linewidth=0.9)
     axes.add_patch(found)
     return found
 
 
-def _arrow(axes: Axes, start: Rectangle, end: Rectangle) -> None:
+def _arrow(axes: plt.Axes, start: Rectangle, end: Rectangle) -> None:
     """Sideways within a row; straight down to another one, at the narrower box's middle."""
     if start.get_y() == end.get_y():
         y = start.get_y() + start.get_height() / 2
@@ -115,7 +113,7 @@ def _arrow(axes: Axes, start: Rectangle, end: Rectangle) -> None:
     axes.annotate("", ends[1], ends[0], arrowprops=style)
 
 
-def _legend(figure: Figure, words: dict[str, str]) -> None:
+def _legend(figure: plt.Figure, words: dict[str, str]) -> None:
     handles = [Patch(fc=COLOURS[kind][0], ec=COLOURS[kind][1], label=text) for kind, text in words.items()]
     figure.legend(handles=handles, fontsize=TEXT, loc="outside lower center", ncols=len(words), handlelength=1.2,
                   columnspacing=1.0)

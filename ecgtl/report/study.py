@@ -11,8 +11,7 @@ from IPython.display import HTML
 from matplotlib.figure import Figure
 
 from ecgtl import paths
-from ecgtl.report import printed
-from ecgtl.report.flowchart import Box, flow
+from ecgtl.report import flowchart, printed
 from ecgtl.report.words import paragraph
 
 
@@ -48,9 +47,9 @@ def chart(paper: str, name: str, *facts: Mapping[str, str]) -> Figure:
         return (f"Paper: {first[0]}", "", f"Here: {other[0][0]}") if other else first
 
     found = _study(paper)[name]
-    rows = [[Box(key, title.format_map(facts[0]), filled(lines), kind) for key, title, kind, *lines in row]
+    rows = [[flowchart.Box(key, title.format_map(facts[0]), filled(lines), kind) for key, title, kind, *lines in row]
             for row in found["boxes"]]
-    return flow(rows, found["arrows"], found["legend"])
+    return flowchart.flow(rows, found["arrows"], found["legend"])
 
 
 def readable_study(steps: pd.DataFrame) -> pd.DataFrame:

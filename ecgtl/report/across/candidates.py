@@ -18,8 +18,6 @@ from ecgtl.datasets import catalogue
 from ecgtl.datasets.ptbxl import SUPERCLASSES
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint
-from ecgtl.results import Result
-from ecgtl.statistics import LEVEL, MIN_RUNS, Sample
 
 EXPERIMENT = "across"
 RR, MAJORITY = "rr_boosting", "majority"
@@ -33,18 +31,18 @@ class Row:
 
     method: str
     config: FinetuneConfig
-    bodies: tuple[Result, ...]
+    bodies: tuple[results.Result, ...]
     draws: np.ndarray
 
     @property
-    def sample(self) -> Sample:
+    def sample(self) -> statistics.Sample:
         """The macro AUC over the runs."""
-        return Sample.of(self.scores("macro_auc"))
+        return statistics.Sample.of(self.scores("macro_auc"))
 
     @property
     def compared(self) -> bool:
         """Whether there are runs enough for a comparison."""
-        return len(self.bodies) >= MIN_RUNS
+        return len(self.bodies) >= statistics.MIN_RUNS
 
     @property
     def trivial(self) -> bool:
@@ -148,7 +146,7 @@ def _areas(positive: np.ndarray, columns: Sequence[np.ndarray], counts: np.ndarr
 
 
 def percentile_limits(draws: np.ndarray) -> list[float]:
-    return np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
+    return np.quantile(draws, [(1 - statistics.LEVEL) / 2, (1 + statistics.LEVEL) / 2]).tolist()
 
 
 def gap(first: Row, second: Row | None) -> Gap | None:

@@ -12,19 +12,15 @@ import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ecgtl import experiments, statistics
 from ecgtl.analysis.correlations import Interval
 from ecgtl.analysis.names import METHODS, NBSP, PENDING, f1
 from ecgtl.config import protocol, source_experiments, starts
-from ecgtl.datasets import catalogue
-from ecgtl.datasets.ptbxl import SUPERCLASSES
+from ecgtl.datasets import catalogue, ptbxl
 from ecgtl.report import badges, figures
 from ecgtl.report.across import candidates
 from ecgtl.report.across.candidates import Row
-from ecgtl.report.figures import COLOURS
 from ecgtl.report.words import bullets, limits, paragraph
 from ecgtl.statistics import MIN_RUNS
 
@@ -101,7 +97,7 @@ def target(rows: dict[str, Row], tier: str) -> pd.DataFrame:
     folds = rules.split.folds or {}
     data: dict = next((row.bodies[0].data for row in rows.values() if row.bodies), {"split": {}})
     facts = {"Data set": f"{title} {data.get('version', PENDING)}", "Recordings": data.get("records", PENDING),
-             "Lead": ", ".join(rules.datasets[entry.dataset]["leads"]), "Labels": ", ".join(SUPERCLASSES)}
+             "Lead": ", ".join(rules.datasets[entry.dataset]["leads"]), "Labels": ", ".join(ptbxl.SUPERCLASSES)}
     facts |= {f"With each label, {part}": ", ".join(f"{name} {n}" for name, n in counts.items())
               for part, counts in data["split"].items()}
     facts |= {"Folds": f"{folds['validation']} validates, {folds['test']} tests, the others train",
@@ -201,17 +197,17 @@ def _named(found: Iterable[Row]) -> str:
     return "; ".join(row.words for row in found) or "none"
 
 
-def figure(rows: dict[str, Row]) -> Figure:
+def figure(rows: dict[str, Row]) -> plt.Figure:
     """Macro AUC of every row, a panel a network: mean, both intervals, single runs; baselines as lines."""
     grouped = {arch: [row for row in rows.values() if row.config.arch == arch] for arch in candidates.NETWORKS}
     drawn, grid = plt.subplots(len(grouped), 1, figsize=(figures.WIDTH, 6.6), sharex=True,
                                height_ratios=[len(own) + 0.7 for own in grouped.values()])
     inits = dict.fromkeys(row.config.init for row in rows.values() if row.config.init in source_experiments())
-    colours = COLOURS | dict(zip(inits, SOURCE_COLOURS, strict=False))
+    colours = figures.COLOURS | dict(zip(inits, SOURCE_COLOURS, strict=False))
     for axes, (arch, own) in zip(grid, grouped.items(), strict=True):
         for method, dash in ((candidates.RR, "-."), (candidates.MAJORITY, ":")):
             if rows[method].bodies:
-                axes.axvline(rows[method].sample.mean, color=COLOURS[method], linestyle=dash, linewidth=1.2,
+                axes.axvline(rows[method].sample.mean, color=figures.COLOURS[method], linestyle=dash, linewidth=1.2,
                              label=METHODS[method])
         for y, row in enumerate(own):
             _draw(axes, y, row, colours[row.config.init])
@@ -223,7 +219,7 @@ def figure(rows: dict[str, Row]) -> Figure:
     return drawn
 
 
-def _draw(axes: Axes, y: float, row: Row, colour: str) -> None:
+def _draw(axes: plt.Axes, y: float, row: Row, colour: str) -> None:
     """One line: the interval over test recordings broad and pale, the mean with the one over runs, the runs below."""
     if not row.bodies:
         figures.pending_row(axes, y)

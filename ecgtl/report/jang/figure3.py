@@ -8,8 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ecgtl import metrics
 from ecgtl.analysis.names import PENDING, f1
@@ -64,7 +62,7 @@ def index_anatomy(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["Data used", "Arm", "n", *words.values()])
 
 
-def examples_figure() -> Figure:
+def examples_figure() -> plt.Figure:
     """The rises and falls of one made-up curve (A), and four curves with their index (B)."""
     figure, (upper, lower) = plt.subplots(2, 1, figsize=(figures.WIDTH, 6.6), sharex=True, sharey=True)
     _draw_steps(upper, "dropping")
@@ -79,7 +77,7 @@ def examples_figure() -> Figure:
     return figure
 
 
-def _draw_steps(axes: Axes, name: str) -> None:
+def _draw_steps(axes: plt.Axes, name: str) -> None:
     """Every rise and fall of a made-up curve with its size."""
     parts = index_parts(EXAMPLES[name])
     for epoch, (before, after) in enumerate(itertools.pairwise(EXAMPLES[name]), start=1):

@@ -14,7 +14,6 @@ import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
 from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 from scipy import stats
 
@@ -74,7 +73,7 @@ def chosen_windows(error: np.ndarray) -> dict[str, int]:
     return {name: int(ranked[round(share * (len(error) - 1))]) for name, share in SHOWN.items()}
 
 
-def distribution(measured: Result) -> Figure:
+def distribution(measured: Result) -> plt.Figure:
     """Histogram of the windows' errors by source, with our mean, the paper's, and a window's own variance."""
     error, source, order = measured.arrays["error"], measured.arrays["source"], measured.data["order"]
     n = n_samples(measured)
@@ -95,7 +94,7 @@ def distribution(measured: Result) -> Figure:
     return figure
 
 
-def panels(found: HeldOut, error: np.ndarray, synthetic: bool) -> Figure:
+def panels(found: HeldOut, error: np.ndarray, synthetic: bool) -> plt.Figure:
     """The windows of ``chosen_windows(error)``, one above the other, with what the network makes of them."""
     chosen, made = chosen_windows(error), ", synthetic" if synthetic else ""
     figure = figures.reconstructions(found.windows, found.model, [*chosen.values()], synthetic)
@@ -201,7 +200,7 @@ def _printed() -> float:
 def draw(file: Path, tier: str = "reduced") -> Path:
     """Draw held-out windows of the tier's recordings into ``file``, and return it; its ending says the format."""
     figures.use_style()
-    allowed = sorted(Figure().canvas.get_supported_filetypes())
+    allowed = sorted(plt.Figure().canvas.get_supported_filetypes())
     if file.suffix.removeprefix(".") not in allowed:
         raise EcgtlError(f"{file.name} has no ending of an image; allowed: {', '.join(allowed)}")
     measured, found = load(tier), held_out(pretrained(tier))

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 from sklearn.metrics import f1_score, roc_auc_score
 
 from ecgtl import metrics, results
@@ -17,7 +16,7 @@ from ecgtl.report.figures import COLOURS, by_epoch
 from ecgtl.report.tables import html
 
 
-def learning_curves(history: list[dict], chosen: int, reference: float | None, score: str) -> Figure:
+def learning_curves(history: list[dict], chosen: int, reference: float | None, score: str) -> plt.Figure:
     """Loss and score of the training, validation and test sets by epoch; ``chosen`` marks the reported epoch.
 
     ``score`` names the score; ``reference`` is that of the RR-interval baseline, drawn as a line.
@@ -35,7 +34,7 @@ def learning_curves(history: list[dict], chosen: int, reference: float | None, s
     return figure
 
 
-def confusion(counts: np.ndarray, classes: list[str]) -> Figure:
+def confusion(counts: np.ndarray, classes: list[str]) -> plt.Figure:
     """Confusion matrix (true classes in rows): shares of each true class as shade, counts as figures.
 
     ``counts`` (classes, classes), or with one more column, the recordings of each class, if they have several.

@@ -5,7 +5,6 @@ import pandas as pd
 import torch
 from IPython.display import HTML
 from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 
 from ecgtl import results
 from ecgtl.analysis.names import f1
@@ -30,7 +29,7 @@ def parts(result: results.Result) -> pd.DataFrame:
     return pd.DataFrame({"frames an epoch": result.data["frames"], "subjects": result.data["subjects"]})
 
 
-def curve(result: results.Result) -> Figure:
+def curve(result: results.Result) -> plt.Figure:
     """The learning curve: error of reconstruction, or loss and accuracy; the kept epoch is marked."""
     shown = [("loss", "Loss", "mean cross-entropy (nats)"),
              ("accuracy", "Accuracy", "share of frames answered rightly")]
@@ -84,7 +83,7 @@ def scores(result: results.Result) -> HTML:
     return tables.html(pd.DataFrame(rows), caption + "– where a class does not occur")
 
 
-def examples(pretrained: Pretrained) -> Figure:
+def examples(pretrained: Pretrained) -> plt.Figure:
     """Some inputs of the test set with what the network makes of them."""
     test = pretrained.test
     if isinstance(test, LabelledFrames):
@@ -95,7 +94,7 @@ def examples(pretrained: Pretrained) -> Figure:
     return figures.reconstructions(test, pretrained.model.cpu(), indices, _synthetic(pretrained))
 
 
-def _frames(pretrained: Pretrained, test: LabelledFrames) -> Figure:
+def _frames(pretrained: Pretrained, test: LabelledFrames) -> plt.Figure:
     """A frame of each class that occurs, with its label and the answer."""
     row, start = test.frames.draw(np.random.default_rng(pretrained.result.config["seed"]), DRAWN)
     label = test.labels_of(row, start)
@@ -109,7 +108,7 @@ def _frames(pretrained: Pretrained, test: LabelledFrames) -> Figure:
     return figures.traces(shown, test.frames.rate, height, "standard\ndeviations", "time in the frame (s)")
 
 
-def _future(pretrained: Pretrained, test: Contrasts) -> Figure:
+def _future(pretrained: Pretrained, test: Contrasts) -> plt.Figure:
     """One context, and candidates for its future with the probability that each is given."""
     rows, starts, places = test.draw(np.random.default_rng(pretrained.result.config["seed"]), 1)
     x = test.frames.take(rows[0], starts[0])[:, 0]

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 from scipy import stats
 
 from ecgtl import transferability
@@ -61,7 +60,7 @@ def labels(ranking: Ranking, config: ScoreConfig) -> HTML:
                 "entropy says that the checkpoint knows nothing of it")
 
 
-def told(ranking: Ranking) -> Figure:
+def told(ranking: Ranking) -> plt.Figure:
     """How much of a target label's entropy (columns) each label of the checkpoint (rows) takes away, in %."""
     found, (scored,) = ranking.target, ranking.scores
     share = 100 * explained(scored.pair_losses, found.table).T

@@ -6,24 +6,21 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from scipy import stats
 
+from ecgtl import results, statistics
 from ecgtl.analysis.names import NBSP, PENDING
 from ecgtl.datasets import catalogue, ptbxl, snomed
 from ecgtl.measurements.melep_datasets import HEADERS, SOURCES, n_recordings, pub
 from ecgtl.report import figures
 from ecgtl.report.melep.table1 import NOT_AT_HAND, UNLISTED, counts_of, official_labels, printed
 from ecgtl.report.words import paragraph
-from ecgtl.results import Result
-from ecgtl.statistics import LEVEL
 
 LABEL_SETS = {"cpsc2018": "cpsc_9", "georgia": "georgia_10", "csn": "csn_20"}
 BLUE, ORANGE = "#0072B2", "#D55E00"
 
 
-def labels(name: str, counted: Result | None) -> pd.DataFrame:
+def labels(name: str, counted: results.Result | None) -> pd.DataFrame:
     """The labels that the paper takes of a data set: ``label``, ``name``, ``codes``, and their recordings.
 
     ``released`` (by the official tables) and ``ours`` are counts, NaN where unknown; ``released_n`` and
@@ -75,10 +72,10 @@ def _share(n_with: float, n: float, limits: bool = False) -> str:
 
 def _wilson(n_with: float, n: float) -> np.ndarray:
     """Both limits of a share, in per cent."""
-    return 100 * np.array(stats.binomtest(int(n_with), int(n)).proportion_ci(LEVEL, method="wilson"))
+    return 100 * np.array(stats.binomtest(int(n_with), int(n)).proportion_ci(statistics.LEVEL, method="wilson"))
 
 
-def shares_figure(counted: Result | None) -> Figure:
+def shares_figure(counted: results.Result | None) -> plt.Figure:
     """Share of recordings that carry each label: in the release, and here with its 95 % interval."""
     found = {name: labels(name, counted) for name in HEADERS}
     # Narrow, so that the labels stay readable where a telephone shrinks the figure
@@ -91,7 +88,7 @@ def shares_figure(counted: Result | None) -> Figure:
     return figure
 
 
-def _shares(axes: Axes, name: str, table: pd.DataFrame) -> None:
+def _shares(axes: plt.Axes, name: str, table: pd.DataFrame) -> None:
     y, n = np.arange(len(table)), table["ours_n"].iloc[0]
     axes.plot(100 * table["released"] / table["released_n"], y, "D", color=ORANGE, markersize=5,
               markerfacecolor="none", label="release")
@@ -122,7 +119,7 @@ def map_summary() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def label_map(counted: Result | None) -> pd.DataFrame:
+def label_map(counted: results.Result | None) -> pd.DataFrame:
     """Every code of the map, for the CSV: names, the paper's label by data set, recordings that carry it.
 
     ``released_`` columns are the official counts; those of ``at_hand_`` are empty where nothing was counted.

@@ -14,19 +14,15 @@ import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ecgtl import published
 from ecgtl.analysis import agreement, correlations
 from ecgtl.analysis.agreement import SCORES
-from ecgtl.analysis.correlations import Interval
 from ecgtl.analysis.names import PENDING, RIVALS, checkpoint_name, data_set, f1
 from ecgtl.measurements.melep_datasets import PAPER
 from ecgtl.report import badges, figures
-from ecgtl.report.figures import PAPER_COLOUR
 from ecgtl.report.melep.marks import BLUE, GREY, SHIFTS, VERMILION, WEIGHTS, WIDTH, interval
-from ecgtl.report.melep.transfer_folds import CHOICES, MELEP, PARTS, VARIANTS, Folds, evidence, interval_text
+from ecgtl.report.melep.transfer_folds import CHOICES, MELEP, PARTS, VARIANTS, Folds, evidence, interval_text, is_papers
 from ecgtl.report.words import bullets, paragraph
 
 
@@ -48,12 +44,12 @@ class Pair:
         return {"Checkpoint": checkpoint_name(self.source, self.arch), "Target": data_set(self.folds.target)}
 
     @cached_property
-    def ours(self) -> dict[tuple[str, str], Interval]:
+    def ours(self) -> dict[tuple[str, str], correlations.Interval]:
         """Correlation with F1 over its folds, by weighting of MELEP and choice of the epoch."""
         return {variant: agreement.correlation(self.rows, *variant) for variant in VARIANTS}
 
     @property
-    def fisher(self) -> Interval | None:
+    def fisher(self) -> correlations.Interval | None:
         """The paper's correlation with Fisher's limits for as many folds as it has."""
         folds = published.lookup(f"{PAPER}.table2.folds")
         return None if self.paper is None else correlations.fisher(self.paper, folds)
@@ -74,11 +70,6 @@ def pairs(found: Iterable[Folds]) -> tuple[list[Pair], list[Pair]]:
             if paper is None or not same and len(rows):
                 others.append(Pair(folds, source, arch, rows, None))
     return own, others
-
-
-def is_papers(rows: pd.DataFrame) -> bool:
-    """Whether folds are of the paper's own data sets, whole or in part."""
-    return len(rows) > 0 and rows[[f"evidence_{part}" for part in PARTS[:2]]].isin(["full", "subset"]).all(axis=None)
 
 
 def correlation_rows(found: Iterable[Pair]) -> pd.DataFrame:
@@ -146,7 +137,7 @@ def network_table(found: Iterable[Pair]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def correlation_figure(own: Sequence[Pair], others: Sequence[Pair]) -> Figure:
+def correlation_figure(own: Sequence[Pair], others: Sequence[Pair]) -> plt.Figure:
     """Correlation of MELEP with F1: printed with Fisher's interval, ours with both weightings and choices of
     the epoch; rows on substitutes below.
     """
@@ -164,9 +155,9 @@ def correlation_figure(own: Sequence[Pair], others: Sequence[Pair]) -> Figure:
     return figure
 
 
-def _correlations(axes: Axes, y: float, pair: Pair) -> None:
+def _correlations(axes: plt.Axes, y: float, pair: Pair) -> None:
     if pair.fisher:
-        interval(axes, pair.fisher, y - 0.32, PAPER_COLOUR, "D", "paper (Fisher's 95 % interval)")
+        interval(axes, pair.fisher, y - 0.32, figures.PAPER_COLOUR, "D", "paper (Fisher's 95 % interval)")
     for shift, ((measure, score), found) in zip(SHIFTS, pair.ours.items(), strict=True):
         style = (BLUE, "o") if measure == MELEP[0] else (VERMILION, "s")
         interval(axes, found, y + shift, *style, f"ours: {WEIGHTS[measure]}, {CHOICES[score]}", score == SCORES[0])

@@ -15,9 +15,8 @@ from pathlib import Path
 
 from ecgtl import paths
 from ecgtl.errors import EcgtlError
+from ecgtl.report.site import checks, notebooks
 from ecgtl.report.site import layout as lying
-from ecgtl.report.site import notebooks
-from ecgtl.report.site.checks import pages, problems
 from ecgtl.report.site.layout import Layout, plain, say
 
 DOWNLOAD = re.compile(r"\{download\}`([^`<]*?)\s*</downloads/([^`>]+)>`")
@@ -47,8 +46,8 @@ def make(layout: Layout, makes: Mapping[str, Iterable[str]] | None = None) -> Pa
         return index
     notebooks.execute_all(layout, code, notebooks.makes() if makes is None else makes)
     stage(layout)
-    built, names = build(layout), pages(layout.toc)
-    if found := problems(built, names):
+    built, names = build(layout), checks.pages(layout.toc)
+    if found := checks.problems(built, names):
         raise EcgtlError("the built site is not right:\n  " + "\n  ".join(found))
     _replace(built, layout.site)
     lying.write(kept, key)

@@ -21,8 +21,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 from ecgtl import paths, results
 from ecgtl.analysis import cells
 from ecgtl.errors import EcgtlError
-from ecgtl.report import badges, tables
-from ecgtl.report.printed import published_text
+from ecgtl.report import badges, printed, tables
 from ecgtl.report.site import book_tables, values
 
 logger = logging.getLogger(__name__)
@@ -93,7 +92,7 @@ def _depend(asked: SphinxRole | SphinxDirective, files: Iterable[Path]) -> None:
 def setup(app: Sphinx) -> dict:
     """Called by Sphinx."""
     app.add_role("res", TextRole(values.result_text, "ecgtl-res"))
-    app.add_role("pub", TextRole(published_text, "ecgtl-pub"))
+    app.add_role("pub", TextRole(printed.published_text, "ecgtl-pub"))
     app.add_role("badge", TextRole(badges.badge))
     app.add_directive("ecgtl-table", TableDirective)
     app.add_directive("ecgtl-result", ResultDirective)

@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ecgtl import experiments, published, results
-from ecgtl.analysis import cells
-from ecgtl.analysis.coverage import STATES, coverage
+from ecgtl.analysis import cells, coverage
 from ecgtl.analysis.names import CHOICES, f1
 from ecgtl.config import TIERS
 from ecgtl.errors import EcgtlError
@@ -39,8 +38,8 @@ def result_text(path: str) -> str:
     """
     keys = path.split(".")
     if keys[0] == "coverage":
-        states = coverage()["state"]
-        _one_of("count of coverage", ".".join(keys[1:]), ("items", *STATES))
+        states = coverage.coverage()["state"]
+        _one_of("count of coverage", ".".join(keys[1:]), ("items", *coverage.STATES))
         return str(len(states) if keys[1] == "items" else (states == keys[1]).sum())
     if len(keys) < 6:
         raise EcgtlError(f"{path!r} is no number of ours: write {RESULT_FORM}; experiments: "

@@ -9,17 +9,16 @@ import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
 
-from ecgtl import published
+from ecgtl import published, results
 from ecgtl.analysis import cells
 from ecgtl.analysis.names import METHODS, PENDING, f1
 from ecgtl.datasets import catalogue
 from ecgtl.report import badges, study
 from ecgtl.report.weimann import shared, table1
 from ecgtl.report.weimann.shared import PAPER, TABLE2
-from ecgtl.results import Result
 
 
-def pretrained(tier: str) -> dict[str, Result | None]:
+def pretrained(tier: str) -> dict[str, results.Result | None]:
     """The results of the tier's own four pretrainings by objective, None where there is none."""
     objectives = shared.pretraining_config("beat", tier).rules.objectives
     return {objective: shared.pretraining(objective, tier) for objective in objectives}
@@ -77,7 +76,7 @@ def learned(tier: str) -> pd.DataFrame:
     return pd.DataFrame(rows).fillna(PENDING)
 
 
-def _learned(body: Result) -> dict[str, str]:
+def _learned(body: results.Result) -> dict[str, str]:
     scores, config = body.scores, body.config
     return {"Frame (s)": f"{config['seconds']:.2f}", "Accuracy": f1(scores["accuracy"]),
             "Without looking": f1(scores.get("majority", 1 / ((config["negatives"] or 0) + 1))),

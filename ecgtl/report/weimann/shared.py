@@ -13,19 +13,12 @@ import torch
 from IPython.display import HTML
 from markupsafe import Markup
 
-from ecgtl import experiments, models, published, results
-from ecgtl.analysis import cells
-from ecgtl.analysis.claim_rules import judged
+from ecgtl import experiments, models, published, results, statistics
+from ecgtl.analysis import cells, claim_rules, sources, verdicts
 from ecgtl.analysis.names import METHODS, NBSP, PENDING
-from ecgtl.analysis.sources import Runs
-from ecgtl.analysis.verdicts import Place
 from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig
 from ecgtl.jobs.pretrain import key_of
-from ecgtl.report import badges, tables
-from ecgtl.report.findings import findings
-from ecgtl.report.words import difference, estimate, gap, plus_minus
-from ecgtl.results import Result
-from ecgtl.statistics import Sample
+from ecgtl.report import badges, findings, tables, words
 
 PAPER = "weimann2021"
 TABLE1, TABLE2, TABLE3, TABLE4 = (f"{PAPER}-table{number}" for number in range(1, 5))
@@ -56,7 +49,7 @@ def _teachers(experiment: str, tier: str) -> Markup:
                       body.data["subjects"]["train"], " and ".join(body.data["sources"]), patients)
 
 
-def pretraining(objective: str, tier: str) -> Result | None:
+def pretraining(objective: str, tier: str) -> results.Result | None:
     """The result of the tier's own pretraining, None where there is none."""
     return results.done(results.path_of("pretrain", key_of(pretraining_config(objective, tier)), tier))
 
@@ -89,16 +82,16 @@ def cells_of(frame: pd.DataFrame) -> dict[tuple[str, int | str], cells.Cell]:
     return cells.cells(first["experiment"], first["tier"], first["score"])
 
 
-def printed_sample(row: pd.Series) -> Sample | None:
-    return Sample(row["paper"], row["paper_sd"], int(row["paper_n"])) if np.isfinite(row["paper"]) else None
+def printed_sample(row: pd.Series) -> statistics.Sample | None:
+    return statistics.Sample(row["paper"], row["paper_sd"], int(row["paper_n"])) if np.isfinite(row["paper"]) else None
 
 
-def our_sample(row: pd.Series) -> Sample | None:
-    return Sample(row["ours"], row["sd"], int(row["n"])) if row["n"] else None
+def our_sample(row: pd.Series) -> statistics.Sample | None:
+    return statistics.Sample(row["ours"], row["sd"], int(row["n"])) if row["n"] else None
 
 
 def our_words(row: pd.Series) -> str:
-    return estimate(row["ours"], row["low"], row["high"], row["n"])
+    return words.estimate(row["ours"], row["low"], row["high"], row["n"])
 
 
 def short(method: str) -> str:
@@ -129,7 +122,7 @@ def wide(frame: pd.DataFrame) -> pd.DataFrame:
     columns = {"Initialisation": heads}
     for score, rows in frame.groupby("score", sort=False):
         if rows["paper"].notna().any():
-            columns[f"{SCORES[score]}, paper"] = [*map(plus_minus, rows["paper"], rows["paper_sd"])]
+            columns[f"{SCORES[score]}, paper"] = [*map(words.plus_minus, rows["paper"], rows["paper_sd"])]
         columns[f"{SCORES[score]}, ours"] = [our_words(row) for _, row in rows.iterrows()]
     return pd.DataFrame(columns)
 
@@ -158,26 +151,26 @@ def _against(frame: pd.DataFrame, column: str, value: int | str) -> Iterator[tup
     """Rows of networks, each with the row that differs from it in ``column`` alone, where it has ``value``, and their
     difference: in print, ours by the analysis plan, and what the plan says of the printed one.
     """
-    source, keys = Runs(frame["tier"].iloc[0]), [name for name in ("method", "size", "score") if name != column]
+    source, keys = sources.Runs(frame["tier"].iloc[0]), [name for name in ("method", "size", "score") if name != column]
     bases = {tuple(row[keys]): row for _, row in frame[frame[column] == value].iterrows()}
     for _, row in frame[~frame["method"].isin(BASELINES) & (frame[column] != value)].iterrows():
         base = bases[tuple(row[keys])]
-        places = [Place(one["experiment"], one["method"], one["size"], one["score"]) for one in (row, base)]
-        verdict = judged("beats", places, source).verdict
+        places = [verdicts.Place(one["experiment"], one["method"], one["size"], one["score"]) for one in (row, base)]
+        verdict = claim_rules.judged("beats", places, source).verdict
         known = verdict.ours if verdict.ours and np.isfinite(verdict.ours.low) else None
         said = [verdict.size if known else None, "no worthwhile gain" if verdict.worthwhile is False else None]
-        yield row, base, {"Paper": gap(printed_sample(row), printed_sample(base), "–"),
-                          "Ours": difference(known) if known else gap(our_sample(row), our_sample(base)),
+        yield row, base, {"Paper": words.gap(printed_sample(row), printed_sample(base), "–"),
+                          "Ours": words.difference(known) if known else words.gap(our_sample(row), our_sample(base)),
                           "Against print": ", ".join(filter(None, said)) or "–"}
 
 
-def _relative(a: Sample | None, b: Sample | None, missing: str = PENDING) -> str:
+def _relative(a: statistics.Sample | None, b: statistics.Sample | None, missing: str = PENDING) -> str:
     return f"{100 * (a.mean / b.mean - 1):+.1f}{NBSP}%".replace("-", "−") if a and b else missing
 
 
 def said(tiers: dict[str, str]) -> HTML:
     """Every claim that rests on one of the experiments in ``tiers``, judged from the paper's numbers and from ours."""
-    found = pd.concat([findings(PAPER, experiment, tier) for experiment, tier in tiers.items()])
+    found = pd.concat([findings.findings(PAPER, experiment, tier) for experiment, tier in tiers.items()])
     return HTML("<p>No statement rests on this table alone.</p>") if found.empty else tables.html(
         found, "Statements and what the runs say")
 

@@ -7,13 +7,12 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from ecgtl import published
+from ecgtl import published, statistics
 from ecgtl.analysis import cells
 from ecgtl.analysis.names import METHODS, PENDING, f1
 from ecgtl.jobs.scoring import CINC_OFFICIAL
 from ecgtl.report.weimann.shared import PAPER, SCORES, our_sample, our_words, printed_sample
 from ecgtl.report.words import estimate, gap
-from ecgtl.statistics import Sample
 
 
 def setting(method: str) -> str:
@@ -41,7 +40,7 @@ def best_settings(frame: pd.DataFrame) -> pd.DataFrame:
                                        "Lead over the second, ours", "Settings run"])
 
 
-def _leader(rows: pd.DataFrame, sample: Callable[[pd.Series], Sample | None]) -> tuple[str, str]:
+def _leader(rows: pd.DataFrame, sample: Callable[[pd.Series], statistics.Sample | None]) -> tuple[str, str]:
     """Words for the best of ``rows`` and its lead; a lead needs a second one."""
     known = [(found, setting(row["method"])) for _, row in rows.iterrows() if (found := sample(row))]
     known.sort(key=lambda pair: -pair[0].mean)
