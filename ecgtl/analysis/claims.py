@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from ecgtl import published, results
+from ecgtl import published
 from ecgtl.analysis import cells, claim_rules, verdicts
 from ecgtl.analysis.names import f1
 from ecgtl.analysis.sources import Printed, Runs
-from ecgtl.config import PretrainConfig, protocol, protocols
-from ecgtl.jobs.pretrain import key_of
+from ecgtl.config import protocol, protocols
 
 REAL = ("paper", "reduced")  # tiers that read recordings, the better one first
 
@@ -42,14 +41,16 @@ def all_judged() -> list[dict]:
     found, sources = [], {tier: Runs(tier) for tier in (*REAL, "demo")}
     for paper in protocols():
         for name, claim in claims(paper).items():
-            tier = _pretrained_tier() if "reconstructs" in claim else _tier(claim["experiment"], sources)
+            tier = _tier(claim, sources)
             found.append({"of": paper, **judge(paper, name, tier, sources[tier])})
     return found
 
 
-def _tier(experiment: str, sources: dict[str, Runs]) -> str:
-    """The best tier that has results on recordings, be it in the experiment that replaces this one; else demo."""
-    names = [name for name in (experiment, cells.successor(experiment)) if name]
+def _tier(claim: Mapping, sources: dict[str, Runs]) -> str:
+    """The best tier that has results on recordings, be it in the experiment that replaces the claim's; else demo."""
+    if "reconstructs" in claim:
+        return next((tier for tier in REAL if cells.pretraining(tier)), "demo")
+    names = [name for name in (claim["experiment"], cells.successor(claim["experiment"])) if name]
     return next((tier for tier in REAL if any(map(sources[tier].found, names))), "demo")
 
 
@@ -84,7 +85,7 @@ def _error(claim: Mapping, tier: str) -> dict:
 
     The paper prints one number of one run: by itself it tests nothing.
     """
-    rule, body = claim["reconstructs"], _pretrained(tier)
+    rule, body = claim["reconstructs"], cells.pretraining(tier)
     if body is None:
         return {"paper": "not tested", "ours": "not tested", "note": "no autoencoder has been trained"}
     printed, error = published.lookup(f"{rule['printed']}.value"), body.scores["mse_sum"]
@@ -95,11 +96,3 @@ def _error(claim: Mapping, tier: str) -> dict:
     return {"paper": "not tested", "ours": ours, "note": note, "evidence": body.evidence}
 
 
-def _pretrained(tier: str) -> results.Result | None:
-    """The result of the tier's own autoencoder."""
-    path = results.path_of("pretrain", key_of(PretrainConfig.of(tier=tier).resolved()), tier)
-    return results.done(path)
-
-
-def _pretrained_tier() -> str:
-    return next((tier for tier in REAL if _pretrained(tier)), "demo")

@@ -64,8 +64,9 @@ def _row(experiment: str, tier: str) -> dict:
         flops[run.config.arch] += _sample_flops(run) * _training_records(run) * run.config.epochs
     speeds = {arch: _cpu_speed(experiment, tier, arch) for arch in flops}
     bases = [basis for _, basis in speeds.values()]
-    downloads = sum(catalogue.entry(name).download_gb for name in dict.fromkeys(map(_dataset, networks)))
     small_steps = isinstance(networks[0], transfers.Transfer)
+    read = dict.fromkeys(run.config.target if small_steps else run.config.dataset for run in networks)
+    downloads = sum(catalogue.entry(name).download_gb for name in read)
     return {"experiment": experiment, "tier": tier, "runs": len(networks),
             "cpu_hours": sum(flops[arch] / speed for arch, (speed, _) in speeds.items()) / 3600,
             "basis": max(bases, key=("measured", "estimated", "unknown").index),
@@ -76,11 +77,6 @@ def _row(experiment: str, tier: str) -> dict:
 def _is_network(run: Run) -> bool:
     """Whether a run trains a network: a linear layer on image features, or a baseline, costs nothing."""
     return run.config.arch not in BASELINES and getattr(run.config, "init", "") != "image"
-
-
-def _dataset(run: Run) -> str:
-    """What a run reads: a fold its target."""
-    return run.config.target if isinstance(run, transfers.Transfer) else run.config.dataset
 
 
 def _sample_flops(run: Run) -> int:

@@ -105,11 +105,11 @@ def rival_rows(folds: Folds, score: str = SCORES[0]) -> pd.DataFrame:
 
 def rival_numbers(rows: pd.DataFrame) -> pd.DataFrame:
     """``rival_rows`` of the published choice of the epoch as numbers, for the CSV."""
-    parts = {"plain": "value", "plain_low": "low", "plain_high": "high"}
-    parts |= {name.replace("plain", "partial"): limit for name, limit in parts.items()}
+    limits = {"": "value", "_low": "low", "_high": "high"}
     return pd.DataFrame([{"source": row.source, "network": row.arch, "measure": row.measure,
                           "epoch_chosen_by": CHOICES[SCORES[0]], "folds": row.plain.n, "label_sets": row.plain.groups,
-                          **{name: getattr(getattr(row, name.split("_")[0]), limit) for name, limit in parts.items()}}
+                          **{name + end: getattr(getattr(row, name), limit) for name in ("plain", "partial")
+                             for end, limit in limits.items()}}
                          for row in rows.itertuples()])
 
 

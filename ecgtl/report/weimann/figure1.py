@@ -21,7 +21,7 @@ from ecgtl.report.weimann.shared import PAPER, TABLE2
 def pretrained(tier: str) -> dict[str, results.Result | None]:
     """The results of the tier's own four pretrainings by objective, None where there is none."""
     objectives = shared.pretraining_config("beat", tier).rules.objectives
-    return {objective: shared.pretraining(objective, tier) for objective in objectives}
+    return {objective: cells.pretraining(tier, objective=objective) for objective in objectives}
 
 
 def overview(tier: str) -> pd.DataFrame:

@@ -13,11 +13,10 @@ import torch
 from IPython.display import HTML
 from markupsafe import Markup
 
-from ecgtl import experiments, models, published, results, statistics
+from ecgtl import experiments, models, published, statistics
 from ecgtl.analysis import cells, claim_rules, sources, verdicts
 from ecgtl.analysis.names import METHODS, NBSP, PENDING
 from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig
-from ecgtl.jobs.pretrain import key_of
 from ecgtl.report import badges, findings, tables, words
 
 PAPER = "weimann2021"
@@ -40,7 +39,7 @@ def state(experiment: str, tier: str) -> HTML:
 
 def _teachers(experiment: str, tier: str) -> Markup:
     """How few subjects stand behind the pretrained runs of a table, where they are not the paper's; else nothing."""
-    body = pretraining("beat", tier)
+    body = cells.pretraining(tier, objective="beat")
     if "substitute" not in cells.evidence(experiment, tier)["upstream"] or body is None:
         return Markup()
     patients = published.lookup(f"{PAPER}.scalars.icentia_patients.value")
@@ -49,13 +48,8 @@ def _teachers(experiment: str, tier: str) -> Markup:
                       body.data["subjects"]["train"], " and ".join(body.data["sources"]), patients)
 
 
-def pretraining(objective: str, tier: str) -> results.Result | None:
-    """The result of the tier's own pretraining, None where there is none."""
-    return results.done(results.path_of("pretrain", key_of(pretraining_config(objective, tier)), tier))
-
-
 def pretraining_config(objective: str, tier: str) -> Any:
-    """Its configuration, a ``PretrainConfig`` in which nothing is left open."""
+    """The tier's own configuration of a pretraining, a ``PretrainConfig`` in which nothing is left open."""
     return PretrainConfig.of(objective=objective, tier=tier).resolved()
 
 
