@@ -164,7 +164,8 @@ def test_a_page_says_how_few_subjects_its_pretraining_had():
                         {"subjects": {"train": 31}, "sources": {"mitdb": {}}}, {"none": np.zeros(1)}, PROVENANCE))
     assert "subjects" not in shared.state(shared.TABLE2, "reduced").data  # nothing pretrained is shown
     store(shared.TABLE2, "beat", 75, [0.7])
-    assert "31 subjects to learn from here (mitdb), where the paper had 11,000" in shared.state(shared.TABLE2, "reduced").data
+    assert "31 subjects to learn from here (mitdb), where the paper had 11,000" in shared.state(shared.TABLE2,
+                                                                                                "reduced").data
 
 
 def test_a_run_of_two_tables_shows_in_both():
@@ -254,7 +255,7 @@ def table1():
 
 
 def test_four_printed_settings_lie_below_random_weights_in_a_class():
-    rows = {name: row for name, row in published.lookup("weimann2021.table1.rows").items()}
+    rows = dict(published.lookup("weimann2021.table1.rows").items())
     expected = {name: [setting for setting in rows
                        if rows[setting][column]["mean"] < rows["random"][column]["mean"]]
                 for name, column in (("Normal", "f1_normal"), ("AF", "f1_af"), ("Other", "f1_other"),
@@ -567,7 +568,8 @@ def test_the_overview_follows_pretrainings_and_runs():
     store(shared.TABLE2, "beat", 75, [0.73, 0.74, 0.75])
     steps = figure1.overview("reduced").set_index("what")
     ours = steps["ours"]
-    assert ours["subjects"] == "36 to learn from, 7 to choose the epoch, 5 to test" and ours["tasks"] == "beat, future prediction"
+    assert ours["subjects"] == "36 to learn from, 7 to choose the epoch, 5 to test"
+    assert ours["tasks"] == "beat, future prediction"
     assert ours["frames seen"] == "2,000 to 2,000"
     assert ours["macro F1, random weights"] == ".710" and ours["macro F1, best pretraining"] == ".740 (beat)"
     assert steps.loc["macro F1, best pretraining",
