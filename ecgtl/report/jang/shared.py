@@ -15,7 +15,6 @@ from ecgtl.analysis.names import NBSP, f1
 from ecgtl.report import badges, words
 
 PTBXL, CINC2017 = "jang2021-table2-ptbxl", "jang2021-table2-cinc2017"
-SENSITIVITY = "jang2021-sensitivity"
 NAMES = {PTBXL: "PTB-XL, lead II", CINC2017: "CinC 2017"}
 ARMS = {"random": "random", "image": "image", "cae": "autoencoder", "random_matched": "random, matched steps"}
 PAIRS = (("cae", "random"), ("image", "random"), ("cae", "image"))
@@ -98,12 +97,6 @@ def values(frame: pd.DataFrame, method: str, size: int | str, column: str = BEST
 def trials_of(frame: pd.DataFrame, method: str, size: int) -> list[np.ndarray]:
     """The scores by epoch of every trial of one cell, from ``curves``."""
     return [scores.to_numpy() for _, scores in cell(frame, method, size).groupby("trial")["score"]]
-
-
-def networks(experiment: str) -> list[tuple[str, int]]:
-    """(method, size) of every cell that a network is trained for, controls included."""
-    entry = experiments.load(experiment)
-    return [(method, int(size)) for method, size in entry.cells if method in entry.networks]
 
 
 def printed_trials(table: str, method: str, size: int | str) -> pd.Series:

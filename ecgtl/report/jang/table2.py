@@ -20,6 +20,7 @@ from ecgtl.report import badges, figures, tables
 from ecgtl.report.jang import shared
 from ecgtl.report.words import gap_with_p, mean, percent
 
+SENSITIVITY = "jang2021-sensitivity"
 # Is a collapse at 25 % one of data or of steps? (method, size) of the trainings that tell, and their dashes
 CONTROL = {("random", 25): ":", ("random_matched", 25): "-", ("random", 50): "--", ("random", 100): "-"}
 
@@ -56,10 +57,16 @@ def curve(comparison: pd.DataFrame, filled: dict[tuple, cells.Cell]) -> plt.Figu
     return figure
 
 
+def networks(experiment: str) -> list[tuple[str, int]]:
+    """(method, size) of every cell that a network is trained for, controls included."""
+    entry = experiments.load(experiment)
+    return [(method, int(size)) for method, size in entry.cells if method in entry.networks]
+
+
 def both_scores(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     """Weighted beside macro F1 of the reported epoch: a row a method and size, baselines too."""
     entry, rows = experiments.load(experiment), []
-    for method, size in (*shared.networks(experiment), *itertools.product(entry.baselines, shared.sizes(experiment))):
+    for method, size in (*networks(experiment), *itertools.product(entry.baselines, shared.sizes(experiment))):
         weighted, macro = (shared.values(frame, method, size, f"best_test.{score}") for score in shared.SCORES)
         rows.append((names.METHODS[method], percent(size), mean(weighted), mean(macro), len(weighted)))
     return pd.DataFrame(rows, columns=["Initialisation", "Data used", "Weighted F1", "Macro F1", "n"])
@@ -68,7 +75,7 @@ def both_scores(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
 def choices(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     """Weighted F1 by three ways of choosing the epoch, and how much the published way flatters (paired)."""
     rows, words = [], [names.CHOICES[choice].capitalize() for choice in shared.CHOICES]
-    for method, size in shared.networks(experiment):
+    for method, size in networks(experiment):
         best, last, validated = (shared.values(frame, method, size, f"{choice}.weighted_f1")
                                  for choice in shared.CHOICES)
         rows.append((names.METHODS[method], percent(size), mean(best), mean(last), mean(validated), len(last),
@@ -131,7 +138,7 @@ def step_curves(frame: pd.DataFrame) -> plt.Figure:
 
 def sensitivity(tier: str = "reduced") -> list[results.Result]:
     """The finished pretrainings that vary width and filter, as read from their JSON, the narrowest first."""
-    runs = pretrainings.enumerate_runs(shared.SENSITIVITY, tier)
+    runs = pretrainings.enumerate_runs(SENSITIVITY, tier)
     bodies = [results.read(run.path) for run in runs if run.state() == "done"]
     return sorted(bodies, key=lambda body: (body.config["width"], not body.config["highpass"]))
 
@@ -140,7 +147,7 @@ def sensitivity_table(bodies: list[results.Result], tier: str = "reduced") -> HT
     """Their errors on held-out subjects; PENDING and the command where there is none yet."""
     if not bodies:
         return HTML(Markup("<p>{} No run yet: <code>python -m ecgtl run {} --tier {}</code></p>").format(
-            badges.badge("pending"), shared.SENSITIVITY, tier))
+            badges.badge("pending"), SENSITIVITY, tier))
     rows = []
     for body in bodies:
         config, windows, scores = body.config, body.data["windows"], body.scores

@@ -11,7 +11,6 @@ from ecgtl.analysis import cells, claims, sources
 from ecgtl.analysis.names import METHODS, PENDING, f1
 from ecgtl.report import figures
 from ecgtl.report.weimann import shared
-from ecgtl.report.weimann.panels import PRETRAINED, pending_unless
 
 
 def share_of_best() -> float:
@@ -36,10 +35,10 @@ def validation_curves(frame: pd.DataFrame, size: int) -> plt.Figure:
     """
     figure, grid = plt.subplots(2, 2, figsize=(figures.WIDTH, 5.8), sharex=True, sharey=True)
     own = frame[frame["size"] == size]
-    for axes, method in zip(grid.flat, PRETRAINED, strict=True):
+    for axes, method in zip(grid.flat, shared.PRETRAINED, strict=True):
         for name in ("random", method):
             _band(axes, own[own["method"] == name], name)
-        pending_unless(axes, (own["method"] == method).any())
+        shared.pending_unless(axes, (own["method"] == method).any())
         axes.set_title(METHODS[method])
     return figures.labelled(figure, grid, "epoch", "macro F1, validation part", 3)
 

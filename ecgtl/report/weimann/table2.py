@@ -11,7 +11,6 @@ from ecgtl.analysis import cells, names
 from ecgtl.config import BASELINES
 from ecgtl.report import figures
 from ecgtl.report.weimann import shared
-from ecgtl.report.weimann.panels import PAPER_SHAPE, our_label, pending_unless
 from ecgtl.report.words import mean_sd
 
 
@@ -52,12 +51,12 @@ def class_panels(rows: pd.DataFrame) -> plt.Figure:
             own, shift = own.sort_values("size"), 0.13 * (place - (rows["method"].nunique() - 1) / 2)
             ours, printed = own[own["n"].gt(0)], own[own["paper"].notna()]
             if len(ours):
-                figures.series(axes, ours["size"].map(sizes.index) + shift, ours, {}, our_label(ours), markersize=4,
-                               linewidth=1, capsize=2)
+                figures.series(axes, ours["size"].map(sizes.index) + shift, ours, {}, shared.our_label(ours),
+                               markersize=4, linewidth=1, capsize=2)
             if len(printed):
-                axes.errorbar([len(sizes) + shift], printed["paper"], printed["paper_sd"],
-                              marker=figures.MARKERS[method], markersize=4, linestyle="none", capsize=2, **PAPER_SHAPE)
+                axes.errorbar([len(sizes) + shift], printed["paper"], printed["paper_sd"], markersize=4, capsize=2,
+                              marker=figures.MARKERS[method], linestyle="none", **shared.PAPER_SHAPE)
         axes.set(title=shared.SCORES[score], xticks=range(len(sizes) + 1),
                  xticklabels=[*(f"{size} %" for size in sizes), "paper"], xlim=(-0.5, len(sizes) + 0.5))
-        pending_unless(axes, rows["n"].any())
+        shared.pending_unless(axes, rows["n"].any())
     return figures.labelled(figure, grid, "share of the data set", "F1, test part")

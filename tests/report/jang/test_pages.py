@@ -14,7 +14,6 @@ from scipy import stats
 
 from ecgtl import experiments, metrics, published, results
 from ecgtl.analysis import cells, names
-from ecgtl.analysis import names as analysis_text
 from ecgtl.analysis.names import f1
 from ecgtl.experiments import pretrainings
 from ecgtl.report import tables
@@ -112,13 +111,13 @@ def test_without_runs_everything_says_pending():
                   shared.differences(frame, shared.PTBXL),
                   table2.steps_table(frame, "reduced"), figure3.index_anatomy(lines, shared.PTBXL),
                   figure5.stability(lines, shared.PTBXL)):
-        assert table.apply(lambda row: (row == analysis_text.PENDING).any(), axis=1).all()
-    assert (shared.our_trials(frame, shared.PTBXL, "reduced").iloc[-1, 1:] == analysis_text.PENDING).all()
+        assert table.apply(lambda row: (row == names.PENDING).any(), axis=1).all()
+    assert (shared.our_trials(frame, shared.PTBXL, "reduced").iloc[-1, 1:] == names.PENDING).all()
     comparison = cells.comparison(shared.PTBXL, "reduced")
     for figure in (table2.curve(comparison, {}), table2.step_curves(lines),
                    figure5.learning_curves(lines, shared.PTBXL),
                    table2.sensitivity_curves([]), table3.index_dots(table3.index_rows({shared.PTBXL: frame}))):
-        assert any(analysis_text.PENDING in text for text in texts(figure))
+        assert any(names.PENDING in text for text in texts(figure))
 
 
 def test_state_counts_the_runs_and_drops_the_command_when_all_are_there():
@@ -263,7 +262,7 @@ def test_the_control_decides_by_rule_between_data_and_steps(half, few, matched, 
 def test_steps_are_counted_for_us_and_for_the_paper():
     store("random", 25, [0.5, 0.6, 0.7])
     table = plain(table2.steps_table(trials(), "reduced")).set_index("Random weights")
-    assert table.loc["25 % random", "Steps"] == "12" and table.loc["50 % random", "Steps"] == analysis_text.PENDING
+    assert table.loc["25 % random", "Steps"] == "12" and table.loc["50 % random", "Steps"] == names.PENDING
     # 10,646 recordings, four fifths to train on, a quarter of those: 2,130 in 17 batches of 128, 150 times
     assert table2.paper_steps(25, "reduced") == 17 * 150
 
@@ -289,9 +288,9 @@ def write_pretraining(run, error):
 
 
 def test_sensitivity_names_the_command_without_runs_and_sorts_them_by_width():
-    assert (f"python -m ecgtl run {shared.SENSITIVITY} --tier "
+    assert (f"python -m ecgtl run {table2.SENSITIVITY} --tier "
             "reduced") in table2.sensitivity_table(table2.sensitivity()).data
-    for run in reversed(pretrainings.enumerate_runs(shared.SENSITIVITY, "reduced")):
+    for run in reversed(pretrainings.enumerate_runs(table2.SENSITIVITY, "reduced")):
         write_pretraining(run, 512.0 if run.config.width == 16 else 640.0)
     bodies = table2.sensitivity()
     found = [(body["config"]["width"], bool(body["config"]["highpass"])) for body in bodies]
@@ -304,7 +303,7 @@ def test_sensitivity_names_the_command_without_runs_and_sorts_them_by_width():
 
 
 def test_a_stale_pretraining_is_left_out():
-    run = pretrainings.enumerate_runs(shared.SENSITIVITY, "reduced")[0]
+    run = pretrainings.enumerate_runs(table2.SENSITIVITY, "reduced")[0]
     write_pretraining(dataclasses.replace(run, config=dataclasses.replace(run.config, epochs=99)), 500.0)
     assert table2.sensitivity() == []
 
@@ -330,7 +329,7 @@ def test_every_index_is_in_the_rows_and_drawn_in_its_panel():
     figure = table3.index_dots(rows)
     paper, ours, second = figure.axes
     assert any(np.allclose(line.get_ydata(), expected) for line in ours.get_lines() if len(line.get_ydata()) == 3)
-    assert not paper.texts and analysis_text.PENDING in second.texts[0].get_text()
+    assert not paper.texts and names.PENDING in second.texts[0].get_text()
 
 
 # By hand: sum and number of rises, of falls, best score
@@ -397,7 +396,7 @@ def test_learning_curves_draw_every_trial_and_the_median_and_of_the_image_arm_th
     whole, half, quarter = figure.axes
     drawn = [line.get_ydata().tolist() for line in quarter.get_lines()]
     assert len(drawn) == 5 and drawn.count([0.1, 0.6, 0.3, 0.4]) == 3  # two medians and the trial that is the median
-    assert analysis_text.PENDING in whole.texts[0].get_text() and "50 %" in half.get_title()
+    assert names.PENDING in whole.texts[0].get_text() and "50 %" in half.get_title()
 
 
 def test_stability_by_hand():
@@ -424,6 +423,6 @@ def test_pages_work_with_any_number_of_trials(name, n, monkeypatch):
     said = page(name)
     assert "<table" in said
     # CinC 2017 and the sensitivity have no run; Figure 3 needs none
-    assert (analysis_text.PENDING in said) == (name != "figure3")
+    assert (names.PENDING in said) == (name != "figure3")
     if name == "table2":
-        assert f"{len(cells.runs(shared.PTBXL, 'reduced'))} of 80 runs" in said and shared.SENSITIVITY in said
+        assert f"{len(cells.runs(shared.PTBXL, 'reduced'))} of 80 runs" in said and table2.SENSITIVITY in said
