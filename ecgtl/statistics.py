@@ -79,28 +79,13 @@ def contrast(samples: Sequence[Sample], weights: Sequence[float], level: float =
     runs = [sample.n for sample in samples]
     if extra is not None:
         parts, runs = [*parts, extra[0]], [*runs, extra[1]]
-    return _with_limits(value, parts, runs, level)
-
-
-def _with_limits(value: float, parts: Sequence[float], runs: Sequence[int], level: float) -> Difference:
-    """``value`` whose variance is the sum of ``parts``, each estimated from so many ``runs``."""
     error = np.sqrt(sum(parts))
     if not (min(runs) >= 2 and np.isfinite(error) and error > 0):
         return Difference(float(value), *[float("nan")] * 4)
-    freedom = _freedom(parts, runs)
-    half = stats.t.ppf((1 + level) / 2, freedom) * error
-    p = 2 * stats.t.sf(abs(value) / error, freedom)
-    detectable = _detectable(error, freedom, level)
-    return Difference(float(value), float(value - half), float(value + half), float(p), detectable)
-
-
-def _freedom(parts: Sequence[float], runs: Sequence[int]) -> float:
-    """Satterthwaite's degrees of freedom of a sum of variances."""
-    return sum(parts) ** 2 / sum(part**2 / (n - 1) for part, n in zip(parts, runs, strict=True))
-
-
-def _detectable(error: float, freedom: float, level: float) -> float:
-    return float((stats.t.ppf((1 + level) / 2, freedom) + stats.t.ppf(0.8, freedom)) * error)
+    t = stats.t(sum(parts) ** 2 / sum(part**2 / (n - 1) for part, n in zip(parts, runs, strict=True)))
+    half, power = t.ppf((1 + level) / 2) * error, t.ppf(0.8) * error
+    p = 2 * t.sf(abs(value) / error)
+    return Difference(float(value), float(value - half), float(value + half), float(p), float(half + power))
 
 
 def slope(places: Sequence[float], first: Sequence[Sample], second: Sequence[Sample],
@@ -144,16 +129,10 @@ def paired(a, b, level: float = LEVEL) -> Difference:
     ``a`` and ``b`` (n,) are scores of the same runs in the same order; narrower than ``welch`` where both move with the
     draw. All but the value are NaN for fewer than ``MIN_RUNS`` pairs, and where all differences are equal.
     """
-    gaps = np.asarray(a, float) - np.asarray(b, float)
-    sample = Sample.of(gaps)
-    error = sample.sd / np.sqrt(sample.n)
-    if sample.n < MIN_RUNS or not error > 0:
-        nan = float("nan")
-        return Difference(sample.mean, nan, nan, nan, nan)
-    t = stats.t(sample.n - 1)
-    half = t.ppf((1 + level) / 2) * error
-    return Difference(sample.mean, float(sample.mean - half), float(sample.mean + half),
-                      float(2 * t.sf(abs(sample.mean) / error)), float((t.ppf((1 + level) / 2) + t.ppf(0.8)) * error))
+    sample = Sample.of(np.asarray(a, float) - np.asarray(b, float))
+    if sample.n < MIN_RUNS:
+        return Difference(sample.mean, *[float("nan")] * 4)
+    return contrast([sample], [1], level)
 
 
 def verdict_above(difference: Difference, margin: float = 0.0) -> str:

@@ -65,7 +65,7 @@ def stronger(a: pd.DataFrame, b: pd.DataFrame, measure: str, score: str = SCORES
     the folds of the two are not the same tasks.
     """
     _check(measure, score)
-    if not all([len(_one_checkpoint(rows)) for rows in (a, b)]):
+    if not min(len(_one_checkpoint(rows)) for rows in (a, b)):
         return Interval()
     both = a.merge(b, on="fold", suffixes=("_a", "_b"))
     if not all((both[f"{name}_a"] == both[f"{name}_b"]).all() for name in ("target", "label_set")):

@@ -3,18 +3,20 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ecgtl import experiments, published, results, statistics
 from ecgtl.analysis.names import CHOICES, METHODS
-from ecgtl.config import BASELINES, TIERS, protocol
+from ecgtl.config import BASELINES, TIERS, PretrainConfig, protocol
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import runners, transfers
-from ecgtl.statistics import Sample
+from ecgtl.jobs.pretrain import key_of
 
 CURVE_SCORES = ("learning_curve_index",)  # of the whole learning curve: no epoch is chosen
+Finished = tuple[Any, results.Result]  # a run, of whatever kind, and its result
 ONE_PRETRAINING = ("Intervals cover fine-tuning, not pretraining: "
                    "the runs of a pretrained row start from one checkpoint.")
 # Columns of ``comparison``
@@ -22,7 +24,7 @@ NUMBERS = ("paper", "paper_sd", "ours", "sd", "n", "low", "high", "difference", 
 
 
 @dataclass(frozen=True)
-class Cell(Sample):
+class Cell(statistics.Sample):
     """One cell of a table over its runs: mean, SD (n - 1), n, 95 % limits of the mean, and the single values."""
 
     low: float
@@ -30,7 +32,7 @@ class Cell(Sample):
     values: tuple[float, ...]
 
 
-def runs(experiment: str, tier: str) -> list[tuple[runners.Run, dict]]:
+def runs(experiment: str, tier: str) -> list[Finished]:
     """Every finished run of ``experiment``, of whatever kind, with its JSON; stale ones are left out."""
     planned = runners.enumerate_runs(experiment, tier)
     return [(run, results.stored(run.path)) for run in planned if run.state() == "done"]
@@ -47,7 +49,7 @@ def original(experiment: str) -> str:
 
 
 def current(experiment: str, tier: str, cells: Iterable[tuple[str, int | str]] | None = None,
-            found: Callable[[str], list[tuple[runners.Run, dict]]] | None = None) -> str:
+            found: Callable[[str], list[Finished]] | None = None) -> str:
     """The experiment that the ``cells`` (method, size) of one comparison are read from, of a whole table if not given.
 
     The one that ``replaces`` this one where it has every planned run of all these cells, else this one: a comparison
@@ -70,8 +72,7 @@ def protocols_of(names: Iterable[str], tier: str, cells: bool = True) -> list[st
     said = []
     for name in names:
         new = name if original(name) != name else successor(name)
-        planned = experiments.enumerate_runs(new, tier) if new else []
-        if planned:
+        if new and (planned := experiments.enumerate_runs(new, tier)):
             missing = [run for run in planned if run.state() != "done"]
             every, pending = ({(run.method, run.size) for run in some} for some in (planned, missing))
             listed = f"; pending: {_by_row(new, pending)}" if pending and cells else ""
@@ -95,7 +96,7 @@ def reported(experiment: str) -> tuple[str, str]:
     return entry.score, protocol(entry.paper).report
 
 
-def cell_of(found: Sequence[tuple[runners.Run, dict]], experiment: str, place: tuple[str, int | str],
+def cell_of(found: Sequence[Finished], experiment: str, place: tuple,
             score: str | None = None, choice: str | None = None) -> Cell | None:
     """The cell at a ``place`` (method, size) over the ``found`` runs of its experiment; None where none is of it.
 
@@ -108,7 +109,7 @@ def cell_of(found: Sequence[tuple[runners.Run, dict]], experiment: str, place: t
     values = tuple(value for value in scored if value is not None)
     if not values:
         return None
-    sample, highest = Sample.of(values), np.inf if score in CURVE_SCORES else 1.0
+    sample, highest = statistics.Sample.of(values), np.inf if score in CURVE_SCORES else 1.0
     return Cell(sample.mean, sample.sd, sample.n, *statistics.score_interval(sample, highest), values)
 
 
@@ -119,7 +120,7 @@ def cells(experiment: str, tier: str, score: str | None = None) -> dict[tuple[st
     return {place: one for place, one in found.items() if one}
 
 
-def _score(body: dict, score: str, choice: str) -> float | None:
+def _score(body: results.Result, score: str, choice: str) -> float | None:
     if score in CURVE_SCORES:
         return body.scores.get(score)
     # A baseline has no epochs to choose from
@@ -160,7 +161,7 @@ def comparison(experiment: str, tier: str, score: str | None = None) -> pd.DataF
     same_data = "substitute" not in evidence(experiment, tier)["target"]
     order = [(method, size) for method in (*entry.networks, *entry.baselines) for size in entry.columns_of(method)]
     for method, size in order:
-        row = {"method": method, "size": size, "words": entry.column_words(size), "n": 0}
+        row: dict = {"method": method, "size": size, "words": entry.column_words(size), "n": 0}
         ours = found.get((method, size))
         theirs = printed_cell(experiment, method, size, score) if tier != "demo" else None
         if theirs:
@@ -168,7 +169,7 @@ def comparison(experiment: str, tier: str, score: str | None = None) -> pd.DataF
         if ours:
             row |= {"ours": ours.mean, "sd": ours.sd, "n": ours.n, "low": ours.low, "high": ours.high}
         if ours and theirs and same_data:
-            gap = statistics.welch(ours, Sample(theirs["mean"], theirs["sd"], theirs["runs"]))
+            gap = statistics.welch(ours, statistics.Sample(theirs["mean"], theirs["sd"], theirs["runs"]))
             row |= {"difference": gap.value, "difference_low": gap.low, "difference_high": gap.high}
         rows.append(row)
     table = pd.DataFrame(rows, columns=["method", "size", "words", *NUMBERS])
@@ -203,8 +204,14 @@ def shown_tier(experiment: str, wanted: str = "best", pending: bool = False) -> 
     found = next((tier for tier in tiers if runs(experiment, tier)), None)
     if found or pending:
         return found or ("reduced" if wanted == "best" else wanted)
-    tier = "" if wanted == "best" else f" in tier {wanted}"
-    raise EcgtlError(f"no result of {experiment}{tier}; run 'python -m ecgtl run {experiment}'")
+    where, option = ("", "") if wanted == "best" else (f" in tier {wanted}", f" --tier {wanted}")
+    raise EcgtlError(f"no result of {experiment}{where}; run 'python -m ecgtl run {experiment}{option}'")
+
+
+def pretraining(tier: str, **parameters: str) -> results.Result | None:
+    """The result of the tier's own pretraining, as ``parameters`` of ``PretrainConfig`` name it; None without any."""
+    config = PretrainConfig.of(tier=tier, **parameters).resolved()
+    return results.done(results.path_of("pretrain", key_of(config), tier))
 
 
 def evidence(experiment: str, tier: str) -> dict[str, str]:
@@ -212,20 +219,20 @@ def evidence(experiment: str, tier: str) -> dict[str, str]:
     return evidence_of(body for _, body in runs(experiment, tier))
 
 
-def evidence_of(bodies: Iterable[dict]) -> dict[str, str]:
+def evidence_of(bodies: Iterable[results.Result]) -> dict[str, str]:
     """The same of single runs."""
     found = [body.evidence for body in bodies]
     return {part: "/".join(sorted({one[part] for one in found})) for part in ("upstream", "target", "leads")}
 
 
-def row_of(run: runners.Run) -> str | tuple[str, str]:
+def row_of(run: Any) -> Any:
     """The row of its table that a run is for: a method, or the source and network of a fold."""
     return (run.config.source, run.config.arch) if isinstance(run, transfers.Transfer) else run.method
 
 
-def one_pretraining(found: Iterable[tuple[runners.Run, dict]]) -> str:
+def one_pretraining(found: Iterable[Finished]) -> str:
     """What intervals leave out where all runs of a pretrained row start from one checkpoint; else nothing."""
-    starts = {}
+    starts: dict[tuple, set[str]] = {}
     for run, body in found:
         if body.evidence["upstream"] != "none":
             own = body.config.get("init") or body.data["start"]["file"]

@@ -1,19 +1,17 @@
 """Claims judged by rule, twice: from the paper's own printed numbers, and from our results."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from ecgtl import published, results
+from ecgtl import published
 from ecgtl.analysis import cells, claim_rules, verdicts
+from ecgtl.analysis.names import f1
 from ecgtl.analysis.sources import Printed, Runs
-from ecgtl.analysis.text import f1
-from ecgtl.analysis.verdicts import Comparison
-from ecgtl.config import PretrainConfig, protocol, protocols
-from ecgtl.jobs.pretrain import key_of
+from ecgtl.config import protocol, protocols
 
 REAL = ("paper", "reduced")  # tiers that read recordings, the better one first
 
 
-def claims(paper: str) -> dict[str, dict]:
+def claims(paper: str) -> Mapping[str, Mapping]:
     """The claims of a paper's ``experiments/*.yml`` by name."""
     return protocol(paper).claims
 
@@ -43,18 +41,20 @@ def all_judged() -> list[dict]:
     found, sources = [], {tier: Runs(tier) for tier in (*REAL, "demo")}
     for paper in protocols():
         for name, claim in claims(paper).items():
-            tier = _pretrained_tier() if "reconstructs" in claim else _tier(claim["experiment"], sources)
+            tier = _tier(claim, sources)
             found.append({"of": paper, **judge(paper, name, tier, sources[tier])})
     return found
 
 
-def _tier(experiment: str, sources: dict[str, Runs]) -> str:
-    """The best tier that has results on recordings, be it in the experiment that replaces this one; else demo."""
-    names = [name for name in (experiment, cells.successor(experiment)) if name]
+def _tier(claim: Mapping, sources: dict[str, Runs]) -> str:
+    """The best tier that has results on recordings, be it in the experiment that replaces the claim's; else demo."""
+    if "reconstructs" in claim:
+        return next((tier for tier in REAL if cells.pretraining(tier)), "demo")
+    names = [name for name in (claim["experiment"], cells.successor(claim["experiment"])) if name]
     return next((tier for tier in REAL if any(map(sources[tier].found, names))), "demo")
 
 
-def _comparisons(claim: dict, source: Runs) -> dict:
+def _comparisons(claim: Mapping, source: Runs) -> dict:
     ours, printed = claim_rules.compare(claim, source), claim_rules.compare(claim, Printed())
     paper, own = (verdicts.weakest([one.verdict for one in found if one.counts]) for found in (printed, ours))
     # The rows that decide, and their finished runs; those of tier demo are no evidence
@@ -69,7 +69,7 @@ def _comparisons(claim: dict, source: Runs) -> dict:
             "evidence": cells.evidence_of(body for _, body in compared) if compared else {}}
 
 
-def _runs_alone(comparisons: Sequence[Comparison]) -> str:
+def _runs_alone(comparisons: Sequence[verdicts.Comparison]) -> str:
     """What is said where an interval leaves the test recordings out."""
     alone = sum(one.covers == "runs alone" and one.found is not None for one in comparisons)
     if not alone:
@@ -80,12 +80,12 @@ def _runs_alone(comparisons: Sequence[Comparison]) -> str:
     return f"The intervals{some} cover runs alone, not test recordings."
 
 
-def _error(claim: dict, tier: str) -> dict:
+def _error(claim: Mapping, tier: str) -> dict:
     """Whether the autoencoder's error lies near the printed one; on other recordings that is not tested.
 
     The paper prints one number of one run: by itself it tests nothing.
     """
-    rule, body = claim["reconstructs"], _pretrained(tier)
+    rule, body = claim["reconstructs"], cells.pretraining(tier)
     if body is None:
         return {"paper": "not tested", "ours": "not tested", "note": "no autoencoder has been trained"}
     printed, error = published.lookup(f"{rule['printed']}.value"), body.scores["mse_sum"]
@@ -96,11 +96,3 @@ def _error(claim: dict, tier: str) -> dict:
     return {"paper": "not tested", "ours": ours, "note": note, "evidence": body.evidence}
 
 
-def _pretrained(tier: str) -> dict | None:
-    """The result of the tier's own autoencoder."""
-    path = results.path_of("pretrain", key_of(PretrainConfig.of(tier=tier).resolved()), tier)
-    return results.done(path)
-
-
-def _pretrained_tier() -> str:
-    return next((tier for tier in REAL if _pretrained(tier)), "demo")

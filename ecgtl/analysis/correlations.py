@@ -18,6 +18,7 @@ MIN_POINTS = 3  # any two points lie on a line
 MIN_GROUPS = 5  # fewer label sets than this say nothing about others
 MIN_DEFINED = 0.9  # share of the resamples in which the statistic must be defined
 RESAMPLES = 2000
+Row = Sequence[float] | np.ndarray
 _CONSTANT = 1e-10  # of a row's largest value: what is left of its spread is rounding
 
 
@@ -34,39 +35,39 @@ class Interval:
     @property
     def side(self) -> int:
         """1 where the interval lies above 0, -1 where it lies below, 0 where it includes 0 or there is none."""
-        return 0 if self.low is None else int(self.low > 0) - int(self.high < 0)
+        return 0 if self.low is None or self.high is None else int(self.low > 0) - int(self.high < 0)
 
     @property
     def reach(self) -> list[list[float]] | None:
         """How far the limits are from the value, as Matplotlib's ``errorbar`` takes it; None without limits."""
-        if self.low is None or np.isnan(self.low):
+        if self.value is None or self.low is None or self.high is None or np.isnan(self.low):
             return None
         return [[self.value - self.low], [self.high - self.value]]
 
 
-def pearson(x: Sequence[float], y: Sequence[float]) -> float | None:
+def pearson(x: Row, y: Row) -> float | None:
     """Pearson's correlation of two rows (n,), in [-1, 1]; None when it is not defined."""
-    x, y = _rows(x, y)
-    return _correlation(x, y) if len(x) >= MIN_POINTS else None
+    rows = _rows(x, y)
+    return _correlation(*rows) if len(rows[0]) >= MIN_POINTS else None
 
 
-def partial(x: Sequence[float], y: Sequence[float], given: Sequence[float] | np.ndarray) -> float | None:
+def partial(x: Row, y: Row, given: Row) -> float | None:
     """Correlation of ``x`` and ``y`` (n,) among folds that agree in ``given``: (n,), or (n, k) for several.
 
     That of the residuals when both are regressed on ``given`` and a constant. None when it is not defined:
     fewer than ``MIN_POINTS`` folds beyond the number of regressors, or a row that ``given`` determines.
     """
-    x, y, *given = _rows(x, y, *np.atleast_2d(np.asarray(given, float).T))
-    if len(x) < MIN_POINTS + len(given):
+    first, second, *fixed = _rows(x, y, *np.atleast_2d(np.asarray(given, float).T))
+    if len(first) < MIN_POINTS + len(fixed):
         return None
     # Centred and scaled, so that what counts as rest does not depend on units
-    design = np.column_stack([np.ones(len(x)), *(_standard(row) for row in given)])
-    residuals = [row - design @ np.linalg.lstsq(design, row, rcond=None)[0] for row in (x, y)]
-    determined = any(_constant(rest, row - row.mean()) for rest, row in zip(residuals, (x, y), strict=True))
+    design = np.column_stack([np.ones(len(first)), *map(_standard, fixed)])
+    residuals = [row - design @ np.linalg.lstsq(design, row, rcond=None)[0] for row in (first, second)]
+    determined = any(_constant(rest, row - row.mean()) for rest, row in zip(residuals, (first, second), strict=True))
     return None if determined else _correlation(*residuals)
 
 
-def bootstrap(statistic: Callable[..., float | None], groups: Sequence, *rows: Sequence[float],
+def bootstrap(statistic: Callable[..., float | None], groups: Sequence, *rows: Row,
               resamples: int = RESAMPLES, seed: int = 0, level: float = LEVEL) -> Interval:
     """``statistic(*rows)`` with percentile limits when whole groups are drawn again with replacement.
 
@@ -100,10 +101,9 @@ def difference(a: float | None, b: float | None) -> float | None:
     return None if a is None or b is None else a - b
 
 
-def mean(x: Sequence[float]) -> float:
+def mean(x: Row) -> float:
     """Mean of one row (n,), for ``bootstrap``."""
-    (x,) = _rows(x)
-    return float(x.mean())
+    return float(_rows(x)[0].mean())
 
 
 def fisher(r: float, n: int, level: float = LEVEL) -> Interval:
@@ -127,11 +127,10 @@ def independent_difference(a: Interval, b: Interval) -> Interval:
     Where they come from the same folds and move together, the limits are too wide. None where a limit is.
     """
     value, n, groups = difference(a.value, b.value), min(a.n, b.n), min(a.groups, b.groups)
-    if None in (value, a.low, a.high, b.low, b.high):
+    if value is None or a.reach is None or b.reach is None:
         return Interval(value, n=n, groups=groups)
-    below = np.hypot(a.value - a.low, b.high - b.value)
-    above = np.hypot(a.high - a.value, b.value - b.low)
-    return Interval(value, float(value - below), float(value + above), n, groups)
+    (below, above), (under, over) = np.ravel(a.reach), np.ravel(b.reach)
+    return Interval(value, float(value - np.hypot(below, over)), float(value + np.hypot(above, under)), n, groups)
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> float | None:
@@ -153,7 +152,7 @@ def _standard(row: np.ndarray) -> np.ndarray:
     return rest / largest if largest > 0 else rest
 
 
-def _rows(*rows: Sequence[float]) -> list[np.ndarray]:
+def _rows(*rows: Row) -> list[np.ndarray]:
     """The rows as float64, checked for length and finite values."""
     try:
         arrays = [np.asarray(row, np.float64) for row in rows]

@@ -1,22 +1,22 @@
 """What an experiment costs before one starts it: counted work, measured speed, and an estimate where neither ran."""
 
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
 
-from ecgtl import experiments, models
+from ecgtl import experiments, models, results
 from ecgtl.analysis import cells
 from ecgtl.config import ALL_LEADS, BASELINES, TIERS, TRANSFERS, FinetuneConfig, protocol
 from ecgtl.datasets import catalogue
 from ecgtl.experiments import runners, sources, transfers
-from ecgtl.experiments.runners import Run
-from ecgtl.experiments.transfers import Transfer
 from ecgtl.jobs import inputs
 
 CORES = 2
+Run = Any  # of one of the kinds that are counted
 COUNTED = (experiments, sources, transfers)  # kinds of experiments that train networks for tables
 
 
@@ -56,16 +56,17 @@ def _names() -> list[str]:
 
 
 def _row(experiment: str, tier: str) -> dict:
-    networks = [run for run in runners.enumerate_runs(experiment, tier) if _is_network(run)]
+    networks: list[Run] = [run for run in runners.enumerate_runs(experiment, tier) if _is_network(run)]
     if not networks:
         return {}
-    flops = Counter()
+    flops: dict[str, float] = defaultdict(float)
     for run in networks:
         flops[run.config.arch] += _sample_flops(run) * _training_records(run) * run.config.epochs
     speeds = {arch: _cpu_speed(experiment, tier, arch) for arch in flops}
     bases = [basis for _, basis in speeds.values()]
-    downloads = sum(catalogue.entry(name).download_gb for name in dict.fromkeys(map(_dataset, networks)))
-    small_steps = isinstance(networks[0], Transfer)
+    small_steps = isinstance(networks[0], transfers.Transfer)
+    read = dict.fromkeys(run.config.target if small_steps else run.config.dataset for run in networks)
+    downloads = sum(catalogue.entry(name).download_gb for name in read)
     return {"experiment": experiment, "tier": tier, "runs": len(networks),
             "cpu_hours": sum(flops[arch] / speed for arch, (speed, _) in speeds.items()) / 3600,
             "basis": max(bases, key=("measured", "estimated", "unknown").index),
@@ -78,18 +79,13 @@ def _is_network(run: Run) -> bool:
     return run.config.arch not in BASELINES and getattr(run.config, "init", "") != "image"
 
 
-def _dataset(run: Run) -> str:
-    """What a run reads: a fold its target."""
-    return run.config.target if isinstance(run, Transfer) else run.config.dataset
-
-
 def _sample_flops(run: Run) -> int:
     """Operations of one step on one sample. A fold's network has the inputs and the width of its tier's sources."""
-    config = run.config
-    if isinstance(run, Transfer):
+    config: Any = run.config
+    if isinstance(run, transfers.Transfer):
         config = FinetuneConfig.of(dataset=config.target, protocol=TRANSFERS, arch=config.arch, tier=config.tier,
                                    lead=config.lead).resolved()
-    leads = catalogue.entry(config.dataset).leads if config.lead == ALL_LEADS else 1
+    leads: Any = catalogue.entry(config.dataset).leads if config.lead == ALL_LEADS else 1
     if config.arch == "bilstm":
         return _recurrent_flops(leads, config.n_samples, config.width)
     options = {"variant": config.variant} if config.arch == "cae_classifier" else {}
@@ -104,7 +100,7 @@ def _recurrent_flops(leads: int, n_samples: int, width: int) -> int:
 
 def _training_records(run: Run) -> float:
     config = run.config
-    if isinstance(run, Transfer):
+    if isinstance(run, transfers.Transfer):
         return config.records * (1 - config.test) * (1 - config.validation)
     rules = protocol(config.protocol).split
     # A bootstrap draws from all that is not tested; its validation set is what the draw left
@@ -118,7 +114,7 @@ def _records(run: Run) -> int:
         return len(inputs.read(run.config.plan()))
     if isinstance(run, experiments.Run):
         return experiments.load(run.experiment).data.records
-    return catalogue.entry(run.config.dataset).records
+    return catalogue.entry(run.config.dataset).records or 0
 
 
 def _cpu_speed(experiment: str, tier: str, arch: str) -> tuple[float, str]:
@@ -128,7 +124,7 @@ def _cpu_speed(experiment: str, tier: str, arch: str) -> tuple[float, str]:
     none ran at all, another network has to do, the nearest in that order.
     """
     others = [(name, other) for name in _names() for other in TIERS if (name, other) != (experiment, tier)]
-    fallback = ()
+    fallback: list[float] = []
     for place in ((experiment, tier), *sorted(others, key=lambda place: place[0] != experiment)):
         found = [(run.config.arch, _epoch_speed(run, body)) for run, body in cells.runs(*place)
                  if _is_network(run) and body.history and body.provenance["device"] == "cpu"]
@@ -139,9 +135,9 @@ def _cpu_speed(experiment: str, tier: str, arch: str) -> tuple[float, str]:
     return (float(np.median(fallback)), "estimated") if fallback else (float("nan"), "unknown")
 
 
-def _epoch_speed(run: Run, body: dict) -> float:
+def _epoch_speed(run: Run, body: results.Result) -> float:
     """Operations a second on two cores; a fold has stored the median of its epochs alone."""
-    if isinstance(run, Transfer):
+    if isinstance(run, transfers.Transfer):
         seconds, records = body.provenance["epoch_seconds"], _training_records(run)
     else:
         seconds = min(row["seconds"] for row in body.history)

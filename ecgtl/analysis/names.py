@@ -1,10 +1,12 @@
-"""Names that a reader sees: rows of the tables, scores, and ways to choose an epoch."""
+"""Words that a reader sees: rows of the tables, scores and how they are written, ways to choose an epoch."""
 
-
+import numpy as np
 
 from ecgtl import published
 from ecgtl.datasets import catalogue
 
+PENDING = "PENDING"  # in place of what has not been run
+NBSP = "\N{NO-BREAK SPACE}"  # numbers break between, not within, a mean and its interval
 METHODS = {"random": "None (random weights)", "beat": "Beat classification", "rhythm": "Rhythm classification",
            "heart_rate": "Heart rate classification", "future": "Future prediction", "cae": "Autoencoder",
            "image": "ImageNet features", "random_matched": "None, four times the epochs",
@@ -28,8 +30,6 @@ METHODS |= _configurations()
 SCORES = {"macro_f1": "macro F1", "weighted_f1": "weighted F1", "accuracy": "accuracy", "macro_auc": "macro AUC",
           "f_max": "Fmax", "f_beta": "Fβ", "g_beta": "Gβ"}
 CHOICES = {"validated": "best on validation", "last": "last epoch", "best_test": "best on test"}
-
-
 NETWORKS = {"resnet1d101": "ResNet1d101", "bilstm": "Bi-LSTM"}
 RIVALS = {"melep_published": ("MELEP, weights of the text", "small"),
           "melep_normalised": ("MELEP, normalised weights", "small"),
@@ -46,3 +46,11 @@ def data_set(source: str) -> str:
 def checkpoint_name(source: str, arch: str) -> str:
     """A checkpoint as a reader knows it: network and what it was trained on."""
     return f"{NETWORKS[arch]}, {data_set(source)}"
+
+
+def f1(value: float | None, signed: bool = False) -> str:
+    """A score as the field prints it: three decimals, no leading zero; an en dash where there is none."""
+    if value is None or not np.isfinite(value):
+        return "–"
+    text = f"{abs(value):.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{abs(value):.3f}"
+    return ("−" if value < 0 else "+" if signed else "") + text

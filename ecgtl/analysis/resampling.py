@@ -22,14 +22,14 @@ def recordings_variance(cells: Sequence[Sequence[Path]], score: str, choice: str
     what makes a draw easy for all cells cancels. None where the score cannot be had from stored predictions, and where
     the runs have different test recordings. Source: the analysis plan of this project; the bootstrap of Efron (1979).
     """
-    tests = {_test_set(path) for paths in cells for path in paths}
-    if len(tests) != 1 or None in tests:
+    test, *others = {_test_set(path) for paths in cells for path in paths} or {None}
+    if others or test is None:
         return None
-    scores = [[_drawn(path, score, choice) for path in paths] for paths in cells]
-    if any(one is None for cell in scores for one in cell):
+    scores = [[drawn for path in paths if (drawn := _drawn(path, score, choice)) is not None] for paths in cells]
+    if list(map(len, scores)) != list(map(len, cells)):
         return None
-    difference = sum(weight * np.mean(cell, axis=0) for weight, cell in zip(WEIGHTS, scores, strict=False))
-    return float(difference.var(ddof=1)), len(tests.pop())
+    means = [weight * np.mean(cell, axis=0) for weight, cell in zip(WEIGHTS, scores, strict=False)]
+    return float(np.sum(means, axis=0).var(ddof=1)), len(test)
 
 
 @lru_cache(maxsize=1024)

@@ -1,7 +1,7 @@
 """What claims are judged from: our finished runs of a tier, or what a paper prints. A rule asks both the same."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -9,19 +9,15 @@ import numpy as np
 import pandas as pd
 
 from ecgtl import published, statistics
-from ecgtl.analysis import agreement, cells, correlations, resampling
-from ecgtl.analysis.correlations import Interval
-from ecgtl.analysis.verdicts import WEIGHTS, Checkpoint, Place
-from ecgtl.config import TRANSFERS, protocol
+from ecgtl.analysis import agreement, cells, correlations, resampling, verdicts
+from ecgtl.config import TRANSFERS
 from ecgtl.experiments import transfers
-from ecgtl.experiments.runners import Run
-from ecgtl.statistics import Difference, Sample
 
-NOTHING = Interval()
+NOTHING = correlations.Interval()
 TABLE = f"{TRANSFERS}.table2"
 # Rules on folds -> what they ask of the folds of one checkpoint, or of two
-MEASURED = {"correlation": agreement.correlation, "given_labels": agreement.given_labels,
-            "stronger": agreement.stronger}
+MEASURED: dict[str, Callable[..., correlations.Interval]] = {
+    "correlation": agreement.correlation, "given_labels": agreement.given_labels, "stronger": agreement.stronger}
 
 
 @dataclass(frozen=True)
@@ -41,36 +37,36 @@ class Runs:
             self._read[read, experiment] = [] if self.tier == "demo" else read(experiment, self.tier)
         return self._read[read, experiment]
 
-    def found(self, experiment: str) -> list[tuple[Run, dict]]:
+    def found(self, experiment: str) -> list[cells.Finished]:
         """The finished runs of an experiment with their JSON."""
         return self._once(cells.runs, experiment)
 
-    def of(self, place: Place) -> list[tuple[Run, dict]]:
+    def of(self, place: verdicts.Place) -> list[cells.Finished]:
         """Those of a cell."""
         return [(run, body) for run, body in self.found(place.experiment)
                 if (run.method, run.size) == (place.method, place.size)]
 
-    def sample(self, place: Place) -> Sample | None:
+    def sample(self, place: verdicts.Place) -> statistics.Sample | None:
         """The cell over its runs, None where there is none."""
         return _cell(place, self.found(place.experiment))
 
-    def stated(self, places: Sequence[Place]) -> tuple[Sample | None, ...]:
+    def stated(self, places: Sequence[verdicts.Place]) -> tuple[statistics.Sample | None, ...]:
         """What is printed in the same cells."""
         return tuple(map(Printed(table=self.table).sample, places))
 
-    def unseen(self, places: Sequence[Place]) -> Difference | None:
+    def unseen(self, places: Sequence[verdicts.Place]) -> statistics.Difference | None:
         """The difference of cells of a later protocol over the runs that are its own, where not all are; runs alone."""
         if all(cells.original(place.experiment) == place.experiment for place in places):
             return None
         all_runs = [self.of(place) for place in places]
         own = [[(run, body) for run, body in found if run.home == place.experiment]
                for found, place in zip(all_runs, places, strict=True)]
-        fresh = list(map(_cell, places, own))
-        if not all(fresh) or list(map(len, own)) == list(map(len, all_runs)):
+        fresh = [sample for sample in map(_cell, places, own) if sample]
+        if len(fresh) < len(places) or list(map(len, own)) == list(map(len, all_runs)):
             return None
-        return statistics.contrast(fresh, WEIGHTS[:len(places)])
+        return statistics.contrast(fresh, verdicts.WEIGHTS[:len(places)])
 
-    def recordings(self, places: Sequence[Place]) -> tuple[float, int] | None:
+    def recordings(self, places: Sequence[verdicts.Place]) -> tuple[float, int] | None:
         """``resampling.recordings_variance`` of a difference of cells."""
         score, choice = cells.reported(places[0].experiment)
         files = [[run.path for run, _ in self.of(place)] for place in places]
@@ -80,18 +76,18 @@ class Runs:
         """The experiment that the ``wanted`` cells of one comparison are read from (``cells.current``)."""
         return experiment if self.tier == "demo" else cells.current(experiment, self.tier, wanted, self.found)
 
-    def epochs(self, place: Place, share: float) -> list[int]:
+    def epochs(self, place: verdicts.Place, share: float) -> list[int]:
         """For every run of a cell the first epoch to reach ``share`` of the run's own best validation score."""
         curves = [[row["validation_score"] for row in body.history] for _, body in self.of(place)]
         return [epochs_to(curve, share) for curve in curves if curve]
 
-    def checkpoints(self, experiment: str) -> dict[Checkpoint, bool]:
+    def checkpoints(self, experiment: str) -> dict[verdicts.Checkpoint, bool]:
         """Those that the tier plans: the printed ones count. The printed ones where it plans none."""
         known = printed_correlations(experiment)
         planned = {checkpoint: checkpoint in known for checkpoint in map(cells.row_of, self._planned(experiment))}
         return planned if any(planned.values()) else dict.fromkeys(known, True)
 
-    def on_folds(self, rule: str, claim: dict, among: Sequence[Checkpoint]) -> Interval:
+    def on_folds(self, rule: str, claim: Mapping, among: Sequence[verdicts.Checkpoint]) -> correlations.Interval:
         """What a rule asks of the folds of some checkpoints."""
         if rule == "cost":
             return self._cost(claim["experiment"], *among)
@@ -101,7 +97,7 @@ class Runs:
         folds = [agreement.of(rows, *one) for one in among]
         return agreement.gain(*folds) if rule == "every_label" else MEASURED[rule](*folds, claim["measure"])
 
-    def _cost(self, experiment: str, one: Checkpoint) -> Interval:
+    def _cost(self, experiment: str, one: verdicts.Checkpoint) -> correlations.Interval:
         """Mean share of the seconds of fine-tuning that computing the scores took, over the folds that keep both."""
         timed = [body for run, body in self.found(experiment)
                  if cells.row_of(run) == one and "score_seconds" in body.provenance]
@@ -111,7 +107,7 @@ class Runs:
                   for body in timed]
         return correlations.bootstrap(correlations.mean, ["+".join(body.data["classes"]) for body in timed], shares)
 
-    def note(self, claim: dict, found: Interval, among: Sequence[Checkpoint]) -> str:
+    def note(self, claim: Mapping, found: correlations.Interval, among: Sequence[verdicts.Checkpoint]) -> str:
         """How many of the folds that are planned for all of the checkpoints have ended, and their label sets."""
         if not found.n:
             return "no stored fold keeps the seconds of its scores" if "cost" in claim else "no fold has ended"
@@ -130,22 +126,22 @@ class Printed(Runs):
     covers: ClassVar[str] = ""
     tier: str = "demo"
 
-    def sample(self, place: Place) -> Sample | None:
+    def sample(self, place: verdicts.Place) -> statistics.Sample | None:
         """From the paper's trials where it prints them, else its mean and SD; None where nothing is printed."""
         found = cells.printed_cell(place.experiment, place.method, place.size, place.score, self.table)
         if found and "trials" in found:
-            return Sample.of(found["trials"])
-        return Sample(found["mean"], found["sd"], found["runs"]) if found else None
+            return statistics.Sample.of(found["trials"])
+        return statistics.Sample(found["mean"], found["sd"], found["runs"]) if found else None
 
-    def stated(self, places: Sequence[Place]) -> tuple[Sample | None, ...]:
+    def stated(self, places: Sequence[verdicts.Place]) -> tuple[statistics.Sample | None, ...]:
         """Nothing: what is printed is not held against itself."""
         return ()
 
-    def checkpoints(self, experiment: str) -> dict[Checkpoint, bool]:
+    def checkpoints(self, experiment: str) -> dict[verdicts.Checkpoint, bool]:
         """Those that are printed for the target; all count."""
         return dict.fromkeys(printed_correlations(experiment), True)
 
-    def on_folds(self, rule: str, claim: dict, among: Sequence[Checkpoint]) -> Interval:
+    def on_folds(self, rule: str, claim: Mapping, among: Sequence[verdicts.Checkpoint]) -> correlations.Interval:
         """The printed correlations, each with Fisher's limits for its number of folds; nothing else is printed.
 
         Two are compared as if they did not share their folds: how they move together is not printed.
@@ -156,18 +152,18 @@ class Printed(Runs):
         found = [correlations.fisher(known[one], folds) for one in among]
         return correlations.independent_difference(*found) if rule == "stronger" else found[0]
 
-    def note(self, claim: dict, found: Interval, among: Sequence[Checkpoint]) -> str:
+    def note(self, claim: Mapping, found: correlations.Interval, among: Sequence[verdicts.Checkpoint]) -> str:
         """What the limits stand on."""
         if "cost" in claim:
             return "no seconds are printed"
         return f"Fisher's limits for {found.n} folds" if found.n else "at most one task is printed"
 
 
-def _cell(place: Place, found: Sequence[tuple[Run, dict]]) -> Sample | None:
+def _cell(place: verdicts.Place, found: Sequence[cells.Finished]) -> statistics.Sample | None:
     return cells.cell_of(found, place.experiment, (place.method, place.size), place.score)
 
 
-def _shared(rows: pd.DataFrame, measure: str, among: Sequence[Checkpoint]) -> pd.DataFrame:
+def _shared(rows: pd.DataFrame, measure: str, among: Sequence[verdicts.Checkpoint]) -> pd.DataFrame:
     """The folds that every one of the checkpoints has, with its measure and its F1."""
     if rows.empty:
         return rows
@@ -176,14 +172,13 @@ def _shared(rows: pd.DataFrame, measure: str, among: Sequence[Checkpoint]) -> pd
     return rows[rows.groupby("fold")["fold"].transform("size") == len(among)]
 
 
-def printed_correlations(experiment: str) -> dict[Checkpoint, float]:
+def printed_correlations(experiment: str) -> dict[verdicts.Checkpoint, float]:
     """The correlations in the paper's Table 2 that have the experiment's target."""
-    target = protocol(TRANSFERS).transfers.experiments[experiment]["target"]
+    target = transfers.enumerate_runs(experiment, "paper")[0].config.target
     rows = published.lookup(f"{TABLE}.rows").values()
     return {(row["source"], row["model"]): row["correlation"] for row in rows if row["target"] == target}
 
 
 def epochs_to(curve: Sequence[float], share: float) -> int:
     """The first epoch, from 1, whose score is at least ``share`` of the best one of the curve."""
-    curve = np.asarray(curve, float)
-    return 1 + int(np.argmax(curve >= share * curve.max()))
+    return 1 + int(np.argmax(np.asarray(curve, float) >= share * np.max(curve)))

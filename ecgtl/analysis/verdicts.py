@@ -6,6 +6,7 @@ two such differences, in the direction that a claim states.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeGuard
 
 from ecgtl import statistics
 from ecgtl.analysis.correlations import Interval
@@ -45,8 +46,8 @@ class Place:
     """
 
     experiment: str
-    method: str | Checkpoint
-    size: int | str | None = None
+    method: Any
+    size: Any = None
     score: str | None = None
 
 
@@ -89,30 +90,30 @@ def judge(ours: Sequence[Sample | None], printed: Sequence[Sample | None] = (),
     None where it cannot be had, the interval then covers runs alone. ``margin`` is what the sign has to exceed. Fewer
     than three runs on a side test nothing.
     """
-    weights = WEIGHTS[:len(ours)]
-    known = statistics.contrast(printed, weights) if printed and None not in printed else None
-    asked = known is not None and known.value > 0
-    if not enough(*ours):
+    weights, theirs = WEIGHTS[:len(ours)], [sample for sample in printed if sample]
+    known = statistics.contrast(theirs, weights) if theirs and len(theirs) == len(printed) else None
+    asked = known if known and known.value > 0 else None
+    if not enough(ours):
         return Verdict("not tested", "not tested" if asked else None, printed=known)
     found = statistics.contrast(ours, weights, extra=recordings)
     sign = statistics.verdict_above(found, margin)
     if not asked:
         return Verdict(sign, None, None, found, known)
-    gap = statistics.contrast((*ours, *printed), (*weights, *(-weight for weight in weights)), extra=recordings)
-    worthwhile = False if found.high < known.value / 2 else None
-    return Verdict(sign, _size(found, gap, known.value), worthwhile, found, known, gap)
+    gap = statistics.contrast((*ours, *theirs), (*weights, *(-weight for weight in weights)), extra=recordings)
+    worthwhile = False if found.high < asked.value / 2 else None
+    return Verdict(sign, _size(found, gap, asked.value), worthwhile, found, known, gap)
 
 
 def equal(ours: Sequence[Sample | None], margin: float, recordings: tuple[float, int] | None = None) -> Verdict:
     """Whether two cells are equal within ``margin`` either way: *yes* only where the interval lies inside."""
-    if not enough(*ours):
+    if not enough(ours):
         return Verdict("not tested")
     found = statistics.contrast(ours, WEIGHTS[:2], extra=recordings)
     inside, outside = -margin < found.low and found.high < margin, found.low > margin or found.high < -margin
     return Verdict("yes" if inside else "opposite" if outside else "undecided", ours=found)
 
 
-def enough(*cells: Sample | None) -> bool:
+def enough(cells: Sequence[Sample | None]) -> TypeGuard[Sequence[Sample]]:
     """Whether all cells have the runs that a test needs."""
     return all(cell is not None and cell.n >= MIN_RUNS for cell in cells)
 

@@ -1,5 +1,7 @@
 """Scores of one class a recording: class indices or names (n,)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -140,7 +142,7 @@ def accuracy(y_true: np.ndarray, y_pred: np.ndarray) -> float:
     return float(np.mean(y_true == y_pred))
 
 
-def learning_curve_index(scores: np.ndarray, eps: float = 1e-7) -> float:
+def learning_curve_index(scores: Sequence[float] | np.ndarray, eps: float = 1e-7) -> float:
     """LCI of a row of test F1 by epoch: mean size of rises / (mean size of falls + eps) x best F1.
 
     Means are conditional: over the rises alone and over the falls alone (0 where there are none). Source: Jang 2021,
@@ -165,14 +167,14 @@ def learning_curve_index(scores: np.ndarray, eps: float = 1e-7) -> float:
     >>> round(learning_curve_index([0.4, 0.6, 0.5, 0.7]), 3)
     1.4
     """
-    scores = np.asarray(scores, float)
-    if scores.ndim != 1 or len(scores) < 2:
-        raise EcgtlError(f"a learning curve needs at least two epochs, not {scores.shape}")
-    if not np.isfinite(scores).all():
+    curve = np.asarray(scores, float)
+    if curve.ndim != 1 or len(curve) < 2:
+        raise EcgtlError(f"a learning curve needs at least two epochs, not {curve.shape}")
+    if not np.isfinite(curve).all():
         raise EcgtlError("a learning curve needs a finite score in every epoch")
-    steps = np.diff(scores)
+    steps = np.diff(curve)
     rise, fall = (part.mean() if len(part) else 0.0 for part in (steps[steps > 0], -steps[steps < 0]))
-    return float(rise / (fall + eps) * scores.max())
+    return float(rise / (fall + eps) * curve.max())
 
 
 def as_indices(y_true, y_pred, n_classes: int | None) -> tuple[np.ndarray, np.ndarray, int]:

@@ -8,11 +8,10 @@ import yaml
 from IPython.display import HTML
 from markupsafe import Markup
 
-from ecgtl import experiments
+from ecgtl import experiments, results
 from ecgtl.analysis import cells
 from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
-from ecgtl.results import Result
 
 # A badge of several words has the colour of the last of these
 STRENGTH = ("none", "full", "subset", "substitute", "synthetic")
@@ -66,7 +65,7 @@ def of_experiment(experiment: str, tier: str) -> HTML:
     return HTML(row(tier, cells.evidence(experiment, tier)))
 
 
-def of_result(result: Result) -> HTML:
+def of_result(result: results.Result) -> HTML:
     """Badges of one result."""
     return HTML(row(result.config["tier"], result.evidence))
 

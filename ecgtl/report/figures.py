@@ -2,18 +2,20 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.artist import Artist
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MultipleLocator
 
 from ecgtl import paths
 from ecgtl.analysis.cells import Cell
-from ecgtl.analysis.text import PENDING
+from ecgtl.analysis.correlations import Interval
+from ecgtl.analysis.names import PENDING
 from ecgtl.datasets.recordings import Recordings
 from ecgtl.signals.windows import Windows
 
@@ -27,7 +29,8 @@ MARKERS = {"random": "o", "random_matched": "p", "beat": "s", "rhythm": "^", "he
            "cae": "s", "image": "^", "majority": "_", "rr_boosting": "x"}
 SECOND_MM, MILLIVOLT_MM = 25, 10  # ECG paper: 25 mm/s and 10 mm/mV
 MM = 1 / 25.4  # inches
-INK = "#111111"
+INK, GREY = "#111111", "#555555"
+WIDTH = 5.6  # inches of a figure: its words can still be read on a narrow screen
 
 
 def use_style() -> None:
@@ -36,18 +39,23 @@ def use_style() -> None:
     plt.style.use(paths.PACKAGE / "report" / "ecgtl.mplstyle")
 
 
-def by_epoch(axes: Axes, history: list[dict], score: str, words: dict[str, str], **style) -> None:
+def by_epoch(axes: plt.Axes, history: list[dict], score: str, words: dict[str, str], **style) -> None:
     """A line a set for ``<set>_<score>`` of a training's ``history``; ``words`` names the sets."""
     table = pd.DataFrame(history)
     for part, label in words.items():
         colour, dash = SETS[part]
         axes.plot(table["epoch"], table[f"{part}_{score}"], dash, color=colour, label=label, **style)
+    whole_epochs(axes)
+
+
+def whole_epochs(axes: plt.Axes) -> None:
+    """Epochs on the horizontal axis, without halves between them."""
     axes.set_xlabel("epoch")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
 
 
 def traces(shown: Sequence[tuple[str, list[tuple[np.ndarray, dict]]]], rate: float, height: float, ylabel: str,
-           xlabel: str, sharex: bool = True) -> Figure:
+           xlabel: str, sharex: bool = True) -> plt.Figure:
     """Signals one below the other, each panel with its title and its lines (samples, matplotlib's style)."""
     figure, panels = plt.subplots(len(shown), 1, figsize=(8.5, height), sharex=sharex, squeeze=False)
     for axes, (title, lines) in zip(panels[:, 0], shown, strict=True):
@@ -59,7 +67,7 @@ def traces(shown: Sequence[tuple[str, list[tuple[np.ndarray, dict]]]], rate: flo
     return figure
 
 
-def reconstructions(windows: Windows, model: torch.nn.Module, indices: Sequence[int], synthetic: bool) -> Figure:
+def reconstructions(windows: Windows, model: torch.nn.Module, indices: Sequence[int], synthetic: bool) -> plt.Figure:
     """Windows at ``indices`` and what ``model`` (on the CPU) makes of them, a panel each, with their squared errors.
 
     The panels name recording and sampling rate; windows are z-scored, so the vertical axis has no unit.
@@ -77,7 +85,7 @@ def reconstructions(windows: Windows, model: torch.nn.Module, indices: Sequence[
     return figure
 
 
-def series(axes: Axes, at: Iterable[float], rows: pd.DataFrame, cells: dict[tuple, Cell], label: str,
+def series(axes: plt.Axes, at: pd.Series, rows: pd.DataFrame, cells: dict[tuple, Cell], label: str,
            beside: float = 0, dot: float = 4, **style) -> None:
     """Our means of one method at ``at`` with their 95 % intervals, and the single runs ``beside`` them.
 
@@ -91,7 +99,7 @@ def series(axes: Axes, at: Iterable[float], rows: pd.DataFrame, cells: dict[tupl
         axes.plot(np.full(len(runs), x + beside), runs, ".", color=COLOURS[method], alpha=0.6, markersize=dot)
 
 
-def strip(recordings: Recordings, i: int, seconds: float, lead: int | str = 0) -> Figure:
+def strip(recordings: Recordings, i: int, seconds: float, lead: int | str = 0) -> plt.Figure:
     """The first ``seconds`` of one lead on ECG paper (25 mm/s, 10 mm/mV at full size), sampling rate and lead named."""
     rate = recordings.sampling_rate[i]
     x = recordings.lead(i, lead)[:int(seconds * rate)]
@@ -117,7 +125,7 @@ def _paper_limits(x: np.ndarray) -> tuple[float, float]:
     return max(low, middle - 2.5), min(high, middle + 2.5)
 
 
-def _paper(axes: Axes) -> None:
+def _paper(axes: plt.Axes) -> None:
     axes.xaxis.set_major_locator(MultipleLocator(1))
     axes.xaxis.set_minor_locator(MultipleLocator(0.04))
     axes.yaxis.set_major_locator(MultipleLocator(0.5))
@@ -132,19 +140,20 @@ def _paper(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(True)
 
 
-def digest(figure: Figure, digits: int = 3) -> str:
+def digest(figure: plt.Figure, digits: int = 3) -> str:
     """Eight hex digits over everything that is plotted in ``figure``, rounded: nbval compares this, not pixels."""
     numbers = []
     for axes in figure.axes:
         numbers += [np.asarray(line.get_xydata(), float) for line in axes.get_lines()]
-        numbers += [np.array([[p.get_x(), p.get_width(), p.get_height()]]) for p in axes.patches]
+        numbers += [np.array([[p.get_x(), p.get_width(), p.get_height()]]) for p in axes.patches
+                    if isinstance(p, Rectangle)]
         numbers += [np.asarray(image.get_array(), float) for image in axes.images]
     flat = np.concatenate([n.ravel() for n in numbers]) if numbers else np.zeros(0)
     text = ",".join(f"{v:.{digits}g}" for v in np.where(np.isfinite(flat), flat + 0.0, 0.0))
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def labelled(figure: Figure, grid: np.ndarray, x: str, y: str = "", columns: int = 2) -> Figure:
+def labelled(figure: plt.Figure, grid: np.ndarray, x: str, y: str = "", columns: int = 2) -> plt.Figure:
     """The figure with ``x`` below the last row of its ``grid``, ``y`` beside the first column, and one legend."""
     for axes in grid[-1]:
         axes.set_xlabel(x)
@@ -154,17 +163,52 @@ def labelled(figure: Figure, grid: np.ndarray, x: str, y: str = "", columns: int
     return figure
 
 
-def legend_below(figure: Figure, panels: Iterable[Axes], columns: int = 2) -> None:
+def legend_below(figure: plt.Figure, panels: Iterable[plt.Axes], columns: int = 2) -> None:
     """One legend below the figure with each label of its panels once."""
-    found = {}
+    found: dict[str, Artist] = {}
     for axes in panels:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
     if found:
-        figure.legend(found.values(), found.keys(), fontsize=8, loc="outside lower center", ncols=columns)
+        figure.legend([*found.values()], [*found], fontsize=8, loc="outside lower center", ncols=columns)
 
 
-def pending(axes: Axes, y: float = 0.5, **style) -> None:
+def pending(axes: plt.Axes, y: float = 0.5, text: str = f"{PENDING}: no run yet", **style: Any) -> None:
     """Say in a panel that nothing has been run yet, at the height ``y``."""
-    axes.text(0.5, y, f"{PENDING}: no run yet", **{"transform": axes.transAxes, "ha": "center", "va": "center",
-                                                   "color": "#555555"} | style)
+    words: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "center", "color": GREY} | style
+    axes.text(0.5, y, text, **words)
+
+
+def finished(figure: plt.Figure, panels: Iterable[plt.Axes], columns: int = 2) -> plt.Figure:
+    """The figure with a legend below; panels without a line say PENDING."""
+    for axes in panels:
+        if not axes.lines:
+            pending(axes)
+    legend_below(figure, panels, columns)
+    return figure
+
+
+def pending_row(axes: plt.Axes, y: float, x: float = 1) -> None:
+    """The same of one line of a panel, at its right end."""
+    axes.annotate(PENDING, (x, y), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=7, color=GREY)
+
+
+def name_rows(axes: plt.Axes, names: Sequence[str], margin: float = 0.4) -> None:
+    """The names of what lies on the lines of a panel, the first on top."""
+    axes.set(yticks=range(len(names)), yticklabels=names, ylim=(max(len(names), 1) - margin, margin - 1))
+    axes.tick_params(axis="y", labelsize=8)
+
+
+def dot(axes: plt.Axes, found: Interval, at: float, colour: str, marker: str, upright: bool = False,
+        **style: Any) -> None:
+    """A value, where there is one, with its limits, where it has any: on the line ``at``, or ``upright`` above it."""
+    if found.value is not None:
+        x, y, reach = ([at], [found.value], "yerr") if upright else ([found.value], [at], "xerr")
+        axes.errorbar(x, y, **{reach: found.reach, "color": colour, "marker": marker, "linestyle": "none"} | style)
+
+
+def band(axes: plt.Axes, table: pd.DataFrame, middle: pd.Series, colour: str, dash: str = "-", alpha: float = 0.12,
+         **style: Any) -> None:
+    """The ``middle`` of the columns of ``table`` by its index, on a pale band from the lowest to the highest."""
+    axes.fill_between(table.index, table.min(axis=1), table.max(axis=1), color=colour, alpha=alpha, linewidth=0)
+    axes.plot(table.index, middle, dash, color=colour, **style)

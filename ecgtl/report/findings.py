@@ -2,20 +2,16 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
-from ecgtl import experiments, published
-from ecgtl.analysis import cells, claims
-from ecgtl.analysis.claim_rules_folds import signed
+from ecgtl import experiments, published, statistics
+from ecgtl.analysis import cells, claim_rules, claims, sources, verdicts
 from ecgtl.analysis.correlations import MIN_GROUPS, Interval
-from ecgtl.analysis.names import METHODS, NETWORKS, checkpoint_name, data_set
-from ecgtl.analysis.sources import Runs
-from ecgtl.analysis.text import f1
-from ecgtl.analysis.verdicts import SIGNS, Comparison, Place, Verdict
+from ecgtl.analysis.names import METHODS, NETWORKS, checkpoint_name, data_set, f1
 from ecgtl.report.badges import badge
-from ecgtl.statistics import MIN_RUNS, Difference
 
 OURS = "Our difference [95 % interval], smallest detectable; printed; runs"
 OUR_FOLDS = "Our folds [95 % interval]"
@@ -25,7 +21,7 @@ _BESIDE = {"given_labels": ", the number of labels held fixed", "every_label": "
 
 def findings(paper: str, experiment: str, tier: str) -> pd.DataFrame:
     """Every claim of ``paper`` that rests on ``experiment``, judged from the paper's numbers and from ours."""
-    own, source = cells.original(experiment), Runs(tier)
+    own, source = cells.original(experiment), sources.Runs(tier)
     names = [name for name, claim in claims.claims(paper).items() if claim.get("experiment") == own]
     return pd.DataFrame([_finding(claims.judge(paper, name, tier, source)) for name in names])
 
@@ -70,7 +66,7 @@ def ours(verdict: dict, n_open: int) -> Markup:
     return _account(verdict["comparisons"], n_open) + said
 
 
-def _account(comparisons: Sequence[Comparison], n_open: int) -> Markup:
+def _account(comparisons: Sequence[verdicts.Comparison], n_open: int) -> Markup:
     """The comparisons of a claim: one is a line, a few are a list, and many are folded behind their counts."""
     if len(comparisons) <= 1:
         return Markup().join(Markup("<p>{}</p>").format(_words(one)) for one in comparisons)
@@ -80,24 +76,24 @@ def _account(comparisons: Sequence[Comparison], n_open: int) -> Markup:
     return Markup(frame).format(counted(comparisons), items)
 
 
-def _badges(comparison: Comparison) -> Markup:
+def _badges(comparison: verdicts.Comparison) -> Markup:
     """The answers, or that other data stand in and decide nothing."""
     if not comparison.counts:
         return badge("upstream:substitute")
-    verdict: Verdict = comparison.verdict
+    verdict: verdicts.Verdict = comparison.verdict
     return Markup(" ").join([badge(verdict.sign), *answers(verdict.size, verdict.worthwhile)])
 
 
-def counted(comparisons: Sequence[Comparison]) -> str:
+def counted(comparisons: Sequence[verdicts.Comparison]) -> str:
     """How many comparisons have which sign: ``11 of 20 yes; 9 undecided``; those that do not count are named last."""
     found = Counter(comparison.verdict.sign for comparison in comparisons if comparison.counts)
     beside = sum(not comparison.counts for comparison in comparisons)
     counts = [f"{found['yes']} of {len(comparisons) - beside} yes"]
-    counts += [f"{found[sign]} {sign}" for sign in SIGNS if found[sign] and sign != "yes"]
+    counts += [f"{found[sign]} {sign}" for sign in verdicts.SIGNS if found[sign] and sign != "yes"]
     return "; ".join([*counts, *([f"{beside} beside, on substitutes"] if beside else [])])
 
 
-def _words(comparison: Comparison) -> str:
+def _words(comparison: verdicts.Comparison) -> str:
     """What is compared, and the statistics behind the verdict."""
     if comparison.side:
         return f"{_statistic(comparison)} ({comparison.note}){_limits(comparison)}"
@@ -105,11 +101,11 @@ def _words(comparison: Comparison) -> str:
     named = f"{_pair(comparison.rule, comparison.places)}{_score(comparison.places[0])}{note}"
     if comparison.found is None:
         needed = " with their learning curves" if comparison.rule == "sooner" else ""
-        return f"{named}: fewer than {MIN_RUNS} runs{needed}"
+        return f"{named}: fewer than {statistics.MIN_RUNS} runs{needed}"
     return f"{named}: {(_epochs if comparison.rule == 'sooner' else _difference)(comparison)}"
 
 
-def _statistic(held: Comparison) -> str:
+def _statistic(held: verdicts.Comparison) -> str:
     """What a statistic of folds is of: ``ResNet1d101, CPSC 2018``."""
     source, network = held.checkpoints[0]
     if held.rule == "regret":
@@ -119,19 +115,19 @@ def _statistic(held: Comparison) -> str:
     return checkpoint_name(source, network) + _BESIDE.get(held.rule, "")
 
 
-def _limits(held: Comparison) -> str:
+def _limits(held: verdicts.Comparison) -> str:
     """Its numbers, as far as they can be had, and where they are to lie."""
-    found: Interval = held.found
+    found: Any = held.found
     if found.value is None:
         return ""
     if found.low is None:
         few = f"fewer than {MIN_GROUPS} label sets" if found.groups < MIN_GROUPS else "undefined in too many resamples"
         return f": {f1(found.value)}, {few}"
     aim = {"below": "to lie below {}", "above": "to lie above {}", "about": "to include {}, and not 0"}[held.side]
-    return f": {_interval(found, held.rule != 'regret')}, {aim.format(signed(held.against))}"
+    return f": {_interval(found, held.rule != 'regret')}, {aim.format(claim_rules.signed(held.against))}"
 
 
-def _pair(rule: str, places: Sequence[Place]) -> str:
+def _pair(rule: str, places: Sequence[verdicts.Place]) -> str:
     """The two cells, each column named once where it can be; of a slope the two rows alone."""
     if len(places) > 2:
         return f"({_pair(rule, places[:2])}) − ({_pair(rule, places[2:])})"
@@ -144,15 +140,16 @@ def _pair(rule: str, places: Sequence[Place]) -> str:
     return f"{row}, {column} {sign} {beside}" if row == other else f"{row}, {column} {sign} {other}, {beside}"
 
 
-def _score(place: Place) -> str:
+def _score(place: verdicts.Place) -> str:
     """Which score, as the paper's table heads it; nothing where the table has one."""
     entry = experiments.load(place.experiment)
-    column = entry.printed.get(place.score)
+    column = entry.printed.get(place.score or "")
     return f", {published.lookup(f'{entry.paper}.{entry.published}.columns')[column]}" if column else ""
 
 
-def _difference(comparison: Comparison) -> str:
-    found, printed = comparison.found, comparison.verdict.printed
+def _difference(comparison: verdicts.Comparison) -> str:
+    found: Any = comparison.found
+    printed = comparison.verdict.printed
     said = [_interval(found), f1(found.detectable)]
     if comparison.against:
         said.append(f"against a margin of {f1(comparison.against)}")
@@ -163,12 +160,12 @@ def _difference(comparison: Comparison) -> str:
     return ", ".join(said) + f"; n = {', '.join(map(str, comparison.runs))}" * bool(comparison.covers)
 
 
-def _interval(found: Difference | Interval, sign: bool = True) -> str:
+def _interval(found: statistics.Difference | Interval, sign: bool = True) -> str:
     return f"{f1(found.value, sign)} [{f1(found.low, sign)}, {f1(found.high, sign)}]"
 
 
-def _epochs(comparison: Comparison) -> str:
-    found = comparison.found
+def _epochs(comparison: verdicts.Comparison) -> str:
+    found: Any = comparison.found
     least = f" ({f1(found.smallest)} is the smallest that so few runs can give)" if found.smallest >= 0.001 else ""
     p = "p < .001" if found.p < 0.0005 else f"p = {f1(found.p)}"
     return f"{found.first:g} against {found.second:g} epochs (medians), {p}{least}"

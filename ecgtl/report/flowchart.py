@@ -3,11 +3,10 @@
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from ecgtl.report.network_blocks import Block, kernels
@@ -23,7 +22,7 @@ _GAP, _PAD = 0.34, 0.07  # inches between rows of boxes and within a box
 _ROW = 0.27  # inches a bar
 
 
-def hourglass(blocks: Sequence[Block], title: str, start: Sequence[int]) -> Figure:
+def hourglass(blocks: Sequence[Block], title: str, start: Sequence[int]) -> plt.Figure:
     """A network from top to bottom: bars wider for longer signals (log scale), taller for more channels.
 
     The first bar is the input, of shape ``start``. Text in a bar is its shape, beside it stand the block's
@@ -34,7 +33,7 @@ def hourglass(blocks: Sequence[Block], title: str, start: Sequence[int]) -> Figu
     channels = np.array([shape[0] if len(shape) > 1 else 1 for _, shape in rows])
     widths, heights = 0.35 + 0.65 * lengths / lengths.max(), 0.6 + 0.35 * channels / channels.max()
     figure, axes = plt.subplots(figsize=(WIDTH, _ROW * len(rows) + 1.1))
-    small = {"va": "center", "fontsize": TEXT - 1}
+    small: dict[str, Any] = {"va": "center", "fontsize": TEXT - 1}
     for y, ((words, shape), width, height) in enumerate(zip(rows, widths, heights, strict=True)):
         _rectangle(axes, -width / 2, y - height / 2, width, height, "signal" if len(shape) > 1 else "vector")
         axes.text(0, y, " × ".join(map(str, shape)), ha="center", **small)
@@ -42,8 +41,8 @@ def hourglass(blocks: Sequence[Block], title: str, start: Sequence[int]) -> Figu
     axes.text(0.56, -1, "block, kernel k, parameters", ha="left", color="#444444", **small)
     axes.set(xlim=(-0.52, 1.95), ylim=(len(rows) - 0.4, -1.4), title=title)
     axes.set_axis_off()
-    words = {"signal": "channels × length" if len(start) == 2 else "channels × height × width"}
-    _legend(figure, words | ({"vector": "vector"} if any(len(shape) == 1 for _, shape in rows) else {}))
+    kinds = {"signal": "channels × length" if len(start) == 2 else "channels × height × width"}
+    _legend(figure, kinds | ({"vector": "vector"} if any(len(shape) == 1 for _, shape in rows) else {}))
     return figure
 
 
@@ -62,7 +61,7 @@ class Box:
     kind: str = "plain"
 
 
-def flow(rows: Sequence[Sequence[Box]], arrows: Sequence[tuple[str, str]], legend: dict[str, str]) -> Figure:
+def flow(rows: Sequence[Sequence[Box]], arrows: Sequence[tuple[str, str]], legend: dict[str, str]) -> plt.Figure:
     """A flow chart of ``rows`` of boxes from top to bottom, with arrows from box to box by their keys.
 
     Boxes of a row share its width and are as tall as the longest text among them; ``legend`` explains kinds.
@@ -94,12 +93,14 @@ def _wrapped(box: Box, width: float) -> tuple[list[str], list[str]]:
     return textwrap.wrap(box.title, n - 1), body
 
 
-def _rectangle(axes: Axes, x: float, y: float, width: float, height: float, kind: str) -> Rectangle:
+def _rectangle(axes: plt.Axes, x: float, y: float, width: float, height: float, kind: str) -> Rectangle:
     fill, edge = COLOURS[kind]
-    return axes.add_patch(Rectangle((x, y), width, height, facecolor=fill, edgecolor=edge, linewidth=0.9))
+    found = Rectangle((x, y), width, height, facecolor=fill, edgecolor=edge, linewidth=0.9)
+    axes.add_patch(found)
+    return found
 
 
-def _arrow(axes: Axes, start: Rectangle, end: Rectangle) -> None:
+def _arrow(axes: plt.Axes, start: Rectangle, end: Rectangle) -> None:
     """Sideways within a row; straight down to another one, at the narrower box's middle."""
     if start.get_y() == end.get_y():
         y = start.get_y() + start.get_height() / 2
@@ -112,7 +113,7 @@ def _arrow(axes: Axes, start: Rectangle, end: Rectangle) -> None:
     axes.annotate("", ends[1], ends[0], arrowprops=style)
 
 
-def _legend(figure: Figure, words: dict[str, str]) -> None:
+def _legend(figure: plt.Figure, words: dict[str, str]) -> None:
     handles = [Patch(fc=COLOURS[kind][0], ec=COLOURS[kind][1], label=text) for kind, text in words.items()]
     figure.legend(handles=handles, fontsize=TEXT, loc="outside lower center", ncols=len(words), handlelength=1.2,
                   columnspacing=1.0)

@@ -1,14 +1,11 @@
-"""Networks and studies as diagrams, and Figures 1 and 2 of Jang 2021 among them.
-
-Boxes are read from the models, the papers' numbers and the results, so that none can drift from what is run. What is
-compared step by step, and the words in the boxes, stand in ``studies.yml``.
-"""
+"""Networks, block by block, read from the models themselves: their layers, what they give, their parameters."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,9 +22,6 @@ _KINDS = {nn.Conv1d: "convolution", nn.Conv2d: "convolution", nn.Linear: "linear
           nn.ConvTranspose1d: "transposed convolution", nn.ConvTranspose2d: "transposed convolution",
           nn.BatchNorm1d: "batch norm", nn.BatchNorm2d: "batch norm",
           nn.MaxPool1d: "max-pool", nn.MaxPool2d: "max-pool"}
-
-
-# Networks, block by block
 
 
 @dataclass(frozen=True)
@@ -192,7 +186,7 @@ def _shape(shape: Sequence[int]) -> tuple[int, ...]:
     return (shape[1], shape[3]) if len(shape) == 4 and shape[2] == 1 else tuple(shape[1:])
 
 
-def _layer(module: nn.Module) -> Layer | None:
+def _layer(module: Any) -> Layer | None:
     """In words; None for what does nothing when it is used."""
     if isinstance(module, nn.Identity | nn.Dropout):
         return Layer(f"dropout {module.p:g}") if getattr(module, "p", 0) else None
@@ -210,21 +204,7 @@ def _size(kernel: int | tuple[int, ...]) -> str:
     return "×".join(map(str, sizes)) if len(sizes) == 2 and sizes[0] > 1 else str(sizes[-1])
 
 
-# Drawings
-
-
-# The course of a study and the statements on its networks, paper beside ours
-
-
 def tier_badges(*tiers: str) -> HTML:
     """Badges of the tiers whose networks are drawn: no recordings are behind a drawing."""
     found = Markup(" ").join(badges.badge(f"tier:{tier}") for tier in tiers)
     return HTML(Markup('<p class="ecgtl-badges">{}</p>').format(found))
-
-
-# Figure 2 of Jang 2021: the networks
-
-
-# Figure 1 of Jang 2021: the course of the study
-
-

@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -26,7 +27,7 @@ def published_text(path: str) -> str:
         raise EcgtlError(f"{path} is not a value yet; go on with one of {', '.join(found)}")
     if found is None:
         raise EcgtlError(f"{path} is empty: the paper prints nothing there")
-    written, above = as_written(published_file(paper)), {}
+    written: Any = as_written(published_file(paper))
     for key in keys:
         written, above = written[key], written
     if isinstance(found, list):

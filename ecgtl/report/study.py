@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
 from IPython.display import HTML
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from ecgtl import paths
-from ecgtl.report import printed
-from ecgtl.report.flowchart import Box, flow
+from ecgtl.report import flowchart, printed
+from ecgtl.report.words import paragraph
 
 
 @cache
@@ -20,7 +20,7 @@ def _study(paper: str) -> dict:
     return yaml.safe_load((paths.PACKAGE / "report" / "studies.yml").read_text(encoding="utf-8"))[paper]
 
 
-def _printed(paper: str, said: dict | str | None) -> str:
+def _printed(paper: str, said: dict | Any) -> Any:
     return printed.published_text(f"{paper}.{said['pub']}") if isinstance(said, dict) else said
 
 
@@ -47,9 +47,9 @@ def chart(paper: str, name: str, *facts: Mapping[str, str]) -> Figure:
         return (f"Paper: {first[0]}", "", f"Here: {other[0][0]}") if other else first
 
     found = _study(paper)[name]
-    rows = [[Box(key, title.format_map(facts[0]), filled(lines), kind) for key, title, kind, *lines in row]
+    rows = [[flowchart.Box(key, title.format_map(facts[0]), filled(lines), kind) for key, title, kind, *lines in row]
             for row in found["boxes"]]
-    return flow(rows, found["arrows"], found["legend"])
+    return flowchart.flow(rows, found["arrows"], found["legend"])
 
 
 def readable_study(steps: pd.DataFrame) -> pd.DataFrame:
@@ -68,7 +68,7 @@ def study_verdict(steps: pd.DataFrame) -> HTML:
             f"not ({', '.join(other)}).")
     if other.str.contains("source").any():
         text += " Recordings other than the paper's stand in, so its numbers are context."
-    return HTML(Markup("<p>{}</p>").format(text))
+    return HTML(paragraph(text))
 
 
 def statements(paper: str, ours: dict[str, dict[str, str]]) -> pd.DataFrame:
@@ -88,4 +88,4 @@ def statements_met(found: pd.DataFrame, *more: str) -> HTML:
         but = "; ".join(f"{what} ({ours})" for what, ours in zip(other["What"], other[column], strict=True))
         sentences.append(f"{column} meets {len(said) - len(other)} of {len(said)} statements of the paper"
                          + (f", but not: {but}." if but else "."))
-    return HTML(Markup("<p>{}</p>").format(" ".join([*sentences, *more])))
+    return HTML(paragraph(" ".join([*sentences, *more])))

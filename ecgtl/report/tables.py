@@ -8,8 +8,7 @@ from IPython.display import HTML
 from markupsafe import Markup
 
 from ecgtl import paths, statistics
-from ecgtl.analysis.names import METHODS, SCORES
-from ecgtl.analysis.text import PENDING, f1
+from ecgtl.analysis.names import METHODS, PENDING, SCORES, f1
 from ecgtl.config import BASELINES
 from ecgtl.report.words import difference
 from ecgtl.spreadsheet import as_csv
@@ -68,5 +67,3 @@ def html_text(table: pd.DataFrame, caption: str) -> Markup:
     return Markup('<div class="ecgtl-scroll" tabindex="0" role="region" aria-label="{0}">'
                   '<table class="ecgtl-table"><caption>{0}</caption>'
                   "<thead><tr>{1}</tr></thead><tbody>{2}</tbody></table></div>").format(caption, head, rows)
-
-

@@ -7,8 +7,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ecgtl import statistics
-from ecgtl.analysis.text import NBSP, PENDING, f1
-from ecgtl.statistics import MIN_RUNS, Difference, Sample, verdict_above
+from ecgtl.analysis.names import NBSP, PENDING, f1
 
 MARKS = {"yes": ("▲", "the 95 % interval lies above 0"), "opposite": ("▼", "the 95 % interval lies below 0"),
          "undecided": ("≈", "the 95 % interval includes 0")}
@@ -43,29 +42,29 @@ def mean(values: Sequence[float]) -> str:
     """Mean with its 95 % interval, which needs ``MIN_RUNS`` values; PENDING without any."""
     if not len(values):
         return PENDING
-    return estimate(float(np.mean(values)), *statistics.score_interval(Sample.of(values)))
+    return estimate(float(np.mean(values)), *statistics.score_interval(statistics.Sample.of(values)))
 
 
-def mean_sd(values: Sequence[float], least: int = MIN_RUNS) -> str:
+def mean_sd(values: Sequence[float] | np.ndarray, least: int = statistics.MIN_RUNS) -> str:
     """Mean ± SD (n - 1) of ``least`` values or more, of fewer the mean alone; PENDING without any."""
     if not len(values):
         return PENDING
-    sample = Sample.of(values)
+    sample = statistics.Sample.of(values)
     return plus_minus(sample.mean, sample.sd) if sample.n >= least else f1(sample.mean)
 
 
-def mark(difference: Difference) -> Markup:
+def mark(difference: statistics.Difference) -> Markup:
     """▲, ▼ or ≈: what the interval of a difference decides, in words for screen readers and on hovering."""
-    sign, words = MARKS[verdict_above(difference)]
+    sign, words = MARKS[statistics.verdict_above(difference)]
     return Markup('<span class="ecgtl-mark" role="img" aria-label="{0}" title="{0}">{1}</span>').format(words, sign)
 
 
-def difference(found: Difference) -> Markup:
+def difference(found: statistics.Difference) -> Markup:
     """A difference with its interval, and the mark of what that decides; the numbers do not break."""
     return Markup("{} {}{}{}").format(f1(found.value, True), limits(found.low, found.high, True), NBSP, mark(found))
 
 
-def gap(a: Sample | None, b: Sample | None, missing: str = PENDING) -> str:
+def gap(a: statistics.Sample | None, b: statistics.Sample | None, missing: str = PENDING) -> str:
     """Difference of two means by Welch, ``a - b``; without an interval where one has fewer than ``MIN_RUNS`` runs."""
     if a is None or b is None:
         return missing
@@ -79,13 +78,13 @@ def gap_with_p(a: pd.Series, b: pd.Series, paired: bool) -> str:
         a, b = a[both], b[both]
     if not (len(a) and len(b)):
         return PENDING
-    found = statistics.paired(a, b) if paired else statistics.welch(Sample.of(a), Sample.of(b))
+    found = statistics.paired(a, b) if paired else statistics.welch(statistics.Sample.of(a), statistics.Sample.of(b))
     text = _enough(found, min(len(a), len(b)))
     return Markup("{}, p{}{}").format(text, NBSP, p_value(found.p)) if isinstance(text, Markup) else text
 
 
-def _enough(found: Difference, n: int) -> str:
-    return difference(found) if n >= MIN_RUNS and np.isfinite(found.low) else f1(found.value, True)
+def _enough(found: statistics.Difference, n: int) -> str:
+    return difference(found) if n >= statistics.MIN_RUNS and np.isfinite(found.low) else f1(found.value, True)
 
 
 def paragraph(text: str) -> Markup:

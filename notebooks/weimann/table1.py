@@ -28,7 +28,7 @@ tier = "best"
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
 from ecgtl.report import figures, provenance, tables
-from ecgtl.report.weimann import panels, shared, table1
+from ecgtl.report.weimann import shared, table1
 
 config = SectionConfig.from_notebook(globals())
 
@@ -60,7 +60,7 @@ tables.html(shared.readable(comparison, None), "Macro F1 on the test part of Cin
 # {download}`this notebook, executed </notebooks/weimann/table1.ipynb>`.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a pretraining task: macro F1 on the horizontal axis, a line for each setting, with the paper's mean and standard deviation in orange above, and ours with 95 % interval and single runs below, or the word PENDING. Two vertical lines with bands mark random weights, the paper's and ours."}}
-dots = panels.settings(comparison)
+dots = table1.settings(comparison)
 
 # %% [markdown]
 # ## Class by class

@@ -29,7 +29,7 @@ tier = "best"
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
 from ecgtl.report import figures, provenance, tables
-from ecgtl.report.weimann import panels, shared, table2
+from ecgtl.report.weimann import shared, table2
 
 config = SectionConfig.from_notebook(globals())
 
@@ -59,7 +59,7 @@ tables.html(shared.readable(comparison), "Macro F1 on the test part of CinC 2017
 # {download}`this notebook, executed </notebooks/weimann/table2.ipynb>`.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a pretraining: macro F1 against the share of the data set, for that pretraining and for random weights. The paper's means with standard deviations are orange and dashed, ours are solid with 95 % interval and single runs as dots; boosted trees on RR intervals are a thin line. A panel without runs of its pretraining says PENDING."}}
-curve = panels.panels(comparison, "share of the data set")
+curve = shared.panels(comparison, "share of the data set")
 
 # %% [markdown]
 # ## Beside the baselines

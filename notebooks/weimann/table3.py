@@ -28,7 +28,7 @@ tier = "best"
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
 from ecgtl.report import figures, provenance, tables
-from ecgtl.report.weimann import panels, shared, table3
+from ecgtl.report.weimann import shared, table3
 
 config = SectionConfig.from_notebook(globals())
 
@@ -71,7 +71,7 @@ tables.html(shared.readable(comparison, "Column", 250), "Macro F1 on the test pa
 # {download}`this notebook, executed </notebooks/weimann/table3.ipynb>`.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a pretraining: macro F1 against the three sampling rates, for that pretraining and for random weights. The paper's means with standard deviations are orange and dashed, ours are solid with 95 % interval and single runs as dots; boosted trees on RR intervals are a thin line. A panel without runs of its pretraining says PENDING."}}
-curve = panels.panels(comparison, "column of the table")
+curve = shared.panels(comparison, "column of the table")
 
 # %% [markdown]
 # ## What another rate costs

@@ -26,7 +26,7 @@ tier = "best"
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
 from ecgtl.report import figures, provenance, tables
-from ecgtl.report.weimann import panels, shared, table4
+from ecgtl.report.weimann import shared, table4
 
 config = SectionConfig.from_notebook(globals())
 
@@ -71,7 +71,7 @@ table4.footnotes()
 # {download}`this notebook, executed </notebooks/weimann/table4.ipynb>`.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a pretraining: macro F1 for ResNet-18, -34 and -50, for that pretraining and for random weights. The paper's means with standard deviations are orange and dashed, ours are solid with 95 % interval and single runs as dots; boosted trees on RR intervals are a thin line. A panel without runs of its pretraining says PENDING."}}
-curve = panels.panels(comparison, "network")
+curve = shared.panels(comparison, "network")
 
 # %% [markdown]
 # ## Beside the baselines

@@ -29,7 +29,7 @@ tier = "best"
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
 from ecgtl.report import figures, provenance, tables
-from ecgtl.report.weimann import panels, shared, table5
+from ecgtl.report.weimann import shared, table5
 
 config = SectionConfig.from_notebook(globals())
 
@@ -74,7 +74,7 @@ tables.html(shared.wide(comparisons[shared.PTBXL]), "PTB-XL: scores on the test 
 tables.beside_baselines(comparisons[shared.PTBXL], "score")
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a score, for PTB-XL: a line for each initialisation with the paper's mean and standard deviation in orange, where it prints one, and ours with 95 % interval and single runs, or the word PENDING; the related work that the paper quotes is a dotted vertical line."}}
-first = panels.score_panels(comparisons[shared.PTBXL], table5.quoted_values(shared.PTBXL))
+first = table5.score_panels(comparisons[shared.PTBXL], table5.quoted_values(shared.PTBXL))
 
 # %% tags=["remove-input"]
 tables.html(shared.gains(by_area[shared.PTBXL], None), "PTB-XL: AUC above random weights [95 % interval], and in per cent of it")
@@ -115,7 +115,7 @@ tables.html(shared.wide(comparisons[shared.CPSC2018]), "CPSC 2018: scores on the
 tables.beside_baselines(comparisons[shared.CPSC2018], "score")
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "The same four panels for CPSC 2018: a line for each initialisation with the paper's mean and standard deviation in orange and ours with 95 % interval and single runs, or the word PENDING; the related work that the paper quotes is a dotted vertical line."}}
-second = panels.score_panels(comparisons[shared.CPSC2018], table5.quoted_values(shared.CPSC2018))
+second = table5.score_panels(comparisons[shared.CPSC2018], table5.quoted_values(shared.CPSC2018))
 
 # %% tags=["remove-input"]
 tables.html(shared.gains(by_area[shared.CPSC2018], None), "CPSC 2018: AUC above random weights [95 % interval], and in per cent of it")

@@ -94,7 +94,8 @@ def test_the_gain_over_every_label_is_a_mean_and_its_interval_draws_label_sets(s
     by_set = correlations.bootstrap(correlations.mean, rows["label_set"], above)
     assert (found.value, found.low, found.high) == (pytest.approx(above.mean()), by_set.low, by_set.high)
     left = agreement.gain_correlation(rows, MELEP, score)
-    assert left.value == pytest.approx(stats.pearsonr(rows[MELEP], above).statistic) and left.low < left.value < left.high
+    assert left.value == pytest.approx(stats.pearsonr(rows[MELEP], above).statistic)
+    assert left.low < left.value < left.high
     other = agreement.gain(rows.assign(weighted_f1_rr=rows[score] - 0.03), score, agreement.RR)
     assert (other.value, other.low) == pytest.approx((0.03, 0.03))
     worse = agreement.gain(rows.assign(**{score: rows[agreement.EVERY_LABEL] - 0.1}), score)

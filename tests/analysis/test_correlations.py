@@ -253,6 +253,7 @@ def test_a_mean_is_numpys_and_is_refused_what_is_not_finite():
 
 
 def test_the_side_of_an_interval_and_its_reach():
-    above, below, both = (correlations.Interval(0.0, low, high) for low, high in ((0.1, 0.5), (-0.5, -0.1), (-0.25, 0.5)))
+    above, below, both = (correlations.Interval(0.0, low, high)
+                            for low, high in ((0.1, 0.5), (-0.5, -0.1), (-0.25, 0.5)))
     assert (above.side, below.side, both.side, correlations.Interval(0.5).side) == (1, -1, 0, 0)
     assert both.reach == [[0.25], [0.5]] and correlations.Interval(0.5).reach is None

@@ -78,7 +78,8 @@ def test_work_of_a_recurrent_network_is_counted_step_by_step():
 def test_a_larger_network_is_estimated_from_the_speed_of_the_smaller_one(empty):
     for run in transfers.enumerate_runs("melep2023-ptbxl", "reduced")[:1]:
         store_fold(run, 0.3, 0.7)
-    small, large = (models.training_flops("resnet1d101", leads, 4, 1000, width=width) for leads, width in ((1, 16), (12, 64)))
+    small, large = (models.training_flops("resnet1d101", leads, 4, 1000, width=width)
+                                          for leads, width in ((1, 16), (12, 64)))
     assert [run.config.arch for run in transfers.enumerate_runs("melep2023-selection", "paper")].count("bilstm") == 3
     lstm = costs._recurrent_flops(12, 1000, 100)
     found = hours("melep2023-selection", "paper")

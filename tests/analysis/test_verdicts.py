@@ -37,7 +37,8 @@ def test_the_sign_is_the_statements_and_no_size_is_asked_where_the_print_goes_th
     assert verdicts.judge((cell(0.75), cell(0.70))) == verdicts.judge((cell(0.75), cell(0.70)), (PAPER[0], None))
 
 
-@pytest.mark.parametrize("margin, sign", [(0.0, "yes"), (0.03, "yes"), (0.05, "undecided"), (0.08, "opposite"), (-0.15, "yes")])
+@pytest.mark.parametrize("margin, sign", [(0.0, "yes"), (0.03, "yes"), (0.05, "undecided"), (0.08, "opposite"),
+                                          (-0.15, "yes")])
 def test_a_margin_is_what_the_sign_has_to_exceed_and_the_size_is_that_of_the_difference(margin, sign):
     found = verdicts.judge((cell(0.75), cell(0.70)), PAPER, margin=margin)
     assert (found.sign, found.size, round(found.ours.value, 9)) == (sign, "as printed", 0.05)
@@ -127,7 +128,8 @@ def test_scores_of_all_recordings_are_those_that_are_stored(stored):
     several = sorted((paths.results() / "weimann2021-table5-ptbxl").glob("*beat*.json"))[:1]
     for path in [*stored[0], *several]:
         found = results.load(path)
-        for score in ("macro_f1", "weighted_f1", "accuracy", "f1_per_class.af", "macro_auc", "f_max", "f_beta", "g_beta"):
+        for score in ("macro_f1", "weighted_f1", "accuracy", "f1_per_class.af", "macro_auc", "f_max", "f_beta",
+                      "g_beta"):
             scorer = resampling.scorer_of(found, score, "validated")
             name, _, label = score.partition(".")
             held = found.scores["validated"].get(name)
@@ -147,7 +149,8 @@ def test_the_variance_over_recordings_is_that_of_a_bootstrap_by_hand(stored, tmp
     rng, drawn = np.random.default_rng(7), []
     for _ in range(80):
         rows = rng.integers(n, size=n)
-        means = [np.mean([oracle.f1_score(one["y_test"][rows], one["prob_validated"][rows].argmax(axis=1), average="macro")
+        means = [np.mean([oracle.f1_score(one["y_test"][rows], one["prob_validated"][rows].argmax(axis=1),
+                                          average="macro")
                           for one in cell]) for cell in cells]
         drawn.append(means[0] - means[1])
     assert np.sqrt(variance) == pytest.approx(np.std(drawn, ddof=1), rel=0.2)  # 80 and 500 draws of the same thing
@@ -168,11 +171,13 @@ def test_the_same_difference_taken_off_leaves_no_variance_over_recordings(stored
 
 
 def test_no_result_that_the_analysis_plan_governs_is_older_than_the_plan():
-    """What had been seen is in the plan's own commit, as many as the plan names; all else was made by code that has the plan."""
+    """What had been seen is in the plan's own commit, as many as the plan names; all else was made by code that has the
+    plan."""
     if results.git("rev-parse", "--is-shallow-repository") != "false":
         pytest.skip("no whole git history here")
     plan = results.git("log", "--diff-filter=A", "--format=%H", "--", "book/analysis-plan.md").split()[-1]
-    seen = {name for name in results.git("ls-tree", "-r", "--name-only", plan, "results/").split() if name.endswith(".json")}
+    seen = {name for name in results.git("ls-tree", "-r", "--name-only", plan, "results/").split()
+            if name.endswith(".json")}
     assert f"{len(seen)} results of tier `reduced`" in (paths.repository() / "book" / "analysis-plan.md").read_text()
     later = [name for name in results.git("ls-files", "results/*.json").split() if name not in seen]
     for name in later:

@@ -7,7 +7,7 @@ from stored_runs import around, by_class, curve, store, store_fold
 
 from ecgtl import published
 from ecgtl.analysis import cells, claims
-from ecgtl.analysis.text import f1
+from ecgtl.analysis.names import f1
 from ecgtl.experiments import transfers
 from ecgtl.report import findings, tables
 from ecgtl.report.site import book_tables
@@ -33,8 +33,10 @@ def test_one_comparison_is_a_line_with_its_difference_and_what_could_be_detected
     shown = row("W3")
     numbers = [f1(value, True) for value in (found.value, found.low, found.high)]
     assert numbers[0] == "+.050" and found.low < 0.05 < found.high
-    text = "Beat classification, 25 % − None (random weights), 75 %: {} [{}, {}], {}".format(*numbers, f1(found.detectable))
-    alone = "The interval covers runs alone, not test recordings. " + cells.protocols_of(["weimann2021-table2"], "reduced", False)[0]
+    numbers = (*numbers, f1(found.detectable))
+    text = "Beat classification, 25 % − None (random weights), 75 %: {} [{}, {}], {}".format(*numbers)
+    protocols = cells.protocols_of(["weimann2021-table2"], "reduced", False)
+    alone = "The interval covers runs alone, not test recordings. " + protocols[0]
     assert shown[OURS] == f"<p>{text}, printed +.008 [−.008, +.024]; n = 3, 3</p><p>{alone} {cells.ONE_PRETRAINING}</p>"
     assert ">yes<" in shown["Here"] and ">undecided<" in shown["In print"] and ">size: larger<" in shown["Here"]
     assert "+.008 [−.008, +.024], .022" in shown["In print"]
@@ -120,8 +122,8 @@ def folds(n=20, of=5):
         fold, own = run.config.fold, run.config.source == "cpsc2018"
         if fold < (n if own else 1):
             bias = 0.02 * (run.config.arch == "bilstm") + 0.01 * (fold * 7 % 5)
-            store_fold(run, 0.1 + 0.02 * (fold % of) + bias, 0.8 - 0.05 * (fold % of) - bias, label_set=f"a+b{fold % 10}",
-                       upstream="subset" if own else "substitute")
+            store_fold(run, 0.1 + 0.02 * (fold % of) + bias, 0.8 - 0.05 * (fold % of) - bias,
+                       label_set=f"a+b{fold % 10}", upstream="subset" if own else "substitute")
 
 
 def melep(name):
@@ -133,12 +135,14 @@ def test_a_correlation_is_shown_with_its_limits_and_where_these_are_to_lie():
     shown, judged = melep("M2"), claims.judge("melep2023", "M2", "reduced")
     found = judged["comparisons"][0].found
     value, low, high = (f1(number, True) for number in (found.value, found.low, found.high))
-    text = f"ResNet1d101, CPSC 2018 (20 of 40 folds, 10 label sets): {value} [{low}, {high}], to include −0.5, and not 0"
+    ended = "20 of 40 folds, 10 label sets"
+    text = f"ResNet1d101, CPSC 2018 ({ended}): {value} [{low}, {high}], to include −0.5, and not 0"
     ours = shown[findings.OUR_FOLDS]
     assert f">no</span> {text}</li>" in ours and value.startswith("−.9")
     assert "<summary>0 of 2 yes; 2 no; 2 beside, on substitutes</summary>" in ours
     assert ours.count(">upstream: substitute<") == 2 and "Bi-LSTM, CinC 2017 (1 of 20 folds, 1 label set)</li>" in ours
-    assert ours.endswith(f"<p>In print they lie between −0.551 and −0.476. 42 of 120 planned runs have ended. {cells.ONE_PRETRAINING}</p>")
+    assert ours.endswith("<p>In print they lie between −0.551 and −0.476. 42 of 120 planned runs have ended. "
+                         f"{cells.ONE_PRETRAINING}</p>")
     printed = shown["In print"]
     assert "Bi-LSTM, Georgia (Fisher&#39;s limits for 100 folds): −.517 [−" in printed and "4 of 4 yes" in printed
     assert findings.OURS not in shown and findings.OUR_FOLDS not in row("W3")
@@ -149,7 +153,8 @@ def test_a_difference_a_partial_correlation_and_a_loss_are_named_as_such():
     assert "Bi-LSTM − ResNet1d101, CPSC 2018 (20 of 20 folds, 10 label sets): " in melep("M4")[findings.OUR_FOLDS]
     assert "ResNet1d101, CPSC 2018, the number of labels held fixed (20 of 40" in melep("M5")[findings.OUR_FOLDS]
     loss = melep("M3")[findings.OUR_FOLDS]
-    assert "F1 lost by the choice among 2 checkpoints, on folds that all of them have (20 of 20 folds, 10 label sets): .000 [.000, .000], to lie below 0.01" in loss
+    assert ("F1 lost by the choice among 2 checkpoints, on folds that all of them have (20 of 20 folds, 10 label "
+            "sets): .000 [.000, .000], to lie below 0.01") in loss
 
 
 def test_too_few_label_sets_are_said_beside_the_value():
@@ -168,7 +173,9 @@ def test_the_page_of_claims_shows_the_numbers_behind_our_verdict(tmp_path):
     assert frame.loc["M2", "In numbers [95 % interval]"] == melep("M2")[findings.OUR_FOLDS]
     assert frame.loc["W3", "In numbers [95 % interval]"] == row("W3")[findings.OURS]
     assert "tier: reduced" in frame.loc["M2", "Evidence"] and "target: subset" in frame.loc["M2", "Evidence"]
-    assert ">size: larger<" in frame.loc["W3", "Size"] and frame.loc["M2", "Size"] == "–" and ">yes<" in frame.loc["W3", "Here"]
+    assert ">size: larger<" in frame.loc["W3", "Size"]
+    assert frame.loc["M2", "Size"] == "–"
+    assert ">yes<" in frame.loc["W3", "Here"]
     assert "not tested" in frame.loc["M1", "Here"] and frame.loc["M1", "Evidence"] == "–", "nothing ran"
     assert {"M1", "M2", "M3", "M3b", "M4", "M4b", "M5", "M5b", "M7", "J1", "J6", "W1", "W11", "W12"} <= set(frame.index)
     one, _ = book_tables.table("claims", book_tables.Page("melep", tmp_path, "melep2023"))

@@ -150,7 +150,7 @@ class Slashed(nn.Module):
             self.add_module(name, nn.Conv2d(n_in, n_out, 1))
 
     def forward(self, x):
-        run = {name: module for name, module in self.named_children()}
+        run = dict(self.named_children())
         y = torch.cat([functional.relu(run["a/x"](x), inplace=True), run["a/y"](x)], dim=1)
         return run["b/x"](functional.relu(run["b/reduce"](y), inplace=True))
 

@@ -11,7 +11,7 @@ from stored_runs import around, by_class, store
 
 from ecgtl import data_commands, paths, statistics
 from ecgtl.analysis import cells, claims, verdicts
-from ecgtl.analysis.text import PENDING
+from ecgtl.analysis.names import PENDING
 from ecgtl.datasets import catalogue
 from ecgtl.report import badges, tables
 from ecgtl.report.jang import shared as jang_shared
@@ -35,14 +35,20 @@ def _empty(tmp_path, monkeypatch):
 
 def frame(**means):
     """A comparison of one column and score, with the means of its rows."""
-    return pd.DataFrame([{"method": method, "words": "25 %", "score": "macro_auc", "ours": mean, "n": 3 if np.isfinite(mean) else 0}
+    return pd.DataFrame([{"method": method, "words": "25 %", "score": "macro_auc", "ours": mean,
+                          "n": 3 if np.isfinite(mean) else 0}
                          for method, mean in means.items()])
 
 
 @pytest.mark.parametrize(("network", "said"), [
-    (0.90, "RR intervals, boosted trees (.936) lies above all 2 networks; the highest of these is Beat classification (.900)."),
-    (0.936, "RR intervals, boosted trees (.936) lies above all 2 networks"), (0.95, "RR intervals, boosted trees (.936) has 1 of 2 networks above it"),
-    (np.nan, "RR intervals, boosted trees (.936) lies above all 1 networks; the highest of these is None (random weights) (.815).")])
+    (0.90,
+     "RR intervals, boosted trees (.936) lies above all 2 networks; the highest of these is Beat classification "
+     "(.900)."),
+    (0.936, "RR intervals, boosted trees (.936) lies above all 2 networks"),
+    (0.95, "RR intervals, boosted trees (.936) has 1 of 2 networks above it"),
+    (np.nan,
+     "RR intervals, boosted trees (.936) lies above all 1 networks; the highest of these is None (random weights) "
+     "(.815).")])
 def test_a_baseline_above_every_network_is_named(network, said):
     shown = tables.beside_baselines(frame(random=0.815, beat=network, majority=0.5, rr_boosting=0.936)).data
     assert f"<li>25 %: {said}" in shown
@@ -52,7 +58,8 @@ def test_the_best_baseline_is_named_by_score_and_nothing_without_networks():
     one, other = frame(random=0.6, majority=0.7, rr_boosting=0.5), frame(random=0.6, majority=0.4, rr_boosting=0.5)
     both = pd.concat([one, other.assign(score="f_max")])  # rows of both scores have the same index
     shown = tables.beside_baselines(both, "score").data
-    assert "macro AUC: Majority class (.700) lies above all 1" in shown and "Fmax: RR intervals, boosted trees (.500) has 1 of 1" in shown
+    assert "macro AUC: Majority class (.700) lies above all 1" in shown
+    assert "Fmax: RR intervals, boosted trees (.500) has 1 of 1" in shown
     for nothing in (frame(random=0.6), frame(majority=0.6), frame(random=np.nan, majority=np.nan)):
         assert tables.beside_baselines(nothing).data == "<p>PENDING</p>"
 
@@ -66,7 +73,8 @@ def test_every_page_with_baselines_says_where_they_stand():
 
 
 def test_no_interval_of_a_score_leaves_its_range():
-    wide = [{"macro_auc": value, "f_max": 1 - value, "macro_f1": value, "f1_per_class": {}} for value in (0.70, 0.99, 0.98)]
+    wide = [{"macro_auc": value, "f_max": 1 - value, "macro_f1": value, "f1_per_class": {}}
+            for value in (0.70, 0.99, 0.98)]
     store(shared.PTBXL, "random", "ptbxl", wide, target="subset")
     for score, limit in (("macro_auc", 1.0), ("f_max", 0.0)):
         cell = cells.cells(shared.PTBXL, "reduced", score)["random", "ptbxl"]
@@ -76,7 +84,8 @@ def test_no_interval_of_a_score_leaves_its_range():
     assert mean([0.70, 0.99, 0.98]).endswith("1.000]")
     wide = [{"learning_curve_index": value, "macro_f1": 0.5, "weighted_f1": 0.5} for value in (1.0, 9.0, 2.0)]
     store(jang_shared.PTBXL, "cae", 100, wide, target="substitute")
-    assert cells.cells(jang_shared.PTBXL, "reduced", "learning_curve_index")["cae", 100].high > 1, "an index has no upper end"
+    assert cells.cells(jang_shared.PTBXL, "reduced", "learning_curve_index")["cae",
+                                                                             100].high > 1, "an index has no upper end"
 
 
 def test_a_page_says_that_intervals_leave_the_pretraining_out():
@@ -120,14 +129,18 @@ def test_the_gain_of_a_page_is_the_difference_that_the_claim_rests_on():
     gained = shared.gains(shared.comparisons(shared.TABLE2, "reduced"))
     row = gained[(gained["Pretraining"] == "Beat classification") & (gained["Data used"] == "75 %")].iloc[0]
     found = claims.judge("weimann2021", "W1", "reduced")["comparisons"][0]
-    assert row["Against print"] == "smaller, no worthwhile gain" and (found.verdict.size, found.verdict.worthwhile) == ("smaller", False)
+    assert row["Against print"] == "smaller, no worthwhile gain"
+    assert (found.verdict.size, found.verdict.worthwhile) == ("smaller", False)
     assert row["Ours"] == difference(found.found) and "≈" in row["Ours"]
-    assert gained[gained["Data used"] == "25 %"]["Against print"].eq("–").all() and (gained["Ours"] == PENDING).sum() > 0
+    assert gained[gained["Data used"] == "25 %"]["Against print"].eq("–").all()
+    assert (gained["Ours"] == PENDING).sum() > 0
 
 
 def test_every_word_of_a_verdict_has_a_badge_that_says_what_it_means():
-    for word in (*verdicts.SIGNS, *(f"size:{size}" for size in verdicts.SIZES if size != "not tested"), "no worthwhile gain", "not stated"):
+    for word in (*verdicts.SIGNS, *(f"size:{size}" for size in verdicts.SIZES if size != "not tested"),
+                 "no worthwhile gain", "not stated"):
         shown = badges.badge(word)
         assert word.replace(":", ": ") in shown and len(re.search('title="(.*?)"', shown).group(1)) > 20
         css = (ROOT / "book" / "_static" / "ecgtl.css").read_text(encoding="utf-8")
-        assert word in ("not tested", "not stated") or f".ecgtl-{word.rpartition(':')[2].replace(' ', '-')}" in css, word
+        assert word in ("not tested",
+                        "not stated") or f".ecgtl-{word.rpartition(':')[2].replace(' ', '-')}" in css, word

@@ -8,8 +8,7 @@ from stored_runs import store_fold
 
 from ecgtl import experiments, published, results
 from ecgtl.analysis import cells, claims, coverage, names
-from ecgtl.analysis.names import checkpoint_name
-from ecgtl.analysis.text import f1
+from ecgtl.analysis.names import checkpoint_name, f1
 from ecgtl.config import BASELINES
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, runners, sources, transfers
@@ -26,12 +25,14 @@ def write_run(run, macro_f1, target="full", digest=None, upstream="none"):
     entry = experiments.load(EXPERIMENT)
     scores = {"macro_f1": macro_f1, "weighted_f1": 0.8, "accuracy": 0.8,
               "f1_per_class": dict.fromkeys(("normal", "af", "other", "noise"), macro_f1)}
-    provenance = {"commit": "0" * 40, "dirty": False, "versions": {"torch": "x"}, "device": "cpu", "machine": "m", "threads": 2,
+    provenance = {"commit": "0" * 40, "dirty": False, "versions": {"torch": "x"}, "device": "cpu", "machine": "m",
+                  "threads": 2,
                   "seed": run.number, "wall_seconds": 36.0, "finished": "2026-01-01T00:00:00Z", "command": "c"}
     data = {"name": "cinc2017", "version": "1.0.0", "records": 8528, "classes": ["normal", "af", "other", "noise"],
             "digest": digest or entry.data.digest}
     results.save(Result(EXPERIMENT, run.key, dataclasses.asdict(run.config),
-                        {"upstream": upstream, "target": target, "leads": target}, scores | {"validated": scores, "last": scores},
+                        {"upstream": upstream, "target": target, "leads": target},
+                        scores | {"validated": scores, "last": scores},
                         [], data, {"y_test": np.zeros(1, np.uint8)}, provenance))
 
 
@@ -104,7 +105,8 @@ def test_coverage_counts_24_items_and_works_out_the_state(stored):
     table = coverage.coverage().set_index(["paper", "item"])
     assert len(table) == 24
     assert table.loc[("weimann2021", "T2"), "state"] == "partial"
-    drawn = [("jang2021", item) for item in ("F1", "F2", "F3")] + [(paper, item) for paper in ("melep2023", "weimann2021")
+    drawn = [("jang2021", item) for item in ("F1", "F2", "F3")] + [(paper, item)
+                                                                   for paper in ("melep2023", "weimann2021")
                                                                    for item in ("F1", "F2")]
     assert sorted(table.index[table["state"] == "done"]) == drawn
     partly = [("weimann2021", item) for item in ("F3", "T1", "T2", "T3", "T4")]  # they share runs of Table 2
@@ -117,7 +119,8 @@ def test_a_table_is_done_on_the_papers_own_data_alone(stored, upstream, state):
     for run in experiments.enumerate_runs(EXPERIMENT, "reduced"):
         write_run(run, 0.7, upstream="none" if run.method in ("random", *BASELINES) else upstream)
     found = coverage.coverage().set_index(["paper", "item"]).loc[("weimann2021", "T2")]
-    assert found["state"] == state and f"upstream {upstream}/none" in found["evidence"].replace("none/substitute", "substitute/none")
+    assert found["state"] == state
+    assert f"upstream {upstream}/none" in found["evidence"].replace("none/substitute", "substitute/none")
 
 
 @pytest.mark.parametrize("experiment, runner", [
@@ -167,7 +170,8 @@ def test_items_of_folds_are_counted_and_what_a_tier_does_not_plan_is_named(empty
     assert melep_item("T2")["why"].endswith("melep2023-csn, for which tier reduced plans no run")
     assert melep_item("F3")["state"] == melep_item("F6")["state"] == "pending"
     status = coverage.status_table()
-    assert next(line for line in status.splitlines() if line.startswith("melep2023-ptbxl") and " reduced " in line).split()[2] == "6"
+    assert next(line for line in status.splitlines() if line.startswith("melep2023-ptbxl")
+                and " reduced " in line).split()[2] == "6"
 
 
 @pytest.mark.parametrize("evidence, state", [({"target": "full", "upstream": "full"}, "done"),
@@ -190,9 +194,10 @@ def several_labels():
     """A result of three recordings and two labels."""
     y = np.array([[1, 0], [1, 1], [0, 1]], np.uint8)
     probabilities = np.array([[0.9, 0.6], [0.4, 0.5], [0.2, 0.7]], np.float16)
-    scores = {"macro_auc": 0.9, "f_max": 0.8, "weighted_f1": 0.7, "f_beta": 0.6, "g_beta": 0.5, "auc_per_class": {"a": 1.0, "b": None}}
-    return Result("finetune", "k", {"protocol": "weimann2021", "init": "random"}, {}, scores, [], {"classes": ["a", "b"]},
-                  {"y_test": y, "prob_validated": probabilities}, {})
+    scores = {"macro_auc": 0.9, "f_max": 0.8, "weighted_f1": 0.7, "f_beta": 0.6, "g_beta": 0.5,
+              "auc_per_class": {"a": 1.0, "b": None}}
+    return Result("finetune", "k", {"protocol": "weimann2021", "init": "random"}, {}, scores, [],
+                  {"classes": ["a", "b"]}, {"y_test": y, "prob_validated": probabilities}, {})
 
 
 def test_what_is_predicted_of_recordings_with_several_labels():

@@ -1,6 +1,6 @@
 """The networks and starts of the comparison across papers, and the gaps between them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,15 +11,13 @@ import torch
 from ecgtl import experiments, models, results, statistics
 from ecgtl.analysis import cells
 from ecgtl.analysis.correlations import RESAMPLES
-from ecgtl.analysis.names import METHODS
+from ecgtl.analysis.names import METHODS, PENDING
 from ecgtl.analysis.names import NETWORKS as CLASSIFIERS
-from ecgtl.analysis.text import PENDING
 from ecgtl.config import BASELINES, FinetuneConfig, source_experiments, starts
 from ecgtl.datasets import catalogue
 from ecgtl.datasets.ptbxl import SUPERCLASSES
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint
-from ecgtl.statistics import LEVEL, MIN_RUNS, Sample
 
 EXPERIMENT = "across"
 RR, MAJORITY = "rr_boosting", "majority"
@@ -33,18 +31,18 @@ class Row:
 
     method: str
     config: FinetuneConfig
-    bodies: tuple[dict, ...]
+    bodies: tuple[results.Result, ...]
     draws: np.ndarray
 
     @property
-    def sample(self) -> Sample:
+    def sample(self) -> statistics.Sample:
         """The macro AUC over the runs."""
-        return Sample.of(self.scores("macro_auc"))
+        return statistics.Sample.of(self.scores("macro_auc"))
 
     @property
     def compared(self) -> bool:
         """Whether there are runs enough for a comparison."""
-        return len(self.bodies) >= MIN_RUNS
+        return len(self.bodies) >= statistics.MIN_RUNS
 
     @property
     def trivial(self) -> bool:
@@ -148,7 +146,7 @@ def _areas(positive: np.ndarray, columns: Sequence[np.ndarray], counts: np.ndarr
 
 
 def percentile_limits(draws: np.ndarray) -> list[float]:
-    return np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
+    return np.quantile(draws, [(1 - statistics.LEVEL) / 2, (1 + statistics.LEVEL) / 2]).tolist()
 
 
 def gap(first: Row, second: Row | None) -> Gap | None:
@@ -184,7 +182,7 @@ def start_words(init: str) -> str:
     return "random weights" if init == "random" else METHODS[init].lower()
 
 
-def origin(row: Row) -> dict:
+def origin(row: Row) -> Mapping:
     """What the starting checkpoint says of itself, as a run has it or the file; empty for random weights, and where
     neither is available.
     """

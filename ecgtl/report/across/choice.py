@@ -12,20 +12,15 @@ import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ecgtl import experiments, statistics
 from ecgtl.analysis.correlations import Interval
-from ecgtl.analysis.names import METHODS
-from ecgtl.analysis.text import NBSP, PENDING, f1
+from ecgtl.analysis.names import METHODS, NBSP, PENDING, f1
 from ecgtl.config import protocol, source_experiments, starts
-from ecgtl.datasets import catalogue
-from ecgtl.datasets.ptbxl import SUPERCLASSES
+from ecgtl.datasets import catalogue, ptbxl
 from ecgtl.report import badges, figures
 from ecgtl.report.across import candidates
 from ecgtl.report.across.candidates import Row
-from ecgtl.report.figures import COLOURS
 from ecgtl.report.words import bullets, limits, paragraph
 from ecgtl.statistics import MIN_RUNS
 
@@ -33,16 +28,6 @@ SCALED = {"dataset": "by mean and SD of the whole data set",
           "window": "each recording by its own mean and SD", "range": "each recording to [−1, 1]"}
 VERDICTS = ("above", "not told apart", "below")
 SOURCE_COLOURS = ("#0072B2", "#56B4E9")  # of classifiers' data sets, in the order of the rows
-WIDTH = 5.6  # inches: words can still be read on a narrow screen
-
-
-# What has been run
-
-
-# What a start is
-
-
-# Tables
 
 
 def frame(rows: dict[str, Row]) -> pd.DataFrame:
@@ -109,10 +94,10 @@ def target(rows: dict[str, Row], tier: str) -> pd.DataFrame:
     """What is the same for all: recordings, lead, labels, sets, epochs."""
     entry = experiments.load(candidates.EXPERIMENT)
     rules, title = protocol(entry.paper), catalogue.entry(entry.dataset).title
-    folds = rules.split.folds
-    data = next((row.bodies[0].data for row in rows.values() if row.bodies), {"split": {}})
+    folds = rules.split.folds or {}
+    data: dict = next((row.bodies[0].data for row in rows.values() if row.bodies), {"split": {}})
     facts = {"Data set": f"{title} {data.get('version', PENDING)}", "Recordings": data.get("records", PENDING),
-             "Lead": ", ".join(rules.datasets[entry.dataset]["leads"]), "Labels": ", ".join(SUPERCLASSES)}
+             "Lead": ", ".join(rules.datasets[entry.dataset]["leads"]), "Labels": ", ".join(ptbxl.SUPERCLASSES)}
     facts |= {f"With each label, {part}": ", ".join(f"{name} {n}" for name, n in counts.items())
               for part, counts in data["split"].items()}
     facts |= {"Folds": f"{folds['validation']} validates, {folds['test']} tests, the others train",
@@ -129,9 +114,6 @@ def checkpoints(rows: dict[str, Row]) -> pd.DataFrame:
                       "Licence": candidates.origin(row).get("licence", PENDING),
                       "Weights": "at hand" if row.weights else made})
     return pd.DataFrame(found)
-
-
-# In words
 
 
 def state(tier: str) -> HTML:
@@ -157,7 +139,8 @@ def answer(rows: dict[str, Row]) -> HTML:
         lines.append(f"{PENDING}: {pending} of {len(rows)} rows have fewer than {MIN_RUNS} runs and are left out.")
     if any(not row.trivial for row in compared) and rows[candidates.RR].compared:
         best = max(compared, key=lambda row: row.sample.mean)
-        level = [row for row in compared if row is best or candidates.gap(best, row).verdict == "not told apart"]
+        level = [row for row in compared if row is best or (over := candidates.gap(best, row))
+                 and over.verdict == "not told apart"]
         lines += [f"Highest mean: {best.words}, macro AUC {f1(best.sample.mean)}. Not told from it: "
                   f"{_named(row for row in level if row is not best)}.",
                   _trivial(compared, rows), *_pretraining(rows), _choice(level)]
@@ -214,41 +197,36 @@ def _named(found: Iterable[Row]) -> str:
     return "; ".join(row.words for row in found) or "none"
 
 
-# Figure
-
-
-def figure(rows: dict[str, Row]) -> Figure:
+def figure(rows: dict[str, Row]) -> plt.Figure:
     """Macro AUC of every row, a panel a network: mean, both intervals, single runs; baselines as lines."""
     grouped = {arch: [row for row in rows.values() if row.config.arch == arch] for arch in candidates.NETWORKS}
-    drawn, grid = plt.subplots(len(grouped), 1, figsize=(WIDTH, 6.6), sharex=True,
+    drawn, grid = plt.subplots(len(grouped), 1, figsize=(figures.WIDTH, 6.6), sharex=True,
                                height_ratios=[len(own) + 0.7 for own in grouped.values()])
     inits = dict.fromkeys(row.config.init for row in rows.values() if row.config.init in source_experiments())
-    colours = COLOURS | dict(zip(inits, SOURCE_COLOURS, strict=False))
+    colours = figures.COLOURS | dict(zip(inits, SOURCE_COLOURS, strict=False))
     for axes, (arch, own) in zip(grid, grouped.items(), strict=True):
         for method, dash in ((candidates.RR, "-."), (candidates.MAJORITY, ":")):
             if rows[method].bodies:
-                axes.axvline(rows[method].sample.mean, color=COLOURS[method], linestyle=dash, linewidth=1.2,
+                axes.axvline(rows[method].sample.mean, color=figures.COLOURS[method], linestyle=dash, linewidth=1.2,
                              label=METHODS[method])
         for y, row in enumerate(own):
             _draw(axes, y, row, colours[row.config.init])
         starts = [candidates.start_words(row.config.init) for row in own]
-        axes.set(title=candidates.NETWORKS[arch], yticks=range(len(own)), ylim=(len(own) - 0.4, -0.6),
-                 yticklabels=[words[0].upper() + words[1:] for words in starts])
-        axes.tick_params(axis="y", labelsize=8)
+        axes.set_title(candidates.NETWORKS[arch])
+        figures.name_rows(axes, [words[0].upper() + words[1:] for words in starts])
     grid[-1].set_xlabel("macro AUC, test part")
     figures.legend_below(drawn, grid, 1)
     return drawn
 
 
-def _draw(axes: Axes, y: float, row: Row, colour: str) -> None:
+def _draw(axes: plt.Axes, y: float, row: Row, colour: str) -> None:
     """One line: the interval over test recordings broad and pale, the mean with the one over runs, the runs below."""
     if not row.bodies:
-        axes.annotate(PENDING, (1, y), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=7,
-                      color="#555555")
+        figures.pending_row(axes, y)
         return
     axes.plot(candidates.percentile_limits(row.draws), (y, y), color="#bbbbbb", linewidth=6, solid_capstyle="butt",
               zorder=1, label="95 % interval over test recordings")
     mean = Interval(row.sample.mean, *statistics.score_interval(row.sample))
-    axes.errorbar([mean.value], [y], xerr=mean.reach, color=colour, marker="o", markersize=5, capsize=3,
-                  linestyle="none", label="mean with 95 % interval over runs; below it single runs")
+    figures.dot(axes, mean, y, colour, "o", markersize=5, capsize=3,
+                label="mean with 95 % interval over runs; below it single runs")
     axes.plot(row.scores("macro_auc"), np.full(len(row.bodies), y + 0.28), ".", color=colour, alpha=0.6, markersize=4)

@@ -10,7 +10,6 @@ from ecgtl.analysis import cells
 from ecgtl.analysis.names import METHODS
 from ecgtl.config import protocol
 from ecgtl.datasets import catalogue
-from ecgtl.errors import EcgtlError
 from ecgtl.measurements import reconstruction_errors
 from ecgtl.report.jang.figure2 import each
 from ecgtl.report.study import study_table
@@ -18,11 +17,8 @@ from ecgtl.report.study import study_table
 
 def overview(experiment: str, tier: str) -> pd.DataFrame:
     """The study step by step, as ``study_table``; ours of the tier's autoencoder and the runs of ``experiment``."""
-    trained, runs = reconstruction_errors.pretrained(tier), cells.runs(experiment, tier)
-    if not runs:
-        raise EcgtlError(f"no result of {experiment} in tier {tier}; run 'python -m ecgtl run {experiment} "
-                         f"--tier {tier}'")
-    entry, rules, (run, body) = experiments.load(experiment), protocol("jang2021"), runs[0]
+    trained, tier = reconstruction_errors.pretrained(tier), cells.shown_tier(experiment, tier)
+    entry, rules, (run, body) = experiments.load(experiment), protocol("jang2021"), cells.runs(experiment, tier)[0]
     data, windows, rate = body.data, trained.data["windows"], trained.config["sampling_rate"]
     leads, tenths = rules.datasets.get(data["name"], {}).get("leads"), 10 * rules.split.test
     filled = cells.cells(experiment, tier)

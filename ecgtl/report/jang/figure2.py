@@ -1,6 +1,7 @@
 """Jang 2021, Figure 2: the networks of the three arms."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 from IPython.display import HTML
@@ -35,7 +36,7 @@ def image_network() -> list[Block]:
 
 def window(tier: str) -> tuple[int, int]:
     """Shape of a window in ``tier``: one lead, samples."""
-    config = PretrainConfig.of(tier=tier).resolved()
+    config: Any = PretrainConfig.of(tier=tier).resolved()
     return 1, round(config.seconds * config.sampling_rate)
 
 

@@ -8,18 +8,17 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ecgtl import metrics
-from ecgtl.analysis.text import PENDING, f1
+from ecgtl.analysis.names import PENDING, f1
 from ecgtl.errors import EcgtlError
 from ecgtl.report import figures
-from ecgtl.report.jang.shared import ARMS, WIDTH, heading, printed_cells, printed_trials, sizes, trials_of
+from ecgtl.report.jang import shared
 from ecgtl.report.words import percent
 
 # Made-up learning curves, in F1 by epoch. "steady" and "low" take the same steps at different heights.
-EXAMPLES = {
+Curve = Sequence[float] | np.ndarray
+EXAMPLES: dict[str, Curve] = {
     "steady": (0.40, 0.52, 0.61, 0.68, 0.67, 0.72, 0.75, 0.74, 0.78, 0.80),
     "low": (0.05, 0.17, 0.26, 0.33, 0.32, 0.37, 0.40, 0.39, 0.43, 0.45),
     "swinging": (0.40, 0.60, 0.45, 0.66, 0.50, 0.69, 0.55, 0.76, 0.61, 0.80),
@@ -29,7 +28,7 @@ EXAMPLE_STYLES = {"steady": ("#0072B2", "-", "o"), "low": ("#009E73", "--", "s")
                   "swinging": ("#D55E00", "-.", "^"), "dropping": ("#000000", ":", "D")}
 
 
-def index_parts(scores: Sequence[float]) -> dict[str, float]:
+def index_parts(scores: Curve) -> dict[str, float]:
     """What the index of test F1 by epoch is made of.
 
     ``rises`` and ``falls`` (numbers), ``rise`` and ``fall`` (mean sizes), ``best``, the ``index`` itself as
@@ -44,7 +43,7 @@ def index_parts(scores: Sequence[float]) -> dict[str, float]:
             "sums": float(rises.sum() / falls.sum() * best) if len(falls) else math.inf}
 
 
-def _rises_and_falls(scores: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+def _rises_and_falls(scores: Curve) -> tuple[np.ndarray, np.ndarray]:
     steps = np.diff(np.asarray(scores, float))
     return steps[steps > 0], -steps[steps < 0]
 
@@ -54,17 +53,18 @@ def index_anatomy(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     words = {"rises": "Rises", "rise": "Mean rise", "falls": "Falls", "fall": "Mean fall", "best": "Best F1",
              "index": "Index", "sums": "With sums"}
     rows = []
-    for size, method in itertools.product(sizes(experiment), ("random", "cae")):
-        found = pd.DataFrame(map(index_parts, trials_of(frame, method, size)), columns=[*words])
+    for size, method in itertools.product(shared.sizes(experiment), ("random", "cae")):
+        found = pd.DataFrame(map(index_parts, shared.trials_of(frame, method, size)), columns=[*words])
         means = found.mean().items()
         texts = [f"{value:.1f}" if name in ("rises", "falls") else f1(value) for name, value in means]
-        rows.append((percent(size), ARMS[method], len(found), *(texts if len(found) else [PENDING] * len(words))))
+        texts = texts if len(found) else [PENDING] * len(words)
+        rows.append((percent(size), shared.ARMS[method], len(found), *texts))
     return pd.DataFrame(rows, columns=["Data used", "Arm", "n", *words.values()])
 
 
-def examples_figure() -> Figure:
+def examples_figure() -> plt.Figure:
     """The rises and falls of one made-up curve (A), and four curves with their index (B)."""
-    figure, (upper, lower) = plt.subplots(2, 1, figsize=(WIDTH, 6.6), sharex=True, sharey=True)
+    figure, (upper, lower) = plt.subplots(2, 1, figsize=(figures.WIDTH, 6.6), sharex=True, sharey=True)
     _draw_steps(upper, "dropping")
     for name, scores in EXAMPLES.items():
         colour, dash, marker = EXAMPLE_STYLES[name]
@@ -77,7 +77,7 @@ def examples_figure() -> Figure:
     return figure
 
 
-def _draw_steps(axes: Axes, name: str) -> None:
+def _draw_steps(axes: plt.Axes, name: str) -> None:
     """Every rise and fall of a made-up curve with its size."""
     parts = index_parts(EXAMPLES[name])
     for epoch, (before, after) in enumerate(itertools.pairwise(EXAMPLES[name]), start=1):
@@ -105,14 +105,14 @@ def examples_table() -> pd.DataFrame:
 def limits_table() -> pd.DataFrame:
     """What the index gives for a curve without falls, without rises, without either, or of a single epoch."""
     steady = EXAMPLES["steady"]
-    made = {"never falls (the steady curve, its falls made flat)": np.maximum.accumulate(steady),
+    made: dict[str, Curve] = {"never falls (the steady curve, its falls made flat)": np.maximum.accumulate(steady),
             "never rises (the steady curve, sorted downwards)": np.sort(steady)[::-1],
             "does not move": np.full(len(steady), max(steady)), "has one epoch": steady[:1]}
     return pd.DataFrame([(words, _index_or_error(scores)) for words, scores in made.items()],
                         columns=["A curve that …", "Index"])
 
 
-def _index_or_error(scores: Sequence[float]) -> str:
+def _index_or_error(scores: Curve) -> str:
     try:
         return f"{metrics.learning_curve_index(scores):,.0f}"
     except EcgtlError as error:
@@ -130,8 +130,8 @@ def trials_below_best() -> pd.DataFrame:
     Their mean rise is smaller than their mean fall. With sums they would have to end below their first epoch.
     """
     rows = []
-    for method, size, found in printed_cells("table3"):
-        index, best = np.array(found["trials"]), printed_trials("table2", method, size).to_numpy()
-        rows.append((heading(method, size), len(index), (index < best).sum(), (index < best.min()).sum()))
+    for method, size, found in shared.printed_cells("table3"):
+        index, best = np.array(found["trials"]), shared.printed_trials("table2", method, size).to_numpy()
+        rows.append((shared.heading(method, size), len(index), (index < best).sum(), (index < best.min()).sum()))
     return pd.DataFrame(rows, columns=["Cell", "Trials", "Index below the trial's best F1",
                                        "Index below every best F1 of the cell"])

@@ -7,19 +7,19 @@ here, so a page shows the errors, which are committed, and windows of a syntheti
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
 from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 from scipy import stats
 
 from ecgtl import published
 from ecgtl.analysis import claims
-from ecgtl.analysis.text import f1
+from ecgtl.analysis.names import f1
 from ecgtl.datasets import catalogue
 from ecgtl.errors import EcgtlError
 from ecgtl.measurements.reconstruction_errors import ARRAYS, HeldOut, held_out, load, pretrained
@@ -33,12 +33,6 @@ SHOWN = {"10th percentile": 0.1, "median": 0.5, "90th percentile": 0.9}  # windo
 RESAMPLES = 2000
 PAPER_SECONDS = 0.2  # a large square of ECG paper; a z-score has no height on it
 SOURCE_COLOURS = {"cinc2017": "#0072B2", "mitdb": "#D55E00", "icentia11k": "#009E73", "qtdb": "#CC79A7"}
-
-
-# The autoencoder and the windows
-
-
-# Errors
 
 
 def by_source(measured: Result) -> pd.DataFrame:
@@ -79,16 +73,13 @@ def chosen_windows(error: np.ndarray) -> dict[str, int]:
     return {name: int(ranked[round(share * (len(error) - 1))]) for name, share in SHOWN.items()}
 
 
-# What a reader sees
-
-
-def distribution(measured: Result) -> Figure:
+def distribution(measured: Result) -> plt.Figure:
     """Histogram of the windows' errors by source, with our mean, the paper's, and a window's own variance."""
     error, source, order = measured.arrays["error"], measured.arrays["source"], measured.data["order"]
     n = n_samples(measured)
     top = max(1.05 * n, float(error.max()))
     figure, axes = plt.subplots(figsize=(4.8, 4.0))
-    axes.hist([error[source == k] for k in range(len(order))], np.linspace(0, top, 45), stacked=True,
+    axes.hist([error[source == k] for k in range(len(order))], [*np.linspace(0, top, 45)], stacked=True,
               color=[SOURCE_COLOURS[name] for name in order], edgecolor="white", linewidth=0.3,
               label=[catalogue.entry(name).title for name in order])
     for value, words, colour, dash in ((error.mean(), "our mean", "#000000", "-"),
@@ -97,13 +88,13 @@ def distribution(measured: Result) -> Figure:
         axes.axvline(value, color=colour, linestyle=dash, label=f"{words} ({value:,.0f})")
     axes.set(xlabel="squared error, summed over a window\n(z-scores squared)", ylabel="held-out windows",
              xlim=(0, top))
-    share = axes.secondary_xaxis("top", functions=(lambda e: 1 - e / n, lambda r: (1 - r) * n))
+    share = axes.secondary_xaxis("top", functions=(lambda e: 1 - e / n, lambda r: (1 - r) * n))  # type: ignore[operator]
     share.set_xlabel("R² of the window")
     figures.legend_below(figure, [axes], 1)
     return figure
 
 
-def panels(found: HeldOut, error: np.ndarray, synthetic: bool) -> Figure:
+def panels(found: HeldOut, error: np.ndarray, synthetic: bool) -> plt.Figure:
     """The windows of ``chosen_windows(error)``, one above the other, with what the network makes of them."""
     chosen, made = chosen_windows(error), ", synthetic" if synthetic else ""
     figure = figures.reconstructions(found.windows, found.model, [*chosen.values()], synthetic)
@@ -128,7 +119,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
                                        "10th to 90th percentile", "R²"])
 
 
-def _with_interval(row: tuple | pd.Series) -> str:
+def _with_interval(row: Any) -> str:
     interval = f"[{row.low:.0f}, {row.high:.0f}]" if np.isfinite(row.low) else "(too few subjects)"
     return f"{row.mean:.0f} {interval}"
 
@@ -206,13 +197,10 @@ def _printed() -> float:
     return published.lookup("jang2021.scalars.cae_mse.value")
 
 
-# The command
-
-
 def draw(file: Path, tier: str = "reduced") -> Path:
     """Draw held-out windows of the tier's recordings into ``file``, and return it; its ending says the format."""
     figures.use_style()
-    allowed = sorted(Figure().canvas.get_supported_filetypes())
+    allowed = sorted(plt.Figure().canvas.get_supported_filetypes())
     if file.suffix.removeprefix(".") not in allowed:
         raise EcgtlError(f"{file.name} has no ending of an image; allowed: {', '.join(allowed)}")
     measured, found = load(tier), held_out(pretrained(tier))

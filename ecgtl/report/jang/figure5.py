@@ -5,36 +5,32 @@ import itertools
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 
-from ecgtl.analysis.names import METHODS
-from ecgtl.analysis.text import PENDING, f1
-from ecgtl.report.figures import COLOURS
-from ecgtl.report.jang.shared import NAMES, WIDTH, cell, sizes, trials_of
-from ecgtl.report.jang.table2 import finished
-from ecgtl.report.words import percent
+from ecgtl.analysis.names import METHODS, PENDING, f1
+from ecgtl.report import figures, words
+from ecgtl.report.jang.shared import NAMES, cell, sizes, trials_of
 
 
-def learning_curves(frame: pd.DataFrame, experiment: str) -> Figure:
+def learning_curves(frame: pd.DataFrame, experiment: str) -> plt.Figure:
     """Test score by epoch, one panel a size; ``frame`` is that of ``curves``.
 
     Random weights and the autoencoder: each trial as a thin line, their median as a thick one; of the image
     arm the median alone.
     """
     places = sizes(experiment)
-    figure, panels = plt.subplots(len(places), 1, figsize=(WIDTH, 7.6), sharex=True, sharey=True)
+    figure, panels = plt.subplots(len(places), 1, figsize=(figures.WIDTH, 7.6), sharex=True, sharey=True)
     for axes, size in zip(panels, places, strict=True):
         for method in ("image", "random", "cae"):
             by_trial = cell(frame, method, size).pivot(index="epoch", columns="trial", values="score")
             if len(by_trial) and method != "image":
-                axes.plot(by_trial.index, by_trial, color=COLOURS[method], linewidth=0.5, alpha=0.35)
+                axes.plot(by_trial.index, by_trial, color=figures.COLOURS[method], linewidth=0.5, alpha=0.35)
             if len(by_trial):
                 axes.plot(by_trial.index, by_trial.median(axis=1), ":" if method == "image" else "-",
-                          color=COLOURS[method], linewidth=1.8, label=f"{METHODS[method]}, median")
+                          color=figures.COLOURS[method], linewidth=1.8, label=f"{METHODS[method]}, median")
         axes.set(title=f"{NAMES[experiment]}: {size} % of the training part", ylabel="weighted F1, test part",
                  ylim=(0, 1))
     panels[-1].set_xlabel("epoch")
-    return finished(figure, panels, 3)
+    return figures.finished(figure, panels, 3)
 
 
 def stability(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
@@ -47,6 +43,6 @@ def stability(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
         if found:
             *scores, epoch = np.mean(found, axis=0)
             texts = [*map(f1, scores), f"{epoch:.0f}"]
-        rows.append((percent(size), METHODS[method], len(found), texts[0], texts[-1], *texts[1:-1]))
+        rows.append((words.percent(size), METHODS[method], len(found), texts[0], texts[-1], *texts[1:-1]))
     return pd.DataFrame(rows, columns=["Data used", "Initialisation", "n", "Best F1", "Best epoch", "Last F1",
                                        "Best − last", "Deepest fall in one epoch"])

@@ -9,14 +9,12 @@ import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
 
-from ecgtl import experiments, published
+from ecgtl import experiments, published, results
 from ecgtl.analysis import cells
-from ecgtl.analysis.text import NBSP, f1
-from ecgtl.report import badges
-from ecgtl.report.words import gap_with_p, mean_sd, percent, plus_minus
+from ecgtl.analysis.names import NBSP, f1
+from ecgtl.report import badges, words
 
 PTBXL, CINC2017 = "jang2021-table2-ptbxl", "jang2021-table2-cinc2017"
-SENSITIVITY = "jang2021-sensitivity"
 NAMES = {PTBXL: "PTB-XL, lead II", CINC2017: "CinC 2017"}
 ARMS = {"random": "random", "image": "image", "cae": "autoencoder", "random_matched": "random, matched steps"}
 PAIRS = (("cae", "random"), ("image", "random"), ("cae", "image"))
@@ -24,13 +22,12 @@ CHOICES = ("best_test", "last", "validated")  # the paper's own first
 SCORES = ("weighted_f1", "macro_f1")
 BEST = "best_test.weighted_f1"  # what the paper's Table 2 prints
 INDEX = "learning_curve_index"  # what its Table 3 prints
-WIDTH = 5.6  # of figures, inches: their words can still be read on a narrow screen
 
 
 def state(experiment: str, tier: str) -> HTML:
     """Badges of the finished runs and their number; while some are missing, the command; the sizes in recordings."""
     experiment = cells.current(experiment, tier)
-    drawn = ", ".join(f"{percent(size)} are {n:,}" for size, n in recordings(experiment, tier).items())
+    drawn = ", ".join(f"{words.percent(size)} are {n:,}" for size, n in recordings(experiment, tier).items())
     theirs = ", ".join(f"{paper_recordings(size):,.0f}" for size in sizes(experiment))
     said = Markup("<p>Recordings that are drawn for training: {}; in the paper {}.</p>").format(drawn, theirs)
     found = badges.state(experiment, tier, f"{NAMES[cells.original(experiment)]}: ")
@@ -78,21 +75,21 @@ def curves(experiment: str, tier: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["method", "size", "trial", "epoch", "step", "score"])
 
 
-def _steps_per_epoch(body: dict) -> int:
+def _steps_per_epoch(body: results.Result) -> int:
     return math.ceil(sum(body.data["split"]["train"].values()) / body.config["batch_size"])
 
 
 def sizes(experiment: str) -> tuple[int, ...]:
     """Shares of the training set (%), the largest first."""
-    return tuple(experiments.load(experiment).columns)
+    return tuple(map(int, experiments.load(experiment).columns))
 
 
-def cell(frame: pd.DataFrame, method: str, size: int) -> pd.DataFrame:
+def cell(frame: pd.DataFrame, method: str, size: int | str) -> pd.DataFrame:
     """The rows of ``trials`` or ``curves`` of one cell."""
     return frame[(frame["method"] == method) & (frame["size"] == size)]
 
 
-def values(frame: pd.DataFrame, method: str, size: int, column: str = BEST) -> pd.Series:
+def values(frame: pd.DataFrame, method: str, size: int | str, column: str = BEST) -> pd.Series:
     """A column of the trials of one cell, indexed by trial; empty where there is no run."""
     return cell(frame, method, size).set_index("trial")[column].sort_index()
 
@@ -100,12 +97,6 @@ def values(frame: pd.DataFrame, method: str, size: int, column: str = BEST) -> p
 def trials_of(frame: pd.DataFrame, method: str, size: int) -> list[np.ndarray]:
     """The scores by epoch of every trial of one cell, from ``curves``."""
     return [scores.to_numpy() for _, scores in cell(frame, method, size).groupby("trial")["score"]]
-
-
-def networks(experiment: str) -> list[tuple[str, int]]:
-    """(method, size) of every cell that a network is trained for, controls included."""
-    entry = experiments.load(experiment)
-    return [(method, size) for method, size in entry.cells if method in entry.networks]
 
 
 def printed_trials(table: str, method: str, size: int | str) -> pd.Series:
@@ -127,7 +118,7 @@ def _printed_p(table: str, size: int | str) -> str:
 
 
 def heading(method: str, size: int | str) -> str:
-    return f"{percent(size)} {ARMS[method]}"
+    return f"{words.percent(size)} {ARMS[method]}"
 
 
 def paper_trials(table: str) -> pd.DataFrame:
@@ -135,7 +126,7 @@ def paper_trials(table: str) -> pd.DataFrame:
     planned = range(1, published.lookup(f"jang2021.{table}.runs") + 1)
     columns = {"Trial": [*planned, "Mean ± SD, printed", "p, printed"]}
     for method, size, found in printed_cells(table):
-        columns[heading(method, size)] = [*map(f1, found["trials"]), plus_minus(found["mean"], found["sd"]),
+        columns[heading(method, size)] = [*map(f1, found["trials"]), words.plus_minus(found["mean"], found["sd"]),
                                            _printed_p(table, size)]
     return pd.DataFrame(columns)
 
@@ -147,7 +138,7 @@ def our_trials(frame: pd.DataFrame, experiment: str, tier: str, column: str = BE
     columns = {"Trial": [*planned, "Mean ± SD"]}
     for size, method in itertools.product(sizes(experiment), methods):
         found = values(frame, method, size, column)
-        columns[heading(method, size)] = [*found.reindex(planned).map(f1), mean_sd(found)]
+        columns[heading(method, size)] = [*found.reindex(planned).map(f1), words.mean_sd(found)]
     return pd.DataFrame(columns)
 
 
@@ -161,8 +152,8 @@ def differences(frame: pd.DataFrame, experiment: str, table: str = "table2", col
     for size, pair in itertools.product(sizes(experiment), pairs):
         theirs, ours = ([printed_trials(table, method, size) for method in pair],
                         [values(frame, method, size, column) for method in pair])
-        tests = [gap_with_p(*found, paired=paired) for found in (theirs, ours) for paired in (False, True)]
-        rows.append((percent(size), f"{ARMS[pair[0]]} − {ARMS[pair[1]]}",
+        tests = [words.gap_with_p(a, b, paired) for a, b in (theirs, ours) for paired in (False, True)]
+        rows.append((words.percent(size), f"{ARMS[pair[0]]} − {ARMS[pair[1]]}",
                      _printed_p(table, size) if pair[0] == "cae" else "–", *tests, f"{len(ours[0])}, {len(ours[1])}"))
     return pd.DataFrame(rows, columns=["Data used", "Difference", "Paper, printed p", "Paper's trials, Welch",
                                        "Paper's trials, paired", "Ours, Welch", "Ours, paired", "n"])

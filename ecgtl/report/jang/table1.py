@@ -1,30 +1,22 @@
 """Jang 2021, Table 1: who and what the Shaoxing table holds, the paper beside the release."""
 
-from os.path import commonprefix
+import itertools
 
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
 from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 from scipy import stats
 
-from ecgtl import published
+from ecgtl import published, results, statistics
 from ecgtl.datasets import catalogue
 from ecgtl.measurements.shaoxing import MOMENTS
 from ecgtl.report import figures
 from ecgtl.report.printed import published_text
-from ecgtl.results import Result
-from ecgtl.statistics import LEVEL
-
-# Counting
 
 
-# The paper beside the release
-
-
-def comparison(counted: Result) -> pd.DataFrame:
+def comparison(counted: results.Result) -> pd.DataFrame:
     """One row a characteristic: ``aumc``, ``paper`` as printed, ``ours``, ``difference``, ``agreement``.
 
     Both SDs of the age stand there, since the paper names no divisor.
@@ -60,8 +52,8 @@ def agreement(printed: str, ours: float) -> str:
         return "equal when truncated"
     if len(rounded) != len(printed):
         return f"differs: {rounded}"
-    alike = commonprefix([rounded, printed])
-    return f"differs from digit {sum(c.isdigit() for c in alike) + 1} on: {rounded}"
+    alike = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(rounded, printed, strict=True))
+    return f"differs from digit {sum(digit.isdigit() for digit, _ in alike) + 1} on: {rounded}"
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
@@ -77,7 +69,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
                                        "Printed digits", "AUMC, paper (private)"])
 
 
-def verdict(counted: Result) -> HTML:
+def verdict(counted: results.Result) -> HTML:
     """What agrees and what does not, in sentences that follow from the values."""
     table = comparison(counted).dropna(subset="ours")
     equal = table["agreement"].str.startswith("equal").groupby(table["place"]).any()
@@ -95,7 +87,7 @@ def verdict(counted: Result) -> HTML:
     return HTML(Markup("<p>{}</p>").format(" ".join(sentences)))
 
 
-def source_line(counted: Result) -> HTML:
+def source_line(counted: results.Result) -> HTML:
     """Where the table comes from."""
     entry = catalogue.entry(counted.data["name"])
     link = Markup('<a class="external" href="{}">{}, {}</a>').format(entry.page, entry.title, entry.version)
@@ -103,15 +95,12 @@ def source_line(counted: Result) -> HTML:
         counted.data["file"], link, entry.licence))
 
 
-# By rhythm
-
-
-def by_rhythm(counted: Result) -> pd.DataFrame:
+def by_rhythm(counted: results.Result) -> pd.DataFrame:
     """One row a rhythm, the most frequent first: recordings, age and SD, men with Wilson's 95 % limits."""
     rows = []
     found = [(name, part) for name, part in counted.scores["rhythms"].items() if part["n"]]
     for name, part in sorted(found, key=lambda pair: -pair[1]["n"]):
-        low, high = stats.binomtest(part["male"], part["n"]).proportion_ci(LEVEL, method="wilson")
+        low, high = stats.binomtest(part["male"], part["n"]).proportion_ci(statistics.LEVEL, method="wilson")
         rows.append({"rhythm": name, "share": part["n"] / counted.scores["n"], **part,
                      "male_share": part["male"] / part["n"], "male_low": low, "male_high": high})
     return pd.DataFrame(rows)
@@ -127,7 +116,7 @@ def readable_rhythms(table: pd.DataFrame) -> pd.DataFrame:
                                        "Men (%) [95 % interval]"])
 
 
-def rarest(counted: Result) -> HTML:
+def rarest(counted: results.Result) -> HTML:
     """What the rarest rhythm leaves for a test set, by the split that the paper names."""
     table = by_rhythm(counted)
     training, test = published.lookup("jang2021.scalars.split.value")
@@ -139,13 +128,13 @@ def rarest(counted: Result) -> HTML:
     return HTML(Markup("<p>{}</p>").format(text))
 
 
-def rhythms_figure(counted: Result) -> Figure:
+def rhythms_figure(counted: results.Result) -> plt.Figure:
     """Age (mean with 95 % interval, SD) and share of men (95 % interval) by rhythm, with those of all."""
     table, scores = by_rhythm(counted), counted.scores
     y, dots = np.arange(len(table)), {"fmt": "o", "color": "#0072B2", "capsize": 3, "markersize": 4}
     # Narrow, so that the labels stay readable where a telephone shrinks the figure
     figure, (left, right) = plt.subplots(1, 2, figsize=(5.2, 4.2), sharey=True)
-    half = stats.t.ppf((1 + LEVEL) / 2, table["n"] - 1) * table["age_sd"] / np.sqrt(table["n"])
+    half = stats.t.ppf((1 + statistics.LEVEL) / 2, table["n"] - 1) * table["age_sd"] / np.sqrt(table["n"])
     left.errorbar(table["age_mean"], y, xerr=table["age_sd"], fmt="none", ecolor="#9ecae1", elinewidth=5, label="SD")
     left.errorbar(table["age_mean"], y, xerr=half, label="mean, 95 % interval", **dots)
     left.set(xlabel="age (years)", yticks=y,

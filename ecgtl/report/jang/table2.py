@@ -6,31 +6,23 @@ printed trials. A cell without runs is PENDING; fewer than ``MIN_RUNS`` runs get
 
 import itertools
 import math
-from collections.abc import Sequence
 
 import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ecgtl import experiments, published, results
 from ecgtl.analysis import cells, claims, names
-from ecgtl.analysis.names import METHODS
-from ecgtl.analysis.text import PENDING, f1
 from ecgtl.config import protocol
 from ecgtl.experiments import pretrainings
 from ecgtl.report import badges, figures, tables
-from ecgtl.report.figures import COLOURS, MARKERS
 from ecgtl.report.jang import shared
 from ecgtl.report.words import gap_with_p, mean, percent
 
+SENSITIVITY = "jang2021-sensitivity"
 # Is a collapse at 25 % one of data or of steps? (method, size) of the trainings that tell, and their dashes
 CONTROL = {("random", 25): ":", ("random_matched", 25): "-", ("random", 50): "--", ("random", 100): "-"}
-
-
-# What has been run
 
 
 def comparison(experiment: str, tier: str) -> pd.DataFrame:
@@ -40,10 +32,7 @@ def comparison(experiment: str, tier: str) -> pd.DataFrame:
     return found.assign(words=found["words"] + here)
 
 
-# Trial by trial
-
-
-def curve(comparison: pd.DataFrame, filled: dict[tuple, cells.Cell]) -> Figure:
+def curve(comparison: pd.DataFrame, filled: dict[tuple, cells.Cell]) -> plt.Figure:
     """Weighted F1 by the share of the training set that is used: the paper's mean and SD beside our runs and interval.
 
     Of a ``cells.comparison`` and its ``cells.cells``; PENDING where there is none.
@@ -53,12 +42,12 @@ def curve(comparison: pd.DataFrame, filled: dict[tuple, cells.Cell]) -> Figure:
     paper = comparison[comparison["paper"].notna() & comparison["method"].isin(ours["method"])]
     for method, rows in paper.groupby("method", sort=False):
         axes.errorbar(rows["size"] - 0.9, rows["paper"], rows["paper_sd"], color=figures.PAPER_COLOUR, linestyle="--",
-                      marker=MARKERS[method], capsize=4, label=f"paper: {METHODS[method]} (mean ± SD)")
+                      marker=figures.MARKERS[method], capsize=4, label=f"paper: {names.METHODS[method]} (mean ± SD)")
     for place, (method, rows) in enumerate(ours.groupby("method", sort=False), start=1):
         if method == "majority":
-            axes.axhline(rows["ours"].mean(), color=COLOURS[method], linestyle=":", label=METHODS[method])
+            axes.axhline(rows["ours"].mean(), color=figures.COLOURS[method], linestyle=":", label=names.METHODS[method])
         else:
-            label = f"ours: {METHODS[method]} (95 % interval)"
+            label = f"ours: {names.METHODS[method]} (95 % interval)"
             figures.series(axes, rows["size"] + 0.9 * place, rows, filled, label, 0.6, 5, capsize=4)
     axes.set(xlabel="share of the training part used for training (%)", ylabel="weighted F1 on the test part",
              xticks=sorted(comparison["size"].unique()))
@@ -68,31 +57,31 @@ def curve(comparison: pd.DataFrame, filled: dict[tuple, cells.Cell]) -> Figure:
     return figure
 
 
+def networks(experiment: str) -> list[tuple[str, int]]:
+    """(method, size) of every cell that a network is trained for, controls included."""
+    entry = experiments.load(experiment)
+    return [(method, int(size)) for method, size in entry.cells if method in entry.networks]
+
+
 def both_scores(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     """Weighted beside macro F1 of the reported epoch: a row a method and size, baselines too."""
     entry, rows = experiments.load(experiment), []
-    for method, size in (*shared.networks(experiment), *itertools.product(entry.baselines, entry.columns)):
+    for method, size in (*networks(experiment), *itertools.product(entry.baselines, shared.sizes(experiment))):
         weighted, macro = (shared.values(frame, method, size, f"best_test.{score}") for score in shared.SCORES)
-        rows.append((METHODS[method], percent(size), mean(weighted), mean(macro), len(weighted)))
+        rows.append((names.METHODS[method], percent(size), mean(weighted), mean(macro), len(weighted)))
     return pd.DataFrame(rows, columns=["Initialisation", "Data used", "Weighted F1", "Macro F1", "n"])
-
-
-# Which epoch, and which arm
 
 
 def choices(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     """Weighted F1 by three ways of choosing the epoch, and how much the published way flatters (paired)."""
     rows, words = [], [names.CHOICES[choice].capitalize() for choice in shared.CHOICES]
-    for method, size in shared.networks(experiment):
+    for method, size in networks(experiment):
         best, last, validated = (shared.values(frame, method, size, f"{choice}.weighted_f1")
                                  for choice in shared.CHOICES)
-        rows.append((METHODS[method], percent(size), mean(best), mean(last), mean(validated), len(last),
+        rows.append((names.METHODS[method], percent(size), mean(best), mean(last), mean(validated), len(last),
                      gap_with_p(best, validated, paired=True)))
     return pd.DataFrame(rows, columns=["Initialisation", "Data used", f"{words[0]} (as published)", *words[1:], "n",
                                        "Best on test − best on validation, paired"])
-
-
-# Data or steps
 
 
 def steps_table(frame: pd.DataFrame, tier: str) -> pd.DataFrame:
@@ -104,7 +93,7 @@ def steps_table(frame: pd.DataFrame, tier: str) -> pd.DataFrame:
     for method, size in CONTROL:
         best, last, steps = (shared.values(frame, method, size, column)
                              for column in (shared.BEST, "last.weighted_f1", "steps"))
-        rows.append((shared.heading(method, size), f"{steps.iloc[0]:,}" if len(steps) else PENDING,
+        rows.append((shared.heading(method, size), f"{steps.iloc[0]:,}" if len(steps) else names.PENDING,
                      f"{paper_steps(size, tier):,}" if method == "random" else "–", mean(best), mean(last), len(best),
                      "–" if (method, size) == ("random", 50) else gap_with_p(half, best, paired=False)))
     return pd.DataFrame(rows, columns=["Random weights", "Steps", "Steps in the paper", "Best on test", "Last epoch",
@@ -120,7 +109,7 @@ def paper_steps(size: int, tier: str) -> int:
 def steps_verdict(frame: pd.DataFrame, tier: str) -> HTML:
     """By claims J2 and steps: is there a collapse at 25 %, and does it stay when the steps are matched?"""
     collapse, nearer = (claims.judge("jang2021", name, tier)["ours"] for name in ("J2", "steps"))
-    margin = f1(claims.claims("jang2021")["J2"]["margin"])
+    margin = names.f1(claims.claims("jang2021")["J2"]["margin"])
     ends = {"opposite": "it stays with matched steps: a matter of data, not of steps",
             "yes": "it is gone with matched steps: a matter of steps, not of data"}
     end = ends.get(nearer, f"whether it stays with matched steps is {nearer}")
@@ -132,53 +121,39 @@ def steps_verdict(frame: pd.DataFrame, tier: str) -> HTML:
     return HTML(Markup("<p>{} Matched minus usual steps at 25 %, paired: {}.</p>").format(text, gain))
 
 
-def step_curves(frame: pd.DataFrame) -> Figure:
+def step_curves(frame: pd.DataFrame) -> plt.Figure:
     """Best test score so far against steps of the optimiser, for ``CONTROL``: median and range over trials.
 
     ``frame`` is that of ``curves``. A trial's last value is what Table 2 reports of it.
     """
-    figure, axes = plt.subplots(figsize=(shared.WIDTH, 4.2))
+    figure, axes = plt.subplots(figsize=(figures.WIDTH, 4.2))
     for (method, size), dash in CONTROL.items():
         so_far = shared.cell(frame, method, size).pivot(index="step", columns="trial", values="score").cummax()
         if len(so_far):
-            axes.fill_between(so_far.index, so_far.min(axis=1), so_far.max(axis=1), color=COLOURS[method], alpha=0.12,
-                              linewidth=0)
-            axes.plot(so_far.index, so_far.median(axis=1), dash, color=COLOURS[method],
-                      label=f"{shared.heading(method, size)} (n = {so_far.shape[1]})")
+            figures.band(axes, so_far, so_far.median(axis=1), figures.COLOURS[method], dash,
+                         label=f"{shared.heading(method, size)} (n = {so_far.shape[1]})")
     axes.set(xlabel="steps of the optimiser", ylabel="best weighted F1 so far, test part", ylim=(0, 1))
-    return finished(figure, [axes])
+    return figures.finished(figure, [axes])
 
 
-def finished(figure: Figure, panels: Sequence[Axes], columns: int = 2) -> Figure:
-    """The figure with a legend below; panels without a line say PENDING."""
-    for axes in panels:
-        if not axes.lines:
-            figures.pending(axes)
-    figures.legend_below(figure, panels, columns)
-    return figure
-
-
-# Sensitivity of the autoencoder
-
-
-def sensitivity(tier: str = "reduced") -> list[dict]:
+def sensitivity(tier: str = "reduced") -> list[results.Result]:
     """The finished pretrainings that vary width and filter, as read from their JSON, the narrowest first."""
-    runs = pretrainings.enumerate_runs(shared.SENSITIVITY, tier)
+    runs = pretrainings.enumerate_runs(SENSITIVITY, tier)
     bodies = [results.read(run.path) for run in runs if run.state() == "done"]
     return sorted(bodies, key=lambda body: (body.config["width"], not body.config["highpass"]))
 
 
-def sensitivity_table(bodies: list[dict], tier: str = "reduced") -> HTML:
+def sensitivity_table(bodies: list[results.Result], tier: str = "reduced") -> HTML:
     """Their errors on held-out subjects; PENDING and the command where there is none yet."""
     if not bodies:
         return HTML(Markup("<p>{} No run yet: <code>python -m ecgtl run {} --tier {}</code></p>").format(
-            badges.badge("pending"), shared.SENSITIVITY, tier))
+            badges.badge("pending"), SENSITIVITY, tier))
     rows = []
     for body in bodies:
         config, windows, scores = body.config, body.data["windows"], body.scores
         rows.append((config["width"], _filter_words(config["highpass"]), f"{windows['train']:,}",
                      f"{windows['test']:,}", len(body.history), f"{scores['mse_sum']:.1f}",
-                     f"{scores['mse_sample']:.3f}", f1(scores["r2"])))
+                     f"{scores['mse_sample']:.3f}", names.f1(scores["r2"])))
     table = pd.DataFrame(rows, columns=["Width", "Baseline filter", "Windows, training", "held out", "Epochs",
                                         "Squared error, summed over a window", "per sample", "R²"])
     return tables.html(table, "Reconstruction of held-out subjects by width and baseline filter")
@@ -188,25 +163,14 @@ def _filter_words(cutoff: float | None) -> str:
     return f"high-pass, {cutoff:g} Hz" if cutoff else "none"
 
 
-def sensitivity_curves(bodies: list[dict]) -> Figure:
+def sensitivity_curves(bodies: list[results.Result]) -> plt.Figure:
     """Validation error by epoch, one line a pretraining; dashed ones are without the filter."""
-    figure, axes = plt.subplots(figsize=(shared.WIDTH, 4.0))
+    figure, axes = plt.subplots(figsize=(figures.WIDTH, 4.0))
     for place, body in enumerate(bodies):
         config, rows = body.config, pd.DataFrame(body.history)
         axes.plot(rows["epoch"], rows["validation_loss"], "-" if config["highpass"] else "--", color=f"C{place}",
                   marker="osD^vpXP"[place % 8], markersize=4,
                   label=f"width {config['width']}, filter: {_filter_words(config['highpass'])}")
-    axes.set(xlabel="epoch", ylabel="validation error, summed over a window\n(z-scores squared)")
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    return finished(figure, [axes])
-
-
-# Table 3: the learning curve index
-
-
-# Figure 3: the index explained
-
-
-# Figure 5: the curves themselves
-
-
+    figures.whole_epochs(axes)
+    axes.set_ylabel("validation error, summed over a window\n(z-scores squared)")
+    return figures.finished(figure, [axes])

@@ -6,45 +6,41 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 
 from ecgtl import published, statistics
-from ecgtl.analysis.names import METHODS
-from ecgtl.analysis.text import f1
+from ecgtl.analysis.correlations import Interval
+from ecgtl.analysis.names import METHODS, f1
 from ecgtl.report import figures, tables
-from ecgtl.report.figures import COLOURS, MARKERS
-from ecgtl.report.jang.shared import INDEX, NAMES, PTBXL, WIDTH, heading, printed_cells, sizes, values
+from ecgtl.report.jang import shared
 from ecgtl.report.words import percent
-from ecgtl.statistics import Sample
 
 
 def index_rows(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Every index, the paper's trials and then ours; ``frames`` maps experiments to their ``trials``."""
-    printed = [("paper", method, int(size), trial, value) for method, size, found in printed_cells("table3")
+    printed = [("paper", method, int(size), trial, value) for method, size, found in shared.printed_cells("table3")
                for trial, value in enumerate(found["trials"], start=1)]
-    ours = [frame.dropna(subset=[INDEX]).assign(source=name) for name, frame in frames.items()]
-    columns = ["source", "method", "size", "trial", INDEX]
+    ours = [frame.dropna(subset=[shared.INDEX]).assign(source=name) for name, frame in frames.items()]
+    columns = ["source", "method", "size", "trial", shared.INDEX]
     return pd.concat([pd.DataFrame(printed, columns=columns), *(frame[columns] for frame in ours if len(frame))],
                      ignore_index=True)
 
 
-def index_dots(rows: pd.DataFrame) -> Figure:
+def index_dots(rows: pd.DataFrame) -> plt.Figure:
     """The index by size and arm, a panel a source of ``index_rows``; trials, their mean and interval."""
-    sources = {"paper": "The paper, Shaoxing"} | {name: f"Ours, {words}" for name, words in NAMES.items()}
-    figure, panels = plt.subplots(len(sources), 1, figsize=(WIDTH, 7.0), sharex=True, sharey=True)
-    places = sizes(PTBXL)
+    sources = {"paper": "The paper, Shaoxing"} | {name: f"Ours, {words}" for name, words in shared.NAMES.items()}
+    figure, panels = plt.subplots(len(sources), 1, figsize=(figures.WIDTH, 7.0), sharex=True, sharey=True)
+    places = shared.sizes(shared.PTBXL)
     for axes, (source, words) in zip(panels, sources.items(), strict=True):
         here = rows[rows["source"] == source]
         axes.axhline(published.lookup("jang2021.scalars.lci_threshold.value"), color="#777777", linewidth=1)
         for (place, size), (method, shift) in itertools.product(enumerate(places), (("random", -0.18), ("cae", 0.18))):
-            found, x = values(here, method, size, INDEX), place + shift
+            found, x = shared.values(here, method, size, shared.INDEX), place + shift
             if len(found):
-                low, high = statistics.score_interval(Sample.of(found), np.inf)
-                axes.plot(np.linspace(x - 0.1, x, len(found)), found, ".", color=COLOURS[method], alpha=0.6,
+                mean = Interval(found.mean(), *statistics.score_interval(statistics.Sample.of(found), np.inf))
+                axes.plot(np.linspace(x - 0.1, x, len(found)), found, ".", color=figures.COLOURS[method], alpha=0.6,
                           markersize=6)
-                axes.errorbar([x + 0.07], [found.mean()], [[found.mean() - low], [high - found.mean()]],
-                              color=COLOURS[method], capsize=4, marker=MARKERS[method], linestyle="none",
-                              label=f"{METHODS[method]}: trials, mean, 95 % interval")
+                figures.dot(axes, mean, x + 0.07, figures.COLOURS[method], figures.MARKERS[method], upright=True,
+                            capsize=4, label=f"{METHODS[method]}: trials, mean, 95 % interval")
         if here.empty:
             figures.pending(axes)
         axes.set(title=words, ylabel="learning curve index", ylim=(0, None), xticks=range(len(places)),
@@ -57,10 +53,10 @@ def index_dots(rows: pd.DataFrame) -> Figure:
 def printed_spreads(table: str) -> pd.DataFrame:
     """Each printed SD beside those of its trials with divisors n and n - 1, and which one fits the print."""
     half_digit, rows = 0.5 * 10 ** -published.lookup(f"jang2021.{table}.decimals"), []
-    for method, size, found in printed_cells(table):
+    for method, size, found in shared.printed_cells(table):
         by = {"n": np.std(found["trials"]), "n − 1": np.std(found["trials"], ddof=1)}
         fits = [divisor for divisor, sd in by.items() if abs(sd - found["sd"]) <= half_digit + 1e-9]
-        rows.append((heading(method, size), f1(found["sd"]), *(f"{sd:.4f}"[1:] for sd in by.values()),
+        rows.append((shared.heading(method, size), f1(found["sd"]), *(f"{sd:.4f}"[1:] for sd in by.values()),
                      " and ".join(fits) or "neither"))
     return pd.DataFrame(rows, columns=["Cell", "Printed SD", "Divisor n", "Divisor n − 1", "Fits the print"])
 

@@ -6,18 +6,17 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
+from sklearn.metrics import f1_score, roc_auc_score
 
 from ecgtl import metrics, results
-from ecgtl.analysis.names import CHOICES, METHODS, SCORES
-from ecgtl.analysis.text import f1
+from ecgtl.analysis.names import CHOICES, METHODS, SCORES, f1
 from ecgtl.config import protocol
 from ecgtl.jobs.scoring import labels_of
 from ecgtl.report.figures import COLOURS, by_epoch
 from ecgtl.report.tables import html
 
 
-def learning_curves(history: list[dict], chosen: int, reference: float | None, score: str) -> Figure:
+def learning_curves(history: list[dict], chosen: int, reference: float | None, score: str) -> plt.Figure:
     """Loss and score of the training, validation and test sets by epoch; ``chosen`` marks the reported epoch.
 
     ``score`` names the score; ``reference`` is that of the RR-interval baseline, drawn as a line.
@@ -35,7 +34,7 @@ def learning_curves(history: list[dict], chosen: int, reference: float | None, s
     return figure
 
 
-def confusion(counts: np.ndarray, classes: list[str]) -> Figure:
+def confusion(counts: np.ndarray, classes: list[str]) -> plt.Figure:
     """Confusion matrix (true classes in rows): shares of each true class as shade, counts as figures.
 
     ``counts`` (classes, classes), or with one more column, the recordings of each class, if they have several.
@@ -49,7 +48,7 @@ def confusion(counts: np.ndarray, classes: list[str]) -> Figure:
     figure, axes = plt.subplots(figsize=(side + 0.8, side))
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for i, j in np.ndindex(counts.shape):
-        axes.text(j, i, counts[i, j], ha="center", va="center", color="white" if shares[i, j] > 0.55 else "black")
+        axes.text(j, i, str(counts[i, j]), ha="center", va="center", color="white" if shares[i, j] > 0.55 else "black")
     axes.set(xticks=range(len(names)), yticks=range(len(names)), yticklabels=names,
              xlabel="predicted class", ylabel="true class", title="Test recordings")
     axes.set_xticklabels(names, rotation=90 if upright else 0)
@@ -123,8 +122,6 @@ def verdict_on_trivial(result: results.Result, baselines: dict[str, results.Resu
 
 def recomputed(path: Path) -> str:
     """One stable line: do the stored scores follow from the stored probabilities, as scikit-learn computes them?"""
-    from sklearn.metrics import f1_score, roc_auc_score
-
     stored = results.load(path)
     y = stored.arrays["y_test"]
     name = "macro AUC" if y.ndim == 2 else "macro F1"

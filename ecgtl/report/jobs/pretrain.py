@@ -1,19 +1,16 @@
 """What the pretraining notebook shows: sets, learning curve, examples and scores, whatever the objective."""
 
-
 import numpy as np
 import pandas as pd
 import torch
 from IPython.display import HTML
 from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 
 from ecgtl import results
-from ecgtl.analysis.text import f1
+from ecgtl.analysis.names import f1
 from ecgtl.datasets.recordings import UNLABELLED
 from ecgtl.jobs.pretrain import Pretrained
 from ecgtl.report import figures, tables
-from ecgtl.report.tables import html
 from ecgtl.training.classification import LabelledFrames
 from ecgtl.training.future import Contrasts
 
@@ -28,11 +25,11 @@ def _reconstructs(result: results.Result) -> bool:
 def parts(result: results.Result) -> pd.DataFrame:
     """Windows, or frames an epoch, and subjects in each set."""
     if _reconstructs(result):
-        return pretraining_parts(result)
+        return pd.DataFrame({"windows": result.data["windows"], "subjects": result.data["subjects"]})
     return pd.DataFrame({"frames an epoch": result.data["frames"], "subjects": result.data["subjects"]})
 
 
-def curve(result: results.Result) -> Figure:
+def curve(result: results.Result) -> plt.Figure:
     """The learning curve: error of reconstruction, or loss and accuracy; the kept epoch is marked."""
     shown = [("loss", "Loss", "mean cross-entropy (nats)"),
              ("accuracy", "Accuracy", "share of frames answered rightly")]
@@ -48,9 +45,9 @@ def curve(result: results.Result) -> Figure:
     if _reconstructs(result):
         axes.legend(fontsize=8)
         return figure
-    words, chance = _chance(result, result.scores["validation"])
+    label, chance = _chance(result, result.scores["validation"])
     axes.set_ylim(0, 1)
-    axes.axhline(chance, color="#D55E00", linewidth=1, linestyle="-.", label=words)
+    axes.axhline(chance, color="#D55E00", linewidth=1, linestyle="-.", label=label)
     figures.legend_below(figure, [axes])
     return figure
 
@@ -64,14 +61,15 @@ def _chance(result: results.Result, scores: dict) -> tuple[str, float]:
 def learned(result: results.Result) -> str:
     """One stable line: did the training loss (the validation error of a reconstruction) end below its start?"""
     if _reconstructs(result):
-        return error_fell(result)
+        first, kept = result.history[0]["validation_loss"], result.scores["validation"]["summed"]
+        return f"validation error fell: {kept < first}"
     return f"training loss fell: {result.history[-1]['train_loss'] < result.history[0]['train_loss']}"
 
 
 def scores(result: results.Result) -> HTML:
     """Scores of the kept epoch on the validation and test sets, as HTML."""
     if _reconstructs(result):
-        return pretraining_scores(result)
+        return _errors(result)
     rows = []
     for part, found in (("validation", result.scores["validation"]), ("test", result.scores)):
         words, chance = _chance(result, found)
@@ -85,7 +83,7 @@ def scores(result: results.Result) -> HTML:
     return tables.html(pd.DataFrame(rows), caption + "– where a class does not occur")
 
 
-def examples(pretrained: Pretrained) -> Figure:
+def examples(pretrained: Pretrained) -> plt.Figure:
     """Some inputs of the test set with what the network makes of them."""
     test = pretrained.test
     if isinstance(test, LabelledFrames):
@@ -96,7 +94,7 @@ def examples(pretrained: Pretrained) -> Figure:
     return figures.reconstructions(test, pretrained.model.cpu(), indices, _synthetic(pretrained))
 
 
-def _frames(pretrained: Pretrained, test: LabelledFrames) -> Figure:
+def _frames(pretrained: Pretrained, test: LabelledFrames) -> plt.Figure:
     """A frame of each class that occurs, with its label and the answer."""
     row, start = test.frames.draw(np.random.default_rng(pretrained.result.config["seed"]), DRAWN)
     label = test.labels_of(row, start)
@@ -110,7 +108,7 @@ def _frames(pretrained: Pretrained, test: LabelledFrames) -> Figure:
     return figures.traces(shown, test.frames.rate, height, "standard\ndeviations", "time in the frame (s)")
 
 
-def _future(pretrained: Pretrained, test: Contrasts) -> Figure:
+def _future(pretrained: Pretrained, test: Contrasts) -> plt.Figure:
     """One context, and candidates for its future with the probability that each is given."""
     rows, starts, places = test.draw(np.random.default_rng(pretrained.result.config["seed"]), 1)
     x = test.frames.take(rows[0], starts[0])[:, 0]
@@ -146,22 +144,11 @@ def _places(pretrained: Pretrained, test: LabelledFrames | Contrasts, row: np.nd
     return found
 
 
-def pretraining_parts(result: results.Result) -> pd.DataFrame:
-    """Windows and subjects in each set of a pretraining."""
-    return pd.DataFrame({"windows": result.data["windows"], "subjects": result.data["subjects"]})
-
-
-def pretraining_scores(result: results.Result) -> HTML:
+def _errors(result: results.Result) -> HTML:
     """Reconstruction errors on the validation and test windows."""
     scores = result.scores
     test = {"summed": scores["mse_sum"], "per_sample": scores["mse_sample"], "r2": scores["r2"]}
     rows = [{"Part": part, "Squared error, summed over a window": f"{s['summed']:.1f}",
              "per sample": f"{s['per_sample']:.3f}", "R²": f"{s['r2']:.3f}".replace("-", "−")}
             for part, s in (("validation", scores["validation"]), ("test", test))]
-    return html(pd.DataFrame(rows), f"Reconstruction of z-scored windows, weights of epoch {scores['epoch']}")
-
-
-def error_fell(result: results.Result) -> str:
-    """One stable line: did the validation error end below that of the first epoch?"""
-    first, kept = result.history[0]["validation_loss"], result.scores["validation"]["summed"]
-    return f"validation error fell: {kept < first}"
+    return tables.html(pd.DataFrame(rows), f"Reconstruction of z-scored windows, weights of epoch {scores['epoch']}")

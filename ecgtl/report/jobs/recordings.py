@@ -3,14 +3,13 @@
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 
 from ecgtl.datasets import leads
 from ecgtl.datasets.recordings import Recordings
 from ecgtl.report.figures import strip
 
 
-def one_of_each(recordings: Recordings, seconds: float, lead: int | str = 0) -> list[Figure]:
+def one_of_each(recordings: Recordings, seconds: float, lead: int | str = 0) -> list[plt.Figure]:
     """A strip of the first recording of each class that is long enough and has ``lead``; without classes of three.
 
     Raises EcgtlError when none has the lead.
@@ -26,7 +25,7 @@ def one_of_each(recordings: Recordings, seconds: float, lead: int | str = 0) -> 
     return [strip(recordings, i, seconds, lead) for i in chosen]
 
 
-def class_counts(recordings: Recordings) -> Figure:
+def class_counts(recordings: Recordings) -> plt.Figure:
     """Recordings per class, and the distribution of their lengths."""
     counts = recordings.counts()
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 2.8))

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 from scipy import stats
 
 from ecgtl import transferability
@@ -61,15 +60,16 @@ def labels(ranking: Ranking, config: ScoreConfig) -> HTML:
                 "entropy says that the checkpoint knows nothing of it")
 
 
-def told(ranking: Ranking) -> Figure:
+def told(ranking: Ranking) -> plt.Figure:
     """How much of a target label's entropy (columns) each label of the checkpoint (rows) takes away, in %."""
     found, (scored,) = ranking.target, ranking.scores
     share = 100 * explained(scored.pair_losses, found.table).T
     n_source, n_target = share.shape
     figure, axes = plt.subplots(figsize=(4.4 + 0.62 * n_target, 1.9 + 0.34 * n_source))
-    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=max(share.max(), 1.0), aspect="auto")
+    darkest = max(share.max(), 1.0)
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=darkest, aspect="auto")
     for z, y in np.ndindex(share.shape):
-        colour = "white" if share[z, y] > 0.55 * image.norm.vmax else "black"
+        colour = "white" if share[z, y] > 0.55 * darkest else "black"
         axes.text(y, z, f"{share[z, y]:.1f}", ha="center", va="center", fontsize=9, color=colour)
     columns, rows = ([name.replace("_", " ") for name in names] for names in (found.names, scored.answers.names))
     axes.set_xticks(range(n_target), columns, rotation=90 if max(map(len, columns)) > 6 else 0)

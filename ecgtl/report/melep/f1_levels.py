@@ -3,28 +3,23 @@
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ecgtl import published
-from ecgtl.analysis import agreement
-from ecgtl.analysis.agreement import SCORES
-from ecgtl.analysis.correlations import Interval
-from ecgtl.analysis.names import checkpoint_name
-from ecgtl.analysis.text import PENDING, f1
+from ecgtl.analysis import agreement, correlations
+from ecgtl.analysis.names import PENDING, checkpoint_name, f1
 from ecgtl.measurements.melep_datasets import PAPER
 from ecgtl.report import figures, tables
 from ecgtl.report.melep.marks import BLUE, VERMILION, WIDTH, pending_unless
-from ecgtl.report.melep.table2 import is_papers
-from ecgtl.report.melep.transfer_folds import CHOICES, CSN, MELEP, PTBXL, Folds, load
+from ecgtl.report.melep.transfer_folds import CHOICES, CSN, MELEP, PTBXL, Folds, is_papers, load
 from ecgtl.report.words import estimate
 
 CUTS = {"quartiles": "Quartiles", "widths": "Equal widths"}
 LEVEL_PAGES = {"figure3": (CSN, "resnet1d101"), "figure4": (CSN, "bilstm"), "figure5": (PTBXL, None)}
 # Column of the table of disrupted levels: way of cutting, weighting of MELEP, choice of the epoch
-DISRUPTIONS = {"Quartiles": ("quartiles", MELEP[0], SCORES[0]), "Equal widths": ("widths", MELEP[0], SCORES[0]),
-               f"Quartiles, {CHOICES[SCORES[1]]}": ("quartiles", MELEP[0], SCORES[1]),
-               "Quartiles, normalised weights": ("quartiles", MELEP[1], SCORES[0])}
+DISRUPTIONS = {"Quartiles": ("quartiles", MELEP[0], agreement.SCORES[0]),
+               "Equal widths": ("widths", MELEP[0], agreement.SCORES[0]),
+               f"Quartiles, {CHOICES[agreement.SCORES[1]]}": ("quartiles", MELEP[0], agreement.SCORES[1]),
+               "Quartiles, normalised weights": ("quartiles", MELEP[1], agreement.SCORES[0])}
 
 
 def levels(page: str, wanted: str = "best") -> tuple[Folds, pd.DataFrame]:
@@ -35,7 +30,7 @@ def levels(page: str, wanted: str = "best") -> tuple[Folds, pd.DataFrame]:
     folds, found = load(experiment, wanted, arch), []
     for (source, arch), own in folds.by_checkpoint.items():
         found += [agreement.levels(own, MELEP[0], how).assign(source=source, arch=arch, measure=MELEP[0],
-                                                              epoch_chosen_by=CHOICES[SCORES[0]], how=how)
+                                                              epoch_chosen_by=CHOICES[agreement.SCORES[0]], how=how)
                   for how in CUTS if len(own)]
     rows = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["source", "arch", "how", "level"])
     tables.write_csv(rows, f"{PAPER}-{page}")
@@ -80,7 +75,7 @@ def disruption_table(folds: Folds) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def level_figure(folds: Folds, rows: pd.DataFrame) -> Figure:
+def level_figure(folds: Folds, rows: pd.DataFrame) -> plt.Figure:
     """Mean F1 in four levels of MELEP, a row of panels a checkpoint: cut at quartiles, and in equal widths.
 
     ``rows`` are those of ``transferability.levels``. Under each level stand its limits and the number of its
@@ -100,7 +95,7 @@ def level_figure(folds: Folds, rows: pd.DataFrame) -> Figure:
     return figure
 
 
-def _levels(axes: Axes, levels: pd.DataFrame) -> None:
+def _levels(axes: plt.Axes, levels: pd.DataFrame) -> None:
     """Mean and interval by level; a square in another colour where F1 rises with MELEP. PENDING without
     levels.
     """
@@ -113,9 +108,8 @@ def _levels(axes: Axes, levels: pd.DataFrame) -> None:
     filled, against = levels[levels["n"].gt(0)], disrupted(levels)
     axes.plot(filled["level"], filled["mean"].astype(float), color=BLUE, linewidth=0.9)
     for row in filled.itertuples():
-        style = {"color": BLUE, "marker": "o", "label": "mean F1 (95 % interval)"}
-        if row.level in against:
-            style = {"color": VERMILION, "marker": "s", "label": "above the level before it"}
-        axes.errorbar([row.level], [row.mean], yerr=Interval(row.mean, row.ci_low, row.ci_high).reach, capsize=3,
-                      markersize=5, linestyle="none", **style)
+        colour, marker, label = ((VERMILION, "s", "above the level before it") if row.level in against else
+                                 (BLUE, "o", "mean F1 (95 % interval)"))
+        figures.dot(axes, correlations.Interval(row.mean, row.ci_low, row.ci_high), row.level, colour, marker,
+                    upright=True, capsize=3, markersize=5, label=label)
     axes.set_xticklabels([f"{row.level}\n{f1(row.low)}–\n{f1(row.high)}\nn = {row.n}" for row in levels.itertuples()])

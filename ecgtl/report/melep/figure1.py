@@ -8,14 +8,11 @@ from collections.abc import Sequence
 from IPython.display import HTML
 from matplotlib.figure import Figure
 
-from ecgtl.report import flowchart, network_blocks
-from ecgtl.report.flowchart import Box
+from ecgtl.report import flowchart, network_blocks, words
 from ecgtl.report.melep.network_diagrams import network, shape
-from ecgtl.report.network_blocks import Block
-from ecgtl.report.words import paragraph
 
 
-def grouped(blocks: Sequence[Block]) -> list[Block]:
+def grouped(blocks: Sequence[network_blocks.Block]) -> list[network_blocks.Block]:
     """``blocks`` with each run of equal ones as a single block that names the run and sums its parameters."""
     found = []
     for _, group in itertools.groupby(blocks, key=lambda b: (b.layers, b.shape, b.parameters)):
@@ -37,9 +34,9 @@ def unit_figure(tier: str) -> Figure:
     layers = [str(layer) for layer in unit.layers]
     shortcut, path = layers[:2], layers[2:]  # the projection and its norm compute first
     path = [f"{layer}, ReLU" if k % 2 and k < len(path) - 1 else layer for k, layer in enumerate(path)]
-    rows = [[Box("in", f"from {before.name}", (before.size,), "signal")],
-            [Box("path", "path", tuple(path)), Box("shortcut", "shortcut", tuple(shortcut))],
-            [Box("out", "sum, then ReLU", (unit.size,), "signal")]]
+    rows = [[flowchart.Box("in", f"from {before.name}", (before.size,), "signal")],
+            [flowchart.Box("path", "path", tuple(path)), flowchart.Box("shortcut", "shortcut", tuple(shortcut))],
+            [flowchart.Box("out", "sum, then ReLU", (unit.size,), "signal")]]
     arrows = [("in", "path"), ("in", "shortcut"), ("path", "out"), ("shortcut", "out")]
     return flowchart.flow(rows, arrows, {"signal": "channels × length", "plain": f"layers of {unit.name}"})
 
@@ -52,7 +49,7 @@ def depth(tier: str) -> HTML:
     per_unit = [sum(layer.kind == "convolution" for layer in unit.layers) for unit in units]
     starts = [k for k, found in enumerate(per_unit) if found == max(per_unit)]
     stages = " + ".join(str(b - a) for a, b in itertools.pairwise([*starts, len(units)]))
-    return HTML(paragraph(
+    return HTML(words.paragraph(
         f"{len(units)} units ({stages}) have {min(per_unit)} convolutions each on their path, and {len(starts)} of "
         f"them one on the shortcut; with the stem's that makes {n['convolution'] - len(starts)} in a row. ResNet-101 "
         f"has its name from these and a single linear layer; here are {n['linear']}."))

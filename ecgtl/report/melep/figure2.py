@@ -1,6 +1,5 @@
 """MELEP 2023, Figure 2: the Bi-LSTM."""
 
-
 import numpy as np
 from matplotlib.figure import Figure
 

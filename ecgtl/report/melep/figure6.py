@@ -4,29 +4,20 @@ number of labels.
 All is computed from the finished folds (``transfer_folds``). Ways of choosing are compared on the same folds.
 """
 
-
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ecgtl import published, results
 from ecgtl.analysis import agreement, correlations
 from ecgtl.analysis.agreement import CHOOSING, SCORES
-from ecgtl.analysis.correlations import Interval
-from ecgtl.analysis.names import NETWORKS, RIVALS, checkpoint_name
-from ecgtl.analysis.text import PENDING, f1
+from ecgtl.analysis.names import NETWORKS, PENDING, RIVALS, checkpoint_name, f1
 from ecgtl.measurements.melep_datasets import PAPER
 from ecgtl.report import figures
-from ecgtl.report.melep.marks import BLUE, F1, GREY, STYLES, WEIGHTS, WIDTH, interval, name_rows, pending_unless
-from ecgtl.report.melep.table2 import is_papers
-from ecgtl.report.melep.transfer_folds import MELEP, Folds, interval_text
+from ecgtl.report.melep import marks, transfer_folds
 from ecgtl.report.words import bullets, paragraph
-
-# Figure 6: the choice of a checkpoint
 
 
 def shared(rows: pd.DataFrame) -> pd.DataFrame:
@@ -62,7 +53,7 @@ def way_words(way: str) -> str:
     return words.get(way, f"Always {way}")
 
 
-def mean_regrets(lost: pd.DataFrame) -> dict[str, Interval]:
+def mean_regrets(lost: pd.DataFrame) -> dict[str, correlations.Interval]:
     """Mean regret of each way with its interval over label sets, from ``regrets``."""
     return {way: correlations.bootstrap(correlations.mean, own["label_set"], own["regret"].astype(float))
             for way, own in lost.groupby("way", sort=False)}
@@ -73,13 +64,13 @@ def regret_table(lost: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for way, found in mean_regrets(lost).items():
         own = lost.loc[lost["way"] == way, "regret"]
-        rows.append({"Choice by": way_words(way), "Mean F1 lost [95 % interval]": interval_text(found),
+        rows.append({"Choice by": way_words(way), "Mean F1 lost [95 % interval]": transfer_folds.interval_text(found),
                      "Picks the best": "–" if way == "blind" else f"{(own == 0).sum()} of {len(own)}",
                      "Largest loss": f1(own.max()), "Folds": found.n, "Label sets": found.groups})
     return pd.DataFrame(rows or [{"Choice by": PENDING}])
 
 
-def within_networks(folds: Folds) -> pd.DataFrame:
+def within_networks(folds: transfer_folds.Folds) -> pd.DataFrame:
     """``regret_table`` of each network by itself, on the folds that all its sources share."""
     by_arch = folds.rows.groupby("arch", sort=False) if len(folds.rows) else ()
     found = {NETWORKS[arch]: regret_table(regrets(rows)) for arch, rows in by_arch}
@@ -88,26 +79,26 @@ def within_networks(folds: Folds) -> pd.DataFrame:
     return pd.concat(found, names=["Network"]).reset_index("Network").astype(object).fillna("–")
 
 
-def pick_table(folds: Folds) -> pd.DataFrame:
+def pick_table(folds: transfer_folds.Folds) -> pd.DataFrame:
     """Who is picked, and who is best: one row a candidate over the ``shared`` folds."""
     rows = shared(folds.rows)
     chosen = {RIVALS[measure][0]: agreement.regret(rows, measure) for measure in CHOOSING}
     is_best, found = agreement.regret(rows, CHOOSING[0])["best"], []
     for place, own in agreement.by_checkpoint(rows).items():
         found.append({"Checkpoint": checkpoint_name(*place), "Labels of its own": own_labels(folds, *place),
-                      "MELEP, mean": f"{own[MELEP[0]].mean():.4f}", "F1, mean": f1(own[SCORES[0]].mean()),
-                      "Best in": f"{(is_best == place).sum()} of {len(is_best)}",
+                      "MELEP, mean": f"{own[transfer_folds.MELEP[0]].mean():.4f}",
+                      "F1, mean": f1(own[SCORES[0]].mean()), "Best in": f"{(is_best == place).sum()} of {len(is_best)}",
                       **{f"Picked by {words}": (one["chosen"] == place).sum() for words, one in chosen.items()}})
     return pd.DataFrame(found or [{"Checkpoint": PENDING}])
 
 
-def own_labels(folds: Folds, source: str, arch: str) -> int:
+def own_labels(folds: transfer_folds.Folds, source: str, arch: str) -> int:
     """How many labels a checkpoint was trained on, as its finished folds have stored it."""
     done = next(run for run in folds.plan(source, arch) if run.state() == "done")
     return results.stored(done.path).data["start"]["labels"]
 
 
-def number_of_own_labels(folds: Folds) -> HTML:
+def number_of_own_labels(folds: transfer_folds.Folds) -> HTML:
     """How often a checkpoint with few labels of its own is picked, and how often it is the best; from the
     folds.
     """
@@ -129,15 +120,15 @@ def number_of_own_labels(folds: Folds) -> HTML:
     return HTML(paragraph(said) + bullets(lines))
 
 
-def selected_table(folds: Folds) -> pd.DataFrame:
+def selected_table(folds: transfer_folds.Folds) -> pd.DataFrame:
     """The paper's one task: what it says of its choice, and what ours say."""
     chosen, outlier, beaten = (published.lookup(f"{PAPER}.scalars.{key}.value")
                                for key in ("selected_checkpoint", "outlier_checkpoint", "outlier_beats"))
     chosen, outlier = (checkpoint_name(*reversed(words.split("_"))) for words in (chosen, outlier))
-    rows = shared(folds.rows) if is_papers(folds.rows) else folds.rows[:0]
+    rows = shared(folds.rows) if transfer_folds.is_papers(folds.rows) else folds.rows[:0]
     lowest = highest = PENDING
     if len(rows):
-        (found,) = agreement.regret(rows, MELEP[0]).itertuples()
+        (found,) = agreement.regret(rows, transfer_folds.MELEP[0]).itertuples()
         lowest, highest = checkpoint_name(*found.chosen), checkpoint_name(*found.best)
     return pd.DataFrame({"What": ["Lowest MELEP", "Highest F1", "Breaks the order"],
                          "Paper": [chosen, chosen, f"{outlier}: better than {beaten} of lower MELEP"],
@@ -148,53 +139,50 @@ def _breaks(rows: pd.DataFrame) -> str:
     """Candidates with a higher F1 than others of lower MELEP, on one task."""
     if not len(rows):
         return PENDING
-    melep, scores = rows[MELEP[0]].to_numpy(), rows[SCORES[0]].to_numpy()
+    melep, scores = rows[transfer_folds.MELEP[0]].to_numpy(), rows[SCORES[0]].to_numpy()
     above = (melep[:, None] > melep) & (scores[:, None] > scores)
     said = (f"{checkpoint_name(*place)}: better than {n} of lower MELEP"
             for place, n in zip(agreement.checkpoints(rows), above.sum(axis=1), strict=True) if n)
     return "; ".join(said) or "none"
 
 
-# MELEP, or the number of labels?
-
-
-def _points(axes: Axes, rows: pd.DataFrame, measure: str) -> None:
+def _points(axes: plt.Axes, rows: pd.DataFrame, measure: str) -> None:
     """F1 against a measure, a colour and a marker for each checkpoint."""
-    for (colour, marker), (place, own) in zip(STYLES, agreement.by_checkpoint(rows).items(), strict=False):
+    for (colour, marker), (place, own) in zip(marks.STYLES, agreement.by_checkpoint(rows).items(), strict=False):
         axes.plot(own[measure], own[SCORES[0]], marker, color=colour, markersize=5, alpha=0.8,
                   label=checkpoint_name(*place))
-    pending_unless(axes, len(rows))
+    marks.pending_unless(axes, len(rows))
 
 
-def selection_figure(folds: Folds) -> Figure:
+def selection_figure(folds: transfer_folds.Folds) -> plt.Figure:
     """MELEP against F1 of every checkpoint on the paper's one task, with a fitted line."""
-    figure, axes = plt.subplots(figsize=(WIDTH, 3.6))
-    _points(axes, folds.rows, MELEP[0])
+    figure, axes = plt.subplots(figsize=(marks.WIDTH, 3.6))
+    _points(axes, folds.rows, transfer_folds.MELEP[0])
     if len(folds.rows) > 2:
-        melep = folds.rows[MELEP[0]].astype(float)
+        melep = folds.rows[transfer_folds.MELEP[0]].astype(float)
         ends = np.array([melep.min(), melep.max()])
         fitted = np.polyval(np.polyfit(melep, folds.rows[SCORES[0]].astype(float), 1), ends)
-        axes.plot(ends, fitted, color=GREY, linewidth=1, linestyle="--", label="fitted line")
-    return figures.labelled(figure, np.array([[axes]]), f"{RIVALS[MELEP[0]][0]} (nats)", F1)
+        axes.plot(ends, fitted, color=marks.GREY, linewidth=1, linestyle="--", label="fitted line")
+    return figures.labelled(figure, np.array([[axes]]), f"{RIVALS[transfer_folds.MELEP[0]][0]} (nats)", marks.F1)
 
 
-def fold_figure(folds: Folds) -> Figure:
+def fold_figure(folds: transfer_folds.Folds) -> plt.Figure:
     """MELEP against F1 of every candidate on the folds that all of them share, in both weightings."""
-    figure, grid = plt.subplots(1, len(MELEP), figsize=(WIDTH, 3.7), sharey=True, squeeze=False)
-    for axes, measure in zip(grid.flat, MELEP, strict=True):
+    figure, grid = plt.subplots(1, len(transfer_folds.MELEP), figsize=(marks.WIDTH, 3.7), sharey=True, squeeze=False)
+    for axes, measure in zip(grid.flat, transfer_folds.MELEP, strict=True):
         _points(axes, shared(folds.rows), measure)
-        axes.set_title(WEIGHTS[measure], fontsize=9)
-    return figures.labelled(figure, grid, "MELEP (nats)", F1)
+        axes.set_title(marks.WEIGHTS[measure], fontsize=9)
+    return figures.labelled(figure, grid, "MELEP (nats)", marks.F1)
 
 
-def regret_figure(lost: pd.DataFrame) -> Figure:
+def regret_figure(lost: pd.DataFrame) -> plt.Figure:
     """F1 lost by each way of choosing (``checkpoint_choice.regrets``): single folds, mean and interval."""
     found = mean_regrets(lost)
-    figure, axes = plt.subplots(figsize=(WIDTH, 1.3 + 0.42 * max(len(found), 3)))
+    figure, axes = plt.subplots(figsize=(marks.WIDTH, 1.3 + 0.42 * max(len(found), 3)))
     for y, (way, one) in enumerate(found.items()):
-        axes.plot(lost.loc[lost["way"] == way, "regret"], np.full(one.n, y + 0.2), ".", color=GREY, markersize=4,
+        axes.plot(lost.loc[lost["way"] == way, "regret"], np.full(one.n, y + 0.2), ".", color=marks.GREY, markersize=4,
                   alpha=0.5, label="one fold")
-        interval(axes, one, y - 0.1, BLUE, "o", "mean (95 % interval)")
-    pending_unless(axes, len(found))
-    name_rows(axes, [way_words(way) for way in found])
+        marks.interval(axes, one, y - 0.1, marks.BLUE, "o", "mean (95 % interval)")
+    marks.pending_unless(axes, len(found))
+    figures.name_rows(axes, [way_words(way) for way in found])
     return figures.labelled(figure, np.array([[axes]]), "F1 lost against the best candidate")

@@ -1,47 +1,45 @@
 """How often each label of MELEP 2023's data sets stands, and how labels are mapped."""
 
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from scipy import stats
 
-from ecgtl.analysis.text import NBSP, PENDING
+from ecgtl import results, statistics
+from ecgtl.analysis.names import NBSP, PENDING
 from ecgtl.datasets import catalogue, ptbxl, snomed
 from ecgtl.measurements.melep_datasets import HEADERS, SOURCES, n_recordings, pub
 from ecgtl.report import figures
 from ecgtl.report.melep.table1 import NOT_AT_HAND, UNLISTED, counts_of, official_labels, printed
 from ecgtl.report.words import paragraph
-from ecgtl.results import Result
-from ecgtl.statistics import LEVEL
 
 LABEL_SETS = {"cpsc2018": "cpsc_9", "georgia": "georgia_10", "csn": "csn_20"}
 BLUE, ORANGE = "#0072B2", "#D55E00"
 
 
-def labels(name: str, counted: Result | None) -> pd.DataFrame:
+def labels(name: str, counted: results.Result | None) -> pd.DataFrame:
     """The labels that the paper takes of a data set: ``label``, ``name``, ``codes``, and their recordings.
 
     ``released`` (by the official tables) and ``ours`` are counts, NaN where unknown; ``released_n`` and
     ``ours_n`` the recordings that they are counted in.
     """
     part = counts_of(counted, name)
-    known = isinstance(part, dict) and n_recordings(part) > 0
-    counts = part["labels"] | part.get("superclasses", {}) if known else {}
+    known = part if isinstance(part, dict) and n_recordings(part) > 0 else None
+    counts = known["labels"] | known.get("superclasses", {}) if known else {}
     rows = []
     for label, words, codes in _chosen(name):
         released = sum(snomed.records(code, *SOURCES[name]) for code in codes) if codes else np.nan
         ours = sum(counts.get(key, 0) for key in codes or (label,)) if known else np.nan
         rows.append({"label": label, "name": words, "codes": " ".join(codes), "released": released,
                      "released_n": catalogue.entry(name).records, "ours": ours,
-                     "ours_n": n_recordings(part) if known else np.nan})
+                     "ours_n": n_recordings(known) if known else np.nan})
     return pd.DataFrame(rows)
 
 
-def _chosen(name: str) -> list[tuple[str, str, list[str]]]:
+def _chosen(name: str) -> list[tuple[str, Any, list[str]]]:
     """Each label as the paper writes it, its statement's name and codes; PTB-XL's superclasses have none."""
     if name == "ptbxl":
         return [(label, "", []) for label in ptbxl.SUPERCLASSES]
@@ -74,10 +72,10 @@ def _share(n_with: float, n: float, limits: bool = False) -> str:
 
 def _wilson(n_with: float, n: float) -> np.ndarray:
     """Both limits of a share, in per cent."""
-    return 100 * np.array(stats.binomtest(int(n_with), int(n)).proportion_ci(LEVEL, method="wilson"))
+    return 100 * np.array(stats.binomtest(int(n_with), int(n)).proportion_ci(statistics.LEVEL, method="wilson"))
 
 
-def shares_figure(counted: Result | None) -> Figure:
+def shares_figure(counted: results.Result | None) -> plt.Figure:
     """Share of recordings that carry each label: in the release, and here with its 95 % interval."""
     found = {name: labels(name, counted) for name in HEADERS}
     # Narrow, so that the labels stay readable where a telephone shrinks the figure
@@ -90,7 +88,7 @@ def shares_figure(counted: Result | None) -> Figure:
     return figure
 
 
-def _shares(axes: Axes, name: str, table: pd.DataFrame) -> None:
+def _shares(axes: plt.Axes, name: str, table: pd.DataFrame) -> None:
     y, n = np.arange(len(table)), table["ours_n"].iloc[0]
     axes.plot(100 * table["released"] / table["released_n"], y, "D", color=ORANGE, markersize=5,
               markerfacecolor="none", label="release")
@@ -102,7 +100,7 @@ def _shares(axes: Axes, name: str, table: pd.DataFrame) -> None:
     known = f"{n:,.0f} at hand" if np.isfinite(n) else PENDING
     unlisted = "" if table["released"].notna().any() else ", whose labels are not at hand"
     axes.set_title(f"{catalogue.entry(name).title}: {known} of {table['released_n'].iloc[0]:,}{unlisted}", fontsize=8)
-    axes.set(yticks=y, yticklabels=table["label"], ylim=(len(table) - 0.4, -0.6))
+    figures.name_rows(axes, table["label"])
     axes.set_xlim(left=0)
     axes.tick_params(labelsize=7)
 
@@ -121,7 +119,7 @@ def map_summary() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def label_map(counted: Result | None) -> pd.DataFrame:
+def label_map(counted: results.Result | None) -> pd.DataFrame:
     """Every code of the map, for the CSV: names, the paper's label by data set, recordings that carry it.
 
     ``released_`` columns are the official counts; those of ``at_hand_`` are empty where nothing was counted.
@@ -147,7 +145,7 @@ def choices_verdict() -> HTML:
     rest = max(n for code, n in in_csn.items() if code not in twenty)
     rarest = min(in_georgia[code] for code in ten)
     passed = sorted((code for code in codes if in_georgia[code] > rarest and code not in ten),
-                    key=in_georgia.get, reverse=True)
+                    key=lambda code: in_georgia[code], reverse=True)
     scored = sum(code in snomed.label_set("scored_2020") for code in passed)
     names = ", ".join(f"{_statement(codes[code]['name'])} ({in_georgia[code]:,})" for code in passed)
     return HTML(paragraph(

@@ -2,13 +2,11 @@
 rivals.
 """
 
-from collections.abc import Sequence
-
 from matplotlib.axes import Axes
 
 from ecgtl.analysis.correlations import Interval
-from ecgtl.analysis.names import RIVALS
-from ecgtl.analysis.text import PENDING
+from ecgtl.analysis.names import PENDING, RIVALS
+from ecgtl.report import figures
 from ecgtl.report.melep.transfer_folds import MELEP
 
 WIDTH = 4.8  # inches: words can still be read on a narrow screen
@@ -21,38 +19,14 @@ SHIFTS = (-0.14, 0.0, 0.14, 0.28)  # of our correlations from their row, by weig
 WEIGHTS = {measure: RIVALS[measure][0].removeprefix("MELEP, ") for measure in MELEP}
 
 
-# Marks
-
-
 def interval(axes: Axes, found: Interval, y: float, colour: str, marker: str, label: str, filled: bool = True) -> None:
     """A value, where there is one, on a horizontal line with its limits, where it has any."""
-    if found.value is not None:
-        axes.errorbar([found.value], [y], xerr=found.reach, color=colour, marker=marker, markersize=4, linewidth=1.1,
-                      capsize=2, linestyle="none", markerfacecolor=colour if filled else "white", label=label)
-
-
-def name_rows(axes: Axes, names: Sequence[str]) -> None:
-    """The names of what lies on the lines of a panel, the first on top."""
-    axes.set(yticks=range(len(names)), yticklabels=names, ylim=(max(len(names), 1) - 0.4, -0.6))
-    axes.tick_params(axis="y", labelsize=8)
+    figures.dot(axes, found, y, colour, marker, markersize=4, linewidth=1.1, capsize=2,
+                markerfacecolor=colour if filled else "white", label=label)
 
 
 def pending_unless(axes: Axes, n: int, least: int = 1) -> None:
     """Say in a panel with fewer than ``least`` folds that it waits for more."""
     if n < least:
-        axes.text(0.5, 0.5, f"{PENDING}: {f'{n} of {least} folds' if n else 'no fold yet'}",
-                  transform=axes.transAxes, ha="center", color=GREY, fontsize=8)
-
-
-# Table 2
-
-
-# Figures 3 to 5
-
-
-# Figure 6
-
-
-# MELEP, or the number of labels?
-
-
+        text = f"{PENDING}: {f'{n} of {least} folds' if n else 'no fold yet'}"
+        figures.pending(axes, text=text, va="baseline", fontsize=8)

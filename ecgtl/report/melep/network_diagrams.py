@@ -12,7 +12,6 @@ from ecgtl import models
 from ecgtl.config import TIERS, FinetuneConfig, protocol
 from ecgtl.measurements.melep_datasets import PAPER, pub
 from ecgtl.report import badges, network_blocks
-from ecgtl.report.network_blocks import Block
 
 # Number of labels that each use of a network has, by its place among the paper's scalars
 OUTPUTS = {"pretrained on PTB-XL": "ptbxl_superclasses", "pretrained on CPSC2018": "cpsc2018_labels",
@@ -38,7 +37,7 @@ def options(name: str, tier: str) -> dict:
 
 
 @functools.cache
-def network(name: str, tier: str, n_labels: int | None = None) -> tuple[Block, ...]:
+def network(name: str, tier: str, n_labels: int | None = None) -> tuple[network_blocks.Block, ...]:
     """Blocks of ``resnet1d101`` or ``bilstm`` in ``tier``, in the order in which they compute.
 
     ``n_labels`` outputs, by default the labels of CPSC2018. Shapes are channels by length, of the recurrent

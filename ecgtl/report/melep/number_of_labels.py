@@ -10,17 +10,13 @@ from collections.abc import Callable
 import pandas as pd
 from IPython.display import HTML
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ecgtl.analysis import agreement, correlations
 from ecgtl.analysis.agreement import CHOOSING, EVERY_LABEL, HIGHER, MEASURES, RR, SCORES, TRIVIAL
-from ecgtl.analysis.correlations import Interval
-from ecgtl.analysis.names import RIVALS, checkpoint_name
-from ecgtl.analysis.text import PENDING, f1
+from ecgtl.analysis.names import PENDING, RIVALS, checkpoint_name, f1
 from ecgtl.measurements import rr_folds
 from ecgtl.report import figures
-from ecgtl.report.melep.marks import BLUE, F1, GREY, STYLES, VERMILION, WIDTH, interval, name_rows, pending_unless
+from ecgtl.report.melep.marks import BLUE, F1, GREY, STYLES, VERMILION, WIDTH, interval, pending_unless
 from ecgtl.report.melep.transfer_folds import CHOICES, MELEP, Folds, interval_text
 from ecgtl.report.words import bullets, paragraph
 
@@ -109,11 +105,11 @@ def rival_rows(folds: Folds, score: str = SCORES[0]) -> pd.DataFrame:
 
 def rival_numbers(rows: pd.DataFrame) -> pd.DataFrame:
     """``rival_rows`` of the published choice of the epoch as numbers, for the CSV."""
-    parts = {"plain": "value", "plain_low": "low", "plain_high": "high"}
-    parts |= {name.replace("plain", "partial"): limit for name, limit in parts.items()}
+    limits = {"": "value", "_low": "low", "_high": "high"}
     return pd.DataFrame([{"source": row.source, "network": row.arch, "measure": row.measure,
                           "epoch_chosen_by": CHOICES[SCORES[0]], "folds": row.plain.n, "label_sets": row.plain.groups,
-                          **{name: getattr(getattr(row, name.split("_")[0]), limit) for name, limit in parts.items()}}
+                          **{name + end: getattr(getattr(row, name), limit) for name in ("plain", "partial")
+                             for end, limit in limits.items()}}
                          for row in rows.itertuples()])
 
 
@@ -143,7 +139,7 @@ def rival_verdict(rows: pd.DataFrame) -> HTML:
     return HTML(bullets(lines) if lines else paragraph(f"{PENDING}: no fold yet."))
 
 
-def adds(measure: str, found: Interval) -> bool:
+def adds(measure: str, found: correlations.Interval) -> bool:
     """Whether a partial correlation lies on the side that the measure promises, interval and all; prevalence
     promises neither.
     """
@@ -152,8 +148,8 @@ def adds(measure: str, found: Interval) -> bool:
     return found.side < 0 if measure in CHOOSING else found.side != 0
 
 
-def _panels(draw: Callable[[Axes, pd.DataFrame], None], rows: dict[tuple[str, str], pd.DataFrame], height: float,
-            x: str, y: str = "", columns: int = 2) -> Figure:
+def _panels(draw: Callable[[plt.Axes, pd.DataFrame], None], rows: dict[tuple[str, str], pd.DataFrame], height: float,
+            x: str, y: str = "", columns: int = 2) -> plt.Figure:
     """A panel a checkpoint for ``draw``, two in a row with one vertical axis, each with its title."""
     n_rows = -(-len(rows) // 2)
     figure, grid = plt.subplots(n_rows, 2, figsize=(WIDTH, 0.8 + height * n_rows), sharey=True, squeeze=False)
@@ -165,15 +161,15 @@ def _panels(draw: Callable[[Axes, pd.DataFrame], None], rows: dict[tuple[str, st
     return figures.labelled(figure, grid, x, y, columns)
 
 
-def rival_figure(rows: pd.DataFrame) -> Figure:
+def rival_figure(rows: pd.DataFrame) -> plt.Figure:
     """Correlation of each measure with F1, plain and given the number of labels
     (``checkpoint_choice.rival_rows``).
     """
-    def draw(axes: Axes, own: pd.DataFrame) -> None:
+    def draw(axes: plt.Axes, own: pd.DataFrame) -> None:
         for y, row in enumerate(own.itertuples()):
             interval(axes, row.plain, y - 0.15, BLUE, "o", "correlation with F1 (95 % interval)")
             interval(axes, row.partial, y + 0.2, VERMILION, "s", "given the number of labels", filled=False)
-        name_rows(axes, [RIVALS[measure][0].replace(", ", ",\n") for measure in MEASURES])
+        figures.name_rows(axes, [RIVALS[measure][0].replace(", ", ",\n") for measure in MEASURES])
         axes.axvline(0, color=GREY, linewidth=0.8)
         axes.set(xlim=(-1.05, 1.05), xticks=(-1, 0, 1))
         pending_unless(axes, own["plain"].iloc[0].n, correlations.MIN_POINTS)
@@ -181,11 +177,11 @@ def rival_figure(rows: pd.DataFrame) -> Figure:
     return _panels(draw, agreement.by_checkpoint(rows), 2.5, "correlation", columns=1)
 
 
-def label_scatter(folds: Folds) -> Figure:
+def label_scatter(folds: Folds) -> plt.Figure:
     """F1 against MELEP of every fold, a panel a checkpoint, colour and marker by the number of labels."""
     styles = dict(zip(sorted(set(folds.rows.get("n_labels", ()))), STYLES, strict=False))
 
-    def draw(axes: Axes, own: pd.DataFrame) -> None:
+    def draw(axes: plt.Axes, own: pd.DataFrame) -> None:
         for n, some in own.groupby("n_labels") if len(own) else ():
             colour, marker = styles[n]
             axes.plot(some[MELEP[0]], some[SCORES[0]], marker, color=colour, markersize=5, alpha=0.85,
@@ -195,23 +191,23 @@ def label_scatter(folds: Folds) -> Figure:
     return _panels(draw, folds.by_checkpoint, 2.3, "MELEP (nats)", F1, 4)
 
 
-def gain_figure(folds: Folds) -> Figure:
+def gain_figure(folds: Folds) -> plt.Figure:
     """F1 of every fold minus that of every label, by the number of labels, a panel a checkpoint; the band is the
     95 % interval of the mean.
     """
     return _panels(_gains, folds.by_checkpoint, 2.3, "labels of the task", "F1, network − every label")
 
 
-def _gains(axes: Axes, own: pd.DataFrame) -> None:
+def _gains(axes: plt.Axes, own: pd.DataFrame) -> None:
     found = agreement.gain(own)
-    if len(own):
+    if found.value is not None:
         # Folds with as many labels stand side by side, in their order
         beside = own.groupby("n_labels").cumcount() / own.groupby("n_labels")["fold"].transform("size")
         axes.plot(own["n_labels"] + 0.5 * (beside - 0.5), own[SCORES[0]] - own[EVERY_LABEL], "o", color=BLUE,
                   markersize=4, alpha=0.8, label="one fold")
         axes.set_xticks(sorted(own["n_labels"].unique()))
         axes.axhline(found.value, color=VERMILION, linewidth=1.1, label="mean (95 % interval)")
-    if found.low is not None:
+    if found.low is not None and found.high is not None:
         axes.axhspan(found.low, found.high, color=VERMILION, alpha=0.2, linewidth=0)
     axes.axhline(0, color=GREY, linewidth=0.8)
     pending_unless(axes, len(own))

@@ -1,11 +1,10 @@
 """MELEP 2023, Table 1: its data sets, the paper beside the releases and what is available here."""
 
-
 import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
 
-from ecgtl.analysis.text import NBSP, PENDING
+from ecgtl.analysis.names import NBSP, PENDING
 from ecgtl.datasets import catalogue, snomed
 from ecgtl.measurements.melep_datasets import HEADERS, PAPER, PROGRAM, SOURCES, is_whole, pub
 from ecgtl.report import badges
@@ -17,12 +16,6 @@ from ecgtl.results import Result
 UNLISTED, NOT_AT_HAND = "–", "not at hand"
 QUANTITIES = {"records": "Recordings", "labels": "Labels", "rates": "Sampling rates (Hz)", "durations": "Durations (s)",
               "short": "Recordings below 10 s (in the text)"}
-
-
-# Table 1: counting
-
-
-# Table 1: the paper beside the releases and what is available here
 
 
 def state(counted: Result | None) -> HTML:
@@ -148,9 +141,6 @@ def misprints(counted: Result | None) -> pd.DataFrame:
                          for words, name, quantity, scalar in rows])
 
 
-# Table 1: labels
-
-
 def made_by(counted: Result | None) -> HTML:
     """How the counts were made; the command where they have not been."""
     return state(counted) if counted is None else report_provenance.made_by(counted)
@@ -160,6 +150,3 @@ def source_lines() -> HTML:
     """Where the four data sets come from, and under which licences."""
     line = Markup('<a class="external" href="{0.page}">{0.title}, {0.version}</a> ({0.licence}); {0.citation}')
     return HTML(bullets(line.format(catalogue.entry(name)) for name in HEADERS))
-
-
-# Figures 1 and 2: the networks

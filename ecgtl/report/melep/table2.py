@@ -14,23 +14,16 @@ import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ecgtl import published
 from ecgtl.analysis import agreement, correlations
 from ecgtl.analysis.agreement import SCORES
-from ecgtl.analysis.correlations import Interval
-from ecgtl.analysis.names import RIVALS, checkpoint_name, data_set
-from ecgtl.analysis.text import PENDING, f1
+from ecgtl.analysis.names import PENDING, RIVALS, checkpoint_name, data_set, f1
 from ecgtl.measurements.melep_datasets import PAPER
 from ecgtl.report import badges, figures
-from ecgtl.report.figures import PAPER_COLOUR
-from ecgtl.report.melep.marks import BLUE, GREY, SHIFTS, VERMILION, WEIGHTS, WIDTH, interval, name_rows
-from ecgtl.report.melep.transfer_folds import CHOICES, MELEP, PARTS, VARIANTS, Folds, evidence, interval_text
+from ecgtl.report.melep.marks import BLUE, GREY, SHIFTS, VERMILION, WEIGHTS, WIDTH, interval
+from ecgtl.report.melep.transfer_folds import CHOICES, MELEP, PARTS, VARIANTS, Folds, evidence, interval_text, is_papers
 from ecgtl.report.words import bullets, paragraph
-
-# Table 2: correlations
 
 
 @dataclass(frozen=True)
@@ -51,14 +44,15 @@ class Pair:
         return {"Checkpoint": checkpoint_name(self.source, self.arch), "Target": data_set(self.folds.target)}
 
     @cached_property
-    def ours(self) -> dict[tuple[str, str], Interval]:
+    def ours(self) -> dict[tuple[str, str], correlations.Interval]:
         """Correlation with F1 over its folds, by weighting of MELEP and choice of the epoch."""
         return {variant: agreement.correlation(self.rows, *variant) for variant in VARIANTS}
 
     @property
-    def fisher(self) -> Interval | None:
+    def fisher(self) -> correlations.Interval | None:
         """The paper's correlation with Fisher's limits for as many folds as it has."""
-        return self.paper and correlations.fisher(self.paper, published.lookup(f"{PAPER}.table2.folds"))
+        folds = published.lookup(f"{PAPER}.table2.folds")
+        return None if self.paper is None else correlations.fisher(self.paper, folds)
 
 
 def pairs(found: Iterable[Folds]) -> tuple[list[Pair], list[Pair]]:
@@ -68,19 +62,14 @@ def pairs(found: Iterable[Folds]) -> tuple[list[Pair], list[Pair]]:
     """
     own, others = [], []
     for folds in found:
-        for place in folds.printed | folds.by_checkpoint:
-            rows = folds.of(*place)
+        for source, arch in dict.fromkeys([*folds.printed, *folds.by_checkpoint]):
+            rows, paper = folds.of(source, arch), folds.printed.get((source, arch))
             same = is_papers(rows)
-            if place in folds.printed:
-                own.append(Pair(folds, *place, rows if same else rows[:0], folds.printed[place]))
-            if place not in folds.printed or not same and len(rows):
-                others.append(Pair(folds, *place, rows, None))
+            if paper is not None:
+                own.append(Pair(folds, source, arch, rows if same else rows[:0], paper))
+            if paper is None or not same and len(rows):
+                others.append(Pair(folds, source, arch, rows, None))
     return own, others
-
-
-def is_papers(rows: pd.DataFrame) -> bool:
-    """Whether folds are of the paper's own data sets, whole or in part."""
-    return len(rows) > 0 and rows[[f"evidence_{part}" for part in PARTS[:2]]].isin(["full", "subset"]).all(axis=None)
 
 
 def correlation_rows(found: Iterable[Pair]) -> pd.DataFrame:
@@ -127,7 +116,7 @@ def signs(found: Sequence[Pair]) -> HTML:
     for measure, score in VARIANTS:
         both = [(pair.paper, ours) for pair in found if (ours := pair.ours[measure, score]).value is not None]
         if both:
-            same = sum(np.sign(paper) == np.sign(ours.value) for paper, ours in both)
+            same = sum(np.sign(paper or 0) == np.sign(ours.value or 0) for paper, ours in both)
             lines.append(f"{RIVALS[measure][0]}, {CHOICES[score]}: {same} of {len(both)} rows have the printed sign; "
                          f"the interval leaves out 0 in {sum(ours.side != 0 for _, ours in both)}.")
     hoped = paragraph("A negative correlation is as hoped: where MELEP is small, F1 is high.")
@@ -148,13 +137,7 @@ def network_table(found: Iterable[Pair]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-# Figures 3 to 5: distance levels
-
-
-# Claims
-
-
-def correlation_figure(own: Sequence[Pair], others: Sequence[Pair]) -> Figure:
+def correlation_figure(own: Sequence[Pair], others: Sequence[Pair]) -> plt.Figure:
     """Correlation of MELEP with F1: printed with Fisher's interval, ours with both weightings and choices of
     the epoch; rows on substitutes below.
     """
@@ -166,18 +149,17 @@ def correlation_figure(own: Sequence[Pair], others: Sequence[Pair]) -> Figure:
             _correlations(axes, y, pair)
         axes.axvline(0, color=GREY, linewidth=0.8)
         axes.set(title=title, xlim=(-1.05, 1.05), xticks=(-1, -0.5, 0, 0.5, 1))
-        name_rows(axes, ["\n→ ".join(pair.named.values()) for pair in group])
+        figures.name_rows(axes, ["\n→ ".join(pair.named.values()) for pair in group])
     grid[-1, 0].set_xlabel("correlation with F1 (negative is as hoped)")
     figures.legend_below(figure, grid[:, 0], 1)
     return figure
 
 
-def _correlations(axes: Axes, y: float, pair: Pair) -> None:
+def _correlations(axes: plt.Axes, y: float, pair: Pair) -> None:
     if pair.fisher:
-        interval(axes, pair.fisher, y - 0.32, PAPER_COLOUR, "D", "paper (Fisher's 95 % interval)")
+        interval(axes, pair.fisher, y - 0.32, figures.PAPER_COLOUR, "D", "paper (Fisher's 95 % interval)")
     for shift, ((measure, score), found) in zip(SHIFTS, pair.ours.items(), strict=True):
         style = (BLUE, "o") if measure == MELEP[0] else (VERMILION, "s")
         interval(axes, found, y + shift, *style, f"ours: {WEIGHTS[measure]}, {CHOICES[score]}", score == SCORES[0])
     if not len(pair.rows):
-        axes.annotate(PENDING, (0.99, y + 0.1), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=7,
-                      color=GREY)
+        figures.pending_row(axes, y + 0.1, 0.99)

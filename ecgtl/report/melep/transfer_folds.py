@@ -15,26 +15,15 @@ import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
 
-from ecgtl.analysis import agreement, cells, claims, names
-from ecgtl.analysis.agreement import SCORES
-from ecgtl.analysis.correlations import Interval
-from ecgtl.analysis.names import checkpoint_name, data_set
-from ecgtl.analysis.sources import printed_correlations
-from ecgtl.analysis.text import PENDING
+from ecgtl.analysis import agreement, cells, claims, correlations, names, sources
 from ecgtl.config import TIERS
 from ecgtl.experiments import transfers
-from ecgtl.experiments.transfers import Transfer
 from ecgtl.measurements.melep_datasets import PAPER
-from ecgtl.report import badges, provenance, tables
-from ecgtl.report.findings import finding
-from ecgtl.report.words import estimate
+from ecgtl.report import badges, findings, provenance, tables, words
 
 CSN, PTBXL, SELECTION = (f"{PAPER}-{name}" for name in ("csn", "ptbxl", "selection"))
 PARTS = ("upstream", "target", "leads")
 WAITING = ("reduced", "paper")  # the first of these that has planned folds is said to be PENDING
-
-
-# What has been run
 
 
 @dataclass(frozen=True)
@@ -52,7 +41,7 @@ class Folds:
         return rows[rows["arch"] == self.arch] if self.arch and len(rows) else rows
 
     @property
-    def planned(self) -> list[Transfer]:
+    def planned(self) -> list[transfers.Transfer]:
         """All folds that the tier plans."""
         runs = transfers.enumerate_runs(self.experiment, self.tier)
         return [run for run in runs if self.arch in (None, run.config.arch)]
@@ -70,7 +59,8 @@ class Folds:
     @property
     def printed(self) -> dict[tuple[str, str], float]:
         """The correlations in the rows of Table 2 that have this target, by (source, network)."""
-        return {place: r for place, r in printed_correlations(self.experiment).items() if self.arch in (None, place[1])}
+        return {place: r for place, r in sources.printed_correlations(self.experiment).items()
+                if self.arch in (None, place[1])}
 
     @property
     def by_checkpoint(self) -> dict[tuple[str, str], pd.DataFrame]:
@@ -84,7 +74,7 @@ class Folds:
         """The finished folds of one checkpoint."""
         return agreement.of(self.rows, source, arch)
 
-    def plan(self, source: str, arch: str) -> list[Transfer]:
+    def plan(self, source: str, arch: str) -> list[transfers.Transfer]:
         """The planned folds of one checkpoint."""
         return [run for run in self.planned if (run.config.source, run.config.arch) == (source, arch)]
 
@@ -105,7 +95,7 @@ def state(folds: Folds) -> HTML:
     command = Markup("; the rest by <code>{}</code>").format(folds.command) if done < planned else ""
     single = cells.one_pretraining(cells.runs(folds.experiment, folds.tier))
     return HTML(Markup("{}<p>Tasks on {}, tier {}: {}{}.{}</p>").format(
-        known, data_set(folds.target), folds.tier, counted, command, single and f" {single}"))
+        known, names.data_set(folds.target), folds.tier, counted, command, single and f" {single}"))
 
 
 def pending(found: Sequence[Folds]) -> pd.DataFrame:
@@ -113,20 +103,20 @@ def pending(found: Sequence[Folds]) -> pd.DataFrame:
 
     Printed checkpoints that a tier has no folds for wait for tier ``paper``.
     """
-    waiting: dict[tuple[str, str], dict[tuple[str, str], list[Transfer]]] = {}
+    waiting: dict[tuple[str, str], dict[tuple[str, str], list[transfers.Transfer]]] = {}
     for folds in found:
         for place in folds.printed | folds.by_checkpoint:
             home = folds if folds.plan(*place) else Folds(folds.experiment, "paper", folds.arch)
             missing = [run for run in home.plan(*place) if run.state() != "done"]
             if missing:
-                waiting.setdefault((data_set(folds.target), home.command), {})[place] = missing
-    rows = [(target, "; ".join(checkpoint_name(*place) for place in by_place), sum(map(len, by_place.values())),
+                waiting.setdefault((names.data_set(folds.target), home.command), {})[place] = missing
+    rows = [(target, "; ".join(names.checkpoint_name(*place) for place in by_place), sum(map(len, by_place.values())),
              _why([missing[0] for missing in by_place.values()]), Markup("<code>{}</code>").format(command))
             for (target, command), by_place in waiting.items()]
     return pd.DataFrame(rows, columns=["Target", "Checkpoints", "Folds missing", "Why", "Command"])
 
 
-def _why(missing: Sequence[Transfer]) -> str:
+def _why(missing: Sequence[transfers.Transfer]) -> str:
     """What the missing folds of several checkpoints wait for; of like reasons the first."""
     reasons = [reason for run in missing if (reason := run.obstacle())]
     more = f" (and likewise {len(reasons) - 1} more)" if len(reasons) > 1 else ""
@@ -137,7 +127,7 @@ def made(folds: Folds) -> pd.DataFrame:
     """How the folds of the experiment were made, of both networks: ``tables.made``, and their checkpoints."""
     starts = [body.data["start"] for _, body in cells.runs(folds.experiment, folds.tier)]
     if not starts:
-        return pd.DataFrame({"What": ["Command"], "Value": [f"{PENDING}: {folds.command}"]})
+        return pd.DataFrame({"What": ["Command"], "Value": [f"{names.PENDING}: {folds.command}"]})
     facts = provenance.made(folds.experiment, folds.tier).set_index("What")["Value"]
     facts["Seeds"] = "the number of the fold"
     facts["Checkpoints"] = "; ".join(dict.fromkeys(f"{start['file']}, {start['labels']} labels, {start['sha256'][:12]}"
@@ -145,28 +135,30 @@ def made(folds: Folds) -> pd.DataFrame:
     return facts.reset_index()
 
 
+def is_papers(rows: pd.DataFrame) -> bool:
+    """Whether folds are of the paper's own data sets, whole or in part."""
+    return len(rows) > 0 and rows[[f"evidence_{part}" for part in PARTS[:2]]].isin(["full", "subset"]).all(axis=None)
+
+
 def evidence(rows: pd.DataFrame) -> dict[str, str]:
     """What the data of folds are, by part; several words are joined by a slash."""
     return {part: "/".join(sorted(set(rows[f"evidence_{part}"]))) for part in PARTS}
 
 
-# Words
-
-
-def interval_text(found: Interval, signed: bool = False) -> str:
+def interval_text(found: correlations.Interval, signed: bool = False) -> str:
     """Value [95 % interval]; PENDING without folds, a dash where it is not defined, no limits where there are
     none.
     """
-    return estimate(found.value, found.low, found.high, found.n, signed)
+    return words.estimate(found.value, found.low, found.high, found.n, signed)
 
 
 MELEP = ("melep_published", "melep_normalised")
-CHOICES = {score: names.CHOICES[score.removeprefix("weighted_f1_")] for score in SCORES}
-VARIANTS = tuple(product(MELEP, SCORES))
+CHOICES = {score: names.CHOICES[score.removeprefix("weighted_f1_")] for score in agreement.SCORES}
+VARIANTS = tuple(product(MELEP, agreement.SCORES))
 
 
 def said(names: Sequence[str], *found: Folds) -> HTML:
     """The claims ``names`` that rest on one of the experiments ``found``, judged from the paper's numbers and ours."""
     tiers = {folds.experiment: folds.tier for folds in found}
-    rows = [finding(PAPER, name, tiers[claims.claims(PAPER)[name]["experiment"]]) for name in names]
+    rows = [findings.finding(PAPER, name, tiers[claims.claims(PAPER)[name]["experiment"]]) for name in names]
     return tables.html(pd.concat(rows), "Statements and what the folds say")

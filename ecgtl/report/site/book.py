@@ -10,26 +10,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ecgtl import paths
 from ecgtl.errors import EcgtlError
-from ecgtl.report.site import notebooks
-from ecgtl.report.site.checks import pages, problems
-from ecgtl.report.site.layout import (
-    Layout,
-    code_key,
-    content_of,
-    files,
-    find,
-    holds,
-    plain,
-    say,
-    site_key,
-    write,
-    write_notebook,
-)
+from ecgtl.report.site import checks, notebooks
+from ecgtl.report.site import layout as lying
+from ecgtl.report.site.layout import Layout, plain, say
 
 DOWNLOAD = re.compile(r"\{download\}`([^`<]*?)\s*</downloads/([^`>]+)>`")
 STOPPED = "book: stopped; what is finished is kept, the same command goes on from there"
@@ -45,24 +33,24 @@ def main() -> int:
     return 0
 
 
-def make(layout: Layout, makes: dict[str, Iterable[str]] | None = None) -> Path:
+def make(layout: Layout, makes: Mapping[str, Iterable[str]] | None = None) -> Path:
     """Bring the site up to date and return its front page. Raises EcgtlError when a step fails.
 
     ``makes`` says what each notebook makes (``notebooks.makes``).
     """
     began, index = time.monotonic(), layout.site / "index.html"
-    code = code_key(layout)
-    key, kept = site_key(layout, code), layout.work / "site.key"
-    if holds(kept, key) and index.is_file():
+    code = lying.code_key(layout)
+    key, kept = lying.site_key(layout, code), layout.work / "site.key"
+    if lying.holds(kept, key) and index.is_file():
         say(f"nothing has changed; the site is {index}")
         return index
     notebooks.execute_all(layout, code, notebooks.makes() if makes is None else makes)
     stage(layout)
-    built, names = build(layout), pages(layout.toc)
-    if found := problems(built, names):
+    built, names = build(layout), checks.pages(layout.toc)
+    if found := checks.problems(built, names):
         raise EcgtlError("the built site is not right:\n  " + "\n  ".join(found))
     _replace(built, layout.site)
-    write(kept, key)
+    lying.write(kept, key)
     say(f"done in {time.monotonic() - began:.0f} s; {len(names)} pages, works without internet:")
     say(str(index))
     return index
@@ -70,18 +58,18 @@ def make(layout: Layout, makes: dict[str, Iterable[str]] | None = None) -> Path:
 
 def stage(layout: Layout) -> None:
     """Put executed notebooks and downloads where the book finds them; what is no longer made goes."""
-    wanted = {f"notebooks/{layout.name(notebook)}.ipynb": layout.executed(notebook) for notebook in find(layout)}
+    wanted = {f"notebooks/{layout.name(notebook)}.ipynb": layout.executed(notebook) for notebook in lying.find(layout)}
     tables = list(layout.downloads.glob("*.csv"))
     empty = {file.name for file in tables if len(file.read_text(encoding="utf-8").splitlines()) < 2}
     wanted |= {f"downloads/{file.name}": file for file in tables if file.name not in empty}
-    for old in [*files(layout.book / "notebooks"), *files(layout.book / "downloads")]:
+    for old in [*lying.files(layout.book / "notebooks"), *lying.files(layout.book / "downloads")]:
         if old.relative_to(layout.book).as_posix() not in wanted:
             old.unlink()
     for place, source in wanted.items():
         target = layout.book / place
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.suffix == ".ipynb":
-            write_notebook(target, _without_links(content_of(source), empty))
+            lying.write_notebook(target, _without_links(lying.content_of(source), empty))
         else:
             shutil.copyfile(source, target)
 
@@ -106,7 +94,7 @@ def build(layout: Layout) -> Path:
     command = [sys.executable, "-c", program, "build", str(layout.book), "--config", str(layout.config),
                "--toc", str(layout.toc), "--path-output", str(out), "-W", "--keep-going"]
     with notebooks.started(command, cwd=layout.root, env=layout.environment(), stdout=subprocess.PIPE) as process:
-        for line in map(plain, process.stdout):
+        for line in map(plain, process.stdout or ()):
             if re.match(r"(reading sources|writing output)\b.*%", line):
                 say(f"  {line.strip()}")
         status = process.wait()

@@ -5,6 +5,7 @@ import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -12,21 +13,15 @@ from markupsafe import Markup
 
 from ecgtl import config, published, results
 from ecgtl.analysis import claims, costs, coverage
-from ecgtl.datasets import LOADERS, catalogue
+from ecgtl.config.parameters import WORDS
+from ecgtl.datasets import catalogue
 from ecgtl.errors import EcgtlError
-from ecgtl.models import MODELS
 from ecgtl.report.badges import badge, words
 from ecgtl.report.findings import answers, evidence_badges, ours
 
 AVAILABILITY = "availability.yml"  # in the book's folder
 OF_ONE_PAPER = ("availability", "tiers")
-_SHORT = {"jang2021": "Jang 2021", "weimann2021": "Weimann 2021", "melep2023": "MELEP 2023"}
-_ALLOWED = {
-    "dataset": LOADERS, "init": (*config.INITS, *config.source_experiments()),
-    "arch": (*MODELS, *config.BASELINES), "tier": config.TIERS, "device": config.DEVICES,
-    "precision": config.PRECISIONS, "protocol": config.protocols(), "fraction": ("above 0, at most 1",),
-    "on_bad": ("error", "skip"),
-}
+_SHORT: dict[str | None, str] = {"jang2021": "Jang 2021", "weimann2021": "Weimann 2021", "melep2023": "MELEP 2023"}
 
 
 @dataclass(frozen=True)
@@ -116,7 +111,7 @@ def _catalogue(page: Page) -> Table:
     return rows, "Databases and weights, with the version pinned here; ~ marks an estimate"
 
 
-def _doi(doi: str) -> Markup | str:
+def _doi(doi: str | None) -> Markup | str:
     return _link(f"https://doi.org/{doi}", doi) if doi else "–"
 
 
@@ -156,10 +151,12 @@ def _words(page: Page) -> Table:
 
 
 def _parameters(page: Page) -> Table:
-    rows = [{"Parameter": _code(field.name),
-             "Default": {None: "as the tier has it", "": "empty"}.get(field.default) or _code(field.default),
+    defaults: dict[Any, str] = {None: "as the tier has it", "": "empty"}
+    allowed = WORDS | config.FinetuneConfig.words() | {
+        "init": (*config.INITS, *config.source_experiments()), "fraction": ("above 0, at most 1",)}
+    rows = [{"Parameter": _code(field.name), "Default": defaults.get(field.default) or _code(field.default),
              "Type": str(getattr(field.type, "__name__", field.type)).replace(" | None", ""),
-             "Allowed": ", ".join(_ALLOWED.get(field.name, ())) or "–"}
+             "Allowed": ", ".join(allowed.get(field.name, ())) or "–"}
             for field in dataclasses.fields(config.FinetuneConfig)]
     return rows, "Parameters of a run (ecgtl.config.FinetuneConfig)"
 

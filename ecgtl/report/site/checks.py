@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import yaml
@@ -36,7 +37,7 @@ def problems(html: Path, names: list[str]) -> list[str]:
         place = file.relative_to(html).as_posix()
         if place.startswith("_static/"):
             continue  # the theme's templates
-        page = BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser")
+        page: Any = BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser")
         characters = sum(len(text) for article in page.find_all("article") for text in article.stripped_strings)
         if place.removesuffix(".html") in names and characters < PAGE_CHARACTERS:
             found.append(f"{place} has next to nothing on it ({characters} characters)")
@@ -52,7 +53,7 @@ def problems(html: Path, names: list[str]) -> list[str]:
     return found
 
 
-def _loaded(page: BeautifulSoup) -> list[str]:
+def _loaded(page: Any) -> list[str]:
     """Addresses of scripts, styles, fonts, images, frames and media, and any that a script names."""
     found = [tag[name] for name, tags in LOADING.items() for tag in page.find_all(tags) if tag.get(name)]
     found += [address for tag in page.find_all(srcset=True) for address in tag["srcset"].split(", ")]

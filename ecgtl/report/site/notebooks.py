@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def makes() -> dict[str, list[str]]:
     return yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
 
 
-def execute_all(layout: Layout, code: str, makes: dict[str, Iterable[str]]) -> None:
+def execute_all(layout: Layout, code: str, makes: Mapping[str, Iterable[str]]) -> None:
     """Run each notebook whose last good run is out of date, two at a time, with its parameters' defaults.
 
     Raises EcgtlError naming the first notebook that failed, after the others have ended.
@@ -52,13 +52,15 @@ def execute_all(layout: Layout, code: str, makes: dict[str, Iterable[str]]) -> N
     keys = {notebook: notebook_key(notebook, code) for notebook in names}
     todo = [one for one, name in names.items() if not is_current(layout, one, keys[one], makes[name])]
     say(f"notebooks: {len(names)}, to run: {len(todo)}")
-    failed, jobs = [], {}
+    failed: list[BaseException] = []
+    jobs: dict[Future, str] = {}
     with ThreadPoolExecutor(WORKERS) as pool, processes.undone(functools.partial(_stop, pool, jobs)):
         for one in todo:
             jobs[pool.submit(_run_one, layout, one, keys[one], makes[names[one]])] = names[one]
         for job in as_completed(jobs):
-            failed += [job.exception()] if job.exception() else []
-            say(f"  {jobs[job]}: {'failed' if job.exception() else f'{job.result():.0f} s'}")
+            if error := job.exception():
+                failed.append(error)
+            say(f"  {jobs[job]}: {'failed' if error else f'{job.result():.0f} s'}")
     if failed:
         raise failed[0]
 

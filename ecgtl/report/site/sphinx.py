@@ -10,6 +10,7 @@ Whatever is unknown becomes a warning, so a build with ``-W`` fails. Files behin
 import dataclasses
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -20,8 +21,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 from ecgtl import paths, results
 from ecgtl.analysis import cells
 from ecgtl.errors import EcgtlError
-from ecgtl.report import badges, tables
-from ecgtl.report.printed import published_text
+from ecgtl.report import badges, printed, tables
 from ecgtl.report.site import book_tables, values
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class TableDirective(SphinxDirective):
     """``{ecgtl-table} name``; ``:paper:`` where it can be of one paper, ``:caption:`` instead of its own."""
 
     required_arguments = 1
-    option_spec = {"paper": directives.unchanged_required, "caption": directives.unchanged_required}
+    option_spec: ClassVar = {"paper": directives.unchanged_required, "caption": directives.unchanged_required}
 
     def run(self) -> list[nodes.Node]:
         page = book_tables.Page(self.env.docname, Path(self.env.srcdir), self.options.get("paper"))
@@ -92,7 +92,7 @@ def _depend(asked: SphinxRole | SphinxDirective, files: Iterable[Path]) -> None:
 def setup(app: Sphinx) -> dict:
     """Called by Sphinx."""
     app.add_role("res", TextRole(values.result_text, "ecgtl-res"))
-    app.add_role("pub", TextRole(published_text, "ecgtl-pub"))
+    app.add_role("pub", TextRole(printed.published_text, "ecgtl-pub"))
     app.add_role("badge", TextRole(badges.badge))
     app.add_directive("ecgtl-table", TableDirective)
     app.add_directive("ecgtl-result", ResultDirective)

@@ -9,10 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ecgtl import experiments, published, results
-from ecgtl.analysis import cells
-from ecgtl.analysis.coverage import STATES, coverage
-from ecgtl.analysis.names import CHOICES
-from ecgtl.analysis.text import f1
+from ecgtl.analysis import cells, coverage
+from ecgtl.analysis.names import CHOICES, f1
 from ecgtl.config import TIERS
 from ecgtl.errors import EcgtlError
 from ecgtl.report.printed import published_file
@@ -40,8 +38,8 @@ def result_text(path: str) -> str:
     """
     keys = path.split(".")
     if keys[0] == "coverage":
-        states = coverage()["state"]
-        _one_of("count of coverage", ".".join(keys[1:]), ("items", *STATES))
+        states = coverage.coverage()["state"]
+        _one_of("count of coverage", ".".join(keys[1:]), ("items", *coverage.STATES))
         return str(len(states) if keys[1] == "items" else (states == keys[1]).sum())
     if len(keys) < 6:
         raise EcgtlError(f"{path!r} is no number of ours: write {RESULT_FORM}; experiments: "
@@ -58,10 +56,10 @@ def result_text(path: str) -> str:
     if not here:
         raise EcgtlError(f"{experiment} has no finished run of {method} at {size} in tier {tier}; run {command}")
     cell = cells.cell_of(found, experiment, (method, size), ".".join(score), choice)
-    if cell is None and choice not in here[0]:
+    if choice not in here[0] and cell is None:
         raise EcgtlError(f"the runs of {method} have no epoch chosen by {choice!r}")
     if cell is None:
-        _one_of("score", ".".join(score), _score_names(here[0][choice]))
+        raise _unknown("score", ".".join(score), _score_names(here[0][choice]))
     if cell.n < 2 and statistic not in ("mean", "n"):
         raise EcgtlError(f"{path}: one run has no {statistic}; use mean, or run more with {command}")
     whole = {"n": str(cell.n), "interval": f"[{f1(cell.low)}, {f1(cell.high)}]",
@@ -76,4 +74,8 @@ def _score_names(scores: dict) -> list[str]:
 
 def _one_of(name: str, value: str, allowed: Iterable[str]) -> None:
     if value not in allowed:
-        raise EcgtlError(f"unknown {name} {value!r}; allowed: {', '.join(allowed)}")
+        raise _unknown(name, value, allowed)
+
+
+def _unknown(name: str, value: str, allowed: Iterable[str]) -> EcgtlError:
+    return EcgtlError(f"unknown {name} {value!r}; allowed: {', '.join(allowed)}")

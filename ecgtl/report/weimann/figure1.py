@@ -1,4 +1,4 @@
-"""Figures 1 and 2 of Weimann 2021: the course of the study, and the network for future prediction.
+"""Weimann 2021, Figure 1: the course of the study.
 
 Boxes are read from the models, the paper's numbers and the results, so that none can drift from what is run.
 """
@@ -9,29 +9,26 @@ import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
 
-from ecgtl import published
+from ecgtl import published, results
 from ecgtl.analysis import cells
-from ecgtl.analysis.names import METHODS
-from ecgtl.analysis.text import PENDING, f1
-from ecgtl.config import PretrainConfig, protocol
+from ecgtl.analysis.names import METHODS, PENDING, f1
 from ecgtl.datasets import catalogue
 from ecgtl.report import badges, study
 from ecgtl.report.weimann import shared, table1
 from ecgtl.report.weimann.shared import PAPER, TABLE2
 
-# Figure 1: the course of the study
 
-
-def pretrained(tier: str) -> dict[str, dict | None]:
+def pretrained(tier: str) -> dict[str, results.Result | None]:
     """The results of the tier's own four pretrainings by objective, None where there is none."""
-    objectives = protocol(PAPER).pretraining.objectives
-    return {objective: shared.pretraining(objective, tier) for objective in objectives}
+    objectives = shared.pretraining_config("beat", tier).rules.objectives
+    return {objective: cells.pretraining(tier, objective=objective) for objective in objectives}
 
 
 def overview(tier: str) -> pd.DataFrame:
     """The three steps, as ``diagrams.study_table``; PENDING where nothing was run."""
     trained, runs = {name: body for name, body in pretrained(tier).items() if body}, cells.runs(TABLE2, tier)
-    config, tuned, paper = config_of("beat", tier), shared.tuned(tier), published.lookup(f"{PAPER}.table2.rows")
+    config, tuned = shared.pretraining_config("beat", tier), shared.tuned(tier)
+    paper = published.lookup(f"{PAPER}.table2.rows")
     places, filled = [(method, int(size)) for method, row in paper.items() for size in row], cells.cells(TABLE2, tier)
     counts = sorted({sum((run.method, run.size) == place for run, _ in runs) for place in places})
     largest = max(size for _, size in places)
@@ -54,10 +51,6 @@ def overview(tier: str) -> pd.DataFrame:
     return study.study_table(PAPER, ours, theirs)
 
 
-def config_of(objective: str, tier: str) -> PretrainConfig:
-    return PretrainConfig.of(objective=objective, tier=tier).resolved()
-
-
 def _task_words(objectives: Iterable[str]) -> str:
     return ", ".join(shared.short(name).lower() for name in objectives)
 
@@ -71,7 +64,7 @@ def _weights(tier: str) -> dict[str, str]:
 
 def _scores(means: dict[str, float]) -> dict[str, str]:
     """Mean macro F1 from random weights and of the best pretraining, by method."""
-    best = max((method for method in means if method != "random"), key=means.get, default=None)
+    best = max((method for method in means if method != "random"), key=lambda method: means[method], default=None)
     return {"macro F1, random weights": f1(means["random"]) if "random" in means else PENDING,
             "macro F1, best pretraining": f"{f1(means[best])} ({_task_words([best])})" if best else PENDING}
 
@@ -83,7 +76,7 @@ def learned(tier: str) -> pd.DataFrame:
     return pd.DataFrame(rows).fillna(PENDING)
 
 
-def _learned(body: dict) -> dict[str, str]:
+def _learned(body: results.Result) -> dict[str, str]:
     scores, config = body.scores, body.config
     return {"Frame (s)": f"{config['seconds']:.2f}", "Accuracy": f1(scores["accuracy"]),
             "Without looking": f1(scores.get("majority", 1 / ((config["negatives"] or 0) + 1))),
@@ -96,8 +89,3 @@ def upstream_badges(tier: str) -> HTML:
     if not bodies:
         return HTML(Markup("<p>{}</p>").format(badges.badge("pending")))
     return HTML(badges.row(tier, cells.evidence_of(bodies)))
-
-
-# Figure 2: future prediction
-
-

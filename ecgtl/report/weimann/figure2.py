@@ -10,8 +10,7 @@ from ecgtl import models
 from ecgtl.config import PretrainConfig
 from ecgtl.models.contrastive import FuturePredictor
 from ecgtl.report import network_blocks, study
-from ecgtl.report.weimann.figure1 import config_of
-from ecgtl.report.weimann.shared import PAPER
+from ecgtl.report.weimann.shared import PAPER, pretraining_config
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Future:
 
 def future(tier: str) -> Future:
     """The network of the tier's own configuration, laid out on the ``meta`` device: nothing is computed."""
-    config = config_of("future", tier)
+    config = pretraining_config("future", tier)
     samples, candidates = round(config.seconds * config.sampling_rate), config.negatives + 1
     with torch.device("meta"):
         encoder = models.build(config.arch, 1, 1, width=config.width,
@@ -41,7 +40,7 @@ def future(tier: str) -> Future:
     passed = {call.name: call for call in network_blocks.calls(model, x, {"", "pooling", "pooling.layers"})}
     tensors = {"with token": passed["pooling.layers"].given, "encoded context": passed["pooling"].given,
                "context vector": passed["pooling"].made, "logits": passed[""].made}
-    shapes = {"frames": (config.context, samples), "candidates": (candidates, samples)}
+    shapes: dict[str, tuple[int, ...]] = {"frames": (config.context, samples), "candidates": (candidates, samples)}
     shapes |= {name: tuple(tensor.shape[1:]) for name, tensor in tensors.items()}
     parameters = {"encoder": models.count_parameters(model.encoder), "token": pooling.token.numel(),
                   "pooling": models.count_parameters(pooling.layers), "all": models.count_parameters(model)}
@@ -76,7 +75,7 @@ def _counted(network: Future) -> dict[str, str]:
 
 def encoder_blocks(tier: str) -> list[network_blocks.Block]:
     """The encoder block by block; its last linear layer is taken away in the framework."""
-    config = config_of("future", tier)
+    config = pretraining_config("future", tier)
     shape = (1, round(config.seconds * config.sampling_rate))
     return network_blocks.network(config.arch, 1, 1, shape, width=config.width,
                             **models.variant_options(config.arch, config.variant))[:-1]

@@ -5,18 +5,12 @@ import itertools
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ecgtl import experiments
-from ecgtl.analysis import cells, claims
-from ecgtl.analysis.names import METHODS
-from ecgtl.analysis.sources import epochs_to
-from ecgtl.analysis.text import PENDING, f1
+from ecgtl.analysis import cells, claims, sources
+from ecgtl.analysis.names import METHODS, PENDING, f1
 from ecgtl.report import figures
-from ecgtl.report.figures import COLOURS
 from ecgtl.report.weimann import shared
-from ecgtl.report.weimann.panels import PRETRAINED, WIDTH, pending_unless
 
 
 def share_of_best() -> float:
@@ -34,35 +28,34 @@ def histories(tier: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["method", "size", "run", "epoch", "score"])
 
 
-def validation_curves(frame: pd.DataFrame, size: int) -> Figure:
+def validation_curves(frame: pd.DataFrame, size: int) -> plt.Figure:
     """Figure 3 for one share of the data set: each pretraining against random weights, mean over runs and their range.
 
     ``frame``: ``histories``. A vertical line marks the median epoch at which a run has ``share_of_best`` of its best.
     """
-    figure, grid = plt.subplots(2, 2, figsize=(WIDTH, 5.8), sharex=True, sharey=True)
+    figure, grid = plt.subplots(2, 2, figsize=(figures.WIDTH, 5.8), sharex=True, sharey=True)
     own = frame[frame["size"] == size]
-    for axes, method in zip(grid.flat, PRETRAINED, strict=True):
+    for axes, method in zip(grid.flat, shared.PRETRAINED, strict=True):
         for name in ("random", method):
             _band(axes, own[own["method"] == name], name)
-        pending_unless(axes, (own["method"] == method).any())
+        shared.pending_unless(axes, (own["method"] == method).any())
         axes.set_title(METHODS[method])
     return figures.labelled(figure, grid, "epoch", "macro F1, validation part", 3)
 
 
-def _band(axes: Axes, rows: pd.DataFrame, method: str) -> None:
+def _band(axes: plt.Axes, rows: pd.DataFrame, method: str) -> None:
     """Mean and range over runs by epoch, as long as half of the runs go on."""
     if rows.empty:
         return
-    by_run, colour = rows.pivot(index="epoch", columns="run", values="score"), COLOURS[method]
+    by_run, colour = rows.pivot(index="epoch", columns="run", values="score"), figures.COLOURS[method]
     by_run = by_run[by_run.notna().sum(axis=1) >= by_run.shape[1] / 2]
-    axes.fill_between(by_run.index, by_run.min(axis=1), by_run.max(axis=1), color=colour, alpha=0.15, linewidth=0)
-    axes.plot(by_run.index, by_run.mean(axis=1), color=colour, label=shared.short(method).lower())
+    figures.band(axes, by_run, by_run.mean(axis=1), colour, alpha=0.15, label=shared.short(method).lower())
     axes.axvline(np.median(_epochs(rows)), color=colour, linestyle=":" if method == "random" else "--", linewidth=1.2,
                  label=f"{100 * share_of_best():g} % of the best (vertical)" if method == "random" else None)
 
 
 def _epochs(rows: pd.DataFrame) -> list[int]:
-    return [epochs_to(own.sort_values("epoch")["score"], share_of_best()) for _, own in rows.groupby("run")]
+    return [sources.epochs_to(own.sort_values("epoch")["score"], share_of_best()) for _, own in rows.groupby("run")]
 
 
 def speed(frame: pd.DataFrame) -> pd.DataFrame:

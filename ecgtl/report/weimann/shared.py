@@ -4,27 +4,21 @@ The frames of ``comparisons`` and ``trials`` are read once a page; all else is c
 paper prints. A cell without runs is PENDING; fewer than ``MIN_RUNS`` runs get no interval.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from IPython.display import HTML
 from markupsafe import Markup
+from matplotlib import pyplot as plt
 
-from ecgtl import experiments, models, published, results
-from ecgtl.analysis import cells
-from ecgtl.analysis.claim_rules import judged
-from ecgtl.analysis.names import METHODS
-from ecgtl.analysis.sources import Runs
-from ecgtl.analysis.text import NBSP, PENDING
-from ecgtl.analysis.verdicts import Place
+from ecgtl import experiments, models, published, statistics
+from ecgtl.analysis import cells, claim_rules, sources, verdicts
+from ecgtl.analysis.names import METHODS, NBSP, PENDING
 from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig
-from ecgtl.jobs.pretrain import key_of
-from ecgtl.report import badges, tables
-from ecgtl.report.findings import findings
-from ecgtl.report.words import difference, estimate, gap, plus_minus
-from ecgtl.statistics import Sample
+from ecgtl.report import badges, figures, findings, tables, words
 
 PAPER = "weimann2021"
 TABLE1, TABLE2, TABLE3, TABLE4 = (f"{PAPER}-table{number}" for number in range(1, 5))
@@ -36,9 +30,8 @@ BY_CLASS = tuple(f"f1_per_class.{name}" for name in CLASSES)
 MULTI_LABEL = ("macro_auc", "f_max", "f_beta", "g_beta")
 SCORES = {"macro_f1": "Macro F1", **dict(zip(BY_CLASS, ("Normal", "AF", "Other", "Noise"), strict=True)),
           "macro_auc": "AUC", "f_max": "Fmax", "f_beta": "Fβ=2", "g_beta": "Gβ=2"}
-
-
-# What has been run
+PRETRAINED = ("beat", "rhythm", "heart_rate", "future")
+PAPER_SHAPE: dict[str, Any] = {"label": "paper (mean ± SD), same marker", "color": figures.PAPER_COLOUR}
 
 
 def state(experiment: str, tier: str) -> HTML:
@@ -49,7 +42,7 @@ def state(experiment: str, tier: str) -> HTML:
 
 def _teachers(experiment: str, tier: str) -> Markup:
     """How few subjects stand behind the pretrained runs of a table, where they are not the paper's; else nothing."""
-    body = pretraining("beat", tier)
+    body = cells.pretraining(tier, objective="beat")
     if "substitute" not in cells.evidence(experiment, tier)["upstream"] or body is None:
         return Markup()
     patients = published.lookup(f"{PAPER}.scalars.icentia_patients.value")
@@ -58,10 +51,9 @@ def _teachers(experiment: str, tier: str) -> Markup:
                       body.data["subjects"]["train"], " and ".join(body.data["sources"]), patients)
 
 
-def pretraining(objective: str, tier: str) -> dict | None:
-    """The result of the tier's own pretraining, None where there is none."""
-    config = PretrainConfig.of(objective=objective, tier=tier).resolved()
-    return results.done(results.path_of("pretrain", key_of(config), tier))
+def pretraining_config(objective: str, tier: str) -> Any:
+    """The tier's own configuration of a pretraining, a ``PretrainConfig`` in which nothing is left open."""
+    return PretrainConfig.of(objective=objective, tier=tier).resolved()
 
 
 def comparisons(experiment: str, tier: str, scores: Sequence[str] = ("macro_f1",)) -> pd.DataFrame:
@@ -87,19 +79,16 @@ def cells_of(frame: pd.DataFrame) -> dict[tuple[str, int | str], cells.Cell]:
     return cells.cells(first["experiment"], first["tier"], first["score"])
 
 
-# Words for numbers
+def printed_sample(row: pd.Series) -> statistics.Sample | None:
+    return statistics.Sample(row["paper"], row["paper_sd"], int(row["paper_n"])) if np.isfinite(row["paper"]) else None
 
 
-def printed_sample(row: pd.Series) -> Sample | None:
-    return Sample(row["paper"], row["paper_sd"], int(row["paper_n"])) if np.isfinite(row["paper"]) else None
-
-
-def our_sample(row: pd.Series) -> Sample | None:
-    return Sample(row["ours"], row["sd"], int(row["n"])) if row["n"] else None
+def our_sample(row: pd.Series) -> statistics.Sample | None:
+    return statistics.Sample(row["ours"], row["sd"], int(row["n"])) if row["n"] else None
 
 
 def our_words(row: pd.Series) -> str:
-    return estimate(row["ours"], row["low"], row["high"], row["n"])
+    return words.estimate(row["ours"], row["low"], row["high"], row["n"])
 
 
 def short(method: str) -> str:
@@ -107,11 +96,8 @@ def short(method: str) -> str:
     return "Random weights" if method == "random" else METHODS[method].removesuffix(" classification")
 
 
-# Several columns, several scores
-
-
 def readable(frame: pd.DataFrame, heading: str | None = "Data used", only: int | str | None = None) -> pd.DataFrame:
-    """``tables.readable`` with ``heading`` for the columns of the paper's table, None to leave them out; printed_sample
+    """``tables.readable`` with ``heading`` for the columns of the paper's table, None to leave them out; printed
     marks.
 
     ``only``: the column that baselines are shown at, where they do not depend on it.
@@ -133,7 +119,7 @@ def wide(frame: pd.DataFrame) -> pd.DataFrame:
     columns = {"Initialisation": heads}
     for score, rows in frame.groupby("score", sort=False):
         if rows["paper"].notna().any():
-            columns[f"{SCORES[score]}, paper"] = [*map(plus_minus, rows["paper"], rows["paper_sd"])]
+            columns[f"{SCORES[score]}, paper"] = [*map(words.plus_minus, rows["paper"], rows["paper_sd"])]
         columns[f"{SCORES[score]}, ours"] = [our_words(row) for _, row in rows.iterrows()]
     return pd.DataFrame(columns)
 
@@ -160,45 +146,36 @@ def steps(frame: pd.DataFrame, base: int | str, heading: str) -> pd.DataFrame:
 
 def _against(frame: pd.DataFrame, column: str, value: int | str) -> Iterator[tuple[pd.Series, pd.Series, dict]]:
     """Rows of networks, each with the row that differs from it in ``column`` alone, where it has ``value``, and their
-    difference: in print, ours by the analysis plan, and what the plan says of the printed_sample one.
+    difference: in print, ours by the analysis plan, and what the plan says of the printed one.
     """
-    source, keys = Runs(frame["tier"].iloc[0]), [name for name in ("method", "size", "score") if name != column]
+    source, keys = sources.Runs(frame["tier"].iloc[0]), [name for name in ("method", "size", "score") if name != column]
     bases = {tuple(row[keys]): row for _, row in frame[frame[column] == value].iterrows()}
     for _, row in frame[~frame["method"].isin(BASELINES) & (frame[column] != value)].iterrows():
         base = bases[tuple(row[keys])]
-        places = [Place(one["experiment"], one["method"], one["size"], one["score"]) for one in (row, base)]
-        verdict = judged("beats", places, source).verdict
-        known = verdict.ours is not None and np.isfinite(verdict.ours.low)
+        places = [verdicts.Place(one["experiment"], one["method"], one["size"], one["score"]) for one in (row, base)]
+        verdict = claim_rules.judged("beats", places, source).verdict
+        known = verdict.ours if verdict.ours and np.isfinite(verdict.ours.low) else None
         said = [verdict.size if known else None, "no worthwhile gain" if verdict.worthwhile is False else None]
-        yield row, base, {"Paper": gap(printed_sample(row), printed_sample(base), "–"),
-                          "Ours": difference(verdict.ours) if known else gap(our_sample(row), our_sample(base)),
+        yield row, base, {"Paper": words.gap(printed_sample(row), printed_sample(base), "–"),
+                          "Ours": words.difference(known) if known else words.gap(our_sample(row), our_sample(base)),
                           "Against print": ", ".join(filter(None, said)) or "–"}
 
 
-def _relative(a: Sample | None, b: Sample | None, missing: str = PENDING) -> str:
+def _relative(a: statistics.Sample | None, b: statistics.Sample | None, missing: str = PENDING) -> str:
     return f"{100 * (a.mean / b.mean - 1):+.1f}{NBSP}%".replace("-", "−") if a and b else missing
 
 
 def said(tiers: dict[str, str]) -> HTML:
     """Every claim that rests on one of the experiments in ``tiers``, judged from the paper's numbers and from ours."""
-    found = pd.concat([findings(PAPER, experiment, tier) for experiment, tier in tiers.items()])
+    found = pd.concat([findings.findings(PAPER, experiment, tier) for experiment, tier in tiers.items()])
     return HTML("<p>No statement rests on this table alone.</p>") if found.empty else tables.html(
         found, "Statements and what the runs say")
-
-
-# Table 1: thirteen settings
-
-
-# Table 2: classes and choices of the epoch
-
-
-# Tables 3 and 4: what the columns stand for
 
 
 def parameters(arch: str, tier: str, **options) -> tuple[int, int]:
     """Parameters of a classifier of CinC 2017 as ``tier`` has it, and of its output layer."""
     with torch.device("meta"):
-        model = models.build(arch, 1, len(CLASSES), width=tuned(tier).width, **options)
+        model: Any = models.build(arch, 1, len(CLASSES), width=tuned(tier).width, **options)
     return models.count_parameters(model), models.count_parameters(model.output)
 
 
@@ -207,6 +184,58 @@ def tuned(tier: str) -> FinetuneConfig:
     return FinetuneConfig.of(dataset="cinc2017", protocol=PAPER, tier=tier).resolved()
 
 
-# Table 5: several labels a recording
+def panels(frame: pd.DataFrame, xlabel: str) -> plt.Figure:
+    """Macro F1 by column of ``comparisons``, each pretraining beside random weights: the paper's and ours.
+
+    Boosted trees on RR intervals are a line.
+    """
+    figure, grid = plt.subplots(2, 2, figsize=(figures.WIDTH, 6.2), sharex=True, sharey=True)
+    columns, found = list(dict.fromkeys(frame["words"])), cells_of(frame)
+    trivial = frame[frame["method"].eq("rr_boosting") & frame["n"].gt(0)]
+    for axes, method in zip(grid.flat, PRETRAINED, strict=True):
+        for name, shift in (("random", -0.14), (method, 0.06)):
+            _series(axes, frame[frame["method"] == name].reset_index(drop=True), found, shift)
+        if len(trivial):
+            axes.plot(trivial["words"].map(columns.index), trivial["ours"], color=figures.COLOURS["rr_boosting"],
+                      linestyle="-.", linewidth=1, label=f"ours: {METHODS['rr_boosting']}")
+        pending_unless(axes, frame.loc[frame["method"] == method, "n"].any())
+        axes.set(title=METHODS[method], xticks=range(len(columns)), xticklabels=columns,
+                 xlim=(-0.5, len(columns) - 0.5))
+    return figures.labelled(figure, grid, xlabel, "macro F1, test part")
 
 
+def _series(axes: plt.Axes, rows: pd.DataFrame, cells: dict, shift: float) -> None:
+    """One method over the columns: the paper's dashed, ours with interval and single runs right of it."""
+    if rows["paper"].notna().any():
+        axes.errorbar(rows.index + shift, rows["paper"], rows["paper_sd"], linestyle="--",
+                      marker=figures.MARKERS[rows["method"].iloc[0]], capsize=3, **PAPER_SHAPE)
+    ours = rows[rows["n"].gt(0)]
+    if len(ours):
+        figures.series(axes, ours.index + shift + 0.08, ours, cells, our_label(ours), 0.06, capsize=3)
+
+
+def our_label(rows: pd.DataFrame) -> str:
+    return f"ours: {short(rows['method'].iloc[0]).lower()} (95 % interval)"
+
+
+def pending_unless(axes: plt.Axes, known: bool) -> None:
+    if not known:
+        figures.pending(axes, 0.04, va="bottom", fontsize=8)
+
+
+def dots(axes: plt.Axes, rows: pd.DataFrame, kinds: Iterable[str], words: list[str]) -> None:
+    """A line of the panel a row: the paper's mean and SD above, ours with interval and single runs below."""
+    found = cells_of(rows)
+    for y, (kind, row) in enumerate(zip(kinds, rows.itertuples(), strict=True)):
+        shape: dict[str, Any] = {"marker": figures.MARKERS[kind], "linestyle": "none", "capsize": 3}
+        if np.isfinite(row.paper):
+            axes.errorbar([row.paper], [y - 0.17], xerr=[row.paper_sd], **shape, **PAPER_SHAPE)
+        if row.n:
+            bars = np.nan_to_num([[row.ours - row.low], [row.high - row.ours]])
+            runs = found[row.method, row.size].values
+            axes.errorbar([row.ours], [y + 0.17], xerr=bars, color=figures.COLOURS[kind],
+                          label="ours (mean, 95 % interval, single runs)", **shape)
+            axes.plot(runs, np.full(len(runs), y + 0.33), ".", color=figures.COLOURS[kind], alpha=0.6, markersize=4)
+        else:
+            figures.pending_row(axes, y + 0.17)
+    figures.name_rows(axes, words, 0.45)

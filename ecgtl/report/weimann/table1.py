@@ -6,15 +6,15 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
+from matplotlib import pyplot as plt
 
-from ecgtl import published
+from ecgtl import published, statistics
 from ecgtl.analysis import cells
-from ecgtl.analysis.names import METHODS
-from ecgtl.analysis.text import PENDING, f1
+from ecgtl.analysis.names import METHODS, PENDING, f1
 from ecgtl.jobs.scoring import CINC_OFFICIAL
-from ecgtl.report.weimann.shared import PAPER, SCORES, our_sample, our_words, printed_sample
+from ecgtl.report import figures
+from ecgtl.report.weimann import shared
 from ecgtl.report.words import estimate, gap
-from ecgtl.statistics import Sample
 
 
 def setting(method: str) -> str:
@@ -24,8 +24,8 @@ def setting(method: str) -> str:
 
 def tasks() -> dict[str, list[str]]:
     """The pretraining tasks with their rows of Table 1."""
-    found = {}
-    for name, row in published.lookup(f"{PAPER}.table1.rows").items():
+    found: dict[str, list[str]] = {}
+    for name, row in published.lookup(f"{shared.PAPER}.table1.rows").items():
         found.setdefault(row["init"], []).append(name)
     del found["random"]
     return found
@@ -36,13 +36,13 @@ def best_settings(frame: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for task, settings in tasks().items():
         own = frame[(frame["score"] == "macro_f1") & frame["method"].isin(settings)]
-        rows.append((METHODS[task], *_leader(own, printed_sample), *_leader(own, our_sample),
+        rows.append((METHODS[task], *_leader(own, shared.printed_sample), *_leader(own, shared.our_sample),
                      f"{(own['n'] > 0).sum()} of {len(own)}"))
     return pd.DataFrame(rows, columns=["Task", "Best in print", "Lead over the second, in print", "Best of ours",
                                        "Lead over the second, ours", "Settings run"])
 
 
-def _leader(rows: pd.DataFrame, sample: Callable[[pd.Series], Sample | None]) -> tuple[str, str]:
+def _leader(rows: pd.DataFrame, sample: Callable[[pd.Series], statistics.Sample | None]) -> tuple[str, str]:
     """Words for the best of ``rows`` and its lead; a lead needs a second one."""
     known = [(found, setting(row["method"])) for _, row in rows.iterrows() if (found := sample(row))]
     known.sort(key=lambda pair: -pair[0].mean)
@@ -56,7 +56,7 @@ def below_random(frame: pd.DataFrame) -> pd.DataFrame:
     """Settings whose mean lies below that of random weights, by score: in print, and here among those that were run."""
     rows = []
     for score, own in frame.groupby("score", sort=False):
-        base, row = own[own["method"] == "random"].iloc[0], {"Score": SCORES[score]}
+        base, row = own[own["method"] == "random"].iloc[0], {"Score": shared.SCORES[score]}
         settings = own[own["method"].isin(itertools.chain.from_iterable(tasks().values()))]
         for words, column in (("in print", "paper"), ("ours", "ours")):
             below = settings[settings[column] < base[column]]
@@ -77,7 +77,36 @@ def challenge(frame: pd.DataFrame, experiment: str, tier: str) -> pd.DataFrame:
     for method in frame["method"].unique():
         whole, cell = by.loc[method, "macro_f1"], ours.get((method, frame["size"].iloc[0]))
         three = [by.loc[method, f"f1_per_class.{name}"]["paper"] for name in CINC_OFFICIAL]
-        rows.append((METHODS[method], f1(whole["paper"]), our_words(whole), f1(np.mean(three)),
+        rows.append((METHODS[method], f1(whole["paper"]), shared.our_words(whole), f1(np.mean(three)),
                      estimate(cell.mean, cell.low, cell.high, cell.n) if cell else PENDING))
     return pd.DataFrame(rows, columns=["Initialisation", "Four classes, paper", "Four classes, ours",
                                        "Three classes, paper", "Three classes, ours"])
+
+
+def settings(frame: pd.DataFrame) -> plt.Figure:
+    """Table 1: macro F1 of every setting, one panel a task, beside random weights as a line."""
+    by_task, base = tasks(), frame[frame["method"] == "random"].iloc[0]
+    figure, grid = plt.subplots(len(by_task), 1, figsize=(figures.WIDTH, 7.4), sharex=True,
+                                height_ratios=[len(names) + 0.6 for names in by_task.values()])
+    for axes, (task, names) in zip(grid, by_task.items(), strict=True):
+        _bands(axes, base)
+        rows = frame.set_index("method").loc[names].reset_index()
+        shared.dots(axes, rows, [task] * len(rows),
+              [setting(name).replace(", offset", ",\noffset") for name in names])
+        axes.set_title(METHODS[task])
+    grid[-1].set_xlabel("macro F1, test part of CinC 2017")
+    figures.legend_below(figure, grid)
+    return figure
+
+
+def _bands(axes: plt.Axes, base: pd.Series) -> None:
+    """Random weights: mean and SD of the paper, mean and interval of ours."""
+    mean, sd = base["paper"], base["paper_sd"]
+    ours = "ours: random weights (mean, 95 % interval)"
+    for middle, low, high, colour, dash, label in (
+            (mean, mean - sd, mean + sd, figures.PAPER_COLOUR, "--", "paper: random weights (mean, SD)"),
+            (base["ours"], base["low"], base["high"], figures.COLOURS["random"], "-", ours)):
+        if np.isfinite(middle):
+            axes.axvline(middle, color=colour, linestyle=dash, linewidth=1, label=label)
+        if np.isfinite(high):
+            axes.axvspan(low, high, color=colour, alpha=0.12, linewidth=0)

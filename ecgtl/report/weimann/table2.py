@@ -5,27 +5,21 @@ import itertools
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 
 from ecgtl import experiments
 from ecgtl.analysis import cells, names
-from ecgtl.analysis.names import METHODS
-from ecgtl.analysis.text import PENDING, f1
 from ecgtl.config import BASELINES
 from ecgtl.report import figures
-from ecgtl.report.figures import MARKERS
 from ecgtl.report.weimann import shared
-from ecgtl.report.weimann.panels import PAPER_SHAPE, WIDTH, our_label, pending_unless
-from ecgtl.report.weimann.shared import BY_CLASS, TABLE1, comparisons
 from ecgtl.report.words import mean_sd
 
 
 def class_rows(experiment: str, tier: str) -> pd.DataFrame:
     """``comparisons`` of networks by class; the paper prints them for its largest share, in Table 1."""
-    ours = comparisons(experiment, tier, BY_CLASS).drop(columns=["paper", "paper_sd"])
+    ours = shared.comparisons(experiment, tier, shared.BY_CLASS).drop(columns=["paper", "paper_sd"])
     # A row of Table 2 is the best setting of Table 1, where it starts from the same weights
-    best = {"random": "random"} | {name: row["init"] for name, row in experiments.load(TABLE1).rows.items()}
-    theirs = comparisons(TABLE1, tier, BY_CLASS)
+    best = {"random": "random"} | {name: row["init"] for name, row in experiments.load(shared.TABLE1).rows.items()}
+    theirs = shared.comparisons(shared.TABLE1, tier, shared.BY_CLASS)
     theirs = theirs.assign(method=theirs["method"].map(best))[["method", "size", "score", "paper", "paper_sd"]]
     return ours[~ours["method"].isin(BASELINES)].merge(theirs, "left")
 
@@ -39,30 +33,30 @@ def choices(experiment: str, tier: str) -> pd.DataFrame:
             cell = cells.cell_of(runs, experiment, (method, size), choice=choice)
             found[choice] = np.array(cell.values if cell else ())
         flattery = found["best_test"] - found["validated"]
-        rows.append({"Initialisation": METHODS[method], "Data used": entry.column_words(size),
+        rows.append({"Initialisation": names.METHODS[method], "Data used": entry.column_words(size),
                      **{words.capitalize(): mean_sd(found[choice], 1) for choice, words in names.CHOICES.items()},
-                     "Best on test − best on validation": f1(flattery.mean(), True) if len(flattery) else PENDING,
-                     "n": len(flattery)})
+                     "Best on test − best on validation": names.f1(flattery.mean(), True) if len(flattery)
+                     else names.PENDING, "n": len(flattery)})
     return pd.DataFrame(rows)
 
 
-def class_panels(rows: pd.DataFrame) -> Figure:
+def class_panels(rows: pd.DataFrame) -> plt.Figure:
     """F1 of each class by share of the data set and method (``weimann.class_rows``); on the right the paper's, at its
     largest.
     """
-    figure, grid = plt.subplots(2, 2, figsize=(WIDTH, 6.2), sharex=True)
+    figure, grid = plt.subplots(2, 2, figsize=(figures.WIDTH, 6.2), sharex=True)
     sizes = sorted(rows["size"].unique())
     for axes, (score, of_class) in zip(grid.flat, rows.groupby("score", sort=False), strict=True):
         for place, (method, own) in enumerate(of_class.groupby("method", sort=False)):
             own, shift = own.sort_values("size"), 0.13 * (place - (rows["method"].nunique() - 1) / 2)
             ours, printed = own[own["n"].gt(0)], own[own["paper"].notna()]
             if len(ours):
-                figures.series(axes, ours["size"].map(sizes.index) + shift, ours, {}, our_label(ours), markersize=4,
-                               linewidth=1, capsize=2)
+                figures.series(axes, ours["size"].map(sizes.index) + shift, ours, {}, shared.our_label(ours),
+                               markersize=4, linewidth=1, capsize=2)
             if len(printed):
-                axes.errorbar([len(sizes) + shift], printed["paper"], printed["paper_sd"], marker=MARKERS[method],
-                              markersize=4, linestyle="none", capsize=2, **PAPER_SHAPE)
+                axes.errorbar([len(sizes) + shift], printed["paper"], printed["paper_sd"], markersize=4, capsize=2,
+                              marker=figures.MARKERS[method], linestyle="none", **shared.PAPER_SHAPE)
         axes.set(title=shared.SCORES[score], xticks=range(len(sizes) + 1),
                  xticklabels=[*(f"{size} %" for size in sizes), "paper"], xlim=(-0.5, len(sizes) + 0.5))
-        pending_unless(axes, rows["n"].any())
+        shared.pending_unless(axes, rows["n"].any())
     return figures.labelled(figure, grid, "share of the data set", "F1, test part")

@@ -3,8 +3,7 @@
 import pandas as pd
 
 from ecgtl import experiments, published
-from ecgtl.config import protocol
-from ecgtl.report.weimann.shared import PAPER, TABLE3
+from ecgtl.report.weimann.shared import PAPER, TABLE3, pretraining_config
 
 
 def rates(tier: str) -> pd.DataFrame:
@@ -12,7 +11,7 @@ def rates(tier: str) -> pd.DataFrame:
     entry = experiments.load(TABLE3)
     configs = {run.size: run.config for run in experiments.enumerate_runs(TABLE3, tier) if run.method == "random"}
     upstream = published.lookup(f"{PAPER}.scalars.icentia_sampling_rate.value")
-    own = protocol(PAPER).pretraining.tiers[tier]["sampling_rate"]
+    own = pretraining_config("beat", tier).rules.tiers[tier]["sampling_rate"]
     return pd.DataFrame([{"Column": entry.column_words(size), "Rate here": f"{config.sampling_rate:g} Hz",
                           "Input here": f"{config.seconds:g} s, {config.n_samples:,} samples",
                           "Pretrained at, in the paper": f"{upstream} Hz", "Pretrained at, here": f"{own:g} Hz"}

@@ -1,6 +1,5 @@
 """Weimann 2021, Table 4: depth of the network."""
 
-
 import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
@@ -28,7 +27,7 @@ def networks(tier: str) -> pd.DataFrame:
     for size, words in (("paper", "the paper's size"), (tier, f"tier {tier}")):
         config, (whole, output) = tuned(size), parameters("resnet50", size, stages=stages)
         flops = [models.training_flops(name, 1, len(CLASSES), config.n_samples, width=config.width) for name in names]
-        counts = [*(parameters(name, size)[0] for name in names), whole - output]
+        counts = [*(parameters(str(name), size)[0] for name in names), whole - output]
         columns[f"Parameters, {words}"] = [f"{n:,}" for n in counts]
         columns[f"GFLOP a recording, {words}"] = [*(f"{n / 1e9:.3g}" for n in flops), "–"]
     return pd.DataFrame(columns).replace({"Network": "resnet"}, "ResNet-", regex=True)

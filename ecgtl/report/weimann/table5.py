@@ -6,21 +6,23 @@ from collections.abc import Iterable, Iterator
 import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
+from matplotlib import pyplot as plt
 
 from ecgtl import experiments, published
 from ecgtl.analysis import cells
-from ecgtl.analysis.names import METHODS
-from ecgtl.analysis.text import PENDING, f1
+from ecgtl.analysis.names import METHODS, PENDING, f1
 from ecgtl.config import BASELINES
-from ecgtl.report.weimann.shared import CPSC2018, MULTI_LABEL, NAMES, PAPER, PTBXL, SCORES, short
+from ecgtl.report import figures
+from ecgtl.report.weimann import shared
 from ecgtl.report.words import plus_minus
 
 
 def data_used(experiment: str) -> HTML:
     """How many of the paper's recordings there are here."""
     data = experiments.load(experiment).data
-    theirs = published.lookup(f"{PAPER}.scalars.{'ptbxl_rhythm' if experiment == PTBXL else 'cpsc2018'}_records.value")
-    return HTML(f"<p>{NAMES[experiment]} {data.version}: {data.records:,} recordings here, "
+    name = "ptbxl_rhythm" if experiment == shared.PTBXL else "cpsc2018"
+    theirs = published.lookup(f"{shared.PAPER}.scalars.{name}_records.value")
+    return HTML(f"<p>{shared.NAMES[experiment]} {data.version}: {data.records:,} recordings here, "
                 f"{theirs:,} in the paper.</p>")
 
 
@@ -35,7 +37,7 @@ def label_rows(experiment: str, tier: str) -> pd.DataFrame:
     for method in experiments.load(experiment).inits:
         own = [body.scores["validated"]["auc_per_class"] for name, body in found if name == method]
         areas = pd.DataFrame(own, columns=data["classes"], dtype=float)
-        table[f"AUC, {short(method).lower()}"] = areas.mean(skipna=False).map(f1) if len(areas) else PENDING
+        table[f"AUC, {shared.short(method).lower()}"] = areas.mean(skipna=False).map(f1) if len(areas) else PENDING
     return table
 
 
@@ -60,34 +62,35 @@ def thresholds(experiment: str, tier: str) -> pd.DataFrame:
     for name in ("f_beta", "g_beta"):
         texts = {method: f"{cell.mean:.2f} ({min(cell.values):.2f} to {max(cell.values):.2f})"
                  for (method, _), cell in cells.cells(experiment, tier, f"thresholds.{name}").items()}
-        columns[f"Threshold for {SCORES[name]}"] = [texts.get(method, PENDING) for method in methods]
+        columns[f"Threshold for {shared.SCORES[name]}"] = [texts.get(method, PENDING) for method in methods]
     return pd.DataFrame(columns)
 
 
 def quoted(experiment: str) -> Iterator[tuple[str, dict[str, dict[str, float]]]]:
     """Related work that the paper repeats in Table 5: the source, and mean and SD by score."""
-    for row in published.lookup(f"{PAPER}.table5.quoted_rows").values():
+    for row in published.lookup(f"{shared.PAPER}.table5.quoted_rows").values():
         yield row["source"], row[experiments.load(experiment).dataset]
 
 
 def quoted_rows() -> pd.DataFrame:
     """The row of related work that the paper repeats in Table 5: other people's result, quoted as such."""
-    rows = [{"Quoted from": source, "Data set": NAMES[experiment],
-             **{SCORES[score]: plus_minus(**cells[score]) if score in cells else "–" for score in MULTI_LABEL}}
-            for experiment in (PTBXL, CPSC2018) for source, cells in quoted(experiment)]
+    rows = [{"Quoted from": source, "Data set": shared.NAMES[experiment],
+             **{shared.SCORES[score]: plus_minus(**cells[score]) if score in cells else "–"
+                for score in shared.MULTI_LABEL}}
+            for experiment in (shared.PTBXL, shared.CPSC2018) for source, cells in quoted(experiment)]
     return pd.DataFrame(rows)
 
 
 def quoted_values(experiment: str) -> dict[str, float]:
     """The same of one data set as numbers, for a figure."""
-    return {score: cell["mean"] for _, cells in quoted(experiment) for score, cell in cells.items()}
+    return {score: cell["mean"] for _, scores in quoted(experiment) for score, cell in scores.items()}
 
 
 def rankings(frames: Iterable[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
     """Initialisations from the best to the worst by each score, equal ones joined by =; ``frames``: experiment,
     ``comparisons``.
     """
-    rows = [(NAMES[experiment], SCORES[score], _ranked(own, "paper"), _ranked(own, "ours"))
+    rows = [(shared.NAMES[experiment], shared.SCORES[score], _ranked(own, "paper"), _ranked(own, "ours"))
             for experiment, frame in frames
             for score, own in frame[~frame["method"].isin(BASELINES)].groupby("score", sort=False)]
     return pd.DataFrame(rows, columns=["Data set", "Score", "In print", "Ours"])
@@ -98,7 +101,7 @@ def _ranked(rows: pd.DataFrame, column: str) -> str:
     if rows[column].isna().any():
         return "not printed" if column == "paper" else PENDING
     # As they are shown: three decimals decide what is equal
-    by_value = rows["method"].map(short).str.lower().groupby(rows[column].map(f1)).agg(" = ".join)
+    by_value = rows["method"].map(shared.short).str.lower().groupby(rows[column].map(f1)).agg(" = ".join)
     return " > ".join(by_value.sort_index(ascending=False))
 
 
@@ -111,3 +114,17 @@ def ranking_verdict(ranked: pd.DataFrame) -> HTML:
             word = "one and the same" if orders.nunique() == 1 else f"{orders.nunique()} different ones"
             lines.append(Markup("<li>{}, {}: {} scores, {}.</li>").format(name, column.lower(), len(orders), word))
     return HTML(Markup("<p>Orders of the five initialisations:</p><ul>{}</ul>").format(Markup("").join(lines)))
+
+
+def score_panels(frame: pd.DataFrame, quoted: dict[str, float]) -> plt.Figure:
+    """Table 5: one panel a score, a row an initialisation; ``quoted``: related work by score, as a line."""
+    figure, grid = plt.subplots(2, 2, figsize=(figures.WIDTH, 6.4), sharey=True)
+    shown = frame[frame["method"] != "majority"].groupby("score", sort=False)
+    for axes, (score, rows) in zip(grid.flat, shown, strict=True):
+        shared.dots(axes, rows, rows["method"], [*map(shared.short, rows["method"])])
+        if score in quoted:
+            axes.axvline(quoted[score], color="#777777", linestyle=":", label="related work, quoted by the paper")
+        axes.set(title=shared.SCORES[score], xlabel="score, test part")
+        axes.tick_params(axis="x", labelsize=8)
+    figures.legend_below(figure, grid.flat)
+    return figure

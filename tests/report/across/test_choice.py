@@ -21,8 +21,8 @@ from ecgtl.results import Result
 from ecgtl.signals import preparation
 
 matplotlib.use("Agg")
-PROVENANCE = {"commit": "0" * 40, "dirty": False, "versions": {"torch": "x"}, "device": "cpu", "machine": "m", "threads": 1,
-              "seed": 0, "wall_seconds": 1.0, "finished": "2026-01-01T00:00:00Z", "command": "c"}
+PROVENANCE = {"commit": "0" * 40, "dirty": False, "versions": {"torch": "x"}, "device": "cpu", "machine": "m",
+              "threads": 1, "seed": 0, "wall_seconds": 1.0, "finished": "2026-01-01T00:00:00Z", "command": "c"}
 FREE, NON_COMMERCIAL = "CC BY 4.0", "CC BY-NC-SA 4.0 (Icentia11k is among the sources)"
 
 
@@ -63,7 +63,8 @@ def test_all_else_is_the_same_for_all(tier):
         ("ptbxl", "across", 0, "skip", 1.0, protocol("across").tiers[tier]["epochs"], 1000, "auto")}
     assert all(run.config.seed == run.number and run.config.epochs < run.config.patience for run in runs)
     rules = protocol("across")
-    assert rules.split.folds == {"validation": 9, "test": 10} and (rules.score, rules.report) == ("macro_auc", "validated")
+    assert rules.split.folds == {"validation": 9, "test": 10}
+    assert (rules.score, rules.report) == ("macro_auc", "validated")
 
 
 def test_every_start_has_the_same_network_from_random_weights_beside_it():
@@ -82,7 +83,8 @@ def test_a_tier_has_only_rows_that_it_makes_weights_for():
     for tier in TIERS:
         asked = {run.config.init for run in planned(tier) if run.config.init in ecgtl_config.source_experiments()}
         assert asked and asked <= set(sources[tier])
-    assert {run.method for run in planned()} - {run.method for run in planned("paper")} == {"resnet1d101_cinc2017", "bilstm_cinc2017"}
+    only = {run.method for run in planned()} - {run.method for run in planned("paper")}
+    assert only == {"resnet1d101_cinc2017", "bilstm_cinc2017"}
 
 
 @pytest.mark.parametrize("arch", candidates.NETWORKS)
@@ -126,9 +128,10 @@ def test_the_data_set_of_a_source_is_a_start():
     config = FinetuneConfig.of(init="cpsc2018").resolved()
     assert (config.protocol, config.arch) == ("melep2023", "resnet1d101")
     assert config.plan().start.name == "cpsc2018-resnet1d101-demo.safetensors"
-    with pytest.raises(EcgtlError, match=r"init=georgia has no checkpoint for arch=bilstm, tier=paper yet; make it with "
+    with pytest.raises(EcgtlError,
+                       match=r"init=georgia has no checkpoint for arch=bilstm, tier=paper yet; make it with "
                                          r"'python -m ecgtl run melep2023-sources --tier paper', use init=random"):
-        FinetuneConfig.of(init="georgia", arch="bilstm", tier="paper").plan().start
+        _ = FinetuneConfig.of(init="georgia", arch="bilstm", tier="paper").plan().start
     with pytest.raises(EcgtlError, match="unknown init 'icentia11k'; allowed: random, cae, .*cpsc2018"):
         FinetuneConfig.of(init="icentia11k")
 
@@ -137,7 +140,8 @@ def test_the_data_set_of_a_source_is_a_start():
                                              ({"synthetic": False, "evidence": "subset"}, "subset")])
 def test_a_result_says_what_its_start_was_trained_on(tmp_path, facts, expected):
     own = {"sources": ["mitdb"], "licence": FREE}
-    config = dataclasses.replace(planned("demo", method="bilstm_random")[0].config, init=str(tmp_path / "s.safetensors"), epochs=1)
+    config = dataclasses.replace(planned("demo", method="bilstm_random")[0].config,
+                                 init=str(tmp_path / "s.safetensors"), epochs=1)
     network = models.build("bilstm", 1, 3, width=config.width, length=config.n_samples)
     checkpoint.save(tmp_path / "s.safetensors", network.state_dict(), {
         "arch": "bilstm", "width": config.width, "variant": config.variant, "in_channels": 1,
@@ -169,16 +173,17 @@ def store(method, strengths, seconds=10.0, licence=FREE, sources=("mitdb",)):
         trivial = method in BASELINES
         p = probabilities(strength, 0 if trivial else seed_of(run))
         scores = scoring.score_multi_label(Y, p, SUPERCLASSES)
-        counts = {name: {k: 9 for k in SUPERCLASSES} for name in ("train", "validation", "test")}
+        counts = {name: dict.fromkeys(SUPERCLASSES, 9) for name in ("train", "validation", "test")}
         data = {"name": "ptbxl", "version": "1.0.3", "records": 2931, "split": counts,
                 "digest": experiments.load("across").data.digest, "classes": list(SUPERCLASSES)}
         if run.config.init != "random":
-            data["start"] = {"arch": "x", "sampling_rate": 1, "seconds": 1, "sources": list(sources), "licence": licence}
+            data["start"] = {"arch": "x", "sampling_rate": 1, "seconds": 1, "sources": list(sources),
+                             "licence": licence}
         history = [] if trivial else [{"epoch": k, "seconds": seconds / 2} for k in (1, 2)]
         results.save(Result(run.home, run.key, dataclasses.asdict(run.config),
                             {"upstream": "substitute", "target": "subset", "leads": "full"},
-                            scores | {"validated": scores | {"epoch": 1}}, history, data, {"y_test": Y, "prob_validated": p},
-                            PROVENANCE | {"wall_seconds": 90.0 - run.number}))
+                            scores | {"validated": scores | {"epoch": 1}}, history, data,
+                            {"y_test": Y, "prob_validated": p}, PROVENANCE | {"wall_seconds": 90.0 - run.number}))
 
 
 def everything(**strengths):
@@ -244,8 +249,10 @@ def test_a_difference_is_between_a_start_and_the_same_network_from_random_weight
     for method, base in {"cae": "cae_random", "future": "resnet18_random", "bilstm_cinc2017": "bilstm_random"}.items():
         assert table.loc[method, "over_random_value"] == pytest.approx(means[method] - means[base])
         assert table.loc[method, "over_rr_value"] == pytest.approx(means[method] - means["rr_boosting"])
-        welch = stats.ttest_ind(rows[method].scores("macro_auc"), rows[base].scores("macro_auc"), equal_var=False).confidence_interval(0.95)
-        assert table.loc[method, ["over_random_low", "over_random_high"]].tolist() == pytest.approx([welch.low, welch.high])
+        welch = stats.ttest_ind(rows[method].scores("macro_auc"), rows[base].scores("macro_auc"),
+                                equal_var=False).confidence_interval(0.95)
+        limits = table.loc[method, ["over_random_low", "over_random_high"]].tolist()
+        assert limits == pytest.approx([welch.low, welch.high])
     assert table.loc[["cae", "bilstm_cpsc2018"], "over_random"].tolist() == ["above", "below"]
     shown = choice.differences(rows).set_index("Network and start")
     assert (shown.loc["ResNet-18, random weights"].iloc[:3] == "–").all()
@@ -254,7 +261,8 @@ def test_a_difference_is_between_a_start_and_the_same_network_from_random_weight
 
 
 @pytest.mark.parametrize("limits, verdict", [((0.1, 0.2, 0.05, 0.3), "above"), ((-0.2, -0.1, -0.3, -0.1), "below"),
-                                             ((0.1, 0.2, -0.01, 0.3), "not told apart"), ((-0.1, 0.2, 0.01, 0.3), "not told apart"),
+                                             ((0.1, 0.2, -0.01, 0.3), "not told apart"),
+                                             ((-0.1, 0.2, 0.01, 0.3), "not told apart"),
                                              ((-0.2, -0.1, -0.3, 0.01), "not told apart")])
 def test_both_intervals_have_to_leave_out_zero(limits, verdict):
     assert candidates.Gap(0.0, *limits).verdict == verdict
@@ -284,7 +292,8 @@ def test_two_runs_are_shown_and_not_compared():
 def test_nothing_is_said_before_there_are_runs():
     rows = candidates.load("reduced")
     assert choice.answer(rows).data.count("<li>") == 1 and "PENDING: 15 of 15 rows" in choice.answer(rows).data
-    assert "0 of 45 runs; the rest by <code>python -m ecgtl run across --tier reduced</code>" in choice.state("reduced").data
+    assert ("0 of 45 runs; the rest by <code>python -m ecgtl run across --tier "
+            "reduced</code>") in choice.state("reduced").data
     assert choice.target(rows, "reduced").set_index("What").loc["Recordings"].item() == "PENDING"
 
 
@@ -292,7 +301,8 @@ def test_the_best_row_is_chosen_where_it_stands_alone():
     everything(heart_rate=3.0)
     told = choice.answer(candidates.load("reduced")).data
     assert "Highest mean: ResNet-18, heart rate classification" in told and "Not told from it: none" in told
-    assert "Choice: ResNet-18, heart rate classification, which of the rows that cannot be told from the best needs least (10 s of" in told
+    assert ("Choice: ResNet-18, heart rate classification, which of the rows that cannot be told from the best needs "
+            "least (10 s of") in told
     assert "PENDING" not in told
 
 
@@ -317,21 +327,25 @@ def test_a_licence_without_commerce_is_named_with_the_next_best():
 def test_networks_that_do_not_beat_the_trivial_classifier_are_told_so():
     everything(rr_boosting=3.0, cae=3.0)
     told = choice.answer(candidates.load("reduced")).data
-    assert "0 of 13 networks and starts beat RR intervals alone; not told from them: Convolutional encoder, autoencoder; below" in told
+    assert ("0 of 13 networks and starts beat RR intervals alone; not told from them: Convolutional encoder, "
+            "autoencoder; below") in told
     everything(rr_boosting=0.0)
-    assert "13 of 13 networks and starts beat RR intervals alone; not told from them: none" in choice.answer(candidates.load("reduced")).data
+    assert ("13 of 13 networks and starts beat RR intervals alone; not told from them: "
+            "none") in choice.answer(candidates.load("reduced")).data
 
 
 def test_each_network_says_which_starts_beat_its_random_weights():
     everything(beat=3.0, future=0.0)
     told = choice.answer(candidates.load("reduced")).data
-    assert ("ResNet-18, starts against its own random weights: above: beat classification; not told apart: rhythm classification, "
+    assert ("ResNet-18, starts against its own random weights: above: beat classification; not told apart: rhythm "
+            "classification, "
             "heart rate classification; below: future prediction.") in told
 
 
 def test_a_start_that_has_seen_the_target_is_named():
     everything()
-    assert "9 say here what they were trained on; none has seen the target" in choice.unseen(candidates.load("reduced")).data
+    assert ("9 say here what they were trained on; none has seen the "
+            "target") in choice.unseen(candidates.load("reduced")).data
     store("cae", (1.0,) * 3, sources=("mitdb", "ptbxl"))
     assert "have seen the target: Convolutional encoder, autoencoder" in choice.unseen(candidates.load("reduced")).data
 
@@ -357,8 +371,9 @@ def test_checkpoints_are_at_hand_or_have_a_command(monkeypatch):
     table = choice.checkpoints(rows).set_index("Network and start")
     assert len(table) == 9 and set(table["Licence"]) == {FREE}
     assert table.loc["Convolutional encoder, autoencoder", "Weights"] == "at hand"
-    assert "python -m ecgtl run melep2023-sources --tier reduced" in table.loc["Bi-LSTM, labels of CPSC 2018", "Weights"]
-    assert "-p objective beat -p arch resnet18 -p tier reduced" in table.loc["ResNet-18, beat classification", "Weights"]
+    weights = table["Weights"]
+    assert "python -m ecgtl run melep2023-sources --tier reduced" in weights["Bi-LSTM, labels of CPSC 2018"]
+    assert "-p objective beat -p arch resnet18 -p tier reduced" in weights["ResNet-18, beat classification"]
 
 
 def test_the_figure_shows_what_there_is_and_says_what_is_missing():
@@ -371,5 +386,7 @@ def test_the_figure_shows_what_there_is_and_says_what_is_missing():
     lines = [line.get_xydata().tolist() for line in panels["cae_classifier"].get_lines()]
     assert [[value, 0.28] for value in rows["cae_random"].scores("macro_auc")] in lines
     mean = rows["rr_boosting"].sample.mean
-    assert all([[mean, 0], [mean, 1]] in [line.get_xydata().tolist() for line in axes.get_lines()] for axes in drawn.axes)
-    assert [label.get_text() for label in panels["cae_classifier"].get_yticklabels()] == ["Random weights", "Autoencoder"]
+    assert all([[mean, 0], [mean, 1]] in [line.get_xydata().tolist() for line in axes.get_lines()]
+               for axes in drawn.axes)
+    labels = [label.get_text() for label in panels["cae_classifier"].get_yticklabels()]
+    assert labels == ["Random weights", "Autoencoder"]

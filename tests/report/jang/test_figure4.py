@@ -213,7 +213,7 @@ def test_chosen_windows_are_those_at_the_ranks():
 
 
 def test_panels_name_lead_rate_and_error(stored):
-    trained, measured = stored
+    measured = stored[1]
     part = reconstruction_errors.held_out(reconstruction_errors.pretrained("demo"))
     figure = figure4.panels(part, measured.arrays["error"], synthetic=True)
     chosen = figure4.chosen_windows(measured.arrays["error"])

@@ -1,4 +1,5 @@
-"""Jang 2021's pages: they follow the results and the paper's printed trials, and say PENDING where nothing has been run."""
+"""Jang 2021's pages: they follow the results and the paper's printed trials, and say PENDING where nothing has been
+run."""
 
 import dataclasses
 import functools
@@ -13,8 +14,7 @@ from scipy import stats
 
 from ecgtl import experiments, metrics, published, results
 from ecgtl.analysis import cells, names
-from ecgtl.analysis import text as analysis_text
-from ecgtl.analysis.text import f1
+from ecgtl.analysis.names import f1
 from ecgtl.experiments import pretrainings
 from ecgtl.report import tables
 from ecgtl.report.jang import figure3, figure5, shared, table2, table3
@@ -24,8 +24,8 @@ from ecgtl.results import Result
 matplotlib.use("Agg")
 PAGES = ("table2", "table3", "figure3", "figure5")
 COUNTS = {"SR": 250, "AFIB": 50}  # 300 recordings to train on: three batches of 128 an epoch
-PROVENANCE = {"commit": "0" * 40, "dirty": False, "versions": {"torch": "x"}, "device": "cpu", "machine": "m", "threads": 1,
-              "seed": 0, "wall_seconds": 36.0, "finished": "2026-01-01T00:00:00Z", "command": "c"}
+PROVENANCE = {"commit": "0" * 40, "dirty": False, "versions": {"torch": "x"}, "device": "cpu", "machine": "m",
+              "threads": 1, "seed": 0, "wall_seconds": 36.0, "finished": "2026-01-01T00:00:00Z", "command": "c"}
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,8 @@ def stored(tmp_path, monkeypatch):
 def write(run, curve=(0.1, 0.5, 0.3, 0.4), validated=0.35, macro=0.2):
     """A stored result of ``run`` whose test score goes through ``curve``, as if it had been run."""
     def scored(value):
-        return {"macro_f1": macro, "weighted_f1": float(value), "accuracy": 0.5, "f1_per_class": dict.fromkeys(COUNTS, macro)}
+        return {"macro_f1": macro, "weighted_f1": float(value), "accuracy": 0.5,
+                "f1_per_class": dict.fromkeys(COUNTS, macro)}
 
     entry = experiments.load(run.experiment)
     trivial = run.method in entry.baselines
@@ -48,8 +49,8 @@ def write(run, curve=(0.1, 0.5, 0.3, 0.4), validated=0.35, macro=0.2):
         scores |= {"best_test": scored(max(curve)), "last": scored(curve[-1]),
                    "learning_curve_index": metrics.learning_curve_index(curve)}
     history = [] if trivial else [{"epoch": k, "test_score": float(y)} for k, y in enumerate(curve, start=1)]
-    data = {"name": entry.dataset, "version": "1", "records": 1006, "classes": list(COUNTS), "digest": entry.data.digest,
-            "split": {"train": COUNTS}}
+    data = {"name": entry.dataset, "version": "1", "records": 1006, "classes": list(COUNTS),
+            "digest": entry.data.digest, "split": {"train": COUNTS}}
     results.save(Result(run.experiment, run.key, dataclasses.asdict(run.config),
                         {"upstream": "none", "target": "substitute", "leads": "substitute"}, scores, history, data,
                         {"y_test": np.zeros(1, np.uint8)}, PROVENANCE))
@@ -96,22 +97,27 @@ def texts(figure):
     return [text.get_text() for axes in figure.axes for text in axes.texts]
 
 
-# --- what has been run --------------------------------------------------------------------------------------------------
+# --- what has been run
+# --------------------------------------------------------------------------------------------------
 
 
 def test_without_runs_everything_says_pending():
     frame, lines = trials(), curves()
-    assert cells.shown_tier(shared.PTBXL, pending=True) == "reduced" and cells.shown_tier(shared.PTBXL, "paper", pending=True) == "paper"
+    assert cells.shown_tier(shared.PTBXL, pending=True) == "reduced"
+    assert cells.shown_tier(shared.PTBXL, "paper", pending=True) == "paper"
     said = shared.state(shared.PTBXL, "reduced").data
     assert "pending" in said and "0 of 80 runs" in said and f"python -m ecgtl run {shared.PTBXL} --tier reduced" in said
-    for table in (table2.both_scores(frame, shared.PTBXL), table2.choices(frame, shared.PTBXL), shared.differences(frame, shared.PTBXL),
-                  table2.steps_table(frame, "reduced"), figure3.index_anatomy(lines, shared.PTBXL), figure5.stability(lines, shared.PTBXL)):
-        assert table.apply(lambda row: (row == analysis_text.PENDING).any(), axis=1).all()
-    assert (shared.our_trials(frame, shared.PTBXL, "reduced").iloc[-1, 1:] == analysis_text.PENDING).all()
+    for table in (table2.both_scores(frame, shared.PTBXL), table2.choices(frame, shared.PTBXL),
+                  shared.differences(frame, shared.PTBXL),
+                  table2.steps_table(frame, "reduced"), figure3.index_anatomy(lines, shared.PTBXL),
+                  figure5.stability(lines, shared.PTBXL)):
+        assert table.apply(lambda row: (row == names.PENDING).any(), axis=1).all()
+    assert (shared.our_trials(frame, shared.PTBXL, "reduced").iloc[-1, 1:] == names.PENDING).all()
     comparison = cells.comparison(shared.PTBXL, "reduced")
-    for figure in (table2.curve(comparison, {}), table2.step_curves(lines), figure5.learning_curves(lines, shared.PTBXL),
+    for figure in (table2.curve(comparison, {}), table2.step_curves(lines),
+                   figure5.learning_curves(lines, shared.PTBXL),
                    table2.sensitivity_curves([]), table3.index_dots(table3.index_rows({shared.PTBXL: frame}))):
-        assert any(analysis_text.PENDING in text for text in texts(figure))
+        assert any(names.PENDING in text for text in texts(figure))
 
 
 def test_state_counts_the_runs_and_drops_the_command_when_all_are_there():
@@ -123,8 +129,9 @@ def test_state_counts_the_runs_and_drops_the_command_when_all_are_there():
 
 def test_sizes_are_given_in_recordings_too():
     store("random", 25, [0.5, 0.6, 0.7])
-    said, shown = shared.state(shared.PTBXL, "reduced").data, tables.readable(table2.comparison(shared.PTBXL, "reduced"))
-    assert "Recordings that are drawn for training: 25\N{NO-BREAK SPACE}% are 300; in the paper 8,517, 4,258, 2,129." in said
+    said = shared.state(shared.PTBXL, "reduced").data
+    shown = tables.readable(table2.comparison(shared.PTBXL, "reduced"))
+    assert "drawn for training: 25\N{NO-BREAK SPACE}% are 300; in the paper 8,517, 4,258, 2,129." in said
     assert [shared.paper_recordings(size) for size in (100, 50)] == pytest.approx([0.8 * 10646, 0.4 * 10646])
     assert "25 % (300 here)" in set(shown["Data used"]) and "50 %" in set(shown["Data used"])
 
@@ -145,7 +152,8 @@ def test_a_trivial_classifier_scores_the_same_under_every_choice_and_has_no_inde
     assert frame[shared.INDEX].isna().all() and curves().empty
 
 
-# --- trial by trial -----------------------------------------------------------------------------------------------------
+# --- trial by trial
+# -----------------------------------------------------------------------------------------------------
 
 
 def test_the_papers_trials_are_the_printed_ones():
@@ -164,7 +172,8 @@ def test_our_trials_stand_in_their_rows_with_gaps_between():
 
 def test_weighted_and_macro_f1_stand_side_by_side():
     store("cae", 50, [0.6, 0.7, 0.8], macro=0.25)
-    row = row_of(table2.both_scores(trials(), shared.PTBXL), Initialisation=names.METHODS["cae"], **{"Data used": "50 %"})
+    row = row_of(table2.both_scores(trials(), shared.PTBXL), Initialisation=names.METHODS["cae"],
+                 **{"Data used": "50 %"})
     low, high = stats.t.interval(0.95, 2, loc=0.7, scale=0.1 / np.sqrt(3))
     assert row["Weighted F1"] == f".700 [{f1(low)}, {f1(high)}]" and row["n"] == 3
     assert row["Macro F1"].startswith(".250")
@@ -180,13 +189,15 @@ def test_fewer_than_three_trials_have_no_interval_and_no_test(n):
     assert row["Ours, Welch"] == row["Ours, paired"] == "+.000"
 
 
-# --- which epoch, which arm ---------------------------------------------------------------------------------------------
+# --- which epoch, which arm
+# ---------------------------------------------------------------------------------------------
 
 
 def test_the_published_choice_flatters_by_the_paired_difference():
     for number, (best, validated) in enumerate([(0.6, 0.55), (0.7, 0.68), (0.8, 0.71)]):
         write(run_of("image", 100, number), (0.1, best, 0.3), validated)
-    row = row_of(table2.choices(trials(), shared.PTBXL), Initialisation=names.METHODS["image"], **{"Data used": "100 %"})
+    row = row_of(table2.choices(trials(), shared.PTBXL), Initialisation=names.METHODS["image"],
+                 **{"Data used": "100 %"})
     expected = stats.ttest_rel([0.6, 0.7, 0.8], [0.55, 0.68, 0.71])
     low, high = expected.confidence_interval(0.95)
     said = row["Best on test − best on validation, paired"]
@@ -232,13 +243,14 @@ def test_p_values_are_printed_with_three_decimals(p, text):
     assert spaces(p_value(p)) == text
 
 
-# --- data or steps ------------------------------------------------------------------------------------------------------
+# --- data or steps
+# ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("half", "few", "matched", "said"), [
     (0.80, 0.50, 0.51, "a matter of data, not of steps"), (0.80, 0.50, 0.79, "a matter of steps, not of data"),
-    (0.80, 0.79, 0.80, "none here"), (0.80, 0.65, 0.70, "is undecided"), (0.80, 0.50, None, "stays with matched steps is not tested"),
-    (0.80, None, 0.70, "is not tested"),
+    (0.80, 0.79, 0.80, "none here"), (0.80, 0.65, 0.70, "is undecided"),
+    (0.80, 0.50, None, "stays with matched steps is not tested"), (0.80, None, 0.70, "is not tested"),
 ])
 def test_the_control_decides_by_rule_between_data_and_steps(half, few, matched, said):
     for method, size, mean in (("random", 50, half), ("random", 25, few), ("random_matched", 25, matched)):
@@ -250,7 +262,7 @@ def test_the_control_decides_by_rule_between_data_and_steps(half, few, matched, 
 def test_steps_are_counted_for_us_and_for_the_paper():
     store("random", 25, [0.5, 0.6, 0.7])
     table = plain(table2.steps_table(trials(), "reduced")).set_index("Random weights")
-    assert table.loc["25 % random", "Steps"] == "12" and table.loc["50 % random", "Steps"] == analysis_text.PENDING
+    assert table.loc["25 % random", "Steps"] == "12" and table.loc["50 % random", "Steps"] == names.PENDING
     # 10,646 recordings, four fifths to train on, a quarter of those: 2,130 in 17 batches of 128, 150 times
     assert table2.paper_steps(25, "reduced") == 17 * 150
 
@@ -262,7 +274,8 @@ def test_step_curves_end_at_the_reported_scores():
     assert line.get_ydata().tolist() == [0.1, 0.6, 0.6, 0.6]
 
 
-# --- sensitivity --------------------------------------------------------------------------------------------------------
+# --- sensitivity
+# --------------------------------------------------------------------------------------------------------
 
 
 def write_pretraining(run, error):
@@ -270,13 +283,14 @@ def write_pretraining(run, error):
                         {"upstream": "substitute", "target": "none", "leads": "substitute"},
                         {"mse_sum": error, "mse_sample": error / 2048, "r2": 1 - error / 2048, "epoch": 2},
                         [{"epoch": 1, "validation_loss": 900.0}, {"epoch": 2, "validation_loss": error}],
-                        {"windows": {"train": 20000, "validation": 1000, "test": 1200}}, {"none": np.zeros(0, np.uint8)},
-                        PROVENANCE))
+                        {"windows": {"train": 20000, "validation": 1000, "test": 1200}},
+                        {"none": np.zeros(0, np.uint8)}, PROVENANCE))
 
 
 def test_sensitivity_names_the_command_without_runs_and_sorts_them_by_width():
-    assert f"python -m ecgtl run {shared.SENSITIVITY} --tier reduced" in table2.sensitivity_table(table2.sensitivity()).data
-    for run in reversed(pretrainings.enumerate_runs(shared.SENSITIVITY, "reduced")):
+    assert (f"python -m ecgtl run {table2.SENSITIVITY} --tier "
+            "reduced") in table2.sensitivity_table(table2.sensitivity()).data
+    for run in reversed(pretrainings.enumerate_runs(table2.SENSITIVITY, "reduced")):
         write_pretraining(run, 512.0 if run.config.width == 16 else 640.0)
     bodies = table2.sensitivity()
     found = [(body.config["width"], bool(body.config["highpass"])) for body in bodies]
@@ -289,12 +303,13 @@ def test_sensitivity_names_the_command_without_runs_and_sorts_them_by_width():
 
 
 def test_a_stale_pretraining_is_left_out():
-    run = pretrainings.enumerate_runs(shared.SENSITIVITY, "reduced")[0]
+    run = pretrainings.enumerate_runs(table2.SENSITIVITY, "reduced")[0]
     write_pretraining(dataclasses.replace(run, config=dataclasses.replace(run.config, epochs=99)), 500.0)
     assert table2.sensitivity() == []
 
 
-# --- Table 3 and the index ----------------------------------------------------------------------------------------------
+# --- Table 3 and the index
+# ----------------------------------------------------------------------------------------------
 
 
 def test_printed_standard_deviations_divide_by_n_in_table_3_and_mostly_by_n_minus_1_in_table_2():
@@ -314,7 +329,7 @@ def test_every_index_is_in_the_rows_and_drawn_in_its_panel():
     figure = table3.index_dots(rows)
     paper, ours, second = figure.axes
     assert any(np.allclose(line.get_ydata(), expected) for line in ours.get_lines() if len(line.get_ydata()) == 3)
-    assert not paper.texts and analysis_text.PENDING in second.texts[0].get_text()
+    assert not paper.texts and names.PENDING in second.texts[0].get_text()
 
 
 # By hand: sum and number of rises, of falls, best score
@@ -370,7 +385,8 @@ def test_the_anatomy_is_a_mean_over_trials():
         "2.0", "1.0", ".325", ".300", ".500", 2)
 
 
-# --- Figure 5 -----------------------------------------------------------------------------------------------------------
+# --- Figure 5
+# -----------------------------------------------------------------------------------------------------------
 
 
 def test_learning_curves_draw_every_trial_and_the_median_and_of_the_image_arm_the_median_alone():
@@ -380,16 +396,18 @@ def test_learning_curves_draw_every_trial_and_the_median_and_of_the_image_arm_th
     whole, half, quarter = figure.axes
     drawn = [line.get_ydata().tolist() for line in quarter.get_lines()]
     assert len(drawn) == 5 and drawn.count([0.1, 0.6, 0.3, 0.4]) == 3  # two medians and the trial that is the median
-    assert analysis_text.PENDING in whole.texts[0].get_text() and "50 %" in half.get_title()
+    assert names.PENDING in whole.texts[0].get_text() and "50 %" in half.get_title()
 
 
 def test_stability_by_hand():
     write(run_of("cae", 25, 0))  # .1 .5 .3 .4
-    row = row_of(figure5.stability(curves(), shared.PTBXL), Initialisation=names.METHODS["cae"], **{"Data used": "25 %"})
+    row = row_of(figure5.stability(curves(), shared.PTBXL), Initialisation=names.METHODS["cae"],
+                 **{"Data used": "25 %"})
     assert row.tolist()[2:] == [1, ".500", "2", ".400", ".100", ".200"]
 
 
-# --- the pages ----------------------------------------------------------------------------------------------------------
+# --- the pages
+# ----------------------------------------------------------------------------------------------------------
 
 
 page = functools.partial(run_page, "jang")
@@ -405,6 +423,6 @@ def test_pages_work_with_any_number_of_trials(name, n, monkeypatch):
     said = page(name)
     assert "<table" in said
     # CinC 2017 and the sensitivity have no run; Figure 3 needs none
-    assert (analysis_text.PENDING in said) == (name != "figure3")
+    assert (names.PENDING in said) == (name != "figure3")
     if name == "table2":
-        assert f"{len(cells.runs(shared.PTBXL, 'reduced'))} of 80 runs" in said and shared.SENSITIVITY in said
+        assert f"{len(cells.runs(shared.PTBXL, 'reduced'))} of 80 runs" in said and table2.SENSITIVITY in said

@@ -15,9 +15,8 @@ from pages import run_page
 
 from ecgtl import models, published, results
 from ecgtl.__main__ import main
-from ecgtl.analysis import coverage
+from ecgtl.analysis import coverage, names
 from ecgtl.analysis import names as analysis_names
-from ecgtl.analysis import text as analysis_text
 from ecgtl.config import TIERS
 from ecgtl.datasets import catalogue, cpsc2018, csn, georgia, ptbxl, snomed
 from ecgtl.errors import EcgtlError
@@ -256,9 +255,9 @@ def test_what_is_not_known_is_never_a_number(counted):
     absent = table1.comparison(counted)
     assert set(absent[absent["dataset"] == "csn"]["ours"]) == {table1.NOT_AT_HAND}
     pending = table1.comparison(None)
-    assert set(pending["ours"]) == {analysis_text.PENDING}
-    assert at(pending, dataset="ptbxl", quantity="labels")["release"] == analysis_text.PENDING
-    assert set(table1.at_hand(None)["At hand"]) == {analysis_text.PENDING}
+    assert set(pending["ours"]) == {names.PENDING}
+    assert at(pending, dataset="ptbxl", quantity="labels")["release"] == names.PENDING
+    assert set(table1.at_hand(None)["At hand"]) == {names.PENDING}
     assert set(label_shares.readable_labels(label_shares.labels("csn", counted))["At hand [95 % interval]"]) == {
         table1.NOT_AT_HAND}
 
@@ -291,7 +290,7 @@ def test_limits_of_a_share_are_wilsons():
     p = k / n
     middle, half = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     low, high = (100 * (middle + sign * half) / (1 + z**2 / n) for sign in (-1, 1))
-    assert label_shares._share(k, n, limits=True) == f"369 (27.0{analysis_text.NBSP}%) [{low:.1f}, {high:.1f}]"
+    assert label_shares._share(k, n, limits=True) == f"369 (27.0{names.NBSP}%) [{low:.1f}, {high:.1f}]"
     assert label_shares._share(np.nan, n) == table1.NOT_AT_HAND
 
 
@@ -418,15 +417,15 @@ page = functools.partial(run_page, "melep")
 
 def test_table1_says_pending_until_it_is_counted(root):
     before = page("table1")
-    assert analysis_text.PENDING in before and melep_datasets.PROGRAM in before and "6,877" in before
+    assert names.PENDING in before and melep_datasets.PROGRAM in before and "6,877" in before
     results.save(melep_datasets.measure(root))
     after = page("table1")
-    assert analysis_text.PENDING not in after and table1.NOT_AT_HAND in after and "target: subset" in after
+    assert names.PENDING not in after and table1.NOT_AT_HAND in after and "target: subset" in after
 
 
 @pytest.mark.parametrize("name", ["figure1", "figure2"])
 def test_drawings_need_no_result(name):
-    assert "<table" in page(name) and analysis_text.PENDING not in page(name)
+    assert "<table" in page(name) and names.PENDING not in page(name)
 
 
 def test_coverage_follows_the_counts(root):

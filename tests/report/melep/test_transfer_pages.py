@@ -14,7 +14,7 @@ from stored_runs import store_fold
 from ecgtl import published
 from ecgtl.analysis import agreement, correlations
 from ecgtl.analysis.correlations import Interval
-from ecgtl.analysis.text import NBSP, f1
+from ecgtl.analysis.names import NBSP, f1
 from ecgtl.experiments import transfers
 from ecgtl.measurements import rr_folds
 from ecgtl.report import figures, tables
@@ -541,7 +541,8 @@ def test_gains_over_every_label_are_told_by_checkpoint_and_choice():
     waiting = row_of(shown, Checkpoint="Bi-LSTM, CinC 2017", Epoch="best on test")
     assert waiting["F1, network"] == waiting["Difference [95 % interval]"] == "PENDING"
     said = number_of_labels.verdict(rows, number_of_labels.rival_rows(folds)).data
-    assert "Against every label, epoch best on validation: of 1 checkpoints the interval lies above 0 for 0, below it for 1" in said
+    assert ("Against every label, epoch best on validation: of 1 checkpoints the interval lies above 0 for 0, below it "
+            "for 1") in said
     assert "networks are better in 7 of 10 folds" in said
 
 
@@ -557,14 +558,17 @@ def test_a_measure_of_labels_alone_correlates_with_the_answer_and_not_with_what_
     own = folds.of(*place)
     above = own["weighted_f1_best_test"] - own["weighted_f1_every_label"]
     assert found.between.value == pytest.approx(stats.pearsonr(own["melep_published"], above).statistic)
-    shown = row_of(number_of_labels.control_table(rivals), Checkpoint="Bi-LSTM, CPSC 2018", Measure="MELEP, weights of the text")
+    shown = row_of(number_of_labels.control_table(rivals), Checkpoint="Bi-LSTM, CPSC 2018",
+                   Measure="MELEP, weights of the text")
     assert shown["With F1 of every label"].startswith("1.000 [1.000")
     numbers = number_of_labels.numbers(number_of_labels.gains(folds), rivals)
     stored = numbers[(numbers["network"] == "bilstm") & (numbers["source"] == "cpsc2018")
-                     & (numbers["statistic"] == "correlation with the difference") & (numbers["measure"] == "melep_published")]
+                     & (numbers["statistic"] == "correlation with the difference")
+                     & (numbers["measure"] == "melep_published")]
     assert stored["value"].tolist() == [pytest.approx(found.between.value)] and stored["folds"].tolist() == [20]
     said = number_of_labels.verdict(number_of_labels.gains(folds), rivals).data
-    assert "MELEP, weights of the text correlates with the F1 of every label" in said and "between +1.000 and +1.000" in said
+    assert "MELEP, weights of the text correlates with the F1 of every label" in said
+    assert "between +1.000 and +1.000" in said
 
 
 def test_boosting_on_rr_intervals_is_set_beside_the_folds_that_it_has(monkeypatch):
@@ -573,14 +577,18 @@ def test_boosting_on_rr_intervals_is_set_beside_the_folds_that_it_has(monkeypatc
     folds = transfer_folds.load(PTBXL)
     rows = number_of_labels.gains(folds)
     own = rows[(rows["over"] == agreement.RR) & (rows["score"] == agreement.SCORES[0])]
-    assert own["n"].tolist() == [0] * 4 and (number_of_labels.gain_table(rows, agreement.RR)["F1, network"] == "PENDING").all()
-    measured = {fold: score - 0.02 for fold, score in zip(folds.rows["fold"], folds.rows["weighted_f1_best_test"], strict=True)}
+    assert own["n"].tolist() == [0] * 4
+    assert (number_of_labels.gain_table(rows, agreement.RR)["F1, network"] == "PENDING").all()
+    measured = {fold: score - 0.02 for fold, score in zip(folds.rows["fold"], folds.rows["weighted_f1_best_test"],
+                                                          strict=True)}
     del measured[3]
     monkeypatch.setattr(rr_folds, "load", lambda experiment, tier: measured)
     rows = number_of_labels.gains(folds)
-    (own,) = rows[(rows["over"] == agreement.RR) & (rows["score"] == agreement.SCORES[0]) & (rows["n"] > 0)].itertuples()
+    (own,
+     ) = rows[(rows["over"] == agreement.RR) & (rows["score"] == agreement.SCORES[0]) & (rows["n"] > 0)].itertuples()
     assert (own.source, own.arch, own.n, own.better) == (*place, 9, 9) and own.gain.value == pytest.approx(0.02)
-    shown = row_of(number_of_labels.gain_table(rows, agreement.RR), Checkpoint="ResNet1d101, CPSC 2018", Epoch="best on test")
+    shown = row_of(number_of_labels.gain_table(rows, agreement.RR), Checkpoint="ResNet1d101, CPSC 2018",
+                   Epoch="best on test")
     assert shown["Difference [95 % interval]"] == "+.020 [+.020, +.020]"
 
 
@@ -590,7 +598,7 @@ def test_the_gain_is_drawn_fold_by_fold_with_its_mean():
     points, mean, zero = figure.axes[0].get_lines()
     assert np.round(points.get_ydata(), 6).tolist() == [0.05] * 10
     assert mean.get_ydata() == pytest.approx([0.05, 0.05]) and list(zero.get_ydata()) == [0, 0]
-    assert len(set(points.get_xdata())) == 10 and np.abs(points.get_xdata() - 2).max() < 0.5, "side by side at two labels"
+    assert len(set(points.get_xdata())) == 10 and np.abs(points.get_xdata() - 2).max() < 0.5, "side by side"
     assert [text.get_text() for text in figure.axes[1].texts] == ["PENDING: no fold yet"]
 
 

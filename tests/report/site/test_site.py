@@ -209,7 +209,8 @@ def test_staged_files_do_not_change_the_site_s_key_and_stale_ones_go(tmp_path):
 @pytest.mark.parametrize("text", ["", "\n", "a,b\n", "a,b"])
 def test_a_table_without_rows_is_no_download(tmp_path, text):
     layout = tiny(tmp_path)
-    cells = [new_markdown_cell("Download {download}`the\ntable </downloads/none.csv>`, {download}`runs </downloads/some.csv>`, "
+    cells = [new_markdown_cell("Download {download}`the\ntable </downloads/none.csv>`, {download}`runs "
+                               "</downloads/some.csv>`, "
                                "{download}`lost </downloads/lost.csv>` and {download}`this </notebooks/hello.ipynb>`."),
              new_code_cell("'{download}`kept </downloads/none.csv>`'")]
     write_notebook(layout.work / "executed" / "hello.ipynb", cells)
@@ -349,7 +350,8 @@ def test_every_page_of_the_contents_has_a_source_and_every_source_a_place():
     prose = {file.stem for file in (ROOT / "book").glob("*.md")}
     assert len(names) == len(set(names)) and set(names) == notebooks | prose
     assert {name.removeprefix("notebooks/") for name in notebooks} == set(site_notebooks.makes())
-    assert not any("_" in name or " " in name for name in names if name != "notebooks/score_transfer")  # a job's own name
+    # a job's own name
+    assert not any("_" in name or " " in name for name in names if name != "notebooks/score_transfer")
 
 
 def test_the_audit_is_dated_and_complete():
@@ -366,7 +368,8 @@ def test_the_real_book_builds_strictly(tmp_path, monkeypatch):
     """With the notebooks as they were last run and intervals of few resamples; ``make book`` does the rest."""
     surround(monkeypatch)
     (tmp_path / "sitecustomize.py").write_text(
-        "from ecgtl.analysis import correlations\ncorrelations.RESAMPLES = correlations.bootstrap.__kwdefaults__['resamples'] = 50\n")
+        "from ecgtl.analysis import correlations\ncorrelations.RESAMPLES = "
+        "correlations.bootstrap.__kwdefaults__['resamples'] = 50\n")
     real, layout = Layout(ROOT), Layout(tmp_path)
     skip = shutil.ignore_patterns("_build", "downloads")
     shutil.copytree(real.book, layout.book, ignore=lambda folder, names: {*skip(folder, names), *(

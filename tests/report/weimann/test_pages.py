@@ -14,14 +14,13 @@ from scipy import stats
 
 from ecgtl import experiments, models, published, results
 from ecgtl.analysis import cells, coverage, names
-from ecgtl.analysis import text as analysis_text
-from ecgtl.analysis.text import f1
+from ecgtl.analysis.names import f1
 from ecgtl.config import BASELINES, PretrainConfig
 from ecgtl.jobs.pretrain import key_of
 from ecgtl.models.contrastive import FuturePredictor
 from ecgtl.report import study, tables
 from ecgtl.report.jobs import finetune
-from ecgtl.report.weimann import figure1, figure2, figure3, panels, shared, table2, table3, table4, table5
+from ecgtl.report.weimann import figure1, figure2, figure3, shared, table2, table3, table4, table5
 from ecgtl.report.weimann import table1 as weimann_table1
 from ecgtl.results import Result
 
@@ -144,10 +143,10 @@ def test_without_runs_there_is_the_paper_and_the_word_pending():
     assert "python -m ecgtl run weimann2021-table3 --tier reduced" in said
     frame = shared.comparisons(shared.TABLE3, "reduced")
     shown = row_of(shared.readable(frame, "Rate"), Initialisation="Beat classification", Rate="128 Hz")
-    assert shown["Paper (mean ± SD)"] == ".779 ± .012" and shown["Ours [95 % interval]"] == analysis_text.PENDING
+    assert shown["Paper (mean ± SD)"] == ".779 ± .012" and shown["Ours [95 % interval]"] == names.PENDING
     gained = row_of(shared.gains(frame, "Rate"), Pretraining="Beat classification", Rate="128 Hz")
     assert gained["Paper"] == paper_gap("table3", ("beat", 128),
-                                        ("random", 128)) and gained["Ours"] == analysis_text.PENDING
+                                        ("random", 128)) and gained["Ours"] == names.PENDING
 
 
 def test_state_names_the_evidence_and_drops_the_command_when_all_runs_are_there():
@@ -164,7 +163,8 @@ def test_a_page_says_how_few_subjects_its_pretraining_had():
                         {"subjects": {"train": 31}, "sources": {"mitdb": {}}}, {"none": np.zeros(1)}, PROVENANCE))
     assert "subjects" not in shared.state(shared.TABLE2, "reduced").data  # nothing pretrained is shown
     store(shared.TABLE2, "beat", 75, [0.7])
-    assert "31 subjects to learn from here (mitdb), where the paper had 11,000" in shared.state(shared.TABLE2, "reduced").data
+    assert "31 subjects to learn from here (mitdb), where the paper had 11,000" in shared.state(shared.TABLE2,
+                                                                                                "reduced").data
 
 
 def test_a_run_of_two_tables_shows_in_both():
@@ -254,7 +254,7 @@ def table1():
 
 
 def test_four_printed_settings_lie_below_random_weights_in_a_class():
-    rows = {name: row for name, row in published.lookup("weimann2021.table1.rows").items()}
+    rows = dict(published.lookup("weimann2021.table1.rows").items())
     expected = {name: [setting for setting in rows
                        if rows[setting][column]["mean"] < rows["random"][column]["mean"]]
                 for name, column in (("Normal", "f1_normal"), ("AF", "f1_af"), ("Other", "f1_other"),
@@ -266,7 +266,7 @@ def test_four_printed_settings_lie_below_random_weights_in_a_class():
         assert [part.rpartition(" (")[0]
                 for part in said.split("; ")] == ([names.METHODS[s] for s in settings] or [""])
         assert settings or said == "none"
-    assert (table["Below them, ours"] == analysis_text.PENDING).all()
+    assert (table["Below them, ours"] == names.PENDING).all()
 
 
 def test_our_settings_below_random_weights_are_named():
@@ -294,8 +294,8 @@ def test_the_best_setting_of_each_task_and_its_lead():
     assert beat["Lead over the second, in print"] == f"{printed} over 512 samples"
     rhythm = row_of(found, Task="Rhythm classification")
     assert rhythm["Best of ours"].startswith("4,096")
-    assert rhythm["Lead over the second, ours"] == analysis_text.PENDING
-    assert row_of(found, Task="Future prediction")["Best of ours"] == analysis_text.PENDING
+    assert rhythm["Lead over the second, ours"] == names.PENDING
+    assert row_of(found, Task="Future prediction")["Best of ours"] == names.PENDING
 
 
 def test_the_challenges_score_leaves_noise_out():
@@ -366,13 +366,13 @@ def test_networks_are_counted_in_the_models():
 
 
 def test_labels_without_positives_are_named_and_left_out():
-    assert analysis_text.PENDING in table5.unscored(shared.PTBXL, "reduced").data
+    assert names.PENDING in table5.unscored(shared.PTBXL, "reduced").data
     store(shared.PTBXL, "beat", "ptbxl", [0.9, 0.94])
     said = table5.unscored(shared.PTBXL, "reduced").data
     assert "Of 3 labels 1 cannot be scored" in said and "SVTAC" in said
     rows = table5.label_rows(shared.PTBXL, "reduced").set_index("Label")
     assert rows.loc["AFIB", "Test"] == 4 and rows.loc["AFIB", "AUC, beat"] == ".920"
-    assert rows.loc["SVTAC", "AUC, beat"] == "–" and rows.loc["SVTAC", "AUC, rhythm"] == analysis_text.PENDING
+    assert rows.loc["SVTAC", "AUC, beat"] == "–" and rows.loc["SVTAC", "AUC, rhythm"] == names.PENDING
 
 
 def test_thresholds_are_those_of_the_runs():
@@ -467,23 +467,23 @@ def test_the_settings_are_drawn_where_they_are_and_the_others_pend():
     store(shared.TABLE1, "random", 75, [0.70, 0.71, 0.72])
     store(shared.TABLE1, "beat_2048", 75, [0.73, 0.74, 0.75])
     frame = shared.comparisons(shared.TABLE1, "reduced")
-    figure = panels.settings(frame)
+    figure = weimann_table1.settings(frame)
     beat, rhythm = figure.axes[:2]
     drawn = points(beat)
     assert [[0.779, 0.83]] in drawn and [[0.74, 1.17]] in drawn and [[0.73, 1.33], [0.74, 1.33],
                                                                      [0.75, 1.33]] in drawn
     # random weights, ours and the paper's
     assert [[0.71, 0], [0.71, 1]] in drawn and [[0.731, 0], [0.731, 1]] in drawn
-    assert (len(beat.texts), len(rhythm.texts)) == (2, 3) and set(texts(figure)) == {analysis_text.PENDING}
+    assert (len(beat.texts), len(rhythm.texts)) == (2, 3) and set(texts(figure)) == {names.PENDING}
 
 
 def test_panels_show_each_pretraining_beside_random_weights():
     store(shared.TABLE3, "random", 128, [0.70, 0.71, 0.72])
     store(shared.TABLE3, "beat", 300, [0.73, 0.74, 0.75])
     frame = shared.comparisons(shared.TABLE3, "reduced")
-    figure = panels.panels(frame, "rate")
+    figure = shared.panels(frame, "rate")
     assert [axes.get_title() for axes in figure.axes] == [names.METHODS[name]
-                                                          for name in panels.PRETRAINED]
+                                                          for name in shared.PRETRAINED]
     heights = [[y for _, y in line] for line in points(figure.axes[0])]
     assert [0.701, 0.731, 0.715] in heights and [0.779, 0.779,
                                                  0.77] in heights and [0.71] in heights and [0.74] in heights
@@ -506,7 +506,7 @@ def test_class_panels_show_the_paper_on_the_right():
 def test_score_panels_mark_the_quoted_work():
     store(shared.CPSC2018, "beat", "cpsc2018", [0.9, 0.91, 0.92])
     frame = shared.comparisons(shared.CPSC2018, "reduced", shared.MULTI_LABEL)
-    figure = panels.score_panels(frame, table5.quoted_values(shared.CPSC2018))
+    figure = table5.score_panels(frame, table5.quoted_values(shared.CPSC2018))
     for axes, (quoted, printed, ours) in zip(figure.axes,
                                              ((0.974, 0.961, 0.91), (0.855, 0.854, 0.81),
                                               (0.819, 0.814, 0.71),
@@ -529,7 +529,7 @@ def test_validation_curves_are_means_over_runs_with_their_range_and_a_median_epo
     mean, median = figure.axes[0].get_lines()
     assert mean.get_ydata() == pytest.approx(np.mean(curves, axis=0)) and mean.get_xdata().tolist() == [1, 2,
                                                                                                         3, 4]
-    assert median.get_xdata() == [3, 3] and set(texts(figure)) == {f"{analysis_text.PENDING}: no run yet"}
+    assert median.get_xdata() == [3, 3] and set(texts(figure)) == {f"{names.PENDING}: no run yet"}
     band = figure.axes[0].collections[0].get_paths()[0].vertices
     assert {(1, 0.1), (1, 0.3), (4, 0.6), (4, 0.62)} <= {tuple(point) for point in np.round(band, 3).tolist()}
     row = row_of(figure3.speed(frame), Initialisation=names.METHODS["random"], Data_used="75 %")
@@ -560,14 +560,15 @@ def write_pretraining(objective, accuracy=0.8):
 
 def test_the_overview_follows_pretrainings_and_runs():
     steps = figure1.overview("reduced").set_index("what")
-    assert steps.loc["subjects", "ours"] == steps.loc["macro F1, best pretraining", "ours"] == analysis_text.PENDING
+    assert steps.loc["subjects", "ours"] == steps.loc["macro F1, best pretraining", "ours"] == names.PENDING
     for objective in ("beat", "future"):
         write_pretraining(objective)
     store(shared.TABLE2, "random", 75, [0.70, 0.71, 0.72])
     store(shared.TABLE2, "beat", 75, [0.73, 0.74, 0.75])
     steps = figure1.overview("reduced").set_index("what")
     ours = steps["ours"]
-    assert ours["subjects"] == "36 to learn from, 7 to choose the epoch, 5 to test" and ours["tasks"] == "beat, future prediction"
+    assert ours["subjects"] == "36 to learn from, 7 to choose the epoch, 5 to test"
+    assert ours["tasks"] == "beat, future prediction"
     assert ours["frames seen"] == "2,000 to 2,000"
     assert ours["macro F1, random weights"] == ".710" and ours["macro F1, best pretraining"] == ".740 (beat)"
     assert steps.loc["macro F1, best pretraining",
@@ -577,7 +578,7 @@ def test_the_overview_follows_pretrainings_and_runs():
     learned = figure1.learned("reduced")
     assert row_of(learned, Task="Future prediction")[["Accuracy", "Without looking",
                                                       "Macro F1"]].tolist() == [".800", ".111", "–"]
-    assert row_of(learned, Task="Rhythm classification")["Accuracy"] == analysis_text.PENDING
+    assert row_of(learned, Task="Rhythm classification")["Accuracy"] == names.PENDING
 
 
 @pytest.mark.parametrize(("tier", "width"), [("reduced", 16), ("paper", 64)])
@@ -621,7 +622,7 @@ page = functools.partial(run_page, "weimann")
 def test_pages_work_without_any_run(name, monkeypatch):
     monkeypatch.setattr(tables, "write_csv", lambda table, file: table.to_csv())
     said = page(name)
-    assert "<table" in said and (analysis_text.PENDING in said) == (name != "figure2")
+    assert "<table" in said and (names.PENDING in said) == (name != "figure2")
 
 
 @pytest.mark.filterwarnings("error")
@@ -631,7 +632,7 @@ def test_pages_work_with_some_runs(name, some, monkeypatch):
     monkeypatch.setattr(tables, "write_csv", lambda table, file: table.to_csv())
     said = page(name)
     if name.startswith("table"):
-        assert "the rest by <code>python -m ecgtl run" in said and analysis_text.PENDING in said
+        assert "the rest by <code>python -m ecgtl run" in said and names.PENDING in said
     if name != "figure2":
         assert "tier: reduced" in said
 
@@ -639,4 +640,4 @@ def test_pages_work_with_some_runs(name, some, monkeypatch):
 @pytest.mark.parametrize("name", ["table1", "table4", "table5"])
 def test_pages_work_in_a_tier_that_has_no_runs(name, monkeypatch):
     monkeypatch.setattr(tables, "write_csv", lambda table, file: table.to_csv())
-    assert analysis_text.PENDING in page(name, "demo")
+    assert names.PENDING in page(name, "demo")
