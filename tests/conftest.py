@@ -9,7 +9,8 @@ import pytest
 
 from ecgtl.analysis import correlations
 
-# A shell starts its background jobs with Ctrl-C ignored, and their children inherit that: the tests of Ctrl-C need it back
+# A shell starts its background jobs with Ctrl-C ignored, and their children inherit that: the tests of Ctrl-C need it
+# back
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -24,7 +25,8 @@ TRAINING = {f"{folder}/test_{name}.py" for folder, names in {
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "needs(*folders): folders below ECGTL_DATA that the test's real recordings lie in")
+    config.addinivalue_line("markers",
+                            "needs(*folders): folders below ECGTL_DATA that the test's real recordings lie in")
     config.addinivalue_line("markers", "training: trains networks; 'make training' runs these with the instructions of "
                             "an older processor")
 

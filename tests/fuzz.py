@@ -4,8 +4,9 @@
     python tests/fuzz.py TARGET FIRST 1h        as many as an hour allows
     python tests/fuzz.py TARGET NUMBER keep     one case again; its files stay
 
-A case fails when it ends with another error than EcgtlError's one line, with an answer that is no number, takes more than
-20 s of a processor (or 120 s of waiting: the machine may be busy) or more than 2 GiB of memory. The targets are the functions below whose names begin with ``on_``.
+A case fails when it ends with another error than EcgtlError's one line, with an answer that is no number, takes more
+than 20 s of a processor (or 120 s of waiting: the machine may be busy) or more than 2 GiB of memory. The targets are
+the functions below whose names begin with ``on_``.
 """
 
 import contextlib
@@ -30,25 +31,26 @@ from pathlib import Path
 
 SECONDS, WAITING, MEMORY = 20, 120, 2 << 30
 ANSWERS = []  # one entry a use that was answered, not refused: a fuzz that is refused at the door tests the door alone
-EXTREMES = (*"""0 -0 1 -1 2 16 255 -32768 32767 65536 2147483647 -2147483648 4294967296
-9223372036854775807 -9223372036854775809 1e-320 1e-9 1e-3 0.5 1e9 1e300 -1e300 1e999 nan inf -inf NaN 0x10 1_000 +5 1/2
-1e""".split(), "\u0661\u0662", "\uff11", "\u00b2",
+EXTREMES = (*["0", "-0", "1", "-1", "2", "16", "255", "-32768", "32767", "65536", "2147483647", "-2147483648", "4294967296", "9223372036854775807", "-9223372036854775809", "1e-320", "1e-9", "1e-3", "0.5", "1e9", "1e300", "-1e300", "1e999", "nan", "inf", "-inf", "NaN", "0x10", "1_000", "+5", "1/2", "1e"], "\u0661\u0662", "\uff11", "\u00b2",  # noqa: E501
             "9" * 30, "9" * 400, "9" * 5000, "1" + "0" * 309, "")
-TOKENS = (*"""mV uV \u00b5V V nV mmHg / // ( ) : + x x2 :3 +24 ~ - . .. ../x /etc/passwd r.dat r.hea r r/2 r/0 r/-1 r/99999999
-r_layout II I ii # " ' , ; =1+1 @ %s {} $HOME \\ 16 212 80 8 310 311 24 32 61 160 508 516 524 0 17""".split(),
-          "# label: a", "#Dx: 1,2", "# subject: p", "\t", " ", "\0", "\r", "\x0b", "\x0c", "\x1a", "\u0085", "\u2028", "\ufeff",
-          "\ufffd", "\U0001f600", "e\u0301", "\u202e", "a" * 300, "a" * 5000)
-ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1252", "shift-jis", "utf-7")
-VALUES = (None, True, False, 0, -1, 2, 1.5, 1e-320, 1e308, float("nan"), float("inf"), -float("inf"), 10**9, 10**30, "", "x",
-          "\0", "../x", "/etc/passwd", "a" * 3000, [], {}, [None], [[]], {"x": None}, [1] * 50, ["a"], "\ud800", "1", "=1+1",
-          "resnet50", "cae", "googlenet")
-HEADER = "r 2 250 3000\nr.dat 16 1000(0)/mV 16 0 0 0 0 I\nr.dat 16 1000(0)/mV 16 0 0 0 0 II\n# label: a\n# subject: p1\n"
+TOKENS = (*["mV", "uV", "µV", "V", "nV", "mmHg", "/", "//", "(", ")", ":", "+", "x", "x2", ":3", "+24", "~", "-", ".", "..", "../x", "/etc/passwd", "r.dat", "r.hea", "r", "r/2", "r/0", "r/-1", "r/99999999", "r_layout", "II", "I", "ii", "#", '"', "'", ",", ";", "=1+1", "@", "%s", "{}", "$HOME", "\\", "16", "212", "80", "8", "310", "311", "24", "32", "61", "160", "508", "516", "524", "0", "17"],  # noqa: E501
+          "# label: a", "#Dx: 1,2", "# subject: p", "\t", " ", "\0", "\r", "\x0b", "\x0c", "\x1a", "\u0085", "\u2028",
+          "\ufeff", "\ufffd", "\U0001f600", "e\u0301", "\u202e", "a" * 300, "a" * 5000)
+ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1252", "shift-jis",
+             "utf-7")
+VALUES = (None, True, False, 0, -1, 2, 1.5, 1e-320, 1e308, float("nan"), float("inf"), -float("inf"), 10**9, 10**30, "",
+          "x",
+          "\0", "../x", "/etc/passwd", "a" * 3000, [], {}, [None], [[]], {"x": None}, [1] * 50, ["a"], "\ud800", "1",
+          "=1+1", "resnet50", "cae", "googlenet")
+HEADER = "r 2 250 3000\nr.dat 16 1000(0)/mV 16 0 0 0 0 I\nr.dat 16 1000(0)/mV 16 0 0 0 0 II\n# label: a\n# subject: p1\n"  # noqa: E501
 MASTER = "r/2 2 250 3000\nr_1 1500\nr_2 1500\n"
-FACTS = {"arch": "resnet18", "width": 2, "in_channels": 1, "sampling_rate": 62.5, "seconds": 4.096, "classes": ["a", "b"],
-         "leads": ["II"], "mean": [0.0], "sd": [0.3], "protocol": "weimann2021", "multi_label": False, "dataset": "folder",
-         "synthetic": True, "variant": "text"}
+FACTS = {"arch": "resnet18", "width": 2, "in_channels": 1, "sampling_rate": 62.5, "seconds": 4.096,
+         "classes": ["a", "b"],
+         "leads": ["II"], "mean": [0.0], "sd": [0.3], "protocol": "weimann2021", "multi_label": False,
+         "dataset": "folder", "synthetic": True, "variant": "text"}
 NAME = "cinc2017-demo-majority-25-run0"
-BODY = {"schema": 2, "experiment": "weimann2021-table2", "key": NAME, "config": {"tier": "demo", "arch": "majority", "seed": 0},
+BODY = {"schema": 2, "experiment": "weimann2021-table2", "key": NAME,
+        "config": {"tier": "demo", "arch": "majority", "seed": 0},
         "evidence": {"upstream": "none", "target": "synthetic", "leads": "synthetic"},
         "scores": {"macro_f1": 0.2, "validated": {"macro_f1": 0.2}},
         "history": {"columns": ["epoch", "train_loss"], "rows": [[1, 0.5], [2, 0.4]]},
@@ -191,13 +193,15 @@ def archive(members: dict[str, bytes], grown: dict[str, int]) -> bytes:
         data += packer.flush()
         label = name.encode()
         head = struct.pack("<HHHHHIIIHH", 20, 0, 8, 0, 33, zlib.crc32(content), len(data), size, len(label), 0)
-        directory += b"PK\x01\x02" + struct.pack("<H", 20) + head + struct.pack("<HHHII", 0, 0, 0, 0, len(local)) + label
+        directory += b"PK\x01\x02" + struct.pack("<H", 20) + head + struct.pack("<HHHII", 0, 0, 0, 0,
+                                                                                len(local)) + label
         local += b"PK\x03\x04" + head + label + data
     end = struct.pack("<HHHHIIH", 0, 0, len(members), len(members), len(directory), len(local), 0)
     return local + directory + b"PK\x05\x06" + end
 
 
-# --- targets: a mutated input, used as a user would --------------------------------------------------------------------
+# --- targets: a mutated input, used as a user would
+# --------------------------------------------------------------------
 
 
 def samples(seed: int, n: int = 3000) -> bytes:
@@ -296,7 +300,8 @@ def on_headers(rng: random.Random, place: Path) -> None:
     (root / "r.dat").write_bytes(mutated_bytes(rng, samples(8), 0.1))
     way = rng.randrange(5)
     if way < 2:
-        look(root, rng.choice((None, "II", 0, 1)), rng.choice((None, "comments", "none")), rng.choice(("error", "skip")))
+        look(root, rng.choice((None, "II", 0, 1)), rng.choice((None, "comments", "none")),
+             rng.choice(("error", "skip")))
     elif way < 4:
         ask(root, weights(place)[0], place, *rng.choice(((), ("--lead", "I"), ("--lead", "1"))))
     else:
@@ -351,7 +356,8 @@ def on_results(rng: random.Random, place: Path) -> None:
     from ecgtl.errors import EcgtlError
 
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, train=np.arange(4), test=np.arange(3), y_test=np.zeros(3, np.int64), prob_last=np.zeros((3, 2)))
+    np.savez_compressed(buffer, train=np.arange(4), test=np.arange(3), y_test=np.zeros(3, np.int64),
+                        prob_last=np.zeros((3, 2)))
     head = mutated_text(rng, "{'descr': '<i8', 'fortran_order': False, 'shape': (4,)}")
     arrays = {"train.npy": b"\x93NUMPY\x01\0v\0" + head, "test.npy": b""}
     predictions = mutated_bytes(rng, zipped(rng, arrays) if rng.random() < 0.3 else buffer.getvalue(), 0.2)
@@ -391,7 +397,8 @@ def on_zips(rng: random.Random, place: Path) -> None:
     members, on_bad = {}, rng.choice(("error", "skip"))
     rows = [["FileName", "Rhythm", "PatientAge", "Gender"], ["a", "AF", "60", "MALE"], ["b", "SR", "50", "FEMALE"]]
     with zipfile.ZipFile(io.BytesIO(workbook(rows))) as book:
-        table = zipped(rng, {name: mutated_text(rng, book.read(name).decode()) if rng.random() < 0.1 else book.read(name)
+        table = zipped(rng, {name: mutated_text(rng, book.read(name).decode()) if rng.random() < 0.1
+                             else book.read(name)
                              for name in book.namelist()})
     (place / "shaoxing-figshare").mkdir()
     (place / "shaoxing-figshare" / "Diagnostics.xlsx").write_bytes(table)

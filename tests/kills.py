@@ -1,8 +1,10 @@
-"""Kill a long command at random moments again and again, let it end undisturbed, and compare what it left with a calm run.
+"""Kill a long command at random moments again and again, let it end undisturbed, and compare what it left with a calm
+run.
 
     python tests/kills.py [run|read|pretrain|finetune|fetch|book ...] [--kills 50] [--seed 0]
 
-``test_kills.py`` does the same a few times. Each command is killed with all that it started (SIGKILL), so nothing tidies up.
+``test_kills.py`` does the same a few times. Each command is killed with all that it started (SIGKILL), so nothing
+tidies up.
 """
 
 import argparse
@@ -28,13 +30,15 @@ import numpy as np
 from ecgtl import paths, processes
 
 ROOT = paths.repository()
-STATES = "import sys\nfrom ecgtl.training import loop\nloop.STATE_SECONDS = 0.0\n"  # a state after every epoch, as after 30 s
+# a state after every epoch, as after 30 s
+STATES = "import sys\nfrom ecgtl.training import loop\nloop.STATE_SECONDS = 0.0\n"
 INCIDENTAL = ("provenance", "predictions")  # of a result; seconds stand in its history too
 
 
 @dataclass(frozen=True)
 class Command:
-    """``words`` of a process that writes below ``folder``; ``outcome(folder)`` is what has to be the same after kills."""
+    """``words`` of a process that writes below ``folder``; ``outcome(folder)`` is what has to be the same after
+    kills."""
 
     words: Callable[[Path], list[str]]
     outcome: Callable[[Path], dict]
@@ -42,15 +46,18 @@ class Command:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]), "ECGTL_CACHE": str(folder / "cache"),
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
+                         "ECGTL_CACHE": str(folder / "cache"),
                          "ECGTL_RESULTS": str(folder / "results"), "OMP_NUM_THREADS": "1"}
 
 
-def endure(command: Command, folder: Path, kills: int, seed: int, calm_seconds: float | None = None) -> dict[str, float]:
-    """Kill ``command`` ``kills`` times at moments of a seeded generator, then let it end; raises AssertionError if anything differs.
+def endure(command: Command, folder: Path, kills: int, seed: int, calm_seconds: float | None = None) -> dict[str,
+                                                                                                             float]:
+    """Kill ``command`` ``kills`` times at moments of a seeded generator, then let it end; raises AssertionError if
+    anything differs.
 
-    A moment lies within ``calm_seconds``, what the whole takes undisturbed; after a command that ends before its moment comes
-    everything begins anew, so that there is always something to kill. Returns how it went.
+    A moment lies within ``calm_seconds``, what the whole takes undisturbed; after a command that ends before its moment
+    comes everything begins anew, so that there is always something to kill. Returns how it went.
     """
     chance = random.Random(seed)
     with command.serve():
@@ -85,7 +92,8 @@ def start(command: Command, folder: Path) -> subprocess.Popen:
 
 def finish(command: Command, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run(command.words(folder), cwd=ROOT, env=environment(folder), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(command.words(folder), cwd=ROOT, env=environment(folder), check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
 
 
 def kill(process: subprocess.Popen) -> None:
@@ -96,8 +104,10 @@ def kill(process: subprocess.Popen) -> None:
 
 
 def leftovers(folder: Path) -> list[str]:
-    """Pieces of files that a run after the kills has not swept: those in a folder that it had nothing to write into stay."""
-    return [str(path.relative_to(folder)) for path in folder.rglob(".part-*")] + [str(p) for p in folder.rglob(".running/*")]
+    """Pieces of files that a run after the kills has not swept: those in a folder that it had nothing to write into
+    stay."""
+    return [str(path.relative_to(folder)) for path in folder.rglob(".part-*")] + [str(p)
+                                                                                  for p in folder.rglob(".running/*")]
 
 
 def scores(folder: Path) -> dict:
@@ -177,14 +187,19 @@ book.make(layout, test_site.MAKES)
 """
 TRAIN = "from ecgtl import results\nfrom ecgtl.jobs import {0}\nfrom ecgtl.config import {1}\n"
 COMMANDS = {
-    "run": Command(program("from ecgtl.__main__ import main\nsys.exit(main(['run', 'weimann2021-table2', '--tier', 'demo', '--rows', "
+    "run": Command(program("from ecgtl.__main__ import main\nsys.exit(main(['run', 'weimann2021-table2', '--tier', "
+                           "'demo', '--rows', "
                            "'majority,rr_boosting,random']))", STATES), scores),
-    "read": Command(program("from ecgtl.datasets import load\nload('cinc2017', twin=True)"), contents("cache", "samples.npy")),
+    "read": Command(program("from ecgtl.datasets import load\nload('cinc2017', twin=True)"),
+                    contents("cache", "samples.npy")),
     "pretrain": Command(program(TRAIN.format("pretrain", "PretrainConfig") +
-                                "results.save(pretrain.run(PretrainConfig.of(objective='beat', tier='demo')).result)", STATES), scores),
-    "finetune": Command(program(TRAIN.format("finetune", "FinetuneConfig") + "results.save(finetune.run(FinetuneConfig.of("
+                                "results.save(pretrain.run(PretrainConfig.of(objective='beat', tier='demo')).result)",
+                                STATES), scores),
+    "finetune": Command(program(TRAIN.format("finetune",
+                                             "FinetuneConfig") + "results.save(finetune.run(FinetuneConfig.of("
                                 "dataset='cinc2017', init='random', tier='demo', epochs=8)))", STATES), scores),
-    "fetch": Command(program(f"from ecgtl.__main__ import main\nsys.exit(main(['data', 'fetch', 'mitdb', '--root', sys.argv[1] + '/data', "
+    "fetch": Command(program("from ecgtl.__main__ import main\nsys.exit(main(['data', 'fetch', 'mitdb', '--root', "
+                             "sys.argv[1] + '/data', "
                              f"'--mirror', 'http://127.0.0.1:{PORT}']))"), contents("data"), small_release),
     "book": Command(program(BOOK), contents("book/book/_build/html", "*.html")),
 }

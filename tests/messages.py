@@ -5,7 +5,8 @@ from pathlib import Path
 
 
 def one_line(error, *words):
-    """The caught ``error`` is one short line that names ``words``; a word that only the test's own folder names fails."""
+    """The caught ``error`` is one short line that names ``words``; a word that only the test's own folder names
+    fails."""
     text = str(error.value)
     assert "\n" not in text
     assert len(text) < 600

@@ -17,7 +17,7 @@ def run_page(paper, name, tier="best"):
         if cell.cell_type == "code":
             body = ast.parse(cell.source.replace('tier = "best"', f'tier = "{tier}"')).body
             last = body.pop() if isinstance(body[-1], ast.Expr) else None
-            exec(compile(ast.Module(body, []), name, "exec"), namespace)  # noqa: S102 - what a page is for
+            exec(compile(ast.Module(body, []), name, "exec"), namespace)
             if last is not None:
                 shown.append(eval(compile(ast.Expression(last.value), name, "eval"), namespace))
     return "".join(str(getattr(output, "data", "")) for output in shown)

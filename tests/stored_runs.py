@@ -10,8 +10,8 @@ from ecgtl.config import TRANSFERS, protocol, starts
 from ecgtl.results import Result
 
 CLASSES = ("normal", "af", "other", "noise")
-PROVENANCE = {"commit": "0" * 40, "dirty": False, "versions": {"torch": "x"}, "device": "cpu", "machine": "m", "threads": 1,
-              "seed": 0, "wall_seconds": 1.0, "finished": "2026-01-01T00:00:00Z", "command": "c"}
+PROVENANCE = {"commit": "0" * 40, "dirty": False, "versions": {"torch": "x"}, "device": "cpu", "machine": "m",
+              "threads": 1, "seed": 0, "wall_seconds": 1.0, "finished": "2026-01-01T00:00:00Z", "command": "c"}
 
 
 @lru_cache
@@ -28,7 +28,7 @@ def store(experiment, method, size, scores, histories=None, target="full", tier=
         rows = [{"epoch": epoch, "validation_score": value} for epoch, value in enumerate(history, start=1)]
         results.save(Result(run.home, run.key, dataclasses.asdict(run.config),
                             {"upstream": upstream, "target": target, "leads": target},
-                            scored | {name: scored for name in ("best_test", "validated", "last")}, rows,
+                            scored | dict.fromkeys(("best_test", "validated", "last"), scored), rows,
                             {"name": "x", "version": "1", "records": 1, "classes": [], "digest": digest},
                             {"y_test": np.zeros(1, np.uint8)}, PROVENANCE))
 
@@ -49,27 +49,30 @@ def curve(epochs):
     return [0.3] * (epochs - 1) + [0.96 * 0.8, 0.8, 0.7]
 
 
-def store_fold(run, melep, f1, n_labels=2, label_set=None, target="subset", upstream="subset", validated=None, redrawn=0,
-               own_labels=9, y_test=None, score_seconds=None, **measures):
+def store_fold(run, melep, f1, n_labels=2, label_set=None, target="subset", upstream="subset", validated=None,
+               redrawn=0, own_labels=9, y_test=None, score_seconds=None, **measures):
     """A fold of the transferability experiment (``transfers.Transfer``) with its MELEP and its F1, as if it had run.
 
-    LEEP, NCE and the normalised MELEP follow from ``melep`` where ``measures`` has none. Without a table ``y_test`` one of two
-    test recordings has all labels, so that the answer of every label has an F1 of 2/3. The AUC is 1 at the best test epoch and 0 at the
-    validated one.
+    LEEP, NCE and the normalised MELEP follow from ``melep`` where ``measures`` has none. Without a table ``y_test`` one
+    of two test recordings has all labels, so that the answer of every label has an F1 of 2/3. The AUC is 1 at the best
+    test epoch and 0 at the validated one.
     """
     names = [f"l{k}" for k in range(n_labels)] if label_set is None else label_set.split("+")
     y_test = np.array([[1], [0]] * np.ones(len(names)) if y_test is None else y_test, np.uint8)
-    derived = {"melep_published": melep, "melep_normalised": -melep, "leep": -melep, "nce": -melep, "n_labels": len(names),
-               "prevalence": 1 / len(names), "melep_per_label": dict.fromkeys(names, melep)}
+    derived = {"melep_published": melep, "melep_normalised": -melep, "leep": -melep, "nce": -melep,
+               "n_labels": len(names), "prevalence": 1 / len(names), "melep_per_label": dict.fromkeys(names, melep)}
     scored = {choice: {"weighted_f1": value, "train_weighted_f1": value, "epoch": 1}
               for choice, value in (("best_test", f1), ("validated", f1 if validated is None else validated))}
     digest = protocol(TRANSFERS).transfers.experiments[run.experiment].get("data", {}).get(run.config.tier, "0")
     start = starts.stored_weights(run.config.source, run.config.arch, run.config.tier)
     data = {"name": run.config.target, "version": "1", "digest": digest, "records": 2931, "classes": names,
             "redrawn": {"fewer than 1000 recordings": redrawn} if redrawn else {},
-            "start": {"file": "x.safetensors", "sha256": starts.checksum(start) if start else "0" * 64, "labels": own_labels}}
+            "start": {"file": "x.safetensors", "sha256": starts.checksum(start) if start else "0" * 64,
+                      "labels": own_labels}}
     results.save(Result(run.experiment, run.key, dataclasses.asdict(run.config),
                         {"upstream": upstream, "target": target, "leads": target},
                         scored["best_test"] | {"measures": derived | measures} | scored, [{"epoch": 1}],
-                        data, {"y_test": y_test, "prob_best_test": 0.2 + 0.6 * y_test, "prob_validated": 0.8 - 0.6 * y_test},
-                        PROVENANCE | {"epoch_seconds": 2.0} | ({"score_seconds": score_seconds} if score_seconds else {})))
+                        data, {"y_test": y_test, "prob_best_test": 0.2 + 0.6 * y_test,
+                               "prob_validated": 0.8 - 0.6 * y_test},
+                        PROVENANCE | {"epoch_seconds": 2.0} | ({"score_seconds": score_seconds} if score_seconds
+                                                               else {})))

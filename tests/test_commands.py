@@ -19,7 +19,8 @@ STOPPED = "ecgtl: stopped; finished results and files are kept, the same command
 
 
 def start(*words: str, **environment: str) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-m", "ecgtl", *words], cwd=paths.repository(), env=os.environ | environment,
+    return subprocess.Popen([sys.executable, "-m", "ecgtl", *words], cwd=paths.repository(),
+                            env=os.environ | environment,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
@@ -29,8 +30,10 @@ WRONG = {
     "data lst": "choose from 'list', 'fetch', 'check'",
     "data list cinc2018": "unknown dataset 'cinc2018'; allowed: cinc2017, mitdb",
     "run": "arguments are required: experiment",
-    "run jang2021-sensitivity --rows width4": "--rows is for tables of fine-tuning runs; jang2021-sensitivity is run whole",
-    "run weimann2021-table2 --rows cae": "weimann2021-table2 has no row 'cae'; allowed, with commas between: majority, rr_boosting",
+    "run jang2021-sensitivity --rows width4": "--rows is for tables of fine-tuning runs; jang2021-sensitivity is run "
+                                              "whole",
+    "run weimann2021-table2 --rows cae": "weimann2021-table2 has no row 'cae'; allowed, with commas between: majority, "
+                                         "rr_boosting",
     "features": "arguments are required: folder",
     "features . --checkpoint bert": "unknown checkpoint 'bert'; allowed: cae, or the path of a .safetensors file",
     "features none/such": "none/such is not a folder; give the folder that holds your WFDB records",

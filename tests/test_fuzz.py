@@ -21,7 +21,8 @@ def test_hostile_inputs():
     """All targets in one process: most of a start is the import of PyTorch."""
     assert set(CASES) == set(fuzz.TARGETS)
     words = [word for name, n in CASES.items() for word in (name, "0", f"{HOURS / len(CASES)}h" if HOURS else str(n))]
-    done = subprocess.run([sys.executable, fuzz.__file__, *words], cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, fuzz.__file__, *words], cwd=Path(__file__).parents[1], capture_output=True,
+                          text=True)
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
     answers = dict(re.findall(r"^(\w+): \d+ cases, (\d+) answers", done.stdout, re.MULTILINE))

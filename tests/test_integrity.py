@@ -1,4 +1,5 @@
-"""Nothing is taken for whole that is not: checkpoints, cache entries, state files, results, and the paths that a user gives."""
+"""Nothing is taken for whole that is not: checkpoints, cache entries, state files, results, and the paths that a user
+gives."""
 
 import hashlib
 import json
@@ -66,7 +67,8 @@ def test_weights_and_facts_come_back(tmp_path):
 def test_any_bit_that_turned_is_noticed(tmp_path, capsys):
     content = saved(tmp_path / "w.safetensors").read_bytes()
     size = 8 + int.from_bytes(content[:8], "little")
-    bits = np.random.default_rng(0).integers(0, 8 * size, 80).tolist() + np.random.default_rng(1).integers(8 * size, 8 * len(content), 40).tolist()
+    header = np.random.default_rng(0).integers(0, 8 * size, 80).tolist()
+    bits = header + np.random.default_rng(1).integers(8 * size, 8 * len(content), 40).tolist()
     mention = content.index(b"checksum") * 8
     for bit in bits + list(range(mention - 16, mention + 8 * 90, 11)):  # the mention of the checksum too
         damaged = bytearray(content)
@@ -120,13 +122,17 @@ def test_shipped_checkpoints_are_verified_by_the_list_beside_them(tmp_path, monk
         checkpoint.load(copied)
 
 
-WRONG = [("width", "64"), ("width", 2.5), ("width", 0), ("width", True), ("width", None), ("classes", 5), ("classes", ["a", "a"]),
-         ("classes", ["a", 1]), ("classes", ["a", None]), ("leads", 3), ("leads", "I"), ("leads", ["I", "II"]), ("leads", [None]), ("mean", "0.1"),
-         ("mean", [float("nan")]), ("sd", [0.0]), ("sd", [-1.0]), ("seconds", 1e12), ("seconds", 1e-12), ("sampling_rate", 1e308),
+WRONG = [("width", "64"), ("width", 2.5), ("width", 0), ("width", True), ("width", None), ("classes", 5),
+         ("classes", ["a", "a"]),
+         ("classes", ["a", 1]), ("classes", ["a", None]), ("leads", 3), ("leads", "I"), ("leads", ["I", "II"]),
+         ("leads", [None]), ("mean", "0.1"),
+         ("mean", [float("nan")]), ("sd", [0.0]), ("sd", [-1.0]), ("seconds", 1e12), ("seconds", 1e-12),
+         ("sampling_rate", 1e308),
          ("sampling_rate", float("inf")), ("sampling_rate", [100]), ("multi_label", "no"), ("multi_label", 0),
-         ("variant", 7), ("variant", "other"), ("variant", ["text"]), ("in_channels", 2.5), ("in_channels", 10**400), ("synthetic", "x"),
-         ("dataset", None), ("protocol", 3), ("protocol", None), ("arch", None), ("arch", ["resnet18"]), ("highpass", -1),
-         ("stages", "4"), ("seconds", "10"), ("evidence", {}), ("sources", "mitdb"), ("objective", 1)]
+         ("variant", 7), ("variant", "other"), ("variant", ["text"]), ("in_channels", 2.5), ("in_channels", 10**400),
+         ("synthetic", "x"),
+         ("dataset", None), ("protocol", 3), ("protocol", None), ("arch", None), ("arch", ["resnet18"]),
+         ("highpass", -1), ("stages", "4"), ("seconds", "10"), ("evidence", {}), ("sources", "mitdb"), ("objective", 1)]
 
 
 @pytest.mark.parametrize("fact, value", WRONG)
@@ -137,9 +143,12 @@ def test_facts_of_another_kind_are_refused(tmp_path, fact, value):
     one_line(error, path, fact)
 
 
-@pytest.mark.parametrize("facts", [{"width": 10**7}, {"width": 10**8}, {"arch": "none"}, {"arch": "cae"}, {"arch": "bilstm"},
-                                   {"arch": "googlenet"}, {"in_channels": 10**5, "leads": [f"l{k}" for k in range(10**5)]},
-                                   {"classes": ["a", "b", "c"]}, {"arch": "resnet1d101"}, {"width": 3}], ids=lambda facts: ",".join(facts))
+@pytest.mark.parametrize("facts", [{"width": 10**7}, {"width": 10**8}, {"arch": "none"}, {"arch": "cae"},
+                                   {"arch": "bilstm"},
+                                   {"arch": "googlenet"}, {"in_channels": 10**5,
+                                                           "leads": [f"l{k}" for k in range(10**5)]},
+                                   {"classes": ["a", "b", "c"]}, {"arch": "resnet1d101"}, {"width": 3}],
+                         ids=lambda facts: ",".join(facts))
 def test_a_network_that_the_weights_are_not_of_takes_no_memory(tmp_path, facts):
     path = saved(tmp_path / "w.safetensors", **facts)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -152,7 +161,8 @@ def test_a_network_that_the_weights_are_not_of_takes_no_memory(tmp_path, facts):
 def test_an_autoencoders_width_takes_no_memory(tmp_path):
     model = models.build("cae", 1, 7, width=2, variant="text")
     for width in (10**7, 4):
-        checkpoint.save(tmp_path / "c.safetensors", model.state_dict(), {"arch": "cae", "width": width, "variant": "text", "in_channels": 1,
+        checkpoint.save(tmp_path / "c.safetensors", model.state_dict(),
+                        {"arch": "cae", "width": width, "variant": "text", "in_channels": 1,
                                                                          "sampling_rate": 250.0, "seconds": 8.192})
         with pytest.raises(EcgtlError) as error:
             features.load(tmp_path / "c.safetensors")
@@ -209,10 +219,13 @@ def read_through_yesterday(folder, digest=None):
     (folder / cache.SEAL).write_text(json.dumps(seal))
 
 
-DAMAGES = {"bit": lambda folder: flip(folder / "samples.npy"), "cut": lambda folder: os.truncate(folder / "samples.npy", 1000),
+DAMAGES = {"bit": lambda folder: flip(folder / "samples.npy"),
+           "cut": lambda folder: os.truncate(folder / "samples.npy", 1000),
            "zeros": lambda folder: (folder / "samples.npy").write_bytes(bytes((folder / "samples.npy").stat().st_size)),
-           "gone": lambda folder: (folder / "samples.npy").unlink(), "below": lambda folder: flip(folder / "below" / "meta.json"),
-           "no seal": lambda folder: (folder / cache.SEAL).unlink(), "seal": lambda folder: (folder / cache.SEAL).write_text("[1"),
+           "gone": lambda folder: (folder / "samples.npy").unlink(),
+           "below": lambda folder: flip(folder / "below" / "meta.json"),
+           "no seal": lambda folder: (folder / cache.SEAL).unlink(),
+           "seal": lambda folder: (folder / cache.SEAL).write_text("[1"),
            "other seal": lambda folder: (folder / cache.SEAL).write_text('{"sha256": 3}'),
            "list": lambda folder: (folder / cache.SEAL).write_text("[]"),
            "sums": lambda folder: read_through_yesterday(folder, "0" * 64)}
@@ -237,7 +250,8 @@ def test_bits_that_turned_without_a_trace_are_found_the_next_day(own_cache, caps
     flip(folder / "samples.npy")
     seal = json.loads((folder / cache.SEAL).read_text())
     (folder / cache.SEAL).write_text(json.dumps(seal | {"seen": cache._seen(folder, seal["sha256"])}))
-    assert cache.entry("x", {}, build) == folder and capsys.readouterr().err == ""  # the same size and times: not read today
+    assert cache.entry("x", {}, build) == folder
+    assert capsys.readouterr().err == ""
     read_through_yesterday(folder)
     cache.entry("x", {}, build)
     assert "samples.npy is not what it was" in capsys.readouterr().err
@@ -306,7 +320,8 @@ def test_a_result_without_its_predictions_is_not_done(damage, capsys, monkeypatc
     assert [run.state() for run in runs] == ["done", "missing", "done"]
     assert [run.number for run, _ in cells.runs(CELL[0], "reduced")] == [0, 2]
     if damage == "gone":  # that takes a second
-        line = next(line for line in coverage.status_table().splitlines() if line.startswith(CELL[0] + " ") and " reduced " in line)
+        line = next(line for line in coverage.status_table().splitlines() if line.startswith(CELL[0] + " ")
+                    and " reduced " in line)
         assert line.split()[2] == "2"
     said = [line for line in capsys.readouterr().err.splitlines() if runs[1].path.stem in line]
     assert len(said) == 1 and "counts as not done" in said[0]
@@ -321,7 +336,8 @@ def test_a_result_without_its_predictions_is_not_done(damage, capsys, monkeypatc
 
 @pytest.mark.parametrize("damage", [lambda path: path.write_text("{"),
                                     lambda path: edit(path, lambda body: body["predictions"].update(file="../x")),
-                                    lambda path: edit(path, lambda body: body.update(schema=3))], ids=["json", "path", "newer"])
+                                    lambda path: edit(path, lambda body: body.update(schema=3))],
+                         ids=["json", "path", "newer"])
 def test_a_result_that_cannot_be_read_is_named_and_not_replaced_unasked(damage, capsys):
     run = stored_cell()[0]
     damage(run.path)
@@ -338,7 +354,8 @@ def test_a_result_that_cannot_be_read_is_named_and_not_replaced_unasked(damage, 
                                                       (transfers, "melep2023-ptbxl", "reduced")])
 def test_every_kind_of_run_needs_its_predictions(runner, experiment, tier, tmp_path):
     committed = paths.repository() / "results"
-    run = next(run for run in runner.enumerate_runs(experiment, tier) if (committed / experiment / f"{run.key}.json").is_file())
+    run = next(run for run in runner.enumerate_runs(experiment, tier)
+               if (committed / experiment / f"{run.key}.json").is_file())
     for suffix in (".json", ".npz"):
         file = run.path.with_suffix(suffix)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -355,9 +372,10 @@ def dig(body, place):
     return body, last
 
 
-@pytest.mark.parametrize("place", ["config", "scores", "evidence", "data", "provenance", "predictions", "experiment", "key", "history",
-                                   "config.tier", "scores.macro_f1", "scores.best_test", "evidence.target", "data.digest",
-                                   "predictions.file", "predictions.sha256"])
+@pytest.mark.parametrize("place", ["config", "scores", "evidence", "data", "provenance", "predictions", "experiment",
+                                   "key", "history",
+                                   "config.tier", "scores.macro_f1", "scores.best_test", "evidence.target",
+                                   "data.digest", "predictions.file", "predictions.sha256"])
 @pytest.mark.parametrize("value", ["absent", None, [], "x", 3, {"a": None}])
 def test_what_is_missing_or_null_in_a_result_is_one_line(place, value):
     path = stored_cell()[0].path
@@ -408,7 +426,8 @@ def odd_places(tmp_path):
     return tmp_path
 
 
-PLACES = ["", ".", "..", "folder", "folder/", "new/", "fifo", "link.csv", "dangling.csv", "none/x.csv", "file.csv/x.csv", "/dev/null",
+PLACES = ["", ".", "..", "folder", "folder/", "new/", "fifo", "link.csv", "dangling.csv", "none/x.csv",
+          "file.csv/x.csv", "/dev/null",
           "a\0b.csv", "x" * 300, "x" * 300 + "/y.csv", "~nobody-of-that-name/x.csv", "y" * 5000]
 
 
@@ -424,10 +443,11 @@ def test_what_cannot_be_written_is_said_before_any_work(odd_places, monkeypatch,
         said = capsys.readouterr().err.splitlines()
         assert len(said) == 1 and said[0].startswith("ecgtl: ") and len(said[0]) < 500
     if place:
-        weights = place if place.endswith("/") or "." == place[0] else f"{place}.safetensors"
+        weights = place if place.endswith("/") or place[0] == "." else f"{place}.safetensors"
         with pytest.raises(EcgtlError):
             paths.output(place)
-        if weights == place + ".safetensors" and (place.startswith(("file.csv/", "~")) or len(place) > 200 or "\0" in place):
+        if weights == place + ".safetensors" and (place.startswith(("file.csv/", "~")) or len(place) > 200
+                                                  or "\0" in place):
             with pytest.raises(EcgtlError):
                 finetune.run(config.FinetuneConfig.of(save_weights=weights))
     assert sorted(odd_places.rglob("*")) == before and (odd_places / "file.csv").read_text() == "x"
@@ -440,11 +460,14 @@ def test_what_can_be_written_is(odd_places):
     assert paths.output(odd_places / "linked" / "x.csv").parent.is_dir()  # a folder may be a link
 
 
-@pytest.mark.parametrize("place", ["a\0b", "x" * 300, "~nobody-of-that-name/x", "y" * 5000], ids=["nul", "name", "user", "path"])
+@pytest.mark.parametrize("place", ["a\0b", "x" * 300, "~nobody-of-that-name/x", "y" * 5000],
+                         ids=["nul", "name", "user", "path"])
 def test_names_that_no_file_can_have(place, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    commands = [["predict", place, "--checkpoint", str(saved(tmp_path / "w.safetensors"))], ["predict", ".", "--checkpoint", place],
-                ["features", place], ["features", ".", "--checkpoint", f"{place}.safetensors"], ["data", "list", "--root", place],
+    commands = [["predict", place, "--checkpoint", str(saved(tmp_path / "w.safetensors"))],
+                ["predict", ".", "--checkpoint", place],
+                ["features", place], ["features", ".", "--checkpoint", f"{place}.safetensors"],
+                ["data", "list", "--root", place],
                 ["data", "check", "mitdb", "--root", place], ["rank", f"{place}.safetensors", "--target", "ptbxl"],
                 ["rank", "cpsc2018-bilstm", "--target", place, "--tier", "reduced"], ["weights", "googlenet", place]]
     for command in commands:
@@ -473,11 +496,13 @@ def mutated(content, rng):
         elif kind == 2:
             damaged[at:at] = damaged[at:at + n]
         else:
-            damaged[at:at + 1] = [b"0", b"9", b'"', b"-", b"e", b"[", b"{", b"null", b"\xff", b"1e999"][rng.integers(10)]
+            damaged[at:at + 1] = [b"0", b"9", b'"', b"-", b"e", b"[", b"{", b"null", b"\xff",
+                                  b"1e999"][rng.integers(10)]
     return bytes(damaged)
 
 
-VALUES = (None, True, 0, -1, 2.5, 10**7, 1e12, 1e308, float("nan"), "", "x", "../../x", "64", [], ["a"], [1.0], [None], {}, {"a": 1}, 10**400)
+VALUES = (None, True, 0, -1, 2.5, 10**7, 1e12, 1e308, float("nan"), "", "x", "../../x", "64", [], ["a"], [1.0], [None],
+          {}, {"a": 1}, 10**400)
 
 
 def survived(ask):
@@ -493,7 +518,8 @@ def test_no_bytes_of_a_checkpoint_end_in_a_traceback(tmp_path):
     content, header = as_before(tmp_path / "w.safetensors").read_bytes(), 8 + 6000
     for seed in range(200):
         rng = np.random.default_rng(seed)
-        (tmp_path / "m.safetensors").write_bytes(mutated(content[:header], rng) + content[header:] if seed % 2 else mutated(content, rng))
+        (tmp_path / "m.safetensors").write_bytes(mutated(content[:header], rng) + content[header:] if seed % 2
+                                                 else mutated(content, rng))
 
         def ask():
             path = tmp_path / "m.safetensors"
@@ -503,14 +529,15 @@ def test_no_bytes_of_a_checkpoint_end_in_a_traceback(tmp_path):
 
 
 def test_no_fact_ends_in_a_traceback(tmp_path):
-    names = [*FACTS, "highpass", "stages", "objective", "sources", "extra"]
+    names, path = [*FACTS, "highpass", "stages", "objective", "sources", "extra"], tmp_path / "w.safetensors"
     whole = 0
     for seed in range(60):
         rng = np.random.default_rng(seed)
-        facts = {name: VALUES[rng.integers(len(VALUES))] for name in rng.choice(names, int(rng.integers(1, 3)), replace=False)}
+        facts = {name: VALUES[rng.integers(len(VALUES))] for name in rng.choice(names, int(rng.integers(1, 3)),
+                                                                                replace=False)}
         if rng.random() < 0.2:
             facts |= {"arch": sorted(models.MODELS)[rng.integers(len(models.MODELS))]}
-        path = saved(tmp_path / "w.safetensors", **facts)
+        saved(path, **facts)
         whole += survived(lambda: checkpoint.network(path, *checkpoint.load(path)))
         survived(lambda: rank.candidate(str(path), "demo"))
         survived(lambda: features.load(path))
@@ -543,6 +570,7 @@ def test_no_result_ends_in_a_traceback():
             part[last if rng.random() < 0.9 else "extra"] = VALUES[rng.integers(len(VALUES))]
         text = json.dumps(changed).encode()
         path.write_bytes(mutated(text, rng) if seed % 4 == 0 else text)
-        for ask in (lambda: results.load(path), lambda: results.table(), lambda: run.state(), lambda: cells.runs(CELL[0], "reduced"),
+        for ask in (lambda: results.load(path), lambda: results.table(), lambda: run.state(),
+                    lambda: cells.runs(CELL[0], "reduced"),
                     lambda: cells.cells(CELL[0], "reduced"), lambda: provenance.made_by(results.load(path))):
             survived(ask)

@@ -1,4 +1,5 @@
-"""Long commands are killed at random moments and end with what an undisturbed run has; ``kills.py`` does it fifty times each."""
+"""Long commands are killed at random moments and end with what an undisturbed run has; ``kills.py`` does it fifty times
+each."""
 
 import pytest
 from kills import COMMANDS, endure

@@ -1,4 +1,5 @@
-"""What announces more than it holds, or sends more than it announced, is refused before it costs memory, disk or time."""
+"""What announces more than it holds, or sends more than it announced, is refused before it costs memory, disk or
+time."""
 
 import contextlib
 import gzip
@@ -20,10 +21,11 @@ from ecgtl.datasets import archives, cinc2017, fetch, icu_monitor, shaoxing, syn
 from ecgtl.datasets.checksums import REGISTRY
 from ecgtl.datasets.fetch import Transfer
 from ecgtl.errors import EcgtlError, RecordError
-from tests.datasets.test_fetch import ENTRY, FAST, FILES, bring, data_files, held, release, sums  # noqa: F401 (release is a fixture)
+from tests.datasets.test_fetch import ENTRY, FILES, bring, data_files, held, sums
 from tests.datasets.test_fetch import _Handler as Handler
 
-IMPATIENT = Transfer(connections=2, attempts=2, connect_timeout=1, read_timeout=5, backoff=0.01, slowest=1000, grace=0.5)
+IMPATIENT = Transfer(connections=2, attempts=2, connect_timeout=1, read_timeout=5, backoff=0.01, slowest=1000,
+                     grace=0.5)
 
 
 # -- downloads
@@ -46,14 +48,15 @@ WAYS = {
 
 
 @pytest.fixture
-def hostile(release, monkeypatch):  # noqa: F811
+def hostile(release, monkeypatch):
     for name, way in WAYS.items():
         monkeypatch.setattr(Handler, name, way, raising=False)
     return release
 
 
 @pytest.mark.parametrize(("way", "said"), [("endless", "more for this than the 0.118 GB that the release may take"),
-                                           ("huge", "more for this than the 0.118 GB"), ("packed", "comes in the encoding 'gzip'")])
+                                           ("huge", "more for this than the 0.118 GB"),
+                                           ("packed", "comes in the encoding 'gzip'")])
 @pytest.mark.parametrize("file", ["101.dat", REGISTRY])
 def test_more_than_the_release_or_packed_is_refused_at_once(hostile, tmp_path, way, said, file):
     hostile.misbehave[file] = [way] * 5
@@ -65,7 +68,8 @@ def test_more_than_the_release_or_packed_is_refused_at_once(hostile, tmp_path, w
 
 
 def test_what_follows_the_announced_length_is_not_taken(hostile, tmp_path, monkeypatch):
-    monkeypatch.setattr(Handler, "longer", lambda self, content: self._send(content + bytes(10_000), length=len(content)), raising=False)
+    monkeypatch.setattr(Handler, "longer", lambda self, content: self._send(content + bytes(10_000),
+                                                                            length=len(content)), raising=False)
     hostile.misbehave["101.dat"] = ["longer"]
     bring(hostile, tmp_path)
     assert data_files(tmp_path) == FILES
@@ -107,7 +111,7 @@ def test_a_server_that_drips_is_left(tmp_path, part, monkeypatch):
     assert time.monotonic() - began < 20 and held(tmp_path) == {}
 
 
-def test_a_slow_server_has_the_time_that_its_size_takes(release, tmp_path):  # noqa: F811
+def test_a_slow_server_has_the_time_that_its_size_takes(release, tmp_path):
     release.files["100.dat"] = bytes(3_000_000)
     release.files[REGISTRY] = sums(FILES | {"100.dat": release.files["100.dat"]})
     release.misbehave["100.dat"] = ["drip"]  # 1.5 s, three times the grace
@@ -115,7 +119,7 @@ def test_a_slow_server_has_the_time_that_its_size_takes(release, tmp_path):  # n
     assert data_files(tmp_path)["100.dat"] == release.files["100.dat"]
 
 
-def test_what_a_killed_fetch_left_goes_with_the_next(release, tmp_path):  # noqa: F811
+def test_what_a_killed_fetch_left_goes_with_the_next(release, tmp_path):
     folder = tmp_path / ENTRY.folder
     (folder / "mitdbdir").mkdir(parents=True)
     (folder / "mitdbdir" / "an intro.htm.part").write_bytes(b"half")
@@ -194,14 +198,16 @@ def test_a_damaged_file_of_arrays_is_one_line(content):
 
 
 def test_arrays_come_back(tmp_path):
-    out, given = io.BytesIO(), {"a": np.arange(5), "b": np.zeros((1000, 1000), np.uint8), "none": np.zeros(0), "t": np.array("x")}
+    out, given = io.BytesIO(), {"a": np.arange(5), "b": np.zeros((1000, 1000), np.uint8), "none": np.zeros(0),
+                                "t": np.array("x")}
     np.savez_compressed(out, **given)  # a million zeros: as dense as can be
     found = archives.arrays(out, "x", "")
     assert found.keys() == given.keys() and all(np.array_equal(found[k], given[k]) for k in given)
     assert results.archives is archives
 
 
-@pytest.mark.parametrize(("cell", "said"), [('r="XFD1"', "beyond row"), ('r="A1048576"', "beyond row"), ("r='B999999'", "beyond row")])
+@pytest.mark.parametrize(("cell", "said"), [('r="XFD1"', "beyond row"), ('r="A1048576"', "beyond row"),
+                                            ("r='B999999'", "beyond row")])
 def test_a_table_with_a_cell_at_the_end_of_the_world(tmp_path, cell, said):
     pytest.importorskip("openpyxl")
     source = synthetic.twin_root("shaoxing") / shaoxing.FIGSHARE / shaoxing.TABLE
@@ -228,8 +234,8 @@ def test_a_header_of_a_monitor_that_announces_years(tmp_path, form, monkeypatch)
         folder = tmp_path / icu_monitor.FOLDER / patient
         folder.mkdir(parents=True)
         stored = np.random.default_rng(1).integers(-100, 100, (1000, 1))
-        wfdb.wrsamp("r", fs=250, units=["mV"], sig_name=["II"], d_signal=stored, fmt=["16"], adc_gain=[200.0], baseline=[0],
-                    write_dir=str(folder))
+        wfdb.wrsamp("r", fs=250, units=["mV"], sig_name=["II"], d_signal=stored, fmt=["16"], adc_gain=[200.0],
+                    baseline=[0], write_dir=str(folder))
     header = tmp_path / icu_monitor.FOLDER / "b" / "r.hea"
     header.write_text(header.read_text().replace("1000", str(10**12), 1).replace(" 16 ", f" {form} ", 1))
     with pytest.raises(EcgtlError) as error:
@@ -243,7 +249,9 @@ def test_a_header_of_a_monitor_that_announces_years(tmp_path, form, monkeypatch)
 
 def test_a_message_is_as_long_as_somebody_reads():
     line = str(EcgtlError(f"labels.csv, line 4: {'a' * 100_000!r} is no record; correct it"))
-    assert len(line) < 3000 and line.startswith("labels.csv, line 4: 'aaa") and line.endswith("aaa' is no record; correct it")
+    assert len(line) < 3000
+    assert line.startswith("labels.csv, line 4: 'aaa")
+    assert line.endswith("aaa' is no record; correct it")
     assert str(EcgtlError("one of " + "x, " * 500)) == "one of " + "x, " * 500
 
 

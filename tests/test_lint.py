@@ -97,6 +97,6 @@ def test_mutants_are_drawn_evenly_over_the_functions_and_by_the_seed(mutator):
 
 def test_the_mutator_knows_the_modules_that_decide_numbers(mutator):
     stems = {Path(module).stem for module in mutator.TESTS}
-    assert {"classes", "labels", "preparation", "statistics", "splits", "transferability", "filters", "claim_rules", "claims",
-            "verdicts"} <= stems
+    assert {"classes", "labels", "preparation", "statistics", "splits", "transferability", "filters", "claim_rules",
+            "claims", "verdicts"} <= stems
     assert all(mutator.TESTS.values())

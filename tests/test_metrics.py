@@ -149,8 +149,8 @@ def test_wrong_rows_of_labels_are_refused(y_true, y_pred, said):
 
 
 @pytest.mark.parametrize("score", [metrics.macro_f1, metrics.weighted_f1, metrics.accuracy, metrics.f1_per_class])
-@pytest.mark.parametrize("labels", [["a", None], ["a", np.nan], np.array(["a", None], object), pd.Series(["a", None]), [0, None],
-                                    np.array([0.0, np.nan]), pd.array([0, pd.NA]), [pd.NaT, 1]])
+@pytest.mark.parametrize("labels", [["a", None], ["a", np.nan], np.array(["a", None], object), pd.Series(["a", None]),
+                                    [0, None], np.array([0.0, np.nan]), pd.array([0, pd.NA]), [pd.NaT, 1]])
 def test_a_missing_label_is_no_class_of_its_own(score, labels):
     """NumPy writes ``nan`` and ``None`` for what is missing in a list of names; scikit-learn refuses such rows too."""
     whole = ["a", "b"] if labels[0] == "a" else [0, 1]
@@ -281,7 +281,8 @@ def test_a_class_without_positives_counts_once_it_is_predicted(predicted):
     left_out, _ = beta_scores_by_scikit_learn(y_true[:, others], y_pred[:, others], 2)
     assert (f == pytest.approx(left_out)) == (not predicted)
     by_label = metrics.f1_per_label(y_true, y_pred)
-    assert by_label == pytest.approx(oracle.f1_score(y_true, y_pred, average=None, zero_division=0)) and by_label[2] == 0
+    assert by_label == pytest.approx(oracle.f1_score(y_true, y_pred, average=None, zero_division=0))
+    assert by_label[2] == 0
 
 
 def test_classes_without_truth_and_prediction_are_left_out_of_beta_scores():

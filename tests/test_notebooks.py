@@ -27,7 +27,8 @@ def name_of(path):
 def parameters_of(notebook):
     cells = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
     assert len(cells) == 1, "a notebook has one cell tagged 'parameters'"
-    return {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(cells[0].source).body}, cells[0].source
+    return {node.targets[0].id: ast.literal_eval(node.value)
+            for node in ast.parse(cells[0].source).body}, cells[0].source
 
 
 def test_there_are_notebooks():
@@ -38,7 +39,8 @@ def test_there_are_notebooks():
 def test_paired_text_and_notebook_hold_the_same_cells(path):
     notebook, text = nbformat.read(path, 4), jupytext.read(path.with_suffix(".py"))
     assert [(c.cell_type, c.source) for c in notebook.cells] == [(c.cell_type, c.source) for c in text.cells]
-    assert notebook.metadata["kernelspec"]["name"] == "python3" and notebook.metadata["language_info"]["name"] == "python"
+    assert notebook.metadata["kernelspec"]["name"] == "python3"
+    assert notebook.metadata["language_info"]["name"] == "python"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
@@ -73,26 +75,30 @@ def test_every_notebook_has_a_checked_line(path):
 
 
 def run_nbval(folder, notebook, env):
-    return subprocess.run([sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-x", "-p", "no:cacheprovider", "--nbval-cell-timeout=300",
+    return subprocess.run([sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-x", "-p", "no:cacheprovider",
+                           "--nbval-cell-timeout=300",
                            str(notebook)], cwd=folder, env=env, capture_output=True, text=True, timeout=600)
 
 
 def test_nbval_fails_when_a_metric_is_changed(tmp_path, session_cache):
-    """A copy of the package whose macro F1 is a maximum: the same notebook, unchanged, must fail, and for that reason."""
+    """A copy of the package whose macro F1 is a maximum: the same notebook, unchanged, must fail, and for that
+    reason."""
     shutil.copytree(ROOT / "ecgtl", tmp_path / "ecgtl", ignore=shutil.ignore_patterns("__pycache__"))
     metrics = tmp_path / "ecgtl" / "metrics.py"
     changed = metrics.read_text().replace("return float(np.mean(f1_per_class(", "return float(np.max(f1_per_class(")
     assert changed != metrics.read_text()
     metrics.write_text(changed)
     shutil.copy(ROOT / "notebooks" / "finetune.ipynb", tmp_path)
-    env = os.environ | {"PYTHONPATH": str(tmp_path), "ECGTL_CACHE": str(session_cache), "ECGTL_RESULTS": str(tmp_path / "results")}
+    env = os.environ | {"PYTHONPATH": str(tmp_path), "ECGTL_CACHE": str(session_cache),
+                        "ECGTL_RESULTS": str(tmp_path / "results")}
     done = run_nbval(tmp_path, tmp_path / "finetune.ipynb", env)
     assert done.returncode == 1, done.stdout[-2000:]
     assert "DIFFERENT" in done.stdout
 
 
 def test_papermill_refuses_a_misspelt_parameter_in_one_line(tmp_path):
-    done = subprocess.run([sys.executable, "-m", "papermill", str(ROOT / "notebooks" / "finetune.ipynb"), str(tmp_path / "out.ipynb"),
+    done = subprocess.run([sys.executable, "-m", "papermill", str(ROOT / "notebooks" / "finetune.ipynb"),
+                           str(tmp_path / "out.ipynb"),
                            "-p", "fractoin", "0.25"], capture_output=True, text=True, timeout=300,
                           env=os.environ | {"ECGTL_RESULTS": str(tmp_path), "PYTHONPATH": str(ROOT)})
     assert done.returncode != 0

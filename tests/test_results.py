@@ -50,7 +50,8 @@ def test_a_stored_config_is_the_planned_one_or_not():
     planned = FinetuneConfig.of(tier="reduced", fraction=1 / 3).resolved()
     stored = results.rounded(dataclasses.asdict(planned))
     assert results.same_config(stored, planned)
-    older = {name: value for name, value in stored.items() if name != "on_bad"}  # from before there was such a parameter
+    # from before there was such a parameter
+    older = {name: value for name, value in stored.items() if name != "on_bad"}
     assert results.same_config(older, planned)
     assert not results.same_config(older, dataclasses.replace(planned, on_bad="skip"))
     assert not results.same_config(stored, dataclasses.replace(planned, fraction=0.3334))
@@ -174,7 +175,7 @@ def test_another_schema_is_refused():
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_no_nan_gets_into_a_file(value):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="not JSON compliant"):
         results.save(made(macro_f1=value))
     assert not list(results.folder("reduced").glob("*/*.json"))
 
@@ -257,7 +258,8 @@ def rules_of(result):
 
 
 def check_scores(path, result):
-    """Every stored score by scikit-learn's reckoning, from the stored probabilities; its way to Fmax's 100 thresholds is slow."""
+    """Every stored score by scikit-learn's reckoning, from the stored probabilities; its way to Fmax's 100 thresholds
+    is slow."""
     y, names = result.arrays["y_test"], result.data["classes"]
     choices = [name for name in ("validated", "best_test", "last") if name in result.scores]
     assert "validated" in choices, path
@@ -269,7 +271,8 @@ def check_scores(path, result):
         check(path, stored, y, result.arrays[f"prob_{choice}"], names)
     assert top in choices, path
     if y.ndim == 2:
-        assert result.scores["f_max"] == pytest.approx(f_max(y, result.arrays[f"prob_{top}"].astype(float)), abs=1e-8), path
+        assert result.scores["f_max"] == pytest.approx(f_max(y, result.arrays[f"prob_{top}"].astype(float)),
+                                                       abs=1e-8), path
 
 
 def check_classes(path, stored, y, probabilities, names):
@@ -327,7 +330,8 @@ def check_split(path, result):
         assert max(counts) <= n if several else sum(counts) == n, path
         assert len(indices) == n or (part == "train" and drawn_again), path
     positives = y.sum(axis=0) if several else np.bincount(y, minlength=len(result.data["classes"]))
-    assert list(result.data["split"]["test"].values()) == positives.tolist() and len(y) == len(result.arrays["test"]), path
+    assert list(result.data["split"]["test"].values()) == positives.tolist(), path
+    assert len(y) == len(result.arrays["test"]), path
     assert result.data["records"] > max(set.union(*parts)), path
     if not several:
         assert sum(result.data["counts"].values()) == result.data["records"], path
@@ -438,7 +442,8 @@ def test_committed_results_lie_where_their_names_say(everything):
 @pytest.mark.parametrize("path", SHORT, ids=lambda path: path.stem)
 def test_committed_pretrainings_are_those_of_their_experiment(path):
     result = results.load(path)
-    run = next(run for run in pretrainings.enumerate_runs(result.experiment, result.config["tier"]) if run.key == result.key)
+    run = next(run for run in pretrainings.enumerate_runs(result.experiment, result.config["tier"])
+               if run.key == result.key)
     assert results.same_config(result.config, run.config)
     followed = run.config.rules.select_on
     best = (min if followed.endswith("loss") else max)(row[followed] for row in result.history)
@@ -516,7 +521,8 @@ def test_committed_weights_of_frames_are_those_that_their_result_speaks_of(path)
     for name, tensor in network.items():
         assert name.startswith("output.") or state[name].shape == tensor.shape
     assert {name for name in state if not name.startswith("output.")} <= set(network)
-    assert all(facts.stored[name] == getattr(config, name) for name in ("arch", "width", "objective", "frame", "sampling_rate"))
+    assert all(facts.stored[name] == getattr(config, name) for name in ("arch", "width", "objective", "frame",
+                                                                        "sampling_rate"))
     assert not facts.synthetic and facts.licence
 
 

@@ -66,7 +66,7 @@ def test_paired_equals_scipy():
 
 def test_pairs_that_move_together_are_told_apart_where_welch_is_not_sure():
     draw = np.array([0.60, 0.70, 0.80, 0.75])
-    a, b = draw + [0.010, 0.011, 0.012, 0.009], draw
+    a, b = np.add(draw, [0.010, 0.011, 0.012, 0.009]), draw
     assert statistics.paired(a, b).low > 0
     assert statistics.welch(Sample.of(a), Sample.of(b)).low < 0
 
@@ -76,7 +76,8 @@ def test_two_pairs_and_equal_differences_have_no_interval():
     assert np.isnan(statistics.paired([0.5, 0.6, 0.7], [0.5, 0.6, 0.7]).p)
 
 
-@pytest.mark.parametrize(("values", "highest"), [((0.70, 0.80, 0.75), 1.0), ((0.6, 0.99, 0.97), 1.0), ((0.01, 0.3, 0.02), 1.0),
+@pytest.mark.parametrize(("values", "highest"), [((0.70, 0.80, 0.75), 1.0), ((0.6, 0.99, 0.97), 1.0),
+                                                 ((0.01, 0.3, 0.02), 1.0),
                                                 ((0.5, 9.0, 1.0), np.inf), ((0.8, 0.9), 1.0)])
 def test_the_interval_of_a_score_is_that_of_the_mean_within_the_range_of_the_score(values, highest):
     low, high = statistics.score_interval(Sample.of(values), highest)
@@ -107,7 +108,8 @@ def test_a_contrast_holds_the_truth_about_95_times_in_100():
     means, sds, runs = (0.67, 0.71, 0.74, 0.72), (0.01, 0.03, 0.02, 0.005), (3, 5, 10, 4)
     truth, held, found = np.dot(weights, means), 0, None
     for _ in range(1000):
-        found = statistics.contrast([Sample.of(rng.normal(*cell)) for cell in zip(means, sds, runs, strict=True)], weights)
+        found = statistics.contrast([Sample.of(rng.normal(*cell)) for cell in zip(means, sds, runs, strict=True)],
+                                    weights)
         held += found.low < truth < found.high
     assert 0.93 < held / 1000 < 0.975
     assert found.low < found.value < found.high and found.detectable > (found.high - found.low) / 2
@@ -135,8 +137,8 @@ def dealt(a, b):
     return np.mean(sums <= sum(ranks[: len(a)]) + 1e-9)
 
 
-@pytest.mark.parametrize(("a", "b"), [([2, 3, 4], [9, 12, 8, 10, 11]), ([3, 3, 5], [5, 3, 8, 6, 3]), ([7, 9, 8], [4, 5, 3]),
-                                      ([1, 4, 2, 8, 5], [3, 7, 6, 10, 9])])
+@pytest.mark.parametrize(("a", "b"), [([2, 3, 4], [9, 12, 8, 10, 11]), ([3, 3, 5], [5, 3, 8, 6, 3]),
+                                      ([7, 9, 8], [4, 5, 3]), ([1, 4, 2, 8, 5], [3, 7, 6, 10, 9])])
 def test_the_rank_test_counts_all_deals_ties_or_not(a, b):
     found = statistics.fewer(a, b)
     assert found.p == pytest.approx(dealt(a, b))

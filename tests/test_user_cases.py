@@ -1,7 +1,7 @@
 """Cases that users met: what was given, where it was reported, and the right answer; one row or one function each.
 
-A source is a public thread, ``repository#number``; ``IN_USE`` where a case was met without one. Inputs are made here, by the
-case's own code, from one signal whose values are known, so no answer comes from the code under test.
+A source is a public thread, ``repository#number``; ``IN_USE`` where a case was met without one. Inputs are made here,
+by the case's own code, from one signal whose values are known, so no answer comes from the code under test.
 """
 
 import io
@@ -48,11 +48,13 @@ def ecg(n=N, rate=RATE, seed=0):
 
 
 def record(place, name="r", header=None, stored=None, dat=None):
-    """A record in ``place``: its header as given (PLAIN, named ``name``, where not), its samples interleaved or as ``dat``."""
+    """A record in ``place``: its header as given (PLAIN, named ``name``, where not), its samples interleaved or as
+    ``dat``."""
     place.mkdir(parents=True, exist_ok=True)
     text = PLAIN.replace("r.dat", f"{name}.dat").replace("r 2", f"{name} 2", 1) if header is None else header
     (place / f"{name}.hea").write_bytes(text if isinstance(text, bytes) else text.encode())
-    (place / f"{name}.dat").write_bytes((ecg() if stored is None else stored).astype("<i2").tobytes() if dat is None else dat)
+    (place / f"{name}.dat").write_bytes((ecg() if stored is None else stored).astype("<i2").tobytes() if dat is None
+                                        else dat)
     return place
 
 
@@ -124,7 +126,8 @@ def weights(tmp_path_factory):
     place = tmp_path_factory.mktemp("weights")
     both = {"in_channels": 2, "leads": ["I", "II"], "mean": [0.05] * 2, "sd": [0.2] * 2}
     return {"one": store(place / "one.safetensors"), "two": store(place / "two.safetensors", **both),
-            "window": store(place / "window.safetensors", protocol="melep2023", seconds=2.0, sampling_rate=100.0, **both)}
+            "window": store(place / "window.safetensors", protocol="melep2023", seconds=2.0, sampling_rate=100.0,
+                            **both)}
 
 
 @pytest.fixture
@@ -155,9 +158,11 @@ def segments(place, layout=False):
     """Two halves, each a record of its own in other gains; with ``layout``, lead I is missing from the first."""
     whole = ecg()
     halves = {"r_1": (whole[:2500, 1:] if layout else whole[:2500], 1), "r_2": (whole[2500:], 2)}
-    master = ["r/3 2 250 5000", "r_layout 0", "r_1 2500", "r_2 2500"] if layout else ["r/2 2 250 5000", "r_1 2500", "r_2 2500"]
+    master = ["r/3 2 250 5000", "r_layout 0", "r_1 2500", "r_2 2500"] if layout else ["r/2 2 250 5000", "r_1 2500",
+                                                                                      "r_2 2500"]
     if layout:
-        (place / "r_layout.hea").write_text("r_layout 2 250 0\n~ 0 1000(0)/mV 16 0 0 0 0 I\n~ 0 1000(0)/mV 16 0 0 0 0 II\n")
+        (place
+         / "r_layout.hea").write_text("r_layout 2 250 0\n~ 0 1000(0)/mV 16 0 0 0 0 I\n~ 0 1000(0)/mV 16 0 0 0 0 II\n")
     for name, (stored, factor) in halves.items():
         leads = ("II",) if stored.shape[1] == 1 else ("I", "II")
         described = [f"{name}.dat 16 {1000 * factor}(0)/mV 16 0 0 0 0 {lead}" for lead in leads]
@@ -177,7 +182,8 @@ def frames_of(other, per_frame, gain):
     def write(place):
         beats = ecg()[:, 1].reshape(-1, per_frame)
         slow = np.arange(len(beats), dtype="<i2")[:, None] % 900
-        record(place, "r", lines(f"r.dat 16x{per_frame} 1000(0)/mV 16 0 0 0 0 II", f"r.dat 16 {gain} 12 0 0 0 0 {other}",
+        record(place, "r", lines(f"r.dat 16x{per_frame} 1000(0)/mV 16 0 0 0 0 II",
+                                 f"r.dat 16 {gain} 12 0 0 0 0 {other}",
                                  first=f"r 2 {RATE / per_frame:g} {len(beats)}"), np.hstack([beats, slow]))
     return write
 
@@ -186,7 +192,8 @@ def skewed(place):
     """Lead II comes three samples late in the file, as its header says; wfdb moves it back and lacks its last three."""
     stored = ecg()
     stored[:, 1] = np.roll(stored[:, 1], 3)
-    record(place, "r", PLAIN.replace("r.dat 16 1000(0)/mV 16 0 0 0 0 II", "r.dat 16:3 1000(0)/mV 16 0 0 0 0 II"), stored)
+    record(place, "r", PLAIN.replace("r.dat 16 1000(0)/mV 16 0 0 0 0 II", "r.dat 16:3 1000(0)/mV 16 0 0 0 0 II"),
+           stored)
 
 
 def prolog(place):
@@ -222,7 +229,8 @@ READ = {
     "bom-comment-first": (IN_USE, "\ufeff# exported\n" + PLAIN, ""),
     "bom-first": (IN_USE, "\ufeff" + PLAIN, ""),
     "comments-between": ("MIT-LCP/wfdb-python#219", PLAIN.replace("\n", "\n# 37.2 \u00b0C\n").encode("latin-1"), ""),
-    "comments-latin-1-last": ("MIT-LCP/wfdb-python#68", (PLAIN + "#Diagn\u00f3stico: ritmo sinusal\n").encode("latin-1"), ""),
+    "comments-latin-1-last": ("MIT-LCP/wfdb-python#68",
+                              (PLAIN + "#Diagn\u00f3stico: ritmo sinusal\n").encode("latin-1"), ""),
     "crlf": (IN_USE, PLAIN.replace("\n", "\r\n"), ""),
     "folder-in-the-name": ("MIT-LCP/wfdb-python#528", wide, ""),
     "date-before-time": ("MIT-LCP/wfdb-python#351", PLAIN.replace("5000\n", "5000 05-May-2020 09:49:17\n"), ""),
@@ -251,7 +259,8 @@ READ = {
 
 @pytest.fixture(scope="module")
 def plain_answers():
-    """Tables of ``predict`` and ``features`` for the same signal in a plain header, by gain and length; made when asked for."""
+    """Tables of ``predict`` and ``features`` for the same signal in a plain header, by gain and length; made when asked
+    for."""
     return {}
 
 
@@ -296,7 +305,8 @@ def header_of(*words):
 
 def changed(old, new):
     """The record ``bad``, whose header is PLAIN with a change."""
-    return lambda place: record(place, "bad", PLAIN.replace("r.dat", "bad.dat").replace("r 2", "bad 2", 1).replace(old, new))
+    return lambda place: record(place, "bad", PLAIN.replace("r.dat", "bad.dat").replace("r 2", "bad 2", 1).replace(old,
+                                                                                                                   new))
 
 
 def with_dat(content):
@@ -336,7 +346,8 @@ BAD = {
     "missing-segment": ("MIT-LCP/mimic-code#791", header_of("bad/2 2 250 5000\ngone_1 2500\ngone_2 2500")),
     "nan-gain": (IN_USE, changed("1000(0)", "nan(0)")), "infinite-gain": (IN_USE, changed("1000(0)", "inf(0)")),
     "nan-prediction": (IN_USE, changed("1000(0)", "1e-300")), "subnormal-gain": (IN_USE, changed("1000(0)", "5e-324")),
-    "baseline-400-digits": (IN_USE, changed("(0)", f"({DIGITS})")), "gain-400-digits": (IN_USE, changed("1000(0)", DIGITS)),
+    "baseline-400-digits": (IN_USE, changed("(0)", f"({DIGITS})")), "gain-400-digits": (IN_USE,
+                                                                                        changed("1000(0)", DIGITS)),
     "zero-400-digits": (IN_USE, changed("(0)/mV 16 0", f"/mV 16 {DIGITS}")),
     "rate-1e-9": (IN_USE, changed("250", "1e-9")), "rate-1e-3": (IN_USE, changed("250", "1e-3")),
     "rate-1e9": (IN_USE, changed("250", "1e9")), "rate-nan": (IN_USE, changed("250", "nan")),
@@ -356,7 +367,8 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 @pytest.mark.timeout(60)
 def test_one_bad_record_costs_itself_alone(desk, name):
-    """With ``on_bad=skip``, and in ``predict`` and ``features``, it is left out, counted and named; else it is the one error."""
+    """With ``on_bad=skip``, and in ``predict`` and ``features``, it is left out, counted and named; else it is the one
+    error."""
     place = record(desk.place / "some", "good")
     BAD[name][1](place)
     found, _ = desk.read(place, lead="II", on_bad="skip")
@@ -383,7 +395,8 @@ def test_a_whole_file_with_another_checksum_than_its_header_is_read_and_said(des
     """checksum-official-release; MIT-LCP/wfdb-python#463: as released, 11 of 310 records of ECG-ID."""
     sums = [(int(column.sum(dtype=int)) + 32768) % 65536 - 32768 for column in ecg().T]
     place = record(desk.place / "some", "right")
-    described = (f"r.dat 16 1000(0)/mV 16 0 0 {own + change} 0 {lead}" for own, lead in zip(sums, ("I", "II"), strict=True))
+    described = (f"r.dat 16 1000(0)/mV 16 0 0 {own + change} 0 {lead}" for own,
+                 lead in zip(sums, ("I", "II"), strict=True))
     record(place, header=lines(*described))
     found, said = desk.read(place, lead="I")
     assert found.ids.tolist() == ["r", "right"]
@@ -452,7 +465,8 @@ ORDERS = {  # name: (source, the orders that records of one folder have their le
 
 
 def labelled(place, orders, n_records=8, n=3000):
-    """Records of two classes whose leads stand in ``orders``, in turn; the leads' signals are the same whatever the order."""
+    """Records of two classes whose leads stand in ``orders``, in turn; the leads' signals are the same whatever the
+    order."""
     names = orders[0]
     for k in range(n_records):
         beats = ecg(n, seed=k)
@@ -479,7 +493,8 @@ def test_all_leads_are_found_by_their_names(desk, name):
     np.testing.assert_allclose(inputs[0], inputs[1], atol=1e-4)
     small = {"dataset": "folder", "tier": "reduced", "lead": "all", "epochs": 1, "width": 2, "seconds": 4.096}
     one, other = (finetune.run(FinetuneConfig.of(root=str(place), **small)) for place in (mixed, alike))
-    np.testing.assert_allclose(one.arrays["prob_last"].astype(float), other.arrays["prob_last"].astype(float), atol=1e-3)
+    np.testing.assert_allclose(one.arrays["prob_last"].astype(float), other.arrays["prob_last"].astype(float),
+                               atol=1e-3)
 
 
 @pytest.mark.parametrize("name", ["finetune-all-leads-order", "limb-leads-last"])
@@ -500,7 +515,8 @@ def test_a_record_without_a_lead_is_counted_or_the_one_error(desk):
     for answer in (desk.predict(place, weights="two"), desk.predict(place), desk.features(place)):
         assert answer.rc == 0 and answer.table["record"].nunique() == 4 and "no lead II: 4" in answer.all, answer
     with pytest.raises(EcgtlError) as error:
-        finetune.run(FinetuneConfig.of(dataset="folder", tier="reduced", root=str(place), lead="all", epochs=1, width=2))
+        finetune.run(FinetuneConfig.of(dataset="folder", tier="reduced", root=str(place), lead="all", epochs=1,
+                                       width=2))
     one_line(error, "00001")
 
 
@@ -518,7 +534,7 @@ GAELIC = ["\u00e1", "\u00e0"] * 2
 
 
 def labels_csv(classes, header="record,label", encoding="utf-8", newline="\n"):
-    return newline.join([header, *(f"0000{k},{name}" for k, name in enumerate(classes))] + [""]).encode(encoding)
+    return newline.join([header, *(f"0000{k},{name}" for k, name in enumerate(classes)), ""]).encode(encoding)
 
 
 def workbook(classes):
@@ -535,8 +551,10 @@ LABELS = {
     "unquoted-comma-late": (IN_USE, labels_csv(["AF", "N", "AF", "N, paced"]), None, "line 5"),
     "more-cells-than-columns": (IN_USE, labels_csv(["AF,1,2", "N,1,2", "AF", "N"]), None, "line 2"),
     "semicolons": (IN_USE, labels_csv(["AF", "N"] * 2).replace(b",", b";"), ["AF", "N"], "record"),
-    "label-latin1": ("codeforbirmingham/Open-Disclosure#7", labels_csv(GAELIC, encoding="latin-1"), GAELIC[:2], "utf-8"),
-    "label-cp1252": ("codeforbirmingham/Open-Disclosure#7", labels_csv(["AF\u2013fast", "AF\u2014fast"] * 2, encoding="cp1252"),
+    "label-latin1": ("codeforbirmingham/Open-Disclosure#7", labels_csv(GAELIC, encoding="latin-1"), GAELIC[:2],
+                     "utf-8"),
+    "label-cp1252": ("codeforbirmingham/Open-Disclosure#7", labels_csv(["AF\u2013fast", "AF\u2014fast"] * 2,
+                                                                       encoding="cp1252"),
                      ["AF\u2013fast", "AF\u2014fast"], "utf-8"),
     "label-shift-jis": (IN_USE, labels_csv(["\u6b63\u5e38", "\u7570\u5e38"] * 2, encoding="shift-jis"),
                         ["\u6b63\u5e38", "\u7570\u5e38"], "utf-8"),
@@ -554,7 +572,8 @@ LABELS = {
 ALIKE = {
     "case": ("AF", "af"), "space": ("AF rapid", "AF  rapid"), "no-break-space": ("AF rapid", "AF\u00a0rapid"),
     "unicode-form": ("\u00e9", "e\u0301"), "full-width": ("AF", "\uff21\uff26"), "number": ("1", "1.0"),
-    "nan": ("N", "nan"), "NA": ("N", "NA"), "empty": ("N", '""'), "several": ("AF;PVC", "AF"), "several-bars": ("AF|PVC", "AF"),
+    "nan": ("N", "nan"), "NA": ("N", "NA"), "empty": ("N", '""'), "several": ("AF;PVC", "AF"),
+    "several-bars": ("AF|PVC", "AF"),
 }
 ALIKE_SOURCES = {"NA": "pandas-dev/pandas#10647", "nan": "pandas-dev/pandas#55032"}
 
@@ -588,7 +607,8 @@ def test_labels_that_may_be_one_are_reported(desk, name):
     except EcgtlError as error:
         said = str(error)
     shown = {other.strip('"'), ascii(other.strip('"'))[1:-1]}
-    assert any(name in said for name in shown) and (name != "empty" or "no label" in said or "empty" in said or found.skipped), said
+    assert any(name in said for name in shown) and (name != "empty" or "no label" in said or "empty" in said
+                                                    or found.skipped), said
 
 
 def test_several_labels_in_a_cell_are_several(desk):
@@ -602,7 +622,9 @@ def test_subjects_stand_in_the_label_file(desk, column):
     """label-subject-column; UCSD-AI4H/COVID-CT#11: slices of one patient in training and test."""
     place = four(desk.place / "some", labels_csv(["fast,p1", "slow,p2"] * 2, header=f"record,label,{column}"))
     found, said = desk.read(place, lead="II")
-    assert len(set(found.subjects.tolist())) == 2 and found.subjects[0] == found.subjects[2] and "independent" not in said
+    assert len(set(found.subjects.tolist())) == 2
+    assert found.subjects[0] == found.subjects[2]
+    assert "independent" not in said
 
 
 @pytest.mark.parametrize("names", [("p01_1", "p01_2", "p02_1", "p02_2"), ("p01/a", "p01/b", "p02/a", "p02/b"),
@@ -611,15 +633,18 @@ def test_names_that_look_like_several_records_a_person_are_said(desk, names):
     place = desk.place / "some"
     for k, name in enumerate(names):
         stem = name.rpartition("/")[2]
-        record((place / name).parent, stem, PLAIN.replace("r.dat", f"{stem}.dat").replace("r 2", f"{stem} 2", 1), ecg(seed=k))
-    (place / "labels.csv").write_text("record,label\n" + "".join(f"{name},{'ab'[k % 2]}\n" for k, name in enumerate(names)))
+        record((place / name).parent, stem, PLAIN.replace("r.dat", f"{stem}.dat").replace("r 2", f"{stem} 2", 1),
+               ecg(seed=k))
+    (place / "labels.csv").write_text("record,label\n" + "".join(f"{name},{'ab'[k % 2]}\n" for k,
+                                                                 name in enumerate(names)))
     assert "independent" in desk.read(place, lead="II")[1]
 
 
 # --- parameters, checkpoints, results ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("parameters", [{"root": "own"}, {"labels": "l.csv"}, {"lead": "II"}, {"root": "own", "lead": "II"}])
+@pytest.mark.parametrize("parameters", [{"root": "own"}, {"labels": "l.csv"}, {"lead": "II"},
+                                        {"root": "own", "lead": "II"}])
 def test_tier_demo_refuses_what_it_would_not_read(desk, parameters):
     """demo-tier-ignores-root."""
     own = labelled(desk.place / "own", (("I", "II"),), 2)
@@ -711,9 +736,10 @@ def out_of(desk, kind):
         place.symlink_to(desk.place / "kept.csv")
     elif kind == "dangling-link":
         place.symlink_to(desk.place / "nowhere.csv")
-    return {"empty": "", "device": "/dev/null", "missing-parent": desk.place / "none" / "such" / "p.csv", "slash": f"{place}/",
-            "parent-is-a-file": desk.place / "r" / "r.hea" / "p.csv", "nul": "p\0.csv", "long": desk.place / ("p" * 300),
-            "root": "/"}.get(kind, place)
+    return {"empty": "", "device": "/dev/null", "missing-parent": desk.place / "none" / "such" / "p.csv",
+            "slash": f"{place}/",
+            "parent-is-a-file": desk.place / "r" / "r.hea" / "p.csv", "nul": "p\0.csv",
+            "long": desk.place / ("p" * 300), "root": "/"}.get(kind, place)
 
 
 @pytest.mark.parametrize("command", ["predict", "features"])
@@ -734,14 +760,16 @@ def test_out_must_be_able_to_be_a_file(desk, kind, command):
 def test_nul_and_names_that_are_too_long(desk, name):
     root = record(desk.place / "r")
     one, file, other = desk.weights["one"], f"{name}.safetensors", name or "?"
-    predict, features = (("predict", "--out", desk.place / "o.csv"), ("features", "--out", desk.place / "o.csv", "--lead"))
+    predict, features = (("predict", "--out", desk.place / "o.csv"), ("features", "--out", desk.place / "o.csv",
+                                                                      "--lead"))
     rank = ("rank", "--target")
     for words in ((*predict, name, "--checkpoint", one), (*predict, root, "--checkpoint", name),
                   (*predict, root, "--checkpoint", file), (*predict, root, "--checkpoint", one, "--lead", other),
                   (*features, "II", name), (*features, "II", root, "--checkpoint", name),
                   (*features, "II", root, "--checkpoint", file), (*features, other, root),
                   (*rank, name, one), (*rank, root, name), (*rank, root, file),
-                  (*rank, root, "--labels", other, one), ("run", name), ("data", "list", other), ("data", "check", name)):
+                  (*rank, root, "--labels", other, one), ("run", name), ("data", "list", other),
+                  ("data", "check", name)):
         desk(*words).refused()
 
 
@@ -795,7 +823,8 @@ def test_signals_without_beats_have_no_rr_baseline_and_the_run_ends(desk):
     place = labelled(desk.place / "some", (("II",),), 8)
     for k, path in enumerate(place.glob("*.dat")):
         path.write_bytes((np.arange(3000, dtype="<i2") % (2 + k) * 40).tobytes())
-    config = FinetuneConfig.of(dataset="folder", tier="reduced", root=str(place), lead="II", epochs=1, width=2, seconds=4.096)
+    config = FinetuneConfig.of(dataset="folder", tier="reduced", root=str(place), lead="II", epochs=1, width=2,
+                               seconds=4.096)
     found = finetune.baseline_results(config)
     assert "majority" in found
     assert rr_intervals.rr_features(folder.read(place, lead="II")).shape[0] == 8
@@ -818,16 +847,14 @@ def test_recordings_of_a_lead_by_index(desk, monkeypatch):
     place = record(desk.place / "some")
     notebook = Path(__file__).parents[1] / "notebooks" / "recordings.ipynb"
     given = {"dataset": "folder", "tier": "reduced", "root": str(place), "lead": 1}
-    done = papermill.execute_notebook(str(notebook), str(desk.place / "o.ipynb"), given, progress_bar=False, cwd=str(desk.place))
+    done = papermill.execute_notebook(str(notebook), str(desk.place / "o.ipynb"), given, progress_bar=False,
+                                      cwd=str(desk.place))
     assert not [output for cell in done.cells for output in cell.get("outputs", []) if output["output_type"] == "error"]
 
 
 # --- the table itself -------------------------------------------------------------------------------------------------
 
-REPORTED = """baseline-400-digits bom-comment-first checkpoint-bitflip checksum-official-release demo-tier-ignores-root
-finetune-all-leads-order huge-gain label-latin1 label-subject-column label-unquoted-comma
-missing-blocksize missing-npz multi-fixed nan-prediction no-length one-bad-among-good one-nan-late
-predict-out-folder rank-multilead-order rate-1e-9 rate-near-target recordings-lead-index spf-mixed uV-word""".split()
+REPORTED = ["baseline-400-digits", "bom-comment-first", "checkpoint-bitflip", "checksum-official-release", "demo-tier-ignores-root", "finetune-all-leads-order", "huge-gain", "label-latin1", "label-subject-column", "label-unquoted-comma", "missing-blocksize", "missing-npz", "multi-fixed", "nan-prediction", "no-length", "one-bad-among-good", "one-nan-late", "predict-out-folder", "rank-multilead-order", "rate-1e-9", "rate-near-target", "recordings-lead-index", "spf-mixed", "uV-word"]  # noqa: E501
 
 
 def test_every_reported_case_stands_here_and_every_source_is_a_thread():

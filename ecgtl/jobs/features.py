@@ -89,7 +89,7 @@ class Encoder:
     @torch.inference_mode()
     def encode(self, windows: np.ndarray) -> np.ndarray:
         """Features (n, n_features), float32, of prepared windows (n, 1, samples), float32."""
-        parts = [self._model.features(part.to(self._device)).cpu()
+        parts = [self._model.features(part.to(self._device)).cpu()  # type: ignore[operator]
                  for part in torch.from_numpy(np.ascontiguousarray(windows)).split(BATCH)]
         return torch.cat(parts).numpy()
 

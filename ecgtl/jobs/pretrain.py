@@ -132,7 +132,9 @@ def network(config: PretrainConfig) -> torch.nn.Module:
     n_outputs = len(frame_labels.TASKS[config.objective].classes) if config.objective in frame_labels.TASKS else 1
     model = models.build(config.arch, 1, n_outputs, width=config.width, preactivation=config.variant == "text",
                          stages=stages(config))
-    return FuturePredictor(model, config.context) if config.objective == "future" else model
+    if config.objective == "future":
+        return FuturePredictor(model, config.context)  # type: ignore[arg-type]  # whose objective has ResNets alone
+    return model
 
 
 def stages(config: PretrainConfig) -> int:
@@ -145,13 +147,13 @@ def _fit(plan: PretrainPlan, model: torch.nn.Module, parts: dict[str, Part], sta
     objective = reconstruction if config.objective == "reconstruction" else classification
     adam = CODE_ADAM if config.variant == "code" and objective is classification else {}
     how = loop.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.patience,
-                               "validation_loss", plan.config.rules.select_on, config.precision, config.seed, adam)
+                           "validation_loss", plan.config.rules.select_on, config.precision, config.seed, adam)
     return objective.fit(model, parts["train"], parts["validation"], how, plan.device, state, report)
 
 
 def _scores(plan: PretrainPlan, model: torch.nn.Module, part: Part) -> dict:
     autocast = loop.mixed(plan.config.precision, plan.device)
-    if plan.config.objective == "reconstruction":
+    if isinstance(part, Windows):
         return reconstruction.errors(model, part, autocast, plan.device)
     return classification.scores(model, part, autocast, plan.device, plan.config.seed)
 

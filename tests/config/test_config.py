@@ -121,8 +121,8 @@ def test_misspelt_names_get_a_suggestion_and_the_whole_list():
 # --- a notebook's globals -----------------------------------------------------------------------------------------
 
 IPYTHON = {"__name__": "__main__", "__doc__": None, "_": "", "__": 1, "_i": "x", "_ih": ["", "x"], "_oh": {},
-           "_dh": ["/"], "In": ["", "x"], "Out": {}, "get_ipython": print, "exit": object(), "quit": object(), "open": open,
-           "FinetuneConfig": FinetuneConfig, "module": ecgtl_config, "_exit_code": 0}
+           "_dh": ["/"], "In": ["", "x"], "Out": {}, "get_ipython": print, "exit": object(), "quit": object(),
+           "open": open, "FinetuneConfig": FinetuneConfig, "module": ecgtl_config, "_exit_code": 0}
 
 
 def test_a_notebook_gives_its_parameters_and_nothing_else():
@@ -218,9 +218,12 @@ def test_variants_are_code_and_text():
     ({"objective": "contrastive"}, "unknown objective 'contrastive'; allowed: reconstruction, beat, rhythm"),
     ({"arch": "resnet19"}, "unknown arch 'resnet19'; allowed: auto, cae, resnet18"),
     ({"arch": "resnet18"}, "objective=reconstruction does not go with arch=resnet18; allowed: cae"),
-    ({"objective": "beat", "arch": "cae"}, "objective=beat does not go with arch=cae; allowed: resnet18, resnet34, resnet50"),
-    ({"objective": "beat", "protocol": "jang2021"}, "protocol=jang2021 has no objective 'beat'; allowed: reconstruction"),
-    ({"frame": 2048}, "frame does not go with objective=reconstruction; it belongs to beat, rhythm, heart_rate, future"),
+    ({"objective": "beat", "arch": "cae"},
+     "objective=beat does not go with arch=cae; allowed: resnet18, resnet34, resnet50"),
+    ({"objective": "beat", "protocol": "jang2021"},
+     "protocol=jang2021 has no objective 'beat'; allowed: reconstruction"),
+    ({"frame": 2048},
+     "frame does not go with objective=reconstruction; it belongs to beat, rhythm, heart_rate, future"),
     ({"objective": "rhythm", "negatives": 4}, "negatives does not go with objective=rhythm; it belongs to future"),
     ({"objective": "beat", "windows": 9}, "windows does not go with objective=beat; it belongs to reconstruction"),
     ({"objective": "beat", "seconds": 3}, "seconds is 3.0; give frame, in samples at 250 Hz"),
@@ -231,12 +234,14 @@ def test_variants_are_code_and_text():
     ({"protocol": "weimann2021"}, "protocol=weimann2021 has no objective 'reconstruction'; allowed: beat, rhythm"),
     ({"protocol": "melep2023"}, "unknown protocol 'melep2023'; allowed: auto, jang2021, weimann2021"),
     ({"device": "gpu"}, "unknown device 'gpu'"), ({"precision": "float16"}, "unknown precision 'float16'"),
-    *(({name: 0}, f"{name} is 0; it must be at least 1") for name in ("width", "epochs", "batch_size", "patience", "features",
+    *(({name: 0}, f"{name} is 0; it must be at least 1") for name in ("width", "epochs", "batch_size", "patience",
+                                                                      "features",
                                                                        "per_subject")),
     *(({name: 0}, f"{name} is 0.0; it must be above 0") for name in ("sampling_rate", "seconds", "learning_rate")),
     ({"validation": 0}, "validation is 0.0; "), ({"test": 1.0}, "test is 1.0; "),
     ({"validation": 0.6, "test": 0.5}, "leave nothing to train on"),
-    ({"seed": -1}, "seed is -1; it must not be negative"), ({"sources": 3}, "sources is 3 (int); it must be of type str"),
+    ({"seed": -1}, "seed is -1; it must not be negative"), ({"sources": 3},
+                                                            "sources is 3 (int); it must be of type str"),
     ({"souces": "mitdb"}, "unknown parameter 'souces'; did you mean 'sources'?")])
 def test_bad_pretrainings_get_one_line(parameters, said):
     with pytest.raises(EcgtlError) as caught:
@@ -247,7 +252,8 @@ def test_bad_pretrainings_get_one_line(parameters, said):
 @pytest.mark.parametrize("tier", TIERS)
 def test_every_tier_of_the_pretraining_fits_the_fine_tuning(tier):
     before, after = PretrainConfig.of(tier=tier).resolved(), FinetuneConfig.of(init="cae", tier=tier).resolved()
-    assert all(getattr(before, name) == getattr(after, name) for name in ("sampling_rate", "seconds", "width", "variant"))
+    assert all(getattr(before, name) == getattr(after, name) for name in ("sampling_rate", "seconds", "width",
+                                                                          "variant"))
     assert before.resolved() == before and before.sources and after.arch == f"{before.arch}_classifier"
 
 
@@ -281,7 +287,8 @@ def test_commands_give_what_differs_from_the_defaults():
         "papermill notebooks/finetune.ipynb out.ipynb -p init cae -p fraction 0.25")
 
 
-@pytest.mark.parametrize("kind", [FinetuneConfig, PretrainConfig, TransferConfig, ScoreConfig, SectionConfig, RecordingsConfig])
+@pytest.mark.parametrize("kind", [FinetuneConfig, PretrainConfig, TransferConfig, ScoreConfig, SectionConfig,
+                                  RecordingsConfig])
 def test_every_parameter_is_described(kind):
     lines = inspect.getsource(kind).splitlines()
     fields = [k for k, line in enumerate(lines) if re.match(r"    [a-z_]+: .* = ", line)]

@@ -36,7 +36,8 @@ def asked(config, **parameters):
 def test_ones_own_recordings_are_not_read_in_tier_demo(config, given):
     name, value = next(iter(given.items()))
     words = (f"{name} is {value!r}", "no effect", "tier demo", "-p tier reduced")
-    for make in (config.of, lambda **parameters: asked(config, **parameters))[name == "lead":]:  # code may read a twin's lead
+    # code may read a twin's lead
+    for make in (config.of, lambda **parameters: asked(config, **parameters))[name == "lead":]:
         refusal(make, *words, dataset="folder", **given)
         refusal(make, *words, dataset="folder", tier="demo", **given)
     assert getattr(config.of(dataset="folder", tier="reduced", **{"root": "/mine"} | given), name) == value
@@ -51,7 +52,8 @@ def test_no_root_is_read_in_tier_demo(config):
 def test_the_demo_of_a_named_data_set_has_the_leads_of_its_twin():
     assert FinetuneConfig.of(dataset="ptbxl", lead="V5").lead == "V5"
     assert FinetuneConfig.of(dataset="folder", lead="all").lead == "all"
-    assert asked(RecordingsConfig, dataset="folder").lead == 0 and FinetuneConfig.of(dataset="folder", lead="II").lead == "II"
+    assert asked(RecordingsConfig, dataset="folder").lead == 0
+    assert FinetuneConfig.of(dataset="folder", lead="II").lead == "II"
 
 
 # --- data sets ----------------------------------------------------------------------------------------------------
@@ -71,20 +73,21 @@ def test_a_label_file_belongs_to_a_folder(config, given):
     ("heart_rate", {"context": 8}), ("beat", {"offset": 2}), ("beat", {"negatives_from": "patient"}),
     ("reconstruction", {"frame": 512})])
 def test_what_an_objective_does_not_look_at(objective, given):
-    refusal(PretrainConfig.of, f"{next(iter(given))} does not go with objective={objective}", objective=objective, **given)
+    refusal(PretrainConfig.of, f"{next(iter(given))} does not go with objective={objective}", objective=objective,
+            **given)
 
 
 # --- networks -----------------------------------------------------------------------------------------------------
 
-TRAINING = {"init": "beat", "width": 4, "variant": "text", "epochs": 3, "batch_size": 8, "learning_rate": 0.1, "patience": 3,
-            "precision": "float32", "seconds": 4.0, "sampling_rate": 100.0}
+TRAINING = {"init": "beat", "width": 4, "variant": "text", "epochs": 3, "batch_size": 8, "learning_rate": 0.1,
+            "patience": 3, "precision": "float32", "seconds": 4.0, "sampling_rate": 100.0}
 
 
 @pytest.mark.parametrize("name", TRAINING)
 @pytest.mark.parametrize("arch", ecgtl_config.BASELINES)
 def test_a_baseline_trains_nothing(arch, name):
-    refusal(lambda **given: asked(FinetuneConfig, **given), f"{name} is {TRAINING[name]!r}", f"arch={arch} does not look at it",
-            arch=arch, **{name: TRAINING[name]})
+    refusal(lambda **given: asked(FinetuneConfig, **given), f"{name} is {TRAINING[name]!r}",
+            f"arch={arch} does not look at it", arch=arch, **{name: TRAINING[name]})
 
 
 @pytest.mark.parametrize("arch", ecgtl_config.BASELINES)
@@ -104,7 +107,8 @@ def test_a_network_without_that_detail(given):
     {"arch": "bilstm", "variant": "code", "protocol": "melep2023"},
     {"arch": "resnet34", "variant": "code", "width": 8, "patience": 3},
     {"init": "cae", "variant": "text", "width": 8}, {"arch": "majority", "seed": 3, "fraction": 0.5, "on_bad": "skip"},
-    {"arch": "rr_boosting", "protocol": "jang2021", "seconds": 4.0, "sampling_rate": 100.0}])  # its windows must be whole
+    # its windows must be whole
+    {"arch": "rr_boosting", "protocol": "jang2021", "seconds": 4.0, "sampling_rate": 100.0}])
 def test_what_is_looked_at_passes(given):
     config = asked(FinetuneConfig, **given)
     assert {name: getattr(config, name) for name in given} == given
@@ -112,7 +116,8 @@ def test_what_is_looked_at_passes(given):
 
 def test_the_runs_of_every_table_can_be_planned_and_made_of_what_is_stored():
     names = [name for runner in runners.RUNNERS for name in runner.names()]
-    planned = [run for name in names for tier in ecgtl_config.TIERS for run in runners.of(name).enumerate_runs(name, tier)]
+    planned = [run for name in names for tier in ecgtl_config.TIERS for run in runners.of(name).enumerate_runs(name,
+                                                                                                               tier)]
     assert len(planned) > 1000
     for run in {type(run): run for run in planned}.values():
         assert type(run.config).of(**dataclasses.asdict(run.config)) == run.config
@@ -147,7 +152,8 @@ def test_other_types_get_no_such_advice():
     (["rank", "c.safetensors", "--target", "/mine", "--tier", "demo"], "tier demo reads a synthetic twin"),
     (["rank", "c.safetensors", "--target", "ptbxl", "--labels", "l.csv"], "belongs to dataset=folder"),
     (["rank", "c.safetensors", "--target", "ptbxl", "--labels-separator", ";"], "belongs to dataset=folder"),
-    (["features", "/mine", "--checkpoint", "c.safetensors", "--tier", "paper"], "tier is 'paper', which would have no effect")])
+    (["features", "/mine", "--checkpoint", "c.safetensors", "--tier", "paper"],
+     "tier is 'paper', which would have no effect")])
 def test_options_without_effect(words, said, capsys):
     assert main(words) == 2
     assert said in capsys.readouterr().err
@@ -160,7 +166,8 @@ def test_a_lead_for_checkpoints_that_find_theirs_by_name(monkeypatch):
     refusal(lambda: rank.rank(ScoreConfig.of(lead="V5"), ["two"]), "lead is 'V5'", "found by their names")
     monkeypatch.setattr(rank.inputs, "read", lambda config: None)
     monkeypatch.setattr(rank, "_leads", lambda config, reading, one, recordings: ())
-    monkeypatch.setattr(rank, "target_of", lambda config, recordings, candidates: (_ for _ in ()).throw(EcgtlError("reached")))
+    monkeypatch.setattr(rank, "target_of", lambda config, recordings,
+                        candidates: (_ for _ in ()).throw(EcgtlError("reached")))
     refusal(lambda: rank.rank(ScoreConfig.of(lead="V5"), ["two", "one"]), "reached")
 
 

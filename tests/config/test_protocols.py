@@ -18,11 +18,13 @@ OLD, NEW = "weimann2021-table2", "weimann2021-table2-later"
 
 @pytest.fixture(autouse=True)
 def _later(tmp_path, monkeypatch):
-    """An experiment that replaces Table 2, with ten runs a cell, as ``replaces`` in experiments/weimann2021.yml has it."""
+    """An experiment that replaces Table 2, with ten runs a cell, as ``replaces`` in experiments/weimann2021.yml has
+    it."""
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
     every = {name: one for name, one in tables._all().items() if one.replaces != OLD}
     runs = {"demo": 1, "reduced": 10, "paper": 10}
-    every[NEW] = dataclasses.replace(every[OLD], name=NEW, replaces=OLD, common={"epochs": 24}, runs=runs, runs_random=runs)
+    every[NEW] = dataclasses.replace(every[OLD], name=NEW, replaces=OLD, common={"epochs": 24}, runs=runs,
+                                     runs_random=runs)
     monkeypatch.setattr(tables, "_all", lambda: every)
     for known in (planned, experiments.enumerate_runs):
         known.cache_clear()
@@ -32,7 +34,8 @@ def _later(tmp_path, monkeypatch):
 
 
 def fill(experiment, method, size, mean, n):
-    store(experiment, method, size, by_class((around(mean) * 4)[:n]), upstream="none" if method == "random" else "substitute")
+    store(experiment, method, size, by_class((around(mean) * 4)[:n]),
+          upstream="none" if method == "random" else "substitute")
 
 
 def earlier():
@@ -48,7 +51,8 @@ def test_an_experiment_knows_what_replaces_it_and_what_it_replaces():
     assert (cells.successor(OLD), cells.successor(NEW), cells.successor("weimann2021-table1")) == (NEW, None, None)
     assert (cells.original(NEW), cells.original(OLD)) == (OLD, OLD)
     for folds in ("melep2023-ptbxl", "melep2023-csn"):
-        assert (cells.current(folds, "reduced"), cells.original(folds), cells.protocols_of([folds], "reduced")) == (folds, folds, [])
+        assert (cells.current(folds, "reduced"), cells.original(folds),
+                cells.protocols_of([folds], "reduced")) == (folds, folds, [])
 
 
 def test_a_comparison_is_read_from_the_later_protocol_when_all_of_its_cells_are_full():
@@ -61,7 +65,8 @@ def test_a_comparison_is_read_from_the_later_protocol_when_all_of_its_cells_are_
     assert cells.current(OLD, "reduced", CELLS) == NEW
     assert cells.current(OLD, "reduced", [*CELLS, ("random", 25)]) == OLD, "another comparison, another answer"
     assert cells.current(OLD, "reduced") == OLD, "the table as a whole has empty cells"
-    assert cells.current(NEW, "reduced", CELLS) == NEW and cells.current("weimann2021-table1", "reduced", CELLS) == "weimann2021-table1"
+    assert cells.current(NEW, "reduced", CELLS) == NEW
+    assert cells.current("weimann2021-table1", "reduced", CELLS) == "weimann2021-table1"
     assert cells.current(OLD, "reduced", [("no such row", 25)]) == OLD
 
 
@@ -75,14 +80,16 @@ def test_a_claim_says_which_protocol_it_rests_on_and_never_mixes_them():
         assert {place.experiment for place in one.places} == {OLD if n == 9 else NEW}
         assert (one.runs, judged["ours"]) == (((3, 3), "yes") if n == 9 else ((10, 10), "opposite"))
         word = "Earlier" if n == 9 else "New"
-        assert f"{word} protocol: of the new one {10 + n} of 210 runs have ended, {n - 8} of 21 cells are full." in judged["note"]
+        assert (f"{word} protocol: of the new one {10 + n} of 210 runs have ended, {n - 8} of 21 cells are "
+                "full.") in judged["note"]
     assert "Earlier protocol" in claims.judge("weimann2021", "W8", "reduced")["note"], "its cells are not full"
     assert "protocol" not in claims.judge("weimann2021", "W6", "reduced")["note"]
 
 
 def test_runs_that_had_been_seen_count_and_are_also_left_out():
     every = tables._all()
-    every[NEW] = dataclasses.replace(every[NEW], common={}, shares=(OLD,), inits=("random", "beat"), rows={"beat": {"init": "rhythm"}})
+    every[NEW] = dataclasses.replace(every[NEW], common={}, shares=(OLD,), inits=("random", "beat"),
+                                     rows={"beat": {"init": "rhythm"}})
     planned.cache_clear()
     experiments.enumerate_runs.cache_clear()
     own = {75: [0.60, 0.61, 0.59, 0.62, 0.60], 25: [0.50, 0.52, 0.51, 0.50, 0.49]}
@@ -94,7 +101,8 @@ def test_runs_that_had_been_seen_count_and_are_also_left_out():
     fresh = stats.ttest_ind(own[75], own[25], equal_var=False).confidence_interval()
     assert judged.runs == (10, 10) and (judged.unseen.low, judged.unseen.high) == pytest.approx((fresh.low, fresh.high))
     assert judged.found.value > judged.unseen.value + 0.04
-    assert "without the runs seen before the analysis plan +.1" in finding("weimann2021", "size", "reduced").iloc[0][OURS]
+    assert "without the runs seen before the analysis plan +.1" in finding("weimann2021", "size",
+                                                                           "reduced").iloc[0][OURS]
 
 
 def test_a_page_shows_run_counts_of_both_protocols_and_what_is_pending():
@@ -102,7 +110,8 @@ def test_a_page_shows_run_counts_of_both_protocols_and_what_is_pending():
     fill(NEW, "beat", 25, 0.50, 10)
     fill(NEW, "beat", 50, 0.50, 4)
     said = shared.state(OLD, "reduced").data
-    assert "Table 2: 18 of " in said and "Earlier protocol: of the new one 14 of 210 runs have ended, 1 of 21 cells are full" in said
+    assert "Table 2: 18 of " in said
+    assert "Earlier protocol: of the new one 14 of 210 runs have ended, 1 of 21 cells are full" in said
     assert "Beat classification (50 %, 75 %)" in said and "Majority class (25 %, 50 %, 75 %)" in said
     said = shared.state(NEW, "reduced").data
     assert "Table 2: 14 of 210 runs" in said and "New protocol: of the new one 14 of 210" in said
@@ -111,7 +120,8 @@ def test_a_page_shows_run_counts_of_both_protocols_and_what_is_pending():
 def test_coverage_counts_the_runs_of_the_protocol_that_is_shown():
     earlier()
     row = coverage.coverage().set_index(["paper", "item"]).loc[("weimann2021", "T2")]
-    assert row["why"].startswith("18 of ") and "Earlier protocol: of the new one 0 of 210 runs have ended, 0 of 21" in row["why"]
+    assert row["why"].startswith("18 of ")
+    assert "Earlier protocol: of the new one 0 of 210 runs have ended, 0 of 21" in row["why"]
     assert "25 %" not in row["why"]
 
 

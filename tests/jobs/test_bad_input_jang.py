@@ -108,7 +108,8 @@ def test_a_damaged_release_ends_the_experiment(release, capsys, damage, words, t
 
 
 def test_a_run_stops_where_imagenet_weights_are_missing(tmp_path, monkeypatch):
-    """No network with random weights takes their place: the run that the notebook calls fails, and says how to get them."""
+    """No network with random weights takes their place: the run that the notebook calls fails, and says how to get
+    them."""
     monkeypatch.setenv("ECGTL_DATA", str(tmp_path))
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
     with pytest.raises(EcgtlError) as error:

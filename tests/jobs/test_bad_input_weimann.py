@@ -164,8 +164,8 @@ def test_a_part_without_labels_ends_the_job_before_training(root, monkeypatch):
         if f"icentia11k/{path.parent.name}" in tested:
             marks = wfdb.rdann(str(path.with_suffix("")), "atr")
             beats = np.array(marks.symbol) != "+"
-            annotate(path.with_suffix(""), [*marks.sample[beats], marks.sample[-1]], [*np.array(marks.symbol)[beats], "+"],
-                     [*np.array(marks.aux_note)[beats], "(N"])
+            annotate(path.with_suffix(""), [*marks.sample[beats], marks.sample[-1]],
+                     [*np.array(marks.symbol)[beats], "+"], [*np.array(marks.aux_note)[beats], "(N"])
     monkeypatch.setattr(classification, "fit", lambda *given: pytest.fail("it has been trained"))
     one_line(refused(config), *tested, "rhythm label", "another seed")
 
@@ -175,7 +175,8 @@ def test_a_patient_without_any_rhythm_is_left_out_and_counted(root):
     for file in path.parent.glob("*.atr"):
         marks = wfdb.rdann(str(file.with_suffix("")), "atr")
         beats = np.array(marks.symbol) != "+"
-        annotate(file.with_suffix(""), marks.sample[beats], np.array(marks.symbol)[beats], np.array(marks.aux_note)[beats])
+        annotate(file.with_suffix(""), marks.sample[beats], np.array(marks.symbol)[beats],
+                 np.array(marks.aux_note)[beats])
     config = pretraining(root).resolved()
     whole = pretrain.whole_of(config, pretrain.read(config))
     assert "icentia11k/p00005" not in whole.subjects and len(whole.subjects) == PATIENTS - 1

@@ -206,7 +206,8 @@ def test_what_cannot_be_encoded_is_left_out_and_counted(encoder, tmp_path):
     gap, good = (found.values[found.record == name] for name in ("gap", "good"))
     np.testing.assert_allclose(gap[:3], good[:3], rtol=1e-3, atol=1e-3)  # far from the gap nothing changes
     assert str(found) == ("15 windows of 3 recordings, 60 features each; left out: "
-                          f"{NAN}: 2 (gap); no lead II: 1 (other); recording shorter than a window: 1 (short); {FLAT}: 1 (still)")
+                          f"{NAN}: 2 (gap); no lead II: 1 (other); recording shorter than a window: 1 (short); {FLAT}: "
+                          "1 (still)")
 
 
 def test_an_array_leaves_out_what_a_folder_leaves_out(encoder):

@@ -247,10 +247,13 @@ def test_the_variant_of_a_residual_network():
 @pytest.mark.parametrize("parameters, said", [
     ({"init": "beat"}, "init=beat has no checkpoint for arch=resnet18, tier=demo yet; make it with 'papermill "
      "notebooks/pretrain.ipynb out.ipynb -p objective beat -p arch resnet18 -p tier demo', use init=random"),
-    ({"init": "future-frame512-context8-negatives4-offset2", "arch": "resnet34"}, "init=future-frame512-context8-negatives4-"
-     "offset2 has no checkpoint for arch=resnet34, tier=demo yet; make it with 'papermill notebooks/pretrain.ipynb out.ipynb "
+    ({"init": "future-frame512-context8-negatives4-offset2", "arch": "resnet34"},
+     "init=future-frame512-context8-negatives4-"
+     "offset2 has no checkpoint for arch=resnet34, tier=demo yet; make it with 'papermill notebooks/pretrain.ipynb "
+     "out.ipynb "
      "-p objective future -p frame 512 -p context 8 -p negatives 4 -p offset 2 -p arch resnet34 -p tier demo'"),
-    ({"init": "cae", "seconds": None, "tier": "paper"}, "init=cae has no checkpoint for arch=cae_classifier, tier=paper yet; "
+    ({"init": "cae", "seconds": None, "tier": "paper"},
+     "init=cae has no checkpoint for arch=cae_classifier, tier=paper yet; "
      "make it with 'papermill notebooks/pretrain.ipynb out.ipynb -p tier paper', use init=random"),
     ({"init": "image"}, "GoogLeNet's ImageNet weights are not at .*python -m ecgtl weights googlenet"),
     ({"init": "none/such.safetensors"}, "none/such.safetensors does not exist")])
@@ -287,10 +290,12 @@ def test_other_tiers_read_the_recordings_and_never_the_twin(monkeypatch):
     inputs.read(FinetuneConfig.of(dataset="folder", tier="reduced", root="mine", lead="II", labels="l.csv").plan())
     inputs.read(FinetuneConfig.of(dataset="cinc2017", tier="demo").plan())
     inputs.read(FinetuneConfig.of(dataset="shaoxing", tier="reduced").plan())
-    assert asked.pop() == (("shaoxing", None, False), {"on_bad": "error", "leads": ["II"]})  # what the protocol asks for
+    # what the protocol asks for
+    assert asked.pop() == (("shaoxing", None, False), {"on_bad": "error", "leads": ["II"]})
     assert asked == [(("cinc2017", None, False), {"on_bad": "skip"}),
                      (("cinc2017", "mine", False), {"on_bad": "error"}),
-                     (("folder", "mine", False), {"on_bad": "error", "lead": "II", "labels": "l.csv", "labels_separator": ""}),
+                     (("folder", "mine", False), {"on_bad": "error", "lead": "II", "labels": "l.csv",
+                                                  "labels_separator": ""}),
                      (("cinc2017", None, True), {"on_bad": "error"})]
 
 
@@ -356,14 +361,15 @@ def autoencoder():
     torch.manual_seed(3)
     weights = models.build("cae", 1, 60, width=2, variant="text").state_dict()
     path = starts.weights_path("cae", "cae_classifier", "demo")
-    checkpoint.save(path, weights, {"arch": "cae", "width": 2, "variant": "text", "in_channels": 1, "sampling_rate": 250.0,
-                                    "seconds": 8.192, "synthetic": True})
+    checkpoint.save(path, weights, {"arch": "cae", "width": 2, "variant": "text", "in_channels": 1,
+                                    "sampling_rate": 250.0, "seconds": 8.192, "synthetic": True})
     return weights
 
 
 def test_the_best_epoch_on_the_test_part_is_reported_as_published(by_jang):
     scores, curve = by_jang.scores, [row["test_score"] for row in by_jang.history]
-    assert scores["weighted_f1"] == scores["best_test"]["weighted_f1"] and scores["macro_f1"] == scores["best_test"]["macro_f1"]
+    assert scores["weighted_f1"] == scores["best_test"]["weighted_f1"]
+    assert scores["macro_f1"] == scores["best_test"]["macro_f1"]
     assert scores["best_test"]["epoch"] == 1 + int(np.argmax(curve))
     assert scores["best_test"]["weighted_f1"] == pytest.approx(max(curve), abs=1e-6)  # the curve is of the weighted F1
     assert {"validated", "last"} <= set(scores)
@@ -380,7 +386,8 @@ def test_the_learning_curve_index_is_that_of_the_history(by_jang):
 
 def test_both_protocols_test_on_the_same_recordings(by_jang, finished, twin):
     assert (by_jang.arrays["test"] == finished[0].arrays["test"]).all()
-    assert len(set(by_jang.arrays["train"].tolist())) < len(by_jang.arrays["train"]) == len(twin) - len(by_jang.arrays["test"])
+    drawn, test = by_jang.arrays["train"], by_jang.arrays["test"]
+    assert len(set(drawn.tolist())) < len(drawn) == len(twin) - len(test)
     assert not set(by_jang.arrays["train"]) & set(by_jang.arrays["validation"])
 
 
@@ -439,7 +446,8 @@ def test_several_labels_are_split_by_the_published_folds(multi, several):
     assert set(several.folds[multi.arrays["validation"]]) == {9}
     assert set(several.folds[multi.arrays["train"]]) == set(range(1, 9))
     np.testing.assert_array_equal(multi.arrays["y_test"], several.labels[multi.arrays["test"]])
-    assert multi.data["split"]["test"] == dict(zip(several.classes, multi.arrays["y_test"].sum(axis=0).tolist(), strict=True))
+    assert multi.data["split"]["test"] == dict(zip(several.classes, multi.arrays["y_test"].sum(axis=0).tolist(),
+                                                   strict=True))
 
 
 def test_scores_of_several_labels_are_scikit_learns_of_the_stored_predictions(multi):

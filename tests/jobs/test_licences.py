@@ -66,16 +66,18 @@ def tuned(tmp_path_factory):
         start, saved = folder / "start.safetensors", folder / "saved.safetensors"
         plan = FinetuneConfig.of(dataset="cinc2017", tier="demo", epochs=1, save_weights=str(saved)).resolved()
         model = models.build(plan.arch, 1, 4, width=plan.width)
-        facts = {"arch": plan.arch, "width": plan.width, "in_channels": 1, "sampling_rate": plan.sampling_rate, "seconds": plan.seconds}
+        facts = {"arch": plan.arch, "width": plan.width, "in_channels": 1, "sampling_rate": plan.sampling_rate,
+                 "seconds": plan.seconds}
         checkpoint.save(start, model.state_dict(), facts | ({"licence": of_start} if of_start else {}))
-        finetune.run(FinetuneConfig.of(dataset="cinc2017", tier="demo", epochs=1, init=str(start), save_weights=str(saved)))
+        finetune.run(FinetuneConfig.of(dataset="cinc2017", tier="demo", epochs=1, init=str(start),
+                                       save_weights=str(saved)))
         return checkpoint.load(saved)[1].licence
     return licence
 
 
 @pytest.mark.parametrize(("of_start", "expected"), [
-    (RESTRICTED, RESTRICTED), ("CC BY-NC-SA 4.0 (Icentia11k is among the sources)",) * 2, (OPEN, OPEN), ("ODC-BY 1.0", f"{OPEN} and ODC-BY 1.0"),
-    (None, "same licence as the starting weights")])
+    (RESTRICTED, RESTRICTED), ("CC BY-NC-SA 4.0 (Icentia11k is among the sources)",) * 2, (OPEN, OPEN),
+    ("ODC-BY 1.0", f"{OPEN} and ODC-BY 1.0"), (None, "same licence as the starting weights")])
 def test_fine_tuned_weights_inherit_the_licence_of_their_start(tuned, of_start, expected):
     assert tuned(of_start) == expected
 
@@ -84,5 +86,7 @@ def test_pretraining_on_other_sources_takes_their_licences():
     def licence(**parameters):
         return pretrain._licence(PretrainConfig.of(objective="beat", tier="reduced", **parameters).resolved())
 
-    assert licence().startswith(RESTRICTED) and licence(sources="mitdb") == "ODC-BY 1.0" and licence(sources="icentia11k") == RESTRICTED
+    assert licence().startswith(RESTRICTED)
+    assert licence(sources="mitdb") == "ODC-BY 1.0"
+    assert licence(sources="icentia11k") == RESTRICTED
     assert pretrain._licence(PretrainConfig.of(objective="beat").resolved()) == OPEN

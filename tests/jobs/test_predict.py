@@ -16,7 +16,8 @@ from ecgtl.models import checkpoint
 from ecgtl.signals import preparation
 from ecgtl.training import loop
 
-SMALL = {"dataset": "folder", "tier": "demo", "epochs": 2, "width": 4, "seconds": 8.192, "batch_size": 8, "precision": "float32"}
+SMALL = {"dataset": "folder", "tier": "demo", "epochs": 2, "width": 4, "seconds": 8.192, "batch_size": 8,
+         "precision": "float32"}
 
 
 def trained(place, name, **parameters):
@@ -109,7 +110,8 @@ def test_what_is_too_short_for_a_window_is_counted_and_padded_otherwise(weights,
 
 def test_flat_recordings_and_those_without_the_lead_are_counted(weights, tmp_path):
     rng = np.random.default_rng(3)
-    wfdb.wrsamp("flat", 250, ["mV"], ["II"], np.ones((2500, 1)), fmt=["16"], adc_gain=[1000.0], baseline=[0], write_dir=str(tmp_path))
+    wfdb.wrsamp("flat", 250, ["mV"], ["II"], np.ones((2500, 1)), fmt=["16"], adc_gain=[1000.0], baseline=[0],
+                write_dir=str(tmp_path))
     wfdb.wrsamp("other", 250, ["mV"], ["V1"], rng.normal(size=(2500, 1)), write_dir=str(tmp_path))
     wfdb.wrsamp("good", 250, ["mV"], ["ii"], rng.normal(size=(2500, 1)), write_dir=str(tmp_path))
     table, said = ask(weights["one"], tmp_path)
@@ -128,7 +130,8 @@ def test_the_command_writes_a_csv(weights, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("facts", "said"), [
-    ({"arch": "googlenet"}, "a linear layer on image features"), ({"classes": None}, "has no classes: it is not of a fine-tuned")])
+    ({"arch": "googlenet"}, "a linear layer on image features"), ({"classes": None},
+                                                                  "has no classes: it is not of a fine-tuned")])
 def test_checkpoints_that_predict_nothing_are_refused(weights, tmp_path, facts, said, capsys):
     state, known = checkpoint.load(weights["one"])
     path = tmp_path / "other.safetensors"
@@ -155,7 +158,8 @@ def test_missing_samples_outside_the_window_cost_nothing(weights, tmp_path, kind
     far[4000 if kind == "one" else 6000] = np.nan  # the window is the last or the first 8.192 s
     cut = x[4004:] if kind == "one" else x[:6000]
     for name, signal in (("cut", cut), ("far", far)):
-        wfdb.wrsamp(name, 250, ["mV"], ["II"], signal, fmt=["16"], adc_gain=[1000.0], baseline=[0], write_dir=str(tmp_path))
+        wfdb.wrsamp(name, 250, ["mV"], ["II"], signal, fmt=["16"], adc_gain=[1000.0], baseline=[0],
+                    write_dir=str(tmp_path))
     table, said = ask(weights[kind], tmp_path)
     assert table["record"].tolist() == ["cut", "far"] and "left out" not in said
     p = table.filter(like="probability_").to_numpy()
@@ -167,7 +171,8 @@ def test_the_last_window_without_missing_samples_is_used_and_that_is_said(weight
     late, nowhere = x.copy(), x.copy()
     late[4900], nowhere[::1000] = np.nan, np.nan
     for name, signal in (("cut", x[:4900]), ("late", late), ("nowhere", nowhere)):
-        wfdb.wrsamp(name, 250, ["mV"], ["II"], signal, fmt=["16"], adc_gain=[1000.0], baseline=[0], write_dir=str(tmp_path))
+        wfdb.wrsamp(name, 250, ["mV"], ["II"], signal, fmt=["16"], adc_gain=[1000.0], baseline=[0],
+                    write_dir=str(tmp_path))
     table, said = ask(weights["one"], tmp_path)
     assert table["record"].tolist() == ["cut", "late"] and "left out, missing samples (NaN): 1 (nowhere)" in said
     p = table.filter(like="probability_").to_numpy()
@@ -177,28 +182,32 @@ def test_the_last_window_without_missing_samples_is_used_and_that_is_said(weight
 
 @pytest.mark.parametrize("kind", ["one", "window"])
 def test_of_a_long_recording_no_more_is_read_than_its_window_needs(weights, tmp_path, monkeypatch, kind):
-    wfdb.wrsamp("a", 360, ["mV"], ["II"], beats(50001), fmt=["16"], adc_gain=[1000.0], baseline=[0], write_dir=str(tmp_path))
+    wfdb.wrsamp("a", 360, ["mV"], ["II"], beats(50001), fmt=["16"], adc_gain=[1000.0], baseline=[0],
+                write_dir=str(tmp_path))
     whole, _ = ask(weights[kind], tmp_path)
     read = []
     part = wfdb_files.read_part
     monkeypatch.setattr(predict, "BLOCK", 1)
     monkeypatch.setattr(folder, "read_part", lambda *given: read.append(given[-1] - given[-2]) or part(*given))
-    np.testing.assert_allclose(ask(weights[kind], tmp_path)[0].filter(like="prob"), whole.filter(like="prob"), atol=1e-6)
+    np.testing.assert_allclose(ask(weights[kind], tmp_path)[0].filter(like="prob"), whole.filter(like="prob"),
+                               atol=1e-6)
     assert read[-1] < 20 * 360
 
 
 def test_one_flat_window_or_bad_record_costs_no_other(weights, tmp_path):
-    for name, signal in (("good", beats(3000)), ("flat", np.where(np.arange(3000) < 2100, 0.5, beats(3000)[:, 0])[:, None]),
+    for name, signal in (("good", beats(3000)), ("flat", np.where(np.arange(3000) < 2100, 0.5, beats(3000)[:, 0])[:,
+                                                                                                                  None]),
                          ("short", beats(3000)), ("rate", beats(3000)), ("gain", beats(3000))):
-        wfdb.wrsamp(name, 250, ["mV"], ["II"], signal, fmt=["16"], adc_gain=[1000.0], baseline=[0], write_dir=str(tmp_path))
+        wfdb.wrsamp(name, 250, ["mV"], ["II"], signal, fmt=["16"], adc_gain=[1000.0], baseline=[0],
+                    write_dir=str(tmp_path))
     (tmp_path / "short.dat").write_bytes((tmp_path / "short.dat").read_bytes()[:99])
     for name, old, new in (("rate", " 250 ", " 1e-9 "), ("gain", "1000.0(0)", "1e-300(0)")):
         path = tmp_path / f"{name}.hea"
         path.write_text(path.read_text().replace(old, new))
     table, said = ask(weights["window"], tmp_path)
     assert table["record"].tolist() == ["good"]
-    for reason, name in (("flat in its window", "flat"), ("truncated signal file", "short"), ("gain out of range", "gain"),
-                         ("sampling rate out of range", "rate")):
+    for reason, name in (("flat in its window", "flat"), ("truncated signal file", "short"),
+                         ("gain out of range", "gain"), ("sampling rate out of range", "rate")):
         assert f"left out, {reason}: 1 ({name})" in said
 
 

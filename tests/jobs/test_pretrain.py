@@ -1,4 +1,5 @@
-"""The pretraining job on synthetic twins: honest parts, true scores, and a checkpoint that fine-tuning can start from."""
+"""The pretraining job on synthetic twins: honest parts, true scores, and a checkpoint that fine-tuning can start
+from."""
 
 import dataclasses
 
@@ -15,8 +16,8 @@ from ecgtl.jobs import evidence, inputs, pretrain
 from ecgtl.models import checkpoint
 from ecgtl.training import loop, reconstruction
 
-SMALL = {"sources": "cinc2017,mitdb", "epochs": 2, "width": 2, "per_subject": 1, "batch_size": 32, "learning_rate": 0.003,
-         "precision": "float32"}
+SMALL = {"sources": "cinc2017,mitdb", "epochs": 2, "width": 2, "per_subject": 1, "batch_size": 32,
+         "learning_rate": 0.003, "precision": "float32"}
 CPU = torch.device("cpu")
 
 
@@ -63,7 +64,8 @@ def test_the_error_falls(finished):
     pretrained, rows = finished
     assert pretrained.result.history == rows and [row["epoch"] for row in rows] == [1, 2]
     assert set(rows[0]) == {"epoch", "train_loss", "validation_loss", "seconds"}
-    assert rows[1]["train_loss"] < rows[0]["train_loss"]  # that of validation need not, in two epochs: of four seeds, two rose
+    # that of validation need not, in two epochs: of four seeds, two rose
+    assert rows[1]["train_loss"] < rows[0]["train_loss"]
 
 
 def test_a_result_says_what_was_done(finished, sources):
@@ -72,8 +74,10 @@ def test_a_result_says_what_was_done(finished, sources):
     assert result.evidence == {"upstream": "synthetic", "target": "none", "leads": "synthetic"}
     parts = parts_of(sources)
     assert result.data["windows"] == dict(zip(("train", "validation", "test"), map(len, parts), strict=True))
-    assert result.data["subjects"] == dict(zip(("train", "validation", "test"), (len(p.subjects) for p in parts), strict=True))
-    assert {name: entry["digest"] for name, entry in result.data["sources"].items()} == {s.name: s.digest for s in sources}
+    assert result.data["subjects"] == dict(zip(("train", "validation", "test"), (len(p.subjects) for p in parts),
+                                               strict=True))
+    assert {name: entry["digest"] for name, entry in result.data["sources"].items()} == {s.name: s.digest
+                                                                                         for s in sources}
     assert result.provenance["command"] == "made by hand" and result.provenance["seed"] == 0
 
 
@@ -91,7 +95,8 @@ def test_scores_are_those_of_the_kept_weights_on_the_test_windows(finished, sour
     scores = pretrained.result.scores
     assert scores["mse_sum"] == pytest.approx(summed, rel=1e-4)
     assert scores["mse_sample"] == pytest.approx(summed / 2048, rel=1e-4)
-    assert scores["r2"] == pytest.approx(1 - ((x - y) ** 2).sum() / ((x - x.mean(axis=1, keepdims=True)) ** 2).sum(), abs=1e-4)
+    assert scores["r2"] == pytest.approx(1 - ((x - y) ** 2).sum() / ((x - x.mean(axis=1, keepdims=True)) ** 2).sum(),
+                                         abs=1e-4)
     chosen = pretrained.result.history[scores["epoch"] - 1]
     assert scores["validation"]["summed"] == pytest.approx(chosen["validation_loss"], rel=1e-5)
 
@@ -164,11 +169,11 @@ def test_a_source_without_labels_holds_nothing_back(sources):
 # --- the best epoch -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("errors, best, epochs", [((5.0, 3.0, 4.0), 2, 3), ((5.0, 6.0, 7.0), 1, 3), ((5.0, 3.0, 3.0), 2, 3),
-                                                  ((5.0, 6.0, 7.0, 1.0), 1, 3)])
+@pytest.mark.parametrize("errors, best, epochs", [((5.0, 3.0, 4.0), 2, 3), ((5.0, 6.0, 7.0), 1, 3),
+                                                  ((5.0, 3.0, 3.0), 2, 3), ((5.0, 6.0, 7.0, 1.0), 1, 3)])
 def test_the_weights_of_the_best_validation_epoch_are_kept(sources, monkeypatch, errors, best, epochs):
     """With made-up validation errors; the last case stops before its lowest, for want of patience."""
-    train, validation, _ = parts_of(sources)
+    _, validation, _ = parts_of(sources)
     seen = []
 
     def made_up(model, windows, autocast, device):
@@ -191,7 +196,8 @@ def test_the_weights_of_the_best_validation_epoch_are_kept(sources, monkeypatch,
 
 def test_the_weights_are_written_with_their_checksum(finished):
     weights, stored = pretrain.save(finished[0])
-    assert weights == starts.weights_path("cae", "cae_classifier", "demo") and weights.name == "cae-cae-demo.safetensors"
+    assert weights == starts.weights_path("cae", "cae_classifier", "demo")
+    assert weights.name == "cae-cae-demo.safetensors"
     again = results.load(stored)
     assert again.data["weights"] == {"file": weights.name, "sha256": checkpoint.checksum(weights)}
     assert again.scores["mse_sum"] == pytest.approx(finished[0].result.scores["mse_sum"])
@@ -206,7 +212,7 @@ def test_a_result_never_names_weights_that_were_not_written(finished, monkeypatc
         raise OSError("no space left on device")
 
     monkeypatch.setattr(checkpoint, "write_atomic", full_disk)
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="no space"):
         pretrain.save(finished[0])
     assert not list(tmp_path.rglob("*.json"))
 
@@ -233,7 +239,8 @@ def test_fine_tuning_starts_from_the_encoder_and_a_random_output_layer(saved, fi
         expected = untrained[name] if name.startswith("output.") else finished[0].weights[name]
         assert torch.equal(tensor, expected), name
     assert not torch.equal(network["encoder.stem.0.weight"], untrained["encoder.stem.0.weight"])
-    assert evidence.evidence_of(inputs.Prepared(asked.plan(), datasets.load("cinc2017", twin=True)))["upstream"] == "synthetic"
+    assert evidence.evidence_of(inputs.Prepared(asked.plan(), datasets.load("cinc2017",
+                                                                            twin=True)))["upstream"] == "synthetic"
 
 
 @pytest.mark.parametrize("other, said", [({"width": 4}, "has width=2, the run asks for 4"),
@@ -248,7 +255,8 @@ def test_checkpoints_of_another_network_are_refused_in_one_line(saved, sources, 
 # --- what cannot be done ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arch, objective, stages", [("resnet50", "future", 3), ("resnet50", "beat", 4), ("resnet18", "future", 4)])
+@pytest.mark.parametrize("arch, objective, stages", [("resnet50", "future", 3), ("resnet50", "beat", 4),
+                                                     ("resnet18", "future", 4)])
 def test_future_prediction_pretrains_three_stages_of_a_resnet50(arch, objective, stages):
     """Weimann 2021, Table 4, footnote."""
     given = PretrainConfig.of(objective=objective, arch=arch, width=8).resolved()
@@ -260,7 +268,8 @@ def test_future_prediction_pretrains_three_stages_of_a_resnet50(arch, objective,
 
 @pytest.mark.parametrize("arch, half", [("resnet18", False), ("resnet34", True)])
 def test_large_networks_are_stored_in_half_precision(arch, half, session_cache):
-    made = pretrain.run(PretrainConfig.of(objective="heart_rate", sources="mitdb", arch=arch, epochs=1, width=4, per_subject=4))
+    made = pretrain.run(PretrainConfig.of(objective="heart_rate", sources="mitdb", arch=arch, epochs=1, width=4,
+                                          per_subject=4))
     path, _ = pretrain.save(made)
     stored = {t.dtype for t in load_file(path).values() if t.is_floating_point() and t.ndim > 1}
     assert stored == {torch.float16 if half else torch.float32}
@@ -297,7 +306,8 @@ def test_an_autoencoder_comes_with_the_package(tier, monkeypatch, tmp_path):
     state, facts = checkpoint.load(path)
     config = PretrainConfig.of(tier=tier).resolved()
     pretrain.network(config).load_state_dict(state)
-    wanted = {"synthetic": tier == "demo", "licence": {"demo": "CC BY 4.0", "reduced": RESTRICTED}[tier], "sources": list(config.source_names), "sampling_rate": config.sampling_rate}
+    wanted = {"synthetic": tier == "demo", "licence": {"demo": "CC BY 4.0", "reduced": RESTRICTED}[tier],
+              "sources": list(config.source_names), "sampling_rate": config.sampling_rate}
     assert {name: facts.stored[name] for name in wanted} == wanted
     assert FinetuneConfig.of(dataset="shaoxing", init="cae", tier=tier).plan().start == path
     if tier == "demo":

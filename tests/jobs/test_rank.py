@@ -1,6 +1,7 @@
 """The ranking of checkpoints: MELEP of their own probabilities, on recordings that all of them can take."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,7 +111,8 @@ def test_a_score_is_melep_of_the_networks_probabilities(target, taught, tmp_path
 def test_limits_are_percentiles_over_resampled_recordings(target, taught):
     (score,) = ask([taught], resamples=60, seed=3)[0].scores
     p, _ = transferability.source_probabilities(score.answers.candidate.path,
-                                                preparation.prepare(target, 100, 200, (0,), preparation.Input("start", "range", None)))
+                                                preparation.prepare(target, 100, 200, (0,),
+                                                                    preparation.Input("start", "range", None)))
     rng, values = np.random.default_rng([3, 4]), []
     for _ in range(60):
         rows = rng.integers(60, size=60)
@@ -127,7 +129,7 @@ def test_the_interval_shrinks_with_more_recordings(target, taught):
 
 def test_equal_checkpoints_are_first_together(target, taught, tmp_path):
     copy = tmp_path / "copy.safetensors"
-    copy.write_bytes(open(taught, "rb").read())
+    copy.write_bytes(Path(taught).read_bytes())
     ranking, _ = ask([taught, str(copy), taught])
     assert len(ranking.scores) == 2 and {score.first for score in ranking.scores} == {1.0}
     assert ranking.scores[0].value == ranking.scores[1].value
@@ -137,7 +139,8 @@ def test_equal_checkpoints_are_first_together(target, taught, tmp_path):
 def test_weightings_and_labels_can_be_chosen(target, taught, weighting):
     (score,) = ask([taught], weighting=weighting, label_set="HYP, NORM")[0].scores
     p, _ = transferability.source_probabilities(score.answers.candidate.path,
-                                                preparation.prepare(target, 100, 200, (0,), preparation.Input("start", "range", None)))
+                                                preparation.prepare(target, 100, 200, (0,),
+                                                                    preparation.Input("start", "range", None)))
     assert score.value == pytest.approx(transferability.melep(p, target.labels[:, [2, 0]], weighting),
                                         rel=1e-9)
 
@@ -163,7 +166,8 @@ def test_a_softmax_checkpoint_is_scored_too(target, tmp_path):
     path = store(tmp_path / "s.safetensors", multi_label=False, classes=["n", "a", "o", "x"])
     (score,) = ask([path])[0].scores
     p, _ = transferability.source_probabilities(score.answers.candidate.path,
-                                                preparation.prepare(target, 100, 200, (0,), preparation.Input("start", "range", None)))
+                                                preparation.prepare(target, 100, 200, (0,),
+                                                                    preparation.Input("start", "range", None)))
     assert p.sum(axis=1) == pytest.approx(np.ones(60), abs=1e-5) and score.pair_losses.shape == (3, 4)
 
 
@@ -221,7 +225,7 @@ def test_a_checkpoint_that_cannot_be_scored_is_left_out_with_its_reason(target, 
 
 def test_damaged_and_absent_files_are_left_out_too(target, taught, tmp_path):
     damaged, absent = tmp_path / "damaged.safetensors", tmp_path / "absent.safetensors"
-    damaged.write_bytes(open(taught, "rb").read()[:100])
+    damaged.write_bytes(Path(taught).read_bytes()[:100])
     ranking, said = ask([str(damaged), str(absent), "mimic-resnet1d101", taught])
     assert len(ranking.scores) == 1 and len(said) == 3
     assert "is damaged" in said[0]
@@ -373,6 +377,7 @@ def test_predict_takes_such_a_checkpoint_too(own, taught):
     recordings = datasets.load("folder", own, lead="I", labels="none", on_bad="skip")
     whole = recordings.select(recordings.durations >= 2)
     p, _ = transferability.source_probabilities(taught,
-                                                preparation.prepare(whole, 100, 200, (0,), preparation.Input("start", "range", None)))
+                                                preparation.prepare(whole, 100, 200, (0,),
+                                                                    preparation.Input("start", "range", None)))
     np.testing.assert_allclose(table[["probability_NORM", "probability_MI"]], p,
                                atol=0.02)  # bfloat16 where the machine has it

@@ -261,7 +261,8 @@ def test_a_result_is_small(target, monkeypatch):
                                                  for part in ("train", "validation", "test")})
     arrays = {"part": rng.permutation(np.repeat(np.arange(4, dtype=np.uint8), (1931, 630, 70, 300))),
               "y_test": (rng.random((300, 10)) < 0.2).astype(np.uint8), "pair_losses": rng.random((10, 10)),
-              "prob_validated": rng.random((300, 10)).astype("f2"), "prob_best_test": rng.random((300, 10)).astype("f2")}
+              "prob_validated": rng.random((300, 10)).astype("f2"), "prob_best_test": rng.random((300,
+                                                                                                  10)).astype("f2")}
     path = results.save(dataclasses.replace(result, history=history, arrays=arrays))
     assert path.stat().st_size < 10_000 and path.with_suffix(".npz").stat().st_size < 15_000
 
@@ -392,7 +393,8 @@ def test_figure_6_has_its_eight_labels():
 
     (run, *_) = transfers.enumerate_runs("melep2023-selection", "paper")
     short = ("PAC", "PVC", "TAb", "PR", "TInv", "I-AVB", "AFL", "CRBBB")
-    assert tuple(run.config.label_set.split(",")) == tuple(snomed.name_of(snomed.tables()["csn_20"][name]) for name in short)
+    assert tuple(run.config.label_set.split(",")) == tuple(snomed.name_of(snomed.tables()["csn_20"][name])
+                                                           for name in short)
 
 
 def test_unknown_experiments_get_the_list():
@@ -554,7 +556,8 @@ def test_a_source_is_trained_stored_and_scored(target, monkeypatch, arch):
     assert run.state() == "stale"
     run.weights.unlink()
     assert run.state() == "done", "its result is there; large weights are not shipped"
-    monkeypatch.setattr(datasets, "load", lambda *given, **options: dataclasses.replace(target, labels=table, subjects=target.ids))
+    monkeypatch.setattr(datasets, "load", lambda *given, **options: dataclasses.replace(target, labels=table,
+                                                                                        subjects=target.ids))
     assert runners.run_missing("melep2023-sources", "demo", report=said.append) == [path], "but can be made again"
     assert starts.checksum(run.weights) == start["sha256"] and not any(sources.SAME_BITS in line for line in said)
     path.write_text(path.read_text().replace(start["sha256"], "0" * 64))

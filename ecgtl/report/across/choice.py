@@ -109,7 +109,8 @@ def checkpoints(rows: dict[str, Row]) -> pd.DataFrame:
     """Where each pretrained start comes from: licence, and whether its weights are available or have to be made."""
     found = []
     for row in filter(lambda row: row.pretrained, rows.values()):
-        made = Markup("to be made: <code>{}</code>").format(starts.pretraining_command(row.config.init, row.config.arch, row.config.tier))
+        command = starts.pretraining_command(row.config.init, row.config.arch, row.config.tier)
+        made = Markup("to be made: <code>{}</code>").format(command)
         found.append({"Network and start": row.words, "Trained on": candidates.trained_on(row),
                       "Licence": candidates.origin(row).get("licence", PENDING),
                       "Weights": "at hand" if row.weights else made})

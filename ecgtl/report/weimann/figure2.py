@@ -34,7 +34,7 @@ def future(tier: str) -> Future:
     with torch.device("meta"):
         encoder = models.build(config.arch, 1, 1, width=config.width,
                                **models.variant_options(config.arch, config.variant))
-        model = FuturePredictor(encoder, config.context)
+        model = FuturePredictor(encoder, config.context)  # type: ignore[arg-type]
         x = torch.empty(1, config.context + candidates, samples)
     pooling, first = model.pooling, model.pooling.layers.layers[0]
     passed = {call.name: call for call in network_blocks.calls(model, x, {"", "pooling", "pooling.layers"})}

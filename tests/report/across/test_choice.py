@@ -94,7 +94,8 @@ def test_inputs_are_those_of_the_networks_own_paper(arch, session_cache):
     alone = dataclasses.replace(run, protocol=run.input_protocol)
     x = inputs.Prepared(run.plan(), recordings).inputs()
     np.testing.assert_array_equal(x, inputs.Prepared(alone.plan(), recordings).inputs())
-    others = {preparation.prepare(recordings, run.sampling_rate, run.n_samples, (0,), preparation.Input("start", kind, None)).tobytes()
+    others = {preparation.prepare(recordings, run.sampling_rate, run.n_samples, (0,),
+                                  preparation.Input("start", kind, None)).tobytes()
               for kind in preparation.STANDARDS} - {np.asarray(x).tobytes()}
     assert len(others) >= 2, "three ways of scaling make three inputs"
     assert recordings.classes == SUPERCLASSES and recordings.leads.tolist() == [["I"]] * 6
