@@ -8,7 +8,8 @@ import pytest
 
 from ecgtl import metrics
 
-PUBLIC = {"ecgtl.datasets": ("load",), "ecgtl.models": ("build",), "ecgtl.published": ("load", "lookup"),
+PUBLIC = {"ecgtl.datasets": ("load",), "ecgtl.config": ("FinetuneConfig.of",), "ecgtl.features": ("load",),
+          "ecgtl.models": ("build",), "ecgtl.published": ("load", "lookup"),
           "ecgtl.transferability": ("melep",),
           "ecgtl.metrics": [name for name, _ in inspect.getmembers(metrics, inspect.isfunction)]}
 

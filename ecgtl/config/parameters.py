@@ -41,7 +41,29 @@ class Parameters:
 
     @classmethod
     def of(cls, **parameters) -> Self:
-        """A validated config from named parameters. Raises EcgtlError naming what is allowed."""
+        """A validated config from named parameters.
+
+        Parameters
+        ----------
+        **parameters
+            Fields of the config; the others keep their defaults.
+
+        Returns
+        -------
+        Self
+            Frozen; ``plan()`` is what a job takes.
+
+        Raises
+        ------
+        EcgtlError
+            For unknown names, values of another type and values that are not allowed, naming what is.
+
+        Examples
+        --------
+        >>> from ecgtl.config import FinetuneConfig
+        >>> FinetuneConfig.of(dataset="cinc2017", fraction=0.25).fraction
+        0.25
+        """
         allowed = {f.name: f for f in dataclasses.fields(cls)}
         unknown = sorted(set(parameters) - set(allowed))
         if unknown:

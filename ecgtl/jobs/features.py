@@ -55,9 +55,30 @@ Signal = tuple[str, Any, float]
 def load(name: str | Path = "cae", tier: str = "reduced") -> "Encoder":
     """The pretrained encoder that ``name`` stands for, ready to use on ``ECGTL_DEVICE``.
 
-    ``name`` is ``cae``, the autoencoder of that ``tier`` that comes with this package, or the path of a
-    .safetensors checkpoint of an autoencoder or of a classifier with the same encoder. Raises EcgtlError when
-    there is none, for a damaged file and for a network of another kind.
+    Parameters
+    ----------
+    name : str or path
+        ``cae``, the autoencoder that comes with this package, or the path of a .safetensors checkpoint of an
+        autoencoder or of a classifier with the same encoder.
+    tier : {"demo", "reduced", "paper"}
+        Of the autoencoder ``cae``.
+
+    Returns
+    -------
+    Encoder
+        Its ``of_folder``, ``of_array`` and ``of_recordings`` give ``Features``: (windows, n_features), float32, with the
+        record and the start in seconds of each window.
+
+    Raises
+    ------
+    EcgtlError
+        When there is none, for a damaged file and for a network of another kind.
+
+    Examples
+    --------
+    >>> encoder = load("cae", tier="demo")
+    >>> encoder.sampling_rate, encoder.n_features
+    (250.0, 60)
     """
     path = _file(str(name), tier)
     weights, facts = checkpoint.load(path)
