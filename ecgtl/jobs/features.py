@@ -66,8 +66,8 @@ def load(name: str | Path = "cae", tier: str = "reduced") -> "Encoder":
     Returns
     -------
     Encoder
-        Its ``of_folder``, ``of_array`` and ``of_recordings`` give ``Features``: (windows, n_features), float32, with the
-        record and the start in seconds of each window.
+        Its ``of_folder``, ``of_array`` and ``of_recordings`` give ``Features``: (windows, n_features), float32, with
+        the record and the start in seconds of each window.
 
     Raises
     ------
