@@ -137,6 +137,8 @@ def work(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    with contextlib.suppress(OSError):  # Linux gives each session a whole share of the cores, however nice it is
+        Path("/proc/self/autogroup").write_text(str(os.nice(0)))
     answers, sys.stdout = sys.stdout.buffer, sys.stderr
     while True:
         try:

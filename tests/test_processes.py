@@ -132,6 +132,14 @@ def test_the_book_ends_with_its_kernels(tmp_path):
     assert list((tmp_path / "cache").glob(".part-*")) == []
 
 
+@pytest.mark.skipif(not Path("/proc/self/autogroup").is_file(), reason="this system has no groups of sessions")
+def test_workers_of_a_nice_process_are_nice_as_a_group():
+    code = ("from pathlib import Path\nfrom ecgtl import processes\n"
+            "print(processes.spread(Path.read_text, [Path('/proc/self/autogroup')] * 2, 2))")
+    done = subprocess.run(["nice", "-n", "7", sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.count("nice 7") == 2
+
+
 # -- what is left
 
 
