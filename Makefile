@@ -25,7 +25,7 @@ GPU := build/gpu
 # Made again when what the environment stands on changes: the lock, the package's metadata, its own place
 STAMP := .venv/made-of-$(firstword $(shell { pwd -P; cat requirements.lock pyproject.toml; } | cksum))
 # One thread for each test process: more would only wait for each other
-PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -n $(PROCESSES) --dist loadscope --timeout 600
+PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -n $(PROCESSES) --dist loadscope --timeout 600 --durations 20 --durations-min 5
 
 export TORCH_INDEX
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -24,7 +24,11 @@ TRAINING = {f"{folder}/test_{name}.py" for folder, names in {
     "training": "classification future loop"}.items() for name in names.split()}
 
 
+SLOW = {line for line in (TESTS / "slow.txt").read_text().splitlines() if line[:1] != "#"}
+
+
 def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes more than 5 s; slow.txt lists them")
     config.addinivalue_line("markers",
                             "needs(*folders): folders below ECGTL_DATA that the test's real recordings lie in")
     config.addinivalue_line("markers", "training: trains networks; 'make training' runs these with the instructions of "
@@ -36,6 +40,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.relative_to(TESTS).as_posix() in TRAINING:
             item.add_marker(pytest.mark.training)
+        if item.nodeid.removeprefix("tests/").partition("[")[0] in SLOW:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -100,3 +100,10 @@ def test_the_mutator_knows_the_modules_that_decide_numbers(mutator):
     assert {"classes", "labels", "preparation", "statistics", "splits", "transferability", "filters", "claim_rules",
             "claims", "verdicts"} <= stems
     assert all(mutator.TESTS.values())
+
+
+@pytest.mark.parametrize("name", [line for line in (ROOT / "tests" / "slow.txt").read_text().split("\n")
+                                  if "::" in line])
+def test_a_slow_test_is_one_that_exists(name):
+    file, *_, function = name.split("::")
+    assert re.search(rf"def {function}\(", (ROOT / "tests" / file).read_text())
