@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib import pyplot as plt
 
 from ecgtl.datasets import leads
@@ -29,11 +30,11 @@ def class_counts(recordings: Recordings) -> plt.Figure:
     """Recordings per class, and the distribution of their lengths."""
     counts = recordings.counts()
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 2.8))
-    bars = left.barh(list(counts), list(counts.values()), color="#0072B2")
-    left.bar_label(bars, padding=3)
+    seaborn.barplot(x=[*counts.values()], y=[*counts], color="#0072B2", saturation=1, ax=left)
+    for bars in left.containers:
+        left.bar_label(bars, padding=3)
     left.set(xlabel="recordings", title="Classes", xmargin=0.15)
-    left.invert_yaxis()
-    right.hist(recordings.durations, bins=30, color="#0072B2")
+    seaborn.histplot(recordings.durations, bins=30, color="#0072B2", alpha=1, ax=right)
     right.set(xlabel="length (s)", ylabel="recordings", title="Lengths", yscale="log")
     return figure
 
