@@ -79,7 +79,7 @@ def confusion_of(result: results.Result, choice: str = "validated") -> np.ndarra
 def followed(result: results.Result) -> tuple[str, str]:
     """The score that a run follows epoch by epoch: its name in the scores, and in words."""
     several = result.arrays["y_test"].ndim == 2
-    name = protocol(result.config["protocol"]).for_labels(several, result.data["name"]).score
+    name = protocol(result.config["protocol"]).for_labels(several, result.experiment).score
     return name, SCORES[name]
 
 
