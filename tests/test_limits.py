@@ -21,8 +21,11 @@ from ecgtl.datasets import archives, cinc2017, fetch, icu_monitor, shaoxing, syn
 from ecgtl.datasets.checksums import REGISTRY
 from ecgtl.datasets.fetch import Transfer
 from ecgtl.errors import EcgtlError, RecordError
+from tests.datasets import test_fetch
 from tests.datasets.test_fetch import ENTRY, FILES, bring, data_files, held, sums
 from tests.datasets.test_fetch import _Handler as Handler
+
+release = test_fetch.release  # its fixture serves here too
 
 IMPATIENT = Transfer(connections=2, attempts=2, connect_timeout=1, read_timeout=5, backoff=0.01, slowest=1000,
                      grace=0.5)

@@ -84,7 +84,7 @@ def test_nbval_fails_when_a_metric_is_changed(tmp_path, session_cache):
     """A copy of the package whose macro F1 is a maximum: the same notebook, unchanged, must fail, and for that
     reason."""
     shutil.copytree(ROOT / "ecgtl", tmp_path / "ecgtl", ignore=shutil.ignore_patterns("__pycache__"))
-    metrics = tmp_path / "ecgtl" / "metrics.py"
+    metrics = tmp_path / "ecgtl" / "metrics" / "classes.py"
     changed = metrics.read_text().replace("return float(np.mean(f1_per_class(", "return float(np.max(f1_per_class(")
     assert changed != metrics.read_text()
     metrics.write_text(changed)
