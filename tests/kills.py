@@ -51,8 +51,8 @@ def environment(folder: Path) -> dict[str, str]:
                          "ECGTL_RESULTS": str(folder / "results"), "OMP_NUM_THREADS": "1"}
 
 
-def endure(command: Command, folder: Path, kills: int, seed: int, calm_seconds: float | None = None) -> dict[str,
-                                                                                                             float]:
+def endure(command: Command, folder: Path, kills: int, seed: int,
+           calm_seconds: float | None = None) -> dict[str, float]:
     """Kill ``command`` ``kills`` times at moments of a seeded generator, then let it end; raises AssertionError if
     anything differs.
 

@@ -305,8 +305,8 @@ def header_of(*words):
 
 def changed(old, new):
     """The record ``bad``, whose header is PLAIN with a change."""
-    return lambda place: record(place, "bad", PLAIN.replace("r.dat", "bad.dat").replace("r 2", "bad 2", 1).replace(old,
-                                                                                                                   new))
+    header = PLAIN.replace("r.dat", "bad.dat").replace("r 2", "bad 2", 1).replace(old, new)
+    return lambda place: record(place, "bad", header)
 
 
 def with_dat(content):

@@ -361,8 +361,8 @@ def test_the_autoencoder_is_held_against_image_features_at_every_size():
         write("cae", size, around(0.80))
         write("image", size, around(0.75))
     judged = claims.judge("jang2021", "J6", "reduced")
-    assert (judged["paper"], judged["ours"], judged["size"], len(judged["comparisons"])) == ("yes", "yes", "as printed",
-                                                                                             3)
+    assert (judged["paper"], judged["ours"], judged["size"]) == ("yes", "yes", "as printed")
+    assert len(judged["comparisons"]) == 3
     write("cae", 25, around(0.70))
     assert claims.judge("jang2021", "J6", "reduced")["ours"] == "opposite"
 

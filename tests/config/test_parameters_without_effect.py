@@ -116,8 +116,8 @@ def test_what_is_looked_at_passes(given):
 
 def test_the_runs_of_every_table_can_be_planned_and_made_of_what_is_stored():
     names = [name for runner in runners.RUNNERS for name in runner.names()]
-    planned = [run for name in names for tier in ecgtl_config.TIERS for run in runners.of(name).enumerate_runs(name,
-                                                                                                               tier)]
+    planned = [run for name in names for tier in ecgtl_config.TIERS
+               for run in runners.of(name).enumerate_runs(name, tier)]
     assert len(planned) > 1000
     for run in {type(run): run for run in planned}.values():
         assert type(run.config).of(**dataclasses.asdict(run.config)) == run.config

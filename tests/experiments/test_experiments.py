@@ -354,8 +354,8 @@ def test_the_control_is_the_random_row_but_for_its_epochs():
 
 def test_the_arms_of_jang_2021_have_their_networks():
     for run in experiments.enumerate_runs("jang2021-table2-cinc2017", "demo"):
-        expected = {"random": "cae_classifier", "cae": "cae_classifier", "image": "googlenet"}.get(run.method,
-                                                                                                   run.method)
+        networks = {"random": "cae_classifier", "cae": "cae_classifier", "image": "googlenet"}
+        expected = networks.get(run.method, run.method)
         assert run.config.arch == expected and run.config.protocol == "jang2021" and run.config == run.config.resolved()
         assert run.config.fraction == run.size / 100
 

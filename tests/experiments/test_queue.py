@@ -188,8 +188,8 @@ def test_a_run_that_fails_is_said_and_the_others_are_made(small, made, monkeypat
 
 
 def test_a_processor_without_the_instructions_makes_nothing(made, monkeypatch, capsys):
-    monkeypatch.setattr(queue, "order", lambda tier: entries(processor="avx512_bf16") + entries(columns=(50,),
-                                                                                                processor="cuda"))
+    asked = entries(processor="avx512_bf16") + entries(columns=(50,), processor="cuda")
+    monkeypatch.setattr(queue, "order", lambda tier: asked)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     run_queue()

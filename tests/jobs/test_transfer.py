@@ -261,8 +261,8 @@ def test_a_result_is_small(target, monkeypatch):
                                                  for part in ("train", "validation", "test")})
     arrays = {"part": rng.permutation(np.repeat(np.arange(4, dtype=np.uint8), (1931, 630, 70, 300))),
               "y_test": (rng.random((300, 10)) < 0.2).astype(np.uint8), "pair_losses": rng.random((10, 10)),
-              "prob_validated": rng.random((300, 10)).astype("f2"), "prob_best_test": rng.random((300,
-                                                                                                  10)).astype("f2")}
+              "prob_validated": rng.random((300, 10)).astype("f2"),
+              "prob_best_test": rng.random((300, 10)).astype("f2")}
     path = results.save(dataclasses.replace(result, history=history, arrays=arrays))
     assert path.stat().st_size < 10_000 and path.with_suffix(".npz").stat().st_size < 15_000
 

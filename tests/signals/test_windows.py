@@ -399,8 +399,8 @@ def test_a_draw_holds_so_many_windows_of_the_same_parts(sources):
     drawn = whole.sample(5, seed=1)
     assert len(drawn) == 5 and len(set(drawn.origin(range(5)))) == 5
     assert set(drawn.origin(range(5))) <= set(whole.origin(range(len(whole))))
-    assert drawn.origin(range(5)) == whole.sample(5, seed=1).origin(range(5)) != whole.sample(5,
-                                                                                              seed=2).origin(range(5))
+    again, other = (whole.sample(5, seed=seed) for seed in (1, 2))
+    assert drawn.origin(range(5)) == again.origin(range(5)) != other.origin(range(5))
     assert len(whole.sample(10**6)) == len(whole)
     for k, place in enumerate(drawn.origin(range(5))):
         np.testing.assert_array_equal(drawn.take([k]), whole.take([whole.origin(range(len(whole))).index(place)]))

@@ -163,8 +163,8 @@ def test_a_page_says_how_few_subjects_its_pretraining_had():
                         {"subjects": {"train": 31}, "sources": {"mitdb": {}}}, {"none": np.zeros(1)}, PROVENANCE))
     assert "subjects" not in shared.state(shared.TABLE2, "reduced").data  # nothing pretrained is shown
     store(shared.TABLE2, "beat", 75, [0.7])
-    assert "31 subjects to learn from here (mitdb), where the paper had 11,000" in shared.state(shared.TABLE2,
-                                                                                                "reduced").data
+    said = shared.state(shared.TABLE2, "reduced").data
+    assert "31 subjects to learn from here (mitdb), where the paper had 11,000" in said
 
 
 def test_a_run_of_two_tables_shows_in_both():
@@ -527,8 +527,8 @@ def test_validation_curves_are_means_over_runs_with_their_range_and_a_median_epo
     frame = figure3.histories("reduced")
     figure = figure3.validation_curves(frame, 75)
     mean, median = figure.axes[0].get_lines()
-    assert mean.get_ydata() == pytest.approx(np.mean(curves, axis=0)) and mean.get_xdata().tolist() == [1, 2,
-                                                                                                        3, 4]
+    assert mean.get_ydata() == pytest.approx(np.mean(curves, axis=0))
+    assert mean.get_xdata().tolist() == [1, 2, 3, 4]
     assert median.get_xdata() == [3, 3] and set(texts(figure)) == {f"{names.PENDING}: no run yet"}
     band = figure.axes[0].collections[0].get_paths()[0].vertices
     assert {(1, 0.1), (1, 0.3), (4, 0.6), (4, 0.62)} <= {tuple(point) for point in np.round(band, 3).tolist()}
