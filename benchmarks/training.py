@@ -15,7 +15,7 @@ from ecgtl.training import loop
 
 RECORDS, BATCH, WIDTH, CLASSES = 1024, 64, 16, 4
 CPU = torch.device("cpu")
-BF16 = torch.cpu._is_avx512_bf16_supported()
+BF16 = loop.cpu_has_bfloat16()
 AT_LEAST = 2.0 if BF16 else 1.25  # times the plain loop
 SHARE = 0.65  # of the float32 matrix product's speed, where we train in float32
 

@@ -81,9 +81,14 @@ def pick_device(name: str) -> torch.device:
 def pick_precision(name: str, device: torch.device) -> torch.dtype:
     """``auto`` is bfloat16 where the hardware multiplies in it (emulated it would be slower), else float32."""
     if name == "auto":
-        native = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
+        native = torch.cuda.is_bf16_supported() if device.type == "cuda" else cpu_has_bfloat16()
         name = "bfloat16" if native else "float32"
     return getattr(torch, name)
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether the processor multiplies in bfloat16 and oneDNN may use it: ``ONEDNN_MAX_CPU_ISA`` can forbid it."""
+    return torch.cpu._is_avx512_bf16_supported() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def fit(model: nn.Module, train: LabelledArray, validation: LabelledArray, test: LabelledArray, config: TrainConfig,

@@ -181,5 +181,5 @@ def test_no_result_that_the_analysis_plan_governs_is_older_than_the_plan():
     assert f"{len(seen)} results of tier `reduced`" in (paths.repository() / "book" / "analysis-plan.md").read_text()
     later = [name for name in results.git("ls-files", "results/*.json").split() if name not in seen]
     for name in later:
-        made = results.stored(paths.repository() / name)["provenance"]["commit"]
+        made = results.stored(paths.repository() / name).provenance["commit"]
         assert results.git("merge-base", plan, made) == plan, f"{name} was made before the plan, which does not name it"

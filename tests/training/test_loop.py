@@ -330,9 +330,18 @@ def test_devices_and_precisions_by_name(monkeypatch):
     with pytest.raises(EcgtlError, match="no GPU here; use device=cpu or auto"):
         loop.pick_device("cuda")
     for native, expected in ((True, torch.bfloat16), (False, torch.float32)):
-        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda native=native: native)
+        monkeypatch.setattr(loop, "cpu_has_bfloat16", lambda native=native: native)
         assert loop.pick_precision("auto", CPU) == expected
     assert loop.pick_precision("bfloat16", CPU) == torch.bfloat16
+
+
+def test_a_processor_whose_bfloat16_is_forbidden_computes_in_float32():
+    """oneDNN makes no LSTM in bfloat16 then."""
+    program = ("import torch; from ecgtl.training import loop; cpu = torch.device('cpu'); lstm = torch.nn.LSTM(4, 4)\n"
+               "with loop.mixed('auto', cpu): print(loop.pick_precision('auto', cpu), lstm(torch.ones(8, 2, 4))[0].dtype)")
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True,
+                         env={**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"})
+    assert ran.stdout.split() == ["torch.float32", "torch.float32"]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
