@@ -338,7 +338,8 @@ def test_devices_and_precisions_by_name(monkeypatch):
 def test_a_processor_whose_bfloat16_is_forbidden_computes_in_float32():
     """oneDNN makes no LSTM in bfloat16 then."""
     program = ("import torch; from ecgtl.training import loop; cpu = torch.device('cpu'); lstm = torch.nn.LSTM(4, 4)\n"
-               "with loop.mixed('auto', cpu): print(loop.pick_precision('auto', cpu), lstm(torch.ones(8, 2, 4))[0].dtype)")
+               "with loop.mixed('auto', cpu): out = lstm(torch.ones(8, 2, 4))[0]\n"
+               "print(loop.pick_precision('auto', cpu), out.dtype)")
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True,
                          env={**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"})
     assert ran.stdout.split() == ["torch.float32", "torch.float32"]
