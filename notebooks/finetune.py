@@ -123,7 +123,7 @@ page.verdict_on_trivial(result, trivial)
 print(page.recomputed(saved))
 
 # %% [markdown]
-# ## How this was made
+# ## Provenance
 
 # %%
 provenance.made_by(result)

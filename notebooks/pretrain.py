@@ -123,7 +123,7 @@ panels = page.examples(pretrained)
 page.scores(result)
 
 # %% [markdown]
-# ## How this was made
+# ## Provenance
 
 # %%
 provenance.made_by(result)

@@ -96,17 +96,23 @@ def reported(experiment: str) -> tuple[str, str]:
     return entry.score, protocol(entry.paper).report
 
 
-def cell_of(found: Sequence[Finished], experiment: str, place: tuple,
-            score: str | None = None, choice: str | None = None) -> Cell | None:
-    """The cell at a ``place`` (method, size) over the ``found`` runs of its experiment; None where none is of it.
+def scored(found: Sequence[Finished], experiment: str, place: tuple,
+           score: str | None = None, choice: str | None = None) -> list[tuple[Any, results.Result, float]]:
+    """Those of the ``found`` runs of an experiment that are of the cell at ``place`` (method, size), with their score.
 
     ``score`` is a name in the result's scores, or ``f1_per_class.<class>``; ``choice`` says how the epoch was chosen;
     both are the paper's own where they are not given.
     """
     own_score, own_choice = reported(experiment)
-    scored = [_score(body, score or own_score, choice or own_choice) for run, body in found
-              if (run.method, str(run.size)) == (place[0], str(place[1]))]
-    values = tuple(value for value in scored if value is not None)
+    of_cell = [(run, body, _score(body, score or own_score, choice or own_choice)) for run, body in found
+               if (run.method, str(run.size)) == (place[0], str(place[1]))]
+    return [(run, body, value) for run, body, value in of_cell if value is not None]
+
+
+def cell_of(found: Sequence[Finished], experiment: str, place: tuple,
+            score: str | None = None, choice: str | None = None) -> Cell | None:
+    """The cell at a ``place`` over its ``scored`` runs; None where none is of it."""
+    values = tuple(value for _, _, value in scored(found, experiment, place, score, choice))
     if not values:
         return None
     sample, highest = statistics.Sample.of(values), np.inf if score in CURVE_SCORES else 1.0
@@ -114,7 +120,7 @@ def cell_of(found: Sequence[Finished], experiment: str, place: tuple,
 
 
 def cells(experiment: str, tier: str, score: str | None = None) -> dict[tuple[str, int | str], Cell]:
-    """Every cell of an experiment that has a finished run, by (method, size); ``score`` as in ``cell_of``."""
+    """Every cell of an experiment that has a finished run, by (method, size); ``score`` as in ``scored``."""
     finished = runs(experiment, tier)
     found = {place: cell_of(finished, experiment, place, score) for place in experiments.load(experiment).cells}
     return {place: one for place, one in found.items() if one}
@@ -149,8 +155,10 @@ def runs_table(experiment: str, tier: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def comparison(experiment: str, tier: str, score: str | None = None) -> pd.DataFrame:
-    """Published values beside ours: one row a method and size, baselines included; ``score`` as in ``cell_of``.
+def comparison(experiment: str, tier: str, score: str | None = None, table: str | None = None) -> pd.DataFrame:
+    """Published values beside ours: one row a method and size, baselines included; ``score`` as in ``scored``.
+
+    Published in the experiment's table, or in the one that ``table`` names.
 
     Columns in units of the score: ``paper``, ``paper_sd``, ``ours``, ``sd``, ``n``, ``low``, ``high``, and the
     difference ours - paper with its Welch interval. On synthetic data there is no comparison and the paper's
@@ -163,7 +171,7 @@ def comparison(experiment: str, tier: str, score: str | None = None) -> pd.DataF
     for method, size in order:
         row: dict = {"method": method, "size": size, "words": entry.column_words(size), "n": 0}
         ours = found.get((method, size))
-        theirs = printed_cell(experiment, method, size, score) if tier != "demo" else None
+        theirs = printed_cell(experiment, method, size, score, table) if tier != "demo" else None
         if theirs:
             row |= {"paper": theirs["mean"], "paper_sd": theirs["sd"]}
         if ours:
@@ -172,8 +180,8 @@ def comparison(experiment: str, tier: str, score: str | None = None) -> pd.DataF
             gap = statistics.welch(ours, statistics.Sample(theirs["mean"], theirs["sd"], theirs["runs"]))
             row |= {"difference": gap.value, "difference_low": gap.low, "difference_high": gap.high}
         rows.append(row)
-    table = pd.DataFrame(rows, columns=["method", "size", "words", *NUMBERS])
-    return table.astype({name: float for name in NUMBERS if name != "n"})
+    compared = pd.DataFrame(rows, columns=["method", "size", "words", *NUMBERS])
+    return compared.astype({name: float for name in NUMBERS if name != "n"})
 
 
 @lru_cache(maxsize=4096)

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -14,6 +15,8 @@ from ecgtl.config import TIERS
 from ecgtl.experiments import runners
 
 STATES = ("done", "partial", "pending")
+# What an item is: drawn from networks or numbers, counted in one result, or made by the runs of experiments
+KINDS = {"drawn": "diagram", "result": "description", "experiment": "experiment"}
 
 
 def coverage() -> pd.DataFrame:
@@ -21,19 +24,34 @@ def coverage() -> pd.DataFrame:
 
     ``coverage.yml`` says which experiment and page carry an item; the state is worked out from the results.
     """
-    plan = yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
-    rows = []
+    plan, rows = _plan(), []
     for paper, item, caption in published.items():
         entry = (plan.get(paper) or {}).get(item) or {}
         state, evidence, why = _state(entry)
         rows.append({"paper": paper, "item": item, "what": caption, "state": state, "evidence": evidence, "why": why,
-                     "page": entry.get("page", "")})
+                     "page": entry.get("page", ""), "kind": next((KINDS[one] for one in KINDS if one in entry), "")})
     return pd.DataFrame(rows)
 
 
+def _plan() -> dict:
+    return yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
+
+
+def page_of(paper: str, claim: str, experiment: str | None) -> str:
+    """The page on which a claim is judged: the one that ``coverage.yml`` names, else that of its experiment's item."""
+    plan = _plan()
+    for page, names in plan["claims"].items():
+        if f"{paper}.{claim}" in names:
+            return page
+    return next(entry["page"] for entry in plan[paper].values()
+                if experiment in np.atleast_1d(entry.get("experiment", [])))
+
+
 def counts(table: pd.DataFrame) -> str:
-    """How many items of ``coverage`` are in which state: ``3 done, 20 partial, 1 pending``."""
-    return ", ".join(f"{(table['state'] == state).sum()} {state}" for state in STATES)
+    """How many items of ``coverage`` are in which state, by what they are: ``experiments: 1 done, 20 partial; …``."""
+    by_kind = {kind: table.loc[table["kind"] == kind, "state"] for kind in reversed(KINDS.values())}
+    return "; ".join(f"{kind}s: " + ", ".join(f"{(found == state).sum()} {state}" for state in STATES)
+                     for kind, found in by_kind.items() if len(found))
 
 
 def _state(entry: dict) -> tuple[str, str, str]:

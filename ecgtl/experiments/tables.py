@@ -81,7 +81,9 @@ class Experiment:
 
     def column_words(self, column: int | str) -> str:
         """A column as a reader sees it: ``25 %`` for a share, else the name that it has."""
-        return f"{column} %" if isinstance(self.columns[column], float) else f"{column}{self.unit}"
+        if isinstance(self.columns[column], float):
+            return f"{column} %"
+        return f"{column}{self.unit}".replace("resnet", "ResNet-")
 
     def runs_of(self, method: str, tier: str) -> int:
         """Planned runs of a cell in a row."""

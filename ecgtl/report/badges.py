@@ -14,6 +14,7 @@ from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
 
 # A badge of several words has the colour of the last of these
+EVIDENCE = ("target", "upstream", "leads", "data")
 STRENGTH = ("none", "full", "subset", "substitute", "synthetic")
 
 
@@ -36,7 +37,8 @@ def badge(text: str) -> Markup:
                          f"{', '.join(of_kind)}; words alone: {', '.join(alone)}")
     title = "; ".join(of_kind[part] for part in parts)
     weakest = max(parts, key=lambda part: STRENGTH.index(part) if part in STRENGTH else -1)
-    return Markup(f'<span class="ecgtl-badge ecgtl-{escape(weakest)}" title="{escape(title)}">'
+    css = f"{weakest} ecgtl-evidence" if kind in EVIDENCE else weakest
+    return Markup(f'<span class="ecgtl-badge ecgtl-{escape(css)}" title="{escape(title)}">'
                   f"{escape(kind)}: {escape(word)}</span>")
 
 

@@ -69,8 +69,8 @@ def ours(verdict: dict, n_open: int) -> Markup:
 def _account(comparisons: Sequence[verdicts.Comparison], n_open: int) -> Markup:
     """The comparisons of a claim: one is a line, a few are a list, and many are folded behind their counts."""
     if len(comparisons) <= 1:
-        return Markup().join(Markup("<p>{}</p>").format(_words(one)) for one in comparisons)
-    items = Markup().join(Markup("<li>{} {}</li>").format(_badges(one), _words(one)) for one in comparisons)
+        return Markup().join(Markup("<p>{}</p>").format(in_words(one)) for one in comparisons)
+    items = Markup().join(Markup("<li>{} {}</li>").format(_badges(one), in_words(one)) for one in comparisons)
     folded = len(comparisons) > n_open
     frame = "<details><summary>{}</summary><ul>{}</ul></details>" if folded else "<p>{}</p><ul>{}</ul>"
     return Markup(frame).format(counted(comparisons), items)
@@ -93,7 +93,7 @@ def counted(comparisons: Sequence[verdicts.Comparison]) -> str:
     return "; ".join([*counts, *([f"{beside} beside, on substitutes"] if beside else [])])
 
 
-def _words(comparison: verdicts.Comparison) -> str:
+def in_words(comparison: verdicts.Comparison) -> str:
     """What is compared, and the statistics behind the verdict."""
     if comparison.side:
         return f"{_statistic(comparison)} ({comparison.note}){_limits(comparison)}"

@@ -1,5 +1,9 @@
 """Tables that a reader sees, as HTML and as files to download."""
 
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,21 +14,68 @@ from markupsafe import Markup
 from ecgtl import paths, statistics
 from ecgtl.analysis.names import METHODS, PENDING, SCORES, f1
 from ecgtl.config import BASELINES
-from ecgtl.report.words import difference
+from ecgtl.report.numbers import Numbers
+from ecgtl.report.words import difference, plus_minus
 from ecgtl.spreadsheet import as_csv
 
+LINES = ("paper", "here", "here − paper")
+NEEDS = (22, 28, 34, 40, 46, 52, 58, 64)  # rem: a table whose frame is narrower than it needs becomes cards
+SORTED_FROM = 16  # a table of so many rows sorts and filters
+_BRIEF = 5  # a comparison of so many columns leaves intervals of differences to what its numbers open
+_DENSE = 8  # a table of so many columns is set in small type
+_POPOVER = re.compile("<div popover.*?</div>", re.DOTALL)
 
-def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """The comparison as a reader sees it: words, three decimals, PENDING where no run has been made."""
-    rows = []
-    for row in table.itertuples():
-        interval = f" [{f1(row.low)}, {f1(row.high)}]" if np.isfinite(row.low) else ""
-        gap = statistics.Difference(row.difference, row.difference_low, row.difference_high, np.nan, np.nan)
-        rows.append({"Initialisation": METHODS[row.method], "Data used": row.words,
-                     "Paper (mean ± SD)": f"{f1(row.paper)} ± {f1(row.paper_sd)}" if np.isfinite(row.paper) else "–",
-                     "Ours [95 % interval]": f"{f1(row.ours)}{interval}" if row.n else PENDING, "n": row.n,
-                     "Ours − paper [95 % interval]": difference(gap) if np.isfinite(gap.low) else "–"})
-    return pd.DataFrame(rows)
+
+@dataclass(frozen=True)
+class Lines:
+    """A cell of a comparison: what the paper prints, what was obtained here, and the difference; "" leaves one out."""
+
+    paper: str = ""
+    here: str = ""
+    gap: str = ""
+
+    def __html__(self) -> str:
+        """Each line begins with what it is: heard by screen readers, seen where the table has become cards."""
+        line = Markup('<div class="ecgtl-line"><span class="ecgtl-what">{} </span>{}</div>')
+        return Markup().join(line.format(*one) for one in zip(LINES, self.texts, strict=True) if one[1])
+
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        """Paper, here, difference."""
+        return self.paper, self.here, self.gap
+
+
+def grid(frame: pd.DataFrame, columns: str = "words", corner: str = "Initialisation",
+         headings: Mapping[str, tuple[str, str] | str] | None = None) -> pd.DataFrame:
+    """A comparison in the shape of the paper's table: a row a method, a column for each of ``columns``, three lines.
+
+    ``frame`` is a ``cells.comparison`` with the columns ``experiment``, ``tier`` and, for several, ``score``.
+    ``headings`` are the columns' in words, pairs where they are grouped.
+    """
+    numbers: dict[tuple[str, str], Numbers] = {}
+    brief, lines = frame[columns].nunique() >= _BRIEF, []
+    for row in frame.to_dict("records"):
+        where = row["experiment"], row["tier"]
+        known, heading = numbers.setdefault(where, Numbers(*where)), (headings or {}).get(row[columns], row[columns])
+        gap = statistics.Difference(row["difference"], row["difference_low"], row["difference_high"], np.nan, np.nan)
+        printed = plus_minus(row["paper"], row["paper_sd"]) if np.isfinite(row["paper"]) else ""
+        lines.append((METHODS[row["method"]], heading, Lines(
+            printed + row.get("mark", ""), known.cell(row["method"], row["size"], row.get("score"), gap, brief),
+            difference(gap, brief) if np.isfinite(gap.low) else "")))
+    return grid_of(lines, corner)
+
+
+def grid_of(cells: Iterable[tuple[str, tuple[str, str] | str, Lines]], corner: str) -> pd.DataFrame:
+    """A table of ``cells``, each of a row and a column, in the order in which these first occur."""
+    rows: dict[str, dict] = {}
+    for row, column, lines in cells:
+        rows.setdefault(row, {})[column] = lines
+    shown = pd.DataFrame.from_dict(rows, orient="index")
+    shown = shown.where(shown.notna(), "–")
+    if len(shown.columns) and isinstance(shown.columns[0], tuple):
+        shown.columns = pd.MultiIndex.from_tuples(shown.columns)
+    shown.insert(0, (corner, "") if shown.columns.nlevels > 1 else corner, shown.index)
+    return shown
 
 
 def beside_baselines(table: pd.DataFrame, by: str = "words") -> HTML:
@@ -53,17 +104,61 @@ def write_csv(table: pd.DataFrame, name: str) -> Path:
 
 
 def html(table: pd.DataFrame, caption: str) -> HTML:
-    """A table for a page: caption, header cells with scope, and a frame that scrolls on narrow screens."""
+    """A table for a page: caption, header cells with scope, and a frame that knows how wide it is."""
     return HTML(html_text(table, caption))
 
 
 def html_text(table: pd.DataFrame, caption: str) -> Markup:
-    """The same as text; its first column heads the rows, cells are escaped unless they are ``Markup``."""
-    heading, cell = Markup('<th scope="col">{}</th>'), Markup("<td>{}</td>")
-    head = Markup().join(map(heading.format, table.columns))
-    row = Markup('<tr><th scope="row">{}</th>{}</tr>')
-    rows = Markup().join(row.format(first, Markup().join(map(cell.format, others)))
-                         for first, *others in table.itertuples(index=False, name=None))
+    """The same as text; its first column heads the rows, cells are escaped unless they are ``Markup`` or ``Lines``.
+
+    Where the frame is too narrow for the table, each row becomes a card (``book/_static/ecgtl.css``). Columns with two
+    levels are grouped. A long table is marked as one to sort and filter (``book/_static/ecgtl.js``).
+    """
+    heads = [" ".join(filter(None, head)) if isinstance(head, tuple) else str(head) for head in table.columns]
+    compared = any(isinstance(cell, Lines) for cell in table.to_numpy().flat)
+    lines = Markup('<td class="ecgtl-lines" aria-hidden="true">{}</td>')
+    rows = []
+    for first, *others in table.itertuples(index=False, name=None):
+        tds = Markup().join(map(Markup('<td data-head="{}">{}</td>').format, heads[1:], others))
+        shown = [any(texts) for texts in zip(*(one.texts for one in others if isinstance(one, Lines)), strict=True)]
+        label = lines.format(Lines(*(Markup("&nbsp;") * there for there in shown or (True,) * 3))) if compared else ""
+        rows.append(Markup('<tr><th scope="row">{}</th>{}{}</tr>').format(first, label, tds))
+    dense = len(heads) >= _DENSE or compared and len(heads) > _BRIEF
+    css = f"ecgtl-needs-{_need(table, heads, compared, dense)}" + " ecgtl-dense" * dense
+    if len(rows) >= SORTED_FROM and not compared:
+        css += " ecgtl-sortable"
     return Markup('<div class="ecgtl-scroll" tabindex="0" role="region" aria-label="{0}">'
-                  '<table class="ecgtl-table"><caption>{0}</caption>'
-                  "<thead><tr>{1}</tr></thead><tbody>{2}</tbody></table></div>").format(caption, head, rows)
+                  '<table class="ecgtl-table {3}"><caption>{0}</caption><thead>{1}</thead><tbody>{2}</tbody></table>'
+                  "</div>").format(caption, _head(table.columns, compared), Markup().join(rows), css)
+
+
+def _head(columns: pd.Index, compared: bool) -> Markup:
+    """One row of column headings, or two where they are grouped."""
+    blank, one = Markup("<td></td>") if compared else Markup(), Markup('<th scope="col"{}>{}</th>')
+    if columns.nlevels == 1:
+        return Markup("<tr>{}{}{}</tr>").format(one.format("", columns[0]), blank,
+                                                Markup().join(one.format("", name) for name in columns[1:]))
+    groups = [(name, len([*members])) for name, members in itertools.groupby(columns[1:], key=lambda pair: pair[0])]
+    first = Markup().join(Markup('<th scope="colgroup" colspan="{1}">{0}</th>').format(*group) for group in groups)
+    second = Markup().join(one.format("", name) for _, name in columns[1:])
+    return Markup("<tr>{}{}{}</tr><tr>{}</tr>").format(
+        one.format(Markup(' rowspan="2"'), columns[0][0]), Markup('<td rowspan="2"></td>') if compared else "",
+        first, second)
+
+
+def _need(table: pd.DataFrame, heads: Sequence[str], compared: bool, dense: bool) -> int:
+    """About how wide a table has to be, in rem: by the longest piece of each column that does not break."""
+    size, pad = (0.44, 0.6) if dense else (0.5, 1.3)
+    width = 12 * size + pad if compared else 0.0
+    for place, head in enumerate(heads):
+        whole = [_seen(text) for cell in table.iloc[:, place]
+                 for text in (cell.texts if isinstance(cell, Lines) else (str(cell),))]
+        lines_stay = any(isinstance(cell, Lines) for cell in table.iloc[:, place])
+        pieces = whole if lines_stay else [word for text in whole for word in text.split(" ")]
+        width += pad + size * max(map(len, [*pieces, *head.split(" "), *(text[:24] for text in whole)]))
+    return next((need for need in NEEDS if width <= need), NEEDS[-1])
+
+
+def _seen(text: str) -> str:
+    """The text that a cell takes room for: not what a number opens."""
+    return Markup(_POPOVER.sub("", text)).striptags() if isinstance(text, Markup) else text

@@ -7,6 +7,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ecgtl import statistics
+from ecgtl.analysis.correlations import Interval
 from ecgtl.analysis.names import NBSP, PENDING, f1
 
 MARKS = {"yes": ("▲", "the 95 % interval lies above 0"), "opposite": ("▼", "the 95 % interval lies below 0"),
@@ -59,9 +60,16 @@ def mark(difference: statistics.Difference) -> Markup:
     return Markup('<span class="ecgtl-mark" role="img" aria-label="{0}" title="{0}">{1}</span>').format(words, sign)
 
 
-def difference(found: statistics.Difference) -> Markup:
-    """A difference with its interval, and the mark of what that decides; the numbers do not break."""
-    return Markup("{} {}{}{}").format(f1(found.value, True), limits(found.low, found.high, True), NBSP, mark(found))
+def difference(found: statistics.Difference, brief: bool = False) -> Markup:
+    """A difference with its interval, unless ``brief``, and the mark of what that decides; the numbers do not break."""
+    interval = "" if brief else f" {limits(found.low, found.high, True)}"
+    return Markup("{}{}{}{}").format(f1(found.value, True), interval, NBSP, mark(found))
+
+
+def marked(found: Interval) -> Markup:
+    """The same of an interval that was drawn by resampling."""
+    value, low, high = (np.nan if limit is None else limit for limit in (found.value, found.low, found.high))
+    return difference(statistics.Difference(value, low, high, np.nan, np.nan))
 
 
 def gap(a: statistics.Sample | None, b: statistics.Sample | None, missing: str = PENDING) -> str:

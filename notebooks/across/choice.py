@@ -44,7 +44,7 @@ tables.write_csv(cells.runs_table(candidates.EXPERIMENT, tier), "across-runs")
 choice.state(tier)
 
 # %% [markdown]
-# ## What one would choose
+# ## Recommended
 #
 # The sentences below follow from the numbers by rule. One row is told from another only when two 95 % intervals of their
 # difference leave out 0: over runs (Welch), and over the recordings of the test part (bootstrap). Among rows that cannot be
@@ -114,7 +114,7 @@ tables.html(choice.checkpoints(rows), "Starting checkpoints: data, licence, and 
 #   bounds what any row can reach. With another target the order may be another one.
 
 # %% [markdown]
-# ## How this was made
+# ## Provenance
 
 # %% tags=["remove-input"]
 tables.html(provenance.made(candidates.EXPERIMENT, tier), "Command, commit, seeds, device, time and data")

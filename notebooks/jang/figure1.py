@@ -26,7 +26,7 @@ tier = "best"
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
 from ecgtl.measurements import reconstruction_errors
-from ecgtl.report import badges, figures, provenance, study, tables
+from ecgtl.report import figures, in_short, provenance, study, tables
 from ecgtl.report.jang import figure1
 
 config = SectionConfig.from_notebook(globals())
@@ -36,7 +36,7 @@ config = SectionConfig.from_notebook(globals())
 figures.use_style()
 EXPERIMENT = "jang2021-table2-ptbxl"
 shown = cells.shown_tier(EXPERIMENT, config.tier)
-badges.of_experiment(EXPERIMENT, shown)
+in_short.of_gains({cells.current(EXPERIMENT, shown): shown}, why="table2.html#conclusions")
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Flow chart from top to bottom. Two boxes, unlabelled and labelled ECG, lead to a box on preparation; from there arrows go to the autoencoder, which is trained without labels, and to the classifier of rhythms, which takes the autoencoder's encoder over. Each box gives the paper's numbers and ours."}}
 overview = figure1.overview(EXPERIMENT, shown)
@@ -50,7 +50,7 @@ tables.write_csv(overview, "jang2021-figure1")
 tables.html(study.readable_study(overview), "The study as printed and as it was run here")
 
 # %% [markdown]
-# ## What can be said
+# ## Conclusions
 
 # %% tags=["remove-input"]
 study.study_verdict(overview)
@@ -60,7 +60,7 @@ study.study_verdict(overview)
 # </notebooks/jang/figure1.ipynb>`.
 
 # %% [markdown]
-# ## How this was made
+# ## Provenance
 #
 # Drawn when this page was built, from `ecgtl/published/jang2021.yml`, the result of the pretraining and those
 # of [Table 2](table2.ipynb).

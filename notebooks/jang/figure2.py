@@ -27,7 +27,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, flowchart, network_blocks, tables
+from ecgtl.report import figures, flowchart, in_short, network_blocks, tables
 from ecgtl.report.jang import figure2
 
 config = SectionConfig.from_notebook(globals())
@@ -37,7 +37,8 @@ config = SectionConfig.from_notebook(globals())
 figures.use_style()
 shown = cells.shown_tier("jang2021-table2-ptbxl", config.tier)
 tiers = list(dict.fromkeys([shown, "paper"]))
-network_blocks.tier_badges(*tiers)
+stated = figure2.stated()
+in_short.block([figure2.stated_verdict(stated).data], network_blocks.tier_badges(*tiers).data)
 
 # %% [markdown]
 # ## A: the autoencoder
@@ -72,7 +73,6 @@ images = flowchart.hourglass(googlenet, "GoogLeNet to its features", figure2.IMA
 # ## What the paper says, and what the networks have
 
 # %% tags=["remove-input"]
-stated = figure2.stated()
 tables.html(stated, "Statements of the paper's section on the models, and the same counted in the networks")
 
 # %% tags=["remove-input"]
@@ -101,7 +101,7 @@ tables.html(network_blocks.table(googlenet), "GoogLeNet to its features")
 # Download {download}`all blocks </downloads/jang2021-figure2.csv>` and {download}`this notebook, executed
 # </notebooks/jang/figure2.ipynb>`.
 #
-# ## How this was made
+# ## Provenance
 #
 # Drawn when this page was built, by `ecgtl.report.network_blocks` from the networks in `ecgtl/models`, in the sizes
 # that `ecgtl/experiments/jang2021.yml` gives each tier. No recording and no result is behind it.

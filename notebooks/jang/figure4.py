@@ -42,7 +42,7 @@ config = SectionConfig.from_notebook(globals())
 figures.use_style()
 measured = reconstruction_errors.load(config.tier)
 shown = measured.config["tier"]
-badges.of_result(measured)
+figure4.answer(measured)
 
 # %% [markdown]
 # ## Errors on real windows that were held out
@@ -63,7 +63,7 @@ tables.write_csv(figure4.windows_table(measured), "jang2021-figure4-windows")
 tables.html(figure4.readable(by_source), "Errors by source; intervals by drawing subjects")
 
 # %% [markdown]
-# ## What can be said
+# ## Conclusions
 
 # %% tags=["remove-input"]
 figure4.verdict(measured)
@@ -106,7 +106,7 @@ figure4.twin_line(measured, error)
 # </notebooks/jang/figure4.ipynb>`.
 
 # %% [markdown]
-# ## How this was made
+# ## Provenance
 #
 # First the errors, then the autoencoder that they belong to; the command of the first stops when the second's
 # weights or recordings are others.

@@ -26,7 +26,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, tables
+from ecgtl.report import figures, in_short, tables
 from ecgtl.report.jang import figure5, shared
 
 config = SectionConfig.from_notebook(globals())
@@ -38,7 +38,7 @@ figures.use_style()
 tiers = {name: cells.shown_tier(name, config.tier, pending=True) for name in shared.NAMES}
 curves = {name: shared.curves(name, tier) for name, tier in tiers.items()}
 tables.write_csv(pd.concat([frame.assign(experiment=name) for name, frame in curves.items()]), "jang2021-figure5")
-shared.state(shared.PTBXL, tiers[shared.PTBXL])
+in_short.of_gains({cells.current(name, tier): tier for name, tier in tiers.items()}, why="table2.html#conclusions")
 
 # %% [markdown]
 # ## PTB-XL, lead II

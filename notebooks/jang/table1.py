@@ -28,7 +28,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.config import SectionConfig
 from ecgtl.measurements import shaoxing
-from ecgtl.report import badges, figures, provenance, tables
+from ecgtl.report import figures, provenance, tables
 from ecgtl.report.jang import table1
 
 config = SectionConfig.from_notebook(globals())
@@ -37,10 +37,10 @@ config = SectionConfig.from_notebook(globals())
 
 figures.use_style()
 counted = shaoxing.load(config.tier)
-badges.of_result(counted)
+table1.answer(counted)
 
 # %% [markdown]
-# ## The paper beside the released table
+# ## Comparison of the paper with the released table
 
 # %% tags=["remove-input"]
 comparison = table1.comparison(counted)
@@ -48,7 +48,7 @@ tables.write_csv(comparison, "jang2021-table1")
 tables.html(table1.readable(comparison), "Baseline characteristics, printed and counted in the release")
 
 # %% [markdown]
-# ## What can be said
+# ## Conclusions
 
 # %% tags=["remove-input"]
 table1.verdict(counted)
@@ -80,7 +80,7 @@ panels = table1.rhythms_figure(counted)
 # </notebooks/jang/table1.ipynb>`.
 
 # %% [markdown]
-# ## How this was made
+# ## Provenance
 #
 # Counts and moments are stored, rows of the table are not. With the release at hand (`python -m ecgtl data
 # fetch shaoxing` says how to get it) the command below counts them again.

@@ -32,7 +32,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, findings, provenance, tables
+from ecgtl.report import figures, findings, in_short, provenance, tables
 from ecgtl.report.jang import shared, table2
 
 config = SectionConfig.from_notebook(globals())
@@ -43,10 +43,10 @@ figures.use_style()
 shown = cells.shown_tier(shared.PTBXL, config.tier, pending=True)
 EXPERIMENT = cells.current(shared.PTBXL, shown)
 trials, curves = shared.trials(EXPERIMENT, shown), shared.curves(EXPERIMENT, shown)
-shared.state(EXPERIMENT, shown)
+in_short.of_gains({EXPERIMENT: shown})
 
 # %% [markdown]
-# ## The paper beside ours
+# ## Comparison with the paper
 #
 # Sizes are shares of the training part, drawn with replacement and anew in each trial; the three arms of a trial share
 # their draw. As in the paper, the epoch is the best one on the *test* part, which is optimistic. A cell of fewer than
@@ -56,7 +56,7 @@ shared.state(EXPERIMENT, shown)
 comparison = table2.comparison(EXPERIMENT, shown)
 tables.write_csv(comparison, "jang2021-table2")
 tables.write_csv(cells.runs_table(EXPERIMENT, shown), "jang2021-table2-runs")
-tables.html(tables.readable(comparison), "Weighted F1 on the test part: the paper on Shaoxing, ours on PTB-XL lead II")
+tables.html(table2.compared(comparison), "Weighted F1 on the test set: the paper on Shaoxing (mean ± SD), here on PTB-XL, lead II [95 % interval]")
 
 # %% [markdown]
 # Download {download}`the table </downloads/jang2021-table2.csv>`,
@@ -80,7 +80,7 @@ tables.beside_baselines(comparison)
 # alike. Both are of the same epoch.
 
 # %% tags=["remove-input"]
-tables.html(table2.both_scores(trials, EXPERIMENT), "Weighted and macro F1 on the test part, mean [95 % interval]")
+tables.html(table2.both_scores(EXPERIMENT, shown), "Weighted and macro F1 on the test part, mean [95 % interval]")
 
 # %% [markdown]
 # ## Trial by trial
@@ -94,7 +94,7 @@ tables.html(shared.paper_trials("table2"), "The paper's trials: best weighted F1
 tables.html(shared.our_trials(trials, EXPERIMENT, shown), "Our trials: the same on PTB-XL, lead II")
 
 # %% [markdown]
-# ## Which epoch is reported
+# ## Sensitivity to the choice of epoch
 #
 # The paper takes the epoch with the best *test* score, which nobody has before the test. The last epoch and the one that is
 # best on a validation part cost nothing. The last column is what the published way adds, trial by trial.
@@ -130,7 +130,7 @@ table2.steps_verdict(trials, shown)
 by_step = table2.step_curves(curves)
 
 # %% [markdown]
-# ## What can be said
+# ## Conclusions
 
 # %% tags=["remove-input"]
 tables.html(findings.findings("jang2021", EXPERIMENT, shown), "Statements and what the runs say")
@@ -152,7 +152,7 @@ shared.state(SECOND, shown_second)
 comparison_second = table2.comparison(SECOND, shown_second)
 tables.write_csv(comparison_second, "jang2021-table2-cinc2017")
 tables.write_csv(cells.runs_table(SECOND, shown_second), "jang2021-table2-cinc2017-runs")
-tables.html(tables.readable(comparison_second), "Weighted F1 on the test part: the paper on Shaoxing, ours on CinC 2017")
+tables.html(table2.compared(comparison_second), "Weighted F1 on the test set: the paper on Shaoxing (mean ± SD), here on CinC 2017 [95 % interval]")
 
 # %% [markdown]
 # Download {download}`the table </downloads/jang2021-table2-cinc2017.csv>` and
@@ -189,7 +189,10 @@ table2.sensitivity_table(varied)
 widths = table2.sensitivity_curves(varied)
 
 # %% [markdown]
-# ## How this was made
+# ## Provenance
+
+# %% tags=["remove-input"]
+shared.state(EXPERIMENT, shown)
 
 # %% tags=["remove-input"]
 tables.html(provenance.made(EXPERIMENT, shown), "PTB-XL: command, commit, seeds, device, time and data")

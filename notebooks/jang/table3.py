@@ -30,7 +30,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, findings, provenance, tables
+from ecgtl.report import figures, findings, in_short, provenance, tables
 from ecgtl.report.jang import figure3, shared, table3
 
 config = SectionConfig.from_notebook(globals())
@@ -40,10 +40,16 @@ config = SectionConfig.from_notebook(globals())
 figures.use_style()
 tiers = {name: cells.shown_tier(name, config.tier, pending=True) for name in shared.NAMES}
 trials = {name: shared.trials(name, tier) for name, tier in tiers.items()}
-shared.state(shared.PTBXL, tiers[shared.PTBXL])
+in_short.of_gains({cells.current(shared.PTBXL, tiers[shared.PTBXL]): tiers[shared.PTBXL]}, shared.INDEX, "table3", ("J4",))
+
+# %% [markdown]
+# ## Comparison with the paper
 
 # %% tags=["remove-input"]
-shared.state(shared.CINC2017, tiers[shared.CINC2017])
+tables.html(table3.compared(shared.PTBXL, tiers[shared.PTBXL]), "Learning curve index: the paper on Shaoxing (mean ± SD), here on PTB-XL, lead II [95 % interval]")
+
+# %% tags=["remove-input"]
+tables.html(table3.compared(shared.CINC2017, tiers[shared.CINC2017]), "Learning curve index: the paper on Shaoxing (mean ± SD), here on CinC 2017 [95 % interval]")
 
 # %% [markdown]
 # ## The index of every trial
@@ -86,6 +92,9 @@ tables.html(shared.differences(trials[shared.PTBXL], shared.PTBXL, "table3", sha
 tables.html(shared.differences(trials[shared.CINC2017], shared.CINC2017, "table3", shared.INDEX, pair),
             "Differences in the index with 95 % interval and p-value: the paper, and ours on CinC 2017")
 
+# %% [markdown]
+# ## Conclusions
+
 # %% tags=["remove-input"]
 tables.html(findings.finding("jang2021", "J4", tiers[shared.PTBXL]), "The statement and what the runs say")
 
@@ -117,7 +126,7 @@ table3.spreads("table2")
 table3.spreads("table3")
 
 # %% [markdown]
-# ## How this was made
+# ## Provenance
 
 # %% tags=["remove-input"]
 tables.html(provenance.made(cells.current(shared.PTBXL, tiers[shared.PTBXL]), tiers[shared.PTBXL]), "PTB-XL: command, commit, seeds, device, time and data")

@@ -26,7 +26,7 @@ tier = "best"
 
 # %% tags=["remove-cell"]
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, network_blocks, tables
+from ecgtl.report import figures, in_short, network_blocks, tables
 from ecgtl.report.melep import figure1, network_diagrams
 
 config = SectionConfig.from_notebook(globals())
@@ -35,7 +35,7 @@ config = SectionConfig.from_notebook(globals())
 
 figures.use_style()
 shown = network_diagrams.drawn_tier(config.tier)
-network_blocks.tier_badges(shown)
+in_short.block([figure1.depth(shown).data], network_blocks.tier_badges(shown).data)
 
 # %% [markdown]
 # ## From recording to labels
@@ -89,7 +89,7 @@ tables.html(network_blocks.table(figure1.grouped(blocks)), f"ResNet1d101, tier {
 # Download {download}`every block </downloads/melep2023-figure1.csv>` and {download}`this notebook, executed
 # </notebooks/melep/figure1.ipynb>`.
 #
-# ## How this was made
+# ## Provenance
 #
 # Drawn when this page was built, by `ecgtl.report.melep.figure1` and `ecgtl.report.network_blocks` from the network in
 # `ecgtl/models`, in the sizes that `ecgtl/experiments/melep2023.yml` gives each tier. No recording and no

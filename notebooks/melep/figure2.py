@@ -26,7 +26,7 @@ tier = "best"
 
 # %% tags=["remove-cell"]
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, network_blocks, tables
+from ecgtl.report import figures, in_short, network_blocks, tables
 from ecgtl.report.melep import figure2, network_diagrams
 
 config = SectionConfig.from_notebook(globals())
@@ -35,7 +35,7 @@ config = SectionConfig.from_notebook(globals())
 
 figures.use_style()
 shown = network_diagrams.drawn_tier(config.tier)
-network_blocks.tier_badges(shown)
+in_short.block([network_diagrams.in_short_of("bilstm", shown)], network_blocks.tier_badges(shown).data)
 
 # %% [markdown]
 # ## From recording to labels
@@ -77,7 +77,7 @@ tables.html(network_blocks.table(blocks), f"Bi-LSTM, tier {shown}")
 # Download {download}`every block </downloads/melep2023-figure2.csv>` and {download}`this notebook, executed
 # </notebooks/melep/figure2.ipynb>`.
 #
-# ## How this was made
+# ## Provenance
 #
 # Drawn when this page was built, by `ecgtl.report.melep.figure2` and `ecgtl.report.network_blocks` from the network in
 # `ecgtl/models`, in the sizes that `ecgtl/experiments/melep2023.yml` gives each tier. No recording and no

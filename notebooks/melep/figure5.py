@@ -25,7 +25,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.config import SectionConfig
 from ecgtl.report import figures, tables
-from ecgtl.report.melep import f1_levels, transfer_folds
+from ecgtl.report.melep import f1_levels, table2, transfer_folds
 
 config = SectionConfig.from_notebook(globals())
 
@@ -33,7 +33,7 @@ config = SectionConfig.from_notebook(globals())
 
 figures.use_style()
 folds, levels = f1_levels.levels("figure5", config.tier)
-transfer_folds.state(folds)
+table2.answer(table2.pairs([folds])[0], {folds.experiment: folds.tier}, "table2.html#conclusions")
 
 # %% [markdown]
 # The paper draws {pub}`melep2023.scalars.distance_levels` levels of distance and does not publish their cut points. Here they
@@ -63,7 +63,10 @@ tables.html(f1_levels.level_table(levels, "widths"), "Levels of equal width")
 tables.html(f1_levels.disruption_table(folds), "Levels at which F1 rises with MELEP, and by how much")
 
 # %% [markdown]
-# ## What is pending
+# ## Pending runs
+
+# %% tags=["remove-input"]
+transfer_folds.state(folds)
 
 # %% tags=["remove-input"]
 tables.html(transfer_folds.pending([folds]), "Folds that are missing, why, and the command that makes them")
@@ -73,7 +76,7 @@ tables.html(transfer_folds.pending([folds]), "Folds that are missing, why, and t
 # {download}`this notebook, executed </notebooks/melep/figure5.ipynb>`. The folds behind it can be downloaded with
 # [Table 2](table2).
 #
-# ## How this was made
+# ## Provenance
 
 # %% tags=["remove-input"]
 tables.html(transfer_folds.made(folds), "PTB-XL: command, commit, device, time, data and checkpoints")

@@ -26,7 +26,7 @@ tier = "best"
 
 # %% tags=["remove-cell"]
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, tables
+from ecgtl.report import figures, in_short, tables
 from ecgtl.report.melep import figure6, transfer_folds
 
 config = SectionConfig.from_notebook(globals())
@@ -39,7 +39,7 @@ folds = transfer_folds.load(transfer_folds.PTBXL, config.tier)
 lost = figure6.regrets(folds.rows)
 tables.write_csv(one_task.rows, "melep2023-figure6")
 tables.write_csv(lost, "melep2023-figure6-regret")
-transfer_folds.state(one_task)
+in_short.of_statements("melep2023", ("M3", "M3n"), {folds.experiment: folds.tier})
 
 # %% [markdown]
 # ## The paper's task
@@ -49,6 +49,9 @@ first = figure6.selection_figure(one_task)
 
 # %% tags=["remove-input"]
 tables.html(figure6.selected_table(one_task), "What the paper says of its task, and what ours say")
+
+# %% tags=["remove-input"]
+transfer_folds.state(one_task)
 
 # %% tags=["remove-input"]
 tables.html(transfer_folds.pending([one_task]), "Fine-tunings that are missing, why, and the command that makes them")
@@ -106,13 +109,13 @@ tables.html(transfer_folds.pending([folds]), "PTB-XL: folds that are missing, wh
 # {download}`the regret of every way on every task </downloads/melep2023-figure6-regret.csv>` and
 # {download}`this notebook, executed </notebooks/melep/figure6.ipynb>`.
 #
-# ## What can be said
+# ## Conclusions
 
 # %% tags=["remove-input"]
 transfer_folds.said(("M3", "M3n", "M3b"), folds, transfer_folds.load(transfer_folds.CSN, config.tier))
 
 # %% [markdown]
-# ## How this was made
+# ## Provenance
 
 # %% tags=["remove-input"]
 tables.html(transfer_folds.made(one_task), "The paper's task: command, commit, device, time, data and checkpoints")

@@ -27,7 +27,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import agreement
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, tables
+from ecgtl.report import figures, in_short, tables
 from ecgtl.report.melep import number_of_labels, transfer_folds
 
 config = SectionConfig.from_notebook(globals())
@@ -38,7 +38,7 @@ figures.use_style()
 folds = transfer_folds.load(transfer_folds.PTBXL, config.tier)
 rivals = number_of_labels.rival_rows(folds)
 tables.write_csv(number_of_labels.rival_numbers(rivals), "melep2023-number-of-labels")
-transfer_folds.state(folds)
+in_short.of_statements("melep2023", ("M5", "M6"), {folds.experiment: folds.tier})
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "One panel a checkpoint: weighted F1 against MELEP of every fold, with a colour and a marker for each number of labels; a panel without folds says PENDING."}}
 scatter = number_of_labels.label_scatter(folds)
@@ -101,7 +101,10 @@ tables.html(number_of_labels.rival_table(validated), "Correlation with F1 of the
 number_of_labels.rival_verdict(validated)
 
 # %% [markdown]
-# ## What is pending
+# ## Pending runs
+
+# %% tags=["remove-input"]
+transfer_folds.state(folds)
 
 # %% tags=["remove-input"]
 tables.html(transfer_folds.pending([folds]), "Folds that are missing, why, and the command that makes them")
@@ -112,13 +115,13 @@ tables.html(transfer_folds.pending([folds]), "Folds that are missing, why, and t
 # {download}`this notebook, executed </notebooks/melep/number-of-labels.ipynb>`. The folds behind it can be downloaded with
 # [Table 2](table2).
 #
-# ## What can be said
+# ## Conclusions
 
 # %% tags=["remove-input"]
 transfer_folds.said(("M5", "M5n", "M5b", "M6", "M6b"), folds, transfer_folds.load(transfer_folds.CSN, config.tier))
 
 # %% [markdown]
-# ## How this was made
+# ## Provenance
 
 # %% tags=["remove-input"]
 tables.html(transfer_folds.made(folds), "PTB-XL: command, commit, device, time, data and checkpoints")

@@ -35,10 +35,11 @@ config = SectionConfig.from_notebook(globals())
 
 figures.use_style()
 counted = melep_datasets.load(config.tier)
-table1.state(counted)
+comparison = table1.comparison(counted)
+table1.answer(counted, comparison)
 
 # %% [markdown]
-# ## What is at hand
+# ## What is available here
 #
 # Recordings are refused and counted as the loaders do it: for a damaged header, an absent signal, no diagnosis
 # or one outside the map of codes.
@@ -47,14 +48,13 @@ table1.state(counted)
 tables.html(table1.at_hand(counted), "The releases, and what of them was counted")
 
 # %% [markdown]
-# ## The paper beside the releases
+# ## Comparison of the paper with the releases
 #
 # The release's number of recordings and its rate stand in the package's list of data sets; its labels are the
 # codes that the official tables of the Challenge 2021 count in it, and for PTB-XL the diagnostic statements
 # that it lists. A dash: no list says it. What is at hand can contradict a printed range, but not prove it.
 
 # %% tags=["remove-input"]
-comparison = table1.comparison(counted)
 tables.write_csv(comparison, "melep2023-table1")
 tables.html(table1.readable(comparison), "Table 1: printed, released and at hand")
 
@@ -64,7 +64,7 @@ table1.verdict(comparison)
 # %% [markdown]
 # The paper leaves out recordings below {pub}`melep2023.scalars.duration` s, and so do the experiments here.
 #
-# ## Slips
+# ## Misprints
 #
 # {pub}`melep2023.table1.notes`
 
@@ -115,7 +115,7 @@ tables.html(label_shares.map_summary(), "Codes by source, as the official tables
 # </downloads/melep2023-table1-codes.csv>` and {download}`this notebook, executed
 # </notebooks/melep/table1.ipynb>`.
 #
-# ## How this was made
+# ## Provenance
 #
 # `python -m ecgtl measure melep-datasets` counts what lies below `ECGTL_DATA`; only counts are stored. With a whole
 # release at hand (`python -m ecgtl data list` says how to get one) it counts the whole.

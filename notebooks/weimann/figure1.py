@@ -25,7 +25,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, provenance, study, tables
+from ecgtl.report import figures, in_short, provenance, study, tables
 from ecgtl.report.weimann import figure1, shared
 
 config = SectionConfig.from_notebook(globals())
@@ -34,7 +34,7 @@ config = SectionConfig.from_notebook(globals())
 
 figures.use_style()
 shown = cells.shown_tier(shared.TABLE2, config.tier, pending=True)
-shared.state(shared.TABLE2, shown)
+in_short.of_gains({cells.current(shared.TABLE2, shown): shown}, why="table2.html#conclusions")
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Flow chart from top to bottom in four boxes: continuous ECG; 1. pretraining of a residual network by four tasks; 2. transfer of all weights but those of the output layer; 3. fine-tuning on CinC 2017. Each box gives the paper's numbers and ours, or PENDING."}}
 overview = figure1.overview(shown)
@@ -62,7 +62,7 @@ figure1.upstream_badges(shown)
 tables.html(figure1.learned(shown), "The four pretraining tasks on held-out subjects")
 
 # %% [markdown]
-# ## What can be said
+# ## Conclusions
 
 # %% tags=["remove-input"]
 study.study_verdict(overview)
@@ -71,10 +71,13 @@ study.study_verdict(overview)
 # Download {download}`the table </downloads/weimann2021-figure1.csv>` and {download}`this notebook, executed
 # </notebooks/weimann/figure1.ipynb>`.
 #
-# ## How this was made
+# ## Provenance
 #
 # Drawn when this page was built, from `ecgtl/published/weimann2021.yml`, the results of the pretrainings and those of
 # [Table 2](table2).
+
+# %% tags=["remove-input"]
+shared.state(shared.TABLE2, shown)
 
 # %% tags=["remove-input"]
 tables.html(provenance.made(shared.TABLE2, shown), "Fine-tuning: command, commit, seeds, device, time and data")

@@ -27,7 +27,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, findings, provenance, tables
+from ecgtl.report import figures, findings, in_short, provenance, tables
 from ecgtl.report.weimann import figure3, shared
 
 config = SectionConfig.from_notebook(globals())
@@ -39,7 +39,7 @@ shown = cells.shown_tier(shared.TABLE2, config.tier, pending=True)
 EXPERIMENT = cells.current(shared.TABLE2, shown)
 histories = figure3.histories(shown)
 tables.write_csv(histories, "weimann2021-figure3")
-shared.state(EXPERIMENT, shown)
+in_short.of_statements(shared.PAPER, ("W7",), {shared.TABLE2: shown})
 
 # %% [markdown]
 # Lines are means over runs, bands their range from the lowest to the highest. The vertical lines mark the epoch at which half of
@@ -75,13 +75,16 @@ tables.html(figure3.speed(histories), "How soon runs come near their best valida
 # Download {download}`every curve </downloads/weimann2021-figure3.csv>` and
 # {download}`this notebook, executed </notebooks/weimann/figure3.ipynb>`.
 #
-# ## What can be said
+# ## Conclusions
 
 # %% tags=["remove-input"]
 tables.html(findings.finding(shared.PAPER, "W7", shown), "The statement on speed and what the runs say")
 
 # %% [markdown]
-# ## How this was made
+# ## Provenance
+
+# %% tags=["remove-input"]
+shared.state(EXPERIMENT, shown)
 
 # %% tags=["remove-input"]
 tables.html(provenance.made(EXPERIMENT, shown), "Command, commit, seeds, device, time and data")

@@ -27,7 +27,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, provenance, tables
+from ecgtl.report import figures, in_short, provenance, tables
 from ecgtl.report.weimann import shared, table1
 
 config = SectionConfig.from_notebook(globals())
@@ -38,10 +38,10 @@ figures.use_style()
 EXPERIMENT = shared.TABLE1
 shown = cells.shown_tier(EXPERIMENT, config.tier, pending=True)
 trials = shared.trials(EXPERIMENT, shown)
-shared.state(EXPERIMENT, shown)
+in_short.of_gains({EXPERIMENT: shown})
 
 # %% [markdown]
-# ## The paper beside ours
+# ## Comparison with the paper
 #
 # Ours is the mean over *n* runs with its 95 % interval (Student's *t*); the difference carries Welch's interval, taken
 # from the paper's printed mean, standard deviation and number of runs. PENDING means: not run yet. The best setting of each
@@ -52,7 +52,7 @@ everything = shared.comparisons(EXPERIMENT, shown, ("macro_f1", *shared.BY_CLASS
 comparison = everything[everything["score"] == "macro_f1"]
 tables.write_csv(everything, "weimann2021-table1")
 tables.write_csv(trials, "weimann2021-table1-runs")
-tables.html(shared.readable(comparison, None), "Macro F1 on the test part of CinC 2017, by pretraining")
+tables.html(shared.compared(everything, "F1 by class"), "F1 on the test set of CinC 2017, by pretraining: mean ± SD in print, mean [95 % interval] here")
 
 # %% [markdown]
 # Download {download}`the table with all classes </downloads/weimann2021-table1.csv>`,
@@ -63,19 +63,13 @@ tables.html(shared.readable(comparison, None), "Macro F1 on the test part of Cin
 dots = table1.settings(comparison)
 
 # %% [markdown]
-# ## Class by class
-
-# %% tags=["remove-input"]
-tables.html(shared.wide(everything[everything["score"] != "macro_f1"]), "F1 of each class: paper (mean ± SD) and ours [95 % interval]")
-
-# %% [markdown]
-# ## Against random weights
+# ## Gain over random initialisation
 #
 # The paper gives gains in per cent of the score of random weights; its best one is
 # {pub}`weimann2021.scalars.best_gain` %.
 
 # %% tags=["remove-input"]
-tables.html(shared.gains(comparison, None), "Macro F1 above random weights [95 % interval], and in per cent of it")
+tables.html(shared.gains(comparison, "Macro F1"), "Gain in macro F1 over random initialisation [95 % interval]")
 
 # %% [markdown]
 # The caption says that every pretraining improves every class. By the printed numbers that does not hold, as the second
@@ -105,7 +99,7 @@ tables.html(table1.best_settings(everything), "The best setting of each task by 
 tables.html(table1.challenge(everything, EXPERIMENT, shown), "Macro F1 over four classes, and the challenge's over three")
 
 # %% [markdown]
-# ## What can be said
+# ## Conclusions
 #
 # The rules are those of the [analysis plan](../../analysis-plan.md); [how to read](../../how-to-read.md) says what the words mean.
 
@@ -113,7 +107,10 @@ tables.html(table1.challenge(everything, EXPERIMENT, shown), "Macro F1 over four
 shared.said({EXPERIMENT: shown})
 
 # %% [markdown]
-# ## How this was made
+# ## Provenance
+
+# %% tags=["remove-input"]
+shared.state(EXPERIMENT, shown)
 
 # %% tags=["remove-input"]
 tables.html(provenance.made(EXPERIMENT, shown), "Command, commit, seeds, device, time and data")

@@ -28,7 +28,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, provenance, tables
+from ecgtl.report import figures, in_short, provenance, tables
 from ecgtl.report.weimann import shared, table2
 
 config = SectionConfig.from_notebook(globals())
@@ -39,10 +39,10 @@ figures.use_style()
 shown = cells.shown_tier(shared.TABLE2, config.tier, pending=True)
 EXPERIMENT = cells.current(shared.TABLE2, shown)
 trials = shared.trials(EXPERIMENT, shown)
-shared.state(EXPERIMENT, shown)
+in_short.of_gains({EXPERIMENT: shown})
 
 # %% [markdown]
-# ## The paper beside ours
+# ## Comparison with the paper
 #
 # Ours is the mean over *n* runs with its 95 % interval (Student's *t*); the difference carries Welch's interval, taken
 # from the paper's printed mean, standard deviation and number of runs. PENDING means: not run yet.
@@ -51,7 +51,7 @@ shared.state(EXPERIMENT, shown)
 comparison = shared.comparisons(EXPERIMENT, shown)
 tables.write_csv(comparison, "weimann2021-table2")
 tables.write_csv(trials, "weimann2021-table2-runs")
-tables.html(shared.readable(comparison), "Macro F1 on the test part of CinC 2017, by initialisation and share of the data set")
+tables.html(shared.compared(comparison, "Share of the data set"), "Macro F1 on the test set of CinC 2017: mean ± SD in print, mean [95 % interval] here")
 
 # %% [markdown]
 # Download {download}`the table </downloads/weimann2021-table2.csv>`,
@@ -71,17 +71,17 @@ curve = shared.panels(comparison, "share of the data set")
 tables.beside_baselines(comparison)
 
 # %% [markdown]
-# ## Against random weights
+# ## Gain over random initialisation
 #
 # The paper finds that beat and heart rate gain more the fewer the data are, and that rhythm and future prediction gain about the
 # same at all sizes. {pub}`weimann2021.table2.notes` How fast the curves of these runs rise shows [Figure 3](figure3). Nguyen and
 # Do {cite}`nguyen2025` doubt that such gains are the rule.
 
 # %% tags=["remove-input"]
-tables.html(shared.gains(comparison), "Macro F1 above random weights at the same share [95 % interval]")
+tables.html(shared.gains(comparison, "Share of the data set"), "Gain in macro F1 over random initialisation at the same share [95 % interval]")
 
 # %% [markdown]
-# ## Class by class
+# ## Per class
 #
 # The macro F1 is the mean of four very unequal classes: noise is rare, and one recording more or less moves its score.
 # The paper prints scores by class for the whole training part only (its [Table 1](table1)); they stand on the right.
@@ -90,7 +90,7 @@ tables.html(shared.gains(comparison), "Macro F1 above random weights at the same
 by_class = table2.class_panels(table2.class_rows(EXPERIMENT, shown))
 
 # %% [markdown]
-# ## Which epoch is reported
+# ## Sensitivity to the choice of epoch
 #
 # The protocol takes the epoch with the best validation score. The table shows what the same runs give for the last
 # epoch, and for the best epoch on the *test* part, which nobody may choose: the last column is the optimism of doing so.
@@ -99,7 +99,7 @@ by_class = table2.class_panels(table2.class_rows(EXPERIMENT, shown))
 tables.html(table2.choices(EXPERIMENT, shown), "Mean macro F1 ± SD by the way of choosing the epoch")
 
 # %% [markdown]
-# ## What can be said
+# ## Conclusions
 #
 # The rules are those of the [analysis plan](../../analysis-plan.md); [how to read](../../how-to-read.md) says what the words mean.
 
@@ -107,7 +107,10 @@ tables.html(table2.choices(EXPERIMENT, shown), "Mean macro F1 ± SD by the way o
 shared.said({EXPERIMENT: shown})
 
 # %% [markdown]
-# ## How this was made
+# ## Provenance
+
+# %% tags=["remove-input"]
+shared.state(EXPERIMENT, shown)
 
 # %% tags=["remove-input"]
 tables.html(provenance.made(EXPERIMENT, shown), "Command, commit, seeds, device, time and data")

@@ -27,7 +27,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, provenance, tables
+from ecgtl.report import figures, in_short, provenance, tables
 from ecgtl.report.weimann import shared, table3
 
 config = SectionConfig.from_notebook(globals())
@@ -38,7 +38,7 @@ figures.use_style()
 EXPERIMENT = shared.TABLE3
 shown = cells.shown_tier(EXPERIMENT, config.tier, pending=True)
 trials = shared.trials(EXPERIMENT, shown)
-shared.state(EXPERIMENT, shown)
+in_short.of_gains({EXPERIMENT: shown})
 
 # %% [markdown]
 # ## What a column stands for here
@@ -51,7 +51,7 @@ shared.state(EXPERIMENT, shown)
 tables.html(table3.rates(shown), f"The columns of Table 3 in tier {shown}")
 
 # %% [markdown]
-# ## The paper beside ours
+# ## Comparison with the paper
 #
 # Ours is the mean over *n* runs with its 95 % interval; the difference carries Welch's interval. PENDING means: not run yet.
 # The middle column has its runs in common with [Table 2](table2), which has more of some rows: of random weights
@@ -63,7 +63,7 @@ tables.html(table3.rates(shown), f"The columns of Table 3 in tier {shown}")
 comparison = shared.comparisons(EXPERIMENT, shown)
 tables.write_csv(comparison, "weimann2021-table3")
 tables.write_csv(trials, "weimann2021-table3-runs")
-tables.html(shared.readable(comparison, "Column", 250), "Macro F1 on the test part of CinC 2017, by initialisation and sampling rate")
+tables.html(shared.compared(comparison, "Sampling rate of the recordings", 250), "Macro F1 on the test set of CinC 2017: mean ± SD in print, mean [95 % interval] here")
 
 # %% [markdown]
 # Download {download}`the table </downloads/weimann2021-table3.csv>`,
@@ -79,7 +79,7 @@ curve = shared.panels(comparison, "column of the table")
 # The text sees a decline wherever the rate changes. In print that does not hold everywhere: {pub}`weimann2021.table3.notes`
 
 # %% tags=["remove-input"]
-tables.html(shared.steps(comparison, 250, "Rates"), "Change of macro F1 from the rate of the pretraining [95 % interval]")
+tables.html(shared.steps(comparison, 250, "Sampling rates"), "Change of macro F1 from the rate of the pretraining [95 % interval]")
 
 # %% [markdown]
 # ## Beside the baselines
@@ -91,13 +91,13 @@ tables.html(shared.steps(comparison, 250, "Rates"), "Change of macro F1 from the
 tables.beside_baselines(comparison)
 
 # %% [markdown]
-# ## Against random weights
+# ## Gain over random initialisation
 
 # %% tags=["remove-input"]
-tables.html(shared.gains(comparison, "Column"), "Macro F1 above random weights at the same rate [95 % interval]")
+tables.html(shared.gains(comparison, "Sampling rate of the recordings"), "Gain in macro F1 over random initialisation at the same rate [95 % interval]")
 
 # %% [markdown]
-# ## What can be said
+# ## Conclusions
 #
 # The rules are those of the [analysis plan](../../analysis-plan.md); [how to read](../../how-to-read.md) says what the words mean.
 
@@ -105,7 +105,10 @@ tables.html(shared.gains(comparison, "Column"), "Macro F1 above random weights a
 shared.said({EXPERIMENT: shown})
 
 # %% [markdown]
-# ## How this was made
+# ## Provenance
+
+# %% tags=["remove-input"]
+shared.state(EXPERIMENT, shown)
 
 # %% tags=["remove-input"]
 tables.html(provenance.made(EXPERIMENT, shown), "Command, commit, seeds, device, time and data")

@@ -25,7 +25,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, provenance, tables
+from ecgtl.report import figures, in_short, provenance, tables
 from ecgtl.report.weimann import shared, table4
 
 config = SectionConfig.from_notebook(globals())
@@ -36,7 +36,7 @@ figures.use_style()
 EXPERIMENT = shared.TABLE4
 shown = cells.shown_tier(EXPERIMENT, config.tier, pending=True)
 trials = shared.trials(EXPERIMENT, shown)
-shared.state(EXPERIMENT, shown)
+in_short.of_gains({EXPERIMENT: shown})
 
 # %% [markdown]
 # ## The networks
@@ -48,7 +48,7 @@ shared.state(EXPERIMENT, shown)
 tables.html(table4.networks(shown), "Parameters and work of the three networks")
 
 # %% [markdown]
-# ## The paper beside ours
+# ## Comparison with the paper
 #
 # Ours is the mean over *n* runs with its 95 % interval; the difference carries Welch's interval. PENDING means: not run yet.
 # The column of ResNet-18 has its runs in common with [Table 2](table2), which has more of some rows: of random weights
@@ -60,7 +60,7 @@ tables.html(table4.networks(shown), "Parameters and work of the three networks")
 comparison = shared.comparisons(EXPERIMENT, shown)
 tables.write_csv(comparison, "weimann2021-table4")
 tables.write_csv(trials, "weimann2021-table4-runs")
-tables.html(shared.readable(comparison, "Network", "resnet18"), "Macro F1 on the test part of CinC 2017, by initialisation and network")
+tables.html(shared.compared(comparison, "Network", "resnet18"), "Macro F1 on the test set of CinC 2017: mean ± SD in print, mean [95 % interval] here")
 
 # %% tags=["remove-input"]
 table4.footnotes()
@@ -89,15 +89,15 @@ tables.beside_baselines(comparison)
 tables.html(shared.steps(comparison, "resnet34", "Networks"), "Macro F1 of the other networks against ResNet-34 [95 % interval]")
 
 # %% [markdown]
-# ## Against random weights
+# ## Gain over random initialisation
 #
 # {pub}`weimann2021.table4.notes`
 
 # %% tags=["remove-input"]
-tables.html(shared.gains(comparison, "Network"), "Macro F1 above random weights of the same network [95 % interval]")
+tables.html(shared.gains(comparison, "Network"), "Gain in macro F1 over random initialisation of the same network [95 % interval]")
 
 # %% [markdown]
-# ## What can be said
+# ## Conclusions
 #
 # The rules are those of the [analysis plan](../../analysis-plan.md); [how to read](../../how-to-read.md) says what the words mean.
 
@@ -105,7 +105,10 @@ tables.html(shared.gains(comparison, "Network"), "Macro F1 above random weights 
 shared.said({EXPERIMENT: shown})
 
 # %% [markdown]
-# ## How this was made
+# ## Provenance
+
+# %% tags=["remove-input"]
+shared.state(EXPERIMENT, shown)
 
 # %% tags=["remove-input"]
 tables.html(provenance.made(EXPERIMENT, shown), "Command, commit, seeds, device, time and data")

@@ -28,7 +28,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, provenance, tables
+from ecgtl.report import figures, in_short, provenance, tables
 from ecgtl.report.weimann import shared, table5
 
 config = SectionConfig.from_notebook(globals())
@@ -44,6 +44,7 @@ by_area = {name: frame[frame["score"] == "macro_auc"] for name, frame in compari
 for name in EXPERIMENTS:
     tables.write_csv(comparisons[name], name)
     tables.write_csv(trials[name], f"{name}-runs")
+in_short.of_gains(tiers)
 
 # %% [markdown]
 # Ours is the mean over runs with its 95 % interval (Student's *t*); PENDING means: not run yet. AUC and Fmax need no threshold.
@@ -64,7 +65,7 @@ shared.state(shared.PTBXL, tiers[shared.PTBXL])
 table5.data_used(shared.PTBXL)
 
 # %% tags=["remove-input"]
-tables.html(shared.wide(comparisons[shared.PTBXL]), "PTB-XL: scores on the test part, paper (mean ± SD) and ours [95 % interval]")
+tables.html(shared.compared(comparisons[shared.PTBXL], "Score"), "PTB-XL: scores on the test set, mean ± SD in print, mean [95 % interval] here")
 
 # %% [markdown]
 # Networks beside gradient boosting on RR intervals, which looks at the times of the beats alone, and the majority class; networks
@@ -77,7 +78,7 @@ tables.beside_baselines(comparisons[shared.PTBXL], "score")
 first = table5.score_panels(comparisons[shared.PTBXL], table5.quoted_values(shared.PTBXL))
 
 # %% tags=["remove-input"]
-tables.html(shared.gains(by_area[shared.PTBXL], None), "PTB-XL: AUC above random weights [95 % interval], and in per cent of it")
+tables.html(shared.gains(by_area[shared.PTBXL], "AUC"), "PTB-XL: gain in AUC over random initialisation [95 % interval]")
 
 # %% [markdown]
 # ### Label by label
@@ -105,7 +106,7 @@ shared.state(shared.CPSC2018, tiers[shared.CPSC2018])
 table5.data_used(shared.CPSC2018)
 
 # %% tags=["remove-input"]
-tables.html(shared.wide(comparisons[shared.CPSC2018]), "CPSC 2018: scores on the test part, paper (mean ± SD) and ours [95 % interval]")
+tables.html(shared.compared(comparisons[shared.CPSC2018], "Score"), "CPSC 2018: scores on the test set, mean ± SD in print, mean [95 % interval] here")
 
 # %% [markdown]
 # Networks beside gradient boosting on RR intervals, which looks at the times of the beats alone, and the majority class; networks
@@ -118,7 +119,7 @@ tables.beside_baselines(comparisons[shared.CPSC2018], "score")
 second = table5.score_panels(comparisons[shared.CPSC2018], table5.quoted_values(shared.CPSC2018))
 
 # %% tags=["remove-input"]
-tables.html(shared.gains(by_area[shared.CPSC2018], None), "CPSC 2018: AUC above random weights [95 % interval], and in per cent of it")
+tables.html(shared.gains(by_area[shared.CPSC2018], "AUC"), "CPSC 2018: gain in AUC over random initialisation [95 % interval]")
 
 # %% [markdown]
 # ### Label by label
@@ -163,7 +164,7 @@ table5.ranking_verdict(ranked)
 tables.html(ranked, "Initialisations from best to worst by mean score; = joins equal ones")
 
 # %% [markdown]
-# ## What can be said
+# ## Conclusions
 #
 # The rules are those of the [analysis plan](../../analysis-plan.md); [how to read](../../how-to-read.md) says what the words mean.
 
@@ -171,7 +172,7 @@ tables.html(ranked, "Initialisations from best to worst by mean score; = joins e
 shared.said(tiers)
 
 # %% [markdown]
-# ## How this was made
+# ## Provenance
 
 # %% tags=["remove-input"]
 tables.html(provenance.made(shared.PTBXL, tiers[shared.PTBXL]), "PTB-XL: command, commit, seeds, device, time and data")

@@ -21,6 +21,7 @@ from ecgtl.datasets import catalogue, ptbxl
 from ecgtl.report import badges, figures
 from ecgtl.report.across import candidates
 from ecgtl.report.across.candidates import Row
+from ecgtl.report.numbers import Numbers
 from ecgtl.report.words import bullets, limits, paragraph
 from ecgtl.statistics import MIN_RUNS
 
@@ -51,13 +52,14 @@ def frame(rows: dict[str, Row]) -> pd.DataFrame:
 
 def readable(table: pd.DataFrame, rows: dict[str, Row]) -> pd.DataFrame:
     """``frame`` as a reader sees it: scores, and seconds of training; PENDING where nothing has been run."""
-    found = []
+    found, (column, *_) = [], experiments.load(candidates.EXPERIMENT).columns
     for row, line in zip(rows.values(), table.itertuples(), strict=True):
-        scores = {"Macro AUC [95 %, runs]": f"{f1(line.macro_auc)} {limits(line.low, line.high)}".strip(),
+        known = Numbers(candidates.EXPERIMENT, row.config.tier)
+        scores = {"Macro AUC [95 %, runs]": known.cell(row.method, column),
                   "[95 %, test recordings]": limits(line.test_low, line.test_high),
                   "Weighted F1": f1(line.weighted_f1), "Fmax": f1(line.f_max), "Training": f"{row.seconds:.0f}{NBSP}s"}
         found.append({"Network and start": row.words, "Start was trained on": candidates.trained_on(row),
-                      **(scores if row.bodies else dict.fromkeys(scores, PENDING)), "n": line.runs})
+                      **(scores if row.bodies else dict.fromkeys(scores, PENDING))})
     return pd.DataFrame(found)
 
 

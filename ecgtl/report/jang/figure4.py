@@ -23,8 +23,7 @@ from ecgtl.analysis.names import f1
 from ecgtl.datasets import catalogue
 from ecgtl.errors import EcgtlError
 from ecgtl.measurements.reconstruction_errors import ARRAYS, HeldOut, held_out, load, pretrained
-from ecgtl.report import figures
-from ecgtl.report.badges import badge
+from ecgtl.report import badges, figures, in_short
 from ecgtl.report.printed import published_text
 from ecgtl.results import Result
 from ecgtl.statistics import LEVEL, MIN_RUNS
@@ -143,6 +142,14 @@ def comparison(measured: Result) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def answer(measured: Result) -> HTML:
+    """In short: the mean error, held beside the printed one."""
+    whole = [*by_source(measured).itertuples()][-1]
+    text = (f"A held-out window is rebuilt with a summed squared error of {_with_interval(whole)} here, on other "
+            f"recordings than the paper's, which prints {published_text('jang2021.scalars.cae_mse')}.")
+    return in_short.block([text], badges.row(measured.config["tier"], measured.evidence))
+
+
 def verdict(measured: Result) -> HTML:
     """What can be said, in sentences that follow from the values."""
     tier, n, error = measured.config["tier"], n_samples(measured), measured.scores["mse_sum"]
@@ -155,7 +162,7 @@ def verdict(measured: Result) -> HTML:
         f"R² {f1(1 - _printed() / n)} by the same reckoning.",
         "On the validation part, which chose the epoch, the error is "
         f"{trained.scores['validation']['summed']:.0f}.", _course(trained)]
-    word = badge(claims.judge("jang2021", "J5", tier)["ours"])
+    word = badges.badge(claims.judge("jang2021", "J5", tier)["ours"])
     return HTML(Markup("<p>{} {}</p>").format(word, " ".join(sentences)))
 
 

@@ -13,6 +13,7 @@ from ecgtl import experiments, published, results
 from ecgtl.analysis import cells
 from ecgtl.analysis.names import NBSP, f1
 from ecgtl.report import badges, words
+from ecgtl.report.words import percent
 
 PTBXL, CINC2017 = "jang2021-table2-ptbxl", "jang2021-table2-cinc2017"
 NAMES = {PTBXL: "PTB-XL, lead II", CINC2017: "CinC 2017"}
@@ -27,7 +28,7 @@ INDEX = "learning_curve_index"  # what its Table 3 prints
 def state(experiment: str, tier: str) -> HTML:
     """Badges of the finished runs and their number; while some are missing, the command; the sizes in recordings."""
     experiment = cells.current(experiment, tier)
-    drawn = ", ".join(f"{words.percent(size)} are {n:,}" for size, n in recordings(experiment, tier).items())
+    drawn = ", ".join(f"{percent(size)} are {n:,}" for size, n in recordings(experiment, tier).items())
     theirs = ", ".join(f"{paper_recordings(size):,.0f}" for size in sizes(experiment))
     said = Markup("<p>Recordings that are drawn for training: {}; in the paper {}.</p>").format(drawn, theirs)
     found = badges.state(experiment, tier, f"{NAMES[cells.original(experiment)]}: ")
@@ -118,15 +119,15 @@ def _printed_p(table: str, size: int | str) -> str:
 
 
 def heading(method: str, size: int | str) -> str:
-    return f"{words.percent(size)} {ARMS[method]}"
+    return f"{percent(size)} {ARMS[method]}"
 
 
 def paper_trials(table: str) -> pd.DataFrame:
     """``table2`` or ``table3`` as printed: a row a trial, a column a size and arm; mean ± SD and p below."""
     planned = range(1, published.lookup(f"jang2021.{table}.runs") + 1)
-    columns = {"Trial": [*planned, "Mean ± SD, printed", "p, printed"]}
+    columns = {("Trial", ""): [*planned, "Mean ± SD, printed", "p, printed"]}
     for method, size, found in printed_cells(table):
-        columns[heading(method, size)] = [*map(f1, found["trials"]), words.plus_minus(found["mean"], found["sd"]),
+        columns[percent(size), ARMS[method]] = [*map(f1, found["trials"]), words.plus_minus(found["mean"], found["sd"]),
                                            _printed_p(table, size)]
     return pd.DataFrame(columns)
 
@@ -135,10 +136,10 @@ def our_trials(frame: pd.DataFrame, experiment: str, tier: str, column: str = BE
                methods: Sequence[str] = ("random", "image", "cae")) -> pd.DataFrame:
     """The same from our runs: a row a planned trial, a dash where it is missing; mean ± SD (n - 1)."""
     planned = range(1, experiments.load(cells.current(experiment, tier)).runs[tier] + 1)
-    columns = {"Trial": [*planned, "Mean ± SD"]}
+    columns = {("Trial", ""): [*planned, "Mean ± SD"]}
     for size, method in itertools.product(sizes(experiment), methods):
         found = values(frame, method, size, column)
-        columns[heading(method, size)] = [*found.reindex(planned).map(f1), words.mean_sd(found)]
+        columns[percent(size), ARMS[method]] = [*found.reindex(planned).map(f1), words.mean_sd(found)]
     return pd.DataFrame(columns)
 
 
@@ -153,7 +154,8 @@ def differences(frame: pd.DataFrame, experiment: str, table: str = "table2", col
         theirs, ours = ([printed_trials(table, method, size) for method in pair],
                         [values(frame, method, size, column) for method in pair])
         tests = [words.gap_with_p(a, b, paired) for a, b in (theirs, ours) for paired in (False, True)]
-        rows.append((words.percent(size), f"{ARMS[pair[0]]} − {ARMS[pair[1]]}",
+        rows.append((f"{percent(size)}, {ARMS[pair[0]]} − {ARMS[pair[1]]}",
                      _printed_p(table, size) if pair[0] == "cae" else "–", *tests, f"{len(ours[0])}, {len(ours[1])}"))
-    return pd.DataFrame(rows, columns=["Data used", "Difference", "Paper, printed p", "Paper's trials, Welch",
-                                       "Paper's trials, paired", "Ours, Welch", "Ours, paired", "n"])
+    return pd.DataFrame(rows, columns=pd.MultiIndex.from_tuples([
+        ("Difference", ""), ("Paper", "printed p"), ("Paper", "its trials, Welch"), ("Paper", "its trials, paired"),
+        ("Here", "Welch"), ("Here", "paired"), ("Here", "n")]))

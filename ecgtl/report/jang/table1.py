@@ -12,7 +12,7 @@ from scipy import stats
 from ecgtl import published, results, statistics
 from ecgtl.datasets import catalogue
 from ecgtl.measurements.shaoxing import MOMENTS
-from ecgtl.report import figures
+from ecgtl.report import badges, figures, in_short
 from ecgtl.report.printed import published_text
 
 
@@ -69,12 +69,31 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
                                        "Printed digits", "AUMC, paper (private)"])
 
 
+def answer(counted: results.Result) -> HTML:
+    """In short: how many printed numbers are the release's, and the share of men with Wilson's interval."""
+    n, male = counted.scores["n"], counted.scores["male"]
+    low, high = stats.binomtest(male, n).proportion_ci(statistics.LEVEL, method="wilson")
+    printed = published_text("jang2021.table1.rows.male.shaoxing.percent")
+    return in_short.block([_agreeing(counted), f"The share of men is {100 * male / n:.1f} % [{100 * low:.1f}, "
+                           f"{100 * high:.1f}]; {printed} % is printed."],
+                          badges.row(counted.config["tier"], counted.evidence))
+
+
+def _equal(counted: results.Result) -> pd.Series:
+    """Whether the release gives what is printed, by place."""
+    table = comparison(counted).dropna(subset="ours")
+    return table["agreement"].str.startswith("equal").groupby(table["place"]).any()
+
+
+def _agreeing(counted: results.Result) -> str:
+    equal = _equal(counted)
+    return (f"Of {len(equal)} numbers that are printed for Shaoxing and that the release can give, {equal.sum()} are "
+            "what it gives, digit for digit.")
+
+
 def verdict(counted: results.Result) -> HTML:
     """What agrees and what does not, in sentences that follow from the values."""
-    table = comparison(counted).dropna(subset="ours")
-    equal = table["agreement"].str.startswith("equal").groupby(table["place"]).any()
-    sentences = [f"Of {len(equal)} numbers that are printed for Shaoxing and that the release can give, "
-                 f"{equal.sum()} are what it gives, digit for digit."]
+    table, equal, sentences = comparison(counted), _equal(counted), [_agreeing(counted)]
     if not equal["age.sd"]:
         sd = table[table["place"] == "age.sd"]
         kinds = sd["characteristic"].str.removeprefix("Age, SD ").str.removesuffix(" (years)")

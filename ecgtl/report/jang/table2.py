@@ -18,6 +18,7 @@ from ecgtl.config import protocol
 from ecgtl.experiments import pretrainings
 from ecgtl.report import badges, figures, tables
 from ecgtl.report.jang import shared
+from ecgtl.report.numbers import Numbers
 from ecgtl.report.words import gap_with_p, mean, percent
 
 SENSITIVITY = "jang2021-sensitivity"
@@ -25,11 +26,16 @@ SENSITIVITY = "jang2021-sensitivity"
 CONTROL = {("random", 25): ":", ("random_matched", 25): "-", ("random", 50): "--", ("random", 100): "-"}
 
 
-def comparison(experiment: str, tier: str) -> pd.DataFrame:
-    """``cells.comparison`` with our sizes in recordings as well."""
-    known, found = shared.recordings(experiment, tier), cells.comparison(experiment, tier)
+def comparison(experiment: str, tier: str, score: str | None = None, table: str | None = None) -> pd.DataFrame:
+    """``cells.comparison``, with our sizes in recordings, and what it is of."""
+    known, found = shared.recordings(experiment, tier), cells.comparison(experiment, tier, score, table)
     here = [f" ({known[size]:,} here)" if size in known else "" for size in found["size"]]
-    return found.assign(words=found["words"] + here)
+    return found.assign(words=found["words"] + here, experiment=experiment, tier=tier, score=score)
+
+
+def compared(frame: pd.DataFrame) -> pd.DataFrame:
+    """``comparison`` in the shape of the paper's table."""
+    return tables.grid(frame, headings={name: ("Share of the training set", name) for name in frame["words"]})
 
 
 def curve(comparison: pd.DataFrame, filled: dict[tuple, cells.Cell]) -> plt.Figure:
@@ -63,13 +69,14 @@ def networks(experiment: str) -> list[tuple[str, int]]:
     return [(method, int(size)) for method, size in entry.cells if method in entry.networks]
 
 
-def both_scores(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
+def both_scores(experiment: str, tier: str) -> pd.DataFrame:
     """Weighted beside macro F1 of the reported epoch: a row a method and size, baselines too."""
-    entry, rows = experiments.load(experiment), []
-    for method, size in (*networks(experiment), *itertools.product(entry.baselines, shared.sizes(experiment))):
-        weighted, macro = (shared.values(frame, method, size, f"best_test.{score}") for score in shared.SCORES)
-        rows.append((names.METHODS[method], percent(size), mean(weighted), mean(macro), len(weighted)))
-    return pd.DataFrame(rows, columns=["Initialisation", "Data used", "Weighted F1", "Macro F1", "n"])
+    entry, known = experiments.load(experiment), Numbers(experiment, tier)
+    return pd.DataFrame([(f"{names.METHODS[method]}, {percent(size)}", *(known.cell(method, size, score)
+                                                                         for score in shared.SCORES))
+                         for method, size in (*networks(experiment),
+                                              *itertools.product(entry.baselines, shared.sizes(experiment)))],
+                        columns=["Initialisation, data used", "Weighted F1", "Macro F1"])
 
 
 def choices(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:

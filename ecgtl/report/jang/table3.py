@@ -8,11 +8,14 @@ from IPython.display import HTML
 from matplotlib import pyplot as plt
 
 from ecgtl import published, statistics
+from ecgtl.analysis import cells
 from ecgtl.analysis.correlations import Interval
 from ecgtl.analysis.names import METHODS, f1
 from ecgtl.report import figures, tables
-from ecgtl.report.jang import shared
+from ecgtl.report.jang import shared, table2
 from ecgtl.report.words import percent
+
+PRINTED = ("random", "cae")  # arms of the paper's Table 3
 
 
 def index_rows(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -48,6 +51,13 @@ def index_dots(rows: pd.DataFrame) -> plt.Figure:
     panels[-1].set_xlabel("share of the training part that is used")
     figures.legend_below(figure, panels)
     return figure
+
+
+def compared(experiment: str, tier: str) -> pd.DataFrame:
+    """The index in the shape of the paper's table, for the arms that it prints."""
+    current = cells.current(experiment, tier)
+    found = table2.comparison(current, tier, shared.INDEX, "table3")
+    return table2.compared(found[found["method"].isin(PRINTED)])
 
 
 def printed_spreads(table: str) -> pd.DataFrame:

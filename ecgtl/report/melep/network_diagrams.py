@@ -55,6 +55,14 @@ def size(sizes: Sequence[int]) -> str:
     return " × ".join(f"{n:,}" for n in sizes)
 
 
+def in_short_of(arch: str, tier: str) -> str:
+    """How large the network is, and how much of it a transfer replaces."""
+    blocks = network(arch, tier)
+    whole, output = sum(block.parameters for block in blocks), blocks[-1].parameters
+    return (f"Drawn here with {whole:,} parameters in tier {tier}, of which a transfer replaces {output:,}, "
+            f"{100 * output / whole:.1f} %; the paper prints neither number.")
+
+
 def outputs(name: str, tier: str) -> pd.DataFrame:
     """Parameters by the number of labels, for a page: of the output layer and of the whole network."""
     rows = []

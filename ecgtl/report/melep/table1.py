@@ -7,7 +7,7 @@ from markupsafe import Markup
 from ecgtl.analysis.names import NBSP, PENDING
 from ecgtl.datasets import catalogue, snomed
 from ecgtl.measurements.melep_datasets import HEADERS, PAPER, PROGRAM, SOURCES, is_whole, pub
-from ecgtl.report import badges
+from ecgtl.report import badges, in_short
 from ecgtl.report import provenance as report_provenance
 from ecgtl.report.printed import published_text
 from ecgtl.report.words import bullets, paragraph
@@ -117,15 +117,23 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     return words.set_axis(["Data set", "What", "Paper", "Release", "At hand", "Printed number"], axis=1)
 
 
+def answer(counted: Result | None, table: pd.DataFrame) -> HTML:
+    """In short: how many printed numbers a list of the release bears out."""
+    return in_short.block([_as_released(table)], state(counted).data)
+
+
+def _as_released(table: pd.DataFrame) -> str:
+    known = table[table["finding"].str.startswith(("as released", "differs"))]
+    same = (known["finding"] == "as released").sum()
+    return f"Of {len(known)} printed numbers that a list of the release can check, {same} are as released."
+
+
 def verdict(table: pd.DataFrame) -> HTML:
     """How many printed numbers are the release's, and which are not, from ``comparison``."""
-    known = table[table["finding"].str.startswith(("as released", "differs"))]
     other = readable(table[table["finding"].str.startswith(("differs", "contradicted"))])
     wrong = "; ".join(f"{name}, {what}: {paper} printed, {finding}"
                       for name, what, paper, _, _, finding in other.itertuples(index=False))
-    same = (known["finding"] == "as released").sum()
-    return HTML(paragraph(f"Of {len(known)} printed numbers that a list of the release can check, {same} are as "
-                          f"released.{f' What differs: {wrong}.' if wrong else ''}"))
+    return HTML(paragraph(_as_released(table) + (f" What differs: {wrong}." if wrong else "")))
 
 
 def misprints(counted: Result | None) -> pd.DataFrame:

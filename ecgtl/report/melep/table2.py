@@ -5,7 +5,7 @@ All is computed from the finished folds (``transfer_folds``), however many there
 prints.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,10 +20,11 @@ from ecgtl.analysis import agreement, correlations
 from ecgtl.analysis.agreement import SCORES
 from ecgtl.analysis.names import PENDING, RIVALS, checkpoint_name, data_set, f1
 from ecgtl.measurements.melep_datasets import PAPER
-from ecgtl.report import badges, figures
+from ecgtl.report import badges, figures, in_short, tables
 from ecgtl.report.melep.marks import BLUE, GREY, SHIFTS, VERMILION, WEIGHTS, WIDTH, interval
 from ecgtl.report.melep.transfer_folds import CHOICES, MELEP, PARTS, VARIANTS, Folds, evidence, interval_text, is_papers
-from ecgtl.report.words import bullets, paragraph
+from ecgtl.report.numbers import Numbers
+from ecgtl.report.words import bullets, marked, paragraph
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,19 @@ class Pair:
     def named(self) -> dict[str, str]:
         """Its first two cells in every table."""
         return {"Checkpoint": checkpoint_name(self.source, self.arch), "Target": data_set(self.folds.target)}
+
+    @property
+    def named_in_short(self) -> str:
+        """Network, source and target."""
+        return f"{checkpoint_name(self.source, self.arch)} → {data_set(self.folds.target)}"
+
+    def lines(self, measure: str) -> tables.Lines:
+        """The printed correlation, ours, and their difference."""
+        ours, fisher = self.ours[measure, SCORES[0]], self.fisher
+        gap = correlations.independent_difference(ours, fisher) if fisher else None
+        here = Numbers(self.folds.experiment, self.folds.tier).correlation(self.source, self.arch, measure, ours)
+        return tables.Lines(f1(self.paper) if fisher else "", here if len(self.rows) else PENDING,
+                            marked(gap) if gap and gap.low is not None else "")
 
     @cached_property
     def ours(self) -> dict[tuple[str, str], correlations.Interval]:
@@ -82,17 +96,29 @@ def correlation_rows(found: Iterable[Pair]) -> pd.DataFrame:
                          for pair in found for (measure, score), ours in pair.ours.items()])
 
 
-def correlation_table(found: Iterable[Pair], measure: str) -> pd.DataFrame:
-    """Table 2 for one weighting of MELEP: printed and ours by both choices of the epoch."""
-    rows = []
-    for pair in found:
-        row = pair.named | ({"Paper": f1(pair.paper)} if pair.fisher else {})
-        row |= {f"Ours, {CHOICES[score]}": interval_text(pair.ours[measure, score]) for score in SCORES}
-        if pair.fisher:
-            gap = correlations.independent_difference(pair.ours[measure, SCORES[0]], pair.fisher)
-            row["Ours − paper [95 % interval]"] = interval_text(gap, signed=True)
-        rows.append(row)
-    return pd.DataFrame(rows)
+def correlation_table(found: Iterable[Pair]) -> pd.DataFrame:
+    """Table 2 for both weightings of MELEP, the epoch chosen as in the paper: printed, here, and the difference."""
+    return tables.grid_of(((pair.named_in_short, ("Weights of MELEP", WEIGHTS[measure]), pair.lines(measure))
+                           for pair in found for measure in MELEP), "Model, source → target")
+
+
+def answer(found: Iterable[Pair], tiers: Mapping[str, str], why: str = "#conclusions") -> HTML:
+    """In short: the strongest printed correlation here, and the strongest of ours."""
+    return in_short.answered(sentences(found), tiers, why=why)
+
+
+def sentences(found: Iterable[Pair]) -> list[str]:
+    """What ``answer`` says."""
+    said = [in_short.Finding.of(pair.named_in_short, pair.ours[MELEP[0], SCORES[0]] if len(pair.rows) else None,
+                             pair.paper) for pair in found]
+    return in_short.findings("correlation of MELEP with F1", said, "strongest")
+
+
+def validated_table(found: Iterable[Pair]) -> pd.DataFrame:
+    """The same where a validation set has chosen the epoch."""
+    return pd.DataFrame([{"Model, source → target": pair.named_in_short} |
+                         {WEIGHTS[measure]: interval_text(pair.ours[measure, SCORES[1]]) for measure in MELEP}
+                         for pair in found])
 
 
 def fold_table(found: Iterable[Pair]) -> pd.DataFrame:

@@ -100,7 +100,10 @@ def build(layout: Layout) -> Path:
         status = process.wait()
     if status != 0:
         raise EcgtlError("the book has warnings or errors, see above; the old site, if any, is untouched")
-    return out / "_build" / "html"
+    html = out / "_build" / "html"
+    for file in (layout.root / "results").glob("*/*.json"):  # what numbers link to
+        lying.write(html / "results" / file.parent.name / file.name, file.read_text(encoding="utf-8"))
+    return html
 
 
 def _replace(new: Path, old: Path) -> None:

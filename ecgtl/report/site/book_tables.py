@@ -21,7 +21,7 @@ from ecgtl.report.findings import answers, evidence_badges, ours
 
 AVAILABILITY = "availability.yml"  # in the book's folder
 OF_ONE_PAPER = ("availability", "tiers")
-_SHORT: dict[str | None, str] = {"jang2021": "Jang 2021", "weimann2021": "Weimann 2021", "melep2023": "MELEP 2023"}
+SHORT: dict[str | None, str] = {"jang2021": "Jang 2021", "weimann2021": "Weimann 2021", "melep2023": "MELEP 2023"}
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ def _coverage(page: Page) -> Table:
     rows = []
     for row in found.itertuples():
         name = f"{'Table' if row.item[0] == 'T' else 'Figure'}\N{NO-BREAK SPACE}{row.item[1:]}"
-        name = name if page.paper else f"{_SHORT[row.paper]}, {name}"
+        name = name if page.paper else f"{SHORT[row.paper]}, {name}"
         rows.append({"Item": page.link_to(row.page, name) if row.page else name, "State": badge(row.state),
-                     "What it shows": row.what, "Evidence": _evidence(row.evidence), "Why": row.why})
+                     "Kind": row.kind, "What it shows": row.what, "Evidence": _evidence(row.evidence), "Why": row.why})
     return rows, f"{len(rows)} tables and figures: {coverage.counts(found)}"
 
 
@@ -133,14 +133,14 @@ def _availability(page: Page) -> Table:
              "Where": _link(entry["url"], entry["where"]) if "url" in entry else entry["where"],
              "What was found": entry["found"], "What stands in for it here": entry["instead"]}
             for entry in audit["papers"][page.paper]]
-    return rows, f"{_SHORT[page.paper]}: what can still be had, as of {audit['date']}"
+    return rows, f"{SHORT[page.paper]}: what can still be had, as of {audit['date']}"
 
 
 def _tiers(page: Page) -> Table:
     rows = [{"Tier": badge(f"tier:{tier}"),
              **{name.replace("_", " ").capitalize(): f"{value:g}" for name, value in rules.items()}}
             for tier, rules in config.protocol(page.paper).tiers.items()]
-    return rows, f"{_SHORT[page.paper]}: what each tier means (sampling rate in Hz)"
+    return rows, f"{SHORT[page.paper]}: what each tier means (sampling rate in Hz)"
 
 
 def _words(page: Page) -> Table:

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from markupsafe import Markup
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
@@ -22,7 +23,7 @@ from ecgtl import paths, results
 from ecgtl.analysis import cells
 from ecgtl.errors import EcgtlError
 from ecgtl.report import badges, printed, tables
-from ecgtl.report.site import book_tables, values
+from ecgtl.report.site import book_tables, landing, values
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +40,10 @@ class TextRole(SphinxRole):
         except EcgtlError as error:
             _warn(error, self)
             return [nodes.problematic(self.rawtext, self.rawtext)], []
-        if not self.css:
+        if self.css:
+            _depend(self, values.sources(self.text))
+        if isinstance(text, Markup):
             return [nodes.raw(self.rawtext, text, format="html")], []
-        _depend(self, values.sources(self.text))
         return [nodes.inline(self.rawtext, text, classes=["ecgtl-value", self.css])], []
 
 
@@ -60,6 +62,15 @@ class TableDirective(SphinxDirective):
         committed = results.folder("reduced").glob("*/*.json")
         _depend(self, [*committed, *paths.PACKAGE.rglob("*.yml"), page.folder / book_tables.AVAILABILITY])
         return [nodes.raw("", tables.html_text(frame, self.options.get("caption", caption)), format="html")]
+
+
+class ClaimsDirective(SphinxDirective):
+    """``{ecgtl-claims}``: every claim with its verdicts, below a sentence a paper."""
+
+    def run(self) -> list[nodes.Node]:
+        _depend(self, [*results.folder("reduced").glob("*/*.json"), *paths.PACKAGE.rglob("*.yml")])
+        page = book_tables.Page(self.env.docname, Path(self.env.srcdir))
+        return [nodes.raw("", landing.strip(page), format="html")]
 
 
 class ResultDirective(SphinxDirective):
@@ -89,11 +100,34 @@ def _depend(asked: SphinxRole | SphinxDirective, files: Iterable[Path]) -> None:
         asked.env.note_dependency(str(file))
 
 
+# What a row of a table becomes where its frame is narrower than the table needs; of a comparison also its lines' names
+CARD = """& thead, & .ecgtl-lines { display: none; }
+&, & caption, & tbody, & tr, & tbody :is(th, td) { display: block; width: auto; }
+& tr { margin: 0 0 0.8rem; padding: 0.4rem 0.6rem; border: 1px solid var(--pst-color-border); border-radius: 0.4rem; }
+& tbody :is(th, td) { border: 0; padding: 0.1rem 0; }
+& td[data-head]::before { content: attr(data-head) ": "; color: var(--pst-color-text-muted); }
+& td:has(.ecgtl-line)::before { display: block; font-weight: 600; }
+& td .ecgtl-line { white-space: normal; }
+& td:not(.ecgtl-lines) .ecgtl-what { position: static !important; width: auto; height: auto; clip-path: none; }"""
+
+
+def _frame(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+    """The rules of cards, and links to results, which are made as from the book's root, as from the page."""
+    rules = "".join(f"@container (max-width: {need}rem) {{ .ecgtl-needs-{need} {{ {CARD} }} }}"
+                    for need in tables.NEEDS)
+    context["metatags"] = f"{context.get('metatags', '')}<style>{rules}</style>"
+    if "body" in context:
+        root = "../" * page.count("/")
+        context["body"] = context["body"].replace('<a href="results/', f'<a href="{root}results/')
+
+
 def setup(app: Sphinx) -> dict:
     """Called by Sphinx."""
     app.add_role("res", TextRole(values.result_text, "ecgtl-res"))
     app.add_role("pub", TextRole(printed.published_text, "ecgtl-pub"))
     app.add_role("badge", TextRole(badges.badge))
     app.add_directive("ecgtl-table", TableDirective)
+    app.add_directive("ecgtl-claims", ClaimsDirective)
     app.add_directive("ecgtl-result", ResultDirective)
+    app.connect("html-page-context", _frame)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -13,6 +13,7 @@ from ecgtl.analysis import cells, coverage
 from ecgtl.analysis.names import CHOICES, f1
 from ecgtl.config import TIERS
 from ecgtl.errors import EcgtlError
+from ecgtl.report.numbers import Numbers
 from ecgtl.report.printed import published_file
 
 RESULT_FORM = "experiment.tier.method.size[.choice].score.statistic"
@@ -34,7 +35,8 @@ def result_text(path: str) -> str:
     unless it says ``last`` or ``best_test``); ``score`` a name in the result's scores, ``f1_per_class.af``
     for one class; ``statistic`` over the runs: ``mean``, ``sd``, ``n``, ``low`` and ``high`` for the 95 %
     limits of the mean, ``interval`` for ``[.690, .720]``, ``pm`` for ``.712 ± .010``. ``coverage.items``,
-    ``coverage.done``, ``coverage.partial`` and ``coverage.pending`` count the papers' tables and figures.
+    ``coverage.done``, ``coverage.partial`` and ``coverage.pending`` count the papers' tables and figures. A mean
+    at the epoch that the paper reports is a button (``ecgtl.report.numbers``).
     """
     keys = path.split(".")
     if keys[0] == "coverage":
@@ -62,6 +64,8 @@ def result_text(path: str) -> str:
         raise _unknown("score", ".".join(score), _score_names(here[0][choice]))
     if cell.n < 2 and statistic not in ("mean", "n"):
         raise EcgtlError(f"{path}: one run has no {statistic}; use mean, or run more with {command}")
+    if statistic == "mean" and choice == cells.reported(experiment)[1]:
+        return Numbers(experiment, tier).mean(method, size, ".".join(score))
     whole = {"n": str(cell.n), "interval": f"[{f1(cell.low)}, {f1(cell.high)}]",
              "pm": f"{f1(cell.mean)} ± {f1(cell.sd)}"}
     return whole.get(statistic) or f1(getattr(cell, statistic))

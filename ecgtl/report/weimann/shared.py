@@ -16,7 +16,7 @@ from matplotlib import pyplot as plt
 
 from ecgtl import experiments, models, published, statistics
 from ecgtl.analysis import cells, claim_rules, sources, verdicts
-from ecgtl.analysis.names import METHODS, NBSP, PENDING
+from ecgtl.analysis.names import METHODS
 from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig
 from ecgtl.report import badges, figures, findings, tables, words
 
@@ -61,8 +61,7 @@ def comparisons(experiment: str, tier: str, scores: Sequence[str] = ("macro_f1",
     entry = experiments.load(experiment)
     found = pd.concat([cells.comparison(experiment, tier, score).assign(experiment=experiment, tier=tier, score=score)
                        for score in scores])
-    return found.assign(paper_n=published.load(entry.paper)[entry.published]["runs"],
-                        words=found["words"].str.replace("resnet", "ResNet-"))
+    return found.assign(paper_n=published.load(entry.paper)[entry.published]["runs"])
 
 
 def trials(experiment: str, tier: str) -> pd.DataFrame:
@@ -87,66 +86,44 @@ def our_sample(row: pd.Series) -> statistics.Sample | None:
     return statistics.Sample(row["ours"], row["sd"], int(row["n"])) if row["n"] else None
 
 
-def our_words(row: pd.Series) -> str:
-    return words.estimate(row["ours"], row["low"], row["high"], row["n"])
-
-
 def short(method: str) -> str:
     """A method in a word or two, for axes and headings."""
     return "Random weights" if method == "random" else METHODS[method].removesuffix(" classification")
 
 
-def readable(frame: pd.DataFrame, heading: str | None = "Data used", only: int | str | None = None) -> pd.DataFrame:
-    """``tables.readable`` with ``heading`` for the columns of the paper's table, None to leave them out; printed
-    marks.
+def compared(frame: pd.DataFrame, group: str, only: int | str | None = None) -> pd.DataFrame:
+    """``comparisons`` in the shape of the paper's table: ``group`` heads its columns, printed marks refer to footnotes.
 
     ``only``: the column that baselines are shown at, where they do not depend on it.
     """
+    marked = published.lookup(f"{PAPER}.table4.rows")
+    frame = frame.assign(mark=[marked.get(row.method, {}).get(str(row.size), {}).get("mark", "")
+                               for row in frame.itertuples()])
     if only is not None:
-        trivial = frame["method"].isin(BASELINES)
-        frame = frame.assign(words=frame["words"].mask(trivial, "any"))[~trivial | (frame["size"] == only)]
-    shown, marked = tables.readable(frame), published.lookup(f"{PAPER}.table4.rows")  # some refer to a footnote
-    shown["Paper (mean ± SD)"] += [
-        marked.get(row.method, {}).get(str(row.size), {}).get("mark", "") if np.isfinite(row.paper) else ""
-        for row in frame.itertuples()]
-    return shown.rename(columns={"Data used": heading}) if heading else shown.drop(columns="Data used")
+        frame = frame[~frame["method"].isin(BASELINES) | (frame["size"] == only)]
+    if frame["score"].nunique() > 1:
+        return tables.grid(frame, "score", headings={name: (SCORES[name], "") if name not in BY_CLASS else
+                                                     (group, SCORES[name]) for name in frame["score"].unique()})
+    return tables.grid(frame, headings={name: (group, name) for name in frame["words"]})
 
 
-def wide(frame: pd.DataFrame) -> pd.DataFrame:
-    """``comparisons`` with a row a method and, for each score, a column of the paper (if it prints one) and of ours."""
-    # The head of a row breaks behind its commas alone: many columns leave it little room
-    heads = [METHODS[method].replace(" ", NBSP).replace(f",{NBSP}", ", ") for method in frame["method"].unique()]
-    columns = {"Initialisation": heads}
-    for score, rows in frame.groupby("score", sort=False):
-        if rows["paper"].notna().any():
-            columns[f"{SCORES[score]}, paper"] = [*map(words.plus_minus, rows["paper"], rows["paper_sd"])]
-        columns[f"{SCORES[score]}, ours"] = [our_words(row) for _, row in rows.iterrows()]
-    return pd.DataFrame(columns)
-
-
-def gains(frame: pd.DataFrame, heading: str | None = "Data used") -> pd.DataFrame:
-    """What each pretraining adds to random weights, in print with Welch's interval and here by the analysis plan;
-    ``frame``: ``comparisons``.
-
-    The relative gain is the paper's own way of saying it.
+def gains(frame: pd.DataFrame, group: str) -> pd.DataFrame:
+    """What each pretraining adds to random weights: in print with Welch's interval, here by the analysis plan, and how
+    the two differ; ``frame``: ``comparisons`` of one score.
     """
-    return pd.DataFrame([{
-        "Pretraining": METHODS[row["method"]], **({heading: row["words"]} if heading else {}),
-        "Paper": found.pop("Paper"), "Paper, relative": _relative(printed_sample(row), printed_sample(base), "–"),
-        **found, "Ours, relative": _relative(our_sample(row), our_sample(base)), "n": f"{row['n']},{NBSP}{base['n']}"}
-        for row, base, found in _against(frame, "method", "random")])
+    return tables.grid_of(((METHODS[row["method"]], (group, row["words"]), lines)
+                           for row, _, lines in _against(frame, "method", "random")), "Pretraining")
 
 
-def steps(frame: pd.DataFrame, base: int | str, heading: str) -> pd.DataFrame:
+def steps(frame: pd.DataFrame, base: int | str, group: str) -> pd.DataFrame:
     """The same rows at another column minus ``base``, in print and here, as in ``gains``."""
-    return pd.DataFrame([{"Initialisation": METHODS[row["method"]], heading: f"{row['words']} − {other['words']}",
-                          **found, "n": f"{row['n']},{NBSP}{other['n']}"}
-                         for row, other, found in _against(frame, "size", base)])
+    return tables.grid_of(((METHODS[row["method"]], (group, f"{row['words']} − {other['words']}"), lines)
+                           for row, other, lines in _against(frame, "size", base)), "Initialisation")
 
 
-def _against(frame: pd.DataFrame, column: str, value: int | str) -> Iterator[tuple[pd.Series, pd.Series, dict]]:
+def _against(frame: pd.DataFrame, column: str, value: int | str) -> Iterator[tuple[pd.Series, pd.Series, tables.Lines]]:
     """Rows of networks, each with the row that differs from it in ``column`` alone, where it has ``value``, and their
-    difference: in print, ours by the analysis plan, and what the plan says of the printed one.
+    difference: in print, here by the analysis plan, and how the two differ.
     """
     source, keys = sources.Runs(frame["tier"].iloc[0]), [name for name in ("method", "size", "score") if name != column]
     bases = {tuple(row[keys]): row for _, row in frame[frame[column] == value].iterrows()}
@@ -154,15 +131,11 @@ def _against(frame: pd.DataFrame, column: str, value: int | str) -> Iterator[tup
         base = bases[tuple(row[keys])]
         places = [verdicts.Place(one["experiment"], one["method"], one["size"], one["score"]) for one in (row, base)]
         verdict = claim_rules.judged("beats", places, source).verdict
-        known = verdict.ours if verdict.ours and np.isfinite(verdict.ours.low) else None
-        said = [verdict.size if known else None, "no worthwhile gain" if verdict.worthwhile is False else None]
-        yield row, base, {"Paper": words.gap(printed_sample(row), printed_sample(base), "–"),
-                          "Ours": words.difference(known) if known else words.gap(our_sample(row), our_sample(base)),
-                          "Against print": ", ".join(filter(None, said)) or "–"}
-
-
-def _relative(a: statistics.Sample | None, b: statistics.Sample | None, missing: str = PENDING) -> str:
-    return f"{100 * (a.mean / b.mean - 1):+.1f}{NBSP}%".replace("-", "−") if a and b else missing
+        known, gap = (one if one and np.isfinite(one.low) else None for one in (verdict.ours, verdict.gap))
+        yield row, base, tables.Lines(
+            words.gap(printed_sample(row), printed_sample(base), ""),
+            words.difference(known) if known else words.gap(our_sample(row), our_sample(base)),
+            words.difference(gap) if gap else "")
 
 
 def said(tiers: dict[str, str]) -> HTML:

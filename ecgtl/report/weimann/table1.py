@@ -77,7 +77,8 @@ def challenge(frame: pd.DataFrame, experiment: str, tier: str) -> pd.DataFrame:
     for method in frame["method"].unique():
         whole, cell = by.loc[method, "macro_f1"], ours.get((method, frame["size"].iloc[0]))
         three = [by.loc[method, f"f1_per_class.{name}"]["paper"] for name in CINC_OFFICIAL]
-        rows.append((METHODS[method], f1(whole["paper"]), shared.our_words(whole), f1(np.mean(three)),
+        rows.append((METHODS[method], f1(whole["paper"]),
+                     estimate(whole["ours"], whole["low"], whole["high"], whole["n"]), f1(np.mean(three)),
                      estimate(cell.mean, cell.low, cell.high, cell.n) if cell else PENDING))
     return pd.DataFrame(rows, columns=["Initialisation", "Four classes, paper", "Four classes, ours",
                                        "Three classes, paper", "Three classes, ours"])

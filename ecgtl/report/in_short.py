@@ -1,0 +1,125 @@
+"""In short: what a page finds, at its head, by rule: at most two sentences, verdicts, and the evidence beside them."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from IPython.display import HTML
+from markupsafe import Markup
+
+from ecgtl import experiments, statistics
+from ecgtl.analysis import cells, claim_rules, claims, sources, verdicts
+from ecgtl.analysis.correlations import Interval
+from ecgtl.analysis.names import METHODS, PENDING, data_set, f1
+from ecgtl.config import TIERS, protocols
+from ecgtl.report import badges
+from ecgtl.report import findings as report_findings
+from ecgtl.report.words import difference
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One number that a page is about: what it is of, ours (None without an interval), and the printed one if any."""
+
+    label: str
+    ours: statistics.Difference | None
+    printed: float | None = None
+
+    @classmethod
+    def of(cls, label: str, ours: statistics.Difference | Interval | None, printed: float | None = None) -> "Finding":
+        """From whatever ours is stored in."""
+        if ours is None or ours.value is None or ours.low is None or ours.high is None or not np.isfinite(ours.low):
+            return cls(label, None, printed)
+        return cls(label, statistics.Difference(ours.value, ours.low, ours.high, np.nan, np.nan), printed)
+
+
+def block(sentences: Iterable[str], *more: Markup | str) -> HTML:
+    """The box at the head of a page; ``more`` are its verdicts and badges."""
+    return HTML(Markup('<div class="ecgtl-in-short" role="note" aria-label="In short"><p><strong>In short</strong> {}'
+                       "</p>{}</div>").format(Markup(" ").join(sentences), Markup().join(more)))
+
+
+def of_gains(tiers: Mapping[str, str], score: str | None = None, table: str | None = None,
+             statements: Sequence[str] | None = None, why: str = "#conclusions") -> HTML:
+    """For a page whose question is what pretraining adds, in the experiments of ``tiers``."""
+    found = [one for experiment, tier in tiers.items() for one in gains(experiment, tier, score, table)]
+    return answered(findings("gain over random initialisation", found), tiers, statements, why)
+
+
+def of_statements(paper: str, names: Sequence[str], tiers: Mapping[str, str]) -> HTML:
+    """For a page whose question is whether the first of some statements holds: its first comparison that was judged."""
+    by_experiment = claims.claims(paper)
+    judged = [claims.judge(paper, name, tiers[by_experiment[name]["experiment"]]) for name in names[:2]]
+    sentences = []
+    for verdict in judged:
+        known = [one for one in verdict["comparisons"] if one.found and getattr(one.found, "value", 0) is not None]
+        least = min(known, key=lambda one: verdicts.SIGNS.index(one.verdict.sign), default=None)
+        text = report_findings.in_words(least) if least else PENDING
+        sentences.append(f"{verdict['says']}: {report_findings.counted(verdict['comparisons'])} ({text}).")
+    return answered(sentences, tiers, names)
+
+
+def answered(sentences: Iterable[str], tiers: Mapping[str, str], statements: Sequence[str] | None = None,
+             why: str = "#conclusions") -> HTML:
+    """``block`` with the verdicts on the ``statements``, if not given on all that rest on the experiments; evidence.
+
+    ``why`` is where the verdicts stand in full.
+    """
+    bodies = [body for experiment, tier in tiers.items() for _, body in cells.runs(experiment, tier)]
+    evidence = [badges.row(max(tiers.values(), key=TIERS.index), cells.evidence_of(bodies))] if bodies else [
+        badges.badge("pending")]
+    return block(sentences, _judged(tiers, statements, why), *evidence)
+
+
+def findings(what: str, found: Sequence[Finding], strength: str = "largest") -> list[str]:
+    """What the strongest printed number is here, and how many of ours there are on which side of 0.
+
+    ``strength`` is ``largest``, or ``strongest`` for numbers whose sign may be either.
+    """
+    size: Callable[[float], float] = abs if strength == "strongest" else float
+    printed = [one for one in found if one.printed is not None]
+    said: list[str] = []
+    if printed:
+        top = max(printed, key=lambda one: size(one.printed or 0))
+        here = Markup("is {} here").format(difference(top.ours)) if top.ours else f"has no interval here: {PENDING}"
+        said.append(Markup("The paper's {} {}, {} ({}), {}.").format(
+            strength, what, f1(top.printed, True), top.label, here))
+    ours = {one.label: one.ours for one in found if one.ours}
+    if ours:
+        label = max(ours, key=lambda name: size(ours[name].value))
+        above, below = (sum(statistics.verdict_above(one) == sign for one in ours.values())
+                        for sign in ("yes", "opposite"))
+        said.append(Markup("Of {} that can be judged here {} {} a 95 % CI above 0 and {} below 0; the {} is {} ({})."
+                           ).format(len(ours), above, "has" if above == 1 else "have", below, strength,
+                                    difference(ours[label]), label))
+    return said or [f"{PENDING}: no {what} has been computed here."]
+
+
+def gains(experiment: str, tier: str, score: str | None = None, table: str | None = None) -> list[Finding]:
+    """What every network of a table gains over random initialisation in the same column, by the analysis plan."""
+    entry, source, found = experiments.load(experiment), sources.Runs(tier, table), []
+    for method, size in entry.cells:
+        if method in entry.networks and method != "random" and ("random", size) in entry.cells:
+            places = [verdicts.Place(experiment, name, size, score) for name in (method, "random")]
+            verdict = claim_rules.judged("beats", places, source).verdict
+            column = f", {entry.column_words(size)}" if len(entry.columns) > 1 else f", {data_set(entry.dataset)}"
+            found.append(Finding.of(METHODS[method] + column, verdict.ours,
+                                 verdict.printed.value if verdict.printed and tier != "demo" else None))
+    return found
+
+
+def _judged(tiers: Mapping[str, str], statements: Sequence[str] | None, why: str) -> Markup:
+    """How many statements hold, in print and here."""
+    judged = []
+    for experiment, tier in tiers.items():
+        own, source = cells.original(experiment), sources.Runs(tier)
+        judged += [claims.judge(paper, name, tier, source) for paper in protocols()
+                   for name, claim in claims.claims(paper).items()
+                   if claim.get("experiment") == own and (statements is None or name in statements)]
+    if not judged:
+        return Markup()
+    said = [", ".join(f"{n} {sign}" for sign, n in Counter(one[whose] for one in judged).items())
+            for whose in ("paper", "ours")]
+    return Markup('<p>{} statement{}: in print {}; here {}. <a href="{}">Why</a></p>').format(
+        len(judged), "s" * (len(judged) > 1), *said, why)

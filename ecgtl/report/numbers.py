@@ -1,0 +1,122 @@
+"""Our numbers as a reader meets them: each is a button that opens the runs behind it, and how to make them again.
+
+No script is needed: what opens is the browser's own popover, which works from a file, by keyboard and on a phone.
+"""
+
+import itertools
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from ecgtl import paths, results, statistics
+from ecgtl.analysis import addresses, cells
+from ecgtl.analysis.correlations import Interval
+from ecgtl.analysis.names import CHOICES, NBSP, PENDING, RIVALS, SCORES, data_set, f1
+from ecgtl.report import words
+
+_NUMBERED = itertools.count(1)  # a popover's name is unique on its page
+FOLD_HEADINGS = ("Fold", "Seed", "F1", "MELEP", "Commit", "Made on", "Result")
+HEADINGS = ("Run", "Seed", "Score", "Commit", "Made on", "Result")
+
+
+def button(text: str, address: str, behind: Markup) -> Markup:
+    """``text`` as a button that opens what is ``behind`` the number at ``address``."""
+    return Markup('<button type="button" class="ecgtl-number" data-id="{0}" popovertarget="{1}">{2}</button>'
+                  '<div popover id="{1}" class="ecgtl-popover" role="dialog" aria-label="{0}">{3}<button type="button" '
+                  'popovertarget="{1}" popovertargetaction="hide">Close</button></div>').format(
+                      address, f"ecgtl-number-{next(_NUMBERED)}", text, behind)
+
+
+def behind(address: str, said: str, rows: Iterable[Sequence], bodies: Sequence[results.Result],
+           headings: Sequence[str] = HEADINGS) -> Markup:
+    """What stands behind a number: what it is, a row a run (``run_row``), their data, and two commands."""
+    head = Markup().join(map(Markup('<th scope="col">{}</th>').format, headings))
+    body = Markup().join(Markup("<tr>{}</tr>").format(Markup().join(map(Markup("<td>{}</td>").format, row)))
+                         for row in rows)
+    data = dict.fromkeys(f"{data_set(one.data['name'])} {one.data['version']}, digest {one.data['digest'][:12]}"
+                         for one in bodies)
+    evidence = ", ".join(f"{name} {word}" for name, word in cells.evidence_of(bodies).items())
+    return Markup("<p><strong>{0}</strong><br>{1}</p><table><thead><tr>{2}</tr></thead><tbody>{3}</tbody></table>"
+                  "<p>Data: {4}; evidence: {5}.</p><p>Compute it again from the stored predictions:<br>"
+                  "<code>python -m ecgtl verify {0}</code></p><p>Make it again, training included:<br>"
+                  "<code>python -m ecgtl reproduce {0}</code></p>").format(
+                      address, said, head, body, "; ".join(data), evidence)
+
+
+def run_row(number: int, body: results.Result, *scores: str) -> tuple:
+    """A run behind a number: its seed, scores, commit, machine, and its file."""
+    made = body.provenance
+    machine = f"{made['machine']}, {made.get('instructions', 'instructions not recorded')}"
+    return (number, made["seed"], *scores, made["commit"][:7] + " (changed)" * made["dirty"],
+            machine if made["device"] == "cpu" else made["device"], _link(body))
+
+
+def _count(n: int) -> Markup:
+    return Markup(' <span class="ecgtl-n">n{}{}</span>').format(NBSP, n)
+
+
+def _link(body: results.Result) -> Markup | str:
+    """A link from the page, or the notebook, to a result's file, where it is of the repository; else its name."""
+    file = results.path_of(body.experiment, body.key, body.config["tier"])
+    if body.config["tier"] == "demo" or not file.is_relative_to(paths.repository()):
+        return file.name
+    return Markup('<a href="{}">JSON</a>').format(Path(os.path.relpath(file, Path.cwd())).as_posix())
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The cells of an experiment in a tier, its finished runs read once."""
+
+    experiment: str
+    tier: str
+
+    @cached_property
+    def _finished(self) -> list[cells.Finished]:
+        return cells.runs(self.experiment, self.tier)
+
+    def cell(self, method: str, size: int | str, score: str | None = None, gap: statistics.Difference | None = None,
+             brief: bool = False) -> Markup | str:
+        """The ``mean`` of a cell, its 95 % interval and the number of runs; PENDING where nothing has been run.
+
+        ``brief`` leaves the number of runs to what the mean opens.
+        """
+        found = cells.cell_of(self._finished, self.experiment, (method, size), score)
+        if not found:
+            return PENDING
+        runs = "" if brief else _count(found.n)
+        return Markup("{} {}{}").format(self.mean(method, size, score, gap), words.limits(found.low, found.high), runs)
+
+    def mean(self, method: str, size: int | str, score: str | None = None,
+             gap: statistics.Difference | None = None) -> Markup:
+        """The mean of a cell that has runs, as a button; what it opens says the ``gap`` to the paper's number too."""
+        own_score, choice = cells.reported(self.experiment)
+        name = score or own_score
+        scored = cells.scored(self._finished, self.experiment, (method, size), score)
+        found: Any = cells.cell_of(self._finished, self.experiment, (method, size), score)
+        address = addresses.of(self.experiment, method, size, None if name == own_score else name)
+        said = (f"{SCORES.get(name, name)} {words.estimate(found.mean, found.low, found.high)}, mean [95 % "
+                f"interval] of {found.n} run{'s' * (found.n > 1)}; epoch: {CHOICES[choice]}")
+        if gap and np.isfinite(gap.low):
+            said += f"; here − paper {words.estimate(gap.value, gap.low, gap.high, signed=True)}"
+        rows = [run_row(run.number + 1, body, f1(value)) for run, body, value in scored]
+        return button(f1(found.mean), address, behind(address, said, rows, [body for _, body, _ in scored]))
+
+    def correlation(self, source: str, arch: str, measure: str, found: Interval) -> Markup | str:
+        """The correlation of a measure with F1 over the folds of a checkpoint, as the paper chooses the epoch."""
+        finished = [(run, body) for run, body in self._finished if cells.row_of(run) == (source, arch)]
+        if not finished or found.value is None:
+            return words.estimate(found.value, found.low, found.high, found.n)
+        address = addresses.of(self.experiment, (source, arch), None, measure)
+        said = (f"Correlation of {RIVALS[measure][0]} with weighted F1 over {found.n} folds: "
+                f"{words.estimate(found.value, found.low, found.high)}")
+        rows = [run_row(run.config.fold, body, f1(body.scores["best_test"]["weighted_f1"]),
+                        f"{body.scores['measures'][measure]:.4f}") for run, body in finished]
+        opened = behind(address, said, rows, [body for _, body in finished], FOLD_HEADINGS)
+        return Markup("{} {}{}").format(button(f1(found.value), address, opened), words.limits(found.low, found.high),
+                                        _count(found.n))

@@ -1,0 +1,43 @@
+"""What the landing page answers: a sentence a paper, and every claim with its verdicts and evidence."""
+
+from markupsafe import Markup
+
+from ecgtl.analysis import cells, claims, coverage
+from ecgtl.report import in_short
+from ecgtl.report.badges import badge
+from ecgtl.report.findings import answers, evidence_badges
+from ecgtl.report.melep import table2, transfer_folds
+from ecgtl.report.site.book_tables import SHORT, Page
+
+GAINS = {"weimann2021": "weimann2021-table2", "jang2021": "jang2021-table2-ptbxl"}  # what a paper's sentence is of
+
+
+def strip(page: Page) -> Markup:
+    """Every claim of every paper below the paper's sentence: what it says, the verdict in print, ours, and evidence."""
+    judged, parts = claims.all_judged(), []
+    for paper in (*GAINS, "melep2023"):
+        items = Markup().join(_item(page, verdict) for verdict in judged if verdict["of"] == paper)
+        link = page.link_to(paper.rstrip("0123456789"), SHORT[paper])
+        parts.append(Markup('<p><strong>{}.</strong> {}</p><ul class="ecgtl-claims">{}</ul>').format(
+            link, sentence(paper), items))
+    return Markup().join(parts)
+
+
+def sentence(paper: str) -> str:
+    """The first sentence of In short on the page of the paper's main table."""
+    if paper in GAINS:
+        tier = cells.shown_tier(GAINS[paper], pending=True)
+        experiment = cells.current(GAINS[paper], tier)
+        return in_short.findings("gain over random initialisation", in_short.gains(experiment, tier))[0]
+    folds = [transfer_folds.load(name) for name in (transfer_folds.CSN, transfer_folds.PTBXL)]
+    return table2.sentences(table2.pairs(folds)[0])[0]
+
+
+def _item(page: Page, verdict: dict) -> Markup:
+    experiment = claims.claims(verdict["of"])[verdict["name"]].get("experiment")
+    where = coverage.page_of(verdict["of"], verdict["name"], experiment)
+    here = Markup(" ").join([badge(verdict["ours"]), *answers(verdict["size"], verdict["worthwhile"])])
+    evidence = Markup(" ").join(evidence_badges(verdict)) or badge("pending")
+    return Markup('<li data-claim="{}.{}"><p>{} {}</p><p>In print: {} · Here: {}</p><p>{}</p></li>').format(
+        verdict["of"], verdict["name"], page.link_to(where, verdict["name"]), verdict["says"],
+        badge(verdict["paper"]), here, evidence)
