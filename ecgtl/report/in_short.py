@@ -67,9 +67,10 @@ def answered(sentences: Iterable[str], tiers: Mapping[str, str], statements: Seq
     ``why`` is where the verdicts stand in full.
     """
     bodies = [body for experiment, tier in tiers.items() for _, body in cells.runs(experiment, tier)]
-    evidence = [badges.row(max(tiers.values(), key=TIERS.index), cells.evidence_of(bodies))] if bodies else [
-        badges.badge("pending")]
-    return block(sentences, _judged(tiers, statements, why), *evidence)
+    ran = {body.config["tier"] for body in bodies}
+    evidence = badges.row("/".join(tier for tier in TIERS if tier in ran), cells.evidence_of(bodies)) if bodies else (
+        badges.badge("pending"))
+    return block(sentences, _judged(tiers, statements, why), evidence)
 
 
 def findings(what: str, found: Sequence[Finding], strength: str = "largest") -> list[str]:
