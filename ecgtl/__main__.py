@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from ecgtl import data_commands, paths, processes, results
+from ecgtl.analysis import reproduction, verification
 from ecgtl.analysis.coverage import status_table
 from ecgtl.config import ScoreConfig
 from ecgtl.datasets import LOADERS
@@ -83,6 +84,18 @@ def _measure(given) -> None:
     print(f"written: {results.save(measure[given.verb]())}")
 
 
+def _reproduce(given) -> int:
+    made = reproduction.reproduce(given.id, given.run, given.tier)
+    print("\n".join(made.lines))
+    return int(made.outcome == reproduction.DIFFERENT)
+
+
+def _verify(_) -> int:
+    verified = verification.verify()
+    print("\n".join(verified.lines()))
+    return int(bool(verified.differences))
+
+
 def _draw(given) -> None:
     from ecgtl.report.jang import figure4  # noqa: PLC0415 - matplotlib, which the other commands do without
 
@@ -126,6 +139,7 @@ COMMANDS: dict[str, Callable] = {
     "data": _data, "run": _run, "queue": _queue, "measure": _measure, "draw": _draw, "rank": _rank, "predict": _predict,
     "features": lambda given: features.write(given.folder, given.out, given.checkpoint, given.tier, given.lead),
     "weights": lambda given: print(f"written: {convert_googlenet(given.file or None, default_weights())}"),
+    "reproduce": _reproduce, "verify": _verify,
     "status": lambda given: print(status_table())}
 
 

@@ -41,12 +41,12 @@ def all_judged() -> list[dict]:
     found, sources = [], {tier: Runs(tier) for tier in (*REAL, "demo")}
     for paper in protocols():
         for name, claim in claims(paper).items():
-            tier = _tier(claim, sources)
+            tier = tier_of(claim, sources)
             found.append({"of": paper, **judge(paper, name, tier, sources[tier])})
     return found
 
 
-def _tier(claim: Mapping, sources: dict[str, Runs]) -> str:
+def tier_of(claim: Mapping, sources: Mapping[str, Runs]) -> str:
     """The best tier that has results on recordings, be it in the experiment that replaces the claim's; else demo."""
     if "reconstructs" in claim:
         return next((tier for tier in REAL if cells.pretraining(tier)), "demo")

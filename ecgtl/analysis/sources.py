@@ -32,6 +32,13 @@ class Runs:
     table: str | None = None
     _read: dict = field(default_factory=dict)
 
+    @classmethod
+    def of_finished(cls, tier: str, finished: Mapping[str, list[cells.Finished]]) -> "Runs":
+        """From finished runs by experiment, in place of those that are stored."""
+        folds = {name: transfers.table_of(found) for name, found in finished.items() if name in transfers.names()}
+        return cls(tier, _read={(cells.runs, name): found for name, found in finished.items()}
+                   | {(transfers.table, name): rows for name, rows in folds.items()})
+
     def _once(self, read: Callable, experiment: str):
         if (read, experiment) not in self._read:
             self._read[read, experiment] = [] if self.tier == "demo" else read(experiment, self.tier)

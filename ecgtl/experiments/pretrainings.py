@@ -9,6 +9,8 @@ from ecgtl.config.starts import weights_path
 from ecgtl.experiments.run import PlannedRun, entries, known
 from ecgtl.jobs import pretrain
 
+SINGLES = "pretrain"  # what is stored under this name belongs to no experiment
+
 
 @dataclass(frozen=True)
 class Pretraining(PlannedRun):
@@ -34,13 +36,33 @@ class Pretraining(PlannedRun):
         """Where its checkpoint is written; None where it is not kept."""
         return weights_path(self.name, self.config.arch, self.config.tier) if self.seeded else None
 
+    def execute(self, command: str) -> results.Result:
+        """Pretrain."""
+        return self._pretrained(command).result
+
+    def _pretrained(self, command: str) -> pretrain.Pretrained:
+        return pretrain.run(self.config, command=command, experiment=self.experiment, key=self.key)
+
     def make(self, command: str) -> tuple[Path, str]:
         """Pretrain, and keep the weights where they are to be kept."""
-        made = pretrain.run(self.config, command=command, experiment=self.experiment, key=self.key)
+        made = self._pretrained(command)
         written = pretrain.save(made, self.weights)[1] if self.seeded else results.save(made.result)
         scores = made.result.scores
         words = f"accuracy {scores['accuracy']:.3f}" if "accuracy" in scores else f"error {scores['mse_sum']:.0f}"
         return written, self.line(made.result, words)
+
+
+class Single(Pretraining):
+    """A pretraining of no experiment, as the notebook makes them: its ``name`` tells all of its config."""
+
+    @property
+    def key(self) -> str:
+        """Name of its files."""
+        return self.name
+
+def single(file: Path) -> Single:
+    """The pretraining of no experiment whose result is stored in ``file``."""
+    return Single(SINGLES, file.stem, PretrainConfig.of(**results.read(file).config))
 
 
 def names() -> tuple[str, ...]:

@@ -80,12 +80,17 @@ def work_off(tier: str, minutes: float | None = None, n_processes: int | None = 
     No run is begun that should not end within ``minutes`` (all the time there is by default), and one that still runs
     then is stopped. ``n_processes`` side by side, one a core by default.
     """
-    if _has("avx512_bf16"):
-        os.environ["ONEDNN_MAX_CPU_ISA"] = HELD_TO
+    hold()
     print("\n".join(left(tier)), flush=True)
     if minutes != 0:
         spread(partial(work, tier), minutes, n_processes)
         print("\n".join(left(tier)), flush=True)
+
+
+def hold() -> None:
+    """Keep a processor that has more to the instructions that results of tier ``reduced`` are made with."""
+    if _has("avx512_bf16"):
+        os.environ["ONEDNN_MAX_CPU_ISA"] = HELD_TO
 
 
 def spread(job: Callable[[float], None], minutes: float | None, n_processes: int | None) -> None:

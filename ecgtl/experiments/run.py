@@ -66,6 +66,10 @@ class PlannedRun:
         """Why what the run starts from is not available; empty when it is."""
         return ""
 
+    def execute(self, command: str) -> Result:
+        """Make the run, with ``command`` in its provenance, and save nothing."""
+        raise NotImplementedError
+
     def make(self, command: str) -> tuple[Path, str]:
         """Make the run and save it, with ``command`` in its provenance: the file of its result, and a line on it."""
         raise NotImplementedError

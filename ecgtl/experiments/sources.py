@@ -32,6 +32,10 @@ class Source(PlannedRun):
         """Where its checkpoint is written."""
         return weights_path(self.config.dataset, self.config.arch, self.config.tier)
 
+    def execute(self, command: str) -> results.Result:
+        """Train the network."""
+        return finetune.run(self.config, self.experiment, self.key, command=command)
+
     def make(self, command: str) -> tuple[Path, str]:
         """Train the network and keep its weights."""
         earlier = results.done(self.path)

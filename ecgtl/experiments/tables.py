@@ -147,9 +147,13 @@ class Run(PlannedRun):
         """Why the starting weights are not available."""
         return why_not(lambda: Plan(self.config).start)
 
-    def make(self, command: str) -> tuple[Path, str]:
+    def execute(self, command: str) -> Result:
         """Fine-tune."""
-        result, score = finetune.run(self.config, self.home, self.key, command=command), load(self.experiment).score
+        return finetune.run(self.config, self.home, self.key, command=command)
+
+    def make(self, command: str) -> tuple[Path, str]:
+        """Fine-tune and save."""
+        result, score = self.execute(command), load(self.experiment).score
         words = f"{score.replace('_', ' ').replace(' f1', ' F1')} {result.scores[score]:.3f}"
         return results.save(result), self.line(result, words)
 

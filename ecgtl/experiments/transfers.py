@@ -1,6 +1,6 @@
 """Folds of the transferability experiment: enumerate them, make one, and one tidy table of all."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -46,9 +46,13 @@ class Transfer(PlannedRun):
         """Why the checkpoint is not available."""
         return why_not(lambda: TransferPlan(self.config).start)
 
-    def make(self, command: str) -> tuple[Path, str]:
+    def execute(self, command: str) -> Result:
         """Score the checkpoint and fine-tune it."""
-        result = transfer.run(self.config, self.experiment, self.key, command=command)
+        return transfer.run(self.config, self.experiment, self.key, command=command)
+
+    def make(self, command: str) -> tuple[Path, str]:
+        """Score the checkpoint, fine-tune it, and save."""
+        result = self.execute(command)
         measures = result.scores["measures"]
         return results.save(result), self.line(result, f"{measures['n_labels']} labels, MELEP "
                                                        f"{measures['melep_published']:.3f}, weighted F1 "
@@ -91,7 +95,12 @@ def table(experiment: str, tier: str) -> pd.DataFrame:
     ROC curve, which no threshold moves.
     """
     runs = [run for run in enumerate_runs(experiment, tier) if run.state() == "done"]
-    return pd.DataFrame([_row(run, results.stored(run.path)) for run in runs])
+    return table_of((run, results.stored(run.path)) for run in runs)
+
+
+def table_of(finished: Iterable[tuple[Transfer, Result]]) -> pd.DataFrame:
+    """``table`` of runs and their results."""
+    return pd.DataFrame([_row(run, result) for run, result in finished])
 
 
 def _row(run: Transfer, result: Result) -> dict:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ecgtl import metrics, paths, results
-from ecgtl.config import BASELINES, CHOICES, FinetuneConfig, Plan, init_word
+from ecgtl.config import BASELINES, CHOICES, FinetuneConfig, Plan, Protocol, init_word
 from ecgtl.datasets import cache
 from ecgtl.errors import EcgtlError, note
 from ecgtl.jobs.evidence import evidence_of, licence_of, origin_of
@@ -131,10 +131,6 @@ def _content(prepared: Prepared, fit: loop.TrainResult) -> dict:
     config, recordings = prepared.plan.config, prepared.recordings
     y_test = recordings.labels[prepared.split.test]
     scored, probabilities = by_choice(fit, tuple(fit.chosen), partial(_scores, prepared, fit))
-    top = dict(scored[prepared.rules.report if "last" in scored else "validated"])
-    del top["epoch"]
-    if len(fit.history) > 1:  # there is a curve (Jang 2021, section II.4(3))
-        top["learning_curve_index"] = metrics.learning_curve_index(np.array([row["test_score"] for row in fit.history]))
     counts = {part: prepared.counts(part) for part in PARTS}
     # Without positives in training nothing can be learnt of a label, without them in the test set it has no AUC
     absent = {part: [name for name, n in counts[part].items() if not n] for part in PARTS}
@@ -146,8 +142,17 @@ def _content(prepared: Prepared, fit: loop.TrainResult) -> dict:
         "duplicates": len(recordings.duplicates)}
     arrays = {part: getattr(prepared.split, part).astype(np.uint32) for part in PARTS}
     return {"config": config.portable(), "evidence": evidence_of(prepared), "history": fit.history, "data": data,
-            "scores": top | {name: scored[name] for name in CHOICES if name in scored},
+            "scores": with_reported(scored, prepared.rules, fit.history),
             "arrays": arrays | {"y_test": y_test.astype(np.uint8)} | probabilities}
+
+
+def with_reported(scored: dict[str, dict], rules: Protocol, history: list[dict]) -> dict:
+    """Scores by choice of the epoch as a result has them: above them those of the choice that the paper reports."""
+    top = {name: value for name, value in scored[rules.report if "last" in scored else "validated"].items()
+           if name != "epoch"}
+    if len(history) > 1:  # there is a curve (Jang 2021, section II.4(3))
+        top["learning_curve_index"] = metrics.learning_curve_index([row["test_score"] for row in history])
+    return top | {name: scored[name] for name in CHOICES if name in scored}
 
 
 def _scores(prepared: Prepared, fit: loop.TrainResult, choice: str, probabilities: np.ndarray) -> dict:

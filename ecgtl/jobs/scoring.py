@@ -73,6 +73,11 @@ def score_multi_label(y_true: np.ndarray, probabilities: np.ndarray, classes: tu
         return scores
     one = {name: metrics.best_threshold(metric, *train) for name, metric in THRESHOLDED.items()}
     own = {name: metrics.best_thresholds(metric, *train) for name, metric in THRESHOLDED.items()}
+    return scores | by_thresholds(y_true, probabilities, one, own)
+
+
+def by_thresholds(y_true: np.ndarray, probabilities: np.ndarray, one: dict, own: dict) -> dict:
+    """Fβ and Gβ with ``one`` threshold a metric, and with its ``own`` for each class, and these thresholds."""
     by_one, by_own = ({name: metric(y_true, (probabilities >= limits[name]).astype(int))
                        for name, metric in THRESHOLDED.items()} for limits in (one, own))
-    return scores | by_one | {"thresholds": one, "per_class_thresholds": by_own | {"thresholds": own}}
+    return by_one | {"thresholds": one, "per_class_thresholds": by_own | {"thresholds": own}}

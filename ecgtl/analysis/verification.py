@@ -1,0 +1,125 @@
+"""Every stored score, cell and verdict computed again from stored predictions; what differs is named."""
+
+import dataclasses
+import math
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ecgtl import results
+from ecgtl.analysis import addresses, cells, claims, rescoring
+from ecgtl.analysis.sources import Runs
+from ecgtl.config import protocols
+from ecgtl.errors import why_not
+from ecgtl.experiments import pretrainings, runners
+from ecgtl.results import Result
+from ecgtl.statistics import Sample
+
+RELATIVE, ABSOLUTE = 1e-6, 1e-8  # results keep nine digits, and the learning curve index divides small steps
+Bodies = Mapping[Path, Result]
+
+
+@dataclass
+class Verification:
+    """``differences``, a line each; ``counts`` of what was computed again, and of scores that cannot be, by reason."""
+
+    differences: list[str] = field(default_factory=list)
+    counts: Counter = field(default_factory=Counter)
+    beyond: Counter = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    def lines(self) -> Iterator[str]:
+        """All of it in words; a summary comes last."""
+        yield from self.differences
+        yield from (f"not computed again: {n} scores ({reason})" for reason, n in sorted(self.beyond.items()))
+        counted = ", ".join(f"{n} {name}" for name, n in self.counts.items())
+        yield f"verified {counted} in {self.seconds:.0f} s: {len(self.differences) or 'nothing'} differs"
+
+    def compare(self, kind: str, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+        """Note what the predictions say (``now``) otherwise than the stored scores, by name."""
+        self.counts[kind] += len(now)
+        self.differences += [f"{name}: {before[name]} by stored scores, {now[name]} by predictions"
+                             for name in now if before.get(name) != now[name]]
+
+
+def verify() -> Verification:
+    """Of all committed results. A file that is damaged is named, and the others are still verified."""
+    began, found = time.perf_counter(), Verification()
+    stored: dict[Path, Result] = {}
+    again: dict[Path, Result] = {}
+    for path in sorted(results.folder("reduced").glob("*/*.json")):
+        found.counts["results"] += 1
+        try:
+            result = results.load(path)
+            again[path] = _again(path, result, found)
+            stored[path] = result
+        except (ValueError, ArithmeticError, AttributeError, LookupError, TypeError) as error:  # whatever is damaged
+            found.differences.append(str(error) if path.stem in str(error) else f"{path}: {error!r}")
+    for tier in claims.REAL:
+        found.compare("cells", *(_cells(bodies, tier) for bodies in (stored, again)))
+    found.compare("verdicts", *map(_verdicts, (stored, again)))
+    found.seconds = time.perf_counter() - began
+    return found
+
+
+def _again(path: Path, result: Result, found: Verification) -> Result:
+    """The result with what its predictions give in place of the scores that differ, which are noted."""
+    before, now = addresses.flat(result.scores), rescoring.recomputed(result)
+    found.beyond += Counter(map(rescoring.reason, before.keys() - now.keys()))
+    for name in now.keys() & before.keys():
+        if math.isclose(before[name], now[name], rel_tol=RELATIVE, abs_tol=ABSOLUTE):
+            now[name] = before[name]
+    for name in {*cells.CURVE_SCORES} - before.keys():  # results have not always kept it
+        now.pop(name, None)
+    told, tells = ({f"{path}: scores.{name}": f"{scores[name]:.9g}" if name in scores else "missing" for name in now}
+                   for scores in (before, now))
+    found.compare("scores", told, tells)
+    return dataclasses.replace(result, scores=_replaced(result.scores, now))
+
+
+def _replaced(scores: Any, now: Mapping[str, float], name: str = "") -> Any:
+    """``scores`` with the values that ``now`` has, by their names in ``addresses.flat``."""
+    if isinstance(scores, Mapping):
+        return {key: _replaced(value, now, f"{name}.{key}".strip(".")) for key, value in scores.items()}
+    return now.get(name, scores)
+
+
+def _finished(bodies: Bodies, tier: str) -> dict[str, list[cells.Finished]]:
+    """The finished runs of a tier by experiment."""
+    planned = {name: runners.enumerate_runs(name, tier) for name in runners.names()}
+    singles = [pretrainings.single(path) for path in bodies if path.parent.name == pretrainings.SINGLES]
+    planned[pretrainings.SINGLES] = [run for run in singles if run.config.tier == tier]
+    return {name: [(run, bodies[run.path]) for run in runs if run.path in bodies and run.state() == "done"]
+            for name, runs in planned.items()}
+
+
+def _cells(bodies: Bodies, tier: str) -> dict[str, str]:
+    """Mean and SD of every number that has an id, over its runs; by id, and the experiment that it is read from."""
+    values = defaultdict(list)
+    for experiment, finished in _finished(bodies, tier).items():
+        for run, body in finished:
+            place = addresses.place_of(run)
+            for score, value in addresses.scores_of(run, body).items():
+                name = addresses.of(experiment, place.method, place.size, score)
+                values[f"{name} ({experiment}, tier {tier})"].append(value)
+    return {name: f"{(own := Sample.of(some)).mean:.9g} ± {own.sd:.3g}" for name, some in values.items()}
+
+
+def _verdicts(bodies: Bodies) -> dict[str, str]:
+    """The answers to every claim that can be judged; one cannot be where a file is damaged, which is named."""
+    sources = {tier: Runs.of_finished(tier, _finished(bodies, tier)) for tier in claims.REAL}
+    found = {}
+
+    def judge(paper: str, name: str) -> None:
+        tier = claims.tier_of(claims.claims(paper)[name], sources)
+        judged = claims.judge(paper, name, tier, sources.get(tier))
+        worth = "no worthwhile gain" if judged["worthwhile"] is False else None
+        found[f"claim {paper} {name}"] = ", ".join(filter(None, (judged["ours"], judged["size"], worth)))
+
+    for paper in protocols():
+        for name in claims.claims(paper):
+            why_not(judge, paper, name)
+    return found
