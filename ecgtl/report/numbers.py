@@ -99,7 +99,7 @@ class Numbers:
         name = score or own_score
         scored = cells.scored(self._finished, self.experiment, (method, size), score)
         found: Any = cells.cell_of(self._finished, self.experiment, (method, size), score)
-        address = addresses.of(self.experiment, method, size, None if name == own_score else name)
+        address = addresses.of(self.experiment, method, size, name)
         said = (f"{SCORES.get(name, name)} {words.estimate(found.mean, found.low, found.high)}, mean [95 % "
                 f"interval] of {found.n} run{'s' * (found.n > 1)}; epoch: {CHOICES[choice]}")
         if gap and np.isfinite(gap.low):
