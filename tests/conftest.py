@@ -58,6 +58,13 @@ def _own_folders(session_cache, monkeypatch):
     monkeypatch.delenv("ECGTL_DEVICE", raising=False)
 
 
+@pytest.fixture
+def own_results(_own_folders, tmp_path, monkeypatch):
+    """An empty results folder of the test's own, for modules whose tests write results."""
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
+    return tmp_path / "results"
+
+
 @pytest.fixture(autouse=True)
 def _plain_style():
     """A page's figure style (``figures.use_style``) ends with its test: what is drawn must not depend on the order."""

@@ -33,8 +33,7 @@ FACTS = {"arch": "resnet18", "width": 2, "variant": "text", "in_channels": 1, "l
 
 
 @pytest.fixture(autouse=True)
-def _own_results(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
+def _notes_anew(own_results):
     errors.note_once.cache_clear()
 
 

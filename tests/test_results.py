@@ -20,6 +20,7 @@ from ecgtl.experiments import pretrainings, sources, transfers
 from ecgtl.jobs import inputs
 from ecgtl.results import Result
 
+pytestmark = pytest.mark.usefixtures("own_results")
 COMMITTED = Path(__file__).parents[1] / "results"
 FILES = sorted(path for path in COMMITTED.glob("*/*.json") if path.parent.name in experiments.names())
 PRETRAINED = sorted(COMMITTED.glob("pretrain/*.json"))
@@ -29,11 +30,6 @@ AUTOENCODERS = [path for path in PRETRAINED if path.stem.startswith("cae-")]
 CLASSIFIERS = [path for path in SHIPPED if path.stem.split("-")[0] in ("beat", "rhythm", "heart_rate")]
 SHORT = sorted(path for path in COMMITTED.glob("*/*.json") if path.parent.name in pretrainings.names())
 ALL = sorted(path for path in COMMITTED.glob("*/*.json") if path.parent.name != "demo")
-
-
-@pytest.fixture(autouse=True)
-def _own_results(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
 
 
 def made(key="cinc2017-reduced-random-75-run0", tier="reduced", experiment="hand", **scores):

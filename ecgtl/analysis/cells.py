@@ -161,8 +161,8 @@ def comparison(experiment: str, tier: str, score: str | None = None, table: str 
     Published in the experiment's table, or in the one that ``table`` names.
 
     Columns in units of the score: ``paper``, ``paper_sd``, ``ours``, ``sd``, ``n``, ``low``, ``high``, and the
-    difference ours - paper with its Welch interval. On synthetic data there is no comparison and the paper's
-    columns stay empty; on a substitute no difference is taken.
+    difference ours - paper with its Welch interval, which needs ``MIN_RUNS`` runs. On synthetic data there is no
+    comparison and the paper's columns stay empty; on a substitute no difference is taken.
     """
     entry, found, rows = experiments.load(experiment), cells(experiment, tier, score), []
     # On another data set the paper's number is context; a difference would compare recordings, not methods
@@ -178,7 +178,9 @@ def comparison(experiment: str, tier: str, score: str | None = None, table: str 
             row |= {"ours": ours.mean, "sd": ours.sd, "n": ours.n, "low": ours.low, "high": ours.high}
         if ours and theirs and same_data:
             gap = statistics.welch(ours, statistics.Sample(theirs["mean"], theirs["sd"], theirs["runs"]))
-            row |= {"difference": gap.value, "difference_low": gap.low, "difference_high": gap.high}
+            row["difference"] = gap.value
+            if ours.n >= statistics.MIN_RUNS:
+                row |= {"difference_low": gap.low, "difference_high": gap.high}
         rows.append(row)
     compared = pd.DataFrame(rows, columns=["method", "size", "words", *NUMBERS])
     return compared.astype({name: float for name in NUMBERS if name != "n"})

@@ -35,9 +35,10 @@ class Finding:
 
 
 def block(sentences: Iterable[str], *more: Markup | str) -> HTML:
-    """The box at the head of a page; ``more`` are its verdicts and badges."""
+    """The box at the head of a page, a paragraph of ``sentences``; ``more`` are its verdicts and badges."""
+    bare = (sentence.removeprefix("<p>").removesuffix("</p>") for sentence in sentences)
     return HTML(Markup('<div class="ecgtl-in-short" role="note" aria-label="In short"><p><strong>In short</strong> {}'
-                       "</p>{}</div>").format(Markup(" ").join(sentences), Markup().join(more)))
+                       "</p>{}</div>").format(Markup(" ").join(bare), Markup().join(more)))
 
 
 def of_gains(tiers: Mapping[str, str], score: str | None = None, table: str | None = None,

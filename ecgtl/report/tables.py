@@ -136,11 +136,14 @@ def _head(columns: pd.Index, compared: bool) -> Markup:
     """One row of column headings, or two where they are grouped."""
     blank, one = Markup("<td></td>") if compared else Markup(), Markup('<th scope="col"{}>{}</th>')
     if columns.nlevels == 1:
-        return Markup("<tr>{}{}{}</tr>").format(one.format("", columns[0]), blank,
-                                                Markup().join(one.format("", name) for name in columns[1:]))
-    groups = [(name, len([*members])) for name, members in itertools.groupby(columns[1:], key=lambda pair: pair[0])]
-    first = Markup().join(Markup('<th scope="colgroup" colspan="{1}">{0}</th>').format(*group) for group in groups)
-    second = Markup().join(one.format("", name) for _, name in columns[1:])
+        first, others = (Markup().join(one.format("", name) for name in some) for some in (columns[:1], columns[1:]))
+        return Markup("<tr>{}{}{}</tr>").format(first, blank, others)
+    groups = [(heads, len([*members])) for heads, members in itertools.groupby(
+        columns[1:], key=lambda pair: (pair[0], pair[1] == ""))]
+    first = Markup().join(one.format(Markup(' rowspan="2"'), name) if alone else
+                          Markup('<th scope="colgroup" colspan="{1}">{0}</th>').format(name, n)
+                          for (name, alone), n in groups)
+    second = Markup().join(one.format("", name) for _, name in columns[1:] if name)
     return Markup("<tr>{}{}{}</tr><tr>{}</tr>").format(
         one.format(Markup(' rowspan="2"'), columns[0][0]), Markup('<td rowspan="2"></td>') if compared else "",
         first, second)

@@ -27,7 +27,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, flowchart, in_short, network_blocks, tables
+from ecgtl.report import figures, flowchart, in_short, network_blocks, study, tables
 from ecgtl.report.jang import figure2
 
 config = SectionConfig.from_notebook(globals())
@@ -38,7 +38,7 @@ figures.use_style()
 shown = cells.shown_tier("jang2021-table2-ptbxl", config.tier)
 tiers = list(dict.fromkeys([shown, "paper"]))
 stated = figure2.stated()
-in_short.block([figure2.stated_verdict(stated).data], network_blocks.tier_badges(*tiers).data)
+in_short.block([study.statements_met(stated).data], network_blocks.tier_badges(*tiers).data)
 
 # %% [markdown]
 # ## A: the autoencoder

@@ -23,8 +23,7 @@ GAIN = {"I": 100.0, "II": 200.0, "V1": 400.0, "V5": 50.0, "ECG": 10.0}
 
 
 @pytest.fixture(autouse=True)
-def _own_results(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
+def _notes_anew(own_results):
     errors.note_once.cache_clear()
 
 

@@ -15,12 +15,8 @@ from ecgtl.experiments.reservations import reserved
 from ecgtl.jobs import finetune, inputs
 from ecgtl.results import Result
 
+pytestmark = pytest.mark.usefixtures("own_results")
 NAME = "weimann2021-table2"
-
-
-@pytest.fixture(autouse=True)
-def _own_results(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
 
 
 def digest():

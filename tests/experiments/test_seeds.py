@@ -17,13 +17,9 @@ from ecgtl.experiments import pretrainings, runners
 from ecgtl.jobs import evidence, finetune, inputs, pretrain
 from ecgtl.models import checkpoint
 
+pytestmark = pytest.mark.usefixtures("own_results")
 PRETRAININGS, TABLE = "weimann2021-seeds", "weimann2021-table2-seeds"
 QUICK = {"width": 8, "epochs": 1, "per_epoch": 32, "precision": "float32", "sources": "mitdb,qtdb", "tier": "demo"}
-
-
-@pytest.fixture(autouse=True)
-def _own_results(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
 
 
 # --- the plan ---

@@ -31,13 +31,9 @@ from ecgtl.experiments import runners
 from ecgtl.jobs import finetune, inputs, pretrain
 from ecgtl.models import checkpoint, googlenet
 
+pytestmark = pytest.mark.usefixtures("own_results")
 RUN = ["run", "jang2021-table2", "--tier", "reduced"]
 COMMAND = "python -m ecgtl weights googlenet"
-
-
-@pytest.fixture(autouse=True)
-def _own_results(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
 
 
 def said(capsys):

@@ -37,13 +37,9 @@ from ecgtl.errors import EcgtlError
 from ecgtl.jobs import rank
 from tests.datasets.test_georgia import NSR, SB, write_record
 
+pytestmark = pytest.mark.usefixtures("own_results")
 CHECKPOINT = str(starts.SHIPPED / "cpsc2018-resnet1d101-demo.safetensors")
 N = 5000  # samples of 10 s
-
-
-@pytest.fixture(autouse=True)
-def _own_results(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
 
 
 def score(root, **parameters):

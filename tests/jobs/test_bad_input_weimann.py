@@ -58,12 +58,8 @@ from ecgtl.models import checkpoint
 from ecgtl.signals import frame_labels
 from ecgtl.training import classification
 
+pytestmark = pytest.mark.usefixtures("own_results")
 PATIENTS = 12  # of the release that the tests damage
-
-
-@pytest.fixture(autouse=True)
-def _own_results(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
 
 
 @pytest.fixture(scope="module")

@@ -16,14 +16,10 @@ from ecgtl.jobs import evidence, inputs, pretrain
 from ecgtl.models import checkpoint
 from ecgtl.training import loop, reconstruction
 
+pytestmark = pytest.mark.usefixtures("own_results")
 SMALL = {"sources": "cinc2017,mitdb", "epochs": 2, "width": 2, "per_subject": 1, "batch_size": 32,
          "learning_rate": 0.003, "precision": "float32"}
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def _own_results(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
 
 
 def config(**parameters):

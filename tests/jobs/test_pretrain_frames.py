@@ -14,13 +14,9 @@ from ecgtl.signals import frame_labels
 from ecgtl.signals.frames import sampled
 from ecgtl.training import loop
 
+pytestmark = pytest.mark.usefixtures("own_results")
 OBJECTIVES = ("beat", "rhythm", "heart_rate", "future")
 SMALL = {"width": 2, "epochs": 2, "per_subject": 16, "batch_size": 16, "precision": "float32"}
-
-
-@pytest.fixture(autouse=True)
-def _own_results(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
 
 
 def config(objective, **parameters):

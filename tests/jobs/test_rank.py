@@ -19,16 +19,12 @@ from ecgtl.models import checkpoint
 from ecgtl.signals import preparation
 from ecgtl.training import loop
 
+pytestmark = pytest.mark.usefixtures("own_results")
 LABELS = ("NORM", "MI", "HYP")
 FACTS = {"arch": "resnet18", "width": 4, "in_channels": 1, "sampling_rate": 100.0, "seconds": 2.0,
          "classes": ["a", "b"],
          "multi_label": True, "variant": "text", "leads": ["I"], "protocol": "melep2023", "synthetic": True,
          "dataset": "ptbxl", "mean": [0.0], "sd": [1.0]}
-
-
-@pytest.fixture(autouse=True)
-def _own_results(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
 
 
 @pytest.fixture(scope="module")

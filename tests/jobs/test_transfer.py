@@ -23,6 +23,7 @@ from ecgtl.models import checkpoint
 from ecgtl.signals import filters, preparation
 from ecgtl.training import loop
 
+pytestmark = pytest.mark.usefixtures("own_results")
 NAME = "melep2023-ptbxl"
 LABELS = ("NORM", "MI", "STTC", "CD", "HYP")
 COMMITTED = Path(__file__).parents[2] / "results"
@@ -36,11 +37,6 @@ QUICK = {"records": 60, "epochs": 2, "batch_size": 16, "validation": 0.2}
 def rows_of(arrays, name):
     """Rows of the target in the part ``name`` of a stored fold."""
     return np.flatnonzero(arrays["part"] == 1 + ("train", "validation", "test").index(name))
-
-
-@pytest.fixture(autouse=True)
-def _own_results(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
 
 
 @pytest.fixture(scope="module")

@@ -20,13 +20,9 @@ from ecgtl.jobs import transfer
 from ecgtl.measurements import rr_folds
 from ecgtl.signals import rr_intervals
 
+pytestmark = pytest.mark.usefixtures("own_results")
 NAME = "melep2023-ptbxl"
 COMMITTED = Path(__file__).parents[2] / "results"
-
-
-@pytest.fixture(autouse=True)
-def _own_results(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
 
 
 @pytest.fixture(scope="module")

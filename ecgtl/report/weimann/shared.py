@@ -102,7 +102,7 @@ def compared(frame: pd.DataFrame, group: str, only: int | str | None = None) -> 
     if only is not None:
         frame = frame[~frame["method"].isin(BASELINES) | (frame["size"] == only)]
     if frame["score"].nunique() > 1:
-        return tables.grid(frame, "score", headings={name: (SCORES[name], "") if name not in BY_CLASS else
+        return tables.grid(frame, "score", headings={name: (SCORES[name], "") if name == "macro_f1" else
                                                      (group, SCORES[name]) for name in frame["score"].unique()})
     return tables.grid(frame, headings={name: (group, name) for name in frame["words"]})
 

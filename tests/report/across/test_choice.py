@@ -21,14 +21,10 @@ from ecgtl.results import Result
 from ecgtl.signals import preparation
 
 matplotlib.use("Agg")
+pytestmark = pytest.mark.usefixtures("own_results")
 PROVENANCE = {"commit": "0" * 40, "dirty": False, "versions": {"torch": "x"}, "device": "cpu", "machine": "m",
               "threads": 1, "seed": 0, "wall_seconds": 1.0, "finished": "2026-01-01T00:00:00Z", "command": "c"}
 FREE, NON_COMMERCIAL = "CC BY 4.0", "CC BY-NC-SA 4.0 (Icentia11k is among the sources)"
-
-
-@pytest.fixture(autouse=True)
-def _own_results(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
 
 
 def planned(tier="reduced", **wanted):
