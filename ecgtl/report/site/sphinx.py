@@ -2,6 +2,7 @@
 
 - ``{res}`` and ``{pub}`` print one number of ours or of a paper (paths: ``ecgtl.report.site.values``).
 - ``{badge}`` prints a word of the project's vocabulary: ``tier:reduced``, ``target:full``, ``pending``.
+- ``{repository}`` links to the code.
 - ``{ecgtl-table}`` prints a table of ``ecgtl.report.site.book_tables``, ``{ecgtl-result}`` a stored result.
 
 Whatever is unknown becomes a warning, so a build with ``-W`` fails. Files behind a page are its dependencies.
@@ -22,7 +23,7 @@ from ecgtl import paths, results
 from ecgtl.analysis import cells
 from ecgtl.errors import EcgtlError
 from ecgtl.report import badges, printed, tables
-from ecgtl.report.site import book_tables, values
+from ecgtl.report.site import book_tables, frame, values
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +95,8 @@ def setup(app: Sphinx) -> dict:
     app.add_role("res", TextRole(values.result_text, "ecgtl-res"))
     app.add_role("pub", TextRole(printed.published_text, "ecgtl-pub"))
     app.add_role("badge", TextRole(badges.badge))
+    app.add_role("repository", TextRole(frame.repository_link))
     app.add_directive("ecgtl-table", TableDirective)
     app.add_directive("ecgtl-result", ResultDirective)
+    frame.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
