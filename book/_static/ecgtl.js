@@ -38,26 +38,21 @@ const makeFilter = (table) => {
   const field = document.createElement("input");
   const count = document.createElement("output");
   const rows = [...table.tBodies[0].rows];
+  const texts = rows.map((row) => row.innerText.toLowerCase());
   field.type = "search";
   label.className = "ecgtl-filter";
   label.append("Filter rows ", field, count);
   (table.closest(".ecgtl-scroll") ?? table).before(label);
   field.addEventListener("input", () => {
     const words = field.value.toLowerCase().split(/\s+/);
-    rows.forEach((row) => { row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word)); });
+    rows.forEach((row, number) => { row.hidden = !words.every((word) => texts[number].includes(word)); });
     count.value = field.value ? ` ${rows.filter((row) => !row.hidden).length} of ${rows.length}` : "";
   });
 };
 
-document.querySelectorAll("table.ecgtl-sortable").forEach((table) => {
-  if (!table.tBodies.length) return;
-  makeFilter(table);
-  makeSortable(table);
-});
-
 /* Sphinx leaves numbers out of a query: ".739" found nothing and "Weimann Table 2" every table. Pages whose title has all
    words of the query come first. A page opened from a disk may not read others for a summary. */
-if (typeof Search !== "undefined") {
+const searchNumbers = () => {
   const parse = Search._parseQuery;
   let asked = [];
   Search._parseQuery = (query) => {
@@ -71,4 +66,13 @@ if (typeof Search !== "undefined") {
     return asked.every((word) => words.includes(word)) ? score + 100 : score;
   };
   if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
-}
+};
+
+document.addEventListener("DOMContentLoaded", () => {
+  if (typeof Search !== "undefined") searchNumbers();
+  document.querySelectorAll("table.ecgtl-sortable").forEach((table) => {
+    if (!table.tBodies.length) return;
+    makeFilter(table);
+    makeSortable(table);
+  });
+});

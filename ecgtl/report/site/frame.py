@@ -21,11 +21,14 @@ SOURCES = ("pyproject.toml", "CITATION.cff", "CHANGELOG.md")  # what the frame i
 # The search index takes words as they stand; a cell, a line or a part of a table ends one
 BREAK = re.compile(r"(?=</?(?:td|th|tr|caption|div|p|li|dt|dd|h\d)\b)")
 # The theme's HTML -> what stands for it: icons come from its font and not from 1.5 MB of script besides, the search index
-# is loaded where it is searched, folds of the side bar have a name, and roles are those that ARIA still knows
+# is loaded where it is searched, folds of the side bar have a name, there is an icon, and roles are those that ARIA still knows
+ICON = ("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath d='M0 9h4l2-7 3 12 "
+        "2-5h5' fill='none' stroke='%23b8434f' stroke-width='2'/%3E%3C/svg%3E")
 REPAIRS = [(re.compile(pattern), text) for pattern, text in (
     (r'<script defer src="[^"]*fontawesome\.js[^"]*"></script>', ""),
     (r'<summary>(?=<span class="toctree-toggle")', '<summary aria-label="Pages below">'),
     (r'(<div id="pst-primary-sidebar")', r'\1 role="complementary" aria-label="Site"'),
+    (r"</head>", f'<link rel="icon" href="{ICON}"></head>'),
     (r' role="doc-biblioentry"|(?<=<div) role="list"(?= class="citation-list")', ""))]
 INDEX = re.compile(r'<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>')
 
@@ -120,7 +123,6 @@ def setup(app: Sphinx) -> None:
     """Called by the extension."""
     app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     app.add_directive("ecgtl-citation", CitationDirective)
-    app.add_js_file("ecgtl.js", loading_method="defer")
     app.config.html_math_renderer = "mathml"
     for event, handler in (("source-read", changelog), ("doctree-resolved", break_words), ("html-page-context", footer),
                            ("build-finished", repair)):
