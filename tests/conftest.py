@@ -31,6 +31,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than 5 s; slow.txt lists them")
     config.addinivalue_line("markers",
                             "needs(*folders): folders below ECGTL_DATA that the test's real recordings lie in")
+    config.addinivalue_line("markers", "site: looks at the built site in a browser; 'make site-check' runs these")
     config.addinivalue_line("markers", "training: trains networks; 'make training' runs these with the instructions of "
                             "an older processor")
 

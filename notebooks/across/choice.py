@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Across the papers: what would one choose today?
+# # Across the papers: recommended networks
 #
 # Each paper compares its own pretraining with its own random weights, on data of its own. Here all of them meet on one target:
 # the autoencoder of Jang et al. {cite}`jang2021`, the ResNet-18 of Weimann and Conrad {cite}`weimann2021` from four

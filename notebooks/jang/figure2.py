@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Figure 2: the networks
+# # Jang 2021, Figure 2: the networks
 #
 # The paper draws an autoencoder whose encoder a classifier takes over (A), and the transfer from images,
 # where a frozen GoogLeNet turns spectrograms into features (B). The drawings below are made from the networks

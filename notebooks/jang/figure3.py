@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Figure 3: the learning curve index, explained
+# # Jang 2021, Figure 3: the learning curve index
 #
 # The paper {cite}`jang2021` wants a number that is high for a training that gets better steadily and ends high. It takes the
 # score on the test part after each epoch and divides the mean size of its rises by the mean size of its falls; the best

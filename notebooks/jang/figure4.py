@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Figure 4: what comes back
+# # Jang 2021, Figure 4: reconstructed signals
 #
 # The paper shows windows beside what its autoencoder makes of them, and says that it gives them back well:
 # the squared error, summed over the {pub}`jang2021.scalars.window_samples` samples of a window, is

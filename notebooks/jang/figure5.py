@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Figure 5: learning curves when data are scarce
+# # Jang 2021, Figure 5: learning curves when data are scarce
 #
 # The paper {cite}`jang2021` shows one training of each kind: with all of the training part the curves of random weights and of the
 # autoencoder look alike; with less, both become unsteady, random weights more so. Below are all of our trials, on two other

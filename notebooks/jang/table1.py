@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Table 1: who and what the data sets hold
+# # Jang 2021, Table 1: the data sets
 #
 # Jang, Kim and Yoon {cite}`jang2021` describe two data sets: windows from an intensive care unit, which are
 # private, and the public recordings of Shaoxing, of which they use {pub}`jang2021.scalars.shaoxing_records`.

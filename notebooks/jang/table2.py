@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Table 2: does an autoencoder help when data are scarce?
+# # Jang 2021, Table 2: does an autoencoder help when data are scarce?
 #
 # Jang, Kim and Yoon {cite}`jang2021` pretrain an autoencoder on unlabelled recordings of an intensive care unit and let its
 # encoder start a classifier of rhythms. They compare it with random weights and with a linear layer on ImageNet features

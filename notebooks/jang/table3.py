@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Table 3: how steadily do the arms learn?
+# # Jang 2021, Table 3: learning curve index of the arms
 #
 # The paper {cite}`jang2021` puts the course of a training into one number, the learning curve index of the test score:
 # [Figure 3](figure3) explains it, [Figure 5](figure5) shows the curves. It prints the index of

@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Figure 1: ResNet1d101
+# # MELEP 2023, Figure 1: ResNet1d101
 #
 # The paper's convolutional network is ResNet-101 over time instead of an image. The drawings are made from the
 # network that is trained here: it is laid out, {pub}`melep2023.scalars.leads` leads of

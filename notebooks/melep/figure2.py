@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Figure 2: Bi-LSTM
+# # MELEP 2023, Figure 2: Bi-LSTM
 #
 # The paper's recurrent network reads a recording in both directions of time. The drawing is made from the
 # network that is trained here: it is laid out, {pub}`melep2023.scalars.leads` leads of

@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Figure 3: F1 in levels of MELEP, ResNet1d101 on CSN
+# # MELEP 2023, Figure 3: F1 by level of MELEP, ResNet1d101 on CSN
 #
 # Tasks near to a checkpoint should end with a higher F1 than tasks far from it. The paper {cite}`melep2023` shows it for three
 # checkpoints of ResNet1d101 on tasks out of CSN, as a picture without numbers. Below is the same of our folds, as soon as there

@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Figure 4: F1 in levels of MELEP, Bi-LSTM on CSN
+# # MELEP 2023, Figure 4: F1 by level of MELEP, Bi-LSTM on CSN
 #
 # The same as [Figure 3](figure3) for the Bi-LSTM: mean F1 of tasks out of CSN {cite}`melep2023` in levels of MELEP, as soon as there
 # are folds. The paper's is a picture without numbers.

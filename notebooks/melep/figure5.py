@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Figure 5: F1 in levels of MELEP on PTB-XL
+# # MELEP 2023, Figure 5: F1 by level of MELEP on PTB-XL
 #
 # On tasks out of PTB-XL, of {pub}`melep2023.scalars.ptbxl_labels_per_fold.printed` superclasses, the paper {cite}`melep2023` finds a
 # weaker relation, shown as a picture without numbers, and says at which level each checkpoint leaves the trend.

@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Figure 6: choosing a checkpoint
+# # MELEP 2023, Figure 6: choice of a checkpoint
 #
 # What MELEP is for: of several checkpoints, fine-tune the one with the lowest score. The paper {cite}`melep2023` shows one task of
 # {pub}`melep2023.scalars.selection_records` recordings of CSN with {pub}`melep2023.scalars.selection_labels` labels and

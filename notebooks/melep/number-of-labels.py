@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Is it MELEP or the number of labels?
+# # MELEP 2023: is it MELEP or the number of labels?
 #
 # The page that the paper {cite}`melep2023` lacks. Its tasks have from two labels to many, and a task with more labels is harder for
 # any network: the F1 falls. The weights of MELEP's labels depend on how many there are as well. So MELEP could correlate with F1

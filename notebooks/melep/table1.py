@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Table 1: the four data sets
+# # MELEP 2023, Table 1: the four data sets
 #
 # Nguyen, Duong and Do {cite}`melep2023` train on three public data sets and transfer to two. Their Table 1
 # gives the size of each. Here every printed number stands beside two others: what the release's own lists

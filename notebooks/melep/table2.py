@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Table 2: does MELEP foretell the F1?
+# # MELEP 2023, Table 2: does MELEP predict the F1?
 #
 # Nguyen, Duong and Do {cite}`melep2023` draw {pub}`melep2023.scalars.target_folds` tasks of
 # {pub}`melep2023.scalars.fold_records` recordings out of a target, score every checkpoint on the training part of each, then

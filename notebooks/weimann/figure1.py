@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Figure 1: the course of the study
+# # Weimann 2021, Figure 1: course of the study
 #
 # {pub}`weimann2021.figures.F1.caption`. Here it is drawn from the paper's printed numbers and from what was run, so that one
 # can see at a glance which of its steps were repeated and on what.

@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Figure 2: the network for future prediction
+# # Weimann 2021, Figure 2: the network for future prediction
 #
 # Which of several frames comes next? {pub}`weimann2021.figures.F2.caption`. The drawing below is made from the module that is
 # trained here, `ecgtl.models.contrastive`: it is laid out, frames pass through it, and every part notes what it gives. It cannot

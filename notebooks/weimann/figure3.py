@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Figure 3: does pretraining learn faster?
+# # Weimann 2021, Figure 3: does a pretrained network learn faster?
 #
 # The paper {cite}`weimann2021` shows the macro F1 on the validation part, averaged over the fine-tunings, epoch by epoch: each
 # pretraining beside random weights. Pretrained networks come near their best within a few epochs, it says, and stay above.

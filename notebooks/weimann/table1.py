@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Table 1: thirteen pretrainings
+# # Weimann 2021, Table 1: thirteen pretrainings
 #
 # Weimann and Conrad {cite}`weimann2021` pretrain a ResNet-18 in thirteen ways and fine-tune each on three quarters of CinC
 # 2017: three kinds of labels with three lengths of frame, and future prediction in four settings. The table gives macro F1

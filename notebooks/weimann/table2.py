@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Table 2: how much training data is needed
+# # Weimann 2021, Table 2: size of the training set
 #
 # Weimann and Conrad {cite}`weimann2021` fine-tune a ResNet-18 on a quarter, a half and three quarters of CinC 2017, from
 # random weights and from four kinds of pretraining, and report the macro F1 on a fixed test part as mean and standard

@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Table 3: another sampling rate than in pretraining
+# # Weimann 2021, Table 3: another sampling rate than in pretraining
 #
 # Networks are pretrained at {pub}`weimann2021.scalars.icentia_sampling_rate` Hz. Weimann and Conrad {cite}`weimann2021`
 # fine-tune them on CinC 2017 at {pub}`weimann2021.scalars.low_sampling_rate` Hz and at its own

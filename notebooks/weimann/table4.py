@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Table 4: deeper networks
+# # Weimann 2021, Table 4: deeper networks
 #
 # Weimann and Conrad {cite}`weimann2021` repeat pretraining and fine-tuning with residual networks of 34 and 50 layers. The
 # deepest is built of bottlenecks and has {pub}`weimann2021.scalars.resnet50_expansion` times the channels at its end.

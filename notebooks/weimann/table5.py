@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Table 5: two other data sets
+# # Weimann 2021, Table 5: two other data sets
 #
 # Weimann and Conrad {cite}`weimann2021` fine-tune the pretrained ResNet-34 on twelve-lead recordings with several labels each:
 # the rhythm statements of PTB-XL, and the public part of CPSC 2018, which the paper calls ICBEB2018. The first filters are

@@ -10,23 +10,25 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from ecgtl import paths
 from ecgtl.errors import EcgtlError
 from ecgtl.report.site import checks, notebooks
 from ecgtl.report.site import layout as lying
-from ecgtl.report.site.layout import Layout, plain, say
+from ecgtl.report.site.layout import Layout, Stored, plain, say
 
 DOWNLOAD = re.compile(r"\{download\}`([^`<]*?)\s*</downloads/([^`>]+)>`")
+MARK = re.compile(r"^# NBVAL\w*\n?", re.MULTILINE)  # tells 'make test' what to compare
+NO_ROWS, NOT_RUN = "PENDING: no rows yet", "written by 'make book'"
 STOPPED = "book: stopped; what is finished is kept, the same command goes on from there"
 
 
 def main() -> int:
-    """0 when the site stands, 1 when it could not be made (one line says why)."""
+    """0 when the site stands, 1 when it could not be made (one line says why); ``--stored`` runs no notebook."""
     try:
-        make(Layout(paths.repository()))
+        make((Stored if "--stored" in sys.argv[1:] else Layout)(paths.repository()))
     except EcgtlError as error:
         print(f"\nbook: {error}", file=sys.stderr)
         return 1
@@ -39,12 +41,15 @@ def make(layout: Layout, makes: Mapping[str, Iterable[str]] | None = None) -> Pa
     ``makes`` says what each notebook makes (``notebooks.makes``).
     """
     began, index = time.monotonic(), layout.site / "index.html"
+    if isinstance(layout, Stored):
+        layout.bring_prose()
     code = lying.code_key(layout)
     key, kept = lying.site_key(layout, code), layout.work / "site.key"
     if lying.holds(kept, key) and index.is_file():
         say(f"nothing has changed; the site is {index}")
         return index
-    notebooks.execute_all(layout, code, notebooks.makes() if makes is None else makes)
+    if not isinstance(layout, Stored):
+        notebooks.execute_all(layout, code, notebooks.makes() if makes is None else makes)
     stage(layout)
     built, names = build(layout), checks.pages(layout.toc)
     if found := checks.problems(built, names):
@@ -59,9 +64,10 @@ def make(layout: Layout, makes: Mapping[str, Iterable[str]] | None = None) -> Pa
 def stage(layout: Layout) -> None:
     """Put executed notebooks and downloads where the book finds them; what is no longer made goes."""
     wanted = {f"notebooks/{layout.name(notebook)}.ipynb": layout.executed(notebook) for notebook in lying.find(layout)}
-    tables = list(layout.downloads.glob("*.csv"))
-    empty = {file.name for file in tables if len(file.read_text(encoding="utf-8").splitlines()) < 2}
-    wanted |= {f"downloads/{file.name}": file for file in tables if file.name not in empty}
+    tables = {} if isinstance(layout, Stored) else {file.name: file for file in layout.downloads.glob("*.csv")}
+    empty = {name for name, file in tables.items() if len(file.read_text(encoding="utf-8").splitlines()) < 2}
+    why_absent = (lambda _: NOT_RUN) if isinstance(layout, Stored) else dict.fromkeys(empty, NO_ROWS).get
+    wanted |= {f"downloads/{name}": file for name, file in tables.items() if name not in empty}
     for old in [*lying.files(layout.book / "notebooks"), *lying.files(layout.book / "downloads")]:
         if old.relative_to(layout.book).as_posix() not in wanted:
             old.unlink()
@@ -69,19 +75,20 @@ def stage(layout: Layout) -> None:
         target = layout.book / place
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.suffix == ".ipynb":
-            lying.write_notebook(target, _without_links(lying.content_of(source), empty))
+            lying.write_notebook(target, _for_readers(lying.content_of(source), why_absent))
         else:
             shutil.copyfile(source, target)
 
 
-def _without_links(content: dict, empty: set[str]) -> dict:
-    """A notebook whose links to tables that are ``empty``, of a header alone, are words: nothing can be downloaded."""
+def _for_readers(content: dict, why_absent: Callable[[str], str | None]) -> dict:
+    """A notebook without nbval's marks, where words that say why stand for links to tables that are absent."""
     def linked(link: re.Match) -> str:
-        return f"{link[1]} (PENDING: no rows yet)" if link[2] in empty else link[0]
+        why = why_absent(link[2])
+        return f"{link[1]} ({why})" if why else link[0]
 
     for cell in content["cells"]:
-        if cell["cell_type"] == "markdown":
-            cell["source"] = DOWNLOAD.sub(linked, "".join(cell["source"]))
+        text = "".join(cell["source"])
+        cell["source"] = DOWNLOAD.sub(linked, text) if cell["cell_type"] == "markdown" else MARK.sub("", text)
     return content
 
 

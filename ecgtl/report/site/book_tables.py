@@ -156,7 +156,7 @@ def _parameters(page: Page) -> Table:
         "init": (*config.INITS, *config.source_experiments()), "fraction": ("above 0, at most 1",)}
     rows = [{"Parameter": _code(field.name), "Default": defaults.get(field.default) or _code(field.default),
              "Type": str(getattr(field.type, "__name__", field.type)).replace(" | None", ""),
-             "Allowed": ", ".join(allowed.get(field.name, ())) or "–"}
+             "Allowed": Markup(", ").join(map(_code, allowed.get(field.name, ()))) or "–"}
             for field in dataclasses.fields(config.FinetuneConfig)]
     return rows, "Parameters of a run (ecgtl.config.FinetuneConfig)"
 

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from ecgtl import paths
 from ecgtl.errors import EcgtlError
+from ecgtl.report.site import frame
 
 SKIPPED = {"__pycache__", ".ipynb_checkpoints", "_build"}
 
@@ -45,6 +47,25 @@ class Layout:
         return os.environ | {"PYTHONPATH": path} | more
 
 
+@dataclass(frozen=True)
+class Stored(Layout):
+    """The site of the notebooks as they are committed: none is run, and it lies in a place of its own."""
+
+    book = property(lambda self: self.work / "prose")
+    work = property(lambda self: self.root / "build" / "stored")
+    site = property(lambda self: self.work / "html")
+
+    def executed(self, notebook: Path) -> Path:
+        """The committed notebook, with the outputs that ``make test`` compares."""
+        return notebook
+
+    def bring_prose(self) -> None:
+        """Copy the book's prose to where this site is staged."""
+        shutil.rmtree(self.book, ignore_errors=True)
+        shutil.copytree(Layout(self.root).book, self.book,
+                        ignore=shutil.ignore_patterns("_build", "notebooks", "downloads"))
+
+
 def find(layout: Layout) -> list[Path]:
     """All notebooks, in order."""
     return sorted(file for file in files(layout.notebooks) if file.suffix == ".ipynb")
@@ -69,7 +90,8 @@ def site_key(layout: Layout, code: str) -> str:
     staged = (layout.book / "notebooks", layout.book / "downloads")
     prose = [file for file in files(layout.book) if not any(file.is_relative_to(folder) for folder in staged)]
     notebooks = [notebook_key(notebook, "") for notebook in find(layout)]
-    return _digest([*prose, layout.config, layout.toc], layout.root, code, *notebooks)
+    frame_of = [paths.repository() / name for name in frame.SOURCES]
+    return _digest([*prose, layout.config, layout.toc, *frame_of], layout.root, code, frame.version(), *notebooks)
 
 
 def _digest(files: Iterable[Path], root: Path, *more: str) -> str:

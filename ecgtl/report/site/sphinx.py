@@ -2,6 +2,7 @@
 
 - ``{res}`` and ``{pub}`` print one number of ours or of a paper (paths: ``ecgtl.report.site.values``).
 - ``{badge}`` prints a word of the project's vocabulary: ``tier:reduced``, ``target:full``, ``pending``.
+- ``{repository}`` links to the code.
 - ``{ecgtl-table}`` prints a table of ``ecgtl.report.site.book_tables``, ``{ecgtl-result}`` a stored result.
 
 Whatever is unknown becomes a warning, so a build with ``-W`` fails. Files behind a page are its dependencies.
@@ -23,7 +24,7 @@ from ecgtl import paths, results
 from ecgtl.analysis import cells
 from ecgtl.errors import EcgtlError
 from ecgtl.report import badges, printed, tables
-from ecgtl.report.site import book_tables, landing, values
+from ecgtl.report.site import book_tables, frame, landing, values
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +112,7 @@ CARD = """& thead, & .ecgtl-lines { display: none; }
 & td:not(.ecgtl-lines) .ecgtl-what { position: static !important; width: auto; height: auto; clip-path: none; }"""
 
 
-def _frame(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+def _cards(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
     """The rules of cards, and links to results, which are made as from the book's root, as from the page."""
     rules = "".join(f"@container (max-width: {need}rem) {{ .ecgtl-needs-{need} {{ {CARD} }} }}"
                     for need in tables.NEEDS)
@@ -126,8 +127,10 @@ def setup(app: Sphinx) -> dict:
     app.add_role("res", TextRole(values.result_text, "ecgtl-res"))
     app.add_role("pub", TextRole(printed.published_text, "ecgtl-pub"))
     app.add_role("badge", TextRole(badges.badge))
+    app.add_role("repository", TextRole(frame.repository_link))
     app.add_directive("ecgtl-table", TableDirective)
     app.add_directive("ecgtl-claims", ClaimsDirective)
     app.add_directive("ecgtl-result", ResultDirective)
-    app.connect("html-page-context", _frame)
+    app.connect("html-page-context", _cards)
+    frame.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
