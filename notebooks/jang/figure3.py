@@ -34,10 +34,11 @@ from ecgtl.report.jang import figure3
 
 config = SectionConfig.from_notebook(globals())
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Two panels of made-up learning curves, F1 against epoch. A: one curve whose single steps are marked as rises, solid, or falls, dashed, with their sizes: seven small rises and two deep falls. B: four curves with their index in the legend: one that rises steadily has the highest, the same steps at a lower level about half of it, one that swings up and down has about 1, and one that drops suddenly has the lowest."}}
-
+# %% tags=["remove-input"]
 figures.use_style()
 examples = figure3.examples_figure()
+figures.shown(examples, "Synthetic learning curves, F1 against epoch. A: the rises and falls of one curve with their sizes. B: four curves, with their index in the legend.",
+              figure3.examples_said())
 
 # %% [markdown]
 # ## Step by step
