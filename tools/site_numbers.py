@@ -3,7 +3,8 @@
     python tools/site_numbers.py book/_build/html numbers.txt
 
 A line says the page, what it is, and its value: a cell with its table, row and column; a figure with the SHA-256 of its
-pixels, or of its bytes where it is drawn in vectors or stands within the page; a number outside of tables with how often it stands on the page.
+pixels, or of its bytes where it is drawn in vectors or stands within the page; a number outside of tables with how
+often it stands on the page.
 """
 
 import argparse

@@ -66,7 +66,7 @@ def shown(figure: plt.Figure | None, caption: str, alt: str, pending: Iterable[s
     # A ground for other readers of notebooks; the book's style sheet takes it away
     return HTML(Markup('<figure class="ecgtl-figure"><img alt="{}" src="{}" style="width:{}px;max-width:100%;'
                        'background:#fff"><figcaption>{}</figcaption></figure>').format(
-                           alt, Markup(image), CSS_WIDTH, said))
+                           " ".join(alt.split()), Markup(image), CSS_WIDTH, said))
 
 
 def _svg(figure: plt.Figure) -> str:

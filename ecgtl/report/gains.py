@@ -79,7 +79,7 @@ def figure(gains: Sequence[Gain], xlabel: str) -> plt.Figure | None:
                 figures.pending_row(axes, y + 0.17)
         axes.set_title(title)
         figures.name_rows(axes, [gain.row for gain in own])
-    grid[-1, 0].set_xlabel(xlabel)
+    drawn.supxlabel(xlabel, fontsize="medium")
     return figures.legend_below(drawn, grid[:, 0])
 
 

@@ -43,7 +43,7 @@ transfer_folds.state(folds)
 
 # %% tags=["remove-input"]
 drawn = f1_levels.level_figure(folds, levels)
-figures.shown(drawn, "Mean weighted F1 with its 95 % interval in four levels of MELEP, near to far; below each level its limits and its number of folds.",
+figures.shown(drawn, "Mean weighted F1 with its 95 % interval in four levels of MELEP, near to far; below each level its limits and, in brackets, its number of folds.",
               f1_levels.levels_said(levels), folds.waiting)
 
 # %% tags=["remove-input"]

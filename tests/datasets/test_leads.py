@@ -16,6 +16,7 @@ from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import finetune, inputs, rank
 from ecgtl.models import checkpoint
+from ecgtl.report import figures
 from ecgtl.report.jobs import recordings as jobs_recordings
 from ecgtl.signals import filters, frames, preparation, windows
 

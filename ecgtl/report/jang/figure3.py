@@ -86,7 +86,7 @@ def _draw_steps(axes: plt.Axes, name: str) -> None:
     """Every rise and fall of a made-up curve with its size."""
     parts = index_parts(EXAMPLES[name])
     for epoch, (before, after) in enumerate(itertools.pairwise(EXAMPLES[name]), start=1):
-        label, colour, dash, below = ("rise", "#0072B2", "-", -9) if after > before else ("fall", "#D55E00", "--", 4)
+        label, colour, dash, below = ("rise", "#0072B2", "-", -12) if after > before else ("fall", "#D55E00", "--", 8)
         axes.plot([epoch, epoch + 1], [before, after], dash, color=colour, linewidth=2.4, label=label)
         axes.plot([epoch, epoch + 1], [before, after], "o", color="#000000", markersize=4)
         axes.annotate(f1(after - before, True), (epoch + 0.5, (before + after) / 2), xytext=(5, below),

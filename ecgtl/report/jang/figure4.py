@@ -109,7 +109,7 @@ def panels(found: HeldOut, error: np.ndarray, synthetic: bool) -> plt.Figure:
     for axes, (rank, i) in zip(figure.axes, chosen.items(), strict=True):
         place = "{database} {record}, lead {lead}, {rate:g} Hz, from {start:.1f} s".format_map(
             found.origins.iloc[i].to_dict() | {"rate": found.windows.rate})
-        axes.set_title(f"{rank}: summed squared error {error[i]:.0f}\n{place}{made}")
+        axes.set_title(f"{rank}: summed squared error {error[i]:.0f}{made}\n{place}")
         axes.set_xlim(0, found.windows.n_samples / found.windows.rate)
         axes.xaxis.set_minor_locator(MultipleLocator(PAPER_SECONDS))
         axes.grid(which="minor", axis="x", color="#f3d3d3", linewidth=0.5)

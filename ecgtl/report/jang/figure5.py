@@ -19,11 +19,12 @@ def learning_curves(frame: pd.DataFrame, experiment: str) -> plt.Figure | None:
     Random weights and the autoencoder: each trial as a thin line, their median as a thick one; of the image
     arm the median alone.
     """
-    if frame.empty:
+    places = [size for size in sizes(experiment) if (frame["size"] == size).any()]
+    if not places:
         return None
-    places = sizes(experiment)
-    figure, panels = plt.subplots(len(places), 1, figsize=(figures.WIDTH, 7), sharex=True, sharey=True)
-    for axes, size in zip(panels, places, strict=True):
+    figure, grid = plt.subplots(len(places), 1, figsize=(figures.WIDTH, 1 + 2 * len(places)), sharex=True, sharey=True,
+                                squeeze=False)
+    for axes, size in zip(grid[:, 0], places, strict=True):
         for method in ARMS:
             by_trial = cell(frame, method, size).pivot(index="epoch", columns="trial", values="score")
             if len(by_trial) and method != "image":
@@ -33,8 +34,8 @@ def learning_curves(frame: pd.DataFrame, experiment: str) -> plt.Figure | None:
                           color=figures.COLOURS[method], linewidth=1.8, label=f"{METHODS[method]}, median")
         axes.set(title=f"{NAMES[experiment]}: {size} % of the training set", ylabel="weighted F1, test set",
                  ylim=(0, 1))
-    panels[-1].set_xlabel("epoch")
-    return figures.legend_below(figure, panels, 1)
+    grid[-1, 0].set_xlabel("epoch")
+    return figures.legend_below(figure, grid[:, 0], 1)
 
 
 def curves_said(frame: pd.DataFrame, experiment: str) -> str:

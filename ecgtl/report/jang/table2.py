@@ -108,7 +108,7 @@ def step_curves(frame: pd.DataFrame) -> plt.Figure | None:
         figures.band(axes, so_far, so_far.median(axis=1), figures.COLOURS[method], CONTROL[method, size],
                      label=f"{shared.heading(method, size)} (n = {so_far.shape[1]})")
     axes.set(xlabel="steps of the optimiser", ylabel="best weighted F1 so far, test set", ylim=(0, 1))
-    return figures.legend_below(figure, [axes])
+    return figures.legend_below(figure, [axes], 1)
 
 
 def _so_far(frame: pd.DataFrame) -> dict[tuple[str, int], pd.DataFrame]:

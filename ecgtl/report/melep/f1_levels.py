@@ -119,4 +119,4 @@ def _levels(axes: plt.Axes, levels: pd.DataFrame) -> None:
                                  (BLUE, "o", "mean F1 (95 % interval)"))
         figures.dot(axes, correlations.Interval(row.mean, row.ci_low, row.ci_high), row.level, colour, marker,
                     upright=True, label=label)
-    axes.set_xticklabels([f"{row.level}\n{f1(row.low)}–\n{f1(row.high)}\nn = {row.n}" for row in levels.itertuples()])
+    axes.set_xticklabels([f"{row.level}\n{f1(row.low)}–\n{f1(row.high)}\n({row.n})" for row in levels.itertuples()])

@@ -102,9 +102,9 @@ def shares_said(counted: results.Result | None) -> str:
         other = sum(not low <= 100 * row.released / row.released_n <= high for row in table.itertuples()
                     for low, high in [_wilson(row.ours, row.ours_n)])
         differs = max(gaps, key=lambda label: abs(gaps[label]), default="")
-        said[catalogue.entry(name).title] = (
-            f"of {len(gaps)} labels {other} have a share here whose 95 % interval excludes the release's; {differs} "
-            f"differs most ({gaps[differs]:+.1f} percentage points)" if gaps else "nothing to compare")
+        most = f"{differs} differs most ({gaps[differs]:+.1f} percentage points)".replace("(-", "(−") if gaps else ""
+        said[catalogue.entry(name).title] = (f"of {len(gaps)} labels {other} have a share here whose 95 % interval "
+                                             f"excludes the release's; {most}" if gaps else "nothing to compare")
     return alt.by_panel(said)
 
 

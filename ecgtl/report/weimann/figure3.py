@@ -12,8 +12,8 @@ from ecgtl.analysis.names import METHODS, PENDING, f1
 from ecgtl.report import alt, figures
 from ecgtl.report.weimann import shared
 
-CAPTION = ("Macro F1 on the validation set by epoch: random weights, and each pretraining minus them with 95 % interval "
-           "(Welch, over runs). Triangles: the epoch at which half of the runs have come near their own best.")
+CAPTION = ("Macro F1 on the validation set by epoch: random weights, and what each pretraining adds to them, with 95 % "
+           "intervals over runs (Welch). Triangles: the epoch at which half of the runs come near their own best.")
 
 
 def share_of_best() -> float:
@@ -76,7 +76,7 @@ def validation_curves(frame: pd.DataFrame, size: int) -> plt.Figure | None:
     grid[0].set(title="Random weights: mean and range over runs", ylabel="macro F1")
     _mark(grid[0], _rows(frame, size, "random"), figures.INK)
     over = {method: differences(frame, size, method) for method in methods}
-    reach = 2 * max(found["value"].abs().max() for found in over.values())  # lines decide, not the widest band
+    reach = max(0.01, *(2 * found["value"].abs().max() for found in over.values()))  # lines decide, not a wide band
     for axes, (method, found) in zip(grid[1:], over.items(), strict=True):
         figures.band(axes, found, found["value"], figures.COLOURS["beat"])
         axes.axhline(0, color=figures.INK, linewidth=0.9)

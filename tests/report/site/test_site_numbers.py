@@ -12,7 +12,8 @@ from ecgtl import paths
 PAGE = """<html><nav>7 pages</nav><main><h1>Table 2</h1><p>The gain is −0.006 [−.020, 1.5e-3] in 36,864 frames,
 25 % of them, twice 25 %.</p>
 <table><tr><th>row</th><th>F1</th></tr><tr><td>beat</td><td>.734 ± .012</td></tr></table>
-<img src="curve.png"><img src="plan.svg"><img src="data:image/svg+xml,%3Csvg/%3E"><svg><text>12</text></svg><script>var x = 99;</script></main></html>"""
+<img src="curve.png"><img src="plan.svg">
+<img src="data:image/svg+xml,%3Csvg/%3E"><svg><text>12</text></svg><script>var x = 99;</script></main></html>"""
 
 
 def written(folder):
