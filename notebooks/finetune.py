@@ -82,11 +82,12 @@ print(page.split_table(result).to_string())
 # %% [markdown]
 # ## The learning curve
 
-# %% mystnb={"image": {"alt": "Two panels by epoch. Left: cross-entropy of training, validation and test part. Right: the followed score (macro F1; macro AUC where recordings have several labels) of validation and test part, with the reported epoch as a vertical line and the score of RR intervals alone as a horizontal line."}}
+# %%
 score, words = page.followed(result)
-reference = trivial.get("rr_boosting")
-curve = page.learning_curves(result.history, result.scores["validated"]["epoch"],
-                                reference.scores[score] if reference else None, words)
+reference = trivial["rr_boosting"].scores[score] if "rr_boosting" in trivial else None
+curve = page.learning_curves(result.history, result.scores["validated"]["epoch"], reference, words)
+figures.shown(curve, "Cross-entropy and score by epoch; the vertical line is the epoch that the validation set chose.",
+              page.curves_said(result, reference))
 
 # %% [markdown]
 # ## What is taken for what
@@ -94,8 +95,11 @@ curve = page.learning_curves(result.history, result.scores["validated"]["epoch"]
 # Where recordings have several labels, a row shows what is predicted of those that have its label, with a probability of
 # one half or more; such a row need not add up.
 
-# %% mystnb={"image": {"alt": "Confusion matrix of the test part: true classes in rows, predicted classes in columns; the shade gives the share of the true class, the figure the number of recordings."}}
-matrix = page.confusion(page.confusion_of(result), result.data["classes"])
+# %%
+counts = page.confusion_of(result)
+matrix = page.confusion(counts, result.data["classes"])
+figures.shown(matrix, "Confusion matrix of the test set: numbers are recordings, shades the share of the true class.",
+              page.confusion_said(counts, result.data["classes"]))
 
 # %% [markdown]
 # ## Scores, beside classifiers that hardly look at the signal

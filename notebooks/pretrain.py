@@ -69,7 +69,7 @@ precision = "auto"
 # %% tags=["remove-cell"]
 from ecgtl.config import PretrainConfig
 from ecgtl.jobs import pretrain
-from ecgtl.report import badges, figures, provenance
+from ecgtl.report import alt, badges, figures, provenance
 from ecgtl.report.jobs import pretrain as page
 
 config = PretrainConfig.from_notebook(globals())
@@ -99,8 +99,9 @@ print(page.parts(result).to_string())
 # mean has the number of samples as its error (2,048 for 8.192 s at 250 Hz), because windows are z-scored. The other
 # objectives are classifications: their loss is the cross-entropy.
 
-# %% mystnb={"image": {"alt": "Learning curve by epoch: training part as a solid line, validation part as a dashed line, and the kept epoch as a vertical line. Of a reconstruction it is the summed squared error of a window, otherwise cross-entropy and accuracy, with the accuracy of one answer for all, or of a guess."}}
+# %%
 curve = page.curve(result)
+figures.shown(curve, "Learning curve of the pretraining; the vertical line is the epoch that the validation set chose.", page.curve_said(result))
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -113,8 +114,9 @@ print(page.learned(result))
 # the answer; or a context, its future and some negatives, with the probability that each is given. The demo's few steps
 # teach little.
 
-# %% mystnb={"image": {"alt": "Examples of the test part, one above the other, in standard deviations against time in seconds: windows with their reconstructions as dashed lines, or frames with label and answer in the title, or a context with its future and some negatives; titles name the recording, its lead and the sampling rate."}}
+# %%
 panels = page.examples(pretrained)
+figures.shown(panels, "Examples of the test set in standard deviations; titles name recording, lead and sampling rate.", alt.written(panels))
 
 # %% [markdown]
 # ## Scores

@@ -48,16 +48,17 @@ badges.of_recordings(recordings)
 # NBVAL_CHECK_OUTPUT
 print(page.recordings_table(recordings).to_string())
 
-# %% mystnb={"image": {"alt": "Left: bars with the number of recordings of each class. Right: histogram of recording lengths in seconds, counts on a logarithmic axis."}}
+# %%
 overview = page.class_counts(recordings)
+figures.shown(overview, "Recordings of each class, and their lengths (counts on a log scale).", page.counts_said(recordings))
 
 # %% [markdown]
 # ## One recording of each class, on ECG paper
 #
 # 25 mm/s and 10 mm/mV at full size: a large square is 0.2 s wide and 0.5 mV high.
 
-# %% mystnb={"image": {"alt": "ECG strips on millimetre paper, one for each class of the data set, each with the recording's name, class, lead and sampling rate above it."}}
-strips = page.one_of_each(recordings, config.seconds, inputs.Prepared(config.plan(), recordings).leads[0])
+# %%
+page.strips(recordings, config.seconds, inputs.Prepared(config.plan(), recordings).leads[0])
 
 # %%
 # NBVAL_CHECK_OUTPUT

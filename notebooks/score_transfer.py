@@ -81,8 +81,10 @@ score_transfer.score(ranking, config)
 # %%
 score_transfer.labels(ranking, config)
 
-# %% mystnb={"image": {"alt": "Table of squares: labels of the checkpoint in rows, labels of the target in columns. The shade and the number in each square give the share of the column's entropy that the row's label takes away, in per cent."}}
+# %%
 shares = score_transfer.told(ranking)
+figures.shown(shares, "Share of a target label's entropy (columns) that each label of the checkpoint (rows) takes away.",
+              score_transfer.told_said(ranking))
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT

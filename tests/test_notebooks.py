@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 
 from ecgtl import config
 
@@ -52,11 +54,20 @@ def test_parameters_are_the_fields_of_the_config_with_their_defaults(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
-def test_every_figure_says_in_words_what_is_seen(path):
+def test_every_figure_has_a_caption_and_says_in_words_what_it_shows(path):
     for cell in nbformat.read(path, 4).cells:
-        if any("image/png" in o.get("data", {}) for o in cell.get("outputs", [])):
-            alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
-            assert len(alt) > 60, f"no alt text at: {cell.source[:60]}"
+        data = [output.get("data", {}) for output in cell.get("outputs", [])]
+        assert not [kind for one in data for kind in one if kind.startswith("image/")], cell.source[:60]
+        assert "mystnb" not in cell.metadata, "words that are typed do not follow the results"
+        page = BeautifulSoup("".join(one.get("text/html", "") for one in data), "html.parser")
+        for image in page.find_all("img"):
+            assert image.parent.name == "figure" and len(image.parent.figcaption.text) > 30
+            assert len(image["alt"]) > 50 and re.search(r"\d", image["alt"])
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
+def test_a_page_of_figures_leaves_room_for_the_rest(path):
+    assert path.stat().st_size < 1_000_000, "a page of the site may have 1.5 MB"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)

@@ -3,15 +3,12 @@
 Usage: python tools/notebooks.py [notebooks/finetune.py ...]     (all by default)
 """
 
-import base64
-import io
 import sys
 from pathlib import Path
 
 import jupytext
 import nbformat
 from nbclient import NotebookClient
-from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -29,19 +26,8 @@ def refresh(source: Path) -> None:
                    resources={"metadata": {"path": str(source.parent)}}).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-        for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                output["data"]["image/png"] = smaller(output["data"]["image/png"])
     notebook.metadata["language_info"] = METADATA["language_info"]
     nbformat.write(notebook, source.with_suffix(".ipynb"))
-
-
-def smaller(png: str) -> str:
-    """The same picture (base64) with at most 256 colours where that is smaller: notebooks are kept."""
-    raw, packed = base64.b64decode(png), io.BytesIO()
-    picture = Image.open(io.BytesIO(raw)).convert("RGB")
-    picture.quantize(256, dither=Image.Dither.NONE).save(packed, "PNG", optimize=True)
-    return base64.b64encode(packed.getvalue()).decode() if packed.tell() < len(raw) else png
 
 
 def main() -> None:

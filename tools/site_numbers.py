@@ -3,7 +3,8 @@
     python tools/site_numbers.py book/_build/html numbers.txt
 
 A line says the page, what it is, and its value: a cell with its table, row and column; a figure with the SHA-256 of its
-pixels, or of its bytes where it is drawn in vectors; a number outside of tables with how often it stands on the page.
+pixels, or of its bytes where it is drawn in vectors or stands within the page; a number outside of tables with how
+often it stands on the page.
 """
 
 import argparse
@@ -41,6 +42,8 @@ def lines_of(page: Path, root: Path) -> Iterator[str]:
 
 def _digest(image: Tag, page: Path) -> str:
     source = image.get("src", "")
+    if source.startswith("data:"):
+        return hashlib.sha256(source.encode()).hexdigest()
     if image.name == "svg" or not source.endswith(".png"):
         file = page.parent / source
         return hashlib.sha256(file.read_bytes() if source and file.is_file() else str(image).encode()).hexdigest()

@@ -1,42 +1,86 @@
 """One house style for every figure: colour-blind safe, units on axes, uncertainty drawn, ECG on its own paper."""
 
+import base64
 import hashlib
+import io
+import math
+import re
+import string
 from collections.abc import Iterable, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 import torch
+from IPython.display import HTML
+from markupsafe import Markup
 from matplotlib import pyplot as plt
 from matplotlib.artist import Artist
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MultipleLocator
 
 from ecgtl import paths
-from ecgtl.analysis.cells import Cell
 from ecgtl.analysis.correlations import Interval
 from ecgtl.analysis.names import PENDING
 from ecgtl.datasets.recordings import Recordings
 from ecgtl.signals.windows import Windows
 
 # Okabe and Ito's palette: distinguishable with every common colour vision and in grey print
-COLOURS = {"random": "#000000", "beat": "#0072B2", "rhythm": "#56B4E9", "heart_rate": "#009E73", "future": "#CC79A7",
+COLOURS = {"random": "#000000", "beat": "#0072B2", "rhythm": "#D55E00", "heart_rate": "#009E73", "future": "#CC79A7",
            "cae": "#0072B2", "image": "#009E73", "random_matched": "#56B4E9", "majority": "#999999",
            "rr_boosting": "#D55E00"}
-PAPER_COLOUR = "#E69F00"
+PAPER_COLOUR = "#B87A00"  # the palette's orange, darker: it has to stand out from either ground
 SETS = {"train": ("#000000", "-"), "validation": ("#0072B2", "--"), "test": ("#D55E00", ":")}
 MARKERS = {"random": "o", "random_matched": "p", "beat": "s", "rhythm": "^", "heart_rate": "D", "future": "v",
            "cae": "s", "image": "^", "majority": "_", "rr_boosting": "x"}
+STYLES = (("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#56B4E9", "v"), ("#000000", "P"),
+          ("#B87A00", "X"), ("#999999", "<"), ("#7F7F00", ">"))  # a marker with each colour, where lines are many
 SECOND_MM, MILLIVOLT_MM = 25, 10  # ECG paper: 25 mm/s and 10 mm/mV
 MM = 1 / 25.4  # inches
+LINE_SECONDS = 3.2  # of a strip: as much as a narrow figure has room for at full size
 INK, GREY = "#111111", "#555555"
-WIDTH = 5.6  # inches of a figure: its words can still be read on a narrow screen
+WIDTH = 4.0  # inches: text of 8 points, the smallest, has 9 pixels or more from a screen of 360 on
+CSS_WIDTH = 560  # pixels of a figure where the page has room for it
+_UNQUOTED = "".join(sorted(set(string.printable) - set('"#%&<>')))  # in the address of an image within a page
 
 
 def use_style() -> None:
     """Set matplotlib to the house style; the first cell of every notebook calls it."""
     plt.rcdefaults()
     plt.style.use(paths.PACKAGE / "report" / "ecgtl.mplstyle")
+
+
+def shown(figure: plt.Figure | None, caption: str, alt: str, pending: Iterable[str] = ()) -> HTML:
+    """A figure for a page, with a visible ``caption`` and in words what it says (``alt``); it is closed.
+
+    SVG, or PNG with two pixels a pixel of the page where that is smaller, on no ground of its own; the same figure
+    gives the same bytes. ``pending`` names what it has no runs for; without a ``figure`` one line says PENDING.
+    """
+    missing = "; ".join(pending) or ("no run yet" if figure is None else "")
+    said = Markup(" ").join([caption, *[f"{PENDING}: {missing}."] * bool(missing)])
+    if figure is None:
+        return HTML(Markup('<p class="ecgtl-pending">{}</p>').format(said))
+    image = min(_svg(figure), _png(figure), key=len)
+    plt.close(figure)
+    # A ground for other readers of notebooks; the book's style sheet takes it away
+    return HTML(Markup('<figure class="ecgtl-figure"><img alt="{}" src="{}" style="width:{}px;max-width:100%;'
+                       'background:#fff"><figcaption>{}</figcaption></figure>').format(
+                           " ".join(alt.split()), Markup(image), CSS_WIDTH, said))
+
+
+def _svg(figure: plt.Figure) -> str:
+    written = io.StringIO()
+    figure.savefig(written, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    drawn = written.getvalue()
+    drawn = re.sub(r"([1-9]\d*\.\d\d)\d+", r"\1", drawn[drawn.index("<svg"):])  # hundredths of a point
+    return "data:image/svg+xml," + quote(" ".join(drawn.replace('"', "'").split()), safe=_UNQUOTED)
+
+
+def _png(figure: plt.Figure) -> str:
+    written = io.BytesIO()
+    figure.savefig(written, format="png", dpi=2 * CSS_WIDTH / figure.get_figwidth())
+    return "data:image/png;base64," + base64.b64encode(written.getvalue()).decode()
 
 
 def by_epoch(axes: plt.Axes, history: list[dict], score: str, words: dict[str, str], **style) -> None:
@@ -57,11 +101,11 @@ def whole_epochs(axes: plt.Axes) -> None:
 def traces(shown: Sequence[tuple[str, list[tuple[np.ndarray, dict]]]], rate: float, height: float, ylabel: str,
            xlabel: str, sharex: bool = True) -> plt.Figure:
     """Signals one below the other, each panel with its title and its lines (samples, matplotlib's style)."""
-    figure, panels = plt.subplots(len(shown), 1, figsize=(8.5, height), sharex=sharex, squeeze=False)
+    figure, panels = plt.subplots(len(shown), 1, figsize=(WIDTH, height), sharex=sharex, squeeze=False)
     for axes, (title, lines) in zip(panels[:, 0], shown, strict=True):
         for y, style in lines:
             axes.plot(np.arange(len(y)) / rate, y, **style)
-        axes.set_title(title, fontsize=9)
+        axes.set_title(title)
         axes.set_ylabel(ylabel)
     panels[-1, 0].set_xlabel(xlabel)
     return figure
@@ -76,7 +120,7 @@ def reconstructions(windows: Windows, model: torch.nn.Module, indices: Sequence[
     with torch.no_grad():
         y = model.eval()(torch.from_numpy(x)).numpy()
     for original, made, (name, record, start) in zip(x[:, 0], y[:, 0], windows.origin(indices), strict=True):
-        shown.append((f"{name} {record} from {start:.1f} s: {windows.rate:g} Hz, summed squared error "
+        shown.append((f"{name} {record} from {start:.1f} s, {windows.rate:g} Hz:\nsummed squared error "
                       f"{np.square(original - made).sum():.0f}{', synthetic' if synthetic else ''}",
                       [(original, {"color": INK, "linewidth": 0.9, "label": "original"}),
                        (made, {"color": COLOURS["cae"], "linewidth": 1.2, "ls": "--", "label": "reconstruction"})]))
@@ -85,36 +129,37 @@ def reconstructions(windows: Windows, model: torch.nn.Module, indices: Sequence[
     return figure
 
 
-def series(axes: plt.Axes, at: pd.Series, rows: pd.DataFrame, cells: dict[tuple, Cell], label: str,
-           beside: float = 0, dot: float = 4, **style) -> None:
-    """Our means of one method at ``at`` with their 95 % intervals, and the single runs ``beside`` them.
-
-    ``rows`` of ``tables.comparison``; ``cells`` (``tables.cells``) hold the single runs, where these are to be drawn.
-    """
+def series(axes: plt.Axes, at: pd.Series, rows: pd.DataFrame, label: str, **style) -> None:
+    """Our means of one method at ``at`` with their 95 % intervals, from ``rows`` of ``cells.comparison``."""
     bars = [(rows["ours"] - rows["low"]).fillna(0), (rows["high"] - rows["ours"]).fillna(0)]  # too few runs: none
     method = rows["method"].iloc[0]
     axes.errorbar(at, rows["ours"], bars, color=COLOURS[method], marker=MARKERS[method], label=label, **style)
-    for x, size in zip(at, rows["size"], strict=True):
-        runs = cells[method, size].values if cells else ()
-        axes.plot(np.full(len(runs), x + beside), runs, ".", color=COLOURS[method], alpha=0.6, markersize=dot)
 
 
 def strip(recordings: Recordings, i: int, seconds: float, lead: int | str = 0) -> plt.Figure:
-    """The first ``seconds`` of one lead on ECG paper (25 mm/s, 10 mm/mV at full size), sampling rate and lead named."""
-    rate = recordings.sampling_rate[i]
+    """The first ``seconds`` of one lead on ECG paper (25 mm/s, 10 mm/mV at full size), line by line."""
+    rate, n_lines = recordings.sampling_rate[i], math.ceil(seconds / LINE_SECONDS)
     x = recordings.lead(i, lead)[:int(seconds * rate)]
+    t = np.arange(len(x)) / rate
     low, high = _paper_limits(x)
-    width, height = seconds * SECOND_MM * MM, (high - low) * MILLIVOLT_MM * MM
-    figure, axes = plt.subplots(figsize=(width + 0.7, height + 0.8))
-    axes.plot(np.arange(len(x)) / rate, x, color=INK, linewidth=0.8)
-    _paper(axes)
-    axes.set(xlim=(0, seconds), ylim=(low, high), xlabel="time (s)", ylabel="mV", aspect=MILLIVOLT_MM / SECOND_MM)
+    height, width = (high - low) * MILLIVOLT_MM * MM, min(seconds, LINE_SECONDS)
+    figure, lines = plt.subplots(n_lines, 1, figsize=(WIDTH, n_lines * (height + 0.25) + 0.45), squeeze=False)
+    for axes, start in zip(lines[:, 0], np.arange(n_lines) * LINE_SECONDS, strict=True):
+        line = (t >= start) & (t <= start + width)
+        axes.plot(t[line], x[line], color=INK, linewidth=0.8)
+        axes.set(xlim=(start, start + width), ylim=(low, high), ylabel="mV", aspect=MILLIVOLT_MM / SECOND_MM)
+        _paper(axes)
+    lines[-1, 0].set_xlabel("time (s)")
+    return figure
+
+
+def strip_words(recordings: Recordings, i: int, lead: int | str = 0) -> str:
+    """Recording, class, lead and sampling rate of a ``strip``."""
     one = not recordings.multi_label and recordings.labels[i] >= 0
     label = f", {recordings.classes[recordings.labels[i]]}" if one else ""
     name = recordings.leads[i, recordings.lead_index(i, lead)]
     made = ", synthetic" if recordings.synthetic else ""
-    axes.set_title(f"{recordings.name} {recordings.ids[i]}{label}: lead {name}, {rate:g} Hz{made}", fontsize=9)
-    return figure
+    return f"{recordings.name} {recordings.ids[i]}{label}: lead {name}, {recordings.sampling_rate[i]:g} Hz{made}"
 
 
 def _paper_limits(x: np.ndarray) -> tuple[float, float]:
@@ -140,8 +185,10 @@ def _paper(axes: plt.Axes) -> None:
     axes.spines[["top", "right"]].set_visible(True)
 
 
-def digest(figure: plt.Figure, digits: int = 3) -> str:
+def digest(figure: plt.Figure | None, digits: int = 3) -> str:
     """Eight hex digits over everything that is plotted in ``figure``, rounded: nbval compares this, not pixels."""
+    if figure is None:
+        return "none"
     numbers = []
     for axes in figure.axes:
         numbers += [np.asarray(line.get_xydata(), float) for line in axes.get_lines()]
@@ -153,50 +200,25 @@ def digest(figure: plt.Figure, digits: int = 3) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def labelled(figure: plt.Figure, grid: np.ndarray, x: str, y: str = "", columns: int = 2) -> plt.Figure:
-    """The figure with ``x`` below the last row of its ``grid``, ``y`` beside the first column, and one legend."""
-    for axes in grid[-1]:
-        axes.set_xlabel(x)
-    for axes in grid[:, 0]:
-        axes.set_ylabel(y)
-    legend_below(figure, grid.flat, columns)
-    return figure
-
-
-def legend_below(figure: plt.Figure, panels: Iterable[plt.Axes], columns: int = 2) -> None:
-    """One legend below the figure with each label of its panels once."""
+def legend_below(figure: plt.Figure, panels: Iterable[plt.Axes], columns: int = 2) -> plt.Figure:
+    """The figure with one legend below it, each label of its panels once."""
     found: dict[str, Artist] = {}
     for axes in panels:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
     if found:
-        figure.legend([*found.values()], [*found], fontsize=8, loc="outside lower center", ncols=columns)
-
-
-def pending(axes: plt.Axes, y: float = 0.5, text: str = f"{PENDING}: no run yet", **style: Any) -> None:
-    """Say in a panel that nothing has been run yet, at the height ``y``."""
-    words: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "center", "color": GREY} | style
-    axes.text(0.5, y, text, **words)
-
-
-def finished(figure: plt.Figure, panels: Iterable[plt.Axes], columns: int = 2) -> plt.Figure:
-    """The figure with a legend below; panels without a line say PENDING."""
-    for axes in panels:
-        if not axes.lines:
-            pending(axes)
-    legend_below(figure, panels, columns)
+        figure.legend([*found.values()], [*found], loc="outside lower center", ncols=columns)
     return figure
 
 
 def pending_row(axes: plt.Axes, y: float, x: float = 1) -> None:
     """The same of one line of a panel, at its right end."""
-    axes.annotate(PENDING, (x, y), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=7, color=GREY)
+    axes.annotate(PENDING, (x, y), xycoords=("axes fraction", "data"), ha="right", va="center", color=GREY)
 
 
 def name_rows(axes: plt.Axes, names: Sequence[str], margin: float = 0.4) -> None:
     """The names of what lies on the lines of a panel, the first on top."""
     axes.set(yticks=range(len(names)), yticklabels=names, ylim=(max(len(names), 1) - margin, margin - 1))
-    axes.tick_params(axis="y", labelsize=8)
 
 
 def dot(axes: plt.Axes, found: Interval, at: float, colour: str, marker: str, upright: bool = False,

@@ -1,5 +1,6 @@
 """Flow charts and hourglasses."""
 
+import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.patches import Patch, Rectangle
 
-from ecgtl.report.network_blocks import Block, kernels
+from ecgtl.report import figures
+from ecgtl.report.network_blocks import Block, kernels, parameters
 
-WIDTH = 4.2  # inches: with the text below still readable where a telephone shrinks the figure
+WIDTH = figures.WIDTH
 TEXT = 8  # points
 # Pale grounds of Okabe and Ito's colours, on which black text stands out; the edge has the colour itself
 _GREY, _BLUE, _GREEN = ("#f2f2f2", "#777777"), ("#d6eaf8", "#0072B2"), ("#d2efe6", "#009E73")
@@ -33,7 +35,7 @@ def hourglass(blocks: Sequence[Block], title: str, start: Sequence[int]) -> plt.
     channels = np.array([shape[0] if len(shape) > 1 else 1 for _, shape in rows])
     widths, heights = 0.35 + 0.65 * lengths / lengths.max(), 0.6 + 0.35 * channels / channels.max()
     figure, axes = plt.subplots(figsize=(WIDTH, _ROW * len(rows) + 1.1))
-    small: dict[str, Any] = {"va": "center", "fontsize": TEXT - 1}
+    small: dict[str, Any] = {"va": "center", "fontsize": TEXT}
     for y, ((words, shape), width, height) in enumerate(zip(rows, widths, heights, strict=True)):
         _rectangle(axes, -width / 2, y - height / 2, width, height, "signal" if len(shape) > 1 else "vector")
         axes.text(0, y, " × ".join(map(str, shape)), ha="center", **small)
@@ -44,6 +46,14 @@ def hourglass(blocks: Sequence[Block], title: str, start: Sequence[int]) -> plt.
     kinds = {"signal": "channels × length" if len(start) == 2 else "channels × height × width"}
     _legend(figure, kinds | ({"vector": "vector"} if any(len(shape) == 1 for _, shape in rows) else {}))
     return figure
+
+
+def hourglass_said(blocks: Sequence[Block], start: Sequence[int]) -> str:
+    """What ``hourglass`` says: shapes at both ends and at the narrowest block, and parameters."""
+    narrow, large = min(blocks, key=lambda block: math.prod(block.shape)), max(blocks, key=lambda b: b.parameters)
+    shapes = " × ".join(map(str, start))
+    return (f"{len(blocks)} blocks from {shapes} to {blocks[-1].size}, the smallest output {narrow.size} "
+            f"({narrow.name}); {parameters(blocks):,} parameters, most of them in {large.name} ({large.parameters:,}).")
 
 
 def _facts(block: Block) -> str:

@@ -28,7 +28,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, provenance, tables
+from ecgtl.report import figures, gains, provenance, tables
 from ecgtl.report.across import candidates, choice
 
 config = SectionConfig.from_notebook(globals())
@@ -54,8 +54,15 @@ choice.state(tier)
 # %% tags=["remove-input"]
 choice.answer(rows)
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a network, with a line for each start: the mean macro AUC with its 95 % interval over runs, single runs as dots below it, and a broad grey bar for the 95 % interval over test recordings. A dash-dotted vertical line marks boosted trees on RR intervals, a dotted one the majority class. Lines without a run say PENDING."}}
+# %% tags=["remove-input"]
 drawn = choice.figure(rows)
+figures.shown(drawn, "Macro AUC on the test set of every network and start, with the baselines as vertical lines.", choice.figure_said(rows))
+
+# %% tags=["remove-input"]
+over_random = choice.start_gains(rows)
+differences = gains.figure(over_random, "macro AUC minus that of random weights, test set")
+figures.shown(differences, "Each start minus random weights of the same network; limits are the outer ones of two 95 % intervals, over runs and over test recordings.",
+              gains.said(over_random))
 
 # %% [markdown]
 # ## Every row
@@ -122,4 +129,4 @@ tables.html(provenance.made(candidates.EXPERIMENT, tier), "Command, commit, seed
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT
 print("rows:", len(rows), "with runs:", sum(bool(row.bodies) for row in rows.values()))
-print("digest of the plotted data:", figures.digest(drawn))
+print("digest of the plotted data:", figures.digest(drawn), figures.digest(differences))

@@ -26,7 +26,7 @@ tier = "best"
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
 from ecgtl.measurements import reconstruction_errors
-from ecgtl.report import figures, in_short, provenance, study, tables
+from ecgtl.report import alt, figures, in_short, provenance, study, tables
 from ecgtl.report.jang import figure1
 
 config = SectionConfig.from_notebook(globals())
@@ -38,9 +38,10 @@ EXPERIMENT = "jang2021-table2-ptbxl"
 shown = cells.shown_tier(EXPERIMENT, config.tier)
 in_short.of_gains({cells.current(EXPERIMENT, shown): shown}, why="table2.html#conclusions")
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Flow chart from top to bottom. Two boxes, unlabelled and labelled ECG, lead to a box on preparation; from there arrows go to the autoencoder, which is trained without labels, and to the classifier of rhythms, which takes the autoencoder's encoder over. Each box gives the paper's numbers and ours."}}
+# %% tags=["remove-input"]
 overview = figure1.overview(EXPERIMENT, shown)
 chart = study.study_chart("jang2021", overview)
+figures.shown(chart, "The course of the study, the paper's numbers and those here.", alt.written(chart))
 
 # %% [markdown]
 # ## Step by step

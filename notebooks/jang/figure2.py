@@ -27,7 +27,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, flowchart, in_short, network_blocks, study, tables
+from ecgtl.report import alt, figures, flowchart, in_short, network_blocks, study, tables
 from ecgtl.report.jang import figure2
 
 config = SectionConfig.from_notebook(globals())
@@ -46,9 +46,11 @@ in_short.block([study.statements_met(stated).data], network_blocks.tier_badges(*
 # A window of {pub}`jang2021.scalars.window_samples` samples is squeezed into {pub}`jang2021.scalars.features`
 # numbers and blown up again. Bars are wider for longer signals (on a log scale) and taller for more channels.
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "The autoencoder from top to bottom as an hour-glass of bars, one a block: the window of one lead, a stem and nine residual blocks that shorten it and add channels, a bottleneck of a few numbers, and nine blocks that lengthen it to the window again. Beside each bar stand the block's name, kernel and number of parameters."}}
+# %% tags=["remove-input"]
 autoencoder = figure2.autoencoder(shown)
 drawn = flowchart.hourglass(autoencoder, f"Autoencoder, tier {shown}", figure2.window(shown))
+figures.shown(drawn, "The autoencoder from top to bottom: bars are wider for longer signals (log scale) and taller for more channels.",
+              flowchart.hourglass_said(autoencoder, figure2.window(shown)))
 
 # %% [markdown]
 # ## Three arms
@@ -56,8 +58,9 @@ drawn = flowchart.hourglass(autoencoder, f"Autoencoder, tier {shown}", figure2.w
 # What each arm of the experiment starts from, and what is trained. The number of parameters is for the
 # paper's {pub}`jang2021.scalars.rhythms` rhythms.
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Three columns of boxes, one an arm. Random weights and autoencoder: a window goes through the encoder to its features and a linear layer; the encoder starts at random or is taken over from the autoencoder, and is trained in both. ImageNet features: a spectrogram goes through a frozen GoogLeNet to its features and a linear layer, which alone is trained."}}
+# %% tags=["remove-input"]
 columns = figure2.arms(shown)
+figures.shown(columns, "The three arms: what goes in, what is taken over, what is trained.", alt.written(columns))
 
 # %% [markdown]
 # ## B: the network of the image arm
@@ -65,9 +68,11 @@ columns = figure2.arms(shown)
 # Spectrograms go through GoogLeNet, the network of Szegedy and colleagues, up to its last pooling, whose
 # means over the image are the features. The weights are those of ImageNet and stay as they are.
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "GoogLeNet from top to bottom as bars, one a block: an image of three channels, two convolutional blocks and nine inception modules that shrink it and add channels. Beside each bar stand the block's name, kernels and number of parameters."}}
+# %% tags=["remove-input"]
 googlenet = figure2.image_network()
 images = flowchart.hourglass(googlenet, "GoogLeNet to its features", figure2.IMAGE)
+figures.shown(images, "GoogLeNet from top to bottom: bars are wider for larger images (log scale) and taller for more channels.",
+              flowchart.hourglass_said(googlenet, figure2.IMAGE))
 
 # %% [markdown]
 # ## What the paper says, and what the networks have

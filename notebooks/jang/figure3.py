@@ -39,10 +39,11 @@ config = SectionConfig.from_notebook(globals())
 tiers = {name: cells.shown_tier(name, config.tier, pending=True) for name in (shared.PTBXL,)}
 in_short.of_gains({cells.current(name, tier): tier for name, tier in tiers.items()}, shared.INDEX, "table3", ("J4",), "table3.html#conclusions")
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Two panels of made-up learning curves, F1 against epoch. A: one curve whose single steps are marked as rises, solid, or falls, dashed, with their sizes: seven small rises and two deep falls. B: four curves with their index in the legend: one that rises steadily has the highest, the same steps at a lower level about half of it, one that swings up and down has about 1, and one that drops suddenly has the lowest."}}
-
+# %% tags=["remove-input"]
 figures.use_style()
 examples = figure3.examples_figure()
+figures.shown(examples, "Synthetic learning curves, F1 against epoch. A: the rises and falls of one curve with their sizes. B: four curves, with their index in the legend.",
+              figure3.examples_said())
 
 # %% [markdown]
 # ## Step by step

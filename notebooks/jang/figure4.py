@@ -32,7 +32,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.config import SectionConfig
 from ecgtl.measurements import reconstruction_errors
-from ecgtl.report import badges, figures, provenance, tables
+from ecgtl.report import alt, badges, figures, provenance, tables
 from ecgtl.report.jang import figure4
 
 config = SectionConfig.from_notebook(globals())
@@ -50,8 +50,10 @@ figure4.answer(measured)
 # No subject of these windows was in the training or validation part, and the recordings that later test
 # classifiers are not among them.
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Histogram of the summed squared error of each held-out window, stacked by source database, skewed to the right. Vertical lines mark our mean, the paper's mean on its own data, which lies somewhat lower, and the error of answering with the mean of the window, far to the right. A second axis on top gives R squared."}}
+# %% tags=["remove-input"]
 distribution = figure4.distribution(measured)
+figures.shown(distribution, "Squared error of each held-out window, summed over its samples (z-scores squared), by source database; above, the same as R².",
+              figure4.errors_said(measured))
 
 # %% tags=["remove-input"]
 tables.html(figure4.comparison(measured), "The paper's number on its own windows, and ours on others")
@@ -84,9 +86,11 @@ figure4.verdict(measured)
 twins = reconstruction_errors.twins(reconstruction_errors.pretrained(shown))
 badges.of_recordings(twins.sources[0])
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Three windows of synthetic ECG, one above the other, z-score against time: the original as a solid line and its reconstruction as a dashed line. At the 10th percentile of the error they nearly coincide, at the median small waves are lost, at the 90th percentile only the large deflections come back. Titles name the recording, its lead and the error."}}
+# %% tags=["remove-input"]
 error, _ = reconstruction_errors.squared_errors(twins.model, twins.windows)
 drawn = figure4.panels(twins, error, synthetic=True)
+figures.shown(drawn, "Synthetic windows at three ranks of the error: original and reconstruction, z-scores. Titles name recording, lead and sampling rate.",
+              alt.written(drawn))
 
 # %% tags=["remove-input"]
 figure4.twin_line(measured, error)

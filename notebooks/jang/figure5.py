@@ -43,8 +43,10 @@ in_short.of_gains({cells.current(name, tier): tier for name, tier in tiers.items
 # %% [markdown]
 # ## PTB-XL, lead II
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Weighted F1 on the test part against the epoch on PTB-XL lead II, one panel each for 100, 50 and 25 % of the training part: trials of random weights (black) and of the autoencoder (blue) as thin lines, their medians as thick ones, the median of the image arm dotted. All rise within the first epochs and then waver."}}
+# %% tags=["remove-input"]
 first = figure5.learning_curves(curves[shared.PTBXL], shared.PTBXL)
+figures.shown(first, "PTB-XL, lead II: weighted F1 on the test set by epoch; thin lines are single trials, thick ones their medians.",
+              figure5.curves_said(curves[shared.PTBXL], shared.PTBXL))
 
 # %% tags=["remove-input"]
 tables.html(figure5.stability(curves[shared.PTBXL], shared.PTBXL), "PTB-XL, lead II: how the curves end and how deep they fall, means over trials")
@@ -55,8 +57,10 @@ tables.html(figure5.stability(curves[shared.PTBXL], shared.PTBXL), "PTB-XL, lead
 # %% tags=["remove-input"]
 shared.state(shared.CINC2017, tiers[shared.CINC2017])
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "The same for CinC 2017: weighted F1 on the test part against the epoch in three panels, trials as thin lines and medians as thick ones; a panel without any run says PENDING."}}
+# %% tags=["remove-input"]
 second = figure5.learning_curves(curves[shared.CINC2017], shared.CINC2017)
+figures.shown(second, "CinC 2017: weighted F1 on the test set by epoch; thin lines are single trials, thick ones their medians.",
+              figure5.curves_said(curves[shared.CINC2017], shared.CINC2017))
 
 # %% tags=["remove-input"]
 tables.html(figure5.stability(curves[shared.CINC2017], shared.CINC2017), "CinC 2017: how the curves end and how deep they fall, means over trials")

@@ -71,8 +71,10 @@ tables.html(table1.readable_rhythms(by_rhythm), "Shaoxing's recordings by rhythm
 # %% tags=["remove-input"]
 table1.rarest(counted)
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Two panels with one row a rhythm, the most frequent at the top: mean age with its 95 % interval and standard deviation, and share of men with its 95 % interval. Atrial fibrillation and flutter have the oldest patients, sinus irregularity the youngest; dotted lines mark all recordings together."}}
+# %% tags=["remove-input"]
 panels = table1.rhythms_figure(counted)
+figures.shown(panels, "Age and share of men by rhythm (recordings in brackets), with 95 % intervals; the dotted lines are all recordings together.",
+              table1.rhythms_said(counted))
 
 # %% [markdown]
 # Download {download}`the comparison </downloads/jang2021-table1.csv>`, {download}`the counts by rhythm

@@ -26,7 +26,7 @@ tier = "best"
 
 # %% tags=["remove-cell"]
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, in_short, network_blocks, tables
+from ecgtl.report import alt, figures, flowchart, in_short, network_blocks, tables
 from ecgtl.report.melep import figure1, network_diagrams
 
 config = SectionConfig.from_notebook(globals())
@@ -44,8 +44,10 @@ in_short.block([figure1.depth(shown).data], network_blocks.tier_badges(shown).da
 # bar, with the parameters of all. Between the last unit and the hidden layer each channel is averaged over
 # time. The output is drawn for the {pub}`melep2023.scalars.cpsc2018_labels` labels of CPSC2018.
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "ResNet1d101 from top to bottom as bars: the recording, a stem, four stages of residual units that halve the length and double the channels, a hidden layer and the output. Units that are equal share a bar. Beside each bar stand the block's name, the kernel of its convolutions and its number of parameters; the third stage has most units and most parameters."}}
+# %% tags=["remove-input"]
 network = figure1.resnet_figure(shown)
+figures.shown(network, "ResNet1d101 from top to bottom, equal units as one bar: wider for longer signals (log scale), taller for more channels.",
+              flowchart.hourglass_said(network_diagrams.network("resnet1d101", shown), network_diagrams.shape(shown)))
 
 # %% tags=["remove-input"]
 figure1.depth(shown)
@@ -56,8 +58,9 @@ figure1.depth(shown)
 # The first unit of a later stage, which halves the length: its shortcut is a convolution too. In the other
 # units of a stage the shortcut hands on what it was given.
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Two paths side by side from one input to one sum. The left path has three convolutions with batch norm, the middle one wider and with a stride of two; the right one, the shortcut, a single convolution of size 1 with a stride of two and batch norm. Their sum passes a ReLU."}}
+# %% tags=["remove-input"]
 unit = figure1.unit_figure(shown)
+figures.shown(unit, "A residual unit that shortens its input: both paths meet in one sum.", alt.written(unit))
 
 # %% [markdown]
 # ## What changes with the labels

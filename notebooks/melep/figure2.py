@@ -26,7 +26,7 @@ tier = "best"
 
 # %% tags=["remove-cell"]
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, in_short, network_blocks, tables
+from ecgtl.report import alt, figures, in_short, network_blocks, tables
 from ecgtl.report.melep import figure2, network_diagrams
 
 config = SectionConfig.from_notebook(globals())
@@ -43,8 +43,9 @@ in_short.block([network_diagrams.in_short_of("bilstm", shown)], network_blocks.t
 # The outputs of every time step, not of the last alone, go into one linear layer, drawn for the
 # {pub}`melep2023.scalars.cpsc2018_labels` labels of CPSC2018.
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Boxes from top to bottom: a recording goes into two LSTM layers side by side, one forwards and one backwards in time, each with its number of units and parameters; their outputs of every step are put together and flattened; one linear layer makes the labels. Both LSTM layers are taken over in a transfer, the linear layer is new."}}
+# %% tags=["remove-input"]
 drawn = figure2.bilstm_figure(shown)
+figures.shown(drawn, "The Bi-LSTM from top to bottom; shapes are channels × length.", alt.written(drawn))
 
 # %% [markdown]
 # ## What changes with the labels

@@ -41,8 +41,10 @@ table2.answer(table2.pairs([folds])[0], {folds.experiment: folds.tier}, "table2.
 # 95 % intervals over label sets; a level of few label sets has none. MELEP has the weights of the text, F1 the published choice
 # of the epoch.
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Two panels for each checkpoint of the Bi-LSTM: mean F1 with its interval in four levels of MELEP from near to far, cut at the quartiles on the left and in equal widths on the right, with the limits and the number of folds under each level; a level that lies above the one before it is a square in another colour, and a checkpoint without folds says PENDING."}}
+# %% tags=["remove-input"]
 drawn = f1_levels.level_figure(folds, levels)
+figures.shown(drawn, "Mean weighted F1 with its 95 % interval in four levels of MELEP, near to far; below each level its limits and, in brackets, its number of folds.",
+              f1_levels.levels_said(levels), folds.waiting)
 
 # %% tags=["remove-input"]
 tables.html(f1_levels.level_table(levels, "quartiles"), "Levels cut at the quartiles")

@@ -44,8 +44,9 @@ in_short.of_statements("melep2023", ("M3", "M3n"), {folds.experiment: folds.tier
 # %% [markdown]
 # ## The paper's task
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "MELEP against weighted F1 on the paper's one task, one marker a checkpoint, with a fitted line as in the paper; PENDING while no checkpoint has been fine-tuned on it."}}
+# %% tags=["remove-input"]
 first = figure6.selection_figure(one_task)
+figures.shown(first, "MELEP against weighted F1 of each checkpoint on the paper's one task.", figure6.points_said(one_task.rows))
 
 # %% tags=["remove-input"]
 tables.html(figure6.selected_table(one_task), "What the paper says of its task, and what ours say")
@@ -65,8 +66,10 @@ tables.html(transfer_folds.pending([one_task]), "Fine-tunings that are missing, 
 # %% tags=["remove-input"]
 transfer_folds.state(folds)
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Two panels, one a weighting of MELEP: weighted F1 against MELEP of every candidate on every shared task, a colour and a marker for each checkpoint; PENDING while there are no shared folds."}}
+# %% tags=["remove-input"]
 second = figure6.fold_figure(folds)
+figures.shown(second, "MELEP against weighted F1 of every candidate on the tasks that all of them share, a colour and a marker for each checkpoint.",
+              figure6.points_said(figure6.shared(folds.rows)))
 
 # %% [markdown]
 # ## What a choice costs
@@ -75,8 +78,10 @@ second = figure6.fold_figure(folds)
 # any fine-tuning; beside them a choice by lot (the mean over the candidates) and the habit of always taking the same checkpoint,
 # whatever the task. A score is of use where it loses less than these. F1 is that of the published choice of the epoch.
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "A row for each way of choosing: MELEP in both weightings, LEEP, NCE, by lot, and always the same checkpoint. Small dots are the F1 lost on single tasks, a larger one with a bar their mean with its 95 % interval; PENDING while there are no shared folds."}}
+# %% tags=["remove-input"]
 third = figure6.regret_figure(lost)
+figures.shown(third, "F1 lost by each way of choosing a checkpoint: single tasks as small dots, their mean with its 95 % interval.",
+              figure6.regret_said(lost))
 
 # %% tags=["remove-input"]
 tables.html(figure6.regret_table(lost), "F1 lost by each way of choosing, all candidates")

@@ -40,8 +40,10 @@ rivals = number_of_labels.rival_rows(folds)
 tables.write_csv(number_of_labels.rival_numbers(rivals), "melep2023-number-of-labels")
 in_short.of_statements("melep2023", ("M5", "M6"), {folds.experiment: folds.tier})
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "One panel a checkpoint: weighted F1 against MELEP of every fold, with a colour and a marker for each number of labels; a panel without folds says PENDING."}}
+# %% tags=["remove-input"]
 scatter = number_of_labels.label_scatter(folds)
+figures.shown(scatter, "Weighted F1 against MELEP of every fold, a colour and a marker for each number of labels.",
+              number_of_labels.scatter_said(rivals), folds.waiting)
 
 # %% [markdown]
 # ## Correlation of every rival with F1
@@ -50,8 +52,10 @@ scatter = number_of_labels.label_scatter(folds)
 # whole label sets again. MELEP, LEEP and NCE are computed on the training part alone; F1 is that of the epoch best on test, as
 # published.
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "One panel a checkpoint with a row for each measure: MELEP in both weightings, LEEP, NCE, number of labels and prevalence. A filled circle is its correlation with F1, an open square the one that remains given the number of labels, both with 95 % intervals; a panel without folds says PENDING."}}
+# %% tags=["remove-input"]
 drawn = number_of_labels.rival_figure(rivals)
+figures.shown(drawn, "Correlation of each measure with F1, alone and given the number of labels, with 95 % intervals.",
+              number_of_labels.rivals_said(rivals), folds.waiting)
 
 # %% tags=["remove-input"]
 tables.html(number_of_labels.rival_table(rivals), "Correlation with F1, plain and given the number of labels")
@@ -69,8 +73,10 @@ number_of_labels.rival_verdict(rivals)
 # might raise its F1; the area under the ROC curve (AUC), which no threshold moves, says whether there is anything to raise: it is
 # one half for a network that knows nothing.
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "One panel a checkpoint: for every fold the weighted F1 of the fine-tuned network minus that of the answer that every recording has every label, by the number of labels of the task, with a line at 0 and a band for the mean with its 95 % interval; a panel without folds says PENDING."}}
+# %% tags=["remove-input"]
 learned = number_of_labels.gain_figure(folds)
+figures.shown(learned, "Weighted F1 of the network minus that of the all-positive baseline, by the number of labels; the band is the 95 % interval of the mean.",
+              number_of_labels.gains_said(number_of_labels.gains(folds)), folds.waiting)
 
 # %% tags=["remove-input"]
 gains = number_of_labels.gains(folds)

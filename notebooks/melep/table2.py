@@ -44,8 +44,10 @@ for one in folds:
     tables.write_csv(one.rows, f"melep2023-table2-{one.target}-folds")
 table2.answer(own, {one.experiment: one.tier for one in folds})
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "A row for each checkpoint and target: the printed correlation of MELEP with F1 as an orange diamond with Fisher's interval and ours as up to four points with intervals, circles for the weights of the text and squares for normalised weights, filled for the epoch that is best on test and open for the one that is best on validation; rows without folds say PENDING, and rows on other or made data stand in a panel of their own."}}
+# %% tags=["remove-input"]
 drawn = table2.correlation_figure(own, others)
+figures.shown(drawn, "Correlation of MELEP with weighted F1: printed, with Fisher's 95 % interval, and here by two weightings and two choices of the epoch.",
+              table2.correlations_said([*own, *others]))
 
 # %% [markdown]
 # ## The printed pairs

@@ -25,7 +25,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, in_short, provenance, study, tables
+from ecgtl.report import alt, figures, in_short, provenance, study, tables
 from ecgtl.report.weimann import figure1, shared
 
 config = SectionConfig.from_notebook(globals())
@@ -36,9 +36,10 @@ figures.use_style()
 shown = cells.shown_tier(shared.TABLE2, config.tier, pending=True)
 in_short.of_gains({cells.current(shared.TABLE2, shown): shown}, why="table2.html#conclusions")
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Flow chart from top to bottom in four boxes: continuous ECG; 1. pretraining of a residual network by four tasks; 2. transfer of all weights but those of the output layer; 3. fine-tuning on CinC 2017. Each box gives the paper's numbers and ours, or PENDING."}}
+# %% tags=["remove-input"]
 overview = figure1.overview(shown)
 chart = study.study_chart(shared.PAPER, overview)
+figures.shown(chart, "The course of the study, the paper's numbers and those here.", alt.written(chart))
 
 # %% [markdown]
 # ## Step by step

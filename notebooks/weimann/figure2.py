@@ -26,7 +26,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.report import figures, in_short, network_blocks, study, tables
+from ecgtl.report import alt, figures, in_short, network_blocks, study, tables
 from ecgtl.report.weimann import figure2, shared
 
 config = SectionConfig.from_notebook(globals())
@@ -42,17 +42,20 @@ in_short.block([study.statements_met(stated).data], network_blocks.tier_badges(*
 # %% [markdown]
 # ## At the paper's size
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Flow chart from top to bottom. Left, a context of frames goes through an encoder and attention pooling with a learned token in front, to a context vector. Right, the future among negatives goes through the same encoder to one vector each. Dot products of the two give one number a candidate for softmax and cross-entropy. Shapes and numbers of parameters stand in the boxes, for tier paper."}}
+# %% tags=["remove-input"]
 network = figure2.future("paper")
 drawn = figure2.framework(network)
+figures.shown(drawn, "Prediction of the future with the shapes and parameters of the paper's size; shapes are channels or frames × samples.",
+              alt.written(drawn))
 
 # %% [markdown]
 # After pretraining the encoder alone is taken over; the attention pooling is left behind.
 #
 # ## At the size that was run
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "The same flow chart with the shapes and numbers of parameters of the tier that this page shows: context and candidates through one encoder, attention pooling, dot products."}}
+# %% tags=["remove-input"]
 smaller = figure2.framework(figure2.future(shown))
+figures.shown(smaller, f"The same with the shapes and parameters of tier {shown}.", alt.written(smaller))
 
 # %% [markdown]
 # ## What the paper says, and what the network has

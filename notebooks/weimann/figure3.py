@@ -42,25 +42,25 @@ tables.write_csv(histories, "weimann2021-figure3")
 in_short.of_statements(shared.PAPER, ("W7",), {shared.TABLE2: shown})
 
 # %% [markdown]
-# Lines are means over runs, bands their range from the lowest to the highest. The vertical lines mark the epoch at which half of
-# the runs have reached 95 % of their own best: dotted for random weights, dashed for the pretraining.
-#
 # ## 75 % of the data set
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Four panels, one a pretraining: macro F1 on the validation part against the epoch with 75 % of the data set, random weights in black and the pretraining in colour, mean as a line and range over runs as a band, with vertical lines at the median epoch that reaches 95 % of a run's best. A panel without runs of its pretraining says PENDING."}}
+# %% tags=["remove-input"]
 largest = figure3.validation_curves(histories, 75)
+figures.shown(largest, figure3.CAPTION, figure3.curves_said(histories, 75), figure3.waiting(histories, 75))
 
 # %% [markdown]
 # ## 50 % of the data set
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "The same four panels with half of the data set: validation macro F1 by epoch, each pretraining beside random weights, mean and range over runs, vertical lines at 95 % of the best."}}
+# %% tags=["remove-input"]
 middle = figure3.validation_curves(histories, 50)
+figures.shown(middle, figure3.CAPTION, figure3.curves_said(histories, 50), figure3.waiting(histories, 50))
 
 # %% [markdown]
 # ## 25 % of the data set
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "The same four panels with a quarter of the data set: validation macro F1 by epoch, each pretraining beside random weights, mean and range over runs, vertical lines at 95 % of the best."}}
+# %% tags=["remove-input"]
 smallest = figure3.validation_curves(histories, 25)
+figures.shown(smallest, figure3.CAPTION, figure3.curves_said(histories, 25), figure3.waiting(histories, 25))
 
 # %% [markdown]
 # ## How soon

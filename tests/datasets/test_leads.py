@@ -16,6 +16,7 @@ from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import finetune, inputs, rank
 from ecgtl.models import checkpoint
+from ecgtl.report import figures
 from ecgtl.report.jobs import recordings as jobs_recordings
 from ecgtl.signals import filters, frames, preparation, windows
 
@@ -242,9 +243,12 @@ def test_the_second_lead_of_a_folder_is_shown(tmp_path):
     assert shown("folder", 1, root=str(root), tier="reduced") == ("II", {"II"})
     config = RecordingsConfig.of(dataset="folder", root=str(root), tier="reduced", lead=1, seconds=2.0)
     found = inputs.read(config.plan())
-    (strip, _) = jobs_recordings.one_of_each(found, config.seconds, inputs.Prepared(config.plan(), found).leads[0])
-    assert "lead II" in strip.axes[0].get_title()
+    (lead,) = inputs.Prepared(config.plan(), found).leads
+    (i, _) = jobs_recordings.chosen(found, config.seconds, lead)
+    assert "lead II" in figures.strip_words(found, i, lead)
+    strip = figures.strip(found, i, config.seconds, lead)
     np.testing.assert_allclose(strip.axes[0].lines[0].get_ydata(), wave(0, "II")[:500] / 200, atol=1e-6)
+    assert jobs_recordings.strips(found, config.seconds, lead).data.count("lead II, 250 Hz") == 2 * 2
 
 
 def test_an_index_takes_another_lead_than_the_protocols_own():

@@ -18,7 +18,7 @@ from ecgtl.analysis.correlations import Interval
 from ecgtl.analysis.names import METHODS, NBSP, PENDING, f1
 from ecgtl.config import protocol, source_experiments, starts
 from ecgtl.datasets import catalogue, ptbxl
-from ecgtl.report import badges, figures
+from ecgtl.report import alt, badges, figures, gains
 from ecgtl.report.across import candidates
 from ecgtl.report.across.candidates import Row
 from ecgtl.report.numbers import Numbers
@@ -200,10 +200,12 @@ def _named(found: Iterable[Row]) -> str:
     return "; ".join(row.words for row in found) or "none"
 
 
-def figure(rows: dict[str, Row]) -> plt.Figure:
+def figure(rows: dict[str, Row]) -> plt.Figure | None:
     """Macro AUC of every row, a panel a network: mean, both intervals, single runs; baselines as lines."""
+    if not any(row.bodies for row in rows.values()):
+        return None
     grouped = {arch: [row for row in rows.values() if row.config.arch == arch] for arch in candidates.NETWORKS}
-    drawn, grid = plt.subplots(len(grouped), 1, figsize=(figures.WIDTH, 6.6), sharex=True,
+    drawn, grid = plt.subplots(len(grouped), 1, figsize=(figures.WIDTH, 6.8), sharex=True,
                                height_ratios=[len(own) + 0.7 for own in grouped.values()])
     inits = dict.fromkeys(row.config.init for row in rows.values() if row.config.init in source_experiments())
     colours = figures.COLOURS | dict(zip(inits, SOURCE_COLOURS, strict=False))
@@ -217,9 +219,29 @@ def figure(rows: dict[str, Row]) -> plt.Figure:
         starts = [candidates.start_words(row.config.init) for row in own]
         axes.set_title(candidates.NETWORKS[arch])
         figures.name_rows(axes, [words[0].upper() + words[1:] for words in starts])
-    grid[-1].set_xlabel("macro AUC, test part")
-    figures.legend_below(drawn, grid, 1)
-    return drawn
+    grid[-1].set_xlabel("macro AUC, test set")
+    return figures.legend_below(drawn, grid, 1)
+
+
+def figure_said(rows: dict[str, Row]) -> str:
+    """What ``figure`` says: the best and the worst network and start, and the baselines."""
+    means = {row.words: row.sample.mean for row in rows.values() if row.bodies and not row.trivial}
+    baselines = {row.words: row.sample.mean for row in rows.values() if row.bodies and row.trivial}
+    return alt.by_panel({"Mean macro AUC of networks and starts": alt.ordered(means),
+                         "Of the baselines": alt.ordered(baselines)})
+
+
+def start_gains(rows: dict[str, Row]) -> list[gains.Gain]:
+    """What each start adds to random weights of its network; the limits are the outer ones of both intervals."""
+    found = []
+    for row in rows.values():
+        other = candidates.random_start(row, rows)
+        if other and (over := candidates.gap(row, other)):
+            limits = min(over.low, over.test_low), max(over.high, over.test_high)
+            start = candidates.start_words(row.config.init)
+            found.append(gains.Gain(candidates.NETWORKS[row.config.arch], start[0].upper() + start[1:],
+                                    Interval(over.value, *limits)))
+    return found
 
 
 def _draw(axes: plt.Axes, y: float, row: Row, colour: str) -> None:
@@ -230,6 +252,5 @@ def _draw(axes: plt.Axes, y: float, row: Row, colour: str) -> None:
     axes.plot(candidates.percentile_limits(row.draws), (y, y), color="#bbbbbb", linewidth=6, solid_capstyle="butt",
               zorder=1, label="95 % interval over test recordings")
     mean = Interval(row.sample.mean, *statistics.score_interval(row.sample))
-    figures.dot(axes, mean, y, colour, "o", markersize=5, capsize=3,
-                label="mean with 95 % interval over runs; below it single runs")
+    figures.dot(axes, mean, y, colour, "o", label="mean with 95 % interval over runs; below it single runs")
     axes.plot(row.scores("macro_auc"), np.full(len(row.bodies), y + 0.28), ".", color=colour, alpha=0.6, markersize=4)

@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from ecgtl import metrics
 from ecgtl.analysis.names import PENDING, f1
 from ecgtl.errors import EcgtlError
-from ecgtl.report import figures
+from ecgtl.report import alt, figures
 from ecgtl.report.jang import shared
 from ecgtl.report.words import percent
 
@@ -64,29 +64,34 @@ def index_anatomy(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
 
 def examples_figure() -> plt.Figure:
     """The rises and falls of one made-up curve (A), and four curves with their index (B)."""
-    figure, (upper, lower) = plt.subplots(2, 1, figsize=(figures.WIDTH, 6.6), sharex=True, sharey=True)
+    figure, (upper, lower) = plt.subplots(2, 1, figsize=(figures.WIDTH, 5.6), sharex=True, sharey=True)
     _draw_steps(upper, "dropping")
     for name, scores in EXAMPLES.items():
         colour, dash, marker = EXAMPLE_STYLES[name]
         lower.plot(range(1, len(scores) + 1), scores, dash, color=colour, marker=marker, markersize=4,
-                   label=f"{name}: index {f1(metrics.learning_curve_index(scores))}")
+                   label=f"{name}: {f1(metrics.learning_curve_index(scores))}")
     lower.set(title="B. Four curves and their index", xlabel="epoch", ylim=(0, 0.9))
     for axes in (upper, lower):
-        axes.set_ylabel("F1 on the test part")
-    figures.legend_below(figure, (upper, lower), 3)
-    return figure
+        axes.set_ylabel("F1, test set")
+    return figures.legend_below(figure, (upper, lower), 2)
+
+
+def examples_said() -> str:
+    """What ``examples_figure`` says: the index of every curve."""
+    return alt.by_panel({"Learning curve index": alt.ordered(
+        {name: metrics.learning_curve_index(scores) for name, scores in EXAMPLES.items()})})
 
 
 def _draw_steps(axes: plt.Axes, name: str) -> None:
     """Every rise and fall of a made-up curve with its size."""
     parts = index_parts(EXAMPLES[name])
     for epoch, (before, after) in enumerate(itertools.pairwise(EXAMPLES[name]), start=1):
-        label, colour, dash, below = ("rise", "#0072B2", "-", -9) if after > before else ("fall", "#D55E00", "--", 4)
+        label, colour, dash, below = ("rise", "#0072B2", "-", -12) if after > before else ("fall", "#D55E00", "--", 8)
         axes.plot([epoch, epoch + 1], [before, after], dash, color=colour, linewidth=2.4, label=label)
         axes.plot([epoch, epoch + 1], [before, after], "o", color="#000000", markersize=4)
-        axes.annotate(f1(after - before, True), (epoch + 0.5, (before + after) / 2), fontsize=7, xytext=(5, below),
+        axes.annotate(f1(after - before, True), (epoch + 0.5, (before + after) / 2), xytext=(5, below),
                       textcoords="offset points")
-    words = f"mean rise {f1(parts['rise'])}, mean fall {f1(parts['fall'])}, best {f1(parts['best'])}"
+    words = f"mean rise {f1(parts['rise'])}, fall {f1(parts['fall'])}, best {f1(parts['best'])}"
     axes.set_title(f"A. “{name}”: {words}")
 
 

@@ -77,31 +77,38 @@ def distribution(measured: Result) -> plt.Figure:
     error, source, order = measured.arrays["error"], measured.arrays["source"], measured.data["order"]
     n = n_samples(measured)
     top = max(1.05 * n, float(error.max()))
-    figure, axes = plt.subplots(figsize=(4.8, 4.0))
+    figure, axes = plt.subplots(figsize=(figures.WIDTH, 4.2))
     axes.hist([error[source == k] for k in range(len(order))], [*np.linspace(0, top, 45)], stacked=True,
               color=[SOURCE_COLOURS[name] for name in order], edgecolor="white", linewidth=0.3,
               label=[catalogue.entry(name).title for name in order])
-    for value, words, colour, dash in ((error.mean(), "our mean", "#000000", "-"),
+    for value, words, colour, dash in ((error.mean(), "mean here", figures.INK, "-"),
                                        (_printed(), "paper's mean, its own data", figures.PAPER_COLOUR, "--"),
-                                       (n, "answering with the mean", "#777777", ":")):
+                                       (n, "baseline: the window's mean", figures.GREY, ":")):
         axes.axvline(value, color=colour, linestyle=dash, label=f"{words} ({value:,.0f})")
     axes.set(xlabel="squared error, summed over a window\n(z-scores squared)", ylabel="held-out windows",
              xlim=(0, top))
     share = axes.secondary_xaxis("top", functions=(lambda e: 1 - e / n, lambda r: (1 - r) * n))  # type: ignore[operator]
     share.set_xlabel("R² of the window")
-    figures.legend_below(figure, [axes], 1)
-    return figure
+    return figures.legend_below(figure, [axes], 1)
+
+
+def errors_said(measured: Result) -> str:
+    """What ``distribution`` says: mean and quantiles of the error, beside the paper's and that of the mean alone."""
+    whole = [*by_source(measured).itertuples()][-1]
+    return (f"Squared error of {whole.windows:,} held-out windows: mean {_with_interval(whole)}, 10th to 90th "
+            f"percentile {whole.q10:.0f} to {whole.q90:.0f}; the paper's mean is {_printed():.0f}, and the window's own"
+            f" mean as the reconstruction gives {n_samples(measured):,}.")
 
 
 def panels(found: HeldOut, error: np.ndarray, synthetic: bool) -> plt.Figure:
     """The windows of ``chosen_windows(error)``, one above the other, with what the network makes of them."""
     chosen, made = chosen_windows(error), ", synthetic" if synthetic else ""
     figure = figures.reconstructions(found.windows, found.model, [*chosen.values()], synthetic)
-    figure.set_size_inches(4.8, 1.9 * len(chosen) + 0.7)
+    figure.set_size_inches(figures.WIDTH, 1.9 * len(chosen) + 0.7)
     for axes, (rank, i) in zip(figure.axes, chosen.items(), strict=True):
         place = "{database} {record}, lead {lead}, {rate:g} Hz, from {start:.1f} s".format_map(
             found.origins.iloc[i].to_dict() | {"rate": found.windows.rate})
-        axes.set_title(f"{rank}: summed squared error {error[i]:.0f}\n{place}{made}", fontsize=8)
+        axes.set_title(f"{rank}: summed squared error {error[i]:.0f}{made}\n{place}")
         axes.set_xlim(0, found.windows.n_samples / found.windows.rate)
         axes.xaxis.set_minor_locator(MultipleLocator(PAPER_SECONDS))
         axes.grid(which="minor", axis="x", color="#f3d3d3", linewidth=0.5)

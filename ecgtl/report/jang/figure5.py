@@ -7,30 +7,43 @@ import pandas as pd
 from matplotlib import pyplot as plt
 
 from ecgtl.analysis.names import METHODS, PENDING, f1
-from ecgtl.report import figures, words
+from ecgtl.report import alt, figures, words
 from ecgtl.report.jang.shared import NAMES, cell, sizes, trials_of
 
+ARMS = ("image", "random", "cae")  # in the order in which they are drawn
 
-def learning_curves(frame: pd.DataFrame, experiment: str) -> plt.Figure:
-    """Test score by epoch, one panel a size; ``frame`` is that of ``curves``.
+
+def learning_curves(frame: pd.DataFrame, experiment: str) -> plt.Figure | None:
+    """Test score by epoch, one panel a size; ``frame`` is that of ``curves``. None without any.
 
     Random weights and the autoencoder: each trial as a thin line, their median as a thick one; of the image
     arm the median alone.
     """
-    places = sizes(experiment)
-    figure, panels = plt.subplots(len(places), 1, figsize=(figures.WIDTH, 7.6), sharex=True, sharey=True)
-    for axes, size in zip(panels, places, strict=True):
-        for method in ("image", "random", "cae"):
+    places = [size for size in sizes(experiment) if (frame["size"] == size).any()]
+    if not places:
+        return None
+    figure, grid = plt.subplots(len(places), 1, figsize=(figures.WIDTH, 1 + 2 * len(places)), sharex=True, sharey=True,
+                                squeeze=False)
+    for axes, size in zip(grid[:, 0], places, strict=True):
+        for method in ARMS:
             by_trial = cell(frame, method, size).pivot(index="epoch", columns="trial", values="score")
             if len(by_trial) and method != "image":
                 axes.plot(by_trial.index, by_trial, color=figures.COLOURS[method], linewidth=0.5, alpha=0.35)
             if len(by_trial):
                 axes.plot(by_trial.index, by_trial.median(axis=1), ":" if method == "image" else "-",
                           color=figures.COLOURS[method], linewidth=1.8, label=f"{METHODS[method]}, median")
-        axes.set(title=f"{NAMES[experiment]}: {size} % of the training part", ylabel="weighted F1, test part",
+        axes.set(title=f"{NAMES[experiment]}: {size} % of the training set", ylabel="weighted F1, test set",
                  ylim=(0, 1))
-    panels[-1].set_xlabel("epoch")
-    return figures.finished(figure, panels, 3)
+    grid[-1, 0].set_xlabel("epoch")
+    return figures.legend_below(figure, grid[:, 0], 1)
+
+
+def curves_said(frame: pd.DataFrame, experiment: str) -> str:
+    """What ``learning_curves`` says: the medians of the last epoch, size by size."""
+    last = frame.loc[frame.groupby(["method", "size", "trial"])["epoch"].idxmax()]
+    return "Median F1 of the last epoch. " + alt.by_panel(
+        {f"{size} %": alt.ordered({METHODS[method]: cell(last, method, size)["score"].median() for method in ARMS})
+         for size in sizes(experiment)})
 
 
 def stability(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:

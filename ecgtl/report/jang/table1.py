@@ -12,7 +12,7 @@ from scipy import stats
 from ecgtl import published, results, statistics
 from ecgtl.datasets import catalogue
 from ecgtl.measurements.shaoxing import MOMENTS
-from ecgtl.report import badges, figures, in_short
+from ecgtl.report import alt, badges, figures, in_short
 from ecgtl.report.printed import published_text
 
 
@@ -150,23 +150,30 @@ def rarest(counted: results.Result) -> HTML:
 def rhythms_figure(counted: results.Result) -> plt.Figure:
     """Age (mean with 95 % interval, SD) and share of men (95 % interval) by rhythm, with those of all."""
     table, scores = by_rhythm(counted), counted.scores
-    y, dots = np.arange(len(table)), {"fmt": "o", "color": "#0072B2", "capsize": 3, "markersize": 4}
-    # Narrow, so that the labels stay readable where a telephone shrinks the figure
-    figure, (left, right) = plt.subplots(1, 2, figsize=(5.2, 4.2), sharey=True)
+    y, dots = np.arange(len(table)), {"fmt": "o", "color": "#0072B2", "markersize": 4}
+    figure, (left, right) = plt.subplots(1, 2, figsize=(figures.WIDTH, 4.2), sharey=True)
     half = stats.t.ppf((1 + statistics.LEVEL) / 2, table["n"] - 1) * table["age_sd"] / np.sqrt(table["n"])
     left.errorbar(table["age_mean"], y, xerr=table["age_sd"], fmt="none", ecolor="#9ecae1", elinewidth=5, label="SD")
     left.errorbar(table["age_mean"], y, xerr=half, label="mean, 95 % interval", **dots)
     left.set(xlabel="age (years)", yticks=y,
              yticklabels=[f"{_two_lines(row.rhythm)} ({row.n:,})" for row in table.itertuples()])
-    left.tick_params(axis="y", labelsize=8)
     share, low, high = (100 * table[name] for name in ("male_share", "male_low", "male_high"))
     right.errorbar(share, y, xerr=[share - low, high - share], **dots)
     right.set(xlabel="men (%)", xlim=(0, 100))
     for axes, whole in ((left, scores["age_mean"]), (right, 100 * scores["male"] / scores["n"])):
-        axes.axvline(whole, color="#777777", linestyle=":", label="all recordings")
+        axes.axvline(whole, color=figures.GREY, linestyle=":", label="all recordings")
     left.invert_yaxis()
-    figures.legend_below(figure, [left], 3)
-    return figure
+    return figures.legend_below(figure, [left])
+
+
+def rhythms_said(counted: results.Result) -> str:
+    """What ``rhythms_figure`` says: where the age and the share of men are highest and lowest."""
+    table = by_rhythm(counted)
+    names = table["rhythm"].map(_rhythm_words)
+    return alt.by_panel({f"{words} by rhythm": alt.ordered(dict(zip(names, factor * table[column], strict=True)),
+                                                           "{:.1f}".format)
+                         for words, column, factor in (("Mean age (years)", "age_mean", 1),
+                                                       ("Men (%)", "male_share", 100))})
 
 
 def _rhythm_words(rhythm: str) -> str:

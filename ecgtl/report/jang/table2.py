@@ -16,7 +16,7 @@ from ecgtl import experiments, published, results
 from ecgtl.analysis import cells, claims, names
 from ecgtl.config import protocol
 from ecgtl.experiments import pretrainings
-from ecgtl.report import badges, figures, tables
+from ecgtl.report import alt, badges, figures, tables
 from ecgtl.report.jang import shared
 from ecgtl.report.numbers import Numbers
 from ecgtl.report.words import gap_with_p, mean, percent
@@ -36,31 +36,6 @@ def comparison(experiment: str, tier: str, score: str | None = None, table: str 
 def compared(frame: pd.DataFrame) -> pd.DataFrame:
     """``comparison`` in the shape of the paper's table."""
     return tables.grid(frame, headings={name: ("Share of the training set", name) for name in frame["words"]})
-
-
-def curve(comparison: pd.DataFrame, filled: dict[tuple, cells.Cell]) -> plt.Figure:
-    """Weighted F1 by the share of the training set that is used: the paper's mean and SD beside our runs and interval.
-
-    Of a ``cells.comparison`` and its ``cells.cells``; PENDING where there is none.
-    """
-    figure, axes = plt.subplots(figsize=(7.2, 4.8))
-    ours = comparison[comparison["n"].gt(0)]
-    paper = comparison[comparison["paper"].notna() & comparison["method"].isin(ours["method"])]
-    for method, rows in paper.groupby("method", sort=False):
-        axes.errorbar(rows["size"] - 0.9, rows["paper"], rows["paper_sd"], color=figures.PAPER_COLOUR, linestyle="--",
-                      marker=figures.MARKERS[method], capsize=4, label=f"paper: {names.METHODS[method]} (mean ± SD)")
-    for place, (method, rows) in enumerate(ours.groupby("method", sort=False), start=1):
-        if method == "majority":
-            axes.axhline(rows["ours"].mean(), color=figures.COLOURS[method], linestyle=":", label=names.METHODS[method])
-        else:
-            label = f"ours: {names.METHODS[method]} (95 % interval)"
-            figures.series(axes, rows["size"] + 0.9 * place, rows, filled, label, 0.6, 5, capsize=4)
-    axes.set(xlabel="share of the training part used for training (%)", ylabel="weighted F1 on the test part",
-             xticks=sorted(comparison["size"].unique()))
-    if not filled:
-        figures.pending(axes)
-    figures.legend_below(figure, [axes])
-    return figure
 
 
 def networks(experiment: str) -> list[tuple[str, int]]:
@@ -128,19 +103,33 @@ def steps_verdict(frame: pd.DataFrame, tier: str) -> HTML:
     return HTML(Markup("<p>{} Matched minus usual steps at 25 %, paired: {}.</p>").format(text, gain))
 
 
-def step_curves(frame: pd.DataFrame) -> plt.Figure:
+def step_curves(frame: pd.DataFrame) -> plt.Figure | None:
     """Best test score so far against steps of the optimiser, for ``CONTROL``: median and range over trials.
 
-    ``frame`` is that of ``curves``. A trial's last value is what Table 2 reports of it.
+    ``frame`` is that of ``curves``. A trial's last value is what Table 2 reports of it. None without any.
     """
-    figure, axes = plt.subplots(figsize=(figures.WIDTH, 4.2))
-    for (method, size), dash in CONTROL.items():
-        so_far = shared.cell(frame, method, size).pivot(index="step", columns="trial", values="score").cummax()
-        if len(so_far):
-            figures.band(axes, so_far, so_far.median(axis=1), figures.COLOURS[method], dash,
-                         label=f"{shared.heading(method, size)} (n = {so_far.shape[1]})")
-    axes.set(xlabel="steps of the optimiser", ylabel="best weighted F1 so far, test part", ylim=(0, 1))
-    return figures.finished(figure, [axes])
+    if frame.empty:
+        return None
+    figure, axes = plt.subplots(figsize=(figures.WIDTH, 3.6))
+    for (method, size), so_far in _so_far(frame).items():
+        figures.band(axes, so_far, so_far.median(axis=1), figures.COLOURS[method], CONTROL[method, size],
+                     label=f"{shared.heading(method, size)} (n = {so_far.shape[1]})")
+    axes.set(xlabel="steps of the optimiser", ylabel="best weighted F1 so far, test set", ylim=(0, 1))
+    return figures.legend_below(figure, [axes], 1)
+
+
+def _so_far(frame: pd.DataFrame) -> dict[tuple[str, int], pd.DataFrame]:
+    """Best score so far by step and trial, of each training of ``CONTROL`` that has run."""
+    found = {place: shared.cell(frame, *place).pivot(index="step", columns="trial", values="score").cummax()
+             for place in CONTROL}
+    return {place: so_far for place, so_far in found.items() if len(so_far)}
+
+
+def steps_said(frame: pd.DataFrame) -> str:
+    """What ``step_curves`` says: where the medians end."""
+    ends = {f"{shared.heading(*place)} after {so_far.index[-1]:,} steps": so_far.iloc[-1].median()
+            for place, so_far in _so_far(frame).items()}
+    return alt.by_panel({"Best weighted F1 on the test set, median over trials": alt.ordered(ends)})
 
 
 def sensitivity(tier: str = "reduced") -> list[results.Result]:
@@ -170,14 +159,25 @@ def _filter_words(cutoff: float | None) -> str:
     return f"high-pass, {cutoff:g} Hz" if cutoff else "none"
 
 
-def sensitivity_curves(bodies: list[results.Result]) -> plt.Figure:
-    """Validation error by epoch, one line a pretraining; dashed ones are without the filter."""
-    figure, axes = plt.subplots(figsize=(figures.WIDTH, 4.0))
+def sensitivity_curves(bodies: list[results.Result]) -> plt.Figure | None:
+    """Validation error by epoch, one line a pretraining; dashed ones are without the filter. None without any."""
+    if not bodies:
+        return None
+    figure, axes = plt.subplots(figsize=(figures.WIDTH, 3.6))
     for place, body in enumerate(bodies):
-        config, rows = body.config, pd.DataFrame(body.history)
-        axes.plot(rows["epoch"], rows["validation_loss"], "-" if config["highpass"] else "--", color=f"C{place}",
-                  marker="osD^vpXP"[place % 8], markersize=4,
-                  label=f"width {config['width']}, filter: {_filter_words(config['highpass'])}")
+        rows, (colour, marker) = pd.DataFrame(body.history), figures.STYLES[place % len(figures.STYLES)]
+        axes.plot(rows["epoch"], rows["validation_loss"], "-" if body.config["highpass"] else "--", color=colour,
+                  marker=marker, label=_variant(body))
     figures.whole_epochs(axes)
     axes.set_ylabel("validation error, summed over a window\n(z-scores squared)")
-    return figures.finished(figure, [axes])
+    return figures.legend_below(figure, [axes], 1)
+
+
+def _variant(body: results.Result) -> str:
+    return f"width {body.config['width']}, filter: {_filter_words(body.config['highpass'])}"
+
+
+def sensitivity_said(bodies: list[results.Result]) -> str:
+    """What ``sensitivity_curves`` says: the error of each variant in its last epoch."""
+    last = {_variant(body): body.history[-1]["validation_loss"] for body in bodies}
+    return alt.by_panel({"Validation error in the last epoch": alt.ordered(last, "{:.0f}".format)})

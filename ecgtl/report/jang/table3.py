@@ -11,11 +11,12 @@ from ecgtl import published, statistics
 from ecgtl.analysis import cells
 from ecgtl.analysis.correlations import Interval
 from ecgtl.analysis.names import METHODS, f1
-from ecgtl.report import figures, tables
+from ecgtl.report import alt, figures, tables
 from ecgtl.report.jang import shared, table2
 from ecgtl.report.words import percent
 
 PRINTED = ("random", "cae")  # arms of the paper's Table 3
+SOURCES = {"paper": "The paper, Shaoxing"} | {name: f"Here, {words}" for name, words in shared.NAMES.items()}
 
 
 def index_rows(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -30,27 +31,38 @@ def index_rows(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def index_dots(rows: pd.DataFrame) -> plt.Figure:
     """The index by size and arm, a panel a source of ``index_rows``; trials, their mean and interval."""
-    sources = {"paper": "The paper, Shaoxing"} | {name: f"Ours, {words}" for name, words in shared.NAMES.items()}
-    figure, panels = plt.subplots(len(sources), 1, figsize=(figures.WIDTH, 7.0), sharex=True, sharey=True)
+    known = {source: words for source, words in SOURCES.items() if (rows["source"] == source).any()}
+    figure, grid = plt.subplots(len(known), 1, figsize=(figures.WIDTH, 0.8 + 2.1 * len(known)), sharex=True,
+                                sharey=True, squeeze=False)
     places = shared.sizes(shared.PTBXL)
-    for axes, (source, words) in zip(panels, sources.items(), strict=True):
+    for axes, (source, words) in zip(grid[:, 0], known.items(), strict=True):
         here = rows[rows["source"] == source]
-        axes.axhline(published.lookup("jang2021.scalars.lci_threshold.value"), color="#777777", linewidth=1)
+        axes.axhline(published.lookup("jang2021.scalars.lci_threshold.value"), color=figures.GREY, linewidth=1)
         for (place, size), (method, shift) in itertools.product(enumerate(places), (("random", -0.18), ("cae", 0.18))):
             found, x = shared.values(here, method, size, shared.INDEX), place + shift
             if len(found):
                 mean = Interval(found.mean(), *statistics.score_interval(statistics.Sample.of(found), np.inf))
                 axes.plot(np.linspace(x - 0.1, x, len(found)), found, ".", color=figures.COLOURS[method], alpha=0.6,
-                          markersize=6)
+                          markersize=5)
                 figures.dot(axes, mean, x + 0.07, figures.COLOURS[method], figures.MARKERS[method], upright=True,
-                            capsize=4, label=f"{METHODS[method]}: trials, mean, 95 % interval")
-        if here.empty:
-            figures.pending(axes)
+                            label=METHODS[method])
         axes.set(title=words, ylabel="learning curve index", ylim=(0, None), xticks=range(len(places)),
                  xticklabels=map(percent, places))
-    panels[-1].set_xlabel("share of the training part that is used")
-    figures.legend_below(figure, panels)
-    return figure
+    grid[-1, 0].set_xlabel("share of the training set that is used")
+    return figures.legend_below(figure, grid[:, 0])
+
+
+def waiting(rows: pd.DataFrame) -> list[str]:
+    """The sources of ``index_rows`` without a trial, in words."""
+    return [words for source, words in SOURCES.items() if not (rows["source"] == source).any()]
+
+
+def index_said(rows: pd.DataFrame) -> str:
+    """What ``index_dots`` says: the mean index of each cell, source by source."""
+    means = rows[rows["method"].isin(("random", "cae"))].groupby(["source", "size", "method"])[shared.INDEX].mean()
+    return alt.by_panel({f"Mean index, {words}": alt.ordered(
+        {shared.heading(method, size): mean for (size, method), mean in means[source].items()})
+        for source, words in SOURCES.items() if source in means.index})
 
 
 def compared(experiment: str, tier: str) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from ecgtl import metrics, results
 from ecgtl.analysis.names import CHOICES, METHODS, SCORES, f1
 from ecgtl.config import protocol
 from ecgtl.jobs.scoring import labels_of
-from ecgtl.report.figures import COLOURS, by_epoch
+from ecgtl.report import alt, figures
 from ecgtl.report.tables import html
 
 
@@ -21,17 +21,26 @@ def learning_curves(history: list[dict], chosen: int, reference: float | None, s
 
     ``score`` names the score; ``reference`` is that of the RR-interval baseline, drawn as a line.
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.4))
-    by_epoch(left, history, "loss", {"train": "training", "validation": "validation", "test": "test"})
-    by_epoch(right, history, "score", {"validation": "validation", "test": "test"}, marker="o", markersize=3)
-    right.axvline(chosen, color="#777777", linewidth=1, label=f"reported epoch ({chosen})")
+    figure, (upper, lower) = plt.subplots(2, 1, figsize=(figures.WIDTH, 4.8), sharex=True)
+    figures.by_epoch(upper, history, "loss", {"train": "training", "validation": "validation", "test": "test"})
+    figures.by_epoch(lower, history, "score", {"validation": "validation", "test": "test"}, marker="o", markersize=3)
+    lower.axvline(chosen, color=figures.GREY, linewidth=1, label=f"reported epoch ({chosen})")
     if reference is not None:
-        right.axhline(reference, color=COLOURS["rr_boosting"], linewidth=1, linestyle="-.", label="RR intervals alone")
-    left.set(title="Loss", ylabel="mean cross-entropy (nats)")
-    right.set(title="Score", ylabel=score, ylim=(0, 1))
-    for axes in (left, right):
-        axes.legend(fontsize=8)
-    return figure
+        lower.axhline(reference, color=figures.COLOURS["rr_boosting"], linewidth=1, linestyle="-.",
+                      label="RR intervals alone")
+    upper.set(title="Loss", ylabel="mean cross-entropy (nats)", xlabel="")
+    lower.set(title="Score", ylabel=score, ylim=(0, 1))
+    return figures.legend_below(figure, (upper, lower))
+
+
+def curves_said(result: results.Result, reference: float | None) -> str:
+    """What ``learning_curves`` says: loss and scores of the first and the reported epoch."""
+    first, kept = result.history[0], result.history[result.scores["validated"]["epoch"] - 1]
+    said = {f"From epoch {first['epoch']} to the reported epoch {kept['epoch']}": "; ".join(
+        f"{words} {f1(first[name])} to {f1(kept[name])}" for name, words in (
+            ("train_loss", "training loss"), ("validation_score", f"validation {followed(result)[1]}"),
+            ("test_score", "on the test set")))}
+    return alt.by_panel(said | ({} if reference is None else {"RR intervals alone": f1(reference)}))
 
 
 def confusion(counts: np.ndarray, classes: list[str]) -> plt.Figure:
@@ -39,22 +48,31 @@ def confusion(counts: np.ndarray, classes: list[str]) -> plt.Figure:
 
     ``counts`` (classes, classes), or with one more column, the recordings of each class, if they have several.
     """
-    names = [name.replace("_", " ") for name in classes]
-    several = counts.shape[1] > len(names)
-    totals, counts = counts[:, -1:] if several else counts.sum(axis=1, keepdims=True), counts[:, :len(names)]
-    shares = counts / np.maximum(totals, 1)
-    upright = max(map(len, names)) * len(names) > 40  # names side by side would run into each other
-    side = 3.8 + 0.45 * max(0, len(names) - 4)
-    figure, axes = plt.subplots(figsize=(side + 0.8, side))
+    names, shares, counts = [name.replace("_", " ") for name in classes], recalls(counts), counts[:, :len(classes)]
+    upright = max(map(len, names)) * len(names) > 24  # names side by side would run into each other
+    figure, axes = plt.subplots(figsize=(figures.WIDTH, 2.6 + 0.3 * len(names)))
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for i, j in np.ndindex(counts.shape):
         axes.text(j, i, str(counts[i, j]), ha="center", va="center", color="white" if shares[i, j] > 0.55 else "black")
     axes.set(xticks=range(len(names)), yticks=range(len(names)), yticklabels=names,
-             xlabel="predicted class", ylabel="true class", title="Test recordings")
+             xlabel="predicted class", ylabel="true class")
     axes.set_xticklabels(names, rotation=90 if upright else 0)
     axes.grid(False)
     figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
     return figure
+
+
+def recalls(counts: np.ndarray) -> np.ndarray:
+    """Share of each true class that is predicted as each class, from the counts of ``confusion``."""
+    several = counts.shape[1] > len(counts)
+    totals = counts[:, -1:] if several else counts.sum(axis=1, keepdims=True)
+    return counts[:, :len(counts)] / np.maximum(totals, 1)
+
+
+def confusion_said(counts: np.ndarray, classes: list[str]) -> str:
+    """What ``confusion`` says: the share of each class that is predicted as such."""
+    found = dict(zip((name.replace("_", " ") for name in classes), 100 * recalls(counts).diagonal(), strict=True))
+    return alt.by_panel({"Share of each true class that is predicted as such": alt.ordered(found, "{:.0f} %".format)})
 
 
 def split_table(result: results.Result) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from ecgtl import results
 from ecgtl.analysis.names import f1
 from ecgtl.datasets.recordings import UNLABELLED
 from ecgtl.jobs.pretrain import Pretrained
-from ecgtl.report import figures, tables
+from ecgtl.report import alt, figures, tables
 from ecgtl.training.classification import LabelledFrames
 from ecgtl.training.future import Contrasts
 
@@ -31,31 +31,38 @@ def parts(result: results.Result) -> pd.DataFrame:
 
 def curve(result: results.Result) -> plt.Figure:
     """The learning curve: error of reconstruction, or loss and accuracy; the kept epoch is marked."""
-    shown = [("loss", "Loss", "mean cross-entropy (nats)"),
-             ("accuracy", "Accuracy", "share of frames answered rightly")]
+    shown = [("loss", "Loss", "mean cross-entropy (nats)"), ("accuracy", "Accuracy", "accuracy")]
     if _reconstructs(result):
-        shown = [("loss", "Reconstruction error", "squared error, summed over a window\n(z-scores squared)")]
-    figure, panels = plt.subplots(1, len(shown), figsize=(3.5 + 2.5 * len(shown), 3.4), squeeze=False)
+        shown = [("loss", "Reconstruction error", "squared error, summed over\na window (z-scores squared)")]
+    figure, panels = plt.subplots(len(shown), 1, figsize=(figures.WIDTH, 0.8 + 2 * len(shown)), squeeze=False,
+                                  sharex=True)
     kept = result.scores["epoch"]
-    for axes, (score, title, ylabel) in zip(panels[0], shown, strict=True):
+    for axes, (score, title, ylabel) in zip(panels[:, 0], shown, strict=True):
         words = {"train": "training (running mean)", "validation": "validation"}
         figures.by_epoch(axes, result.history, score, words, marker="o", markersize=3)
-        axes.axvline(kept, color="#777777", linewidth=1, label=f"kept epoch ({kept})")
+        axes.axvline(kept, color=figures.GREY, linewidth=1, label=f"kept epoch ({kept})")
         axes.set(title=title, ylabel=ylabel)
-    if _reconstructs(result):
-        axes.legend(fontsize=8)
-        return figure
-    label, chance = _chance(result, result.scores["validation"])
-    axes.set_ylim(0, 1)
-    axes.axhline(chance, color="#D55E00", linewidth=1, linestyle="-.", label=label)
-    figures.legend_below(figure, [axes])
-    return figure
+    if not _reconstructs(result):
+        panels[0, 0].set_xlabel("")
+        label, chance = _chance(result, result.scores["validation"])
+        axes.set_ylim(0, 1)
+        axes.axhline(chance, color="#D55E00", linewidth=1, linestyle="-.", label=label)
+    return figures.legend_below(figure, panels[:, 0])
+
+
+def curve_said(result: results.Result) -> str:
+    """What ``curve`` says: the first and the kept epoch."""
+    first, kept = result.history[0], result.history[result.scores["epoch"] - 1]
+    names = [name for name in ("train_loss", "validation_loss", "validation_accuracy") if name in first]
+    return alt.by_panel({f"From epoch {first['epoch']} to the kept epoch {kept['epoch']}": "; ".join(
+        f"{name.replace('train_', 'training ').replace('_', ' ')} {first[name]:.4g} to {kept[name]:.4g}"
+        for name in names)})
 
 
 def _chance(result: results.Result, scores: dict) -> tuple[str, float]:
     """Accuracy without looking: of the most frequent class, or of a guess among the candidates."""
-    return ("one answer for all", scores["majority"]) if "macro_f1" in result.scores else (
-        "a guess", 1 / (result.config["negatives"] + 1))
+    return ("majority-class baseline", scores["majority"]) if "macro_f1" in result.scores else (
+        "chance", 1 / (result.config["negatives"] + 1))
 
 
 def learned(result: results.Result) -> str:
@@ -102,7 +109,7 @@ def _frames(pretrained: Pretrained, test: LabelledFrames) -> plt.Figure:
     row, start, label = row[first], start[first], label[first]
     x, places = test.frames.take(row, start), _places(pretrained, test, row, start)
     answers = zip(x[:, 0], label, _probabilities(pretrained, x), places, strict=True)
-    shown = [(f"{test.classes[k]}; answer {test.classes[p.argmax()]} ({p.max():.2f})\n{place}",
+    shown = [(f"{test.classes[k]}; predicted {test.classes[p.argmax()]} ({p.max():.2f})\n{place}",
               [(frame, {"color": figures.INK, "linewidth": 0.9})]) for frame, k, p, place in answers]
     height = 1.7 * len(shown) + 0.4
     return figures.traces(shown, test.frames.rate, height, "standard\ndeviations", "time in the frame (s)")

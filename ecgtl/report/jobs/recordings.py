@@ -2,16 +2,17 @@
 
 import numpy as np
 import pandas as pd
-import seaborn
+from IPython.display import HTML
+from markupsafe import Markup
 from matplotlib import pyplot as plt
 
 from ecgtl.datasets import leads
 from ecgtl.datasets.recordings import Recordings
-from ecgtl.report.figures import strip
+from ecgtl.report import alt, figures
 
 
-def one_of_each(recordings: Recordings, seconds: float, lead: int | str = 0) -> list[plt.Figure]:
-    """A strip of the first recording of each class that is long enough and has ``lead``; without classes of three.
+def chosen(recordings: Recordings, seconds: float, lead: int | str = 0) -> np.ndarray:
+    """The first recording of each class that is long enough and has ``lead``; without classes three.
 
     Raises EcgtlError when none has the lead.
     """
@@ -19,24 +20,45 @@ def one_of_each(recordings: Recordings, seconds: float, lead: int | str = 0) -> 
     has_lead = np.array(leads.missing(recordings, (lead,))) == ""
     long_enough = np.flatnonzero((recordings.durations >= seconds) & has_lead)
     if recordings.multi_label or (recordings.labels < 0).all():
-        chosen = long_enough[:3]
-    else:
-        found, first = np.unique(recordings.labels[long_enough], return_index=True)
-        chosen = long_enough[first[found >= 0]]
-    return [strip(recordings, i, seconds, lead) for i in chosen]
+        return long_enough[:3]
+    found, first = np.unique(recordings.labels[long_enough], return_index=True)
+    return long_enough[first[found >= 0]]
+
+
+def strips(recordings: Recordings, seconds: float, lead: int | str = 0) -> HTML:
+    """A strip of each of the ``chosen`` recordings."""
+    return HTML(Markup().join(Markup(_strip(recordings, i, seconds, lead).data)
+                              for i in chosen(recordings, seconds, lead)))
+
+
+def _strip(recordings: Recordings, i: int, seconds: float, lead: int | str) -> HTML:
+    words, x = figures.strip_words(recordings, i, lead), recordings.lead(i, lead)
+    x = x[:int(seconds * recordings.sampling_rate[i])]
+    return figures.shown(figures.strip(recordings, i, seconds, lead), f"{words}. 25 mm/s and 10 mm/mV in print.",
+                         f"{words}: {seconds:g} s between {x.min():.2f} and {x.max():.2f} mV, "
+                         f"SD {x.std():.2f} mV.".replace("-", "−"))
 
 
 def class_counts(recordings: Recordings) -> plt.Figure:
     """Recordings per class, and the distribution of their lengths."""
     counts = recordings.counts()
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 2.8))
-    seaborn.barplot(x=[*counts.values()], y=[*counts], color="#0072B2", saturation=1, ax=left)
-    for bars in left.containers:
-        left.bar_label(bars, padding=3)
-    left.set(xlabel="recordings", title="Classes", xmargin=0.15)
-    seaborn.histplot(recordings.durations, bins=30, color="#0072B2", alpha=1, ax=right)
-    right.set(xlabel="length (s)", ylabel="recordings", title="Lengths", yscale="log")
+    figure, (upper, lower) = plt.subplots(2, 1, figsize=(figures.WIDTH, 3.2 + 0.25 * len(counts)),
+                                          height_ratios=[0.25 * len(counts) + 0.3, 1.9])
+    upper.barh([*counts], [*counts.values()], color="#0072B2")
+    for bars in upper.containers:
+        upper.bar_label(bars, padding=3)
+    upper.invert_yaxis()
+    upper.set(xlabel="recordings", title="Classes", xmargin=0.15)
+    lower.hist(recordings.durations, bins=30, color="#0072B2")
+    lower.set(xlabel="length (s)", ylabel="recordings", title="Lengths", yscale="log")
     return figure
+
+
+def counts_said(recordings: Recordings) -> str:
+    """What ``class_counts`` says."""
+    seconds = recordings.durations
+    return alt.by_panel({"Recordings by class": alt.ordered(recordings.counts(), "{:,}".format),
+                         "Lengths": f"{seconds.min():.1f} to {seconds.max():.1f} s, median {np.median(seconds):.1f} s"})
 
 
 def recordings_table(recordings) -> pd.DataFrame:

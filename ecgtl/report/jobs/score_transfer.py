@@ -10,7 +10,7 @@ from ecgtl import transferability
 from ecgtl.analysis.names import RIVALS
 from ecgtl.config import ScoreConfig
 from ecgtl.jobs.rank import Ranking
-from ecgtl.report import badges
+from ecgtl.report import alt, badges, figures
 from ecgtl.report.tables import html
 
 
@@ -62,22 +62,34 @@ def labels(ranking: Ranking, config: ScoreConfig) -> HTML:
 
 def told(ranking: Ranking) -> plt.Figure:
     """How much of a target label's entropy (columns) each label of the checkpoint (rows) takes away, in %."""
-    found, (scored,) = ranking.target, ranking.scores
-    share = 100 * explained(scored.pair_losses, found.table).T
-    n_source, n_target = share.shape
-    figure, axes = plt.subplots(figsize=(4.4 + 0.62 * n_target, 1.9 + 0.34 * n_source))
+    share, rows, columns = _told(ranking)
+    figure, axes = plt.subplots(figsize=(figures.WIDTH, 1.9 + 0.3 * len(rows)))
     darkest = max(share.max(), 1.0)
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=darkest, aspect="auto")
     for z, y in np.ndindex(share.shape):
         colour = "white" if share[z, y] > 0.55 * darkest else "black"
-        axes.text(y, z, f"{share[z, y]:.1f}", ha="center", va="center", fontsize=9, color=colour)
-    columns, rows = ([name.replace("_", " ") for name in names] for names in (found.names, scored.answers.names))
-    axes.set_xticks(range(n_target), columns, rotation=90 if max(map(len, columns)) > 6 else 0)
-    axes.set_yticks(range(n_source), rows)
-    axes.set(xlabel="label of the target", ylabel="label of the checkpoint", title="Entropy that is taken away")
+        axes.text(y, z, f"{share[z, y]:.1f}", ha="center", va="center", color=colour)
+    axes.set_xticks(range(len(columns)), columns, rotation=90 if max(map(len, columns)) > 3 else 0)
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set(xlabel="label of the target", ylabel="label of the checkpoint")
     axes.grid(False)
     figure.colorbar(image, ax=axes, label="% of the label's entropy")
     return figure
+
+
+def _told(ranking: Ranking) -> tuple[np.ndarray, list[str], list[str]]:
+    """The shares in %, and the labels of the rows and of the columns."""
+    found, (scored,) = ranking.target, ranking.scores
+    rows, columns = ([name.replace("_", " ") for name in names] for names in (scored.answers.names, found.names))
+    return 100 * explained(scored.pair_losses, found.table).T, rows, columns
+
+
+def told_said(ranking: Ranking) -> str:
+    """What ``told`` says: the pairs of labels with the highest and the lowest share."""
+    share, rows, columns = _told(ranking)
+    pairs = {f"{row} of {column}": share[z, y] for z, row in enumerate(rows) for y, column in enumerate(columns)}
+    return alt.by_panel({"Entropy of a target label that a label of the checkpoint takes away": alt.ordered(
+        pairs, "{:.1f} %".format)})
 
 
 def explained(pair_losses: np.ndarray, table: np.ndarray) -> np.ndarray:

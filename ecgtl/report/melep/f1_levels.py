@@ -8,8 +8,8 @@ from ecgtl import published
 from ecgtl.analysis import agreement, correlations
 from ecgtl.analysis.names import PENDING, checkpoint_name, f1
 from ecgtl.measurements.melep_datasets import PAPER
-from ecgtl.report import figures, tables
-from ecgtl.report.melep.marks import BLUE, VERMILION, WIDTH, pending_unless
+from ecgtl.report import alt, figures, tables
+from ecgtl.report.melep.marks import BLUE, VERMILION
 from ecgtl.report.melep.transfer_folds import CHOICES, CSN, MELEP, PTBXL, Folds, is_papers, load
 from ecgtl.report.words import estimate
 
@@ -75,41 +75,48 @@ def disruption_table(folds: Folds) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def level_figure(folds: Folds, rows: pd.DataFrame) -> plt.Figure:
+def level_figure(folds: Folds, rows: pd.DataFrame) -> plt.Figure | None:
     """Mean F1 in four levels of MELEP, a row of panels a checkpoint: cut at quartiles, and in equal widths.
 
-    ``rows`` are those of ``transferability.levels``. Under each level stand its limits and the number of its
-    folds.
+    ``rows`` are those of ``agreement.levels``. Under each level stand its limits and the number of its folds.
+    Checkpoints without folds are left out (``pending``); None without any.
     """
-    heights = [2.15 if len(own) else 0.75 for own in folds.by_checkpoint.values()]
-    figure, grid = plt.subplots(len(heights), len(CUTS), figsize=(WIDTH, 0.8 + sum(heights)), sharey="row",
-                                height_ratios=heights, squeeze=False)
-    for panels, (place, own) in zip(grid, folds.by_checkpoint.items(), strict=True):
+    known = {place: own for place, own in folds.by_checkpoint.items() if len(own)}
+    if not known:
+        return None
+    figure, grid = plt.subplots(len(known), len(CUTS), figsize=(figures.WIDTH, 0.8 + 2.15 * len(known)), sharey="row",
+                                squeeze=False)
+    for panels, (place, own) in zip(grid, known.items(), strict=True):
         for axes, (how, words) in zip(panels, CUTS.items(), strict=True):
-            axes.set_title(f"{words}, n = {len(own)}", fontsize=9)
+            axes.set_title(f"{words}, n = {len(own)}")
             _levels(axes, agreement.of(rows[rows["how"] == how], *place))
-        panels[0].set_ylabel(f"{checkpoint_name(*place).replace(', ', chr(10))}\nmean F1", fontsize=8)
+        panels[0].set_ylabel(f"{checkpoint_name(*place).replace(', ', chr(10))}\nmean F1")
     for axes in grid[-1]:
-        axes.set_xlabel("level of MELEP, near to far", fontsize=8)
-    figures.legend_below(figure, grid.flat)
-    return figure
+        axes.set_xlabel("level of MELEP, near to far")
+    return figures.legend_below(figure, grid.flat)
+
+
+def levels_said(rows: pd.DataFrame) -> str:
+    """What ``level_figure`` says: mean F1 of the nearest and the farthest level, and where F1 rises with MELEP."""
+    said = {}
+    for place, own in agreement.by_checkpoint(rows).items():
+        for how, words in CUTS.items():
+            levels = own[(own["how"] == how) & own["n"].gt(0)]
+            rises = ", ".join(f"{level} ({f1(rise, True)})" for level, rise in disrupted(levels).items()) or "none"
+            said[f"{checkpoint_name(*place)}, {words.lower()}"] = (
+                f"mean F1 from {f1(levels['mean'].iloc[0])} (near) to {f1(levels['mean'].iloc[-1])} (far), levels that "
+                f"lie above the one before: {rises}")
+    return alt.by_panel(said)
 
 
 def _levels(axes: plt.Axes, levels: pd.DataFrame) -> None:
-    """Mean and interval by level; a square in another colour where F1 rises with MELEP. PENDING without
-    levels.
-    """
+    """Mean and interval by level; a square in another colour where F1 rises with MELEP."""
     axes.set(xticks=range(1, agreement.LEVELS + 1), xlim=(0.5, agreement.LEVELS + 0.5))
-    axes.tick_params(labelsize=8)
-    if not len(levels):
-        pending_unless(axes, 0)
-        axes.set_yticks([])
-        return
     filled, against = levels[levels["n"].gt(0)], disrupted(levels)
     axes.plot(filled["level"], filled["mean"].astype(float), color=BLUE, linewidth=0.9)
     for row in filled.itertuples():
         colour, marker, label = ((VERMILION, "s", "above the level before it") if row.level in against else
                                  (BLUE, "o", "mean F1 (95 % interval)"))
         figures.dot(axes, correlations.Interval(row.mean, row.ci_low, row.ci_high), row.level, colour, marker,
-                    upright=True, capsize=3, markersize=5, label=label)
-    axes.set_xticklabels([f"{row.level}\n{f1(row.low)}–\n{f1(row.high)}\nn = {row.n}" for row in levels.itertuples()])
+                    upright=True, label=label)
+    axes.set_xticklabels([f"{row.level}\n{f1(row.low)}–\n{f1(row.high)}\n({row.n})" for row in levels.itertuples()])

@@ -15,7 +15,7 @@ from ecgtl.analysis import agreement, correlations
 from ecgtl.analysis.agreement import CHOOSING, SCORES
 from ecgtl.analysis.names import NETWORKS, PENDING, RIVALS, checkpoint_name, f1
 from ecgtl.measurements.melep_datasets import PAPER
-from ecgtl.report import figures
+from ecgtl.report import alt, figures
 from ecgtl.report.melep import marks, transfer_folds
 from ecgtl.report.words import bullets, paragraph
 
@@ -148,41 +148,65 @@ def _breaks(rows: pd.DataFrame) -> str:
 
 def _points(axes: plt.Axes, rows: pd.DataFrame, measure: str) -> None:
     """F1 against a measure, a colour and a marker for each checkpoint."""
-    for (colour, marker), (place, own) in zip(marks.STYLES, agreement.by_checkpoint(rows).items(), strict=False):
-        axes.plot(own[measure], own[SCORES[0]], marker, color=colour, markersize=5, alpha=0.8,
-                  label=checkpoint_name(*place))
-    marks.pending_unless(axes, len(rows))
+    for (colour, marker), (place, own) in zip(figures.STYLES, agreement.by_checkpoint(rows).items(), strict=False):
+        axes.plot(own[measure], own[SCORES[0]], marker, color=colour, alpha=0.8, label=checkpoint_name(*place))
+    axes.set_ylabel(marks.F1)
 
 
-def selection_figure(folds: transfer_folds.Folds) -> plt.Figure:
-    """MELEP against F1 of every checkpoint on the paper's one task, with a fitted line."""
-    figure, axes = plt.subplots(figsize=(marks.WIDTH, 3.6))
+def selection_figure(folds: transfer_folds.Folds) -> plt.Figure | None:
+    """MELEP against F1 of every checkpoint on the paper's one task, with a fitted line; None without any."""
+    if not len(folds.rows):
+        return None
+    figure, axes = plt.subplots(figsize=(figures.WIDTH, 3.6))
     _points(axes, folds.rows, transfer_folds.MELEP[0])
     if len(folds.rows) > 2:
         melep = folds.rows[transfer_folds.MELEP[0]].astype(float)
         ends = np.array([melep.min(), melep.max()])
         fitted = np.polyval(np.polyfit(melep, folds.rows[SCORES[0]].astype(float), 1), ends)
         axes.plot(ends, fitted, color=marks.GREY, linewidth=1, linestyle="--", label="fitted line")
-    return figures.labelled(figure, np.array([[axes]]), f"{RIVALS[transfer_folds.MELEP[0]][0]} (nats)", marks.F1)
+    axes.set_xlabel(f"{RIVALS[transfer_folds.MELEP[0]][0]} (nats)")
+    return figures.legend_below(figure, [axes])
 
 
-def fold_figure(folds: transfer_folds.Folds) -> plt.Figure:
+def fold_figure(folds: transfer_folds.Folds) -> plt.Figure | None:
     """MELEP against F1 of every candidate on the folds that all of them share, in both weightings."""
-    figure, grid = plt.subplots(1, len(transfer_folds.MELEP), figsize=(marks.WIDTH, 3.7), sharey=True, squeeze=False)
-    for axes, measure in zip(grid.flat, transfer_folds.MELEP, strict=True):
-        _points(axes, shared(folds.rows), measure)
-        axes.set_title(marks.WEIGHTS[measure], fontsize=9)
-    return figures.labelled(figure, grid, "MELEP (nats)", marks.F1)
+    rows = shared(folds.rows)
+    if not len(rows):
+        return None
+    figure, grid = plt.subplots(len(transfer_folds.MELEP), 1, figsize=(figures.WIDTH, 6), sharey=True)
+    for axes, measure in zip(grid, transfer_folds.MELEP, strict=True):
+        _points(axes, rows, measure)
+        axes.set(title=marks.WEIGHTS[measure], xlabel="MELEP (nats)")
+    return figures.legend_below(figure, grid, 1)
 
 
-def regret_figure(lost: pd.DataFrame) -> plt.Figure:
-    """F1 lost by each way of choosing (``checkpoint_choice.regrets``): single folds, mean and interval."""
+def points_said(rows: pd.DataFrame) -> str:
+    """What MELEP against F1 of several candidates says: the correlation over ``rows``, and the mean F1 of each."""
+    means = {checkpoint_name(*place): own[SCORES[0]].mean() for place, own in agreement.by_checkpoint(rows).items()}
+    found = (f"{marks.WEIGHTS[measure]} {f1(correlations.pearson(rows[measure], rows[SCORES[0]]), True)}"
+             for measure in transfer_folds.MELEP) if len(rows) else ()
+    return alt.by_panel({"Correlation of MELEP with F1 over all points": ", ".join(found) or PENDING,
+                         "Mean F1": alt.ordered(means)})
+
+
+def regret_figure(lost: pd.DataFrame) -> plt.Figure | None:
+    """F1 lost by each way of choosing (``regrets``): single folds, mean and interval; None without any."""
     found = mean_regrets(lost)
-    figure, axes = plt.subplots(figsize=(marks.WIDTH, 1.3 + 0.42 * max(len(found), 3)))
+    if not found:
+        return None
+    figure, axes = plt.subplots(figsize=(figures.WIDTH, 1 + 0.42 * len(found)))
     for y, (way, one) in enumerate(found.items()):
         axes.plot(lost.loc[lost["way"] == way, "regret"], np.full(one.n, y + 0.2), ".", color=marks.GREY, markersize=4,
                   alpha=0.5, label="one fold")
         marks.interval(axes, one, y - 0.1, marks.BLUE, "o", "mean (95 % interval)")
-    marks.pending_unless(axes, len(found))
-    figures.name_rows(axes, [way_words(way) for way in found])
-    return figures.labelled(figure, np.array([[axes]]), "F1 lost against the best candidate")
+    figures.name_rows(axes, [way_words(way).replace(": ", ":\n").replace(", ", ",\n") for way in found])
+    axes.set_xlabel("F1 lost against the best candidate")
+    return figures.legend_below(figure, [axes])
+
+
+def regret_said(lost: pd.DataFrame) -> str:
+    """What ``regret_figure`` says: which way of choosing loses most and least, and what MELEP loses."""
+    found = {way_words(way): one for way, one in mean_regrets(lost).items()}
+    melep = RIVALS[transfer_folds.MELEP[0]][0]
+    named = {melep: transfer_folds.interval_text(found[melep])} if melep in found else {}
+    return alt.by_panel({"Mean F1 lost": alt.ordered({way: one.value for way, one in found.items()})} | named)

@@ -12,7 +12,7 @@ from ecgtl import results, statistics
 from ecgtl.analysis.names import NBSP, PENDING
 from ecgtl.datasets import catalogue, ptbxl, snomed
 from ecgtl.measurements.melep_datasets import HEADERS, SOURCES, n_recordings, pub
-from ecgtl.report import figures
+from ecgtl.report import alt, figures
 from ecgtl.report.melep.table1 import NOT_AT_HAND, UNLISTED, counts_of, official_labels, printed
 from ecgtl.report.words import paragraph
 
@@ -76,16 +76,36 @@ def _wilson(n_with: float, n: float) -> np.ndarray:
 
 
 def shares_figure(counted: results.Result | None) -> plt.Figure:
-    """Share of recordings that carry each label: in the release, and here with its 95 % interval."""
-    found = {name: labels(name, counted) for name in HEADERS}
-    # Narrow, so that the labels stay readable where a telephone shrinks the figure
+    """Share of recordings that carry each label: in the release, and here with its 95 % interval.
+
+    A data set of which neither is known is left out.
+    """
+    tables = {name: labels(name, counted) for name in HEADERS}
+    found = {name: table for name, table in tables.items() if table[["released", "ours"]].notna().any(axis=None)}
     heights = [len(table) + 1 for table in found.values()]
-    figure, panels = plt.subplots(len(found), 1, figsize=(4.6, 0.19 * sum(heights) + 2.4), height_ratios=heights)
-    for axes, (name, table) in zip(panels, found.items(), strict=True):
+    figure, panels = plt.subplots(len(found), 1, figsize=(figures.WIDTH, 0.19 * sum(heights) + 2.4), squeeze=False,
+                                  height_ratios=heights)
+    for axes, (name, table) in zip(panels[:, 0], found.items(), strict=True):
         _shares(axes, name, table)
-    panels[-1].set_xlabel("recordings with the label (%)", fontsize=8)
-    figures.legend_below(figure, panels[:1])
-    return figure
+    panels[-1, 0].set_xlabel("recordings with the label (%)")
+    return figures.legend_below(figure, panels[:, 0])
+
+
+def shares_said(counted: results.Result | None) -> str:
+    """What ``shares_figure`` says: how often the share here differs from the release's beyond its interval, and where
+    most.
+    """
+    said = {}
+    for name in HEADERS:
+        table = labels(name, counted).dropna(subset=["released", "ours"])
+        gaps = {row.label: 100 * (row.ours / row.ours_n - row.released / row.released_n) for row in table.itertuples()}
+        other = sum(not low <= 100 * row.released / row.released_n <= high for row in table.itertuples()
+                    for low, high in [_wilson(row.ours, row.ours_n)])
+        differs = max(gaps, key=lambda label: abs(gaps[label]), default="")
+        most = f"{differs} differs most ({gaps[differs]:+.1f} percentage points)".replace("(-", "(−") if gaps else ""
+        said[catalogue.entry(name).title] = (f"of {len(gaps)} labels {other} have a share here whose 95 % interval "
+                                             f"excludes the release's; {most}" if gaps else "nothing to compare")
+    return alt.by_panel(said)
 
 
 def _shares(axes: plt.Axes, name: str, table: pd.DataFrame) -> None:
@@ -95,14 +115,12 @@ def _shares(axes: plt.Axes, name: str, table: pd.DataFrame) -> None:
     if np.isfinite(n):
         limits = np.array([_wilson(k, n) for k in table["ours"]]).T
         share = 100 * table["ours"] / n
-        axes.errorbar(share, y, xerr=np.abs(limits - share.to_numpy()), fmt="o", color=BLUE, capsize=2, markersize=4,
-                      linewidth=1.2, clip_on=False, label="at hand, 95 % interval")
-    known = f"{n:,.0f} at hand" if np.isfinite(n) else PENDING
-    unlisted = "" if table["released"].notna().any() else ", whose labels are not at hand"
-    axes.set_title(f"{catalogue.entry(name).title}: {known} of {table['released_n'].iloc[0]:,}{unlisted}", fontsize=8)
+        axes.errorbar(share, y, xerr=np.abs(limits - share.to_numpy()), fmt="o", color=BLUE, markersize=4,
+                      linewidth=1.2, clip_on=False, label="available here, 95 % interval")
+    known = f"{n:,.0f} available" if np.isfinite(n) else PENDING
+    axes.set_title(f"{catalogue.entry(name).title}: {known} of {table['released_n'].iloc[0]:,}")
     figures.name_rows(axes, table["label"])
     axes.set_xlim(left=0)
-    axes.tick_params(labelsize=7)
 
 
 def map_summary() -> pd.DataFrame:

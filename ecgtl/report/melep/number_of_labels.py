@@ -15,8 +15,8 @@ from ecgtl.analysis import agreement, correlations
 from ecgtl.analysis.agreement import CHOOSING, EVERY_LABEL, HIGHER, MEASURES, RR, SCORES, TRIVIAL
 from ecgtl.analysis.names import PENDING, RIVALS, checkpoint_name, f1
 from ecgtl.measurements import rr_folds
-from ecgtl.report import figures
-from ecgtl.report.melep.marks import BLUE, F1, GREY, STYLES, VERMILION, WIDTH, interval, pending_unless
+from ecgtl.report import alt, figures
+from ecgtl.report.melep.marks import BLUE, F1, GREY, VERMILION, interval
 from ecgtl.report.melep.transfer_folds import CHOICES, MELEP, Folds, interval_text
 from ecgtl.report.words import bullets, paragraph
 
@@ -149,65 +149,96 @@ def adds(measure: str, found: correlations.Interval) -> bool:
 
 
 def _panels(draw: Callable[[plt.Axes, pd.DataFrame], None], rows: dict[tuple[str, str], pd.DataFrame], height: float,
-            x: str, y: str = "", columns: int = 2) -> plt.Figure:
-    """A panel a checkpoint for ``draw``, two in a row with one vertical axis, each with its title."""
-    n_rows = -(-len(rows) // 2)
-    figure, grid = plt.subplots(n_rows, 2, figsize=(WIDTH, 0.8 + height * n_rows), sharey=True, squeeze=False)
+            x: str, y: str = "", across: int = 2) -> plt.Figure | None:
+    """A panel a checkpoint for ``draw``, ``across`` of them in a row; None without any."""
+    if not rows:
+        return None
+    n_rows = -(-len(rows) // across)
+    figure, grid = plt.subplots(n_rows, across, figsize=(figures.WIDTH, 0.8 + height * n_rows), sharey=True,
+                                squeeze=False)
     for axes, (place, own) in zip(grid.flat, rows.items(), strict=False):
-        axes.set_title(checkpoint_name(*place).replace(", ", ",\n"), fontsize=9)
+        axes.set_title(checkpoint_name(*place).replace(", ", ",\n" if across > 1 else ", "))
         draw(axes, own)
     for axes in grid.flat[len(rows):]:
         axes.set_axis_off()
-    return figures.labelled(figure, grid, x, y, columns)
+    for axes in grid[-1]:
+        axes.set_xlabel(x)
+    for axes in grid[:, 0]:
+        axes.set_ylabel(y)
+    return figures.legend_below(figure, grid.flat)
 
 
-def rival_figure(rows: pd.DataFrame) -> plt.Figure:
-    """Correlation of each measure with F1, plain and given the number of labels
-    (``checkpoint_choice.rival_rows``).
-    """
+def rival_figure(rows: pd.DataFrame) -> plt.Figure | None:
+    """Correlation of each measure with F1, plain and given the number of labels (``rival_rows``)."""
     def draw(axes: plt.Axes, own: pd.DataFrame) -> None:
         for y, row in enumerate(own.itertuples()):
-            interval(axes, row.plain, y - 0.15, BLUE, "o", "correlation with F1 (95 % interval)")
+            interval(axes, row.plain, y - 0.15, BLUE, "o", "with F1 (95 % interval)")
             interval(axes, row.partial, y + 0.2, VERMILION, "s", "given the number of labels", filled=False)
-        figures.name_rows(axes, [RIVALS[measure][0].replace(", ", ",\n") for measure in MEASURES])
+        figures.name_rows(axes, [RIVALS[measure][0] for measure in MEASURES])
         axes.axvline(0, color=GREY, linewidth=0.8)
         axes.set(xlim=(-1.05, 1.05), xticks=(-1, 0, 1))
-        pending_unless(axes, own["plain"].iloc[0].n, correlations.MIN_POINTS)
 
-    return _panels(draw, agreement.by_checkpoint(rows), 2.5, "correlation", columns=1)
+    known = rows[[one.value is not None for one in rows["plain"]]]
+    return _panels(draw, agreement.by_checkpoint(known), 1.9, "correlation", across=1)
 
 
-def label_scatter(folds: Folds) -> plt.Figure:
+def rivals_said(rows: pd.DataFrame) -> str:
+    """What ``rival_figure`` says, measure by measure: how many correlations exclude 0, alone and given the number."""
+    return alt.by_panel({f"{RIVALS[measure][0]}, {words}": alt.beside_zero(_named(own, column))
+                         for measure, own in rows.groupby("measure", sort=False)
+                         for words, column in (("alone", "plain"), ("given the number of labels", "partial"))
+                         if measure in (MELEP[0], "n_labels") and (measure, column) != ("n_labels", "partial")})
+
+
+def _named(rows: pd.DataFrame, column: str) -> dict[str, correlations.Interval]:
+    """A column of intervals by checkpoint."""
+    return {checkpoint_name(row.source, row.arch): getattr(row, column) for row in rows.itertuples()}
+
+
+def label_scatter(folds: Folds) -> plt.Figure | None:
     """F1 against MELEP of every fold, a panel a checkpoint, colour and marker by the number of labels."""
-    styles = dict(zip(sorted(set(folds.rows.get("n_labels", ()))), STYLES, strict=False))
+    styles = dict(zip(sorted(set(folds.rows.get("n_labels", ()))), figures.STYLES, strict=False))
 
     def draw(axes: plt.Axes, own: pd.DataFrame) -> None:
-        for n, some in own.groupby("n_labels") if len(own) else ():
+        for n, some in own.groupby("n_labels"):
             colour, marker = styles[n]
-            axes.plot(some[MELEP[0]], some[SCORES[0]], marker, color=colour, markersize=5, alpha=0.85,
-                      label=f"{n:.0f} labels")
-        pending_unless(axes, len(own))
+            axes.plot(some[MELEP[0]], some[SCORES[0]], marker, color=colour, alpha=0.85, label=f"{n:.0f} labels")
 
-    return _panels(draw, folds.by_checkpoint, 2.3, "MELEP (nats)", F1, 4)
+    return _panels(draw, _finished(folds), 2, "MELEP (nats)", F1)
 
 
-def gain_figure(folds: Folds) -> plt.Figure:
-    """F1 of every fold minus that of every label, by the number of labels, a panel a checkpoint; the band is the
-    95 % interval of the mean.
+def _finished(folds: Folds) -> dict[tuple[str, str], pd.DataFrame]:
+    return {place: own for place, own in folds.by_checkpoint.items() if len(own)}
+
+
+def scatter_said(rows: pd.DataFrame) -> str:
+    """What ``label_scatter`` says: the correlation of each panel, from ``rival_rows``."""
+    return alt.by_panel({"Correlation of MELEP with F1": alt.beside_zero(
+        _named(rows[rows["measure"] == MELEP[0]], "plain"))})
+
+
+def gain_figure(folds: Folds) -> plt.Figure | None:
+    """F1 of every fold minus that of the all-positive baseline, by the number of labels, a panel a checkpoint; the
+    band is the 95 % interval of the mean.
     """
-    return _panels(_gains, folds.by_checkpoint, 2.3, "labels of the task", "F1, network − every label")
+    return _panels(_gains, _finished(folds), 2, "labels of the task", "F1, network − baseline")
+
+
+def gains_said(found: pd.DataFrame) -> str:
+    """What ``gain_figure`` says, from ``gains``: the mean difference of each checkpoint."""
+    own = found[(found["over"] == EVERY_LABEL) & (found["score"] == SCORES[0])]
+    return alt.by_panel({"F1 of the network minus that of the all-positive baseline": alt.beside_zero(
+        _named(own, "gain"))})
 
 
 def _gains(axes: plt.Axes, own: pd.DataFrame) -> None:
     found = agreement.gain(own)
-    if found.value is not None:
-        # Folds with as many labels stand side by side, in their order
-        beside = own.groupby("n_labels").cumcount() / own.groupby("n_labels")["fold"].transform("size")
-        axes.plot(own["n_labels"] + 0.5 * (beside - 0.5), own[SCORES[0]] - own[EVERY_LABEL], "o", color=BLUE,
-                  markersize=4, alpha=0.8, label="one fold")
-        axes.set_xticks(sorted(own["n_labels"].unique()))
-        axes.axhline(found.value, color=VERMILION, linewidth=1.1, label="mean (95 % interval)")
+    # Folds with as many labels stand side by side, in their order
+    beside = own.groupby("n_labels").cumcount() / own.groupby("n_labels")["fold"].transform("size")
+    axes.plot(own["n_labels"] + 0.5 * (beside - 0.5), own[SCORES[0]] - own[EVERY_LABEL], "o", color=BLUE,
+              markersize=3.5, alpha=0.8, label="one fold")
+    axes.set_xticks(sorted(own["n_labels"].unique()))
+    axes.axhline(found.value or 0, color=VERMILION, linewidth=1.1, label="mean (95 % interval)")
     if found.low is not None and found.high is not None:
         axes.axhspan(found.low, found.high, color=VERMILION, alpha=0.2, linewidth=0)
     axes.axhline(0, color=GREY, linewidth=0.8)
-    pending_unless(axes, len(own))

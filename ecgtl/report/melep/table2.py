@@ -20,8 +20,8 @@ from ecgtl.analysis import agreement, correlations
 from ecgtl.analysis.agreement import SCORES
 from ecgtl.analysis.names import PENDING, RIVALS, checkpoint_name, data_set, f1
 from ecgtl.measurements.melep_datasets import PAPER
-from ecgtl.report import badges, figures, in_short, tables
-from ecgtl.report.melep.marks import BLUE, GREY, SHIFTS, VERMILION, WEIGHTS, WIDTH, interval
+from ecgtl.report import alt, badges, figures, in_short, tables
+from ecgtl.report.melep.marks import BLUE, GREY, SHIFTS, VERMILION, WEIGHTS, interval
 from ecgtl.report.melep.transfer_folds import CHOICES, MELEP, PARTS, VARIANTS, Folds, evidence, interval_text, is_papers
 from ecgtl.report.numbers import Numbers
 from ecgtl.report.words import bullets, marked, paragraph
@@ -167,18 +167,27 @@ def correlation_figure(own: Sequence[Pair], others: Sequence[Pair]) -> plt.Figur
     """Correlation of MELEP with F1: printed with Fisher's interval, ours with both weightings and choices of
     the epoch; rows on substitutes below.
     """
-    groups = {title: group for title, group in (("As in the paper", own), ("Other or made data", others)) if group}
-    figure, grid = plt.subplots(len(groups), 1, figsize=(WIDTH, 1.6 + 0.52 * (len(own) + len(others))), sharex=True,
-                                squeeze=False, height_ratios=[len(group) + 0.5 for group in groups.values()])
+    groups = {title: group for title, group in (("Data as in the paper", own), ("Substitute or synthetic data", others))
+              if group}
+    figure, grid = plt.subplots(len(groups), 1, figsize=(figures.WIDTH, 1.8 + 0.5 * (len(own) + len(others))),
+                                sharex=True, squeeze=False, height_ratios=[len(rows) + 0.5 for rows in groups.values()])
     for axes, (title, group) in zip(grid[:, 0], groups.items(), strict=True):
         for y, pair in enumerate(group):
             _correlations(axes, y, pair)
         axes.axvline(0, color=GREY, linewidth=0.8)
         axes.set(title=title, xlim=(-1.05, 1.05), xticks=(-1, -0.5, 0, 0.5, 1))
         figures.name_rows(axes, ["\n→ ".join(pair.named.values()) for pair in group])
-    grid[-1, 0].set_xlabel("correlation with F1 (negative is as hoped)")
-    figures.legend_below(figure, grid[:, 0], 1)
-    return figure
+    grid[-1, 0].set_xlabel("correlation with F1 (negative: as the paper expects)")
+    return figures.legend_below(figure, grid[:, 0], 1)
+
+
+def correlations_said(found: Iterable[Pair]) -> str:
+    """What ``correlation_figure`` says, ours by the weights of the text and the published choice of the epoch."""
+    pairs = {" → ".join(pair.named.values()): pair for pair in found}
+    ours = {name: pair.ours[MELEP[0], SCORES[0]] for name, pair in pairs.items()}
+    printed = {name: pair.fisher for name, pair in pairs.items() if pair.fisher}
+    return alt.by_panel({"Correlation of MELEP with F1 here": alt.beside_zero(ours),
+                         "In print": alt.beside_zero(printed)})
 
 
 def _correlations(axes: plt.Axes, y: float, pair: Pair) -> None:
@@ -186,6 +195,6 @@ def _correlations(axes: plt.Axes, y: float, pair: Pair) -> None:
         interval(axes, pair.fisher, y - 0.32, figures.PAPER_COLOUR, "D", "paper (Fisher's 95 % interval)")
     for shift, ((measure, score), found) in zip(SHIFTS, pair.ours.items(), strict=True):
         style = (BLUE, "o") if measure == MELEP[0] else (VERMILION, "s")
-        interval(axes, found, y + shift, *style, f"ours: {WEIGHTS[measure]}, {CHOICES[score]}", score == SCORES[0])
+        interval(axes, found, y + shift, *style, f"here: {WEIGHTS[measure]}, {CHOICES[score]}", score == SCORES[0])
     if not len(pair.rows):
         figures.pending_row(axes, y + 0.1, 0.99)

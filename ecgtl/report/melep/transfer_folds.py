@@ -74,6 +74,11 @@ class Folds:
         """The finished folds of one checkpoint."""
         return agreement.of(self.rows, source, arch)
 
+    @property
+    def waiting(self) -> list[str]:
+        """The checkpoints without a finished fold, in words."""
+        return [names.checkpoint_name(*place) for place, rows in self.by_checkpoint.items() if not len(rows)]
+
     def plan(self, source: str, arch: str) -> list[transfers.Transfer]:
         """The planned folds of one checkpoint."""
         return [run for run in self.planned if (run.config.source, run.config.arch) == (source, arch)]

@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 
-from ecgtl import experiments
-from ecgtl.analysis import cells, claims, sources
+from ecgtl import experiments, statistics
+from ecgtl.analysis import cells, claims, correlations, sources
 from ecgtl.analysis.names import METHODS, PENDING, f1
-from ecgtl.report import figures
+from ecgtl.report import alt, figures
 from ecgtl.report.weimann import shared
+
+CAPTION = ("Macro F1 on the validation set by epoch: random weights, and what each pretraining adds to them, with 95 % "
+           "intervals over runs (Welch). Triangles: the epoch at which half of the runs come near their own best.")
 
 
 def share_of_best() -> float:
@@ -28,30 +31,77 @@ def histories(tier: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["method", "size", "run", "epoch", "score"])
 
 
-def validation_curves(frame: pd.DataFrame, size: int) -> plt.Figure:
-    """Figure 3 for one share of the data set: each pretraining against random weights, mean over runs and their range.
+def differences(frame: pd.DataFrame, size: int, method: str) -> pd.DataFrame:
+    """A pretraining minus random weights by epoch (the index): ``value``, ``low`` and ``high`` (Welch, over runs).
 
-    ``frame``: ``histories``. A vertical line marks the median epoch at which a run has ``share_of_best`` of its best.
+    ``frame``: ``histories``. As long as half of the runs of either go on; fewer than ``MIN_RUNS`` give no limits.
     """
-    figure, grid = plt.subplots(2, 2, figsize=(figures.WIDTH, 5.8), sharex=True, sharey=True)
-    own = frame[frame["size"] == size]
-    for axes, method in zip(grid.flat, shared.PRETRAINED, strict=True):
-        for name in ("random", method):
-            _band(axes, own[own["method"] == name], name)
-        shared.pending_unless(axes, (own["method"] == method).any())
-        axes.set_title(METHODS[method])
-    return figures.labelled(figure, grid, "epoch", "macro F1, validation part", 3)
+    first, second = (_by_run(frame, size, name) for name in (method, "random"))
+    epochs = first.index.intersection(second.index)
+    samples = [[statistics.Sample.of(rows.loc[epoch].dropna()) for epoch in epochs] for rows in (first, second)]
+    found = [statistics.welch(a, b) for a, b in zip(*samples, strict=True)]
+    return pd.DataFrame([(one.value, one.low, one.high) for one in found], epochs, ["value", "low", "high"])
 
 
-def _band(axes: plt.Axes, rows: pd.DataFrame, method: str) -> None:
-    """Mean and range over runs by epoch, as long as half of the runs go on."""
-    if rows.empty:
-        return
-    by_run, colour = rows.pivot(index="epoch", columns="run", values="score"), figures.COLOURS[method]
-    by_run = by_run[by_run.notna().sum(axis=1) >= by_run.shape[1] / 2]
-    figures.band(axes, by_run, by_run.mean(axis=1), colour, alpha=0.15, label=shared.short(method).lower())
-    axes.axvline(np.median(_epochs(rows)), color=colour, linestyle=":" if method == "random" else "--", linewidth=1.2,
-                 label=f"{100 * share_of_best():g} % of the best (vertical)" if method == "random" else None)
+def _by_run(frame: pd.DataFrame, size: int, method: str) -> pd.DataFrame:
+    """Scores by epoch and run, as long as half of the runs go on."""
+    rows = _rows(frame, size, method).pivot(index="epoch", columns="run", values="score")
+    return rows[rows.notna().sum(axis=1) >= rows.shape[1] / 2]
+
+
+def _rows(frame: pd.DataFrame, size: int, method: str) -> pd.DataFrame:
+    return frame[(frame["size"] == size) & (frame["method"] == method)]
+
+
+def started(frame: pd.DataFrame, size: int) -> list[str]:
+    """The pretrainings with runs at a share of the data set."""
+    return [method for method in shared.PRETRAINED if len(_rows(frame, size, method))]
+
+
+def waiting(frame: pd.DataFrame, size: int) -> list[str]:
+    """Those without, in words."""
+    return [METHODS[method] for method in shared.PRETRAINED if method not in started(frame, size)]
+
+
+def validation_curves(frame: pd.DataFrame, size: int) -> plt.Figure | None:
+    """Figure 3 for one share of the data set: random weights, and what each pretraining adds to them by epoch.
+
+    ``frame``: ``histories``. Triangles mark the median epoch at which a run has ``share_of_best`` of its best.
+    """
+    base, methods = _by_run(frame, size, "random"), started(frame, size)
+    if base.empty or not methods:
+        return None
+    figure, grid = plt.subplots(1 + len(methods), 1, figsize=(figures.WIDTH, 1.7 + 1.25 * len(methods)), sharex=True)
+    figures.band(grid[0], base, base.mean(axis=1), figures.INK)
+    grid[0].set(title="Random weights: mean and range over runs", ylabel="macro F1")
+    _mark(grid[0], _rows(frame, size, "random"), figures.INK)
+    over = {method: differences(frame, size, method) for method in methods}
+    reach = max(0.01, *(2 * found["value"].abs().max() for found in over.values()))  # lines decide, not a wide band
+    for axes, (method, found) in zip(grid[1:], over.items(), strict=True):
+        figures.band(axes, found, found["value"], figures.COLOURS["beat"])
+        axes.axhline(0, color=figures.INK, linewidth=0.9)
+        axes.set(title=f"{METHODS[method]} − random weights", ylabel="difference", ylim=(-reach, reach))
+        _mark(axes, _rows(frame, size, method), figures.COLOURS["beat"])
+    figures.whole_epochs(grid[-1])
+    return figures.legend_below(figure, [grid[0], grid[-1]], 1)
+
+
+def _mark(axes: plt.Axes, rows: pd.DataFrame, colour: str) -> None:
+    """A triangle at the median epoch, on the lower edge, where no line hides it."""
+    axes.plot([np.median(_epochs(rows))], [0], "^", color=colour, markersize=7, clip_on=False, zorder=5,
+              transform=axes.get_xaxis_transform(),
+              label=f"median epoch with {100 * share_of_best():g} % of a run's best")
+
+
+def curves_said(frame: pd.DataFrame, size: int) -> str:
+    """What ``validation_curves`` says: the difference in the last epoch, and how soon runs come near their best."""
+    last = {shared.short(method): correlations.Interval(*found.iloc[-1]) for method in started(frame, size)
+            if len(found := differences(frame, size, method))}
+    soon = {shared.short(method): np.median(_epochs(_rows(frame, size, method)))
+            for method in ("random", *started(frame, size)) if len(_rows(frame, size, method))}
+    return alt.by_panel({
+        f"Validation macro F1 minus that of random weights in the last epoch, {size} %": alt.beside_zero(last),
+        f"Median epoch with {100 * share_of_best():g} % of the best": alt.ordered(soon, "{:g}".format)})
 
 
 def _epochs(rows: pd.DataFrame) -> list[int]:

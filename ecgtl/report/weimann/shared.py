@@ -4,7 +4,7 @@ The frames of ``comparisons`` and ``trials`` are read once a page; all else is c
 paper prints. A cell without runs is PENDING; fewer than ``MIN_RUNS`` runs get no interval.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ import pandas as pd
 import torch
 from IPython.display import HTML
 from markupsafe import Markup
-from matplotlib import pyplot as plt
 
 from ecgtl import experiments, models, published, statistics
 from ecgtl.analysis import cells, claim_rules, sources, verdicts
@@ -31,7 +30,7 @@ MULTI_LABEL = ("macro_auc", "f_max", "f_beta", "g_beta")
 SCORES = {"macro_f1": "Macro F1", **dict(zip(BY_CLASS, ("Normal", "AF", "Other", "Noise"), strict=True)),
           "macro_auc": "AUC", "f_max": "Fmax", "f_beta": "Fβ=2", "g_beta": "Gβ=2"}
 PRETRAINED = ("beat", "rhythm", "heart_rate", "future")
-PAPER_SHAPE: dict[str, Any] = {"label": "paper (mean ± SD), same marker", "color": figures.PAPER_COLOUR}
+PAPER_SHAPE: dict[str, Any] = {"label": "paper (mean, SD), same marker", "color": figures.PAPER_COLOUR}
 
 
 def state(experiment: str, tier: str) -> HTML:
@@ -70,12 +69,6 @@ def trials(experiment: str, tier: str) -> pd.DataFrame:
     if found.empty:
         return pd.DataFrame(columns=["method", "size", "run", "epoch_chosen_by"])
     return found.rename(columns={"share_of_dataset": "size", "column": "size"})
-
-
-def cells_of(frame: pd.DataFrame) -> dict[tuple[str, int | str], cells.Cell]:
-    """Our cells behind ``comparisons`` of one score, with the single runs."""
-    first = frame.iloc[0]
-    return cells.cells(first["experiment"], first["tier"], first["score"])
 
 
 def printed_sample(row: pd.Series) -> statistics.Sample | None:
@@ -157,58 +150,5 @@ def tuned(tier: str) -> FinetuneConfig:
     return FinetuneConfig.of(dataset="cinc2017", protocol=PAPER, tier=tier).resolved()
 
 
-def panels(frame: pd.DataFrame, xlabel: str) -> plt.Figure:
-    """Macro F1 by column of ``comparisons``, each pretraining beside random weights: the paper's and ours.
-
-    Boosted trees on RR intervals are a line.
-    """
-    figure, grid = plt.subplots(2, 2, figsize=(figures.WIDTH, 6.2), sharex=True, sharey=True)
-    columns, found = list(dict.fromkeys(frame["words"])), cells_of(frame)
-    trivial = frame[frame["method"].eq("rr_boosting") & frame["n"].gt(0)]
-    for axes, method in zip(grid.flat, PRETRAINED, strict=True):
-        for name, shift in (("random", -0.14), (method, 0.06)):
-            _series(axes, frame[frame["method"] == name].reset_index(drop=True), found, shift)
-        if len(trivial):
-            axes.plot(trivial["words"].map(columns.index), trivial["ours"], color=figures.COLOURS["rr_boosting"],
-                      linestyle="-.", linewidth=1, label=f"ours: {METHODS['rr_boosting']}")
-        pending_unless(axes, frame.loc[frame["method"] == method, "n"].any())
-        axes.set(title=METHODS[method], xticks=range(len(columns)), xticklabels=columns,
-                 xlim=(-0.5, len(columns) - 0.5))
-    return figures.labelled(figure, grid, xlabel, "macro F1, test part")
-
-
-def _series(axes: plt.Axes, rows: pd.DataFrame, cells: dict, shift: float) -> None:
-    """One method over the columns: the paper's dashed, ours with interval and single runs right of it."""
-    if rows["paper"].notna().any():
-        axes.errorbar(rows.index + shift, rows["paper"], rows["paper_sd"], linestyle="--",
-                      marker=figures.MARKERS[rows["method"].iloc[0]], capsize=3, **PAPER_SHAPE)
-    ours = rows[rows["n"].gt(0)]
-    if len(ours):
-        figures.series(axes, ours.index + shift + 0.08, ours, cells, our_label(ours), 0.06, capsize=3)
-
-
 def our_label(rows: pd.DataFrame) -> str:
-    return f"ours: {short(rows['method'].iloc[0]).lower()} (95 % interval)"
-
-
-def pending_unless(axes: plt.Axes, known: bool) -> None:
-    if not known:
-        figures.pending(axes, 0.04, va="bottom", fontsize=8)
-
-
-def dots(axes: plt.Axes, rows: pd.DataFrame, kinds: Iterable[str], words: list[str]) -> None:
-    """A line of the panel a row: the paper's mean and SD above, ours with interval and single runs below."""
-    found = cells_of(rows)
-    for y, (kind, row) in enumerate(zip(kinds, rows.itertuples(), strict=True)):
-        shape: dict[str, Any] = {"marker": figures.MARKERS[kind], "linestyle": "none", "capsize": 3}
-        if np.isfinite(row.paper):
-            axes.errorbar([row.paper], [y - 0.17], xerr=[row.paper_sd], **shape, **PAPER_SHAPE)
-        if row.n:
-            bars = np.nan_to_num([[row.ours - row.low], [row.high - row.ours]])
-            runs = found[row.method, row.size].values
-            axes.errorbar([row.ours], [y + 0.17], xerr=bars, color=figures.COLOURS[kind],
-                          label="ours (mean, 95 % interval, single runs)", **shape)
-            axes.plot(runs, np.full(len(runs), y + 0.33), ".", color=figures.COLOURS[kind], alpha=0.6, markersize=4)
-        else:
-            figures.pending_row(axes, y + 0.17)
-    figures.name_rows(axes, words, 0.45)
+    return f"here: {short(rows['method'].iloc[0]).lower()}"

@@ -6,13 +6,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
-from matplotlib import pyplot as plt
 
 from ecgtl import published, statistics
 from ecgtl.analysis import cells
 from ecgtl.analysis.names import METHODS, PENDING, f1
 from ecgtl.jobs.scoring import CINC_OFFICIAL
-from ecgtl.report import figures
 from ecgtl.report.weimann import shared
 from ecgtl.report.words import estimate, gap
 
@@ -84,30 +82,7 @@ def challenge(frame: pd.DataFrame, experiment: str, tier: str) -> pd.DataFrame:
                                        "Three classes, paper", "Three classes, ours"])
 
 
-def settings(frame: pd.DataFrame) -> plt.Figure:
-    """Table 1: macro F1 of every setting, one panel a task, beside random weights as a line."""
-    by_task, base = tasks(), frame[frame["method"] == "random"].iloc[0]
-    figure, grid = plt.subplots(len(by_task), 1, figsize=(figures.WIDTH, 7.4), sharex=True,
-                                height_ratios=[len(names) + 0.6 for names in by_task.values()])
-    for axes, (task, names) in zip(grid, by_task.items(), strict=True):
-        _bands(axes, base)
-        rows = frame.set_index("method").loc[names].reset_index()
-        shared.dots(axes, rows, [task] * len(rows),
-              [setting(name).replace(", offset", ",\noffset") for name in names])
-        axes.set_title(METHODS[task])
-    grid[-1].set_xlabel("macro F1, test part of CinC 2017")
-    figures.legend_below(figure, grid)
-    return figure
-
-
-def _bands(axes: plt.Axes, base: pd.Series) -> None:
-    """Random weights: mean and SD of the paper, mean and interval of ours."""
-    mean, sd = base["paper"], base["paper_sd"]
-    ours = "ours: random weights (mean, 95 % interval)"
-    for middle, low, high, colour, dash, label in (
-            (mean, mean - sd, mean + sd, figures.PAPER_COLOUR, "--", "paper: random weights (mean, SD)"),
-            (base["ours"], base["low"], base["high"], figures.COLOURS["random"], "-", ours)):
-        if np.isfinite(middle):
-            axes.axvline(middle, color=colour, linestyle=dash, linewidth=1, label=label)
-        if np.isfinite(high):
-            axes.axvspan(low, high, color=colour, alpha=0.12, linewidth=0)
+def gain_place(method: str, column: str) -> tuple[str, str]:
+    """Panel and row of a setting's gain: its task, and the setting."""
+    task = next(task for task, names in tasks().items() if method in names)
+    return METHODS[task], setting(method).replace(", offset", ",\noffset")

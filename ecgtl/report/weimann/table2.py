@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 from ecgtl import experiments
 from ecgtl.analysis import cells, names
 from ecgtl.config import BASELINES
-from ecgtl.report import figures
+from ecgtl.report import alt, figures
 from ecgtl.report.weimann import shared
 from ecgtl.report.words import mean_sd
 
@@ -40,23 +40,34 @@ def choices(experiment: str, tier: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def class_panels(rows: pd.DataFrame) -> plt.Figure:
-    """F1 of each class by share of the data set and method (``weimann.class_rows``); on the right the paper's, at its
-    largest.
+def class_panels(rows: pd.DataFrame) -> plt.Figure | None:
+    """F1 of each class by share of the data set and method (``class_rows``); on the right the paper's, at its largest.
+
+    None without a run.
     """
-    figure, grid = plt.subplots(2, 2, figsize=(figures.WIDTH, 6.2), sharex=True)
+    if not rows["n"].any():
+        return None
+    figure, grid = plt.subplots(4, 1, figsize=(figures.WIDTH, 7.6), sharex=True)
     sizes = sorted(rows["size"].unique())
-    for axes, (score, of_class) in zip(grid.flat, rows.groupby("score", sort=False), strict=True):
+    for axes, (score, of_class) in zip(grid, rows.groupby("score", sort=False), strict=True):
         for place, (method, own) in enumerate(of_class.groupby("method", sort=False)):
-            own, shift = own.sort_values("size"), 0.13 * (place - (rows["method"].nunique() - 1) / 2)
+            own, shift = own.sort_values("size"), 0.15 * (place - (rows["method"].nunique() - 1) / 2)
             ours, printed = own[own["n"].gt(0)], own[own["paper"].notna()]
             if len(ours):
-                figures.series(axes, ours["size"].map(sizes.index) + shift, ours, {}, shared.our_label(ours),
-                               markersize=4, linewidth=1, capsize=2)
+                figures.series(axes, ours["size"].map(sizes.index) + shift, ours, shared.our_label(ours),
+                               linestyle="none")
             if len(printed):
-                axes.errorbar([len(sizes) + shift], printed["paper"], printed["paper_sd"], markersize=4, capsize=2,
-                              marker=figures.MARKERS[method], linestyle="none", **shared.PAPER_SHAPE)
-        axes.set(title=shared.SCORES[score], xticks=range(len(sizes) + 1),
+                axes.errorbar([len(sizes) + shift], printed["paper"], printed["paper_sd"], linestyle="none",
+                              marker=figures.MARKERS[method], **shared.PAPER_SHAPE)
+        axes.set(title=shared.SCORES[score], ylabel="F1, test set", xticks=range(len(sizes) + 1),
                  xticklabels=[*(f"{size} %" for size in sizes), "paper"], xlim=(-0.5, len(sizes) + 0.5))
-        shared.pending_unless(axes, rows["n"].any())
-    return figures.labelled(figure, grid, "share of the data set", "F1, test part")
+    grid[-1].set_xlabel("share of the data set")
+    return figures.legend_below(figure, grid)
+
+
+def class_said(rows: pd.DataFrame) -> str:
+    """What ``class_panels`` says: our F1 of each class at the largest share, method by method."""
+    largest = rows[rows["size"] == rows["size"].max()]
+    return f"F1 with {rows['size'].max()} % of the data set. " + alt.by_panel(
+        {shared.SCORES[score]: alt.ordered(dict(zip(own["method"].map(shared.short), own["ours"], strict=True)))
+         for score, own in largest.groupby("score", sort=False)})

@@ -1,18 +1,18 @@
 """Weimann 2021, Table 5: other data sets."""
 
+import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator
 
 import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
-from matplotlib import pyplot as plt
 
 from ecgtl import experiments, published
 from ecgtl.analysis import cells
 from ecgtl.analysis.names import METHODS, PENDING, f1
 from ecgtl.config import BASELINES
-from ecgtl.report import figures
+from ecgtl.report import gains
 from ecgtl.report.weimann import shared
 from ecgtl.report.words import plus_minus
 
@@ -81,11 +81,6 @@ def quoted_rows() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def quoted_values(experiment: str) -> dict[str, float]:
-    """The same of one data set as numbers, for a figure."""
-    return {score: cell["mean"] for _, scores in quoted(experiment) for score, cell in scores.items()}
-
-
 def rankings(frames: Iterable[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
     """Initialisations from the best to the worst by each score, equal ones joined by =; ``frames``: experiment,
     ``comparisons``.
@@ -116,15 +111,7 @@ def ranking_verdict(ranked: pd.DataFrame) -> HTML:
     return HTML(Markup("<p>Orders of the five initialisations:</p><ul>{}</ul>").format(Markup("").join(lines)))
 
 
-def score_panels(frame: pd.DataFrame, quoted: dict[str, float]) -> plt.Figure:
-    """Table 5: one panel a score, a row an initialisation; ``quoted``: related work by score, as a line."""
-    figure, grid = plt.subplots(2, 2, figsize=(figures.WIDTH, 6.4), sharey=True)
-    shown = frame[frame["method"] != "majority"].groupby("score", sort=False)
-    for axes, (score, rows) in zip(grid.flat, shown, strict=True):
-        shared.dots(axes, rows, rows["method"], [*map(shared.short, rows["method"])])
-        if score in quoted:
-            axes.axvline(quoted[score], color="#777777", linestyle=":", label="related work, quoted by the paper")
-        axes.set(title=shared.SCORES[score], xlabel="score, test part")
-        axes.tick_params(axis="x", labelsize=8)
-    figures.legend_below(figure, grid.flat)
-    return figure
+def gains_by_score(experiment: str, tier: str) -> list[gains.Gain]:
+    """Gains over random weights by each of the paper's four scores."""
+    return [dataclasses.replace(gain, panel=shared.SCORES[score]) for score in shared.MULTI_LABEL
+            for gain in gains.over_random(experiment, tier, score, lambda method, _: ("", shared.short(method)))]

@@ -12,7 +12,8 @@ from ecgtl import paths
 PAGE = """<html><nav>7 pages</nav><main><h1>Table 2</h1><p>The gain is −0.006 [−.020, 1.5e-3] in 36,864 frames,
 25 % of them, twice 25 %.</p>
 <table><tr><th>row</th><th>F1</th></tr><tr><td>beat</td><td>.734 ± .012</td></tr></table>
-<img src="curve.png"><img src="plan.svg"><svg><text>12</text></svg><script>var x = 99;</script></main></html>"""
+<img src="curve.png"><img src="plan.svg">
+<img src="data:image/svg+xml,%3Csvg/%3E"><svg><text>12</text></svg><script>var x = 99;</script></main></html>"""
 
 
 def written(folder):
@@ -39,11 +40,11 @@ def test_every_number_cell_and_figure_has_a_line(site):
     assert [line for line in lines if line.startswith("table")] == [
         "table 1 row 1 column 1 | row", "table 1 row 1 column 2 | F1", "table 1 row 2 column 1 | beat",
         "table 1 row 2 column 2 | .734 ± .012"]
-    assert len([line for line in lines if line.startswith("figure")]) == 3
+    assert len([line for line in lines if line.startswith("figure")]) == 4
     assert not [line for line in lines if "99" in line or "| 7 |" in line]
 
 
-@pytest.mark.parametrize("change", ["number", "cell", "pixel", "drawing"])
+@pytest.mark.parametrize("change", ["number", "cell", "pixel", "drawing", "within"])
 def test_any_change_shows_and_the_same_site_gives_the_same_text(site, change):
     before, page = written(site), site / "html" / "notebooks" / "table2.html"
     assert written(site) == before
@@ -54,7 +55,8 @@ def test_any_change_shows_and_the_same_site_gives_the_same_text(site, change):
     elif change == "drawing":
         page.with_name("plan.svg").write_text("<svg><path/></svg>")
     else:
-        page.write_text(PAGE.replace(*{"number": ("36,864", "36,865"), "cell": (".734", ".733")}[change]))
+        page.write_text(PAGE.replace(*{"number": ("36,864", "36,865"), "cell": (".734", ".733"),
+                                                "within": ("%3Csvg/", "%3Cp/")}[change]))
     assert len(set(written(site)) ^ set(before)) == 2
 
 

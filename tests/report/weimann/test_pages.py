@@ -18,10 +18,11 @@ from ecgtl.analysis.names import f1
 from ecgtl.config import BASELINES, PretrainConfig
 from ecgtl.jobs.pretrain import key_of
 from ecgtl.models.contrastive import FuturePredictor
-from ecgtl.report import study, tables
+from ecgtl.report import figures, gains, study, tables
 from ecgtl.report.jobs import finetune
 from ecgtl.report.weimann import figure1, figure2, figure3, shared, table2, table3, table4, table5
 from ecgtl.report.weimann import table1 as weimann_table1
+from ecgtl.report.words import estimate
 from ecgtl.results import Result
 
 matplotlib.use("Agg")
@@ -91,6 +92,7 @@ def mixed():
 def stored(tmp_path, monkeypatch):
     """An empty results folder; figures are closed afterwards."""
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
+    figures.use_style()
     yield tmp_path
     plt.close("all")
 
@@ -172,7 +174,7 @@ def test_a_run_of_two_tables_shows_in_both():
     for experiment, place in ((shared.TABLE1, ("beat_2048", 75)), (shared.TABLE2, ("beat", 75)),
                               (shared.TABLE3, ("beat", 250)),
                               (shared.TABLE4, ("beat", "resnet18"))):
-        assert shared.cells_of(shared.comparisons(experiment, "reduced"))[place].values == (0.7, 0.71, 0.72)
+        assert cells.cells(experiment, "reduced")[place].values == (0.7, 0.71, 0.72)
 
 
 # --- several scores and columns ---------------------------------------------------------------------------
@@ -389,8 +391,6 @@ def test_the_related_work_is_quoted_as_printed():
     assert set(rows["Quoted from"]) == {"Strodthoff et al., arXiv:2004.13701"}
     assert row_of(rows, Data_set="PTB-XL")[["AUC", "Fmax", "Fβ=2"]].tolist() == [".957 ± .015", ".917 ± .008",
                                                                                  "–"]
-    assert table5.quoted_values(shared.CPSC2018) == {"macro_auc": 0.974, "f_max": 0.855, "f_beta": 0.819,
-                                                       "g_beta": 0.602}
 
 
 def test_the_printed_rankings_differ_by_score():
@@ -458,6 +458,10 @@ def test_scores_of_several_labels_are_computed_again(altered):
 # --- figures ----------------------------------------------------------------------------------------------
 
 
+def titles(figure):
+    return [axes.get_title("left") for axes in figure.axes]
+
+
 def points(axes):
     """The single points and lines of a panel, rounded."""
     return [np.round(line.get_xydata(), 3).tolist() for line in axes.get_lines()]
@@ -466,34 +470,39 @@ def points(axes):
 def test_the_settings_are_drawn_where_they_are_and_the_others_pend():
     store(shared.TABLE1, "random", 75, [0.70, 0.71, 0.72])
     store(shared.TABLE1, "beat_2048", 75, [0.73, 0.74, 0.75])
-    frame = shared.comparisons(shared.TABLE1, "reduced")
-    figure = weimann_table1.settings(frame)
+    found = gains.over_random(shared.TABLE1, "reduced", named=weimann_table1.gain_place)
+    figure = gains.figure(found, "difference")
     beat, rhythm = figure.axes[:2]
-    drawn = points(beat)
-    assert [[0.779, 0.83]] in drawn and [[0.74, 1.17]] in drawn and [[0.73, 1.33], [0.74, 1.33],
-                                                                     [0.75, 1.33]] in drawn
-    # random weights, ours and the paper's
-    assert [[0.71, 0], [0.71, 1]] in drawn and [[0.731, 0], [0.731, 1]] in drawn
+    rows = [label.get_text() for label in beat.get_yticklabels()]
+    drawn, y = points(beat), rows.index("2,048 samples")
+    assert [[0.048, y - 0.17]] in drawn and [[0.03, y + 0.17]] in drawn, "the paper's .779 - .731, ours .74 - .71"
+    assert titles(figure)[0] == names.METHODS["beat"]
     assert (len(beat.texts), len(rhythm.texts)) == (2, 3) and set(texts(figure)) == {names.PENDING}
 
 
-def test_panels_show_each_pretraining_beside_random_weights():
+def test_gains_have_the_intervals_of_welch_and_a_line_at_0():
     store(shared.TABLE3, "random", 128, [0.70, 0.71, 0.72])
-    store(shared.TABLE3, "beat", 300, [0.73, 0.74, 0.75])
-    frame = shared.comparisons(shared.TABLE3, "reduced")
-    figure = shared.panels(frame, "rate")
-    assert [axes.get_title() for axes in figure.axes] == [names.METHODS[name]
-                                                          for name in shared.PRETRAINED]
-    heights = [[y for _, y in line] for line in points(figure.axes[0])]
-    assert [0.701, 0.731, 0.715] in heights and [0.779, 0.779,
-                                                 0.77] in heights and [0.71] in heights and [0.74] in heights
-    assert [len(axes.texts) for axes in figure.axes] == [0, 1, 1, 1]
+    store(shared.TABLE3, "beat", 128, [0.73, 0.74, 0.78])
+    found = gains.over_random(shared.TABLE3, "reduced")
+    figure = gains.figure(found, "difference")
+    assert titles(figure) == [names.METHODS[name] for name in shared.PRETRAINED]
+    assert all([[0, 0], [0, 1]] in points(axes) for axes in figure.axes)
+    (known,) = (gain for gain in found if gain.ours.value is not None)
+    expected = stats.ttest_ind([0.73, 0.74, 0.78], [0.70, 0.71, 0.72], equal_var=False).confidence_interval()
+    assert (known.panel, known.row) == (names.METHODS["beat"], "128 Hz")
+    assert (known.ours.low, known.ours.high) == pytest.approx((expected.low, expected.high))
+    assert paper_gap("table3", ("beat", 128), ("random", 128)) == estimate(
+        known.printed.value, known.printed.low, known.printed.high, signed=True).replace(names.NBSP, " ")
+
+
+def test_no_run_and_nothing_printed_is_no_figure():
+    assert gains.figure(gains.over_random(shared.TABLE2, "demo"), "difference") is None
 
 
 def test_class_panels_show_the_paper_on_the_right():
     store(shared.TABLE2, "beat", 25, [0.6, 0.7, 0.8])
     figure = table2.class_panels(table2.class_rows(shared.TABLE2, "reduced"))
-    assert [axes.get_title() for axes in figure.axes] == ["Normal", "AF", "Other", "Noise"]
+    assert titles(figure) == ["Normal", "AF", "Other", "Noise"]
     # means; the caps of their bars come with them
     drawn = [line[0] for line in points(figure.axes[3]) if len(line) == 1]
     assert {0.613, 0.661, 0.66, 0.635, 0.627} <= {y for x, y in drawn if x > 2.5}
@@ -503,43 +512,53 @@ def test_class_panels_show_the_paper_on_the_right():
     assert not texts(figure)
 
 
-def test_score_panels_mark_the_quoted_work():
+def test_each_score_has_its_panel_of_gains():
+    store(shared.CPSC2018, "random", "cpsc2018", [0.9, 0.9, 0.9])
     store(shared.CPSC2018, "beat", "cpsc2018", [0.9, 0.91, 0.92])
-    frame = shared.comparisons(shared.CPSC2018, "reduced", shared.MULTI_LABEL)
-    figure = table5.score_panels(frame, table5.quoted_values(shared.CPSC2018))
-    for axes, (quoted, printed, ours) in zip(figure.axes,
-                                             ((0.974, 0.961, 0.91), (0.855, 0.854, 0.81),
-                                              (0.819, 0.814, 0.71),
-                                                           (0.602, 0.591, 0.61)), strict=True):
-        drawn = points(axes)
-        assert [[quoted, 0], [quoted, 1]] in drawn and [[printed, 0.83]] in drawn and [[ours, 1.17]] in drawn
+    figure = gains.figure(table5.gains_by_score(shared.CPSC2018, "reduced"), "difference")
+    assert titles(figure) == [shared.SCORES[score] for score in shared.MULTI_LABEL]
+    assert all([[0.01, 0.17]] in points(axes) for axes in figure.axes)
 
 
 # --- Figure 3 ---------------------------------------------------------------------------------------------
 
 
-def test_validation_curves_are_means_over_runs_with_their_range_and_a_median_epoch():
-    # 95 % of the best in epochs 3, 2, 4
-    curves = [(0.2, 0.5, 0.6, 0.62), (0.3, 0.6, 0.62, 0.61), (0.1, 0.2, 0.3, 0.6)]
+def write_curves(method, size, curves):
     for number, curve in enumerate(curves):
         write(next(run for run in experiments.enumerate_runs(shared.TABLE2, "reduced")
-                   if (run.method, run.size, run.number) == ("random", 75, number)), curve=curve)
+                   if (run.method, run.size, run.number) == (method, size, number)), curve=curve)
+
+
+def test_validation_curves_are_random_weights_and_differences_to_them():
+    # 95 % of the best in epochs 3, 2, 4
+    curves = [(0.2, 0.5, 0.6, 0.62), (0.3, 0.6, 0.62, 0.61), (0.1, 0.2, 0.3, 0.6)]
+    better = [(0.3, 0.6, 0.7, 0.72), (0.4, 0.7, 0.82, 0.81), (0.2, 0.3, 0.4, 0.9)]
+    write_curves("random", 75, curves)
+    assert figure3.validation_curves(figure3.histories("reduced"), 75) is None, "nothing to compare"
+    write_curves("beat", 75, better)
     frame = figure3.histories("reduced")
-    figure = figure3.validation_curves(frame, 75)
-    mean, median = figure.axes[0].get_lines()
+    base, beat = figure3.validation_curves(frame, 75).axes
+    mean, median = base.get_lines()
     assert mean.get_ydata() == pytest.approx(np.mean(curves, axis=0))
-    assert mean.get_xdata().tolist() == [1, 2, 3, 4]
-    assert median.get_xdata() == [3, 3] and set(texts(figure)) == {f"{names.PENDING}: no run yet"}
-    band = figure.axes[0].collections[0].get_paths()[0].vertices
+    assert mean.get_xdata().tolist() == [1, 2, 3, 4] and median.get_xdata() == [3]
+    band = base.collections[0].get_paths()[0].vertices
     assert {(1, 0.1), (1, 0.3), (4, 0.6), (4, 0.62)} <= {tuple(point) for point in np.round(band, 3).tolist()}
+    difference, zero, _ = beat.get_lines()
+    assert difference.get_ydata() == pytest.approx(np.mean(better, axis=0) - np.mean(curves, axis=0))
+    assert list(zero.get_ydata()) == [0, 0]
+    band = {tuple(point) for point in np.round(beat.collections[0].get_paths()[0].vertices, 3).tolist()}
+    for epoch, (ours, others) in enumerate(zip(zip(*better, strict=True), zip(*curves, strict=True), strict=True), 1):
+        limits = stats.ttest_ind(ours, others, equal_var=False).confidence_interval()
+        assert {(epoch, round(limits.low, 3)), (epoch, round(limits.high, 3))} <= band
+    assert figure3.waiting(frame, 75) == [names.METHODS[name] for name in ("rhythm", "heart_rate", "future")]
     row = row_of(figure3.speed(frame), Initialisation=names.METHODS["random"], Data_used="75 %")
     assert row.tolist()[2:] == [3, "3 (2 to 4)", f1(np.mean([0.62, 0.62, 0.6])), ".200"]
+    assert f"Beat {f1(0.2, True)}" in figure3.curves_said(frame, 75)
 
 
 def test_a_mean_curve_ends_when_most_runs_have_ended():
-    for number, length in enumerate((2, 3, 5)):
-        write(next(run for run in experiments.enumerate_runs(shared.TABLE2, "reduced")
-                   if (run.method, run.size, run.number) == ("random", 25, number)), curve=CURVE[:length])
+    for method in ("random", "beat"):
+        write_curves(method, 25, [CURVE[:length] for length in (2, 3, 5)])
     mean, _ = figure3.validation_curves(figure3.histories("reduced"), 25).axes[0].get_lines()
     assert mean.get_xdata().tolist() == [1, 2, 3]
 
