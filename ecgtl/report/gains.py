@@ -25,23 +25,23 @@ class Gain:
     printed: Interval = NOTHING
 
 
-def over_random(experiment: str, tier: str, score: str | None = None,
+def over_random(experiment: str, tier: str, score: str | None = None, table: str | None = None,
                 named: Callable[[str, str], tuple[str, str]] = lambda method, column: (METHODS[method], column),
                 ) -> list[Gain]:
     """Every network of an experiment minus random weights in the same column, by the analysis plan.
 
     With too few runs there is a difference without limits. ``named`` makes panel and row of a method and the words of
-    its column. On synthetic data nothing printed stands beside ours.
+    its column; ``table`` of the paper is printed, where it is not the experiment's. On synthetic data nothing printed
+    stands beside ours.
     """
-    entry, source, filled = experiments.load(experiment), sources.Runs(tier), cells.cells(experiment, tier, score)
-    found = []
+    entry, source, found = experiments.load(experiment), sources.Runs(tier, table), []
+    filled = cells.cells(experiment, tier, score)
     for method in (method for method in entry.networks if method != "random"):
         for size in entry.columns_of(method):
             pair = [verdicts.Place(experiment, name, size, score) for name in (method, "random")]
             verdict = claim_rules.judged("beats", pair, source).verdict
             ours = verdict.ours or _few(*(filled.get((name, size)) for name in (method, "random")))
-            column = entry.column_words(size).replace("resnet", "ResNet-")
-            found.append(Gain(*named(method, column), _interval(ours),
+            found.append(Gain(*named(method, entry.column_words(size)), _interval(ours),
                               _interval(None if tier == "demo" else verdict.printed)))
     return found
 

@@ -9,11 +9,11 @@ from IPython.display import HTML
 from markupsafe import Markup
 
 from ecgtl import experiments, statistics
-from ecgtl.analysis import cells, claim_rules, claims, sources, verdicts
+from ecgtl.analysis import cells, claims, sources, verdicts
 from ecgtl.analysis.correlations import Interval
-from ecgtl.analysis.names import METHODS, PENDING, data_set, f1
+from ecgtl.analysis.names import PENDING, data_set, f1
 from ecgtl.config import TIERS, protocols
-from ecgtl.report import badges
+from ecgtl.report import badges, gains
 from ecgtl.report import findings as report_findings
 from ecgtl.report.words import difference
 
@@ -44,8 +44,9 @@ def block(sentences: Iterable[str], *more: Markup | str) -> HTML:
 def of_gains(tiers: Mapping[str, str], score: str | None = None, table: str | None = None,
              statements: Sequence[str] | None = None, why: str = "#conclusions") -> HTML:
     """For a page whose question is what pretraining adds, in the experiments of ``tiers``."""
-    found = [one for experiment, tier in tiers.items() for one in gains(experiment, tier, score, table)]
-    return answered(findings("gain over random initialisation", found), tiers, statements, why)
+    found = {experiment: of_table(experiment, tier, score, table) for experiment, tier in tiers.items()}
+    first = [Markup("{}: {}").format(data_set(experiments.load(name).dataset), said[0]) for name, said in found.items()]
+    return answered(first if len(first) > 1 else next(iter(found.values())), tiers, statements, why)
 
 
 def of_statements(paper: str, names: Sequence[str], tiers: Mapping[str, str]) -> HTML:
@@ -98,17 +99,12 @@ def findings(what: str, found: Sequence[Finding], strength: str = "largest") -> 
     return said or [f"{PENDING}: no {what} has been computed here."]
 
 
-def gains(experiment: str, tier: str, score: str | None = None, table: str | None = None) -> list[Finding]:
-    """What every network of a table gains over random initialisation in the same column, by the analysis plan."""
-    entry, source, found = experiments.load(experiment), sources.Runs(tier, table), []
-    for method, size in entry.cells:
-        if method in entry.networks and method != "random" and ("random", size) in entry.cells:
-            places = [verdicts.Place(experiment, name, size, score) for name in (method, "random")]
-            verdict = claim_rules.judged("beats", places, source).verdict
-            column = f", {entry.column_words(size)}" if len(entry.columns) > 1 else f", {data_set(entry.dataset)}"
-            found.append(Finding.of(METHODS[method] + column, verdict.ours,
-                                 verdict.printed.value if verdict.printed and tier != "demo" else None))
-    return found
+def of_table(experiment: str, tier: str, score: str | None = None, table: str | None = None) -> list[str]:
+    """What the networks of a table gain over random initialisation in the same column."""
+    many = len(experiments.load(experiment).columns) > 1
+    found = gains.over_random(experiment, tier, score, table)
+    return findings("gain over random initialisation", [
+        Finding.of(f"{one.panel}, {one.row}" if many else one.panel, one.ours, one.printed.value) for one in found])
 
 
 def _judged(tiers: Mapping[str, str], statements: Sequence[str] | None, why: str) -> Markup:

@@ -28,7 +28,7 @@ def sentence(paper: str) -> str:
     if paper in GAINS:
         tier = cells.shown_tier(GAINS[paper], pending=True)
         experiment = cells.current(GAINS[paper], tier)
-        return in_short.findings("gain over random initialisation", in_short.gains(experiment, tier))[0]
+        return in_short.of_table(experiment, tier)[0]
     folds = [transfer_folds.load(name) for name in (transfer_folds.CSN, transfer_folds.PTBXL)]
     return table2.sentences(table2.pairs(folds)[0])[0]
 

@@ -114,4 +114,4 @@ def ranking_verdict(ranked: pd.DataFrame) -> HTML:
 def gains_by_score(experiment: str, tier: str) -> list[gains.Gain]:
     """Gains over random weights by each of the paper's four scores."""
     return [dataclasses.replace(gain, panel=shared.SCORES[score]) for score in shared.MULTI_LABEL
-            for gain in gains.over_random(experiment, tier, score, lambda method, _: ("", shared.short(method)))]
+            for gain in gains.over_random(experiment, tier, score, named=lambda method, _: ("", shared.short(method)))]
