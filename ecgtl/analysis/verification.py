@@ -19,7 +19,7 @@ from ecgtl.results import Result
 from ecgtl.statistics import Sample
 
 RELATIVE, ABSOLUTE = 1e-6, 1e-8  # results keep nine digits, and the learning curve index divides small steps
-Bodies = Mapping[Path, Result]
+Finished = Mapping[str, Mapping[str, list[cells.Finished]]]  # by tier and experiment
 
 
 @dataclass
@@ -58,9 +58,11 @@ def verify() -> Verification:
             stored[path] = result
         except (ValueError, ArithmeticError, AttributeError, LookupError, TypeError) as error:  # whatever is damaged
             found.differences.append(str(error) if path.stem in str(error) else f"{path}: {error!r}")
-    for tier in claims.REAL:
-        found.compare("cells", *(_cells(bodies, tier) for bodies in (stored, again)))
-    found.compare("verdicts", *map(_verdicts, (stored, again)))
+    runs = {tier: _runs(stored, tier) for tier in claims.REAL}
+    for kind, compute in {"cells": _cells, "verdicts": _verdicts}.items():
+        found.compare(kind, *(compute({tier: {name: [(run, bodies[run.path]) for run in some]
+                                              for name, some in runs[tier].items()} for tier in runs})
+                              for bodies in (stored, again)))
     found.seconds = time.perf_counter() - began
     return found
 
@@ -87,30 +89,30 @@ def _replaced(scores: Any, now: Mapping[str, float], name: str = "") -> Any:
     return now.get(name, scores)
 
 
-def _finished(bodies: Bodies, tier: str) -> dict[str, list[cells.Finished]]:
+def _runs(bodies: Mapping[Path, Result], tier: str) -> dict[str, list[runners.Run]]:
     """The finished runs of a tier by experiment."""
     planned = {name: runners.enumerate_runs(name, tier) for name in runners.names()}
     singles = [pretrainings.single(path) for path in bodies if path.parent.name == pretrainings.SINGLES]
     planned[pretrainings.SINGLES] = [run for run in singles if run.config.tier == tier]
-    return {name: [(run, bodies[run.path]) for run in runs if run.path in bodies and run.state() == "done"]
+    return {name: [run for run in runs if run.path in bodies and run.state() == "done"]
             for name, runs in planned.items()}
 
 
-def _cells(bodies: Bodies, tier: str) -> dict[str, str]:
+def _cells(finished: Finished) -> dict[str, str]:
     """Mean and SD of every number that has an id, over its runs; by id, and the experiment that it is read from."""
     values = defaultdict(list)
-    for experiment, finished in _finished(bodies, tier).items():
-        for run, body in finished:
+    for tier, experiment in [(tier, experiment) for tier, some in finished.items() for experiment in some]:
+        for run, body in finished[tier][experiment]:
             place = addresses.place_of(run)
             for score, value in addresses.scores_of(run, body).items():
                 name = addresses.of(experiment, place.method, place.size, score)
                 values[f"{name} ({experiment}, tier {tier})"].append(value)
-    return {name: f"{(own := Sample.of(some)).mean:.9g} ± {own.sd:.3g}" for name, some in values.items()}
+    return {name: f"{(own := Sample.of(one)).mean:.9g} ± {own.sd:.3g}" for name, one in values.items()}
 
 
-def _verdicts(bodies: Bodies) -> dict[str, str]:
+def _verdicts(finished: Finished) -> dict[str, str]:
     """The answers to every claim that can be judged; one cannot be where a file is damaged, which is named."""
-    sources = {tier: Runs.of_finished(tier, _finished(bodies, tier)) for tier in claims.REAL}
+    sources = {tier: Runs.of_finished(tier, finished[tier]) for tier in finished}
     found = {}
 
     def judge(paper: str, name: str) -> None:
