@@ -6,6 +6,8 @@
 ##                about 3 GB; without a GPU take the index for CPUs that pytorch.org names under 'Get started'
 ##   TIER         tier of 'make results': demo, reduced or paper (reduced), of gpu-pack and gpu-runs (paper)
 ##   DATASETS     data sets of 'make data' (cinc2017) and 'make gpu-pack' (those that the queue's first runs need)
+##   THEMES       of 'make site-check' (light dark)
+##   WIDTHS       of its windows, in pixels (1300 768 390)
 ##   PROCESSES    test processes side by side (2), or those that share the GPU (4)
 ##   MINUTES      time of 'make gpu-runs', which needs no .venv: PYTHON has PyTorch (12)
 ##   OUT          folder of its archives (build/gpu/out)
@@ -16,6 +18,8 @@ TORCH_INDEX ?=
 TIER        ?= reduced
 DATASETS    ?= cinc2017
 PROCESSES   ?= 2
+THEMES      ?= light dark
+WIDTHS      ?= 1300 768 390
 MINUTES     ?= 12
 OUT         ?= $(GPU)/out
 COMMIT      ?=
@@ -32,12 +36,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export JUPYTER_PREFER_ENV_PATH := 1
 unexport PYTHONPATH PYTHONHOME PIP_USER
 
-.PHONY: help env lint book test training data results gpu-pack gpu-runs status bench links lock clean
+.PHONY: help env lint book test site-check training data results gpu-pack gpu-runs status bench links lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@awk '/^##/ {print substr($$0, 4)}' Makefile; echo; echo "Commands:"; \
-	awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 env: $(STAMP)  ## make the environment .venv from requirements.lock (the others do so themselves)
 
@@ -67,9 +71,14 @@ lint: env  ## style, types, layers and spelling, by the rules of pyproject.toml
 book: env  ## run the notebooks of tier demo and build the site
 	$(PY) -m ecgtl.report.site
 
-test: env  ## all tests, then all notebooks cell by cell, whether the tests pass or not
-	$(PYTEST) tests; tests=$$?; \
+test: env  ## all tests but those in a browser, then all notebooks cell by cell, whether the tests pass or not
+	$(PYTEST) -m 'not site' tests; tests=$$?; \
 	$(PYTEST) --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks && exit $$tests
+
+site-check: env  ## the site of the stored notebooks, looked at in an installed Chromium; prints its figures
+	$(PY) -m ecgtl.report.site --stored
+	ECGTL_SITE=build/stored/html ECGTL_SITE_THEMES="$(THEMES)" ECGTL_SITE_WIDTHS="$(WIDTHS)" \
+	$(PYTEST) --dist worksteal -m site tests/site
 
 training: env  ## the tests that train networks, as a processor that has AVX2 alone runs them
 	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(PYTEST) -m training tests

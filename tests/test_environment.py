@@ -200,8 +200,10 @@ def test_the_workflow_runs_what_ci_runs():
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "tests.yml").read_text())
     steps = {job: [step.get("run") for step in body["steps"]] for job, body in workflow["jobs"].items()}
     assert {"make lint", "make test", "make training"} <= set(steps["tests"])
+    assert any(run.startswith("make site-check") for run in steps["tests"] if run)
     assert "make book" in steps["book"] and "make links" in steps["links"]
-    assert re.search(r'for step in "\d+m lint" "\d+m test" "\d+m training"', (ROOT / ".ci" / "run").read_text())
+    steps_of_ci = r'for step in "\d+m lint" "\d+m test" "\d+m training" "\d+m site-check"'
+    assert re.search(steps_of_ci, (ROOT / ".ci" / "run").read_text())
 
 
 @pytest.mark.parametrize("failing, code", [("tests", 2), ("notebooks", 2), ("neither", 0)])

@@ -50,8 +50,8 @@ const makeFilter = (table) => {
   });
 };
 
-/* Sphinx leaves numbers out of a query: ".739" found nothing and "Weimann Table 2" every table. Pages whose title has all
-   words of the query come first. A page opened from a disk may not read others for a summary. */
+/* Sphinx leaves numbers out of a query: ".739" found nothing and "Weimann Table 2" every table. Pages whose title has
+   more words of the query come first. A page opened from a disk may not read others for a summary. */
 const searchNumbers = () => {
   const parse = Search._parseQuery;
   let asked = [];
@@ -63,7 +63,7 @@ const searchNumbers = () => {
   };
   Scorer.score = ([, title, , , score]) => {
     const words = splitQuery(title.toLowerCase());
-    return asked.every((word) => words.includes(word)) ? score + 100 : score;
+    return score + 20 * asked.filter((word) => words.includes(word)).length;
   };
   if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 };

@@ -38,10 +38,10 @@ def pytest_terminal_summary(terminalreporter):
     visits = [dict(report.user_properties) for report in reports if "bytes" in dict(report.user_properties)]
     if visits:
         heavy = max(visits, key=lambda visit: visit["bytes"])
+        total = {name: sum(visit[name] for visit in visits) for name in ("axe", "wider", "cut")}
         terminalreporter.write_line(
-            f"site: {len(visits)} visits ({len(PAGES)} pages, themes {', '.join(THEMES)}, widths "
-            f"{', '.join(map(str, WIDTHS))}); axe violations {sum(visit['axe'] for visit in visits)}, pages wider than the "
-            f"screen {sum(visit['wider'] > 0 for visit in visits)}, frames cut {sum(visit['cut'] for visit in visits)}; "
+            f"site: {len(visits)} visits ({len(PAGES)} pages; {', '.join(THEMES)}; {', '.join(map(str, WIDTHS))} px); "
+            f"axe violations {total['axe']}, pixels too wide {total['wider']}, frames cut {total['cut']}; "
             f"heaviest page {heavy['page']}, {heavy['bytes'] / 1e6:.2f} MB")
 
 

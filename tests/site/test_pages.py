@@ -26,9 +26,8 @@ def test_a_page_is_whole_light_and_accessible(visit, site, name, width, record_p
     frames, files, errors = tab.evaluate(CUT), visit.files(), list(visit.errors)
     weight = sum(file.stat().st_size for file in files if file.is_file())
     tab.evaluate(AXE)
-    violations = [f"{found['id']}: {node['target']} {node['html'][:150]}"
-                  for found in tab.evaluate("axe.run(document, {resultTypes: ['violations'], preload: false})")["violations"]
-                  for node in found["nodes"]]
+    found = tab.evaluate("axe.run(document, {resultTypes: ['violations'], preload: false})")["violations"]
+    violations = [f"{rule['id']}: {node['target']} {node['html'][:150]}" for rule in found for node in rule["nodes"]]
     for what, value in (("page", name), ("bytes", weight), ("wider", wider), ("cut", len(frames)),
                         ("axe", len(violations))):
         record_property(what, value)

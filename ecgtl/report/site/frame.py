@@ -18,10 +18,11 @@ from sphinx.util.docutils import SphinxDirective
 from ecgtl import __version__, paths, results
 
 SOURCES = ("pyproject.toml", "CITATION.cff", "CHANGELOG.md")  # what the frame is made from, in the checkout
-# The search index takes words as they stand; a cell, a line or a part of a table ends one
-BREAK = re.compile(r"(?=</?(?:td|th|tr|caption|div|p|li|dt|dd|h\d)\b)")
-# The theme's HTML -> what stands for it: icons come from its font and not from 1.5 MB of script besides, the search index
-# is loaded where it is searched, folds of the side bar have a name, there is an icon, and roles are those that ARIA still knows
+# The search index takes words as they stand: where a cell, a line or a part begins, one has ended
+BREAK = re.compile(r"(?=<(?:td|th|tr|caption|div|p|li|dt|dd|h\d)\b)")
+# The theme's HTML -> what stands for it: icons come from its font and not from 1.5 MB of script besides, the search
+# index is loaded where it is searched, folds of the side bar have a name, there is an icon, and roles are those that
+# ARIA still knows
 ICON = ("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath d='M0 9h4l2-7 3 12 "
         "2-5h5' fill='none' stroke='%23b8434f' stroke-width='2'/%3E%3C/svg%3E")
 REPAIRS = [(re.compile(pattern), text) for pattern, text in (
@@ -42,7 +43,7 @@ def repository() -> str:
 def version() -> str:
     """Version and commit of the code that the site is built with; ``unknown`` in an archive."""
     commit, changed = results.code_state()
-    return f"version {__version__}, commit {commit[:10]}{' (changed)' if changed else ''}"
+    return f"version {__version__}, commit {commit[:10]}{' (changed)' if changed and commit != 'unknown' else ''}"
 
 
 def repository_link(text: str) -> Markup:
@@ -86,9 +87,10 @@ def changelog(app: Sphinx, page: str, source: list[str]) -> None:
 
 def footer(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """What stands below every page."""
-    cite = Markup('<a href="{}">how to cite</a>').format(context["pathto"]("cite"))
-    context["theme_extra_footer"] = Markup("<p>ecgtl {} · {} · {}</p>").format(
-        version(), repository_link("repository"), cite)
+    text = Markup("ecgtl {} · {}").format(version(), repository_link("repository"))
+    if "cite" in app.env.found_docs:
+        text += Markup(' · <a href="{}">how to cite</a>').format(context["pathto"]("cite"))
+    context["theme_extra_footer"] = Markup("<p>{}</p>").format(text)
 
 
 def inline_math(writer: Any, node: nodes.Node) -> None:

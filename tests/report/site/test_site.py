@@ -16,7 +16,7 @@ from ecgtl import paths
 from ecgtl.errors import EcgtlError
 from ecgtl.report.site import book, checks
 from ecgtl.report.site import notebooks as site_notebooks
-from ecgtl.report.site.layout import Layout, code_key, find, notebook_key, site_key
+from ecgtl.report.site.layout import Layout, Stored, code_key, find, notebook_key, site_key
 
 ROOT = paths.repository()
 CONFIG = (ROOT / "_config.yml").read_text(encoding="utf-8")
@@ -111,10 +111,10 @@ def test_tables_are_accessible(made):
     assert 'class="ecgtl-scroll" tabindex="0" role="region" aria-label="' in text
 
 
-def test_mathematics_works_without_internet(made):
-    assert 'src="_static/mathjax/tex-chtml.js"' in (made.site / "index.html").read_text(encoding="utf-8")
-    assert (made.site / "_static" / "mathjax" / "tex-chtml.js").is_file()
-    assert list((made.site / "_static" / "mathjax").rglob("*.woff"))
+def test_mathematics_needs_no_script(made):
+    text = (made.site / "index.html").read_text(encoding="utf-8")
+    assert re.search(r"<math[^>]*>\s*<msup>\s*<mi>x</mi>\s*<mn>2</mn>\s*</msup>\s*</math>", text)
+    assert "tex-chtml" not in text and not (made.site / "_static" / "mathjax").exists()
 
 
 def test_the_kernel_is_this_interpreter(made):
@@ -204,6 +204,21 @@ def test_staged_files_do_not_change_the_site_s_key_and_stale_ones_go(tmp_path):
     assert site_key(layout, "") == before
     assert not (layout.book / "downloads" / "old.csv").exists()
     assert (layout.book / "notebooks" / "hello.ipynb").is_file()
+
+
+def test_stored_notebooks_make_a_site_of_their_own(tmp_path):
+    layout = Stored(tiny(tmp_path).root)
+    code = new_code_cell("# NBVAL_CHECK_OUTPUT\nprint(1)", outputs=[new_output("stream", text="1")])
+    kept = write_notebook(layout.notebooks / "hello.ipynb", [*NOTEBOOK[:1], code]).read_bytes()
+    for _ in range(2):  # what a page no longer has goes
+        layout.bring_prose()
+        book.stage(layout)
+    staged = nbformat.read(layout.book / "notebooks" / "hello.ipynb", 4).cells
+    assert "a table (written by 'make book')" in staged[0].source
+    assert (staged[1].source, staged[1].outputs[0].text) == ("print(1)", "1")
+    assert (layout.book / "index.md").read_text(encoding="utf-8") == PAGE
+    assert not (tmp_path / "book" / "notebooks").exists() and layout.site.is_relative_to(tmp_path / "build")
+    assert (layout.notebooks / "hello.ipynb").read_bytes() == kept
 
 
 @pytest.mark.parametrize("text", ["", "\n", "a,b\n", "a,b"])
