@@ -53,6 +53,12 @@ def test_every_committed_run_is_listed_once_with_a_link_to_its_file(monkeypatch)
     assert [json.loads((Path.cwd() / link).read_text())["key"] for link in links] == [body["key"] for body in stored]
 
 
+def test_a_link_from_elsewhere_begins_at_the_repository(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, links = opened(Numbers(EXPERIMENT, "reduced").cell("beat", 25))
+    assert links and all(link.startswith("results/") and (paths.repository() / link).is_file() for link in links)
+
+
 def test_two_commands_name_the_number():
     text = Numbers(EXPERIMENT, "reduced").cell("beat", 25)
     assert re.findall("<code>(.*?)</code>", text) == [f"python -m ecgtl verify {ID}", f"python -m ecgtl reproduce {ID}"]
