@@ -7,6 +7,8 @@ from pathlib import Path
 
 import jupytext
 
+from ecgtl.report.tables import Lines
+
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 
 
@@ -30,3 +32,18 @@ def unmarked(text):
     marks = r'[ \N{NO-BREAK SPACE}]<span class="ecgtl-mark".*?</span>'
     bare = html.unescape(re.sub(marks, "", text)) if "ecgtl-mark" in text else text
     return bare.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def seen(text):
+    """What a reader sees of a cell, with ordinary spaces: neither tags and marks nor what a number opens."""
+    for hidden in (r"<div popover.*?</div>", r'[ \N{NO-BREAK SPACE}]<span class="ecgtl-mark".*?</span>', "<[^>]*>"):
+        text = re.sub(hidden, "", text, flags=re.DOTALL)
+    return html.unescape(text).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def cell(table, row, *column):
+    """Paper, here and difference of the cell of a ``tables.grid`` in a row and a column, as they are ``seen``."""
+    rows = table.set_index(table.columns[0])
+    rows.columns = [" ".join(filter(None, [name] if isinstance(name, str) else name)).replace(
+        "\N{NO-BREAK SPACE}", " ") for name in rows.columns]
+    return Lines(*map(seen, rows.loc[row, " ".join(column)].texts))

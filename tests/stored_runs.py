@@ -21,7 +21,7 @@ def planned(experiment, tier="reduced"):
 
 def store(experiment, method, size, scores, histories=None, target="full", tier="reduced", upstream="substitute"):
     """Runs of one cell, each with its scores, and where they are given its validation scores by epoch."""
-    digest = experiments.load(experiment).data.digest
+    entry = experiments.load(experiment)
     runs = [run for run in planned(experiment, tier) if (run.method, run.size) == (method, size)]
     histories = histories or [[]] * len(scores)
     for run, scored, history in zip(runs, scores, histories, strict=False):
@@ -29,7 +29,8 @@ def store(experiment, method, size, scores, histories=None, target="full", tier=
         results.save(Result(run.home, run.key, dataclasses.asdict(run.config),
                             {"upstream": upstream, "target": target, "leads": target},
                             scored | dict.fromkeys(("best_test", "validated", "last"), scored), rows,
-                            {"name": "x", "version": "1", "records": 1, "classes": [], "digest": digest},
+                            {"name": entry.dataset, "version": "1", "records": 1, "classes": [],
+                             "digest": entry.data.digest},
                             {"y_test": np.zeros(1, np.uint8)}, PROVENANCE))
 
 

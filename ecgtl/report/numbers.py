@@ -62,11 +62,12 @@ def _count(n: int) -> Markup:
 
 
 def _link(body: results.Result) -> Markup | str:
-    """A link from the page, or the notebook, to a result's file, where it is of the repository; else its name."""
-    file = results.path_of(body.experiment, body.key, body.config["tier"])
-    if body.config["tier"] == "demo" or not file.is_relative_to(paths.repository()):
+    """A link from the notebook that runs, else from the repository, to a result's file there; else its name."""
+    file, root = results.path_of(body.experiment, body.key, body.config["tier"]), paths.repository()
+    if body.config["tier"] == "demo" or not file.is_relative_to(root):
         return file.name
-    return Markup('<a href="{}">JSON</a>').format(Path(os.path.relpath(file, Path.cwd())).as_posix())
+    here = Path.cwd() if Path.cwd().is_relative_to(root) else root
+    return Markup('<a href="{}">JSON</a>').format(Path(os.path.relpath(file, here)).as_posix())
 
 
 @dataclass(frozen=True)

@@ -126,14 +126,13 @@ def test_a_difference_has_a_mark_with_words_for_those_who_do_not_see_it(low, hig
 def test_the_gain_of_a_page_is_the_difference_that_the_claim_rests_on():
     for method in ("beat", "random"):
         store(shared.TABLE2, method, 75, by_class(around(0.60, 0.005)))
-    gained = shared.gains(shared.comparisons(shared.TABLE2, "reduced"))
-    row = gained[(gained["Pretraining"] == "Beat classification") & (gained["Data used"] == "75 %")].iloc[0]
+    gained = shared.gains(shared.comparisons(shared.TABLE2, "reduced"), "Share").set_index(("Pretraining", ""))
+    lines = gained.loc["Beat classification", ("Share", "75 %")]
     found = claims.judge("weimann2021", "W1", "reduced")["comparisons"][0]
-    assert row["Against print"] == "smaller, no worthwhile gain"
     assert (found.verdict.size, found.verdict.worthwhile) == ("smaller", False)
-    assert row["Ours"] == difference(found.found) and "≈" in row["Ours"]
-    assert gained[gained["Data used"] == "25 %"]["Against print"].eq("–").all()
-    assert (gained["Ours"] == PENDING).sum() > 0
+    assert lines.here == difference(found.found) and "≈" in lines.here
+    assert lines.gap == difference(found.verdict.gap) and "▼" in lines.gap
+    assert {(one.here, one.gap) for one in gained["Share", "25 %"]} == {(PENDING, "")}
 
 
 def test_every_word_of_a_verdict_has_a_badge_that_says_what_it_means():

@@ -1,9 +1,12 @@
 """Numbers as text: a paper's digit for digit, ours from results, a clear word for a wrong path."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
+from pages import seen
+from stored_runs import PROVENANCE
 
 from ecgtl import experiments, paths, published
 from ecgtl.analysis import coverage
@@ -22,7 +25,7 @@ SCORES = (0.60, 0.70, 0.80)
 def three_runs(tmp_path, monkeypatch):
     """Three finished runs of one cell, one of another, with scores chosen by hand."""
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
-    digest = experiments.load(EXPERIMENT).data.digest
+    entry = experiments.load(EXPERIMENT)
     wanted = {("random", 25, k): score for k, score in enumerate(SCORES)} | {("random", 50, 0): 0.65}
     for run in experiments.enumerate_runs(EXPERIMENT, "reduced"):
         score = wanted.get((run.method, run.size, run.number))
@@ -32,7 +35,8 @@ def three_runs(tmp_path, monkeypatch):
             save(Result(EXPERIMENT, run.key, dataclasses.asdict(run.config),
                         {"upstream": "none", "target": "full", "leads": "full"},
                         scored | {"validated": scored, "best_test": best}, [],
-                        {"digest": digest}, {"test": np.arange(2)}, {}))
+                        {"name": entry.dataset, "version": "1", "digest": entry.data.digest},
+                        {"test": np.arange(2)}, PROVENANCE))
 
 
 def numbers(tree, path):
@@ -106,11 +110,19 @@ def test_a_path_that_leads_nowhere_names_what_there_is(three_runs, path, told):
     ("validated.macro_f1.mean", ".700"),
 ])
 def test_our_numbers_are_worked_out_from_the_runs(three_runs, end, text):
-    assert values.result_text(f"{EXPERIMENT}.reduced.random.25.{end}") == text
+    assert seen(values.result_text(f"{EXPERIMENT}.reduced.random.25.{end}")) == text
+
+
+@pytest.mark.parametrize(("end", "opens"), [
+    ("macro_f1.mean", ""), ("validated.macro_f1.mean", ""), ("f1_per_class.af.mean", ".f1_per_class.af"),
+    ("best_test.macro_f1.mean", None), ("macro_f1.pm", None)])
+def test_a_mean_at_the_reported_epoch_opens_its_runs(three_runs, end, opens):
+    found = re.findall('data-id="(.*?)"', values.result_text(f"{EXPERIMENT}.reduced.random.25.{end}"))
+    assert found == ([] if opens is None else [f"weimann2021.table2.random.25{opens}"])
 
 
 def test_one_run_has_a_mean(three_runs):
-    assert values.result_text(f"{EXPERIMENT}.reduced.random.50.macro_f1.mean") == ".650"
+    assert seen(values.result_text(f"{EXPERIMENT}.reduced.random.50.macro_f1.mean")) == ".650"
 
 
 def test_coverage_is_counted(three_runs):

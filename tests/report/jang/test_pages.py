@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
-from pages import run_page, unmarked
+from pages import cell, run_page, seen, unmarked
 from scipy import stats
 
 from ecgtl import experiments, metrics, published, results
@@ -18,6 +18,7 @@ from ecgtl.analysis.names import f1
 from ecgtl.experiments import pretrainings
 from ecgtl.report import tables
 from ecgtl.report.jang import figure3, figure5, shared, table2, table3
+from ecgtl.report.tables import Lines
 from ecgtl.report.words import p_value
 from ecgtl.results import Result
 
@@ -77,12 +78,9 @@ def curves():
 
 
 def plain(table):
-    """A readable table with ordinary spaces."""
-    return table.rename(columns=spaces).map(spaces)
-
-
-def spaces(text):
-    return unmarked(text)
+    """A table as it is seen, with ordinary spaces; of grouped columns the headings are joined."""
+    heads = [name if isinstance(name, str) else " ".join(filter(None, name)) for name in table.columns]
+    return table.set_axis(map(unmarked, heads), axis=1).map(lambda text: seen(text) if isinstance(text, str) else text)
 
 
 def row_of(table, **where):
@@ -103,7 +101,7 @@ def test_without_runs_everything_says_pending():
     assert cells.shown_tier(shared.PTBXL, "paper", pending=True) == "paper"
     said = shared.state(shared.PTBXL, "reduced").data
     assert "pending" in said and "0 of 80 runs" in said and f"python -m ecgtl run {shared.PTBXL} --tier reduced" in said
-    for table in (table2.both_scores(frame, shared.PTBXL), table2.choices(frame, shared.PTBXL),
+    for table in (table2.both_scores(shared.PTBXL, "reduced"), table2.choices(frame, shared.PTBXL),
                   shared.differences(frame, shared.PTBXL),
                   table2.steps_table(frame, "reduced"), figure3.index_anatomy(lines, shared.PTBXL),
                   figure5.stability(lines, shared.PTBXL)):
@@ -125,10 +123,10 @@ def test_state_counts_the_runs_and_drops_the_command_when_all_are_there():
 def test_sizes_are_given_in_recordings_too():
     store("random", 25, [0.5, 0.6, 0.7])
     said = shared.state(shared.PTBXL, "reduced").data
-    shown = tables.readable(table2.comparison(shared.PTBXL, "reduced"))
+    shown = plain(table2.compared(table2.comparison(shared.PTBXL, "reduced")))
     assert "drawn for training: 25\N{NO-BREAK SPACE}% are 300; in the paper 8,517, 4,258, 2,129." in said
     assert [shared.paper_recordings(size) for size in (100, 50)] == pytest.approx([0.8 * 10646, 0.4 * 10646])
-    assert "25 % (300 here)" in set(shown["Data used"]) and "50 %" in set(shown["Data used"])
+    assert list(shown)[1:] == [f"Share of the training set {size}" for size in ("100 %", "50 %", "25 % (300 here)")]
 
 
 def test_trials_count_from_one_and_know_their_steps():
@@ -165,12 +163,41 @@ def test_our_trials_stand_in_their_rows_with_gaps_between():
     assert column == [".600", "–", ".700", ".800", "–", ".700 ± .100"]
 
 
+def test_trials_stand_in_groups_of_a_size():
+    ours = shared.our_trials(trials(), shared.PTBXL, "reduced")
+    for table in (shared.paper_trials("table2"), ours):
+        text = tables.html_text(table, "trials")
+        assert re.findall('<th scope="colgroup" colspan="(.)">(.*?)</th>', text) == [
+            ("3", f"{size}\N{NO-BREAK SPACE}%") for size in (100, 50, 25)]
+        assert re.findall('<th scope="col">(.*?)</th>', text) == ["random", "image", "autoencoder"] * 3
+
+
+def test_a_substitute_stands_beside_the_print_without_a_difference():
+    bests = [0.6, 0.7, 0.8]
+    store("cae", 50, bests)
+    low, high = stats.t.interval(0.95, 2, loc=0.7, scale=stats.sem(bests))
+    heading = "Share of the training set", "50 % (300 here)"
+    table = table2.compared(table2.comparison(shared.PTBXL, "reduced"))
+    assert cell(table, names.METHODS["cae"], *heading) == Lines(printed("table2"), f".700 [{f1(low)}, {f1(high)}] n 3")
+    table = table3.compared(shared.PTBXL, "reduced")
+    mean = np.mean([metrics.learning_curve_index((0.1, best, 0.3, 0.4)) for best in bests])
+    shown = cell(table, names.METHODS["cae"], *heading)
+    assert (shown.paper, shown.here.split(" ")[0], shown.gap) == (printed("table3"), f1(mean), "")
+    # The arms that the paper's Table 3 has
+    assert table["Initialisation", ""].tolist() == [names.METHODS[name] for name in ("random", "cae")]
+
+
+def printed(table):
+    found = published.lookup(f"jang2021.{table}.rows.50.cae")
+    return f"{f1(found['mean'])} ± {f1(found['sd'])}"
+
+
 def test_weighted_and_macro_f1_stand_side_by_side():
     store("cae", 50, [0.6, 0.7, 0.8], macro=0.25)
-    row = row_of(table2.both_scores(trials(), shared.PTBXL), Initialisation=names.METHODS["cae"],
-                 **{"Data used": "50 %"})
+    row = row_of(table2.both_scores(shared.PTBXL, "reduced"),
+                 **{"Initialisation, data used": f"{names.METHODS['cae']}, 50 %"})
     low, high = stats.t.interval(0.95, 2, loc=0.7, scale=0.1 / np.sqrt(3))
-    assert row["Weighted F1"] == f".700 [{f1(low)}, {f1(high)}]" and row["n"] == 3
+    assert row["Weighted F1"] == f".700 [{f1(low)}, {f1(high)}] n 3"
     assert row["Macro F1"].startswith(".250")
 
 
@@ -180,8 +207,8 @@ def test_fewer_than_three_trials_have_no_interval_and_no_test(n):
         store(method, 25, [0.5, 0.6][:n])
     row = row_of(table2.choices(trials(), shared.PTBXL), Initialisation=names.METHODS["cae"], **{"Data used": "25 %"})
     assert "[" not in "".join(row.astype(str)) and row["n"] == n
-    row = row_of(shared.differences(trials(), shared.PTBXL), Difference="autoencoder − random", **{"Data used": "25 %"})
-    assert row["Ours, Welch"] == row["Ours, paired"] == "+.000"
+    row = row_of(shared.differences(trials(), shared.PTBXL), Difference="25 %, autoencoder − random")
+    assert row["Here Welch"] == row["Here paired"] == "+.000"
 
 
 # --- which epoch, which arm
@@ -205,18 +232,18 @@ def test_differences_between_arms_follow_scipy():
     ours, theirs = [0.70, 0.74, 0.79, 0.72], [0.66, 0.71, 0.78, 0.68]
     store("cae", 50, ours)
     store("random", 50, theirs)
-    row = row_of(shared.differences(trials(), shared.PTBXL), Difference="autoencoder − random", **{"Data used": "50 %"})
+    row = row_of(shared.differences(trials(), shared.PTBXL), Difference="50 %, autoencoder − random")
     welch, paired = stats.ttest_ind(ours, theirs, equal_var=False), stats.ttest_rel(ours, theirs)
-    assert row["Ours, Welch"].endswith(f"p = {f1(welch.pvalue)}") and row["Ours, Welch"].startswith("+.030 [−")
-    assert row["Ours, paired"].endswith(f"p = {f1(paired.pvalue)}") and row["Ours, paired"].startswith("+.030 [+")
+    assert row["Here Welch"].endswith(f"p = {f1(welch.pvalue)}") and row["Here Welch"].startswith("+.030 [−")
+    assert row["Here paired"].endswith(f"p = {f1(paired.pvalue)}") and row["Here paired"].startswith("+.030 [+")
 
 
 def test_only_trials_of_both_arms_are_paired():
     store("cae", 50, [0.70, 0.74, 0.79, 0.90])
     store("random", 50, [0.60, 0.65, 0.68])
-    row = row_of(shared.differences(trials(), shared.PTBXL), Difference="autoencoder − random", **{"Data used": "50 %"})
-    assert row["n"] == "4, 3"
-    assert row["Ours, paired"].startswith("+.100") and row["Ours, Welch"].startswith("+.139")
+    row = row_of(shared.differences(trials(), shared.PTBXL), Difference="50 %, autoencoder − random")
+    assert row["Here n"] == "4, 3"
+    assert row["Here paired"].startswith("+.100") and row["Here Welch"].startswith("+.139")
 
 
 @pytest.mark.parametrize(("table", "column", "pairs"), [("table2", shared.BEST, (("cae", "random"), ("cae", "image"))),
@@ -225,8 +252,8 @@ def test_welch_on_the_printed_trials_gives_the_printed_p_values(table, column, p
     found = plain(shared.differences(trials(), shared.PTBXL, table, column, pairs))
     assert len(found) == 3 * len(pairs)
     for row in found.to_dict("records"):
-        printed = published.lookup(f"jang2021.{table}.rows.{row['Data used'].split()[0]}.p_value")
-        relation, p = re.search(r"p ([<=]) (\.\d+)$", row["Paper's trials, Welch"]).groups()
+        printed = published.lookup(f"jang2021.{table}.rows.{row['Difference'].split()[0]}.p_value")
+        relation, p = re.search(r"p ([<=]) (\.\d+)$", row["Paper its trials, Welch"]).groups()
         if printed["relation"] == "=":
             assert relation == "=" and round(float(p), 2) == printed["value"]
         else:
@@ -235,7 +262,7 @@ def test_welch_on_the_printed_trials_gives_the_printed_p_values(table, column, p
 
 @pytest.mark.parametrize(("p", "text"), [(0.4456, "= .446"), (0.0004, "< .001"), (0.001, "= .001"), (1.0, "= 1.000")])
 def test_p_values_are_printed_with_three_decimals(p, text):
-    assert spaces(p_value(p)) == text
+    assert seen(p_value(p)) == text
 
 
 # --- data or steps
@@ -416,8 +443,10 @@ def test_pages_work_with_any_number_of_trials(name, n, monkeypatch):
         if run.number < n:
             write(run, (0.1, 0.5 + 0.01 * run.number, 0.3, 0.4))
     said = page(name)
-    assert "<table" in said
-    # CinC 2017 and the sensitivity have no run; Figure 3 needs none
+    box, said = said.split("</div>", 1)  # In short stands first
+    assert "ecgtl-in-short" in box and "ecgtl-in-short" not in said and "<table" in said
+    assert (names.PENDING in box) == (n < 3)
+    # CinC 2017 and the sensitivity have no run; Figure 3 draws none
     assert (names.PENDING in said) == (name != "figure3")
     if name == "table2":
         assert f"{len(cells.runs(shared.PTBXL, 'reduced'))} of 80 runs" in said and table2.SENSITIVITY in said

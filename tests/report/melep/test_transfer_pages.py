@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
-from pages import run_page
+from pages import cell, run_page
 from scipy import stats
 from stored_runs import store_fold
 
@@ -20,9 +20,11 @@ from ecgtl.measurements import rr_folds
 from ecgtl.report import figures, tables
 from ecgtl.report.melep import f1_levels, figure6, marks, number_of_labels, table2, transfer_folds
 from ecgtl.report.melep.transfer_folds import CSN, PTBXL, SELECTION
+from ecgtl.report.tables import Lines
 
 matplotlib.use("Agg")
 PAGES = ("table2", "figure3", "figure4", "figure5", "figure6", "number-of-labels")
+MEASURES = ("melep_published", "melep_normalised")
 LABELS = ("NORM", "MI", "STTC", "CD", "HYP")
 UPSTREAM = {"cinc2017": "substitute", "cpsc2018": "subset", "georgia": "full", "ptbxl": "full"}
 OWN = {"cinc2017": 4, "cpsc2018": 9, "georgia": 10, "ptbxl": 5}
@@ -169,8 +171,10 @@ def test_the_ten_printed_rows_stand_even_without_folds():
         for row in sorted(printed, key=lambda row: row["target"])
     ]
     assert {(p.source, p.paper) for p in others} == {("cinc2017", None)}
-    table = table2.correlation_table(own, "melep_published")
-    assert (table["Ours, best on test"] == "PENDING").all() and len(table) == 10
+    table = table2.correlation_table(own)
+    assert len(table) == 10 and [name for _, name in table][1:] == [marks.WEIGHTS[name] for name in MEASURES]
+    for pair, row in zip(own, table.itertuples(index=False, name=None), strict=True):
+        assert row == (pair.named_in_short, *[Lines(f1(pair.paper), "PENDING")] * 2)
     assert "PENDING" in table2.signs(own).data
 
 
@@ -182,17 +186,16 @@ def test_a_correlation_is_that_of_its_folds_by_weighting_and_choice():
     for choice in ("best_test", "validated"):
         expected = stats.pearsonr(rows["melep_published"], rows[f"weighted_f1_{choice}"]).statistic
         assert pair.ours["melep_published", f"weighted_f1_{choice}"].value == pytest.approx(expected)
-    found = row_of(
-        table2.correlation_table(own, "melep_published"),
-        Checkpoint="Bi-LSTM, CPSC 2018",
-        Target="PTB-XL",
-    )
-    low, high = (
-        f1(getattr(pair.ours["melep_published", agreement.SCORES[0]], side))
-        for side in ("low", "high")
-    )
-    value = f1(stats.pearsonr(rows["melep_published"], rows["weighted_f1_best_test"]).statistic)
-    assert found["Paper"] == "−.551" and found["Ours, best on test"] == f"{value} [{low}, {high}]"
+    name = "Bi-LSTM, CPSC 2018 → PTB-XL"
+    for measure in MEASURES:
+        value = stats.pearsonr(rows[measure], rows["weighted_f1_best_test"]).statistic
+        ours = pair.ours[measure, "weighted_f1_best_test"]
+        shown = cell(table2.correlation_table(own), name, "Weights of MELEP", marks.WEIGHTS[measure])
+        assert (shown.paper, shown.here) == ("−.551", f"{f1(value)} [{f1(ours.low)}, {f1(ours.high)}] n 12")
+        assert shown.gap.startswith(f"{f1(value + 0.551, True)} [")
+        chosen = f1(stats.pearsonr(rows[measure], rows["weighted_f1_validated"]).statistic)
+        validated = table2.validated_table(own).set_index("Model, source → target").loc[name, marks.WEIGHTS[measure]]
+        assert validated.startswith(f"{chosen} [")
     behind = row_of(table2.fold_table(own), Checkpoint="Bi-LSTM, CPSC 2018", Target="PTB-XL")
     assert behind["Folds"] == "12 of 20" and behind["Label sets"] == rows["label_set"].nunique()
     assert behind["Draws made again"] == rows["redrawn"].sum() and "target: subset" in behind["Data"]
@@ -217,8 +220,13 @@ def test_substitutes_and_twins_are_never_held_against_a_printed_row(tier, source
     assert (len(beside) == 0) == compared and all(p.paper is None for p in beside)
     said = table2.signs(own).data
     assert ("1 of 1 rows have the printed sign" in said) == compared
-    table = table2.correlation_table(others, "melep_published")
-    assert "Paper" not in table and not any(column.startswith("Ours − paper") for column in table)
+    for pair in beside:
+        column = "Weights of MELEP", marks.WEIGHTS[MEASURES[0]]
+        shown = cell(table2.correlation_table(others), pair.named_in_short, *column)
+        assert shown.here.startswith("−1.000") and (shown.paper, shown.gap) == ("", "")
+    for pair in own:
+        shown = pair.lines(MEASURES[0])
+        assert (shown.here != "PENDING") == (pair in printed) and not shown.gap  # one label set: no interval
     if not compared:
         assert beside[0].ours["melep_published", "weighted_f1_best_test"].value == pytest.approx(-1)
     if tier == "demo":
@@ -616,6 +624,7 @@ page = functools.partial(run_page, "melep")
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_work_without_any_fold(name, tier):
     said = page(name, tier)
+    assert said.count("ecgtl-in-short") == 1
     assert "<table" in said and ">pending<" in said and "PENDING" in said and "python -m ecgtl run" in said
 
 

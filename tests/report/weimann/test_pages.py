@@ -4,12 +4,13 @@ been run.
 
 import dataclasses
 import functools
+import itertools
 
 import matplotlib
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
-from pages import run_page, unmarked
+from pages import cell, run_page, unmarked
 from scipy import stats
 
 from ecgtl import experiments, models, published, results
@@ -20,6 +21,7 @@ from ecgtl.jobs.pretrain import key_of
 from ecgtl.models.contrastive import FuturePredictor
 from ecgtl.report import figures, gains, study, tables
 from ecgtl.report.jobs import finetune
+from ecgtl.report.tables import Lines
 from ecgtl.report.weimann import figure1, figure2, figure3, shared, table2, table3, table4, table5
 from ecgtl.report.weimann import table1 as weimann_table1
 from ecgtl.report.words import estimate
@@ -126,6 +128,29 @@ def paper_gap(table, first, second, *columns):
     return gap(a["mean"] - b["mean"], half)
 
 
+def printed_difference(ours, table, *cells):
+    """Ours minus the printed one with the interval of Welch and Satterthwaite: a cell, or a difference of two."""
+    printed = [published.lookup(".".join(("weimann2021", table, "rows", *map(str, place)))) for place in cells]
+    signs = [1, -1][:len(ours)]
+    value = sum(sign * (np.mean(own) - theirs["mean"]) for sign, own, theirs in zip(signs, ours, printed, strict=True))
+    errors = [(np.var(own, ddof=1) / len(own), len(own) - 1) for own in ours]
+    errors += [(theirs["sd"] ** 2 / 10, 9) for theirs in printed]
+    total = sum(error for error, _ in errors)
+    degrees = total**2 / sum(error**2 / free for error, free in errors)
+    return gap(value, stats.t.ppf(0.975, degrees) * np.sqrt(total))
+
+
+def mean_of(values):
+    """Mean, 95 % interval by Student and number of runs."""
+    low, high = stats.t.interval(0.95, len(values) - 1, loc=np.mean(values), scale=stats.sem(values))
+    return f"{f1(np.mean(values))} [{f1(low)}, {f1(high)}] n {len(values)}"
+
+
+def welch(ours, base):
+    low, high = stats.ttest_ind(ours, base, equal_var=False).confidence_interval(0.95)
+    return gap((low + high) / 2, (high - low) / 2)
+
+
 def gap(value, half):
     return f"{f1(value, True)} [{f1(value - half, True)}, {f1(value + half, True)}]"
 
@@ -144,11 +169,10 @@ def test_without_runs_there_is_the_paper_and_the_word_pending():
     assert "pending" in said and "0 of 63 runs" in said
     assert "python -m ecgtl run weimann2021-table3 --tier reduced" in said
     frame = shared.comparisons(shared.TABLE3, "reduced")
-    shown = row_of(shared.readable(frame, "Rate"), Initialisation="Beat classification", Rate="128 Hz")
-    assert shown["Paper (mean ± SD)"] == ".779 ± .012" and shown["Ours [95 % interval]"] == names.PENDING
-    gained = row_of(shared.gains(frame, "Rate"), Pretraining="Beat classification", Rate="128 Hz")
-    assert gained["Paper"] == paper_gap("table3", ("beat", 128),
-                                        ("random", 128)) and gained["Ours"] == names.PENDING
+    place = "Beat classification", "Sampling rate", "128 Hz"
+    assert cell(shared.compared(frame, "Sampling rate"), *place) == Lines(".779 ± .012", names.PENDING)
+    assert cell(shared.gains(frame, "Sampling rate"), *place) == Lines(
+        paper_gap("table3", ("beat", 128), ("random", 128)), names.PENDING)
 
 
 def test_state_names_the_evidence_and_drops_the_command_when_all_runs_are_there():
@@ -182,38 +206,38 @@ def test_a_run_of_two_tables_shows_in_both():
 
 def test_a_score_that_the_paper_does_not_print_stands_alone():
     store(shared.PTBXL, "beat", "ptbxl", [0.9, 0.92, 0.94])
-    wide = shared.wide(shared.comparisons(shared.PTBXL, "reduced", shared.MULTI_LABEL))
-    assert [column for column in wide if column.endswith("paper")] == ["AUC, paper", "Fmax, paper"]
-    row = row_of(wide, Initialisation="Beat classification")
-    low, high = stats.t.interval(0.95, 2, loc=0.72, scale=0.02 / np.sqrt(3))
-    assert row["AUC, paper"] == ".962 ± .006"
-    assert row["Fβ=2, ours"] == f".720 [{f1(low)}, {f1(high)}]"
+    table = shared.compared(shared.comparisons(shared.PTBXL, "reduced", shared.MULTI_LABEL), "Score")
+    ours = [0.9, 0.92, 0.94]
+    assert cell(table, "Beat classification", "Score", "AUC") == Lines(
+        ".962 ± .006", mean_of(ours), printed_difference([ours], "table5", ("beat", "ptbxl", "macro_auc")))
+    assert cell(table, "Beat classification", "Score", "Fβ=2") == Lines("", mean_of([0.7, 0.72, 0.74]), "")
+    assert [(column, any(one.paper for one in table[column])) for column in list(table)[1:]] == [
+        (("Score", "AUC"), True), (("Score", "Fmax"), True), (("Score", "Fβ=2"), False), (("Score", "Gβ=2"), False)]
     # Table 2 prints macro F1 alone: its number is not that of a class
     assert cells.comparison(shared.TABLE2, "reduced", "f1_per_class.af")["paper"].isna().all()
     assert cells.comparison(shared.TABLE1, "reduced",
                              "f1_per_class.af").set_index("method")["paper"]["beat_2048"] == 0.777
 
 
-def test_gains_are_differences_with_welch_and_per_cent_of_random_weights():
+def test_gains_are_differences_with_welch_beside_the_printed_one():
     ours, base = [0.74, 0.75, 0.77], [0.70, 0.71, 0.75]
     store(shared.TABLE2, "beat", 50, ours)
     store(shared.TABLE2, "random", 50, base)
-    row = row_of(shared.gains(shared.comparisons(shared.TABLE2, "reduced")),
-                 Pretraining="Beat classification", Data_used="50 %")
-    found = stats.ttest_ind(ours, base, equal_var=False)
-    low, high = found.confidence_interval(0.95)
-    assert row["Ours"] == gap((low + high) / 2, (high - low) / 2) and row["n"] == "3, 3"
-    assert row["Ours, relative"] == f"+{100 * (np.mean(ours) / np.mean(base) - 1):.1f} %"
-    assert row["Paper"] == paper_gap("table2", ("beat", 50), ("random", 50))
+    found = cell(shared.gains(shared.comparisons(shared.TABLE2, "reduced"), "Share of the data set"),
+                 "Beat classification", "Share of the data set", "50 %")
+    assert found == Lines(paper_gap("table2", ("beat", 50), ("random", 50)), welch(ours, base),
+                          printed_difference([ours, base], "table2", ("beat", 50), ("random", 50)))
 
 
-@pytest.mark.parametrize(("row", "name"),
-                         [("beat_2048", "beat"), ("rhythm_2048", "rhythm"), ("heart_rate_512", "heart_rate"),
-                                           ("future_c16_n8_o8", "future")])
-def test_the_relative_gains_of_the_printed_scores_are_those_of_the_text(row, name):
-    found = row_of(shared.gains(shared.comparisons(shared.TABLE1, "reduced"), None),
-                   Pretraining=names.METHODS[row])
-    assert found["Paper, relative"] == f"+{published.lookup(f'weimann2021.scalars.gain_{name}.value'):.1f} %"
+def test_a_cell_has_the_print_ours_and_welchs_difference_and_says_what_that_decides():
+    ours = [0.74, 0.75, 0.77]
+    store(shared.TABLE2, "beat", 25, ours)
+    table = shared.compared(shared.comparisons(shared.TABLE2, "reduced"), "Share of the data set")
+    assert cell(table, "Beat classification", "Share of the data set", "25 %") == Lines(
+        ".739 ± .014", mean_of(ours), printed_difference([ours], "table2", ("beat", 25)))
+    lines = table.iloc[table[table.columns[0]].tolist().index("Beat classification"), 1]
+    assert "≈" in lines.gap and 'aria-label="the 95 % interval includes 0"' in lines.gap
+    assert list(table.columns)[1:] == [("Share of the data set", words) for words in ("25 %", "50 %", "75 %")]
 
 
 @pytest.mark.parametrize("n", [1, 2])
@@ -221,31 +245,34 @@ def test_fewer_than_three_runs_have_no_interval(n):
     for method in ("random", "beat"):
         store(shared.TABLE2, method, 25, [0.7, 0.8][:n])
     frame = shared.comparisons(shared.TABLE2, "reduced")
-    row = row_of(shared.gains(frame), Pretraining="Beat classification", Data_used="25 %")
-    assert row["Ours"] == "+.000" and row["n"] == f"{n}, {n}"
+    place = "Beat classification", "Share of the data set", "25 %"
+    gained = cell(shared.gains(frame, "Share of the data set"), *place)
+    assert (gained.here, gained.gap) == ("+.000", "")
+    shown = cell(shared.compared(frame, "Share of the data set"), *place)
+    assert (shown.here.split(), shown.gap) == ([f1(0.7 + 0.05 * (n - 1)), "n", str(n)], "")
 
 
 def test_steps_compare_columns_of_one_row():
-    store(shared.TABLE4, "random", "resnet18", [0.70, 0.71, 0.75])
-    store(shared.TABLE4, "random", "resnet34", [0.74, 0.75, 0.77])
+    small, large = [0.70, 0.71, 0.75], [0.74, 0.75, 0.77]
+    store(shared.TABLE4, "random", "resnet18", small)
+    store(shared.TABLE4, "random", "resnet34", large)
     found = shared.steps(shared.comparisons(shared.TABLE4, "reduced"), "resnet34", "Networks")
-    row = row_of(found, Initialisation=names.METHODS["random"], Networks="ResNet-18 − ResNet-34")
-    low, high = stats.ttest_ind([0.70, 0.71, 0.75], [0.74, 0.75, 0.77],
-                                equal_var=False).confidence_interval(0.95)
-    assert row["Ours"] == gap((low + high) / 2, (high - low) / 2)
-    assert row["Paper"] == paper_gap("table4", ("random", "resnet18"), ("random", "resnet34"))
-    assert not set(found["Initialisation"]) & {names.METHODS[name] for name in BASELINES}
+    shown = cell(found, names.METHODS["random"], "Networks", "ResNet-18 − ResNet-34")
+    assert (shown.paper, shown.here) == (paper_gap("table4", ("random", "resnet18"), ("random", "resnet34")),
+                                         welch(small, large))
+    assert not set(found["Initialisation", ""]) & {names.METHODS[name] for name in BASELINES}
 
 
 def test_a_printed_mark_stays_on_its_cell_and_is_explained():
     frame = shared.comparisons(shared.TABLE4, "reduced")
-    shown = shared.readable(frame, "Network", "resnet18")
-    assert shown.loc[shown["Paper (mean ± SD)"].str.endswith("*"),
-                     ["Initialisation", "Network"]].values.tolist() == [
-        ["Future prediction", "ResNet-50"]]
+    shown = shared.compared(frame, "Network", "resnet18").set_index(("Initialisation", ""))
+    assert [(row, column) for row, column in itertools.product(shown.index, shown.columns)
+            if getattr(shown.loc[row, [column]].item(), "paper", "").endswith("*")] == [
+        ("Future prediction", ("Network", "ResNet-50"))]
     assert "<p>* Future prediction" in table4.footnotes().data and "ResNet-50v2" in table4.footnotes().data
-    # Trivial classifiers know no network: they stand once
-    assert shown.loc[shown["Initialisation"] == names.METHODS["majority"], "Network"].tolist() == ["any"]
+    # Baselines know no network: they stand once
+    majority = shown.loc[names.METHODS["majority"]]
+    assert [isinstance(one, Lines) for one in majority] == [True, False, False] and majority.iloc[1] == "–"
 
 
 # --- Table 1 ----------------------------------------------------------------------------------------------
@@ -641,6 +668,7 @@ page = functools.partial(run_page, "weimann")
 def test_pages_work_without_any_run(name, monkeypatch):
     monkeypatch.setattr(tables, "write_csv", lambda table, file: table.to_csv())
     said = page(name)
+    assert said.count("ecgtl-in-short") == 1
     assert "<table" in said and (names.PENDING in said) == (name != "figure2")
 
 
