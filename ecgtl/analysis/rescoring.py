@@ -60,7 +60,7 @@ def _epoch(result: Result, choice: str, select_on: str) -> int:
     column = {"validated": select_on, "best_test": "test_score", "last": "epoch"}[choice]
     values, stored = {row["epoch"]: row[column] for row in result.history}, result.scores[choice]["epoch"]
     best = loop.best_epoch(result.history, column) if values else 0
-    return stored if values.get(stored) == values.get(best) else best
+    return stored if stored in values and values[stored] == values[best] else best
 
 
 def _fold(result: Result) -> dict:

@@ -106,7 +106,9 @@ def test_predictions_that_were_tampered_with_are_named(some, capsys, file, array
     if adapt:  # the scores that no longer follow
         assert any(f"{file}.json: scores." in line for line in lines)
     else:
-        assert len(lines) == 1 and "is not the file that" in lines[0]
+        named = f"{file.partition('/')[2]}.npz is not the file that"
+        # The trees on RR intervals are scored with the labels that stand there
+        assert len(lines) == (2 if file == FOLD else 1) and all(named in line for line in lines)
 
 
 DAMAGES = {"json": lambda path: path.write_text("{"), "cut": lambda path: path.with_suffix(".npz").write_bytes(b"PK"),
