@@ -73,7 +73,8 @@ def _svg(figure: plt.Figure) -> str:
     written = io.StringIO()
     figure.savefig(written, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     drawn = written.getvalue()
-    drawn = re.sub(r"([1-9]\d*\.\d\d)\d+", r"\1", drawn[drawn.index("<svg"):])  # hundredths of a point
+    drawn = re.sub(r"<!--.*?-->", "", drawn[drawn.index("<svg"):])  # each text as a comment
+    drawn = re.sub(r"([1-9]\d*\.\d\d)\d+", r"\1", drawn)  # hundredths of a point
     return "data:image/svg+xml," + quote(" ".join(drawn.replace('"', "'").split()), safe=_UNQUOTED)
 
 
@@ -127,13 +128,6 @@ def reconstructions(windows: Windows, model: torch.nn.Module, indices: Sequence[
     figure = traces(shown, windows.rate, 1.9 * len(x) + 0.5, "z-score", "time in the window (s)")
     legend_below(figure, figure.axes[:1])
     return figure
-
-
-def series(axes: plt.Axes, at: pd.Series, rows: pd.DataFrame, label: str, **style) -> None:
-    """Our means of one method at ``at`` with their 95 % intervals, from ``rows`` of ``cells.comparison``."""
-    bars = [(rows["ours"] - rows["low"]).fillna(0), (rows["high"] - rows["ours"]).fillna(0)]  # too few runs: none
-    method = rows["method"].iloc[0]
-    axes.errorbar(at, rows["ours"], bars, color=COLOURS[method], marker=MARKERS[method], label=label, **style)
 
 
 def strip(recordings: Recordings, i: int, seconds: float, lead: int | str = 0) -> plt.Figure:

@@ -13,8 +13,6 @@ from matplotlib.patches import Patch, Rectangle
 from ecgtl.report import figures
 from ecgtl.report.network_blocks import Block, kernels, parameters
 
-WIDTH = figures.WIDTH
-TEXT = 8  # points
 # Pale grounds of Okabe and Ito's colours, on which black text stands out; the edge has the colour itself
 _GREY, _BLUE, _GREEN = ("#f2f2f2", "#777777"), ("#d6eaf8", "#0072B2"), ("#d2efe6", "#009E73")
 COLOURS = {"plain": _GREY, "frozen": _GREY, "signal": _BLUE, "trained": _BLUE, "transferred": _GREEN,
@@ -34,8 +32,8 @@ def hourglass(blocks: Sequence[Block], title: str, start: Sequence[int]) -> plt.
     lengths = np.log2([shape[-1] for _, shape in rows])
     channels = np.array([shape[0] if len(shape) > 1 else 1 for _, shape in rows])
     widths, heights = 0.35 + 0.65 * lengths / lengths.max(), 0.6 + 0.35 * channels / channels.max()
-    figure, axes = plt.subplots(figsize=(WIDTH, _ROW * len(rows) + 1.1))
-    small: dict[str, Any] = {"va": "center", "fontsize": TEXT}
+    figure, axes = plt.subplots(figsize=(figures.WIDTH, _ROW * len(rows) + 1.1))
+    small: dict[str, Any] = {"va": "center"}
     for y, ((words, shape), width, height) in enumerate(zip(rows, widths, heights, strict=True)):
         _rectangle(axes, -width / 2, y - height / 2, width, height, "signal" if len(shape) > 1 else "vector")
         axes.text(0, y, " × ".join(map(str, shape)), ha="center", **small)
@@ -76,20 +74,20 @@ def flow(rows: Sequence[Sequence[Box]], arrows: Sequence[tuple[str, str]], legen
 
     Boxes of a row share its width and are as tall as the longest text among them; ``legend`` explains kinds.
     """
-    wrapped = [[_wrapped(box, WIDTH / len(row)) for box in row] for row in rows]
+    wrapped = [[_wrapped(box, figures.WIDTH / len(row)) for box in row] for row in rows]
     heights = [_LINE * max(len(title) + len(body) for title, body in texts) + 2 * _PAD for texts in wrapped]
     total = sum(heights) + _GAP * (len(rows) - 1)
-    figure, axes = plt.subplots(figsize=(WIDTH, total + 0.35))
-    axes.set(xlim=(0, WIDTH), ylim=(total + 0.02, -0.02))
+    figure, axes = plt.subplots(figsize=(figures.WIDTH, total + 0.35))
+    axes.set(xlim=(0, figures.WIDTH), ylim=(total + 0.02, -0.02))
     axes.set_axis_off()
     places, y = {}, 0.0
     for row, texts, height in zip(rows, wrapped, heights, strict=True):
-        width = WIDTH / len(row)
+        width = figures.WIDTH / len(row)
         for column, (box, (title, body)) in enumerate(zip(row, texts, strict=True)):
             places[box.key] = _rectangle(axes, column * width + _PAD, y, width - 2 * _PAD, height, box.kind)
             for k, line in enumerate([*title, *body]):
                 axes.text((column + 0.5) * width, y + _PAD + (k + 0.5) * _LINE, line, ha="center", va="center",
-                          fontsize=TEXT, weight="bold" if k < len(title) else "normal")
+                          weight="bold" if k < len(title) else "normal")
         y += height + _GAP
     for start, end in arrows:
         _arrow(axes, places[start], places[end])
@@ -125,5 +123,5 @@ def _arrow(axes: plt.Axes, start: Rectangle, end: Rectangle) -> None:
 
 def _legend(figure: plt.Figure, words: dict[str, str]) -> None:
     handles = [Patch(fc=COLOURS[kind][0], ec=COLOURS[kind][1], label=text) for kind, text in words.items()]
-    figure.legend(handles=handles, fontsize=TEXT, loc="outside lower center", ncols=len(words), handlelength=1.2,
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(words), handlelength=1.2,
                   columnspacing=1.0)

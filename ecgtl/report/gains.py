@@ -12,8 +12,6 @@ from ecgtl.analysis.correlations import Interval
 from ecgtl.analysis.names import METHODS
 from ecgtl.report import alt, figures
 
-NOTHING = Interval()
-
 
 @dataclass(frozen=True)
 class Gain:
@@ -22,7 +20,7 @@ class Gain:
     panel: str
     row: str
     ours: Interval
-    printed: Interval = NOTHING
+    printed: Interval = sources.NOTHING
 
 
 def over_random(experiment: str, tier: str, score: str | None = None, table: str | None = None,
@@ -56,7 +54,7 @@ def _few(a: statistics.Sample | None, b: statistics.Sample | None) -> statistics
 
 def _interval(found: statistics.Difference | None) -> Interval:
     if found is None:
-        return NOTHING
+        return sources.NOTHING
     return Interval(found.value, *((found.low, found.high) if np.isfinite(found.low) else (None, None)))
 
 
@@ -79,7 +77,7 @@ def figure(gains: Sequence[Gain], xlabel: str) -> plt.Figure | None:
                 figures.pending_row(axes, y + 0.17)
         axes.set_title(title)
         figures.name_rows(axes, [gain.row for gain in own])
-    drawn.supxlabel(xlabel, fontsize="medium")
+    grid[-1, 0].set_xlabel(xlabel, loc="right")  # as wide as the figure: it begins below the names of the rows
     return figures.legend_below(drawn, grid[:, 0])
 
 

@@ -16,7 +16,7 @@ from matplotlib import pyplot as plt
 from ecgtl import experiments, statistics
 from ecgtl.analysis.correlations import Interval
 from ecgtl.analysis.names import METHODS, NBSP, PENDING, f1
-from ecgtl.config import protocol, source_experiments, starts
+from ecgtl.config import protocol, starts
 from ecgtl.datasets import catalogue, ptbxl
 from ecgtl.report import alt, badges, figures, gains
 from ecgtl.report.across import candidates
@@ -28,7 +28,6 @@ from ecgtl.statistics import MIN_RUNS
 SCALED = {"dataset": "by mean and SD of the whole data set",
           "window": "each recording by its own mean and SD", "range": "each recording to [−1, 1]"}
 VERDICTS = ("above", "not told apart", "below")
-SOURCE_COLOURS = ("#0072B2", "#56B4E9")  # of classifiers' data sets, in the order of the rows
 
 
 def frame(rows: dict[str, Row]) -> pd.DataFrame:
@@ -207,15 +206,13 @@ def figure(rows: dict[str, Row]) -> plt.Figure | None:
     grouped = {arch: [row for row in rows.values() if row.config.arch == arch] for arch in candidates.NETWORKS}
     drawn, grid = plt.subplots(len(grouped), 1, figsize=(figures.WIDTH, 6.8), sharex=True,
                                height_ratios=[len(own) + 0.7 for own in grouped.values()])
-    inits = dict.fromkeys(row.config.init for row in rows.values() if row.config.init in source_experiments())
-    colours = figures.COLOURS | dict(zip(inits, SOURCE_COLOURS, strict=False))
     for axes, (arch, own) in zip(grid, grouped.items(), strict=True):
         for method, dash in ((candidates.RR, "-."), (candidates.MAJORITY, ":")):
             if rows[method].bodies:
                 axes.axvline(rows[method].sample.mean, color=figures.COLOURS[method], linestyle=dash, linewidth=1.2,
                              label=METHODS[method])
         for y, row in enumerate(own):
-            _draw(axes, y, row, colours[row.config.init])
+            _draw(axes, y, row, figures.COLOURS["beat" if row.pretrained else "random"])
         starts = [candidates.start_words(row.config.init) for row in own]
         axes.set_title(candidates.NETWORKS[arch])
         figures.name_rows(axes, [words[0].upper() + words[1:] for words in starts])

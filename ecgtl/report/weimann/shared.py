@@ -17,7 +17,7 @@ from ecgtl import experiments, models, published, statistics
 from ecgtl.analysis import cells, claim_rules, sources, verdicts
 from ecgtl.analysis.names import METHODS
 from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig
-from ecgtl.report import badges, figures, findings, tables, words
+from ecgtl.report import badges, findings, tables, words
 
 PAPER = "weimann2021"
 TABLE1, TABLE2, TABLE3, TABLE4 = (f"{PAPER}-table{number}" for number in range(1, 5))
@@ -30,7 +30,6 @@ MULTI_LABEL = ("macro_auc", "f_max", "f_beta", "g_beta")
 SCORES = {"macro_f1": "Macro F1", **dict(zip(BY_CLASS, ("Normal", "AF", "Other", "Noise"), strict=True)),
           "macro_auc": "AUC", "f_max": "Fmax", "f_beta": "Fβ=2", "g_beta": "Gβ=2"}
 PRETRAINED = ("beat", "rhythm", "heart_rate", "future")
-PAPER_SHAPE: dict[str, Any] = {"label": "paper (mean, SD), same marker", "color": figures.PAPER_COLOUR}
 
 
 def state(experiment: str, tier: str) -> HTML:
@@ -148,7 +147,3 @@ def parameters(arch: str, tier: str, **options) -> tuple[int, int]:
 def tuned(tier: str) -> FinetuneConfig:
     """How ``tier`` fine-tunes on CinC 2017."""
     return FinetuneConfig.of(dataset="cinc2017", protocol=PAPER, tier=tier).resolved()
-
-
-def our_label(rows: pd.DataFrame) -> str:
-    return f"here: {short(rows['method'].iloc[0]).lower()}"

@@ -51,14 +51,15 @@ def class_panels(rows: pd.DataFrame) -> plt.Figure | None:
     sizes = sorted(rows["size"].unique())
     for axes, (score, of_class) in zip(grid, rows.groupby("score", sort=False), strict=True):
         for place, (method, own) in enumerate(of_class.groupby("method", sort=False)):
-            own, shift = own.sort_values("size"), 0.15 * (place - (rows["method"].nunique() - 1) / 2)
+            shift, shape = 0.15 * (place - 2), {"marker": figures.MARKERS[method], "linestyle": "none"}
             ours, printed = own[own["n"].gt(0)], own[own["paper"].notna()]
+            bars = [(ours["ours"] - ours["low"]).fillna(0), (ours["high"] - ours["ours"]).fillna(0)]
             if len(ours):
-                figures.series(axes, ours["size"].map(sizes.index) + shift, ours, shared.our_label(ours),
-                               linestyle="none")
+                axes.errorbar(ours["size"].map(sizes.index) + shift, ours["ours"], bars, color=figures.COLOURS[method],
+                              label=f"here: {shared.short(method).lower()}", **shape)
             if len(printed):
-                axes.errorbar([len(sizes) + shift], printed["paper"], printed["paper_sd"], linestyle="none",
-                              marker=figures.MARKERS[method], **shared.PAPER_SHAPE)
+                axes.errorbar([len(sizes) + shift], printed["paper"], printed["paper_sd"], color=figures.PAPER_COLOUR,
+                              label="paper (mean, SD), same marker", **shape)
         axes.set(title=shared.SCORES[score], ylabel="F1, test set", xticks=range(len(sizes) + 1),
                  xticklabels=[*(f"{size} %" for size in sizes), "paper"], xlim=(-0.5, len(sizes) + 0.5))
     grid[-1].set_xlabel("share of the data set")

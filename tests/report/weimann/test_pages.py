@@ -522,6 +522,20 @@ def test_gains_have_the_intervals_of_welch_and_a_line_at_0():
         known.printed.value, known.printed.low, known.printed.high, signed=True).replace(names.NBSP, " ")
 
 
+def test_the_words_of_gains_follow_the_results():
+    said = []
+    for lift in (0.0, 0.2):
+        store(shared.TABLE3, "random", 128, [0.50, 0.51, 0.52])
+        store(shared.TABLE3, "beat", 128, [0.53 + lift, 0.54 + lift, 0.55 + lift])
+        limits = stats.ttest_ind([0.53 + lift, 0.54 + lift, 0.55 + lift], [0.50, 0.51, 0.52],
+                                 equal_var=False).confidence_interval()
+        said.append(gains.said(gains.over_random(shared.TABLE3, "reduced")).replace(names.NBSP, " "))
+        assert "Difference to random weights here: of 1, 1 above 0" in said[-1]
+        assert (f"Beat classification, 128 Hz {f1(0.03 + lift, True)} [{f1(limits.low, True)}, {f1(limits.high, True)}]"
+                in said[-1])
+    assert said[0] != said[1] and "In print: of 12, 12 above 0" in said[0]
+
+
 def test_no_run_and_nothing_printed_is_no_figure():
     assert gains.figure(gains.over_random(shared.TABLE2, "demo"), "difference") is None
 
