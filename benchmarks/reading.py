@@ -53,9 +53,9 @@ def by_wfdb() -> tuple[np.ndarray, dict]:
 
 
 def rows(repeats: int) -> list[Row]:
-    """Seconds for all records, cold, warm and by wfdb, and peak memory; empty where the data are not at hand."""
+    """Seconds for all records, cold, warm and by wfdb, and peak memory; empty where the data are not available here."""
     if not (paths.data() / FOLDER / "training2017").is_dir():
-        print(f"reading: {FOLDER}/training2017 is not at hand (set ECGTL_DATA); left out")
+        print(f"reading: {FOLDER}/training2017 is not available here (set ECGTL_DATA); left out")
         return []
     runs = {"cold": [], "warm": [], "wfdb": []}
     for _ in range(repeats):

@@ -64,7 +64,7 @@ def _counts_by_loops(y_true: np.ndarray, y_pred: np.ndarray) -> list[tuple[float
 
 
 def rows(repeats: int) -> list[Row]:
-    """Seconds of macro F1 on a test part of CinC 2017's size, and of the scores of Table 5 on one of PTB-XL's.
+    """Seconds of macro F1 on a test set of CinC 2017's size, and of the scores of Table 5 on one of PTB-XL's.
 
     One of the labels occurs nowhere. Both ways have to agree to 1e-12 before they are timed.
     """

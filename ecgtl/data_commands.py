@@ -107,7 +107,7 @@ def _how_to_get(entry: Entry) -> str:
 
 
 def _table(chosen: Sequence[Entry], found: dict[str, Available]) -> str:
-    rows = [("name", "title", "version", "download", "licence", "at hand", "loader", "twin")]
+    rows = [("name", "title", "version", "download", "licence", "available here", "loader", "twin")]
     rows += [(entry.name, entry.title, entry.version, entry.size(), entry.licence, str(found[entry.name]),
               _yes(entry, entry.has_loader), _yes(entry, entry.twin)) for entry in chosen]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -127,7 +127,7 @@ def _details(entry: Entry, found: Available) -> str:
     rows = {"title": f"{entry.title}, version {entry.version} ({entry.kind})", "licence": entry.licence,
             "citation": _reference(entry), "data": f"https://doi.org/{entry.data_doi}" if entry.data_doi else "-",
             "page": entry.page, "address": entry.address, "folder": str(found.path),
-            "at hand": f"{found} ({found.pattern})", "records": "-" if entry.records is None else
+            "available": f"{found} ({found.pattern})", "records": "-" if entry.records is None else
             f"{entry.records:,}, {entry.sampling_rate} Hz, {entry.leads} lead{'s' * (entry.leads != 1)}",
             "download": f"{entry.size()}; {entry.size('unpacked_gb')} unpacked",
             "files": ", ".join(entry.files) or entry.by_hand, "loader": _yes(entry, entry.has_loader),

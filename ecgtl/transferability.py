@@ -4,7 +4,7 @@ The scores take ``source_prob`` (n, Z), the probabilities that the pretrained ne
 labels on n recordings of the target, and ``target`` (n, Y), the 0/1 table of the labels to come, in float64.
 
 MELEP is a loss, small where a transfer should be easy; LEEP and NCE are log-likelihoods, near 0 there and
-negative elsewhere. A label that all recordings have, or none, is foretold without loss by any network: its
+negative elsewhere. A label that all recordings have, or none, is predicted without loss by any network: its
 loss is 0. What cannot be scored is an EcgtlError of one line: probabilities outside [0, 1], NaN, tables that
 are empty or do not match, targets other than 0 and 1. No score is ever NaN.
 

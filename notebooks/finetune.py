@@ -17,14 +17,14 @@
 # # Fine-tune a network
 #
 # This notebook is a job: parameters go in, one result comes out. It splits a data set, trains a network from random
-# weights or from a checkpoint, and holds the outcome against two trivial classifiers. From a shell:
+# weights or from a checkpoint, and holds the outcome against two baselines. From a shell:
 #
 # ```
 # papermill notebooks/finetune.ipynb out.ipynb -p fraction 0.25
 # papermill notebooks/finetune.ipynb out.ipynb -p tier reduced -p seed 3
 # ```
 #
-# `fraction` is the share of the *training part* that is used. `tier` says on what: `demo` always reads the data set's
+# `fraction` is the share of the *training set* that is used. `tier` says on what: `demo` always reads the data set's
 # synthetic twin, `reduced` and `paper` read real recordings. A value of `None` means "as the protocol's table has it for
 # the tier". What each parameter means stands in `ecgtl.config.FinetuneConfig`.
 
@@ -114,7 +114,7 @@ page.scores_table(result, trivial)
 print(page.labels_without_positives(result))
 
 # %%
-page.verdict_on_trivial(result, trivial)
+page.verdict_on_baselines(result, trivial)
 
 # %% [markdown]
 # ## The numbers can be computed again

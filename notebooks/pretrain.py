@@ -29,7 +29,7 @@
 # recordings, by their annotations. `future`: it tells the frame that follows a context from others. Fine-tuning then
 # starts from the weights with `init` set to the same word.
 #
-# `sources` are the databases. Recordings that a later test part holds are left out, and so are all others of their
+# `sources` are the databases. Recordings that a later test set holds are left out, and so are all others of their
 # subjects. `tier` says on what: `demo` always reads synthetic twins, `reduced` and `paper` read real recordings. `frame`
 # counts samples at 250 Hz. A value of `None` or `auto` means "as the protocol's pretraining table has it for the tier".
 # What each parameter means stands in `ecgtl.config.PretrainConfig`.
@@ -85,7 +85,7 @@ badges.of_result(result)
 # %% [markdown]
 # ## The parts
 #
-# Divided by subject: no subject is in two parts. The weights are chosen on the validation part; the test part is looked
+# Divided by subject: no subject is in two parts. The weights are chosen on the validation set; the test set is looked
 # at once, at the end.
 
 # %%
@@ -110,7 +110,7 @@ print(page.learned(result))
 # %% [markdown]
 # ## What the network makes of it
 #
-# Examples of the test part: windows and their reconstructions; or a frame of each class that occurs, with its label and
+# Examples of the test set: windows and their reconstructions; or a frame of each class that occurs, with its label and
 # the answer; or a context, its future and some negatives, with the probability that each is given. The demo's few steps
 # teach little.
 

@@ -17,7 +17,7 @@
 # # Score a checkpoint before fine-tuning it
 #
 # This notebook is a job: a checkpoint and a target go in, a score comes out, without any training. The checkpoint looks
-# at each recording once; MELEP {cite}`melep2023` asks how well the labels that it gives foretell the labels to come. From a
+# at each recording once; MELEP {cite}`melep2023` asks how well the labels that it gives predict the labels to come. From a
 # shell:
 #
 # ```

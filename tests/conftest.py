@@ -1,4 +1,4 @@
-"""Every test has a cache and a results folder of its own; real recordings are used where they are at hand."""
+"""Every test has a cache and a results folder of its own; real recordings are used where they are available here."""
 
 import os
 import signal
@@ -79,7 +79,7 @@ def real_data(request):
     """Root of the real recordings; the test is skipped where ``ECGTL_DATA`` is not set or lacks what it ``needs``."""
     root = os.environ.get("ECGTL_DATA")
     if not root:
-        pytest.skip("ECGTL_DATA is not set: no real recordings at hand")
+        pytest.skip("ECGTL_DATA is not set: no real recordings available here")
     marker = request.node.get_closest_marker("needs")
     absent = [name for name in (marker.args if marker else ()) if not (Path(root) / name).exists()]
     if absent:

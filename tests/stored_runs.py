@@ -1,4 +1,4 @@
-"""Results as if runs had been made, for tests of what is worked out from them."""
+"""Results as if runs had been made, for tests of what is computed from them."""
 
 import dataclasses
 from functools import lru_cache

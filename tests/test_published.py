@@ -396,7 +396,7 @@ def test_tables_are_as_compared_with_the_text(name):
     assert hashlib.sha256(json.dumps(numbers).encode()).hexdigest()[:16] == SEALS[name]
 
 
-# Against the papers' texts, where they are at hand
+# Against the papers' texts, where they are available here
 
 
 @pytest.fixture(scope="module")

@@ -259,7 +259,7 @@ def check_scores(path, result):
     y, names = result.arrays["y_test"], result.data["classes"]
     choices = [name for name in ("validated", "best_test", "last") if name in result.scores]
     assert "validated" in choices, path
-    # At the top stands what the paper reports; a trivial classifier has no epochs to choose from
+    # At the top stands what the paper reports; a baseline has no epochs to choose from
     top = rules_of(result).report if result.history else "validated"
     for choice in choices:
         check = check_labels if y.ndim == 2 else check_classes
@@ -359,7 +359,7 @@ def test_committed_splits_are_disjoint_and_add_up(committed):
 
 @pytest.fixture(scope="module")
 def several_labels(session_cache):
-    """A short run and a trivial classifier on a twin with several labels a recording."""
+    """A short run and a baseline on a twin with several labels a recording."""
     from ecgtl.jobs import finetune
 
     with pytest.MonkeyPatch.context() as patch:

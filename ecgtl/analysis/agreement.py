@@ -17,7 +17,7 @@ from ecgtl.errors import EcgtlError
 CHOOSING = ("melep_published", "melep_normalised", "leep", "nce")  # they differ between checkpoints
 MEASURES = (*CHOOSING, "n_labels", "prevalence")  # the last two are known without any network
 SCORES = ("weighted_f1_best_test", "weighted_f1_validated")  # by the epoch kept; the published one first
-# F1 without any network: of the answer that every recording has every label, and of boosted trees on RR intervals
+# F1 without any network: of the all-positive baseline, and of boosted trees on RR intervals
 EVERY_LABEL, RR = "weighted_f1_every_label", "weighted_f1_rr"
 TRIVIAL = (EVERY_LABEL, RR)
 HIGHER = ("leep", "nce")  # a high value is to mean an easy transfer; of all others a low one
@@ -87,8 +87,8 @@ def gain(rows: pd.DataFrame, score: str = SCORES[0], over: str = EVERY_LABEL) ->
 
 
 def gain_correlation(rows: pd.DataFrame, measure: str, score: str = SCORES[0]) -> Interval:
-    """Correlation of a measure with what F1 lies above that of every label, over the folds of one checkpoint."""
-    return _over_folds(lambda values, network, trivial: pearson(values, network - trivial), rows, measure, score,
+    """Correlation of a measure with F1 minus that of the all-positive baseline, over the folds of one checkpoint."""
+    return _over_folds(lambda values, network, baseline: pearson(values, network - baseline), rows, measure, score,
                        EVERY_LABEL)
 
 

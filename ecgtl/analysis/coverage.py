@@ -22,7 +22,7 @@ KINDS = {"drawn": "diagram", "result": "description", "experiment": "experiment"
 def coverage() -> pd.DataFrame:
     """The 24 tables and figures of the three papers: state, evidence behind it, and why it is not done.
 
-    ``coverage.yml`` says which experiment and page carry an item; the state is worked out from the results.
+    ``coverage.yml`` says which experiment and page carry an item; the state is computed from the results.
     """
     plan, rows = _plan(), []
     for paper, item, caption in published.items():

@@ -91,7 +91,7 @@ def _compared(address: Address, run: PlannedRun, stored: Result, again: Result) 
              f"tolerance for another processor: {limit:.3g} ({basis})",
              f"made on: {'; '.join(differs) or 'the same ' + ', '.join(MADE_ON)}",
              f"precision: {asked}, here {loop.pick_precision(asked, torch.device(here['device']))}",
-             *["whether it was another processor cannot be told from what is recorded"] * unknown, outcome)
+             *["whether it was another processor cannot be distinguished from what is recorded"] * unknown, outcome)
     return Reproduction(before, now, limit, outcome, lines)
 
 

@@ -1,6 +1,6 @@
 """CPSC 2018 (ICBEB 2018): 6,877 twelve-lead recordings of 6 s and more, with one to three of nine labels.
 
-Source: Liu et al., Journal of Medical Imaging and Health Informatics 8(7), 2018: the public training part of
+Source: Liu et al., Journal of Medical Imaging and Health Informatics 8(7), 2018: the public training set of
 the China Physiological Signal Challenge, sampled at 500 Hz. Two public forms: part ``training/cpsc_2018`` of
 the Challenge 2020 on PhysioNet (WFDB headers with SNOMED codes), and the original one, MATLAB files with a
 struct ``ECG`` and ``REFERENCE.csv``. Neither names patients, so each recording counts as a subject of its own

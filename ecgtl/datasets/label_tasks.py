@@ -89,7 +89,7 @@ def _defect(fold: Fold, table: np.ndarray) -> str:
     for name, rows in (("training", fold.train), ("test", fold.test)):
         if not table[rows].any(axis=0).all():
             return f"a label without positives in the {name} part"
-    return "a label that the whole training part has" if table[fold.training].all(axis=0).any() else ""
+    return "a label that the whole training set has" if table[fold.training].all(axis=0).any() else ""
 
 
 def _checked(table: np.ndarray, subjects: np.ndarray) -> np.ndarray:

@@ -90,8 +90,8 @@ def table(experiment: str, tier: str) -> pd.DataFrame:
     """One row a finished run: checkpoint, fold and its labels, every measure, scores by choice of the epoch.
 
     ``label_set`` joins the names of the task's labels with ``+``: folds with equal ones are resampled
-    together. ``weighted_f1_every_label`` is the F1 of the answer that every recording has every label
-    (``baselines.all_positive``), on the same test part, and ``macro_auc_<choice>`` the network's area under the
+    together. ``weighted_f1_every_label`` is the F1 of the all-positive baseline
+    (``baselines.all_positive``), on the same test set, and ``macro_auc_<choice>`` the network's area under the
     ROC curve, which no threshold moves.
     """
     runs = [run for run in enumerate_runs(experiment, tier) if run.state() == "done"]

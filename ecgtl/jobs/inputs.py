@@ -76,7 +76,7 @@ class Prepared:
         """Raise EcgtlError for a part in which no label has positives and negatives: nothing can be learnt or scored
         there.
 
-        The validation part of one label a recording may be so small that it holds a single class.
+        The validation set of one label a recording may be so small that it holds a single class.
         """
         for part in PARTS if self.recordings.multi_label else ("train", "test"):
             index = getattr(self.split, part)

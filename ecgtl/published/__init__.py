@@ -18,7 +18,7 @@ follow from the trials, ``differs`` with the reason; there each size has a ``p_v
 ``future``; data sets as in ``ecgtl.datasets``. Every key is a string without a dot, so a dotted path reaches
 each value: ``lookup("weimann2021.table2.rows.random.75.mean")``. Scores lie in [0, 1].
 
-Numbers stand as printed, slips included. Sources: Jang et al. 2021, doi:10.4258/hir.2021.27.1.19; Weimann and
+Numbers stand as printed, misprints included. Sources: Jang et al. 2021, doi:10.4258/hir.2021.27.1.19; Weimann and
 Conrad 2021, doi:10.1038/s41598-021-84374-8; Nguyen et al. 2023, arXiv:2311.04224.
 """
 

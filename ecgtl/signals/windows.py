@@ -136,7 +136,7 @@ class Windows:
               seed: int = 0) -> tuple["Windows", "Windows | None", "Windows | None"]:
         """Training, validation and test windows, by shares of each database's subjects, drawn with ``seed``.
 
-        No subject is in two parts. A database with few subjects may be in the training part alone; a share of
+        No subject is in two parts. A database with few subjects may be in the training set alone; a share of
         0 gives None. Raises EcgtlError when a part would be empty, and for materialised windows (split first,
         then materialise each part).
         """

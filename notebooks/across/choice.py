@@ -47,7 +47,7 @@ choice.state(tier)
 # ## Recommended
 #
 # The sentences below follow from the numbers by rule. One row is told from another only when two 95 % intervals of their
-# difference leave out 0: over runs (Welch), and over the recordings of the test part (bootstrap). Among rows that cannot be
+# difference exclude 0: over runs (Welch), and over the recordings of the test set (bootstrap). Among rows that cannot be
 # told from the best, the one that needs least is chosen: no network before a network, random weights before a checkpoint, then
 # the shortest training.
 
@@ -68,14 +68,14 @@ figures.shown(differences, "Each start minus random weights of the same network;
 # ## Every row
 
 # %% tags=["remove-input"]
-tables.html(choice.readable(table, rows), "Scores on the test part, mean over runs, at the epoch that the validation part chose")
+tables.html(choice.readable(table, rows), "Scores on the test set, mean over runs, at the epoch that the validation set chose")
 
 # %% [markdown]
 # The intervals over runs are Student's *t*; runs differ by random weights and by the order of the recordings, not by the split.
-# The trivial classifiers do not vary. The intervals over test recordings are percentiles of the mean over runs when the test
+# The baselines do not vary. The intervals over test recordings are percentiles of the mean over runs when the test
 # part is drawn again with replacement; they are wide where it is too small. Nothing is corrected for the number of comparisons.
 # F1 counts a label from a probability of one half on; Fmax takes the best threshold. Seconds of training are those of the
-# machine below, which other jobs shared; for a trivial classifier they are its fastest whole run.
+# machine below, which other jobs shared; for a baseline they are its fastest whole run.
 
 # %% tags=["remove-input"]
 tables.html(choice.differences(rows), "Differences in macro AUC to the same network from random weights, and to RR intervals alone")
@@ -86,7 +86,7 @@ tables.html(choice.differences(rows), "Differences in macro AUC to the same netw
 #
 # ## What is the same, and what is not
 #
-# The target is the part of PTB-XL that is at hand, lead I alone, with the five diagnostic superclasses and its published folds. In
+# The target is the part of PTB-XL that is available here, lead I alone, with the five diagnostic superclasses and its published folds. In
 # tier `reduced` it is the one real target that no checkpoint has seen: the autoencoder learnt from CinC 2017 and two monitor
 # databases, the ResNets from those two, MELEP's networks from CPSC 2018 or CinC 2017.
 
@@ -100,7 +100,7 @@ tables.html(choice.target(rows, tier), "The same for all rows")
 tables.html(choice.networks(rows), "What each network keeps of its own paper's protocol in this tier")
 
 # %% [markdown]
-# The epoch with the best macro AUC on the validation part is reported. The number of epochs was fixed beforehand by what the
+# The epoch with the best macro AUC on the validation set is reported. The number of epochs was fixed beforehand by what the
 # runs cost, not by scores.
 #
 # ## Where the checkpoints are

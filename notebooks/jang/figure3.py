@@ -17,7 +17,7 @@
 # # Jang 2021, Figure 3: the learning curve index
 #
 # The paper {cite}`jang2021` wants a number that is high for a training that gets better steadily and ends high. It takes the
-# score on the test part after each epoch and divides the mean size of its rises by the mean size of its falls; the best
+# score on the test set after each epoch and divides the mean size of its rises by the mean size of its falls; the best
 # score is a factor, so that a curve which is steady but low does not win:
 #
 # $$\mathrm{LCI} = \frac{\overline{\text{rises}}}{\overline{\text{falls}} + \varepsilon} \times \text{best F1}$$
@@ -52,7 +52,7 @@ figures.shown(examples, "Synthetic learning curves, F1 against epoch. A: the ris
 # and “steady” start and end alike; large falls cost the first one most of its index. “Dropping” falls only twice, but deep.
 
 # %% tags=["remove-input"]
-tables.html(figure3.examples_table(), "The index of the four curves, worked out")
+tables.html(figure3.examples_table(), "The index of the four curves, computed")
 
 # %% [markdown]
 # ## Which means

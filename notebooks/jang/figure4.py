@@ -23,7 +23,7 @@
 #
 # Our autoencoder was pretrained on other recordings. No recording is part of this repository, so the page
 # shows two things: the errors on every real window that was held out, which were measured once and are
-# stored, and pictures of windows of a *synthetic* twin. With the recordings at hand one command draws real
+# stored, and pictures of windows of a *synthetic* twin. With the recordings available here one command draws real
 # ones.
 
 # %% tags=["parameters", "remove-cell"]
@@ -47,7 +47,7 @@ figure4.answer(measured)
 # %% [markdown]
 # ## Errors on real windows that were held out
 #
-# No subject of these windows was in the training or validation part, and the recordings that later test
+# No subject of these windows was in the training or validation set, and the recordings that later test
 # classifiers are not among them.
 
 # %% tags=["remove-input"]
@@ -72,8 +72,8 @@ figure4.verdict(measured)
 
 # %% [markdown]
 # The paper's {pub}`jang2021.scalars.cae_error_percent` % divides a squared error by a range, which is a share
-# of nothing; the last row of the comparison takes the root first. Its stopping rule looked at the test part
-# after every epoch, ours at a validation part, and at the test part once, at the end.
+# of nothing; the last row of the comparison takes the root first. Its stopping rule looked at the test set
+# after every epoch, ours at a validation set, and at the test set once, at the end.
 
 # %% [markdown]
 # ## What it looks like

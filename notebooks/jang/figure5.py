@@ -16,7 +16,7 @@
 # %% [markdown]
 # # Jang 2021, Figure 5: learning curves when data are scarce
 #
-# The paper {cite}`jang2021` shows one training of each kind: with all of the training part the curves of random weights and of the
+# The paper {cite}`jang2021` shows one training of each kind: with all of the training set the curves of random weights and of the
 # autoencoder look alike; with less, both become unsteady, random weights more so. Below are all of our trials, on two other
 # databases, with their median. [Table 3](table3) puts such curves into numbers.
 

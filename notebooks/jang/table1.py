@@ -84,7 +84,7 @@ figures.shown(panels, "Age and share of men by rhythm (recordings in brackets), 
 # %% [markdown]
 # ## Provenance
 #
-# Counts and moments are stored, rows of the table are not. With the release at hand (`python -m ecgtl data
+# Counts and moments are stored, rows of the table are not. With the release available here (`python -m ecgtl data
 # fetch shaoxing` says how to get it) the command below counts them again.
 
 # %% tags=["remove-input"]

@@ -18,10 +18,10 @@
 #
 # Jang, Kim and Yoon {cite}`jang2021` pretrain an autoencoder on unlabelled recordings of an intensive care unit and let its
 # encoder start a classifier of rhythms. They compare it with random weights and with a linear layer on ImageNet features
-# of spectrograms, at three sizes of the training part, and report the best weighted F1 on the test part over the epochs,
+# of spectrograms, at three sizes of the training set, and report the best weighted F1 on the test set over the epochs,
 # as mean and standard deviation of {pub}`jang2021.table2.runs` trials.
 #
-# Their recordings are private (upstream) or not at hand (Shaoxing, target). Here the autoencoder has seen windows of
+# Their recordings are private (upstream) or not available here (Shaoxing, target). Here the autoencoder has seen windows of
 # CinC 2017, MIT-BIH and one patient of Icentia11k, and the target is PTB-XL's lead II with five rhythms, of which sinus
 # rhythm is capped; [CinC 2017](jang-table2-cinc2017) is a second one. So the paper's numbers stand beside ours as
 # context, and no difference is taken: what can be judged is whether the *statements* hold on other recordings.
@@ -48,7 +48,7 @@ in_short.of_gains({EXPERIMENT: shown})
 # %% [markdown]
 # ## Comparison with the paper
 #
-# Sizes are shares of the training part, drawn with replacement and anew in each trial; the three arms of a trial share
+# Sizes are shares of the training set, drawn with replacement and anew in each trial; the three arms of a trial share
 # their draw. As in the paper, the epoch is the best one on the *test* part, which is optimistic. A cell of fewer than
 # three trials has no interval; PENDING means that there is none yet.
 
@@ -83,7 +83,7 @@ tables.beside_baselines(comparison)
 # alike. Both are of the same epoch.
 
 # %% tags=["remove-input"]
-tables.html(table2.both_scores(EXPERIMENT, shown), "Weighted and macro F1 on the test part, mean [95 % interval]")
+tables.html(table2.both_scores(EXPERIMENT, shown), "Weighted and macro F1 on the test set, mean [95 % interval]")
 
 # %% [markdown]
 # ## Trial by trial
@@ -91,7 +91,7 @@ tables.html(table2.both_scores(EXPERIMENT, shown), "Weighted and macro F1 on the
 # The paper prints every trial, and its last row gives one p-value for each size. Ours follow in the same form.
 
 # %% tags=["remove-input"]
-tables.html(shared.paper_trials("table2"), "The paper's trials: best weighted F1 on the test part of Shaoxing")
+tables.html(shared.paper_trials("table2"), "The paper's trials: best weighted F1 on the test set of Shaoxing")
 
 # %% tags=["remove-input"]
 tables.html(shared.our_trials(trials, EXPERIMENT, shown), "Our trials: the same on PTB-XL, lead II")
@@ -100,7 +100,7 @@ tables.html(shared.our_trials(trials, EXPERIMENT, shown), "Our trials: the same 
 # ## Sensitivity to the choice of epoch
 #
 # The paper takes the epoch with the best *test* score, which nobody has before the test. The last epoch and the one that is
-# best on a validation part cost nothing. The last column is what the published way adds, trial by trial.
+# best on a validation set cost nothing. The last column is what the published way adds, trial by trial.
 
 # %% tags=["remove-input"]
 tables.html(table2.choices(trials, EXPERIMENT), "Weighted F1 by the way of choosing the epoch, mean [95 % interval]")
@@ -119,12 +119,12 @@ tables.html(shared.differences(trials, EXPERIMENT), "Differences in weighted F1 
 # ## Few data, or few steps?
 #
 # A quarter of the data also means a quarter of the steps of the optimiser, because the number of epochs is fixed. So
-# random weights are trained once more on the same quarter, for four times the epochs. The paper's steps are worked out from
+# random weights are trained once more on the same quarter, for four times the epochs. The paper's steps are computed from
 # its {pub}`jang2021.scalars.shaoxing_records` recordings and {pub}`jang2021.scalars.epochs` epochs; the batch size is ours,
 # because the paper names none.
 
 # %% tags=["remove-input"]
-tables.html(table2.steps_table(trials, shown), "Random weights: steps of the optimiser and weighted F1 on the test part")
+tables.html(table2.steps_table(trials, shown), "Random weights: steps of the optimiser and weighted F1 on the test set")
 
 # %% tags=["remove-input"]
 table2.steps_verdict(trials, shown)
@@ -145,7 +145,7 @@ tables.html(findings.findings("jang2021", EXPERIMENT, shown), "Statements and wh
 # ## The same on CinC 2017
 #
 # Single-lead recordings of a handheld device, four classes, nearest to the paper's data set in size. The autoencoder has seen
-# other recordings of this database, without their labels; none of the test part.
+# other recordings of this database, without their labels; none of the test set.
 
 # %% tags=["remove-input"]
 SECOND = shared.CINC2017
@@ -173,7 +173,7 @@ figures.shown(drawn_second, "The same on CinC 2017: each arm minus random weight
 tables.beside_baselines(comparison_second)
 
 # %% tags=["remove-input"]
-tables.html(shared.our_trials(trials_second, SECOND, shown_second), "Our trials: best weighted F1 on the test part of CinC 2017")
+tables.html(shared.our_trials(trials_second, SECOND, shown_second), "Our trials: best weighted F1 on the test set of CinC 2017")
 
 # %% tags=["remove-input"]
 tables.html(table2.choices(trials_second, SECOND), "CinC 2017: weighted F1 by the way of choosing the epoch, mean [95 % interval]")

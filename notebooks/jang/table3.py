@@ -19,7 +19,7 @@
 # The paper {cite}`jang2021` puts the course of a training into one number, the learning curve index of the test score:
 # [Figure 3](figure3) explains it, [Figure 5](figure5) shows the curves. It prints the index of
 # {pub}`jang2021.table3.runs` trials for random weights and for the autoencoder, and finds a difference with 50 and 25 % of the
-# training part (p {pub}`jang2021.table3.rows.50.p_value.relation` {pub}`jang2021.table3.rows.50.p_value`), and none with all of it
+# training set (p {pub}`jang2021.table3.rows.50.p_value.relation` {pub}`jang2021.table3.rows.50.p_value`), and none with all of it
 # (p = {pub}`jang2021.table3.rows.100.p_value`). So large a p shows no equality: it says that these trials cannot tell.
 #
 # Here the index is that of the runs of [Table 2](table2), on two other databases.
@@ -117,7 +117,7 @@ tables.html(figure3.index_anatomy(curves[shared.CINC2017], shared.CINC2017), "Ci
 # %% [markdown]
 # ## Which standard deviation is printed
 #
-# A standard deviation over *n* trials divides by *n* or by *n* − 1. Worked out from the printed trials, the two tables of the
+# A standard deviation over *n* trials divides by *n* or by *n* − 1. computed from the printed trials, the two tables of the
 # paper do not agree: Table 3 divides by *n* throughout, and of the cells of Table 2 that tell the two apart most divide by
 # *n* − 1. Our tables use *n* − 1, and tests start from the trials.
 

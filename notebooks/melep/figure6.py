@@ -19,7 +19,7 @@
 # What MELEP is for: of several checkpoints, fine-tune the one with the lowest score. The paper {cite}`melep2023` shows one task of
 # {pub}`melep2023.scalars.selection_records` recordings of CSN with {pub}`melep2023.scalars.selection_labels` labels and
 # {pub}`melep2023.scalars.selection_checkpoints` checkpoints, as a picture without numbers. One task cannot tell luck from skill,
-# so the same question is asked of every task at hand below, beside ways of choosing that know nothing.
+# so the same question is asked of every task available here below, beside ways of choosing that know nothing.
 
 # %% tags=["parameters", "remove-cell"]
 tier = "best"
@@ -58,7 +58,7 @@ transfer_folds.state(one_task)
 tables.html(transfer_folds.pending([one_task]), "Fine-tunings that are missing, why, and the command that makes them")
 
 # %% [markdown]
-# ## Every task on PTB-XL at hand
+# ## Every task on PTB-XL available here
 #
 # The candidates are the checkpoints that have folds; the tasks are those that all of them share. A point is one candidate on
 # one task.
@@ -75,7 +75,7 @@ figures.shown(second, "MELEP against weighted F1 of every candidate on the tasks
 # ## What a choice costs
 #
 # The regret of a choice is the F1 that it loses against the best candidate of the same task. MELEP and its rivals choose before
-# any fine-tuning; beside them a choice by lot (the mean over the candidates) and the habit of always taking the same checkpoint,
+# any fine-tuning; beside them a choice at random (the mean over the candidates) and the habit of always taking the same checkpoint,
 # whatever the task. A score is of use where it loses less than these. F1 is that of the published choice of the epoch.
 
 # %% tags=["remove-input"]
@@ -87,7 +87,7 @@ figures.shown(third, "F1 lost by each way of choosing a checkpoint: single tasks
 tables.html(figure6.regret_table(lost), "F1 lost by each way of choosing, all candidates")
 
 # %% [markdown]
-# The same with the epoch that a validation part has chosen, and among the sources of one network alone.
+# The same with the epoch that a validation set has chosen, and among the sources of one network alone.
 
 # %% tags=["remove-input"]
 tables.html(figure6.regret_table(figure6.regrets(folds.rows, "weighted_f1_validated")), "F1 lost by each way of choosing, epoch best on validation")

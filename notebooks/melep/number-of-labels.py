@@ -49,7 +49,7 @@ figures.shown(scatter, "Weighted F1 against MELEP of every fold, a colour and a 
 # ## Correlation of every rival with F1
 #
 # The second correlation is the one that remains among tasks with the same number of labels (partial correlation). Intervals draw
-# whole label sets again. MELEP, LEEP and NCE are computed on the training part alone; F1 is that of the epoch best on test, as
+# whole label sets again. MELEP, LEEP and NCE are computed on the training set alone; F1 is that of the epoch best on test, as
 # published.
 
 # %% tags=["remove-input"]
@@ -64,9 +64,9 @@ tables.html(number_of_labels.rival_table(rivals), "Correlation with F1, plain an
 number_of_labels.rival_verdict(rivals)
 
 # %% [markdown]
-# ## Has anything been learned that could be foretold?
+# ## Has anything been learned that could be predicted?
 #
-# A score foretells transfer only where fine-tuning learns something of the recordings. The plainest answer of all looks at none of
+# A score predicts transfer only where fine-tuning learns something of the recordings. The plainest answer of all looks at none of
 # them and gives every label to each: its F1 follows from how frequent the labels are, and no constant answer has a higher one. The
 # second one looks at nothing but the intervals between beats, with boosted trees in place of a network. A network that stays
 # below these is, with its labels given from a probability of one half on as in the paper, of less use than none. A lower threshold
@@ -80,7 +80,7 @@ figures.shown(learned, "Weighted F1 of the network minus that of the all-positiv
 
 # %% tags=["remove-input"]
 gains = number_of_labels.gains(folds)
-tables.html(number_of_labels.gain_table(gains, agreement.EVERY_LABEL), "Networks beside the answer that every recording has every label")
+tables.html(number_of_labels.gain_table(gains, agreement.EVERY_LABEL), "Networks beside the all-positive baseline")
 
 # %% tags=["remove-input"]
 tables.html(number_of_labels.gain_table(gains, agreement.RR), "Networks beside boosted trees on RR intervals, trained on the same recordings")
@@ -90,14 +90,14 @@ tables.html(number_of_labels.gain_table(gains, agreement.RR), "Networks beside b
 # of the labels alone. What such a measure knows of networks shows in the last column.
 
 # %% tags=["remove-input"]
-tables.write_csv(number_of_labels.numbers(gains, rivals), "melep2023-trivial-answers")
-tables.html(number_of_labels.control_table(rivals), "Correlation with the F1 of the network, with that of every label, and with the difference")
+tables.write_csv(number_of_labels.numbers(gains, rivals), "melep2023-baselines")
+tables.html(number_of_labels.control_table(rivals), "Correlation with the F1 of the network, with that of the all-positive baseline, and with the difference")
 
 # %% tags=["remove-input"]
 number_of_labels.verdict(gains, rivals)
 
 # %% [markdown]
-# ## The same with the epoch chosen on a validation part
+# ## The same with the epoch chosen on a validation set
 
 # %% tags=["remove-input"]
 validated = number_of_labels.rival_rows(folds, "weighted_f1_validated")
@@ -117,7 +117,7 @@ tables.html(transfer_folds.pending([folds]), "Folds that are missing, why, and t
 
 # %% [markdown]
 # Download {download}`every correlation </downloads/melep2023-number-of-labels.csv>`,
-# {download}`every comparison with trivial answers </downloads/melep2023-trivial-answers.csv>` and
+# {download}`every comparison with baselines </downloads/melep2023-baselines.csv>` and
 # {download}`this notebook, executed </notebooks/melep/number-of-labels.ipynb>`. The folds behind it can be downloaded with
 # [Table 2](table2).
 #

@@ -18,7 +18,7 @@
 #
 # Nguyen, Duong and Do {cite}`melep2023` train on three public data sets and transfer to two. Their Table 1
 # gives the size of each. Here every printed number stands beside two others: what the release's own lists
-# say, and what is found in the recordings at hand, which are a part of each release.
+# say, and what is found in the recordings available here, which are a part of each release.
 
 # %% tags=["parameters", "remove-cell"]
 tier = "best"
@@ -52,11 +52,11 @@ tables.html(table1.at_hand(counted), "The releases, and what of them was counted
 #
 # The release's number of recordings and its rate stand in the package's list of data sets; its labels are the
 # codes that the official tables of the Challenge 2021 count in it, and for PTB-XL the diagnostic statements
-# that it lists. A dash: no list says it. What is at hand can contradict a printed range, but not prove it.
+# that it lists. A dash: no list says it. What is available here can contradict a printed range, but not prove it.
 
 # %% tags=["remove-input"]
 tables.write_csv(comparison, "melep2023-table1")
-tables.html(table1.readable(comparison), "Table 1: printed, released and at hand")
+tables.html(table1.readable(comparison), "Table 1: printed, released and available here")
 
 # %% tags=["remove-input"]
 table1.verdict(comparison)
@@ -74,8 +74,8 @@ tables.html(table1.misprints(counted), "Where the table, the text and the releas
 # %% [markdown]
 # ## The labels that are used
 #
-# The share of recordings that carry each label, in the release by its official table of codes, and at hand
-# with Wilson's interval. Where the two differ by more than the interval, the part at hand is no random one.
+# The share of recordings that carry each label, in the release by its official table of codes, and available here
+# with Wilson's interval. Where the two differ by more than the interval, the part available here is no random one.
 
 # %% tags=["remove-input"]
 shares = label_shares.shares_figure(counted)
@@ -120,7 +120,7 @@ tables.html(label_shares.map_summary(), "Codes by source, as the official tables
 # ## Provenance
 #
 # `python -m ecgtl measure melep-datasets` counts what lies below `ECGTL_DATA`; only counts are stored. With a whole
-# release at hand (`python -m ecgtl data list` says how to get one) it counts the whole.
+# release available here (`python -m ecgtl data list` says how to get one) it counts the whole.
 
 # %% tags=["remove-input"]
 table1.source_lines()

@@ -17,10 +17,10 @@
 # # MELEP 2023, Table 2: does MELEP predict the F1?
 #
 # Nguyen, Duong and Do {cite}`melep2023` draw {pub}`melep2023.scalars.target_folds` tasks of
-# {pub}`melep2023.scalars.fold_records` recordings out of a target, score every checkpoint on the training part of each, then
+# {pub}`melep2023.scalars.fold_records` recordings out of a target, score every checkpoint on the training set of each, then
 # fine-tune it, and correlate the score with the weighted F1. The printed correlations stand below beside ours, with what the
 # paper has not: an interval, which draws whole label sets again, as tasks with the same labels are nearly one task. The printed
-# ones get Fisher's interval for their number of folds. Whether the networks learned anything that could be foretold, and what
+# ones get Fisher's interval for their number of folds. Whether the networks learned anything that could be predicted, and what
 # MELEP correlates with when no network is there, stands [beside the number of labels](number-of-labels).
 
 # %% tags=["parameters", "remove-cell"]
@@ -54,7 +54,7 @@ figures.shown(drawn, "Correlation of MELEP with weighted F1: printed, with Fishe
 #
 # MELEP weighs the target's labels; the paper's text and its code do it differently, and which of the two the printed numbers
 # come from is not said. So both are compared. The paper keeps the epoch that is best on the *test* part, which flatters; beside
-# it stands the epoch that a validation part has chosen. The difference is that of the published choice.
+# it stands the epoch that a validation set has chosen. The difference is that of the published choice.
 
 # %% tags=["remove-input"]
 tables.html(table2.correlation_table(own), "Correlation of MELEP with F1 [95 % interval], epoch best on test")
@@ -75,7 +75,7 @@ tables.html(table2.fold_table(own), "What stands behind our correlations")
 # %% [markdown]
 # ## Other data in their place
 #
-# Checkpoints trained on a substitute of the paper's sources, or folds on made data, say something about the measure, but are
+# Checkpoints trained on a substitute of the paper's sources, or folds on synthetic data, say something about the measure, but are
 # not held against a printed number.
 
 # %% tags=["remove-input"]

@@ -44,7 +44,7 @@ figures.shown(chart, "The course of the study, the paper's numbers and those her
 # %% [markdown]
 # ## Step by step
 #
-# The number of weights is worked out from the network at the width that a tier has; the paper does not print it.
+# The number of weights is computed from the network at the width that a tier has; the paper does not print it.
 
 # %% tags=["remove-input"]
 tables.write_csv(overview, "weimann2021-figure1")

@@ -16,9 +16,9 @@
 # %% [markdown]
 # # Weimann 2021, Figure 3: does a pretrained network learn faster?
 #
-# The paper {cite}`weimann2021` shows the macro F1 on the validation part, averaged over the fine-tunings, epoch by epoch: each
+# The paper {cite}`weimann2021` shows the macro F1 on the validation set, averaged over the fine-tunings, epoch by epoch: each
 # pretraining beside random weights. Pretrained networks come near their best within a few epochs, it says, and stay above.
-# Below are the same curves of the runs of [Table 2](table2), for all three sizes of the training part; the paper's is the
+# Below are the same curves of the runs of [Table 2](table2), for all three sizes of the training set; the paper's is the
 # largest. It prints no numbers for this figure.
 
 # %% tags=["parameters", "remove-cell"]
@@ -65,7 +65,7 @@ figures.shown(smallest, figure3.CAPTION, figure3.curves_said(histories, 25), fig
 # %% [markdown]
 # ## How soon
 #
-# The validation part is small, so a single run's score jumps from epoch to epoch and the epoch at which it first comes near its
+# The validation set is small, so a single run's score jumps from epoch to epoch and the epoch at which it first comes near its
 # best is a noisy number. Runs of a tier with few epochs are cut short for both sides alike.
 
 # %% tags=["remove-input"]

@@ -18,7 +18,7 @@
 #
 # Weimann and Conrad {cite}`weimann2021` pretrain a ResNet-18 in thirteen ways and fine-tune each on three quarters of CinC
 # 2017: three kinds of labels with three lengths of frame, and future prediction in four settings. The table gives macro F1
-# and the F1 of each class on the test part, mean and standard deviation over {pub}`weimann2021.table1.runs` runs. Lengths
+# and the F1 of each class on the test set, mean and standard deviation over {pub}`weimann2021.table1.runs` runs. Lengths
 # of frames are in samples at {pub}`weimann2021.scalars.icentia_sampling_rate` Hz, here too, whatever the rate of the tier.
 
 # %% tags=["parameters", "remove-cell"]
@@ -85,7 +85,7 @@ tables.html(table1.below_random(everything), "Settings below random weights, by 
 # ## Which setting is best
 #
 # The paper prefers frames of about {pub}`weimann2021.scalars.preferred_frame_beat_rhythm` s for beat and rhythm and about
-# {pub}`weimann2021.scalars.preferred_frame_heart_rate` s for the heart rate. A lead whose interval holds 0 could have gone to
+# {pub}`weimann2021.scalars.preferred_frame_heart_rate` s for the heart rate. A lead whose interval includes 0 could have gone to
 # another setting.
 
 # %% tags=["remove-input"]
@@ -96,7 +96,7 @@ tables.html(table1.best_settings(everything), "The best setting of each task by 
 #
 # The challenge that CinC 2017 comes from averages normal, AF and other and leaves noise out {cite}`clifford2017`; numbers
 # from there are not macro F1 over four classes. Its winners stood at .83 on recordings that were never published. Below are
-# both scores; the paper's three-class score is worked out from its printed classes.
+# both scores; the paper's three-class score is computed from its printed classes.
 
 # %% tags=["remove-input"]
 tables.html(table1.challenge(everything, EXPERIMENT, shown), "Macro F1 over four classes, and the challenge's over three")

@@ -17,7 +17,7 @@
 # # Weimann 2021, Table 2: size of the training set
 #
 # Weimann and Conrad {cite}`weimann2021` fine-tune a ResNet-18 on a quarter, a half and three quarters of CinC 2017, from
-# random weights and from four kinds of pretraining, and report the macro F1 on a fixed test part as mean and standard
+# random weights and from four kinds of pretraining, and report the macro F1 on a fixed test set as mean and standard
 # deviation over {pub}`weimann2021.table2.runs` runs. The paper's row of random weights reads
 # {pub}`weimann2021.table2.rows.random.25.mean`, {pub}`weimann2021.table2.rows.random.50.mean` and
 # {pub}`weimann2021.table2.rows.random.75.mean`.
@@ -87,7 +87,7 @@ tables.html(shared.gains(comparison, "Share of the data set"), "Gain in macro F1
 # ## Per class
 #
 # The macro F1 is the mean of four very unequal classes: noise is rare, and one recording more or less moves its score.
-# The paper prints scores by class for the whole training part only (its [Table 1](table1)); they stand on the right.
+# The paper prints scores by class for the whole training set only (its [Table 1](table1)); they stand on the right.
 
 # %% tags=["remove-input"]
 class_rows = table2.class_rows(EXPERIMENT, shown)

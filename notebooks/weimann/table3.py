@@ -57,7 +57,7 @@ tables.html(table3.rates(shown), f"The columns of Table 3 in tier {shown}")
 # The middle column has its runs in common with [Table 2](table2), which has more of some rows: of random weights
 # {res}`weimann2021-table2.reduced.random.75.macro_f1.n` in place of {res}`weimann2021-table3.reduced.random.250.macro_f1.n`. That is
 # why its mean is {res}`weimann2021-table2.reduced.random.75.macro_f1.mean` there and
-# {res}`weimann2021-table3.reduced.random.250.macro_f1.mean` here; the trivial classifiers likewise.
+# {res}`weimann2021-table3.reduced.random.250.macro_f1.mean` here; the baselines likewise.
 
 # %% tags=["remove-input"]
 comparison = shared.comparisons(EXPERIMENT, shown)

@@ -54,7 +54,7 @@ tables.html(table4.networks(shown), "Parameters and work of the three networks")
 # The column of ResNet-18 has its runs in common with [Table 2](table2), which has more of some rows: of random weights
 # {res}`weimann2021-table2.reduced.random.75.macro_f1.n` in place of {res}`weimann2021-table4.reduced.random.resnet18.macro_f1.n`. That is
 # why its mean is {res}`weimann2021-table2.reduced.random.75.macro_f1.mean` there and
-# {res}`weimann2021-table4.reduced.random.resnet18.macro_f1.mean` here; the trivial classifiers likewise.
+# {res}`weimann2021-table4.reduced.random.resnet18.macro_f1.mean` here; the baselines likewise.
 
 # %% tags=["remove-input"]
 comparison = shared.comparisons(EXPERIMENT, shown)

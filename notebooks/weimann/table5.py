@@ -48,8 +48,8 @@ in_short.of_gains(tiers)
 
 # %% [markdown]
 # Ours is the mean over runs with its 95 % interval (Student's *t*); PENDING means: not run yet. AUC and Fmax need no threshold.
-# For F and G each probability is cut at one threshold a score, which is found on the training part, as in the paper. The epoch
-# is the one with the lowest loss on the validation part.
+# For F and G each probability is cut at one threshold a score, which is found on the training set, as in the paper. The epoch
+# is the one with the lowest loss on the validation set.
 #
 # (weimann-table5-ptbxl)=
 # ## PTB-XL, rhythm statements
@@ -93,13 +93,13 @@ tables.html(table5.label_rows(shared.PTBXL, tiers[shared.PTBXL]), "PTB-XL: recor
 table5.unscored(shared.PTBXL, tiers[shared.PTBXL])
 
 # %% tags=["remove-input"]
-tables.html(table5.thresholds(shared.PTBXL, tiers[shared.PTBXL]), "PTB-XL: thresholds found on the training part, mean (range)")
+tables.html(table5.thresholds(shared.PTBXL, tiers[shared.PTBXL]), "PTB-XL: thresholds found on the training set, mean (range)")
 
 # %% [markdown]
 # (weimann-table5-cpsc2018)=
 # ## CPSC 2018 (ICBEB2018)
 #
-# What is at hand of this data set is lead I of a part of its recordings, where the paper has twelve leads; so the network sees
+# What is available here of this data set is lead I of a part of its recordings, where the paper has twelve leads; so the network sees
 # one lead, and the filters stay as they are. The badges say so.
 
 # %% tags=["remove-input"]
@@ -137,7 +137,7 @@ tables.html(table5.label_rows(shared.CPSC2018, tiers[shared.CPSC2018]), "CPSC 20
 table5.unscored(shared.CPSC2018, tiers[shared.CPSC2018])
 
 # %% tags=["remove-input"]
-tables.html(table5.thresholds(shared.CPSC2018, tiers[shared.CPSC2018]), "CPSC 2018: thresholds found on the training part, mean (range)")
+tables.html(table5.thresholds(shared.CPSC2018, tiers[shared.CPSC2018]), "CPSC 2018: thresholds found on the training set, mean (range)")
 
 # %% [markdown]
 # Download the tables of {download}`PTB-XL </downloads/weimann2021-table5-ptbxl.csv>` and

@@ -320,7 +320,7 @@ def test_synthetic_runs_have_neither_verdict_nor_numbers():
 
 
 def write(method, size, values, index=1.0):
-    """Runs of one cell with the given best weighted F1 on the test part, and learning curve indices about ``index``."""
+    """Runs of one cell with the given best weighted F1 on the test set, and learning curve indices about ``index``."""
     scores = [{"weighted_f1": value, "macro_f1": value, "accuracy": value, "f1_per_class": {},
                "learning_curve_index": index + 0.01 * number} for number, value in enumerate(values)]
     store(JANG, method, size, scores, target="substitute")

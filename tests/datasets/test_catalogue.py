@@ -106,7 +106,7 @@ def test_the_list_shows_everything_that_is_asked_for(tmp_path):
     text = listed(root=tmp_path)
     rows = table(text)
     assert list(rows) == NAMES
-    assert rows["mitdb"].split()[-3:] == ["no", "yes", "yes"]  # at hand, loader, twin
+    assert rows["mitdb"].split()[-3:] == ["no", "yes", "yes"]  # available here, loader, twin
     assert " whole " in rows["bvlc_googlenet"]
     for name, entry in catalogue.entries().items():
         assert entry.version in rows[name] and entry.licence in rows[name] and entry.size() in rows[name]

@@ -91,22 +91,22 @@ def test_a_set_with_too_few_records_is_drawn_again_and_counted():
     assert {tuple(fold.labels.tolist()) for fold in found} == {(0, 1)}
     reasons = sum((Counter(fold.redrawn) for fold in found), Counter())
     assert reasons["fewer than 8 recordings"] > 10
-    assert reasons["a label that the whole training part has"] > 10
+    assert reasons["a label that the whole training set has"] > 10
 
 
 def test_a_label_without_positives_in_a_part_is_drawn_again():
     labels, subjects = by_hand()
-    with pytest.raises(EcgtlError) as error:  # one positive cannot be in the training and in the test part
+    with pytest.raises(EcgtlError) as error:  # one positive cannot be in the training and in the test set
         label_tasks.draw(labels, subjects, 0, n_records=4, test=0.5, validation=0.25, label_set=[1, 2])
-    one_line(error, "a label without positives in the training part",
-             "a label without positives in the test part")
+    one_line(error, "a label without positives in the training set",
+             "a label without positives in the test set")
 
 
 def test_a_label_that_all_have_is_drawn_again():
     labels = np.column_stack([np.ones(20, int), np.arange(20) % 2])
     with pytest.raises(EcgtlError) as error:
         label_tasks.draw(labels, np.arange(20).astype(str), 0, (2, 2), 20)
-    one_line(error, "a label that the whole training part has: ")
+    one_line(error, "a label that the whole training set has: ")
 
 
 def test_subjects_with_many_recordings_stay_whole():

@@ -92,7 +92,7 @@ def test_a_split_is_the_same_every_time():
     assert all((getattr(first, part) == getattr(second, part)).all() for part in ("train", "validation", "test"))
 
 
-# --- a share of the training part ---------------------------------------------------------------------------------
+# --- a share of the training set ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fraction", [0.05, 0.25, 1 / 3, 0.5, 2 / 3, 1])

@@ -300,7 +300,7 @@ def test_a_result_names_the_command_that_made_it(monkeypatch):
 def test_every_experiment_names_its_data():
     for name in experiments.names():
         data = experiments.load(name).data
-        assert len(data.digest) == 64 or data.digest == "unknown" and name == "jang2021-table2"  # not at hand yet
+        assert len(data.digest) == 64 or data.digest == "unknown" and name == "jang2021-table2"  # not here yet
         assert data.records > 0 and str(data.version)
 
 
@@ -311,7 +311,7 @@ def test_the_real_data_are_those_of_the_experiments(real_data, name):
         pytest.skip(f"ECGTL_DATA lacks {entry['dataset']}")
     recordings = inputs.read(experiments.enumerate_runs(name, "reduced")[0].config.plan())
     if len(recordings) != entry.data.records:
-        pytest.skip(f"another part of {entry['dataset']} is at hand than the experiment stands on")
+        pytest.skip(f"another part of {entry['dataset']} is available here than the experiment stands on")
     assert (recordings.digest, recordings.version) == (entry.data.digest, entry.data.version)
 
 

@@ -260,7 +260,7 @@ def test_one_patient_cannot_be_divided(root, objective):
     keep(root, [path.stem for path in (root / icentia11k.FOLDER / "p00" / "p00003").glob("*.hea")])
     own = {"sampling_rate": None} if objective == "reconstruction" else {}
     error = refused(pretraining(root, objective, **own))
-    one_line(error, "validation part would be empty", "1 subjects", "give more sources")
+    one_line(error, "validation set would be empty", "1 subjects", "give more sources")
 
 
 # --- labels and leads ---------------------------------------------------------------------------------------

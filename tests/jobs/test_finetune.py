@@ -357,7 +357,7 @@ def by_jang(twin):
 
 @pytest.fixture
 def autoencoder():
-    """What a pretraining leaves behind, without one: random weights of the autoencoder, marked as made data."""
+    """What a pretraining leaves behind, without one: random weights of the autoencoder, marked as synthetic data."""
     torch.manual_seed(3)
     weights = models.build("cae", 1, 60, width=2, variant="text").state_dict()
     path = starts.weights_path("cae", "cae_classifier", "demo")

@@ -1,4 +1,4 @@
-"""Folds of the transferability experiment: nothing of the test part in any measure, scores that follow from
+"""Folds of the transferability experiment: nothing of the test set in any measure, scores that follow from
 the stored predictions, and sweeps that do what is missing.
 """
 
@@ -157,7 +157,7 @@ def test_test_recordings_cannot_influence_any_measure(target, arch):
     x[fold.test], table[fold.test] = np.nan, 1 - table[fold.test]
     found, others = transfer.measure(start, dataclasses.replace(prepared, x=x, table=table), fold)
     assert found == expected and np.array_equal(losses, others)
-    x[fold.train[0]] = -x[fold.train[0]]  # a recording of the training part does count
+    x[fold.train[0]] = -x[fold.train[0]]  # a recording of the training set does count
     assert transfer.measure(start, dataclasses.replace(prepared, x=x), fold)[0] != expected
 
 
@@ -498,7 +498,7 @@ def test_the_planned_sources(tier, names):
                for run in runs)
     assert {run.config.lead for run in runs} == {0 if tier == "reduced" else "all"}
     usual = {"resnet1d101": 256, "bilstm": 128}
-    for run in runs:  # a fifth of CPSC 2018 is at hand: as many steps with a quarter of the batch
+    for run in runs:  # a fifth of CPSC 2018 is available here: as many steps with a quarter of the batch
         few = (tier, run.config.dataset) == ("reduced", "cpsc2018")
         assert run.config.batch_size == usual[run.config.arch] // (4 if few else 1)
         assert run.config.learning_rate == (0.001 if tier == "reduced" else 0.01)

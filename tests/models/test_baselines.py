@@ -185,4 +185,4 @@ def test_a_baseline_that_is_not_computable_is_named_and_the_rest_stays(monkeypat
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "the baseline rr_boosting is not computable: none of the" in said
     assert "rr_boosting" not in jobs_finetune.scores_table(network, trivial).data
-    jobs_finetune.verdict_on_trivial(network, trivial)
+    jobs_finetune.verdict_on_baselines(network, trivial)

@@ -197,7 +197,7 @@ def find_weights_or_skip():
     try:
         return find_weights()
     except EcgtlError:
-        pytest.skip("no ImageNet weights at hand")
+        pytest.skip("no ImageNet weights available here")
 
 
 def test_grace_hopper_wears_a_military_uniform(real_data, imagenet):

@@ -107,7 +107,7 @@ def test_every_claim_of_a_table_has_its_row_and_the_page_takes_them_as_they_are(
 
 
 def test_a_statement_of_ours_has_nothing_of_the_papers_beside_it():
-    assert re.sub("<.*?>", "", row("trivial")["In print"]) == "not stated"
+    assert re.sub("<.*?>", "", row("baseline")["In print"]) == "not stated"
 
 
 def test_the_autoencoders_error_is_said_in_a_note():

@@ -1,4 +1,4 @@
-"""Tables, claims and coverage are worked out from results: change a result and they change."""
+"""Tables, claims and coverage are computed from results: change a result and they change."""
 
 import dataclasses
 import re
@@ -92,7 +92,7 @@ def test_a_claim_whose_runs_are_missing_is_not_tested_by_us(stored):
     verdict = claims.judge("weimann2021", "W3", "reduced")
     assert verdict["ours"] == "not tested"
     assert verdict["paper"] in ("yes", "undecided")
-    assert claims.judge("weimann2021", "trivial", "reduced")["paper"] == "not stated"
+    assert claims.judge("weimann2021", "baseline", "reduced")["paper"] == "not stated"
 
 
 def test_synthetic_results_never_judge_nor_stand_beside_the_paper(tmp_path, monkeypatch):
@@ -214,7 +214,7 @@ def test_scores_of_recordings_with_several_labels():
     result = several_labels()
     assert finetune.followed(result) == ("macro_auc", "macro AUC")
     worse = dataclasses.replace(result, scores=result.scores | {"macro_auc": 0.8})
-    said = finetune.verdict_on_trivial(result, {"majority": worse}).data
+    said = finetune.verdict_on_baselines(result, {"majority": worse}).data
     assert "beats" in said and "macro AUC .900 against .800" in said
     shown = finetune.scores_table(result, {"majority": worse}).data
     for words in ("Macro AUC", "Fmax", "Fβ", "Gβ", "AUC a", "AUC b"):

@@ -236,7 +236,7 @@ def test_one_patient_cannot_be_divided(many):
     alone = recordings("b", [ecg(17, 100, 0), ecg(30, 100, 1)], 100.0, subjects=["x", "x"])
     with pytest.raises(EcgtlError) as error:
         frames.sampled([alone], 2.0, 100.0).split(0.2, 0.2, seed=0)
-    one_line(error, "validation part", "1 subjects")
+    one_line(error, "validation set", "1 subjects")
 
 
 def test_excluded_recordings_never_appear(many):

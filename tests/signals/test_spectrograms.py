@@ -193,7 +193,7 @@ def test_anything_that_matters_makes_new_features(extractor, monkeypatch, change
 def test_the_real_weights_are_found_and_used(real_data):
     weights = googlenet.default_weights()
     if not weights.is_file():
-        pytest.skip("no ImageNet weights at hand")
+        pytest.skip("no ImageNet weights available here")
     x = noise(2)
     with torch.no_grad():
         expected = googlenet.load_imagenet().features(torch.tensor(images(x, RATE)))

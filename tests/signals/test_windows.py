@@ -244,7 +244,7 @@ def test_shares_that_leave_nothing(many, shares):
 def test_too_few_subjects_for_a_part(sources):
     with pytest.raises(EcgtlError) as error:
         windows.unlabelled(sources[1:]).split()
-    one_line(error, "validation part", "1 subjects")
+    one_line(error, "validation set", "1 subjects")
 
 
 @pytest.mark.parametrize("stored", [False, True])

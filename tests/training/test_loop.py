@@ -1,4 +1,4 @@
-"""The loop: deterministic, resumable after kill -9, honest about the test part; on toy signals that a seed makes."""
+"""The loop: deterministic, resumable after kill -9, honest about the test set; on toy signals that a seed makes."""
 
 import hashlib
 import io

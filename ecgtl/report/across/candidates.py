@@ -45,14 +45,14 @@ class Row:
         return len(self.bodies) >= statistics.MIN_RUNS
 
     @property
-    def trivial(self) -> bool:
+    def is_baseline(self) -> bool:
         """Whether it is a baseline."""
         return self.config.arch in BASELINES
 
     @property
     def pretrained(self) -> bool:
         """Whether it starts from a checkpoint."""
-        return not self.trivial and self.config.init != "random"
+        return not self.is_baseline and self.config.init != "random"
 
     @property
     def weights(self) -> Path | None:
@@ -63,7 +63,7 @@ class Row:
     @property
     def words(self) -> str:
         """Network and start."""
-        if self.trivial:
+        if self.is_baseline:
             return METHODS[self.method]
         return f"{NETWORKS[self.config.arch]}, {start_words(self.config.init)}"
 
@@ -72,7 +72,7 @@ class Row:
         """Median seconds that the epochs of a run took; of a baseline its fastest run, since the first one
         reads the recordings and finds their beats.
         """
-        if self.trivial:
+        if self.is_baseline:
             return min((body.provenance["wall_seconds"] for body in self.bodies), default=np.nan)
         return mean_of([sum(row["seconds"] for row in body.history) for body in self.bodies], np.median)
 
@@ -92,10 +92,10 @@ class Gap(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """``above``, ``below`` or ``not told apart``: both intervals have to exclude 0."""
+        """``above``, ``below`` or ``not distinguished``: both intervals have to exclude 0."""
         if min(self.low, self.test_low) > 0:
             return "above"
-        return "below" if max(self.high, self.test_high) < 0 else "not told apart"
+        return "below" if max(self.high, self.test_high) < 0 else "not distinguished"
 
 
 def load(tier: str) -> dict[str, Row]:

@@ -27,7 +27,7 @@ from ecgtl.statistics import MIN_RUNS
 
 SCALED = {"dataset": "by mean and SD of the whole data set",
           "window": "each recording by its own mean and SD", "range": "each recording to [−1, 1]"}
-VERDICTS = ("above", "not told apart", "below")
+VERDICTS = ("above", "not distinguished", "below")
 
 
 def frame(rows: dict[str, Row]) -> pd.DataFrame:
@@ -114,7 +114,7 @@ def checkpoints(rows: dict[str, Row]) -> pd.DataFrame:
         made = Markup("to be made: <code>{}</code>").format(command)
         found.append({"Network and start": row.words, "Trained on": candidates.trained_on(row),
                       "Licence": candidates.origin(row).get("licence", PENDING),
-                      "Weights": "at hand" if row.weights else made})
+                      "Weights": "available here" if row.weights else made})
     return pd.DataFrame(found)
 
 
@@ -139,13 +139,13 @@ def answer(rows: dict[str, Row]) -> HTML:
     pending, lines = len(rows) - len(compared), []
     if pending:
         lines.append(f"{PENDING}: {pending} of {len(rows)} rows have fewer than {MIN_RUNS} runs and are left out.")
-    if any(not row.trivial for row in compared) and rows[candidates.RR].compared:
+    if any(not row.is_baseline for row in compared) and rows[candidates.RR].compared:
         best = max(compared, key=lambda row: row.sample.mean)
         level = [row for row in compared if row is best or (over := candidates.gap(best, row))
-                 and over.verdict == "not told apart"]
-        lines += [f"Highest mean: {best.words}, macro AUC {f1(best.sample.mean)}. Not told from it: "
+                 and over.verdict == "not distinguished"]
+        lines += [f"Highest mean: {best.words}, macro AUC {f1(best.sample.mean)}. Not distinguished from it: "
                   f"{_named(row for row in level if row is not best)}.",
-                  _trivial(compared, rows), *_pretraining(rows), _choice(level)]
+                  _baselines(compared, rows), *_pretraining(rows), _choice(level)]
     return HTML(bullets(lines))
 
 
@@ -158,10 +158,10 @@ def _by_verdict(found: Iterable[Row], against: Callable[[Row], Row | None]) -> d
     return by
 
 
-def _trivial(compared: Sequence[Row], rows: dict[str, Row]) -> str:
-    by = _by_verdict((row for row in compared if not row.trivial), lambda row: rows[candidates.RR])
+def _baselines(compared: Sequence[Row], rows: dict[str, Row]) -> str:
+    by = _by_verdict((row for row in compared if not row.is_baseline), lambda row: rows[candidates.RR])
     return (f"{len(by['above'])} of {sum(map(len, by.values()))} networks and starts beat RR intervals alone; not told "
-            f"from them: {_named(by['not told apart'])}; below them: {_named(by['below'])}.")
+            f"from them: {_named(by['not distinguished'])}; below them: {_named(by['below'])}.")
 
 
 def _pretraining(rows: dict[str, Row]) -> list[str]:
@@ -180,14 +180,14 @@ def _pretraining(rows: dict[str, Row]) -> list[str]:
 
 def _needs(row: Row) -> tuple[bool, bool, float]:
     """What a row asks of its user, less before more: a network, a checkpoint, time to train."""
-    return not row.trivial, row.pretrained, row.seconds
+    return not row.is_baseline, row.pretrained, row.seconds
 
 
 def _choice(level: Sequence[Row]) -> str:
-    """Of rows that cannot be told from the best the cheapest, and one under a licence that allows commerce."""
+    """Of rows that cannot be distinguished from the best the cheapest, and one under a licence that allows commerce."""
     chosen = min(level, key=_needs)
     free = [row for row in level if candidates.NON_COMMERCIAL not in candidates.origin(row).get("licence", "")]
-    said = (f"Choice: {chosen.words}, which of the rows that cannot be told from the best needs least "
+    said = (f"Choice: {chosen.words}, which of the rows that cannot be distinguished from the best needs least "
             f"({chosen.seconds:.0f} s of training a run here)")
     if chosen in free:
         return f"{said}; no condition on its start forbids commercial use."
@@ -222,8 +222,8 @@ def figure(rows: dict[str, Row]) -> plt.Figure | None:
 
 def figure_said(rows: dict[str, Row]) -> str:
     """What ``figure`` says: the best and the worst network and start, and the baselines."""
-    means = {row.words: row.sample.mean for row in rows.values() if row.bodies and not row.trivial}
-    baselines = {row.words: row.sample.mean for row in rows.values() if row.bodies and row.trivial}
+    means = {row.words: row.sample.mean for row in rows.values() if row.bodies and not row.is_baseline}
+    baselines = {row.words: row.sample.mean for row in rows.values() if row.bodies and row.is_baseline}
     return alt.by_panel({"Mean macro AUC of networks and starts": alt.ordered(means),
                          "Of the baselines": alt.ordered(baselines)})
 

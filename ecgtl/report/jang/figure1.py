@@ -36,7 +36,7 @@ def overview(experiment: str, tier: str) -> pd.DataFrame:
         "epochs of the autoencoder": str(len(trained.history)),
         "squared error of a test window": f"{trained.scores['mse_sum']:.0f}",
         "arms": _arms(entry.inits), "training to test recordings": f"{10 - tenths:g}:{tenths:g}",
-        "shares of the training part (%)": each(entry.columns), "trials a cell": str(entry.runs[tier]),
+        "shares of the training set (%)": each(entry.columns), "trials a cell": str(entry.runs[tier]),
         "trials finished": f"{min(finished)} to {max(finished)}",
         "epochs of the classifier": str(run.config.epochs), "learning rate": f"{run.config.learning_rate:g}"}
     return study_table("jang2021", ours, {"arms": _arms(published.lookup("jang2021.table2.columns"))})

@@ -167,7 +167,7 @@ def verdict(measured: Result) -> HTML:
         f"seen, the error is {error:.0f} of the {n:,} that answering with the mean would cost: R² {f1(1 - error / n)}.",
         f"The paper prints {published_text('jang2021.scalars.cae_mse')}, which is "
         f"R² {f1(1 - _printed() / n)} by the same reckoning.",
-        "On the validation part, which chose the epoch, the error is "
+        "On the validation set, which chose the epoch, the error is "
         f"{trained.scores['validation']['summed']:.0f}.", _course(trained)]
     word = badges.badge(claims.judge("jang2021", "J5", tier)["ours"])
     return HTML(Markup("<p>{} {}</p>").format(word, " ".join(sentences)))
@@ -179,7 +179,7 @@ def _course(trained: Result) -> str:
     if len(history) < 2 or kept < len(history):
         return f"Of {len(history)} epochs, number {kept} was kept."
     before, last = (row["train_loss"] for row in history[-2:])
-    said = f"The last of {len(history)} epochs was kept; the error on the training part "
+    said = f"The last of {len(history)} epochs was kept; the error on the training set "
     if last < before:
         return (f"{said}was still falling ({before:.0f} to {last:.0f}), so a longer run can be expected to reconstruct "
                 "better.")

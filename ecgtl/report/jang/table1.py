@@ -141,7 +141,7 @@ def rarest(counted: results.Result) -> HTML:
     training, test = published.lookup("jang2021.scalars.split.value")
     share, first, last = test / (training + test), table.iloc[0], table.iloc[-1]
     text = (f"The most frequent rhythm, {_rhythm_words(first['rhythm'])}, has {first['n']:,} recordings; the "
-            f"rarest, {_rhythm_words(last['rhythm'])}, has {last['n']}. A test part of {100 * share:g} % holds "
+            f"rarest, {_rhythm_words(last['rhythm'])}, has {last['n']}. A test set of {100 * share:g} % holds "
             f"{share * last['n']:.0f} of the latter: its F1 is nearly all or nothing, and a score weighted "
             "by frequency hides it.")
     return HTML(Markup("<p>{}</p>").format(text))

@@ -106,7 +106,7 @@ def scores_table(result: results.Result, baselines: dict[str, results.Result]) -
     init = result.config["init"]
     rows = [_score_row(METHODS.get(init, init), result)]
     rows += [_score_row(METHODS[name], other) for name, other in baselines.items()]
-    return html(pd.DataFrame(rows), "Scores on the test part")
+    return html(pd.DataFrame(rows), "Scores on the test set")
 
 
 def _score_row(name: str, result: results.Result) -> dict:
@@ -124,16 +124,16 @@ def labels_without_positives(result: results.Result) -> str:
     if not told:
         return "every label has positives"
     score = "no AUC, left out of the mean" if result.arrays["y_test"].ndim == 2 else "an F1 of 0"
-    return f"labels without positives: {'; '.join(told)} (in the test part: {score})"
+    return f"labels without positives: {'; '.join(told)} (in the test set: {score})"
 
 
-def verdict_on_trivial(result: results.Result, baselines: dict[str, results.Result]) -> HTML:
+def verdict_on_baselines(result: results.Result, baselines: dict[str, results.Result]) -> HTML:
     """One sentence: does the network beat the best baseline on this one split?"""
     score, words = followed(result)
     best = max(baselines, key=lambda name: baselines[name].scores[score])
     ours, theirs = result.scores[score], baselines[best].scores[score]
     word = "beats" if ours > theirs else "does not beat"
-    return HTML(f"<p>On this one split the network {word} the best trivial classifier ({METHODS[best].lower()}): "
+    return HTML(f"<p>On this one split the network {word} the best baseline ({METHODS[best].lower()}): "
                 f"{words} {f1(ours)} against {f1(theirs)}. One run decides nothing; the tables of the papers "
                 "give intervals.</p>")
 

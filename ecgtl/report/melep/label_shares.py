@@ -13,7 +13,7 @@ from ecgtl.analysis.names import NBSP, PENDING
 from ecgtl.datasets import catalogue, ptbxl, snomed
 from ecgtl.measurements.melep_datasets import HEADERS, SOURCES, n_recordings, pub
 from ecgtl.report import alt, figures
-from ecgtl.report.melep.table1 import NOT_AT_HAND, UNLISTED, counts_of, official_labels, printed
+from ecgtl.report.melep.table1 import NOT_AVAILABLE, UNLISTED, counts_of, official_labels, printed
 from ecgtl.report.words import paragraph
 
 LABEL_SETS = {"cpsc2018": "cpsc_9", "georgia": "georgia_10", "csn": "csn_20"}
@@ -52,7 +52,7 @@ def readable_labels(table: pd.DataFrame) -> pd.DataFrame:
     """``labels`` as a reader sees it: counts with shares, those available here with Wilson's 95 % limits."""
     return pd.DataFrame([{"Label": label, "Statement": _statement(name) or UNLISTED, "SNOMED CT": codes or UNLISTED,
                           "Release": _share(released, released_n),
-                          "At hand [95 % interval]": _share(ours, ours_n, limits=True)}
+                          "Available here [95 % interval]": _share(ours, ours_n, limits=True)}
                          for label, name, codes, released, released_n, ours, ours_n in table.itertuples(index=False)])
 
 
@@ -65,7 +65,7 @@ def _statement(name: str) -> str:
 def _share(n_with: float, n: float, limits: bool = False) -> str:
     """``369 (27.0 %)``, with Wilson's limits where they are wanted; a word where the count is unknown."""
     if np.isnan(n_with):
-        return NOT_AT_HAND
+        return NOT_AVAILABLE
     text = f"{n_with:,.0f} ({100 * n_with / n:.1f}{NBSP}%)"
     return text + (" [{:.1f}, {:.1f}]".format(*_wilson(n_with, n)) if limits else "")
 

@@ -21,8 +21,8 @@ from ecgtl.report.melep.transfer_folds import CHOICES, MELEP, Folds, interval_te
 from ecgtl.report.words import bullets, paragraph
 
 TIE = 1e-8  # results are stored with nine digits
-WORDS = {EVERY_LABEL: "every label", RR: "boosting on RR intervals"}
-CONTROLLED = {"plain": "F1 of the network", "answer": "F1 of every label", "between": "the difference"}
+WORDS = {EVERY_LABEL: "all-positive baseline", RR: "boosting on RR intervals"}
+CONTROLLED = {"plain": "F1 of the network", "answer": "F1 of the all-positive baseline", "between": "the difference"}
 
 
 def gains(folds: Folds) -> pd.DataFrame:
@@ -84,9 +84,9 @@ def verdict(found: pd.DataFrame, rows: pd.DataFrame) -> HTML:
     known = rows[rows["answer"].map(lambda one: one.value is not None) & rows["measure"].isin(CHOOSING)]
     for measure, own in known.groupby("measure", sort=False):
         values, sure = [one.value for one in own["answer"]], sum(one.side != 0 for one in own["between"])
-        lines.append(f"{RIVALS[measure][0]} correlates with the F1 of every label, in which no network has a part, "
-                     f"between {f1(min(values), True)} and {f1(max(values), True)}; with what the networks have beyond "
-                     f"it the interval leaves out 0 in {sure} of {len(own)} checkpoints.")
+        lines.append(f"{RIVALS[measure][0]} correlates with the F1 of the all-positive baseline, in which no network "
+                     f"has a part, between {f1(min(values), True)} and {f1(max(values), True)}; with what the networks have "
+                     f"beyond it the interval excludes 0 in {sure} of {len(own)} checkpoints.")
     return HTML(bullets(lines))
 
 

@@ -13,7 +13,7 @@ from ecgtl.report.printed import published_text
 from ecgtl.report.words import bullets, paragraph
 from ecgtl.results import Result
 
-UNLISTED, NOT_AT_HAND = "–", "not at hand"
+UNLISTED, NOT_AVAILABLE = "–", "not available here"
 QUANTITIES = {"records": "Recordings", "labels": "Labels", "rates": "Sampling rates (Hz)", "durations": "Durations (s)",
               "short": "Recordings below 10 s (in the text)"}
 
@@ -22,7 +22,7 @@ def state(counted: Result | None) -> HTML:
     """Badges of the counts, or PENDING with the command that makes them."""
     if counted is not None:
         return badges.of_result(counted)
-    return HTML(Markup("<p>{} What is at hand has not been counted; <code>{}</code> does it.</p>").format(
+    return HTML(Markup("<p>{} What is available here has not been counted; <code>{}</code> does it.</p>").format(
         badges.badge("pending"), PROGRAM))
 
 
@@ -31,9 +31,9 @@ def at_hand(counted: Result | None) -> pd.DataFrame:
     rows = []
     for name in HEADERS:
         entry, part = catalogue.entry(name), counts_of(counted, name)
-        seen = dict.fromkeys(("At hand", "Leads", "Evidence", "Refused"), part)
+        seen = dict.fromkeys(("Available here", "Leads", "Evidence", "Refused"), part)
         if isinstance(part, dict):
-            seen = {"At hand": f"{part['records']:,} ({100 * part['records'] / entry.records:.1f}{NBSP}%)",
+            seen = {"Available here": f"{part['records']:,} ({100 * part['records'] / entry.records:.1f}{NBSP}%)",
                     "Leads": ", ".join(part["leads"]),
                     "Evidence": badges.badge(f"target:{'full' if is_whole(name, part) else 'subset'}"),
                     "Refused": ", ".join(f"{n} × {reason}" for reason, n in part["refused"].items()) or "none"}
@@ -44,7 +44,7 @@ def at_hand(counted: Result | None) -> pd.DataFrame:
 
 def counts_of(counted: Result | None, name: str) -> dict | str:
     """The counts of one data set, or the word that stands in their place."""
-    return PENDING if counted is None else counted.scores[name] or NOT_AT_HAND
+    return PENDING if counted is None else counted.scores[name] or NOT_AVAILABLE
 
 
 def comparison(counted: Result | None) -> pd.DataFrame:
@@ -92,29 +92,29 @@ def _ours(part: dict | str) -> dict[str, str]:
     if not isinstance(part, dict):
         return dict.fromkeys(QUANTITIES, part)
     return {"records": f"{part['records']:,}", "labels": f"{len(part['labels']):,}", "short": f"{part['short']:,}",
-            "rates": " and ".join(part["rates"]) or NOT_AT_HAND,
-            "durations": "–".join(f"{s:.4g}" for s in dict.fromkeys(part["durations"])) or NOT_AT_HAND}
+            "rates": " and ".join(part["rates"]) or NOT_AVAILABLE,
+            "durations": "–".join(f"{s:.4g}" for s in dict.fromkeys(part["durations"])) or NOT_AVAILABLE}
 
 
 def _finding(name: str, quantity: str, release: str, part: dict | str) -> str:
     """In words, whether the printed number is the release's, or what is available here speaks against it."""
     paper = printed(name, quantity)
-    if release not in (UNLISTED, PENDING, NOT_AT_HAND):
+    if release not in (UNLISTED, PENDING, NOT_AVAILABLE):
         same = set(release.split(" and ")) == set(paper.split(" and "))
         return "as released" if same else f"differs: {release} in {catalogue.entry(name).version}"
     if not isinstance(part, dict) or not part["records"]:
-        return part if isinstance(part, str) else NOT_AT_HAND
+        return part if isinstance(part, str) else NOT_AVAILABLE
     if quantity == "durations" and part["long"]:
-        return f"contradicted: {part['long']} at hand are longer"
+        return f"contradicted: {part['long']} available here are longer"
     more = quantity == "short" and part["short"] > int(paper)
-    return "contradicted: more are at hand" if more else "not contradicted"
+    return "contradicted: more are available here" if more else "not contradicted"
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """``comparison`` as a reader sees it."""
     words = table.assign(dataset=[catalogue.entry(name).title for name in table["dataset"]],
                          quantity=table["quantity"].map(QUANTITIES))
-    return words.set_axis(["Data set", "What", "Paper", "Release", "At hand", "Printed number"], axis=1)
+    return words.set_axis(["Data set", "What", "Paper", "Release", "Available here", "Printed number"], axis=1)
 
 
 def answer(counted: Result | None, table: pd.DataFrame) -> HTML:

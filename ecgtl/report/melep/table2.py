@@ -144,7 +144,7 @@ def signs(found: Sequence[Pair]) -> HTML:
         if both:
             same = sum(np.sign(paper or 0) == np.sign(ours.value or 0) for paper, ours in both)
             lines.append(f"{RIVALS[measure][0]}, {CHOICES[score]}: {same} of {len(both)} rows have the printed sign; "
-                         f"the interval leaves out 0 in {sum(ours.side != 0 for _, ours in both)}.")
+                         f"the interval excludes 0 in {sum(ours.side != 0 for _, ours in both)}.")
     hoped = paragraph("A negative correlation is as hoped: where MELEP is small, F1 is high.")
     return HTML(hoped + (bullets(lines) if lines else paragraph(f"{PENDING}: no pair has run.")))
 

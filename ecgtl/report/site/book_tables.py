@@ -133,7 +133,7 @@ def _availability(page: Page) -> Table:
              "Where": _link(entry["url"], entry["where"]) if "url" in entry else entry["where"],
              "What was found": entry["found"], "What stands in for it here": entry["instead"]}
             for entry in audit["papers"][page.paper]]
-    return rows, f"{SHORT[page.paper]}: what can still be had, as of {audit['date']}"
+    return rows, f"{SHORT[page.paper]}: availability of code and data, as of {audit['date']}"
 
 
 def _tiers(page: Page) -> Table:

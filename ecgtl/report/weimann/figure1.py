@@ -58,8 +58,8 @@ def _task_words(objectives: Iterable[str]) -> str:
 def _weights(tier: str) -> dict[str, str]:
     """Parameters that the classifier takes over, and those of its output layer, which it does not."""
     whole, output = shared.parameters(shared.tuned(tier).arch, tier)
-    return {"weights carried over, worked out": f"{whole - output:,}",
-            "weights that start at random, worked out": f"{output:,}"}
+    return {"weights carried over, computed": f"{whole - output:,}",
+            "weights that start at random, computed": f"{output:,}"}
 
 
 def _scores(means: dict[str, float]) -> dict[str, str]:

@@ -46,11 +46,11 @@ def unscored(experiment: str, tier: str) -> HTML:
     bodies = [body for _, body in cells.runs(experiment, tier)]
     if not bodies:
         return HTML(f"<p>{PENDING}: no run yet.</p>")
-    areas = bodies[0].scores["validated"]["auc_per_class"]  # the test part is the same in all runs
+    areas = bodies[0].scores["validated"]["auc_per_class"]  # the test set is the same in all runs
     left_out = [name.replace("_", " ") for name, area in areas.items() if area is None]
-    text = f"All {len(areas)} labels occur in the test part; the AUC is the mean over all of them."
+    text = f"All {len(areas)} labels occur in the test set; the AUC is the mean over all of them."
     if left_out:
-        text = (f"Of {len(areas)} labels {len(left_out)} cannot be scored, because no recording of the test part has "
+        text = (f"Of {len(areas)} labels {len(left_out)} cannot be scored, because no recording of the test set has "
                 f"them, or every one: {', '.join(left_out)}. The AUC is the mean over the others.")
     return HTML(Markup("<p>{}</p>").format(text))
 

@@ -101,10 +101,10 @@ def test_inputs_are_those_of_the_networks_own_paper(arch, session_cache):
 def test_all_networks_see_the_same_real_recordings(real_data):
     entry = experiments.load("across")
     if catalogue.available(catalogue.entry("ptbxl"), real_data).state == "no":
-        pytest.skip("no recording of PTB-XL is at hand")
+        pytest.skip("no recording of PTB-XL is available here")
     recordings = inputs.read(planned()[0].config.plan())
     if len(recordings) != entry.data.records:
-        pytest.skip("another part of PTB-XL is at hand than the experiment stands on")
+        pytest.skip("another part of PTB-XL is available here than the experiment stands on")
     for arch in candidates.NETWORKS:
         assert inputs.drop_unusable(planned(arch=arch)[0].config.plan(), recordings).digest == entry.data.digest
 
@@ -258,9 +258,9 @@ def test_a_difference_is_between_a_start_and_the_same_network_from_random_weight
 
 
 @pytest.mark.parametrize("limits, verdict", [((0.1, 0.2, 0.05, 0.3), "above"), ((-0.2, -0.1, -0.3, -0.1), "below"),
-                                             ((0.1, 0.2, -0.01, 0.3), "not told apart"),
-                                             ((-0.1, 0.2, 0.01, 0.3), "not told apart"),
-                                             ((-0.2, -0.1, -0.3, 0.01), "not told apart")])
+                                             ((0.1, 0.2, -0.01, 0.3), "not distinguished"),
+                                             ((-0.1, 0.2, 0.01, 0.3), "not distinguished"),
+                                             ((-0.2, -0.1, -0.3, 0.01), "not distinguished")])
 def test_both_intervals_have_to_leave_out_zero(limits, verdict):
     assert candidates.Gap(0.0, *limits).verdict == verdict
 
@@ -297,9 +297,9 @@ def test_nothing_is_said_before_there_are_runs():
 def test_the_best_row_is_chosen_where_it_stands_alone():
     everything(heart_rate=3.0)
     told = choice.answer(candidates.load("reduced")).data
-    assert "Highest mean: ResNet-18, heart rate classification" in told and "Not told from it: none" in told
-    assert ("Choice: ResNet-18, heart rate classification, which of the rows that cannot be told from the best needs "
-            "least (10 s of") in told
+    assert "Highest mean: ResNet-18, heart rate classification" in told and "Not distinguished from it: none" in told
+    assert ("Choice: ResNet-18, heart rate classification, which of the rows that cannot be distinguished from the "
+            "best needs least (10 s of") in told
     assert "PENDING" not in told
 
 
@@ -334,7 +334,7 @@ def test_networks_that_do_not_beat_the_trivial_classifier_are_told_so():
 def test_each_network_says_which_starts_beat_its_random_weights():
     everything(beat=3.0, future=0.0)
     told = choice.answer(candidates.load("reduced")).data
-    assert ("ResNet-18, starts against its own random weights: above: beat classification; not told apart: rhythm "
+    assert ("ResNet-18, starts against its own random weights: above: beat classification; not distinguished: rhythm "
             "classification, "
             "heart rate classification; below: future prediction.") in told
 
@@ -367,7 +367,7 @@ def test_checkpoints_are_at_hand_or_have_a_command(monkeypatch):
     monkeypatch.setattr(starts, "stored_weights", lambda init, arch, tier: "file" if init == "cae" else None)
     table = choice.checkpoints(rows).set_index("Network and start")
     assert len(table) == 9 and set(table["Licence"]) == {FREE}
-    assert table.loc["Convolutional encoder, autoencoder", "Weights"] == "at hand"
+    assert table.loc["Convolutional encoder, autoencoder", "Weights"] == "available here"
     weights = table["Weights"]
     assert "python -m ecgtl run melep2023-sources --tier reduced" in weights["Bi-LSTM, labels of CPSC 2018"]
     assert "-p objective beat -p arch resnet18 -p tier reduced" in weights["ResNet-18, beat classification"]

@@ -129,7 +129,7 @@ def test_refused_recordings_alone_leave_no_duration(root):
     counted = melep_datasets.measure(root)
     assert counted.scores["cpsc2018"]["durations"] == [] and counted.scores["cpsc2018"]["records"] == 0
     row = at(table1.comparison(counted), dataset="cpsc2018", quantity="durations")
-    assert (row["ours"], row["finding"]) == (table1.NOT_AT_HAND, table1.NOT_AT_HAND)
+    assert (row["ours"], row["finding"]) == (table1.NOT_AVAILABLE, table1.NOT_AVAILABLE)
     assert "3 × signal absent" in table1.at_hand(counted)["Refused"].tolist()
     assert label_shares.labels("cpsc2018", counted)["ours"].isna().all()
 
@@ -237,7 +237,7 @@ def test_only_what_is_printed_wrong_differs_from_the_releases(counted):
     assert places == {("georgia", "labels"), ("ptbxl", "records"), ("ptbxl", "rates"),
                       ("cpsc2018", "durations"), ("ptbxl", "labels")}  # the hand-made release lists 4 of 44
     longest = at(table, dataset="cpsc2018", quantity="durations")
-    assert longest["finding"] == "contradicted: 1 at hand are longer"
+    assert longest["finding"] == "contradicted: 1 available here are longer"
     assert at(table, dataset="georgia", quantity="labels")["release"] == "67"
     assert at(table, dataset="csn", quantity="labels")["finding"] == "as released"
     assert "62 printed, differs: 67" in table1.verdict(table).data
@@ -248,18 +248,18 @@ def test_more_short_recordings_than_printed_contradict(root):
         write(root / cpsc2018.FOLDER / "g1", f"A001{k}", RBBB, seconds=9)
     table = table1.comparison(melep_datasets.measure(root))
     row = at(table, dataset="cpsc2018", quantity="short")
-    assert (row["paper"], row["ours"], row["finding"]) == ("6", "8", "contradicted: more are at hand")
+    assert (row["paper"], row["ours"], row["finding"]) == ("6", "8", "contradicted: more are available here")
 
 
 def test_what_is_not_known_is_never_a_number(counted):
     absent = table1.comparison(counted)
-    assert set(absent[absent["dataset"] == "csn"]["ours"]) == {table1.NOT_AT_HAND}
+    assert set(absent[absent["dataset"] == "csn"]["ours"]) == {table1.NOT_AVAILABLE}
     pending = table1.comparison(None)
     assert set(pending["ours"]) == {names.PENDING}
     assert at(pending, dataset="ptbxl", quantity="labels")["release"] == names.PENDING
-    assert set(table1.at_hand(None)["At hand"]) == {names.PENDING}
-    assert set(label_shares.readable_labels(label_shares.labels("csn", counted))["At hand [95 % interval]"]) == {
-        table1.NOT_AT_HAND}
+    assert set(table1.at_hand(None)["Available here"]) == {names.PENDING}
+    assert set(label_shares.readable_labels(label_shares.labels("csn", counted))["Available here [95 % interval]"]) == {
+        table1.NOT_AVAILABLE}
 
 
 def test_slips_show_table_text_and_release(counted):
@@ -291,7 +291,7 @@ def test_limits_of_a_share_are_wilsons():
     middle, half = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     low, high = (100 * (middle + sign * half) / (1 + z**2 / n) for sign in (-1, 1))
     assert label_shares._share(k, n, limits=True) == f"369 (27.0{names.NBSP}%) [{low:.1f}, {high:.1f}]"
-    assert label_shares._share(np.nan, n) == table1.NOT_AT_HAND
+    assert label_shares._share(np.nan, n) == table1.NOT_AVAILABLE
 
 
 def test_the_figure_draws_every_label_and_no_dot_that_is_not_known(counted):
@@ -422,7 +422,7 @@ def test_table1_says_pending_until_it_is_counted(root):
     assert names.PENDING in before and melep_datasets.PROGRAM in before and "6,877" in before
     results.save(melep_datasets.measure(root))
     after = page("table1")
-    assert names.PENDING not in after and table1.NOT_AT_HAND in after and "target: subset" in after
+    assert names.PENDING not in after and table1.NOT_AVAILABLE in after and "target: subset" in after
 
 
 @pytest.mark.parametrize("name", ["figure1", "figure2"])

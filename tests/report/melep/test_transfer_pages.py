@@ -41,7 +41,7 @@ def write(run, melep, score, names=LABELS[:3], validated=None, others=0.5, redra
 
 
 def fill(experiment, tier, folds=1000, places=None, seed=0, n_names=5):
-    """Plausible folds: few labels are easy, and MELEP foretells F1 beyond that."""
+    """Plausible folds: few labels are easy, and MELEP predicts F1 beyond that."""
     for run in transfers.enumerate_runs(experiment, tier):
         place = (run.config.source, run.config.arch)
         if run.config.fold >= folds or places is not None and place not in places:
@@ -247,7 +247,7 @@ def test_the_sign_is_counted_from_the_folds():
     said = table2.signs(two_blocks()[0]).data
     assert "weights of the text, best on test: 1 of 2 rows have the printed sign" in said
     assert (
-        "weights of the text, best on validation: 2 of 2 rows have the printed sign; the interval leaves out 0 in 2"
+        "weights of the text, best on validation: 2 of 2 rows have the printed sign; the interval excludes 0 in 2"
         in said
     )
 
@@ -518,7 +518,7 @@ def test_the_scatter_has_a_colour_and_a_marker_for_each_number_of_labels():
     assert sum(len(line.get_xdata()) for line in figure.axes[0].get_lines()) == 40
 
 
-# --- networks beside trivial answers ------------------------------------------------------------------------------
+# --- networks beside baselines ------------------------------------------------------------------------------
 
 
 def learn(place, gain, n=10):
@@ -571,14 +571,14 @@ def test_a_measure_of_labels_alone_correlates_with_the_answer_and_not_with_what_
     assert found.between.value == pytest.approx(stats.pearsonr(own["melep_published"], above).statistic)
     shown = row_of(number_of_labels.control_table(rivals), Checkpoint="Bi-LSTM, CPSC 2018",
                    Measure="MELEP, weights of the text")
-    assert shown["With F1 of every label"].startswith("1.000 [1.000")
+    assert shown["With F1 of the all-positive baseline"].startswith("1.000 [1.000")
     numbers = number_of_labels.numbers(number_of_labels.gains(folds), rivals)
     stored = numbers[(numbers["network"] == "bilstm") & (numbers["source"] == "cpsc2018")
                      & (numbers["statistic"] == "correlation with the difference")
                      & (numbers["measure"] == "melep_published")]
     assert stored["value"].tolist() == [pytest.approx(found.between.value)] and stored["folds"].tolist() == [20]
     said = number_of_labels.verdict(number_of_labels.gains(folds), rivals).data
-    assert "MELEP, weights of the text correlates with the F1 of every label" in said
+    assert "MELEP, weights of the text correlates with the F1 of the all-positive baseline" in said
     assert "between +1.000 and +1.000" in said
 
 

@@ -30,7 +30,7 @@ from ecgtl.results import Result
 matplotlib.use("Agg")
 PAGES = ("table1", "table2", "table3", "table4", "table5", "figure1", "figure2", "figure3")
 EXPERIMENTS = tuple(shared.NAMES)
-LABELS = {"SR": 20, "AFIB": 4, "SVTAC": 0}  # recordings of the test part with each label
+LABELS = {"SR": 20, "AFIB": 4, "SVTAC": 0}  # recordings of the test set with each label
 PROVENANCE = {"commit": "0" * 40, "dirty": False, "versions": {"torch": "x"}, "device": "cpu", "machine": "m",
               "threads": 1,
               "seed": 0, "wall_seconds": 36.0, "finished": "2026-01-01T00:00:00Z", "command": "c"}
