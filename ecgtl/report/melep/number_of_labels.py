@@ -85,7 +85,7 @@ def verdict(found: pd.DataFrame, rows: pd.DataFrame) -> HTML:
     for measure, own in known.groupby("measure", sort=False):
         values, sure = [one.value for one in own["answer"]], sum(one.side != 0 for one in own["between"])
         lines.append(f"{RIVALS[measure][0]} correlates with the F1 of the all-positive baseline, in which no network "
-                     f"has a part, between {f1(min(values), True)} and {f1(max(values), True)}; with what the networks have "
+                     f"has a part, between {f1(min(values), True)} and {f1(max(values), True)}; with what they have "
                      f"beyond it the interval excludes 0 in {sure} of {len(own)} checkpoints.")
     return HTML(bullets(lines))
 
