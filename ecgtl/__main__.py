@@ -90,8 +90,8 @@ def _reproduce(given) -> int:
     return int(made.outcome == reproduction.DIFFERENT)
 
 
-def _verify(_) -> int:
-    verified = verification.verify()
+def _verify(given) -> int:
+    verified = verification.of_number(given.id) if given.id else verification.verify()
     print("\n".join(verified.lines()))
     return int(bool(verified.differences))
 

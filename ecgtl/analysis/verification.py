@@ -24,16 +24,20 @@ Finished = Mapping[str, Mapping[str, list[cells.Finished]]]  # by tier and exper
 
 @dataclass
 class Verification:
-    """``differences``, a line each; ``counts`` of what was computed again, and of scores that cannot be, by reason."""
+    """``differences``, a line each, and what is ``said`` of one number.
+
+    ``counts`` of what was computed again, ``beyond`` of scores that cannot be, by reason.
+    """
 
     differences: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     counts: Counter = field(default_factory=Counter)
     beyond: Counter = field(default_factory=Counter)
     seconds: float = 0.0
 
     def lines(self) -> Iterator[str]:
         """All of it in words; a summary comes last."""
-        yield from self.differences
+        yield from (*self.said, *self.differences)
         yield from (f"not computed again: {n} scores ({reason})" for reason, n in sorted(self.beyond.items()))
         counted = ", ".join(f"{n} {name}" for name, n in self.counts.items())
         yield f"verified {counted} in {self.seconds:.0f} s: {len(self.differences) or 'nothing'} differs"
@@ -43,6 +47,17 @@ class Verification:
         self.counts[kind] += len(now)
         self.differences += [f"{name}: {before[name]} by stored scores, {now[name]} by predictions"
                              for name in now if before.get(name) != now[name]]
+
+
+def of_number(text: str) -> Verification:
+    """Of the runs behind one number, whose scores from stored predictions are named; EcgtlError for an unknown id."""
+    began, found, address = time.perf_counter(), Verification(), addresses.find(text)
+    for number, (run, body) in enumerate(address.finished, start=1):
+        again = _again(run.path, body, found)
+        found.said.append(f"{text}, run {number}: {addresses.scores_of(run, again)[address.score]:.9g}, from "
+                          f"{run.path.with_suffix('.npz').name}")
+    found.seconds = time.perf_counter() - began
+    return found
 
 
 def verify() -> Verification:

@@ -140,3 +140,17 @@ def test_all_that_is_committed_verifies():
     assert found.differences == []
     assert found.counts["results"] == len(list(COMMITTED.glob("*/*.json"))) and found.counts["verdicts"] > 30
     assert found.counts["scores"] > 3 * sum(found.beyond.values())
+
+
+def test_one_number_is_computed_again_run_by_run(some, capsys):
+    address = "weimann2021.table2.beat.75"
+    assert main(["verify", address]) == 0
+    stored = [json.loads(path.read_text())["scores"]["validated"]["macro_f1"]
+              for path in sorted((some / "weimann2021-table2").glob("cinc2017-reduced-beat-75-*.json"))]
+    *lines, _ = capsys.readouterr().out.splitlines()
+    assert [float(line.split(": ")[1].split(",")[0]) for line in lines] == stored and len(stored) == 3
+    tamper(some / f"{CLASSES}.json", "prob_validated", adapt=True)
+    assert main(["verify", address]) == 1
+    assert any(CLASSES in line and "scores.validated.macro_f1" in line for line in capsys.readouterr().out.splitlines())
+    assert main(["verify", "weimann2021.table2.bet.75"]) == 2
+    assert "weimann2021.table2.beat.75" in capsys.readouterr().err
