@@ -33,9 +33,8 @@ def beside_zero(found: Mapping[str, Interval]) -> str:
         own = {name: one for name, one in known.items() if one.side == side}
         extreme = sorted(own, key=lambda name: -side * (own[name].value or 0))[:NAMED] if side else []
         listed = "; ".join(f"{name} {estimate(own[name].value, own[name].low, own[name].high, signed=True)}"
-                           for name in extreme)
-        more = "; and others" if len(own) > len(extreme) > 0 else ""
-        said.append(f"{len(own)} {words}{f' ({listed}{more})' if listed else ''}")
+                           for name in extreme) + "; and others" * (len(own) > len(extreme) > 0)
+        said.append(f"{len(own)} {words}{f' ({listed})' if listed else ''}")
     values = ordered({name: one.value for name, one in known.items()}, functools.partial(f1, signed=True))
     return f"of {len(known)}, {', '.join(said)}; {values}"
 

@@ -234,10 +234,9 @@ def start_gains(rows: dict[str, Row]) -> list[gains.Gain]:
     for row in rows.values():
         other = candidates.random_start(row, rows)
         if other and (over := candidates.gap(row, other)):
-            limits = min(over.low, over.test_low), max(over.high, over.test_high)
+            outer = Interval(over.value, min(over.low, over.test_low), max(over.high, over.test_high))
             start = candidates.start_words(row.config.init)
-            found.append(gains.Gain(candidates.NETWORKS[row.config.arch], start[0].upper() + start[1:],
-                                    Interval(over.value, *limits)))
+            found.append(gains.Gain(candidates.NETWORKS[row.config.arch], start[0].upper() + start[1:], outer))
     return found
 
 

@@ -32,9 +32,10 @@ def strips(recordings: Recordings, seconds: float, lead: int | str = 0) -> HTML:
 
 
 def _strip(recordings: Recordings, i: int, seconds: float, lead: int | str) -> HTML:
-    words, x = figures.strip_words(recordings, i, lead), recordings.lead(i, lead)
-    x = x[:int(seconds * recordings.sampling_rate[i])]
-    return figures.shown(figures.strip(recordings, i, seconds, lead), f"{words}. 25 mm/s and 10 mm/mV in print.",
+    words = figures.strip_words(recordings, i, lead)
+    x = recordings.lead(i, lead)[:int(seconds * recordings.sampling_rate[i])]
+    return figures.shown(figures.strip(recordings, i, seconds, lead),
+                         f"{words}. ECG paper: a large square is 0.2 s by 0.5 mV.",
                          f"{words}: {seconds:g} s between {x.min():.2f} and {x.max():.2f} mV, "
                          f"SD {x.std():.2f} mV.".replace("-", "−"))
 
