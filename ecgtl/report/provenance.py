@@ -28,13 +28,13 @@ def made(experiment: str, tier: str) -> pd.DataFrame:
         "Data": f"{data['name']} {data['version']}, {data['records']} recordings, digest {data['digest'][:12]}"})
 
 
-def made_by(result: results.Result) -> HTML:
-    """How one result was made."""
+def made_by(result: results.Result, what: str = "this result") -> HTML:
+    """How one result was made; ``what`` it is, where a page has several."""
     one, data = result.provenance, result.data
     return html(_provenance([one], {
         "Seed": one["seed"], "Time": f"{one['wall_seconds']:.0f} s", "Finished": one["finished"],
         "Data": f"{data['name']} {data['version']}, digest {data['digest'][:12]}",
-        "Stored as": f"{result.experiment}/{result.key}.json"}), "How this result was made")
+        "Stored as": f"{result.experiment}/{result.key}.json"}), f"Provenance of {what}")
 
 
 def _provenance(made_so: Sequence[dict], own: dict[str, str]) -> pd.DataFrame:

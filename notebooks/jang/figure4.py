@@ -116,10 +116,10 @@ figure4.twin_line(measured, error)
 # weights or recordings are others.
 
 # %% tags=["remove-input"]
-provenance.made_by(measured)
+provenance.made_by(measured, "the errors")
 
 # %% tags=["remove-input"]
-provenance.made_by(reconstruction_errors.pretrained(shown))
+provenance.made_by(reconstruction_errors.pretrained(shown), "the autoencoder")
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT

@@ -44,16 +44,11 @@ for one in folds:
     tables.write_csv(one.rows, f"melep2023-table2-{one.target}-folds")
 table2.answer(own, {one.experiment: one.tier for one in folds})
 
-# %% tags=["remove-input"]
-drawn = table2.correlation_figure(own, others)
-figures.shown(drawn, "Correlation of MELEP with weighted F1: printed, with Fisher's 95 % interval, and here by two weightings and two choices of the epoch.",
-              table2.correlations_said([*own, *others]))
-
 # %% [markdown]
 # ## The printed pairs
 #
 # MELEP weighs the target's labels; the paper's text and its code do it differently, and which of the two the printed numbers
-# come from is not said. So both are compared. The paper keeps the epoch that is best on the *test* part, which flatters; beside
+# come from is not said. So both are compared. The paper keeps the epoch that is best on the *test* set, which flatters; beside
 # it stands the epoch that a validation set has chosen. The difference is that of the published choice.
 
 # %% tags=["remove-input"]
@@ -61,6 +56,11 @@ tables.html(table2.correlation_table(own), "Correlation of MELEP with F1 [95 % i
 
 # %% tags=["remove-input"]
 tables.html(table2.validated_table(own), "Correlation of MELEP with F1 [95 % interval], epoch best on validation")
+
+# %% tags=["remove-input"]
+drawn = table2.correlation_figure(own, others)
+figures.shown(drawn, "Correlation of MELEP with weighted F1: printed, with Fisher's 95 % interval, and here by two weightings and two choices of the epoch.",
+              table2.correlations_said([*own, *others]))
 
 # %% tags=["remove-input"]
 table2.signs(own)
