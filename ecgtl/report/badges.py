@@ -62,11 +62,6 @@ def state(experiment: str, tier: str, words: str = "", without: str = "") -> Mar
         known, words, len(found), planned, command if len(found) < planned else "", said and f" {said}")
 
 
-def of_experiment(experiment: str, tier: str) -> HTML:
-    """Badges of an experiment's finished runs."""
-    return HTML(row(tier, cells.evidence(experiment, tier)))
-
-
 def of_result(result: results.Result) -> HTML:
     """Badges of one result."""
     return HTML(row(result.config["tier"], result.evidence))

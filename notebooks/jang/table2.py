@@ -49,7 +49,7 @@ in_short.of_gains({EXPERIMENT: shown})
 # ## Comparison with the paper
 #
 # Sizes are shares of the training set, drawn with replacement and anew in each trial; the three arms of a trial share
-# their draw. As in the paper, the epoch is the best one on the *test* part, which is optimistic. A cell of fewer than
+# their draw. As in the paper, the epoch is the best one on the *test* set, which is optimistic. A cell of fewer than
 # three trials has no interval; PENDING means that there is none yet.
 
 # %% tags=["remove-input"]

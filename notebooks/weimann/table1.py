@@ -43,9 +43,7 @@ in_short.of_gains({EXPERIMENT: shown})
 # %% [markdown]
 # ## Comparison with the paper
 #
-# Ours is the mean over *n* runs with its 95 % interval (Student's *t*); the difference carries Welch's interval, taken
-# from the paper's printed mean, standard deviation and number of runs. PENDING means: not run yet. The best setting of each
-# task has its runs in common with [Table 2](table2).
+# The best setting of each task has its runs in common with [Table 2](table2).
 
 # %% tags=["remove-input"]
 everything = shared.comparisons(EXPERIMENT, shown, ("macro_f1", *shared.BY_CLASS))
@@ -103,8 +101,6 @@ tables.html(table1.challenge(everything, EXPERIMENT, shown), "Macro F1 over four
 
 # %% [markdown]
 # ## Conclusions
-#
-# The rules are those of the [analysis plan](../../analysis-plan.md); [how to read](../../how-to-read.md) says what the words mean.
 
 # %% tags=["remove-input"]
 shared.said({EXPERIMENT: shown})

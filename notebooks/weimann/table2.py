@@ -43,9 +43,6 @@ in_short.of_gains({EXPERIMENT: shown})
 
 # %% [markdown]
 # ## Comparison with the paper
-#
-# Ours is the mean over *n* runs with its 95 % interval (Student's *t*); the difference carries Welch's interval, taken
-# from the paper's printed mean, standard deviation and number of runs. PENDING means: not run yet.
 
 # %% tags=["remove-input"]
 comparison = shared.comparisons(EXPERIMENT, shown)
@@ -99,15 +96,13 @@ figures.shown(by_class, "F1 of each class by share of the data set, mean with 95
 # ## Sensitivity to the choice of epoch
 #
 # The protocol takes the epoch with the best validation score. The table shows what the same runs give for the last
-# epoch, and for the best epoch on the *test* part, which nobody may choose: the last column is the optimism of doing so.
+# epoch, and for the best epoch on the *test* set, which nobody may choose: the last column is the optimism of doing so.
 
 # %% tags=["remove-input"]
 tables.html(table2.choices(EXPERIMENT, shown), "Mean macro F1 ± SD by the way of choosing the epoch")
 
 # %% [markdown]
 # ## Conclusions
-#
-# The rules are those of the [analysis plan](../../analysis-plan.md); [how to read](../../how-to-read.md) says what the words mean.
 
 # %% tags=["remove-input"]
 shared.said({EXPERIMENT: shown})

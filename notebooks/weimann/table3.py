@@ -53,7 +53,6 @@ tables.html(table3.rates(shown), f"The columns of Table 3 in tier {shown}")
 # %% [markdown]
 # ## Comparison with the paper
 #
-# Ours is the mean over *n* runs with its 95 % interval; the difference carries Welch's interval. PENDING means: not run yet.
 # The middle column has its runs in common with [Table 2](table2), which has more of some rows: of random weights
 # {res}`weimann2021-table2.reduced.random.75.macro_f1.n` in place of {res}`weimann2021-table3.reduced.random.250.macro_f1.n`. That is
 # why its mean is {res}`weimann2021-table2.reduced.random.75.macro_f1.mean` there and
@@ -101,8 +100,6 @@ tables.html(shared.gains(comparison, "Sampling rate of the recordings"), "Gain i
 
 # %% [markdown]
 # ## Conclusions
-#
-# The rules are those of the [analysis plan](../../analysis-plan.md); [how to read](../../how-to-read.md) says what the words mean.
 
 # %% tags=["remove-input"]
 shared.said({EXPERIMENT: shown})

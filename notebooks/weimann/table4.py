@@ -50,7 +50,6 @@ tables.html(table4.networks(shown), "Parameters and work of the three networks")
 # %% [markdown]
 # ## Comparison with the paper
 #
-# Ours is the mean over *n* runs with its 95 % interval; the difference carries Welch's interval. PENDING means: not run yet.
 # The column of ResNet-18 has its runs in common with [Table 2](table2), which has more of some rows: of random weights
 # {res}`weimann2021-table2.reduced.random.75.macro_f1.n` in place of {res}`weimann2021-table4.reduced.random.resnet18.macro_f1.n`. That is
 # why its mean is {res}`weimann2021-table2.reduced.random.75.macro_f1.mean` there and
@@ -101,8 +100,6 @@ tables.html(shared.gains(comparison, "Network"), "Gain in macro F1 over random i
 
 # %% [markdown]
 # ## Conclusions
-#
-# The rules are those of the [analysis plan](../../analysis-plan.md); [how to read](../../how-to-read.md) says what the words mean.
 
 # %% tags=["remove-input"]
 shared.said({EXPERIMENT: shown})

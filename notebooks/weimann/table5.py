@@ -47,7 +47,7 @@ for name in EXPERIMENTS:
 in_short.of_gains(tiers)
 
 # %% [markdown]
-# Ours is the mean over runs with its 95 % interval (Student's *t*); PENDING means: not run yet. AUC and Fmax need no threshold.
+# AUC and Fmax need no threshold.
 # For F and G each probability is cut at one threshold a score, which is found on the training set, as in the paper. The epoch
 # is the one with the lowest loss on the validation set.
 #
@@ -171,8 +171,6 @@ tables.html(ranked, "Initialisations from best to worst by mean score; = joins e
 
 # %% [markdown]
 # ## Conclusions
-#
-# The rules are those of the [analysis plan](../../analysis-plan.md); [how to read](../../how-to-read.md) says what the words mean.
 
 # %% tags=["remove-input"]
 shared.said(tiers)
