@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import seaborn
 from IPython.display import HTML
 from markupsafe import Markup
 from matplotlib import pyplot as plt
@@ -45,12 +46,11 @@ def class_counts(recordings: Recordings) -> plt.Figure:
     counts = recordings.counts()
     figure, (upper, lower) = plt.subplots(2, 1, figsize=(figures.WIDTH, 3.2 + 0.25 * len(counts)),
                                           height_ratios=[0.25 * len(counts) + 0.3, 1.9])
-    upper.barh([*counts], [*counts.values()], color="#0072B2")
+    seaborn.barplot(x=[*counts.values()], y=[*counts], color="#0072B2", saturation=1, ax=upper)
     for bars in upper.containers:
         upper.bar_label(bars, padding=3)
-    upper.invert_yaxis()
     upper.set(xlabel="recordings", title="Classes", xmargin=0.15)
-    lower.hist(recordings.durations, bins=30, color="#0072B2")
+    seaborn.histplot(recordings.durations, bins=30, color="#0072B2", alpha=1, ax=lower)
     lower.set(xlabel="length (s)", ylabel="recordings", title="Lengths", yscale="log")
     return figure
 
