@@ -42,7 +42,7 @@ def behind(address: str, said: str, rows: Iterable[Sequence], bodies: Sequence[r
     data = dict.fromkeys(f"{data_set(one.data['name'])} {one.data['version']}, digest {one.data['digest'][:12]}"
                          for one in bodies)
     evidence = ", ".join(f"{name} {word}" for name, word in cells.evidence_of(bodies).items())
-    return Markup("<p><strong>{0}</strong><br>{1}</p><table><thead><tr>{2}</tr></thead><tbody>{3}</tbody></table>"
+    return Markup("<p><code>{0}</code><br>{1}</p><table><thead><tr>{2}</tr></thead><tbody>{3}</tbody></table>"
                   "<p>Data: {4}; evidence: {5}.</p><p>Compute it again from the stored predictions:<br>"
                   "<code>python -m ecgtl verify {0}</code></p><p>Make it again, training included:<br>"
                   "<code>python -m ecgtl reproduce {0}</code></p>").format(

@@ -102,10 +102,12 @@ def _depend(asked: SphinxRole | SphinxDirective, files: Iterable[Path]) -> None:
 
 
 # What a row of a table becomes where its frame is narrower than the table needs; of a comparison also its lines' names
-CARD = """& thead, & .ecgtl-lines { display: none; }
-&, & caption, & tbody, & tr, & tbody :is(th, td) { display: block; width: auto; }
-& tr { margin: 0 0 0.8rem; padding: 0.4rem 0.6rem; border: 1px solid var(--pst-color-border); border-radius: 0.4rem; }
-& tbody :is(th, td) { border: 0; padding: 0.1rem 0; }
+CARD = """& > thead, & .ecgtl-lines { display: none; }
+&, & > caption, & > tbody, & > tbody > tr, & > tbody > tr > :is(th, td) { display: block; width: auto; }
+& > tbody > tr {
+  margin: 0 0 0.8rem; padding: 0.4rem 0.6rem; border: 1px solid var(--pst-color-border); border-radius: 0.4rem;
+}
+& > tbody > tr > :is(th, td) { border: 0; padding: 0.1rem 0; }
 & td[data-head]::before { content: attr(data-head) ": "; color: var(--pst-color-text-muted); }
 & td:has(.ecgtl-line)::before { display: block; font-weight: 600; }
 & td .ecgtl-line { white-space: normal; }
