@@ -1,7 +1,6 @@
 """The job that makes checkpoints: ``run(config) -> Pretrained``, for the notebook, the command line and tests alike."""
 
 import dataclasses
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -52,8 +51,7 @@ class Pretrained:
 def run(config: PretrainConfig | PretrainPlan, report: Callable[[dict], None] | None = None, command: str | None = None,
         experiment: str = "pretrain", key: str | None = None) -> Pretrained:
     """Pretrain as ``config`` says; nothing is saved yet. Raises EcgtlError for anything a user can mend."""
-    began = time.perf_counter()
-    results.code_state()
+    seconds = results.clock()
     plan = config.plan()
     config, device = plan.config, plan.device
     sources = read(config)
@@ -70,11 +68,10 @@ def run(config: PretrainConfig | PretrainPlan, report: Callable[[dict], None] | 
     data = _data(config, sources, parts) | {"skipped": _skipped(sources, whole, parts)}
     chosen = {"validation": validation, "epoch": loop.best_epoch(fit.history, plan.config.rules.select_on)}
     upstream = "synthetic" if config.tier == "demo" else "substitute"
-    seconds = time.perf_counter() - began
     made = Result(experiment, key or key_of(config), config.portable(),
                   {"upstream": upstream, "target": "none", "leads": upstream}, top | chosen,
                   fit.history, data, {"none": np.zeros(0, np.uint8)},
-                  results.provenance(str(device), seconds, config.seed, torch.get_num_threads(), command))
+                  results.provenance(str(device), seconds(), config.seed, torch.get_num_threads(), command))
     return Pretrained(made, _transferable(config, fit.weights), _facts(config, made), parts["test"], model)
 
 

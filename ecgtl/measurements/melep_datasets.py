@@ -1,7 +1,6 @@
 """What the headers of MELEP 2023's data sets say, counted once for its Table 1."""
 
 import itertools
-import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -32,8 +31,7 @@ def measure(root: Path) -> Result:
     CPSC2018 counts in its form of the Challenge 2020, which has headers. Raises EcgtlError when no data set
     has any, and for damaged tables of PTB-XL.
     """
-    began = time.perf_counter()
-    results.code_state()
+    seconds = results.clock()
     found = {name: below(Path(root) / folder, "hea") for name, folder in HEADERS.items()}
     if not any(found.values()):
         raise EcgtlError(f"{root} holds no header of {', '.join(HEADERS)}; run 'python -m ecgtl data fetch NAME', or "
@@ -46,7 +44,7 @@ def measure(root: Path) -> Result:
     data = {"name": "headers and tables", "digest": cache.source_checksum(Path(root), files),
             "version": ", ".join(f"{name} {catalogue.entry(name).version}" for name in HEADERS),
             "records": sum(part["records"] for part in scores.values() if part)}
-    provenance = results.provenance("cpu", time.perf_counter() - began, 0, 1, PROGRAM)
+    provenance = results.provenance("cpu", seconds(), 0, 1, PROGRAM)
     return Result(MEASURED, KEY, {"tier": "paper"}, _evidence(scores), scores, [], data,
                   {"none": np.zeros(0, np.uint8)}, provenance)
 

@@ -1,6 +1,5 @@
 """Squared errors of the autoencoder on windows that it has not seen, measured once for Jang 2021's Figure 4."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,8 +125,7 @@ def measure(tier: str = "reduced") -> Result:
     ``arrays``: ``error`` and ``deviation`` (n,) float32, ``source`` (n,) into ``data["order"]``, ``subject``
     (n,) numbered in the order of the windows. Raises EcgtlError when the mean is not that of the pretraining.
     """
-    began = time.perf_counter()
-    results.code_state()
+    seconds = results.clock()
     trained = pretrained(tier)
     found = held_out(trained)
     error, deviation = squared_errors(found.model, found.windows, trained.config["precision"])
@@ -142,8 +140,8 @@ def measure(tier: str = "reduced") -> Result:
     data = {name: trained.data[name] for name in ("name", "version", "digest", "weights")}
     data |= {"order": [*order], "windows": len(error), "subjects": int(subject.nunique()), "pretraining": trained.key}
     scores = {"mse_sum": float(error.mean()), "r2": float(1 - error.sum() / deviation.sum())}
-    provenance = results.provenance("cpu", time.perf_counter() - began, trained.config["seed"],
-                                    torch.get_num_threads(), f"{PROGRAM} --tier {tier}")
+    provenance = results.provenance("cpu", seconds(), trained.config["seed"], torch.get_num_threads(),
+                                    f"{PROGRAM} --tier {tier}")
     return Result(MEASURED, _key(tier), trained.config, trained.evidence, scores, [], data, arrays, provenance)
 
 

@@ -5,7 +5,6 @@
 The same tasks and parts as the folds have, drawn again from the target below ``ECGTL_DATA``.
 """
 
-import time
 
 import numpy as np
 import torch
@@ -36,8 +35,7 @@ def measure(experiment: str, tier: str) -> Result:
     EcgtlError when the tier plans no fold, when the target is not available, and when a task is not the one that a
     finished fold has stored.
     """
-    began = time.perf_counter()
-    results.code_state()
+    seconds = results.clock()
     planned = transfers.enumerate_runs(experiment, tier)
     if not planned:
         raise EcgtlError(f"{experiment} has no folds in tier {tier}; choose another tier")
@@ -63,7 +61,7 @@ def measure(experiment: str, tier: str) -> Result:
     # ``leads`` is said of the target: no network stands behind it
     return Result(MEASURED, key_of(experiment, tier), {"tier": tier, "experiment": experiment, "arch": "rr"},
                   evidence.evidence_of(prepared), {"folds": scores}, [], data, arrays,
-                  results.provenance("cpu", time.perf_counter() - began, 0, torch.get_num_threads(),
+                  results.provenance("cpu", seconds(), 0, torch.get_num_threads(),
                                      f"{PROGRAM} {experiment} --tier {tier}"))
 
 

@@ -1,6 +1,5 @@
 """Counts and moments of Shaoxing's ``Diagnostics.xlsx`` for Jang 2021's Table 1. No row is kept."""
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +20,7 @@ def measure(root: Path) -> Result:
 
     Raises EcgtlError as ``shaoxing.diagnostics`` does.
     """
-    began = time.perf_counter()
-    results.code_state()
+    seconds = results.clock()
     table = shaoxing.diagnostics(root)
     file = Path(root) / shaoxing.FIGSHARE / shaoxing.TABLE
     by_name = {name: moments(table[table["rhythm"] == name]) for name in shaoxing.CLASSES}
@@ -32,7 +30,7 @@ def measure(root: Path) -> Result:
     return Result(MEASURED, KEY, {"tier": "paper", "dataset": shaoxing.NAME},
                   {"upstream": "none", "target": "full" if whole else "subset", "leads": "none"},
                   moments(table) | {"rhythms": by_name}, [], data, {"none": np.zeros(0, np.uint8)},
-                  results.provenance("cpu", time.perf_counter() - began, 0, 1, PROGRAM))
+                  results.provenance("cpu", seconds(), 0, 1, PROGRAM))
 
 
 def moments(table: pd.DataFrame) -> dict[str, int | float | None]:
