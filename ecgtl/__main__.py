@@ -6,8 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import yaml
-
 from ecgtl import data_commands, paths, processes, results
 from ecgtl.analysis import reproduction, verification
 from ecgtl.analysis.coverage import status_table
@@ -27,7 +25,7 @@ STOPPED = "ecgtl: stopped; finished results and files are kept, the same command
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when it worked, 2 with one line on stderr for a user's mistake."""
     parser = _Parser(prog="python -m ecgtl", description=DESCRIPTION)
-    _add_commands(parser, "command", yaml.safe_load((paths.PACKAGE / "commands.yml").read_text()))
+    _add_commands(parser, "command", paths.facts("commands"))
     try:
         given = parser.parse_args(arguments)
         return COMMANDS[given.command](given) or 0

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import yaml
 from scipy import stats
 
 from ecgtl import experiments, paths, results
@@ -109,7 +108,7 @@ def tolerance(address: Address, run: PlannedRun, stored: Result) -> tuple[float,
 
     By the rules of ``analysis/reproduction.yml``, from stored runs alone.
     """
-    rules = yaml.safe_load((paths.PACKAGE / "analysis" / "reproduction.yml").read_text())
+    rules = paths.facts("analysis/reproduction")
     scale = max(1.0, abs(addresses.scores_of(run, stored)[address.score]))
     if run.config.arch in BASELINES or isinstance(run, transfers.Transfer) and "f1" not in address.score:
         return rules["untrained"] * scale, "no network is trained"

@@ -15,10 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 
-from ecgtl import experiments, processes, results
-from ecgtl.config import EXPERIMENTS, QUEUE, seeded_experiments, source_experiments
+from ecgtl import experiments, paths, processes, results
+from ecgtl.config import QUEUE, seeded_experiments, source_experiments
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import runners, transfers
 from ecgtl.experiments.runners import Run
@@ -56,7 +55,7 @@ class Entry:
 
 def order(tier: str) -> list[Entry]:
     """Every run of ``tier``, once, in the order of ``queue.yml``."""
-    asked = yaml.safe_load((EXPERIMENTS / f"{QUEUE}.yml").read_text())[tier]
+    asked = paths.facts(f"experiments/{QUEUE}")[tier]
     found: dict[Path, Entry] = {}
     for part in asked["order"]:
         for name in runners.names() if part["experiment"] == "all" else [part["experiment"]]:
