@@ -116,9 +116,8 @@ def _rank(given) -> None:
         raise EcgtlError(f"--root is {given.root!r}, which would have no effect: --target {given.target} is the folder "
                          "itself; give the name of a data set as --target, or leave --root away")
     names = ("labels", "labels_separator", "label_set", "records", "weighting", "resamples", "tier")
-    same = {name: getattr(given, name) for name in names}
     config = ScoreConfig.of(dataset=given.target if known else "folder", root=given.root if known else given.target,
-                            lead=given.lead, **same)
+                            lead=given.lead, **{name: getattr(given, name) for name in names})
     print("\n".join(rank.lines(rank.rank(config, given.checkpoints), config)))
 
 

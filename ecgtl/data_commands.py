@@ -174,8 +174,7 @@ def _listed(counts: dict[str, int]) -> str:
 
 
 def _progress(verb: str) -> Progress:
-    bar = sys.stderr.isatty() and importlib.util.find_spec("tqdm") is not None
-    return _Bar(verb) if bar else _Lines(verb)
+    return (_Bar if sys.stderr.isatty() and importlib.util.find_spec("tqdm") else _Lines)(verb)
 
 
 class _Lines(Progress):

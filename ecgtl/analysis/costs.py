@@ -64,12 +64,11 @@ def _row(experiment: str, tier: str) -> dict:
     bases = [basis for _, basis in speeds.values()]
     small_steps = isinstance(networks[0], transfers.Transfer)
     read = dict.fromkeys(run.config.target if small_steps else run.config.dataset for run in networks)
-    downloads = sum(catalogue.entry(name).download_gb for name in read)
     return {"experiment": experiment, "tier": tier, "runs": len(networks),
             "cpu_hours": sum(flops[arch] / speed for arch, (speed, _) in speeds.items()) / 3600,
             "basis": max(bases, key=("measured", "estimated", "unknown").index),
             "gpu_hours": float("nan") if small_steps else sum(flops.values()) / gpu_speed() / 3600,
-            "download_gb": 0.0 if tier == "demo" else downloads}
+            "download_gb": 0.0 if tier == "demo" else sum(catalogue.entry(name).download_gb for name in read)}
 
 
 def _is_network(run: Run) -> bool:

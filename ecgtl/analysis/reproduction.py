@@ -25,13 +25,8 @@ MADE_ON = ("device", "machine", "instructions", "layout", "threads", "torch", "n
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A stored score, the new one, how far it may lie from it on another processor, and the ``outcome``: ``EQUAL``,
-    ``WITHIN`` or ``DIFFERENT``. ``lines`` say all of it in words.
-    """
+    """Whether a run came again (``EQUAL``, ``WITHIN`` or ``DIFFERENT``), and ``lines`` that say all of it in words."""
 
-    before: float
-    now: float
-    tolerance: float
     outcome: str
     lines: tuple[str, ...]
 
@@ -81,9 +76,8 @@ def _compared(address: Address, run: PlannedRun, stored: Result, again: Result) 
     pairs = {name: (there.get(name, "not recorded"), here[name]) for name in MADE_ON}
     differs = [f"{name} {old} there, {new} here" for name, (old, new) in pairs.items() if old != new]
     # On a CPU the same code on the same of all of these gives the same numbers to the last bit
-    other = bool(differs) or here["device"] != "cpu"
-    within = WITHIN if other and abs(now - before) <= limit else DIFFERENT
-    outcome = EQUAL if equal(stored, again) else within
+    near = (differs or here["device"] != "cpu") and abs(now - before) <= limit
+    outcome = EQUAL if equal(stored, again) else WITHIN if near else DIFFERENT
     asked, unknown = stored.config["precision"], "not recorded" in {old for old, _ in pairs.values()}
     lines = (f"{address.id}, tier {address.tier}: {stored.experiment}/{stored.key}",
              f"{address.score}: stored {before:.9g}, now {now:.9g}, difference {now - before:+.3g}",
@@ -91,7 +85,7 @@ def _compared(address: Address, run: PlannedRun, stored: Result, again: Result) 
              f"made on: {'; '.join(differs) or 'the same ' + ', '.join(MADE_ON)}",
              f"precision: {asked}, here {loop.pick_precision(asked, torch.device(here['device']))}",
              *["whether it was another processor cannot be distinguished from what is recorded"] * unknown, outcome)
-    return Reproduction(before, now, limit, outcome, lines)
+    return Reproduction(outcome, lines)
 
 
 def equal(stored: Result, again: Result) -> bool:

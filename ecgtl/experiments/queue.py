@@ -46,8 +46,7 @@ class Entry:
         init = getattr(config, "init", "") or getattr(config, "source", "")
         arch = config.arch.removesuffix("_classifier")
         home = seeded_experiments().get(init.partition("-seed")[0]) or source_experiments().get(init)
-        runs = runners.enumerate_runs(home, config.tier) if home else []
-        for run in runs:
+        for run in runners.enumerate_runs(home, config.tier) if home else []:
             if run.config.arch == arch and init in (getattr(run, "name", None), getattr(run.config, "dataset", None)):
                 return run
         return None

@@ -44,9 +44,8 @@ def measure(root: Path) -> Result:
     data = {"name": "headers and tables", "digest": cache.source_checksum(Path(root), files),
             "version": ", ".join(f"{name} {catalogue.entry(name).version}" for name in HEADERS),
             "records": sum(part["records"] for part in scores.values() if part)}
-    provenance = results.provenance("cpu", seconds(), 0, 1, PROGRAM)
     return Result(MEASURED, KEY, {"tier": "paper"}, _evidence(scores), scores, [], data,
-                  {"none": np.zeros(0, np.uint8)}, provenance)
+                  {"none": np.zeros(0, np.uint8)}, results.provenance("cpu", seconds(), 0, 1, PROGRAM))
 
 
 def count(name: str, files: Sequence[Path]) -> dict:

@@ -113,9 +113,8 @@ def squared_errors(model: nn.Module, windows: Windows, precision: str = "float32
         x = torch.from_numpy(batch)
         with loop.mixed(precision, torch.device("cpu")):
             made = model(x)
-        centred = batch - batch.mean(axis=-1, keepdims=True)
-        found.append((summed_squared_error(x, made).double().numpy(),
-                      np.square(centred, dtype=np.float64).sum(axis=(1, 2))))
+        deviation = np.square(batch - batch.mean(axis=-1, keepdims=True), dtype=np.float64).sum(axis=(1, 2))
+        found.append((summed_squared_error(x, made).double().numpy(), deviation))
     return np.concatenate(found, axis=1)
 
 
