@@ -8,10 +8,10 @@ from IPython.display import HTML
 from markupsafe import Markup
 
 from ecgtl import experiments
-from ecgtl.analysis import cells, claims, sources, verdicts
+from ecgtl.analysis import cells, claims, verdicts
 from ecgtl.analysis.correlations import Interval
 from ecgtl.analysis.names import PENDING, data_set, f1
-from ecgtl.config import TIERS, protocols
+from ecgtl.config import TIERS
 from ecgtl.report import badges, gains
 from ecgtl.report import findings as report_findings
 from ecgtl.report.words import difference
@@ -100,12 +100,8 @@ def of_table(experiment: str, tier: str, score: str | None = None, table: str | 
 
 def _judged(tiers: Mapping[str, str], statements: Sequence[str] | None, why: str) -> Markup:
     """How many statements hold, in print and here."""
-    judged = []
-    for experiment, tier in tiers.items():
-        own, source = cells.original(experiment), sources.Runs(tier)
-        judged += [claims.judge(paper, name, tier, source) for paper in protocols()
-                   for name, claim in claims.claims(paper).items()
-                   if claim.get("experiment") == own and (statements is None or name in statements)]
+    judged = [verdict for experiment, tier in tiers.items()
+              for verdict in claims.judged_on(experiment, tier, statements)]
     if not judged:
         return Markup()
     said = [", ".join(f"{n} {sign}" for sign, n in Counter(one[whose] for one in judged).items())

@@ -47,7 +47,7 @@ class Pair:
     @property
     def named_in_short(self) -> str:
         """Network, source and target."""
-        return f"{checkpoint_name(self.source, self.arch)} → {data_set(self.folds.target)}"
+        return " → ".join(self.named.values())
 
     def lines(self, measure: str) -> tables.Lines:
         """The printed correlation, ours, and their difference."""
@@ -182,7 +182,7 @@ def correlation_figure(own: Sequence[Pair], others: Sequence[Pair]) -> plt.Figur
 
 def correlations_said(found: Iterable[Pair]) -> str:
     """What ``correlation_figure`` says, ours by the weights of the text and the published choice of the epoch."""
-    pairs = {" → ".join(pair.named.values()): pair for pair in found}
+    pairs = {pair.named_in_short: pair for pair in found}
     ours = {name: pair.ours[MELEP[0], SCORES[0]] for name, pair in pairs.items()}
     printed = {name: pair.fisher for name, pair in pairs.items() if pair.fisher}
     return alt.by_panel({"Correlation of MELEP with F1 here": alt.beside_zero(ours),
