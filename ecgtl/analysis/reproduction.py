@@ -8,7 +8,6 @@ from scipy import stats
 
 from ecgtl import experiments, paths, results
 from ecgtl.analysis import addresses, cells
-from ecgtl.analysis.addresses import Address
 from ecgtl.config import BASELINES, PretrainConfig, TransferConfig
 from ecgtl.datasets import cache
 from ecgtl.errors import EcgtlError
@@ -69,7 +68,7 @@ def _digest(run: PlannedRun) -> str:
     return inputs.prepare(plan).recordings.digest
 
 
-def _compared(address: Address, run: PlannedRun, stored: Result, again: Result) -> Reproduction:
+def _compared(address: addresses.Address, run: PlannedRun, stored: Result, again: Result) -> Reproduction:
     before, now = (results.rounded(addresses.scores_of(run, body)[address.score]) for body in (stored, again))
     limit, basis = tolerance(address, run, stored)
     there, here = ({**body.provenance["versions"], **body.provenance} for body in (stored, again))
@@ -97,7 +96,7 @@ def equal(stored: Result, again: Result) -> bool:
                     for name, array in stored.arrays.items()))
 
 
-def tolerance(address: Address, run: PlannedRun, stored: Result) -> tuple[float, str]:
+def tolerance(address: addresses.Address, run: PlannedRun, stored: Result) -> tuple[float, str]:
     """How far the score of ``run`` may lie from the stored one on another processor, and what that rests on.
 
     By the rules of ``analysis/reproduction.yml``, from stored runs alone.

@@ -5,7 +5,6 @@ import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +14,24 @@ from ecgtl.analysis.sources import Runs
 from ecgtl.config import protocols
 from ecgtl.errors import why_not
 from ecgtl.experiments import pretrainings, runners
-from ecgtl.results import Result
 from ecgtl.statistics import Sample
 
 RELATIVE, ABSOLUTE = 1e-6, 1e-8  # results keep nine digits, and the learning curve index divides small steps
 Finished = Mapping[str, Mapping[str, list[cells.Finished]]]  # by tier and experiment
 
 
-@dataclass
+@dataclasses.dataclass
 class Verification:
     """``differences``, a line each, and what is ``said`` of one number.
 
     ``counts`` of what was computed again, ``beyond`` of scores that cannot be, by reason.
     """
 
-    differences: list[str] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
-    counts: Counter = field(default_factory=Counter)
-    beyond: Counter = field(default_factory=Counter)
-    began: float = field(default_factory=time.perf_counter)
+    differences: list[str] = dataclasses.field(default_factory=list)
+    said: list[str] = dataclasses.field(default_factory=list)
+    counts: Counter = dataclasses.field(default_factory=Counter)
+    beyond: Counter = dataclasses.field(default_factory=Counter)
+    began: float = dataclasses.field(default_factory=time.perf_counter)
 
     def lines(self) -> Iterator[str]:
         """All of it in words; a summary comes last."""
@@ -62,7 +60,7 @@ def of_number(text: str) -> Verification:
 def verify() -> Verification:
     """Of all committed results. A file that is damaged is named, and the others are still verified."""
     found = Verification()
-    both: dict[Path, tuple[Result, Result]] = {}
+    both: dict[Path, tuple[results.Result, results.Result]] = {}
     for path in sorted(results.folder("reduced").glob("*/*.json")):
         found.counts["results"] += 1
         try:
@@ -78,7 +76,7 @@ def verify() -> Verification:
     return found
 
 
-def _again(path: Path, result: Result, found: Verification) -> Result:
+def _again(path: Path, result: results.Result, found: Verification) -> results.Result:
     """The result with what its predictions give in place of the scores that differ, which are noted."""
     before, now = addresses.flat(result.scores), rescoring.recomputed(result)
     found.beyond += Counter(map(rescoring.reason, before.keys() - now.keys()))

@@ -19,7 +19,6 @@ from ecgtl.models.cae import summed_squared_error
 from ecgtl.results import MEASURED, Result
 from ecgtl.signals.windows import Windows
 from ecgtl.training import loop
-from ecgtl.training.loop import EVALUATION_BATCH
 
 PROGRAM = "python -m ecgtl measure reconstruction-errors"
 ARRAYS = ("error", "deviation", "source", "subject")
@@ -109,7 +108,7 @@ def squared_errors(model: nn.Module, windows: Windows, precision: str = "float32
     ``precision`` as in ``loop.pick_precision``. Source: Jang 2021, section II.3.1 (a sum, not a mean).
     """
     found = []
-    for batch in windows.batches(EVALUATION_BATCH):
+    for batch in windows.batches(loop.EVALUATION_BATCH):
         x = torch.from_numpy(batch)
         with loop.mixed(precision, torch.device("cpu")):
             made = model(x)

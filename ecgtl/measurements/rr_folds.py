@@ -14,8 +14,6 @@ from ecgtl.config import TransferConfig
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import transfers
 from ecgtl.jobs import evidence, inputs, transfer
-from ecgtl.jobs.inputs import Prepared
-from ecgtl.jobs.transfer import Target
 from ecgtl.models import baselines
 from ecgtl.results import MEASURED, Result
 from ecgtl.signals import rr_intervals
@@ -41,7 +39,7 @@ def measure(experiment: str, tier: str) -> Result:
         raise EcgtlError(f"{experiment} has no folds in tier {tier}; choose another tier")
     prepared = target_of(planned[0].config)
     recordings = prepared.recordings
-    target = Target(recordings, np.zeros((0, 0, 0)), recordings.label_matrix)
+    target = transfer.Target(recordings, np.zeros((0, 0, 0)), recordings.label_matrix)
     tasks = {run.config.fold: transfer.draw(run.config, target) for run in planned}
     for run in planned:
         part = transfer.part_of_each(tasks[run.config.fold], len(recordings))
@@ -65,7 +63,7 @@ def measure(experiment: str, tier: str) -> Result:
                                      f"{PROGRAM} {experiment} --tier {tier}"))
 
 
-def target_of(config: TransferConfig) -> Prepared:
+def target_of(config: TransferConfig) -> inputs.Prepared:
     """The target that the tasks are drawn out of, read; whatever checkpoint, it is the same."""
     return inputs.prepare(config.plan().reading)
 

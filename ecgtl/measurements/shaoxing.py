@@ -8,14 +8,13 @@ import pandas as pd
 from ecgtl import datasets, results
 from ecgtl.datasets import cache, catalogue, shaoxing
 from ecgtl.errors import EcgtlError
-from ecgtl.results import MEASURED, Result
 
 PROGRAM = "python -m ecgtl measure shaoxing"
 KEY = "jang2021-table1-shaoxing"
 MOMENTS = ("n", "male", "age_mean", "age_sd")
 
 
-def measure(root: Path) -> Result:
+def measure(root: Path) -> results.Result:
     """Counts and moments of the released table below ``root``, for all and by rhythm; not yet saved.
 
     Raises EcgtlError as ``shaoxing.diagnostics`` does.
@@ -27,10 +26,10 @@ def measure(root: Path) -> Result:
     whole = len(table) == datasets.RECORDS[shaoxing.NAME]
     data = {"name": shaoxing.NAME, "version": catalogue.entry(shaoxing.NAME).version,
             "digest": cache.source_checksum(file.parent, [file]), "records": len(table), "file": file.name}
-    return Result(MEASURED, KEY, {"tier": "paper", "dataset": shaoxing.NAME},
-                  {"upstream": "none", "target": "full" if whole else "subset", "leads": "none"},
-                  moments(table) | {"rhythms": by_name}, [], data, {"none": np.zeros(0, np.uint8)},
-                  results.provenance("cpu", seconds(), 0, 1, PROGRAM))
+    return results.Result(results.MEASURED, KEY, {"tier": "paper", "dataset": shaoxing.NAME},
+                          {"upstream": "none", "target": "full" if whole else "subset", "leads": "none"},
+                          moments(table) | {"rhythms": by_name}, [], data, {"none": np.zeros(0, np.uint8)},
+                          results.provenance("cpu", seconds(), 0, 1, PROGRAM))
 
 
 def moments(table: pd.DataFrame) -> dict[str, int | float | None]:
@@ -40,14 +39,14 @@ def moments(table: pd.DataFrame) -> dict[str, int | float | None]:
             "age_sd": float(age.std(ddof=1)) if n > 1 else None}
 
 
-def load(tier: str = "best") -> Result:
+def load(tier: str = "best") -> results.Result:
     """What ``measure`` stored: the release as it is, so tier ``paper`` alone.
 
     Raises EcgtlError for another tier, and when it is absent, damaged, or does not add up.
     """
     if tier not in ("best", "paper"):
         raise EcgtlError(f"the Shaoxing table has no tier {tier}: it is counted whole; allowed: best, paper")
-    path = results.path_of(MEASURED, KEY, "paper")
+    path = results.path_of(results.MEASURED, KEY, "paper")
     if not path.is_file():
         raise EcgtlError(f"the Shaoxing table has not been counted; run '{PROGRAM}'")
     counted = results.load(path)
