@@ -6,8 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import yaml
-
 from ecgtl import data_commands, paths, processes, results
 from ecgtl.analysis import reproduction, verification
 from ecgtl.analysis.coverage import status_table
@@ -27,7 +25,7 @@ STOPPED = "ecgtl: stopped; finished results and files are kept, the same command
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when it worked, 2 with one line on stderr for a user's mistake."""
     parser = _Parser(prog="python -m ecgtl", description=DESCRIPTION)
-    _add_commands(parser, "command", yaml.safe_load((paths.PACKAGE / "commands.yml").read_text()))
+    _add_commands(parser, "command", paths.facts("commands"))
     try:
         given = parser.parse_args(arguments)
         return COMMANDS[given.command](given) or 0
@@ -118,9 +116,8 @@ def _rank(given) -> None:
         raise EcgtlError(f"--root is {given.root!r}, which would have no effect: --target {given.target} is the folder "
                          "itself; give the name of a data set as --target, or leave --root away")
     names = ("labels", "labels_separator", "label_set", "records", "weighting", "resamples", "tier")
-    same = {name: getattr(given, name) for name in names}
     config = ScoreConfig.of(dataset=given.target if known else "folder", root=given.root if known else given.target,
-                            lead=given.lead, **same)
+                            lead=given.lead, **{name: getattr(given, name) for name in names})
     print("\n".join(rank.lines(rank.rank(config, given.checkpoints), config)))
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from ecgtl import datasets, paths
 from ecgtl.datasets import catalogue
-from ecgtl.datasets.catalogue import Available, Entry
 from ecgtl.datasets.checksums import REGISTRY, Progress, Verification, verify
 from ecgtl.datasets.fetch import RESUME, Transfer
 from ecgtl.datasets.fetch import fetch as fetch_files
@@ -102,11 +101,11 @@ def _root(root: str | Path | None) -> Path:
     return paths.given(root) if root else paths.data()
 
 
-def _how_to_get(entry: Entry) -> str:
+def _how_to_get(entry: catalogue.Entry) -> str:
     return entry.by_hand or f"'python -m ecgtl data fetch {entry.name}' brings it from {entry.address}"
 
 
-def _table(chosen: Sequence[Entry], found: dict[str, Available]) -> str:
+def _table(chosen: Sequence[catalogue.Entry], found: dict[str, catalogue.Available]) -> str:
     rows = [("name", "title", "version", "download", "licence", "available here", "loader", "twin")]
     rows += [(entry.name, entry.title, entry.version, entry.size(), entry.licence, str(found[entry.name]),
               _yes(entry, entry.has_loader), _yes(entry, entry.twin)) for entry in chosen]
@@ -115,15 +114,15 @@ def _table(chosen: Sequence[Entry], found: dict[str, Available]) -> str:
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
-def _yes(entry: Entry, there: object) -> str:
+def _yes(entry: catalogue.Entry, there: object) -> str:
     return "yes" if there else "n/a" if entry.kind == "weights" else "not yet"
 
 
-def _reference(entry: Entry) -> str:
+def _reference(entry: catalogue.Entry) -> str:
     return f"{entry.citation}, https://doi.org/{entry.doi}"
 
 
-def _details(entry: Entry, found: Available) -> str:
+def _details(entry: catalogue.Entry, found: catalogue.Available) -> str:
     rows = {"title": f"{entry.title}, version {entry.version} ({entry.kind})", "licence": entry.licence,
             "citation": _reference(entry), "data": f"https://doi.org/{entry.data_doi}" if entry.data_doi else "-",
             "page": entry.page, "address": entry.address, "folder": str(found.path),
@@ -136,7 +135,7 @@ def _details(entry: Entry, found: Available) -> str:
     return "\n".join(wrap.fill(f"{label:<10}{text}") for label, text in rows.items())
 
 
-def _check_space(entry: Entry, root: Path) -> None:
+def _check_space(entry: catalogue.Entry, root: Path) -> None:
     """Refuse a download that cannot fit before it has run for hours; one that has begun is let go on."""
     if catalogue.available(entry, root).state != "no":
         return
@@ -156,7 +155,7 @@ def _verdict(result: Verification) -> str:
     return "\n".join(lines)
 
 
-def _reading(entry: Entry, root: Path) -> str:
+def _reading(entry: catalogue.Entry, root: Path) -> str:
     """Read the set with its loader and say what is in it."""
     if not entry.has_loader:
         return "read: not tried, there is no loader for it yet"
@@ -174,8 +173,7 @@ def _listed(counts: dict[str, int]) -> str:
 
 
 def _progress(verb: str) -> Progress:
-    bar = sys.stderr.isatty() and importlib.util.find_spec("tqdm") is not None
-    return _Bar(verb) if bar else _Lines(verb)
+    return (_Bar if sys.stderr.isatty() and importlib.util.find_spec("tqdm") else _Lines)(verb)
 
 
 class _Lines(Progress):

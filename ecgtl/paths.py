@@ -5,10 +5,18 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from ecgtl.errors import EcgtlError, RecordError
 
 PACKAGE = Path(__file__).resolve().parent
+
+
+def facts(name: str) -> Any:
+    """What ``name``.yml of this package says; ``name`` is its path below the package."""
+    return yaml.safe_load((PACKAGE / f"{name}.yml").read_text(encoding="utf-8"))
 
 
 def repository() -> Path:

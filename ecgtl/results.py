@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from collections import UserDict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -302,6 +303,12 @@ def code_state() -> tuple[str, bool]:
         return told.removesuffix("-dirty"), told.endswith("-dirty")
     changes = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results")
     return git("rev-parse", "HEAD"), bool(changes)
+
+
+def clock() -> Callable[[], float]:
+    """Ask for the code's state, which a run has to do before it begins; and what tells the seconds since then."""
+    began, _ = time.perf_counter(), code_state()
+    return lambda: time.perf_counter() - began
 
 
 def instructions() -> str:

@@ -52,6 +52,11 @@ def mean_interval(sample: Sample, level: float = LEVEL) -> tuple[float, float]:
     return float(sample.mean - half), float(sample.mean + half)
 
 
+def share_interval(k: int, n: int) -> tuple[float, float]:
+    """Confidence limits of a share, ``k`` of ``n`` (Wilson 1927)."""
+    return stats.binomtest(k, n).proportion_ci(LEVEL, method="wilson")
+
+
 def score_interval(sample: Sample, highest: float = 1.0) -> tuple[float, float]:
     """``mean_interval`` of a score, cut to the range from 0 to ``highest``: no mean AUC is above 1."""
     low, high = mean_interval(sample)

@@ -19,7 +19,6 @@ from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, runners, sources, transfers
 from ecgtl.experiments.pretrainings import SINGLES
 from ecgtl.experiments.run import PlannedRun
-from ecgtl.results import Result
 
 CLOSE = 5  # ids that are named where one is unknown
 OF_PRETRAINING = ("weighted_f1", "accuracy", "mse_sum")  # what an id without a score stands for: the first there is
@@ -73,7 +72,7 @@ def place_of(run: PlannedRun) -> Place:
     return Place(run.experiment, row, getattr(run, "size", None))
 
 
-def scores_of(run: PlannedRun, body: Result) -> dict[str, float]:
+def scores_of(run: PlannedRun, body: results.Result) -> dict[str, float]:
     """Every number of a result that has an address, by name; of a class or label behind a dot, ``f1_per_class.af``.
 
     Of tables by the paper's own choice of the epoch, of folds by each choice and with the measures of transferability.

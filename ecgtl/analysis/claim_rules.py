@@ -235,8 +235,7 @@ def as_printed(claim: Mapping, tier: str) -> str:
     side, against = _limit(claim[rule])
     if side == "about":
         return f"In print they lie between {signed(values[0])} and {signed(values[-1])}."
-    below = sum(value < against for value in values)
-    return f"In print {below} of {len(values)} lie below {signed(against)}."
+    return f"In print {sum(value < against for value in values)} of {len(values)} lie below {signed(against)}."
 
 
 def signed(value: float) -> str:

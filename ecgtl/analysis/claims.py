@@ -1,6 +1,6 @@
 """Claims judged by rule, twice: from the paper's own printed numbers, and from our results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ecgtl import published
 from ecgtl.analysis import cells, claim_rules, verdicts
@@ -38,12 +38,16 @@ def judge(paper: str, name: str, tier: str, source: Runs | None = None) -> dict:
 
 def all_judged() -> list[dict]:
     """Every claim of every paper, judged on the best tier that its experiment has."""
-    found, sources = [], {tier: Runs(tier) for tier in (*REAL, "demo")}
-    for paper in protocols():
-        for name, claim in claims(paper).items():
-            tier = tier_of(claim, sources)
-            found.append({"of": paper, **judge(paper, name, tier, sources[tier])})
-    return found
+    sources = {tier: Runs(tier) for tier in (*REAL, "demo")}
+    return [{"of": paper, **judge(paper, name, tier, sources[tier])} for paper in protocols()
+            for name, claim in claims(paper).items() for tier in [tier_of(claim, sources)]]
+
+
+def judged_on(experiment: str, tier: str, names: Collection[str] | None = None) -> list[dict]:
+    """The claims that rest on ``experiment``, those of ``names`` alone if given, judged on its runs of ``tier``."""
+    own, source = cells.original(experiment), Runs(tier)
+    return [judge(paper, name, tier, source) for paper in protocols() for name, claim in claims(paper).items()
+            if claim.get("experiment") == own and (names is None or name in names)]
 
 
 def tier_of(claim: Mapping, sources: Mapping[str, Runs]) -> str:

@@ -116,8 +116,7 @@ def fisher(r: float, n: int, level: float = LEVEL) -> Interval:
         raise EcgtlError(f"a correlation of {n} points cannot be {r}; it lies between -1 and 1")
     if n <= MIN_POINTS or abs(r) == 1:
         return Interval(r, n=n, groups=n)
-    half = stats.norm.ppf((1 + level) / 2) / np.sqrt(n - 3)
-    low, high = np.tanh(np.arctanh(r) + half * np.array([-1, 1]))
+    low, high = np.tanh(stats.norm.interval(level, np.arctanh(r), 1 / np.sqrt(n - 3)))
     return Interval(r, float(low), float(high), n, n)
 
 

@@ -1,14 +1,12 @@
 """What an experiment costs before one starts it: counted work, measured speed, and an estimate where neither ran."""
 
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
-from ecgtl import experiments, models, results
+from ecgtl import experiments, models, paths, results
 from ecgtl.analysis import cells
 from ecgtl.config import ALL_LEADS, BASELINES, TIERS, TRANSFERS, FinetuneConfig, protocol
 from ecgtl.datasets import catalogue
@@ -43,7 +41,7 @@ def readable() -> pd.DataFrame:
 
 def gpu() -> dict:
     """The GPU that is assumed: its ``name``, its measured peak, and the ``share`` of it that is taken to be reached."""
-    return yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))["gpu"]
+    return paths.facts("analysis/costs")["gpu"]
 
 
 def gpu_speed() -> float:
@@ -66,12 +64,11 @@ def _row(experiment: str, tier: str) -> dict:
     bases = [basis for _, basis in speeds.values()]
     small_steps = isinstance(networks[0], transfers.Transfer)
     read = dict.fromkeys(run.config.target if small_steps else run.config.dataset for run in networks)
-    downloads = sum(catalogue.entry(name).download_gb for name in read)
     return {"experiment": experiment, "tier": tier, "runs": len(networks),
             "cpu_hours": sum(flops[arch] / speed for arch, (speed, _) in speeds.items()) / 3600,
             "basis": max(bases, key=("measured", "estimated", "unknown").index),
             "gpu_hours": float("nan") if small_steps else sum(flops.values()) / gpu_speed() / 3600,
-            "download_gb": 0.0 if tier == "demo" else downloads}
+            "download_gb": 0.0 if tier == "demo" else sum(catalogue.entry(name).download_gb for name in read)}
 
 
 def _is_network(run: Run) -> bool:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from ecgtl import paths, published, results
 from ecgtl.analysis.cells import current, evidence_of, protocols_of, row_of, runs
@@ -14,6 +13,7 @@ from ecgtl.analysis.names import METHODS, checkpoint_name
 from ecgtl.config import TIERS
 from ecgtl.experiments import runners
 
+PLAN = "analysis/coverage"
 STATES = ("done", "partial", "pending")
 # What an item is: drawn from networks or numbers, counted in one result, or made by the runs of experiments
 KINDS = {"drawn": "diagram", "result": "description", "experiment": "experiment"}
@@ -24,7 +24,7 @@ def coverage() -> pd.DataFrame:
 
     ``coverage.yml`` says which experiment and page carry an item; the state is computed from the results.
     """
-    plan, rows = _plan(), []
+    plan, rows = paths.facts(PLAN), []
     for paper, item, caption in published.items():
         entry = (plan.get(paper) or {}).get(item) or {}
         state, evidence, why = _state(entry)
@@ -33,13 +33,9 @@ def coverage() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _plan() -> dict:
-    return yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
-
-
 def page_of(paper: str, claim: str, experiment: str | None) -> str:
     """The page on which a claim is judged: the one that ``coverage.yml`` names, else that of its experiment's item."""
-    plan = _plan()
+    plan = paths.facts(PLAN)
     for page, names in plan["claims"].items():
         if f"{paper}.{claim}" in names:
             return page

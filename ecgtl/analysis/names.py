@@ -28,7 +28,7 @@ def _configurations() -> dict[str, str]:
 METHODS |= _configurations()
 # Score of a result -> its words
 SCORES = {"macro_f1": "macro F1", "weighted_f1": "weighted F1", "accuracy": "accuracy", "macro_auc": "macro AUC",
-          "f_max": "Fmax", "f_beta": "Fβ", "g_beta": "Gβ"}
+          "f_max": "Fmax", "f_beta": "Fβ", "g_beta": "Gβ", "learning_curve_index": "learning curve index"}
 CHOICES = {"validated": "best on validation", "last": "last epoch", "best_test": "best on test"}
 NETWORKS = {"resnet1d101": "ResNet1d101", "bilstm": "Bi-LSTM"}
 RIVALS = {"melep_published": ("MELEP, weights of the text", "small"),

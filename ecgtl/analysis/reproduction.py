@@ -4,12 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import yaml
 from scipy import stats
 
 from ecgtl import experiments, paths, results
 from ecgtl.analysis import addresses, cells
-from ecgtl.analysis.addresses import Address
 from ecgtl.config import BASELINES, PretrainConfig, TransferConfig
 from ecgtl.datasets import cache
 from ecgtl.errors import EcgtlError
@@ -26,13 +24,8 @@ MADE_ON = ("device", "machine", "instructions", "layout", "threads", "torch", "n
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A stored score, the new one, how far it may lie from it on another processor, and the ``outcome``: ``EQUAL``,
-    ``WITHIN`` or ``DIFFERENT``. ``lines`` say all of it in words.
-    """
+    """Whether a run came again (``EQUAL``, ``WITHIN`` or ``DIFFERENT``), and ``lines`` that say all of it in words."""
 
-    before: float
-    now: float
-    tolerance: float
     outcome: str
     lines: tuple[str, ...]
 
@@ -75,16 +68,15 @@ def _digest(run: PlannedRun) -> str:
     return inputs.prepare(plan).recordings.digest
 
 
-def _compared(address: Address, run: PlannedRun, stored: Result, again: Result) -> Reproduction:
+def _compared(address: addresses.Address, run: PlannedRun, stored: Result, again: Result) -> Reproduction:
     before, now = (results.rounded(addresses.scores_of(run, body)[address.score]) for body in (stored, again))
     limit, basis = tolerance(address, run, stored)
     there, here = ({**body.provenance["versions"], **body.provenance} for body in (stored, again))
     pairs = {name: (there.get(name, "not recorded"), here[name]) for name in MADE_ON}
     differs = [f"{name} {old} there, {new} here" for name, (old, new) in pairs.items() if old != new]
     # On a CPU the same code on the same of all of these gives the same numbers to the last bit
-    other = bool(differs) or here["device"] != "cpu"
-    within = WITHIN if other and abs(now - before) <= limit else DIFFERENT
-    outcome = EQUAL if equal(stored, again) else within
+    near = (differs or here["device"] != "cpu") and abs(now - before) <= limit
+    outcome = EQUAL if equal(stored, again) else WITHIN if near else DIFFERENT
     asked, unknown = stored.config["precision"], "not recorded" in {old for old, _ in pairs.values()}
     lines = (f"{address.id}, tier {address.tier}: {stored.experiment}/{stored.key}",
              f"{address.score}: stored {before:.9g}, now {now:.9g}, difference {now - before:+.3g}",
@@ -92,7 +84,7 @@ def _compared(address: Address, run: PlannedRun, stored: Result, again: Result) 
              f"made on: {'; '.join(differs) or 'the same ' + ', '.join(MADE_ON)}",
              f"precision: {asked}, here {loop.pick_precision(asked, torch.device(here['device']))}",
              *["whether it was another processor cannot be distinguished from what is recorded"] * unknown, outcome)
-    return Reproduction(before, now, limit, outcome, lines)
+    return Reproduction(outcome, lines)
 
 
 def equal(stored: Result, again: Result) -> bool:
@@ -104,12 +96,12 @@ def equal(stored: Result, again: Result) -> bool:
                     for name, array in stored.arrays.items()))
 
 
-def tolerance(address: Address, run: PlannedRun, stored: Result) -> tuple[float, str]:
+def tolerance(address: addresses.Address, run: PlannedRun, stored: Result) -> tuple[float, str]:
     """How far the score of ``run`` may lie from the stored one on another processor, and what that rests on.
 
     By the rules of ``analysis/reproduction.yml``, from stored runs alone.
     """
-    rules = yaml.safe_load((paths.PACKAGE / "analysis" / "reproduction.yml").read_text())
+    rules = paths.facts("analysis/reproduction")
     scale = max(1.0, abs(addresses.scores_of(run, stored)[address.score]))
     if run.config.arch in BASELINES or isinstance(run, transfers.Transfer) and "f1" not in address.score:
         return rules["untrained"] * scale, "no network is trained"

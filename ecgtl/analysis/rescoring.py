@@ -10,7 +10,6 @@ from ecgtl.config import CHOICES, TRANSFERS, PretrainConfig, protocol
 from ecgtl.experiments import transfers
 from ecgtl.jobs import finetune, scoring, transfer
 from ecgtl.jobs.inputs import PARTS
-from ecgtl.results import MEASURED, Result
 from ecgtl.training import loop
 
 CHOSEN = r"\bthresholds\."  # taken as they are stored
@@ -26,7 +25,7 @@ def reason(name: str) -> str:
     return next(words for pattern, words in REASONS.items() if re.search(pattern, name))
 
 
-def recomputed(result: Result) -> dict[str, float]:
+def recomputed(result: results.Result) -> dict[str, float]:
     """The scores of a stored result as far as they can be had again, by their names in ``addresses.flat``.
 
     Raises ValueError, LookupError or the like where arrays are not those of such a result.
@@ -34,15 +33,15 @@ def recomputed(result: Result) -> dict[str, float]:
     return {name: value for name, value in flat(_scores(result)).items() if not re.search(CHOSEN, name)}
 
 
-def _scores(result: Result) -> dict:
-    if result.experiment == MEASURED:
+def _scores(result: results.Result) -> dict:
+    if result.experiment == results.MEASURED:
         return _measured(result)
     if "part" in result.arrays:
         return _fold(result)
     return _fine_tuned(result) if "y_test" in result.arrays else _pretrained(result)
 
 
-def _fine_tuned(result: Result) -> dict:
+def _fine_tuned(result: results.Result) -> dict:
     y, classes = result.arrays["y_test"], tuple(result.data["classes"])
     rules, found = protocol(result.config["protocol"]).for_labels(y.ndim == 2, result.data["name"]), {}
     for choice in (choice for choice in CHOICES if choice in result.scores):
@@ -55,7 +54,7 @@ def _fine_tuned(result: Result) -> dict:
     return finetune.with_reported(found, rules, result.history)
 
 
-def _epoch(result: Result, choice: str, select_on: str) -> int:
+def _epoch(result: results.Result, choice: str, select_on: str) -> int:
     """The epoch that a choice takes from the history; the stored one where the digits that are kept make two equal."""
     column = {"validated": select_on, "best_test": "test_score", "last": "epoch"}[choice]
     values, stored = {row["epoch"]: row[column] for row in result.history}, result.scores[choice]["epoch"]
@@ -63,7 +62,7 @@ def _epoch(result: Result, choice: str, select_on: str) -> int:
     return stored if stored in values and values[stored] == values[best] else best
 
 
-def _fold(result: Result) -> dict:
+def _fold(result: results.Result) -> dict:
     arrays, losses = result.arrays, result.arrays["pair_losses"]
     found: dict = {choice: _of_labels(result, arrays[f"prob_{choice}"])
                    | {"epoch": _epoch(result, choice, "validation_score")} for choice in transfer.CHOICES}
@@ -78,12 +77,12 @@ def _fold(result: Result) -> dict:
     return top | {"measures": measures | {"melep_per_label": per_label}} | found
 
 
-def _of_labels(fold: Result, probabilities: np.ndarray) -> dict:
+def _of_labels(fold: results.Result, probabilities: np.ndarray) -> dict:
     support = np.array([*fold.data["positives"]["train"].values()])
     return transfer.scores(fold.arrays["y_test"], probabilities, fold.data["classes"], support)
 
 
-def _pretrained(result: Result) -> dict:
+def _pretrained(result: results.Result) -> dict:
     """Of a pretraining the kept epoch, and of its validation what the history has: nothing else is stored."""
     epoch = loop.best_epoch(result.history, PretrainConfig.of(**result.config).rules.select_on)
     row, loss = result.history[epoch - 1], "summed" if "mse_sum" in result.scores else "loss"
@@ -91,7 +90,7 @@ def _pretrained(result: Result) -> dict:
     return {"epoch": epoch, "validation": {name: row[column] for column, name in names.items() if column in row}}
 
 
-def _measured(result: Result) -> dict:
+def _measured(result: results.Result) -> dict:
     if "error" in result.arrays:
         error, deviation = (result.arrays[name].astype(np.float64) for name in ("error", "deviation"))
         return {"mse_sum": error.mean(), "r2": 1 - error.sum() / deviation.sum()}

@@ -4,8 +4,7 @@ import dataclasses
 import math
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +14,31 @@ from ecgtl.analysis.sources import Runs
 from ecgtl.config import protocols
 from ecgtl.errors import why_not
 from ecgtl.experiments import pretrainings, runners
-from ecgtl.results import Result
 from ecgtl.statistics import Sample
 
 RELATIVE, ABSOLUTE = 1e-6, 1e-8  # results keep nine digits, and the learning curve index divides small steps
 Finished = Mapping[str, Mapping[str, list[cells.Finished]]]  # by tier and experiment
 
 
-@dataclass
+@dataclasses.dataclass
 class Verification:
     """``differences``, a line each, and what is ``said`` of one number.
 
     ``counts`` of what was computed again, ``beyond`` of scores that cannot be, by reason.
     """
 
-    differences: list[str] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
-    counts: Counter = field(default_factory=Counter)
-    beyond: Counter = field(default_factory=Counter)
-    seconds: float = 0.0
+    differences: list[str] = dataclasses.field(default_factory=list)
+    said: list[str] = dataclasses.field(default_factory=list)
+    counts: Counter = dataclasses.field(default_factory=Counter)
+    beyond: Counter = dataclasses.field(default_factory=Counter)
+    began: float = dataclasses.field(default_factory=time.perf_counter)
 
     def lines(self) -> Iterator[str]:
         """All of it in words; a summary comes last."""
         yield from (*self.said, *self.differences)
         yield from (f"not computed again: {n} scores ({reason})" for reason, n in sorted(self.beyond.items()))
-        counted = ", ".join(f"{n} {name}" for name, n in self.counts.items())
-        yield f"verified {counted} in {self.seconds:.0f} s: {len(self.differences) or 'nothing'} differs"
+        counted, seconds = ", ".join(f"{n} {name}" for name, n in self.counts.items()), time.perf_counter() - self.began
+        yield f"verified {counted} in {seconds:.0f} s: {len(self.differences) or 'nothing'} differs"
 
     def compare(self, kind: str, before: Mapping[str, str], now: Mapping[str, str]) -> None:
         """Note what the predictions say (``now``) otherwise than the stored scores, by name."""
@@ -51,38 +49,34 @@ class Verification:
 
 def of_number(text: str) -> Verification:
     """Of the runs behind one number, whose scores from stored predictions are named; EcgtlError for an unknown id."""
-    began, found, address = time.perf_counter(), Verification(), addresses.find(text)
+    found, address = Verification(), addresses.find(text)
     for number, (run, body) in enumerate(address.finished, start=1):
         again = _again(run.path, body, found)
         found.said.append(f"{text}, run {number}: {addresses.scores_of(run, again)[address.score]:.9g}, from "
                           f"{run.path.with_suffix('.npz').name}")
-    found.seconds = time.perf_counter() - began
     return found
 
 
 def verify() -> Verification:
     """Of all committed results. A file that is damaged is named, and the others are still verified."""
-    began, found = time.perf_counter(), Verification()
-    stored: dict[Path, Result] = {}
-    again: dict[Path, Result] = {}
+    found = Verification()
+    both: dict[Path, tuple[results.Result, results.Result]] = {}
     for path in sorted(results.folder("reduced").glob("*/*.json")):
         found.counts["results"] += 1
         try:
-            result = results.load(path)
-            again[path] = _again(path, result, found)
-            stored[path] = result
+            stored = results.load(path)
+            both[path] = stored, _again(path, stored, found)
         except (ValueError, ArithmeticError, AttributeError, LookupError, TypeError) as error:  # whatever is damaged
             found.differences.append(str(error) if path.stem in str(error) else f"{path}: {error!r}")
-    runs = {tier: _runs(stored, tier) for tier in claims.REAL}
-    for kind, compute in {"cells": _cells, "verdicts": _verdicts}.items():
-        found.compare(kind, *(compute({tier: {name: [(run, bodies[run.path]) for run in some]
-                                              for name, some in runs[tier].items()} for tier in runs})
-                              for bodies in (stored, again)))
-    found.seconds = time.perf_counter() - began
+    runs = {tier: _runs(both, tier) for tier in claims.REAL}
+    before, now = ({tier: {name: [(run, both[run.path][which]) for run in some] for name, some in by_name.items()}
+                    for tier, by_name in runs.items()} for which in (0, 1))
+    found.compare("cells", _cells(before), _cells(now))
+    found.compare("verdicts", _verdicts(before), _verdicts(now))
     return found
 
 
-def _again(path: Path, result: Result, found: Verification) -> Result:
+def _again(path: Path, result: results.Result, found: Verification) -> results.Result:
     """The result with what its predictions give in place of the scores that differ, which are noted."""
     before, now = addresses.flat(result.scores), rescoring.recomputed(result)
     found.beyond += Counter(map(rescoring.reason, before.keys() - now.keys()))
@@ -104,12 +98,12 @@ def _replaced(scores: Any, now: Mapping[str, float], name: str = "") -> Any:
     return now.get(name, scores)
 
 
-def _runs(bodies: Mapping[Path, Result], tier: str) -> dict[str, list[runners.Run]]:
+def _runs(stored: Iterable[Path], tier: str) -> dict[str, list[runners.Run]]:
     """The finished runs of a tier by experiment."""
     planned = {name: runners.enumerate_runs(name, tier) for name in runners.names()}
-    singles = [pretrainings.single(path) for path in bodies if path.parent.name == pretrainings.SINGLES]
+    singles = [pretrainings.single(path) for path in stored if path.parent.name == pretrainings.SINGLES]
     planned[pretrainings.SINGLES] = [run for run in singles if run.config.tier == tier]
-    return {name: [run for run in runs if run.path in bodies and run.state() == "done"]
+    return {name: [run for run in runs if run.path in stored and run.state() == "done"]
             for name, runs in planned.items()}
 
 

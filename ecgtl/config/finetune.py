@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -13,13 +12,12 @@ from ecgtl.config.protocols import ALL_LEADS, BASELINES, INITS, TRANSFERS, UNSET
 from ecgtl.datasets.splits import check_fraction
 from ecgtl.errors import EcgtlError
 from ecgtl.models import MODELS, PREACTIVATED, checkpoint
-from ecgtl.models.checkpoint import CheckpointFacts
 from ecgtl.signals.preparation import Input
 
 TRAINED = "width variant epochs batch_size learning_rate patience precision"  # parameters of networks alone
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Reading(Parameters):
     """Which recordings are read, and how."""
 
@@ -36,7 +34,7 @@ class Reading(Parameters):
     on_bad: str = "error"
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class FinetuneConfig(Reading):
     """Parameters of one fine-tuning run. ``None`` means: as the protocol's table has it for the tier."""
 
@@ -139,7 +137,7 @@ class FinetuneConfig(Reading):
             raise EcgtlError("dataset=folder needs root: the folder of your WFDB records (-p root /path/to/records)")
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class RecordingsConfig(Reading):
     """Parameters of the notebook that shows a data set."""
 
@@ -156,7 +154,7 @@ class RecordingsConfig(Reading):
         self.plan()
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Plan(Planned):
     """What a ``FinetuneConfig`` has been resolved to: the ``config`` without ``None`` or ``auto``, and what follows
     from it alone.
@@ -181,7 +179,7 @@ class Plan(Planned):
         return None if arch in BASELINES else starts.starting_weights(init, arch, tier)
 
     @cached_property
-    def start_facts(self) -> CheckpointFacts | None:
+    def start_facts(self) -> checkpoint.CheckpointFacts | None:
         """What the starting checkpoint says of itself; None of random weights and of image features."""
         return checkpoint.load(self.start)[1] if self.start and self.config.init != "image" else None
 

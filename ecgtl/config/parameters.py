@@ -6,7 +6,6 @@ import math
 import shlex
 import typing
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -33,7 +32,7 @@ BOUNDS = {"sampling_rate seconds learning_rate": (lambda value: 0 < value < math
           "seed fold offset": (lambda value: value >= 0, "it must not be negative")}
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Parameters:
     """A config: its fields are the parameters of a job."""
 

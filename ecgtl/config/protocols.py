@@ -5,8 +5,6 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Self
 
-import yaml
-
 from ecgtl import paths
 from ecgtl.errors import EcgtlError
 from ecgtl.signals.preparation import STANDARDS, Input
@@ -137,7 +135,7 @@ class Protocol:
 @lru_cache
 def protocol(name: str) -> Protocol:
     """The rules in ``experiments/<name>.yml``. A key that is not known is a TypeError."""
-    stored = yaml.safe_load((EXPERIMENTS / f"{name}.yml").read_text())
+    stored = paths.facts(f"experiments/{name}")
     if "papers" in stored:
         stored |= _across(stored)
     kinds = {"split": SplitRules, "input": Input, "pretraining": Pretraining, "transfers": Transfers}

@@ -10,7 +10,6 @@ from ecgtl.config.protocols import TRANSFERS, UNSET, protocol
 from ecgtl.config.starts import stored_weights
 from ecgtl.errors import EcgtlError
 from ecgtl.models import MODELS, checkpoint
-from ecgtl.models.checkpoint import CheckpointFacts
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ class TransferPlan(Planned):
         return path
 
     @cached_property
-    def start_facts(self) -> CheckpointFacts:
+    def start_facts(self) -> checkpoint.CheckpointFacts:
         """What the source checkpoint says of itself."""
         return checkpoint.load(self.start)[1]
 

@@ -7,8 +7,7 @@ import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
+from ecgtl import paths
 from ecgtl.datasets import LOADERS
 from ecgtl.errors import EcgtlError
 
@@ -79,8 +78,7 @@ class Available:
 @functools.cache
 def entries() -> dict[str, Entry]:
     """All databases by name, in the order of the catalogue."""
-    text = Path(__file__).with_name("catalogue.yml").read_text(encoding="utf-8")
-    return {name: Entry(name=name, **facts) for name, facts in yaml.safe_load(text).items()}
+    return {name: Entry(name=name, **facts) for name, facts in paths.facts("datasets/catalogue").items()}
 
 
 def entry(name: str) -> Entry:

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-import yaml
-
+from ecgtl import paths
 from ecgtl.datasets.wfdb_header import Header
 
 SOURCES = ("cpsc2018", "georgia", "shaoxing", "ningbo")  # order of the counts in the table
@@ -15,7 +14,7 @@ SOURCES = ("cpsc2018", "georgia", "shaoxing", "ningbo")  # order of the counts i
 @cache
 def tables() -> dict:
     """The whole of ``snomed.yml``, whose head says what its parts are."""
-    return yaml.safe_load(Path(__file__).with_suffix(".yml").read_text())
+    return paths.facts("datasets/snomed")
 
 
 def name_of(code: str) -> str | None:

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 from torch import nn
 
 from ecgtl import experiments, models, paths, results
@@ -109,8 +108,7 @@ def _speed(per_second: float, config: Config) -> str:
     """Examples a second, in words, and what share they are of the floor: what the GPU could do by the operations of the
     network.
     """
-    costs = yaml.safe_load((paths.PACKAGE / "analysis" / "costs.yml").read_text())
-    floor = float(costs["gpu"]["bf16_flops_per_second"])
+    floor = float(paths.facts("analysis/costs")["gpu"]["bf16_flops_per_second"])
     share = per_second * models.step_flops(lambda: network_of(config)) / floor
     return f"{per_second:.0f} recordings/s, {100 * share:.3g} % of the floor"
 

@@ -15,13 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 
-from ecgtl import experiments, processes, results
-from ecgtl.config import EXPERIMENTS, QUEUE, seeded_experiments, source_experiments
+from ecgtl import experiments, paths, processes, results
+from ecgtl.config import QUEUE, seeded_experiments, source_experiments
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import runners, transfers
-from ecgtl.experiments.runners import Run
 
 HELD_TO = "AVX512_CORE_BF16"  # oneDNN's name of the instructions that every processor with ``avx512_bf16`` has
 # Time grows with them
@@ -36,10 +34,10 @@ class Entry:
 
     item: str
     processor: str
-    run: Run
+    run: runners.Run
 
     @property
-    def start(self) -> Run | None:
+    def start(self) -> runners.Run | None:
         """The run that makes the weights that this one starts from, where they are not available and can be made."""
         config = self.run.config
         if not self.run.obstacle():
@@ -47,8 +45,7 @@ class Entry:
         init = getattr(config, "init", "") or getattr(config, "source", "")
         arch = config.arch.removesuffix("_classifier")
         home = seeded_experiments().get(init.partition("-seed")[0]) or source_experiments().get(init)
-        runs = runners.enumerate_runs(home, config.tier) if home else []
-        for run in runs:
+        for run in runners.enumerate_runs(home, config.tier) if home else []:
             if run.config.arch == arch and init in (getattr(run, "name", None), getattr(run.config, "dataset", None)):
                 return run
         return None
@@ -56,7 +53,7 @@ class Entry:
 
 def order(tier: str) -> list[Entry]:
     """Every run of ``tier``, once, in the order of ``queue.yml``."""
-    asked = yaml.safe_load((EXPERIMENTS / f"{QUEUE}.yml").read_text())[tier]
+    asked = paths.facts(f"experiments/{QUEUE}")[tier]
     found: dict[Path, Entry] = {}
     for part in asked["order"]:
         for name in runners.names() if part["experiment"] == "all" else [part["experiment"]]:
@@ -67,7 +64,7 @@ def order(tier: str) -> list[Entry]:
     return [*found.values()]
 
 
-def _is_in(run: Run, part: dict) -> bool:
+def _is_in(run: runners.Run, part: dict) -> bool:
     if not isinstance(run, experiments.Run):
         return True
     named = run.method in part.get("rows", [run.method]) and run.size in part.get("columns", [run.size])
@@ -99,8 +96,8 @@ def spread(job: Callable[[float], None], minutes: float | None, n_processes: int
     processes.spread(job, [ends] * (n_processes or os.cpu_count() or 1), n_processes)
 
 
-def work(tier: str, ends: float, takes: Callable[[Run], bool] = lambda run: True,
-         made: Callable[[Run, Path, str], None] = lambda run, path, line: print(line, flush=True),
+def work(tier: str, ends: float, takes: Callable[[runners.Run], bool] = lambda run: True,
+         made: Callable[[runners.Run, Path, str], None] = lambda run, path, line: print(line, flush=True),
          estimate: type["Estimate"] | None = None) -> None:
     """What one process does: make the first run of the order that can be made now, again and again, until there is
     none.
@@ -204,7 +201,7 @@ def _unfit(entries: list[Entry]) -> Callable[[Entry], str]:
     return reason
 
 
-def _cell(run: Run) -> tuple:
+def _cell(run: runners.Run) -> tuple:
     """What runs have in common whose results stand in one mean."""
     if isinstance(run, experiments.Run):
         return run.experiment, run.method, run.size
@@ -229,7 +226,7 @@ class Estimate:
         errors = [abs(estimated / seconds - 1) for estimated, seconds in pairs if estimated]
         self.n, self.error = len(finished), float(np.median(errors)) if errors else None
 
-    def seconds(self, run: Run, own: float | None = None) -> float | None:
+    def seconds(self, run: runners.Run, own: float | None = None) -> float | None:
         """Median of alike runs, scaled to the work of ``run``; ``own`` seconds of it are left out. None where nobody
         can know.
         """
@@ -242,13 +239,13 @@ class Estimate:
         return None
 
 
-def _groups(run: Run) -> list[tuple]:
+def _groups(run: runners.Run) -> list[tuple]:
     """Runs alike, the closest first: of one kind, data and network, then of one kind."""
     config = dataclasses.asdict(run.config)
     return [(type(run), *(config.get(name) for name in KIND)), (type(run), config["arch"])]
 
 
-def _work_of(run: Run) -> float:
+def _work_of(run: runners.Run) -> float:
     """What the time of alike runs is proportional to, as far as the config says it."""
     return float(np.prod([value for name in WORK if (value := getattr(run.config, name, None))]))
 

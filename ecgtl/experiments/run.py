@@ -8,7 +8,6 @@ from ecgtl import results
 from ecgtl.config import FinetuneConfig, PretrainConfig, TransferConfig, protocol, protocols
 from ecgtl.config.starts import checksum
 from ecgtl.errors import EcgtlError
-from ecgtl.results import Result
 
 T = TypeVar("T")
 
@@ -50,7 +49,7 @@ class PlannedRun:
         same = results.same_config(found.config, self.config, self.INCIDENTAL)
         return "done" if same and self.is_current(found) else "stale"
 
-    def is_current(self, result: Result) -> bool:
+    def is_current(self, result: results.Result) -> bool:
         """Whether a stored result of the same config stands on what the run is to stand on today.
 
         The checkpoint in its place must be its own. One that is not here is: it may be too large to ship.
@@ -66,7 +65,7 @@ class PlannedRun:
         """Why what the run starts from is not available; empty when it is."""
         return ""
 
-    def execute(self, command: str) -> Result:
+    def execute(self, command: str) -> results.Result:
         """Make the run, with ``command`` in its provenance, and save nothing."""
         raise NotImplementedError
 
@@ -74,7 +73,7 @@ class PlannedRun:
         """Make the run and save it, with ``command`` in its provenance: the file of its result, and a line on it."""
         raise NotImplementedError
 
-    def line(self, result: Result, words: str) -> str:
+    def line(self, result: results.Result, words: str) -> str:
         """A line on the finished run, with ``words`` on its scores."""
         return f"{self.key}: {words} ({result.provenance['wall_seconds']:.0f} s)"
 

@@ -1,7 +1,6 @@
 """Checkpoints whose transferability is measured: enumerate them, train one and keep its weights."""
 
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
 
 from ecgtl import results
@@ -15,7 +14,7 @@ SAME_BITS = ("Made on a processor with other instructions? ONEDNN_MAX_CPU_ISA=AV
              "those that the shipped results were made with")
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Source(PlannedRun):
     """One network trained on one data set; its checkpoint is found by data set, network and tier."""
 

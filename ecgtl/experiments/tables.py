@@ -4,7 +4,6 @@ these runs.
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,10 +12,9 @@ from ecgtl.config import BASELINES, FinetuneConfig, Plan, protocol
 from ecgtl.errors import why_not
 from ecgtl.experiments.run import PlannedRun, entries, known
 from ecgtl.jobs import finetune
-from ecgtl.results import Result
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Data:
     """The recordings that results stand on: ``digest`` is the SHA-256 of ``recordings.digest_of``, or ``unknown``."""
 
@@ -25,7 +23,7 @@ class Data:
     digest: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Experiment:
     """One entry of ``experiments`` in ``experiments/<paper>.yml``.
 
@@ -46,17 +44,17 @@ class Experiment:
     columns: Mapping[int | str, float | Mapping]
     runs: Mapping[str, int]
     baselines: tuple[str, ...] = ()
-    controls: Mapping[str, Mapping] = field(default_factory=dict)
-    rows: Mapping[str, Mapping] = field(default_factory=dict)
-    common: Mapping = field(default_factory=dict)
+    controls: Mapping[str, Mapping] = dataclasses.field(default_factory=dict)
+    rows: Mapping[str, Mapping] = dataclasses.field(default_factory=dict)
+    common: Mapping = dataclasses.field(default_factory=dict)
     item: str = ""
     published: str = ""
-    printed: Mapping[str, str] = field(default_factory=dict)
+    printed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     score: str = ""
     unit: str = ""
     runs_random: Mapping[str, int] | None = None
-    absent: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    epochs: Mapping[str, int] = field(default_factory=dict)
+    absent: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    epochs: Mapping[str, int] = dataclasses.field(default_factory=dict)
     shares: tuple[str, ...] = ()
     replaces: str | None = None
 
@@ -113,7 +111,7 @@ def _experiment(name: str, paper: str, sizes: dict, data: dict, score: str = "",
     return Experiment(name, paper, data=Data(**data), columns=sizes, score=score or protocol(paper).score, **given)
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Run(PlannedRun):
     """One run of a cell: ``method`` is the row of its table, ``size`` the column, ``number`` counts from 0.
 
@@ -139,7 +137,7 @@ class Run(PlannedRun):
         """Name of its files."""
         return self.stored[1]
 
-    def is_current(self, result: Result) -> bool:
+    def is_current(self, result: results.Result) -> bool:
         """Whether the recordings are those that the experiment stands on."""
         return self.config.tier == "demo" or load(self.experiment).data.digest in ("unknown", result.data["digest"])
 
@@ -147,7 +145,7 @@ class Run(PlannedRun):
         """Why the starting weights are not available."""
         return why_not(lambda: Plan(self.config).start)
 
-    def execute(self, command: str) -> Result:
+    def execute(self, command: str) -> results.Result:
         """Fine-tune."""
         return finetune.run(self.config, self.home, self.key, command=command)
 

@@ -15,7 +15,6 @@ from ecgtl.errors import why_not
 from ecgtl.experiments.run import PlannedRun, known
 from ecgtl.jobs import transfer
 from ecgtl.models import baselines
-from ecgtl.results import Result
 
 CHOICES = ("best_test", "validated")  # of the epoch; the published one first
 
@@ -32,12 +31,12 @@ class Transfer(PlannedRun):
         """Name of its files."""
         return transfer.default_key(self.config)
 
-    def is_current(self, result: Result) -> bool:
+    def is_current(self, result: results.Result) -> bool:
         """Whether recordings and checkpoint are those that the fold is to stand on."""
         start = stored_weights(self.config.source, self.config.arch, self.config.tier)
         return self.same_data(result) and (start is None or checksum(start) == result.data["start"]["sha256"])
 
-    def same_data(self, result: Result) -> bool:
+    def same_data(self, result: results.Result) -> bool:
         """Whether a stored result stands on the recordings that the tier is to stand on."""
         digest = _entries()[self.experiment].get("data", {}).get(self.config.tier, "unknown")
         return digest in ("unknown", result.data["digest"])
@@ -46,7 +45,7 @@ class Transfer(PlannedRun):
         """Why the checkpoint is not available."""
         return why_not(lambda: TransferPlan(self.config).start)
 
-    def execute(self, command: str) -> Result:
+    def execute(self, command: str) -> results.Result:
         """Score the checkpoint and fine-tune it."""
         return transfer.run(self.config, self.experiment, self.key, command=command)
 
@@ -98,12 +97,12 @@ def table(experiment: str, tier: str) -> pd.DataFrame:
     return table_of((run, results.stored(run.path)) for run in runs)
 
 
-def table_of(finished: Iterable[tuple[Transfer, Result]]) -> pd.DataFrame:
+def table_of(finished: Iterable[tuple[Transfer, results.Result]]) -> pd.DataFrame:
     """``table`` of runs and their results."""
     return pd.DataFrame([_row(run, result) for run, result in finished])
 
 
-def _row(run: Transfer, result: Result) -> dict:
+def _row(run: Transfer, result: results.Result) -> dict:
     scores, data = result.scores, result.data
     measures = {name: value for name, value in scores["measures"].items() if not isinstance(value, dict)}
     chosen = {f"{name}_{choice}": scores[choice][name]

@@ -31,14 +31,12 @@ from ecgtl.config.starts import stored_weights, weights_path
 from ecgtl.datasets import arrays, folder, leads
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.datasets.collector import Collector
-from ecgtl.datasets.leads import listed
 from ecgtl.datasets.recordings import Recordings, alone, counted
 from ecgtl.datasets.wfdb_files import BLOCK
 from ecgtl.errors import EcgtlError, note
 from ecgtl.jobs.inputs import rules_of
 from ecgtl.models import checkpoint
 from ecgtl.models.cae import N_SAMPLES
-from ecgtl.models.checkpoint import CheckpointFacts
 from ecgtl.signals.windows import unlabelled
 from ecgtl.spreadsheet import as_csv
 from ecgtl.training import loop
@@ -101,7 +99,7 @@ class Encoder:
     licence, ...).
     """
 
-    def __init__(self, model: nn.Module, facts: CheckpointFacts, device: torch.device):
+    def __init__(self, model: nn.Module, facts: checkpoint.CheckpointFacts, device: torch.device):
         self.facts, self.n_features = facts, model.n_features
         self.sampling_rate, self.seconds = float(facts.sampling_rate), float(facts.seconds)
         self._highpass = (rules_of(facts).highpass if facts.highpass is None else facts.highpass) or None
@@ -244,7 +242,7 @@ def _file(name: str, tier: str) -> Path:
     return path
 
 
-def _check_facts(facts: CheckpointFacts, path: Path) -> None:
+def _check_facts(facts: checkpoint.CheckpointFacts, path: Path) -> None:
     if facts.arch not in ARCHS:
         raise EcgtlError(f"checkpoint {path} holds a {facts.arch}; features are made by {' or '.join(ARCHS)}, so "
                          "choose a checkpoint of one of these")
@@ -264,7 +262,7 @@ def _folder_signals(root: Path, lead: str | int | None, collector: Collector) ->
     leads.check_lead(lead)
     for one in folder.records(root, lead, collector):
         if len(one.columns) > 1:
-            raise EcgtlError(f"{one.path} has {len(one.columns)} leads ({listed(one.leads)}); choose one by "
+            raise EcgtlError(f"{one.path} has {len(one.columns)} leads ({leads.listed(one.leads)}); choose one by "
                              "name or index (lead II, say)")
         yield one.id, one.millivolts() if len(one) <= BLOCK else one, one.sampling_rate
 

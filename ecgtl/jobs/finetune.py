@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib.util
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -30,8 +29,7 @@ def run(config: FinetuneConfig | Plan, experiment: str = "finetune", key: str | 
     ``report`` is called with the history row of each epoch. Raises EcgtlError for anything a user can mend, before
     the long part where it can be known before.
     """
-    began = time.perf_counter()
-    results.code_state()
+    seconds = results.clock()
     plan = config.plan()
     device = str(plan.device)
     if plan.config.save_weights:
@@ -40,9 +38,8 @@ def run(config: FinetuneConfig | Plan, experiment: str = "finetune", key: str | 
     prepared = prepare(plan)
     prepared.check_parts()
     fit = _fit_baseline(prepared) if plan.config.arch in BASELINES else _fit_network(prepared, report)
-    seconds = time.perf_counter() - began
     return Result(experiment=experiment, key=key or default_key(plan.config), **_content(prepared, fit),
-                  provenance=results.provenance(device, seconds, plan.config.seed, torch.get_num_threads(), command))
+                  provenance=results.provenance(device, seconds(), plan.config.seed, torch.get_num_threads(), command))
 
 
 def default_key(config: FinetuneConfig) -> str:

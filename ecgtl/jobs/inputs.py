@@ -2,7 +2,6 @@
 """
 
 import dataclasses
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -15,14 +14,13 @@ from ecgtl.datasets import leads, splits
 from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint, googlenet
-from ecgtl.models.checkpoint import CheckpointFacts
 from ecgtl.signals import preparation, spectrograms
 
 PARTS = ("train", "validation", "test")
 CHOOSING = ("folder", "icu_monitor")  # data sets whose loaders keep the one lead that they are asked for
 
 
-@dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Prepared:
     """A ``plan`` and the ``recordings`` that it is carried out on, with all that follows from both."""
 
@@ -108,7 +106,7 @@ class Prepared:
         return model
 
 
-def check_facts(path: Path, facts: CheckpointFacts, *needed: str) -> None:
+def check_facts(path: Path, facts: checkpoint.CheckpointFacts, *needed: str) -> None:
     """Raise EcgtlError unless the checkpoint is of a network of signals that says what is ``needed``, and whose inputs
     are made by a protocol that is known.
     """
@@ -123,7 +121,7 @@ def check_facts(path: Path, facts: CheckpointFacts, *needed: str) -> None:
                          f"know, so nobody can tell how its inputs are made; known: {', '.join(protocols())}")
 
 
-def rules_of(facts: CheckpointFacts) -> Input:
+def rules_of(facts: checkpoint.CheckpointFacts) -> Input:
     """How inputs of a checkpoint's network are made, whose ``check_facts`` found nothing."""
     return protocol(facts.protocol).input_of(facts.variant)
 

@@ -18,7 +18,6 @@ from ecgtl.datasets.wfdb_files import BLOCK
 from ecgtl.errors import EcgtlError, RecordError, note
 from ecgtl.jobs.inputs import check_facts, rules_of
 from ecgtl.models import checkpoint
-from ecgtl.models.checkpoint import CheckpointFacts
 from ecgtl.signals import filters, preparation
 from ecgtl.spreadsheet import as_csv
 from ecgtl.training import loop
@@ -74,7 +73,7 @@ def write(table: pd.DataFrame, path: str | Path) -> Path:
     return path
 
 
-def _wanted(facts: CheckpointFacts, lead: str | int | None) -> str | int | tuple[str, ...]:
+def _wanted(facts: checkpoint.CheckpointFacts, lead: str | int | None) -> str | int | tuple[str, ...]:
     """The leads that the network sees: one by name or index, or several by their names."""
     if facts.in_channels > 1 and lead is not None:
         raise EcgtlError(f"the checkpoint sees {_names(facts.leads)}; leave --lead away")
@@ -82,7 +81,7 @@ def _wanted(facts: CheckpointFacts, lead: str | int | None) -> str | int | tuple
     return facts.leads if facts.in_channels > 1 else facts.leads[0] if lead is None else lead
 
 
-def _tell(seen: list[folder.Record], facts: CheckpointFacts, collector: Collector,
+def _tell(seen: list[folder.Record], facts: checkpoint.CheckpointFacts, collector: Collector,
           report: Callable[[str], None]) -> None:
     """What was read, how it is changed and what is left out."""
     for reason, ids in collector.skipped.items():
@@ -105,7 +104,7 @@ def _seconds(one: folder.Record) -> float:
     return len(one) / one.sampling_rate
 
 
-def _inputs(root: Path, facts: CheckpointFacts, wanted: str | int | tuple[str, ...],
+def _inputs(root: Path, facts: checkpoint.CheckpointFacts, wanted: str | int | tuple[str, ...],
             collector: Collector) -> Iterator[tuple[folder.Record, np.ndarray]]:
     """The records of which something can be said, and the input (leads, samples) that the network sees of each."""
     for one in folder.records(root, wanted, collector):
@@ -113,7 +112,7 @@ def _inputs(root: Path, facts: CheckpointFacts, wanted: str | int | tuple[str, .
             yield one, _input(one, facts, collector)
 
 
-def _input(one: folder.Record, facts: CheckpointFacts, collector: Collector) -> np.ndarray:
+def _input(one: folder.Record, facts: checkpoint.CheckpointFacts, collector: Collector) -> np.ndarray:
     """Input (leads, samples) of a record; RecordError where its window is not whole, or too short to be scaled by
     itself.
     """
@@ -162,7 +161,7 @@ def _stretch(one: folder.Record, n_samples: int, rate: float, keep: str, collect
     return x
 
 
-def _table(seen: list[folder.Record], facts: CheckpointFacts, p: np.ndarray) -> pd.DataFrame:
+def _table(seen: list[folder.Record], facts: checkpoint.CheckpointFacts, p: np.ndarray) -> pd.DataFrame:
     names, seconds = np.array(facts.classes), [_seconds(one) for one in seen]
     predicted = [";".join(names[row >= 0.5]) for row in p] if facts.multi_label else names[p.argmax(axis=1)]
     leads = [one.leads[0] if facts.in_channels == 1 else " ".join(facts.leads) for one in seen]

@@ -1,10 +1,8 @@
 """The job that makes checkpoints: ``run(config) -> Pretrained``, for the notebook, the command line and tests alike."""
 
 import dataclasses
-import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +17,6 @@ from ecgtl.jobs.finetune import training_state
 from ecgtl.jobs.inputs import PARTS
 from ecgtl.models import checkpoint
 from ecgtl.models.contrastive import FuturePredictor
-from ecgtl.results import Result
 from ecgtl.signals import frame_labels
 from ecgtl.signals.frames import Frames, sampled
 from ecgtl.signals.windows import Windows, unlabelled
@@ -34,7 +31,7 @@ CODE_ADAM = {"betas": (0.9, 0.98), "eps": 1e-9}
 Part = Windows | classification.LabelledFrames | future.Contrasts
 
 
-@dataclass
+@dataclasses.dataclass
 class Pretrained:
     """A result, the weights that it speaks of, and the windows or frames that nobody trained on.
 
@@ -42,7 +39,7 @@ class Pretrained:
     those that fine-tuning can start from.
     """
 
-    result: Result
+    result: results.Result
     weights: dict[str, torch.Tensor]
     facts: dict
     test: Part
@@ -52,8 +49,7 @@ class Pretrained:
 def run(config: PretrainConfig | PretrainPlan, report: Callable[[dict], None] | None = None, command: str | None = None,
         experiment: str = "pretrain", key: str | None = None) -> Pretrained:
     """Pretrain as ``config`` says; nothing is saved yet. Raises EcgtlError for anything a user can mend."""
-    began = time.perf_counter()
-    results.code_state()
+    seconds = results.clock()
     plan = config.plan()
     config, device = plan.config, plan.device
     sources = read(config)
@@ -70,11 +66,10 @@ def run(config: PretrainConfig | PretrainPlan, report: Callable[[dict], None] | 
     data = _data(config, sources, parts) | {"skipped": _skipped(sources, whole, parts)}
     chosen = {"validation": validation, "epoch": loop.best_epoch(fit.history, plan.config.rules.select_on)}
     upstream = "synthetic" if config.tier == "demo" else "substitute"
-    seconds = time.perf_counter() - began
-    made = Result(experiment, key or key_of(config), config.portable(),
-                  {"upstream": upstream, "target": "none", "leads": upstream}, top | chosen,
-                  fit.history, data, {"none": np.zeros(0, np.uint8)},
-                  results.provenance(str(device), seconds, config.seed, torch.get_num_threads(), command))
+    made = results.Result(experiment, key or key_of(config), config.portable(),
+                          {"upstream": upstream, "target": "none", "leads": upstream}, top | chosen,
+                          fit.history, data, {"none": np.zeros(0, np.uint8)},
+                          results.provenance(str(device), seconds(), config.seed, torch.get_num_threads(), command))
     return Pretrained(made, _transferable(config, fit.weights), _facts(config, made), parts["test"], model)
 
 
@@ -252,7 +247,7 @@ def _data(config: PretrainConfig, sources: list[datasets.Recordings], parts: dic
     return data | ({"counts": parts["train"].counts(config.seed, 1)} if config.objective in frame_labels.TASKS else {})
 
 
-def _facts(config: PretrainConfig, result: Result) -> dict:
+def _facts(config: PretrainConfig, result: results.Result) -> dict:
     """What the checkpoint says of itself."""
     own = ({"mse_sum": result.scores["mse_sum"]} if config.objective == "reconstruction" else
            {"accuracy": result.scores["accuracy"], "frame": config.frame, "context": config.context,

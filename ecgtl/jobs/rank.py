@@ -21,7 +21,6 @@ from ecgtl.datasets.recordings import Recordings, counted
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import inputs
 from ecgtl.models import checkpoint
-from ecgtl.models.checkpoint import CheckpointFacts
 from ecgtl.signals import preparation
 from ecgtl.statistics import LEVEL
 from ecgtl.transferability import WEIGHTINGS, measures, melep, pair_losses, source_probabilities
@@ -39,7 +38,7 @@ class Candidate:
 
     name: str
     path: Path
-    facts: CheckpointFacts
+    facts: checkpoint.CheckpointFacts
     leads: tuple[int | str, ...] = ()
 
     def defects(self, recordings: Recordings) -> list[str]:

@@ -7,7 +7,6 @@ tested. Source: Nguyen, Duong & Do 2023, section 3.1.
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -23,14 +22,13 @@ from ecgtl.jobs.evidence import evidence_of
 from ecgtl.jobs.finetune import training_state
 from ecgtl.jobs.inputs import PARTS, Prepared, prepare
 from ecgtl.jobs.scoring import by_choice, labels_of, value_of
-from ecgtl.results import Result
 from ecgtl.training import loop
 
 CHOICES = ("validated", "best_test")
 KEPT = ("train_loss", "validation_score", "test_score")  # columns of the history: there are many folds
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Target:
     """A prepared target: ``recordings`` (R) that are long enough, ``x`` (R, leads, samples) what a network
     sees of them, ``table`` (R, L) their labels as 0 and 1.
@@ -50,13 +48,12 @@ class Target:
 
 
 def run(config: TransferConfig | TransferPlan, experiment: str = "transfer", key: str | None = None,
-        report: Callable[[dict], None] | None = None, command: str | None = None) -> Result:
+        report: Callable[[dict], None] | None = None, command: str | None = None) -> results.Result:
     """Score and fine-tune one checkpoint on one fold and return the result, not yet saved.
 
     ``report`` is called with the history row of each epoch. Raises EcgtlError for anything a user can mend.
     """
-    began = time.perf_counter()
-    results.code_state()
+    seconds = results.clock()
     plan = config.plan()
     config, device = plan.config, str(plan.device)
     target = target_of(plan)
@@ -65,7 +62,7 @@ def run(config: TransferConfig | TransferPlan, experiment: str = "transfer", key
     measured, pair_losses = measure(plan.start, target, fold)
     score_seconds = time.perf_counter() - asked
     fit = _fine_tune(plan, target, fold, report)
-    provenance = results.provenance(device, time.perf_counter() - began, config.fold, torch.get_num_threads(), command)
+    provenance = results.provenance(device, seconds(), config.fold, torch.get_num_threads(), command)
     epoch_seconds = float(np.median([row["seconds"] for row in fit.history]))
     provenance |= {"score_seconds": score_seconds, "epoch_seconds": epoch_seconds}
     y_test, support = target.labels(fold, fold.test), target.labels(fold, fold.train).sum(axis=0)
@@ -74,9 +71,9 @@ def run(config: TransferConfig | TransferPlan, experiment: str = "transfer", key
     arrays = {"y_test": y_test} | probabilities | {"part": part_of_each(fold, len(target.recordings)),
                                                    "pair_losses": pair_losses}
     history = [{"epoch": row["epoch"]} | {name: round(row[name], 5) for name in KEPT} for row in fit.history]
-    return Result(experiment, key or default_key(config), config.portable(),
-                  evidence_of(Prepared(plan.tuning, target.recordings)), top | {"measures": measured} | scored,
-                  history, _data(plan, target, fold), arrays, provenance)
+    return results.Result(experiment, key or default_key(config), config.portable(),
+                          evidence_of(Prepared(plan.tuning, target.recordings)), top | {"measures": measured} | scored,
+                          history, _data(plan, target, fold), arrays, provenance)
 
 
 def default_key(config: TransferConfig) -> str:

@@ -1,7 +1,6 @@
 """What the headers of MELEP 2023's data sets say, counted once for its Table 1."""
 
 import itertools
-import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,7 +12,6 @@ from ecgtl.datasets import cache, catalogue, cpsc2018, csn, georgia, ptbxl, snom
 from ecgtl.datasets.files import below
 from ecgtl.datasets.wfdb_header import Header, read_header
 from ecgtl.errors import EcgtlError
-from ecgtl.results import MEASURED, Result
 
 PROGRAM = "python -m ecgtl measure melep-datasets"
 KEY = "melep2023-table1"
@@ -26,14 +24,13 @@ SOURCES = {"cpsc2018": ("cpsc2018",), "georgia": ("georgia",), "csn": ("shaoxing
 FACTS = ("records", "rates", "leads", "durations", "short", "long", "labels", "refused")
 
 
-def measure(root: Path) -> Result:
+def measure(root: Path) -> results.Result:
     """Counts of the four data sets below ``root`` from headers and tables; not yet saved.
 
     CPSC2018 counts in its form of the Challenge 2020, which has headers. Raises EcgtlError when no data set
     has any, and for damaged tables of PTB-XL.
     """
-    began = time.perf_counter()
-    results.code_state()
+    seconds = results.clock()
     found = {name: below(Path(root) / folder, "hea") for name, folder in HEADERS.items()}
     if not any(found.values()):
         raise EcgtlError(f"{root} holds no header of {', '.join(HEADERS)}; run 'python -m ecgtl data fetch NAME', or "
@@ -46,9 +43,8 @@ def measure(root: Path) -> Result:
     data = {"name": "headers and tables", "digest": cache.source_checksum(Path(root), files),
             "version": ", ".join(f"{name} {catalogue.entry(name).version}" for name in HEADERS),
             "records": sum(part["records"] for part in scores.values() if part)}
-    provenance = results.provenance("cpu", time.perf_counter() - began, 0, 1, PROGRAM)
-    return Result(MEASURED, KEY, {"tier": "paper"}, _evidence(scores), scores, [], data,
-                  {"none": np.zeros(0, np.uint8)}, provenance)
+    return results.Result(results.MEASURED, KEY, {"tier": "paper"}, _evidence(scores), scores, [], data,
+                          {"none": np.zeros(0, np.uint8)}, results.provenance("cpu", seconds(), 0, 1, PROGRAM))
 
 
 def count(name: str, files: Sequence[Path]) -> dict:
@@ -120,14 +116,14 @@ def is_whole(name: str, part: dict | None) -> bool:
     return part is not None and part["records"] + sum(part["refused"].values()) >= catalogue.entry(name).records
 
 
-def load(tier: str = "best") -> Result | None:
+def load(tier: str = "best") -> results.Result | None:
     """What ``measure`` stored, or None when nothing is: pages then say PENDING.
 
     Raises EcgtlError for another tier than ``paper``, and when what is stored is damaged or does not add up.
     """
     if tier not in ("best", "paper"):
         raise EcgtlError(f"the data sets have no tier {tier}: they are counted as they are; allowed: best, paper")
-    path = results.path_of(MEASURED, KEY, "paper")
+    path = results.path_of(results.MEASURED, KEY, "paper")
     if not path.is_file():
         return None
     counted = results.load(path)

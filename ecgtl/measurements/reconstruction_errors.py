@@ -1,6 +1,5 @@
 """Squared errors of the autoencoder on windows that it has not seen, measured once for Jang 2021's Figure 4."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from ecgtl.models.cae import summed_squared_error
 from ecgtl.results import MEASURED, Result
 from ecgtl.signals.windows import Windows
 from ecgtl.training import loop
-from ecgtl.training.loop import EVALUATION_BATCH
 
 PROGRAM = "python -m ecgtl measure reconstruction-errors"
 ARRAYS = ("error", "deviation", "source", "subject")
@@ -110,13 +108,12 @@ def squared_errors(model: nn.Module, windows: Windows, precision: str = "float32
     ``precision`` as in ``loop.pick_precision``. Source: Jang 2021, section II.3.1 (a sum, not a mean).
     """
     found = []
-    for batch in windows.batches(EVALUATION_BATCH):
+    for batch in windows.batches(loop.EVALUATION_BATCH):
         x = torch.from_numpy(batch)
         with loop.mixed(precision, torch.device("cpu")):
             made = model(x)
-        centred = batch - batch.mean(axis=-1, keepdims=True)
-        found.append((summed_squared_error(x, made).double().numpy(),
-                      np.square(centred, dtype=np.float64).sum(axis=(1, 2))))
+        deviation = np.square(batch - batch.mean(axis=-1, keepdims=True), dtype=np.float64).sum(axis=(1, 2))
+        found.append((summed_squared_error(x, made).double().numpy(), deviation))
     return np.concatenate(found, axis=1)
 
 
@@ -126,8 +123,7 @@ def measure(tier: str = "reduced") -> Result:
     ``arrays``: ``error`` and ``deviation`` (n,) float32, ``source`` (n,) into ``data["order"]``, ``subject``
     (n,) numbered in the order of the windows. Raises EcgtlError when the mean is not that of the pretraining.
     """
-    began = time.perf_counter()
-    results.code_state()
+    seconds = results.clock()
     trained = pretrained(tier)
     found = held_out(trained)
     error, deviation = squared_errors(found.model, found.windows, trained.config["precision"])
@@ -142,8 +138,8 @@ def measure(tier: str = "reduced") -> Result:
     data = {name: trained.data[name] for name in ("name", "version", "digest", "weights")}
     data |= {"order": [*order], "windows": len(error), "subjects": int(subject.nunique()), "pretraining": trained.key}
     scores = {"mse_sum": float(error.mean()), "r2": float(1 - error.sum() / deviation.sum())}
-    provenance = results.provenance("cpu", time.perf_counter() - began, trained.config["seed"],
-                                    torch.get_num_threads(), f"{PROGRAM} --tier {tier}")
+    provenance = results.provenance("cpu", seconds(), trained.config["seed"], torch.get_num_threads(),
+                                    f"{PROGRAM} --tier {tier}")
     return Result(MEASURED, _key(tier), trained.config, trained.evidence, scores, [], data, arrays, provenance)
 
 

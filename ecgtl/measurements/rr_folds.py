@@ -5,7 +5,6 @@
 The same tasks and parts as the folds have, drawn again from the target below ``ECGTL_DATA``.
 """
 
-import time
 
 import numpy as np
 import torch
@@ -15,8 +14,6 @@ from ecgtl.config import TransferConfig
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import transfers
 from ecgtl.jobs import evidence, inputs, transfer
-from ecgtl.jobs.inputs import Prepared
-from ecgtl.jobs.transfer import Target
 from ecgtl.models import baselines
 from ecgtl.results import MEASURED, Result
 from ecgtl.signals import rr_intervals
@@ -36,14 +33,13 @@ def measure(experiment: str, tier: str) -> Result:
     EcgtlError when the tier plans no fold, when the target is not available, and when a task is not the one that a
     finished fold has stored.
     """
-    began = time.perf_counter()
-    results.code_state()
+    seconds = results.clock()
     planned = transfers.enumerate_runs(experiment, tier)
     if not planned:
         raise EcgtlError(f"{experiment} has no folds in tier {tier}; choose another tier")
     prepared = target_of(planned[0].config)
     recordings = prepared.recordings
-    target = Target(recordings, np.zeros((0, 0, 0)), recordings.label_matrix)
+    target = transfer.Target(recordings, np.zeros((0, 0, 0)), recordings.label_matrix)
     tasks = {run.config.fold: transfer.draw(run.config, target) for run in planned}
     for run in planned:
         part = transfer.part_of_each(tasks[run.config.fold], len(recordings))
@@ -63,11 +59,11 @@ def measure(experiment: str, tier: str) -> Result:
     # ``leads`` is said of the target: no network stands behind it
     return Result(MEASURED, key_of(experiment, tier), {"tier": tier, "experiment": experiment, "arch": "rr"},
                   evidence.evidence_of(prepared), {"folds": scores}, [], data, arrays,
-                  results.provenance("cpu", time.perf_counter() - began, 0, torch.get_num_threads(),
+                  results.provenance("cpu", seconds(), 0, torch.get_num_threads(),
                                      f"{PROGRAM} {experiment} --tier {tier}"))
 
 
-def target_of(config: TransferConfig) -> Prepared:
+def target_of(config: TransferConfig) -> inputs.Prepared:
     """The target that the tasks are drawn out of, read; whatever checkpoint, it is the same."""
     return inputs.prepare(config.plan().reading)
 

@@ -1,6 +1,5 @@
 """Counts and moments of Shaoxing's ``Diagnostics.xlsx`` for Jang 2021's Table 1. No row is kept."""
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -9,30 +8,28 @@ import pandas as pd
 from ecgtl import datasets, results
 from ecgtl.datasets import cache, catalogue, shaoxing
 from ecgtl.errors import EcgtlError
-from ecgtl.results import MEASURED, Result
 
 PROGRAM = "python -m ecgtl measure shaoxing"
 KEY = "jang2021-table1-shaoxing"
 MOMENTS = ("n", "male", "age_mean", "age_sd")
 
 
-def measure(root: Path) -> Result:
+def measure(root: Path) -> results.Result:
     """Counts and moments of the released table below ``root``, for all and by rhythm; not yet saved.
 
     Raises EcgtlError as ``shaoxing.diagnostics`` does.
     """
-    began = time.perf_counter()
-    results.code_state()
+    seconds = results.clock()
     table = shaoxing.diagnostics(root)
     file = Path(root) / shaoxing.FIGSHARE / shaoxing.TABLE
     by_name = {name: moments(table[table["rhythm"] == name]) for name in shaoxing.CLASSES}
     whole = len(table) == datasets.RECORDS[shaoxing.NAME]
     data = {"name": shaoxing.NAME, "version": catalogue.entry(shaoxing.NAME).version,
             "digest": cache.source_checksum(file.parent, [file]), "records": len(table), "file": file.name}
-    return Result(MEASURED, KEY, {"tier": "paper", "dataset": shaoxing.NAME},
-                  {"upstream": "none", "target": "full" if whole else "subset", "leads": "none"},
-                  moments(table) | {"rhythms": by_name}, [], data, {"none": np.zeros(0, np.uint8)},
-                  results.provenance("cpu", time.perf_counter() - began, 0, 1, PROGRAM))
+    return results.Result(results.MEASURED, KEY, {"tier": "paper", "dataset": shaoxing.NAME},
+                          {"upstream": "none", "target": "full" if whole else "subset", "leads": "none"},
+                          moments(table) | {"rhythms": by_name}, [], data, {"none": np.zeros(0, np.uint8)},
+                          results.provenance("cpu", seconds(), 0, 1, PROGRAM))
 
 
 def moments(table: pd.DataFrame) -> dict[str, int | float | None]:
@@ -42,14 +39,14 @@ def moments(table: pd.DataFrame) -> dict[str, int | float | None]:
             "age_sd": float(age.std(ddof=1)) if n > 1 else None}
 
 
-def load(tier: str = "best") -> Result:
+def load(tier: str = "best") -> results.Result:
     """What ``measure`` stored: the release as it is, so tier ``paper`` alone.
 
     Raises EcgtlError for another tier, and when it is absent, damaged, or does not add up.
     """
     if tier not in ("best", "paper"):
         raise EcgtlError(f"the Shaoxing table has no tier {tier}: it is counted whole; allowed: best, paper")
-    path = results.path_of(MEASURED, KEY, "paper")
+    path = results.path_of(results.MEASURED, KEY, "paper")
     if not path.is_file():
         raise EcgtlError(f"the Shaoxing table has not been counted; run '{PROGRAM}'")
     counted = results.load(path)

@@ -24,10 +24,8 @@ Conrad 2021, doi:10.1038/s41598-021-84374-8; Nguyen et al. 2023, arXiv:2311.0422
 
 from copy import deepcopy
 from functools import cache
-from pathlib import Path
 
-import yaml
-
+from ecgtl import paths
 from ecgtl.errors import EcgtlError
 
 _PAPERS = ("jang2021", "weimann2021", "melep2023")
@@ -111,4 +109,4 @@ def items() -> list[tuple[str, str, str]]:
 def _read(name: str) -> dict:
     if name not in _PAPERS:
         raise EcgtlError(f"no published numbers under {name!r}; there are {', '.join(_PAPERS)}")
-    return yaml.safe_load(Path(__file__).with_name(f"{name}.yml").read_text(encoding="utf-8"))
+    return paths.facts(f"published/{name}")

@@ -1,6 +1,5 @@
 """What a figure says, in words and by rule: the alternative text of its image."""
 
-import functools
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -35,7 +34,7 @@ def beside_zero(found: Mapping[str, Interval]) -> str:
         listed = "; ".join(f"{name} {estimate(own[name].value, own[name].low, own[name].high, signed=True)}"
                            for name in extreme) + "; and others" * (len(own) > len(extreme) > 0)
         said.append(f"{len(own)} {words}{f' ({listed})' if listed else ''}")
-    values = ordered({name: one.value for name, one in known.items()}, functools.partial(f1, signed=True))
+    values = ordered({name: one.value for name, one in known.items()}, lambda value: f1(value, True))
     return f"of {len(known)}, {', '.join(said)}; {values}"
 
 

@@ -2,13 +2,11 @@
 
 from functools import cache
 from html import escape
-from pathlib import Path
 
-import yaml
 from IPython.display import HTML
 from markupsafe import Markup
 
-from ecgtl import experiments, results
+from ecgtl import experiments, paths, results
 from ecgtl.analysis import cells
 from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
@@ -21,7 +19,7 @@ STRENGTH = ("none", "full", "subset", "substitute", "synthetic")
 @cache
 def words() -> dict[str, dict[str, str]]:
     """Every word with its meaning, from ``badges.yml``: ``of_kind`` as in ``tier:paper``, and ``alone``."""
-    return yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
+    return paths.facts("report/badges")
 
 
 def badge(text: str) -> Markup:

@@ -8,7 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ecgtl import experiments, published, statistics
-from ecgtl.analysis import cells, claim_rules, claims, sources, verdicts
+from ecgtl.analysis import claim_rules, claims, verdicts
 from ecgtl.analysis.correlations import MIN_GROUPS, Interval
 from ecgtl.analysis.names import METHODS, NETWORKS, checkpoint_name, data_set, f1
 from ecgtl.report.badges import badge
@@ -22,9 +22,7 @@ _BESIDE = {"given_labels": ", the number of labels held fixed",
 
 def findings(paper: str, experiment: str, tier: str) -> pd.DataFrame:
     """Every claim of ``paper`` that rests on ``experiment``, judged from the paper's numbers and from ours."""
-    own, source = cells.original(experiment), sources.Runs(tier)
-    names = [name for name, claim in claims.claims(paper).items() if claim.get("experiment") == own]
-    return pd.DataFrame([_finding(claims.judge(paper, name, tier, source)) for name in names])
+    return pd.DataFrame([*map(_finding, claims.judged_on(experiment, tier, claims.claims(paper)))])
 
 
 def finding(paper: str, name: str, tier: str) -> pd.DataFrame:

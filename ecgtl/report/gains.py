@@ -53,16 +53,12 @@ def _few(a: statistics.Sample | None, b: statistics.Sample | None) -> statistics
 
 
 def _interval(found: statistics.Difference | None) -> Interval:
-    if found is None:
-        return sources.NOTHING
-    return Interval(found.value, *((found.low, found.high) if np.isfinite(found.low) else (None, None)))
+    return Interval(found.value, found.low, found.high) if found else sources.NOTHING
 
 
 def figure(gains: Sequence[Gain], xlabel: str) -> plt.Figure | None:
     """Each gain on a line, ours below the printed one, with 95 % intervals and a line at 0; None without any."""
-    panels: dict[str, list[Gain]] = {}
-    for gain in gains:
-        panels.setdefault(gain.panel, []).append(gain)
+    panels = {one.panel: [gain for gain in gains if gain.panel == one.panel] for one in gains}
     if all(one.value is None for gain in gains for one in (gain.ours, gain.printed)):
         return None
     heights = [len(own) + 0.9 for own in panels.values()]

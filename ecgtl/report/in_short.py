@@ -4,15 +4,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from IPython.display import HTML
 from markupsafe import Markup
 
-from ecgtl import experiments, statistics
-from ecgtl.analysis import cells, claims, sources, verdicts
+from ecgtl import experiments
+from ecgtl.analysis import cells, claims, verdicts
 from ecgtl.analysis.correlations import Interval
 from ecgtl.analysis.names import PENDING, data_set, f1
-from ecgtl.config import TIERS, protocols
+from ecgtl.config import TIERS
 from ecgtl.report import badges, gains
 from ecgtl.report import findings as report_findings
 from ecgtl.report.words import difference
@@ -20,18 +19,11 @@ from ecgtl.report.words import difference
 
 @dataclass(frozen=True)
 class Finding:
-    """One number that a page is about: what it is of, ours (None without an interval), and the printed one if any."""
+    """One number that a page is about: what it is of, ours, and the printed one if any."""
 
     label: str
-    ours: statistics.Difference | None
+    ours: Interval
     printed: float | None = None
-
-    @classmethod
-    def of(cls, label: str, ours: statistics.Difference | Interval | None, printed: float | None = None) -> "Finding":
-        """From whatever ours is stored in."""
-        if ours is None or ours.value is None or ours.low is None or ours.high is None or not np.isfinite(ours.low):
-            return cls(label, None, printed)
-        return cls(label, statistics.Difference(ours.value, ours.low, ours.high, np.nan, np.nan), printed)
 
 
 def block(sentences: Iterable[str], *more: Markup | str) -> HTML:
@@ -85,14 +77,13 @@ def findings(what: str, found: Sequence[Finding], strength: str = "largest") -> 
     said: list[str] = []
     if printed:
         top = max(printed, key=lambda one: size(one.printed or 0))
-        here = Markup("is {} here").format(difference(top.ours)) if top.ours else f"has no interval here: {PENDING}"
+        known = Markup("is {} here").format(difference(top.ours)) if top.ours.reach else None
         said.append(Markup("The paper's {} {}, {} ({}), {}.").format(
-            strength, what, f1(top.printed, True), top.label, here))
-    ours = {one.label: one.ours for one in found if one.ours}
+            strength, what, f1(top.printed, True), top.label, known or f"has no interval here: {PENDING}"))
+    ours = {one.label: one.ours for one in found if one.ours.reach}
     if ours:
-        label = max(ours, key=lambda name: size(ours[name].value))
-        above, below = (sum(statistics.verdict_above(one) == sign for one in ours.values())
-                        for sign in ("yes", "opposite"))
+        label = max(ours, key=lambda name: size(ours[name].value or 0))
+        above, below = (sum(one.side == side for one in ours.values()) for side in (1, -1))
         said.append(Markup("Of {} that can be judged here {} {} a 95 % CI above 0 and {} below 0; the {} is {} ({})."
                            ).format(len(ours), above, "has" if above == 1 else "have", below, strength,
                                     difference(ours[label]), label))
@@ -104,17 +95,13 @@ def of_table(experiment: str, tier: str, score: str | None = None, table: str | 
     many = len(experiments.load(experiment).columns) > 1
     found = gains.over_random(experiment, tier, score, table)
     return findings("gain over random initialisation", [
-        Finding.of(f"{one.panel}, {one.row}" if many else one.panel, one.ours, one.printed.value) for one in found])
+        Finding(f"{one.panel}, {one.row}" if many else one.panel, one.ours, one.printed.value) for one in found])
 
 
 def _judged(tiers: Mapping[str, str], statements: Sequence[str] | None, why: str) -> Markup:
     """How many statements hold, in print and here."""
-    judged = []
-    for experiment, tier in tiers.items():
-        own, source = cells.original(experiment), sources.Runs(tier)
-        judged += [claims.judge(paper, name, tier, source) for paper in protocols()
-                   for name, claim in claims.claims(paper).items()
-                   if claim.get("experiment") == own and (statements is None or name in statements)]
+    judged = [verdict for experiment, tier in tiers.items()
+              for verdict in claims.judged_on(experiment, tier, statements)]
     if not judged:
         return Markup()
     said = [", ".join(f"{n} {sign}" for sign, n in Counter(one[whose] for one in judged).items())

@@ -194,8 +194,7 @@ def _layer(module: Any) -> Layer | None:
     if not hasattr(module, "kernel_size"):
         return Layer(kind)
     kernel, stride = _size(module.kernel_size), int(np.max(module.stride))
-    pools_whole = kind == "max-pool" and str(stride) == kernel
-    return Layer(kind, kernel, 1 if pools_whole else stride)
+    return Layer(kind, kernel, 1 if kind == "max-pool" and str(stride) == kernel else stride)
 
 
 def _size(kernel: int | tuple[int, ...]) -> str:

@@ -11,10 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from markupsafe import Markup
 
-from ecgtl import paths, results, statistics
+from ecgtl import paths, results
 from ecgtl.analysis import addresses, cells
 from ecgtl.analysis.correlations import Interval
 from ecgtl.analysis.names import CHOICES, NBSP, PENDING, RIVALS, SCORES, data_set, f1
@@ -81,7 +80,7 @@ class Numbers:
     def _finished(self) -> list[cells.Finished]:
         return cells.runs(self.experiment, self.tier)
 
-    def cell(self, method: str, size: int | str, score: str | None = None, gap: statistics.Difference | None = None,
+    def cell(self, method: str, size: int | str, score: str | None = None, gap: Interval | None = None,
              brief: bool = False) -> Markup | str:
         """The ``mean`` of a cell, its 95 % interval and the number of runs; PENDING where nothing has been run.
 
@@ -94,7 +93,7 @@ class Numbers:
         return Markup("{} {}{}").format(self.mean(method, size, score, gap), words.limits(found.low, found.high), runs)
 
     def mean(self, method: str, size: int | str, score: str | None = None,
-             gap: statistics.Difference | None = None) -> Markup:
+             gap: Interval | None = None) -> Markup:
         """The mean of a cell that has runs, as a button; what it opens says the ``gap`` to the paper's number too."""
         own_score, choice = cells.reported(self.experiment)
         name = score or own_score
@@ -103,7 +102,7 @@ class Numbers:
         address = addresses.of(self.experiment, method, size, name)
         said = (f"{SCORES.get(name, name)} {words.estimate(found.mean, found.low, found.high)}, mean [95 % "
                 f"interval] of {found.n} run{'s' * (found.n > 1)}; epoch: {CHOICES[choice]}")
-        if gap and np.isfinite(gap.low):
+        if gap and gap.reach:
             said += f"; here − paper {words.estimate(gap.value, gap.low, gap.high, signed=True)}"
         rows = [run_row(run.number + 1, body, f1(value)) for run, body, value in scored]
         return button(f1(found.mean), address, behind(address, said, rows, [body for _, body, _ in scored]))

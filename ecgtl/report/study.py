@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from IPython.display import HTML
 from matplotlib.figure import Figure
 
@@ -17,7 +16,7 @@ from ecgtl.report.words import paragraph
 
 @cache
 def _study(paper: str) -> dict:
-    return yaml.safe_load((paths.PACKAGE / "report" / "studies.yml").read_text(encoding="utf-8"))[paper]
+    return paths.facts("report/studies")[paper]
 
 
 def _printed(paper: str, said: dict | Any) -> Any:

@@ -11,7 +11,8 @@ import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
 
-from ecgtl import paths, statistics
+from ecgtl import paths
+from ecgtl.analysis.correlations import Interval
 from ecgtl.analysis.names import METHODS, PENDING, SCORES, f1
 from ecgtl.config import BASELINES
 from ecgtl.report.numbers import Numbers
@@ -57,11 +58,11 @@ def grid(frame: pd.DataFrame, columns: str = "words", corner: str = "Initialisat
     for row in frame.to_dict("records"):
         where = row["experiment"], row["tier"]
         known, heading = numbers.setdefault(where, Numbers(*where)), (headings or {}).get(row[columns], row[columns])
-        gap = statistics.Difference(row["difference"], row["difference_low"], row["difference_high"], np.nan, np.nan)
+        gap = Interval(row["difference"], row["difference_low"], row["difference_high"])
         printed = plus_minus(row["paper"], row["paper_sd"]) if np.isfinite(row["paper"]) else ""
         lines.append((METHODS[row["method"]], heading, Lines(
             printed + row.get("mark", ""), known.cell(row["method"], row["size"], row.get("score"), gap, brief),
-            difference(gap, brief) if np.isfinite(gap.low) else "")))
+            difference(gap, brief) if gap.reach else "")))
     return grid_of(lines, corner)
 
 

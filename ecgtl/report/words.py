@@ -1,13 +1,13 @@
 """How numbers are written: scores, intervals, differences, p-values, and what has not been run. Each once."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
 from ecgtl import statistics
-from ecgtl.analysis.correlations import Interval
 from ecgtl.analysis.names import NBSP, PENDING, f1
 
 MARKS = {"yes": ("▲", "the 95 % interval lies above 0"), "opposite": ("▼", "the 95 % interval lies below 0"),
@@ -54,22 +54,16 @@ def mean_sd(values: Sequence[float] | np.ndarray, least: int = statistics.MIN_RU
     return plus_minus(sample.mean, sample.sd) if sample.n >= least else f1(sample.mean)
 
 
-def mark(difference: statistics.Difference) -> Markup:
+def mark(difference: Any) -> Markup:
     """▲, ▼ or ≈: what the interval of a difference decides, in words for screen readers and on hovering."""
     sign, words = MARKS[statistics.verdict_above(difference)]
     return Markup('<span class="ecgtl-mark" role="img" aria-label="{0}" title="{0}">{1}</span>').format(words, sign)
 
 
-def difference(found: statistics.Difference, brief: bool = False) -> Markup:
-    """A difference with its interval, unless ``brief``, and the mark of what that decides; the numbers do not break."""
+def difference(found: Any, brief: bool = False) -> Markup:
+    """A difference (or an ``Interval``) with its limits, unless ``brief``, and the mark of what these decide."""
     interval = "" if brief else f" {limits(found.low, found.high, True)}"
     return Markup("{}{}{}{}").format(f1(found.value, True), interval, NBSP, mark(found))
-
-
-def marked(found: Interval) -> Markup:
-    """The same of an interval that was drawn by resampling."""
-    value, low, high = (np.nan if limit is None else limit for limit in (found.value, found.low, found.high))
-    return difference(statistics.Difference(value, low, high, np.nan, np.nan))
 
 
 def gap(a: statistics.Sample | None, b: statistics.Sample | None, missing: str = PENDING) -> str:

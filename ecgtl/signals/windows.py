@@ -154,8 +154,7 @@ class Windows:
     def sample(self, n: int, seed: int = 0) -> "Windows":
         """``n`` of these windows, drawn with ``seed``; all of them where there are no more."""
         self._check_readable("draw from them")
-        chosen = np.sort(np.random.default_rng(seed).permutation(len(self))[:n])
-        return replace(self, numbers=self._at(chosen))
+        return replace(self, numbers=self._at(np.sort(np.random.default_rng(seed).permutation(len(self))[:n])))
 
     def materialise(self) -> "Windows":
         """The same windows from a memory map in the cache, written chunk by chunk when it is not there yet.

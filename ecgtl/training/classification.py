@@ -21,7 +21,6 @@ from ecgtl.signals import frame_labels
 from ecgtl.signals.frames import OPEN, Frames
 from ecgtl.training import loop
 from ecgtl.training.future import Contrasts
-from ecgtl.training.loop import EVALUATION_BATCH, TrainConfig, TrainResult
 
 Batch = tuple[np.ndarray, np.ndarray]  # inputs and the class of each
 
@@ -105,8 +104,8 @@ class LabelledFrames:
 Examples = LabelledFrames | Contrasts  # batches of inputs with the class of each; classes have names, or none
 
 
-def fit(model: nn.Module, train: Examples, validation: Examples, config: TrainConfig, device: torch.device,
-        state_file: Path | None = None, report: Callable[[dict], None] | None = None) -> TrainResult:
+def fit(model: nn.Module, train: Examples, validation: Examples, config: loop.TrainConfig, device: torch.device,
+        state_file: Path | None = None, report: Callable[[dict], None] | None = None) -> loop.TrainResult:
     """Train ``model`` to classify ``train``; the epoch that is best by ``config.select_on`` is kept.
 
     The history holds ``train_loss`` and ``train_accuracy`` (running values), ``validation_loss``,
@@ -144,7 +143,7 @@ def scores(model: nn.Module, examples: Examples, autocast, device: torch.device,
     """
     model.eval()
     total, labels, said = 0.0, [], []
-    for x, y in _ahead(examples.batches(EVALUATION_BATCH, seed), device):
+    for x, y in _ahead(examples.batches(loop.EVALUATION_BATCH, seed), device):
         with autocast:
             logits = model(x)
         total += nn.functional.cross_entropy(logits.float(), y, reduction="sum").item()

@@ -10,11 +10,10 @@ from torch import nn
 from ecgtl.models.cae import summed_squared_error
 from ecgtl.signals.windows import Windows
 from ecgtl.training import loop
-from ecgtl.training.loop import EVALUATION_BATCH, TrainConfig, TrainResult
 
 
-def fit(model: nn.Module, train: Windows, validation: Windows, config: TrainConfig, device: torch.device,
-        state_file: Path | None = None, report: Callable[[dict], None] | None = None) -> TrainResult:
+def fit(model: nn.Module, train: Windows, validation: Windows, config: loop.TrainConfig, device: torch.device,
+        state_file: Path | None = None, report: Callable[[dict], None] | None = None) -> loop.TrainResult:
     """Train ``model`` to reconstruct windows (1, samples); the epoch that is best by ``config.select_on`` is kept.
 
     The loss is the summed squared error of a window, averaged over the batch: the paper's "MSE". The history holds
@@ -47,7 +46,7 @@ def errors(model: nn.Module, windows: Windows, autocast, device: torch.device) -
     """
     model.eval()
     squared, variance, n = 0.0, 0.0, 0
-    for batch in windows.batches(EVALUATION_BATCH):
+    for batch in windows.batches(loop.EVALUATION_BATCH):
         x = torch.from_numpy(batch).to(device)
         with autocast:
             reconstruction = model(x)

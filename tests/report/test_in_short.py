@@ -15,9 +15,8 @@ from ecgtl import published
 from ecgtl.analysis import coverage
 from ecgtl.analysis.correlations import Interval
 from ecgtl.analysis.names import PENDING, f1
-from ecgtl.report import in_short
+from ecgtl.report import gains, in_short
 from ecgtl.report.in_short import Finding
-from ecgtl.statistics import Difference
 
 TABLE2 = "weimann2021-table2"
 PLAN = yaml.safe_load(Path(coverage.__file__).with_suffix(".yml").read_text(encoding="utf-8"))
@@ -25,7 +24,7 @@ PAGES = sorted({item["page"] for paper, items in PLAN.items() if paper != "claim
 
 
 def finding(label, value, half, printed=None):
-    return Finding(label, Difference(value, value - half, value + half, np.nan, np.nan), printed)
+    return Finding(label, Interval(value, value - half, value + half), printed)
 
 
 def said(*found, **options):
@@ -35,7 +34,7 @@ def said(*found, **options):
 def test_the_strongest_printed_number_and_the_intervals_above_and_below_0_are_said():
     found = [finding("beat, 25 %", 0.05, 0.01, 0.02), finding("beat, 50 %", -0.02, 0.01, 0.06),
              finding("rhythm, 25 %", 0.01, 0.03, 0.01), finding("rhythm, 50 %", 0.03, 0.02),
-             Finding("other", None, 0.04)]
+             Finding("other", Interval(), 0.04)]
     assert said(*found) == [
         "The paper's largest gain, +.060 (beat, 50 %), is −.020 [−.030, −.010] here.",
         "Of 4 that can be judged here 2 have a 95 % CI above 0 and 1 below 0; the largest is +.050 [+.040, +.060] "
@@ -57,15 +56,15 @@ def test_of_numbers_of_either_sign_the_strongest_is_the_farthest_from_0():
 
 
 def test_what_is_missing_is_pending():
-    assert said(Finding("a", None, 0.1)) == ["The paper's largest gain, +.100 (a), has no interval here: PENDING."]
-    assert said(Finding("a", None)) == said() == [f"{PENDING}: no gain has been computed here."]
+    pending = "The paper's largest gain, +.100 (a), has no interval here: PENDING."
+    assert said(Finding("a", Interval(), 0.1)) == [pending]
+    assert said(Finding("a", Interval())) == said() == [f"{PENDING}: no gain has been computed here."]
     assert len(said(finding("a", 0.1, 0.01))) == 1  # nothing printed: ours alone
 
 
-@pytest.mark.parametrize("ours", [None, Interval(), Interval(0.3, None, None, 2),
-                                  Difference(0.1, np.nan, np.nan, 1, 1)])
+@pytest.mark.parametrize("ours", [Interval(), Interval(0.3, None, None, 2), Interval(0.1, np.nan, np.nan)])
 def test_a_number_without_an_interval_is_none_that_can_be_judged(ours):
-    assert Finding.of("a", ours, 0.2) == Finding("a", None, 0.2)
+    assert said(Finding("a", ours, 0.2)) == ["The paper's largest gain, +.200 (a), has no interval here: PENDING."]
 
 
 def test_gains_are_those_of_the_stored_runs(own_results):
@@ -87,7 +86,7 @@ def test_gains_are_those_of_the_stored_runs(own_results):
 def test_nothing_printed_is_held_against_synthetic_data(own_results):
     for method in ("random", "beat"):
         store(TABLE2, method, 25, by_class(around(0.7)), tier="demo", target="synthetic")
-    assert {one.printed for one in in_short.gains(TABLE2, "demo")} == {None}
+    assert {one.printed for one in gains.over_random(TABLE2, "demo")} == {Interval()}
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -15,7 +15,6 @@ from ecgtl.analysis.names import PENDING
 from ecgtl.experiments import transfers
 from ecgtl.report import tables
 from ecgtl.report.numbers import Numbers
-from ecgtl.statistics import Difference
 
 EXPERIMENT, ID = "weimann2021-table2", "weimann2021.table2.beat.25"
 PAGE = paths.repository() / "notebooks" / "weimann"
@@ -66,7 +65,7 @@ def test_two_commands_name_the_number():
 
 def test_what_is_opened_says_the_mean_and_the_difference_to_print(own_results):
     store(EXPERIMENT, "beat", 25, by_class([0.70, 0.72, 0.74]))
-    gap = Difference(-0.019, -0.05, 0.012, 0.0, 0.0)
+    gap = Interval(-0.019, -0.05, 0.012)
     said = seen(re.search("<br>(.*?)</p>", Numbers(EXPERIMENT, "reduced").cell("beat", 25, gap=gap))[1])
     assert said == ("macro F1 .720 [.670, .770], mean [95 % interval] of 3 runs; epoch: best on validation; "
                     "here − paper −.019 [−.050, +.012]")

@@ -72,7 +72,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
 def answer(counted: results.Result) -> HTML:
     """In short: how many printed numbers are the release's, and the share of men with Wilson's interval."""
     n, male = counted.scores["n"], counted.scores["male"]
-    low, high = stats.binomtest(male, n).proportion_ci(statistics.LEVEL, method="wilson")
+    low, high = statistics.share_interval(male, n)
     printed = published_text("jang2021.table1.rows.male.shaoxing.percent")
     return in_short.block([_agreeing(counted), f"The share of men is {100 * male / n:.1f} % [{100 * low:.1f}, "
                            f"{100 * high:.1f}]; {printed} % is printed."],
@@ -119,7 +119,7 @@ def by_rhythm(counted: results.Result) -> pd.DataFrame:
     rows = []
     found = [(name, part) for name, part in counted.scores["rhythms"].items() if part["n"]]
     for name, part in sorted(found, key=lambda pair: -pair[1]["n"]):
-        low, high = stats.binomtest(part["male"], part["n"]).proportion_ci(statistics.LEVEL, method="wilson")
+        low, high = statistics.share_interval(part["male"], part["n"])
         rows.append({"rhythm": name, "share": part["n"] / counted.scores["n"], **part,
                      "male_share": part["male"] / part["n"], "male_low": low, "male_high": high})
     return pd.DataFrame(rows)

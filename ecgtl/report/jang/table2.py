@@ -144,15 +144,11 @@ def sensitivity_table(bodies: list[results.Result], tier: str = "reduced") -> HT
     if not bodies:
         return HTML(Markup("<p>{} No run yet: <code>python -m ecgtl run {} --tier {}</code></p>").format(
             badges.badge("pending"), SENSITIVITY, tier))
-    rows = []
-    for body in bodies:
-        config, windows, scores = body.config, body.data["windows"], body.scores
-        rows.append((config["width"], _filter_words(config["highpass"]), f"{windows['train']:,}",
-                     f"{windows['test']:,}", len(body.history), f"{scores['mse_sum']:.1f}",
-                     f"{scores['mse_sample']:.3f}", names.f1(scores["r2"])))
-    table = pd.DataFrame(rows, columns=["Width", "Baseline filter", "Windows, training", "held out", "Epochs",
-                                        "Squared error, summed over a window", "per sample", "R²"])
-    return tables.html(table, "Reconstruction of held-out subjects by width and baseline filter")
+    rows = [{"Width": body.config["width"], "Baseline filter": _filter_words(body.config["highpass"]),
+             "Windows, training": f"{body.data['windows']['train']:,}", "held out": f"{body.data['windows']['test']:,}",
+             "Epochs": len(body.history), "Squared error, summed over a window": f"{body.scores['mse_sum']:.1f}",
+             "per sample": f"{body.scores['mse_sample']:.3f}", "R²": names.f1(body.scores["r2"])} for body in bodies]
+    return tables.html(pd.DataFrame(rows), "Reconstruction of held-out subjects by width and baseline filter")
 
 
 def _filter_words(cutoff: float | None) -> str:

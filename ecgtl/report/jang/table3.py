@@ -67,8 +67,7 @@ def index_said(rows: pd.DataFrame) -> str:
 
 def compared(experiment: str, tier: str) -> pd.DataFrame:
     """The index in the shape of the paper's table, for the arms that it prints."""
-    current = cells.current(experiment, tier)
-    found = table2.comparison(current, tier, shared.INDEX, "table3")
+    found = table2.comparison(cells.current(experiment, tier), tier, shared.INDEX, "table3")
     return table2.compared(found[found["method"].isin(PRINTED)])
 
 

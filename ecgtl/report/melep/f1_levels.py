@@ -28,10 +28,10 @@ def levels(page: str, wanted: str = "best") -> tuple[Folds, pd.DataFrame]:
     """
     experiment, arch = LEVEL_PAGES[page]
     folds, found = load(experiment, wanted, arch), []
-    for (source, arch), own in folds.by_checkpoint.items():
+    for (source, arch), own in folds.finished.items():
         found += [agreement.levels(own, MELEP[0], how).assign(source=source, arch=arch, measure=MELEP[0],
                                                               epoch_chosen_by=CHOICES[agreement.SCORES[0]], how=how)
-                  for how in CUTS if len(own)]
+                  for how in CUTS]
     rows = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["source", "arch", "how", "level"])
     tables.write_csv(rows, f"{PAPER}-{page}")
     return folds, rows
@@ -81,8 +81,7 @@ def level_figure(folds: Folds, rows: pd.DataFrame) -> plt.Figure | None:
     ``rows`` are those of ``agreement.levels``. Under each level stand its limits and the number of its folds.
     Checkpoints without folds are left out (``pending``); None without any.
     """
-    known = {place: own for place, own in folds.by_checkpoint.items() if len(own)}
-    if not known:
+    if not (known := folds.finished):
         return None
     figure, grid = plt.subplots(len(known), len(CUTS), figsize=(figures.WIDTH, 0.8 + 2.15 * len(known)), sharey="row",
                                 squeeze=False)

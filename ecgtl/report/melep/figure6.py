@@ -42,8 +42,8 @@ def regrets(rows: pd.DataFrame, score: str = SCORES[0]) -> pd.DataFrame:
     found = [agreement.regret(rows, measure, score).assign(way=measure) for measure in CHOOSING]
     found.append(found[0].assign(regret=found[0]["blind_regret"], way="blind"))
     best = found[0].set_index("fold")["best_f1"]
-    for place, own in agreement.by_checkpoint(rows).items():
-        found.append(own.assign(regret=own["fold"].map(best) - own[score], way=checkpoint_name(*place)))
+    found += [own.assign(regret=own["fold"].map(best) - own[score], way=checkpoint_name(*place))
+              for place, own in agreement.by_checkpoint(rows).items()]
     return pd.concat([one[["fold", "label_set", "regret", "way"]] for one in found], ignore_index=True)
 
 
@@ -83,12 +83,12 @@ def pick_table(folds: transfer_folds.Folds) -> pd.DataFrame:
     """Who is picked, and who is best: one row a candidate over the ``shared`` folds."""
     rows = shared(folds.rows)
     chosen = {RIVALS[measure][0]: agreement.regret(rows, measure) for measure in CHOOSING}
-    is_best, found = agreement.regret(rows, CHOOSING[0])["best"], []
-    for place, own in agreement.by_checkpoint(rows).items():
-        found.append({"Checkpoint": checkpoint_name(*place), "Labels of its own": own_labels(folds, *place),
-                      "MELEP, mean": f"{own[transfer_folds.MELEP[0]].mean():.4f}",
-                      "F1, mean": f1(own[SCORES[0]].mean()), "Best in": f"{(is_best == place).sum()} of {len(is_best)}",
-                      **{f"Picked by {words}": (one["chosen"] == place).sum() for words, one in chosen.items()}})
+    is_best = agreement.regret(rows, CHOOSING[0])["best"]
+    found = [{"Checkpoint": checkpoint_name(*place), "Labels of its own": own_labels(folds, *place),
+              "MELEP, mean": f"{own[transfer_folds.MELEP[0]].mean():.4f}", "F1, mean": f1(own[SCORES[0]].mean()),
+              "Best in": f"{(is_best == place).sum()} of {len(is_best)}",
+              **{f"Picked by {words}": (one["chosen"] == place).sum() for words, one in chosen.items()}}
+             for place, own in agreement.by_checkpoint(rows).items()]
     return pd.DataFrame(found or [{"Checkpoint": PENDING}])
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 from matplotlib import pyplot as plt
-from scipy import stats
 
 from ecgtl import results, statistics
 from ecgtl.analysis.names import NBSP, PENDING
@@ -72,7 +71,7 @@ def _share(n_with: float, n: float, limits: bool = False) -> str:
 
 def _wilson(n_with: float, n: float) -> np.ndarray:
     """Both limits of a share, in per cent."""
-    return 100 * np.array(stats.binomtest(int(n_with), int(n)).proportion_ci(statistics.LEVEL, method="wilson"))
+    return 100 * np.array(statistics.share_interval(int(n_with), int(n)))
 
 
 def shares_figure(counted: results.Result | None) -> plt.Figure:

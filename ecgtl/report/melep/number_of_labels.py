@@ -204,11 +204,7 @@ def label_scatter(folds: Folds) -> plt.Figure | None:
             colour, marker = styles[n]
             axes.plot(some[MELEP[0]], some[SCORES[0]], marker, color=colour, alpha=0.85, label=f"{n:.0f} labels")
 
-    return _panels(draw, _finished(folds), 2, "MELEP (nats)", F1)
-
-
-def _finished(folds: Folds) -> dict[tuple[str, str], pd.DataFrame]:
-    return {place: own for place, own in folds.by_checkpoint.items() if len(own)}
+    return _panels(draw, folds.finished, 2, "MELEP (nats)", F1)
 
 
 def scatter_said(rows: pd.DataFrame) -> str:
@@ -221,7 +217,7 @@ def gain_figure(folds: Folds) -> plt.Figure | None:
     """F1 of every fold minus that of the all-positive baseline, by the number of labels, a panel a checkpoint; the
     band is the 95 % interval of the mean.
     """
-    return _panels(_gains, _finished(folds), 2, "labels of the task", "F1, network − baseline")
+    return _panels(_gains, folds.finished, 2, "labels of the task", "F1, network − baseline")
 
 
 def gains_said(found: pd.DataFrame) -> str:

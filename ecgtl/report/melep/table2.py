@@ -24,7 +24,7 @@ from ecgtl.report import alt, badges, figures, in_short, tables
 from ecgtl.report.melep.marks import BLUE, GREY, SHIFTS, VERMILION, WEIGHTS, interval
 from ecgtl.report.melep.transfer_folds import CHOICES, MELEP, PARTS, VARIANTS, Folds, evidence, interval_text, is_papers
 from ecgtl.report.numbers import Numbers
-from ecgtl.report.words import bullets, marked, paragraph
+from ecgtl.report.words import bullets, difference, paragraph
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Pair:
     @property
     def named_in_short(self) -> str:
         """Network, source and target."""
-        return f"{checkpoint_name(self.source, self.arch)} → {data_set(self.folds.target)}"
+        return " → ".join(self.named.values())
 
     def lines(self, measure: str) -> tables.Lines:
         """The printed correlation, ours, and their difference."""
@@ -55,7 +55,7 @@ class Pair:
         gap = correlations.independent_difference(ours, fisher) if fisher else None
         here = Numbers(self.folds.experiment, self.folds.tier).correlation(self.source, self.arch, measure, ours)
         return tables.Lines(f1(self.paper) if fisher else "", here if len(self.rows) else PENDING,
-                            marked(gap) if gap and gap.low is not None else "")
+                            difference(gap) if gap and gap.reach else "")
 
     @cached_property
     def ours(self) -> dict[tuple[str, str], correlations.Interval]:
@@ -109,8 +109,7 @@ def answer(found: Iterable[Pair], tiers: Mapping[str, str], why: str = "#conclus
 
 def sentences(found: Iterable[Pair]) -> list[str]:
     """What ``answer`` says."""
-    said = [in_short.Finding.of(pair.named_in_short, pair.ours[MELEP[0], SCORES[0]] if len(pair.rows) else None,
-                             pair.paper) for pair in found]
+    said = [in_short.Finding(pair.named_in_short, pair.ours[MELEP[0], SCORES[0]], pair.paper) for pair in found]
     return in_short.findings("correlation of MELEP with F1", said, "strongest")
 
 
@@ -183,7 +182,7 @@ def correlation_figure(own: Sequence[Pair], others: Sequence[Pair]) -> plt.Figur
 
 def correlations_said(found: Iterable[Pair]) -> str:
     """What ``correlation_figure`` says, ours by the weights of the text and the published choice of the epoch."""
-    pairs = {" → ".join(pair.named.values()): pair for pair in found}
+    pairs = {pair.named_in_short: pair for pair in found}
     ours = {name: pair.ours[MELEP[0], SCORES[0]] for name, pair in pairs.items()}
     printed = {name: pair.fisher for name, pair in pairs.items() if pair.fisher}
     return alt.by_panel({"Correlation of MELEP with F1 here": alt.beside_zero(ours),

@@ -70,6 +70,11 @@ class Folds:
         planned = dict.fromkeys((run.config.source, run.config.arch) for run in self.planned)
         return {place: self.of(*place) for place in planned or self.printed}
 
+    @property
+    def finished(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """The same of those that have any."""
+        return {place: own for place, own in self.by_checkpoint.items() if len(own)}
+
     def of(self, source: str, arch: str) -> pd.DataFrame:
         """The finished folds of one checkpoint."""
         return agreement.of(self.rows, source, arch)

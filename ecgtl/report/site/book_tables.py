@@ -3,7 +3,6 @@
 import dataclasses
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ OF_ONE_PAPER = ("availability", "tiers")
 SHORT: dict[str | None, str] = {"jang2021": "Jang 2021", "weimann2021": "Weimann 2021", "melep2023": "MELEP 2023"}
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Page:
     """The page a table stands on: its name, the book's folder, and the paper that the table is to be of."""
 

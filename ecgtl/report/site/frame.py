@@ -20,17 +20,7 @@ from ecgtl import __version__, paths, results
 SOURCES = ("pyproject.toml", "CITATION.cff", "CHANGELOG.md")  # what the frame is made from, in the checkout
 # The search index takes words as they stand: where a cell, a line or a part begins, one has ended
 BREAK = re.compile(r"(?=<(?:td|th|tr|caption|div|p|li|dt|dd|h\d)\b)")
-# The theme's HTML -> what stands for it: icons come from its font and not from 1.5 MB of script besides, the search
-# index is loaded where it is searched, folds of the side bar have a name, there is an icon, and roles are those that
-# ARIA still knows
-ICON = ("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath d='M0 9h4l2-7 3 12 "
-        "2-5h5' fill='none' stroke='%23b8434f' stroke-width='2'/%3E%3C/svg%3E")
-REPAIRS = [(re.compile(pattern), text) for pattern, text in (
-    (r'<script defer src="[^"]*fontawesome\.js[^"]*"></script>', ""),
-    (r'<summary>(?=<span class="toctree-toggle")', '<summary aria-label="Pages below">'),
-    (r'(<div id="pst-primary-sidebar")', r'\1 role="complementary" aria-label="Site"'),
-    (r"</head>", f'<link rel="icon" href="{ICON}"></head>'),
-    (r' role="doc-biblioentry"|(?<=<div) role="list"(?= class="citation-list")', ""))]
+THEME = "report/site/theme"
 INDEX = re.compile(r'<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>')
 
 
@@ -114,10 +104,11 @@ def break_words(app: Sphinx, doctree: nodes.document, page: str) -> None:
 
 def repair(app: Sphinx, error: Exception | None) -> None:
     """Put right what the theme does to every page."""
+    repairs = paths.facts(THEME)["repairs"]
     for file in () if error else Path(app.outdir).rglob("*.html"):
         text = file.read_text(encoding="utf-8")
-        for pattern, instead in REPAIRS:
-            text = pattern.sub(instead, text)
+        for pattern, instead in repairs:
+            text = re.sub(pattern, instead, text)
         file.write_text(text if file.name == "search.html" else INDEX.sub("", text), encoding="utf-8")
 
 

@@ -17,9 +17,8 @@ def strip(page: Page) -> Markup:
     judged, parts = claims.all_judged(), []
     for paper in (*GAINS, "melep2023"):
         items = Markup().join(_item(page, verdict) for verdict in judged if verdict["of"] == paper)
-        link = page.link_to(paper.rstrip("0123456789"), SHORT[paper])
         parts.append(Markup('<p><strong>{}.</strong> {}</p><ul class="ecgtl-claims">{}</ul>').format(
-            link, sentence(paper), items))
+            page.link_to(paper.rstrip("0123456789"), SHORT[paper]), sentence(paper), items))
     return Markup().join(parts)
 
 
@@ -27,8 +26,7 @@ def sentence(paper: str) -> str:
     """The first sentence of In short on the page of the paper's main table."""
     if paper in GAINS:
         tier = cells.shown_tier(GAINS[paper], pending=True)
-        experiment = cells.current(GAINS[paper], tier)
-        return in_short.of_table(experiment, tier)[0]
+        return in_short.of_table(cells.current(GAINS[paper], tier), tier)[0]
     folds = [transfer_folds.load(name) for name in (transfer_folds.CSN, transfer_folds.PTBXL)]
     return table2.sentences(table2.pairs(folds)[0])[0]
 

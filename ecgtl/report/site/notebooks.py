@@ -16,8 +16,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-import yaml
-
 from ecgtl import paths, processes, results
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint
@@ -37,7 +35,7 @@ _running: set[subprocess.Popen] = set()
 
 def makes() -> dict[str, list[str]]:
     """What a run of each notebook leaves behind beside its cells' outputs (``notebooks.yml``)."""
-    return yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
+    return paths.facts("report/site/notebooks")
 
 
 def execute_all(layout: Layout, code: str, makes: Mapping[str, Iterable[str]]) -> None:

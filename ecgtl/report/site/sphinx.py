@@ -101,23 +101,10 @@ def _depend(asked: SphinxRole | SphinxDirective, files: Iterable[Path]) -> None:
         asked.env.note_dependency(str(file))
 
 
-# What a row of a table becomes where its frame is narrower than the table needs; of a comparison also its lines' names
-CARD = """& > thead, & .ecgtl-lines { display: none; }
-&, & > caption, & > tbody, & > tbody > tr, & > tbody > tr > :is(th, td) { display: block; width: auto; }
-& > tbody > tr {
-  margin: 0 0 0.8rem; padding: 0.4rem 0.6rem; border: 1px solid var(--pst-color-border); border-radius: 0.4rem;
-}
-& > tbody > tr > :is(th, td) { border: 0; padding: 0.1rem 0; }
-& td[data-head]::before { content: attr(data-head) ": "; color: var(--pst-color-text-muted); }
-& td:has(.ecgtl-line)::before { display: block; font-weight: 600; }
-& td .ecgtl-line { white-space: normal; }
-& td:not(.ecgtl-lines) .ecgtl-what { position: static !important; width: auto; height: auto; clip-path: none; }"""
-
-
 def _cards(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
     """The rules of cards, and links to results, which are made as from the book's root, as from the page."""
-    rules = "".join(f"@container (max-width: {need}rem) {{ .ecgtl-needs-{need} {{ {CARD} }} }}"
-                    for need in tables.NEEDS)
+    card = paths.facts(frame.THEME)["card"]
+    rules = "".join(f"@container (max-width: {n}rem) {{ .ecgtl-needs-{n} {{ {card} }} }}" for n in tables.NEEDS)
     context["metatags"] = f"{context.get('metatags', '')}<style>{rules}</style>"
     if "body" in context:
         root = "../" * page.count("/")

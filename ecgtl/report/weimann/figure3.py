@@ -25,9 +25,8 @@ def histories(tier: str) -> pd.DataFrame:
     """One row an epoch of every network of Table 2: ``method``, ``size`` (%), ``run``, ``epoch``, ``score`` (validation
     macro F1).
     """
-    found = cells.runs(cells.current(shared.TABLE2, tier), tier)
     rows = [(run.method, run.size, run.number, row["epoch"], row["validation_score"])
-            for run, body in found for row in body.history]
+            for run, body in cells.runs(cells.current(shared.TABLE2, tier), tier) for row in body.history]
     return pd.DataFrame(rows, columns=["method", "size", "run", "epoch", "score"])
 
 
@@ -49,7 +48,7 @@ def _by_run(frame: pd.DataFrame, size: int, method: str) -> pd.DataFrame:
     return rows[rows.notna().sum(axis=1) >= rows.shape[1] / 2]
 
 
-def _rows(frame: pd.DataFrame, size: int, method: str) -> pd.DataFrame:
+def _rows(frame: pd.DataFrame, size: int | str, method: str) -> pd.DataFrame:
     return frame[(frame["size"] == size) & (frame["method"] == method)]
 
 
@@ -112,7 +111,7 @@ def speed(frame: pd.DataFrame) -> pd.DataFrame:
     """``histories`` by share and method: median epoch at ``share_of_best`` of a run's best, best and first score."""
     entry, rows = experiments.load(shared.TABLE2), []
     for size, method in itertools.product(sorted(entry.columns, reverse=True), entry.inits):
-        own = frame[(frame["method"] == method) & (frame["size"] == size)]
+        own = _rows(frame, size, method)
         epochs, found = _epochs(own), (PENDING, PENDING, PENDING)
         if epochs:
             found = (f"{np.median(epochs):g} ({min(epochs)} to {max(epochs)})",

@@ -22,11 +22,9 @@ def setting(method: str) -> str:
 
 def tasks() -> dict[str, list[str]]:
     """The pretraining tasks with their rows of Table 1."""
-    found: dict[str, list[str]] = {}
-    for name, row in published.lookup(f"{shared.PAPER}.table1.rows").items():
-        found.setdefault(row["init"], []).append(name)
-    del found["random"]
-    return found
+    starts = {name: row["init"] for name, row in published.lookup(f"{shared.PAPER}.table1.rows").items()}
+    return {task: [name for name, start in starts.items() if start == task] for task in starts.values()
+            if task != "random"}
 
 
 def best_settings(frame: pd.DataFrame) -> pd.DataFrame:
