@@ -48,6 +48,11 @@ def checkpoint_name(source: str, arch: str) -> str:
     return f"{NETWORKS[arch]}, {data_set(source)}"
 
 
+def score_words(name: str) -> str:
+    """A score as a reader knows it; ``f1_per_class.af`` is the F1 of a class."""
+    return SCORES.get(name) or name.replace("f1_per_class.", "F1 of ").replace("_", " ")
+
+
 def f1(value: float | None, signed: bool = False) -> str:
     """A score as the field prints it: three decimals, no leading zero; an en dash where there is none."""
     if value is None or not np.isfinite(value):

@@ -88,7 +88,7 @@ def _defect(fold: Fold, table: np.ndarray) -> str:
         return "too few subjects"
     for name, rows in (("training", fold.train), ("test", fold.test)):
         if not table[rows].any(axis=0).all():
-            return f"a label without positives in the {name} part"
+            return f"a label without positives in the {name} set"
     return "a label that the whole training set has" if table[fold.training].all(axis=0).any() else ""
 
 

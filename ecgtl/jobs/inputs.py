@@ -80,7 +80,7 @@ class Prepared:
             index = getattr(self.split, part)
             positives = self.recordings.label_matrix[index].sum(axis=0)
             if not ((positives > 0) & (positives < len(index))).any():
-                raise EcgtlError(f"the {part} part of {self.recordings.name} ({len(index)} recordings) has no label "
+                raise EcgtlError(f"the {part} set of {self.recordings.name} ({len(index)} recordings) has no label "
                                  "with positives and negatives; give more recordings, or other labels")
 
     def inputs(self) -> np.ndarray:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from ecgtl import paths, results
 from ecgtl.analysis import addresses, cells
 from ecgtl.analysis.correlations import Interval
-from ecgtl.analysis.names import CHOICES, NBSP, PENDING, RIVALS, SCORES, data_set, f1
+from ecgtl.analysis.names import CHOICES, NBSP, PENDING, RIVALS, data_set, f1, score_words
 from ecgtl.report import words
 
 _NUMBERED = itertools.count(1)  # a popover's name is unique on its page
@@ -100,7 +100,7 @@ class Numbers:
         scored = cells.scored(self._finished, self.experiment, (method, size), score)
         found: Any = cells.cell_of(self._finished, self.experiment, (method, size), score)
         address = addresses.of(self.experiment, method, size, name)
-        said = (f"{SCORES.get(name, name)} {words.estimate(found.mean, found.low, found.high)}, mean [95 % "
+        said = (f"{score_words(name)} {words.estimate(found.mean, found.low, found.high)}, mean [95 % "
                 f"interval] of {found.n} run{'s' * (found.n > 1)}; epoch: {CHOICES[choice]}")
         if gap and gap.reach:
             said += f"; here − paper {words.estimate(gap.value, gap.low, gap.high, signed=True)}"

@@ -147,7 +147,7 @@ class Windows:
         parts = [self._of_rows(part == k) for k in range(3)]
         for name, windows, share in zip(("training", "validation", "test"), parts, (1, validation, test), strict=True):
             if share and windows is None:
-                raise EcgtlError(f"the {name} part would be empty: {len(self.subjects)} subjects are too few "
+                raise EcgtlError(f"the {name} set would be empty: {len(self.subjects)} subjects are too few "
                                  f"for shares of {validation} and {test}; give more sources, or other shares")
         return tuple(parts)  # type: ignore[return-value]  # the first is never None
 

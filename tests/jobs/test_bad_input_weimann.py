@@ -305,7 +305,7 @@ def test_a_part_without_any_positives_ends_the_run(hospital, monkeypatch, part, 
     bare = np.isin(recordings.folds, folds)
     without = dataclasses.replace(recordings, labels=np.where(bare[:, np.newaxis], 0, recordings.labels))
     monkeypatch.setattr(datasets, "load", lambda *given, **options: without)
-    one_line(refused(fine_tuning(), finetune.run), f"the {part} part of ptbxl ({bare.sum()} recordings)",
+    one_line(refused(fine_tuning(), finetune.run), f"the {part} set of ptbxl ({bare.sum()} recordings)",
              "positives and negatives", "give more recordings")
 
 
@@ -314,7 +314,7 @@ def test_a_part_of_one_class_ends_the_run(hospital, monkeypatch, part, folds):
     single = datasets.load("ptbxl", twin=True, rate=100, leads="I", view="rhythm_single")
     alike = dataclasses.replace(single, labels=np.where(np.isin(single.folds, folds), 0, single.labels))
     monkeypatch.setattr(datasets, "load", lambda *given, **options: alike)
-    one_line(refused(fine_tuning(), finetune.run), f"the {part} part of ptbxl", "give more recordings")
+    one_line(refused(fine_tuning(), finetune.run), f"the {part} set of ptbxl", "give more recordings")
 
 
 def test_a_checkpoint_of_twelve_leads_is_not_given_one(tmp_path):

@@ -60,7 +60,8 @@ def test_a_link_from_elsewhere_begins_at_the_repository(tmp_path, monkeypatch):
 
 def test_two_commands_name_the_number():
     text = Numbers(EXPERIMENT, "reduced").cell("beat", 25)
-    assert re.findall("<code>(.*?)</code>", text) == [f"python -m ecgtl verify {ID}", f"python -m ecgtl reproduce {ID}"]
+    commands = [ID, f"python -m ecgtl verify {ID}", f"python -m ecgtl reproduce {ID}"]
+    assert re.findall("<code>(.*?)</code>", text) == commands
 
 
 def test_what_is_opened_says_the_mean_and_the_difference_to_print(own_results):

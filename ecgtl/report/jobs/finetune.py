@@ -120,7 +120,7 @@ def _score_row(name: str, result: results.Result) -> dict:
 def labels_without_positives(result: results.Result) -> str:
     """One stable line: the labels that the training or the test set lacks, and what the score makes of the latter."""
     absent = result.data.get("without_positives", {})
-    told = [f"{', '.join(absent[part])} in the {part} part" for part in ("train", "test") if absent.get(part)]
+    told = [f"{', '.join(absent[part])} in the {part} set" for part in ("train", "test") if absent.get(part)]
     if not told:
         return "every label has positives"
     score = "no AUC, left out of the mean" if result.arrays["y_test"].ndim == 2 else "an F1 of 0"
