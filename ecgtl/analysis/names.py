@@ -2,15 +2,13 @@
 
 import numpy as np
 
-from ecgtl import published
+from ecgtl import paths, published
 from ecgtl.datasets import catalogue
 
 PENDING = "PENDING"  # in place of what has not been run
 NBSP = "\N{NO-BREAK SPACE}"  # numbers break between, not within, a mean and its interval
-METHODS = {"random": "None (random weights)", "beat": "Beat classification", "rhythm": "Rhythm classification",
-           "heart_rate": "Heart rate classification", "future": "Future prediction", "cae": "Autoencoder",
-           "image": "ImageNet features", "random_matched": "None, four times the epochs",
-           "majority": "Majority class", "rr_boosting": "RR intervals, boosted trees"}
+METHODS, SCORES, CHOICES, NETWORKS, RIVALS, SHORT = (words[name] for words in [paths.facts("analysis/names")] for name in (
+    "methods", "scores", "choices", "networks", "rivals", "short"))
 
 
 def _configurations() -> dict[str, str]:
@@ -26,16 +24,6 @@ def _configurations() -> dict[str, str]:
 
 
 METHODS |= _configurations()
-# Score of a result -> its words
-SCORES = {"macro_f1": "macro F1", "weighted_f1": "weighted F1", "accuracy": "accuracy", "macro_auc": "macro AUC",
-          "f_max": "Fmax", "f_beta": "Fβ", "g_beta": "Gβ"}
-CHOICES = {"validated": "best on validation", "last": "last epoch", "best_test": "best on test"}
-NETWORKS = {"resnet1d101": "ResNet1d101", "bilstm": "Bi-LSTM"}
-RIVALS = {"melep_published": ("MELEP, weights of the text", "small"),
-          "melep_normalised": ("MELEP, normalised weights", "small"),
-          "leep": ("LEEP", "near 0"), "nce": ("NCE", "near 0"), "n_labels": ("Number of labels", "few"),
-          "prevalence": ("Prevalence of a label, mean", "–")}
-SHORT = {"csn": "CSN", "georgia": "Georgia", "cinc2017": "CinC 2017"}
 
 
 def data_set(source: str) -> str:

@@ -67,7 +67,7 @@ def test_another_score_is_within_the_tolerance_of_another_processor_only(made, c
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == outcome and f"difference {-changes['shift']:+.3g}" in lines[1] and "0.05" in lines[2]
     assert any("instructions not recorded there" in line for line in lines) == ("unrecorded" in changes)
-    assert any("cannot be told" in line for line in lines) == ("unrecorded" in changes)
+    assert any("cannot be distinguished" in line for line in lines) == ("unrecorded" in changes)
 
 
 def test_other_predictions_are_not_equal(made):
