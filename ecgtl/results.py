@@ -281,9 +281,8 @@ def provenance(device: str, seconds: float, seed: int, threads: int, command: st
     commit, dirty = code_state()
     return {"commit": commit, "dirty": dirty,
             "versions": {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}},
-            "device": device,
-            "machine": platform.machine(), "instructions": instructions(), "layout": convolution.layout(),
-            "threads": threads, "seed": seed, "wall_seconds": seconds,
+            "device": device, "machine": platform.machine(), "instructions": instructions(),
+            "layout": convolution.layout(), "threads": threads, "seed": seed, "wall_seconds": seconds,
             "finished": pd.Timestamp.now("UTC").strftime("%Y-%m-%dT%H:%M:%SZ"), "command": command or _command()}
 
 

@@ -58,8 +58,7 @@ def melep(source_prob: np.ndarray, target: np.ndarray, weighting: str = "publish
     >>> round(melep(np.array([[0.9, 0.2], [0.1, 0.7], [0.8, 0.3]]), np.array([[1, 0], [0, 1], [1, 0]])), 3)
     0.447
     """
-    weights = label_weights(target, weighting)
-    return float(weights @ melep_per_label(source_prob, target, source_weights))
+    return float(label_weights(target, weighting) @ melep_per_label(source_prob, target, source_weights))
 
 
 def melep_per_label(source_prob: np.ndarray, target: np.ndarray,

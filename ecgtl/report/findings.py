@@ -32,10 +32,8 @@ def finding(paper: str, name: str, tier: str) -> pd.DataFrame:
 
 def _finding(verdict: dict) -> dict:
     on_folds = any(comparison.side for comparison in verdict["comparisons"])
-    return {"Statement": verdict["says"],
-            "In print": badge(verdict["paper"]) + _account(verdict["printed"], 1),
-            "Here": stands_on(verdict),
-            OUR_FOLDS if on_folds else OURS: ours(verdict, OPEN)}
+    return {"Statement": verdict["says"], "In print": badge(verdict["paper"]) + _account(verdict["printed"], 1),
+            "Here": stands_on(verdict), OUR_FOLDS if on_folds else OURS: ours(verdict, OPEN)}
 
 
 def stands_on(verdict: dict) -> Markup:

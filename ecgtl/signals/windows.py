@@ -234,8 +234,7 @@ class Windows:
         """0, 1 or 2 for each subject: training, validation or test."""
         part = np.zeros(len(self.index.subjects), np.int8)
         for database, rows in groups(self.index.database):
-            name = self.index.databases[database]
-            rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+            rng = np.random.default_rng([seed, zlib.crc32(self.index.databases[database].encode())])
             subjects = rng.permutation(np.unique(self.index.subject[rows]))
             n_validation, n_test = round(validation * len(subjects)), round(test * len(subjects))
             part[subjects[:n_validation]] = 1

@@ -64,8 +64,7 @@ def confusion(counts: np.ndarray, classes: list[str]) -> plt.Figure:
 
 def recalls(counts: np.ndarray) -> np.ndarray:
     """Share of each true class that is predicted as each class, from the counts of ``confusion``."""
-    several = counts.shape[1] > len(counts)
-    totals = counts[:, -1:] if several else counts.sum(axis=1, keepdims=True)
+    totals = counts[:, -1:] if counts.shape[1] > len(counts) else counts.sum(axis=1, keepdims=True)
     return counts[:, :len(counts)] / np.maximum(totals, 1)
 
 

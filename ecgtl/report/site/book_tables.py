@@ -160,8 +160,5 @@ def _parameters(page: Page) -> Table:
     return rows, "Parameters of a run (ecgtl.config.FinetuneConfig)"
 
 
-TABLES: dict[str, Callable[[Page], Table]] = {
-    "coverage": _coverage, "claims": _claims, "costs": _costs, "catalogue": _catalogue,
-    "citations": _citations, "twins": _twins, "availability": _availability, "tiers": _tiers, "words": _words,
-    "parameters": _parameters,
-}
+TABLES: dict[str, Callable[[Page], Table]] = {made.__name__[1:]: made for made in (
+    _coverage, _claims, _costs, _catalogue, _citations, _twins, _availability, _tiers, _words, _parameters)}

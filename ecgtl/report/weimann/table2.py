@@ -68,7 +68,6 @@ def class_panels(rows: pd.DataFrame) -> plt.Figure | None:
 
 def class_said(rows: pd.DataFrame) -> str:
     """What ``class_panels`` says: our F1 of each class at the largest share, method by method."""
-    largest = rows[rows["size"] == rows["size"].max()]
     return f"F1 with {rows['size'].max()} % of the data set. " + alt.by_panel(
         {shared.SCORES[score]: alt.ordered(dict(zip(own["method"].map(shared.short), own["ours"], strict=True)))
-         for score, own in largest.groupby("score", sort=False)})
+         for score, own in rows[rows["size"] == rows["size"].max()].groupby("score", sort=False)})

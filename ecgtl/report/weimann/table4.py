@@ -10,9 +10,8 @@ from ecgtl.report.weimann.shared import CLASSES, PAPER, TABLE4, parameters, tune
 
 def footnotes() -> HTML:
     """The footnotes of Table 4."""
-    notes = published.lookup(f"{PAPER}.table4.footnotes")
     return HTML(Markup("").join(Markup("<p>{} {}.</p>").format(mark, text[0].upper() + text[1:])
-                                for mark, text in notes.items()))
+                                for mark, text in published.lookup(f"{PAPER}.table4.footnotes").items()))
 
 
 def networks(tier: str) -> pd.DataFrame:
