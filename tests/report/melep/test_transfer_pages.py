@@ -552,8 +552,8 @@ def test_gains_over_every_label_are_told_by_checkpoint_and_choice():
     waiting = row_of(shown, Checkpoint="Bi-LSTM, CinC 2017", Epoch="best on test")
     assert waiting["F1, network"] == waiting["Difference [95 % interval]"] == "PENDING"
     said = number_of_labels.verdict(rows, number_of_labels.rival_rows(folds)).data
-    assert ("Against all-positive baseline, epoch best on validation: of 1 checkpoints the interval lies above 0 for 0, "
-            "below it for 1") in said
+    assert ("Against all-positive baseline, epoch best on validation: of 1 checkpoints the interval lies above 0 "
+            "for 0, below it for 1") in said
     assert "networks are better in 7 of 10 folds" in said
 
 
