@@ -13,13 +13,13 @@ GAINS = {"weimann2021": "weimann2021-table2", "jang2021": "jang2021-table2-ptbxl
 
 
 def strip(page: Page) -> Markup:
-    """Every claim of every paper below the paper's sentence: what it says, the verdict in print, ours, and evidence."""
-    judged, parts = claims.all_judged(), []
-    for paper in (*GAINS, "melep2023"):
-        items = Markup().join(_item(page, verdict) for verdict in judged if verdict["of"] == paper)
-        parts.append(Markup('<p><strong>{}.</strong> {}</p><ul class="ecgtl-claims">{}</ul>').format(
-            page.link_to(paper.rstrip("0123456789"), SHORT[paper]), sentence(paper), items))
-    return Markup().join(parts)
+    """A sentence a paper, then every claim of every paper: what it says, the verdict in print, ours, and evidence."""
+    judged, papers = claims.all_judged(), (*GAINS, "melep2023")
+    links = {paper: page.link_to(paper.rstrip("0123456789"), SHORT[paper]) for paper in papers}
+    said = Markup().join(Markup("<li>{}: {}</li>").format(links[paper], sentence(paper)) for paper in papers)
+    strips = (Markup('<p><strong>{}</strong></p><ul class="ecgtl-claims">{}</ul>').format(
+        links[paper], Markup().join(_item(page, one) for one in judged if one["of"] == paper)) for paper in papers)
+    return Markup("<ul>{}</ul>{}").format(said, Markup().join(strips))
 
 
 def sentence(paper: str) -> str:
