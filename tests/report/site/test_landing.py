@@ -64,7 +64,7 @@ def test_a_claim_leads_to_the_page_that_judges_it(claim, page):
 
 def test_each_paper_has_a_sentence_that_follows_its_runs():
     text = landing.strip(Page("index", ROOT / "book"))
-    links = re.findall(r'<p><strong><a href="(.*?).html">(.*?)</a>.</strong> (.*?)</p>', text)
+    links = re.findall(r'<li><a href="(.*?).html">(.*?)</a>: (.*?)</li>', text)
     assert [link[:2] for link in links] == [("weimann", "Weimann 2021"), ("jang", "Jang 2021"), ("melep", "MELEP 2023")]
     assert all("PENDING" in sentence and link in TOC for link, _, sentence in links)
     for method, mean in (("random", 0.70), ("beat", 0.74)):
