@@ -7,20 +7,16 @@ from ecgtl.datasets import catalogue
 
 PENDING = "PENDING"  # in place of what has not been run
 NBSP = "\N{NO-BREAK SPACE}"  # numbers break between, not within, a mean and its interval
-METHODS, SCORES, CHOICES, NETWORKS, RIVALS, SHORT = (words[name] for words in [paths.facts("analysis/names")] for name in (
-    "methods", "scores", "choices", "networks", "rivals", "short"))
+METHODS, SCORES, CHOICES, NETWORKS, RIVALS, SHORT = (
+    words[name] for words in [paths.facts("analysis/names")]
+    for name in ("methods", "scores", "choices", "networks", "rivals", "short"))
 
 
 def _configurations() -> dict[str, str]:
     """The rows of Weimann 2021's Table 1 in words."""
-    words = {}
-    for name, row in published.load("weimann2021")["table1"]["rows"].items():
-        if row["context"]:
-            words[name] = (f"{METHODS[row['init']]}, context {row['context']}, {row['negatives']} negatives, "
-                           f"offset {row['offset']}")
-        elif row["frame"]:
-            words[name] = f"{METHODS[row['init']]}, {row['frame']:,} samples"
-    return words
+    future, frames = "{}, context {context}, {negatives} negatives, offset {offset}", "{}, {frame:,} samples"
+    return {name: (future if row["context"] else frames).format(METHODS[row["init"]], **row)
+            for name, row in published.load("weimann2021")["table1"]["rows"].items() if row["context"] or row["frame"]}
 
 
 METHODS |= _configurations()
