@@ -106,10 +106,9 @@ def tolerance(address: addresses.Address, run: PlannedRun, stored: Result) -> tu
     if run.config.arch in BASELINES or isinstance(run, transfers.Transfer) and "f1" not in address.score:
         return rules["untrained"] * scale, "no network is trained"
     if isinstance(run, experiments.Run):
-        entry, finished = experiments.load(address.experiment), cells.runs(address.experiment, address.tier)
-        column = [cells.cell_of(finished, entry.name, (method, address.column), address.score)
-                  for method in entry.networks if address.column in entry.columns_of(method)]
-        samples = [cell for cell in column if cell and cell.n > 1]
+        rows = experiments.load(address.experiment).networks
+        table = cells.cells(address.experiment, address.tier, address.score)
+        samples = [one for (row, size), one in table.items() if row in rows and size == address.column and one.n > 1]
         if (degrees := sum(cell.n - 1 for cell in samples)) >= rules["least_degrees"]:
             sd = np.sqrt(sum((cell.n - 1) * cell.sd**2 for cell in samples) / degrees)
             return (float(stats.t.ppf((1 + rules["level"]) / 2, degrees) * sd * np.sqrt(2)),

@@ -26,7 +26,6 @@ SUPERCLASSES = ("NORM", "MI", "STTC", "CD", "HYP")
 _FILES = {500: "filename_hr", 100: "filename_lr"}
 _COLUMNS = ("ecg_id", "patient_id", "age", "sex", "scp_codes", "strat_fold", *_FILES.values())
 _FETCH = "run 'python -m ecgtl data fetch ptbxl'"
-_ABOVE_89 = 300  # what the release writes in place of most ages above 89
 
 
 def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str = "rhythm", rate: int | None = None,
@@ -75,19 +74,6 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str =
 
     return collector.cached(base, files, fill, view=view, rate=rate, leads=chosen, classes=classes,
                             cap=cap and dict(cap), seed=seed)
-
-
-def demographics(root: Path) -> pd.DataFrame:
-    """One row a recording of the table: ``id``, ``patient``, ``age`` in years, ``above_89``, ``sex``.
-
-    The release writes 300 in place of most ages above 89; here those rows have the age 90 and ``above_89``.
-    Raises EcgtlError when the table is missing or lacks a column.
-    """
-    table = recording_table(Path(root) / FOLDER)
-    above = table["age"] == _ABOVE_89
-    return pd.DataFrame({"id": table["id"], "patient": table["patient_id"].astype("int64").astype(str),
-                         "age": table["age"].mask(above, 90.0), "above_89": above,
-                         "sex": table["sex"].map({0: "male", 1: "female"})})
 
 
 def _check_options(view: str, rate: int, classes: Sequence[str] | None, cap: Mapping[str, int] | None) -> None:

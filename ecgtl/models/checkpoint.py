@@ -264,7 +264,7 @@ def network(path: Path, weights: dict[str, torch.Tensor], facts: CheckpointFacts
     except (RuntimeError, ValueError, TypeError):
         fits = False
     if not fits:
-        raise EcgtlError(f"checkpoint {path} does not hold the {facts.arch} of {len(names)} labels that it "
-                         "says: the shapes of its weights are those of another network, so it does not fit; make or "
-                         "download it again")
+        raise EcgtlError(f"checkpoint {path} does not hold the {facts.arch} of {len(names)} labels that it says: the "
+                         "shapes of its weights are those of another network, so it does not fit; make or download it "
+                         "again")
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

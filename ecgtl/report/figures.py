@@ -194,6 +194,24 @@ def digest(figure: plt.Figure | None, digits: int = 3) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
+def shades(shares: np.ndarray, rows: Sequence[str], columns: Sequence[str], texts: np.ndarray, labels: Sequence[str],
+           upright: bool, height: float, darkest: float = 1.0, square: bool = False, shrink: float = 1.0) -> plt.Figure:
+    """A table of ``shares`` as shades of blue up to ``darkest``, with the ``texts`` of its cells.
+
+    ``upright`` names of columns do not run into each other; ``labels`` of horizontal axis, vertical axis and shades.
+    """
+    figure, axes = plt.subplots(figsize=(WIDTH, height + 0.3 * len(rows)))
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=darkest, aspect="equal" if square else "auto")
+    for i, j in np.ndindex(shares.shape):
+        colour = "white" if shares[i, j] > 0.55 * darkest else "black"
+        axes.text(j, i, str(texts[i, j]), ha="center", va="center", color=colour)
+    axes.set_xticks(range(len(columns)), columns, rotation=90 if upright else 0)
+    axes.set(yticks=range(len(rows)), yticklabels=rows, xlabel=labels[0], ylabel=labels[1])
+    axes.grid(False)
+    figure.colorbar(image, ax=axes, label=labels[2], shrink=shrink)
+    return figure
+
+
 def legend_below(figure: plt.Figure, panels: Iterable[plt.Axes], columns: int = 2) -> plt.Figure:
     """The figure with one legend below it, each label of its panels once."""
     found: dict[str, Artist] = {}

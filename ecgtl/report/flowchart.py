@@ -123,5 +123,4 @@ def _arrow(axes: plt.Axes, start: Rectangle, end: Rectangle) -> None:
 
 def _legend(figure: plt.Figure, words: dict[str, str]) -> None:
     handles = [Patch(fc=COLOURS[kind][0], ec=COLOURS[kind][1], label=text) for kind, text in words.items()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(words), handlelength=1.2,
-                  columnspacing=1.0)
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(words), handlelength=1.2, columnspacing=1.0)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from matplotlib import pyplot as plt
 
 from ecgtl import experiments, statistics
@@ -44,15 +43,15 @@ def over_random(experiment: str, tier: str, score: str | None = None, table: str
     return found
 
 
-def _few(a: statistics.Sample | None, b: statistics.Sample | None) -> statistics.Difference | None:
+def _few(a: statistics.Sample | None, b: statistics.Sample | None) -> statistics.Difference | Interval | None:
     """The difference of two cells; limits only where both have runs enough, as in tier demo, which claims leave out."""
     if not (a and b):
         return None
     found = statistics.welch(a, b)
-    return found if verdicts.enough((a, b)) else statistics.Difference(found.value, *[np.nan] * 4)
+    return found if verdicts.enough((a, b)) else Interval(found.value)
 
 
-def _interval(found: statistics.Difference | None) -> Interval:
+def _interval(found: statistics.Difference | Interval | None) -> Interval:
     return Interval(found.value, found.low, found.high) if found else sources.NOTHING
 
 

@@ -43,8 +43,7 @@ def of_gains(tiers: Mapping[str, str], score: str | None = None, table: str | No
 
 def of_statements(paper: str, names: Sequence[str], tiers: Mapping[str, str]) -> HTML:
     """For a page whose question is whether the first of some statements holds: its first comparison that was judged."""
-    by_experiment = claims.claims(paper)
-    judged = [claims.judge(paper, name, tiers[by_experiment[name]["experiment"]]) for name in names[:2]]
+    judged = [claims.judge(paper, name, tiers[claims.claims(paper)[name]["experiment"]]) for name in names[:2]]
     sentences = []
     for verdict in judged:
         known = [one for one in verdict["comparisons"] if one.found and getattr(one.found, "value", 0) is not None]

@@ -89,6 +89,11 @@ def _enough(found: statistics.Difference, n: int) -> str:
     return difference(found) if n >= statistics.MIN_RUNS and np.isfinite(found.low) else f1(found.value, True)
 
 
+def link(address: str, text: str) -> Markup:
+    """A link out of the site; nothing is loaded from there."""
+    return Markup('<a class="external" href="{}">{}</a>').format(address, text)
+
+
 def paragraph(text: str) -> Markup:
     """``text`` as a paragraph of HTML."""
     return Markup("<p>{}</p>").format(text)

@@ -148,16 +148,6 @@ def test_some_leads(root):
     np.testing.assert_array_equal(some.lead(2, "avr"), whole.lead(2, "aVR"))
 
 
-def test_demographics(root):
-    table = ptbxl.demographics(root)
-    assert table["id"].tolist() == [f"{n:05d}" for n in range(1, 8)]
-    assert table["patient"].tolist()[:3] == ["15", "16", "15"]
-    assert table["age"].tolist()[:4] == [56.0, 90.0, 57.0, 40.0]
-    assert np.isnan(table["age"][4])
-    assert table["above_89"].tolist() == [False, True] + [False] * 5
-    assert table["sex"].tolist()[:2] == ["female", "male"]
-
-
 @pytest.mark.parametrize("suffix", ["hea", "dat"])
 def test_partial_copy(root, base, suffix):
     for number in (2, 4):  # the fourth has no rhythm statement, but the copy is partial all the same

@@ -9,10 +9,8 @@ import numpy as np
 import torch
 
 from ecgtl import experiments, models, results, statistics
-from ecgtl.analysis import cells
+from ecgtl.analysis import cells, names
 from ecgtl.analysis.correlations import RESAMPLES
-from ecgtl.analysis.names import METHODS, PENDING
-from ecgtl.analysis.names import NETWORKS as CLASSIFIERS
 from ecgtl.config import BASELINES, FinetuneConfig, source_experiments, starts
 from ecgtl.datasets import catalogue
 from ecgtl.datasets.ptbxl import SUPERCLASSES
@@ -21,7 +19,7 @@ from ecgtl.models import checkpoint
 
 EXPERIMENT = "across"
 RR, MAJORITY = "rr_boosting", "majority"
-NETWORKS = {"cae_classifier": "Convolutional encoder", "resnet18": "ResNet-18"} | CLASSIFIERS
+NETWORKS = {"cae_classifier": "Convolutional encoder", "resnet18": "ResNet-18"} | names.NETWORKS
 NON_COMMERCIAL = "NC"  # in the name of a Creative Commons licence
 
 
@@ -64,7 +62,7 @@ class Row:
     def words(self) -> str:
         """Network and start."""
         if self.is_baseline:
-            return METHODS[self.method]
+            return names.METHODS[self.method]
         return f"{NETWORKS[self.config.arch]}, {start_words(self.config.init)}"
 
     @property
@@ -179,7 +177,7 @@ def start_words(init: str) -> str:
     """A start in a few words."""
     if init in source_experiments():
         return f"labels of {catalogue.entry(init).title}"
-    return "random weights" if init == "random" else METHODS[init].lower()
+    return "random weights" if init == "random" else names.METHODS[init].lower()
 
 
 def origin(row: Row) -> Mapping:
@@ -199,7 +197,7 @@ def sources(row: Row) -> tuple[str, ...]:
 
 def trained_on(row: Row) -> str:
     titles = ", ".join(catalogue.entry(name).title for name in sources(row))
-    return (titles or PENDING) if row.pretrained else "nothing"
+    return (titles or names.PENDING) if row.pretrained else "nothing"
 
 
 def mean_of(values: Sequence[float], mean: Callable = np.mean) -> float:

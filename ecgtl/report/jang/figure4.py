@@ -85,8 +85,7 @@ def distribution(measured: Result) -> plt.Figure:
                                        (_printed(), "paper's mean, its own data", figures.PAPER_COLOUR, "--"),
                                        (n, "baseline: the window's mean", figures.GREY, ":")):
         axes.axvline(value, color=colour, linestyle=dash, label=f"{words} ({value:,.0f})")
-    axes.set(xlabel="squared error, summed over a window\n(z-scores squared)", ylabel="held-out windows",
-             xlim=(0, top))
+    axes.set(xlabel="squared error, summed over a window\n(z-scores squared)", ylabel="held-out windows", xlim=(0, top))
     share = axes.secondary_xaxis("top", functions=(lambda e: 1 - e / n, lambda r: (1 - r) * n))  # type: ignore[operator]
     share.set_xlabel("R² of the window")
     return figures.legend_below(figure, [axes], 1)

@@ -12,7 +12,7 @@ from scipy import stats
 from ecgtl import published, results, statistics
 from ecgtl.datasets import catalogue
 from ecgtl.measurements.shaoxing import MOMENTS
-from ecgtl.report import alt, badges, figures, in_short
+from ecgtl.report import alt, badges, figures, in_short, words
 from ecgtl.report.printed import published_text
 
 
@@ -28,12 +28,12 @@ def comparison(counted: results.Result) -> pd.DataFrame:
              ("male.count", "Men", male), ("male.percent", "Men (%)", 100 * male / n), ("ecgs", "ECGs", n),
              ("ecgs_per_patient", "ECGs a patient", np.nan)]
     rows = []
-    for place, words, ours in found:
+    for place, what, ours in found:
         row, dot, below = place.partition(".")
         aumc, paper = (published_text(f"jang2021.table1.rows.{row}.{column}{dot}{below}")
                        for column in ("aumc", "shaoxing"))
         known = np.isfinite(ours)
-        rows.append((place, words, aumc, paper, ours, ours - float(paper.replace(",", "")) if known else np.nan,
+        rows.append((place, what, aumc, paper, ours, ours - float(paper.replace(",", "")) if known else np.nan,
                      agreement(paper, ours) if known else "the table names no patients"))
     return pd.DataFrame(rows, columns=["place", "characteristic", "aumc", "paper", "ours", "difference", "agreement"])
 
@@ -109,9 +109,8 @@ def verdict(counted: results.Result) -> HTML:
 def source_line(counted: results.Result) -> HTML:
     """Where the table comes from."""
     entry = catalogue.entry(counted.data["name"])
-    link = Markup('<a class="external" href="{}">{}, {}</a>').format(entry.page, entry.title, entry.version)
     return HTML(Markup("<p>Counted from <code>{}</code> of {} ({}).</p>").format(
-        counted.data["file"], link, entry.licence))
+        counted.data["file"], words.link(entry.page, f"{entry.title}, {entry.version}"), entry.licence))
 
 
 def by_rhythm(counted: results.Result) -> pd.DataFrame:

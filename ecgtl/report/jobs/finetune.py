@@ -48,18 +48,10 @@ def confusion(counts: np.ndarray, classes: list[str]) -> plt.Figure:
 
     ``counts`` (classes, classes), or with one more column, the recordings of each class, if they have several.
     """
-    names, shares, counts = [name.replace("_", " ") for name in classes], recalls(counts), counts[:, :len(classes)]
-    upright = max(map(len, names)) * len(names) > 24  # names side by side would run into each other
-    figure, axes = plt.subplots(figsize=(figures.WIDTH, 2.6 + 0.3 * len(names)))
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for i, j in np.ndindex(counts.shape):
-        axes.text(j, i, str(counts[i, j]), ha="center", va="center", color="white" if shares[i, j] > 0.55 else "black")
-    axes.set(xticks=range(len(names)), yticks=range(len(names)), yticklabels=names,
-             xlabel="predicted class", ylabel="true class")
-    axes.set_xticklabels(names, rotation=90 if upright else 0)
-    axes.grid(False)
-    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
-    return figure
+    names = [name.replace("_", " ") for name in classes]
+    labels = "predicted class", "true class", "share of the true class"
+    return figures.shades(recalls(counts), names, names, counts, labels, max(map(len, names)) * len(names) > 24, 2.6,
+                          square=True, shrink=0.8)
 
 
 def recalls(counts: np.ndarray) -> np.ndarray:

@@ -63,18 +63,9 @@ def labels(ranking: Ranking, config: ScoreConfig) -> HTML:
 def told(ranking: Ranking) -> plt.Figure:
     """How much of a target label's entropy (columns) each label of the checkpoint (rows) takes away, in %."""
     share, rows, columns = _told(ranking)
-    figure, axes = plt.subplots(figsize=(figures.WIDTH, 1.9 + 0.3 * len(rows)))
-    darkest = max(share.max(), 1.0)
-    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=darkest, aspect="auto")
-    for z, y in np.ndindex(share.shape):
-        colour = "white" if share[z, y] > 0.55 * darkest else "black"
-        axes.text(y, z, f"{share[z, y]:.1f}", ha="center", va="center", color=colour)
-    axes.set_xticks(range(len(columns)), columns, rotation=90 if max(map(len, columns)) > 3 else 0)
-    axes.set_yticks(range(len(rows)), rows)
-    axes.set(xlabel="label of the target", ylabel="label of the checkpoint")
-    axes.grid(False)
-    figure.colorbar(image, ax=axes, label="% of the label's entropy")
-    return figure
+    labels = "label of the target", "label of the checkpoint", "% of the label's entropy"
+    return figures.shades(share, rows, columns, np.char.mod("%.1f", share), labels, max(map(len, columns)) > 3, 1.9,
+                          darkest=max(share.max(), 1.0))
 
 
 def _told(ranking: Ranking) -> tuple[np.ndarray, list[str], list[str]]:

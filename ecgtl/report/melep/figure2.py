@@ -3,8 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from ecgtl.report import flowchart
-from ecgtl.report.flowchart import Box
+from ecgtl.report.flowchart import Box, flow
 from ecgtl.report.melep.network_diagrams import network, options, shape, size
 
 
@@ -18,4 +17,4 @@ def bilstm_figure(tier: str) -> Figure:
             [Box("out", "linear", (f"{output.parameters:,} parameters", f"{output.shape[0]} labels"), "vector")]]
     arrows = [("in", "forwards"), ("forwards", "both"), ("both", "out"), ("in", "backwards"), ("backwards", "both")]
     words = {"signal": "channels × length", "transferred": "taken over", "vector": "new in a transfer"}
-    return flowchart.flow(rows, arrows, words)
+    return flow(rows, arrows, words)

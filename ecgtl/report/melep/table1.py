@@ -10,7 +10,7 @@ from ecgtl.measurements.melep_datasets import HEADERS, PAPER, PROGRAM, SOURCES, 
 from ecgtl.report import badges, in_short
 from ecgtl.report import provenance as report_provenance
 from ecgtl.report.printed import published_text
-from ecgtl.report.words import bullets, paragraph
+from ecgtl.report.words import bullets, link, paragraph
 from ecgtl.results import Result
 
 UNLISTED, NOT_AVAILABLE = "–", "not available here"
@@ -37,8 +37,8 @@ def at_hand(counted: Result | None) -> pd.DataFrame:
                     "Leads": ", ".join(part["leads"]),
                     "Evidence": badges.badge(f"target:{'full' if is_whole(name, part) else 'subset'}"),
                     "Refused": ", ".join(f"{n} × {reason}" for reason, n in part["refused"].items()) or "none"}
-        rows.append({"Data set": Markup('<a class="external" href="{}">{}</a>').format(entry.page, entry.title),
-                     "Version": entry.version, "Release": f"{entry.records:,}", **seen})
+        rows.append({"Data set": link(entry.page, entry.title), "Version": entry.version,
+                     "Release": f"{entry.records:,}", **seen})
     return pd.DataFrame(rows)
 
 

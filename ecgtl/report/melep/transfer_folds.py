@@ -9,7 +9,6 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 
 import pandas as pd
 from IPython.display import HTML
@@ -164,7 +163,7 @@ def interval_text(found: correlations.Interval, signed: bool = False) -> str:
 
 MELEP = ("melep_published", "melep_normalised")
 CHOICES = {score: names.CHOICES[score.removeprefix("weighted_f1_")] for score in agreement.SCORES}
-VARIANTS = tuple(product(MELEP, agreement.SCORES))
+VARIANTS = tuple(itertools.product(MELEP, agreement.SCORES))
 
 
 def said(names: Sequence[str], *found: Folds) -> HTML:

@@ -17,6 +17,7 @@ from ecgtl.datasets import catalogue
 from ecgtl.errors import EcgtlError
 from ecgtl.report.badges import badge, words
 from ecgtl.report.findings import answers, evidence_badges, ours
+from ecgtl.report.words import link
 
 AVAILABILITY = "availability.yml"  # in the book's folder
 OF_ONE_PAPER = ("availability", "tiers")
@@ -49,11 +50,6 @@ def table(name: str, page: Page) -> tuple[pd.DataFrame, str]:
 
 
 Table = tuple[list[dict] | pd.DataFrame, str]
-
-
-def _link(address: str, text: str) -> Markup:
-    """A link out of the site; nothing is loaded from there."""
-    return Markup('<a class="external" href="{}">{}</a>').format(address, text)
 
 
 def _code(text) -> Markup:
@@ -101,7 +97,7 @@ def _catalogue(page: Page) -> Table:
     rows = []
     for entry in catalogue.entries().values():
         known = {"loader": entry.has_loader, "twin": entry.twin, "network": entry.kind == "weights"}
-        rows.append({"Name": _code(entry.name), "Database": _link(entry.page, f"{entry.title}, {entry.version}"),
+        rows.append({"Name": _code(entry.name), "Database": link(entry.page, f"{entry.title}, {entry.version}"),
                      "Recordings": f"{entry.records:,}" if entry.records else "–",
                      "Rate (Hz)": f"{entry.sampling_rate:g}" if entry.sampling_rate else "–",
                      "Leads": entry.leads or "–",
@@ -111,7 +107,7 @@ def _catalogue(page: Page) -> Table:
 
 
 def _doi(doi: str | None) -> Markup | str:
-    return _link(f"https://doi.org/{doi}", doi) if doi else "–"
+    return link(f"https://doi.org/{doi}", doi) if doi else "–"
 
 
 def _citations(page: Page) -> Table:
@@ -129,7 +125,7 @@ def _twins(page: Page) -> Table:
 def _availability(page: Page) -> Table:
     audit = yaml.safe_load((page.folder / AVAILABILITY).read_text(encoding="utf-8"))
     rows = [{"What": entry["what"], "State": badge(entry["state"]),
-             "Where": _link(entry["url"], entry["where"]) if "url" in entry else entry["where"],
+             "Where": link(entry["url"], entry["where"]) if "url" in entry else entry["where"],
              "What was found": entry["found"], "What stands in for it here": entry["instead"]}
             for entry in audit["papers"][page.paper]]
     return rows, f"{SHORT[page.paper]}: availability of code and data, as of {audit['date']}"

@@ -34,8 +34,7 @@ PRETRAINED = ("beat", "rhythm", "heart_rate", "future")
 
 def state(experiment: str, tier: str) -> HTML:
     """Badges of the finished runs and their number; while some are missing, the command that makes them."""
-    return HTML(badges.state(experiment, tier, f"{NAMES[cells.original(experiment)]}: ")
-                + _teachers(experiment, tier))
+    return HTML(badges.state(experiment, tier, f"{NAMES[cells.original(experiment)]}: ") + _teachers(experiment, tier))
 
 
 def _teachers(experiment: str, tier: str) -> Markup:
