@@ -3,6 +3,7 @@
 from markupsafe import Markup
 
 from ecgtl.analysis import cells, claims, coverage
+from ecgtl.analysis.names import PENDING
 from ecgtl.report import in_short
 from ecgtl.report.badges import badge
 from ecgtl.report.findings import answers, evidence_badges
@@ -23,12 +24,16 @@ def strip(page: Page) -> Markup:
 
 
 def sentence(paper: str) -> str:
-    """The first sentence of In short on the page of the paper's main table."""
+    """What In short says on the page of the paper's main table: its first sentence, with the other where that waits."""
     if paper in GAINS:
         tier = cells.shown_tier(GAINS[paper], pending=True)
-        return in_short.of_table(cells.current(GAINS[paper], tier), tier)[0]
-    folds = [transfer_folds.load(name) for name in (transfer_folds.CSN, transfer_folds.PTBXL)]
-    return table2.sentences(table2.pairs(folds)[0])[0]
+        first, *more = in_short.of_table(cells.current(GAINS[paper], tier), tier)
+    else:
+        folds = [transfer_folds.load(name) for name in (transfer_folds.CSN, transfer_folds.PTBXL)]
+        first, *more = table2.sentences(table2.pairs(folds)[0])
+    if PENDING in first and more:
+        return Markup("{}; {}{}").format(first[:-1], more[0][0].lower(), more[0][1:])
+    return first
 
 
 def _item(page: Page, verdict: dict) -> Markup:
