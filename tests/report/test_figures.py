@@ -42,11 +42,12 @@ def image_of(html):
 
 
 def test_a_figure_has_caption_and_words_and_is_closed():
+    before = plt.get_fignums()  # of other tests
     html = figures.shown(drawn(), "F1 < .7 & more", 'said "so": 3\n of 4', ["Bi-LSTM", "ResNet"])
     page = BeautifulSoup(html.data, "html.parser")
     assert image_of(html)["alt"] == 'said "so": 3 of 4'
     assert page.select_one("figure > figcaption").text == "F1 < .7 & more PENDING: Bi-LSTM; ResNet."
-    assert not plt.get_fignums()
+    assert plt.get_fignums() == before
 
 
 def test_without_a_figure_one_line_says_pending():
