@@ -20,7 +20,7 @@ from ecgtl.analysis.names import CHOICES, NBSP, PENDING, RIVALS, data_set, f1, s
 from ecgtl.report import words
 
 _NUMBERED = itertools.count(1)  # a popover's name is unique on its page
-FOLD_HEADINGS = ("Fold", "Seed", "F1", "MELEP", "Commit", "Made on", "Result")
+FOLD_HEADINGS = ("Run", "Fold", "F1", "MELEP", "Commit", "Made on", "Result")
 HEADINGS = ("Run", "Seed", "Score", "Commit", "Made on", "Result")
 
 
@@ -49,7 +49,7 @@ def behind(address: str, said: str, rows: Iterable[Sequence], bodies: Sequence[r
 
 
 def run_row(number: int, body: results.Result, *scores: str) -> tuple:
-    """A run behind a number: its seed, scores, commit, machine, and its file."""
+    """A run behind a number, by the ``number`` that ``reproduce --run`` takes: seed, scores, commit, machine, file."""
     made = body.provenance
     machine = f"{made['machine']}, {made.get('instructions', 'instructions not recorded')}"
     return (number, made["seed"], *scores, made["commit"][:7] + " (changed)" * made["dirty"],
@@ -104,7 +104,7 @@ class Numbers:
                 f"interval] of {found.n} run{'s' * (found.n > 1)}; epoch: {CHOICES[choice]}")
         if gap and gap.reach:
             said += f"; here − paper {words.estimate(gap.value, gap.low, gap.high, signed=True)}"
-        rows = [run_row(run.number + 1, body, f1(value)) for run, body, value in scored]
+        rows = [run_row(number, body, f1(value)) for number, (_, body, value) in enumerate(scored, 1)]
         return button(f1(found.mean), address, behind(address, said, rows, [body for _, body, _ in scored]))
 
     def correlation(self, source: str, arch: str, measure: str, found: Interval) -> Markup | str:
@@ -115,8 +115,8 @@ class Numbers:
         address = addresses.of(self.experiment, (source, arch), None, measure)
         said = (f"Correlation of {RIVALS[measure][0]} with weighted F1 over {found.n} folds: "
                 f"{words.estimate(found.value, found.low, found.high)}")
-        rows = [run_row(run.config.fold, body, f1(body.scores["best_test"]["weighted_f1"]),
-                        f"{body.scores['measures'][measure]:.4f}") for run, body in finished]
+        rows = [run_row(number, body, f1(body.scores["best_test"]["weighted_f1"]),
+                        f"{body.scores['measures'][measure]:.4f}") for number, (_, body) in enumerate(finished, 1)]
         opened = behind(address, said, rows, [body for _, body in finished], FOLD_HEADINGS)
         return Markup("{} {}{}").format(button(f1(found.value), address, opened), words.limits(found.low, found.high),
                                         _count(found.n))

@@ -112,8 +112,8 @@ def test_a_correlation_opens_its_folds(own_results):
     assert ids(text) == [addresses.of("melep2023-ptbxl", ("cpsc2018", "bilstm"), None, "melep_published")]
     assert seen(text) == "−.900 [−.990, −.100] n 4"
     rows, _ = opened(text)
-    assert [(row[0], *row[2:4]) for row in rows] == list(zip(
-        [str(run.config.fold) for run in runs], (".900", ".700", ".800", ".550"),
+    assert [tuple(row[:4]) for row in rows] == list(zip(
+        "1234", [str(run.config.fold) for run in runs], (".900", ".700", ".800", ".550"),
         ("0.1000", "0.2000", "0.3000", "0.4500"), strict=True))
 
 
@@ -121,3 +121,12 @@ def test_a_baseline_of_one_run_is_a_mean_without_an_interval(own_results):
     store(EXPERIMENT, "majority", 25, by_class([0.2]))
     text = Numbers(EXPERIMENT, "reduced").cell("majority", 25)
     assert seen(text).split() == [".200", "n", "1"] and "of 1 run;" in text
+
+
+def test_runs_are_numbered_as_reproduce_takes_them():
+    """Also where folds count from 0: the fold is the seed of its run."""
+    place = ("cpsc2018", "resnet1d101")
+    text = Numbers("melep2023-ptbxl", "reduced").correlation(*place, "melep_published", Interval(0.1, 0.0, 0.2, 40, 8))
+    shown = re.findall(r"<tr><td>(\d+)</td><td>(\d+)</td>", text)
+    runs = addresses.find("melep2023.ptbxl.cpsc2018.resnet1d101.melep_published").finished
+    assert shown == [(str(k), str(run.config.fold)) for k, (run, _) in enumerate(runs, 1)] and len(shown) > 20
