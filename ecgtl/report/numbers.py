@@ -20,7 +20,7 @@ from ecgtl.analysis.names import CHOICES, NBSP, PENDING, RIVALS, data_set, f1, s
 from ecgtl.report import words
 
 _NUMBERED = itertools.count(1)  # a popover's name is unique on its page
-FOLD_HEADINGS = ("Run", "Fold", "F1", "MELEP", "Commit", "Made on", "Result")
+FOLD_HEADINGS = ("Run", "Seed", "F1", "MELEP", "Commit", "Made on", "Result")
 HEADINGS = ("Run", "Seed", "Score", "Commit", "Made on", "Result")
 
 
