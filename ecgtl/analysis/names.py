@@ -10,7 +10,9 @@ NBSP = "\N{NO-BREAK SPACE}"  # numbers break between, not within, a mean and its
 METHODS = {"random": "None (random weights)", "beat": "Beat classification", "rhythm": "Rhythm classification",
            "heart_rate": "Heart rate classification", "future": "Future prediction", "cae": "Autoencoder",
            "image": "ImageNet features", "random_matched": "None, four times the epochs",
-           "majority": "Majority class", "rr_boosting": "RR intervals, boosted trees"}
+           "subjects8": "8 subjects", "subjects32": "32 subjects", "subjects_all": "All subjects",
+           "subjects64": "64 subjects, the minutes of 8", "majority": "Majority class",
+           "rr_boosting": "RR intervals, boosted trees"}
 
 
 def _configurations() -> dict[str, str]:

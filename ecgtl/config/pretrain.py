@@ -11,7 +11,8 @@ from ecgtl.errors import EcgtlError
 from ecgtl.models import STAGES
 
 # Parameters of some objectives alone
-OWNED = {("windows", "highpass", "features"): ("reconstruction",), ("frame", "per_epoch"): OBJECTIVES[1:],
+OWNED = {("windows", "highpass", "features"): ("reconstruction",),
+         ("frame", "per_epoch", "subjects", "minutes"): OBJECTIVES[1:],
          ("context", "negatives", "offset", "negatives_from"): ("future",)}
 
 
@@ -59,6 +60,10 @@ class PretrainConfig(Parameters):
     per_subject: int = UNSET
     # frames an epoch of the training set in its place, evenly over the subjects however many there are
     per_epoch: int = UNSET
+    # subjects of the training set that are learnt from, drawn from it by database (default: all); not of reconstruction
+    subjects: int = UNSET
+    # minutes of each of them, from the start (default: all there are); not of reconstruction
+    minutes: float = UNSET
     # of the training set at most, drawn from it; of reconstruction alone
     windows: int = UNSET
     # cutoff in Hz of the baseline filter (0: no filter); of reconstruction alone

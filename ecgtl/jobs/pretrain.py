@@ -99,9 +99,13 @@ def parts_of(config: PretrainConfig, whole: Windows | Frames) -> dict[str, Part]
     train, validation, test = whole.split(config.validation, config.test, config.seed)
     if isinstance(train, Windows) and config.windows is not None:
         train = train.sample(config.windows, config.seed)
-    per_subject = config.per_subject if config.per_epoch is None else config.per_epoch / len(train.subjects)
+    whole_set = len(train.subjects)
+    if isinstance(train, Frames):
+        train = train.limited(config.subjects, config.minutes, config.seed)
 
     def examples(part) -> Part:
+        of = len(train.subjects) if part is train else whole_set  # held-out frames stay as many whoever is trained on
+        per_subject = config.per_subject if config.per_epoch is None else config.per_epoch / of
         if isinstance(part, Windows):
             return part.materialise()
         if config.objective == "future":

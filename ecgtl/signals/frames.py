@@ -81,6 +81,25 @@ class Frames:
         held_out = [Frames(part, self.n_samples, self.span, self.statistics) if part else None for part in others]
         return Frames(train, self.n_samples, self.span, self.statistics), held_out[0], held_out[1]
 
+    def limited(self, n_subjects: int | None, minutes: float | None, seed: int) -> "Frames":
+        """Frames of ``n_subjects`` of these, drawn with ``seed``, out of the first ``minutes`` of each.
+
+        None: all there are.
+
+        Raises EcgtlError for more of either than there is.
+        """
+        found = Frames(self._held.of_few(n_subjects, seed), self.n_samples, self.span, self.statistics)
+        if minutes is not None:
+            wanted, lengths, subject = round(60 * minutes * self.rate), found._lengths, found._subject
+            short = found.subjects[np.bincount(subject, lengths) < wanted]
+            if len(short) or wanted < self.span * self.n_samples:
+                which = f"{short[0]} has less ({len(short)} in all)" if len(short) else "a frame lasts longer"
+                raise EcgtlError(f"minutes is {minutes:g} of each subject, but {which}; give another number")
+            before = np.cumsum(lengths) - lengths
+            before -= before[np.searchsorted(subject, np.arange(len(found.subjects)))][subject]
+            found._lengths = np.clip(wanted - before, 0, lengths)
+        return found
+
     def draw(self, rng: np.random.Generator, n: int, subjects: np.ndarray | None = None,
              span: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Rows and starts (n,) int64 of random frames: a subject (or the one given, by number), then a place.
@@ -126,7 +145,7 @@ class Frames:
 
     def _count_places(self, span: int) -> tuple[np.ndarray, ...]:
         """Of each subject the places before it, and its own; of each recording where they end, and its own."""
-        starts = self._lengths - span * self.n_samples + 1
+        starts = np.maximum(self._lengths - span * self.n_samples + 1, 0)
         ends = np.cumsum(starts)
         first = np.searchsorted(self._subject, np.arange(len(self.subjects)))
         return ends[first] - starts[first], np.add.reduceat(starts, first), ends, starts

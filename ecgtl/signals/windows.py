@@ -230,6 +230,25 @@ class Windows:
             numbers.append(rng.permutation(windows)[:per_subject])
         return replace(self, numbers=np.sort(np.concatenate(numbers)))
 
+    def of_few(self, n_subjects: int | None, seed: int) -> "Windows":
+        """Those of ``n_subjects``, drawn with ``seed``: of each database its share. Fewer of them are among more.
+
+        None takes all. Raises EcgtlError for more than there are.
+        """
+        if n_subjects is None:
+            return self
+        if n_subjects > len(self.subjects):
+            raise EcgtlError(f"{n_subjects} subjects are asked for, there are {len(self.subjects)} to train on; give "
+                             "fewer, or more sources")
+        places, drawn = [], []
+        for database, rows in groups(self.index.database):
+            rng = np.random.default_rng([seed, zlib.crc32(self.index.databases[database].encode())])
+            drawn.append(rng.permutation(np.unique(self.index.subject[rows])))
+            places.append((np.arange(len(drawn[-1])) + 0.5) / len(drawn[-1]))  # databases by turns, by share
+        order = np.argsort(np.concatenate(places), kind="stable")
+        kept = self._of_rows(np.isin(self.index.subject, np.concatenate(drawn)[order][:n_subjects]))
+        return kept if kept is not None else self
+
     def _parts(self, validation: float, test: float, seed: int) -> np.ndarray:
         """0, 1 or 2 for each subject: training, validation or test."""
         part = np.zeros(len(self.index.subjects), np.int8)

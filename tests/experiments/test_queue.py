@@ -99,8 +99,8 @@ def test_the_file_names_what_there_is():
 
 def test_items_of_the_plan_come_in_its_order_and_each_run_once():
     found = queue.order("reduced")
-    assert [item for item, _ in itertools.groupby(entry.item for entry in found)] == ["item 2", "item 4", "item 5",
-                                                                                      "item 6"]
+    assert [item for item, _ in itertools.groupby(entry.item for entry in found)] == [
+        "item 3", "item 2", "item 4", "item 5", "item 6"]
     assert len({entry.run.path for entry in found}) == len(found)
     second = [entry.run for entry in found if entry.item == "item 2"]
     assert {(run.method, run.size) for run in second} == {(row, size) for row in ("random", "beat", "future")

@@ -2,6 +2,7 @@
 they take.
 """
 
+import itertools
 import re
 import tracemalloc
 from dataclasses import replace
@@ -9,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from messages import one_line
 from scipy import signal
@@ -380,3 +382,54 @@ def test_a_real_record_against_wfdb(real_data):
         path = str(real_data / mitdb.FOLDER / record)
         expected = wfdb.rdrecord(path, sampfrom=first, sampto=first + 2048).p_signal[:, 0]
         np.testing.assert_allclose(frame * sd + mean, expected, atol=1e-5)
+
+
+# --- fewer subjects, fewer minutes --------------------------------------------------------------------------
+
+
+def two_databases():
+    """Six subjects of 40 s in ``a``, one of them with two recordings of 25 s more, three of 30 s in ``b``."""
+    first = [ecg(40, 250, k) for k in range(6)] + [ecg(25, 250, 9), ecg(25, 250, 10)]
+    second = [ecg(30, 250, 20 + k) for k in range(3)]
+    names = ["p0", "p1", "p2", "p3", "p4", "p5", "p0", "p0"]
+    return frames.sampled([recordings("a", first, 250.0, names), recordings("b", second, 250.0)], N / 250)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_fewer_subjects_are_among_more_and_keep_the_databases_shares(seed):
+    found = two_databases()
+    chosen = [set(found.limited(n, None, seed).subjects.tolist()) for n in range(1, 10)]
+    assert [len(names) for names in chosen] == [*range(1, 10)]
+    assert all(fewer < more for fewer, more in itertools.pairwise(chosen))
+    assert {sum(name.startswith("a") for name in names) for names in (chosen[2], chosen[5])} == {2, 4}
+    assert found.limited(None, None, seed).subjects.tolist() == found.subjects.tolist()
+
+
+def test_subjects_are_drawn_anew_for_each_seed():
+    assert len({frozenset(two_databases().limited(3, None, seed).subjects.tolist()) for seed in range(20)}) > 10
+
+
+def test_every_subject_gives_its_first_minutes_over_all_its_recordings():
+    found = two_databases().limited(None, 0.5, 0)
+    row, start = drawn(found, 4000)
+    origin = pd.DataFrame(found.origin(row, start), columns=["database", "record", "second"])
+    last = origin.groupby(["database", "record"]).second.max() + N / 250
+    assert (last <= 30).all() and (last > 29).all() and len(last) == 9, "p0 gives 30 s of its first recording alone"
+    counts = np.bincount(found.subject_of(row))
+    assert np.abs(counts - 4000 / 9).max() < 5 * np.sqrt(4000 / 9)
+    longer = frames.sampled([recordings("a", [ecg(20, 250, 1), ecg(20, 250, 2)], 250.0, ["p", "p"])], N / 250)
+    row, start = drawn(longer.limited(None, 0.5, 0), 1000)
+    names = pd.DataFrame(longer.origin(row, start), columns=["database", "record", "second"])
+    assert names.groupby("record").second.max().to_dict() == {"a0": pytest.approx(20 - N / 250, abs=0.2),
+                                                              "a1": pytest.approx(10 - N / 250, abs=0.2)}
+
+
+def test_more_subjects_or_minutes_than_there_are_is_one_line():
+    found = two_databases()
+    with pytest.raises(EcgtlError, match="10 subjects are asked for, there are 9") as error:
+        found.limited(10, None, 0)
+    one_line(error)
+    for minutes, words in ((0.6, "b/b0 has less"), (0.01, "a frame lasts longer")):
+        with pytest.raises(EcgtlError, match=words) as error:
+            found.limited(None, minutes, 0)
+        one_line(error)
