@@ -66,10 +66,10 @@ def over(tier: str, reference: str = "twin") -> dict[tuple[Row, int | str], Comp
 def answer(tier: str) -> HTML:
     """The answer in short, by rule: pretrained encoders against their random twins, and against RR intervals."""
     said = []
-    for reference, words in (("twin", "gain over the random twin"), ("rr", "gain over RR intervals")):
+    for reference, words in (("twin", "Frozen encoder minus random twin"), ("rr", "Minus RR intervals")):
         ours = [in_short.Finding(f"{row.words}, {_column(row.experiment, column)} of {_target(row.experiment)}",
                                  _interval(one)) for (row, column), one in over(tier, reference).items()]
-        said += in_short.findings(words, ours)
+        said += [f"{words}: {one[0].lower()}{one[1:]}" for one in in_short.findings("difference", ours)]
     return in_short.answered([Markup(one) for one in said], dict.fromkeys(TARGETS, tier), statements=())
 
 

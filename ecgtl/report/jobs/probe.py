@@ -15,7 +15,7 @@ def table(result: results.Result) -> pd.DataFrame:
     score = protocol(probe.HOME).for_labels(several, probe.HOME).score
     for share in (*result.data["split"], *result.data["refused"]):
         counts, own = result.data["split"].get(share, {}).get("train", {}), result.scores.get(share)
+        words = f"{f1(own[score])} {limits(own['low'], own['high'])}" if own else result.data["refused"][share]
         found.append({"Labels": share, "Of each class": ", ".join(f"{name} {n}" for name, n in counts.items()) or "–",
-                      f"{SCORES[score]} [95 %, test recordings]":
-                          f"{f1(own[score])} {limits(own['low'], own['high'])}" if own else result.data["refused"][share]})
+                      f"{SCORES[score]} [95 %, test recordings]": words})
     return pd.DataFrame(found)
