@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 from ecgtl import __version__, data_commands, paths, processes, results
 from ecgtl.analysis import reproduction, verification
 from ecgtl.analysis.coverage import status_table
-from ecgtl.config import FinetuneConfig, Parameters, PretrainConfig, ScoreConfig, TransferConfig
+from ecgtl.config import FinetuneConfig, Parameters, PretrainConfig, ProbeConfig, ScoreConfig, TransferConfig
 from ecgtl.config.parameters import WORDS
 from ecgtl.datasets import LOADERS
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import gpu, queue, runners
-from ecgtl.jobs import features, finetune, predict, pretrain, rank, transfer
+from ecgtl.jobs import features, finetune, predict, pretrain, probe, rank, transfer
 from ecgtl.measurements import melep_datasets, reconstruction_errors, rr_folds, shaoxing
 from ecgtl.models.convert import convert_googlenet
 from ecgtl.models.googlenet import default_weights
@@ -45,6 +45,7 @@ JOBS = {
     "finetune": Job("fine-tune a network or fit a baseline: one run, one result", FinetuneConfig, finetune.run),
     "pretrain": Job("pretrain a network: a checkpoint and its result", PretrainConfig, pretrain.run,
                     lambda pretrained: (pretrained.result, *pretrain.save(pretrained))),
+    "probe": Job("what a frozen encoder's features are worth, by share of the labels", ProbeConfig, probe.run),
     "transfer": Job("score a checkpoint on a task, then fine-tune it: one fold", TransferConfig, transfer.run)}
 
 
@@ -118,7 +119,7 @@ def _add_parameters(command: argparse.ArgumentParser, config: type[Parameters], 
     words, said = WORDS | config.words(), config.descriptions()
     for field in dataclasses.fields(config):
         if field.name not in there:
-            default = "" if field.default == "" else f" (default: {field.default})"
+            default = "" if field.default == "" or "(default: " in said[field.name] else f" (default: {field.default})"
             command.add_argument(f"--{field.name.replace('_', '-')}", type=partial(_value, field.type),
                                  default=argparse.SUPPRESS, help=(said[field.name] + default).replace("%", "%%"),
                                  choices=_Words(words[field.name]) if field.name in words else None)

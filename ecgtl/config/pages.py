@@ -24,7 +24,7 @@ class ScoreConfig(Reading):
     tier: str = "demo"
     # names of its labels with commas between (default: all)
     label_set: str = ""
-    # recordings at most, drawn with ``seed``; None: all
+    # recordings at most, drawn with ``seed`` (default: all)
     records: int | None = None
     # weights of MELEP's labels
     weighting: str = "published"

@@ -10,6 +10,7 @@ from ecgtl.config import (
     TIERS,
     FinetuneConfig,
     PretrainConfig,
+    ProbeConfig,
     RecordingsConfig,
     ScoreConfig,
     SectionConfig,
@@ -288,7 +289,7 @@ def test_commands_give_what_differs_from_the_defaults():
 
 
 @pytest.mark.parametrize("kind", [FinetuneConfig, PretrainConfig, TransferConfig, ScoreConfig, SectionConfig,
-                                  RecordingsConfig])
+                                  RecordingsConfig, ProbeConfig])
 def test_every_parameter_is_described(kind):
     said = kind.descriptions()
     assert [f.name for f in dataclasses.fields(kind) if not said.get(f.name)] == []
