@@ -92,7 +92,7 @@ def test_in_short_counts_the_answers_and_the_page_says_pending_where_nothing_was
     store(CINC, "rr_logistic", 100, [0.9] * 5)
     page = run_page("across", "probe")
     text = seen(page)
-    assert "Frozen encoder minus random twin: of 1 that can be judged here 1 has a 95 % CI above 0 and 0 below 0" in text
+    assert "Frozen encoder minus random twin: of 1 that can be judged here 1 has a 95 % CI above 0 and 0 below" in text
     assert "Minus RR intervals: of 1 that can be judged here 0 have a 95 % CI above 0 and 1 below 0" in text
     assert "PENDING" in text and f"{CINC} 15 of {len(planned(CINC))}" in text
     assert 'data-id="probe.cinc2017.beat.100"' in page
