@@ -312,4 +312,4 @@ def test_a_probe_prints_the_score_of_every_share_and_why_there_is_none(capsys):
     assert main(["probe", "--encoder", "rr_intervals", "--shares", "10 labels,90 labels"]) == 0
     said = capsys.readouterr().out
     assert re.search(r"^10 labels: macro_f1 0\.\d{4} \[0\.\d{4}, 0\.\d{4}\]$", said, re.MULTILINE)
-    assert re.search(r"^90 labels: 90 labels a class are asked for, the training set of cinc2017 has", said, re.MULTILINE)
+    assert "\n90 labels: 90 labels a class are asked for, the training set of cinc2017 has" in said

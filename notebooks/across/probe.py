@@ -38,14 +38,14 @@ config = SectionConfig.from_notebook(globals())
 figures.use_style()
 CINC, PTBXL, CPSC = probe.TARGETS
 tier = cells.shown_tier(CINC, config.tier, pending=True)
-found = probe.gains(tier)
-tables.write_csv(found, "probe")
-probe.answer(tier)
+found = probe.frame(tier)
+tables.write_csv(probe.plain(found), "probe")
+probe.answer(found, tier)
 
 # %% tags=["remove-input"]
-drawn = probe.figure(tier)
+drawn = probe.figure(found)
 figures.shown(drawn, "Each frozen encoder minus the same network with random weights, with 95 % intervals over runs and test recordings, by target and number of labels.",
-              probe.said(tier))
+              probe.said(found))
 
 # %% [markdown]
 # ## Every encoder
@@ -56,19 +56,19 @@ figures.shown(drawn, "Each frozen encoder minus the same network with random wei
 # stand beside, trained on all of the training set.
 
 # %% tags=["remove-input"]
-tables.html(probe.table(CINC, tier), "CinC 2017, macro F1 on the test set")
+tables.html(probe.table(found, CINC, tier), "CinC 2017, macro F1 on the test set")
 
 # %% tags=["remove-input"]
 probe.remarks(CINC, tier)
 
 # %% tags=["remove-input"]
-tables.html(probe.table(PTBXL, tier), "Rhythms of PTB-XL, lead I, macro F1 on the test set")
+tables.html(probe.table(found, PTBXL, tier), "Rhythms of PTB-XL, lead I, macro F1 on the test set")
 
 # %% tags=["remove-input"]
 probe.remarks(PTBXL, tier)
 
 # %% tags=["remove-input"]
-tables.html(probe.table(CPSC, tier), "CPSC 2018, lead I, macro AUC on the test set")
+tables.html(probe.table(found, CPSC, tier), "CPSC 2018, lead I, macro AUC on the test set")
 
 # %% tags=["remove-input"]
 probe.remarks(CPSC, tier)
@@ -90,13 +90,10 @@ probe.remarks(CPSC, tier)
 # How many differences have an interval above 0 (*yes*), below 0 (*opposite*), or around it:
 
 # %% tags=["remove-input"]
-tables.html(probe.counts(tier), "Answers by target and number of labels")
+tables.html(probe.counts(found), "Answers by target and number of labels")
 
 # %% [markdown]
 # ## Provenance
-
-# %% tags=["remove-input"]
-probe.pending(tier)
 
 # %% tags=["remove-input"]
 tables.html(provenance.made(CINC, tier), "CinC 2017: command, commit, seeds, device, time and data")

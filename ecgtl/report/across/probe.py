@@ -1,8 +1,5 @@
 """Is it the pretraining or the architecture? Frozen encoders beside the same networks with random weights."""
 
-from dataclasses import dataclass
-from functools import lru_cache
-
 import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
@@ -11,129 +8,123 @@ from matplotlib import pyplot as plt
 from ecgtl import experiments
 from ecgtl.analysis import cells, claim_rules, sources
 from ecgtl.analysis.correlations import Interval
-from ecgtl.analysis.names import METHODS, PENDING, SCORES, data_set
-from ecgtl.analysis.verdicts import Comparison, Place
-from ecgtl.config import BASELINES
-from ecgtl.report import alt, figures, in_short
+from ecgtl.analysis.names import METHODS, SCORES, data_set
+from ecgtl.analysis.verdicts import Place
+from ecgtl.config import BASELINES, FinetuneConfig
+from ecgtl.report import alt, badges, figures, in_short
 from ecgtl.report.across.candidates import NETWORKS, start_words
 from ecgtl.report.numbers import Numbers
 from ecgtl.report.words import difference, paragraph
 
 # Target -> the experiment with the same networks fine-tuned, its column, and how it calls the random ResNet-18
-TARGETS = {"probe-cinc2017": ("weimann2021-table2", 75, "random"), "probe-ptbxl": ("finetuned-ptbxl", 100, None),
-           "probe-cpsc2018": ("finetuned-cpsc2018", 100, None)}
+TARGETS = {"probe-cinc2017": ("weimann2021-table2", 75, "random"),
+           "probe-ptbxl": ("finetuned-ptbxl", 100, "resnet18_random"),
+           "probe-cpsc2018": ("finetuned-cpsc2018", 100, "resnet18_random")}
 RR = "rr_logistic"
+OVER = {"twin": "Frozen encoder minus random twin", "rr": "Minus RR intervals"}
 FEW = 10  # fewer labels of a class in the training set are marked
 
 
-@dataclass(frozen=True)
-class Row:
-    """One encoder on one target: ``method`` names it in the experiment, ``twin`` the same network with random weights.
+def encoders(experiment: str, tier: str) -> dict[str, FinetuneConfig]:
+    """The encoders of a target by the names of their rows, in the order of its file."""
+    return {run.method: run.config for run in experiments.enumerate_runs(experiment, tier)}
+
+
+def twin_of(method: str, found: dict[str, FinetuneConfig]) -> str | None:
+    """The row of the same network with random weights; None of that row itself."""
+    if found[method].init == "random":
+        return None
+    return next(name for name, one in found.items() if (one.arch, one.init) == (found[method].arch, "random"))
+
+
+def named(method: str, config: FinetuneConfig) -> str:
+    """Network and weights of an encoder."""
+    return METHODS[RR] if config.arch in BASELINES else f"{NETWORKS[config.arch]}, {start_words(config.init)}"
+
+
+def frame(tier: str) -> pd.DataFrame:
+    """One row a difference, by the analysis plan: of a pretrained encoder to its random twin, and to RR intervals.
+
+    ``over`` is "twin" or "rr", ``ours`` the ``Interval``, ``answer`` a word of ``verdicts.SIGNS``.
     """
-
-    experiment: str
-    method: str
-    network: str
-    start: str
-    twin: str | None
-
-    @property
-    def words(self) -> str:
-        """Network and weights."""
-        return METHODS[RR] if self.network in BASELINES else f"{NETWORKS[self.network]}, {start_words(self.start)}"
-
-
-@lru_cache
-def rows(experiment: str, tier: str) -> tuple[Row, ...]:
-    """The encoders of a target, in the order of its file."""
-    configs = {run.method: run.config for run in experiments.enumerate_runs(experiment, tier)}
-    twins = {config.arch: method for method, config in configs.items() if config.init == "random"}
-    return tuple(Row(experiment, method, config.arch, config.init,
-                     twins[config.arch] if config.init != "random" else None) for method, config in configs.items())
+    source, rows = sources.Runs(tier), []
+    for experiment in TARGETS:
+        entry, found = experiments.load(experiment), encoders(experiment, tier)
+        for method, config in found.items():
+            twin = twin_of(method, found)
+            for over, other in (("twin", twin), ("rr", RR)) if twin else ():
+                for column in entry.columns:
+                    places = [Place(experiment, name, column) for name in (method, other)]
+                    verdict = claim_rules.judged("beats", places, source, printed=()).verdict
+                    ours = Interval(verdict.ours.value, verdict.ours.low, verdict.ours.high) if verdict.ours else None
+                    rows.append({"experiment": experiment, "method": method, "column": column, "over": over,
+                                 "target": data_set(entry.dataset), "encoder": named(method, config),
+                                 "labels": entry.column_words(column), "answer": verdict.sign,
+                                 "ours": ours or sources.NOTHING})
+    return pd.DataFrame(rows)
 
 
-def over(tier: str, reference: str = "twin") -> dict[tuple[Row, int | str], Comparison]:
-    """Each pretrained encoder less its random twin, or less RR intervals (``reference`` "rr"), by row and column."""
-    source, found = sources.Runs(tier), {}
-    for row in (row for experiment in TARGETS for row in rows(experiment, tier) if row.twin):
-        for column in experiments.load(row.experiment).columns:
-            other = row.twin if reference == "twin" else RR
-            places = [Place(row.experiment, method, column) for method in (row.method, other)]
-            found[row, column] = claim_rules.judged("beats", places, source, printed=())
-    return found
+def plain(found: pd.DataFrame) -> pd.DataFrame:
+    """``frame`` with its limits as numbers: the CSV."""
+    limits = pd.DataFrame([{name: getattr(one, name) for name in ("value", "low", "high")} for one in found["ours"]])
+    return pd.concat([found.drop(columns="ours"), limits], axis=1)
 
 
-def answer(tier: str) -> HTML:
+def answer(found: pd.DataFrame, tier: str) -> HTML:
     """The answer in short, by rule: pretrained encoders against their random twins, and against RR intervals."""
     said = []
-    for reference, words in (("twin", "Frozen encoder minus random twin"), ("rr", "Minus RR intervals")):
-        ours = [in_short.Finding(f"{row.words}, {_column(row.experiment, column)} of {_target(row.experiment)}",
-                                 _interval(one)) for (row, column), one in over(tier, reference).items()]
-        said += [f"{words}: {one[0].lower()}{one[1:]}" for one in in_short.findings("difference", ours)]
-    return in_short.answered([Markup(one) for one in said], dict.fromkeys(TARGETS, tier), statements=())
+    for over, own in found.groupby("over", sort=False):
+        ours = [in_short.Finding(f"{row.encoder}, {row.labels} of {row.target}", row.ours) for row in own.itertuples()]
+        said += [Markup("{}: {}{}").format(OVER[over], one[0].lower(), Markup(one[1:]))
+                 for one in in_short.findings("difference", ours)]
+    return in_short.answered(said, dict.fromkeys(TARGETS, tier), statements=())
 
 
-def _interval(found: Comparison) -> Interval:
-    ours = found.verdict.ours
-    return Interval(ours.value, ours.low, ours.high) if ours else sources.NOTHING
+def counts(found: pd.DataFrame) -> pd.DataFrame:
+    """How many differences have which answer, by target, labels, and what they are to."""
+    names = {"target": "Target", "labels": "Labels", "over": "Difference"}
+    shown = found.rename(columns=names).replace({"Difference": OVER})
+    return pd.crosstab([shown[name] for name in names.values()], shown["answer"]).reset_index()
 
 
-def _target(experiment: str) -> str:
-    return data_set(experiments.load(experiment).dataset)
-
-
-def _column(experiment: str, column: int | str) -> str:
-    return experiments.load(experiment).column_words(column)
-
-
-def counts(tier: str) -> pd.DataFrame:
-    """How many differences to the random twin, and to RR intervals, are which word, by target and column."""
-    found = []
-    for reference, words in (("twin", "− random twin"), ("rr", "− RR intervals")):
-        for (row, column), one in over(tier, reference).items():
-            found.append({"Target": _target(row.experiment), "Labels": _column(row.experiment, column),
-                          "Difference": words, "Answer": one.verdict.sign})
-    table = pd.crosstab([pd.DataFrame(found)[name] for name in ("Target", "Labels", "Difference")],
-                        pd.DataFrame(found)["Answer"])
-    return table.reset_index().rename_axis(columns=None)
-
-
-def table(experiment: str, tier: str) -> pd.DataFrame:
+def table(found: pd.DataFrame, experiment: str, tier: str) -> pd.DataFrame:
     """Scores of every encoder of a target, with the difference to its random twin, and of the network fine-tuned."""
-    entry, probes, twins, found = experiments.load(experiment), Numbers(experiment, tier), over(tier), []
+    entry, probes = experiments.load(experiment), Numbers(experiment, tier)
     other, column, random = TARGETS[experiment]
-    tuned = Numbers(other, tier)
-    few, seen = _few_labels(experiment, tier), _seen(experiment, tier)
-    for row in rows(experiment, tier):
-        line: dict = {"Encoder": row.words + " ‡" * (row.method in seen)}
+    tuned, few, seen, rows = Numbers(other, tier), _few_labels(experiment, tier), _seen(experiment, tier), []
+    own = found[(found["experiment"] == experiment) & (found["over"] == "twin")]
+    gaps = own.set_index(["method", "column"])["ours"].to_dict()
+    for method, config in encoders(experiment, tier).items():
+        line: dict = {"Encoder": named(method, config) + " ‡" * (method in seen)}
         for share in entry.columns:
-            gap = _interval(twins[row, share]) if row.twin else sources.NOTHING
-            shown = Markup("{}{}").format(probes.cell(row.method, share, brief=True), " †" * (share in few))
+            gap = gaps.get((method, share), sources.NOTHING)
             more = Markup("<br>{}").format(difference(gap)) if gap.reach else ""
-            line[entry.column_words(share)] = Markup("{}{}").format(shown, more)
-        name = random if random and row.start == "random" else row.method
-        listed = (name, column) in experiments.load(other).cells and row.network in ("resnet18", "cae_classifier")
-        line["Fine-tuned, 100 %"] = tuned.cell(name, column, entry.score, brief=True) if listed else "–"
-        found.append(line)
-    return pd.DataFrame(found)
+            line[entry.column_words(share)] = Markup("{}{}{}").format(
+                probes.cell(method, share, brief=True), " †" * (share in few), more)
+        place = (random if method == "resnet18_random" else method, column)
+        known = place in experiments.load(other).cells
+        line["Fine-tuned, 100 %"] = tuned.cell(*place, entry.score, brief=True) if known else "–"
+        rows.append(line)
+    return pd.DataFrame(rows)
 
 
 def remarks(experiment: str, tier: str) -> HTML:
-    """What the marks of ``table`` stand for, where it has any."""
-    few, seen, entry = _few_labels(experiment, tier), _seen(experiment, tier), experiments.load(experiment)
-    lines = [f"† {entry.column_words(share)}: fewer than {FEW} labels of {', '.join(names)}."
+    """What the marks of ``table`` stand for, and how many runs there are."""
+    entry, few = experiments.load(experiment), _few_labels(experiment, tier)
+    lines = [f"† {entry.column_words(share)}: fewer than {FEW} labels of {', '.join(sorted(names))}."
              for share, names in few.items()]
-    lines += ["‡ has seen inputs of the target's training set, without labels."] if seen else []
-    return HTML(paragraph(" ".join(lines))) if lines else HTML("")
+    lines += ["‡ Has seen inputs of the target's training set, without labels."] if _seen(experiment, tier) else []
+    states = [badges.state(name, tier) for name in (experiment, TARGETS[experiment][0])]
+    return HTML(Markup().join([paragraph(" ".join(lines)), *states]))
 
 
-def _few_labels(experiment: str, tier: str) -> dict[int | str, list[str]]:
+def _few_labels(experiment: str, tier: str) -> dict[int | str, set[str]]:
     """Columns that leave a class fewer than ``FEW`` labels to train on, and these classes."""
     found: dict[int | str, set[str]] = {}
     for run, body in cells.runs(experiment, tier):
         if names := {name for name, n in body.data["split"]["train"].items() if n < FEW}:
             found[run.size] = found.get(run.size, set()) | names
-    return {column: sorted(found[column]) for column in experiments.load(experiment).columns if column in found}
+    return found
 
 
 def _seen(experiment: str, tier: str) -> set[str]:
@@ -143,48 +134,29 @@ def _seen(experiment: str, tier: str) -> set[str]:
             if target in body.data.get("start", {}).get("sources", ())}
 
 
-def gains(tier: str) -> pd.DataFrame:
-    """One row a difference to the random twin: the CSV, and what ``figure`` draws."""
-    return pd.DataFrame([{"target": row.experiment.removeprefix("probe-"), "method": row.method, "encoder": row.words,
-                          "labels": _column(row.experiment, column), "answer": one.verdict.sign,
-                          "difference": _interval(one).value, "low": _interval(one).low, "high": _interval(one).high}
-                         for (row, column), one in over(tier).items()])
-
-
-def figure(tier: str) -> plt.Figure | None:
+def figure(found: pd.DataFrame) -> plt.Figure | None:
     """The gain of every encoder over its random twin, a panel a target, a mark for each share of the labels."""
-    found = over(tier)
-    if not any(one.verdict.ours for one in found.values()):
+    own = found[found["over"] == "twin"]
+    if not any(one.reach for one in own["ours"]):
         return None
-    panels = {name: [row for row in rows(name, tier) if row.twin] for name in TARGETS}
-    heights = [len(own) + 0.8 for own in panels.values()]
+    panels = dict(list(own.groupby("experiment", sort=False)))
+    heights = [panel["method"].nunique() + 0.8 for panel in panels.values()]
     drawn, grid = plt.subplots(len(panels), 1, figsize=(figures.WIDTH, 1 + 0.34 * sum(heights)), sharex=True,
                                height_ratios=heights)
-    for axes, (experiment, own) in zip(grid, panels.items(), strict=True):
-        entry = experiments.load(experiment)
+    for axes, (experiment, panel) in zip(grid, panels.items(), strict=True):
         axes.axvline(0, color=figures.INK, linewidth=0.9)
-        for k, (column, (colour, marker)) in enumerate(zip(entry.columns, figures.STYLES, strict=False)):
-            for y, row in enumerate(own):
-                figures.dot(axes, _interval(found[row, column]), y + 0.26 * (k - 1), colour, marker, markersize=4,
-                            label=entry.column_words(column))
-        axes.set_title(f"{_target(experiment)}, {SCORES[entry.score]}")
-        figures.name_rows(axes, [row.words for row in own])
+        by_labels = panel.groupby("labels", sort=False)
+        for k, ((labels, some), (colour, marker)) in enumerate(zip(by_labels, figures.STYLES, strict=False)):
+            for y, ours in enumerate(some["ours"]):
+                figures.dot(axes, ours, y + 0.26 * (k - 1), colour, marker, markersize=4, label=labels)
+        axes.set_title(f"{panel['target'].iloc[0]}, {SCORES[experiments.load(experiment).score]}")
+        figures.name_rows(axes, panel["encoder"].unique().tolist())
     grid[-1].set_xlabel("score less that of random weights, frozen", loc="right")
     return figures.legend_below(drawn, grid, 3)
 
 
-def said(tier: str) -> str:
+def said(found: pd.DataFrame) -> str:
     """What ``figure`` says."""
-    found = {f"{_target(row.experiment)}, {row.words}, {_column(row.experiment, column)}": _interval(one)
-             for (row, column), one in over(tier).items()}
-    return alt.by_panel({"Frozen encoder less its random twin": alt.beside_zero(found)})
-
-
-def pending(tier: str) -> HTML:
-    """How many runs are there."""
-    lines = []
-    for name in (*TARGETS, "finetuned-ptbxl", "finetuned-cpsc2018"):
-        planned = experiments.enumerate_runs(name, tier)
-        done = sum(run.state() == "done" for run in planned)
-        lines.append(f"{name} {done} of {len(planned)}" + f" ({PENDING})" * (done < len(planned)))
-    return HTML(paragraph("Runs: " + "; ".join(lines) + "."))
+    own = found[found["over"] == "twin"]
+    return alt.by_panel({OVER["twin"]: alt.beside_zero(
+        {f"{row.target}, {row.encoder}, {row.labels}": row.ours for row in own.itertuples()})})
