@@ -213,7 +213,7 @@ def _lead(text: str) -> str | int:
 
 def _predict(given) -> None:
     paths.output(given.out)  # before any work
-    table = predict.predict(given.checkpoint, given.folder, given.lead, given.device)
+    table = predict.predict(given.checkpoint, given.folder, given.lead, given.device, rate=given.rate, unit=given.unit)
     print(f"written: {predict.write(table, given.out)}, {len(table)} recordings")
 
 
@@ -234,7 +234,8 @@ DATA: dict[str, Callable] = {"list": data_commands.list_datasets, "fetch": data_
 COMMANDS: dict[str, Callable] = {
     "data": lambda given: DATA[given.__dict__.pop("verb")](**vars(given)),
     "run": _run, "queue": _queue, "measure": _measure, "draw": _draw, "rank": _rank, "predict": _predict,
-    "features": lambda given: features.write(given.folder, given.out, given.checkpoint, given.tier, given.lead),
+    "features": lambda given: features.write(given.folder, given.out, given.checkpoint, given.tier, given.lead,
+                                             given.rate, given.unit),
     "weights": lambda given: print(f"written: {convert_googlenet(given.file or None, default_weights())}"),
     "reproduce": _reproduce, "verify": _verify, "site": _site, "completion": _completion,
     "status": lambda given: print(status_table()), **{name: partial(_job, job) for name, job in JOBS.items()}}

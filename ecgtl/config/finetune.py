@@ -29,6 +29,10 @@ class Reading(Parameters):
     labels: str = ""
     # what stands between several labels of a record there
     labels_separator: str = ""
+    # Hz, of files there that do not say theirs, such as a CSV
+    rate: float = 0.0
+    # mV, uV, nV or V, of files there that do not say theirs
+    unit: str = ""
     # lead by name or index, or ``all``
     lead: str | int = 0
     # error or skip, for recordings that cannot be used

@@ -31,7 +31,7 @@ COUNTS = ("width epochs batch_size patience features per_subject per_epoch windo
 BOUNDS = {"sampling_rate seconds learning_rate minutes": (lambda value: 0 < value < math.inf, "it must be above 0"),
           COUNTS: (lambda value: value >= 1, "it must be at least 1"),
           "validation test": (lambda value: 0 < value < 1, "it is a share, above 0 and below 1"),
-          "seed fold offset": (lambda value: value >= 0, "it must not be negative")}
+          "seed fold offset rate": (lambda value: value >= 0, "it must not be negative")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,10 +154,10 @@ class Parameters:
         dataset = getattr(self, "dataset", "")
         if getattr(self, "tier", "") == "demo":
             own = " lead" if alone and dataset == "folder" and getattr(self, "lead", ALL_LEADS) != ALL_LEADS else ""
-            yield (f"root labels labels_separator{own}",
+            yield (f"root labels labels_separator rate unit{own}",
                    "tier demo reads a synthetic twin; for real data pass -p tier reduced")
         if dataset != "folder":
-            yield "labels labels_separator", "it belongs to dataset=folder (-p dataset folder -p root /path/to/records)"
+            yield "labels labels_separator rate unit", "it belongs to dataset=folder (-p dataset folder -p root /path)"
 
 
 def label_columns(label_set: str, recordings: Recordings) -> list[int]:

@@ -13,8 +13,8 @@ from ecgtl.paths import reading
 
 
 def below(root: Path, *suffixes: str) -> list[Path]:
-    """The files below ``root`` with one of the ``suffixes``, sorted, without hidden ones: macOS leaves ._x.hea."""
-    return sorted(path for suffix in suffixes for path in root.rglob(f"*.{suffix}")
+    """What is below ``root`` with one of ``suffixes``, or all, sorted, without hidden ones: macOS leaves ._x.hea."""
+    return sorted(path for pattern in [f"*.{suffix}" for suffix in suffixes] or ["*"] for path in root.rglob(pattern)
                   if "/." not in f"/{path.relative_to(root).as_posix()}")
 
 

@@ -1,6 +1,6 @@
-"""A user's own recordings: a folder of WFDB records, or an array in memory.
+"""A user's own recordings: a folder of WFDB records, or of files in the formats that ``ecgtl.datasets.formats`` reads.
 
-Records may lie in sub-folders, in any WFDB format and at any sampling rate. Labels come from a CSV file
+Records may lie in sub-folders, in any format and at any sampling rate. Labels come from a CSV file
 (``ecgtl.datasets.label_file``), from header comments (``# label: af`` or ``# Dx: 164889003``), or from nowhere.
 """
 
@@ -12,15 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgtl.datasets import label_file
+from ecgtl.datasets import formats, label_file
 from ecgtl.datasets.collector import Collector, check_scale
 from ecgtl.datasets.files import below, file_size, read_bytes
+from ecgtl.datasets.formats import NOTHING, Given
 from ecgtl.datasets.label_file import COMMENTS, NO_LABELS, SUBJECTS
 from ecgtl.datasets.leads import check_lead, columns, listed
-from ecgtl.datasets.recordings import Recordings
+from ecgtl.datasets.recordings import Recordings, counted
 from ecgtl.datasets.wfdb_files import BLOCK, check_sums, read_part
 from ecgtl.datasets.wfdb_header import Header, header_text, segments, sound_header
-from ecgtl.errors import EcgtlError, RecordError
+from ecgtl.errors import EcgtlError, RecordError, note_once
 
 NAME = "folder"
 VERSION = "own"
@@ -31,24 +32,26 @@ IMPLAUSIBLE = "an amplitude that no ECG has"
 
 
 def read(root: Path, lead: str | int | None = None, labels: str | None = None, on_bad: str = "error",
-         synthetic: bool = False, labels_separator: str = "") -> Recordings:
-    """All WFDB records in ``root`` and its sub-folders; an id is the path below ``root`` without suffix.
+         synthetic: bool = False, labels_separator: str = "", rate: float = 0.0,
+         unit: str = "") -> Recordings:
+    """All records in ``root`` and its sub-folders; an id is the path below ``root`` without suffix.
 
     ``lead`` chooses one signal by name (upper and lower case alike, no other name is taken for it) or by index;
     without it all signals are kept, and all records need equally many. ``labels`` is a CSV file (absolute or below
     ``root``) with the columns ``record`` and ``label``, or ``"comments"`` for the header comments ``label:`` or
     ``Dx:``, or ``"none"``; by default ``root/labels.csv`` where there is one, else nothing is labelled. Where
     ``labels_separator`` stands between labels, a recording can have several. Records with the same subject, in a column
-    or header comment ``subject`` (or another of ``label_file.SUBJECTS``), belong together. ``on_bad`` says
+    or header comment ``subject`` (or another of ``label_file.SUBJECTS``), belong together. ``rate`` (Hz) and ``unit``
+    are those of files that do not say theirs, as a CSV may. ``on_bad`` says
     what a flat, incomplete or unlabelled recording causes, or one without the chosen lead, or a label without a
     recording: ``error`` or ``skip`` (counted). Raises EcgtlError for missing or damaged files.
     """
     root, lead_key = Path(root), check_lead(lead)
-    headers = read_headers(root)
+    table = label_file.find(root, labels)
+    headers = read_headers(root, Given(rate, unit), table)
     sound = {record: header for record, (_, header) in headers.items() if isinstance(header, Header)}
     files = {path for path, _ in headers.values()}.union(*(header.signal_files() for header in sound.values()))
     files = {file for file in files if _is_sound(file, root)}  # what is missing or no file is an error of its record
-    table = label_file.find(root, labels)
     text = None if table is None else label_file.decoded(read_bytes(table), table)
     collector = Collector(NAME, VERSION, (), bool(labels_separator), on_bad, synthetic)
 
@@ -77,19 +80,62 @@ def read(root: Path, lead: str | int | None = None, labels: str | None = None, o
             label_file.note_subjects(kept, subjects, collector.note)
 
     damaged = {record: header.reason for record, (_, header) in headers.items() if isinstance(header, RecordError)}
-    further: dict = {"damaged": damaged} if damaged else {}
+    further: dict = {name: value for name, value in (("damaged", damaged), ("rate", rate), ("unit", unit)) if value}
     return collector.cached(root, files, fill, lead=lead_key, labels_separator=labels_separator, label_rules=2,
                             labels=labels if text is None else sha256(text.encode()).hexdigest(), **further)
 
 
-def read_headers(root: Path) -> dict[str, tuple[Path, Header | RecordError]]:
-    """Path and header of every record below ``root``, or what is wrong with it; a segment of another record is none."""
+def read_headers(root: Path, given: Given = NOTHING,
+                 labels: Path | None = None) -> dict[str, tuple[Path, Header | RecordError]]:
+    """Path and header of every record below ``root``, or what is wrong with it; a segment of another record is none.
+
+    Nor are the file of ``labels`` and what has the name of a WFDB record; what else is none is said.
+    """
     if not root.is_dir():
         raise EcgtlError(f"{root} is not a folder; give the folder that holds your WFDB records (.hea with .dat)")
-    paths = below(root, "hea")
-    if not paths:
-        raise EcgtlError(f"{root} holds no WFDB header (*.hea); give the folder that holds your records, or turn "
-                         "an array into recordings with ecgtl.datasets.arrays.from_array")
+    given.check()
+    files = [path for path in below(root) if path.suffix == ".hea" or not path.is_dir()]
+    headers = {path for path in files if path.suffix == ".hea"}
+    found = _wfdb_headers(root, sorted(headers))
+    taken = {file for header in found.values() if isinstance(header, Header) for file in header.signal_files()}
+    taken |= headers | {labels or root / label_file.LABEL_FILE}
+    others = {path: _other_header(path, root, given) for path in files
+              if path not in taken and path.with_suffix(".hea") not in headers}
+    named: dict[str, tuple[Path, Header | RecordError]] = {}
+    for path, header in sorted((found | {path: other for path, other in others.items() if other}).items()):
+        name = name_of(path, root)
+        if name in named:
+            header = RecordError("two files of one name", f"{named[name][0]} and {path} are both {name}; rename one")
+        if not str(path).isprintable():
+            header = RecordError("unprintable name", f"{str(path)!r} has characters that cannot be printed; rename it")
+        named[name] = (path, header)
+    if not named:
+        raise EcgtlError(f"{root} holds no WFDB header (*.hea), nor a file of another format that is read; give the "
+                         "folder that holds your records, or turn an array into recordings with "
+                         "ecgtl.datasets.arrays.from_array")
+    passed = [path.relative_to(root).as_posix() for path, other in others.items() if other is None]
+    if passed:
+        note_once(f"{root}: passed over, as no recordings: {ascii(counted(passed))[1:-1]}")
+    return named
+
+
+def name_of(path: Path, root: Path) -> str:
+    """A record's name: the path of its header below ``root``, without the suffix of a format."""
+    suffix = path.suffix if path.suffix.lower() in formats.SUFFIXES else ""
+    name = path.relative_to(root).as_posix().removesuffix(suffix)
+    return name if name.isprintable() else ascii(name)
+
+
+def _other_header(path: Path, root: Path, given: Given) -> Header | RecordError | None:
+    """The header of a file that is not WFDB, or what is wrong with it; None of what is no recording."""
+    try:
+        return formats.header(path, root, given)
+    except RecordError as damage:
+        return damage
+
+
+def _wfdb_headers(root: Path, paths: Sequence[Path]) -> dict[Path, Header | RecordError]:
+    """Header of every WFDB record among ``paths``, or what is wrong with it."""
     found: dict[Path, Header | RecordError] = {}
     masters, parts = set(), set()
     for path in paths:
@@ -99,19 +145,11 @@ def read_headers(root: Path) -> dict[str, tuple[Path, Header | RecordError]]:
             listed = [path.with_name(f"{name}.hea") for name, _ in segments(text)]
             masters |= {path} if listed else set()
             parts.update(listed)
-            if not str(path).isprintable():
-                raise RecordError("unprintable name", f"{str(path)!r} has characters that cannot be printed; rename it")
             found[path] = sound_header(text, path, root)
         except RecordError as damage:
             found[path] = damage
     parts -= masters
-    return {name_of(path, root): (path, header) for path, header in found.items() if path not in parts}
-
-
-def name_of(path: Path, root: Path) -> str:
-    """A record's name: the path of its header below ``root``, without suffix."""
-    name = path.relative_to(root).with_suffix("").as_posix()
-    return name if name.isprintable() else ascii(name)
+    return {path: header for path, header in found.items() if path not in parts}
 
 
 def _is_sound(file: Path, root: Path) -> bool:
@@ -180,12 +218,13 @@ class Record:
                                  f"{gain:g} per mV from the unit {unit}); check gain and unit in the header")
 
 
-def records(root: Path, lead: str | int | Sequence[str] | None, collector: Collector) -> Iterator[Record]:
+def records(root: Path, lead: str | int | Sequence[str] | None, collector: Collector,
+            given: Given = NOTHING) -> Iterator[Record]:
     """The records below ``root`` with the ``lead`` (several names choose several leads), their signals checked.
 
     What is wrong with a record meets the policy of ``collector``, which is told too what is odd with it.
     """
-    for record, (_, header) in read_headers(root).items():
+    for record, (_, header) in read_headers(root, given).items():
         with collector.leaving_out(record):
             one = chosen(record, header, lead)
             one.check(collector)
@@ -197,7 +236,8 @@ def chosen(record: str, header: Header | RecordError, lead: str | int | Sequence
     if isinstance(header, RecordError):
         raise header
     kept = columns(header.leads, [lead] if isinstance(lead, str | int) else lead, str(header.path))
-    other = [f"{header.leads[k]} is not a voltage ({header.units[k]})" for k in kept if np.isnan(header.gain[k])]
+    other = [f"{header.leads[k]} is not a voltage ({header.units[k] or 'no unit'})" for k in kept
+             if np.isnan(header.gain[k])]
     if other:
         voltages = [name for name, gain in zip(header.leads, header.gain, strict=True) if np.isfinite(gain)]
         raise RecordError("no voltage", f"{header.path}: {', '.join(other[:3])}; choose a lead that is "

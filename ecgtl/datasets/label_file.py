@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from ecgtl import paths
+from ecgtl.datasets import formats
 from ecgtl.datasets.collector import Collector
 from ecgtl.errors import EcgtlError
 
@@ -23,7 +24,6 @@ NO_LABELS = "none"  # labels that are there are not looked at
 SUBJECTS = ("subject", "subject_id", "patient", "patient_id")  # columns and header comments that say who was recorded
 MISSING = ("nan", "na", "n/a", "<na>", "null", "none")  # what programs write for an empty cell
 JOINERS = ";|,/+&"  # what people write between several labels
-_SUFFIXES = (".hea", ".dat", ".mat")
 _NO_TEXT = {b"PK\3\4": "an Excel workbook (.xlsx), an OpenDocument table (.ods) or another zip archive",
             b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)", b"\x1f\x8b": "a file compressed by gzip (.gz)"}
 # One person's records: a folder or a name that begins like p01 or patient-7, or a short ending behind a number (0017_2)
@@ -135,7 +135,7 @@ def _header(text: str, where: Path) -> tuple[str, list[str]]:
 
 def _without_suffix(name: str) -> str:
     path = PurePosixPath(name.replace("\\", "/"))
-    return str(path.with_suffix("") if path.suffix.lower() in _SUFFIXES else path)
+    return str(path.with_suffix("") if path.suffix.lower() in (".dat", *formats.SUFFIXES) else path)
 
 
 def split(cell: str, separator: str) -> list[str]:

@@ -46,7 +46,7 @@ def read_stored(header: Header, columns: Sequence[int] | None = None,
     EcgtlError when a signal file is missing, truncated or damaged.
     """
     columns = range(len(header.leads)) if columns is None else columns
-    if header.parts:
+    if header.parts or header.samples:
         check_sums(header, columns, remark)
         return _frames(header, columns, 0, header.n_samples)
     blocks = list(_blocks(header, columns, 0, header.n_samples))
@@ -77,6 +77,8 @@ def _interleaved_16bit(header: Header) -> bool:
 
 def _frames(header: Header, columns: Sequence[int], start: int, stop: int) -> np.ndarray:
     """The samples of some frames, shape (samples, columns), NaN where they are missing."""
+    if header.samples:
+        return header.samples(columns, start, stop)
     if not header.parts:
         return _joint([_marked(block, header, columns) for block in _blocks(header, columns, start, stop)])
     per_frame = header.per_frame[columns[0]]

@@ -7,7 +7,7 @@ Source: WFDB Applications Guide, header(5).
 import math
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate, groupby
@@ -46,7 +46,8 @@ class Header:
     many frames a lead lies late in its file, ``first`` what a file of differences (format 8) begins with.
     ``checksums`` are the 16-bit sums of the samples of each lead, None where the header gives none. ``assumed`` names
     what the header leaves out and the standard decides, for each lead. ``parts`` are the segments of a record of
-    several; where these differ in gain or baseline, the samples are read in units of the first.
+    several; where these differ in gain or baseline, the samples are read in units of the first. ``samples`` reads those
+    of a file that is not WFDB: columns, first and last frame -> what is stored, shape (samples, columns).
     """
 
     path: Path
@@ -56,7 +57,7 @@ class Header:
     comments: tuple[str, ...]
     leads: tuple[str, ...]
     gain: tuple[float, ...]
-    baseline: tuple[int, ...]
+    baseline: tuple[float, ...]
     units: tuple[str, ...]
     per_frame: tuple[int, ...]
     assumed: tuple[tuple[str, ...], ...]
@@ -67,6 +68,7 @@ class Header:
     skew: tuple[int, ...] = ()
     first: tuple[int, ...] = ()
     parts: tuple["Segment", ...] = ()
+    samples: Callable[[Sequence[int], int, int], np.ndarray] | None = None
 
     def of(self, columns: Sequence[int], field: str) -> list:
         """``gain``, ``baseline`` or another field of some leads."""
@@ -158,7 +160,7 @@ def parse_header(text: str, path: Path | str, strict: bool = True) -> Header:
     if len(lines) - 1 < n_leads:
         raise _unreadable(f"{path} announces {n_leads} signals but describes {len(lines) - 1}")
     signals = [_signal_line(line, path, strict) for line in lines[1:1 + n_leads]]
-    columns = {name: tuple(signal[name] for signal in signals) for name in signals[0]}
+    columns: dict = {name: tuple(signal[name] for signal in signals) for name in signals[0]}
     columns["leads"] = tuple(lead or f"signal {i}" for i, lead in enumerate(columns["leads"]))
     if rate is None:
         columns["assumed"] = tuple((*assumed, NO_RATE) for assumed in columns["assumed"])
@@ -230,12 +232,17 @@ def _gain(word: str, where: Path | str, strict: bool) -> tuple[float, str | None
         raise RecordError("no gain", f"{where} has a signal without a gain ({word[:20]!r}); write it as e.g. 200/mV "
                           "(third word)")
     unit = found[3] or "mV"
-    voltage = _VOLTAGE.fullmatch(unit.lower())
-    if strict and not voltage:
+    factor = per_millivolt(unit)
+    if strict and math.isnan(factor):
         raise RecordError("no voltage", f"{where} has a signal in {unit[:20]}, which is not a voltage; leave it out")
-    factor = _PER_MILLIVOLT[voltage[1]] if voltage else math.nan
     unit = unit[:20] if unit.isprintable() else ascii(unit[:20])
     return (value or DEFAULT_GAIN) * factor, found[2], unit, () if value else (NO_GAIN,)
+
+
+def per_millivolt(unit: str) -> float:
+    """How many of a ``unit`` are one mV; NaN of what is no voltage."""
+    voltage = _VOLTAGE.fullmatch(unit.strip().lower())
+    return _PER_MILLIVOLT[voltage[1]] if voltage else math.nan
 
 
 def segments(text: str) -> list[tuple[str, int]]:
@@ -324,7 +331,7 @@ def _part(path: Path, header: Header, start: int, stop: int, leads: Sequence[str
     return Segment(header, start, stop, tuple(columns))
 
 
-def _alike(path: Path, found: Sequence[tuple[Header, int]]) -> tuple[float, int, str, int, tuple[str, ...]]:
+def _alike(path: Path, found: Sequence[tuple[Header, int]]) -> tuple[float, float, str, int, tuple[str, ...]]:
     """Gain, baseline, unit, samples a frame and assumptions of one lead, ``found`` in all segments that have it."""
     if len({header.per_frame[k] for header, k in found}) > 1:
         raise RecordError("unfit segments", f"{path} lists segments that sample a lead at different rates; use one")

@@ -31,6 +31,7 @@ from ecgtl.config.starts import stored_weights, weights_path
 from ecgtl.datasets import arrays, folder, leads
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.datasets.collector import Collector
+from ecgtl.datasets.formats import Given
 from ecgtl.datasets.recordings import Recordings, alone, counted
 from ecgtl.datasets.wfdb_files import BLOCK
 from ecgtl.errors import EcgtlError, note
@@ -112,16 +113,19 @@ class Encoder:
                  for part in torch.from_numpy(np.ascontiguousarray(windows)).split(BATCH)]
         return torch.cat(parts).numpy()
 
-    def of_folder(self, root: str | Path, lead: str | int | None = None) -> "Features":
-        """Features of all WFDB records in ``root`` and its sub-folders, of any format and sampling rate.
+    def of_folder(self, root: str | Path, lead: str | int | None = None, rate: float = 0.0,
+                  unit: str = "") -> "Features":
+        """Features of all records in ``root`` and its sub-folders, of any format and sampling rate.
 
-        ``lead`` is a name or an index from 0; records of one lead need none. A record is named by its path
-        below ``root``, without suffix. Raises EcgtlError for several leads without a choice, and when nothing
+        ``lead`` is a name or an index from 0; records of one lead need none. ``rate`` (Hz) and ``unit`` are those of
+        files that do not say theirs. A record is named by its path below ``root``, without suffix.
+
+        Raises EcgtlError for several leads without a choice, and when nothing
         can be encoded.
         """
         collector, root = _collector(), paths.given(root)
         try:
-            return self._of(_folder_signals(root, lead, collector), collector, str(root))
+            return self._of(_folder_signals(root, lead, collector, Given(rate, unit)), collector, str(root))
         finally:
             for line in collector.lines():
                 note(line)
@@ -211,15 +215,16 @@ class Features:
         write_atomic(paths.output(path), as_csv(self.table()))
 
 
-def write(root: str, out: str, name: str = "cae", tier: str = "reduced", lead: str | int | None = None) -> None:
-    """The command ``python -m ecgtl features``: features of the WFDB records in ``root`` to the file ``out``.
+def write(root: str, out: str, name: str = "cae", tier: str = "reduced", lead: str | int | None = None,
+          rate: float = 0.0, unit: str = "") -> None:
+    """The command ``python -m ecgtl features``: features of the records in ``root`` to the file ``out``.
 
     What was encoded and what was left out is printed. Raises
     EcgtlError as ``load`` and ``Encoder.of_folder`` do, and for an ``out`` that cannot be a file, before
     anything is read.
     """
     target = paths.output(out)
-    found = load(name, tier).of_folder(root, lead)
+    found = load(name, tier).of_folder(root, lead, rate, unit)
     found.to_csv(target)
     print(f"{found}\nwritten: {target}")
 
@@ -257,10 +262,10 @@ def _check_facts(facts: checkpoint.CheckpointFacts, path: Path) -> None:
                          f"its network takes {N_SAMPLES} samples; make it again")
 
 
-def _folder_signals(root: Path, lead: str | int | None, collector: Collector) -> Iterator[Signal]:
-    """The chosen lead of each WFDB record below ``root``, in mV; long ones stay on the disk."""
+def _folder_signals(root: Path, lead: str | int | None, collector: Collector, given: Given) -> Iterator[Signal]:
+    """The chosen lead of each record below ``root``, in mV; long ones stay on the disk."""
     leads.check_lead(lead)
-    for one in folder.records(root, lead, collector):
+    for one in folder.records(root, lead, collector, given):
         if len(one.columns) > 1:
             raise EcgtlError(f"{one.path} has {len(one.columns)} leads ({leads.listed(one.leads)}); choose one by "
                              "name or index (lead II, say)")

@@ -154,7 +154,8 @@ def read(plan: Plan) -> Recordings:
     config = plan.config
     options = {"on_bad": config.on_bad} | plan.loader_options
     if config.dataset == "folder":
-        options |= {"labels": config.labels or None, "labels_separator": config.labels_separator}
+        options |= {"labels": config.labels or None, "labels_separator": config.labels_separator, "rate": config.rate,
+                    "unit": config.unit}
     if config.dataset in CHOOSING and (config.dataset == "folder" or config.lead not in (0, ALL_LEADS)):
         options |= {"lead": None if config.lead == ALL_LEADS else config.lead}
     return datasets.load(config.dataset, config.root or None, config.tier == "demo", **options)

@@ -13,6 +13,7 @@ from ecgtl import paths
 from ecgtl.datasets import folder, leads
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.datasets.collector import Collector
+from ecgtl.datasets.formats import Given
 from ecgtl.datasets.recordings import alone, counted
 from ecgtl.datasets.wfdb_files import BLOCK
 from ecgtl.errors import EcgtlError, RecordError, note
@@ -28,8 +29,8 @@ MARGIN = 10.0  # seconds beside its window that are read of a recording: what li
 
 
 def predict(weights: str | Path, root: str | Path, lead: str | int | None = None, device: str = "auto",
-            report: Callable[[str], None] = print) -> pd.DataFrame:
-    """Probabilities of every WFDB record below ``root``: one row a recording, in the order of their names.
+            report: Callable[[str], None] = print, rate: float = 0.0, unit: str = "") -> pd.DataFrame:
+    """Probabilities of every record below ``root``: one row a recording, in the order of their names.
 
     Columns: ``record``, ``leads``, ``sampling_rate`` (Hz), ``seconds`` (of the recording), ``seconds_used``,
     ``probability_<class>``, and ``predicted``: the class with the highest probability, or for several labels those of
@@ -37,7 +38,8 @@ def predict(weights: str | Path, root: str | Path, lead: str | int | None = None
     standardised with the mean and SD of its training data (or each window by itself, as its protocol says), cut or
     zero-padded to its length.
 
-    ``lead`` is taken where the checkpoint is of one lead (default: the lead that it was trained on). What is read, how
+    ``lead`` is taken where the checkpoint is of one lead (default: the lead that it was trained on); ``rate`` (Hz) and
+    ``unit`` are those of files that do not say theirs. What is read, how
     it is changed and what is left out is told line by line to ``report``. Raises EcgtlError for a checkpoint that is
     not of a fine-tuned network, for recordings without the leads that it needs, and when no recording is left.
     """
@@ -51,7 +53,7 @@ def predict(weights: str | Path, root: str | Path, lead: str | int | None = None
     wanted = _wanted(facts, lead)
     collector = Collector(folder.NAME, folder.VERSION, classes=(), on_bad="skip")
     network, place = checkpoint.network(Path(weights), state, facts), loop.pick_device(device)
-    inputs = _inputs(paths.given(root), facts, wanted, collector)
+    inputs = _inputs(paths.given(root), facts, wanted, collector, Given(rate, unit))
     seen, p = [], []
     while some := list(islice(inputs, CHUNK)):
         seen += [one for one, _ in some]
@@ -105,9 +107,9 @@ def _seconds(one: folder.Record) -> float:
 
 
 def _inputs(root: Path, facts: checkpoint.CheckpointFacts, wanted: str | int | tuple[str, ...],
-            collector: Collector) -> Iterator[tuple[folder.Record, np.ndarray]]:
+            collector: Collector, given: Given) -> Iterator[tuple[folder.Record, np.ndarray]]:
     """The records of which something can be said, and the input (leads, samples) that the network sees of each."""
-    for one in folder.records(root, wanted, collector):
+    for one in folder.records(root, wanted, collector, given):
         with collector.leaving_out(one.id):
             yield one, _input(one, facts, collector)
 

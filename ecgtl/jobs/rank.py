@@ -121,7 +121,8 @@ def rank(config: ScoreConfig, checkpoints: Sequence[str], report: Callable[[str]
     if config.lead != ScoreConfig.lead and candidates and all(one.facts.in_channels > 1 for one in candidates):
         raise EcgtlError(f"lead is {config.lead!r}, which would have no effect: every checkpoint here sees several "
                          "leads, found by their names; leave it away")
-    same = {name: getattr(config, name) for name in ("dataset", "root", "labels", "labels_separator", "tier", "on_bad")}
+    names = ("dataset", "root", "labels", "labels_separator", "rate", "unit", "tier", "on_bad")
+    same = {name: getattr(config, name) for name in names}
     plan = FinetuneConfig.of(**same, protocol=TRANSFERS, lead=config.lead if one_lead else ALL_LEADS).plan()
     if candidates:
         recordings = inputs.read(plan)
