@@ -18,7 +18,7 @@ from ecgtl import config
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
-CONFIGS = {"finetune": config.FinetuneConfig, "pretrain": config.PretrainConfig, "recordings": config.RecordingsConfig,
+CONFIGS = {"probe": config.ProbeConfig, "finetune": config.FinetuneConfig, "pretrain": config.PretrainConfig, "recordings": config.RecordingsConfig,
            "score_transfer": config.ScoreConfig}
 
 
