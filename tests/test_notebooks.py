@@ -18,8 +18,8 @@ from ecgtl import config
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
-CONFIGS = {"probe": config.ProbeConfig, "finetune": config.FinetuneConfig, "pretrain": config.PretrainConfig, "recordings": config.RecordingsConfig,
-           "score_transfer": config.ScoreConfig}
+CONFIGS = {"finetune": config.FinetuneConfig, "pretrain": config.PretrainConfig, "recordings": config.RecordingsConfig,
+           "probe": config.ProbeConfig, "score_transfer": config.ScoreConfig}
 
 
 def name_of(path):
