@@ -5,8 +5,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from ecgtl import experiments, results
-from ecgtl.config import TRANSFERS, protocol, starts
+from ecgtl import experiments, metrics, results
+from ecgtl.config import BASELINES, TRANSFERS, PretrainConfig, protocol, starts
+from ecgtl.jobs.pretrain import key_of
 from ecgtl.results import Result
 
 CLASSES = ("normal", "af", "other", "noise")
@@ -19,19 +20,89 @@ def planned(experiment, tier="reduced"):
     return experiments.enumerate_runs(experiment, tier)
 
 
+def run_of(experiment, method, size, number=0):
+    return next(run for run in planned(experiment) if (run.method, run.size, run.number) == (method, size, number))
+
+
+def save(run, scores, history=(), data=None, **evidence):
+    """A result of ``run``; ``data`` and ``evidence`` are what differs from the usual."""
+    entry = experiments.load(run.experiment)
+    results.save(Result(run.home, run.key, dataclasses.asdict(run.config),
+                        {"upstream": "substitute", "target": "full", "leads": "full"} | evidence, scores, [*history],
+                        {"name": entry.dataset, "version": "1", "records": 1, "classes": [],
+                         "digest": entry.data.digest} | (data or {}), {"y_test": np.zeros(1, np.uint8)}, PROVENANCE))
+
+
+def by_epoch(name, values):
+    return [{"epoch": epoch, name: float(value)} for epoch, value in enumerate(values, start=1)]
+
+
 def store(experiment, method, size, scores, histories=None, target="full", tier="reduced", upstream="substitute"):
     """Runs of one cell, each with its scores, and where they are given its validation scores by epoch."""
-    entry = experiments.load(experiment)
     runs = [run for run in planned(experiment, tier) if (run.method, run.size) == (method, size)]
-    histories = histories or [[]] * len(scores)
-    for run, scored, history in zip(runs, scores, histories, strict=False):
-        rows = [{"epoch": epoch, "validation_score": value} for epoch, value in enumerate(history, start=1)]
-        results.save(Result(run.home, run.key, dataclasses.asdict(run.config),
-                            {"upstream": upstream, "target": target, "leads": target},
-                            scored | dict.fromkeys(("best_test", "validated", "last"), scored), rows,
-                            {"name": entry.dataset, "version": "1", "records": 1, "classes": [],
-                             "digest": entry.data.digest},
-                            {"y_test": np.zeros(1, np.uint8)}, PROVENANCE))
+    for run, scored, history in zip(runs, scores, histories or [[]] * len(scores), strict=False):
+        save(run, scored | dict.fromkeys(("best_test", "validated", "last"), scored),
+             by_epoch("validation_score", history), upstream=upstream, target=target, leads=target)
+
+
+def write_value(run, value=0.7, best_test=None, threshold=0.3, curve=(0.2, 0.5, 0.6, 0.62, 0.61)):
+    """A run of Weimann 2021 of which every score follows from ``value``; one of its labels, SVTAC, has no positives."""
+    several, trivial = experiments.load(run.experiment).dataset != "cinc2017", run.method in BASELINES
+    counts = {"SR": 20, "AFIB": 4, "SVTAC": 0} if several else dict.fromkeys(CLASSES, 10)
+
+    def scored(value):
+        if several:
+            return {"macro_auc": value, "f_max": value - 0.1, "f_beta": value - 0.2, "g_beta": value - 0.3,
+                    "thresholds": {"f_beta": threshold, "g_beta": 0.5},
+                    "auc_per_class": {"SR": value, "AFIB": value, "SVTAC": None}}
+        by_class = {"normal": value + 0.1, "af": value, "other": value - 0.02, "noise": value - 0.1}
+        return {"macro_f1": value, "weighted_f1": value, "accuracy": value, "challenge_f1": value + 0.03,
+                "f1_per_class": by_class}
+
+    scores = scored(value) | {"validated": scored(value) | {"epoch": 4}}
+    if not trivial:
+        scores |= {"best_test": scored(value if best_test is None else best_test), "last": scored(value - 0.01)}
+    save(run, scores, () if trivial else by_epoch("validation_score", curve),
+         {"classes": [*counts], "split": dict.fromkeys(("train", "validation", "test"), counts)},
+         upstream="none" if trivial or run.method == "random" else "substitute",
+         target="subset" if several else "full")
+
+
+def store_values(experiment, method, size, values, **options):
+    """``write_value`` of the runs of one cell."""
+    for number, value in enumerate(values):
+        write_value(run_of(experiment, method, size, number), value, **options)
+
+
+def write_trial(run, curve=(0.1, 0.5, 0.3, 0.4), validated=0.35, macro=0.2):
+    """A run of Jang 2021 whose test score goes through ``curve``; it learns from 300 recordings."""
+    counts, trivial = {"SR": 250, "AFIB": 50}, run.method in BASELINES
+
+    def scored(value):
+        return {"macro_f1": macro, "weighted_f1": float(value), "accuracy": 0.5,
+                "f1_per_class": dict.fromkeys(counts, macro)}
+
+    scores = scored(max(curve)) | {"validated": scored(validated)}
+    if not trivial:
+        scores |= {"best_test": scored(max(curve)), "last": scored(curve[-1]),
+                   "learning_curve_index": metrics.learning_curve_index(curve)}
+    save(run, scores, () if trivial else by_epoch("test_score", curve),
+         {"classes": [*counts], "split": {"train": counts}}, upstream="none", target="substitute", leads="substitute")
+
+
+def store_trials(method, size, bests, **options):
+    """``write_trial`` of Jang 2021's runs of one cell on PTB-XL by their best test scores; None leaves one out."""
+    for number, best in enumerate(bests):
+        if best is not None:
+            write_trial(run_of("jang2021-table2-ptbxl", method, size, number), (0.1, best, 0.3, 0.4), **options)
+
+
+def store_pretraining(objective, scores, **data):
+    """The pretraining of an objective in tier reduced."""
+    config = PretrainConfig.of(objective=objective, tier="reduced").resolved()
+    results.save(Result("pretrain", key_of(config), dataclasses.asdict(config),
+                        {"upstream": "substitute", "target": "none", "leads": "substitute"}, scores,
+                        [{"epoch": 1}, {"epoch": 2}], data, {"none": np.zeros(0)}, PROVENANCE))
 
 
 def around(mean, spread=0.01):

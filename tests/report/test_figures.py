@@ -22,13 +22,6 @@ PHONE = 390 - 63  # CSS pixels that the theme leaves a figure on a telephone
 LEAST = 9  # CSS pixels of text
 
 
-@pytest.fixture(autouse=True)
-def style():
-    figures.use_style()
-    yield
-    plt.close("all")
-
-
 def drawn(n=3, seed=0):
     figure, axes = plt.subplots(figsize=(figures.WIDTH, 2))
     axes.plot(np.random.default_rng(seed).normal(size=n), "o-")

@@ -12,14 +12,10 @@ from ecgtl.experiments import transfers
 from ecgtl.report import findings, tables
 from ecgtl.report.site import book_tables
 
+pytestmark = pytest.mark.usefixtures("own_results")
 WEIMANN = "weimann2021"
 OURS = findings.OURS
 BEST = ("beat_2048", "rhythm_2048", "heart_rate_512", "future_c16_n8_o8")
-
-
-@pytest.fixture(autouse=True)
-def _empty(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
 
 
 def row(name, tier="reduced"):

@@ -6,7 +6,6 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 import torch
-from matplotlib import pyplot as plt
 from messages import one_line
 from torch import nn
 from torch.nn import functional
@@ -16,7 +15,7 @@ from ecgtl.config import PretrainConfig
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import pretrain
 from ecgtl.models.googlenet import INCEPTIONS
-from ecgtl.report import figures, flowchart, network_blocks, study
+from ecgtl.report import flowchart, network_blocks, study
 from ecgtl.report.jang import figure1, figure2
 
 EXPERIMENT = "jang2021-table2-ptbxl"
@@ -25,13 +24,6 @@ NETWORKS = {"cae": ((1, 60), (1, 2048), {"width": 4, "variant": "text"}),
             "googlenet": ((3, 1000), (3, 224, 224), {}), "resnet18": ((1, 4), (1, 1024), {"width": 8}),
             "resnet34": ((12, 5), (12, 1000), {"width": 8, "preactivation": False}),
             "resnet50": ((1, 4), (1, 1024), {"width": 8})}
-
-
-@pytest.fixture(autouse=True)
-def _style():
-    figures.use_style()
-    yield
-    plt.close("all")
 
 
 def traced(name):

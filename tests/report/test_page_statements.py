@@ -2,11 +2,9 @@
 
 import re
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import pyplot as plt
 from stored_runs import around, by_class, store
 
 from ecgtl import data_commands, paths, statistics
@@ -19,15 +17,8 @@ from ecgtl.report.site import book_tables
 from ecgtl.report.weimann import shared
 from ecgtl.report.words import difference, mean
 
-matplotlib.use("Agg")
+pytestmark = pytest.mark.usefixtures("own_results")
 ROOT = paths.repository()
-
-
-@pytest.fixture(autouse=True)
-def _empty(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
-    yield
-    plt.close("all")
 
 
 # --- networks beside the baselines ---------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 from pages import seen
-from stored_runs import PROVENANCE
+from stored_runs import save
 
 from ecgtl import experiments, paths, published
 from ecgtl.analysis import coverage
@@ -14,7 +14,6 @@ from ecgtl.errors import EcgtlError
 from ecgtl.report import printed
 from ecgtl.report.printed import MINUS, published_text
 from ecgtl.report.site import values
-from ecgtl.results import Result, save
 
 EXPERIMENT = "weimann2021-table2"
 # Mean .7, SD .1; t(2, .975) = 4.3027, so the half width of the mean's interval is 4.3027 · .1 / √3 = .2484
@@ -25,18 +24,13 @@ SCORES = (0.60, 0.70, 0.80)
 def three_runs(tmp_path, monkeypatch):
     """Three finished runs of one cell, one of another, with scores chosen by hand."""
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
-    entry = experiments.load(EXPERIMENT)
     wanted = {("random", 25, k): score for k, score in enumerate(SCORES)} | {("random", 50, 0): 0.65}
     for run in experiments.enumerate_runs(EXPERIMENT, "reduced"):
         score = wanted.get((run.method, run.size, run.number))
         if score is not None:
             scored = {"macro_f1": score, "f1_per_class": {"af": score / 2}}
             best = {"macro_f1": score + 0.05, "f1_per_class": {}}
-            save(Result(EXPERIMENT, run.key, dataclasses.asdict(run.config),
-                        {"upstream": "none", "target": "full", "leads": "full"},
-                        scored | {"validated": scored, "best_test": best}, [],
-                        {"name": entry.dataset, "version": "1", "digest": entry.data.digest},
-                        {"test": np.arange(2)}, PROVENANCE))
+            save(run, scored | {"validated": scored, "best_test": best}, upstream="none")
 
 
 def numbers(tree, path):

@@ -2,11 +2,11 @@
 
 import dataclasses
 
-import matplotlib
 import numpy as np
 import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
+from stored_runs import PROVENANCE
 
 from ecgtl import config as ecgtl_config
 from ecgtl import experiments, models, results
@@ -20,10 +20,7 @@ from ecgtl.report.across import candidates, choice
 from ecgtl.results import Result
 from ecgtl.signals import preparation
 
-matplotlib.use("Agg")
 pytestmark = pytest.mark.usefixtures("own_results")
-PROVENANCE = {"commit": "0" * 40, "dirty": False, "versions": {"torch": "x"}, "device": "cpu", "machine": "m",
-              "threads": 1, "seed": 0, "wall_seconds": 1.0, "finished": "2026-01-01T00:00:00Z", "command": "c"}
 FREE, NON_COMMERCIAL = "CC BY 4.0", "CC BY-NC-SA 4.0 (Icentia11k is among the sources)"
 
 

@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from matplotlib import pyplot as plt
 from messages import one_line
 
 from ecgtl import published, results
@@ -15,7 +14,6 @@ from ecgtl.config import PretrainConfig
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import pretrain
 from ecgtl.measurements import reconstruction_errors
-from ecgtl.report import figures
 from ecgtl.report.jang import figure4
 from ecgtl.statistics import Sample, mean_interval
 
@@ -51,13 +49,6 @@ def stored(made, own_results, monkeypatch):
 def committed():
     """The committed errors of the real held-out windows."""
     return reconstruction_errors.load("reduced")
-
-
-@pytest.fixture(autouse=True)
-def _style():
-    figures.use_style()
-    yield
-    plt.close("all")
 
 
 # --- measuring ----------------------------------------------------------------------------------------------

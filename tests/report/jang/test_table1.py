@@ -13,7 +13,6 @@ from ecgtl.__main__ import main
 from ecgtl.datasets import shaoxing, snomed
 from ecgtl.errors import EcgtlError
 from ecgtl.measurements import shaoxing as measurements_shaoxing
-from ecgtl.report import figures
 from ecgtl.report.jang import table1
 
 # FileName, Rhythm, PatientAge, Gender: two rhythms of two, one of one, none of the others
@@ -29,11 +28,6 @@ def release(tmp_path):
     frame = pd.DataFrame(ROWS, columns=["FileName", "Rhythm", "PatientAge", "Gender"])
     frame.to_excel(folder / shaoxing.TABLE, index=False)
     return tmp_path / "data"
-
-
-@pytest.fixture
-def own_results(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +214,6 @@ def test_rhythms_stand_by_frequency_and_make_up_the_whole(committed):
 
 
 def test_the_figure_draws_every_rhythm_in_both_panels(committed):
-    figures.use_style()
     figure = table1.rhythms_figure(committed)
     left, right = figure.axes
     means = next(line.get_xdata() for line in left.get_lines() if line.get_marker() == "o")
