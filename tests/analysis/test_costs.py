@@ -36,8 +36,7 @@ def test_counted_work_is_three_forward_passes_less_the_input_gradient():
     assert counted == pytest.approx(3 * forward - stem, rel=1e-6)
 
 
-def test_costs_cover_every_tier_and_grow_with_it(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
+def test_costs_cover_every_tier_and_grow_with_it(own_results):
     table = costs.costs().set_index(["experiment", "tier"]).loc["weimann2021-table2"]
     assert list(table.index) == ["demo", "reduced", "paper"]
     assert table["gpu_hours"].is_monotonic_increasing
@@ -45,17 +44,12 @@ def test_costs_cover_every_tier_and_grow_with_it(tmp_path, monkeypatch):
     assert table.loc["paper", "gpu_hours"] / table.loc["reduced", "gpu_hours"] > 100
 
 
-@pytest.fixture
-def empty(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
-
-
 def hours(experiment, tier):
     """One row of the table: all of them take a while."""
     return costs._row(experiment, tier)
 
 
-def test_folds_cost_their_training_part_in_every_epoch_at_the_measured_speed_of_each_network(empty):
+def test_folds_cost_their_training_part_in_every_epoch_at_the_measured_speed_of_each_network(own_results):
     runs = transfers.enumerate_runs("melep2023-ptbxl", "reduced")
     for run in runs:
         if run.config.fold < 2:
@@ -75,7 +69,7 @@ def test_work_of_a_recurrent_network_is_counted_step_by_step():
     assert costs._recurrent_flops(12, 80, 20) == models.training_flops("bilstm", 12, 4, 80, width=20, length=80)
 
 
-def test_a_larger_network_is_estimated_from_the_speed_of_the_smaller_one(empty):
+def test_a_larger_network_is_estimated_from_the_speed_of_the_smaller_one(own_results):
     for run in transfers.enumerate_runs("melep2023-ptbxl", "reduced")[:1]:
         store_fold(run, 0.3, 0.7)
     small, large = (models.training_flops("resnet1d101", leads, 4, 1000, width=width)
@@ -87,7 +81,7 @@ def test_a_larger_network_is_estimated_from_the_speed_of_the_smaller_one(empty):
     assert found["cpu_hours"] == pytest.approx(3 * 50 * 2 / 2 * (large + lstm) / small / 3600)
 
 
-def test_sources_cost_their_share_of_a_release_and_download_each_once(empty):
+def test_sources_cost_their_share_of_a_release_and_download_each_once(own_results):
     runs = sources.enumerate_runs("melep2023-sources", "reduced")
     records = {"cpsc2018": 6877, "cinc2017": 8528}
     sample = {"resnet1d101": models.training_flops("resnet1d101", 1, 4, 1000, width=16),
@@ -98,7 +92,7 @@ def test_sources_cost_their_share_of_a_release_and_download_each_once(empty):
     assert found["download_gb"] == pytest.approx(sum(catalogue.entry(name).download_gb for name in records))
 
 
-def test_the_page_shows_folds_and_sources(empty, monkeypatch):
+def test_the_page_shows_folds_and_sources(own_results, monkeypatch):
     kept = ["weimann2021-table2", "melep2023-sources", "melep2023-csn"]
     assert set(kept) < set(costs._names())
     monkeypatch.setattr(costs, "_names", lambda: kept)

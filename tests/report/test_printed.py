@@ -1,9 +1,7 @@
 """Numbers as text: a paper's digit for digit, ours from results, a clear word for a wrong path."""
 
-import dataclasses
 import re
 
-import numpy as np
 import pytest
 from pages import seen
 from stored_runs import save
@@ -21,9 +19,8 @@ SCORES = (0.60, 0.70, 0.80)
 
 
 @pytest.fixture
-def three_runs(tmp_path, monkeypatch):
+def three_runs(own_results):
     """Three finished runs of one cell, one of another, with scores chosen by hand."""
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
     wanted = {("random", 25, k): score for k, score in enumerate(SCORES)} | {("random", 50, 0): 0.65}
     for run in experiments.enumerate_runs(EXPERIMENT, "reduced"):
         score = wanted.get((run.method, run.size, run.number))

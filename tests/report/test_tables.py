@@ -34,13 +34,11 @@ def write_run(run, macro_f1, target="full", upstream="none", **data):
 
 
 @pytest.fixture
-def stored(tmp_path, monkeypatch):
+def stored(own_results):
     """Five runs of the random row at 25 and 75 %, with known means."""
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
     for run in experiments.enumerate_runs(EXPERIMENT, "reduced"):
         if run.method == "random" and run.size in (25, 75):
             write_run(run, (0.65 if run.size == 25 else 0.72) + 0.005 * run.number)
-    return tmp_path
 
 
 def test_cell_is_mean_and_sd_of_the_runs(stored):
@@ -87,8 +85,7 @@ def test_a_claim_whose_runs_are_missing_is_not_tested_by_us(stored):
     assert claims.judge("weimann2021", "baseline", "reduced")["paper"] == "not stated"
 
 
-def test_synthetic_results_never_judge_nor_stand_beside_the_paper(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
+def test_synthetic_results_never_judge_nor_stand_beside_the_paper(own_results):
     for run in experiments.enumerate_runs(EXPERIMENT, "demo"):
         if run.method == "random":
             write_run(run, 0.99, target="synthetic")
@@ -144,19 +141,14 @@ def melep_item(item):
     return coverage.coverage().set_index(["paper", "item"]).loc[("melep2023", item)]
 
 
-@pytest.fixture
-def empty(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
-
-
-def test_items_of_folds_are_pending_until_one_has_ended_on_recordings(empty):
+def test_items_of_folds_are_pending_until_one_has_ended_on_recordings(own_results):
     folds("melep2023-ptbxl", "demo", target="synthetic", upstream="synthetic")
     for item in ("T2", "F3", "F4", "F5", "F6"):
         assert (melep_item(item)["state"], melep_item(item)["evidence"]) == ("pending", "none")
         assert melep_item(item)["why"] and melep_item(item)["page"].startswith("notebooks/melep/")
 
 
-def test_items_of_folds_are_counted_and_what_a_tier_does_not_plan_is_named(empty):
+def test_items_of_folds_are_counted_and_what_a_tier_does_not_plan_is_named(own_results):
     folds("melep2023-ptbxl", "reduced", n=3, arch="resnet1d101")
     found = melep_item("F5")
     assert (found["state"], found["evidence"]) == ("partial", "tier reduced, target subset, upstream subset")
@@ -173,7 +165,7 @@ def test_items_of_folds_are_counted_and_what_a_tier_does_not_plan_is_named(empty
 @pytest.mark.parametrize("evidence, state", [({"target": "full", "upstream": "full"}, "done"),
                                              ({"target": "full", "upstream": "subset"}, "partial"),
                                              ({"target": "subset", "upstream": "full"}, "partial")])
-def test_items_of_folds_are_done_by_their_own_network_on_the_papers_own_data(empty, evidence, state):
+def test_items_of_folds_are_done_by_their_own_network_on_the_papers_own_data(own_results, evidence, state):
     folds("melep2023-selection", "paper", arch="bilstm", **evidence)
     assert melep_item("F6")["state"] == "partial" and "3 of 6 runs" in melep_item("F6")["why"]
     folds("melep2023-selection", "paper", **evidence)
@@ -233,8 +225,7 @@ def test_an_item_of_one_measurement_is_as_good_as_its_evidence(stored):
     assert state(full | {"target": "subset"})["state"] == "partial"
 
 
-def test_no_results_is_said_with_the_remedy(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
+def test_no_results_is_said_with_the_remedy(own_results):
     with pytest.raises(EcgtlError, match="run 'python -m ecgtl run"):
         cells.shown_tier(EXPERIMENT)
 
