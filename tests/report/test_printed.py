@@ -122,10 +122,10 @@ def test_coverage_is_counted(three_runs):
     assert counts["partial"] == int((coverage.coverage()["state"] == "partial").sum()) >= 1
 
 
-def test_sources_are_the_files_a_number_is_read_from(three_runs, tmp_path):
+def test_sources_are_the_files_a_number_is_read_from(three_runs, own_results):
     assert [file.name for file in values.sources("jang2021.scalars.cae_mse")] == ["jang2021.yml"]
     files = values.sources(f"{EXPERIMENT}.reduced.random.25.macro_f1.mean")
-    assert files == sorted((tmp_path / EXPERIMENT).glob("*.json")) and len(files) == 4
+    assert files == sorted((own_results / EXPERIMENT).glob("*.json")) and len(files) == 4
     assert values.sources(f"{EXPERIMENT}.demo.random.25.macro_f1.mean") == []
 
 
