@@ -73,11 +73,12 @@ class Runs:
             return None
         return statistics.contrast(fresh, verdicts.WEIGHTS[:len(places)])
 
-    def recordings(self, places: Sequence[verdicts.Place]) -> tuple[float, int] | None:
-        """``resampling.recordings_variance`` of a difference of cells."""
+    def recordings(self, places: Sequence[verdicts.Place],
+                   weights: Sequence[float] = verdicts.WEIGHTS) -> tuple[float, int] | None:
+        """``resampling.recordings_variance`` of a difference of cells, or with other ``weights``."""
         score, choice = cells.reported(places[0].experiment)
         files = [[run.path for run, _ in self.of(place)] for place in places]
-        return resampling.recordings_variance(files, places[0].score or score, choice)
+        return resampling.recordings_variance(files, places[0].score or score, choice, weights)
 
     def current(self, experiment: str, wanted: Sequence[tuple[str, int | str]]) -> str:
         """The experiment that the ``wanted`` cells of one comparison are read from (``cells.current``)."""
