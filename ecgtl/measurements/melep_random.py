@@ -34,7 +34,7 @@ def key_of(experiment: str, tier: str) -> str:
 def measure(experiment: str, tier: str) -> Result:
     """MELEP of the random networks on every fold that the tier plans for theirs; not yet saved.
 
-    ``scores`` by weighting, checkpoint and fold, a number a seed; ``arrays`` have the losses of the labels behind them,
+    ``scores`` by fold, checkpoint and weighting, a number a seed; ``arrays`` have the losses of the labels behind them,
     (seeds, Y) for each checkpoint and fold. Batch normalisation is estimated again on the fold's training inputs, which
     are those that are scored. Raises EcgtlError as ``rr_folds.drawn`` does.
     """
@@ -59,16 +59,14 @@ def measure(experiment: str, tier: str) -> Result:
             for source, head in heads.items():
                 p = loop.predict(head.output, features, device, of_sources[source].multi_label, "float32")
                 losses[source, arch, number].append(melep_per_label(p, target.labels(tasks[number], rows)))
-    arrays: dict[str, np.ndarray] = {}
-    scores: dict[str, Any] = {f"melep_{weighting}": defaultdict(dict) for weighting in WEIGHTINGS}
+    folds: dict[str, dict] = defaultdict(dict)
     for (source, arch, number), found in losses.items():
-        arrays[f"{source}-{arch}-{number:03d}"] = np.array(found)
-        table = target.labels(tasks[number], tasks[number].training)
-        for weighting in WEIGHTINGS:
-            values = (np.array(found) @ label_weights(table, weighting)).tolist()
-            scores[f"melep_{weighting}"][f"{source}-{arch}"][str(number)] = values
+        weights = {name: label_weights(target.labels(tasks[number], tasks[number].training), name) for name in WEIGHTINGS}
+        folds[str(number)][f"{source}-{arch}"] = {f"melep_{name}": (np.array(found) @ own).tolist()
+                                                  for name, own in weights.items()}
+    arrays = {f"{source}-{arch}-{number:03d}": np.array(found) for (source, arch, number), found in losses.items()}
     return Result(MEASURED, key_of(experiment, tier), {"tier": tier, "experiment": experiment, "arch": "random"},
-                  evidence.evidence_of(prepared), scores, [], rr_folds.facts(prepared.recordings), arrays,
+                  evidence.evidence_of(prepared), {"folds": folds}, [], rr_folds.facts(prepared.recordings), arrays,
                   results.provenance(str(device), seconds(), 0, torch.get_num_threads(),
                                      f"{PROGRAM} {experiment} --tier {tier}"))
 
@@ -76,5 +74,8 @@ def measure(experiment: str, tier: str) -> Result:
 def load(experiment: str, tier: str, measure: str) -> dict[tuple[str, str], dict[int, list[float]]]:
     """The scores by (source, network) and number of the fold; empty while they have not been measured."""
     body = rr_folds.stored(experiment, tier, key_of(experiment, tier))
-    return {tuple(name.split("-")): {int(number): values for number, values in folds.items()}  # type: ignore[misc]
-            for name, folds in (body.scores[measure] if body else {}).items()}
+    found: dict = defaultdict(dict)
+    for number, by_name in (body.scores["folds"] if body else {}).items():
+        for name, scores in by_name.items():
+            found[tuple(name.split("-"))][int(number)] = scores[measure]
+    return found
