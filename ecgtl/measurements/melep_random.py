@@ -2,7 +2,8 @@
 
     python -m ecgtl measure melep-random melep2023-ptbxl     into results/measured/
 
-Each trained source has its random twins: the same network, as many labels, of the same kind.
+Each trained source has its random twins: the same network, as many labels, of the same kind. The heads of a seed share
+one body.
 """
 
 import dataclasses
@@ -50,7 +51,7 @@ def measure(experiment: str, tier: str) -> Result:
                  for one in trained if one.config.arch == arch}
         heads: dict[str, Any] = {source: inputs.Prepared(plan, of_sources[source]).network().to(device)
                                  for source, plan in plans.items()}
-        body = next(iter(heads.values()))  # the same in all of them: a head is drawn last
+        body = next(iter(heads.values()))  # one body for the heads of a seed
         for number in sorted({run.config.fold for run in planned if run.config.arch == arch}):
             rows = tasks[number].training
             frozen.renormalise(body, x[rows], device)
@@ -61,9 +62,9 @@ def measure(experiment: str, tier: str) -> Result:
                 losses[source, arch, number].append(melep_per_label(p, target.labels(tasks[number], rows)))
     folds: dict[str, dict] = defaultdict(dict)
     for (source, arch, number), found in losses.items():
-        weights = {name: label_weights(target.labels(tasks[number], tasks[number].training), name) for name in WEIGHTINGS}
-        folds[str(number)][f"{source}-{arch}"] = {f"melep_{name}": (np.array(found) @ own).tolist()
-                                                  for name, own in weights.items()}
+        table = target.labels(tasks[number], tasks[number].training)
+        values = {f"melep_{name}": (np.array(found) @ label_weights(table, name)).tolist() for name in WEIGHTINGS}
+        folds[str(number)][f"{source}-{arch}"] = values
     arrays = {f"{source}-{arch}-{number:03d}": np.array(found) for (source, arch, number), found in losses.items()}
     return Result(MEASURED, key_of(experiment, tier), {"tier": tier, "experiment": experiment, "arch": "random"},
                   evidence.evidence_of(prepared), {"folds": folds}, [], rr_folds.facts(prepared.recordings), arrays,
@@ -71,11 +72,15 @@ def measure(experiment: str, tier: str) -> Result:
                                      f"{PROGRAM} {experiment} --tier {tier}"))
 
 
+def stored(experiment: str, tier: str) -> Result | None:
+    """The measurement; None while there is none on the tier's recordings."""
+    return rr_folds.stored(experiment, tier, key_of(experiment, tier))
+
+
 def load(experiment: str, tier: str, measure: str) -> dict[tuple[str, str], dict[int, list[float]]]:
     """The scores by (source, network) and number of the fold; empty while they have not been measured."""
-    body = rr_folds.stored(experiment, tier, key_of(experiment, tier))
     found: dict = defaultdict(dict)
-    for number, by_name in (body.scores["folds"] if body else {}).items():
+    for number, by_name in (body.scores["folds"] if (body := stored(experiment, tier)) else {}).items():
         for name, scores in by_name.items():
             found[tuple(name.split("-"))][int(number)] = scores[measure]
     return found
