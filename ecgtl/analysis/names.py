@@ -11,7 +11,8 @@ METHODS = {"random": "None (random weights)", "beat": "Beat classification", "rh
            "heart_rate": "Heart rate classification", "future": "Future prediction", "cae": "Autoencoder",
            "image": "ImageNet features", "random_matched": "None, four times the epochs",
            "subjects8": "8 subjects", "subjects32": "32 subjects", "subjects_all": "All subjects",
-           "subjects64": "64 subjects, the minutes of 8", "majority": "Majority class",
+           "subjects64": "64 subjects, the minutes of 8", "rr_logistic": "RR intervals",
+           "majority": "Majority class",
            "rr_boosting": "RR intervals, boosted trees"}
 
 

@@ -9,9 +9,7 @@ import numpy as np
 from ecgtl import metrics, results
 from ecgtl.analysis.verdicts import WEIGHTS
 from ecgtl.datasets import cache
-from ecgtl.jobs.scoring import ONE_LABEL, SEVERAL_LABELS, THRESHOLDED, value_of
-
-DRAWS = 500
+from ecgtl.jobs.scoring import DRAWS, ONE_LABEL, SEVERAL_LABELS, THRESHOLDED, on_draws, value_of
 
 
 def recordings_variance(cells: Sequence[Sequence[Path]], score: str, choice: str,
@@ -51,8 +49,7 @@ def _drawn(path: Path, score: str, choice: str) -> np.ndarray | None:
     y, p = found.arrays["y_test"], found.arrays[f"prob_{choice}"].astype(np.float32)
 
     def build(folder: Path) -> None:
-        rows = np.random.default_rng(0).integers(len(y), size=(DRAWS, len(y)))
-        np.save(folder / "scores.npy", [scorer(y[drawn], p[drawn]) for drawn in rows])
+        np.save(folder / "scores.npy", on_draws(scorer, y, p))
 
     parts = {"predictions": found.predictions["sha256"], "score": score, "choice": choice, "draws": DRAWS,
              "thresholds": found.scores[choice].get("thresholds", {})}

@@ -7,6 +7,7 @@ are the fields of its config. Its ``plan()`` is what a job takes: the same with 
 from ecgtl.config.finetune import FinetuneConfig, Plan, RecordingsConfig
 from ecgtl.config.pages import ScoreConfig, SectionConfig
 from ecgtl.config.parameters import Parameters, label_columns
+from ecgtl.config.probe import FrozenConfig, ProbeConfig, ProbePlan
 from ecgtl.config.pretrain import PretrainConfig, PretrainPlan
 from ecgtl.config.protocols import (ALL_LEADS, BASELINES, CHOICES, DEVICES, EXPERIMENTS, INITS, NEGATIVES_FROM,
                                     OBJECTIVES, PAPER_PARAMETERS, PRECISIONS, QUEUE, TIERS, TRANSFERS, VARIANTS, Input,

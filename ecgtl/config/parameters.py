@@ -25,7 +25,7 @@ WORDS = {"tier": TIERS, "device": DEVICES, "precision": PRECISIONS, "variant": V
          **dict.fromkeys(("dataset", "source", "target"), tuple(LOADERS))}
 # Parameters with a bound -> what holds of their values, and the words for it
 COUNTS = ("width epochs batch_size patience features per_subject per_epoch windows frame context negatives records "
-          "subjects fewest resamples")
+          "subjects per_class fewest resamples")
 BOUNDS = {"sampling_rate seconds learning_rate minutes": (lambda value: 0 < value < math.inf, "it must be above 0"),
           COUNTS: (lambda value: value >= 1, "it must be at least 1"),
           "validation test": (lambda value: 0 < value < 1, "it is a share, above 0 and below 1"),
@@ -93,7 +93,7 @@ class Parameters:
     def portable(self) -> dict[str, Any]:
         """The parameters as a result has them: without the folders of this machine."""
         values = dataclasses.asdict(self)
-        named = [name for name in ("root", "labels", "init", "save_weights") if values.get(name)]
+        named = [name for name in ("root", "labels", "init", "encoder", "save_weights") if values.get(name)]
         return values | {name: Path(values[name]).name for name in named}
 
     def filled(self, table: Mapping[str, Any]) -> Self:
@@ -164,7 +164,7 @@ def _typed(field: dataclasses.Field, value: Any, allowed: tuple[str, ...] | None
         return None
     if float in kinds and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
-    if isinstance(value, bool) or not isinstance(value, tuple(kinds)):
+    if (isinstance(value, bool) and bool not in kinds) or not isinstance(value, tuple(kinds)):
         names = " or ".join(k.__name__ for k in kinds if k is not type(None))
         words = f"; allowed: {', '.join(allowed)}" if allowed else ""
         bounds = ", 0 < fraction <= 1" if name == "fraction" else ""

@@ -125,6 +125,21 @@ def subset(train: np.ndarray, labels: np.ndarray, fraction: float, seed: int) ->
     return np.sort(np.concatenate([members[: max(1, round(fraction * len(members)))] for members in classes]))
 
 
+def few(train: np.ndarray, recordings: Recordings, of_each: int, seed: int) -> np.ndarray:
+    """``of_each`` recordings of each class out of ``train`` (indices); of several labels of each of ``strata``.
+
+    Fewer of one seed are contained in more. Raises EcgtlError for a class that has not so many there.
+    """
+    labels, order = strata(recordings), np.random.default_rng([seed, 3]).permutation(train)
+    found = np.sort(np.concatenate([order[labels[order] == label][:of_each] for label in np.unique(labels[train])]))
+    counts = recordings.label_matrix[found].sum(axis=0)
+    if (counts < of_each).any():
+        name, n = recordings.classes[counts.argmin()], recordings.label_matrix[train].sum(axis=0)[counts.argmin()]
+        raise EcgtlError(f"{of_each} labels a class are asked for, the training set of {recordings.name} has {n} of "
+                         f"{name!r}; ask for fewer, or give more recordings")
+    return found
+
+
 def _labels(recordings: Recordings) -> np.ndarray:
     if recordings.multi_label:
         raise EcgtlError(f"{recordings.name} has several labels a recording; a stratified split needs one")

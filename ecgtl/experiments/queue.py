@@ -24,7 +24,7 @@ from ecgtl.experiments import runners, transfers
 HELD_TO = "AVX512_CORE_BF16"  # oneDNN's name of the instructions that every processor with ``avx512_bf16`` has
 # Time grows with them
 WORK = ("epochs", "fraction", "sampling_rate", "seconds", "width", "per_epoch", "per_subject", "windows", "records")
-KIND = ("dataset", "objective", "source", "target", "arch")  # runs that have these in common are alike
+KIND = ("dataset", "objective", "source", "target", "frozen", "arch")  # runs that have these in common are alike
 PAUSE = 5.0  # seconds until a run is asked for again whose start another process is making
 
 
@@ -242,7 +242,7 @@ class Estimate:
 def _groups(run: runners.Run) -> list[tuple]:
     """Runs alike, the closest first: of one kind, data and network, then of one kind."""
     config = dataclasses.asdict(run.config)
-    return [(type(run), *(config.get(name) for name in KIND)), (type(run), config["arch"])]
+    return [(type(run), *(config.get(name) for name in KIND)), (type(run), config["arch"], config.get("frozen"))]
 
 
 def _work_of(run: runners.Run) -> float:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ecgtl import results
-from ecgtl.config import BASELINES, FinetuneConfig, Plan, protocol
+from ecgtl.config import BASELINES, FinetuneConfig, FrozenConfig, Plan, protocol
 from ecgtl.errors import why_not
 from ecgtl.experiments.run import PlannedRun, entries, known
 from ecgtl.jobs import finetune
@@ -81,7 +81,7 @@ class Experiment:
         """A column as a reader sees it: ``25 %`` for a share, else the name that it has."""
         if isinstance(self.columns[column], float):
             return f"{column} %"
-        return f"{column}{self.unit}".replace("resnet", "ResNet-")
+        return f"{column}{self.unit}".replace("resnet", "ResNet-").replace("_", " ")
 
     def runs_of(self, method: str, tier: str) -> int:
         """Planned runs of a cell in a row."""
@@ -179,7 +179,8 @@ def _run(table: Experiment, tier: str, number: int, method: str, size: int | str
     if tier in table.epochs:
         start["epochs"] = table.epochs[tier]
     given = {**table.common} | _column(table.columns[size], table.paper, tier) | start
-    config = FinetuneConfig.of(dataset=table.dataset, protocol=table.paper, tier=tier, seed=number, **given).resolved()
+    kind = FrozenConfig if given.pop("frozen", False) else FinetuneConfig
+    config = kind.of(dataset=table.dataset, protocol=table.paper, tier=tier, seed=number, **given).resolved()
     config = dataclasses.replace(config, epochs=config.epochs * control.get("epochs_times", 1))
     word = config.init if "-seed" in config.init else method  # no key of one by seed is that of an earlier pretraining
     key = f"{table.dataset}-{tier}-{word}-{size}-run{number}"

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 
 from ecgtl import metrics, paths, results
-from ecgtl.config import BASELINES, CHOICES, FinetuneConfig, Plan, Protocol, init_word
+from ecgtl.config import BASELINES, CHOICES, FinetuneConfig, FrozenConfig, Plan, Protocol, init_word
 from ecgtl.datasets import cache
 from ecgtl.errors import EcgtlError, note
+from ecgtl.jobs import frozen
 from ecgtl.jobs.evidence import evidence_of, licence_of, origin_of
 from ecgtl.jobs.inputs import PARTS, Prepared, prepare
 from ecgtl.jobs.scoring import by_choice, score, score_multi_label, value_of
@@ -37,7 +38,10 @@ def run(config: FinetuneConfig | Plan, experiment: str = "finetune", key: str | 
     _ = plan.start  # what is wrong with the weights is said before the data are read
     prepared = prepare(plan)
     prepared.check_parts()
-    fit = _fit_baseline(prepared) if plan.config.arch in BASELINES else _fit_network(prepared, report)
+    if isinstance(plan.config, FrozenConfig):
+        fit = frozen.fit(prepared)
+    else:
+        fit = _fit_baseline(prepared) if plan.config.arch in BASELINES else _fit_network(prepared, report)
     return Result(experiment=experiment, key=key or default_key(plan.config), **_content(prepared, fit),
                   provenance=results.provenance(device, seconds(), plan.config.seed, torch.get_num_threads(), command))
 

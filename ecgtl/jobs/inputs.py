@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ecgtl import datasets, models
-from ecgtl.config import ALL_LEADS, Input, Plan, Protocol, protocol, protocols
+from ecgtl.config import ALL_LEADS, FrozenConfig, Input, Plan, Protocol, protocol, protocols
 from ecgtl.datasets import leads, splits
 from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
@@ -22,10 +22,14 @@ CHOOSING = ("folder", "icu_monitor")  # data sets whose loaders keep the one lea
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Prepared:
-    """A ``plan`` and the ``recordings`` that it is carried out on, with all that follows from both."""
+    """A ``plan`` and the ``recordings`` that it is carried out on, with all that follows from both.
+
+    ``whole``: those that were read, with the ones that the network cannot take; ``recordings`` where it is not given.
+    """
 
     plan: Plan
     recordings: Recordings
+    whole: Recordings | None = None
 
     @cached_property
     def rules(self) -> Protocol:
@@ -53,17 +57,36 @@ class Prepared:
 
     @cached_property
     def split(self) -> splits.Split:
-        """The protocol's split for the seed, its training set cut to ``fraction``."""
-        config, recordings, rules = self.plan.config, self.recordings, self.rules.split
-        shares = (recordings, rules.validation, rules.test)
-        if recordings.folds is not None and rules.folds:
-            whole = splits.by_folds(recordings, **rules.folds)
-        elif rules.kind == "bootstrap":
-            return splits.bootstrap(*shares, config.fraction, config.seed, rules.test_seed)
+        """The protocol's split for the seed, its training set cut to ``fraction``, or some of each class."""
+        config, rules = self.plan.config, self.rules.split
+        per_class = config.per_class if isinstance(config, FrozenConfig) else None
+        if rules.kind == "bootstrap" and not (self.recordings.folds is not None and rules.folds):
+            return splits.bootstrap(self.recordings, rules.validation, rules.test, config.fraction, config.seed,
+                                    rules.test_seed)
+        whole = self.whole_split
+        if per_class is not None:
+            train = splits.few(whole.train, self.recordings, per_class, config.seed)
         else:
-            whole = splits.stratified(*shares, config.seed, rules.test_seed)
-        train = splits.subset(whole.train, splits.strata(recordings), config.fraction, config.seed)
+            train = splits.subset(whole.train, splits.strata(self.recordings), config.fraction, config.seed)
         return dataclasses.replace(whole, train=train)
+
+    @cached_property
+    def whole_split(self) -> splits.Split:
+        """The same with all of the training set.
+
+        By a protocol across papers it divides all recordings that were read, and what a network cannot take is left out
+        of its parts: so the test sets of all networks are parts of one.
+        """
+        rules, recordings, ids = self.rules.split, self.recordings, self.recordings.ids
+        if self.whole is not None and self.plan.rules.papers:
+            recordings = self.whole
+        if recordings.folds is not None and rules.folds:
+            found = splits.by_folds(recordings, **rules.folds)
+        else:
+            found = splits.stratified(recordings, rules.validation, rules.test, self.plan.config.seed, rules.test_seed)
+        if recordings is self.recordings:
+            return found
+        return splits.Split(*(np.flatnonzero(np.isin(ids, recordings.ids[getattr(found, part)])) for part in PARTS))
 
     def counts(self, part: str) -> dict[str, int]:
         """Recordings of each class in a part of the split."""
@@ -139,7 +162,8 @@ def read(plan: Plan) -> Recordings:
 
 def prepare(plan: Plan) -> Prepared:
     """``plan`` with the recordings that it can use."""
-    return Prepared(plan, drop_unusable(plan, read(plan)))
+    recordings = read(plan)
+    return Prepared(plan, drop_unusable(plan, recordings), recordings)
 
 
 def drop_unusable(plan: Plan, recordings: Recordings) -> Recordings:

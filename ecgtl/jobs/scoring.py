@@ -7,6 +7,7 @@ import numpy as np
 from ecgtl import metrics
 from ecgtl.training.loop import TrainResult
 
+DRAWS = 500
 THRESHOLDED = {"f_beta": metrics.f_beta, "g_beta": metrics.g_beta}
 CINC_OFFICIAL = ("normal", "af", "other")  # the classes that the challenge's own score averages
 ONE_LABEL, SEVERAL_LABELS = ("macro_f1", "weighted_f1", "accuracy"), ("macro_auc", "f_max", "weighted_f1")
@@ -29,6 +30,12 @@ def value_of(name: str, y_true: np.ndarray, probabilities: np.ndarray) -> float:
     if name == "macro_f1":
         return metrics.macro_f1(y_true, predicted, probabilities.shape[1])
     return {"weighted_f1": metrics.weighted_f1, "accuracy": metrics.accuracy}[name](y_true, predicted)
+
+
+def on_draws(scorer: Callable[[np.ndarray, np.ndarray], float], y: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """A score on test recordings (n) drawn again with replacement, (``DRAWS``,): the same draws for equal n."""
+    rows = np.random.default_rng(0).integers(len(y), size=(DRAWS, len(y)))
+    return np.array([scorer(y[drawn], probabilities[drawn]) for drawn in rows])
 
 
 def by_choice(fit: TrainResult, choices: Sequence[str],

@@ -19,7 +19,7 @@ from ecgtl.experiments import sources, transfers
 from ecgtl.jobs import evidence, inputs
 from ecgtl.measurements import rr_folds
 from ecgtl.results import MEASURED, Result
-from ecgtl.training import frozen, loop
+from ecgtl.training import linear, loop
 from ecgtl.transferability import WEIGHTINGS, label_weights, melep_per_label
 
 PROGRAM = "python -m ecgtl measure melep-random"
@@ -54,8 +54,8 @@ def measure(experiment: str, tier: str) -> Result:
         body = next(iter(heads.values()))  # one body for the heads of a seed
         for number in sorted({run.config.fold for run in planned if run.config.arch == arch}):
             rows = tasks[number].training
-            frozen.renormalise(body, x[rows], device)
-            parts = torch.from_numpy(x[rows]).to(device).split(frozen.BATCH)
+            linear.renormalise(body, x[rows], device)
+            parts = torch.from_numpy(x[rows]).to(device).split(linear.BATCH)
             features = torch.cat([body.features(part).cpu() for part in parts]).numpy()
             for source, head in heads.items():
                 p = loop.predict(head.output, features, device, of_sources[source].multi_label, "float32")

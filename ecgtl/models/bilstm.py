@@ -19,7 +19,7 @@ class BiLSTM(nn.Module):
 
     def __init__(self, in_channels: int, n_outputs: int, width: int = 100, length: int = 1000):
         super().__init__()
-        self.shape = (in_channels, length)
+        self.shape, self.steps = (in_channels, length), length
         self.lstm = nn.LSTM(in_channels, width, batch_first=True, bidirectional=True)
         self.n_features = length * 2 * width
         self.output = nn.Linear(self.n_features, n_outputs)

@@ -100,7 +100,7 @@ def test_the_file_names_what_there_is():
 def test_items_of_the_plan_come_in_its_order_and_each_run_once():
     found = queue.order("reduced")
     assert [item for item, _ in itertools.groupby(entry.item for entry in found)] == [
-        "item 3", "item 2", "item 4", "item 5", "item 6"]
+        "item 1", "item 3", "item 2", "item 4", "item 5", "item 6"]
     assert len({entry.run.path for entry in found}) == len(found)
     third = [entry.run for entry in found if entry.item == "item 3"]
     assert len(third) == 40 and {run.method for run in third} == {"subjects8", "subjects32", "subjects_all",
@@ -112,7 +112,8 @@ def test_items_of_the_plan_come_in_its_order_and_each_run_once():
                                                                           for run in second), "cells fill evenly"
     later = {(entry.run.method, entry.run.size) for entry in found if entry.item == "item 5"}
     assert {("heart_rate", 25), ("rhythm", 75), ("beat", 50)} <= later
-    assert found == list(dict.fromkeys(found)) and {entry.processor for entry in found} == {"avx512_bf16"}
+    assert found == list(dict.fromkeys(found))
+    assert {entry.processor for entry in found if entry.item != "item 1"} == {"avx512_bf16"}
 
 
 @pytest.mark.parametrize("tier", ["demo", "paper"])
