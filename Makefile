@@ -69,14 +69,14 @@ lint: env  ## style, types, layers and spelling, by the rules of pyproject.toml
 	.venv/bin/codespell
 
 book: env  ## run the notebooks of tier demo and build the site
-	$(PY) -m ecgtl.report.site
+	$(PY) -m ecgtl site
 
 test: env  ## all tests but those in a browser, then all notebooks cell by cell, whether the tests pass or not
 	$(PYTEST) -m 'not site' tests; tests=$$?; \
 	$(PYTEST) --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks && exit $$tests
 
 site-check: env  ## the site of the stored notebooks, looked at in an installed Chromium; prints its figures
-	$(PY) -m ecgtl.report.site --stored
+	$(PY) -m ecgtl site --stored
 	ECGTL_SITE=build/stored/html ECGTL_SITE_THEMES="$(THEMES)" ECGTL_SITE_WIDTHS="$(WIDTHS)" \
 	$(PYTEST) --dist worksteal -m site tests/site
 
@@ -92,7 +92,7 @@ results: env  ## run what is missing of all experiments, the most valuable first
 gpu-pack gpu-runs: TIER = paper
 gpu-pack: DATASETS = cinc2017 mitdb qtdb
 gpu-pack: env  ## the recordings of the queue's first runs as small files, for a GPU on a machine without network
-	$(PY) -m ecgtl.datasets.packs $(GPU)/data $(TIER) $(DATASETS)
+	$(PY) -m ecgtl data pack $(GPU)/data $(DATASETS) --tier $(TIER)
 
 gpu-runs: PROCESSES = 4
 gpu-runs:  ## run what fits into MINUTES on the GPU of such a machine; results as archives in OUT

@@ -1,4 +1,4 @@
-"""What ``python -m ecgtl data list|fetch|check`` does: text on ``out``, progress on stderr, exit codes."""
+"""What ``ecgtl data list|fetch|check|pack`` does: text on ``out``, progress on stderr, exit codes."""
 
 import importlib.util
 import json
@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ecgtl import datasets, paths
-from ecgtl.datasets import catalogue
+from ecgtl.datasets import catalogue, packs
 from ecgtl.datasets.checksums import REGISTRY, Progress, Verification, verify
 from ecgtl.datasets.fetch import RESUME, Transfer
 from ecgtl.datasets.fetch import fetch as fetch_files
@@ -95,6 +95,14 @@ def check(name: str, root: str | Path | None = None, only: str | Sequence[str] |
         print(f"checksums: not compared, {REGISTRY} is not available here; {_how_to_get(entry)}")
     print(_reading(entry, root))
     return 0 if right else 1
+
+
+def pack(name: Sequence[str], folder: str | Path, tier: str) -> int:
+    """Write the packs of the data sets ``name`` to ``folder``, in tier demo those of their twins; returns 0."""
+    for one in name:
+        for file in packs.write(one, Path(folder), tier == "demo"):
+            print(f"{file}: {file.stat().st_size / 1e6:.1f} MB", flush=True)
+    return 0
 
 
 def _root(root: str | Path | None) -> Path:

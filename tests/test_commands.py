@@ -1,18 +1,30 @@
 """``python -m ecgtl`` as users meet it: an exit code, an output, and one line when something is wrong."""
 
+import dataclasses
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from papermill.cli import _resolve_type
 
+import ecgtl
+from ecgtl import __main__ as program
 from ecgtl import paths, results
 from ecgtl.__main__ import main
+from ecgtl.config import ScoreConfig
+from ecgtl.config.parameters import WORDS
+from ecgtl.datasets import packs
+from ecgtl.errors import EcgtlError
 
 EXPERIMENT = "weimann2021-table2"
 STOPPED = "ecgtl: stopped; finished results and files are kept, the same command goes on from there\n"
@@ -42,7 +54,19 @@ WRONG = {
     f"run {EXPERIMENT} --shard 3/2": "shard is '3/2'; write k/n with 1 <= k <= n",
     f"run {EXPERIMENT} --shard 0/2": "shard is '0/2'",
     f"run {EXPERIMENT} --shard half": "shard is 'half'",
-    f"run {EXPERIMENT} --seed 1": "unrecognized arguments: --seed 1",
+    f"run {EXPERIMENT} --seed 1": "unrecognized arguments: --seed 1 .*; see 'ecgtl run --help'",
+    "finetune --fracton 0.25": r"arguments: --fracton 0.25 \(did you mean --fraction\?\); see 'ecgtl finetune --help'",
+    "data list --jsn": r"arguments: --jsn \(did you mean --json\?\); see 'ecgtl data list --help'",
+    "pretrain --learning_rate=1": r"--learning_rate=1 \(did you mean --learning-rate\?\)",
+    "transfer --fold": "argument --fold: expected one argument; see 'ecgtl transfer --help'",
+    "finetune --tier huge": "unknown tier 'huge'; allowed: demo, reduced, paper$",
+    "finetune --fraction abc": r"fraction is 'abc' \(str\); it must be of type float, 0 < fraction <= 1",
+    "finetune --dataset folder --lead II": "lead is 'II', which would have no effect: tier demo reads a synthetic twin",
+    "finetune --arch majority --epochs 3": "epochs is 3, which would have no effect: arch=majority does not look at it",
+    "pretrain --objective beat --windows 9": "windows does not go with objective=beat",
+    "transfer --fewest 4 --most 3": "most is 3 and fewest 4",
+    "rank c-resnet18 --target ptbxl --resamples 0": "resamples is 0; it must be at least 1",
+    "data pack": "arguments are required: folder, name",
 }
 
 
@@ -80,6 +104,142 @@ def test_help_names_every_command(capsys):
     out, err = capsys.readouterr()
     assert (ended.value.code, err) == (0, "")
     assert {"data", "run", "status"} <= set(out.split())
+
+
+def test_the_version_is_said_and_nothing_that_draws_is_imported():
+    program = ("import sys\nfrom ecgtl.__main__ import main\ntry: main(['--version'])\nexcept SystemExit: pass\n"
+               "print(sorted({'matplotlib', 'IPython', 'shtab'} & set(sys.modules)))")
+    done = subprocess.run([sys.executable, "-c", program], cwd=paths.repository(), capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == (f"ecgtl {ecgtl.__version__}\n[]\n", "")
+
+
+# --- jobs: their options are the fields of a config ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command, config", [(name, job.config) for name, job in program.JOBS.items()]
+                         + [("rank", ScoreConfig)])
+def test_help_says_of_every_field_what_it_means_its_default_and_its_words(command, config, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "10000")  # no word is broken
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    shown = [" ".join(option.split()) for option in capsys.readouterr().out.partition("\noptions:")[2].split("\n  --")]
+    for field in dataclasses.fields(config):
+        if command == "rank" and field.name in ("checkpoint", "dataset", "tier"):
+            continue  # said otherwise there
+        [line] = [line for line in shown if line.startswith(field.name.replace("_", "-") + " ")]
+        assert config.descriptions()[field.name] in line
+        own = field.default == "" or field.default is None and "(default: " in config.descriptions()[field.name]
+        assert line.endswith(f"(default: {field.default})") != own
+        words = (WORDS | config.words()).get(field.name, ())
+        assert "{" + ",".join(words) + "}" in line or not words
+
+
+ASKED = {"finetune": ["fraction=0.25", "fraction=1", "fraction=True", "fraction=nan", "lead=II", "lead=1", "lead=-1",
+                      "lead=1.5", "lead=None", "seed=3", "seed=1e3", "seed=x", "seed=0.5", "epochs=None",
+                      "epochs=2 batch_size=8 learning_rate=1e-3", "variant=None", "root=None", "init=none",
+                      "device=gpu", "save_weights=w.pt", "root=/r", "arch=googlenet width=4",
+                      "init=image arch=resnet18",
+                      "dataset=folder tier=reduced root=/r labels=l.csv labels_separator=;"],
+         "pretrain": ["sources=cinc2017,mitdb", "objective=beat frame=4096 arch=resnet18", "objective=beat features=3",
+                      "validation=0.6 test=0.5", "highpass=0", "seed=-1"],
+         "transfer": ["source=cpsc2018 arch=bilstm fold=3 records=100", "lead=all", "label_set=AF", "test=1"]}
+
+
+@pytest.mark.parametrize("command, asked", [(command, asked) for command in ASKED for asked in ASKED[command]])
+def test_a_job_gets_what_papermill_would_give_it(command, asked, monkeypatch, capsys):
+    """The same config, or the same refusal."""
+    job, given = program.JOBS[command], dict(word.split("=") for word in asked.split())
+    defaults = {field.name: field.default for field in dataclasses.fields(job.config)}
+    got = []
+    spy = job._replace(run=lambda config, command: got.append((config, command)),
+                       save=lambda _: (SimpleNamespace(scores={}, evidence={}),))
+    monkeypatch.setitem(program.COMMANDS, command, partial(program._job, spy))
+    code = main([command, *(f"--{name.replace('_', '-')}={value}" for name, value in given.items())])
+    said = capsys.readouterr().err
+    try:
+        config = job.config.from_notebook(defaults | {name: _resolve_type(value) for name, value in given.items()})
+    except EcgtlError as error:
+        assert (code, said, got) == (2, f"ecgtl: {error}\n", [])
+    else:
+        assert (code, said, got) == (0, "", [(config, config.command())])
+
+
+@pytest.mark.parametrize("command, name, text", [("finetune", "root", "2020"), ("finetune", "labels", "1.5"),
+                                                 ("pretrain", "root", "True"), ("transfer", "label_set", "427084000")])
+def test_digits_are_text_where_nothing_else_will_do(command, name, text):
+    """papermill takes them for a number, which is refused; there ``-r`` says that they are text."""
+    words = [command, f"--{name.replace('_', '-')}", text]
+    assert getattr(program._parser(words).parse_args(words), name) == text
+    with pytest.raises(EcgtlError, match=f"for papermill write -r {name} {text}"):
+        program.JOBS[command].config.of(**{name: _resolve_type(text)})
+
+
+def test_the_command_stores_what_the_notebook_stores(tmp_path, session_cache):
+    """All but when and how long."""
+    words = {"command": ["ecgtl", "finetune", "--fraction", "0.25", "--epochs", "2"],
+             "notebook": ["papermill", "notebooks/finetune.ipynb", str(tmp_path / "out.ipynb"),
+                          "-p", "fraction", "0.25", "-p", "epochs", "2"]}
+    stored, said = {}, {}
+    for name in words:
+        environment = os.environ | {"ECGTL_RESULTS": str(tmp_path / name), "OMP_NUM_THREADS": "1",
+                                    "PYTHONPATH": str(paths.repository())}
+        done = subprocess.run([sys.executable, "-m", *words[name]], cwd=paths.repository(), env=environment, text=True,
+                              capture_output=True)
+        assert done.returncode == 0, done.stderr
+        [path] = (tmp_path / name).rglob("*.json")
+        stored[path.relative_to(tmp_path / name).as_posix()], said[name] = results.load(path), done.stdout
+    [(place, result)] = stored.items()  # one place
+    assert place == f"demo/finetune/{result.key}.json" and result.config["fraction"] == 0.25
+    evidence, *scores, written = said["command"].splitlines()
+    assert evidence == "evidence: upstream none, target synthetic, leads synthetic"
+    assert {f"{name}: {result.scores[name]:.4f}" for name in ("macro_f1", "weighted_f1", "accuracy")} <= set(scores)
+    assert written == f"written: {tmp_path / 'command' / place}"
+    command, notebook = (json.loads((tmp_path / name / place).read_text()) for name in words)
+    for body in (command, notebook):
+        for name in ("wall_seconds", "finished"):
+            del body["provenance"][name]
+        body["history"]["rows"] = [row[:-1] for row in body["history"]["rows"]]  # without the seconds
+    assert command == notebook and len(command["history"]["rows"]) == 2
+
+
+def test_pretrain_and_transfer_say_what_they_have_written(own_results, capsys):
+    assert main(["pretrain", "--objective", "beat", "--epochs", "1", "--per-subject", "2"]) == 0
+    weights, stored = (line.removeprefix("written: ") for line in capsys.readouterr().out.splitlines()[-2:])
+    assert weights == str(own_results / "demo" / "weights" / "beat-resnet18-demo.safetensors")
+    assert results.load(Path(stored)).config["per_subject"] == 2
+    assert main(["transfer", "--fold", "1", "--epochs", "1"]) == 0
+    *said, stored = capsys.readouterr().out.splitlines()
+    result = results.load(Path(stored.removeprefix("written: ")))
+    assert result.provenance["command"] == "python -m ecgtl transfer --fold 1 --epochs 1"
+    assert f"melep_published: {result.scores['measures']['melep_published']:.4f}" in said
+    assert f"weighted_f1: {result.scores['weighted_f1']:.4f}" in said
+
+
+def test_packs_are_written_where_they_are_wanted(tmp_path, capsys):
+    assert main(["data", "pack", str(tmp_path), "cinc2017", "--tier", "demo"]) == 0
+    assert re.fullmatch(rf"{tmp_path}/cinc2017-twin.pack00: \d\.\d MB\n", capsys.readouterr().out)
+    assert packs.files("cinc2017", tmp_path, True) == [tmp_path / "cinc2017-twin.pack00"]
+
+
+COMPLETED = {"fine": ["finetune"], "finetune --frac": ["--fraction"], "data p": ["pack"],
+             "finetune --tier ''": ["demo", "reduced", "paper"], "data list --js": ["--json"],
+             "rank --target x --weighting p": ["published"], "predict my": ["my.safetensors"],
+             "transfer --root my": ["my.safetensors"]}
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash")
+def test_bash_completes_commands_options_words_and_files(tmp_path, capsys):
+    (tmp_path / "my.safetensors").touch()
+    assert main(["completion", "bash"]) == 0
+    script = capsys.readouterr().out
+    asked = "COMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_shtab_ecgtl\necho ${COMPREPLY[@]}"
+    for line, wanted in COMPLETED.items():
+        completed = f"{script}\nCOMP_WORDS=(ecgtl {line})\n{asked}"
+        done = subprocess.run(["bash", "-c", completed], cwd=tmp_path, capture_output=True, text=True)
+        assert done.stdout.split() == wanted, line
+
+
+# --- other commands -----------------------------------------------------------------------------------------------
 
 
 def test_data_list_asks_no_server_and_sees_what_is_at_hand(tmp_path, monkeypatch, capsys):
@@ -146,3 +306,10 @@ def test_ctrl_c_while_the_cache_is_filled_leaves_no_piece_of_it(tmp_path):
     assert process.returncode == 130
     assert list(cache.rglob(".part-*")) == []
     assert len(list((tmp_path / "results").rglob("*.json"))) == 1
+
+
+def test_a_probe_prints_the_score_of_every_share_and_why_there_is_none(capsys):
+    assert main(["probe", "--encoder", "rr_intervals", "--shares", "10 labels,90 labels"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^10 labels: macro_f1 0\.\d{4} \[0\.\d{4}, 0\.\d{4}\]$", said, re.MULTILINE)
+    assert re.search(r"^90 labels: 90 labels a class are asked for, the training set of cinc2017 has", said, re.MULTILINE)

@@ -94,6 +94,35 @@ EXPERIMENT = '''
     epochs: {demo: 1}
     data: {version: 1.0.0, records: 8528, digest: unknown}
 '''
+CONFIG = '''from dataclasses import dataclass
+
+from ecgtl.config import FinetuneConfig, Parameters
+
+
+@dataclass(frozen=True)
+class CountConfig(Parameters):
+    """Parameters of a count."""
+
+    # what to count
+    dataset: str = "cinc2017"
+    # demo, reduced or paper
+    tier: str = "demo"
+
+    def plan(self):
+        return FinetuneConfig.of(dataset=self.dataset, tier=self.tier).plan()
+'''
+JOB = '''import numpy as np
+
+from ecgtl import results
+from ecgtl.jobs import inputs
+
+
+def run(config, command=None):
+    n = len(inputs.read(config.plan()))
+    data = {"name": config.dataset, "digest": "0"}
+    return results.Result("count", "count", config.portable(), {"target": "synthetic"}, {"recordings": float(n)}, [],
+                          data, {"none": np.zeros(0, np.uint8)}, results.provenance("cpu", 1, 0, 1, command))
+'''
 PAGE = '''# %% [markdown]
 # # A page
 
@@ -175,7 +204,7 @@ def test_the_picture_has_the_layers_that_are_checked():
 def test_it_is_two_screens_and_a_recipe_at_most_ten_lines():
     assert len(TEXT.splitlines()) <= 100
     recipes = re.split(r"^## Add .*$", TEXT, flags=re.MULTILINE)[1:]
-    assert len(recipes) == 5
+    assert len(recipes) == 6
     assert all(len(recipe.strip().splitlines()) <= 10 for recipe in recipes)
 
 
@@ -229,6 +258,23 @@ made = pretrain.run(PretrainConfig.of(objective="fast", tier="demo", epochs=1, a
 print(made.facts["objective"], len(made.result.history))
 """
     assert copy.python("-c", program).split() == ["fast", "1"]
+
+
+def test_a_job(copy):
+    copy.write("ecgtl/config/count.py", CONFIG)
+    copy.write("ecgtl/jobs/count.py", JOB)
+    program = copy.home("JOBS = ")
+    copy.add(program, '    "count": Job("count recordings", CountConfig, count.run),\n', before="(?<=^JOBS = {\n)")
+    copy.add(program, "from ecgtl.config.count import CountConfig\nfrom ecgtl.jobs import count\n",
+             before="^from ecgtl.config.parameters import")
+    assert re.search(r"--dataset {cinc2017,.*}\s+what to count \(default:\s+cinc2017\)",
+                     copy.python("-m", "ecgtl", "count", "--help"))
+    said = copy.python("-m", "ecgtl", "count", "--dataset", "mitdb")
+    [made] = (copy.folder / "results" / "demo" / "count").glob("*.json")
+    stored = json.loads(made.read_text())
+    assert said == f"evidence: target synthetic\nrecordings: {stored['scores']['recordings']:.4f}\nwritten: {made}\n"
+    assert stored["config"] == {"dataset": "mitdb", "tier": "demo"}
+    assert stored["provenance"]["command"] == "python -m ecgtl count --dataset mitdb"
 
 
 def test_an_experiment(copy):

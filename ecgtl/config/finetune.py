@@ -21,14 +21,15 @@ TRAINED = "width variant epochs batch_size learning_rate patience precision"  # 
 class Reading(Parameters):
     """Which recordings are read, and how."""
 
+    # name of a data set; ``folder``: recordings of one's own
     dataset: str = "cinc2017"
-    # where it lies (default ``ECGTL_DATA``); for ``folder`` the folder itself
+    # where it lies (default: ``ECGTL_DATA``); for ``folder`` the folder itself
     root: str = ""
     # label file of a ``folder``
     labels: str = ""
     # what stands between several labels of a record there
     labels_separator: str = ""
-    # name, index or ``all``
+    # lead by name or index, or ``all``
     lead: str | int = 0
     # error or skip, for recordings that cannot be used
     on_bad: str = "error"
@@ -42,37 +43,37 @@ class FinetuneConfig(Reading):
 
     # whose split, stopping and selection rules hold; ``auto``: the paper that ``init`` or ``dataset`` belongs to
     protocol: str = "auto"
-    # Starting weights: a word, with the details of another configuration where they differ (``beat-frame512``) or of
+    # starting weights: a word, with the details of another configuration where they differ (``beat-frame512``) or of
     # one of several pretrainings (``beat-seed3``), the data set of a source (``cpsc2018``), or a checkpoint's path
     init: str = "random"
     # network or baseline (``auto``: the protocol's own)
     arch: str = "auto"
     # share of the training set that is used
     fraction: float = 1.0
-    # demo, reduced or paper
+    # on what: demo reads a synthetic twin, reduced and paper real recordings
     tier: str = "demo"
-    # of split, order and weights
+    # random seed of split, order and weights
     seed: int = 0
-    # Hz, of the input
+    # of the input, in Hz
     sampling_rate: float = UNSET
-    # length of the input
+    # length of the input in seconds
     seconds: float = UNSET
     # channels of the stem
     width: int = UNSET
-    # Of an autoencoder's encoder; of a residual network's blocks (text: activation in front, code: behind); and of
-    # MELEP's inputs (text: resampled, code: every k-th sample)
+    # where a paper's text and its authors' code differ: of an autoencoder's encoder; of a residual network's blocks
+    # (text: activation in front, code: behind); and of MELEP's inputs (text: resampled, code: every k-th sample)
     variant: str = UNSET
-    # at most
+    # epochs at most
     epochs: int = UNSET
-    # recordings
+    # recordings of a batch
     batch_size: int = UNSET
-    # of Adam
+    # learning rate of Adam
     learning_rate: float = UNSET
-    # epochs without improvement
+    # epochs without improvement after which it stops
     patience: int = UNSET
-    # auto, cpu or cuda
+    # where to compute
     device: str = "auto"
-    # auto, float32 or bfloat16
+    # numbers to compute with
     precision: str = "auto"
     # file to write the validated weights to
     save_weights: str = ""
@@ -141,9 +142,9 @@ class FinetuneConfig(Reading):
 class RecordingsConfig(Reading):
     """Parameters of the notebook that shows a data set."""
 
-    # demo, reduced or paper
+    # on what: demo reads a synthetic twin, reduced and paper real recordings
     tier: str = "demo"
-    # length of the strips that are drawn
+    # length of the strips that are drawn, in seconds
     seconds: float = 8.0
 
     def plan(self) -> "Plan":

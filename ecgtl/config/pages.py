@@ -20,17 +20,17 @@ class ScoreConfig(Reading):
     dataset: str = "ptbxl"
     # error or skip, for recordings that cannot be used
     on_bad: str = "skip"
-    # demo takes the target's synthetic twin
+    # of stored checkpoints; demo also takes the target's synthetic twin
     tier: str = "demo"
-    # names of its labels with commas between (all by default)
+    # names of its labels with commas between (default: all)
     label_set: str = ""
-    # at most, drawn with ``seed``
+    # recordings at most, drawn with ``seed`` (default: all)
     records: int | None = None
-    # of MELEP's labels
+    # weights of MELEP's labels
     weighting: str = "published"
-    # of the recordings, which the interval comes from
+    # resamples of the recordings, which the interval comes from
     resamples: int = 200
-    # of what is drawn
+    # random seed of what is drawn
     seed: int = 0
 
     def _check(self) -> None:

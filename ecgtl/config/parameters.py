@@ -2,7 +2,9 @@
 
 import dataclasses
 import difflib
+import inspect
 import math
+import re
 import shlex
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -36,7 +38,7 @@ BOUNDS = {"sampling_rate seconds learning_rate minutes": (lambda value: 0 < valu
 class Parameters:
     """A config: its fields are the parameters of a job."""
 
-    NOTEBOOK: ClassVar[str]  # the job whose parameters these are, for those that are run by command
+    NOTEBOOK: ClassVar[str] = ""  # the job whose parameters these are, where it is a notebook too
 
     @classmethod
     def of(cls, **parameters) -> Self:
@@ -104,15 +106,26 @@ class Parameters:
     def command(self) -> str:
         """The shell command that makes this run: every parameter that differs from its default."""
         values, defaults = dataclasses.asdict(self), {f.name: f.default for f in dataclasses.fields(self)}
-        changed = [name for name in values if values[name] != defaults[name] and name != "root"]
-        given = "".join(f" -p {name} {shlex.quote(str(values[name]))}" for name in changed)
-        root = " -p root ..." if values.get("root") else ""
-        return f"papermill notebooks/{self.NOTEBOOK}.ipynb out.ipynb{given}{root}"
+        given = {name: shlex.quote(str(value)) for name, value in values.items() if value != defaults[name]}
+        if given.pop("root", ""):
+            given["root"] = "..."  # not a folder of this machine
+        if self.NOTEBOOK:
+            words = "".join(f" -p {name} {value}" for name, value in given.items())
+            return f"papermill notebooks/{self.NOTEBOOK}.ipynb out.ipynb{words}"
+        words = "".join(f" --{name.replace('_', '-')} {value}" for name, value in given.items())
+        return f"python -m ecgtl {type(self).__name__.removesuffix('Config').lower()}{words}"
 
     @classmethod
     def words(cls) -> dict[str, tuple[str, ...]]:
         """Parameters that are one of a few words, and those words, as far as ``WORDS`` has them not."""
         return {}
+
+    @classmethod
+    def descriptions(cls) -> dict[str, str]:
+        """Every parameter, and what the comment above its field says."""
+        sources = "".join(inspect.getsource(kind) for kind in reversed(cls.__mro__[:-1]))
+        found = re.findall(r"((?: {4}# .*\n)+) {4}(\w+): ", sources)
+        return {name: " ".join(re.findall("# (.*)", comment)).replace("``", "") for comment, name in found}
 
     def _check_value(self, name: str, words: tuple[str, ...] | None) -> None:
         """Raise EcgtlError for a value that is none of the ``words``, or out of bounds."""

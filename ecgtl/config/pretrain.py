@@ -28,19 +28,19 @@ class PretrainConfig(Parameters):
     protocol: str = "auto"
     # names of databases with commas between
     sources: str = UNSET
-    # where they lie (default ``ECGTL_DATA``)
+    # where they lie (default: ``ECGTL_DATA``)
     root: str = ""
     # error or skip, for what in them cannot be used
     on_bad: str = "error"
     # network
     arch: str = "auto"
-    # details of the network: code or text
+    # details of the network, where the paper's text and its code differ
     variant: str = UNSET
     # size of the autoencoder's bottleneck
     features: int = 60
-    # demo, reduced or paper
+    # on what: demo reads synthetic twins, reduced and paper real recordings
     tier: str = "demo"
-    # of division, order and weights
+    # random seed of division, order and weights
     seed: int = 0
     # samples of a frame at the table's ``frame_rate``, whatever the rate it is drawn at; not of reconstruction
     frame: int = UNSET
@@ -50,11 +50,11 @@ class PretrainConfig(Parameters):
     negatives: int = UNSET
     # frames between context and future
     offset: int = UNSET
-    # whom negatives are drawn from: data or patient
+    # whom negatives are drawn from
     negatives_from: str = UNSET
-    # share of the subjects
+    # share of the subjects in the validation set
     validation: float = UNSET
-    # share of the subjects
+    # share of the subjects in the test set
     test: float = UNSET
     # windows a subject at most, or frames drawn a subject and epoch
     per_subject: int = UNSET
@@ -62,29 +62,29 @@ class PretrainConfig(Parameters):
     per_epoch: int = UNSET
     # subjects of the training set that are learnt from, drawn from it by database (default: all); not of reconstruction
     subjects: int = UNSET
-    # minutes of each of them, from the start (default: all there are); not of reconstruction
+    # minutes of each subject, from the start (default: all there are); not of reconstruction
     minutes: float = UNSET
-    # of the training set at most, drawn from it; of reconstruction alone
+    # windows of the training set at most, drawn from it; of reconstruction alone
     windows: int = UNSET
     # cutoff in Hz of the baseline filter (0: no filter); of reconstruction alone
     highpass: float = UNSET
-    # Hz, of the input
+    # of the input, in Hz
     sampling_rate: float = UNSET
-    # length of the input
+    # length of the input in seconds
     seconds: float = UNSET
     # channels of the stem
     width: int = UNSET
-    # at most
+    # epochs at most
     epochs: int = UNSET
-    # windows or frames
+    # windows or frames of a batch
     batch_size: int = UNSET
-    # of Adam
+    # learning rate of Adam
     learning_rate: float = UNSET
-    # epochs without improvement
+    # epochs without improvement after which it stops
     patience: int = UNSET
-    # auto, cpu or cuda
+    # where to compute
     device: str = "auto"
-    # auto, float32 or bfloat16
+    # numbers to compute with
     precision: str = "auto"
 
     def resolved(self) -> "PretrainConfig":

@@ -37,15 +37,15 @@ class ProbeConfig(Reading):
     # ``random:<network>``, ``rr_intervals``, a word that ``init`` takes (``beat``), data set and network of a source
     # (``cpsc2018-bilstm``), or a checkpoint's path
     encoder: str = "cae"
-    # of the training set, with commas between: labels of each class, or per cent
+    # shares of the training set, with commas between: labels of each class, or per cent
     shares: str = "10 labels,10 %,100 %"
-    # length of the input (default: what the network's protocol, or a checkpoint of one's own, has)
+    # length of the input in seconds (default: what the network's protocol, or a checkpoint of one's own, has)
     seconds: float = UNSET
-    # demo, reduced or paper
+    # on what: demo reads a synthetic twin, reduced and paper real recordings
     tier: str = "demo"
-    # of the training set, the labels drawn out of it, and random weights
+    # random seed of the training set, the labels drawn out of it, and random weights
     seed: int = 0
-    # auto, cpu or cuda
+    # where to compute
     device: str = "auto"
 
     def plan(self) -> "ProbePlan":

@@ -18,15 +18,15 @@ class TransferConfig(Parameters):
 
     # data set of the checkpoint that is scored and then fine-tuned
     source: str = "cpsc2018"
-    # its network
+    # network of the checkpoint
     arch: str = "resnet1d101"
     # data set that the task is drawn out of
     target: str = "ptbxl"
-    # where it lies (default ``ECGTL_DATA``)
+    # where the target lies (default: ``ECGTL_DATA``)
     root: str = ""
-    # name, index or ``all``
+    # lead by name or index, or ``all``
     lead: str | int = UNSET
-    # demo, reduced or paper
+    # on what: demo reads a synthetic twin, reduced and paper real recordings
     tier: str = "demo"
     # number of the task, and seed of everything that is drawn
     fold: int = 0
@@ -34,23 +34,23 @@ class TransferConfig(Parameters):
     fewest: int = 2
     # labels of a task at most
     most: int = 5
-    # their names with commas between, where they are given
+    # names of the labels with commas between (default: they are drawn)
     label_set: str = ""
-    # of the task
+    # recordings of the task
     records: int = UNSET
-    # share of them that tests
+    # share of the recordings in the test set
     test: float = UNSET
-    # share of the others
+    # share of the others in the validation set
     validation: float = UNSET
-    # of the fine-tuning, as the next four
+    # epochs of the fine-tuning
     epochs: int = UNSET
-    # recordings
+    # recordings of a batch
     batch_size: int = UNSET
-    # of Adam
+    # learning rate of Adam
     learning_rate: float = UNSET
-    # auto, cpu or cuda
+    # where to compute
     device: str = "auto"
-    # auto, float32 or bfloat16
+    # numbers to compute with
     precision: str = "auto"
 
     def resolved(self) -> "TransferConfig":

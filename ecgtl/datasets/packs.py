@@ -1,6 +1,6 @@
 """Packs: recordings in a few small files, for a machine that has neither the releases nor a network.
 
-``python -m ecgtl.datasets.packs FOLDER TIER NAME...`` (``make gpu-pack``) writes them; tier demo is made of twins.
+``ecgtl data pack FOLDER NAME...`` (``make gpu-pack``) writes them; tier demo is made of twins.
 
 A pack holds lead 0 alone of what ``datasets.load`` gives, so of recordings with more leads the digest is another one;
 nothing else is lost. Second differences of the 16-bit samples, their low and high bytes apart, take a tenth to a
@@ -8,7 +8,6 @@ quarter of the space.
 """
 
 import io
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -85,9 +84,3 @@ def read(name: str, parts: list[Path], options: dict) -> Recordings:
         np.save(folder / "samples.npy", samples.view(np.int16)[:, np.newaxis])
 
     return Collector(name, "pack").cached(parts[0].parent, parts, write=unpack)
-
-
-if __name__ == "__main__":
-    for dataset in sys.argv[3:]:
-        for file in write(dataset, Path(sys.argv[1]), sys.argv[2] == "demo"):
-            print(f"{file}: {file.stat().st_size / 1e6:.1f} MB", flush=True)

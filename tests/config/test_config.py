@@ -1,8 +1,6 @@
 """Parameters: what passes, what is refused with which words, and what a tier fills in."""
 
 import dataclasses
-import inspect
-import re
 
 import pytest
 
@@ -12,6 +10,7 @@ from ecgtl.config import (
     TIERS,
     FinetuneConfig,
     PretrainConfig,
+    ProbeConfig,
     RecordingsConfig,
     ScoreConfig,
     SectionConfig,
@@ -285,11 +284,19 @@ def test_commands_give_what_differs_from_the_defaults():
         "papermill notebooks/pretrain.ipynb out.ipynb -p sources cinc2017,mitdb -p tier reduced -p seed 2 -p root ...")
     assert FinetuneConfig.of(init="cae", fraction=0.25).command() == (
         "papermill notebooks/finetune.ipynb out.ipynb -p init cae -p fraction 0.25")
+    assert TransferConfig.of(fold=3, batch_size=8, label_set="AF, NSR", tier="reduced", root="/mine").command() == (
+        "python -m ecgtl transfer --tier reduced --fold 3 --label-set 'AF, NSR' --batch-size 8 --root ...")
 
 
 @pytest.mark.parametrize("kind", [FinetuneConfig, PretrainConfig, TransferConfig, ScoreConfig, SectionConfig,
-                                  RecordingsConfig])
+                                  RecordingsConfig, ProbeConfig])
 def test_every_parameter_is_described(kind):
-    lines = inspect.getsource(kind).splitlines()
-    fields = [k for k, line in enumerate(lines) if re.match(r"    [a-z_]+: .* = ", line)]
-    assert fields and [lines[k] for k in fields if not lines[k - 1].startswith("    # ")] == []
+    said = kind.descriptions()
+    assert [f.name for f in dataclasses.fields(kind) if not said.get(f.name)] == []
+
+
+def test_a_description_is_the_whole_comment_of_the_class_that_comes_first():
+    said = FinetuneConfig.descriptions()
+    assert said["init"].startswith("starting weights: a word, ") and said["init"].endswith("or a checkpoint's path")
+    assert said["on_bad"] == "error or skip, for recordings that cannot be used", "inherited"
+    assert ScoreConfig.descriptions()["dataset"] == "the target" != said["dataset"]

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from ecgtl import paths
 from ecgtl.errors import EcgtlError
 from ecgtl.report.site import checks, notebooks
 from ecgtl.report.site import layout as lying
@@ -22,17 +21,6 @@ from ecgtl.report.site.layout import Layout, Stored, plain, say
 DOWNLOAD = re.compile(r"\{download\}`([^`<]*?)\s*</downloads/([^`>]+)>`")
 MARK = re.compile(r"^# NBVAL\w*\n?", re.MULTILINE)  # tells 'make test' what to compare
 NO_ROWS, NOT_RUN = "PENDING: no rows yet", "written by 'make book'"
-STOPPED = "book: stopped; what is finished is kept, the same command goes on from there"
-
-
-def main() -> int:
-    """0 when the site stands, 1 when it could not be made (one line says why); ``--stored`` runs no notebook."""
-    try:
-        make((Stored if "--stored" in sys.argv[1:] else Layout)(paths.repository()))
-    except EcgtlError as error:
-        print(f"\nbook: {error}", file=sys.stderr)
-        return 1
-    return 0
 
 
 def make(layout: Layout, makes: Mapping[str, Iterable[str]] | None = None) -> Path:

@@ -13,6 +13,7 @@ import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from ecgtl import paths
+from ecgtl.__main__ import main
 from ecgtl.errors import EcgtlError
 from ecgtl.report.site import book, checks
 from ecgtl.report.site import notebooks as site_notebooks
@@ -94,6 +95,14 @@ def made(made_once, monkeypatch):
 
 
 # The whole way, on a tiny book
+
+
+@pytest.mark.parametrize("words, kind", [(["site"], Layout), (["site", "--stored"], Stored)])
+def test_the_command_makes_the_site_of_this_checkout(words, kind, monkeypatch):
+    made = []
+    monkeypatch.setattr(book, "make", made.append)
+    assert main(words) == 0
+    assert [(type(layout), layout.root) for layout in made] == [(kind, paths.repository())]
 
 
 def test_pages_show_the_numbers(made):
