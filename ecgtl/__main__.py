@@ -22,7 +22,7 @@ from ecgtl.datasets import LOADERS
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import gpu, queue, runners
 from ecgtl.jobs import features, finetune, predict, pretrain, probe, rank, transfer
-from ecgtl.measurements import melep_datasets, reconstruction_errors, rr_folds, shaoxing
+from ecgtl.measurements import melep_datasets, melep_random, reconstruction_errors, rr_folds, shaoxing
 from ecgtl.models.convert import convert_googlenet
 from ecgtl.models.googlenet import default_weights
 
@@ -164,7 +164,8 @@ def _measure(given) -> None:
     measure = {"shaoxing": lambda: shaoxing.measure(paths.data()),
                "melep-datasets": lambda: melep_datasets.measure(paths.data()),
                "reconstruction-errors": lambda: reconstruction_errors.measure(given.tier),
-               "rr-folds": lambda: rr_folds.measure(given.experiment, given.tier)}
+               "rr-folds": lambda: rr_folds.measure(given.experiment, given.tier),
+               "melep-random": lambda: melep_random.measure(given.experiment, given.tier)}
     print(f"written: {results.save(measure[given.verb]())}")
 
 

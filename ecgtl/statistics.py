@@ -100,9 +100,14 @@ def slope(places: Sequence[float], first: Sequence[Sample], second: Sequence[Sam
     One sample of each a place. The line is linear in the means, so that the interval is that of a ``contrast``;
     places are not weighted by their variances, which few runs estimate badly.
     """
-    distance = np.asarray(places, float) - np.mean(places)
-    weights = distance / (distance**2).sum() * np.ptp(places)
+    weights = least_squares(places) * np.ptp(places)
     return contrast((*first, *second), (*weights, *-weights), level)
+
+
+def least_squares(places: Sequence[float]) -> np.ndarray:
+    """What each value at ``places`` (n,) counts in the slope of the line of least squares through them: (n,)."""
+    distance = np.asarray(places, float) - np.mean(places)
+    return distance / (distance**2).sum()
 
 
 @dataclass(frozen=True)

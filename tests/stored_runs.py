@@ -148,3 +148,15 @@ def store_fold(run, melep, f1, n_labels=2, label_set=None, target="subset", upst
                                "prob_validated": 0.8 - 0.6 * y_test},
                         PROVENANCE | {"epoch_seconds": 2.0} | ({"score_seconds": score_seconds} if score_seconds
                                                                else {})))
+
+
+def store_random(experiment, by_fold, tier="reduced"):
+    """MELEP of random networks as if measured: ``by_fold`` fold -> (source, network) -> a value a network."""
+    entry = protocol(TRANSFERS).transfers.experiments[experiment]
+    folds = {str(fold): {"-".join(place): {"melep_published": values, "melep_normalised": [2 * one for one in values]}
+                         for place, values in found.items()} for fold, found in by_fold.items()}
+    results.save(Result(results.MEASURED, f"{experiment}-random-{tier}",
+                        {"tier": tier, "experiment": experiment, "arch": "random"},
+                        {"upstream": "none", "target": "subset", "leads": "subset"}, {"folds": folds}, [],
+                        {"name": entry["target"], "version": "1", "records": 2931, "digest": entry["data"][tier]},
+                        {"none": np.zeros(0)}, PROVENANCE))

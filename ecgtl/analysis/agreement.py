@@ -5,7 +5,7 @@ It may be empty, and a fold may be there for some checkpoints only. Intervals dr
 folds with equal labels are nearly one task; a limit that cannot be had is None.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -148,6 +148,25 @@ def mean_regret(rows: pd.DataFrame, measure: str, score: str = SCORES[0]) -> Int
     """Mean of ``regret`` over folds: 0 where the measure picks the best checkpoint each time."""
     found = regret(rows, measure, score)
     return _bootstrap(mean, found["label_set"], found["regret"])
+
+
+def beside_random(rows: pd.DataFrame, arch: str, measure: str, random: Mapping[int, Sequence[float]]) -> pd.DataFrame:
+    """The trained checkpoints of a network and some with random weights: one row a fold that all of them have.
+
+    ``random`` has a measure's values of the random ones by fold. Columns: ``label_set``; ``trained``, the highest value
+    of the trained; ``random``, the mean of the others; ``last``, the share of these that lie above ``trained``.
+    """
+    own = rows[rows["arch"] == arch] if len(rows) else pd.DataFrame(columns=["fold", "source"])
+    whole = [(fold, group) for fold, group in own.groupby("fold")
+             if fold in random and len(group) == own["source"].nunique()]
+    found = [(group["label_set"].iloc[0], group[measure].max(), np.array(random[fold])) for fold, group in whole]
+    return pd.DataFrame([(labels, highest, values.mean(), (values > highest).mean())
+                         for labels, highest, values in found], columns=["label_set", "trained", "random", "last"])
+
+
+def above_trained(found: pd.DataFrame) -> Interval:
+    """Mean over the folds of ``beside_random`` of the random networks' measure minus the highest of the trained."""
+    return _bootstrap(mean, found["label_set"], found["random"] - found["trained"])
 
 
 def _over_folds(statistic: Callable, rows: pd.DataFrame, measure: str, score: str, *others: str) -> Interval:

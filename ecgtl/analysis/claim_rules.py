@@ -203,9 +203,14 @@ def _choices(claim: Mapping, known: dict[Checkpoint, bool]) -> Groups:
     return [(among, True) for among in dict.fromkeys((own, tuple(known)))]
 
 
+def _all(claim: Mapping, known: dict[Checkpoint, bool]) -> Groups:
+    """Every checkpoint by itself; substitutes count too."""
+    return [((one,), True) for one in known]
+
+
 # Key in ``experiments/melep2023.yml`` -> the checkpoints that it takes together
 GROUPS = {"correlation": _each, "given_labels": _each, "every_label": _each, "stronger": _of_two_networks,
-          "regret": _choices, "cost": _each}
+          "regret": _choices, "cost": _each, "random_last": _all}
 
 
 def held(rule: str, claim: Mapping, source: Runs) -> list[Comparison]:

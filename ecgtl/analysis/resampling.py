@@ -12,13 +12,15 @@ from ecgtl.datasets import cache
 from ecgtl.jobs.scoring import DRAWS, ONE_LABEL, SEVERAL_LABELS, THRESHOLDED, on_draws, value_of
 
 
-def recordings_variance(cells: Sequence[Sequence[Path]], score: str, choice: str) -> tuple[float, int] | None:
-    """Variance of a difference of mean scores over draws of the test recordings, and their number.
+def recordings_variance(cells: Sequence[Sequence[Path]], score: str, choice: str,
+                        weights: Sequence[float] = WEIGHTS) -> tuple[float, int] | None:
+    """Variance of a weighted sum of mean scores over draws of the test recordings, and their number.
 
-    ``cells`` are the files of the results of each cell, two or four of them, weighted as in ``verdicts``; ``score`` and
-    ``choice`` (of the epoch) as results name them. All runs are scored on the same draws, with replacement, so that
-    what makes a draw easy for all cells cancels. None where the score cannot be had from stored predictions, and where
-    the runs have different test recordings. Source: the analysis plan of this project; the bootstrap of Efron (1979).
+    ``cells`` are the files of the results of each cell; the ``weights`` are those of a difference of two, or of two
+    differences, if not given; ``score`` and ``choice`` (of the epoch) as results name them. All runs are scored on the
+    same draws, with replacement, so that what makes a draw easy for all cells cancels. None where the score cannot be
+    had from stored predictions, and where the runs have different test recordings. Source: the analysis plan of this
+    project; the bootstrap of Efron (1979).
     """
     test, *others = {_test_set(path) for paths in cells for path in paths} or {None}
     if others or test is None:
@@ -26,7 +28,7 @@ def recordings_variance(cells: Sequence[Sequence[Path]], score: str, choice: str
     scores = [[drawn for path in paths if (drawn := _drawn(path, score, choice)) is not None] for paths in cells]
     if list(map(len, scores)) != list(map(len, cells)):
         return None
-    means = [weight * np.mean(cell, axis=0) for weight, cell in zip(WEIGHTS, scores, strict=False)]
+    means = [weight * np.mean(cell, axis=0) for weight, cell in zip(weights, scores, strict=False)]
     return float(np.sum(means, axis=0).var(ddof=1)), len(test)
 
 

@@ -69,14 +69,23 @@ def _fold(result: results.Result) -> dict:
     found: dict = {choice: _of_labels(result, arrays[f"prob_{choice}"])
                    | {"epoch": _epoch(result, choice, "validation_score")} for choice in transfer.CHOICES}
     top = {name: found[protocol(TRANSFERS).transfers.report][name] for name in ("weighted_f1", "train_weighted_f1")}
-    # A table with as many positives of each label as the one that was scored: no more is asked of it
-    positives = sum(np.array([*result.data["positives"][part].values()]) for part in PARTS[:2])
-    table = (np.arange(np.isin(arrays["part"], (1, 2)).sum())[:, None] < positives).astype(int)
-    measures = {f"melep_{weighting}": float(transferability.label_weights(table, weighting) @ losses.mean(axis=1))
-                for weighting in transferability.WEIGHTINGS}
-    measures |= {"leep": -losses.mean(), "n_labels": table.shape[1], "prevalence": transferability.prevalence(table)}
+    table = _training_table(result)
+    measures = _meleps(table, losses.mean(axis=1)) | {
+        "leep": -losses.mean(), "n_labels": table.shape[1], "prevalence": transferability.prevalence(table)}
     per_label = dict(zip(result.data["classes"], losses.mean(axis=1), strict=True))
     return top | {"measures": measures | {"melep_per_label": per_label}} | found
+
+
+def _training_table(fold: results.Result) -> np.ndarray:
+    """A table with as many positives of each label as the one that was scored: no more is asked of it."""
+    positives = sum(np.array([*fold.data["positives"][part].values()]) for part in PARTS[:2])
+    return (np.arange(np.isin(fold.arrays["part"], (1, 2)).sum())[:, None] < positives).astype(int)
+
+
+def _meleps(table: np.ndarray, losses: np.ndarray) -> dict:
+    """MELEP in every weighting from the losses of the labels, (Y,), or of several networks, (n, Y)."""
+    return {f"melep_{weighting}": (losses @ transferability.label_weights(table, weighting)).tolist()
+            for weighting in transferability.WEIGHTINGS}
 
 
 def _of_labels(fold: results.Result, probabilities: np.ndarray) -> dict:
@@ -101,5 +110,11 @@ def _measured(result: results.Result) -> dict:
     # The labels of a fold stand with the result of any network
     runs = transfers.enumerate_runs(result.config["experiment"], result.config["tier"])
     labels = {run.config.fold: run.path for run in runs if run.path.is_file()}
-    return {"folds": {str(number): _of_labels(results.load(path), result.arrays[f"prob_{number:03d}"])
-                      for number, path in labels.items()}}
+    of_fold = _random if result.config["arch"] == "random" else lambda found, number, fold: _of_labels(
+        fold, found.arrays[f"prob_{number:03d}"])
+    return {"folds": {str(number): of_fold(result, number, results.load(path)) for number, path in labels.items()}}
+
+
+def _random(result: results.Result, number: int, fold: results.Result) -> dict:
+    names = {name: name.removesuffix(f"-{number:03d}") for name in result.arrays if name.endswith(f"-{number:03d}")}
+    return {names[name]: _meleps(_training_table(fold), result.arrays[name]) for name in names}

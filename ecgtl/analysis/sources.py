@@ -12,9 +12,12 @@ from ecgtl import published, statistics
 from ecgtl.analysis import agreement, cells, correlations, resampling, verdicts
 from ecgtl.config import TRANSFERS
 from ecgtl.experiments import transfers
+from ecgtl.measurements import melep_random
 
 NOTHING = correlations.Interval()
 TABLE = f"{TRANSFERS}.table2"
+ABSENT = {"cost": "no stored fold keeps the seconds of its scores",
+          "random_last": "no fold has both random networks and all trained ones"}
 # Rules on folds -> what they ask of the folds of one checkpoint, or of two
 MEASURED: dict[str, Callable[..., correlations.Interval]] = {
     "correlation": agreement.correlation, "given_labels": agreement.given_labels, "stronger": agreement.stronger}
@@ -73,11 +76,12 @@ class Runs:
             return None
         return statistics.contrast(fresh, verdicts.WEIGHTS[:len(places)])
 
-    def recordings(self, places: Sequence[verdicts.Place]) -> tuple[float, int] | None:
-        """``resampling.recordings_variance`` of a difference of cells."""
+    def recordings(self, places: Sequence[verdicts.Place],
+                   weights: Sequence[float] = verdicts.WEIGHTS) -> tuple[float, int] | None:
+        """``resampling.recordings_variance`` of a difference of cells, or with other ``weights``."""
         score, choice = cells.reported(places[0].experiment)
         files = [[run.path for run, _ in self.of(place)] for place in places]
-        return resampling.recordings_variance(files, places[0].score or score, choice)
+        return resampling.recordings_variance(files, places[0].score or score, choice, weights)
 
     def current(self, experiment: str, wanted: Sequence[tuple[str, int | str]]) -> str:
         """The experiment that the ``wanted`` cells of one comparison are read from (``cells.current``)."""
@@ -101,6 +105,11 @@ class Runs:
         rows = pd.DataFrame(self._once(transfers.table, claim["experiment"]))
         if rule == "regret":
             return agreement.mean_regret(_shared(rows, claim["measure"], among), claim["measure"])
+        if rule == "random_last":
+            (source, arch), measure, experiment = among[0], claim["measure"], claim["experiment"]
+            own = _shared(rows, measure, [one for one in self.checkpoints(experiment) if one[1] == arch])
+            random = melep_random.load(experiment, self.tier, measure).get((source, arch), {})
+            return agreement.above_trained(agreement.beside_random(own, arch, measure, random))
         folds = [agreement.of(rows, *one) for one in among]
         return agreement.gain(*folds) if rule == "every_label" else MEASURED[rule](*folds, claim["measure"])
 
@@ -117,7 +126,7 @@ class Runs:
     def note(self, claim: Mapping, found: correlations.Interval, among: Sequence[verdicts.Checkpoint]) -> str:
         """How many of the folds that are planned for all of the checkpoints have ended, and their label sets."""
         if not found.n:
-            return "no stored fold keeps the seconds of its scores" if "cost" in claim else "no fold has ended"
+            return next((words for rule, words in ABSENT.items() if rule in claim), "no fold has ended")
         folds = Counter(run.config.fold for run in self._planned(claim["experiment"]) if cells.row_of(run) in among)
         planned = sum(n == len(among) for n in folds.values())
         return f"{found.n} of {planned} folds, {found.groups} label set{'s' * (found.groups > 1)}"

@@ -11,6 +11,8 @@ import torch
 
 from ecgtl import results
 from ecgtl.config import TransferConfig
+from ecgtl.datasets import label_tasks
+from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import transfers
 from ecgtl.jobs import evidence, inputs, transfer
@@ -30,10 +32,33 @@ def measure(experiment: str, tier: str) -> Result:
     """Weighted F1 of boosting on RR intervals on every fold that the tier plans; not yet saved.
 
     It is trained on what the networks are trained on, and a label counts from the same probability on. Raises
-    EcgtlError when the tier plans no fold, when the target is not available, and when a task is not the one that a
-    finished fold has stored.
+    EcgtlError as ``drawn`` does.
     """
     seconds = results.clock()
+    prepared, target, tasks = drawn(experiment, tier)
+    recordings = prepared.recordings
+    features = rr_intervals.rr_features(recordings, prepared.leads[0])
+    scores, arrays = {}, {}
+    for number, fold in tasks.items():
+        learnt = target.labels(fold, fold.train)
+        found = baselines.rr_boosting(features, learnt, fold.train, fold.test, len(fold.labels), number)
+        found = found.astype(np.float16)  # (n_test, Y); scores are taken from it as stored
+        arrays[f"prob_{number:03d}"] = found
+        scores[str(number)] = transfer.scores(target.labels(fold, fold.test), found, target.names(fold),
+                                              learnt.sum(axis=0))
+    # ``leads`` is said of the target: no network stands behind it
+    return Result(MEASURED, key_of(experiment, tier), {"tier": tier, "experiment": experiment, "arch": "rr"},
+                  evidence.evidence_of(prepared), {"folds": scores}, [], facts(recordings), arrays,
+                  results.provenance("cpu", seconds(), 0, torch.get_num_threads(),
+                                     f"{PROGRAM} {experiment} --tier {tier}"))
+
+
+def drawn(experiment: str, tier: str) -> tuple[inputs.Prepared, transfer.Target, dict[int, label_tasks.Fold]]:
+    """The target, prepared and without inputs, and the task of every fold that the tier plans.
+
+    Raises EcgtlError when it plans none, when the target is not available, and when a task is not the one that a
+    finished fold has stored.
+    """
     planned = transfers.enumerate_runs(experiment, tier)
     if not planned:
         raise EcgtlError(f"{experiment} has no folds in tier {tier}; choose another tier")
@@ -46,21 +71,12 @@ def measure(experiment: str, tier: str) -> Result:
         if run.path.is_file() and not np.array_equal(results.load(run.path).arrays["part"], part):
             raise EcgtlError(f"{run.path.name} is another task than fold {run.config.fold} is here; its recordings are "
                              "not those available here")
-    features = rr_intervals.rr_features(recordings, prepared.leads[0])
-    scores, arrays = {}, {}
-    for number, fold in tasks.items():
-        learnt = target.labels(fold, fold.train)
-        found = baselines.rr_boosting(features, learnt, fold.train, fold.test, len(fold.labels), number)
-        found = found.astype(np.float16)  # (n_test, Y); scores are taken from it as stored
-        arrays[f"prob_{number:03d}"] = found
-        scores[str(number)] = transfer.scores(target.labels(fold, fold.test), found, target.names(fold),
-                                              learnt.sum(axis=0))
-    data = {name: getattr(recordings, name) for name in ("name", "version", "digest")} | {"records": len(recordings)}
-    # ``leads`` is said of the target: no network stands behind it
-    return Result(MEASURED, key_of(experiment, tier), {"tier": tier, "experiment": experiment, "arch": "rr"},
-                  evidence.evidence_of(prepared), {"folds": scores}, [], data, arrays,
-                  results.provenance("cpu", seconds(), 0, torch.get_num_threads(),
-                                     f"{PROGRAM} {experiment} --tier {tier}"))
+    return prepared, target, tasks
+
+
+def facts(recordings: Recordings) -> dict:
+    """What a measurement says of its target."""
+    return {name: getattr(recordings, name) for name in ("name", "version", "digest")} | {"records": len(recordings)}
 
 
 def target_of(config: TransferConfig) -> inputs.Prepared:
@@ -70,9 +86,12 @@ def target_of(config: TransferConfig) -> inputs.Prepared:
 
 def load(experiment: str, tier: str) -> dict[int, float]:
     """Weighted F1 by number of the fold; empty while it has not been measured on the tier's recordings."""
-    path = results.path_of(MEASURED, key_of(experiment, tier), tier)
-    planned = transfers.enumerate_runs(experiment, tier)
+    body = stored(experiment, tier, key_of(experiment, tier))
+    return {int(number): scores["weighted_f1"] for number, scores in body.scores["folds"].items()} if body else {}
+
+
+def stored(experiment: str, tier: str, key: str) -> Result | None:
+    """A measurement on the folds; None while there is none on the tier's recordings."""
+    planned, path = transfers.enumerate_runs(experiment, tier), results.path_of(MEASURED, key, tier)
     body = results.stored(path) if planned and path.is_file() else None
-    if body is None or not planned[0].same_data(body):
-        return {}
-    return {int(number): scores["weighted_f1"] for number, scores in body.scores["folds"].items()}
+    return body if body and planned[0].same_data(body) else None

@@ -106,6 +106,17 @@ tables.html(figure6.pick_table(folds), "How often each candidate is the best one
 # %% tags=["remove-input"]
 figure6.number_of_own_labels(folds)
 
+# %% [markdown]
+# ## Random networks among the candidates
+#
+# Five networks with random weights for each trained one, with a random head of as many labels as that has, enter the choice; the
+# statistics of their batch normalisation are estimated again on the inputs that are scored. No training is needed for that. A network
+# whose answers hardly differ from recording to recording leaves each label its entropy, which is the highest loss there is; so
+# a score of any use has to rank it last.
+
+# %% tags=["remove-input"]
+tables.html(figure6.random_table(folds), "MELEP of random networks beside the highest of the trained checkpoints of the same network, over the folds that all have")
+
 # %% tags=["remove-input"]
 tables.html(transfer_folds.pending([folds]), "PTB-XL: folds that are missing, why, and the command that makes them")
 
@@ -117,7 +128,7 @@ tables.html(transfer_folds.pending([folds]), "PTB-XL: folds that are missing, wh
 # ## Conclusions
 
 # %% tags=["remove-input"]
-transfer_folds.said(("M3", "M3n", "M3b"), folds, transfer_folds.load(transfer_folds.CSN, config.tier))
+transfer_folds.said(("M3", "M3n", "M3b", "M8"), folds, transfer_folds.load(transfer_folds.CSN, config.tier))
 
 # %% [markdown]
 # ## Provenance
@@ -127,6 +138,9 @@ tables.html(transfer_folds.made(one_task), "The paper's task: command, commit, d
 
 # %% tags=["remove-input"]
 tables.html(transfer_folds.made(folds), "PTB-XL: command, commit, device, time, data and checkpoints")
+
+# %% tags=["remove-input"]
+figure6.random_made(folds)
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from scipy import stats
-from stored_runs import CLASSES, PROVENANCE, around, by_class, curve, planned, store, store_fold
+from stored_runs import CLASSES, PROVENANCE, around, by_class, curve, planned, store, store_fold, store_random
 
 from ecgtl import published, results
 from ecgtl.analysis import cells, claim_rules, claims
@@ -495,7 +495,7 @@ def test_substitutes_are_shown_beside_and_decide_nothing():
     assert melep("M3")["evidence"]["upstream"] == "subset/substitute"
     found = {judged["name"]: judged for judged in claims.all_judged() if judged["of"] == "melep2023"}
     assert list(found) == ["M1", "M2", "M3", "M3b", "M4", "M4b", "M5", "M5b", "M2n", "M3n", "M4n", "M5n", "M6", "M6b",
-                           "M7"]
+                           "M7", "M8"]
     assert (found["M2"]["tier"], found["M2"]["evidence"]["target"], found["M2"]["ours"]) == ("reduced", "subset", "yes")
     assert found["M2n"]["ours"] == "no", "the normalised scores of these folds have the other sign"
     assert (found["M1"]["evidence"], found["M1"]["ours"]) == ({}, "not tested")
@@ -638,10 +638,59 @@ def test_the_cost_says_what_is_missing_where_no_seconds_are_kept():
     assert {held.note for held in judged["printed"]} == {"no seconds are printed"}
 
 
+def with_random(above, networks=NETWORKS, sources=(OWN, OTHER)):
+    """Trained checkpoints of all folds, the one of the other source .1 higher, and five random networks a head.
+
+    ``above``: by (source, network), how far the random ones lie above the highest trained one on average.
+    """
+    rng, found = np.random.default_rng(2), {}
+    for run in transfers.enumerate_runs(PTBXL, "reduced"):
+        config, task = run.config, np.random.default_rng(run.config.fold).uniform(0.2, 0.4)
+        store_fold(run, task + 0.1 * (config.source == OTHER), 0.7, label_set=f"a+b{config.fold % 13}")
+        if config.arch in networks and config.source in sources:
+            gap = above.get((config.source, config.arch), 0.05)
+            values = task + 0.1 + gap + 0.004 * rng.normal(size=5) + 0.01 * rng.normal()
+            found.setdefault(config.fold, {})[config.source, config.arch] = values.tolist()
+    store_random(PTBXL, found)
+
+
+@pytest.mark.parametrize(("gap", "sign"), [(0.05, "yes"), (0.0, "undecided"), (-0.05, "opposite")])
+@pytest.mark.parametrize("source", [OWN, OTHER])
+def test_random_networks_are_held_against_the_highest_of_the_trained_ones(gap, sign, source):
+    with_random({(source, "bilstm"): gap})
+    judged = melep("M8")
+    assert (judged["paper"], judged["printed"], judged["ours"]) == ("not stated", [], sign), "the weakest answer holds"
+    own = {held.checkpoints[0]: held for held in judged["comparisons"]}
+    assert set(own) == {(one, arch) for one in (OWN, OTHER) for arch in NETWORKS}
+    assert all(held.counts for held in own.values())
+    held = own[source, "bilstm"]
+    assert held.verdict.sign == sign and held.found.value == pytest.approx(gap, abs=0.01)
+    assert (held.note, held.against) == ("20 of 20 folds, 13 label sets", 0)
+    assert own[OWN, "resnet1d101"].verdict.sign == "yes" and own[OWN, "resnet1d101"].found.n == 40
+
+
+def test_random_networks_wait_for_folds_that_all_trained_ones_have():
+    with_random({})
+    run = next(run for run in transfers.enumerate_runs(PTBXL, "reduced")
+               if (run.config.source, run.config.arch, run.config.fold) == (OTHER, "bilstm", 7))
+    run.path.unlink()
+    own = {held.checkpoints[0]: held for held in melep("M8")["comparisons"]}
+    assert own[OWN, "bilstm"].found.n == 19 and own[OWN, "resnet1d101"].found.n == 40
+
+
+def test_nothing_is_said_of_random_networks_that_nobody_measured():
+    fill(-0.5)
+    judged = melep("M8")
+    assert judged["ours"] == "not tested"
+    assert {held.note for held in judged["comparisons"]} == {"no fold has both random networks and all trained ones"}
+    with_random({}, sources=(OWN,))
+    assert melep("M8")["ours"] == "not tested", "the other head is still to be measured"
+
+
 def test_made_folds_are_no_evidence():
     for arch in NETWORKS:
         fill(-0.5, arch=arch, tier="demo", sets=6, target="synthetic", upstream="synthetic")
-    for name in ("M2", "M3", "M4", "M5", "M6"):
+    for name in ("M2", "M3", "M4", "M5", "M6", "M8"):
         judged = melep(name, "demo")
         assert judged["ours"] == "not tested" and "planned" not in judged["note"]
         assert {held.found.n for held in judged["comparisons"]} == {0}
@@ -656,7 +705,7 @@ def test_statements_on_folds_quote_their_limits_and_say_which_weights_are_not_th
         measure = None if name[:2] in ("M6", "M7") else "melep_normalised" if ours else "melep_published"
         assert claim.get("measure") == measure and ours == name.endswith("n")
         limit = "less than 1 %" if name == "M7" else claim_rules.signed(held.against)
-        assert limit in claim["says"] or name.rstrip("bn") in ("M4", "M5", "M6"), name
+        assert limit in claim["says"] or name.rstrip("bn") in ("M4", "M5", "M6", "M8"), name
         assert ("CSN" if claim["experiment"] == CSN else "PTB-XL") in claim["says"]
 
 

@@ -57,6 +57,10 @@ def change(run, **places):
 # --- what there is ------------------------------------------------------------------------------------------------
 
 
+def test_no_two_experiments_of_any_kind_share_a_name():
+    assert sorted(runners.names()) == sorted(set(runners.names()))
+
+
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("name", experiments.names())
 def test_every_run_has_a_key_of_its_own(name, tier):

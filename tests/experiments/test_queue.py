@@ -102,6 +102,9 @@ def test_items_of_the_plan_come_in_its_order_and_each_run_once():
     assert [item for item, _ in itertools.groupby(entry.item for entry in found)] == [
         "item 1", "item 3", "item 2", "item 4", "item 5", "item 6"]
     assert len({entry.run.path for entry in found}) == len(found)
+    third = [entry.run for entry in found if entry.item == "item 3"]
+    assert len(third) == 40 and {run.method for run in third} == {"subjects8", "subjects32", "subjects_all",
+                                                                  "subjects64"}
     second = [entry.run for entry in found if entry.item == "item 2"]
     assert {(run.method, run.size) for run in second} == {(row, size) for row in ("random", "beat", "future")
                                                           for size in (25, 75)}

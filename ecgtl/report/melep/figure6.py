@@ -4,6 +4,8 @@ number of labels.
 All is computed from the finished folds (``transfer_folds``). Ways of choosing are compared on the same folds.
 """
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
@@ -14,8 +16,9 @@ from ecgtl import published, results
 from ecgtl.analysis import agreement, correlations
 from ecgtl.analysis.agreement import CHOOSING, SCORES
 from ecgtl.analysis.names import NETWORKS, PENDING, RIVALS, checkpoint_name, f1
+from ecgtl.measurements import melep_random
 from ecgtl.measurements.melep_datasets import PAPER
-from ecgtl.report import alt, figures
+from ecgtl.report import alt, figures, provenance
 from ecgtl.report.melep import marks, transfer_folds
 from ecgtl.report.words import bullets, paragraph
 
@@ -118,6 +121,27 @@ def number_of_own_labels(folds: transfer_folds.Folds) -> HTML:
     said = Markup("Every score here averages over the checkpoint's own labels, of which the candidates have "
                   f"from {fewest} to {most}:")
     return HTML(paragraph(said) + bullets(lines))
+
+
+def random_table(folds: transfer_folds.Folds) -> pd.DataFrame:
+    """Random networks among the candidates: their MELEP beside the highest of the network that is trained."""
+    found = []
+    for measure, place in itertools.product(transfer_folds.MELEP, folds.by_checkpoint):
+        random = melep_random.load(folds.experiment, folds.tier, measure).get(place, {})
+        rows = agreement.beside_random(folds.rows, place[1], measure, random)
+        if len(rows):
+            found.append({"Random networks with the labels of": checkpoint_name(*place),
+                          "MELEP": marks.WEIGHTS[measure], "Random, mean": f"{rows['random'].mean():.4f}",
+                          "Highest trained, mean": f"{rows['trained'].mean():.4f}",
+                          "Random − highest [95 %]": transfer_folds.interval_text(agreement.above_trained(rows), True),
+                          "Ranked last": f"{100 * rows['last'].mean():.0f} %", "Folds": len(rows)})
+    return pd.DataFrame(found or [{"Random networks": PENDING}])
+
+
+def random_made(folds: transfer_folds.Folds) -> HTML:
+    """How the random networks were measured."""
+    body = melep_random.stored(folds.experiment, folds.tier)
+    return provenance.made_by(body, "the random networks") if body else HTML(paragraph(PENDING))
 
 
 def selected_table(folds: transfer_folds.Folds) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pytest
 from matplotlib import pyplot as plt
 from pages import cell, run_page
 from scipy import stats
-from stored_runs import store_fold
+from stored_runs import store_fold, store_random
 
 from ecgtl import published
 from ecgtl.analysis import agreement, correlations
@@ -611,6 +611,24 @@ def test_the_gain_is_drawn_fold_by_fold_with_its_mean():
     assert mean.get_ydata() == pytest.approx([0.05, 0.05]) and list(zero.get_ydata()) == [0, 0]
     assert len(set(points.get_xdata())) == 10 and np.abs(points.get_xdata() - 2).max() < 0.5, "side by side"
     assert not any(axes.axison for axes in figure.axes[1:]), "one checkpoint has folds"
+
+
+def test_random_networks_stand_beside_the_highest_of_the_trained_ones():
+    assert figure6.random_table(transfer_folds.load(PTBXL)).to_dict("list") == {"Random networks": ["PENDING"]}
+    assert "PENDING" in figure6.random_made(transfer_folds.load(PTBXL)).data
+    fill(PTBXL, "reduced", folds=15)
+    rows = transfer_folds.load(PTBXL).rows
+    highest = rows[rows["arch"] == "bilstm"].groupby("fold")["melep_published"].max()
+    found = {fold: {("cpsc2018", "bilstm"): [value + 0.02] * 4 + [value - 0.01]} for fold, value in highest.items()}
+    store_random(PTBXL, found | {30: {("cpsc2018", "bilstm"): [1.0] * 5}})
+    folds = transfer_folds.load(PTBXL)
+    shown = figure6.random_table(folds)
+    assert shown["Random networks with the labels of"].tolist() == ["Bi-LSTM, CPSC 2018"] * 2
+    first = shown.iloc[0]
+    assert first["Random − highest [95 %]"] == f"+.014 [+.014,{NBSP}+.014]" and first["Folds"] == 15
+    assert (first["Ranked last"], first["Highest trained, mean"]) == ("80 %", f"{highest.mean():.4f}")
+    assert first["Random, mean"] == f"{highest.mean() + 0.014:.4f}"
+    assert "random networks" in figure6.random_made(folds).data
 
 
 # --- the pages --------------------------------------------------------------------------------------------------
