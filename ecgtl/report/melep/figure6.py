@@ -130,10 +130,13 @@ def random_table(folds: transfer_folds.Folds) -> pd.DataFrame:
         random = melep_random.load(folds.experiment, folds.tier, measure).get(place, {})
         rows = agreement.beside_random(folds.rows, place[1], measure, random)
         if len(rows):
+            gap = agreement.above_trained(rows)
+            shown = [f"{one:+.4f}" for one in (gap.value, gap.low, gap.high) if one is not None]
+            value, *limits = (text.replace("-", "−") for text in shown)
             found.append({"Random networks with the labels of": checkpoint_name(*place),
                           "MELEP": marks.WEIGHTS[measure], "Random, mean": f"{rows['random'].mean():.4f}",
                           "Highest trained, mean": f"{rows['trained'].mean():.4f}",
-                          "Random − highest [95 %]": transfer_folds.interval_text(agreement.above_trained(rows), True),
+                          "Random − highest [95 %]": f"{value} [{', '.join(limits)}]" if limits else value,
                           "Ranked last": f"{100 * rows['last'].mean():.0f} %", "Folds": len(rows)})
     return pd.DataFrame(found or [{"Random networks": PENDING}])
 

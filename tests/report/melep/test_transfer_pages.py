@@ -625,7 +625,7 @@ def test_random_networks_stand_beside_the_highest_of_the_trained_ones():
     shown = figure6.random_table(folds)
     assert shown["Random networks with the labels of"].tolist() == ["Bi-LSTM, CPSC 2018"] * 2
     first = shown.iloc[0]
-    assert first["Random − highest [95 %]"] == f"+.014 [+.014,{NBSP}+.014]" and first["Folds"] == 15
+    assert first["Random − highest [95 %]"] == "+0.0140 [+0.0140, +0.0140]" and first["Folds"] == 15
     assert (first["Ranked last"], first["Highest trained, mean"]) == ("80 %", f"{highest.mean():.4f}")
     assert first["Random, mean"] == f"{highest.mean() + 0.014:.4f}"
     assert "random networks" in figure6.random_made(folds).data
