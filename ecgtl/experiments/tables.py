@@ -16,11 +16,15 @@ from ecgtl.jobs import finetune
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """The recordings that results stand on: ``digest`` is the SHA-256 of ``recordings.digest_of``, or ``unknown``."""
+    """The recordings that results stand on: ``digest`` is the SHA-256 of ``recordings.digest_of``, or ``unknown``.
+
+    ``without_short``: that of the same without those that are too short for a network, where rows have such networks.
+    """
 
     version: str
     records: int
     digest: str
+    without_short: str = ""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -139,7 +143,8 @@ class Run(PlannedRun):
 
     def is_current(self, result: results.Result) -> bool:
         """Whether the recordings are those that the experiment stands on."""
-        return self.config.tier == "demo" or load(self.experiment).data.digest in ("unknown", result.data["digest"])
+        data, stored = load(self.experiment).data, result.data["digest"]
+        return self.config.tier == "demo" or data.digest == "unknown" or stored in (data.digest, data.without_short)
 
     def obstacle(self) -> str:
         """Why the starting weights are not available."""
