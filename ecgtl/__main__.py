@@ -140,10 +140,11 @@ def _job(job: Job, given) -> None:
     print("evidence:", ", ".join(f"{name} {what}" for name, what in result.evidence.items()))
     scores = result.scores | result.scores.get("measures", {})
     print("\n".join(f"{name}: {score:.4f}" for name, score in scores.items() if isinstance(score, float)))
-    for share in result.data.get("split", {}) if config.NOTEBOOK == "probe" else ():
-        own, (name, *_) = scores[share], scores
-        print(f"{share}: {name} {own[name]:.4f} [{own['low']:.4f}, {own['high']:.4f}]")
-    print("".join(f"{share}: {why}\n" for share, why in result.data.get("refused", {}).items()), end="")
+    if isinstance(config, ProbeConfig):
+        for share in result.data["split"]:
+            own, (name, *_) = scores[share], scores
+            print(f"{share}: {name} {own[name]:.4f} [{own['low']:.4f}, {own['high']:.4f}]")
+        print("".join(f"{share}: {why}\n" for share, why in result.data["refused"].items()), end="")
     print("\n".join(f"written: {file}" for file in files))
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -155,14 +156,15 @@ def _need(table: pd.DataFrame, heads: Sequence[str], compared: bool, dense: bool
     size, pad = (0.44, 0.6) if dense else (0.5, 1.3)
     width = 12 * size + pad if compared else 0.0
     for place, head in enumerate(heads):
-        whole = [_seen(text) for cell in table.iloc[:, place]
-                 for text in (cell.texts if isinstance(cell, Lines) else (str(cell),))]
+        whole = [line for cell in table.iloc[:, place]
+                 for text in (cell.texts if isinstance(cell, Lines) else (cell,)) for line in _seen(text)]
         lines_stay = any(isinstance(cell, Lines) for cell in table.iloc[:, place])
         pieces = whole if lines_stay else [word for text in whole for word in text.split(" ")]
         width += pad + size * max(map(len, [*pieces, *head.split(" "), *(text[:24] for text in whole)]))
     return next((need for need in NEEDS if width <= need), NEEDS[-1])
 
 
-def _seen(text: str) -> str:
-    """The text that a cell takes room for: not what a number opens."""
-    return Markup(_POPOVER.sub("", text)).striptags() if isinstance(text, Markup) else text
+def _seen(cell: Any) -> list[str]:
+    """The lines that a cell takes room for: not what a number opens."""
+    lines = _POPOVER.sub("", cell).split("<br>") if isinstance(cell, Markup) else [cell]
+    return [Markup(line).striptags() if isinstance(cell, Markup) else str(line) for line in lines]

@@ -295,7 +295,7 @@ def test_other_tiers_read_the_recordings_and_never_the_twin(monkeypatch):
     assert asked == [(("cinc2017", None, False), {"on_bad": "skip"}),
                      (("cinc2017", "mine", False), {"on_bad": "error"}),
                      (("folder", "mine", False), {"on_bad": "error", "lead": "II", "labels": "l.csv",
-                                                  "labels_separator": ""}),
+                                                  "labels_separator": "", "rate": 0.0, "unit": ""}),
                      (("cinc2017", None, True), {"on_bad": "error"})]
 
 

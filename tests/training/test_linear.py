@@ -49,7 +49,7 @@ def test_features_of_a_bi_lstm_are_its_outputs_mean_over_time():
 
 def test_estimated_again_every_normalisation_has_the_mean_and_variance_of_its_inputs():
     torch.manual_seed(0)
-    model, x = models.build("resnet18", 1, 3, width=8), inputs(linear.BATCH)
+    model, x = models.build("resnet18", 1, 3, width=8).double(), inputs(linear.BATCH).astype(float)
     before = {name: value.clone() for name, value in model.named_parameters()}
     linear.renormalise(model, x, CPU)
     seen = {}
@@ -60,8 +60,9 @@ def test_estimated_again_every_normalisation_has_the_mean_and_variance_of_its_in
         model.eval().features(torch.from_numpy(x))
     assert len(seen) > 8
     for layer, given in seen.values():
-        assert torch.allclose(layer.running_mean, given.mean(dim=(0, 2, 3)), atol=2e-3)
-        assert torch.allclose(layer.running_var, given.var(dim=(0, 2, 3)), rtol=1e-2, atol=1e-4)
+        # Layers before it divide by n in training, by n - 1 afterwards, where n is at least 1,024 here
+        assert torch.allclose(layer.running_mean, given.mean(dim=(0, 2, 3)), atol=0.01)
+        assert torch.allclose(layer.running_var, given.var(dim=(0, 2, 3)), rtol=0.01)
     assert all(torch.equal(value, before[name]) for name, value in model.named_parameters()), "no weight changes"
     assert not model.training
 

@@ -99,8 +99,8 @@ def table(found: pd.DataFrame, experiment: str, tier: str) -> pd.DataFrame:
         for share in entry.columns:
             gap = gaps.get((method, share), sources.NOTHING)
             more = Markup("<br>{}").format(difference(gap)) if gap.reach else ""
-            line[entry.column_words(share)] = Markup("{}{}{}").format(
-                probes.cell(method, share, brief=True), " †" * (share in few), more)
+            cell = probes.cell(method, share, brief=True)
+            line[entry.column_words(share) + " †" * (share in few)] = Markup("{}{}").format(cell, more)
         place = (random if method == "resnet18_random" else method, column)
         known = place in experiments.load(other).cells
         line["Fine-tuned, 100 %"] = tuned.cell(*place, entry.score, brief=True) if known else "–"

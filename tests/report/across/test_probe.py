@@ -80,7 +80,7 @@ def test_a_cell_with_few_labels_is_marked_and_so_is_an_encoder_that_has_seen_the
     store(CINC, "cae", 100, [0.6] * 5, sources=("cinc2017", "mitdb"))
     table = probe.table(probe.frame("reduced"), CINC, "reduced").set_index("Encoder").map(seen)
     row = next(name for name in table.index if name.startswith("Convolutional encoder, autoencoder"))
-    assert row.endswith("‡") and table.loc[row, "10 %"].endswith("†") and "†" not in table.loc[row, "100 %"]
+    assert row.endswith("‡") and [*table.columns[:3]] == ["10 labels", "10 % †", "100 %"]
     said = seen(probe.remarks(CINC, "reduced").data)
     assert "† 10 %: fewer than 10 labels of a, b, c, d." in said and "without labels" in said
     assert "†" not in probe.remarks(PTBXL, "reduced").data
