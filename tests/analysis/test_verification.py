@@ -27,6 +27,8 @@ def some(tmp_path, monkeypatch):
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
     for pattern in SOME:
         for file in (file for suffix in ("json", "npz") for file in COMMITTED.glob(f"{pattern}.{suffix}")):
+            if "random" in file.name and file.parent.name == "measured":
+                continue  # it is computed from folds, and so names one that was tampered with a second time
             (tmp_path / file.parent.name).mkdir(exist_ok=True)
             shutil.copy(file, tmp_path / file.parent.name)
     return tmp_path
