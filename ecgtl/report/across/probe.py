@@ -122,7 +122,7 @@ def _few_labels(experiment: str, tier: str) -> dict[int | str, set[str]]:
     """Columns that leave a class fewer than ``FEW`` labels to train on, and these classes."""
     found: dict[int | str, set[str]] = {}
     for run, body in cells.runs(experiment, tier):
-        if names := {name for name, n in body.data["split"]["train"].items() if n < FEW}:
+        if names := {name.replace("_", " ") for name, n in body.data["split"]["train"].items() if n < FEW}:
             found[run.size] = found.get(run.size, set()) | names
     return found
 
