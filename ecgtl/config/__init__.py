@@ -4,6 +4,7 @@ papermill's parameters, the command line, sweeps and tests all end in ``of(...)`
 are the fields of its config. Its ``plan()`` is what a job takes: the same with nothing left open.
 """
 
+from ecgtl.config.classifier import ClassifierConfig, ClassifierPlan
 from ecgtl.config.finetune import FinetuneConfig, Plan, RecordingsConfig
 from ecgtl.config.pages import ScoreConfig, SectionConfig
 from ecgtl.config.parameters import Parameters, label_columns

@@ -101,6 +101,7 @@ class Protocol:
     sources: Mapping[str, Mapping] = field(default_factory=dict)
     transfers: Transfers = UNSET
     claims: Mapping[str, Mapping] = field(default_factory=dict)
+    classifiers: Mapping[str, Mapping] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         checks: list[tuple[str, Any, tuple]]

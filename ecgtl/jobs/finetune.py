@@ -82,7 +82,7 @@ def _fit_network(prepared: Prepared, report: Callable[[dict], None] | None) -> l
     train, validation, test = (loop.LabelledArray(x[index], recordings.labels[index]) for index in indices)
     how = loop.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.patience, rules.stop_on,
                              rules.select_on, config.precision, config.seed)
-    facts = _facts(prepared) if config.save_weights else {}  # what is wrong there must be known before the training
+    facts = facts_of(prepared) if config.save_weights else {}  # what is wrong there must be known before the training
     state = training_state({"config": dataclasses.asdict(config), "digest": recordings.digest,
                             "start": plan.start and cache.source_checksum(plan.start.parent, [plan.start])})
     fit = loop.fit(model, train, validation, test, how, partial(value_of, rules.score), plan.device, state, report)
@@ -108,7 +108,7 @@ def _fit_baseline(prepared: Prepared) -> loop.TrainResult:
     return loop.TrainResult(chosen={"validated": (0, p["test"])}, train=p.get("train"))
 
 
-def _facts(prepared: Prepared) -> dict:
+def facts_of(prepared: Prepared) -> dict:
     """What somebody needs to know to use the weights on other recordings; ``mean`` and ``sd`` in mV, one a lead."""
     config, recordings, seen = prepared.plan.config, prepared.recordings, prepared.leads
     statistics = np.array([preparation.mean_and_sd(recordings, lead) for lead in seen])

@@ -177,6 +177,59 @@ def learning_curve_index(scores: Sequence[float] | np.ndarray, eps: float = 1e-7
     return float(rise / (fall + eps) * curve.max())
 
 
+def reliability(y_true: np.ndarray, y_prob: np.ndarray, bins: int = 15) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Confidence against accuracy, by bins of equal width of the confidence.
+
+    Parameters
+    ----------
+    y_true : array of int, shape (n,)
+        Class indices.
+    y_prob : array of float, shape (n, classes)
+        Class probabilities; the confidence is the highest.
+    bins : int
+        Number of bins between 0 and 1.
+
+    Returns
+    -------
+    confidence, accuracy, count : arrays, shape (bins,)
+        Means in each bin, NaN in an empty one, and how many recordings it has. Source: Guo et al. 2017, section 2.
+
+    Examples
+    --------
+    >>> confidence, accuracy, count = reliability(np.array([0, 1]), np.array([[0.9, 0.1], [0.8, 0.2]]), bins=2)
+    >>> round(confidence[1], 2), accuracy[1], count.tolist()
+    (0.85, 0.5, [0, 2])
+    """
+    confidence, right = y_prob.max(axis=1), y_prob.argmax(axis=1) == y_true
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    count = np.bincount(place, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        means = [np.bincount(place, weights=each, minlength=bins) / count for each in (confidence, right)]
+    return means[0], means[1], count
+
+
+def calibration_error(y_true: np.ndarray, y_prob: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error: the mean distance between confidence and accuracy over the recordings.
+
+    Parameters
+    ----------
+    y_true, y_prob, bins
+        As of ``reliability``.
+
+    Returns
+    -------
+    float
+        Between 0 and 1. Source: Guo et al. 2017, section 2, equation 3.
+
+    Examples
+    --------
+    >>> round(calibration_error(np.array([0, 1]), np.array([[0.9, 0.1], [0.8, 0.2]]), bins=2), 2)
+    0.35
+    """
+    confidence, accuracy, count = reliability(y_true, y_prob, bins)
+    return float(np.nansum(np.abs(confidence - accuracy) * count) / len(y_true))
+
+
 def as_indices(y_true, y_pred, n_classes: int | None) -> tuple[np.ndarray, np.ndarray, int]:
     """Both rows as class indices; names and gaps are numbered in sorted order unless ``n_classes`` is given."""
     y_true, y_pred = _row_pair(y_true, y_pred)

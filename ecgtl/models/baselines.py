@@ -31,19 +31,25 @@ def rr_boosting(features: np.ndarray, y_train: np.ndarray, train: np.ndarray, te
     With 0/1 tables ``y_train`` (n, n_classes) one model a label; a label without both outcomes keeps its prevalence.
     Raises EcgtlError when no recording to train on has the beats for an RR interval.
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415  (a fifth of a second)
-
-    if np.isnan(features[train]).any(axis=1).all():
-        raise EcgtlError(f"none of the {len(train)} recordings to train on shows enough beats for RR intervals; take "
-                         "another lead")
     if y_train.ndim == 2:
         columns = [rr_boosting(features, column, train, test, 2, seed)[:, 1] if 0 < column.mean() < 1
                    else np.full(len(test), column.mean()) for column in y_train.T]
         return np.stack(columns, axis=1)
-    model = HistGradientBoostingClassifier(random_state=seed, class_weight="balanced", max_iter=150, learning_rate=0.06)
-    model.fit(features[train], y_train)
+    model = boosted(features[train], y_train, seed)
     out = np.zeros((len(test), n_classes))
     out[:, model.classes_] = model.predict_proba(features[test])
     return out
 
 
+def boosted(features: np.ndarray, y: np.ndarray, seed: int):
+    """scikit-learn's gradient boosting, fitted to RR-interval ``features`` (n, features) and class indices (n,).
+
+    Raises EcgtlError when no recording has the beats for an RR interval.
+    """
+    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415  (a fifth of a second)
+
+    if np.isnan(features).any(axis=1).all():
+        raise EcgtlError(f"none of the {len(features)} recordings to train on shows enough beats for RR intervals; take "
+                         "another lead")
+    model = HistGradientBoostingClassifier(random_state=seed, class_weight="balanced", max_iter=150, learning_rate=0.06)
+    return model.fit(features, y)

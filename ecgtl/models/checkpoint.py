@@ -27,7 +27,7 @@ SCHEMA = 1  # of the facts; raise it when their meaning changes. A file that doe
 SUMS = paths.PACKAGE / "weights" / "SHA256SUMS"
 # The last of the facts, as it stands in a file's header
 CHECKSUM = re.compile(rb', \\"checksum\\": \\"sha256:([0-9a-f]{64})\\"')
-LOWEST = {"mean": -1e9, "highpass": 0, "seed": 0}  # other numbers are above 0
+LOWEST = {"mean": -1e9, "stack": -1e9, **dict.fromkeys(("highpass", "seed", "abstain_below", "shortest", "longest"), 0)}  # other numbers are above 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,8 @@ class CheckpointFacts:
     """What a checkpoint says of itself: what is needed to use its weights.
 
     ``sampling_rate`` in Hz and ``seconds`` of its input; ``mean`` and ``sd`` in mV, one a lead; ``highpass`` in Hz, 0
-    for none; ``stages`` of a ResNet that are there. What it does not say is empty, or None. ``stored`` has all of its
+    for none; ``stages`` of a ResNet that are there. Of a shipped classifier: its ``kind``, the ``members`` of its ensemble, what
+    calibrates it, and how short and long the recordings were that it learnt from, in seconds. What it does not say is empty, or None. ``stored`` has all of its
     facts as they are stored, further ones too.
     """
 
@@ -60,6 +61,13 @@ class CheckpointFacts:
     mean: tuple[float, ...] = ()
     sd: tuple[float, ...] = ()
     seed: int | None = None
+    kind: str = ""
+    members: int = 1
+    temperature: float = 1.0
+    abstain_below: float = 0.0
+    shortest: float = 0.0
+    longest: float = 0.0
+    stack: tuple[float, ...] = ()
     schema: int = SCHEMA
     stored: dict = field(default_factory=dict, repr=False)
 
