@@ -44,24 +44,23 @@ class Classifier:
         check_facts(path, facts, *NEEDED)
         if not len(facts.mean) == len(facts.sd) == facts.in_channels:
             raise EcgtlError(f"checkpoint {path} has not one mean and one SD a lead; it was not written by ecgtl")
-        by_part: dict[str, dict] = {}
-        for name, tensor in weights.items() if facts.kind else ():
-            part, _, own = name.partition(".")
-            by_part.setdefault(part, {})[own] = tensor
-        grown = by_part.pop("trees", {})
-        n = len(facts.classes or ())
-        sound = not facts.kind or facts.kind in KINDS and len(facts.stack) in (0, n * (2 * n + 1))
-        if not sound or facts.kind and (bool(grown) == (facts.kind == "network") or bool(by_part) == (facts.kind == "trees")):
+        parts: dict[str, dict] = {}
+        for name, tensor in weights.items():
+            part, _, own = name.partition(".") if facts.kind else (KINDS[0], "", name)
+            parts.setdefault(part, {})[own] = tensor
+        grown, n = parts.pop("trees", {}), len(facts.classes or ())
+        whole = {"": (1, 0), "network": (facts.members, 0), "trees": (0, 1), "stack": (facts.members, 1)}
+        if whole.get(facts.kind) != (len(parts), bool(grown)) or (facts.kind == "stack") != (
+                len(facts.stack) == n * (2 * n + 1)):
             raise EcgtlError(f"classifier {path} is not whole; install ecgtl again, or train it again")
-        networks = [checkpoint.network(path, one, facts) for _, one in sorted(by_part.items())] if facts.kind else [
-            checkpoint.network(path, weights, facts)]
+        networks = [checkpoint.network(path, one, facts) for _, one in sorted(parts.items())]
         trees = Trees.from_arrays({name: tensor.numpy() for name, tensor in grown.items()}) if grown else None
         return cls(facts, networks, trees, device)
 
     def inputs(self, record: str, millivolts: np.ndarray, rate: float, present: Sequence[int]) -> np.ndarray:
-        """What the networks see, (leads, samples), of a stretch in mV, (samples, leads that are ``present``), at ``rate``.
+        """What the networks see, (leads, samples), of a stretch in mV, (samples, leads that are ``present``).
 
-        A lead that is not present is zero throughout. Raises EcgtlError where the stretch cannot be prepared.
+        It has ``rate`` Hz. A lead that is not present is zero throughout. Raises EcgtlError where it cannot be prepared.
         """
         facts, rules = self.facts, rules_of(self.facts)
         x = np.zeros((facts.in_channels, facts.n_samples if self.networks else 0), np.float32)
@@ -86,11 +85,13 @@ class Classifier:
     def probabilities(self, x: np.ndarray, features: np.ndarray) -> np.ndarray:
         """Calibrated probabilities (n, classes) of ``inputs`` (n, leads, samples) and ``RHYTHM`` (n, features)."""
         parts = self.parts(x, features)
-        p = parts[self.kind] if self.kind != "stack" else stacked(*parts.values(), np.array(self.facts.stack))
+        if self.kind == "stack":
+            parts["stack"] = stacked(parts["network"], parts["trees"], np.array(self.facts.stack))
+        p = parts[self.kind]
         return calibrated(p, self.facts.temperature)
 
     def of_recordings(self, recordings: Recordings, lead: int | str | Sequence[str] = 0) -> np.ndarray:
-        """Calibrated probabilities (R, classes) of whole ``recordings``, of long ones of their last ``longest`` seconds.
+        """Calibrated probabilities (R, classes) of ``recordings``, of long ones of their last ``longest`` seconds.
 
         ``lead`` stands for the classifier's one lead; several name those of its leads that are looked at.
         """

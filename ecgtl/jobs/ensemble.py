@@ -109,14 +109,16 @@ def _network(prepared: Prepared, member: Plan, report: Callable[[dict], None] | 
     """A trained network of the ensemble, its weights rounded as they are stored."""
     config, rules, recordings, split = member.config, prepared.rules, prepared.recordings, prepared.split
     network, x = replace(prepared, plan=member).network(), prepared.inputs()
-    parts = [loop.LabelledArray(x[index], recordings.labels[index]) for index in (split.train, split.validation)]
+    train, validation = (loop.LabelledArray(x[index], recordings.labels[index])
+                         for index in (split.train, split.validation))
     how = loop.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.patience, rules.stop_on,
                            rules.select_on, config.precision, config.seed)
     model = LeadDropout(network) if len(prepared.leads) > 1 else network
     start = member.start and cache.source_checksum(member.start.parent, [member.start])
     state = finetune.training_state({"config": asdict(config), "digest": recordings.digest, "start": start, "of": HOME})
     # The test set is not looked at while it is trained: the validation set stands in its place
-    fit = loop.fit(model, *parts, parts[1], how, partial(value_of, rules.score), member.device, state, report)
+    fit = loop.fit(model, train, validation, validation, how, partial(value_of, rules.score), member.device, state,
+                   report)
     model.load_state_dict({name: t.half().float() if t.is_floating_point() and t.ndim > 1 else t
                            for name, t in fit.weights.items()})
     return network
@@ -125,8 +127,8 @@ def _network(prepared: Prepared, member: Plan, report: Callable[[dict], None] | 
 def _tensors(own: classifier.Classifier) -> dict[str, torch.Tensor]:
     """All weights of a classifier by the names that they are stored under."""
     found = {f"{k}.{name}": t for k, one in enumerate(own.networks) for name, t in loop.weights_of(one).items()}
-    grown = vars(own.trees) if own.trees else {}
-    return found | {f"trees.{name}": torch.from_numpy(np.ascontiguousarray(array).ravel()) for name, array in grown.items()}
+    return found | {f"trees.{name}": torch.from_numpy(np.ascontiguousarray(array).ravel())
+                    for name, array in (vars(own.trees) if own.trees else {}).items()}
 
 
 def _regression(arrays: dict[str, np.ndarray]) -> np.ndarray:
@@ -147,12 +149,13 @@ def _stacked(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     y = arrays["y_validation"]
     fold = np.empty(len(y), int)
     fold[np.argsort(y, kind="stable")] = np.arange(len(y)) % FOLDS  # each class over all folds
-    both = {part: [arrays[f"prob_{kind}_{part}"].astype(float) for kind in ("network", "trees")] for part in PARTS}
-    held_out = np.zeros_like(both["validation"][0])
+    network, trees = (arrays[f"prob_{kind}_validation"].astype(float) for kind in ("network", "trees"))
+    held_out = np.zeros_like(network)
     for k in range(FOLDS):
         others = {name: array[fold != k] for name, array in arrays.items() if name.endswith("_validation")}
-        held_out[fold == k] = classifier.stacked(*(p[fold == k] for p in both["validation"]), _regression(others))
-    test = classifier.stacked(*both["test"], _regression(arrays))
+        held_out[fold == k] = classifier.stacked(network[fold == k], trees[fold == k], _regression(others))
+    test = classifier.stacked(arrays["prob_network_test"].astype(float), arrays["prob_trees_test"].astype(float),
+                              _regression(arrays))
     return {"prob_stack_validation": held_out.astype(np.float16), "prob_stack_test": test.astype(np.float16)}
 
 
@@ -199,7 +202,7 @@ def _alone(own: classifier.Classifier, prepared: Prepared) -> dict[str, np.ndarr
 
 def _foreign(own: classifier.Classifier, plan: ClassifierPlan) -> dict[str, np.ndarray]:
     """Whether recordings of foreign data sets show atrial fibrillation, and the probabilities of them."""
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for dataset, (one, name) in plan.foreign.items():
         recordings = read(one)
         lead = own.facts.leads if len(own.facts.leads) > 1 else 0
@@ -228,8 +231,8 @@ def scores(arrays: dict[str, np.ndarray], data: dict) -> dict:
     found["calibration_error"] = {"before": metrics.calibration_error(y, raw), "after": metrics.calibration_error(y, p)}
     found["answered"] = {"share": answered.mean()} | _share("accuracy", (p.argmax(axis=1) == y)[answered])
     if "prob_first_lead" in arrays:
-        first = arrays["prob_first_lead"].astype(float)
-        found["first_lead"] = {CHOSEN_BY: value_of(CHOSEN_BY, y, first)} | _limits(partial(value_of, CHOSEN_BY), y, first)
+        first, scorer = arrays["prob_first_lead"].astype(float), partial(value_of, CHOSEN_BY)
+        found["first_lead"] = {CHOSEN_BY: scorer(y, first)} | _limits(scorer, y, first)
     own = {"test", "validation"}
     column = classes.index(data["atrial_fibrillation"])
     found["foreign"] = {name: _against_the_rest(arrays[f"y_{name}"], arrays[f"prob_{name}"].astype(float), column)

@@ -49,7 +49,7 @@ def boosted(features: np.ndarray, y: np.ndarray, seed: int):
     from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415  (a fifth of a second)
 
     if np.isnan(features).any(axis=1).all():
-        raise EcgtlError(f"none of the {len(features)} recordings to train on shows enough beats for RR intervals; take "
-                         "another lead")
+        raise EcgtlError(f"none of the {len(features)} recordings to train on shows enough beats for RR intervals; "
+                         "take another lead")
     model = HistGradientBoostingClassifier(random_state=seed, class_weight="balanced", max_iter=150, learning_rate=0.06)
     return model.fit(features, y)

@@ -27,7 +27,8 @@ SCHEMA = 1  # of the facts; raise it when their meaning changes. A file that doe
 SUMS = paths.PACKAGE / "weights" / "SHA256SUMS"
 # The last of the facts, as it stands in a file's header
 CHECKSUM = re.compile(rb', \\"checksum\\": \\"sha256:([0-9a-f]{64})\\"')
-LOWEST = {"mean": -1e9, "stack": -1e9, **dict.fromkeys(("highpass", "seed", "abstain_below", "shortest", "longest"), 0)}  # other numbers are above 0
+LOWEST = {"mean": -1e9, "stack": -1e9,  # other numbers are above 0
+          **dict.fromkeys(("highpass", "seed", "abstain_below", "shortest", "longest"), 0)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +36,10 @@ class CheckpointFacts:
     """What a checkpoint says of itself: what is needed to use its weights.
 
     ``sampling_rate`` in Hz and ``seconds`` of its input; ``mean`` and ``sd`` in mV, one a lead; ``highpass`` in Hz, 0
-    for none; ``stages`` of a ResNet that are there. Of a shipped classifier: its ``kind``, the ``members`` of its ensemble, what
-    calibrates it, and how short and long the recordings were that it learnt from, in seconds. What it does not say is empty, or None. ``stored`` has all of its
-    facts as they are stored, further ones too.
+    for none; ``stages`` of a ResNet that are there. Of a shipped classifier: its ``kind``, the ``members`` of its
+    ensemble, the ``temperature`` that calibrates it, the confidence that it abstains below, and in seconds the
+    ``shortest`` recording that it takes and the ``longest`` that it takes as one. What it does not say is empty, or
+    None. ``stored`` has all of its facts as they are stored, further ones too.
     """
 
     arch: str

@@ -14,8 +14,8 @@ class Trees:
     """Gradient boosting of several classes: the nodes of all trees, one tree after the other.
 
     ``roots`` (iterations, classes) and ``left``, ``right`` (nodes,) are numbers of nodes; at a node whose ``feature``
-    is at most ``threshold`` it goes to the left, and where it is NaN as ``missing_left`` says; ``value`` is what a leaf adds.
-    ``baseline`` (classes,) is what the sums begin with.
+    is at most ``threshold`` it goes to the left, and where it is NaN as ``missing_left`` says; ``value`` is what a leaf
+    adds to a sum that begins with ``baseline`` (classes,).
     """
 
     roots: np.ndarray
@@ -35,16 +35,17 @@ class Trees:
         every = np.concatenate(nodes)
         shift = np.repeat(starts[:-1], np.diff(starts))
         leaf = every["is_leaf"].astype(bool)
+        left, right = ((every[side] + shift).astype(np.int32) for side in ("left", "right"))
         return cls(starts[:-1].reshape(len(model._predictors), -1).astype(np.int32),
                    np.where(leaf, LEAF, every["feature_idx"]).astype(np.int16), every["num_threshold"],
-                   every["missing_go_to_left"], *((every[side] + shift).astype(np.int32) for side in ("left", "right")),
-                   every["value"].astype(np.float32), model._baseline_prediction.ravel())
+                   every["missing_go_to_left"], left, right, every["value"].astype(np.float32),
+                   model._baseline_prediction.ravel())
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Self:
         """From the arrays that ``vars`` of such an object gives. Raises KeyError for one that lacks."""
-        shape = len(arrays["baseline"])
-        return cls(**{one.name: arrays[one.name] for one in fields(cls)} | {"roots": arrays["roots"].reshape(-1, shape)})
+        roots = arrays["roots"].reshape(-1, len(arrays["baseline"]))
+        return cls(**{one.name: arrays[one.name] for one in fields(cls)} | {"roots": roots})
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
         """Class probabilities (n, classes) of ``x`` (n, features), float64, NaN where a feature is missing."""
