@@ -5,7 +5,7 @@ By name in each recording, since those of one data set may differ in order.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -38,7 +38,7 @@ def standard_name(text: str) -> str:
     return next(lead for lead in LEADS if lead.lower() == (found[1] or number).lower())
 
 
-def compared(names: Sequence[str]) -> list[str]:
+def compared(names: Iterable[str]) -> list[str]:
     """``names`` so that those of one lead are equal: standard names, in lower case."""
     return [standard_name(str(name)).lower() for name in names]
 
