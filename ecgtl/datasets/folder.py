@@ -36,9 +36,9 @@ def read(root: Path, lead: str | int | None = None, labels: str | None = None, o
          unit: str = "") -> Recordings:
     """All records in ``root`` and its sub-folders; an id is the path below ``root`` without suffix.
 
-    ``lead`` chooses one signal by name (upper and lower case alike, no other name is taken for it) or by index;
-    without it all signals are kept, and all records need equally many. ``labels`` is a CSV file (absolute or below
-    ``root``) with the columns ``record`` and ``label``, or ``"comments"`` for the header comments ``label:`` or
+    ``lead`` chooses one signal by name (as ``leads.find`` takes it: ``ECG II`` is II, ``MLII`` is not) or by
+    index; without it all signals are kept, and all records need equally many. ``labels`` is a CSV file (absolute or
+    below ``root``) with the columns ``record`` and ``label``, or ``"comments"`` for the header comments ``label:`` or
     ``Dx:``, or ``"none"``; by default ``root/labels.csv`` where there is one, else nothing is labelled. Where
     ``labels_separator`` stands between labels, a recording can have several. Records with the same subject, in a column
     or header comment ``subject`` (or another of ``label_file.SUBJECTS``), belong together. ``rate`` (Hz) and ``unit``
@@ -81,8 +81,9 @@ def read(root: Path, lead: str | int | None = None, labels: str | None = None, o
 
     damaged = {record: header.reason for record, (_, header) in headers.items() if isinstance(header, RecordError)}
     further: dict = {name: value for name, value in (("damaged", damaged), ("rate", rate), ("unit", unit)) if value}
-    return collector.cached(root, files, fill, lead=lead_key, labels_separator=labels_separator, label_rules=2,
-                            labels=labels if text is None else sha256(text.encode()).hexdigest(), **further)
+    return collector.cached(root, files, fill, lead=lead_key, label_rules=2, lead_rules=2,
+                            labels=labels if text is None else sha256(text.encode()).hexdigest(),
+                            labels_separator=labels_separator, **further)
 
 
 def read_headers(root: Path, given: Given = NOTHING,

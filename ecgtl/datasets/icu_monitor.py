@@ -33,7 +33,7 @@ _SHARD = re.compile(r"p\d+")  # a folder of patients whose names begin with its 
 def read(root: Path, on_bad: str = "error", synthetic: bool = False, lead: str | int = LEAD) -> Recordings:
     """One lead of every record below ``root/icu-monitor``; ids are paths below it, subjects are patients.
 
-    ``lead`` is a name (upper and lower case alike) or an index. Recordings carry no class. A monitor goes on
+    ``lead`` is a name (as ``leads.find`` takes it) or an index. Recordings carry no class. A monitor goes on
     when nothing is to be seen: flat stretches stay in and missing samples are NaN (``samples`` is float32 for
     that); ``windows.unlabelled`` leaves such windows out and counts them. Records without the lead (a
     pressure alone, say) are left out and counted in ``Recordings.skipped``. Headers that list segments, or
@@ -49,7 +49,7 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, lead: str |
     headers = _headers(base, collector)
     files = {file for header in headers.values() for file in (header.path, *header.signal_files())}
     write = partial(_write, base=base, headers=headers, lead=lead, collector=collector)
-    return collector.cached(base, files, write=write, lead=lead_key)
+    return collector.cached(base, files, write=write, lead=lead_key, lead_rules=2)
 
 
 def _headers(base: Path, collector: Collector) -> dict[str, Header]:

@@ -96,7 +96,7 @@ class Recordings:
         return millivolts
 
     def lead_index(self, i: int, lead: int | str) -> int:
-        """Column of ``lead`` (index or name, upper and lower case alike) in recording ``i``."""
+        """Column of ``lead`` (index or name, as ``leads.find`` takes it) in recording ``i``."""
         return column(self.leads[i], lead, f"recording {self.ids[i]} of {self.name}")
 
     @cached_property

@@ -46,9 +46,9 @@ class Prepared:
         """
         config = self.plan.config
         if config.lead == ALL_LEADS:
-            facts, first = self.plan.start_facts, np.char.lower(self.recordings.leads[0]).tolist()
+            facts, first = self.plan.start_facts, leads.compared(self.recordings.leads[0])
             own = facts.leads if facts else ()
-            order = [name.lower() for name in own]
+            order = leads.compared(own)
             as_own = order != first and sorted(order) == sorted(first)
             return leads.resolve(self.recordings, own if as_own else range(len(first)))
         chosen = config.dataset in CHOOSING or "leads" in self.plan.loader_options

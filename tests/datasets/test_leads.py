@@ -20,7 +20,7 @@ from ecgtl.report import figures
 from ecgtl.report.jobs import recordings as jobs_recordings
 from ecgtl.signals import filters, frames, preparation, windows
 
-GAIN = {"I": 100.0, "II": 200.0, "V1": 400.0, "V5": 50.0, "ECG": 10.0}
+GAIN = {"I": 100.0, "II": 200.0, "V1": 400.0, "V5": 50.0, "ECG": 10.0, "ECG I": 100.0, "DII": 200.0}
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +47,112 @@ def recordings(*orders, name="mixed"):
 STRAIGHT = recordings(*[("I", "II")] * 4)
 BY_WINDOW = preparation.Input("end", "window", None)
 TURNED = recordings(*[("I", "II"), ("II", "I")] * 2)
+
+
+# --- names --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text, name", [
+    *((f"{prefix}{lead}", lead) for prefix in ("", "Lead ", "ECG ", "EKG ", "lead_", "Lead: ", "Lead-", "Lead - ",
+                                               "MDC_ECG_LEAD_") for lead in ("I", "II", "aVR", "V6")),
+    ("DI", "I"), ("DII", "II"), ("diii", "III"), ("D1", "I"), ("d2", "II"), ("D3", "III"), ("AVR", "aVR"),
+    ("avl", "aVL"), ("aVf", "aVF"), ("MDC_ECG_LEAD_AVF", "aVF"), ("I (Einthoven)", "I"), ("ECG I (LA-RA)", "I"),
+    (" ecg v1 ", "V1")])
+def test_other_names_of_the_standard_leads(text, name):
+    assert leads.standard_name(text) == leads.standard_name(text.upper()) == leads.standard_name(text.lower()) == name
+
+
+@pytest.mark.parametrize("text", [
+    "MLII", "MLIII", "-aVR", "Lead -aVR", "ECG -I", "aVR (-)", "aVR (inverted)", "aVR-", "MDC_ECG_LEAD_AVRneg", "V1-V2",
+    "IR", "ECG", "Lead 1", "D4", "DV1", "V7", "V10", "IIII", "I II", "\u0131", "CM5", "resp", ""])
+def test_other_leads_keep_their_names(text):
+    assert leads.standard_name(text) == leads.standard_name(f" {text} ") == text
+
+
+def test_a_lead_is_found_by_its_other_names_where_no_lead_has_the_exact_one():
+    assert leads.find(["MLII", "ECG II", "V1"], "II") == leads.find(["MLII", "II", "V1"], "Lead ii") == [1]
+    assert leads.find(["DII", "ii", "Lead II"], "II") == [1]
+    assert leads.find(["DII", "ii"], "dii") == [0]
+    assert leads.find(["DII", "V1", "Lead II"], "II") == [0, 2]
+    assert leads.find(["MLII", "-II", "V2"], "II") == [] == leads.find(["II"], "MLII")
+    assert leads.find(["resp ", "ABP"], "RESP") == [0]
+
+
+@pytest.mark.parametrize("name", [
+    "", " ", "ECG", "ekg", "ECG1", "ecg_2", "ECG Lead", "signal 0", "channel 1", "CH0", "ch-12", "col3", "unknown",
+    "val", "value", "record", "lead", "Lead 1", "0", "17", "Unnamed: 0", "record sel30, signal 1"])
+def test_names_that_name_no_lead(name):
+    assert leads.is_unnamed(name)
+
+
+@pytest.mark.parametrize("name", [*leads.LEADS, "MLII", "ABP", "resp", "CM5", "ECG II", "D3", "chest", "V", "recorder"])
+def test_names_of_leads(name):
+    assert not leads.is_unnamed(name)
+
+
+def test_recordings_that_name_their_leads_otherwise(capsys):
+    other = recordings(("ECG I", "DII"), ("DII", "ECG I"), ("I", "DII"), ("DII", "I"))
+    assert other.leads[0].tolist() == ["ECG I", "DII"]  # names stay as they are stored
+    for asked in (("I", "II"), leads.resolve(other, (0, 1)), leads.resolve(other, ("II", "I"))[::-1]):
+        x = preparation.prepare(other, 125, 250, asked, BY_WINDOW)
+        turned = preparation.prepare(other.select([1, 3]), 125, 250, (1, 0), BY_WINDOW)
+        np.testing.assert_array_equal(x[[1, 3]], turned)
+        assert leads.missing(other, asked) == [""] * 4
+    np.testing.assert_array_equal(other.lead(1, "I"), other.signal(1)[1])
+    assert leads.resolve(other, ("I", "II")) == ("I", "II")  # by name: their columns differ
+    leads.say_names("mixed", 0, np.array(["I", "ECG I", "Lead I"]))
+    assert "lead 0 is" not in capsys.readouterr().err
+    leads.say_names("mixed", 0, np.array(["I", "ECG I", "V5"]))
+    assert "lead 0 is" in capsys.readouterr().err
+
+
+def test_a_name_that_two_leads_have_is_refused_whatever_else_is_asked():
+    twice = recordings(("ECG", "ECG", "I"), ("ECG", "ECG", "I"))
+    with pytest.raises(EcgtlError, match="2 leads named ECG"):
+        preparation.prepare(twice, 125, 250, leads.resolve(twice, ("ECG", "V9")))
+
+
+# --- limb leads that are computed ---------------------------------------------------------------------------------
+
+
+def limb(i, ii):
+    """The six limb leads of potentials, by hand: of the arms and the foot against Wilson's terminal."""
+    right, left, foot = -(i + ii) / 3, (2 * i - ii) / 3, (2 * ii - i) / 3
+    return {"I": left - right, "II": foot - right, "III": foot - left, "aVR": 1.5 * right, "aVL": 1.5 * left,
+            "aVF": 1.5 * foot}
+
+
+@pytest.mark.parametrize("wanted", leads.LEADS[:6])
+def test_any_two_limb_leads_determine_every_other(wanted):
+    rng = np.random.default_rng(0)
+    every = limb(*rng.normal(size=(2, 50))) | {"V1": rng.normal(size=50)}
+    for one in leads.LEADS[:6]:
+        assert leads.derived([one, "V1"], wanted) is None
+        assert leads.derived([one, f"Lead {one}"], wanted) is None  # the same lead twice
+        for other in set(leads.LEADS[:6]) - {one}:
+            weights = leads.derived([f"ECG {one}", "V1", other.lower()], wanted)
+            assert weights.shape == (3,) and weights[1] == 0
+            np.testing.assert_allclose(weights @ [every[one], every["V1"], every[other]], every[wanted], atol=1e-12)
+    assert leads.derived(["I", "II"], "V1") is None is leads.derived(["I", "II"], "MLII")
+
+
+def test_weights_by_hand():
+    np.testing.assert_allclose(leads.derived(["I", "II"], "III"), [-1, 1], atol=1e-12)
+    np.testing.assert_allclose(leads.derived(["III", "V5", "DI"], "Lead II"), [1, 0, 1], atol=1e-12)
+    np.testing.assert_allclose(leads.derived(["II", "III"], "avf"), [0.5, 0.5], atol=1e-12)
+    # Of I, II and III, each has a third of what the other two disagree
+    np.testing.assert_allclose(leads.derived(["I", "II", "III"], "II"), [1 / 3, 2 / 3, 1 / 3], atol=1e-12)
+
+
+@pytest.mark.needs("ptb-xl")
+def test_derived_leads_are_those_that_a_recorder_stored(real_data):
+    for header in sorted((real_data / "ptb-xl/1.0.3").rglob("*_hr.hea"))[:5]:
+        found = wfdb.rdrecord(str(header.with_suffix("")))
+        names, x = [name.upper() for name in found.sig_name], found.p_signal
+        for wanted in ("III", "AVR", "AVL", "AVF"):
+            own = leads.derived(["I", "II"], wanted) @ x[:, [names.index("I"), names.index("II")]].T
+            assert np.abs(own - x[:, names.index(wanted)]).max() <= 2e-3 + 1e-9  # mV: two of its steps of 1 microvolt
+            assert np.ptp(own) > 0.05
 
 
 # --- arrays -------------------------------------------------------------------------------------------------------
@@ -202,6 +308,8 @@ def test_a_checkpoint_of_several_leads_keeps_its_order(straight, tmp_path):
     config = FinetuneConfig.of(root=str(back), init=str(tmp_path / "w.safetensors"),
                                **SMALL | {"lead": "all"}).resolved()
     assert inputs.Prepared(config.plan(), datasets.load("folder", back)).leads == (1, 0)
+    named = write(tmp_path / "y", [("Lead II", "DI")] * 24)
+    assert inputs.Prepared(config.plan(), datasets.load("folder", named)).leads == (1, 0)
     both = [tuned(root, init=config.init).arrays["prob_validated"] for root in (straight, back)]
     np.testing.assert_array_equal(*both)
 

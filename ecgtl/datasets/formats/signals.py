@@ -1,7 +1,6 @@
 """What all files have in common: leads, a sampling rate, units, samples. It becomes the ``Header`` of a record."""
 
 import os
-import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,12 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgtl.datasets.leads import LEADS, find
+from ecgtl.datasets.leads import standard_name
 from ecgtl.datasets.wfdb_header import LONGEST_NAME, Header, per_millivolt
 from ecgtl.errors import EcgtlError, RecordError, short
-
-# "Lead I (Einthoven)" of DICOM, "ECG V1" of EDF+, "MDC_ECG_LEAD_II" of HL7
-_STANDARD = re.compile(rf"(?:mdc_ecg_lead_|(?:lead|ecg|ekg)[ _:-]+)?({'|'.join(LEADS)})(?: *\(.*\))?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -73,7 +69,7 @@ class Signals:
         n = len(self.leads)
         if not n:
             raise RecordError("no signals", f"{path} holds no signals; remove it")
-        leads = [lead_name(name) or f"signal {k}" for k, name in enumerate(self.leads)]
+        leads = [standard_name(name) or f"signal {k}" for k, name in enumerate(self.leads)]
         names, units = (tuple((text if text.isprintable() else ascii(text))[:LONGEST_NAME] for text in texts)
                         for texts in (leads, self.units))
         with np.errstate(all="ignore"):  # a scale of 0 is refused where the gain is looked at
@@ -95,12 +91,6 @@ def header_of(path: Path, given: Given, reader: Reader) -> Header:
 
     return opened().header(path, len(opened().stored),
                            lambda columns, start, stop: opened().stored[start:stop][:, columns])
-
-
-def lead_name(text: str) -> str:
-    """A lead's name as the standard twelve are called here, any other as it stands."""
-    found = _STANDARD.fullmatch(text.strip())
-    return LEADS[find(LEADS, found[1])[0]] if found else text.strip()
 
 
 @contextmanager

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from ecgtl.datasets.files import read_bytes
-from ecgtl.datasets.formats.signals import Given, Signals, lead_name, refusing
+from ecgtl.datasets.formats.signals import Given, Signals, refusing
+from ecgtl.datasets.leads import standard_name
 from ecgtl.datasets.wfdb_header import per_millivolt
 from ecgtl.errors import RecordError
 
@@ -124,7 +125,7 @@ def _told(head: tuple[str, ...]) -> tuple[float | None, str, str]:
         elif not np.isnan(per_millivolt(value)):
             unit = value
         elif key and value.startswith(f"{key} "):  # Lead,Lead I in whichever language
-            lead = lead_name(f"lead {value.removeprefix(key).strip()}")
+            lead = standard_name(f"lead {value.removeprefix(key).strip()}")
     return rate, unit, lead
 
 
