@@ -17,7 +17,7 @@ from ecgtl.datasets.collector import Collector, check_scale
 from ecgtl.datasets.files import below, file_size, read_bytes
 from ecgtl.datasets.formats import NOTHING, Given
 from ecgtl.datasets.label_file import COMMENTS, NO_LABELS, SUBJECTS
-from ecgtl.datasets.leads import check_lead, columns, listed
+from ecgtl.datasets.leads import check_lead, column, columns, derived, find, listed
 from ecgtl.datasets.recordings import Recordings, counted
 from ecgtl.datasets.wfdb_files import BLOCK, check_sums, read_part
 from ecgtl.datasets.wfdb_header import Header, header_text, segments, sound_header
@@ -120,6 +120,24 @@ def read_headers(root: Path, given: Given = NOTHING,
     return named
 
 
+def headers_at(path: Path, given: Given = NOTHING) -> dict[str, tuple[Path, Header | RecordError]]:
+    """``read_headers`` of a folder, or of one record: its header, a file of its own, or its name without a suffix."""
+    if path.is_dir():
+        return read_headers(path, given)
+    given.check()
+    beside = [one for one in dict.fromkeys((path.with_suffix(".hea"), Path(f"{path}.hea"))) if one.is_file()]
+    header: Header | RecordError | None = None
+    if beside and (path in beside or not path.is_file() or path.suffix.lower() in (".dat", ".mat")):
+        path = beside[-1]
+        header = _wfdb_headers(path.parent, [path])[path]
+    elif path.is_file():
+        header = _other_header(path, path.parent, given)
+    if header is None:
+        what = "is no recording of a format that is read" if path.exists() else "does not exist"
+        raise EcgtlError(f"{path} {what}; give a folder of recordings, or one: WFDB (.hea with .dat), EDF, DICOM, CSV")
+    return {name_of(path, path.parent): (path, header)}
+
+
 def name_of(path: Path, root: Path) -> str:
     """A record's name: the path of its header below ``root``, without the suffix of a format."""
     suffix = path.suffix if path.suffix.lower() in formats.SUFFIXES else ""
@@ -206,17 +224,47 @@ class Record:
             raise RecordError("no samples", f"{self.path} has no samples; fetch the record again")
         collector.remark_assumed(self.id, self.header, self.columns)
         check_sums(self.header, self.columns, partial(collector.remark, self.id))
-        self.remark(self.millivolts(0, min(len(self), BLOCK // 16)), collector)
+        self.remark(Record.millivolts(self, 0, min(len(self), BLOCK // 16)), collector)
 
     def remark(self, millivolts: np.ndarray, collector: Collector) -> None:
         """Tell ``collector`` of an amplitude that no ECG has."""
-        for x, lead, gain, unit in zip(millivolts[::max(1, len(millivolts) // 4096)].T, self.leads, self.of("gain"),
-                                       self.of("units"), strict=True):
+        for x, lead, gain, unit in zip(millivolts[::max(1, len(millivolts) // 4096)].T, self.of("leads"),
+                                       self.of("gain"), self.of("units"), strict=True):
             x = np.abs(x[np.isfinite(x)] - np.median(x[np.isfinite(x)])) if np.isfinite(x).any() else np.ones(1)
             half, most = np.quantile(x, (0.5, 0.99))
             if half > LARGEST or (half < SMALLEST and most < 10 * SMALLEST and x.any()):
                 collector.remark(self.id, IMPLAUSIBLE, f" (lead {lead} of {self.id}: median {half:.2g} mV, gain "
                                  f"{gain:g} per mV from the unit {unit}); check gain and unit in the header")
+
+
+@dataclass(frozen=True, eq=False)
+class Computed(Record):
+    """The same with leads that are sums of ``columns`` weighted by ``weights`` (leads, columns)."""
+
+    names: list[str]
+    weights: np.ndarray
+
+    @property
+    def leads(self) -> list[str]:
+        """Their names."""
+        return self.names
+
+    def millivolts(self, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Samples ``start`` to ``stop`` in mV, shape (samples, leads), float32, NaN where they are missing."""
+        return super().millivolts(start, stop) @ self.weights.T.astype(np.float32)
+
+
+def computed(record: str, header: Header, wanted: Sequence[str | int], collector: Collector) -> Record:
+    """The leads ``wanted`` of a record; limb leads that it lacks are computed from two others, which is remarked."""
+    absent = {lead: derived(header.leads, str(lead)) for lead in wanted if not find(header.leads, lead)}
+    if not absent or any(weights is None for weights in absent.values()):
+        return chosen(record, header, wanted)
+    every = np.array([absent[lead] if lead in absent else np.eye(len(header.leads))[column(
+        header.leads, lead, str(header.path))] for lead in wanted])
+    used = np.flatnonzero(every.any(axis=0)).tolist()
+    collector.remark(record, f"{', '.join(map(str, absent))} computed from other limb leads")
+    kept = chosen(record, header, used).columns
+    return Computed(record, header, kept, [str(lead) for lead in wanted], every[:, used])
 
 
 def records(root: Path, lead: str | int | Sequence[str] | None, collector: Collector,
@@ -232,7 +280,7 @@ def records(root: Path, lead: str | int | Sequence[str] | None, collector: Colle
             yield one
 
 
-def chosen(record: str, header: Header | RecordError, lead: str | int | Sequence[str] | None) -> Record:
+def chosen(record: str, header: Header | RecordError, lead: str | int | Sequence[str | int] | None) -> Record:
     """The leads that ``lead`` names of a record; RecordError when it lacks one, or cannot be read."""
     if isinstance(header, RecordError):
         raise header

@@ -60,7 +60,7 @@ class Classifier:
     def inputs(self, record: str, millivolts: np.ndarray, rate: float, present: Sequence[int]) -> np.ndarray:
         """What the networks see, (leads, samples), of a stretch in mV, (samples, leads that are ``present``).
 
-        It has ``rate`` Hz. A lead that is not present is zero throughout. Raises EcgtlError where it cannot be prepared.
+        It has ``rate`` Hz. A lead that is not present is zero. Raises EcgtlError where the stretch cannot be prepared.
         """
         facts, rules = self.facts, rules_of(self.facts)
         x = np.zeros((facts.in_channels, facts.n_samples if self.networks else 0), np.float32)

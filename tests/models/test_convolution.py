@@ -95,3 +95,18 @@ def test_the_layout_is_timed_once_a_processor_and_kept_in_the_cache(tmp_path, mo
     convolution.layout.cache_clear()
     assert convolution.layout() == convolution.NATIVE
     convolution.layout.cache_clear()
+
+
+@pytest.mark.parametrize(("n_in", "stride"), [(4, 2), (8, 2), (8, 3), (16, 2)])
+def test_a_kernel_of_one_that_skips_samples_gives_what_the_plain_convolution_does(n_in, stride):
+    """Of few channels the samples are skipped before: the plain way wrote beyond its memory on some processors."""
+    torch.manual_seed(0)
+    ours = convolution.conv(n_in, 2 * n_in, 1, stride, bias=False).to(memory_format=torch.channels_last)
+    x = torch.randn(5, n_in, 1, 63).to(memory_format=torch.channels_last).requires_grad_()
+    y = ours(x)
+    y.square().sum().backward()
+    exact, weight = x.detach().double().requires_grad_(), ours.weight.detach().double().requires_grad_()
+    expected = torch.nn.functional.conv2d(exact, weight, stride=(1, stride))
+    expected.square().sum().backward()
+    for found, wanted in ((y, expected), (x.grad, exact.grad), (ours.weight.grad, weight.grad)):
+        torch.testing.assert_close(found.double(), wanted, rtol=1e-4, atol=1e-4)
