@@ -23,8 +23,8 @@ MARGIN = 1.1  # how many times faster the products must be to be taken
 # Channels in and out, kernel, samples
 _TIMED = ((16, 16, 7, 1024), (32, 32, 5, 512), (64, 64, 5, 256), (128, 128, 3, 128))
 _BATCH, _REPEATS = 16, 6
-# Channels in: for the weight gradient of a kernel of 1 with a stride, oneDNN 3 copies fewer beyond the end of its memory on
-# some processors with AVX-512, which ends the process. It is not asked to skip samples of so few channels.
+# Channels in. Of fewer, for the weight gradient of a kernel of 1 with a stride, oneDNN 3 writes beyond the end of its
+# memory on some processors with AVX-512, and the process ends: it is not asked to skip samples of so few.
 NARROW = 16
 _BLOCK = 1 << 20  # numbers multiplied at a time: 4 MiB of float32
 
