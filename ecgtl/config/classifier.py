@@ -64,6 +64,12 @@ class ClassifierPlan(Planned):
         """What the class is called that is looked for on foreign data sets."""
         return protocol(PROBE).classifiers[self.config.name]["atrial_fibrillation"]
 
+    @property
+    def known(self) -> dict:
+        """Facts that the recordings do not say of themselves."""
+        entry = protocol(PROBE).classifiers[self.config.name]
+        return {"name": self.config.name} | {name: entry[name] for name in ("leads",) if name in entry}
+
     def _plan(self, **given) -> Plan:
         return FinetuneConfig.of(protocol=PROBE, tier=self.config.tier, device=self.config.device, **given).plan()
 

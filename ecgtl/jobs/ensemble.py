@@ -29,6 +29,7 @@ HOME = "classifiers"  # what its results are stored under
 CHOSEN_BY = "macro_f1"
 FOLDS = 5  # of the cross-validation of the regression on both
 PARTS = ("validation", "test")
+SAID = ("macro_f1", "low", "high", "answered", "foreign")  # scores that its file says of itself
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +77,7 @@ def run(config: ClassifierConfig | ClassifierPlan, report: Callable[[dict], None
     features = classifier.of_features(rr_intervals.rr_features(recordings, prepared.leads[0]))
     trees = Trees.of(baselines.boosted(features[split.train], recordings.labels[split.train], 0))
     facts = finetune.facts_of(prepared) | {
-        "kind": "stack", "members": len(networks), "seed": None, "name": plan.config.name,
+        "kind": "stack", "members": len(networks), "seed": None, **plan.known,
         "shortest": float(np.floor(recordings.durations.min())), "longest": 2 * prepared.plan.config.seconds}
     whole = classifier.Classifier(checkpoint.CheckpointFacts.of(facts, Path(plan.config.name)), networks, trees)
     arrays = {name: getattr(split, name).astype(np.uint32) for name in ("train", *PARTS)}
@@ -102,7 +103,7 @@ def run(config: ClassifierConfig | ClassifierPlan, report: Callable[[dict], None
     how = results.provenance(str(plan.device), seconds(), 0, torch.get_num_threads(), command)
     result = Result(HOME, f"{plan.config.name}-{plan.config.tier}", asdict(plan.config), evidence_of(prepared),
                     scores(arrays, data), [], data, arrays, how)
-    return Trained(result, _tensors(own), facts)
+    return Trained(result, _tensors(own), facts | {"scores": {name: result.scores[name] for name in SAID}})
 
 
 def _network(prepared: Prepared, member: Plan, report: Callable[[dict], None] | None) -> nn.Module:

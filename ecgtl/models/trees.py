@@ -13,32 +13,35 @@ LEAF = -1  # what stands for the feature of a leaf
 class Trees:
     """Gradient boosting of several classes: the nodes of all trees, one tree after the other.
 
-    ``roots`` (iterations, classes) and ``left``, ``right`` (nodes,) are numbers of nodes; at a node whose ``feature``
-    is at most ``threshold`` it goes to the left, and where it is NaN as ``missing_left`` says; ``value`` is what a leaf
-    adds to a sum that begins with ``baseline`` (classes,).
+    ``roots`` (iterations, classes) are numbers of nodes. At an inner node it goes on with the next one where its
+    ``feature`` is at most ``number``, else ``right`` nodes further on; where the feature is NaN ``missing`` says
+    whether with the next one. At a leaf, whose ``feature`` is ``LEAF``, ``number`` is added to a sum that begins with
+    ``baseline`` (classes,).
     """
 
     roots: np.ndarray
     feature: np.ndarray
-    threshold: np.ndarray
-    missing_left: np.ndarray
-    left: np.ndarray
+    number: np.ndarray
+    missing: np.ndarray
     right: np.ndarray
-    value: np.ndarray
     baseline: np.ndarray
 
     @classmethod
     def of(cls, model) -> Self:
-        """Of a fitted ``HistGradientBoostingClassifier`` of three classes or more, without categories."""
+        """Of a fitted ``HistGradientBoostingClassifier`` of three classes or more, without categories.
+
+        Raises ValueError where scikit-learn orders the nodes of a tree otherwise than it did.
+        """
         nodes = [tree.nodes for trees in model._predictors for tree in trees]
-        starts = np.cumsum([0, *map(len, nodes)])
-        every = np.concatenate(nodes)
-        shift = np.repeat(starts[:-1], np.diff(starts))
+        starts, every = np.cumsum([0, *map(len, nodes)]), np.concatenate(nodes)
+        own = np.concatenate([np.arange(len(tree)) for tree in nodes])
         leaf = every["is_leaf"].astype(bool)
-        left, right = ((every[side] + shift).astype(np.int32) for side in ("left", "right"))
+        if (every["left"] != own + 1)[~leaf].any():
+            raise ValueError("a node's left child does not follow it")
         return cls(starts[:-1].reshape(len(model._predictors), -1).astype(np.int32),
-                   np.where(leaf, LEAF, every["feature_idx"]).astype(np.int16), every["num_threshold"],
-                   every["missing_go_to_left"], left, right, every["value"].astype(np.float32),
+                   np.where(leaf, LEAF, every["feature_idx"]).astype(np.int8),
+                   np.where(leaf, every["value"], every["num_threshold"]).astype(np.float32),
+                   every["missing_go_to_left"], np.where(leaf, 0, every["right"] - own).astype(np.int16),
                    model._baseline_prediction.ravel())
 
     @classmethod
@@ -52,7 +55,7 @@ class Trees:
         at = np.broadcast_to(self.roots.ravel(), (len(x), self.roots.size))
         while (inner := self.feature[at] != LEAF).any():
             values = np.take_along_axis(x, np.maximum(self.feature[at], 0).astype(np.int64), axis=1)
-            to_left = np.where(np.isnan(values), self.missing_left[at].astype(bool), values <= self.threshold[at])
-            at = np.where(inner, np.where(to_left, self.left[at], self.right[at]), at)
-        sums = self.value[at].astype(np.float64).reshape(len(x), *self.roots.shape).sum(axis=1)
+            next_one = np.where(np.isnan(values), self.missing[at].astype(bool), values <= self.number[at])
+            at = at + np.where(next_one, inner, self.right[at])
+        sums = self.number[at].astype(np.float64).reshape(len(x), *self.roots.shape).sum(axis=1)
         return softmax(sums + self.baseline, axis=1)

@@ -69,12 +69,17 @@ def shown(figure: plt.Figure | None, caption: str, alt: str, pending: Iterable[s
                            " ".join(alt.split()), Markup(image), CSS_WIDTH, said))
 
 
-def _svg(figure: plt.Figure) -> str:
+def svg(figure: plt.Figure) -> str:
+    """The figure as an SVG element; the same figure gives the same text."""
     written = io.StringIO()
     figure.savefig(written, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     drawn = written.getvalue()
     drawn = re.sub(r"<!--.*?-->", "", drawn[drawn.index("<svg"):])  # each text as a comment
-    drawn = re.sub(r"([1-9]\d*\.\d\d)\d+", r"\1", drawn)  # hundredths of a point
+    return re.sub(r"([1-9]\d*\.\d\d)\d+", r"\1", drawn)  # hundredths of a point
+
+
+def _svg(figure: plt.Figure) -> str:
+    drawn = svg(figure)
     return "data:image/svg+xml," + quote(" ".join(drawn.replace('"', "'").split()), safe=_UNQUOTED)
 
 

@@ -1,0 +1,121 @@
+"""The card of a shipped classifier, in the form of Hugging Face: written from its result and its facts."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+from matplotlib import pyplot as plt
+
+from ecgtl import metrics, paths
+from ecgtl.config import PROBE, protocol
+from ecgtl.config.classifier import FILE
+from ecgtl.datasets import catalogue
+from ecgtl.datasets.cache import write_atomic
+from ecgtl.jobs import classifier
+from ecgtl.models import checkpoint
+from ecgtl.report import figures
+from ecgtl.results import Result
+
+LICENCES = {"ODC-BY 1.0": "odc-by", "CC BY 4.0": "cc-by-4.0"}  # -> what Hugging Face calls them
+KINDS = {"network": "mean of {} ResNet-18", "trees": "boosted trees on RR intervals",
+         "stack": "logistic regression on both"}
+ERRORS = 4  # that are named
+
+
+def write(result: Result, folder: Path) -> None:
+    """``README.md``, ``config.json`` and ``reliability.svg`` beside the classifier's file in ``folder``."""
+    facts = checkpoint.load(folder / FILE)[1]
+    write_atomic(folder / "reliability.svg", figures.svg(diagram(result)).encode())
+    write_atomic(folder / "config.json", (json.dumps(facts.stored, indent=1) + "\n").encode())
+    write_atomic(folder / "README.md", card(result, facts).encode())
+
+
+def card(result: Result, facts: checkpoint.CheckpointFacts) -> str:
+    """The card's text."""
+    data, scores, name = result.data, result.scores, result.config["name"]
+    kinds = {kind: words.format(facts.members) for kind, words in KINDS.items()}
+    other = facts.licence.split(" and ")
+    values = {
+        "data": data, "scores": scores, "facts": facts, "name": name, "tier": result.config["tier"],
+        "source": catalogue.entry(data["name"]), "licence": LICENCES.get(facts.licence, "other"), "kinds": kinds,
+        "about": protocol(PROBE).classifiers[name]["about"], "gain": _gain(result, kinds), "steps": _steps(facts),
+        "what": f"{kinds[facts.kind][0].upper()}{kinds[facts.kind][1:]}.", "alt": _alt(scores),
+        "foreign": {catalogue.entry(one).title: found for one, found in scores["foreign"].items()},
+        "errors": _errors(result), "commit": result.provenance["commit"][:10], "others": other}
+    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
+    environment.globals |= {"score": _score, "limits": _limits, "percent": lambda value: f"{100 * value:.1f} %"}
+    return environment.from_string((paths.PACKAGE / "report" / "card.md").read_text()).render(values)
+
+
+def diagram(result: Result) -> plt.Figure:
+    """Reliability before and after calibration: accuracy over confidence, bins by their number of recordings."""
+    y, raw = result.arrays["y_test"], result.arrays[f"prob_{result.data['kind']}_test"].astype(float)
+    figures.use_style()
+    figure, axes = plt.subplots(figsize=(figures.WIDTH, 3.4))
+    axes.plot([0, 1], [0, 1], color=figures.GREY, linewidth=1, label="perfectly calibrated")
+    shown = {"before": raw, "after the temperature": classifier.calibrated(raw, result.scores["temperature"])}
+    for (label, p), (colour, marker) in zip(shown.items(), figures.STYLES, strict=False):
+        confidence, accuracy, count = metrics.reliability(y, p)
+        some = count > 0
+        axes.plot(confidence[some], accuracy[some], color=colour, linewidth=1, label=label)
+        axes.scatter(confidence[some], accuracy[some], s=200 * count[some] / len(y) + 4, color=colour, marker=marker)
+    axes.set(xlabel="confidence", ylabel="accuracy, test set", xlim=(0, 1), ylim=(0, 1))
+    return figures.legend_below(figure, [axes])
+
+
+def _alt(scores: dict) -> str:
+    before, after = (scores["calibration_error"][when] for when in ("before", "after"))
+    return (f"Accuracy over confidence on the test set: the mean distance to the diagonal is {_score(before)} before "
+            f"and {_score(after)} after calibration")
+
+
+def _gain(result: Result, kinds: dict[str, str]) -> str:
+    """What the candidate with the best validation score has over trees on RR intervals, and what follows."""
+    best = max(kinds, key=lambda kind: result.scores["validation"][kind])
+    if best == "trees":
+        return "The networks add nothing to RR intervals on the validation set, so the smaller model is shipped."
+    told = [f"{one['value']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}] on the {part} set"
+            for part, one in ((part, result.scores[part]["gain"]) for part in ("validation", "test"))]
+    follows = (", an interval that includes 0 where it decides: beyond it the networks add nothing to RR intervals, "
+               "and the smaller model is shipped" if result.data["kind"] == "trees" else "")
+    return f"Gain of the {kinds[best]} over trees on RR intervals: {' and '.join(told)}{follows}."
+
+
+def _steps(facts: checkpoint.CheckpointFacts) -> list[str]:
+    """How an input is made, step by step."""
+    first, *others = facts.leads
+    further = (f", with as many of {', '.join(others)} as there are; the others are zero." if others else
+               "; a recording's only lead is taken for it where it has no name.")
+    steps = [f"Lead {first} in mV{further}",
+             f"Recordings of {facts.shortest:g} s or more. One of up to {facts.longest:g} s gets one answer; a longer "
+             f"one an answer for each {facts.seconds:g} s."]
+    if facts.kind != "trees":
+        scales = "; ".join(f"{lead} {mean:.4f} and {sd:.4f}"
+                           for lead, mean, sd in zip(facts.leads, facts.mean, facts.sd, strict=True))
+        steps += [f"Less the mean of the data set and divided by its standard deviation (mV: {scales}).",
+                  f"Resampled to {facts.sampling_rate:g} Hz by a polyphase filter.",
+                  f"The last {facts.seconds:g} s, zero-padded before what is shorter."]
+    if facts.kind != "network":
+        steps.append(f"Beats of lead {first} by wfdb's XQRS at the recording's own rate; of the intervals between them "
+                     f"{', '.join(name.replace('_', ' ') for name in classifier.RHYTHM)}.")
+    return [*steps, f"Probabilities{' (the mean over the networks)' * (facts.kind != 'trees')}, calibrated."]
+
+
+def _errors(result: Result) -> str:
+    """The most frequent confusions on the test set."""
+    y, p = result.arrays["y_test"], result.arrays[f"prob_{result.data['kind']}_test"]
+    classes, table = result.data["classes"], metrics.confusion_matrix(y, p.argmax(axis=1), p.shape[1])
+    wrong = table * ~np.eye(len(table), dtype=bool)
+    places = np.argsort(-wrong, axis=None, kind="stable")[:ERRORS]
+    pairs = [np.unravel_index(place, wrong.shape) for place in places if wrong.flat[place]]
+    told = [f"{classes[i]} taken for {classes[j]} ({wrong[i, j]} of {table[i].sum()})" for i, j in pairs]
+    return "; ".join(told) or "none"
+
+
+def _score(value: float) -> str:
+    return f"{value:.3f}".lstrip("0") if value < 1 else "1.000"
+
+
+def _limits(value: float, found: dict) -> str:
+    return f"{_score(value)} [{_score(found['low'])}, {_score(found['high'])}]"
