@@ -15,7 +15,7 @@ from ecgtl.config import ClassifierConfig, ClassifierPlan, Plan
 from ecgtl.config.classifier import FILE, folder_of
 from ecgtl.datasets import cache
 from ecgtl.jobs import classifier, finetune
-from ecgtl.jobs.evidence import evidence_of, origin_of
+from ecgtl.jobs.evidence import evidence_of, licence_of, origin_of
 from ecgtl.jobs.inputs import Prepared, prepare, read
 from ecgtl.jobs.scoring import on_draws, score, value_of
 from ecgtl.models import baselines, checkpoint
@@ -89,6 +89,9 @@ def run(config: ClassifierConfig | ClassifierPlan, report: Callable[[dict], None
     arrays |= _stacked(arrays)
     decided = decisions(arrays)
     facts |= {name: decided[name] for name in ("kind", "temperature", "abstain_below")}
+    if decided["kind"] == "trees":  # which have seen no weights
+        alone = replace(prepared, plan=replace(prepared.plan.config, init="random").plan())
+        facts |= {"init": "random", "licence": licence_of(alone)}
     facts["stack"] = _regression(arrays).tolist() if decided["kind"] == "stack" else []
     own = classifier.Classifier(checkpoint.CheckpointFacts.of(facts, Path(plan.config.name)),
                                 networks if decided["kind"] != "trees" else [],

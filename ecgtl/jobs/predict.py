@@ -30,6 +30,7 @@ from ecgtl.spreadsheet import as_csv
 
 CHUNK = 1024  # rows whose inputs are in memory at a time
 TOGETHER = 16  # rows whose beats a worker looks for at a time
+NEARLY = 0.99  # of the shortest recording that is taken: ten seconds may lack a sample
 MARGIN = 10.0  # seconds beside its window that are read of a recording: what lies farther, no filter sees
 
 
@@ -232,7 +233,8 @@ def _row(one: folder.Record, own: Classifier, first: int, stop: int, collector: 
     """The row of samples ``first`` to ``stop``; RecordError where it cannot be used."""
     facts, rate = own.facts, one.sampling_rate
     if facts.longest:
-        begin, x = _whole_part(one.millivolts(first, stop), math.floor(facts.shortest * rate), one, facts, collector)
+        fewest = math.floor(NEARLY * facts.shortest * rate)
+        begin, x = _whole_part(one.millivolts(first, stop), fewest, one, facts, collector)
         if (x.min(axis=0) == x.max(axis=0)).any():
             raise RecordError("flat", f"{one.path} is flat; leave it out")
         first, used = first + begin, len(x) / rate
