@@ -25,6 +25,7 @@ from ecgtl.jobs import features, finetune, predict, pretrain, probe, rank, trans
 from ecgtl.measurements import melep_datasets, melep_random, reconstruction_errors, rr_folds, shaoxing
 from ecgtl.models.convert import convert_googlenet
 from ecgtl.models.googlenet import default_weights
+from ecgtl.spreadsheet import STDOUT, check_out, write_table
 
 DESCRIPTION = "Reproducible companion to three papers on transfer learning for ECG classification."
 STOPPED = "ecgtl: stopped; finished results and files are kept, the same command goes on from there"
@@ -214,9 +215,12 @@ def _lead(text: str) -> str | int:
 
 
 def _predict(given) -> None:
-    paths.output(given.out)  # before any work
-    table = predict.predict(given.checkpoint, given.folder, given.lead, given.device, rate=given.rate, unit=given.unit)
-    print(f"written: {predict.write(table, given.out)}, {len(table)} recordings")
+    check_out(given.out)
+    say = partial(print, file=sys.stderr if given.out == STDOUT else sys.stdout)
+    table = predict.predict(given.checkpoint, given.folder, given.lead, given.device, say, rate=given.rate,
+                            unit=given.unit)
+    write_table(table, given.out)
+    say(f"written: {given.out}, {len(table)} recordings")
 
 
 def _site(given) -> None:
