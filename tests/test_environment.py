@@ -120,7 +120,7 @@ class WithoutExtras(PathFinder):
 sys.meta_path[sys.meta_path.index(PathFinder)] = WithoutExtras
 import ecgtl
 seen = [module.name for module in pkgutil.walk_packages(ecgtl.__path__, "ecgtl.")
-        if not module.name.startswith(("ecgtl.report", "ecgtl.__main__"))]
+        if not module.name.startswith(("ecgtl.report", "ecgtl.commands.pages"))]
 for name in seen:
     importlib.import_module(name)
 import numpy as np

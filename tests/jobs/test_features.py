@@ -14,7 +14,7 @@ from messages import one_line
 from scipy import signal
 
 from ecgtl import models, paths
-from ecgtl.__main__ import _lead
+from ecgtl.commands.parser import lead as _lead
 from ecgtl.config import starts as config_starts
 from ecgtl.datasets import folder, synthetic
 from ecgtl.errors import EcgtlError
