@@ -1,6 +1,7 @@
 """``python -m ecgtl`` as users meet it: an exit code, an output, and one line when something is wrong."""
 
 import dataclasses
+import importlib
 import json
 import os
 import re
@@ -10,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,13 +18,13 @@ import pytest
 from papermill.cli import _resolve_type
 
 import ecgtl
-from ecgtl import __main__ as program
 from ecgtl import paths, results
 from ecgtl.__main__ import main
-from ecgtl.config import ScoreConfig
+from ecgtl.commands.parser import parser, resolved
 from ecgtl.config.parameters import WORDS
 from ecgtl.datasets import packs
 from ecgtl.errors import EcgtlError
+from ecgtl.jobs import pretrain
 
 EXPERIMENT = "weimann2021-table2"
 STOPPED = "ecgtl: stopped; finished results and files are kept, the same command goes on from there\n"
@@ -106,18 +106,46 @@ def test_help_names_every_command(capsys):
     assert {"data", "run", "status"} <= set(out.split())
 
 
-def test_the_version_is_said_and_nothing_that_draws_is_imported():
-    program = ("import sys\nfrom ecgtl.__main__ import main\ntry: main(['--version'])\nexcept SystemExit: pass\n"
-               "print(sorted({'matplotlib', 'IPython', 'shtab'} & set(sys.modules)))")
-    done = subprocess.run([sys.executable, "-c", program], cwd=paths.repository(), capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == (f"ecgtl {ecgtl.__version__}\n[]\n", "")
+def imported(*words):
+    """Which large libraries a command has imported in a process of its own, and what it said before."""
+    program = ("import sys\nfrom ecgtl.__main__ import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
+               "print(*sorted({'numpy', 'torch', 'pandas', 'scipy', 'sklearn', 'matplotlib', 'IPython', 'shtab'} & "
+               "set(sys.modules)))")
+    done = subprocess.run([sys.executable, "-c", program, *words], cwd=paths.repository(), text=True,
+                          capture_output=True)
+    *said, libraries = done.stdout.split("\n")[:-1]
+    return libraries.split(), said, done.stderr
+
+
+def test_the_version_and_help_are_said_without_any_large_library():
+    assert imported("--version") == ([], [f"ecgtl {ecgtl.__version__}"], "")
+    for words in (["--help"], ["predict", "--help"], ["data", "list", "--help"]):
+        libraries, said, err = imported(*words)
+        assert (libraries, err) == ([], "") and said[0].startswith("usage: ecgtl")
+    assert imported("trane")[0] == []
 
 
 # --- jobs: their options are the fields of a config ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command, config", [(name, job.config) for name, job in program.JOBS.items()]
-                         + [("rank", ScoreConfig)])
+COMMANDS = paths.facts("commands")
+CONFIGS = {name: resolved(entry["config"]) for name, entry in COMMANDS.items() if "config" in entry}
+
+
+def calls(commands):
+    """What each command calls, and every function that is named beside it."""
+    for entry in commands.values():
+        yield from calls(entry.get("verbs", {}))
+        yield from [entry["call"]] if "verbs" not in entry else []
+        yield from [word for word in entry.get("with", {}).values() if ":" in word]
+
+
+@pytest.mark.parametrize("name", sorted(set(calls(COMMANDS))))
+def test_every_command_calls_something(name):
+    assert callable(resolved(name))
+
+
+@pytest.mark.parametrize("command, config", CONFIGS.items())
 def test_help_says_of_every_field_what_it_means_its_default_and_its_words(command, config, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "10000")  # no word is broken
     with pytest.raises(SystemExit):
@@ -148,16 +176,21 @@ ASKED = {"finetune": ["fraction=0.25", "fraction=1", "fraction=True", "fraction=
 @pytest.mark.parametrize("command, asked", [(command, asked) for command in ASKED for asked in ASKED[command]])
 def test_a_job_gets_what_papermill_would_give_it(command, asked, monkeypatch, capsys):
     """The same config, or the same refusal."""
-    job, given = program.JOBS[command], dict(word.split("=") for word in asked.split())
-    defaults = {field.name: field.default for field in dataclasses.fields(job.config)}
-    got = []
-    spy = job._replace(run=lambda config, command: got.append((config, command)),
-                       save=lambda _: (SimpleNamespace(scores={}, evidence={}),))
-    monkeypatch.setitem(program.COMMANDS, command, partial(program._job, spy))
+    kind, given = CONFIGS[command], dict(word.split("=") for word in asked.split())
+    defaults = {field.name: field.default for field in dataclasses.fields(kind)}
+    got, result = [], SimpleNamespace(scores={}, evidence={})
+
+    def spy(config, command):
+        got.append((config, command))
+        return SimpleNamespace(result=result) if config.NOTEBOOK == "pretrain" else result
+
+    monkeypatch.setattr(importlib.import_module(f"ecgtl.jobs.{command}"), "run", spy)
+    monkeypatch.setattr(results, "save", lambda _: "a file")
+    monkeypatch.setattr(pretrain, "save", lambda _: ("weights", "a file"))
     code = main([command, *(f"--{name.replace('_', '-')}={value}" for name, value in given.items())])
     said = capsys.readouterr().err
     try:
-        config = job.config.from_notebook(defaults | {name: _resolve_type(value) for name, value in given.items()})
+        config = kind.from_notebook(defaults | {name: _resolve_type(value) for name, value in given.items()})
     except EcgtlError as error:
         assert (code, said, got) == (2, f"ecgtl: {error}\n", [])
     else:
@@ -169,9 +202,9 @@ def test_a_job_gets_what_papermill_would_give_it(command, asked, monkeypatch, ca
 def test_digits_are_text_where_nothing_else_will_do(command, name, text):
     """papermill takes them for a number, which is refused; there ``-r`` says that they are text."""
     words = [command, f"--{name.replace('_', '-')}", text]
-    assert getattr(program._parser(words).parse_args(words), name) == text
+    assert getattr(parser(words).parse_args(words), name) == text
     with pytest.raises(EcgtlError, match=f"for papermill write -r {name} {text}"):
-        program.JOBS[command].config.of(**{name: _resolve_type(text)})
+        CONFIGS[command].of(**{name: _resolve_type(text)})
 
 
 def test_the_command_stores_what_the_notebook_stores(tmp_path, session_cache):

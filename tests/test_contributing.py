@@ -94,6 +94,13 @@ EXPERIMENT = '''
     epochs: {demo: 1}
     data: {version: 1.0.0, records: 8528, digest: unknown}
 '''
+COMMAND = '''
+count:
+  call: commands.job:carry_out
+  with: {job: "jobs.count:run"}
+  help: count recordings
+  config: config.count:CountConfig
+'''
 CONFIG = '''from dataclasses import dataclass
 
 from ecgtl.config import FinetuneConfig, Parameters
@@ -263,10 +270,7 @@ print(made.facts["objective"], len(made.result.history))
 def test_a_job(copy):
     copy.write("ecgtl/config/count.py", CONFIG)
     copy.write("ecgtl/jobs/count.py", JOB)
-    program = copy.home("JOBS = ")
-    copy.add(program, '    "count": Job("count recordings", CountConfig, count.run),\n', before="(?<=^JOBS = {\n)")
-    copy.add(program, "from ecgtl.config.count import CountConfig\nfrom ecgtl.jobs import count\n",
-             before="^from ecgtl.config.parameters import")
+    copy.add("ecgtl/commands.yml", COMMAND)
     assert re.search(r"--dataset {cinc2017,.*}\s+what to count \(default:\s+cinc2017\)",
                      copy.python("-m", "ecgtl", "count", "--help"))
     said = copy.python("-m", "ecgtl", "count", "--dataset", "mitdb")

@@ -120,7 +120,7 @@ class WithoutExtras(PathFinder):
 sys.meta_path[sys.meta_path.index(PathFinder)] = WithoutExtras
 import ecgtl
 seen = [module.name for module in pkgutil.walk_packages(ecgtl.__path__, "ecgtl.")
-        if not module.name.startswith(("ecgtl.report", "ecgtl.__main__"))]
+        if not module.name.startswith(("ecgtl.report", "ecgtl.commands.pages"))]
 for name in seen:
     importlib.import_module(name)
 import numpy as np
@@ -140,7 +140,7 @@ print(len(seen), len(fit.history))
 def test_a_bare_machine_imports_everything_but_the_report_and_trains():
     """The core dependencies are enough: everything of the extras is imported where it is used."""
     absent = {"wfdb", "edfio", "pydicom", "ecgdatakit", "pooch", "requests", "tqdm", "openpyxl", "safetensors",
-              "matplotlib", "seaborn",
+              "matplotlib", "seaborn", "pyarrow",
               "pytest", "jupyter_book", "jupytext", "papermill", "ipykernel", "IPython", "sphinx", "docutils"}
     program = ONLY_CORE.format(absent=absent)
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True,

@@ -81,9 +81,8 @@ def read(root: Path, lead: str | int | None = None, labels: str | None = None, o
 
     damaged = {record: header.reason for record, (_, header) in headers.items() if isinstance(header, RecordError)}
     further: dict = {name: value for name, value in (("damaged", damaged), ("rate", rate), ("unit", unit)) if value}
-    return collector.cached(root, files, fill, lead=lead_key, label_rules=2, lead_rules=2,
-                            labels=labels if text is None else sha256(text.encode()).hexdigest(),
-                            labels_separator=labels_separator, **further)
+    return collector.cached(root, files, fill, lead=lead_key, labels_separator=labels_separator, name_rules=3,
+                            labels=labels if text is None else sha256(text.encode()).hexdigest(), **further)
 
 
 def read_headers(root: Path, given: Given = NOTHING,

@@ -49,7 +49,7 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, lead: str |
     headers = _headers(base, collector)
     files = {file for header in headers.values() for file in (header.path, *header.signal_files())}
     write = partial(_write, base=base, headers=headers, lead=lead, collector=collector)
-    return collector.cached(base, files, write=write, lead=lead_key, lead_rules=2)
+    return collector.cached(base, files, write=write, lead=lead_key, name_rules=3)
 
 
 def _headers(base: Path, collector: Collector) -> dict[str, Header]:

@@ -14,6 +14,7 @@ filter looks at on either side, a flat window. Nothing left is an EcgtlError. On
 at a time, and of a long one no more than some windows.
 """
 
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -39,7 +40,7 @@ from ecgtl.jobs.inputs import rules_of
 from ecgtl.models import checkpoint
 from ecgtl.models.cae import N_SAMPLES
 from ecgtl.signals.windows import unlabelled
-from ecgtl.spreadsheet import as_csv
+from ecgtl.spreadsheet import STDOUT, as_csv, check_out, write_table
 from ecgtl.training import loop
 
 ARCHS = ("cae", "cae_classifier")  # a ResNet's input is prepared otherwise, with its data set's statistics
@@ -217,16 +218,15 @@ class Features:
 
 def write(root: str, out: str, name: str = "cae", tier: str = "reduced", lead: str | int | None = None,
           rate: float = 0.0, unit: str = "") -> None:
-    """The command ``python -m ecgtl features``: features of the records in ``root`` to the file ``out``.
+    """The command ``python -m ecgtl features``: features of the records in ``root`` to ``out``, as of ``write_table``.
 
-    What was encoded and what was left out is printed. Raises
-    EcgtlError as ``load`` and ``Encoder.of_folder`` do, and for an ``out`` that cannot be a file, before
-    anything is read.
+    What was encoded and what was left out is printed. Raises EcgtlError as ``load`` and ``Encoder.of_folder`` do, and
+    for an ``out`` that cannot be a file, before anything is read.
     """
-    target = paths.output(out)
+    check_out(out)
     found = load(name, tier).of_folder(root, lead, rate, unit)
-    found.to_csv(target)
-    print(f"{found}\nwritten: {target}")
+    write_table(found.table(), out, decimals=None)
+    print(f"{found}\nwritten: {out}", file=sys.stderr if out == STDOUT else sys.stdout)
 
 
 def _file(name: str, tier: str) -> Path:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ecgtl import data_commands, datasets
+from ecgtl import datasets
+from ecgtl.commands import data as data_commands
 from ecgtl.datasets import catalogue, synthetic
 from ecgtl.errors import EcgtlError
 
@@ -136,7 +137,7 @@ def test_json(tmp_path):
 
 
 def test_listing_needs_no_library_of_the_network():
-    code = ("import sys; from ecgtl import data_commands; data_commands.list_datasets();"
+    code = ("import sys; from ecgtl.commands import data; data.list_datasets();"
             "print(sorted({'requests', 'pooch', 'tqdm', 'wfdb', 'torch'} & set(sys.modules)))")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

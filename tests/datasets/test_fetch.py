@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from ecgtl import data_commands
+from ecgtl.commands import data as data_commands
 from ecgtl.datasets import catalogue, checksums, fetch, synthetic
 from ecgtl.datasets.checksums import REGISTRY, Progress
 from ecgtl.datasets.fetch import Transfer

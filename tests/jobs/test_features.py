@@ -1,6 +1,7 @@
 """Features of one's own recordings: the network's own numbers, whatever way the windows come in."""
 
 import inspect
+import json
 import shutil
 import tracemalloc
 
@@ -13,7 +14,7 @@ from messages import one_line
 from scipy import signal
 
 from ecgtl import models, paths
-from ecgtl.__main__ import _lead
+from ecgtl.commands.parser import lead as _lead
 from ecgtl.config import starts as config_starts
 from ecgtl.datasets import folder, synthetic
 from ecgtl.errors import EcgtlError
@@ -417,6 +418,21 @@ def test_the_command_writes_what_python_gives(encoder, tmp_path, capsys):
         values = pd.read_csv(tmp_path / "f.csv").iloc[:, 2:].to_numpy(np.float32)
         np.testing.assert_array_equal(values, expected.values)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["f.csv", "records"]
+
+
+def test_a_table_printed_or_of_another_format_says_the_same(encoder, tmp_path, capsys):
+    root = tmp_path / "records"
+    write(root, "a", ecg(20, 250, 1), 250)
+    features.write(str(root), str(tmp_path / "f.jsonl"))
+    features.write(str(root), "-")
+    out, err = capsys.readouterr()
+    _, written, header, *rows = out.splitlines()
+    assert written == f"written: {tmp_path / 'f.jsonl'}" and header.startswith("record,start,f0,")
+    assert err.splitlines()[-1] == "written: -"
+    lines = [list(json.loads(line).values()) for line in (tmp_path / "f.jsonl").read_text().splitlines()]
+    printed = [row.split(",") for row in rows]
+    assert [row[0] for row in printed] == [row[0] for row in lines] == ["a", "a"]
+    np.testing.assert_array_equal(*(np.array([row[1:] for row in some], np.float32) for some in (printed, lines)))
 
 
 @pytest.mark.parametrize("out, words", [(".", ["is a folder"]), ("none/f.csv", ["is no folder", "none"])])

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from stored_runs import around, by_class, store
 
-from ecgtl import data_commands, paths, statistics
+from ecgtl import paths, statistics
 from ecgtl.analysis import cells, claims, verdicts
 from ecgtl.analysis.names import PENDING
+from ecgtl.commands import data as data_commands
 from ecgtl.datasets import catalogue
 from ecgtl.report import badges, tables
 from ecgtl.report.jang import shared as jang_shared

@@ -1,0 +1,1 @@
+"""What each command of ``commands.yml`` does. A module is imported when one of its commands is chosen."""
