@@ -13,7 +13,7 @@ from torch import nn
 from ecgtl import metrics, results
 from ecgtl.config import ClassifierConfig, ClassifierPlan, Plan
 from ecgtl.config.classifier import FILE, folder_of
-from ecgtl.datasets import cache
+from ecgtl.datasets import cache, leads
 from ecgtl.jobs import classifier, finetune
 from ecgtl.jobs.evidence import evidence_of, licence_of, origin_of
 from ecgtl.jobs.inputs import Prepared, prepare, read
@@ -209,7 +209,8 @@ def _foreign(own: classifier.Classifier, plan: ClassifierPlan) -> dict[str, np.n
     arrays: dict[str, np.ndarray] = {}
     for dataset, (one, name) in plan.foreign.items():
         recordings = read(one)
-        lead = own.facts.leads if len(own.facts.leads) > 1 else 0
+        there = [name for name in own.facts.leads if leads.find(recordings.leads[0], name)]
+        lead = there if len(own.facts.leads) > 1 else 0
         long_enough = np.flatnonzero(recordings.durations >= own.facts.shortest)
         recordings = recordings.select(long_enough)
         shown = recordings.label_matrix[:, recordings.classes.index(name)]

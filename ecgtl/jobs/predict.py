@@ -14,7 +14,6 @@ import pandas as pd
 from ecgtl import paths, processes
 from ecgtl.config.classifier import shipped
 from ecgtl.datasets import arrays, folder, leads
-from ecgtl.datasets.cache import write_atomic
 from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.formats import Given
 from ecgtl.datasets.formats.signals import Signals
@@ -26,8 +25,8 @@ from ecgtl.jobs.classifier import ABSTAIN, Classifier, rhythm
 from ecgtl.jobs.inputs import rules_of
 from ecgtl.models.checkpoint import CheckpointFacts
 from ecgtl.signals import filters, rr_intervals
-from ecgtl.spreadsheet import as_csv
 
+DEFAULT = "cinc2017-rhythm"
 CHUNK = 1024  # rows whose inputs are in memory at a time
 TOGETHER = 16  # rows whose beats a worker looks for at a time
 NEARLY = 0.99  # of the shortest recording that is taken: ten seconds may lack a sample
@@ -50,7 +49,7 @@ class Row:
 
 def predict(model: str | Path, root: str | Path, lead: str | int | None = None, device: str = "auto",
             report: Callable[[str], None] = print, rate: float = 0.0, unit: str = "", derive: bool = False,
-            on_bad: str = "skip") -> pd.DataFrame:
+            on_bad: str = "error") -> pd.DataFrame:
     """Probabilities of the record at ``root``, or of every record below it, in the order of their names.
 
     ``model`` is the name of a shipped classifier (``ecgtl models``) or the path of a checkpoint. Columns: ``record``,
@@ -70,7 +69,7 @@ def predict(model: str | Path, root: str | Path, lead: str | int | None = None, 
     without the leads that it needs, and when no recording is left.
     """
     own, root = Classifier.load(file_of(model), device), paths.given(root)
-    report(_described(own.facts))
+    report(described(own.facts))
     collector = Collector(folder.NAME, folder.VERSION, classes=(), on_bad=on_bad)
 
     def records() -> Iterator[folder.Record]:
@@ -122,7 +121,7 @@ class Predictor:
         return table
 
 
-def load(name: str | Path = "cinc2017-rhythm", device: str = "auto") -> Predictor:
+def load(name: str | Path = DEFAULT, device: str = "auto") -> Predictor:
     """A shipped classifier, or a checkpoint, ready to be called with a signal.
 
     Parameters
@@ -346,17 +345,10 @@ def _trained_on(facts: CheckpointFacts) -> str:
     return f"the {_kind(facts)} was trained on lead{'s' * (len(facts.leads) > 1)} {', '.join(facts.leads)}"
 
 
-def _described(facts: CheckpointFacts) -> str:
+def described(facts: CheckpointFacts) -> str:
     """What a model is, in a line."""
     what = {"": facts.arch, "network": f"{facts.members} x {facts.arch}", "trees": "boosted trees on RR intervals",
             "stack": f"{facts.members} x {facts.arch} and boosted trees on RR intervals"}[facts.kind]
     return (f"{_kind(facts)}: {what}, trained on {facts.dataset}{' (synthetic)' if facts.synthetic else ''}, "
             f"{facts.sampling_rate:g} Hz, {facts.seconds:g} s, lead{'s' * (len(facts.leads) > 1)} "
             f"{', '.join(facts.leads)}; classes: {', '.join(facts.classes or ())}")
-
-
-def write(table: pd.DataFrame, path: str | Path) -> Path:
-    """The table as CSV, whole or not at all; EcgtlError where ``paths.output`` has one."""
-    path = paths.output(path)
-    write_atomic(path, as_csv(table, "%.5f"))
-    return path
