@@ -363,3 +363,17 @@ def test_a_threshold_a_class_is_the_best_of_all_combinations(metric):
     assert scores[tuple(found)] == pytest.approx(max(scores.values()))
     common = metrics.best_threshold(metric, y, p, grid)
     assert max(scores.values()) > scores[(common,) * 3] and len(set(found)) > 1
+
+
+def test_reliability_and_calibration_error_by_hand():
+    """Two bins by pencil: confidences .9, .8, .6 and .4; right, wrong, right, right."""
+    p = np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0], [0.6, 0.4, 0.0], [0.3, 0.3, 0.4]])
+    y = np.array([0, 0, 0, 2])
+    confidence, accuracy, count = metrics.reliability(y, p, bins=2)
+    np.testing.assert_allclose([confidence[0], accuracy[0]], [0.4, 1.0])
+    np.testing.assert_allclose([confidence[1], accuracy[1]], [(0.9 + 0.8 + 0.6) / 3, 2 / 3])
+    assert count.tolist() == [1, 3]
+    expected = (1 * abs(0.4 - 1) + 3 * abs((0.9 + 0.8 + 0.6) / 3 - 2 / 3)) / 4
+    assert metrics.calibration_error(y, p, bins=2) == pytest.approx(expected)
+    sure = np.eye(3)[[0, 1, 2]]
+    assert metrics.calibration_error(np.array([0, 1, 2]), sure) == 0 and metrics.calibration_error([1, 1, 2], sure) > 0

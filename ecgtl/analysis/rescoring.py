@@ -8,7 +8,7 @@ from ecgtl import results, transferability
 from ecgtl.analysis.addresses import flat
 from ecgtl.config import CHOICES, TRANSFERS, PretrainConfig, protocol
 from ecgtl.experiments import transfers
-from ecgtl.jobs import finetune, probe, scoring, transfer
+from ecgtl.jobs import ensemble, finetune, probe, scoring, transfer
 from ecgtl.jobs.inputs import PARTS
 from ecgtl.training import loop
 
@@ -38,6 +38,8 @@ def _scores(result: results.Result) -> dict:
         return _measured(result)
     if "part" in result.arrays:
         return _fold(result)
+    if result.experiment == ensemble.HOME:
+        return ensemble.scores(dict(result.arrays), result.data)
     if result.experiment == probe.HOME:
         return probe.scores(dict(result.arrays), result.data["classes"])
     return _fine_tuned(result) if "y_test" in result.arrays else _pretrained(result)

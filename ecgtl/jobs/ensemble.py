@@ -78,7 +78,8 @@ def run(config: ClassifierConfig | ClassifierPlan, report: Callable[[dict], None
     trees = Trees.of(baselines.boosted(features[split.train], recordings.labels[split.train], 0))
     facts = finetune.facts_of(prepared) | {
         "kind": "stack", "members": len(networks), "seed": None, **plan.known,
-        "shortest": float(np.floor(recordings.durations.min())), "longest": 2 * prepared.plan.config.seconds}
+        "shortest": float(np.floor(recordings.durations.min())),
+        "longest": max(2 * prepared.plan.config.seconds, float(np.ceil(recordings.durations.max())))}
     whole = classifier.Classifier(checkpoint.CheckpointFacts.of(facts, Path(plan.config.name)), networks, trees)
     arrays = {name: getattr(split, name).astype(np.uint32) for name in ("train", *PARTS)}
     x = prepared.inputs()
