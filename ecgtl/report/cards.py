@@ -7,12 +7,13 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 from matplotlib import pyplot as plt
 
-from ecgtl import metrics, paths
+from ecgtl import metrics, paths, results
 from ecgtl.config import PROBE, protocol
-from ecgtl.config.classifier import FILE
+from ecgtl.config.classifier import FILE, shipped
 from ecgtl.datasets import catalogue
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.jobs import classifier
+from ecgtl.jobs.ensemble import HOME
 from ecgtl.models import checkpoint
 from ecgtl.report import figures
 from ecgtl.results import Result
@@ -35,14 +36,14 @@ def card(result: Result, facts: checkpoint.CheckpointFacts) -> str:
     """The card's text."""
     data, scores, name = result.data, result.scores, result.config["name"]
     kinds = {kind: words.format(facts.members) for kind, words in KINDS.items()}
-    other = facts.licence.split(" and ")
+    gain = _gain(result, kinds) + _beside(name, kinds)
     values = {
         "data": data, "scores": scores, "facts": facts, "name": name, "tier": result.config["tier"],
         "source": catalogue.entry(data["name"]), "licence": LICENCES.get(facts.licence, "other"), "kinds": kinds,
-        "about": protocol(PROBE).classifiers[name]["about"], "gain": _gain(result, kinds), "steps": _steps(facts),
+        "about": protocol(PROBE).classifiers[name]["about"], "gain": gain[:1].upper() + gain[1:], "steps": _steps(facts),
         "what": f"{kinds[facts.kind][0].upper()}{kinds[facts.kind][1:]}.", "alt": _alt(scores),
         "foreign": {catalogue.entry(one).title: found for one, found in scores["foreign"].items()},
-        "errors": _errors(result), "commit": result.provenance["commit"][:10], "others": other}
+        "errors": _errors(result), "commit": result.provenance["commit"][:10]}
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
     environment.globals |= {"score": _score, "limits": _limits, "percent": lambda value: f"{100 * value:.1f} %"}
     return environment.from_string((paths.PACKAGE / "report" / "card.md").read_text()).render(values)
@@ -74,12 +75,24 @@ def _gain(result: Result, kinds: dict[str, str]) -> str:
     """What the candidate with the best validation score has over trees on RR intervals, and what follows."""
     best = max(kinds, key=lambda kind: result.scores["validation"][kind])
     if best == "trees":
-        return "The networks add nothing to RR intervals on the validation set, so the smaller model is shipped."
+        return "the networks add nothing to RR intervals on the validation set, so the smaller model is shipped."
     told = [f"{one['value']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}] on the {part} set"
             for part, one in ((part, result.scores[part]["gain"]) for part in ("validation", "test"))]
     follows = (", an interval that includes 0 where it decides: beyond it the networks add nothing to RR intervals, "
                "and the smaller model is shipped" if result.data["kind"] == "trees" else "")
-    return f"Gain of the {kinds[best]} over trees on RR intervals: {' and '.join(told)}{follows}."
+    return f"the gain of the {kinds[best]} over trees on RR intervals: {' and '.join(told)}{follows}."
+
+
+def _beside(name: str, kinds: dict[str, str]) -> str:
+    """What came of a classifier of more leads, where there is one that is not shipped."""
+    other = protocol(PROBE).classifiers[name].get("beside")
+    if not other or other in shipped():
+        return ""
+    tried = results.read(results.path_of(HOME, f"{other}-reduced", "reduced"))
+    best = max(kinds, key=lambda kind: tried.scores["validation"][kind])
+    return (f" With all twelve leads, of which the networks saw a random share in training, {_gain(tried, kinds)} The "
+            f"{kinds[best]} there has macro F1 {_score(tried.scores['validation'][best])} on the validation set and "
+            f"{_score(tried.scores['test'][best])} on the test set, which does not choose.")
 
 
 def _steps(facts: checkpoint.CheckpointFacts) -> list[str]:

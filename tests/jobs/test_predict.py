@@ -220,3 +220,150 @@ def test_the_lead_is_hinted_at_only_where_it_is_the_cause(weights, tmp_path):
     with pytest.raises(EcgtlError) as error:
         ask(weights["one"], tmp_path)
     assert "trained on" not in str(error.value) and "no lead II: 1 (a); missing file: 1 (b)" in str(error.value)
+
+
+# --- what a shipped classifier does besides --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def classifiers(weights, tmp_path_factory):
+    """The same networks, twice each, as shipped classifiers: windows of 8.192 s, one answer up to 16 s."""
+    place, found = tmp_path_factory.mktemp("classifiers"), {}
+    for name in ("one", "all"):
+        state, facts = checkpoint.load(weights[name])
+        found[name] = place / f"{name}.safetensors"
+        twice = {f"{k}.{key}": t.clone() for k in range(2) for key, t in state.items()}
+        checkpoint.save(found[name], twice, facts.stored | {
+            "kind": "network", "members": 2, "shortest": 4.0, "longest": 16.0, "temperature": 2.0, "stack": [],
+            "abstain_below": 0.5})
+    return found
+
+
+def put(place, name, signal, leads=("II",), rate=250, units="mV"):
+    wfdb.wrsamp(name, rate, [units] * len(leads), list(leads), signal, fmt=["16"] * len(leads),
+                adc_gain=[1000.0] * len(leads), baseline=[0] * len(leads), write_dir=str(place))
+
+
+def test_a_classifier_answers_a_short_recording_once_and_a_long_one_by_windows(weights, classifiers, tmp_path):
+    x = beats(250 * 40)
+    put(tmp_path, "long", x)
+    put(tmp_path, "short", x[:2500])
+    table, said = ask(classifiers["one"], tmp_path)
+    long = table[table["record"] == "long"]
+    assert long["start"].tolist() == pytest.approx([0, 8.192, 16.384, 24.576, 40 - 8.192])
+    assert long["seconds_used"].tolist() == pytest.approx([8.192] * 5)
+    assert len(table) == 6 and "recordings: 2, lead II, in 6 rows" in said
+    short = table[table["record"] == "short"].iloc[0]
+    p, _ = ask(weights["one"], tmp_path)
+    p = p[p["record"] == "short"].filter(like="probability_").to_numpy()[0]
+    root = np.sqrt(p) / np.sqrt(p).sum()  # at a temperature of 2
+    np.testing.assert_allclose(short.filter(like="probability_").astype(float), root, atol=1e-5)
+    sure = table.filter(like="probability_").max(axis=1) >= 0.5
+    assert ((table["predicted"] == "abstain") == ~sure).all()
+
+
+def test_a_window_that_cannot_be_used_costs_no_other_and_is_counted(classifiers, tmp_path, capsys):
+    x = beats(250 * 40)
+    x[250 * 10:250 * 16] = np.nan
+    x[250 * 17:250 * 24] = x[0]
+    put(tmp_path, "long", x)
+    table, _ = ask(classifiers["one"], tmp_path)
+    assert table["start"].tolist() == pytest.approx([0, 16.384, 24.576, 40 - 8.192])
+    assert "missing samples (NaN) (1 of 5 of long)" in capsys.readouterr().err
+    put(tmp_path, "long", np.full_like(x, 0.5))
+    with pytest.raises(EcgtlError, match="is flat"):
+        predict.predict(classifiers["one"], tmp_path, report=lambda _: None)
+
+
+def test_one_file_is_read_by_any_of_its_names(classifiers, tmp_path):
+    put(tmp_path, "a", beats(3000))
+    put(tmp_path, "b", beats(3000, seed=1))
+    np.save(tmp_path / "c.npy", beats(3000, seed=2)[:, 0])
+    whole, _ = ask(classifiers["one"], tmp_path, rate=250, unit="mV")
+    assert whole["record"].tolist() == ["a", "b", "c"]
+    for name, record in (("a", "a"), ("a.hea", "a"), ("a.dat", "a"), ("c.npy", "c")):
+        found, _ = ask(classifiers["one"], tmp_path / name, **({"rate": 250, "unit": "mV"} if record == "c" else {}))
+        pd.testing.assert_frame_equal(found, whole[whole["record"] == record].reset_index(drop=True))
+    for name in ("d", "labels.txt"):
+        with pytest.raises(EcgtlError, match="does not exist"):
+            ask(classifiers["one"], tmp_path / name)
+
+
+def test_the_only_lead_without_a_name_is_taken_and_that_is_said(classifiers, tmp_path, capsys):
+    put(tmp_path, "a", beats(3000), ["ECG"])
+    assert len(ask(classifiers["one"], tmp_path)[0]) == 1
+    assert "no name, is taken for lead II" in capsys.readouterr().err
+    put(tmp_path, "a", beats(3000), ["MLII"])
+    with pytest.raises(EcgtlError, match="no lead II.*--lead"):
+        ask(classifiers["one"], tmp_path)
+    assert ask(classifiers["one"], tmp_path, lead="MLII")[0]["leads"].tolist() == ["MLII"]
+    put(tmp_path, "a", np.hstack([beats(3000)] * 2), ["ECG1", "ECG2"])
+    with pytest.raises(EcgtlError, match="no lead"):
+        ask(classifiers["one"], tmp_path)
+
+
+def test_limb_leads_are_computed_where_that_is_asked_for(classifiers, tmp_path, capsys):
+    """II = I + III (Einthoven): the same answer as of the lead itself."""
+    first, third = beats(3000), 0.5 * beats(3000, seed=3)
+    (tmp_path / "given").mkdir()
+    (tmp_path / "lacks").mkdir()
+    put(tmp_path / "given", "a", np.hstack([first, first + third]), ["I", "II"])
+    put(tmp_path / "lacks", "a", np.hstack([third, first]), ["III", "Lead I"])
+    with pytest.raises(EcgtlError, match="no lead II"):
+        ask(classifiers["one"], tmp_path / "lacks")
+    expected, _ = ask(classifiers["one"], tmp_path / "given")
+    found, _ = ask(classifiers["one"], tmp_path / "lacks", derive=True)
+    np.testing.assert_allclose(found.filter(like="prob").astype(float), expected.filter(like="prob").astype(float),
+                               atol=2e-3)
+    assert "computed from other limb leads" in capsys.readouterr().err
+
+
+def test_a_classifier_of_several_leads_does_without_all_but_the_first(classifiers, tmp_path):
+    x = np.hstack([beats(3000), beats(3000, seed=4)])
+    put(tmp_path, "both", x, ["II", "I"])
+    put(tmp_path, "alone", x[:, 1:], ["I"])
+    table = ask(classifiers["all"], tmp_path)[0].set_index("record")
+    assert table["leads"].to_dict() == {"alone": "I", "both": "I II"}
+    put(tmp_path, "alone", x[:, :1], ["II"])
+    with pytest.raises(EcgtlError, match="no lead 'I'"):
+        predict.predict(classifiers["all"], tmp_path / "alone", report=lambda _: None)
+    loaded = predict.Predictor(classifiers["all"])
+    here = loaded(x[:, ::-1].T, 250, leads=["I", "II"])
+    np.testing.assert_allclose(here.filter(like="prob"), table.loc[["both"]].filter(like="prob"), atol=2e-3)
+
+
+def test_a_signal_in_memory_is_answered_as_a_file_and_refused_where_it_cannot_be(classifiers, tmp_path):
+    x = np.round(beats(250 * 40), 3)
+    put(tmp_path, "a", x)
+    loaded = predict.Predictor(classifiers["one"])
+    expected, columns = ask(classifiers["one"], tmp_path)[0], ["start", "seconds_used", "predicted"]
+    for found in (loaded(x[:, 0], 250), loaded(1000 * x.T, 250, unit="uV"), loaded(x.T, 250, leads=["lead II"])):
+        pd.testing.assert_frame_equal(found[columns], expected[columns])
+        np.testing.assert_allclose(found.filter(like="prob"), expected.filter(like="prob"), atol=2e-3)
+    for signal, rate, options in ((x[:, 0], 0, {}), (x[:, 0], 250, {"unit": "degrees"}), (x[:100, 0], 250, {}),
+                                  (np.full(3000, np.nan), 250, {}), (np.zeros(3000), 250, {}),
+                                  (x.T, 250, {"leads": "ab"}), (np.array(["a"]), 250, {}), (x.T, 250, {"leads": ["V1"]})):
+        with pytest.raises(EcgtlError):
+            loaded(signal, rate, **options)
+
+
+def test_the_command_prints_rows_and_says_the_rest_elsewhere(classifiers, tmp_path, capfd):
+    put(tmp_path, "a", beats(3000))
+    assert main(["predict", str(tmp_path / "a"), "--checkpoint", str(classifiers["one"])]) == 0
+    told = capfd.readouterr()
+    assert told.out.splitlines()[0].startswith("record,leads") and len(told.out.splitlines()) == 2
+    assert "classifier: 2 x resnet18" in told.err
+    assert main(["predict", str(tmp_path), "--checkpoint", "a.safetensors", "--model", "b"]) == 2
+    assert main(["predict", str(tmp_path), "--model", "b"]) == 2
+    assert "shipped are" in capfd.readouterr().err
+    (tmp_path / "a.dat").unlink()
+    put(tmp_path, "b", beats(3000))
+    asked = ["predict", str(tmp_path), "--checkpoint", str(classifiers["one"])]
+    assert main(asked) == 2 and main([*asked, "--on-bad", "skip"]) == 0
+
+
+def test_the_models_are_listed_with_licence_and_scores(capsys):
+    assert main(["models"]) == 0
+    told = capsys.readouterr().out
+    for word in ("licence", "macro F1", "AUC", *predict.shipped()):
+        assert word in told
