@@ -36,12 +36,12 @@ def card(result: Result, facts: checkpoint.CheckpointFacts) -> str:
     """The card's text."""
     data, scores, name = result.data, result.scores, result.config["name"]
     kinds = {kind: words.format(facts.members) for kind, words in KINDS.items()}
-    gain = _gain(result, kinds) + _beside(name, kinds)
+    gain, what = _gain(result, kinds) + _beside(name, kinds), kinds[facts.kind]
     values = {
         "data": data, "scores": scores, "facts": facts, "name": name, "tier": result.config["tier"],
         "source": catalogue.entry(data["name"]), "licence": LICENCES.get(facts.licence, "other"), "kinds": kinds,
-        "about": protocol(PROBE).classifiers[name]["about"], "gain": gain[:1].upper() + gain[1:], "steps": _steps(facts),
-        "what": f"{kinds[facts.kind][0].upper()}{kinds[facts.kind][1:]}.", "alt": _alt(scores),
+        "about": protocol(PROBE).classifiers[name]["about"], "gain": gain[0].upper() + gain[1:],
+        "what": f"{what[0].upper()}{what[1:]}.", "steps": _steps(facts), "alt": _alt(scores),
         "foreign": {catalogue.entry(one).title: found for one, found in scores["foreign"].items()},
         "errors": _errors(result), "commit": result.provenance["commit"][:10]}
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)

@@ -342,7 +342,8 @@ def test_a_signal_in_memory_is_answered_as_a_file_and_refused_where_it_cannot_be
         np.testing.assert_allclose(found.filter(like="prob"), expected.filter(like="prob"), atol=2e-3)
     for signal, rate, options in ((x[:, 0], 0, {}), (x[:, 0], 250, {"unit": "degrees"}), (x[:100, 0], 250, {}),
                                   (np.full(3000, np.nan), 250, {}), (np.zeros(3000), 250, {}),
-                                  (x.T, 250, {"leads": "ab"}), (np.array(["a"]), 250, {}), (x.T, 250, {"leads": ["V1"]})):
+                                  (x.T, 250, {"leads": "ab"}), (np.array(["a"]), 250, {}),
+                                  (x.T, 250, {"leads": ["V1"]})):
         with pytest.raises(EcgtlError):
             loaded(signal, rate, **options)
 
