@@ -1,10 +1,11 @@
-"""Recordings of one's own: ``predict``, and the ``models`` that are shipped for it."""
+"""Recordings of one's own: ``predict``, the ``models`` that are shipped for it, and their ``export``."""
 
 import sys
 from functools import partial
 
 from ecgtl.config.classifier import shipped
 from ecgtl.errors import EcgtlError
+from ecgtl.jobs import export as exporting
 from ecgtl.jobs import predict as job
 from ecgtl.models import checkpoint
 from ecgtl.spreadsheet import STDOUT, check_out, write_table
@@ -40,3 +41,8 @@ def models() -> None:
 
 def _limits(value: float, found: dict) -> str:
     return f"{value:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+
+
+def export(model: str, onnx: str) -> None:
+    """Write a model as an ONNX file."""
+    print(f"written: {exporting.export(model, onnx)}")
