@@ -12,11 +12,12 @@ import yaml
 from ecgtl.errors import EcgtlError, RecordError
 
 PACKAGE = Path(__file__).resolve().parent
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML has it
 
 
 def facts(name: str) -> Any:
     """What ``name``.yml of this package says; ``name`` is its path below the package."""
-    return yaml.safe_load((PACKAGE / f"{name}.yml").read_text(encoding="utf-8"))
+    return yaml.load((PACKAGE / f"{name}.yml").read_text(encoding="utf-8"), _LOADER)
 
 
 def repository() -> Path:

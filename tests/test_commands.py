@@ -1,6 +1,7 @@
 """``python -m ecgtl`` as users meet it: an exit code, an output, and one line when something is wrong."""
 
 import dataclasses
+import gc
 import importlib
 import json
 import os
@@ -76,7 +77,7 @@ def test_a_wrong_word_gets_one_line_and_exit_code_2(words, says, tmp_path, monke
     code, (out, err) = main(words.split()), capsys.readouterr()
     assert (code, out) == (2, "")
     [line] = err.splitlines()
-    assert line.startswith("ecgtl: ") and re.search(says, line)
+    assert line.startswith("ecgtl: ") and re.search(says, line) and gc.isenabled()
     assert not (tmp_path / "results").exists()
 
 
@@ -123,6 +124,11 @@ def test_the_version_and_help_are_said_without_any_large_library():
         libraries, said, err = imported(*words)
         assert (libraries, err) == ([], "") and said[0].startswith("usage: ecgtl")
     assert imported("trane")[0] == []
+
+
+def test_predict_imports_what_it_uses_alone(tmp_path):
+    libraries, _, err = imported("predict", str(tmp_path), "--checkpoint", "none.safetensors")
+    assert libraries == ["numpy", "pandas", "scipy", "torch"] and "none.safetensors" in err
 
 
 # --- jobs: their options are the fields of a config ---------------------------------------------------------------

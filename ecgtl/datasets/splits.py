@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
 from ecgtl.datasets.recordings import UNLABELLED, Recordings
 from ecgtl.errors import EcgtlError
@@ -173,6 +172,8 @@ def _draw(groups: list[np.ndarray], labels: np.ndarray, share: float, seed: int,
     if len(groups) - size < len(found):
         raise EcgtlError(f"{recordings.name} has {len(groups)} subjects in {len(found)} classes: too few for "
                          "training, validation and test sets; add recordings")
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415  (a fifth of a second)
+
     kept, drawn = train_test_split(np.arange(len(groups)), test_size=size, stratify=numbers, random_state=seed)
     return [groups[k] for k in np.sort(kept)], [groups[k] for k in np.sort(drawn)]
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from scipy import io
 
 from ecgtl.datasets.files import file_size
 from ecgtl.datasets.formats.signals import Given, Signals, refusing
@@ -33,6 +32,8 @@ def read_npz(path: Path, given: Given) -> Signals:
 
 def read_mat(path: Path, given: Given) -> Signals:
     """The matrix ``val``, with ``fs``, ``unit`` and ``leads`` as of ``read_npz``."""
+    from scipy import io  # noqa: PLC0415  (a tenth of a second)
+
     with refusing(path, ".mat"):
         return _signals(path, io.loadmat(path, variable_names=NAMES, appendmat=False), given)
 
