@@ -17,6 +17,7 @@ from ecgtl import __version__, data_commands, paths, processes, results
 from ecgtl.analysis import reproduction, verification
 from ecgtl.analysis.coverage import status_table
 from ecgtl.config import FinetuneConfig, Parameters, PretrainConfig, ProbeConfig, ScoreConfig, TransferConfig
+from ecgtl.config.pages import ReportConfig
 from ecgtl.config.parameters import WORDS
 from ecgtl.datasets import LOADERS
 from ecgtl.errors import EcgtlError
@@ -95,6 +96,7 @@ def _parser(asked: Collection[str]) -> _Parser:
     parser.add_argument("--version", action="version", version=f"ecgtl {__version__}")
     commands = paths.facts("commands") | {name: job._asdict() for name, job in JOBS.items()}
     commands["rank"] |= {"config": ScoreConfig}
+    commands["report"] |= {"config": ReportConfig}
     _add_commands(parser, "command", commands, asked)
     return parser
 
@@ -219,6 +221,13 @@ def _predict(given) -> None:
     print(f"written: {predict.write(table, given.out)}, {len(table)} recordings")
 
 
+def _report(given) -> None:
+    from ecgtl.report.jobs import folder as page  # noqa: PLC0415 - what draws, which the other commands do without
+
+    out = paths.output(vars(given).pop("out"))  # before any work
+    print("", *page.write(ReportConfig.of(**vars(given)), out, partial(print, flush=True)), f"written: {out}", sep="\n")
+
+
 def _site(given) -> None:
     from ecgtl.report.site import book, layout  # noqa: PLC0415 - what draws, which the other commands do without
 
@@ -239,7 +248,7 @@ COMMANDS: dict[str, Callable] = {
     "features": lambda given: features.write(given.folder, given.out, given.checkpoint, given.tier, given.lead,
                                              given.rate, given.unit),
     "weights": lambda given: print(f"written: {convert_googlenet(given.file or None, default_weights())}"),
-    "reproduce": _reproduce, "verify": _verify, "site": _site, "completion": _completion,
+    "report": _report, "reproduce": _reproduce, "verify": _verify, "site": _site, "completion": _completion,
     "status": lambda given: print(status_table()), **{name: partial(_job, job) for name, job in JOBS.items()}}
 
 

@@ -22,6 +22,7 @@ from ecgtl import __main__ as program
 from ecgtl import paths, results
 from ecgtl.__main__ import main
 from ecgtl.config import ScoreConfig
+from ecgtl.config.pages import ReportConfig
 from ecgtl.config.parameters import WORDS
 from ecgtl.datasets import packs
 from ecgtl.errors import EcgtlError
@@ -66,6 +67,10 @@ WRONG = {
     "pretrain --objective beat --windows 9": "windows does not go with objective=beat",
     "transfer --fewest 4 --most 3": "most is 3 and fewest 4",
     "rank c-resnet18 --target ptbxl --resamples 0": "resamples is 0; it must be at least 1",
+    "report": "arguments are required: folder",
+    "report . --dataset cinc2017": "unrecognized arguments: --dataset cinc2017",
+    "report . --on-bad no": "unknown on_bad 'no'; allowed: error, skip",
+    "report . --rate -1": "rate is -1.0; it must not be negative",
     "data pack": "arguments are required: folder, name",
 }
 
@@ -117,14 +122,14 @@ def test_the_version_is_said_and_nothing_that_draws_is_imported():
 
 
 @pytest.mark.parametrize("command, config", [(name, job.config) for name, job in program.JOBS.items()]
-                         + [("rank", ScoreConfig)])
+                         + [("rank", ScoreConfig), ("report", ReportConfig)])
 def test_help_says_of_every_field_what_it_means_its_default_and_its_words(command, config, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "10000")  # no word is broken
     with pytest.raises(SystemExit):
         main([command, "--help"])
     shown = [" ".join(option.split()) for option in capsys.readouterr().out.partition("\noptions:")[2].split("\n  --")]
     for field in dataclasses.fields(config):
-        if command == "rank" and field.name in ("checkpoint", "dataset", "tier"):
+        if field.name in {"rank": ("checkpoint", "dataset", "tier"), "report": ("root",)}.get(command, ()):
             continue  # said otherwise there
         [line] = [line for line in shown if line.startswith(field.name.replace("_", "-") + " ")]
         assert config.descriptions()[field.name] in line
