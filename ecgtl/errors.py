@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 LONGEST = 2900  # characters
+SAID: list[str] = []  # by ``note``, since the process began
 
 
 class EcgtlError(ValueError):
@@ -49,6 +50,7 @@ def short(error: Exception) -> str:
 
 def note(line: str) -> None:
     """Say on stderr, in one line, what a user must know of their data and no error is made of."""
+    SAID.append(line)
     print(f"ecgtl: note: {line}", file=sys.stderr, flush=True)
 
 

@@ -38,6 +38,15 @@ class ScoreConfig(Reading):
 
 
 @dataclass(frozen=True)
+class ReportConfig(Reading):
+    """Parameters of the report on a folder of recordings of one's own."""
+
+    dataset: ClassVar[str] = "folder"  # type: ignore[misc]
+    # error or skip, for recordings that cannot be used
+    on_bad: str = "skip"
+
+
+@dataclass(frozen=True)
 class SectionConfig(Parameters):
     """Parameters of a section notebook."""
 

@@ -15,7 +15,6 @@ from ecgtl.jobs.inputs import rules_of
 from ecgtl.jobs.predict import file_of
 from ecgtl.models.trees import LEAF, Trees
 
-
 SAID = ("classes", "leads", "sampling_rate", "seconds", "mean", "sd", "licence", "dataset", "abstain_below", "shortest",
         "longest")  # facts that the file carries
 
@@ -89,8 +88,8 @@ class Whole(nn.Module):
 def export(model: str, onnx: str) -> Path:
     """Write the classifier ``model`` (a name or a checkpoint's path) to the file ``onnx``, whole or not at all.
 
-    Inputs: ``x`` (n, leads, samples), float32, of its networks; ``rhythm`` (n, features), float64, of its trees. Output:
-    ``probabilities`` (n, classes), float32. How the inputs are made stands in the file's metadata ``ecgtl``, as JSON.
+    Inputs: ``x`` (n, leads, samples), float32, of its networks; ``rhythm`` (n, features), float64, of its trees. The
+    output is ``probabilities`` (n, classes), float32. How the inputs are made stands in the file's metadata ``ecgtl``, as JSON.
     Raises EcgtlError where the libraries are absent.
     """
     path = paths.output(onnx)

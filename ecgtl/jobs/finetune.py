@@ -12,6 +12,7 @@ import torch
 from ecgtl import metrics, paths, results
 from ecgtl.config import BASELINES, CHOICES, FinetuneConfig, FrozenConfig, Plan, Protocol, init_word
 from ecgtl.datasets import cache
+from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError, note
 from ecgtl.jobs import frozen
 from ecgtl.jobs.evidence import evidence_of, licence_of, origin_of
@@ -24,11 +25,12 @@ from ecgtl.training import loop
 
 
 def run(config: FinetuneConfig | Plan, experiment: str = "finetune", key: str | None = None,
-        report: Callable[[dict], None] | None = None, command: str | None = None) -> Result:
+        report: Callable[[dict], None] | None = None, command: str | None = None,
+        recordings: Recordings | None = None) -> Result:
     """Fine-tune (or fit the baseline) that ``config`` describes and return its result, not yet saved.
 
-    ``report`` is called with the history row of each epoch. Raises EcgtlError for anything a user can mend, before
-    the long part where it can be known before.
+    ``report`` is called with the history row of each epoch; ``recordings`` take the place of those that it reads.
+    Raises EcgtlError for anything a user can mend, before the long part where it can be known before.
     """
     seconds = results.clock()
     plan = config.plan()
@@ -36,7 +38,7 @@ def run(config: FinetuneConfig | Plan, experiment: str = "finetune", key: str | 
     if plan.config.save_weights:
         paths.output(plan.config.save_weights, makes_folder=True)
     _ = plan.start  # what is wrong with the weights is said before the data are read
-    prepared = prepare(plan)
+    prepared = prepare(plan, recordings)
     prepared.check_parts()
     if isinstance(plan.config, FrozenConfig):
         fit = frozen.fit(prepared)

@@ -161,9 +161,9 @@ def read(plan: Plan) -> Recordings:
     return datasets.load(config.dataset, config.root or None, config.tier == "demo", **options)
 
 
-def prepare(plan: Plan) -> Prepared:
-    """``plan`` with the recordings that it can use."""
-    recordings = read(plan)
+def prepare(plan: Plan, recordings: Recordings | None = None) -> Prepared:
+    """``plan`` with those of the ``recordings`` that it can use, by default of all that it reads."""
+    recordings = read(plan) if recordings is None else recordings
     return Prepared(plan, drop_unusable(plan, recordings), recordings)
 
 

@@ -10,9 +10,8 @@ from ecgtl.config import ProbeConfig, ProbePlan, protocol
 from ecgtl.datasets import cache
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import finetune
-from ecgtl.jobs.scoring import on_draws, score, score_multi_label, value_of
+from ecgtl.jobs.scoring import score, score_multi_label, with_limits
 from ecgtl.results import Result
-from ecgtl.statistics import LEVEL
 
 HOME = "probe"  # what is stored under this name belongs to no experiment
 
@@ -56,7 +55,6 @@ def scores(arrays: dict[str, np.ndarray], classes: list[str]) -> dict:
     name, several = protocol(HOME).for_labels(y.ndim == 2, HOME).score, y.ndim == 2
     for share in (array.removeprefix("prob_") for array in arrays if array.startswith("prob_")):
         p = arrays[f"prob_{share}"].astype(np.float32)
-        drawn = np.nanquantile(on_draws(lambda *one: value_of(name, *one), y, p), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        found[share] = {**(score_multi_label if several else score)(y, p, tuple(classes)), "low": float(drawn[0]),
-                        "high": float(drawn[1])}
+        _, low, high = with_limits(name, y, p)
+        found[share] = {**(score_multi_label if several else score)(y, p, tuple(classes)), "low": low, "high": high}
     return {name: found[share][name], **found}

@@ -1,10 +1,13 @@
 """Scores of stored probabilities: of one label a recording, and of several."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ecgtl import metrics
+from ecgtl.errors import EcgtlError
+from ecgtl.statistics import LEVEL
 from ecgtl.training.loop import TrainResult
 
 DRAWS = 500
@@ -36,6 +39,21 @@ def on_draws(scorer: Callable[[np.ndarray, np.ndarray], float], y: np.ndarray, p
     """A score on test recordings (n) drawn again with replacement, (``DRAWS``,): the same draws for equal n."""
     rows = np.random.default_rng(0).integers(len(y), size=(DRAWS, len(y)))
     return np.array([scorer(y[drawn], probabilities[drawn]) for drawn in rows])
+
+
+def with_limits(name: str, y: np.ndarray, *probabilities: np.ndarray) -> tuple[float, float, float]:
+    """``value_of`` probabilities as a result stores them, and its percentile limits over test recordings drawn again.
+
+    With the probabilities of another classifier, the difference to its score on the same draws.
+    """
+    def value(y: np.ndarray, p: np.ndarray) -> float:
+        with contextlib.suppress(EcgtlError):  # draws without what the score needs do not count
+            return value_of(name, y, p[:, 0]) - sum(value_of(name, y, p[:, k]) for k in range(1, p.shape[1]))
+        return np.nan
+
+    p = np.stack(probabilities, axis=1).astype(np.float32)
+    low, high = np.nanquantile(on_draws(value, y, p), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return value(y, p), float(low), float(high)
 
 
 def by_choice(fit: TrainResult, choices: Sequence[str],

@@ -134,6 +134,12 @@ def html_text(table: pd.DataFrame, caption: str) -> Markup:
                   "</div>").format(caption, _head(table.columns, compared), Markup().join(rows), css)
 
 
+def card_rules() -> str:
+    """CSS by which the rows of a table become cards where its frame is narrower than it needs."""
+    card = paths.facts("report/site/theme")["card"]
+    return "".join(f"@container (max-width: {need}rem) {{ .ecgtl-needs-{need} {{ {card} }} }}" for need in NEEDS)
+
+
 def _head(columns: pd.Index, compared: bool) -> Markup:
     """One row of column headings, or two where they are grouped."""
     blank, one = Markup("<td></td>") if compared else Markup(), Markup('<th scope="col"{}>{}</th>')

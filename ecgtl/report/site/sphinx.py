@@ -103,9 +103,7 @@ def _depend(asked: SphinxRole | SphinxDirective, files: Iterable[Path]) -> None:
 
 def _cards(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
     """The rules of cards, and links to results, which are made as from the book's root, as from the page."""
-    card = paths.facts(frame.THEME)["card"]
-    rules = "".join(f"@container (max-width: {n}rem) {{ .ecgtl-needs-{n} {{ {card} }} }}" for n in tables.NEEDS)
-    context["metatags"] = f"{context.get('metatags', '')}<style>{rules}</style>"
+    context["metatags"] = f"{context.get('metatags', '')}<style>{tables.card_rules()}</style>"
     if "body" in context:
         root = "../" * page.count("/")
         context["body"] = context["body"].replace('<a href="results/', f'<a href="{root}results/')
