@@ -89,8 +89,8 @@ def export(model: str, onnx: str) -> Path:
     """Write the classifier ``model`` (a name or a checkpoint's path) to the file ``onnx``, whole or not at all.
 
     Inputs: ``x`` (n, leads, samples), float32, of its networks; ``rhythm`` (n, features), float64, of its trees. The
-    output is ``probabilities`` (n, classes), float32. How the inputs are made stands in the file's metadata ``ecgtl``, as JSON.
-    Raises EcgtlError where the libraries are absent.
+    output is ``probabilities`` (n, classes), float32. How inputs are made stands in the file's metadata ``ecgtl``, as
+    JSON. Raises EcgtlError where the libraries are absent.
     """
     path = paths.output(onnx)
     if path.suffix != ".onnx":
