@@ -7,7 +7,7 @@ of its own.
 """
 
 import os
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -98,7 +98,7 @@ def rows(repeats: int, n: int = RECORDS) -> list[Row]:
 
 
 def _memory(folder: Path) -> float:
-    """GiB at most of a process that predicts ``folder``, and of its workers."""
+    """GiB at most of a process that predicts ``folder``."""
     program = f"import sys; from benchmarks import predicting; predicting.alone({str(folder)!r})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=os.environ)
     return float(done.stdout.split()[-1])
@@ -107,5 +107,5 @@ def _memory(folder: Path) -> float:
 def alone(folder: str) -> None:
     """Predict, and print the most memory that was taken, in GiB."""
     predict.predict(predict.DEFAULT, folder, device="cpu", report=partial(print, file=sys.stderr))
-    most = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    print(most / 2**20)
+    # Not getrusage's: what the parent process had would count
+    print(int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1]) / 2**20)
