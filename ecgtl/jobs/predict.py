@@ -158,8 +158,8 @@ def file_of(model: str | Path) -> Path:
     """The file of a shipped classifier by its name, or of a checkpoint by its path; EcgtlError for neither."""
     named = shipped()
     if str(model) not in named and not str(model).endswith(".safetensors"):
-        raise EcgtlError(f"there is no model {str(model)!r:.100}; shipped are {', '.join(named)}; a checkpoint is the path "
-                         "of a .safetensors file")
+        raise EcgtlError(f"there is no model {str(model)!r:.100}; shipped are {', '.join(named)}; a checkpoint is the "
+                         "path of a .safetensors file")
     return named.get(str(model), Path(model))
 
 
