@@ -177,7 +177,13 @@ def _chosen(name: str, header: Header | RecordError, facts: CheckpointFacts, lea
         return folder.chosen(name, header, 0)
     wanted = [one for one in asked if leads.find(header.leads, one) or (one == asked[0] or not facts.longest)
               or derive and leads.derived(header.leads, str(one)) is not None]
-    return folder.computed(name, header, wanted, collector) if derive else folder.chosen(name, header, wanted)
+    try:
+        return folder.computed(name, header, wanted, collector) if derive else folder.chosen(name, header, wanted)
+    except RecordError as error:
+        if lead is not None or collector.on_bad == "skip" or not error.reason.startswith("no lead"):
+            raise
+        hint = f"{error} ({_trained_on(facts)}; choose another with --lead)"
+        raise RecordError(error.reason, hint) from None
 
 
 def _answers(own: Classifier, records: Iterator[folder.Record],
