@@ -11,8 +11,8 @@ from ecgtl.models import checkpoint
 from ecgtl.spreadsheet import STDOUT, check_out, write_table
 
 
-def predict(path: str, model: str | None, checkpoint: str | None, lead: str | int | None, derive: bool, rate: float, unit: str,
-            on_bad: str, out: str, device: str) -> None:
+def predict(path: str, model: str | None, checkpoint: str | None, lead: str | int | None, derive: bool, rate: float,
+            unit: str, on_bad: str, out: str, device: str) -> None:
     """Write the class probabilities of recordings to ``out``; what is said goes elsewhere where they are printed."""
     check_out(out)
     given = [one for one in (model, checkpoint) if one is not None]  # an empty name is one, too, and there is none such
