@@ -352,10 +352,14 @@ def _trained_on(facts: CheckpointFacts) -> str:
     return f"the {_kind(facts)} was trained on lead{'s' * (len(facts.leads) > 1)} {', '.join(facts.leads)}"
 
 
+def kind_of(facts: CheckpointFacts) -> str:
+    """What a model consists of."""
+    return {"": facts.arch, "network": f"{facts.members} x {facts.arch}", "trees": "boosted trees on RR intervals",
+            "stack": f"{facts.members} x {facts.arch} and boosted trees on RR intervals"}[facts.kind]
+
+
 def described(facts: CheckpointFacts) -> str:
     """What a model is, in a line."""
-    what = {"": facts.arch, "network": f"{facts.members} x {facts.arch}", "trees": "boosted trees on RR intervals",
-            "stack": f"{facts.members} x {facts.arch} and boosted trees on RR intervals"}[facts.kind]
-    return (f"{_kind(facts)}: {what}, trained on {facts.dataset}{' (synthetic)' if facts.synthetic else ''}, "
+    return (f"{_kind(facts)}: {kind_of(facts)}, trained on {facts.dataset}{' (synthetic)' if facts.synthetic else ''}, "
             f"{facts.sampling_rate:g} Hz, {facts.seconds:g} s, lead{'s' * (len(facts.leads) > 1)} "
             f"{', '.join(facts.leads)}; classes: {', '.join(facts.classes or ())}")
