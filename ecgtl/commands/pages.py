@@ -1,13 +1,25 @@
-"""What draws: ``draw``, ``report``, ``site``."""
+"""What draws: ``classifier``, whose card has a diagram, ``draw``, ``report``, ``site``."""
 
 from functools import partial
 from pathlib import Path
 
-from ecgtl import paths
+from ecgtl import paths, results
+from ecgtl.config import ClassifierConfig
 from ecgtl.config.pages import ReportConfig
+from ecgtl.jobs import ensemble
+from ecgtl.report import cards
 from ecgtl.report.jang import figure4
 from ecgtl.report.jobs import folder
 from ecgtl.report.site import book, layout
+
+
+def classifier(config: str, **given) -> None:
+    """Train a classifier that is shipped again, and write its file, its card and its result."""
+    chosen = ClassifierConfig.from_notebook(given)
+    trained = ensemble.run(chosen, partial(print, flush=True), chosen.command())
+    path, stored = trained.save()
+    cards.write(results.load(stored), path.parent)
+    print(f"written: {path.parent}\nwritten: {stored}")
 
 
 def draw(file: str, tier: str) -> None:

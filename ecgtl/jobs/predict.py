@@ -27,6 +27,7 @@ from ecgtl.models.checkpoint import CheckpointFacts
 from ecgtl.signals import filters, rr_intervals
 
 DEFAULT = "cinc2017-rhythm"
+NOTHING = np.empty(0, np.float32)
 CHUNK = 1024  # rows whose inputs are in memory at a time
 TOGETHER = 16  # rows whose beats a worker looks for at a time
 NEARLY = 0.99  # of the shortest recording that is taken: ten seconds may lack a sample
@@ -157,8 +158,8 @@ def file_of(model: str | Path) -> Path:
     """The file of a shipped classifier by its name, or of a checkpoint by its path; EcgtlError for neither."""
     named = shipped()
     if str(model) not in named and not str(model).endswith(".safetensors"):
-        raise EcgtlError(f"there is no model {str(model)!r}; shipped are {', '.join(named)}; a checkpoint is the path "
-                         "of a .safetensors file")
+        raise EcgtlError(f"there is no model {str(model)!r:.100}; shipped are {', '.join(named)}; a checkpoint is the "
+                         "path of a .safetensors file")
     return named.get(str(model), Path(model))
 
 
@@ -188,7 +189,7 @@ def _answers(own: Classifier, records: Iterator[folder.Record],
     while some := list(islice(rows, CHUNK)):
         features = _rhythms(some) if own.trees else np.empty((len(some), 0))
         p.append(own.probabilities(np.stack([row.x for row in some]), features))
-        seen += [replace(row, x=row.x[:, :0], first=row.first[:0]) for row in some]
+        seen += [replace(row, x=NOTHING, first=NOTHING) for row in some]  # a view would keep all of it
         if len(some) == CHUNK:
             note(f"{len(seen)} rows, up to record {seen[-1].record.id}")
     return _table(seen, own.facts, np.concatenate(p)), seen
