@@ -92,10 +92,11 @@ class Forecast:
                 for tier in TIERS[1:] for run, body in cells.runs(self._experiment, tier)
                 if _is_network(run) and body.provenance["device"] == "cpu"], " of another tier"
 
-    def lines(self, runs: Sequence[Run], cores: int, nodes: tuple[int, int]) -> list[str]:
-        """What ``runs`` cost, on ``cores`` of this machine, on ``nodes`` (how many, cores of each) of a cluster, and on
+    def lines(self, runs: Sequence[Run], cores: int, nodes: Sequence[int] | None = None) -> list[str]:
+        """What ``runs`` cost, on ``cores`` of one machine, on ``nodes`` (how many, cores of each) of a cluster, and on
         a GPU; then how near to the truth such estimates were.
         """
+        n_nodes, each = nodes or cluster().values()
         ratios, where = self.ratios()
         held = (f"  held against {len(ratios)} finished runs{where}: median estimate / actual {np.median(ratios):.2f}"
                 if ratios else "  no finished run to hold an estimate against")
@@ -105,7 +106,7 @@ class Forecast:
         known = hours[np.isfinite(hours)] if np.isfinite(hours).any() else hours
         partly = f"; unknown for {len(hours) - len(known)} of them" if len(known) < len(hours) else ""
         return [f"  cost of what is missing: {_hours(on(known, cores))} on {cores} cores, "
-                f"{_hours(on(known, nodes[0] * nodes[1]))} on {nodes[0]} nodes of {nodes[1]} cores{partly}",
+                f"{_hours(on(known, n_nodes * each))} on {n_nodes} nodes of {each} cores{partly}",
                 f"  on one GPU ({gpu()['name']}), by counted work: {_hours(_gpu_hours(runs))}", held]
 
 

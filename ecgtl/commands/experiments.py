@@ -10,41 +10,25 @@ from ecgtl.errors import EcgtlError
 from ecgtl.experiments import gpu, queue, runners
 
 
-def run(experiment: str, tier: str, shard: str, rows: str, dry_run: bool, cores: int | None, nodes: str) -> None:
+def run(experiment: str, tier: str, shard: str, rows: str, dry_run: bool, cores: int | None,
+        nodes: list[int] | None) -> None:
     """Make what is missing of an experiment; of ``shard`` k/n and ``rows`` with commas between alone.
 
-    ``dry_run`` makes nothing and says what is missing and what it costs, on ``cores`` and on ``nodes`` (NODESxCORES).
+    ``dry_run`` makes nothing and says what is missing and what it costs, on ``cores`` and on ``nodes`` of so many.
     """
     chosen = tuple(filter(None, rows.split(",")))
-    if dry_run:
-        print("\n".join(_forecast(experiment, tier, _shard(shard), chosen, cores, nodes)))
-    elif cores is not None or nodes:
-        raise EcgtlError("--cores and --nodes go with --dry-run; add it, or leave them away")
-    else:
+    asked = [n for n in (cores, *(nodes or ())) if n is not None]
+    if asked and (min(asked) < 1 or not dry_run):
+        raise EcgtlError(f"--cores is {cores} and --nodes {nodes}; give both from 1, and with --dry-run alone")
+    if not dry_run:
         runners.run_missing(experiment, tier, _shard(shard), partial(print, flush=True), chosen)
-
-
-def _forecast(experiment: str, tier: str, shard: tuple[int, int], rows: tuple[str, ...], cores: int | None,
-              nodes: str) -> list[str]:
-    """What is missing, what it waits for and what it costs."""
-    n_cores = os.cpu_count() or 1 if cores is None else cores
-    cluster = _cluster(nodes)
-    if n_cores < 1:
-        raise EcgtlError(f"--cores is {cores}; give 1 or more")
-    n_runs, todo, waiting = runners.outstanding(experiment, tier, shard, rows)
-    missing = [*todo, *waiting]
-    return [f"{experiment}, tier {tier}: {n_runs} runs, {n_runs - len(missing)} done, {len(todo)} to do, "
-            f"{len(waiting)} waiting",
-            *(f"  {n} wait: {reason}" for reason, n in Counter(waiting.values()).items()),
-            *costs.Forecast(experiment, tier).lines(missing, n_cores, cluster)]
-
-
-def _cluster(text: str) -> tuple[int, int]:
-    """``text`` is NODESxCORES; empty: the cluster of the costs page."""
-    count, _, cores = text.partition("x")
-    if text and not (count.isdecimal() and cores.isdecimal() and int(count) * int(cores)):
-        raise EcgtlError(f"--nodes is {text!r}; write nodes x cores of each, e.g. 4x32")
-    return (int(count), int(cores)) if text else tuple(costs.cluster().values())
+        return
+    n_runs, missing = runners.outstanding(experiment, tier, _shard(shard), chosen)
+    waiting = Counter(filter(None, missing.values()))
+    print(f"{experiment}, tier {tier}: {n_runs} runs, {n_runs - len(missing)} done, "
+          f"{len(missing) - waiting.total()} to do, {waiting.total()} waiting",
+          *(f"  {n} wait: {reason}" for reason, n in waiting.items()),
+          *costs.Forecast(experiment, tier).lines([*missing], cores or os.cpu_count() or 1, nodes), sep="\n")
 
 
 def work_off(tier: str, minutes: float | None, processes: int | None, out: str | None) -> None:

@@ -18,7 +18,7 @@ def dry_run(capsys, *words):
 def test_it_says_what_is_done_to_do_and_waiting_and_makes_nothing(own_results, capsys):
     store_values(TABLE, "random", 75, [0.7] * 2)
     before = sorted(own_results.rglob("*"))
-    said = dry_run(capsys, "--tier", "reduced", "--cores", "3", "--nodes", "2x8")
+    said = dry_run(capsys, "--tier", "reduced", "--cores", "3", "--nodes", "2", "8")
     n = len(planned(TABLE))
     assert said[0] == f"{TABLE}, tier reduced: {n} runs, 2 done, {n - 2} to do, 0 waiting"
     assert "on 3 cores" in said[1] and "on 2 nodes of 8 cores" in said[1] and "GPU" in said[2]
@@ -38,9 +38,10 @@ def test_rows_and_shards_are_counted_alone_and_what_they_wait_for_is_named(own_r
 
 
 @pytest.mark.parametrize(("words", "named"), [
-    (["--dry-run", "--cores", "0"], "--cores is 0"), (["--dry-run", "--nodes", "4"], "'4'"),
-    (["--dry-run", "--nodes", "0x8"], "4x32"), (["--dry-run", "--nodes", "4x³"], "4x32"),
-    (["--cores", "2"], "--dry-run"), (["--nodes", "4x32"], "--dry-run"), (["--dry-run", "--rows", "x"], "no row 'x'")])
+    (["--dry-run", "--cores", "0"], "--cores is 0"), (["--dry-run", "--nodes", "4"], "--nodes"),
+    (["--dry-run", "--nodes", "0", "8"], "--nodes [0, 8]"), (["--dry-run", "--nodes", "4", "-1"], "--nodes"),
+    (["--cores", "2"], "--dry-run"), (["--nodes", "4", "32"], "--dry-run"),
+    (["--dry-run", "--rows", "x"], "no row 'x'")])
 def test_wrong_words_end_in_one_line(words, named, own_results, capsys):
     assert main(["run", TABLE, *words]) == 2
     said = capsys.readouterr()
