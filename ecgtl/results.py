@@ -290,11 +290,10 @@ def git(*arguments: str) -> str:
     """Output of a git command in the checkout, or ``unknown`` where there is none: an installed copy may lie in, and be
     called from, a checkout of something else.
     """
-    root = paths.PACKAGE.parent
-    if not (root / ".git").exists():
+    if not (paths.PACKAGE.parent / ".git").exists():
         return "unknown"
     try:
-        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True)
+        done = subprocess.run(["git", *arguments], cwd=paths.PACKAGE.parent, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return done.stdout.strip()

@@ -16,7 +16,6 @@ def verify(id: str) -> int:
     """Compute a number again, or all; 1 when one differs."""
     verified = verification.of_number(id) if id else verification.verify()
     if not (verified.said or verified.counts["results"]):
-        raise EcgtlError(f"no result of {id or 'any run'} lies in {paths.results()}; run this in the checkout, or set "
-                         "ECGTL_RESULTS to its folder results/")
+        raise EcgtlError(f"no such result lies in {paths.results()}; run this in the checkout, or set ECGTL_RESULTS")
     print("\n".join(verified.lines()))
     return int(bool(verified.differences))
