@@ -177,7 +177,13 @@ def _chosen(name: str, header: Header | RecordError, facts: CheckpointFacts, lea
         return folder.chosen(name, header, 0)
     wanted = [one for one in asked if leads.find(header.leads, one) or (one == asked[0] or not facts.longest)
               or derive and leads.derived(header.leads, str(one)) is not None]
-    return folder.computed(name, header, wanted, collector) if derive else folder.chosen(name, header, wanted)
+    try:
+        return folder.computed(name, header, wanted, collector) if derive else folder.chosen(name, header, wanted)
+    except RecordError as error:
+        if lead is not None or collector.on_bad == "skip" or not error.reason.startswith("no lead"):
+            raise
+        hint = f"{error} ({_trained_on(facts)}; choose another with --lead)"
+        raise RecordError(error.reason, hint) from None
 
 
 def _answers(own: Classifier, records: Iterator[folder.Record],
@@ -346,10 +352,14 @@ def _trained_on(facts: CheckpointFacts) -> str:
     return f"the {_kind(facts)} was trained on lead{'s' * (len(facts.leads) > 1)} {', '.join(facts.leads)}"
 
 
+def kind_of(facts: CheckpointFacts) -> str:
+    """What a model consists of."""
+    return {"": facts.arch, "network": f"{facts.members} x {facts.arch}", "trees": "boosted trees on RR intervals",
+            "stack": f"{facts.members} x {facts.arch} and boosted trees on RR intervals"}[facts.kind]
+
+
 def described(facts: CheckpointFacts) -> str:
     """What a model is, in a line."""
-    what = {"": facts.arch, "network": f"{facts.members} x {facts.arch}", "trees": "boosted trees on RR intervals",
-            "stack": f"{facts.members} x {facts.arch} and boosted trees on RR intervals"}[facts.kind]
-    return (f"{_kind(facts)}: {what}, trained on {facts.dataset}{' (synthetic)' if facts.synthetic else ''}, "
+    return (f"{_kind(facts)}: {kind_of(facts)}, trained on {facts.dataset}{' (synthetic)' if facts.synthetic else ''}, "
             f"{facts.sampling_rate:g} Hz, {facts.seconds:g} s, lead{'s' * (len(facts.leads) > 1)} "
             f"{', '.join(facts.leads)}; classes: {', '.join(facts.classes or ())}")
