@@ -36,7 +36,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export JUPYTER_PREFER_ENV_PATH := 1
 unexport PYTHONPATH PYTHONHOME PIP_USER
 
-.PHONY: help env lint book test site-check training data results gpu-pack gpu-runs status bench links lock clean
+.PHONY: help env lint book test site-check training data results dist gpu-pack gpu-runs status bench links lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -88,6 +88,12 @@ data: env  ## fetch and check the data sets named in DATASETS, into ECGTL_DATA
 
 results: env  ## run what is missing of all experiments, the most valuable first, until it is stopped
 	$(PY) -m ecgtl queue --tier $(TIER)
+
+dist: env  ## wheel and sdist of the commit, in build/dist; from a copy, which has nothing of earlier builds
+	rm -rf build/dist build/dist-source && mkdir -p build/dist build/dist-source
+	git archive HEAD | tar -x -C build/dist-source
+	cd build/dist-source && "$(CURDIR)/$(PY)" -c "from setuptools import build_meta as made; \
+	print('build/dist:', made.build_sdist('../dist'), made.build_wheel('../dist'))"
 
 gpu-pack gpu-runs: TIER = paper
 gpu-pack: DATASETS = cinc2017 mitdb qtdb

@@ -6,6 +6,7 @@ from pathlib import Path
 from ecgtl import paths, results
 from ecgtl.config import ClassifierConfig
 from ecgtl.config.pages import ReportConfig
+from ecgtl.errors import EcgtlError
 from ecgtl.jobs import ensemble
 from ecgtl.report import cards
 from ecgtl.report.jang import figure4
@@ -36,4 +37,6 @@ def report(out: str, config: str, **words) -> None:
 
 def site(stored: bool) -> None:
     """Build the site."""
-    book.make((layout.Stored if stored else layout.Layout)(paths.repository()))
+    if not (root := paths.repository()).joinpath("_toc.yml").is_file():
+        raise EcgtlError(f"{root} is no checkout of ecgtl, which holds what the site is made of; run this in one")
+    book.make((layout.Stored if stored else layout.Layout)(root))
