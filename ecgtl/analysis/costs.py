@@ -59,7 +59,7 @@ def _row(experiment: str, tier: str) -> dict:
         return {}
     flops: dict[str, float] = defaultdict(float)
     for run in networks:
-        flops[run.config.arch] += _sample_flops(run) * _training_records(run) * run.config.epochs
+        flops[run.config.arch] += work(run)
     speeds = {arch: _cpu_speed(experiment, tier, arch) for arch in flops}
     bases = [basis for _, basis in speeds.values()]
     small_steps = isinstance(networks[0], transfers.Transfer)
@@ -69,6 +69,18 @@ def _row(experiment: str, tier: str) -> dict:
             "basis": max(bases, key=("measured", "estimated", "unknown").index),
             "gpu_hours": float("nan") if small_steps else sum(flops.values()) / gpu_speed() / 3600,
             "download_gb": 0.0 if tier == "demo" else sum(catalogue.entry(name).download_gb for name in read)}
+
+
+def work(run: Run) -> float:
+    """Operations of all planned epochs of a run of a kind that is counted."""
+    return _sample_flops(run) * _training_records(run) * run.config.epochs
+
+
+def gpu_seconds(run: Run) -> float | None:
+    """How long a run takes on one GPU at most; None for kinds whose time is not that of counted operations."""
+    if not isinstance(run, experiments.Run | sources.Source):
+        return None
+    return work(run) / gpu_speed() if _is_network(run) else 0.0
 
 
 def _is_network(run: Run) -> bool:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from ecgtl import results
 from ecgtl.config import PretrainConfig
-from ecgtl.config.starts import weights_path
+from ecgtl.config.protocols import INITS, init_word
+from ecgtl.config.starts import pretraining_parameters, weights_path
 from ecgtl.experiments.run import PlannedRun, entries, known
 from ecgtl.jobs import pretrain
 
@@ -46,7 +47,7 @@ class Pretraining(PlannedRun):
     def make(self, command: str) -> tuple[Path, str]:
         """Pretrain, and keep the weights where they are to be kept."""
         made = self._pretrained(command)
-        written = pretrain.save(made, self.weights)[1] if self.seeded else results.save(made.result)
+        written = pretrain.save(made, self.weights)[1] if self.weights else results.save(made.result)
         scores = made.result.scores
         words = f"accuracy {scores['accuracy']:.3f}" if "accuracy" in scores else f"error {scores['mse_sum']:.0f}"
         return written, self.line(made.result, words)
@@ -59,6 +60,24 @@ class Single(Pretraining):
     def key(self) -> str:
         """Name of its files."""
         return self.name
+
+
+class Start(Single):
+    """A pretraining of no experiment whose weights runs start from, kept where ``init`` finds them."""
+
+    @property
+    def weights(self) -> Path:
+        """Where its checkpoint is written."""
+        return pretrain.weights_file(self.config)
+
+
+def start(init: str, arch: str, tier: str) -> Start | None:
+    """The pretraining of no experiment that makes the checkpoint that ``init`` stands for; None where there is none."""
+    if init_word(init) not in INITS or init in ("random", "image") or "-seed" in init:
+        return None
+    config = PretrainConfig.of(tier=tier, **pretraining_parameters(init, arch)).resolved()
+    return Start(SINGLES, pretrain.key_of(config), config)
+
 
 def single(file: Path) -> Single:
     """The pretraining of no experiment whose result is stored in ``file``."""

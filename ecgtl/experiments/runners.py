@@ -42,7 +42,7 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1), rep
     second fails for the same reason; at the end EcgtlError names the first. Returns the files written. Raises
     EcgtlError for a row that the experiment has not.
     """
-    runs = _rows(experiment, tier, rows)[shard[0] - 1::shard[1]]
+    runs = chosen(experiment, tier, rows)[shard[0] - 1::shard[1]]
     missing = [(run, run.obstacle()) for run in runs if run.is_missing()]
     todo, waiting = [run for run, reason in missing if not reason], [reason for _, reason in missing if reason]
     others = f" (and {len(set(waiting)) - 1} more reasons)" if len(set(waiting)) > 1 else ""
@@ -80,14 +80,25 @@ def make(run: Run, command: str) -> tuple[Path, str] | None:
         return run.make(command) if ours and run.is_missing() else None
 
 
-def _rows(experiment: str, tier: str, rows: Sequence[str]) -> list[Run]:
+def chosen(experiment: str, tier: str, rows: Sequence[str] = (), columns: Sequence[str] = ()) -> list[Run]:
+    """Runs of these ``rows`` and ``columns`` of a table; all of them where none are named. Do not change the list.
+
+    Raises EcgtlError for a row or column that the experiment has not.
+    """
     runs = enumerate_runs(experiment, tier)
-    if not rows:
+    if not rows and not columns:
         return runs
     if of(experiment) is not experiments:
         raise EcgtlError(f"--rows is for tables of fine-tuning runs; {experiment} is run whole, or in shards")
-    allowed = experiments.load(experiment).methods
-    unknown = [row for row in rows if row not in allowed]
+    table = experiments.load(experiment)
+    _refuse_unknown(experiment, "row", rows, table.methods)
+    _refuse_unknown(experiment, "column", columns, [str(column) for column in table.columns])
+    return [run for run in runs if isinstance(run, experiments.Run) and run.method in (rows or table.methods)
+            and (not columns or str(run.size) in columns)]
+
+
+def _refuse_unknown(experiment: str, what: str, asked: Sequence[str], allowed: Sequence[str]) -> None:
+    unknown = [one for one in asked if one not in allowed]
     if unknown:
-        raise EcgtlError(f"{experiment} has no row {unknown[0]!r}; allowed, with commas between: {', '.join(allowed)}")
-    return [run for run in runs if isinstance(run, experiments.Run) and run.method in rows]
+        raise EcgtlError(f"{experiment} has no {what} {unknown[0]!r}; allowed, with commas between: "
+                         f"{', '.join(allowed)}")
