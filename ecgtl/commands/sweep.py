@@ -151,9 +151,10 @@ def drive(command: Sequence[str], log: Path) -> None:
 
 
 def _reason(left: list[Step], place: Path) -> str:
-    """Where the log of the first step that failed lies, and how it ends; else the first error of Snakemake's."""
-    logs = [place / "logs" / f"{step.name}.log" for step in left]
-    file = next((log for log in logs if log.is_file() and log.stat().st_size), place / "snakemake.log")
-    lines = file.read_text(errors="replace").split("\n")
-    last = [line for line in lines if re.search("(?i)error" if file.name == "snakemake.log" else ".", line)]
-    return f"{file}: {last[0 if file.name == 'snakemake.log' else -1] if last else 'nothing is said'}"
+    """The log of the first step that failed, and its last line; else the first message of Snakemake's."""
+    for file in (place / "logs" / f"{step.name}.log" for step in left):
+        if file.is_file() and (lines := file.read_text(errors="replace").split("\n")[:-1]):
+            return f"{file}: {lines[-1]}"
+    file = place / "snakemake.log"
+    found = re.search(r"^ +message: (?!None)(.+)|^(.*(?i:error).*:.+)", file.read_text(errors="replace"), re.MULTILINE)
+    return f"{file}" + (f": {(found[1] or found[2]).strip()}" if found else "")
