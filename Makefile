@@ -94,7 +94,7 @@ results: env  ## run what is missing of all experiments, the most valuable first
 	$(PY) -m ecgtl queue --tier $(TIER)
 
 sweep: env sweep-env  ## run what is missing of EXPERIMENTS by Snakemake, on a cluster or here; goes on where it stopped
-	$(PY) -m ecgtl sweep $(EXPERIMENTS) --tier $(TIER) --profile $(PROFILE)
+	PATH="$(CURDIR)/build/sweep-env/bin:$$PATH" $(PY) -m ecgtl sweep $(EXPERIMENTS) --tier $(TIER) --profile $(PROFILE)
 
 sweep-env: build/sweep-env/made  ## make the environment of Snakemake (sweep does so itself)
 

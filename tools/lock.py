@@ -1,10 +1,9 @@
 """Write the locks and ``environment.yml``: ``make lock`` for all, ``--conda`` for the last.
 
-``requirements.lock`` is what pip installs today for the package with all its extras but ``sweep`` in an empty environment
-of the oldest Python that is supported, so that every later one can install it too; ``workflow/requirements.lock`` the same
-for that extra alone. PyTorch stays at the version of the
-present lock unless ``--torch`` names another: it is large and changes numbers. ``environment.yml`` is made
-from the lock.
+``requirements.lock`` is what pip installs today for the package with all its extras but ``sweep`` in an empty
+environment of the oldest Python that is supported, so that every later one can install it too;
+``workflow/requirements.lock`` the same for that extra alone. PyTorch stays at the version of the present lock unless
+``--torch`` names another: it is large and changes numbers. ``environment.yml`` is made from the lock.
 """
 
 import argparse
@@ -54,7 +53,7 @@ def lock_text(frozen: str, header: str = LOCK_HEADER) -> str:
 
 
 def resolve(wanted: list[str]) -> str:
-    """What pip installs for ``wanted`` in an empty environment, as it lists it; a ``torch==`` from an index of its own."""
+    """What pip installs for ``wanted`` in an empty environment, as it lists it; ``torch==`` from TORCH_INDEX."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         pip = [str(Path(folder) / "bin" / "python"), "-m", "pip"]
@@ -81,7 +80,8 @@ def main() -> None:
         extras = project["project"]["optional-dependencies"]
         SWEEP.write_text(lock_text(resolve(extras.pop("sweep")), SWEEP_HEADER))
         LOCK.write_text(lock_text(resolve([f"torch=={torch}", *project["build-system"]["requires"],
-                                           *project["project"]["dependencies"], *sum(extras.values(), [])])))
+                                           *project["project"]["dependencies"],
+                                           *(name for extra in extras.values() for name in extra)])))
     CONDA.write_text(conda_environment(LOCK.read_text()))
 
 

@@ -77,10 +77,9 @@ def work(run: Run) -> float:
 
 
 def gpu_seconds(run: Run) -> float | None:
-    """How long a run takes on one GPU at most; None for kinds whose time is not that of counted operations."""
-    if not isinstance(run, experiments.Run | sources.Source):
-        return None
-    return work(run) / gpu_speed() if _is_network(run) else 0.0
+    """How long a run takes on one GPU at most; None where its time is not that of counted operations."""
+    is_counted = isinstance(run, experiments.Run | sources.Source) and _is_network(run)
+    return work(run) / gpu_speed() if is_counted else None
 
 
 def _is_network(run: Run) -> bool:

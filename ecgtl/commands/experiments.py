@@ -8,14 +8,14 @@ from ecgtl.experiments import gpu, queue, runners
 
 
 def run(experiment: str, tier: str, shard: str, rows: str, only: str, start: bool) -> None:
-    """Make what is missing of an experiment: of ``shard`` k/n and ``rows`` with commas between alone; ``only`` one run, or
-    what that starts from (``start``).
+    """Make what is missing of an experiment: of ``shard`` k/n and ``rows`` with commas between alone; ``only`` one run,
+    or what that starts from (``start``).
     """
     if only:
         queue.make_one(experiment, tier, only, start, partial(print, flush=True))
-        return
-    chosen = tuple(filter(None, rows.split(",")))
-    runners.run_missing(experiment, tier, _shard(shard), partial(print, flush=True), chosen)
+    else:
+        chosen = tuple(filter(None, rows.split(",")))
+        runners.run_missing(experiment, tier, _shard(shard), partial(print, flush=True), chosen)
 
 
 def work_off(tier: str, minutes: float | None, processes: int | None, out: str | None) -> None:

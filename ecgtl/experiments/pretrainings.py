@@ -17,7 +17,7 @@ SINGLES = "pretrain"  # what is stored under this name belongs to no experiment
 class Pretraining(PlannedRun):
     """One pretraining of an experiment, under the name that ``experiments/*.yml`` gives it.
 
-    ``seeded``: one of several seeds, whose weights are kept too; then ``name`` is what ``init`` finds them by.
+    ``seeded``: its weights are kept too, as those of several seeds are; then ``name`` is what ``init`` finds them by.
     """
 
     experiment: str
@@ -47,7 +47,7 @@ class Pretraining(PlannedRun):
     def make(self, command: str) -> tuple[Path, str]:
         """Pretrain, and keep the weights where they are to be kept."""
         made = self._pretrained(command)
-        written = pretrain.save(made, self.weights)[1] if self.weights else results.save(made.result)
+        written = pretrain.save(made, self.weights)[1] if self.seeded else results.save(made.result)
         scores = made.result.scores
         words = f"accuracy {scores['accuracy']:.3f}" if "accuracy" in scores else f"error {scores['mse_sum']:.0f}"
         return written, self.line(made.result, words)
@@ -61,22 +61,18 @@ class Single(Pretraining):
         """Name of its files."""
         return self.name
 
-
-class Start(Single):
-    """A pretraining of no experiment whose weights runs start from, kept where ``init`` finds them."""
-
     @property
-    def weights(self) -> Path:
-        """Where its checkpoint is written."""
-        return pretrain.weights_file(self.config)
+    def weights(self) -> Path | None:
+        """Where its checkpoint is written, if runs are to start from it."""
+        return pretrain.weights_file(self.config) if self.seeded else None
 
 
-def start(init: str, arch: str, tier: str) -> Start | None:
+def start(init: str, arch: str, tier: str) -> Single | None:
     """The pretraining of no experiment that makes the checkpoint that ``init`` stands for; None where there is none."""
     if init_word(init) not in INITS or init in ("random", "image") or "-seed" in init:
         return None
     config = PretrainConfig.of(tier=tier, **pretraining_parameters(init, arch)).resolved()
-    return Start(SINGLES, pretrain.key_of(config), config)
+    return Single(SINGLES, pretrain.key_of(config), config, seeded=True)
 
 
 def single(file: Path) -> Single:

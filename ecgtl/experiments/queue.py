@@ -189,31 +189,30 @@ def _words(seconds: float) -> str:
 
 
 def entries_of(runs: list[runners.Run], tier: str) -> list[Entry]:
-    """Runs as the order has them; one that it has not is to be made on the tier's processor."""
-    ordered, usual = {entry.run.path: entry for entry in order(tier)}, paths.facts(f"experiments/{QUEUE}")[tier]
-    return [ordered.get(run.path, Entry("", usual["processor"], run)) for run in runs]
+    """Runs with the processor that the order has for them; what it has not is to be made on the tier's own."""
+    ordered = {entry.run.path: entry.processor for entry in order(tier)}
+    usual = paths.facts(f"experiments/{QUEUE}")[tier]["processor"]
+    return [Entry("", ordered.get(run.path, usual), run) for run in runs]
 
 
 def make_one(experiment: str, tier: str, only: str, start: bool, report: Callable[[str], None] = print) -> None:
-    """What one job of a sweep does: make the run ``only``, or what that starts from (``start``), unless it is done.
+    """What one job of a sweep does: make the run ``only``, or the one it starts from (``start``), unless it is done.
 
     A process that is making it is waited for. Raises EcgtlError for a run that there is not, one that cannot start, and
     one that this machine is not to make, since its cell was begun with other instructions.
     """
     hold()
     asked = known({address(run): run for run in runners.enumerate_runs(experiment, tier)}, only, "run")
-    run = start_of(asked, singles=True) if start else asked
-    if run is None:
-        raise EcgtlError(f"{only} starts from no run; leave out --start")
-    alike = [] if isinstance(run, pretrainings.Start) else runners.enumerate_runs(run.experiment, tier)
-    own, *others = entries_of([run, *(one for one in alike if cell_of(one) == cell_of(run))], tier)
+    run = start and start_of(asked, singles=True) or asked
+    alike = [] if isinstance(run, pretrainings.Single) else runners.enumerate_runs(run.experiment, tier)
+    cell = entries_of([run, *(one for one in alike if cell_of(one) == cell_of(run))], tier)
     while run.is_missing():
-        if reason := run.obstacle() or _unfit([own, *others])(own):
+        if reason := run.obstacle() or _unfit(cell)(cell[0]):
             raise EcgtlError(f"{address(run)} is not made here: {reason}")
         if made := runners.make(run, f"python -m ecgtl run {run.experiment} --tier {tier}"):
             return report(made[1])
         time.sleep(PAUSE)
-    return report(f"{address(run)} is done")
+    return None
 
 
 def address(run: runners.Run) -> str:

@@ -84,7 +84,7 @@ def entries(section: str) -> dict[str, tuple[str, Mapping]]:
 
 
 def known(found: Mapping[str, T], name: str, kind: str = "experiment") -> T:
-    """One of the experiments, or what ``kind`` says, by its name; an unknown one is an EcgtlError with those allowed."""
+    """One of the experiments, or of what ``kind`` says, by its name; another is an EcgtlError with those allowed."""
     if name not in found:
         raise EcgtlError(f"unknown {kind} {name!r}; allowed: {', '.join(found)}")
     return found[name]

@@ -91,14 +91,10 @@ def chosen(experiment: str, tier: str, rows: Sequence[str] = (), columns: Sequen
     if of(experiment) is not experiments:
         raise EcgtlError(f"--rows is for tables of fine-tuning runs; {experiment} is run whole, or in shards")
     table = experiments.load(experiment)
-    _refuse_unknown(experiment, "row", rows, table.methods)
-    _refuse_unknown(experiment, "column", columns, [str(column) for column in table.columns])
-    return [run for run in runs if isinstance(run, experiments.Run) and run.method in (rows or table.methods)
-            and (not columns or str(run.size) in columns)]
-
-
-def _refuse_unknown(experiment: str, what: str, asked: Sequence[str], allowed: Sequence[str]) -> None:
-    unknown = [one for one in asked if one not in allowed]
-    if unknown:
-        raise EcgtlError(f"{experiment} has no {what} {unknown[0]!r}; allowed, with commas between: "
-                         f"{', '.join(allowed)}")
+    allowed = {"row": table.methods, "column": tuple(map(str, table.columns))}
+    for what, asked in (("row", rows), ("column", columns)):
+        if unknown := [one for one in asked if one not in allowed[what]]:
+            raise EcgtlError(f"{experiment} has no {what} {unknown[0]!r}; allowed, with commas between: "
+                             f"{', '.join(allowed[what])}")
+    rows, columns = rows or allowed["row"], columns or allowed["column"]
+    return [run for run in runs if isinstance(run, experiments.Run) and run.method in rows and str(run.size) in columns]
