@@ -4,7 +4,9 @@
 ##   PYTHON       the Python that .venv is made with, 3.11 or later (python3)
 ##   TORCH_INDEX  address of a pip index for PyTorch alone. On Linux the default index serves the CUDA build,
 ##                about 3 GB; without a GPU take the index for CPUs that pytorch.org names under 'Get started'
-##   TIER         tier of 'make results': demo, reduced or paper (reduced), of gpu-pack and gpu-runs (paper)
+##   TIER         tier of 'make results' and sweep: demo, reduced or paper (reduced), of gpu-pack and gpu-runs (paper)
+##   EXPERIMENTS  experiments of 'make sweep', e.g. "weimann2021-table1 weimann2021-table2"
+##   PROFILE      of 'make sweep': local, slurm or a folder with a profile of your own (local)
 ##   DATASETS     data sets of 'make data' (cinc2017) and 'make gpu-pack' (those that the queue's first runs need)
 ##   THEMES       of 'make site-check' (light dark)
 ##   WIDTHS       of its windows, in pixels (1300 768 390)
@@ -16,6 +18,8 @@
 PYTHON      ?= python3
 TORCH_INDEX ?=
 TIER        ?= reduced
+EXPERIMENTS ?=
+PROFILE     ?= local
 DATASETS    ?= cinc2017
 PROCESSES   ?= 2
 THEMES      ?= light dark
@@ -36,7 +40,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export JUPYTER_PREFER_ENV_PATH := 1
 unexport PYTHONPATH PYTHONHOME PIP_USER
 
-.PHONY: help env lint book test site-check training data results dist gpu-pack gpu-runs status bench links lock clean
+.PHONY: help env lint book test site-check training data results dist sweep sweep-env gpu-pack gpu-runs status bench links lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -94,6 +98,17 @@ dist: env  ## wheel and sdist of the commit, in build/dist; from a copy, which h
 	git archive HEAD | tar -x -C build/dist-source
 	cd build/dist-source && "$(CURDIR)/$(PY)" -c "from setuptools import build_meta as made; \
 	print('build/dist:', made.build_sdist('../dist'), made.build_wheel('../dist'))"
+
+sweep: env sweep-env  ## run what is missing of EXPERIMENTS by Snakemake, on a cluster or here; goes on where it stopped
+	PATH="$(CURDIR)/build/sweep-env/bin:$$PATH" $(PY) -m ecgtl sweep $(EXPERIMENTS) --tier $(TIER) --profile $(PROFILE)
+
+sweep-env: build/sweep-env/made  ## make the environment of Snakemake (sweep does so itself)
+
+build/sweep-env/made: workflow/requirements.lock
+	@echo "environment build/sweep-env: packages of workflow/requirements.lock"
+	@"$(PYTHON)" -m venv --clear build/sweep-env
+	@build/sweep-env/bin/python -m pip install --quiet -r workflow/requirements.lock
+	@touch $@
 
 gpu-pack gpu-runs: TIER = paper
 gpu-pack: DATASETS = cinc2017 mitdb qtdb

@@ -20,11 +20,15 @@ from ecgtl import paths, published
 
 ROOT = paths.repository()
 LOCK = (ROOT / "requirements.lock").read_text()
-PINS = {canonicalize_name(name): version for name, version in re.findall(r"^([\w.-]+)==(\S+)$", LOCK, re.MULTILINE)}
+SWEEP_LOCK = (ROOT / "workflow" / "requirements.lock").read_text()
+PINS, SWEEP_PINS = ({canonicalize_name(name): version for name, version in
+                     re.findall(r"^([\w.-]+)==(\S+)$", lock, re.MULTILINE)} for lock in (LOCK, SWEEP_LOCK))
 METADATA = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = METADATA["project"]
 CORE = [Requirement(text) for text in PROJECT["dependencies"]]
-EXTRAS = [Requirement(text) for extra in PROJECT["optional-dependencies"].values() for text in extra]
+EXTRAS = [Requirement(text) for name, extra in PROJECT["optional-dependencies"].items() for text in extra
+          if name != "sweep"]
+SWEEP = [Requirement(text) for text in PROJECT["optional-dependencies"]["sweep"]]
 # Joined from pieces, so that this file does not name them itself
 REGISTRIES = [".".join(parts) for parts in (
     ("pypi", "org"), ("pythonhosted", "org"), ("download", "pytorch", "org"), ("registry", "npmjs", "org"),
@@ -94,6 +98,12 @@ def test_the_ranges_of_the_package_admit_the_pins(wanted):
     pinned = PINS[canonicalize_name(wanted.name)]
     assert wanted.specifier.contains(pinned)
     assert wanted.specifier, "a lower bound says what has a chance to work"
+
+
+@pytest.mark.parametrize("wanted", SWEEP, ids=str)
+def test_snakemake_is_pinned_in_an_environment_of_its_own(wanted):
+    assert wanted.specifier.contains(SWEEP_PINS[canonicalize_name(wanted.name)])
+    assert canonicalize_name(wanted.name) not in PINS
 
 
 @own_environment

@@ -144,6 +144,12 @@ def _row(experiment: str, tier: str) -> dict:
             "download_gb": 0.0 if tier == "demo" else sum(catalogue.entry(name).download_gb for name in read)}
 
 
+def gpu_seconds(run: Run) -> float | None:
+    """How long a run takes on one GPU at most; None where its time is not that of counted operations."""
+    is_counted = isinstance(run, experiments.Run | sources.Source) and _is_network(run)
+    return _flops(run) / gpu_speed() if is_counted else None
+
+
 def _is_network(run: Run) -> bool:
     """Whether a run trains a network: a linear layer on image features, or a baseline, costs nothing."""
     return run.config.arch not in BASELINES and getattr(run.config, "init", "") != "image"

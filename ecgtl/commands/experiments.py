@@ -10,9 +10,10 @@ from ecgtl.errors import EcgtlError
 from ecgtl.experiments import gpu, queue, runners
 
 
-def run(experiment: str, tier: str, shard: str, rows: str, dry_run: bool, cores: int | None,
+def run(experiment: str, tier: str, shard: str, rows: str, only: str, start: bool, dry_run: bool, cores: int | None,
         nodes: list[int] | None) -> None:
-    """Make what is missing of an experiment; of ``shard`` k/n and ``rows`` with commas between alone.
+    """Make what is missing of an experiment: of ``shard`` k/n and ``rows`` with commas between alone; ``only`` one run,
+    or what that starts from (``start``).
 
     ``dry_run`` makes nothing and says what is missing and what it costs, on ``cores`` and on ``nodes`` of so many.
     """
@@ -20,6 +21,9 @@ def run(experiment: str, tier: str, shard: str, rows: str, dry_run: bool, cores:
     asked = [n for n in (cores, *(nodes or ())) if n is not None]
     if asked and (min(asked) < 1 or not dry_run):
         raise EcgtlError(f"--cores is {cores} and --nodes {nodes}; give both from 1, and with --dry-run alone")
+    if only and not dry_run:
+        queue.make_one(experiment, tier, only, start, partial(print, flush=True))
+        return
     if not dry_run:
         runners.run_missing(experiment, tier, _shard(shard), partial(print, flush=True), chosen)
         return

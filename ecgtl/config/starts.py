@@ -35,14 +35,20 @@ def starting_weights(init: str, arch: str, tier: str) -> Path | None:
 
 def pretraining_command(init: str, arch: str, tier: str) -> str:
     """The shell command that makes the checkpoint that ``init`` stands for."""
-    word, *details = init.split("-")
     seeded, asked, _ = init.partition("-seed")
-    if experiment := seeded_experiments().get(seeded) if asked else source_experiments().get(word):
+    if experiment := seeded_experiments().get(seeded) if asked else source_experiments().get(init.partition("-")[0]):
         return f"python -m ecgtl run {experiment} --tier {tier}"
-    named = [re.fullmatch(r"([a-z]+)(\d+)", detail) for detail in details]
-    given = [("objective", word), *(found.groups() for found in named if found), ("arch", arch)]
-    words = "".join(f"-p {name} {value} " for name, value in (given if word != "cae" else []))
+    words = "".join(f"-p {name} {value} " for name, value in pretraining_parameters(init, arch).items())
     return f"papermill notebooks/pretrain.ipynb out.ipynb {words}-p tier {tier}"
+
+
+def pretraining_parameters(init: str, arch: str) -> dict[str, str | int]:
+    """Parameters of the pretraining, of no experiment, that makes the checkpoint that ``init`` stands for."""
+    word, *details = init.split("-")
+    if word == "cae":
+        return {}
+    named = [re.fullmatch(r"([a-z]+)(\d+)", detail) for detail in details]
+    return {"objective": word, **{found[1]: int(found[2]) for found in named if found}, "arch": arch}
 
 
 def weights_path(init: str, arch: str, tier: str) -> Path:

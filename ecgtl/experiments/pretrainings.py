@@ -5,7 +5,8 @@ from pathlib import Path
 
 from ecgtl import results
 from ecgtl.config import PretrainConfig
-from ecgtl.config.starts import weights_path
+from ecgtl.config.protocols import INITS, init_word
+from ecgtl.config.starts import pretraining_parameters, weights_path
 from ecgtl.experiments.run import PlannedRun, entries, known
 from ecgtl.jobs import pretrain
 
@@ -16,7 +17,7 @@ SINGLES = "pretrain"  # what is stored under this name belongs to no experiment
 class Pretraining(PlannedRun):
     """One pretraining of an experiment, under the name that ``experiments/*.yml`` gives it.
 
-    ``seeded``: one of several seeds, whose weights are kept too; then ``name`` is what ``init`` finds them by.
+    ``seeded``: its weights are kept too, as those of several seeds are; then ``name`` is what ``init`` finds them by.
     """
 
     experiment: str
@@ -59,6 +60,20 @@ class Single(Pretraining):
     def key(self) -> str:
         """Name of its files."""
         return self.name
+
+    @property
+    def weights(self) -> Path | None:
+        """Where its checkpoint is written, if runs are to start from it."""
+        return pretrain.weights_file(self.config) if self.seeded else None
+
+
+def start(init: str, arch: str, tier: str) -> Single | None:
+    """The pretraining of no experiment that makes the checkpoint that ``init`` stands for; None where there is none."""
+    if init_word(init) not in INITS or init in ("random", "image") or "-seed" in init:
+        return None
+    config = PretrainConfig.of(tier=tier, **pretraining_parameters(init, arch)).resolved()
+    return Single(SINGLES, pretrain.key_of(config), config, seeded=True)
+
 
 def single(file: Path) -> Single:
     """The pretraining of no experiment whose result is stored in ``file``."""

@@ -19,7 +19,8 @@ import torch
 from ecgtl import experiments, paths, processes, results
 from ecgtl.config import QUEUE, seeded_experiments, source_experiments
 from ecgtl.errors import EcgtlError
-from ecgtl.experiments import runners, transfers
+from ecgtl.experiments import pretrainings, runners, transfers
+from ecgtl.experiments.run import known
 
 HELD_TO = "AVX512_CORE_BF16"  # oneDNN's name of the instructions that every processor with ``avx512_bf16`` has
 # Time grows with them
@@ -39,16 +40,21 @@ class Entry:
     @property
     def start(self) -> runners.Run | None:
         """The run that makes the weights that this one starts from, where they are not available and can be made."""
-        config = self.run.config
-        if not self.run.obstacle():
-            return None
-        init = getattr(config, "init", "") or getattr(config, "source", "")
-        arch = config.arch.removesuffix("_classifier")
-        home = seeded_experiments().get(init.partition("-seed")[0]) or source_experiments().get(init)
-        for run in runners.enumerate_runs(home, config.tier) if home else []:
-            if run.config.arch == arch and init in (getattr(run, "name", None), getattr(run.config, "dataset", None)):
-                return run
-        return None
+        return start_of(self.run) if self.run.obstacle() else None
+
+
+def start_of(run: runners.Run, singles: bool = False) -> runners.Run | None:
+    """The run that makes the weights that ``run`` starts from, also one of no experiment with ``singles``; None where
+    none does.
+    """
+    config = run.config
+    init = getattr(config, "init", "") or getattr(config, "source", "")
+    arch = config.arch.removesuffix("_classifier")
+    home = seeded_experiments().get(init.partition("-seed")[0]) or source_experiments().get(init)
+    for one in runners.enumerate_runs(home, config.tier) if home else []:
+        if one.config.arch == arch and init in (getattr(one, "name", None), getattr(one.config, "dataset", None)):
+            return one
+    return pretrainings.start(init, config.arch, config.tier) if singles else None
 
 
 def order(tier: str) -> list[Entry]:
@@ -182,6 +188,38 @@ def _words(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.1f} min"
 
 
+def entries_of(runs: list[runners.Run], tier: str) -> list[Entry]:
+    """Runs with the processor that the order has for them; what it has not is to be made on the tier's own."""
+    ordered = {entry.run.path: entry.processor for entry in order(tier)}
+    usual = paths.facts(f"experiments/{QUEUE}")[tier]["processor"]
+    return [Entry("", ordered.get(run.path, usual), run) for run in runs]
+
+
+def make_one(experiment: str, tier: str, only: str, start: bool, report: Callable[[str], None] = print) -> None:
+    """What one job of a sweep does: make the run ``only``, or the one it starts from (``start``), unless it is done.
+
+    A process that is making it is waited for. Raises EcgtlError for a run that there is not, one that cannot start, and
+    one that this machine is not to make, since its cell was begun with other instructions.
+    """
+    hold()
+    asked = known({address(run): run for run in runners.enumerate_runs(experiment, tier)}, only, "run")
+    run = start and start_of(asked, singles=True) or asked
+    alike = [] if isinstance(run, pretrainings.Single) else runners.enumerate_runs(run.experiment, tier)
+    cell = entries_of([run, *(one for one in alike if cell_of(one) == cell_of(run))], tier)
+    while run.is_missing():
+        if reason := run.obstacle() or _unfit(cell)(cell[0]):
+            raise EcgtlError(f"{address(run)} is not made here: {reason}")
+        if made := runners.make(run, f"python -m ecgtl run {run.experiment} --tier {tier}"):
+            return report(made[1])
+        time.sleep(PAUSE)
+    return None
+
+
+def address(run: runners.Run) -> str:
+    """A run as ``make_one`` is given it; runs of an experiment may be stored by others, under the same key."""
+    return f"{run.home}/{run.key}"
+
+
 def _unfit(entries: list[Entry]) -> Callable[[Entry], str]:
     """Why this machine is not to make the run of an entry; empty where it may. A cell's runs share the instructions
     they are made with.
@@ -189,19 +227,19 @@ def _unfit(entries: list[Entry]) -> Callable[[Entry], str]:
     made_with, here = defaultdict(set), results.instructions()
     for entry in entries:
         if found := results.done(entry.run.path):
-            made_with[_cell(entry.run)].add(found.provenance.get("instructions", here))  # earlier runs do not say
+            made_with[cell_of(entry.run)].add(found.provenance.get("instructions", here))  # earlier runs do not say
 
     def reason(entry: Entry) -> str:
         if not _has(entry.processor):
             return "that takes a GPU" if entry.processor == "cuda" else f"that takes a processor with {entry.processor}"
-        others = made_with[_cell(entry.run)] - {here}
+        others = made_with[cell_of(entry.run)] - {here}
         alike = not others or entry.processor == "cuda"
         return "" if alike else f"other runs of the cell were made with {', '.join(others)}"
 
     return reason
 
 
-def _cell(run: runners.Run) -> tuple:
+def cell_of(run: runners.Run) -> tuple:
     """What runs have in common whose results stand in one mean."""
     if isinstance(run, experiments.Run):
         return run.experiment, run.method, run.size

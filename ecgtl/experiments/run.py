@@ -83,8 +83,8 @@ def entries(section: str) -> dict[str, tuple[str, Mapping]]:
     return {name: (paper, entry) for paper in protocols() for name, entry in getattr(protocol(paper), section).items()}
 
 
-def known(experiments: Mapping[str, T], name: str) -> T:
-    """One of the ``experiments`` by its name; an unknown one is an EcgtlError with the allowed names."""
-    if name not in experiments:
-        raise EcgtlError(f"unknown experiment {name!r}; allowed: {', '.join(experiments)}")
-    return experiments[name]
+def known(found: Mapping[str, T], name: str, kind: str = "experiment") -> T:
+    """One of the experiments, or of what ``kind`` says, by its name; another is an EcgtlError with those allowed."""
+    if name not in found:
+        raise EcgtlError(f"unknown {kind} {name!r}; allowed: {', '.join(found)}")
+    return found[name]

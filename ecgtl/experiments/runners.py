@@ -76,7 +76,7 @@ def outstanding(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
     """How many runs are asked for, as in ``run_missing``, and the missing ones, each with what it waits for; nothing
     where it can be made now.
     """
-    runs = _rows(experiment, tier, rows)[shard[0] - 1::shard[1]]
+    runs = chosen(experiment, tier, rows)[shard[0] - 1::shard[1]]
     return len(runs), {run: run.obstacle() for run in runs if run.is_missing()}
 
 
@@ -88,14 +88,21 @@ def make(run: Run, command: str) -> tuple[Path, str] | None:
         return run.make(command) if ours and run.is_missing() else None
 
 
-def _rows(experiment: str, tier: str, rows: Sequence[str]) -> list[Run]:
+def chosen(experiment: str, tier: str, rows: Sequence[str] = (), columns: Sequence[str] = ()) -> list[Run]:
+    """Runs of these ``rows`` and ``columns`` of a table; all of them where none are named. Do not change the list.
+
+    Raises EcgtlError for a row or column that the experiment has not.
+    """
     runs = enumerate_runs(experiment, tier)
-    if not rows:
+    if not rows and not columns:
         return runs
     if of(experiment) is not experiments:
         raise EcgtlError(f"--rows is for tables of fine-tuning runs; {experiment} is run whole, or in shards")
-    allowed = experiments.load(experiment).methods
-    unknown = [row for row in rows if row not in allowed]
-    if unknown:
-        raise EcgtlError(f"{experiment} has no row {unknown[0]!r}; allowed, with commas between: {', '.join(allowed)}")
-    return [run for run in runs if isinstance(run, experiments.Run) and run.method in rows]
+    table = experiments.load(experiment)
+    allowed = {"row": table.methods, "column": tuple(map(str, table.columns))}
+    for what, asked in (("row", rows), ("column", columns)):
+        if unknown := [one for one in asked if one not in allowed[what]]:
+            raise EcgtlError(f"{experiment} has no {what} {unknown[0]!r}; allowed, with commas between: "
+                             f"{', '.join(allowed[what])}")
+    rows, columns = rows or allowed["row"], columns or allowed["column"]
+    return [run for run in runs if isinstance(run, experiments.Run) and run.method in rows and str(run.size) in columns]
