@@ -20,7 +20,7 @@ from ecgtl.models.contrastive import FuturePredictor
 from ecgtl.signals import frame_labels
 from ecgtl.signals.frames import Frames, sampled
 from ecgtl.signals.windows import Windows, unlabelled
-from ecgtl.training import classification, future, loop, reconstruction
+from ecgtl.training import classification, distributed, future, loop, reconstruction
 
 # Parameters that a checkpoint's file name tells (frame stands for seconds too)
 NAMED = ("arch", "variant", "frame", "seconds", "context", "negatives", "offset", "negatives_from")
@@ -52,15 +52,14 @@ def run(config: PretrainConfig | PretrainPlan, report: Callable[[dict], None] | 
     seconds = results.clock()
     plan = config.plan()
     config, device = plan.config, plan.device
-    sources = read(config)
-    whole = whole_of(config, sources)
-    parts = parts_of(config, whole)
+    sources, whole, parts = distributed.after_first(lambda: _prepared(config))
     torch.manual_seed(config.seed)
     model = network(config).to(device)
     state = training_state({"pretrain": dataclasses.asdict(config), "digests": [source.digest for source in sources]})
     fit = _fit(plan, model, parts, state, report)
     model.load_state_dict(fit.weights)
-    validation, top = (_scores(plan, model, parts[name]) for name in ("validation", "test"))
+    validation, top = distributed.from_first(
+        lambda: [_scores(plan, model, parts[name]) for name in ("validation", "test")])
     if config.objective == "reconstruction":
         top = {"mse_sum": top["summed"], "mse_sample": top["per_sample"], "r2": top["r2"]}
     data = _data(config, sources, parts) | {"skipped": _skipped(sources, whole, parts)}
@@ -71,6 +70,12 @@ def run(config: PretrainConfig | PretrainPlan, report: Callable[[dict], None] | 
                           fit.history, data, {"none": np.zeros(0, np.uint8)},
                           results.provenance(str(device), seconds(), config.seed, torch.get_num_threads(), command))
     return Pretrained(made, _transferable(config, fit.weights), _facts(config, made), parts["test"], model)
+
+
+def _prepared(config: PretrainConfig) -> tuple[list[datasets.Recordings], Windows | Frames, dict[str, Part]]:
+    sources = read(config)
+    whole = whole_of(config, sources)
+    return sources, whole, parts_of(config, whole)
 
 
 def read(config: PretrainConfig) -> list[datasets.Recordings]:
