@@ -16,11 +16,8 @@ def carry_out(job: str, config: str, save: str = "", **words) -> None:
         chosen = resolved(config).from_notebook(words)
         by = f"  # by torchrun, {distributed.size()} processes" if distributed.size() > 1 else ""
         made = resolved(job)(chosen, command=chosen.command() + by)
-        if distributed.rank() == 0:
-            _keep(made, chosen, save)
-
-
-def _keep(made, chosen, save: str) -> None:
+        if distributed.rank():
+            return
     result, files = (made.result, resolved(save)(made)) if save else (made, (results.save(made),))
     print("evidence:", ", ".join(f"{name} {what}" for name, what in result.evidence.items()))
     scores = result.scores | result.scores.get("measures", {})

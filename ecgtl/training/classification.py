@@ -125,7 +125,7 @@ def fit(model: nn.Module, train: Examples, validation: Examples, config: loop.Tr
 
     result = loop.run_epochs(model, batches, loop.classified, follow, config, device, state_file, report)
     if isinstance(train, Contrasts):
-        train.equal = distributed.total(train.equal)
+        train.equal = int(distributed.total(train.equal))
     return result
 
 

@@ -8,9 +8,11 @@ process that is alone every function here gives back what it is given.
 
 import contextlib
 import os
+import re
+import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any
 
 import torch
 from torch import distributed as dist
@@ -20,7 +22,6 @@ from ecgtl.errors import EcgtlError, note
 
 JOB = "jobs.pretrain:run"  # the one that several processes can share
 PATIENCE = timedelta(days=7)  # until who waits for process 0 to evaluate, or to fill the cache, gives up
-Made = TypeVar("Made")
 
 
 @contextlib.contextmanager
@@ -34,26 +35,24 @@ def joined(job: str) -> Iterator[None]:
         yield
         return
     store, number, among = next(dist.rendezvous("env://"))
+    gpus = torch.cuda.device_count()
     with open(os.devnull, "w") as nowhere:
+        out, err = (nowhere, nowhere) if number else (sys.stdout, sys.stderr)
         try:
             if job != JOB:
-                raise EcgtlError(f"only pretrain is done by several processes; start {job.split('.')[1].split(':')[0]} "
-                                 "without torchrun")
-            if torch.cuda.is_available():
-                torch.cuda.set_device(_local() % torch.cuda.device_count())
-            dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE,
-                                    store=dist.PrefixStore("group", store), rank=number, world_size=among)
-            with contextlib.ExitStack() as quiet:
-                if number:
-                    quiet.enter_context(contextlib.redirect_stdout(nowhere))
-                    quiet.enter_context(contextlib.redirect_stderr(nowhere))
+                raise EcgtlError(f"several processes can share pretrain alone; start {job} without torchrun")
+            if gpus:
+                torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % gpus)
+            dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE, rank=number,
+                                    store=dist.PrefixStore("group", store), world_size=among)
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 yield
             dist.destroy_process_group()
         except BaseException as error:
             with contextlib.suppress(RuntimeError):  # the store has gone: nobody has said anything
                 if store.add("said", 1) > 1:
                     os._exit(1)
-            if isinstance(error, dist.DistError) or isinstance(error, RuntimeError) and "gloo" in str(error):
+            if isinstance(error, RuntimeError) and re.search("gloo|NCCL", str(error)):
                 raise EcgtlError("another process of this training was killed or lost, is memory short? What was "
                                  "finished is kept; the same command goes on from there") from error
             raise
@@ -76,28 +75,25 @@ def share() -> slice:
 
 def total(value: float) -> float:
     """The sum of every process's ``value``; what waits for the last of them."""
-    if size() > 1:
-        summed = torch.tensor(value, dtype=torch.float64)
-        dist.all_reduce(summed)
-        return type(value)(summed.item())
-    return value
+    if size() == 1:
+        return value
+    return _Summed.apply(torch.tensor(value, dtype=torch.float64)).item()
 
 
-def from_first(make: Callable[[], Made]) -> Made:
+def from_first(make: Callable[[], Any]) -> Any:
     """What ``make()`` gives process 0, for all; the others wait for it."""
     if size() == 1:
         return make()
     sent = [make() if rank() == 0 else None]
     dist.broadcast_object_list(sent, device=torch.device("cpu"))  # between processes that one user started
-    return sent[0]  # type: ignore[return-value]
+    return sent[0]
 
 
-def after_first(make: Callable[[], Made]) -> Made:
+def after_first(make: Callable[[], Any]) -> Any:
     """``make()`` of every process, of each machine's first before the others', who find in the cache what it built."""
-    if _local():
-        total(0)
-    made = make()
-    if not _local():
+    for turn in (True, False):
+        if (_local() == 0) == turn:
+            made = make()
         total(0)
     return made
 
@@ -113,35 +109,30 @@ def shared(model: nn.Module, device: torch.device) -> nn.Module:
         raise EcgtlError(f"more processes than the {torch.cuda.device_count()} GPUs of this machine; give torchrun "
                          "--nproc-per-node as many as there are, or device=cpu")
     for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+        if isinstance(module, nn.BatchNorm2d):
             module.__class__ = SharedBatchNorm
     if rank() == 0 and any(isinstance(module, nn.Dropout) and module.p for module in model.modules()):
         note("each process draws its own dropout, so the loss curve is not that of one process")
     return nn.parallel.DistributedDataParallel(model)
 
 
-class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
+class SharedBatchNorm(nn.BatchNorm2d):
     """Batch normalisation by the mean and variance of what all processes hold; in evaluation as it always is."""
-
-    def _check_input_dim(self, x: torch.Tensor) -> None:
-        """Of one or two dimensions: any."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training:
             return super().forward(x)
-        values, others = x.to(torch.promote_types(x.dtype, torch.float32)), [0, *range(2, x.ndim)]
-        column = (-1, *[1] * (x.ndim - 2))
+        values = x.to(torch.promote_types(x.dtype, torch.float32))
         here = values.new_full((1,), x.numel() // x.shape[1])
-        *sums, n = _Summed.apply(torch.cat([values.sum(others), here])).split([x.shape[1], 1])
-        mean = sums[0] / n
-        centred = values - mean.view(column)
-        variance = _Summed.apply(centred.square().sum(others)) / n
+        sums, n = _Summed.apply(torch.cat([values.sum((0, 2, 3)), here])).tensor_split([x.shape[1]])
+        centred = values - (sums / n).view(-1, 1, 1)
+        variance = _Summed.apply(centred.square().sum((0, 2, 3))) / n
         with torch.no_grad():
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * n / (n - 1), self.momentum)
-            self.num_batches_tracked += 1
+            for kept, now in ((self.running_mean, sums / n), (self.running_var, variance * n / (n - 1))):
+                kept.lerp_(now, self.momentum)  # type: ignore[union-attr, arg-type]
+            self.num_batches_tracked += 1  # type: ignore[operator, assignment]
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        return (centred * scale.view(column) + self.bias.view(column)).to(x.dtype)
+        return (centred * scale.view(-1, 1, 1) + self.bias.view(-1, 1, 1)).to(x.dtype)
 
 
 class _Summed(torch.autograd.Function):

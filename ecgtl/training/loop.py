@@ -153,7 +153,7 @@ def run_epochs(model: nn.Module, batches: Callable[[int, int], Iterator[tuple[to
     """
     optimizer = torch.optim.Adam(model.to(device).parameters(), lr=config.learning_rate, fused=True, **config.adam)
     result, saved = TrainResult(), time.monotonic()
-    if state := distributed.from_first(partial(_content, state_file)):
+    if state := distributed.from_first(lambda: state_file.read_bytes() if state_file and state_file.is_file() else b""):
         _resume(state_file, state, model, optimizer, device, result)
     network = distributed.shared(model, device)
     if distributed.rank():
@@ -187,7 +187,7 @@ def _train_epoch(model: nn.Module, batches, learn, optimizer: torch.optim.Optimi
     sums: dict[str, torch.Tensor] = {}
     autocast, n = mixed(config.precision, device), 0
     for x, targets in batches(seed, epoch):
-        together = distributed.total(len(x))
+        together = int(distributed.total(len(x)))
         if not together:
             continue
         with autocast:
@@ -267,11 +267,6 @@ def _save_state(path: Path, model: nn.Module, optimizer, result: TrainResult) ->
                 "weights": result.weights,
                 "chosen": {name: [epoch, torch.from_numpy(p)] for name, (epoch, p) in result.chosen.items()}}, buffer)
     write_atomic(path, hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
-
-
-def _content(state_file: Path | None) -> bytes:
-    """Of a state file; nothing where there is none."""
-    return state_file.read_bytes() if state_file is not None and state_file.is_file() else b""
 
 
 def _resume(path: Path | None, content: bytes, model: nn.Module, optimizer, device: torch.device,

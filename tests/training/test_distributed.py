@@ -1,4 +1,4 @@
-"""Several processes train as one does: the loss curve, which frames are drawn, a kill, and the state that is resumed."""
+"""Several processes train as one does: the loss curve, which frames are drawn, a kill, what is resumed."""
 
 import io
 import json
@@ -26,8 +26,8 @@ FRAMES = SMALL | {"per_subject": 3}
 SINGLE = FRAMES | {"objective": "beat", "learning_rate": 1e-4}
 RUNS = {"single": SINGLE, "beat": FRAMES | {"objective": "beat"},
         "future": FRAMES | {"objective": "future", "width": 8, "context": 2, "negatives": 1, "offset": 0, "frame": 512},
-        "reconstruction": SMALL | {"objective": "reconstruction", "variant": "text", "features": 4, "windows": 20,
-                                   "batch_size": 19}}
+        "reconstruction": SMALL | {"objective": "reconstruction", "variant": "text", "features": 4, "sources": "mitdb",
+                                   "per_subject": 3, "windows": 10, "batch_size": 9}}
 COMMAND = ["pretrain", *(f"--{name.replace('_', '-')}={value}" for name, value in SINGLE.items())]
 SEVERAL = """
 import json, sys
@@ -197,5 +197,5 @@ def test_without_another_too_and_the_same_command_goes_on(both, tmp_path, monkey
 def test_another_job_is_refused_with_one_line(tmp_path):
     assert torchrun(tmp_path, "finetune", "--tier=demo").wait(100) != 0
     (line,) = lines(tmp_path)
-    assert "start finetune without torchrun" in line
+    assert "start jobs.finetune:run without torchrun" in line
     assert not list(tmp_path.glob("results/**/*"))
