@@ -170,7 +170,8 @@ def _statistics(held: Windows, lead: int | str,
     recordings.
     """
     index = held.index
-    names = {number: str(index.databases[index.database[rows[0]]]) for number, rows in groups(index.source)}
+    sources, taking_part = map(index.opened, range(len(index.digests))), set(index.databases[index.database].tolist())
+    names = {number: source.name for number, source in enumerate(sources) if source.name in taking_part}
     moments: dict[str, list[np.ndarray]] = {}
     found = dict(given)
     for number, name in names.items():
