@@ -153,7 +153,8 @@ def run_epochs(model: nn.Module, batches: Callable[[int, int], Iterator[tuple[to
     """
     optimizer = torch.optim.Adam(model.to(device).parameters(), lr=config.learning_rate, fused=True, **config.adam)
     result, saved = TrainResult(), time.monotonic()
-    if state := distributed.from_first(lambda: state_file.read_bytes() if state_file and state_file.is_file() else b""):
+    state = distributed.from_first(lambda: state_file.read_bytes() if state_file and state_file.is_file() else None)
+    if state is not None:
         _resume(state_file, state, model, optimizer, device, result)
     network = distributed.shared(model, device)
     if distributed.rank():
