@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -43,7 +44,7 @@ class Step:
 
 
 def sweep(experiments: Sequence[str], tier: str, profile: str, rows: str, columns: str, folder: str) -> None:
-    """Make what is missing; stopped, cancel its jobs. EcgtlError with the first reason where some is not made."""
+    """Make what is missing; stopped, cancel its jobs. Raises EcgtlError with the first reason where some is missing."""
     command = snakemake(profile)
     steps = plan(experiments, tier, *(tuple(filter(None, words.split(","))) for words in (rows, columns)))
     place = Path(folder).absolute() / time.strftime(f"%Y%m%d-%H%M%S-{os.getpid()}")
@@ -54,12 +55,18 @@ def sweep(experiments: Sequence[str], tier: str, profile: str, rows: str, column
         (place / "plan.json").write_text(json.dumps([dataclasses.asdict(step) for step in steps], indent=1))
         with (open(place / "snakemake.log", "w") as log,
               subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True) as process,
-              processes.undone(lambda: process.send_signal(signal.SIGINT))):
+              processes.undone(partial(_stop, process))):
             process.wait()
     left = [step for step in steps if not (place / "done" / step.name).exists()]
     if left:
         raise EcgtlError(f"{len(left)} of {len(steps)} steps are not done, of which the first that failed is "
                          f"{_reason(left, place)}; the same command goes on from there")
+
+
+def _stop(process: subprocess.Popen) -> None:
+    """Ctrl-C for Snakemake, which cancels its jobs, and for those on this machine."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)
 
 
 def snakemake(profile: str) -> list[str]:

@@ -4,13 +4,18 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 from messages import one_line
 
-from ecgtl import experiments, results
+from ecgtl import experiments, processes, results
 from ecgtl.__main__ import main
 from ecgtl.analysis import costs
 from ecgtl.commands import sweep
@@ -251,3 +256,23 @@ def test_a_sweep_here_makes_what_run_makes_and_goes_on_after_a_failure(own_resul
     assert [len(json.loads(plan.read_text())) for plan in plans] == [2, 2]
     assert main(["sweep", *words]) == 0
     assert "0 steps" in capsys.readouterr().out
+
+
+def test_ctrl_c_ends_the_jobs_too_and_the_same_command_goes_on(own_results, tmp_path, monkeypatch, with_snakemake):
+    monkeypatch.setenv("PYTHONPATH", str(sweep.WORKFLOW.parent))
+    words = [sys.executable, "-m", "ecgtl", "sweep", NAME, "--tier", "demo", "--rows", "random", "--columns", "25",
+             "--folder", str(tmp_path / "sweep")]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    until = time.monotonic() + 120
+    while not [*own_results.rglob(".running/*")]:  # a run that is being made is reserved
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.1)
+    jobs = processes.below(process.pid)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60)[1].count("\n") == 1 and process.returncode == 130
+    while any(Path(f"/proc/{pid}/cmdline").exists() for pid in jobs):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert [*own_results.rglob("*.json")] == []
+    assert subprocess.run(words, capture_output=True).returncode == 0
+    assert len([*own_results.rglob("*.json")]) == 1
