@@ -75,8 +75,9 @@ lint: env  ## style, types, layers and spelling, by the rules of pyproject.toml
 book: env  ## run the notebooks of tier demo and build the site
 	$(PY) -m ecgtl site
 
-test: env  ## all tests but those in a browser, then all notebooks cell by cell, whether the tests pass or not
-	$(PYTEST) -m 'not site' tests; tests=$$?; \
+test: env  ## all tests but those in a browser (of a cluster alone on the machine), then all notebooks cell by cell
+	$(PYTEST) -m 'not site and not cluster' tests; tests=$$?; \
+	OMP_NUM_THREADS=1 $(PY) -m pytest --timeout 600 tests/cluster || tests=1; \
 	$(PYTEST) --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks && exit $$tests
 
 site-check: env  ## the site of the stored notebooks, looked at in an installed Chromium; prints its figures
