@@ -85,8 +85,8 @@ site-check: env  ## the site of the stored notebooks, looked at in an installed 
 	ECGTL_SITE=build/stored/html ECGTL_SITE_THEMES="$(THEMES)" ECGTL_SITE_WIDTHS="$(WIDTHS)" \
 	$(PYTEST) --dist worksteal -m site tests/site
 
-training: env  ## the tests that train networks, as a processor that has AVX2 alone runs them
-	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(PYTEST) -m training tests
+training: env  ## the tests that train networks in one process, as a processor that has AVX2 alone runs them
+	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(PYTEST) -m training --ignore tests/training/test_distributed.py tests
 
 data: env  ## fetch and check the data sets named in DATASETS, into ECGTL_DATA
 	set -e; for name in $(DATASETS); do $(PY) -m ecgtl data fetch $$name; $(PY) -m ecgtl data check $$name; done
