@@ -40,7 +40,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export JUPYTER_PREFER_ENV_PATH := 1
 unexport PYTHONPATH PYTHONHOME PIP_USER
 
-.PHONY: help env lint book test site-check training data results sweep sweep-env gpu-pack gpu-runs status bench links lock clean
+.PHONY: help env lint book test site-check training data results dist sweep sweep-env gpu-pack gpu-runs status bench links lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -75,8 +75,9 @@ lint: env  ## style, types, layers and spelling, by the rules of pyproject.toml
 book: env  ## run the notebooks of tier demo and build the site
 	$(PY) -m ecgtl site
 
-test: env  ## all tests but those in a browser, then all notebooks cell by cell, whether the tests pass or not
-	$(PYTEST) -m 'not site' tests; tests=$$?; \
+test: env  ## all tests but those in a browser (of a cluster alone on the machine), then all notebooks cell by cell
+	$(PYTEST) -m 'not site and not cluster' tests; tests=$$?; \
+	OMP_NUM_THREADS=1 $(PY) -m pytest --timeout 600 tests/cluster || tests=1; \
 	$(PYTEST) --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks && exit $$tests
 
 site-check: env  ## the site of the stored notebooks, looked at in an installed Chromium; prints its figures
@@ -92,6 +93,12 @@ data: env  ## fetch and check the data sets named in DATASETS, into ECGTL_DATA
 
 results: env  ## run what is missing of all experiments, the most valuable first, until it is stopped
 	$(PY) -m ecgtl queue --tier $(TIER)
+
+dist: env  ## wheel and sdist of the commit, in build/dist; from a copy, which has nothing of earlier builds
+	rm -rf build/dist build/dist-source && mkdir -p build/dist build/dist-source
+	git archive HEAD | tar -x -C build/dist-source
+	cd build/dist-source && "$(CURDIR)/$(PY)" -c "from setuptools import build_meta as made; \
+	print('build/dist:', made.build_sdist('../dist'), made.build_wheel('../dist'))"
 
 sweep: env sweep-env  ## run what is missing of EXPERIMENTS by Snakemake, on a cluster or here; goes on where it stopped
 	PATH="$(CURDIR)/build/sweep-env/bin:$$PATH" $(PY) -m ecgtl sweep $(EXPERIMENTS) --tier $(TIER) --profile $(PROFILE)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import autoencoder, frames, images, reading, scores, training, transferability, windows
+from benchmarks import autoencoder, frames, images, predicting, reading, scores, training, transferability, windows
 from benchmarks.timing import table
 
 PARTS = {"training": training.rows, "reading": reading.rows, "scores": scores.rows,
          "autoencoder": autoencoder.rows, "images": images.rows, "windows": windows.rows,
-         "transferability": transferability.rows, "frames": frames.rows}
+         "transferability": transferability.rows, "frames": frames.rows, "predicting": predicting.rows}
 CORES = 2  # the targets are set for two
 
 

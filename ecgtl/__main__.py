@@ -28,7 +28,12 @@ def main(arguments: list[str] | None = None) -> int:
         return call(**words) or 0
     except EcgtlError as error:
         print(f"ecgtl: {error}", file=sys.stderr)
-        return 2
+    except ModuleNotFoundError as error:
+        absent = (error.name or "ecgtl").partition(".")[0]
+        if absent == "ecgtl":
+            raise
+        print(f"ecgtl: this needs {absent}, which is absent; run: pip install 'ecgtl[data,book]'", file=sys.stderr)
+    return 2
 
 
 def command() -> None:

@@ -126,6 +126,15 @@ def spread(function: Callable, jobs: Iterable, n_workers: int | None = None) -> 
         return Parallel(n_workers, backend="threading", pre_dispatch="n_jobs")(delayed(answer)(job) for job in jobs)
 
 
+def open_many_files() -> None:
+    """Let this process open as many files as the system grants: each shard of a data set keeps some open."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource  # noqa: PLC0415  (Windows has none, nor such a limit)
+
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def work(parent: int) -> None:
     """What a worker of the process ``parent`` does.
 

@@ -287,9 +287,13 @@ def provenance(device: str, seconds: float, seed: int, threads: int, command: st
 
 
 def git(*arguments: str) -> str:
-    """Output of a git command in the checkout, or ``unknown`` where there is none."""
+    """Output of a git command in the checkout, or ``unknown`` where there is none: an installed copy may lie in, and be
+    called from, a checkout of something else.
+    """
+    if not (paths.PACKAGE.parent / ".git").exists():
+        return "unknown"
     try:
-        done = subprocess.run(["git", *arguments], cwd=paths.repository(), capture_output=True, text=True, check=True)
+        done = subprocess.run(["git", *arguments], cwd=paths.PACKAGE.parent, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return done.stdout.strip()

@@ -20,8 +20,9 @@ correlations.RESAMPLES = correlations.bootstrap.__kwdefaults__["resamples"] = 20
 # Files whose tests train networks: what they assert must hold whatever the processor's rounding
 TESTS = Path(__file__).parent
 TRAINING = {f"{folder}/test_{name}.py" for folder, names in {
-    "jobs": "finetune pretrain pretrain_frames transfer", "models": "cae melep_models models", "report/jang": "figure4",
-    "training": "classification future loop"}.items() for name in names.split()}
+    "jobs": "finetune pretrain pretrain_frames pretrain_shards transfer", "models": "cae melep_models models",
+    "report/jang": "figure4",
+    "training": "classification distributed future loop"}.items() for name in names.split()}
 
 
 SLOW = {line for line in (TESTS / "slow.txt").read_text().splitlines() if line[:1] != "#"}
@@ -32,6 +33,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers",
                             "needs(*folders): folders below ECGTL_DATA that the test's real recordings lie in")
     config.addinivalue_line("markers", "site: looks at the built site in a browser; 'make site-check' runs these")
+    config.addinivalue_line("markers", "cluster: starts a SLURM; make test runs these by themselves")
     config.addinivalue_line("markers", "training: trains networks; 'make training' runs these with the instructions of "
                             "an older processor")
 

@@ -210,8 +210,8 @@ def test_the_picture_has_the_layers_that_are_checked():
 
 def test_it_is_two_screens_and_a_recipe_at_most_ten_lines():
     assert len(TEXT.splitlines()) <= 100
-    recipes = re.split(r"^## Add .*$", TEXT, flags=re.MULTILINE)[1:]
-    assert len(recipes) == 6
+    recipes = re.split(r"^## (?:Add|Make) .*$", TEXT, flags=re.MULTILINE)[1:]
+    assert len(recipes) == 7
     assert all(len(recipe.strip().splitlines()) <= 10 for recipe in recipes)
 
 

@@ -12,7 +12,6 @@ import pytest
 from messages import one_line
 
 from ecgtl.errors import EcgtlError
-from ecgtl.jobs import predict
 from ecgtl.jobs.features import Features
 from ecgtl.report import tables
 from ecgtl.spreadsheet import as_csv, check_out, write_table
@@ -49,7 +48,7 @@ def test_every_csv_of_this_package_is_written_so(tmp_path, monkeypatch):
     table = pd.DataFrame({"record": ["=1+1"], "predicted": ["@x;y"]})
     features = Features(np.array(["=1+1"]), np.array([0.0]), np.ones((1, 2), np.float32), {})
     monkeypatch.setattr(tables.paths, "repository", lambda: tmp_path)
-    predict.write(table, tmp_path / "predictions.csv")
+    write_table(table, tmp_path / "predictions.csv")
     features.to_csv(tmp_path / "features.csv")
     for path in (tmp_path / "predictions.csv", tmp_path / "features.csv", tables.write_csv(table, "download")):
         assert pd.read_csv(path, dtype=str)["record"].tolist() == ["'=1+1"]

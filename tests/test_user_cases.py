@@ -95,7 +95,7 @@ class Desk:
 
     def predict(self, root, *options, weights="one"):
         path = self.weights.get(weights, weights)
-        return self("predict", root, "--checkpoint", path, "--out", self.place / "p.csv", *options)
+        return self("predict", root, "--checkpoint", path, "--out", self.place / "p.csv", "--on-bad", "skip", *options)
 
     def features(self, root, *options):
         return self("features", root, "--out", self.place / "f.csv", "--lead", "II", *options)

@@ -63,7 +63,7 @@ def reproduce(text: str, number: int = 1, tier: str = "best") -> Reproduction:
 def _digest(run: PlannedRun) -> str:
     """Of the recordings that a run would stand on here. Raises EcgtlError when they are not available."""
     if isinstance(run.config, PretrainConfig):
-        return cache.key_of({source.name: source.digest for source in pretrain.read(run.config)})
+        return cache.key_of(pretrain.digests(pretrain.read(run.config)))
     plan = run.config.plan().tuning if isinstance(run.config, TransferConfig) else run.config.plan()
     return inputs.prepare(plan).recordings.digest
 

@@ -1,21 +1,38 @@
 """Runs of experiments: ``run``, ``queue``, ``status``."""
 
+import os
+from collections import Counter
 from functools import partial
 
+from ecgtl.analysis import costs
 from ecgtl.analysis.coverage import status_table
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import gpu, queue, runners
 
 
-def run(experiment: str, tier: str, shard: str, rows: str, only: str, start: bool) -> None:
+def run(experiment: str, tier: str, shard: str, rows: str, only: str, start: bool, dry_run: bool, cores: int | None,
+        nodes: list[int] | None) -> None:
     """Make what is missing of an experiment: of ``shard`` k/n and ``rows`` with commas between alone; ``only`` one run,
     or what that starts from (``start``).
+
+    ``dry_run`` makes nothing and says what is missing and what it costs, on ``cores`` and on ``nodes`` of so many.
     """
-    if only:
+    chosen = tuple(filter(None, rows.split(",")))
+    asked = [n for n in (cores, *(nodes or ())) if n is not None]
+    if asked and (min(asked) < 1 or not dry_run):
+        raise EcgtlError(f"--cores is {cores} and --nodes {nodes}; give both from 1, and with --dry-run alone")
+    if only and not dry_run:
         queue.make_one(experiment, tier, only, start, partial(print, flush=True))
-    else:
-        chosen = tuple(filter(None, rows.split(",")))
+        return
+    if not dry_run:
         runners.run_missing(experiment, tier, _shard(shard), partial(print, flush=True), chosen)
+        return
+    n_runs, missing = runners.outstanding(experiment, tier, _shard(shard), chosen)
+    waiting = Counter(filter(None, missing.values()))
+    print(f"{experiment}, tier {tier}: {n_runs} runs, {n_runs - len(missing)} done, "
+          f"{len(missing) - waiting.total()} to do, {waiting.total()} waiting",
+          *(f"  {n} wait: {reason}" for reason, n in waiting.items()),
+          *costs.Forecast(experiment, tier).lines([*missing], cores or os.cpu_count() or 1, nodes), sep="\n")
 
 
 def work_off(tier: str, minutes: float | None, processes: int | None, out: str | None) -> None:

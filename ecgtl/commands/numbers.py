@@ -1,6 +1,8 @@
 """Numbers of the site again: ``reproduce``, ``verify``."""
 
+from ecgtl import paths
 from ecgtl.analysis import reproduction, verification
+from ecgtl.errors import EcgtlError
 
 
 def reproduce(id: str, run: int, tier: str) -> int:
@@ -13,5 +15,7 @@ def reproduce(id: str, run: int, tier: str) -> int:
 def verify(id: str) -> int:
     """Compute a number again, or all; 1 when one differs."""
     verified = verification.of_number(id) if id else verification.verify()
+    if not (verified.said or verified.counts["results"]):
+        raise EcgtlError(f"no such result lies in {paths.results()}; run this in the checkout, or set ECGTL_RESULTS")
     print("\n".join(verified.lines()))
     return int(bool(verified.differences))

@@ -11,14 +11,15 @@ from ecgtl.models import checkpoint
 from ecgtl.spreadsheet import STDOUT, check_out, write_table
 
 
-def predict(path: str, model: str, checkpoint: str, lead: str | int | None, derive: bool, rate: float, unit: str,
-            on_bad: str, out: str, device: str) -> None:
+def predict(path: str, model: str | None, checkpoint: str | None, lead: str | int | None, derive: bool, rate: float,
+            unit: str, on_bad: str, out: str, device: str) -> None:
     """Write the class probabilities of recordings to ``out``; what is said goes elsewhere where they are printed."""
     check_out(out)
-    if model and checkpoint:
+    given = [one for one in (model, checkpoint) if one is not None]  # an empty name is one, too, and there is none such
+    if len(given) > 1:
         raise EcgtlError(f"both --model {model} and --checkpoint {checkpoint} are given; leave one away")
     say = partial(print, file=sys.stderr if out == STDOUT else sys.stdout)
-    table = job.predict(checkpoint or model or job.DEFAULT, path, lead, device, say, rate=rate, unit=unit,
+    table = job.predict([*given, job.DEFAULT][0], path, lead, device, say, rate=rate, unit=unit,
                         derive=derive, on_bad=on_bad)
     write_table(table, out)
     if out != STDOUT:

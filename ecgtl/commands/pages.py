@@ -1,13 +1,26 @@
-"""What draws: ``draw``, ``report``, ``site``."""
+"""What draws: ``classifier``, whose card has a diagram, ``draw``, ``report``, ``site``."""
 
 from functools import partial
 from pathlib import Path
 
-from ecgtl import paths
+from ecgtl import paths, results
+from ecgtl.config import ClassifierConfig
 from ecgtl.config.pages import ReportConfig
+from ecgtl.errors import EcgtlError
+from ecgtl.jobs import ensemble
+from ecgtl.report import cards
 from ecgtl.report.jang import figure4
 from ecgtl.report.jobs import folder
 from ecgtl.report.site import book, layout
+
+
+def classifier(config: str, **given) -> None:
+    """Train a classifier that is shipped again, and write its file, its card and its result."""
+    chosen = ClassifierConfig.from_notebook(given)
+    trained = ensemble.run(chosen, partial(print, flush=True), chosen.command())
+    path, stored = trained.save()
+    cards.write(results.load(stored), path.parent)
+    print(f"written: {path.parent}\nwritten: {stored}")
 
 
 def draw(file: str, tier: str) -> None:
@@ -24,4 +37,6 @@ def report(out: str, config: str, **words) -> None:
 
 def site(stored: bool) -> None:
     """Build the site."""
-    book.make((layout.Stored if stored else layout.Layout)(paths.repository()))
+    if not (root := paths.repository()).joinpath("_toc.yml").is_file():
+        raise EcgtlError(f"{root} is no checkout of ecgtl, which holds what the site is made of; run this in one")
+    book.make((layout.Stored if stored else layout.Layout)(root))

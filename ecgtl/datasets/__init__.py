@@ -15,7 +15,7 @@ LOADERS = ("cinc2017", "mitdb", "qtdb", "icentia11k", "ptbxl", "cpsc2018", "geor
 RECORDS = {"cinc2017": 8528, "mitdb": 48, "shaoxing": 10646, "ptbxl": 21799, "cpsc2018": 6877, "georgia": 10344,
            "csn": 45152}
 
-__all__ = ["LOADERS", "RECORDS", "Annotations", "Recordings", "load"]
+__all__ = ["LOADERS", "RECORDS", "Annotations", "Recordings", "load", "sources"]
 
 
 def load(name: str, root: str | Path | None = None, twin: bool = False, **options) -> Recordings:
@@ -59,6 +59,14 @@ def load(name: str, root: str | Path | None = None, twin: bool = False, **option
     if twin:
         return _module(name).read(_module("synthetic").twin_root(name), synthetic=True, **options)
     return _module(name).read(folder, **options)
+
+
+def sources(name: str, root: str | Path | None = None, twin: bool = False, **options) -> list[Recordings]:
+    """What ``load`` gives, or one ``Shard`` a patient of a data set that is too large to be held at once."""
+    folder = paths.given(root) if root is not None else paths.data()
+    if name != "icentia11k" or twin or _module("packs").files(name, folder, twin):
+        return [load(name, root, twin, **options)]
+    return _module(name).shards(folder, **options)
 
 
 def _module(name: str) -> ModuleType:

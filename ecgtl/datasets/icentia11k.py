@@ -8,15 +8,15 @@ release takes 1.1 TB, so it is read patient by patient, each with a cache entry 
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
+from ecgtl import processes
 from ecgtl.datasets import cache
 from ecgtl.datasets.collector import Collector
 from ecgtl.datasets.mitdb import collect, read_folder
-from ecgtl.datasets.recordings import PER_RECORDING, Recordings, bounds, joined_marks, not_available
+from ecgtl.datasets.recordings import PER_RECORDING, Recordings, Shard, bounds, joined_marks, not_available, one_digest
 from ecgtl.errors import EcgtlError
 
 NAME = "icentia11k"
@@ -32,8 +32,7 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False,
     Recordings carry no class; ``Recordings.annotations`` has beats (N, S, V, Q) and the bounds of rhythms
     (+ with the text ``(N``, ``(AFIB``, ``(AFL`` or ``)``) in samples at 250 Hz; all segments of a patient are
     one subject. At most 100 patients are read together, which copies their signals into one more memory map
-    (97 MB a patient on disk); more are read one after the other: ``windows.unlabelled`` takes one source a
-    patient.
+    (97 MB a patient on disk); ``shards`` has no such limit.
 
     ``on_bad`` says what a flat or incomplete segment causes, one without readable annotations, and marks
     outside the signal or out of order: ``error``, or ``skip``, which leaves them out and counts them. Raises
@@ -47,6 +46,15 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False,
     return parts[0] if len(parts) == 1 else _together(parts)
 
 
+def shards(root: Path, on_bad: str = "error") -> list[Shard]:
+    """All patients below ``root``, one source each, whose signals are read where ``read`` has put them.
+
+    Several processes read the release. Raises EcgtlError as ``read`` does, for any number of patients.
+    """
+    processes.open_many_files()
+    return list(map(Shard, processes.spread(partial(_stored, root, on_bad), patients(root))))
+
+
 def patients(root: Path) -> list[str]:
     """Names of all patients below ``root`` (``p00000`` …), sorted; EcgtlError when there is none."""
     base = Path(root) / FOLDER
@@ -54,6 +62,11 @@ def patients(root: Path) -> list[str]:
     if not found:
         raise not_available(base, "patients (p00/p00000 …)", NAME)
     return found
+
+
+def _stored(root: Path, on_bad: str, patient: str) -> Path:
+    """The cache entry of a ``patient``."""
+    return Path(read(root, on_bad, patients=patient).samples.filename).parent  # type: ignore[attr-defined]
 
 
 def _names(root: Path, chosen: str | Sequence[str] | None) -> list[str]:
@@ -90,4 +103,4 @@ def _together(parts: Sequence[Recordings]) -> Recordings:
                    annotations=joined_marks([part.annotations.of(i) if part.annotations else None
                                               for part in parts for i in range(len(part))]),
                    duplicates=tuple(pair for part in parts for pair in part.duplicates),
-                   digest=sha256("\n".join(digests).encode()).hexdigest(), **columns)
+                   digest=one_digest(digests), **columns)

@@ -141,6 +141,17 @@ class Recordings:
         return replace(chosen, digest=digest_of(chosen))
 
 
+class Shard(Recordings):
+    """Recordings in a ``folder`` of the cache; signals and annotations are opened anew whenever they are asked for."""
+
+    def __init__(self, folder: Path):
+        vars(self).update(vars(load_folder(folder)), folder=folder)
+        del vars(self)["samples"], vars(self)["annotations"]
+
+    samples = property(lambda self: _mapped_samples(self.folder))  # type: ignore[assignment]
+    annotations = property(lambda self: load_folder(self.folder).annotations)  # type: ignore[assignment]
+
+
 def check_option(name: str, value: str, allowed: Sequence[str]) -> None:
     """Raise EcgtlError unless the option ``name`` has one of the ``allowed`` values."""
     if value not in allowed:
@@ -175,7 +186,11 @@ def load_folder(folder: Path) -> Recordings:
     marks = {name[6:]: arrays.pop(name) for name in list(arrays) if name.startswith("marks_")}
     meta |= {"classes": tuple(meta["classes"]), "duplicates": tuple(map(tuple, meta["duplicates"])),
              "notes": tuple(meta.get("notes", ())), "annotations": Annotations(**marks) if marks else None}
-    return Recordings(samples=np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False), **arrays, **meta)
+    return Recordings(samples=_mapped_samples(folder), **arrays, **meta)
+
+
+def _mapped_samples(folder: Path) -> np.ndarray:
+    return np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False)
 
 
 def _arrays(recordings: Recordings) -> dict:
@@ -203,6 +218,11 @@ def digest_of(recordings: Recordings) -> str:
         whole.update(name.encode() + (text.encode() if text is not None else np.ascontiguousarray(values).data))
     whole.update("\n".join(recordings.classes).encode())
     return whole.hexdigest()
+
+
+def one_digest(digests: Sequence[str]) -> str:
+    """The digest of several Recordings as one, in their order; of one alone its own."""
+    return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def counted(ids: Sequence[str]) -> str:

@@ -252,16 +252,20 @@ class Estimate:
     first.
     """
 
-    def __init__(self, tier: str):
+    def __init__(self, tier: str, device: str = ""):
+        """``device``: of runs on this one alone."""
         self._paces: dict[tuple, list[float]] = defaultdict(list)
         every = [run for name in runners.names() for run in runners.enumerate_runs(name, tier)]
-        done = [(run, found) for run in every if (found := results.done(run.path))]
+        done = [(run, found) for run in every if (found := results.done(run.path))
+                and (not device or found.provenance["device"] == device)]
         finished = {run.path: (run, found.provenance["wall_seconds"]) for run, found in done}
         for run, seconds in finished.values():
             for group in _groups(run):
                 self._paces[group].append(seconds / _work_of(run))
-        pairs = [(self.seconds(run, seconds), seconds) for run, seconds in finished.values()]
-        errors = [abs(estimated / seconds - 1) for estimated, seconds in pairs if estimated]
+        # Estimate / actual of each, estimated from the others
+        self.ratios = {path: estimated / seconds for path, (run, seconds) in finished.items()
+                       if (estimated := self.seconds(run, seconds))}
+        errors = [abs(ratio - 1) for ratio in self.ratios.values()]
         self.n, self.error = len(finished), float(np.median(errors)) if errors else None
 
     def seconds(self, run: runners.Run, own: float | None = None) -> float | None:

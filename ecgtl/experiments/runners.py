@@ -42,11 +42,10 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1), rep
     second fails for the same reason; at the end EcgtlError names the first. Returns the files written. Raises
     EcgtlError for a row that the experiment has not.
     """
-    runs = chosen(experiment, tier, rows)[shard[0] - 1::shard[1]]
-    missing = [(run, run.obstacle()) for run in runs if run.is_missing()]
-    todo, waiting = [run for run, reason in missing if not reason], [reason for _, reason in missing if reason]
+    n_runs, missing = outstanding(experiment, tier, shard, rows)
+    todo, waiting = [run for run, reason in missing.items() if not reason], [*filter(None, missing.values())]
     others = f" (and {len(set(waiting)) - 1} more reasons)" if len(set(waiting)) > 1 else ""
-    report(f"{experiment}, tier {tier}: {len(runs)} runs, {len(todo)} to do"
+    report(f"{experiment}, tier {tier}: {n_runs} runs, {len(todo)} to do"
            + (f"; {len(waiting)} wait: {waiting[0]}{others}" if waiting else ""))
     command = f"python -m ecgtl run {experiment} --tier {tier}" + (f" --rows {','.join(rows)}" if rows else "")
     written, elsewhere, failed = [], 0, {}
@@ -70,6 +69,15 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1), rep
         message, key = next(iter(failed.items()))
         raise EcgtlError(f"{len(failed)} of {len(todo)} runs of {experiment} failed; the first, {key}: {message}")
     return written
+
+
+def outstanding(experiment: str, tier: str, shard: tuple[int, int] = (1, 1),
+                rows: Sequence[str] = ()) -> tuple[int, dict[Run, str]]:
+    """How many runs are asked for, as in ``run_missing``, and the missing ones, each with what it waits for; nothing
+    where it can be made now.
+    """
+    runs = chosen(experiment, tier, rows)[shard[0] - 1::shard[1]]
+    return len(runs), {run: run.obstacle() for run in runs if run.is_missing()}
 
 
 def make(run: Run, command: str) -> tuple[Path, str] | None:

@@ -1,5 +1,6 @@
 """A classifier: the network of a checkpoint, or what is shipped, an ensemble with trees on RR intervals beside it."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -50,11 +51,13 @@ class Classifier:
             parts.setdefault(part, {})[own] = tensor
         grown, n = parts.pop("trees", {}), len(facts.classes or ())
         whole = {"": (1, 0), "network": (facts.members, 0), "trees": (0, 1), "stack": (facts.members, 1)}
-        if whole.get(facts.kind) != (len(parts), bool(grown)) or (facts.kind == "stack") != (
+        trees, arrays = None, {name: tensor.numpy() for name, tensor in grown.items()}
+        with contextlib.suppress(ValueError):
+            trees = Trees.from_arrays(arrays, len(RHYTHM)) if grown else None
+        if whole.get(facts.kind) != (len(parts), trees is not None) or (facts.kind == "stack") != (
                 len(facts.stack) == n * (2 * n + 1)):
             raise EcgtlError(f"classifier {path} is not whole; install ecgtl again, or train it again")
         networks = [checkpoint.network(path, one, facts) for _, one in sorted(parts.items())]
-        trees = Trees.from_arrays({name: tensor.numpy() for name, tensor in grown.items()}) if grown else None
         return cls(facts, networks, trees, device)
 
     def inputs(self, record: str, millivolts: np.ndarray, rate: float, present: Sequence[int]) -> np.ndarray:

@@ -72,35 +72,14 @@ def run(config: ClassifierConfig | ClassifierPlan, report: Callable[[dict], None
     seconds, plan = results.clock(), config.plan()
     prepared = prepare(plan.members[0])
     prepared.check_parts()
-    recordings, split = prepared.recordings, prepared.split
-    networks = [_network(prepared, member, report) for member in plan.members]
-    features = classifier.of_features(rr_intervals.rr_features(recordings, prepared.leads[0]))
-    trees = Trees.of(baselines.boosted(features[split.train], recordings.labels[split.train], 0))
-    facts = finetune.facts_of(prepared) | {
-        "kind": "stack", "members": len(networks), "seed": None, **plan.known,
-        "shortest": float(np.floor(recordings.durations.min())),
-        "longest": max(2 * prepared.plan.config.seconds, float(np.ceil(recordings.durations.max())))}
-    whole = classifier.Classifier(checkpoint.CheckpointFacts.of(facts, Path(plan.config.name)), networks, trees)
-    arrays = {name: getattr(split, name).astype(np.uint32) for name in ("train", *PARTS)}
-    x = prepared.inputs()
-    for part in PARTS:
-        index = getattr(split, part)
-        arrays |= {f"y_{part}": recordings.labels[index].astype(np.uint8)} | {
-            f"prob_{kind}_{part}": p.astype(np.float16) for kind, p in whole.parts(x[index], features[index]).items()}
-    arrays |= _stacked(arrays)
-    decided = decisions(arrays)
-    facts |= {name: decided[name] for name in ("kind", "temperature", "abstain_below")}
-    if decided["kind"] == "trees":  # which have seen no weights
-        alone = replace(prepared, plan=replace(prepared.plan.config, init="random").plan())
-        facts |= {"init": "random", "licence": licence_of(alone)}
-    facts["stack"] = _regression(arrays).tolist() if decided["kind"] == "stack" else []
-    own = classifier.Classifier(checkpoint.CheckpointFacts.of(facts, Path(plan.config.name)),
-                                networks if decided["kind"] != "trees" else [],
-                                trees if decided["kind"] != "network" else None)
+    whole = _both(prepared, plan, report)
+    arrays = _answers(whole, prepared)
+    own = _chosen(whole, prepared, arrays)
     arrays |= _alone(own, prepared) | _foreign(own, plan)
+    recordings, facts = prepared.recordings, own.facts.stored
     data = origin_of(prepared) | {
         "name": recordings.name, "version": recordings.version, "digest": recordings.digest, "records": len(recordings),
-        "classes": list(recordings.classes), "counts": recordings.counts(), "kind": decided["kind"],
+        "classes": list(recordings.classes), "counts": recordings.counts(), "kind": own.kind,
         "split": {part: prepared.counts(part) for part in ("train", *PARTS)}, "licence": facts["licence"],
         "atrial_fibrillation": plan.atrial_fibrillation,
         "skipped": {reason: len(ids) for reason, ids in recordings.skipped.items()}}
@@ -108,6 +87,47 @@ def run(config: ClassifierConfig | ClassifierPlan, report: Callable[[dict], None
     result = Result(HOME, f"{plan.config.name}-{plan.config.tier}", asdict(plan.config), evidence_of(prepared),
                     scores(arrays, data), [], data, arrays, how)
     return Trained(result, _tensors(own), facts | {"scores": {name: result.scores[name] for name in SAID}})
+
+
+def _both(prepared: Prepared, plan: ClassifierPlan,
+          report: Callable[[dict], None] | None) -> classifier.Classifier:
+    """The networks, trained, and the trees, not yet calibrated."""
+    recordings, train = prepared.recordings, prepared.split.train
+    networks = [_network(prepared, member, report) for member in plan.members]
+    trees = Trees.of(baselines.boosted(_features(prepared)[train], recordings.labels[train], 0))
+    facts = finetune.facts_of(prepared) | {
+        "kind": "stack", "members": len(networks), "seed": None, **plan.known,
+        "shortest": float(np.floor(recordings.durations.min())),
+        "longest": max(2 * prepared.plan.config.seconds, float(np.ceil(recordings.durations.max())))}
+    return classifier.Classifier(checkpoint.CheckpointFacts.of(facts, Path(plan.config.name)), networks, trees)
+
+
+def _features(prepared: Prepared) -> np.ndarray:
+    return classifier.of_features(rr_intervals.rr_features(prepared.recordings, prepared.leads[0]))
+
+
+def _answers(whole: classifier.Classifier, prepared: Prepared) -> dict[str, np.ndarray]:
+    """The arrays of a result: the split, and what each candidate says of the validation and the test set."""
+    arrays = {name: getattr(prepared.split, name).astype(np.uint32) for name in ("train", *PARTS)}
+    x, features = prepared.inputs(), _features(prepared)
+    for part in PARTS:
+        index = arrays[part]
+        arrays |= {f"y_{part}": prepared.recordings.labels[index].astype(np.uint8)} | {
+            f"prob_{kind}_{part}": p.astype(np.float16) for kind, p in whole.parts(x[index], features[index]).items()}
+    return arrays | _stacked(arrays)
+
+
+def _chosen(whole: classifier.Classifier, prepared: Prepared, arrays: dict) -> classifier.Classifier:
+    """What is shipped of ``whole``, calibrated."""
+    decided = decisions(arrays)
+    kind = decided["kind"]
+    facts = whole.facts.stored | {name: decided[name] for name in ("kind", "temperature", "abstain_below")}
+    facts["stack"] = _regression(arrays).tolist() if kind == "stack" else []
+    if kind == "trees":  # which have seen no weights
+        alone = replace(prepared, plan=replace(prepared.plan.config, init="random").plan())
+        facts |= {"init": "random", "licence": licence_of(alone)}
+    return classifier.Classifier(checkpoint.CheckpointFacts.of(facts, Path(kind)),
+                                 whole.networks if kind != "trees" else [], whole.trees if kind != "network" else None)
 
 
 def _network(prepared: Prepared, member: Plan, report: Callable[[dict], None] | None) -> nn.Module:

@@ -27,6 +27,7 @@ from ecgtl.models.checkpoint import CheckpointFacts
 from ecgtl.signals import filters, rr_intervals
 
 DEFAULT = "cinc2017-rhythm"
+NOTHING = np.empty(0, np.float32)
 CHUNK = 1024  # rows whose inputs are in memory at a time
 TOGETHER = 16  # rows whose beats a worker looks for at a time
 NEARLY = 0.99  # of the shortest recording that is taken: ten seconds may lack a sample
@@ -157,8 +158,8 @@ def file_of(model: str | Path) -> Path:
     """The file of a shipped classifier by its name, or of a checkpoint by its path; EcgtlError for neither."""
     named = shipped()
     if str(model) not in named and not str(model).endswith(".safetensors"):
-        raise EcgtlError(f"there is no model {str(model)!r}; shipped are {', '.join(named)}; a checkpoint is the path "
-                         "of a .safetensors file")
+        raise EcgtlError(f"there is no model {str(model)!r:.100}; shipped are {', '.join(named)}; a checkpoint is the "
+                         "path of a .safetensors file")
     return named.get(str(model), Path(model))
 
 
@@ -176,7 +177,13 @@ def _chosen(name: str, header: Header | RecordError, facts: CheckpointFacts, lea
         return folder.chosen(name, header, 0)
     wanted = [one for one in asked if leads.find(header.leads, one) or (one == asked[0] or not facts.longest)
               or derive and leads.derived(header.leads, str(one)) is not None]
-    return folder.computed(name, header, wanted, collector) if derive else folder.chosen(name, header, wanted)
+    try:
+        return folder.computed(name, header, wanted, collector) if derive else folder.chosen(name, header, wanted)
+    except RecordError as error:
+        if lead is not None or collector.on_bad == "skip" or not error.reason.startswith("no lead"):
+            raise
+        hint = f"{error} ({_trained_on(facts)}; choose another with --lead)"
+        raise RecordError(error.reason, hint) from None
 
 
 def _answers(own: Classifier, records: Iterator[folder.Record],
@@ -188,7 +195,7 @@ def _answers(own: Classifier, records: Iterator[folder.Record],
     while some := list(islice(rows, CHUNK)):
         features = _rhythms(some) if own.trees else np.empty((len(some), 0))
         p.append(own.probabilities(np.stack([row.x for row in some]), features))
-        seen += [replace(row, x=row.x[:, :0], first=row.first[:0]) for row in some]
+        seen += [replace(row, x=NOTHING, first=NOTHING) for row in some]  # a view would keep all of it
         if len(some) == CHUNK:
             note(f"{len(seen)} rows, up to record {seen[-1].record.id}")
     return _table(seen, own.facts, np.concatenate(p)), seen
@@ -345,10 +352,14 @@ def _trained_on(facts: CheckpointFacts) -> str:
     return f"the {_kind(facts)} was trained on lead{'s' * (len(facts.leads) > 1)} {', '.join(facts.leads)}"
 
 
+def kind_of(facts: CheckpointFacts) -> str:
+    """What a model consists of."""
+    return {"": facts.arch, "network": f"{facts.members} x {facts.arch}", "trees": "boosted trees on RR intervals",
+            "stack": f"{facts.members} x {facts.arch} and boosted trees on RR intervals"}[facts.kind]
+
+
 def described(facts: CheckpointFacts) -> str:
     """What a model is, in a line."""
-    what = {"": facts.arch, "network": f"{facts.members} x {facts.arch}", "trees": "boosted trees on RR intervals",
-            "stack": f"{facts.members} x {facts.arch} and boosted trees on RR intervals"}[facts.kind]
-    return (f"{_kind(facts)}: {what}, trained on {facts.dataset}{' (synthetic)' if facts.synthetic else ''}, "
+    return (f"{_kind(facts)}: {kind_of(facts)}, trained on {facts.dataset}{' (synthetic)' if facts.synthetic else ''}, "
             f"{facts.sampling_rate:g} Hz, {facts.seconds:g} s, lead{'s' * (len(facts.leads) > 1)} "
             f"{', '.join(facts.leads)}; classes: {', '.join(facts.classes or ())}")

@@ -12,6 +12,7 @@ from ecgtl import datasets, models, results
 from ecgtl.config import PretrainConfig, PretrainPlan, protocol
 from ecgtl.config.starts import weights_path
 from ecgtl.datasets import cache, catalogue, splits
+from ecgtl.datasets.recordings import one_digest
 from ecgtl.jobs.evidence import MADE_LICENCE
 from ecgtl.jobs.finetune import training_state
 from ecgtl.jobs.inputs import PARTS
@@ -20,7 +21,7 @@ from ecgtl.models.contrastive import FuturePredictor
 from ecgtl.signals import frame_labels
 from ecgtl.signals.frames import Frames, sampled
 from ecgtl.signals.windows import Windows, unlabelled
-from ecgtl.training import classification, future, loop, reconstruction
+from ecgtl.training import classification, distributed, future, loop, reconstruction
 
 # Parameters that a checkpoint's file name tells (frame stands for seconds too)
 NAMED = ("arch", "variant", "frame", "seconds", "context", "negatives", "offset", "negatives_from")
@@ -52,15 +53,14 @@ def run(config: PretrainConfig | PretrainPlan, report: Callable[[dict], None] | 
     seconds = results.clock()
     plan = config.plan()
     config, device = plan.config, plan.device
-    sources = read(config)
-    whole = whole_of(config, sources)
-    parts = parts_of(config, whole)
+    sources, whole, parts = distributed.after_first(lambda: _prepared(config))
     torch.manual_seed(config.seed)
     model = network(config).to(device)
-    state = training_state({"pretrain": dataclasses.asdict(config), "digests": [source.digest for source in sources]})
+    state = training_state({"pretrain": dataclasses.asdict(config), "digests": list(digests(sources).values())})
     fit = _fit(plan, model, parts, state, report)
     model.load_state_dict(fit.weights)
-    validation, top = (_scores(plan, model, parts[name]) for name in ("validation", "test"))
+    validation, top = distributed.from_first(
+        lambda: [_scores(plan, model, parts[name]) for name in ("validation", "test")])
     if config.objective == "reconstruction":
         top = {"mse_sum": top["summed"], "mse_sample": top["per_sample"], "r2": top["r2"]}
     data = _data(config, sources, parts) | {"skipped": _skipped(sources, whole, parts)}
@@ -73,10 +73,26 @@ def run(config: PretrainConfig | PretrainPlan, report: Callable[[dict], None] | 
     return Pretrained(made, _transferable(config, fit.weights), _facts(config, made), parts["test"], model)
 
 
+def _prepared(config: PretrainConfig) -> tuple[list[datasets.Recordings], Windows | Frames, dict[str, Part]]:
+    sources = read(config)
+    whole = whole_of(config, sources)
+    return sources, whole, parts_of(config, whole)
+
+
 def read(config: PretrainConfig) -> list[datasets.Recordings]:
-    """The source databases: their twins in tier demo, the real recordings otherwise."""
+    """The source databases, of a large one each patient: their twins in tier demo, the real recordings otherwise."""
     place = config.root or None, config.tier == "demo"
-    return [datasets.load(name, *place, on_bad=config.on_bad) for name in config.source_names]
+    return [source for name in config.source_names for source in datasets.sources(name, *place, on_bad=config.on_bad)]
+
+
+def digests(sources: list[datasets.Recordings]) -> dict[str, str]:
+    """Of each database in ``sources`` the digest of all that was read of it."""
+    return {name: one_digest([one.digest for one in _of(name, sources)])
+            for name in dict.fromkeys(source.name for source in sources)}
+
+
+def _of(name: str, sources: list[datasets.Recordings]) -> list[datasets.Recordings]:
+    return [source for source in sources if source.name == name]
 
 
 def whole_of(config: PretrainConfig, sources: list[datasets.Recordings]) -> Windows | Frames:
@@ -90,7 +106,8 @@ def whole_of(config: PretrainConfig, sources: list[datasets.Recordings]) -> Wind
                           highpass=config.highpass or None)
     span = future.span_of(config.context, config.offset) if config.objective == "future" else 1
     if config.objective in frame_labels.TASKS:
-        exclude |= {r.name: [*exclude.get(r.name, ()), *frame_labels.unmarked(config.objective, r)] for r in sources}
+        exclude |= {name: [*exclude.get(name, ()), *frame_labels.unmarked(config.objective, *_of(name, sources))]
+                    for name in digests(sources)}
     return sampled(sources, config.seconds, config.sampling_rate, span, exclude)
 
 
@@ -239,9 +256,10 @@ def _skipped(sources: list[datasets.Recordings], whole: Windows | Frames, parts:
 
 def _data(config: PretrainConfig, sources: list[datasets.Recordings], parts: dict) -> dict:
     """The sources, and what each part holds: windows, or frames an epoch, and subjects."""
-    data = {"name": "+".join(s.name for s in sources), "version": "+".join(s.version for s in sources),
-            "digest": cache.key_of({s.name: s.digest for s in sources}),
-            "sources": {s.name: {"version": s.version, "digest": s.digest, "recordings": len(s)} for s in sources}}
+    versions, known = {s.name: s.version for s in sources}, digests(sources)
+    data = {"name": "+".join(versions), "version": "+".join(versions.values()), "digest": cache.key_of(known),
+            "sources": {name: {"version": version, "digest": known[name],
+                               "recordings": sum(map(len, _of(name, sources)))} for name, version in versions.items()}}
     sizes = {name: len(part) for name, part in parts.items()}
     if config.objective == "reconstruction":
         return data | {"windows": sizes, "subjects": {name: len(part.subjects) for name, part in parts.items()}}

@@ -67,10 +67,10 @@ def held_out(result: Result) -> HeldOut:
     """
     config = _config(result)
     sources = pretrain.read(config)
-    for source in sources:
-        if source.digest != result.data["sources"][source.name]["digest"]:
-            raise EcgtlError(f"the recordings of {source.name} are not those that {result.key} was "
-                             f"pretrained on; run 'python -m ecgtl data check {source.name}'")
+    for name, digest in pretrain.digests(sources).items():
+        if digest != result.data["sources"][name]["digest"]:
+            raise EcgtlError(f"the recordings of {name} are not those that {result.key} was "
+                             f"pretrained on; run 'python -m ecgtl data check {name}'")
     return _test_part(config, sources, result)
 
 

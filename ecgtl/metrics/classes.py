@@ -197,7 +197,7 @@ def reliability(y_true: np.ndarray, y_prob: np.ndarray, bins: int = 15) -> tuple
     Examples
     --------
     >>> confidence, accuracy, count = reliability(np.array([0, 1]), np.array([[0.9, 0.1], [0.8, 0.2]]), bins=2)
-    >>> round(confidence[1], 2), accuracy[1], count.tolist()
+    >>> round(float(confidence[1]), 2), float(accuracy[1]), count.tolist()
     (0.85, 0.5, [0, 2])
     """
     confidence, right = y_prob.max(axis=1), y_prob.argmax(axis=1) == y_true

@@ -63,7 +63,7 @@ class FuturePredictor(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         batch, n_frames, n_samples = x.shape
-        encoded = self.encoder.features(x.reshape(batch * n_frames, 1, n_samples)).view(batch, n_frames, -1)
+        encoded = self.encoder.features(x.reshape(batch * n_frames, 1, n_samples)).unflatten(0, (batch, n_frames))
         pooled = self.pooling(encoded[:, :self.context])
         # Summed in float32 under autocast too, which would round the products of a matrix product
         return (pooled.float().unsqueeze(1) * encoded[:, self.context:].float()).sum(dim=2)

@@ -45,10 +45,23 @@ class Trees:
                    model._baseline_prediction.ravel())
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Self:
-        """From the arrays that ``vars`` of such an object gives. Raises KeyError for one that lacks."""
-        roots = arrays["roots"].reshape(-1, len(arrays["baseline"]))
-        return cls(**{one.name: arrays[one.name] for one in fields(cls)} | {"roots": roots})
+    def from_arrays(cls, arrays: dict[str, np.ndarray], n_features: int) -> Self:
+        """From the arrays that ``vars`` of such an object gives; ValueError where they are not those of trees on so
+        many features.
+        """
+        names = [one.name for one in fields(cls)]
+        if {*names} != {*arrays} or not len(arrays["baseline"]) or len(arrays["roots"]) % len(arrays["baseline"]):
+            raise ValueError("arrays")
+        made = cls(**arrays | {"roots": arrays["roots"].reshape(-1, len(arrays["baseline"]))})
+        n, inner = len(made.feature), np.flatnonzero(made.feature != LEAF)
+        alike = {len(array) for array in (made.number, made.missing, made.right)} == {n}
+        if not alike or not (made.roots >= 0).all() or not (made.roots < n).all():
+            raise ValueError("nodes")
+        onward = inner + made.right[inner]
+        if (made.feature[inner] < 0).any() or (made.feature >= n_features).any() or (onward <= inner).any() or (
+                np.append(onward, inner + 1) >= n).any():
+            raise ValueError("steps")  # a node leads to later ones alone, so every way ends
+        return made
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
         """Class probabilities (n, classes) of ``x`` (n, features), float64, NaN where a feature is missing."""

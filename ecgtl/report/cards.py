@@ -45,7 +45,7 @@ def card(result: Result, facts: checkpoint.CheckpointFacts) -> str:
         "foreign": {catalogue.entry(one).title: found for one, found in scores["foreign"].items()},
         "errors": _errors(result), "commit": result.provenance["commit"][:10]}
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
-    environment.globals |= {"score": _score, "limits": _limits, "percent": lambda value: f"{100 * value:.1f} %"}
+    environment.globals |= {"score": _score, "limits": limits, "percent": lambda value: f"{100 * value:.1f} %"}
     return environment.from_string((paths.PACKAGE / "report" / "card.md").read_text()).render(values)
 
 
@@ -130,5 +130,6 @@ def _score(value: float) -> str:
     return f"{value:.3f}".lstrip("0") if value < 1 else "1.000"
 
 
-def _limits(value: float, found: dict) -> str:
+def limits(value: float, found: dict) -> str:
+    """A score with its limits."""
     return f"{_score(value)} [{_score(found['low'])}, {_score(found['high'])}]"

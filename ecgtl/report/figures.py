@@ -19,6 +19,7 @@ from matplotlib import pyplot as plt
 from matplotlib.artist import Artist
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MultipleLocator
+from PIL import Image
 
 from ecgtl import paths
 from ecgtl.analysis.correlations import Interval
@@ -42,6 +43,7 @@ LINE_SECONDS = 3.2  # of a strip: as much as a narrow figure has room for at ful
 INK, GREY = "#111111", "#555555"
 WIDTH = 4.0  # inches: text of 8 points, the smallest, has 9 pixels or more from a screen of 360 on
 CSS_WIDTH = 560  # pixels of a figure where the page has room for it
+PALETTE = 128  # colours of a PNG: a few inks and what is between them and the paper
 _UNQUOTED = "".join(sorted(set(string.printable) - set('"#%&<>')))  # in the address of an image within a page
 
 
@@ -86,7 +88,9 @@ def _svg(figure: plt.Figure) -> str:
 def _png(figure: plt.Figure) -> str:
     written = io.BytesIO()
     figure.savefig(written, format="png", dpi=2 * CSS_WIDTH / figure.get_figwidth())
-    return "data:image/png;base64," + base64.b64encode(written.getvalue()).decode()
+    few = Image.open(written).convert("RGBA").quantize(PALETTE, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    few.save(packed := io.BytesIO(), format="png", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(packed.getvalue()).decode()
 
 
 def by_epoch(axes: plt.Axes, history: list[dict], score: str, words: dict[str, str], **style) -> None:

@@ -227,14 +227,15 @@ def cached_tracks(task: str, digest: str, opened: Callable[[], Recordings], rate
     return Tracks.load(cache.entry("labels", parts, build))
 
 
-def unmarked(task: str, recordings: Recordings) -> list[str]:
-    """Recordings of the subjects without any mark that ``task`` reads, where others of the source have some.
+def unmarked(task: str, *sources: Recordings) -> list[str]:
+    """Recordings of the subjects without any mark that ``task`` reads, where others of the ``sources`` have some.
 
     Nobody has annotated them, so their frames have no label, nor are they noise to ``heart_rate``.
     """
-    counts = _read_by(task, recordings)
-    subject = np.unique(recordings.subjects, return_inverse=True)[1]
-    return recordings.ids[np.bincount(subject, counts)[subject] == 0].tolist() if counts.any() else []
+    counts, ids, subjects = map(np.concatenate, zip(*((_read_by(task, r), r.ids, r.subjects) for r in sources),
+                                                    strict=True))
+    subject = np.unique(subjects, return_inverse=True)[1]
+    return ids[np.bincount(subject, counts)[subject] == 0].tolist() if counts.any() else []
 
 
 def _read_by(task: str, recordings: Recordings) -> np.ndarray:

@@ -170,13 +170,15 @@ def _statistics(held: Windows, lead: int | str,
     recordings.
     """
     index = held.index
-    names = {number: str(index.databases[index.database[rows[0]]]) for number, rows in groups(index.source)}
-    moments: dict[str, np.ndarray] = {}
+    sources, taking_part = map(index.opened, range(len(index.digests))), set(index.databases[index.database].tolist())
+    names = {number: source.name for number, source in enumerate(sources) if source.name in taking_part}
+    moments: dict[str, list[np.ndarray]] = {}
     found = dict(given)
     for number, name in names.items():
         if name not in given:
-            moments[name] = moments.get(name, 0) + _moments(index.opened(number), lead)[:, :3].sum(axis=0)
-    for name, (n, total, squares) in moments.items():
+            moments.setdefault(name, []).append(_moments(index.opened(number), lead)[:, :3])
+    for name, tables in moments.items():
+        n, total, squares = np.concatenate(tables).sum(axis=0)
         sd = float(np.sqrt(max(squares / n - (total / n) ** 2, 0.0)))
         if not sd > FLAT:
             raise EcgtlError(f"{name} does not vary, so it cannot be standardised; give other recordings")

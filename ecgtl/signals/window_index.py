@@ -115,7 +115,7 @@ def groups(keys: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """Each key with the positions that have it, in ascending order."""
     order = np.argsort(keys, kind="stable")
     found, starts = np.unique(keys[order], return_index=True)
-    yield from zip(found.tolist(), np.split(order, starts[1:]), strict=True)
+    yield from zip(found.tolist(), np.split(order, starts)[1:], strict=True)
 
 
 def size_of(seconds: float, rate: float) -> int:

@@ -114,11 +114,12 @@ class Windows:
         self._unusable.update(zip(numbers[bad].tolist(), reasons[bad].tolist(), strict=True))
         return indices[reasons == ""], windows[reasons == ""][:, np.newaxis]
 
-    def batches(self, batch_size: int, seed: int | None = None, epoch: int = 0) -> Iterator[np.ndarray]:
+    def batches(self, batch_size: int, seed: int | None = None, epoch: int = 0,
+                share: slice = slice(None)) -> Iterator[np.ndarray]:
         """All windows once, as arrays (batch_size, 1, samples), float32; the last one may be smaller.
 
         The order is drawn anew for each ``seed`` and ``epoch``; without ``seed`` it is that of the
-        recordings. A batch holds fewer windows where some are unusable.
+        recordings. A batch holds fewer windows where some are unusable. Of each batch ``share`` is read and given.
         """
         if batch_size < 1:
             raise EcgtlError(f"batch_size is {batch_size}; give at least 1")
@@ -127,10 +128,10 @@ class Windows:
             waiting = np.concatenate([waiting, piece])
             whole = len(waiting) // batch_size * batch_size
             for start in range(0, whole, batch_size):
-                yield self.take(np.sort(waiting[start:start + batch_size]))  # neighbours on the disk together
+                yield self.take(np.sort(waiting[start:start + batch_size])[share])  # neighbours on the disk together
             waiting = waiting[whole:]
         if len(waiting):
-            yield self.take(np.sort(waiting))
+            yield self.take(np.sort(waiting)[share])
 
     def split(self, validation: float = 0.1, test: float = 0.1,
               seed: int = 0) -> tuple["Windows", "Windows | None", "Windows | None"]:

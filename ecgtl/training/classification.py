@@ -19,7 +19,7 @@ from ecgtl.datasets.recordings import UNLABELLED
 from ecgtl.errors import EcgtlError
 from ecgtl.signals import frame_labels
 from ecgtl.signals.frames import OPEN, Frames
-from ecgtl.training import loop
+from ecgtl.training import distributed, loop
 from ecgtl.training.future import Contrasts
 
 Batch = tuple[np.ndarray, np.ndarray]  # inputs and the class of each
@@ -63,14 +63,14 @@ class LabelledFrames:
                                                      begin + self.frames.n_samples)
         return found
 
-    def batches(self, batch_size: int, seed: int, epoch: int = 0) -> Iterator[Batch]:
+    def batches(self, batch_size: int, seed: int, epoch: int = 0, share: slice = slice(None)) -> Iterator[Batch]:
         """An epoch's frames (batch_size, 1, samples) float32 and classes (batch_size,); the last batch may be
         smaller.
 
-        They are drawn anew for each ``seed`` and ``epoch``.
+        They are drawn anew for each ``seed`` and ``epoch``. Of each batch ``share`` is read and given.
         """
         for row, start, label in self._drawn(batch_size, seed, epoch):
-            yield self.frames.take(row, start), label
+            yield self.frames.take(row[share], start[share]), label[share]
 
     def counts(self, seed: int, epoch: int = 0) -> dict[str, int]:
         """Frames of each class in an epoch; no signal is read."""
@@ -120,8 +120,13 @@ def fit(model: nn.Module, train: Examples, validation: Examples, config: loop.Tr
         columns = {"loss": "validation_loss", "accuracy": "validation_accuracy", "macro_f1": "validation_score"}
         return row | {column: found[name] for name, column in columns.items() if name in found}
 
-    return loop.run_epochs(model, lambda seed, epoch: _ahead(train.batches(config.batch_size, seed, epoch), device),
-                               loop.classified, follow, config, device, state_file, report)
+    def batches(seed: int, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        return _ahead(train.batches(config.batch_size, seed, epoch, distributed.share()), device)
+
+    result = loop.run_epochs(model, batches, loop.classified, follow, config, device, state_file, report)
+    if isinstance(train, Contrasts):
+        train.equal = int(distributed.total(train.equal))
+    return result
 
 
 def _ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:

@@ -43,7 +43,7 @@ class Contrasts:
                              f"and offset={offset} need {span_of(context, offset)}; make the frames with "
                              "span=span_of(context, offset)")
         self.frames, self.context, self.negatives, self.offset = frames, context, negatives, offset
-        self.among, self._n, self._equal = among, round(per_subject * len(frames.subjects)), 0
+        self.among, self._n, self.equal = among, round(per_subject * len(frames.subjects)), 0
 
     def __len__(self) -> int:
         return self._n
@@ -51,23 +51,25 @@ class Contrasts:
     @property
     def skipped(self) -> dict[str, int]:
         """Recordings left out, and examples left out so far."""
-        return self.frames.skipped | ({_EQUAL: self._equal} if self._equal else {})
+        return self.frames.skipped | ({_EQUAL: self.equal} if self.equal else {})
 
-    def batches(self, batch_size: int, seed: int, epoch: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def batches(self, batch_size: int, seed: int, epoch: int = 0,
+                share: slice = slice(None)) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """An epoch's examples (batch_size, context + 1 + negatives, samples) float32, and where the futures
         are (batch_size,).
 
         The context comes first, in order; behind it the candidates, of which the one at the place given is
         the future. Batches are smaller where examples are left out. Raises EcgtlError when all of them are.
+        Of each batch ``share`` is read and given, also where nothing is left of it.
         """
         rng, kept = np.random.default_rng([seed, epoch]), 0
         for first in range(0, len(self), batch_size):
-            rows, starts, place = self.draw(rng, min(batch_size, len(self) - first))
-            x = self.frames.take(rows.reshape(-1), starts.reshape(-1)).reshape(*rows.shape, -1)
+            rows, starts, place = (drawn[share] for drawn in self.draw(rng, min(batch_size, len(self) - first)))
+            x = self.frames.take(rows.reshape(-1), starts.reshape(-1)).reshape(*rows.shape, self.frames.n_samples)
             true = x[np.arange(len(x)), self.context + place]
             equal = (x[:, self.context:] == true[:, np.newaxis]).all(axis=2).sum(axis=1) > 1
-            self._equal += int(equal.sum())
-            if not equal.all():
+            self.equal += int(equal.sum())
+            if share.step or not equal.all():
                 kept += int((~equal).sum())
                 yield (x, place) if not equal.any() else (x[~equal], place[~equal])
         if not kept:

@@ -11,6 +11,7 @@ import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from torch.nn import functional
 
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError, note
+from ecgtl.training import distributed
 
 STATE_SECONDS = 30.0  # a state file is written at most this often: after a kill that much work is lost at most
 EVALUATION_BATCH = 256
@@ -147,17 +149,22 @@ def run_epochs(model: nn.Module, batches: Callable[[int, int], Iterator[tuple[to
     ``batches(seed, epoch)`` gives an epoch's inputs and targets on ``device``; ``learn(output, targets)`` the loss of a
     batch, and what it adds to the sums of which the history has the means, as ``train_`` columns; ``follow(row,
     result)`` evaluates and returns the row of the history with its columns. The weights of the best epoch by
-    ``config.select_on`` are kept.
+    ``config.select_on`` are kept. Of several processes (``distributed``) each gives its share of the batches.
     """
     optimizer = torch.optim.Adam(model.to(device).parameters(), lr=config.learning_rate, fused=True, **config.adam)
     result, saved = TrainResult(), time.monotonic()
-    if state_file is not None and state_file.is_file():
-        _resume(state_file, model, optimizer, device, result)
+    state = distributed.from_first(lambda: state_file.read_bytes() if state_file and state_file.is_file() else None)
+    if state is not None:
+        _resume(state_file, state, model, optimizer, device, result)
+    network = distributed.shared(model, device)
+    if distributed.rank():
+        state_file = report = None
     for epoch in range(len(result.history) + 1, config.epochs + 1):
         if result.history and len(result.history) - best_epoch(result.history, config.stop_on) >= config.patience:
             break
         began = time.perf_counter()
-        row = follow({"epoch": epoch, **_train_epoch(model, batches, learn, optimizer, config, device, epoch)}, result)
+        means = _train_epoch(network, batches, learn, optimizer, config, device, epoch)
+        row = distributed.from_first(partial(follow, {"epoch": epoch, **means}, result))
         row["seconds"] = time.perf_counter() - began
         result.history.append(row)
         if best_epoch(result.history, config.select_on) == epoch:
@@ -177,19 +184,24 @@ def _train_epoch(model: nn.Module, batches, learn, optimizer: torch.optim.Optimi
     """One pass in a fresh order; loss and accuracy are running values of the pass, as Keras reports them."""
     model.train()
     seed = int(np.random.SeedSequence([config.seed, epoch]).generate_state(1)[0])
-    torch.manual_seed(seed)  # PyTorch's own generator: dropout
+    torch.manual_seed(seed + distributed.rank())  # PyTorch's own generator: dropout
     sums: dict[str, torch.Tensor] = {}
     autocast, n = mixed(config.precision, device), 0
     for x, targets in batches(seed, epoch):
+        together = int(distributed.total(len(x)))
+        if not together:
+            continue
         with autocast:
             output = model(x)
         loss, added = learn(output, targets)
+        if not len(x):  # the others' shares are not empty; the mean of nothing is no number
+            loss, added = loss.nan_to_num(), {name: value.nan_to_num() for name, value in added.items()}
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        (loss * (len(x) * distributed.size() / together)).backward()  # times 1 for a process that is alone
         optimizer.step()
         sums = {name: sums.get(name, 0) + value for name, value in added.items()}  # on the device: nobody waits for it
-        n += len(x)
-    means = {f"train_{name}": total.item() / n for name, total in sums.items()}
+        n += together
+    means = {f"train_{name}": distributed.total(total.item()) / n for name, total in sums.items()}
     finite(means["train_loss"], "training", epoch, config)
     return means
 
@@ -258,11 +270,12 @@ def _save_state(path: Path, model: nn.Module, optimizer, result: TrainResult) ->
     write_atomic(path, hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
 
 
-def _resume(path: Path, model: nn.Module, optimizer, device: torch.device, result: TrainResult) -> None:
-    """Go on from a state file, whose first 32 bytes are the SHA-256 of the others. A damaged one is left, which is
-    said.
+def _resume(path: Path | None, content: bytes, model: nn.Module, optimizer, device: torch.device,
+            result: TrainResult) -> None:
+    """Go on from the ``content`` of a state file, whose first 32 bytes are the SHA-256 of the others. A damaged one is
+    left, which is said.
     """
-    content, start = path.read_bytes(), weights_of(model)
+    start = weights_of(model)
     try:
         if hashlib.sha256(memoryview(content)[32:]).digest() != content[:32]:
             raise ValueError("checksum")

@@ -9,7 +9,7 @@ from torch import nn
 
 from ecgtl.models.cae import summed_squared_error
 from ecgtl.signals.windows import Windows
-from ecgtl.training import loop
+from ecgtl.training import distributed, loop
 
 
 def fit(model: nn.Module, train: Windows, validation: Windows, config: loop.TrainConfig, device: torch.device,
@@ -22,7 +22,7 @@ def fit(model: nn.Module, train: Windows, validation: Windows, config: loop.Trai
     autocast = loop.mixed(config.precision, device)
 
     def batches(seed: int, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        for batch in train.batches(config.batch_size, seed, epoch):
+        for batch in train.batches(config.batch_size, seed, epoch, distributed.share()):
             x = torch.from_numpy(batch).to(device)
             yield x, x
 

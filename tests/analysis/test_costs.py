@@ -1,13 +1,15 @@
 """Costs are counted and measured, not typed."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from stored_runs import store_fold
 
-from ecgtl import models
+from ecgtl import models, results
 from ecgtl.analysis import costs
 from ecgtl.datasets import catalogue
-from ecgtl.experiments import sources, transfers
+from ecgtl.experiments import pretrainings, sources, transfers
 
 
 def conv_flops(n_in, n_out, kernel, length):
@@ -102,3 +104,76 @@ def test_the_page_shows_folds_and_sources(own_results, monkeypatch):
                                  if (name, tier) != ("melep2023-csn", "reduced")], "it has no folds there"
     assert shown.loc[("melep2023-csn", "paper"), "Runs"] == 600
     assert shown.loc[("melep2023-csn", "paper"), "One GPU (estimated)"] == "unknown"
+
+
+# --- a dry run ----------------------------------------------------------------------------------------------------
+
+FOLDS = "melep2023-ptbxl"
+
+
+def finish(run, seconds, **provenance):
+    """A fold as if it had taken ``seconds``, two of them an epoch."""
+    store_fold(run, 0.3, 0.7)
+    body = results.load(run.path)
+    results.save(dataclasses.replace(body, provenance=body.provenance | {"wall_seconds": seconds} | provenance))
+
+
+def folds(arch="resnet1d101", tier="reduced"):
+    """Those that start from one checkpoint."""
+    return [run for run in transfers.enumerate_runs(FOLDS, tier)
+            if (run.config.arch, run.config.source) == (arch, "cpsc2018")]
+
+
+@pytest.mark.parametrize(("cores", "expected"), [(1, 12), (2, 9), (64, 9)])
+def test_a_run_has_one_core_and_the_longest_ends_last(cores, expected):
+    assert costs.on(np.array([1.0, 9.0, 2.0]), cores) == expected
+    assert costs.on(np.array([]), cores) == 0
+
+
+def test_the_page_counts_a_cluster_with_the_longest_run_as_the_least(own_results):
+    """Two epochs of a second each, 120 folds of 50: 100 s a fold on one core, however many cores there are."""
+    for run in transfers.enumerate_runs(FOLDS, "reduced"):
+        if run.config.fold < 2:
+            finish(run, 1.0)
+    row, cluster = hours(FOLDS, "reduced"), costs.cluster()
+    assert row["cluster_hours"] == pytest.approx(max(120 * 100 / (cluster["nodes"] * cluster["cores"]), 100) / 3600)
+
+
+def test_alike_runs_that_were_finished_on_a_cpu_tell_how_long_others_take(own_results):
+    done, other = folds()[:3], folds()[10]
+    for run, seconds in zip(done, (3600.0, 7200.0, 9000.0), strict=True):
+        finish(run, seconds)
+    finish(folds()[3], 9e9, device="cuda")
+    forecast = costs.Forecast(FOLDS, "reduced")
+    assert forecast.hours(other) == pytest.approx(2), "the median"
+    # Each from the other two: 8100 for 3600, 6300 for 7200, 5400 for 9000
+    assert forecast.ratios() == (pytest.approx([8100 / 3600, 6300 / 7200, 5400 / 9000]), "")
+    said = forecast.lines([other] * 6, 3, (2, 1))
+    assert "4 h on 3 cores, 6 h on 2 nodes of 1 cores" in said[0]
+    assert "held against 3 finished runs: median estimate / actual 0.88" in said[-1]
+    assert forecast.lines([], 3, (2, 1)) == said[-1:], "nothing is missing"
+
+
+def test_where_none_was_finished_counted_work_is_held_against_another_tier(own_results):
+    for run in folds()[:2]:
+        finish(run, 40.0)
+    forecast = costs.Forecast(FOLDS, "paper")
+    small, large = (models.training_flops("resnet1d101", 1 if tier == "reduced" else 12, 4, 1000,
+                                          width=16 if tier == "reduced" else 64) for tier in ("reduced", "paper"))
+    [run, *_] = folds(tier="paper")
+    # 2 s an epoch of 630 recordings, one thread
+    expected = 2 * large / small * run.config.epochs * costs._training_records(run) / 630 / 3600
+    assert forecast.hours(run) == forecast.counted(run) == pytest.approx(expected)
+    assert forecast.ratios() == (pytest.approx([100 / 40] * 2), " of another tier"), "50 epochs were planned"
+
+
+def test_pretrainings_are_counted_by_frames_and_unknown_where_data_must_be_read(own_results):
+    [known, *_], [unknown] = (pretrainings.enumerate_runs(name, "paper") for name in
+                              ("weimann2021-seeds", "jang2021-seeds"))
+    config = known.config
+    work = 3 * resnet18_forward(config.width, round(config.seconds * config.sampling_rate), 1)
+    assert costs._flops(known) == pytest.approx(work * config.per_epoch * config.epochs, rel=0.01)
+    assert np.isnan(costs._flops(unknown))
+    said = costs.Forecast("jang2021-seeds", "paper").lines([unknown], 2, (4, 32))
+    assert said[0].endswith("unknown on 2 cores, unknown on 4 nodes of 32 cores")
+    assert said[1].endswith("unknown") and "no finished run" in said[2]

@@ -9,7 +9,7 @@ from messages import one_line
 from ecgtl import config as ecgtl_config
 from ecgtl import experiments, paths
 from ecgtl.__main__ import main
-from ecgtl.config import FinetuneConfig, PretrainConfig, RecordingsConfig, ScoreConfig, TransferConfig
+from ecgtl.config import FinetuneConfig, FrozenConfig, PretrainConfig, RecordingsConfig, ScoreConfig, TransferConfig
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import runners
 from ecgtl.jobs import features, rank
@@ -124,7 +124,8 @@ def test_the_runs_of_every_table_can_be_planned_and_made_of_what_is_stored():
     for path in sorted(paths.results().glob("*/*.json"))[::7]:
         stored = json.loads(path.read_text())
         if "init" in stored.get("config", {}):
-            assert FinetuneConfig.of(**stored["config"]).resolved().seed == stored["config"]["seed"]
+            kind = FrozenConfig if "frozen" in stored["config"] else FinetuneConfig
+            assert kind.of(**stored["config"]).resolved().seed == stored["config"]["seed"]
     assert {run.config.labels_separator for run in experiments.enumerate_runs("weimann2021-table2", "reduced")} == {""}
 
 

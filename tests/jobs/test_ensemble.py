@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ecgtl.config import ClassifierConfig
-from ecgtl.config.classifier import FILE, folder_of, shipped
+from ecgtl.config.classifier import FILE, shipped
 from ecgtl.datasets import load
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import classifier, ensemble, predict
@@ -111,7 +111,7 @@ def test_the_file_answers_as_the_training_did(trained):
     expected = classifier.calibrated(arrays[f"prob_{kind}_test"].astype(float), own.facts.temperature)
     np.testing.assert_allclose(own.of_recordings(test), expected, atol=5e-3)
     assert own.facts.leads == ("I",) and own.facts.stored["scores"]["macro_f1"] == made.result.scores["macro_f1"]
-    assert path == folder_of("cinc2017-rhythm", "demo") / FILE
+    assert path.parts[-4:] == ("demo", "weights", "cinc2017-rhythm", FILE)
 
 
 def test_scores_follow_from_the_stored_arrays(trained):
@@ -128,7 +128,7 @@ def test_a_file_that_is_not_whole_is_refused(trained, tmp_path, damage):
     weights, facts = checkpoint.read(trained[1])
     damage(weights, facts)
     checkpoint.save(tmp_path / "m.safetensors", weights, facts)
-    with pytest.raises((EcgtlError, KeyError)):
+    with pytest.raises(EcgtlError):
         classifier.Classifier.load(tmp_path / "m.safetensors")
 
 

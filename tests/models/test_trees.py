@@ -27,6 +27,18 @@ def test_they_come_back_from_their_arrays():
     model = Trees.of(HistGradientBoostingClassifier(max_iter=5, random_state=0).fit(*made(0)))
     stored = {name: array.ravel() for name, array in vars(model).items()}
     new, _ = made(2, 50)
-    assert (Trees.from_arrays(stored).probabilities(new) == model.probabilities(new)).all()
-    with pytest.raises(KeyError):
-        Trees.from_arrays({name: array for name, array in stored.items() if name != "right"})
+    assert (Trees.from_arrays(stored, 6).probabilities(new) == model.probabilities(new)).all()
+
+
+@pytest.mark.parametrize("damage", [
+    lambda a: a.pop("right"), lambda a: a.update(other=a["right"]), lambda a: a["right"].fill(0),
+    lambda a: a["right"].fill(30000), lambda a: a["roots"].fill(-1), lambda a: a["roots"].fill(10**6),
+    lambda a: a["feature"].fill(6), lambda a: a["feature"].fill(-2), lambda a: a["feature"].fill(0),
+    lambda a: a.update(number=a["number"][:-1]), lambda a: a.update(baseline=a["baseline"][:0])])
+def test_arrays_that_are_no_trees_are_refused(damage):
+    """So that no file makes it go round in circles, or look where there is nothing."""
+    model = Trees.of(HistGradientBoostingClassifier(max_iter=5, random_state=0).fit(*made(0)))
+    stored = {name: array.ravel().copy() for name, array in vars(model).items()}
+    damage(stored)
+    with pytest.raises(ValueError, match="arrays|nodes|steps"):
+        Trees.from_arrays(stored, 6)

@@ -12,10 +12,14 @@ from markupsafe import Markup
 
 from ecgtl import config, published, results
 from ecgtl.analysis import claims, costs, coverage
+from ecgtl.config.classifier import shipped
 from ecgtl.config.parameters import WORDS
 from ecgtl.datasets import catalogue
 from ecgtl.errors import EcgtlError
+from ecgtl.jobs import predict
+from ecgtl.models import checkpoint
 from ecgtl.report.badges import badge, words
+from ecgtl.report.cards import limits
 from ecgtl.report.findings import answers, evidence_badges, ours
 from ecgtl.report.words import link
 
@@ -156,5 +160,21 @@ def _parameters(page: Page) -> Table:
     return rows, "Parameters of a run (ecgtl.config.FinetuneConfig)"
 
 
+def _classifiers(page: Page) -> Table:
+    """What is shipped, with the scores of the test set and of foreign data sets."""
+    rows = []
+    for name, path in shipped().items():
+        facts = checkpoint.load(path)[1]
+        scores = facts.stored["scores"]
+        foreign = [f"{catalogue.entry(one).title} {limits(found['auc'], found)}"
+                   for one, found in scores["foreign"].items()]
+        rows.append({"Name": _code(name), "What it is": predict.kind_of(facts), "Lead": ", ".join(facts.leads),
+                     "Classes": ", ".join(facts.classes or ()), "Shortest recording": f"{facts.shortest:g} s",
+                     "Macro F1, test set": limits(scores["macro_f1"], scores),
+                     "AUC of atrial fibrillation, foreign": Markup("<br>").join(foreign), "Licence": facts.licence})
+    return rows, "Classifiers that come with the package, with 95 % intervals over recordings"
+
+
 TABLES: dict[str, Callable[[Page], Table]] = {made.__name__[1:]: made for made in (
-    _coverage, _claims, _costs, _catalogue, _citations, _twins, _availability, _tiers, _words, _parameters)}
+    _coverage, _claims, _costs, _catalogue, _citations, _twins, _availability, _tiers, _words, _parameters,
+    _classifiers)}

@@ -7,6 +7,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 from docutils import nodes
@@ -16,6 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from ecgtl import __version__, paths, results
+from ecgtl.report.words import link
 
 SOURCES = ("pyproject.toml", "CITATION.cff", "CHANGELOG.md")  # what the frame is made from, in the checkout
 # The search index takes words as they stand: where a cell, a line or a part begins, one has ended
@@ -36,9 +38,9 @@ def version() -> str:
     return f"version {__version__}, commit {commit[:10]}{' (changed)' if changed and commit != 'unknown' else ''}"
 
 
-def repository_link(text: str) -> Markup:
-    """A link to the code."""
-    return Markup('<a class="external" href="{}">{}</a>').format(repository(), text)
+def binder() -> str:
+    """Where Binder runs the fine-tuning notebook, at tier ``demo``: what ``.binder`` installs, in a browser."""
+    return f"https://mybinder.org/v2/git/{quote(repository(), safe='')}/HEAD?urlpath=lab/tree/notebooks/finetune.ipynb"
 
 
 def entries() -> list[dict[str, Any]]:
@@ -77,7 +79,7 @@ def changelog(app: Sphinx, page: str, source: list[str]) -> None:
 
 def footer(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """What stands below every page."""
-    text = Markup("ecgtl {} · {}").format(version(), repository_link("repository"))
+    text = Markup("ecgtl {} · {}").format(version(), link(repository(), "repository"))
     if "cite" in app.env.found_docs:
         text += Markup(' · <a href="{}">how to cite</a>').format(context["pathto"]("cite"))
     context["theme_extra_footer"] = Markup("<p>{}</p>").format(text)

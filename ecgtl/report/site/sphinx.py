@@ -2,7 +2,7 @@
 
 - ``{res}`` and ``{pub}`` print one number of ours or of a paper (paths: ``ecgtl.report.site.values``).
 - ``{badge}`` prints a word of the project's vocabulary: ``tier:reduced``, ``target:full``, ``pending``.
-- ``{repository}`` links to the code.
+- ``{repository}`` links to the code, ``{binder}`` to a notebook that runs there.
 - ``{ecgtl-table}`` prints a table of ``ecgtl.report.site.book_tables``, ``{ecgtl-result}`` a stored result.
 
 Whatever is unknown becomes a warning, so a build with ``-W`` fails. Files behind a page are its dependencies.
@@ -10,6 +10,7 @@ Whatever is unknown becomes a warning, so a build with ``-W`` fails. Files behin
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -25,6 +26,7 @@ from ecgtl.analysis import cells
 from ecgtl.errors import EcgtlError
 from ecgtl.report import badges, printed, tables
 from ecgtl.report.site import book_tables, frame, landing, values
+from ecgtl.report.words import link
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +116,8 @@ def setup(app: Sphinx) -> dict:
     app.add_role("res", TextRole(values.result_text, "ecgtl-res"))
     app.add_role("pub", TextRole(printed.published_text, "ecgtl-pub"))
     app.add_role("badge", TextRole(badges.badge))
-    app.add_role("repository", TextRole(frame.repository_link))
+    app.add_role("repository", TextRole(partial(link, frame.repository())))
+    app.add_role("binder", TextRole(partial(link, frame.binder())))
     app.add_directive("ecgtl-table", TableDirective)
     app.add_directive("ecgtl-claims", ClaimsDirective)
     app.add_directive("ecgtl-result", ResultDirective)

@@ -19,7 +19,6 @@ def test_one_address_of_the_code():
     urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
     assert list(urls) == ["Repository"] and frame.repository() == urls["Repository"]
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["repository-code"] == urls["Repository"]
-    assert f'href="{urls["Repository"]}"' in frame.repository_link("code")
     prose = "".join(file.read_text() for file in [*(ROOT / "book").glob("*.md"), *ROOT.glob("*.md")])
     assert urls["Repository"] not in prose
 
