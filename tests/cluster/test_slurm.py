@@ -13,10 +13,10 @@ import sys
 import time
 from pathlib import Path
 
+import kills
 import pytest
 import torch
 import yaml
-from kills import scores
 
 from ecgtl import paths, processes
 from ecgtl.commands import sweep
@@ -53,7 +53,7 @@ class Cluster:
 
     def __init__(self, folder):
         self.folder, self.environment = folder, os.environ | {"PATH": PATH}
-        self.daemons = {}
+        self.daemons, self.sweeps = {}, []
 
     def begin(self):
         folder = self.folder
@@ -103,6 +103,10 @@ class Cluster:
         return subprocess.run(words, env=self.environment, capture_output=True, text=True, timeout=60).stdout
 
     def end(self):
+        """Of what a failed test has left, too."""
+        for process in self.sweeps:
+            if process.poll() is None:
+                kills.kill(process)
         with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):
             self.say("scancel", "--user=root")
             wait(lambda: not self.say("squeue", "-h"), "end of the jobs", seconds=15)
@@ -171,10 +175,12 @@ def start_sweep(cluster, folder, profile, rows=ROWS):
     (folder / "sitecustomize.py").write_text(ASK_OFTEN)
     environment = cluster.environment | {"ECGTL_RESULTS": str(folder / "results"),
                                          "PYTHONPATH": f"{paths.repository()}:{folder}"}
-    return subprocess.Popen([sys.executable, "-m", "ecgtl", "sweep", NAME, "--tier", "demo", "--rows", ",".join(rows),
-                             "--columns", COLUMN, "--profile", str(profile), "--folder", str(folder / "sweep")],
-                            env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            start_new_session=True)
+    words = ["--tier", "demo", "--rows", ",".join(rows), "--columns", COLUMN, "--profile", str(profile), "--folder",
+             str(folder / "sweep")]
+    cluster.sweeps.append(subprocess.Popen([sys.executable, "-m", "ecgtl", "sweep", NAME, *words], env=environment,
+                                           cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                           start_new_session=True))
+    return cluster.sweeps[-1]
 
 
 def finish(process):
@@ -201,7 +207,7 @@ def on_one_machine(folder, monkeypatch):
         if run.obstacle():
             assert runners.make(queue.start_of(run, singles=True), "command")
         assert runners.make(run, "command")
-    return scores(folder)
+    return kills.scores(folder)
 
 
 def test_whatever_is_killed_a_sweep_ends_with_the_scores_of_one_machine(cluster, tmp_path, profile, monkeypatch):
@@ -216,16 +222,14 @@ def test_whatever_is_killed_a_sweep_ends_with_the_scores_of_one_machine(cluster,
     cluster.start("slurmctld", "-D")
     wait(lambda: nodes_of(tmp_path, run) - {node}, "other node that makes the run", seconds=300)
     assert first.poll() is None
-    for pid in [first.pid, *processes.below(first.pid)]:
-        os.kill(pid, signal.SIGKILL)
-    first.communicate()
+    kills.kill(first)
     done = {file: file.stat().st_mtime_ns for file in (tmp_path / "results").rglob("*.json")}
 
     cluster.start_node(node)
     status, _, err = finish(start_sweep(cluster, tmp_path, given))
     assert (status, err) == (0, "")
     assert done and {file: file.stat().st_mtime_ns for file in done} == done
-    assert scores(tmp_path) == on_one_machine(tmp_path / "alone", monkeypatch)
+    assert kills.scores(tmp_path) == on_one_machine(tmp_path / "alone", monkeypatch)
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "results"))
     assert sweep.plan([NAME], "demo", ROWS, (COLUMN,)) == []
 
