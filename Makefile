@@ -40,7 +40,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export JUPYTER_PREFER_ENV_PATH := 1
 unexport PYTHONPATH PYTHONHOME PIP_USER
 
-.PHONY: help env lint book test site-check training data results dist sweep sweep-env gpu-pack gpu-runs status bench links lock clean
+.PHONY: help env lint book test site-check training cluster data results dist sweep sweep-env gpu-pack gpu-runs status bench links lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -75,15 +75,17 @@ lint: env  ## style, types, layers and spelling, by the rules of pyproject.toml
 book: env  ## run the notebooks of tier demo and build the site
 	$(PY) -m ecgtl site
 
-test: env  ## all tests but those in a browser (of a cluster alone on the machine), then all notebooks cell by cell
+test: env  ## all tests but those in a browser and on a cluster, then all notebooks cell by cell, whether the tests pass or not
 	$(PYTEST) -m 'not site and not cluster' tests; tests=$$?; \
-	OMP_NUM_THREADS=1 $(PY) -m pytest --timeout 600 tests/cluster || tests=1; \
 	$(PYTEST) --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks && exit $$tests
 
 site-check: env  ## the site of the stored notebooks, looked at in an installed Chromium; prints its figures
 	$(PY) -m ecgtl site --stored
 	ECGTL_SITE=build/stored/html ECGTL_SITE_THEMES="$(THEMES)" ECGTL_SITE_WIDTHS="$(WIDTHS)" \
 	$(PYTEST) --dist worksteal -m site tests/site
+
+cluster: env sweep-env  ## the tests of sweeps on a SLURM that they start, by themselves on the machine; about three minutes
+	OMP_NUM_THREADS=1 $(PY) -m pytest --timeout 600 tests/cluster tests/commands/test_sweep.py
 
 training: env  ## the tests that train networks in one process, as a processor that has AVX2 alone runs them
 	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(PYTEST) -m training --ignore tests/training/test_distributed.py tests

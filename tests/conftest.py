@@ -33,7 +33,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers",
                             "needs(*folders): folders below ECGTL_DATA that the test's real recordings lie in")
     config.addinivalue_line("markers", "site: looks at the built site in a browser; 'make site-check' runs these")
-    config.addinivalue_line("markers", "cluster: starts a SLURM; make test runs these by themselves")
+    config.addinivalue_line("markers", "cluster: starts a SLURM; 'make cluster' runs these")
     config.addinivalue_line("markers", "training: trains networks; 'make training' runs these with the instructions of "
                             "an older processor")
 

@@ -217,7 +217,7 @@ def test_the_workflow_runs_what_ci_runs():
     assert re.search(steps_of_ci, (ROOT / ".ci" / "run").read_text())
 
 
-@pytest.mark.parametrize("failing, code", [("tests", 2), ("notebooks", 2), ("tests/cluster", 2), ("neither", 0)])
+@pytest.mark.parametrize("failing, code", [("tests", 2), ("notebooks", 2), ("neither", 0)])
 def test_make_test_goes_on_to_the_notebooks_and_fails_at_the_end(tmp_path, failing, code):
     """A stand-in for Python writes down what it is asked to run."""
     python = tmp_path / "python"
@@ -228,7 +228,7 @@ def test_make_test_goes_on_to_the_notebooks_and_fails_at_the_end(tmp_path, faili
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
         (tmp_path / name).write_text((ROOT / name).read_text())
     done = subprocess.run(["make", "test", f"PYTHON={python}"], cwd=tmp_path, capture_output=True, text=True)
-    assert (tmp_path / "ran").read_text().split() == ["tests", "tests/cluster", "notebooks"]
+    assert (tmp_path / "ran").read_text().split() == ["tests", "notebooks"]
     assert done.returncode == code
 
 
