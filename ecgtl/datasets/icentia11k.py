@@ -5,6 +5,7 @@ patient has up to 50 segments of about 70 minutes at 250 Hz; each segment is a r
 release takes 1.1 TB, so it is read patient by patient, each with a cache entry of its own.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -70,6 +71,9 @@ def _stored(root: Path, on_bad: str, patient: str) -> Path:
 
 
 def _names(root: Path, chosen: str | Sequence[str] | None) -> list[str]:
+    one = chosen if isinstance(chosen, str) and re.fullmatch(r"p\d{5}", chosen) else ""
+    if one and (Path(root) / FOLDER / one[:3] / one).is_dir():
+        return [one]  # thousands need not be listed for each of them
     present = patients(root)
     names = present if chosen is None else [chosen] if isinstance(chosen, str) else list(chosen)
     absent = [name for name in names if name not in present]
