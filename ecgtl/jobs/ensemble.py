@@ -17,18 +17,19 @@ from ecgtl.datasets import cache, leads
 from ecgtl.jobs import classifier, finetune
 from ecgtl.jobs.evidence import evidence_of, licence_of, origin_of
 from ecgtl.jobs.inputs import Prepared, prepare, read
-from ecgtl.jobs.scoring import on_draws, score, value_of
+from ecgtl.jobs.scoring import score, value_of, with_limits
 from ecgtl.models import baselines, checkpoint
 from ecgtl.models.trees import Trees
 from ecgtl.results import Result
 from ecgtl.signals import rr_intervals
-from ecgtl.statistics import LEVEL, share_interval
+from ecgtl.statistics import share_interval
 from ecgtl.training import loop
 
 HOME = "classifiers"  # what its results are stored under
 CHOSEN_BY = "macro_f1"
 FOLDS = 5  # of the cross-validation of the regression on both
 PARTS = ("validation", "test")
+LIMITS = ("low", "high")
 SAID = ("macro_f1", "low", "high", "answered", "foreign")  # scores that its file says of itself
 
 
@@ -203,10 +204,7 @@ def decisions(arrays: dict[str, np.ndarray]) -> dict:
 
 def difference(y: np.ndarray, first: np.ndarray, second: np.ndarray) -> dict[str, float]:
     """Macro F1 of ``first`` less that of ``second``, with percentile limits over recordings drawn again."""
-    scorer = partial(value_of, CHOSEN_BY)
-    drawn = on_draws(scorer, y, first) - on_draws(scorer, y, second)
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return {"value": scorer(y, first) - scorer(y, second), "low": float(low), "high": float(high)}
+    return dict(zip(("value", *LIMITS), with_limits(CHOSEN_BY, y, first, second), strict=True))
 
 
 def abstain_below(y: np.ndarray, p: np.ndarray) -> float:
@@ -249,7 +247,7 @@ def scores(arrays: dict[str, np.ndarray], data: dict) -> dict:
     raw = kinds[decided["kind"]]
     p = classifier.calibrated(raw, decided["temperature"])
     answered = p.max(axis=1) >= decided["abstain_below"]
-    found = score(y, p, classes) | _limits(partial(value_of, CHOSEN_BY), y, p)
+    found = score(y, p, classes) | _limits(CHOSEN_BY, y, p)
     found |= {name: decided[name] for name in ("temperature", "abstain_below")}
     for part, gain in zip(PARTS, (decided["gain"], difference(y, kinds[decided["best"]], kinds["trees"])), strict=True):
         found[part] = {"gain": gain} | {kind: value_of(CHOSEN_BY, arrays[f"y_{part}"], arrays[f"prob_{kind}_{part}"])
@@ -257,8 +255,7 @@ def scores(arrays: dict[str, np.ndarray], data: dict) -> dict:
     found["calibration_error"] = {"before": metrics.calibration_error(y, raw), "after": metrics.calibration_error(y, p)}
     found["answered"] = {"share": answered.mean()} | _share("accuracy", (p.argmax(axis=1) == y)[answered])
     if "prob_first_lead" in arrays:
-        first, scorer = arrays["prob_first_lead"].astype(float), partial(value_of, CHOSEN_BY)
-        found["first_lead"] = {CHOSEN_BY: scorer(y, first)} | _limits(scorer, y, first)
+        found["first_lead"] = _limits(CHOSEN_BY, y, arrays["prob_first_lead"].astype(float))
     own = {"test", "validation"}
     column = classes.index(data["atrial_fibrillation"])
     found["foreign"] = {name: _against_the_rest(arrays[f"y_{name}"], arrays[f"prob_{name}"].astype(float), column)
@@ -269,20 +266,15 @@ def scores(arrays: dict[str, np.ndarray], data: dict) -> dict:
 
 def _against_the_rest(shown: np.ndarray, p: np.ndarray, column: int) -> dict:
     """How one class is found on foreign recordings: by its probability, and by its being the most probable."""
-    named = p.argmax(axis=1) == column
-
-    def auc(y: np.ndarray, own: np.ndarray) -> float:
-        return metrics.macro_auc(y[:, None], own[:, [column]])
-
-    return {"recordings": len(shown), "positive": int(shown.sum()), "auc": auc(shown, p)} | _limits(auc, shown, p) | {
+    named, found = p.argmax(axis=1) == column, _limits("macro_auc", shown[:, None], p[:, [column]])
+    return {"recordings": len(shown), "positive": int(shown.sum()), "auc": found.pop("macro_auc")} | found | {
         name: _share(name, right) for name, right in
         (("sensitivity", named[shown == 1]), ("specificity", ~named[shown == 0]))}
 
 
-def _limits(scorer: Callable[[np.ndarray, np.ndarray], float], y: np.ndarray, p: np.ndarray) -> dict[str, float]:
-    """Percentile limits of a score over recordings drawn again."""
-    low, high = np.quantile(on_draws(scorer, y, p), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return {"low": float(low), "high": float(high)}
+def _limits(name: str, y: np.ndarray, p: np.ndarray) -> dict[str, float]:
+    """A score under its ``name``, with percentile limits over recordings drawn again."""
+    return dict(zip((name, *LIMITS), with_limits(name, y, p), strict=True))
 
 
 def _share(name: str, right: np.ndarray) -> dict[str, float]:
