@@ -191,8 +191,7 @@ def _words(seconds: float) -> str:
 def entries_of(runs: list[runners.Run], tier: str) -> list[Entry]:
     """Runs with the processor that the order has for them; what it has not is to be made on the tier's own."""
     ordered = {entry.run.path: entry.processor for entry in order(tier)}
-    usual = paths.facts(f"experiments/{QUEUE}")[tier]["processor"]
-    return [Entry("", ordered.get(run.path, usual), run) for run in runs]
+    return [Entry("", ordered.get(run.path, _usual(tier)), run) for run in runs]
 
 
 def make_one(experiment: str, tier: str, only: str, start: bool, report: Callable[[str], None] = print) -> None:
@@ -221,22 +220,32 @@ def address(run: runners.Run) -> str:
 
 
 def _unfit(entries: list[Entry]) -> Callable[[Entry], str]:
-    """Why this machine is not to make the run of an entry; empty where it may. A cell's runs share the instructions
-    they are made with.
+    """Why this machine is not to make the run of an entry, or weights it starts from; empty where it may. A cell's runs
+    share the instructions they are made with, and lost weights are made again as they were.
     """
     made_with, here = defaultdict(set), results.instructions()
     for entry in entries:
-        if found := results.done(entry.run.path):
-            made_with[cell_of(entry.run)].add(found.provenance.get("instructions", here))  # earlier runs do not say
+        made_with[cell_of(entry.run)] |= _instructions(entry.run, here)
 
     def reason(entry: Entry) -> str:
         if not _has(entry.processor):
             return "that takes a GPU" if entry.processor == "cuda" else f"that takes a processor with {entry.processor}"
-        others = made_with[cell_of(entry.run)] - {here}
-        alike = not others or entry.processor == "cuda"
-        return "" if alike else f"other runs of the cell were made with {', '.join(others)}"
+        others = (made_with[cell_of(entry.run)] | _instructions(entry.run, here)) - {here}
+        if others and entry.processor != "cuda":
+            return f"other runs of the cell were made with {', '.join(others)}"
+        return reason(Entry(entry.item, _usual(entry.run.config.tier), start)) if (start := entry.start) else ""
 
     return reason
+
+
+def _instructions(run: runners.Run, here: str) -> set[str]:
+    """What a finished run was made with; ``here`` where it is an earlier one, which does not say."""
+    return {found.provenance.get("instructions", here)} if (found := results.done(run.path)) else set()
+
+
+def _usual(tier: str) -> str:
+    """The processor that runs of a tier are made on where the order does not say."""
+    return paths.facts(f"experiments/{QUEUE}")[tier]["processor"]
 
 
 def cell_of(run: runners.Run) -> tuple:

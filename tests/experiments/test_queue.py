@@ -222,6 +222,22 @@ def test_a_cell_keeps_to_one_set_of_instructions(small, made, capsys):
     assert "not made here: other runs of the cell were made with AMX" in capsys.readouterr().out
 
 
+def test_lost_weights_are_made_again_only_as_they_were(small, made, monkeypatch, capsys):
+    """Their result would be another one, and what started from them stale."""
+    start = next(entry.start for entry in small if entry.start)
+    store(start, instructions="AMX")
+    start.weights.unlink()
+    run_queue()
+    assert start.key not in made and [key for key in made if "random" in key]
+    assert "made with AMX" in capsys.readouterr().out
+    monkeypatch.setattr(queue, "_usual", lambda tier: "cuda")  # of weights that the order does not name
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    start.path.unlink()
+    made.clear()
+    run_queue()
+    assert made == [] and "that takes a GPU" in capsys.readouterr().out
+
+
 # --- time ---------------------------------------------------------------------------------------------------------
 
 
