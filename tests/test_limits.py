@@ -6,20 +6,24 @@ import gzip
 import io
 import pickle
 import socket
+import struct
 import threading
 import time
 import tracemalloc
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
 import wfdb
 from messages import one_line
+from scipy.io import savemat
 
 from ecgtl import results
-from ecgtl.datasets import archives, cinc2017, fetch, icu_monitor, shaoxing, synthetic
+from ecgtl.datasets import archives, cinc2017, cpsc2018, fetch, formats, icu_monitor, shaoxing, synthetic
 from ecgtl.datasets.checksums import REGISTRY
 from ecgtl.datasets.fetch import Transfer
+from ecgtl.datasets.formats.signals import Given
 from ecgtl.errors import EcgtlError, RecordError
 from tests.datasets import test_fetch
 from tests.datasets.test_fetch import ENTRY, FILES, bring, data_files, held, sums
@@ -225,6 +229,32 @@ def test_a_table_with_a_cell_at_the_end_of_the_world(tmp_path, cell, said):
     with pytest.raises(EcgtlError) as error:
         shaoxing.diagnostics(tmp_path)
     one_line(error, path, said)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_matlab_file_that_unpacks_to_more_than_a_signal(tmp_path, order, memory):
+    """160 MB of zeros in less than one."""
+    packer, size = zlib.compressobj(), 160 << 20
+    head = struct.pack(f"{order}14I4s2I", 14, size, 6, 8, 6, 0, 5, 8, size // 8, 1, 1, 3, 0, 0, b"val", 9, size)
+    packed = packer.compress(head) + b"".join(packer.compress(bytes(1 << 20)) for _ in range(160)) + packer.flush()
+    start = b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack(f"{order}HH", 0x0100, 0x4D49)
+    path = tmp_path / "a.mat"
+    path.write_bytes(start + struct.pack(f"{order}II", 15, len(packed)) + packed)
+    with pytest.raises(RecordError) as error:
+        formats.header(path, tmp_path, Given(rate=250.0, unit="mV")).signals(slice(None))
+    one_line(error, path, "would unpack to", "save it uncompressed")
+    base = tmp_path / cpsc2018.ORIGINAL
+    base.mkdir()
+    (base / cpsc2018.TABLE).write_text("Recording,First_label,Second_label,Third_label\nA0001,1,,\n")
+    path.rename(base / "A0001.mat")
+    with pytest.raises(EcgtlError, match="A0001.mat would unpack to"):
+        cpsc2018.read(tmp_path, form="icbeb")
+
+
+def test_a_packed_matlab_file_of_a_flat_lead_is_read(tmp_path):
+    savemat(tmp_path / "a.mat", {"val": np.ones((1, 1 << 20))}, do_compression=True)
+    signals = formats.header(tmp_path / "a.mat", tmp_path, Given(rate=250.0, unit="mV"))
+    assert signals.n_samples == 1 << 20
 
 
 # -- headers

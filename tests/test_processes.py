@@ -136,7 +136,7 @@ def test_workers_of_a_nice_process_are_nice_as_a_group():
     code = ("from pathlib import Path\nfrom ecgtl import processes\n"
             "print(processes.spread(Path.read_text, [Path('/proc/self/autogroup')] * 2, 2))")
     done = subprocess.run(["nice", "-n", "7", sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.count("nice 7") == 2
+    assert done.stdout.count(f"nice {min(os.nice(0) + 7, 19)}") == 2  # the tests may run under nice themselves
 
 
 # -- what is left

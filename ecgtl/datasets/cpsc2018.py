@@ -8,15 +8,13 @@ struct ``ECG`` and ``REFERENCE.csv``. Neither names patients, so each recording 
 """
 
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from scipy.io import loadmat
 
 from ecgtl.datasets import challenge2020, snomed
 from ecgtl.datasets.collector import Collector
-from ecgtl.datasets.files import below, check_names, read_bytes, read_csv, stripped
+from ecgtl.datasets.files import below, check_names, read_csv, read_mat, stripped
 from ecgtl.datasets.leads import LEADS, check_leads
 from ecgtl.datasets.recordings import Recordings, check_option, form_available
 from ecgtl.errors import EcgtlError, RecordError, short
@@ -118,9 +116,10 @@ def _collect_original(found: Sequence[Path], leads: Sequence[str] | None, collec
 
 def _millivolts(path: Path) -> np.ndarray:
     """The samples of a struct file, shape (samples, 12) in the order of ``LEADS``, float32, mV."""
-    content = BytesIO(read_bytes(path))
     try:
-        signal = loadmat(content, variable_names=["ECG"])["ECG"]["data"][0, 0]
+        signal = read_mat(path, ["ECG"])["ECG"]["data"][0, 0]
+    except RecordError:
+        raise
     except Exception as error:  # a damaged file makes SciPy raise whatever the damage causes
         raise RecordError("damaged record", f"{path} is no MATLAB file with a struct ECG that has a field data "
                           f"({short(error)}); unpack the file again") from None

@@ -1,11 +1,15 @@
 """Files of a release, or of a user: found, and read no further than they may be."""
 
+import mmap
 import os
 import stat
+import struct
+import zlib
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path, PureWindowsPath
 
+import numpy as np
 import pandas as pd
 
 from ecgtl.errors import EcgtlError, RecordError, short
@@ -26,6 +30,46 @@ def read_bytes(path: Path | str, limit: int | None = None) -> bytes:
                           "it or fetch the record again")
     with reading(path), open(path, "rb", buffering=0) as file:
         return file.readall()
+
+
+def read_mat(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """The variables ``names`` of a MATLAB file, as SciPy reads them and with its errors.
+
+    RecordError where it would unpack to more than any signal does, before that takes memory.
+    """
+    from scipy import io  # noqa: PLC0415  (a tenth of a second)
+
+    size = file_size(path)
+    with reading(path), open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        check_unpacked(path, size, _unpacked(content, most_unpacked(size)))
+    return io.loadmat(path, variable_names=names, appendmat=False)
+
+
+def most_unpacked(packed: int) -> int:
+    """The bytes that a file of ``packed`` bytes may unpack to; no signal packs so well."""
+    return 100 * packed + (1 << 26)
+
+
+def check_unpacked(path: Path, packed: int, size: int) -> None:
+    """Raise RecordError where ``size``, what a file of ``packed`` bytes unpacks to, is more than it may be."""
+    if size > most_unpacked(packed):
+        raise RecordError("oversized signal file", f"{path} would unpack to {size} bytes or more; save it uncompressed")
+
+
+def _unpacked(content: mmap.mmap, most: int) -> int:
+    """What the packed variables of a MATLAB file (version 5 to 7) take; no further counted than to beyond ``most``."""
+    order, at, size = "<>"[content[126:128] == b"MI"], 128, 0
+    while at + 8 <= len(content) and size <= most:
+        kind, n = struct.unpack_from(f"{order}II", content, at)
+        unpacking, rest = zlib.decompressobj(), content[at + 8:at + 8 + n] if kind == 15 else b""  # 15: packed
+        while rest and size <= most and not unpacking.eof:
+            try:
+                size += len(unpacking.decompress(rest, 1 << 20))
+            except zlib.error:
+                break  # SciPy will say it
+            rest = unpacking.unconsumed_tail
+        at += 8 + n
+    return size
 
 
 def file_size(path: Path | str, root: Path | None = None) -> int:

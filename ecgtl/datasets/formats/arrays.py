@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgtl.datasets.files import file_size
+from ecgtl.datasets import files
+from ecgtl.datasets.files import check_unpacked, file_size
 from ecgtl.datasets.formats.signals import Given, Signals, refusing
 from ecgtl.errors import RecordError
 
@@ -24,18 +25,14 @@ def read_npy(path: Path, given: Given) -> Signals:
 def read_npz(path: Path, given: Given) -> Signals:
     """The array ``signal``, ``val`` or without a name; beside it maybe ``fs``, ``unit`` and ``leads``."""
     with refusing(path, ".npz"), np.load(path, allow_pickle=False) as found:
-        size = sum(one.file_size for one in found.zip.infolist())
-        if size > 100 * file_size(path) + (1 << 26):  # no signal packs so well
-            raise RecordError("oversized signal file", f"{path} would unpack to {size} bytes; save it uncompressed")
+        check_unpacked(path, file_size(path), sum(one.file_size for one in found.zip.infolist()))
         return _signals(path, {name: found[name] for name in found.files if name in NAMES}, given)
 
 
 def read_mat(path: Path, given: Given) -> Signals:
     """The matrix ``val``, with ``fs``, ``unit`` and ``leads`` as of ``read_npz``."""
-    from scipy import io  # noqa: PLC0415  (a tenth of a second)
-
     with refusing(path, ".mat"):
-        return _signals(path, io.loadmat(path, variable_names=NAMES, appendmat=False), given)
+        return _signals(path, files.read_mat(path, NAMES), given)
 
 
 def _signals(path: Path, found: Mapping[str, np.ndarray], given: Given) -> Signals:
