@@ -69,8 +69,7 @@ def confusion_said(counts: np.ndarray, classes: list[str]) -> str:
 def split_table(result: results.Result) -> pd.DataFrame:
     """Recordings of each class in each set, with sums."""
     table = pd.DataFrame(result.data["split"])
-    table.loc["all"] = table.sum()
-    return table
+    return pd.concat([table, table.sum().to_frame("all").T])  # a class may be called so, too
 
 
 def confusion_of(result: results.Result, choice: str = "validated") -> np.ndarray:

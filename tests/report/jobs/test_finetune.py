@@ -14,6 +14,12 @@ from ecgtl.results import Result
 pytestmark = pytest.mark.usefixtures("own_results")
 
 
+def test_a_class_may_be_called_all():
+    counts = {"train": {"all": 3, "none": 4}, "test": {"all": 1, "none": 2}}
+    table = finetune.split_table(Result("x", "x", {}, {}, {}, [], {"split": counts}, {}, {}))
+    assert table.values.tolist() == [[3, 1], [4, 2], [7, 3]] and table.index.tolist() == ["all", "none", "all"]
+
+
 @pytest.mark.parametrize("altered", [False, True])
 def test_scores_of_several_labels_are_computed_again(altered):
     rng = np.random.default_rng(0)
