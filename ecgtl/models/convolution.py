@@ -2,13 +2,11 @@
 
 A convolution over time is computed as a 2-D one of height 1, channels last: PyTorch has that path for 2-D only. What
 then takes longest on a processor without AVX-512 is the gradient of the weights, which a few matrix products give
-sooner. Which of the two is taken is timed once a processor (``layout``); results differ in rounding only.
+sooner. Which of the two is taken follows from the instructions (``layout``): results differ in rounding.
 """
 
-import platform
-import timeit
+import os
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,13 +14,7 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from ecgtl.datasets import cache
-
 NATIVE, PRODUCTS = "channels last", "channels last, weight gradients as matrix products"
-MARGIN = 1.1  # how many times faster the products must be to be taken
-# Channels in and out, kernel, samples
-_TIMED = ((16, 16, 7, 1024), (32, 32, 5, 512), (64, 64, 5, 256), (128, 128, 3, 128))
-_BATCH, _REPEATS = 16, 6
 # Channels in. Of fewer, for the weight gradient of a kernel of 1 with a stride, oneDNN 3 writes beyond the end of its
 # memory on some processors with AVX-512, and the process ends: it is not asked to skip samples of so few.
 NARROW = 16
@@ -138,42 +130,10 @@ def _edges(batch: int, length: int, step: int, before: int, kernel: int, first: 
     return torch.from_numpy(wrong), torch.from_numpy(taps.clip(0, batch * n_samples - 1)), torch.from_numpy(factor)
 
 
-@lru_cache(maxsize=1)
 def layout() -> str:
-    """How weight gradients are computed here: ``NATIVE``, or ``PRODUCTS`` where a timing of half a second finds them
-    faster.
+    """How weight gradients are computed here: by ``PRODUCTS`` where the widest instructions are AVX2, else ``NATIVE``.
 
-    The timing, of one thread, is kept in the cache by processor and version of PyTorch.
+    Not by a timing: the same run would round otherwise where other work happened to slow that down.
     """
-    def build(folder) -> None:
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            native, products = map(sum, zip(*(_seconds(*shape) for shape in _TIMED), strict=True))
-        finally:
-            torch.set_num_threads(threads)
-        (folder / "layout.txt").write_text(PRODUCTS if products * MARGIN < native else NATIVE)
-
-    parts = {"machine": platform.machine(), "processor": processor(),
-             "instructions": torch.backends.cpu.get_cpu_capability(), "torch": torch.__version__}
-    return (cache.entry("layout", parts, build) / "layout.txt").read_text()
-
-
-def processor() -> str:
-    """The processor's name as the system gives it; empty where it gives none."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())
-
-
-def _seconds(n_in: int, n_out: int, kernel: int, n_samples: int) -> tuple[float, float]:
-    """Least seconds of a weight gradient both ways, in turns."""
-    x, gradient = (torch.randn(_BATCH, 1, n_samples, n).permute(0, 3, 1, 2) for n in (n_in, n_out))
-    weight, place = torch.randn(n_out, n_in, 1, kernel), ((1, 1), (0, kernel // 2))
-    ways = (lambda: _native(x, gradient, weight, *place, (False, True, False)),
-            lambda: weight_gradient(x, gradient, weight, *place))
-    turns = [[timeit.timeit(way, number=1) for way in ways] for _ in range(_REPEATS)]
-    return tuple(map(min, zip(*turns, strict=True)))
+    widest = os.environ.get("ONEDNN_MAX_CPU_ISA") or torch.backends.cpu.get_cpu_capability()
+    return PRODUCTS if widest.upper().startswith("AVX2") else NATIVE

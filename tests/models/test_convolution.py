@@ -82,19 +82,16 @@ def test_products_are_taken_for_training_in_full_precision_alone(monkeypatch):
     assert type(layer(x).grad_fn).__name__ == "_ProductsBackward" and asked
 
 
-def test_the_layout_is_timed_once_a_processor_and_kept_in_the_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_CACHE", str(tmp_path))
-    timed, slow, threads = [], (2.0, 1.0), torch.get_num_threads()
-    monkeypatch.setattr(convolution, "_seconds", lambda *shape: timed.append(shape) or slow)
-    for _ in range(2):
-        convolution.layout.cache_clear()
-        assert convolution.layout() == convolution.PRODUCTS
-    assert len(timed) == len(convolution._TIMED) and torch.get_num_threads() == threads
-    monkeypatch.setattr(convolution, "processor", lambda: "another processor")
-    slow = (1.0, 1.0)  # no faster, so PyTorch's own way
-    convolution.layout.cache_clear()
-    assert convolution.layout() == convolution.NATIVE
-    convolution.layout.cache_clear()
+@pytest.mark.parametrize(("capability", "allowed", "layout"), [
+    ("AVX2", None, "PRODUCTS"), ("AVX512", None, "NATIVE"), ("AVX512", "AVX2", "PRODUCTS"), ("DEFAULT", None, "NATIVE"),
+    ("AVX512", "AVX512_CORE_BF16", "NATIVE"), ("AVX2", "", "PRODUCTS")])
+def test_the_layout_follows_from_the_instructions_alone(capability, allowed, layout, monkeypatch):
+    """The same run is equal to the last bit whatever else the machine does."""
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    if allowed is not None:
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", allowed)
+    assert convolution.layout() == getattr(convolution, layout)
 
 
 @pytest.mark.parametrize(("n_in", "stride"), [(4, 2), (8, 2), (8, 3), (16, 2)])
