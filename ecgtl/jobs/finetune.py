@@ -125,8 +125,12 @@ def facts_of(prepared: Prepared) -> dict:
 
 
 def training_state(parts: dict) -> Path:
-    """File of an unfinished training that is the same as another when its ``parts`` are."""
-    return paths.cache() / "unfinished" / f"{cache.key_of(parts | {'torch': torch.__version__})}.pt"
+    """File of an unfinished training that is the same as another when its ``parts`` are.
+
+    None goes on on a machine with other instructions, which would round otherwise.
+    """
+    parts = parts | {"torch": torch.__version__, "instructions": results.instructions()}
+    return paths.cache() / "unfinished" / f"{cache.key_of(parts)}.pt"
 
 
 def _content(prepared: Prepared, fit: loop.TrainResult) -> dict:

@@ -162,6 +162,12 @@ def test_a_killed_run_goes_on_from_its_state(monkeypatch, finished, session_cach
     assert set(session_cache.glob("unfinished/*")) == before
 
 
+def test_a_run_does_not_go_on_with_what_other_instructions_have_rounded(monkeypatch):
+    here = finetune.training_state({"seed": 1})
+    monkeypatch.setattr(results, "instructions", lambda: "others")
+    assert finetune.training_state({"seed": 1}) not in (here, finetune.training_state({"seed": 2}))
+
+
 # --- baselines ----------------------------------------------------------------------------------------------------
 
 
