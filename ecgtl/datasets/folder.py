@@ -21,7 +21,7 @@ from ecgtl.datasets.leads import check_lead, column, columns, derived, find, lis
 from ecgtl.datasets.recordings import Recordings, counted
 from ecgtl.datasets.wfdb_files import BLOCK, check_sums, read_part
 from ecgtl.datasets.wfdb_header import Header, header_text, segments, sound_header
-from ecgtl.errors import EcgtlError, RecordError, note_once
+from ecgtl.errors import EcgtlError, RecordError, note_once, why_not
 
 NAME = "folder"
 VERSION = "own"
@@ -51,7 +51,8 @@ def read(root: Path, lead: str | int | None = None, labels: str | None = None, o
     headers = read_headers(root, Given(rate, unit), table)
     sound = {record: header for record, (_, header) in headers.items() if isinstance(header, Header)}
     files = {path for path, _ in headers.values()}.union(*(header.signal_files() for header in sound.values()))
-    files = {file for file in files if _is_sound(file, root)}  # what is missing or no file is an error of its record
+    # What is missing or no file is an error of its record
+    files = {file for file in files if str(file).isprintable() and not why_not(file_size, file, root)}
     text = None if table is None else label_file.decoded(read_bytes(table), table)
     collector = Collector(NAME, VERSION, (), bool(labels_separator), on_bad, synthetic)
 
@@ -168,13 +169,6 @@ def _wfdb_headers(root: Path, paths: Sequence[Path]) -> dict[Path, Header | Reco
             found[path] = damage
     parts -= masters
     return {path: header for path, header in found.items() if path not in parts}
-
-
-def _is_sound(file: Path, root: Path) -> bool:
-    try:
-        return file_size(file, root) >= 0 and str(file).isprintable()
-    except RecordError:
-        return False
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, form: str |
         fill = partial(_collect_figshare, base / TABLE, signals, chosen, collector)
     else:
         files, options = challenge2020.files(base / "WFDBRecords", csn.NAME), {"ningbo": ningbo}
-        files = [path for path in files if ningbo or csn.is_shaoxing(path.stem)]
+        files = [path for path in files if ningbo or path.stem <= csn.SHAOXING_LAST]
         fill = partial(_collect_physionet, files, chosen, collector)
     return collector.cached(base, files, fill, leads=chosen, map=snomed.checksum(), **options)
 

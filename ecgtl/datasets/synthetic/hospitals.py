@@ -18,8 +18,7 @@ from ecgtl.datasets.leads import LEADS
 from ecgtl.datasets.synthetic.model import Changes
 from ecgtl.datasets.synthetic.noise import Noise
 from ecgtl.datasets.synthetic.plans import Patient, RecordPlan, generator, shuffled
-from ecgtl.datasets.synthetic.rhythms import Segment, draw_segment
-from ecgtl.datasets.synthetic.tables import table
+from ecgtl.datasets.synthetic.rhythms import Segment, draw_segment, table
 
 LEAST = 10  # records that are planned for a class at least
 SINUS = ("sinus_rhythm", "sinus_bradycardia", "sinus_tachycardia")  # what findings are mostly seen in

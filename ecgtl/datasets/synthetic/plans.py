@@ -13,8 +13,7 @@ import numpy as np
 from ecgtl.datasets.leads import LEADS
 from ecgtl.datasets.synthetic.model import CONDUCTION, Changes, changed, draw_morphology, mixing, render
 from ecgtl.datasets.synthetic.noise import Loss, Noise, apply_losses, draw_bursts, render_noise
-from ecgtl.datasets.synthetic.rhythms import Segment, Span, draw_segment, schedule
-from ecgtl.datasets.synthetic.tables import table
+from ecgtl.datasets.synthetic.rhythms import Segment, Span, draw_segment, schedule, table
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from ecgtl.datasets.qtdb import WITHOUT_MARKS
 from ecgtl.datasets.synthetic.hospitals import scp_statements
 from ecgtl.datasets.synthetic.noise import RAIL
 from ecgtl.datasets.synthetic.plans import RecordPlan, Synthetic
-from ecgtl.datasets.synthetic.tables import table
+from ecgtl.datasets.synthetic.rhythms import table
 from ecgtl.errors import EcgtlError
 
 Make = Callable[[RecordPlan, float], Synthetic]
