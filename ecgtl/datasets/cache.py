@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 from ecgtl import paths, processes
@@ -161,14 +162,11 @@ def source_checksum(root: Path, files: Iterable[Path | str]) -> str:
         if index.is_file():
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 return json.loads(index.read_text())["sha256"]
-    # A thread a core: reading and hashing release the interpreter lock
-    parts = [names[k::THREADS] for k in range(THREADS)]
-    with ThreadPoolExecutor(THREADS) as pool:
-        found = pool.map(lambda part: [(file, _sha256(file)) for file in part], parts)
-        digests = {file: digest for part in found for file, digest in part}
+    with ThreadPool(THREADS) as pool:  # a thread a core: reading and hashing release the interpreter lock
+        digests = pool.map(_sha256, names)
     whole = hashlib.sha256()
-    for (name, *_), file in zip(stats, names, strict=True):
-        whole.update(f"{name} {digests[file]}\n".encode())
+    for (name, *_), digest in zip(stats, digests, strict=True):
+        whole.update(f"{name} {digest}\n".encode())
     write_atomic(index, json.dumps({"sha256": whole.hexdigest()}).encode())
     return whole.hexdigest()
 

@@ -89,8 +89,7 @@ class Source:
     def __init__(self, base: Path):
         self.base, self.path, self.archive = base, base / "training2017", None
         if self.path.is_dir():
-            with os.scandir(self.path) as found:
-                self.members = {entry.name: entry.path for entry in found}
+            self.members = {name: str(self.path / name) for name in os.listdir(self.path)}
             return
         self.path = base / "training2017.zip"
         if not self.path.is_file():

@@ -212,13 +212,12 @@ class Collector:
                              "choose one lead by name, or put each kind into its own folder")
         subjects, duplicates = _subjects(readings)
         return Recordings(
-            name=self.name, version=self.version, ids=np.array([r.id for r in readings]),
-            samples=np.concatenate([r.stored for r in readings]) if samples is None else samples,
-            offsets=recordings.bounds([len(r.stored) for r in readings]),
+            name=self.name, version=self.version, ids=np.array([r.id for r in readings]), subjects=subjects,
+            samples=np.concatenate([r.stored for r in readings]) if samples is None else samples, classes=self.classes,
+            offsets=recordings.bounds([len(r.stored) for r in readings]), labels=self._labels(),
             sampling_rate=np.array([r.sampling_rate for r in readings], float),
             leads=np.array([list(r.leads) for r in readings]), gain=np.array([r.gain for r in readings], float),
             baseline=np.array([r.baseline for r in readings], float),
-            classes=self.classes, labels=self._labels(), subjects=subjects,
             folds=None if readings[0].fold is None else np.array([r.fold for r in readings], np.int64),
             annotations=recordings.joined_marks([r.marks for r in readings]), skipped=dict(self.skipped),
             duplicates=duplicates, synthetic=self.synthetic, notes=self.lines())

@@ -32,8 +32,7 @@ IMPLAUSIBLE = "an amplitude that no ECG has"
 
 
 def read(root: Path, lead: str | int | None = None, labels: str | None = None, on_bad: str = "error",
-         synthetic: bool = False, labels_separator: str = "", rate: float = 0.0,
-         unit: str = "") -> Recordings:
+         synthetic: bool = False, labels_separator: str = "", rate: float = 0.0, unit: str = "") -> Recordings:
     """All records in ``root`` and its sub-folders; an id is the path below ``root`` without suffix.
 
     ``lead`` chooses one signal by name (as ``leads.find`` takes it: ``ECG II`` is II, ``MLII`` is not) or by
@@ -58,16 +57,13 @@ def read(root: Path, lead: str | int | None = None, labels: str | None = None, o
 
     def fill() -> None:
         subjects = {record: subject for record, header in sound.items() if (subject := _comment(header, *SUBJECTS))}
-        separator = labels_separator
+        given: dict = {record: [None] for record in headers}
         if table is not None and text is not None:
             cells = label_file.read(text, table, list(headers), subjects, collector)
+            given = {record: label_file.split(cell, labels_separator) for record, cell in cells.items()}
         elif labels == COMMENTS:
-            cells = {record: _comment(header, *_LABEL_COMMENTS) for record, header in sound.items()}
-            separator = separator or ","
-        else:
-            cells = None
-        given = {record: [None] for record in headers} if cells is None else {
-            record: label_file.split(cell, separator) for record, cell in cells.items()}
+            given = {record: label_file.split(_comment(header, *_LABEL_COMMENTS), labels_separator or ",")
+                     for record, header in sound.items()}
         if labels_separator and max(map(len, given.values()), default=0) < 2:
             raise EcgtlError(f"labels_separator is {labels_separator!r}, but no label of {root} holds it; leave it "
                              "away, or give what stands between the labels")

@@ -102,8 +102,7 @@ def recording_table(base: Path) -> pd.DataFrame:
 
 def statement_table(base: Path, *further: str) -> pd.DataFrame:
     """The known statements: ``rhythm`` (1 for a rhythm statement), ``diagnostic_class`` and ``further`` by SCP key."""
-    table = read_csv(base / STATEMENTS, ("rhythm", "diagnostic_class", *further), _FETCH)
-    return table.set_index(table.columns[0])  # the key's column has no name
+    return read_csv(base / STATEMENTS, ("rhythm", "diagnostic_class", *further), _FETCH, index_col=0)
 
 
 def _classes(view: str, classes: Sequence[str] | None, cap: Mapping[str, int],
@@ -124,9 +123,8 @@ def _present(table: pd.DataFrame, rate: int, present: Mapping[str, Path], where:
     """The rows whose recording is on the disk; the others meet the policy."""
     here = table[_FILES[rate]].isin(present.keys())
     for record in table["id"][~here]:
-        collector.skip(record, "signal absent", f"{where} lists {len(table)} recordings, of which "
-                       f"{(~here).sum()} are absent from records{rate}/ (the first is {record})",
-                       f"{_FETCH} for the rest")
+        collector.skip(record, "signal absent", f"{where} lists {len(table)} recordings, of which {(~here).sum()} are "
+                       f"absent from records{rate}/ (the first is {record})", f"{_FETCH} for the rest")
     return table[here].copy()
 
 

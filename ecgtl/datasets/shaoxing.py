@@ -78,9 +78,8 @@ def diagnostics(root: Path) -> pd.DataFrame:
     """
     path = Path(root) / FIGSHARE / TABLE
     table = _table(path)
-    cleaned = pd.DataFrame({"id": table["FileName"],
-                            "rhythm": table["Rhythm"].map(_rhythm_name),
-                            "age": pd.to_numeric(table["PatientAge"], errors="coerce").astype(float),
+    age = pd.to_numeric(table["PatientAge"], errors="coerce").astype(float)
+    cleaned = pd.DataFrame({"id": table["FileName"], "rhythm": table["Rhythm"].map(_rhythm_name), "age": age,
                             "sex": table["Gender"].str.upper().map(SEXES)})
     for column, source in (("rhythm", "Rhythm"), ("age", "PatientAge"), ("sex", "Gender")):
         wrong = np.flatnonzero(cleaned[column].isna())

@@ -47,10 +47,9 @@ def measure(experiment: str, tier: str) -> Result:
         scores[str(number)] = transfer.scores(target.labels(fold, fold.test), found, target.names(fold),
                                               learnt.sum(axis=0))
     # ``leads`` is said of the target: no network stands behind it
+    made = results.provenance("cpu", seconds(), 0, torch.get_num_threads(), f"{PROGRAM} {experiment} --tier {tier}")
     return Result(MEASURED, key_of(experiment, tier), {"tier": tier, "experiment": experiment, "arch": "rr"},
-                  evidence.evidence_of(prepared), {"folds": scores}, [], facts(recordings), arrays,
-                  results.provenance("cpu", seconds(), 0, torch.get_num_threads(),
-                                     f"{PROGRAM} {experiment} --tier {tier}"))
+                  evidence.evidence_of(prepared), {"folds": scores}, [], facts(recordings), arrays, made)
 
 
 def drawn(experiment: str, tier: str) -> tuple[inputs.Prepared, transfer.Target, dict[int, label_tasks.Fold]]:

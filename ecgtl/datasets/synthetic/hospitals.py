@@ -199,10 +199,8 @@ def ptbxl(seed: int) -> list[RecordPlan]:
 
     Every rhythm stands alone in ten recordings, one a fold, sinus rhythm in more; a few have two, or none.
     """
-    rhythms: list[tuple[str, ...]] = [
-        (key,) for key, statement in scp_statements().items() if statement.kind == "rhythm"
-        for _ in range(_PTBXL_SR if key == "SR" else LEAST)]
-    rhythms += [*_SEVERAL * 2, *[()] * 4]
+    counts = {key: _PTBXL_SR if key == "SR" else LEAST for key, scp in scp_statements().items() if scp.kind == "rhythm"}
+    rhythms = [*((key,) for key, n in counts.items() for _ in range(n)), *_SEVERAL * 2, *[()] * 4]
     again = range(_PTBXL_SR - _SECOND_VISITS, _PTBXL_SR)
     order = generator(seed, _PTBXL).permutation(len(rhythms)).tolist()
     return [_ptbxl_record(seed, place, i, rhythms[i], i % _FOLDS if i in again else i) for place, i in enumerate(order)]

@@ -14,10 +14,8 @@ from functools import cache as once
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ecgtl.datasets.leads import LIMB
+from ecgtl.datasets.leads import LEADS, LIMB
 from ecgtl.datasets.synthetic.rhythms import Beats, Span, table
-
-INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 
 _DOWER = np.array([[0.632, -0.235, 0.059], [0.235, 1.066, -0.132], [-0.515, 0.157, -0.917], [0.044, 0.164, -1.387],
                    [0.882, 0.098, -1.277], [1.213, 0.127, -0.601], [1.125, 0.127, -0.086], [0.831, 0.076, 0.230]])
@@ -26,15 +24,10 @@ _SAME_AS = {"MLII": "II", "ECG": "I"}
 
 
 def mixing(leads: Sequence[str]) -> np.ndarray:
-    """How ``leads`` follow from the eight independent leads, shape (leads, 8)."""
-    rows = np.zeros((len(leads), len(INDEPENDENT)))
-    for row, lead in zip(rows, leads, strict=True):
-        name = _SAME_AS.get(lead, lead)
-        if name in LIMB:
-            row[:2] = LIMB[name]
-        else:
-            row[INDEPENDENT.index(name)] = 1
-    return rows
+    """How ``leads`` follow from the eight independent leads I, II and V1 to V6, shape (leads, 8)."""
+    names = np.array([_SAME_AS.get(lead, lead) for lead in leads])
+    limbs = [LIMB.get(name, (0, 0)) for name in names.tolist()]
+    return np.hstack([limbs, names[:, None] == LEADS[6:]], dtype=float)
 
 
 def lead_field(leads: Sequence[str]) -> np.ndarray:

@@ -115,11 +115,9 @@ def render_noise(rng: np.random.Generator, noise: Noise, n_samples: int, samplin
 def _mains(rng: np.random.Generator, t: np.ndarray, hertz: float, sampling_rate: float) -> np.ndarray:
     """Hum and a little of its third harmonic, as far as they lie below half the sampling rate."""
     phases = rng.uniform(0, 2 * np.pi, 2)
-    total = np.zeros(len(t))
-    for f, height, phase in ((hertz, np.sqrt(2), phases[0]), (3 * hertz, 0.15, phases[1])):
-        if f < sampling_rate / 2:
-            total += height * np.sin(2 * np.pi * f * t + phase)
-    return total
+    waves = [height * np.sin(2 * np.pi * f * t + phase) for f, height, phase in (
+        (hertz, np.sqrt(2), phases[0]), (3 * hertz, 0.15, phases[1])) if f < sampling_rate / 2]
+    return sum(waves, np.zeros(len(t)))
 
 
 def _envelope(t: np.ndarray, bursts: np.ndarray) -> np.ndarray:

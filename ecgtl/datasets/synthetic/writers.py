@@ -219,9 +219,8 @@ def _ptbxl_row(plan: RecordPlan) -> dict[str, object]:
     """A row of the table. The likelihood of a statement is 0 ("unknown") unless it is a diagnosis."""
     person = plan.patient
     codes = {key: 100.0 * (scp_statements()[key].kind == "diagnostic") for key in plan.labels}
-    files: dict[str, object] = {
-        f"filename_{suffix}": f"records{rate}/00000/{plan.record}_{suffix}"
-             for suffix, rate in _PTBXL_RATES.items()}
+    files: dict[str, object] = {f"filename_{suffix}": f"records{rate}/00000/{plan.record}_{suffix}"
+                                for suffix, rate in _PTBXL_RATES.items()}
     return files | {
         "ecg_id": int(plan.record), "patient_id": plan.subject_stream[-1] + 1.0,
         "age": float(person.age if person.age <= _OLDEST else _OLDER), "sex": int(person.sex == "FEMALE"),
