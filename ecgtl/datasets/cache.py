@@ -18,7 +18,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 from ecgtl import paths, processes
@@ -162,8 +161,8 @@ def source_checksum(root: Path, files: Iterable[Path | str]) -> str:
         if index.is_file():
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 return json.loads(index.read_text())["sha256"]
-    with ThreadPool(THREADS) as pool:  # a thread a core: reading and hashing release the interpreter lock
-        digests = pool.map(_sha256, names)
+    with ThreadPoolExecutor(THREADS) as pool:  # a thread a core: reading and hashing release the interpreter lock
+        digests = list(pool.map(_sha256, names))
     whole = hashlib.sha256()
     for (name, *_), digest in zip(stats, digests, strict=True):
         whole.update(f"{name} {digest}\n".encode())
