@@ -175,6 +175,5 @@ def _beyond(labels: pd.Series, cap: Mapping[str, int], seed: int) -> np.ndarray:
     """Which rows of a capped class are left out by a seeded draw of ``cap[class]`` of them."""
     beyond = np.zeros(len(labels), bool)
     for name, n in cap.items():
-        members = np.flatnonzero(labels == name)
-        beyond[np.random.default_rng(seed).permutation(members)[n:]] = True
+        beyond[np.random.default_rng(seed).permutation(np.flatnonzero(labels == name))[n:]] = True
     return beyond

@@ -5,12 +5,10 @@
 The same tasks and parts as the folds have, drawn again from the target below ``ECGTL_DATA``.
 """
 
-
 import numpy as np
 import torch
 
 from ecgtl import results
-from ecgtl.config import TransferConfig
 from ecgtl.datasets import label_tasks
 from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
@@ -61,7 +59,7 @@ def drawn(experiment: str, tier: str) -> tuple[inputs.Prepared, transfer.Target,
     planned = transfers.enumerate_runs(experiment, tier)
     if not planned:
         raise EcgtlError(f"{experiment} has no folds in tier {tier}; choose another tier")
-    prepared = target_of(planned[0].config)
+    prepared = inputs.prepare(planned[0].config.plan().reading)  # the same whatever checkpoint
     recordings = prepared.recordings
     target = transfer.Target(recordings, np.zeros((0, 0, 0)), recordings.label_matrix)
     tasks = {run.config.fold: transfer.draw(run.config, target) for run in planned}
@@ -76,11 +74,6 @@ def drawn(experiment: str, tier: str) -> tuple[inputs.Prepared, transfer.Target,
 def facts(recordings: Recordings) -> dict:
     """What a measurement says of its target."""
     return {name: getattr(recordings, name) for name in ("name", "version", "digest")} | {"records": len(recordings)}
-
-
-def target_of(config: TransferConfig) -> inputs.Prepared:
-    """The target that the tasks are drawn out of, read; whatever checkpoint, it is the same."""
-    return inputs.prepare(config.plan().reading)
 
 
 def load(experiment: str, tier: str) -> dict[int, float]:

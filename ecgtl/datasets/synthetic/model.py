@@ -30,11 +30,6 @@ def mixing(leads: Sequence[str]) -> np.ndarray:
     return np.hstack([limbs, names[:, None] == LEADS[6:]], dtype=float)
 
 
-def lead_field(leads: Sequence[str]) -> np.ndarray:
-    """What each of ``leads`` sees of a unit dipole, shape (leads, 3)."""
-    return mixing(leads) @ _DOWER
-
-
 @dataclass(frozen=True)
 class Wave:
     """One Gaussian: centre ``at`` (s after the R peak), standard deviation ``width`` (s), ``vector`` (mV).
@@ -124,7 +119,7 @@ def render(n_samples: int, sampling_rate: float, leads: Sequence[str], beats: Be
     about that many mV in V5; ``infarct`` gives them Q waves. ``rng`` gives the
     change from beat to beat and the atrial waves of fibrillation.
     """
-    field = lead_field(leads)
+    field = mixing(leads) @ _DOWER  # what each lead sees of a unit dipole, (leads, 3)
     signal = np.zeros((n_samples, len(leads)))
     # Breathing turns and lifts the heart: one slow change of all amplitudes, and a little chance on top.
     breath = 1 + 0.05 * np.sin(2 * np.pi * (rng.uniform(0.2, 0.3) * beats.time + rng.uniform()))

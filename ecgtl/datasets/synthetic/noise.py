@@ -55,13 +55,12 @@ def apply_losses(signal: np.ndarray, sampling_rate: float, losses: Sequence[Loss
     """Change ``signal`` (samples, leads), in mV, in place; what is beyond ``RAIL`` is the converter's."""
     t = np.arange(len(signal)) / sampling_rate
     for loss in losses:
-        inside = (t >= loss.start) & (t < loss.stop)
         if loss.kind == "rail":
             after = t >= loss.start
             # The coupling capacitor empties with a time constant of 0.3 s: at ``stop`` it is at the rail.
             signal[after] += RAIL * np.exp((loss.stop - t[after]) / 0.3)[:, None]
         else:
-            signal[inside] = np.nan if loss.kind == "missing" else 0.0
+            signal[(t >= loss.start) & (t < loss.stop)] = np.nan if loss.kind == "missing" else 0.0
 
 
 def band_noise(rng: np.random.Generator, n_samples: int, sampling_rate: float, low: float, high: float) -> np.ndarray:

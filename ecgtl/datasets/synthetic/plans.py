@@ -22,15 +22,12 @@ class Patient:
     ``finding``; width of the QRS complex and QT interval corrected to 60 beats/min in ms; published ``fold``.
     """
 
-    age: int
-    sex: str
+    age: int = 0
+    sex: str = ""
     finding: str = ""
     qrs: int = 0
     qtc: int = 0
     fold: int = 0
-
-
-NOBODY = Patient(age=0, sex="")
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ class RecordPlan:
     changes: Changes = field(default_factory=Changes)
     contact: float = 1.0
     losses: tuple[Loss, ...] = ()
-    patient: Patient = NOBODY
+    patient: Patient = Patient()
 
     @property
     def seconds(self) -> float:

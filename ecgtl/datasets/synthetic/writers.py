@@ -211,8 +211,7 @@ def write_ptbxl(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
     database.to_csv(base / "ptbxl_database.csv", index=False)
     rows = {key: {"description": scp.text, scp.kind: 1.0, "diagnostic_class": scp.superclass,
                   "SCP-ECG Statement Description": scp.text} for key, scp in scp_statements().items()}
-    statements = pd.DataFrame.from_dict(rows, orient="index", columns=columns["scp_columns"])
-    statements.to_csv(base / "scp_statements.csv")
+    pd.DataFrame.from_dict(rows, orient="index", columns=columns["scp_columns"]).to_csv(base / "scp_statements.csv")
 
 
 def _ptbxl_row(plan: RecordPlan) -> dict[str, object]:
