@@ -5,7 +5,7 @@ Records may lie in sub-folders, in any format and at any sampling rate. Labels c
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -167,13 +167,18 @@ def _wfdb_headers(root: Path, paths: Sequence[Path]) -> dict[Path, Header | Reco
     return {path: header for path, header in found.items() if path not in parts}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Record:
-    """Leads of one record on the disk, of one sampling rate; what of it is wanted is read when it is asked for."""
+    """Leads of one record on the disk, of one sampling rate; what of it is wanted is read when it is asked for.
+
+    With ``names`` and ``weights`` (leads, columns) its leads are sums of ``columns`` weighted by these.
+    """
 
     id: str
     header: Header
     columns: list[int]
+    names: tuple[str, ...] = ()
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return self.header.n_samples * self.header.per_frame[self.columns[0]]
@@ -191,7 +196,7 @@ class Record:
     @property
     def leads(self) -> list[str]:
         """Their names."""
-        return self.of("leads")
+        return [*self.names] or self.of("leads")
 
     def of(self, what: str) -> list:
         """``gain``, ``baseline`` or another field of the header, one value a lead."""
@@ -204,7 +209,8 @@ class Record:
     def millivolts(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Samples ``start`` to ``stop`` in mV, shape (samples, leads), float32, NaN where they are missing."""
         stored = read_part(self.header, self.columns, start, len(self) if stop is None else stop)
-        return ((stored - np.array(self.of("baseline"), float)) / np.array(self.of("gain"))).astype(np.float32)
+        millivolts = ((stored - np.array(self.of("baseline"), float)) / np.array(self.of("gain"))).astype(np.float32)
+        return millivolts if self.weights is None else millivolts @ self.weights.T.astype(np.float32)
 
     def check(self, collector: Collector) -> None:
         """Read all once, block by block, and tell ``collector`` what is odd; RecordError for what cannot be read."""
@@ -213,7 +219,7 @@ class Record:
             raise RecordError("no samples", f"{self.path} has no samples; fetch the record again")
         collector.remark_assumed(self.id, self.header, self.columns)
         check_sums(self.header, self.columns, partial(collector.remark, self.id))
-        self.remark(Record.millivolts(self, 0, min(len(self), BLOCK // 16)), collector)
+        self.remark(replace(self, weights=None).millivolts(0, min(len(self), BLOCK // 16)), collector)
 
     def remark(self, millivolts: np.ndarray, collector: Collector) -> None:
         """Tell ``collector`` of an amplitude that no ECG has."""
@@ -226,23 +232,6 @@ class Record:
                                  f"{gain:g} per mV from the unit {unit}); check gain and unit in the header")
 
 
-@dataclass(frozen=True, eq=False)
-class Computed(Record):
-    """The same with leads that are sums of ``columns`` weighted by ``weights`` (leads, columns)."""
-
-    names: list[str]
-    weights: np.ndarray
-
-    @property
-    def leads(self) -> list[str]:
-        """Their names."""
-        return self.names
-
-    def millivolts(self, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Samples ``start`` to ``stop`` in mV, shape (samples, leads), float32, NaN where they are missing."""
-        return super().millivolts(start, stop) @ self.weights.T.astype(np.float32)
-
-
 def computed(record: str, header: Header, wanted: Sequence[str | int], collector: Collector) -> Record:
     """The leads ``wanted`` of a record; limb leads that it lacks are computed from two others, which is remarked."""
     absent = {lead: derived(header.leads, str(lead)) for lead in wanted if not find(header.leads, lead)}
@@ -253,7 +242,7 @@ def computed(record: str, header: Header, wanted: Sequence[str | int], collector
     used = np.flatnonzero(every.any(axis=0)).tolist()
     collector.remark(record, f"{', '.join(map(str, absent))} computed from other limb leads")
     kept = chosen(record, header, used).columns
-    return Computed(record, header, kept, [str(lead) for lead in wanted], every[:, used])
+    return Record(record, header, kept, tuple(map(str, wanted)), every[:, used])
 
 
 def records(root: Path, lead: str | int | Sequence[str] | None, collector: Collector,
