@@ -63,10 +63,8 @@ def entry(name: str, parts: dict, build: Callable[[Path], None]) -> Path:
         with processes.undone(functools.partial(shutil.rmtree, part, ignore_errors=True)):
             build(part)
             files = [file for file in part.rglob("*") if file.is_file()]
-            with ThreadPoolExecutor(1) as pool:  # the disk works meanwhile
-                synced = pool.submit(_sync, files)
-                _seal(part, {file.relative_to(part).as_posix(): _sha256(str(file)) for file in files})
-                synced.result()
+            _seal(part, {file.relative_to(part).as_posix(): _sha256(str(file)) for file in files})
+            _sync(files)
             os.chmod(part, 0o755)  # mkdtemp makes folders for their owner alone; a cache may be shared
             try:
                 os.rename(part, final)

@@ -8,7 +8,6 @@ import os
 import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -182,12 +181,8 @@ class Collector:
 
     def write(self, folder: Path) -> None:
         """Write everything gathered into ``folder`` for ``load_folder``."""
-        gathered = self.gathered()
-        # The signals go to the disk while their checksum is made: either takes long, and neither needs the other
-        with ThreadPoolExecutor(1) as pool:
-            saving = pool.submit(np.save, folder / "samples.npy", gathered.samples)
-            gathered = replace(gathered, digest=digest_of(gathered))
-            saving.result()
+        gathered = self.recordings()
+        np.save(folder / "samples.npy", gathered.samples)
         store_rest(gathered, folder)
 
     def recordings(self) -> Recordings:

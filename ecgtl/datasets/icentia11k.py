@@ -103,6 +103,6 @@ def _together(parts: Sequence[Recordings]) -> Recordings:
     columns: dict = {name: np.concatenate([getattr(part, name) for part in parts]) for name in PER_RECORDING}
     samples = np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False)
     lengths = np.concatenate([np.diff(part.offsets) for part in parts])
-    marks = [part.annotations and part.annotations.of(i) for part in parts for i in range(len(part))]
+    marks: list = [part.annotations and part.annotations.of(i) for part in parts for i in range(len(part))]
     return replace(parts[0], samples=samples, skipped=skipped, offsets=bounds(lengths), annotations=joined_marks(marks),
                    duplicates=sum((part.duplicates for part in parts), ()), digest=one_digest(digests), **columns)

@@ -85,8 +85,8 @@ class Archive:
     in ``sources``.
 
     ``rhythm_said``: every record names its rhythm. ``beside`` is the chance of a further finding. Records count from 1
-    of each place that they come from, in turn, and ``names`` are those of its record 0. Records last 10 s, but for a
-    share of ``others``, between two ``lengths`` (s).
+    of each place that they come from, in turn; its ``names`` are letters, how many digits, and the number before the
+    first. Records last 10 s, but for a share of ``others``, between two ``lengths`` (s).
     """
 
     stream: int
@@ -96,7 +96,7 @@ class Archive:
     size: int
     rhythm_said: bool
     beside: float
-    names: tuple[str, ...]
+    names: tuple[tuple[str, int, int], ...]
     others: float = 0.0
     lengths: tuple[float, float] = (10.0, 10.0)
 
@@ -108,10 +108,8 @@ class Archive:
 
     def name(self, i: int) -> str:
         """Name of record ``i``, from 0."""
-        first = self.names[i % len(self.names)]
-        letters = first.rstrip("0123456789")
-        digits = first.removeprefix(letters)
-        return f"{letters}{int(digits) + i // len(self.names) + 1:0{len(digits)}d}"
+        letters, digits, before = self.names[i % len(self.names)]
+        return f"{letters}{before + i // len(self.names) + 1:0{digits}d}"
 
     def counts(self) -> dict[str, int]:
         """Records that are planned for each code; further ones show it beside another."""
