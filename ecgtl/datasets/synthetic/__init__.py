@@ -32,8 +32,6 @@ _PLANS = {plan.__name__: plan for plan in (plans.cinc2017, plans.mitdb, plans.qt
 _PLANS |= {name: partial(hospitals.archive, name) for name in hospitals.archives()}
 TWINS = {name: Twin(plan, getattr(writers, f"write_{name}")) for name, plan in _PLANS.items()}
 
-__all__ = ["SEED", "TWINS", "Twin", "twin_root"]
-
 
 def twin_root(name: str, seed: int = SEED) -> Path:
     """Folder that holds the twin of ``name`` in its release's layout (for ``folder``, the folder itself).
