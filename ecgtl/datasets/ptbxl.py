@@ -5,7 +5,7 @@ Source: Wagner et al., Scientific Data 7, 2020; release 1.0.3 on PhysioNet (``pt
 """
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -123,9 +123,8 @@ def _classes(view: str, classes: Sequence[str] | None, cap: Mapping[str, int],
     return chosen
 
 
-def codes_of(table: pd.DataFrame, statements: pd.DataFrame, where: str) -> list[dict]:
+def codes_of(table: pd.DataFrame, statements: pd.DataFrame, where: str) -> Iterator[dict]:
     """The SCP statements of each row: key -> likelihood. Parsed as a literal, never evaluated."""
-    parsed = []
     for record, text in zip(table["id"], table["scp_codes"], strict=True):
         try:
             codes = ast.literal_eval(text)
@@ -137,8 +136,7 @@ def codes_of(table: pd.DataFrame, statements: pd.DataFrame, where: str) -> list[
         unknown = sorted(codes.keys() - set(statements.index))
         if unknown:
             raise EcgtlError(f"{where} has {unknown[0]!r} for {record}, which {STATEMENTS} lacks; {_FETCH}")
-        parsed.append(codes)
-    return parsed
+        yield codes
 
 
 def _labels(codes: Mapping[str, float], view: str, statements: pd.DataFrame) -> list[str]:
