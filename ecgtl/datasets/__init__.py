@@ -11,11 +11,8 @@ from ecgtl.errors import EcgtlError
 # The modules with a ``read(root, **options)``; they are imported when they are asked for
 LOADERS = ("cinc2017", "mitdb", "qtdb", "icentia11k", "ptbxl", "cpsc2018", "georgia", "shaoxing", "csn", "icu_monitor",
            "folder")
-# recordings in the whole release, where that number says whether a copy is whole
-RECORDS = {"cinc2017": 8528, "mitdb": 48, "shaoxing": 10646, "ptbxl": 21799, "cpsc2018": 6877, "georgia": 10344,
-           "csn": 45152}
 
-__all__ = ["LOADERS", "RECORDS", "Annotations", "Recordings", "load", "sources"]
+__all__ = ["LOADERS", "Annotations", "Recordings", "load", "sources"]
 
 
 def load(name: str, root: str | Path | None = None, twin: bool = False, **options) -> Recordings:

@@ -91,6 +91,5 @@ def entry(name: str) -> Entry:
 def available(database: Entry, root: Path) -> Available:
     """How much of ``database`` lies below ``root``, by the names of files alone; ``check`` opens them."""
     path = Path(root) / database.folder
-    forms = [Available(path, form["files"], len(list(path.glob(form["files"]))), form["count"])
-             for form in database.whole]
-    return max(forms, key=lambda form: form.found / form.expected)
+    return max((Available(path, form["files"], len(list(path.glob(form["files"]))), form["count"])
+                for form in database.whole), key=lambda form: form.found / form.expected)

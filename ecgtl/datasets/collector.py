@@ -8,7 +8,6 @@ import os
 import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -16,8 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgtl.datasets import cache
-from ecgtl.datasets import recordings as datasets_recordings
+from ecgtl.datasets import cache, recordings
 from ecgtl.datasets.files import file_size
 from ecgtl.datasets.leads import LEADS, columns
 from ecgtl.datasets.recordings import UNLABELLED, Recordings, check_option, counted, digest_of, load_folder, store_rest
@@ -161,12 +159,10 @@ class Collector:
         self.add(Reading(path.stem, signals[:, kept], rate, names, [gain] * n, [0.0] * n, label), str(path))
 
     def cached(self, root: Path, files: Iterable[Path | str], fill: Callable[[], None] = lambda: None,
-               contents: dict[str, bytes] | None = None, write: Callable[[Path], None] | None = None,
-               **options) -> Recordings:
+               write: Callable[[Path], None] | None = None, **options) -> Recordings:
         """Recordings from the cache; when they are not there yet ``fill`` parses ``files`` (below ``root``) into this.
 
-        ``options`` are what ``fill`` depends on beside the files. ``contents`` receives what the checksum had to read,
-        so that ``fill`` need not read it a second time; ``write(folder)`` takes the place of ``fill`` and of
+        ``options`` are what ``fill`` depends on beside the files. ``write(folder)`` takes the place of ``fill`` and of
         ``self.write``.
         """
         def build(folder: Path) -> None:
@@ -177,7 +173,7 @@ class Collector:
             if not stat.S_ISREG(os.lstat(file).st_mode if os.path.lexists(file) else 0):
                 file_size(file, root)  # says what is wrong with it; a link within the folder is right
         options = {"on_bad": self.on_bad, "synthetic": self.synthetic} | options
-        parts = {"dataset": self.name, "source": cache.source_checksum(root, files, contents), "options": options}
+        parts = {"dataset": self.name, "source": cache.source_checksum(root, files), "options": options}
         found = load_folder(cache.entry(self.name, parts, build))
         for line in found.notes:
             note(line)
@@ -185,12 +181,8 @@ class Collector:
 
     def write(self, folder: Path) -> None:
         """Write everything gathered into ``folder`` for ``load_folder``."""
-        gathered = self.gathered()
-        # The signals go to the disk while their checksum is made: either takes long, and neither needs the other
-        with ThreadPoolExecutor(1) as pool:
-            saving = pool.submit(np.save, folder / "samples.npy", gathered.samples)
-            gathered = replace(gathered, digest=digest_of(gathered))
-            saving.result()
+        gathered = self.recordings()
+        np.save(folder / "samples.npy", gathered.samples)
         store_rest(gathered, folder)
 
     def recordings(self) -> Recordings:
@@ -215,15 +207,14 @@ class Collector:
                              "choose one lead by name, or put each kind into its own folder")
         subjects, duplicates = _subjects(readings)
         return Recordings(
-            name=self.name, version=self.version, ids=np.array([r.id for r in readings]),
-            samples=np.concatenate([r.stored for r in readings]) if samples is None else samples,
-            offsets=datasets_recordings.bounds([len(r.stored) for r in readings]),
+            name=self.name, version=self.version, ids=np.array([r.id for r in readings]), subjects=subjects,
+            samples=np.concatenate([r.stored for r in readings]) if samples is None else samples, classes=self.classes,
+            offsets=recordings.bounds([len(r.stored) for r in readings]), labels=self._labels(),
             sampling_rate=np.array([r.sampling_rate for r in readings], float),
             leads=np.array([list(r.leads) for r in readings]), gain=np.array([r.gain for r in readings], float),
             baseline=np.array([r.baseline for r in readings], float),
-            classes=self.classes, labels=self._labels(), subjects=subjects,
             folds=None if readings[0].fold is None else np.array([r.fold for r in readings], np.int64),
-            annotations=datasets_recordings.joined_marks([r.marks for r in readings]), skipped=dict(self.skipped),
+            annotations=recordings.joined_marks([r.marks for r in readings]), skipped=dict(self.skipped),
             duplicates=duplicates, synthetic=self.synthetic, notes=self.lines())
 
     def _labels(self) -> np.ndarray:
@@ -260,25 +251,13 @@ def _defect(reading: Reading) -> str:
 
 def _subjects(readings: list[Reading]) -> tuple[np.ndarray, tuple[tuple[str, str], ...]]:
     """Subject of each recording, and the pairs of exact copies: copies of one signal come from one subject."""
-    originals: dict[bytes, Reading] = {}
-    same: dict[str, str] = {}  # subject -> the subject that it turned out to be
+    names, subjects = np.unique([reading.subject or reading.id for reading in readings], return_inverse=True)
+    originals: dict[bytes, int] = {}
     duplicates = []
-
-    def name(reading: Reading) -> str:
-        subject = reading.subject or reading.id
-        while subject in same:
-            subject = same[subject]
-        return subject
-
-    for reading in readings:
-        original = originals.setdefault(_fingerprint(reading.stored), reading)
-        if original is not reading:
-            duplicates.append((original.id, reading.id))
-            if name(reading) != name(original):
-                same[name(reading)] = name(original)
-    return np.array([name(reading) for reading in readings]), tuple(duplicates)
-
-
-def _fingerprint(stored: np.ndarray) -> bytes:
-    """Equal for copies, and for nothing else."""
-    return sha256(f"{stored.shape}{stored.dtype}".encode() + stored.tobytes()).digest()
+    for i, reading in enumerate(readings):
+        fingerprint = f"{reading.stored.shape}{reading.stored.dtype}".encode() + reading.stored.tobytes()
+        original = originals.setdefault(sha256(fingerprint).digest(), i)
+        if original != i:
+            duplicates.append((readings[original].id, reading.id))
+            subjects[subjects == subjects[i]] = subjects[original]
+    return names[subjects], tuple(duplicates)

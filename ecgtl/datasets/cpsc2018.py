@@ -90,9 +90,8 @@ def _original_files(base: Path) -> list[Path]:
     tables = sorted(base.rglob(TABLE), key=lambda path: len(path.parts))
     signals = below(base, "mat")
     if not tables or not signals:
-        absent = ".mat files" if tables else TABLE
-        raise EcgtlError(f"{base} holds no {absent}; put there {TABLE} and, unpacked, TrainingSet1.zip to "
-                         "TrainingSet3.zip of the China Physiological Signal Challenge 2018")
+        raise EcgtlError(f"{base} holds no {'.mat files' if tables else TABLE}; put there {TABLE} and, unpacked, "
+                         "TrainingSet1.zip to TrainingSet3.zip of the China Physiological Signal Challenge 2018")
     check_names(signals)
     return [tables[0], *signals]
 

@@ -43,8 +43,3 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str =
         return twenty + [name for name in others if name not in twenty]
 
     return challenge2020.read_all(collector, Path(root) / FOLDER, "WFDBRecords", choose, check_leads(leads), view=view)
-
-
-def is_shaoxing(record: str) -> bool:
-    """Whether ``record`` (``JS00001`` …) comes from Shaoxing; the others come from Ningbo."""
-    return record <= SHAOXING_LAST

@@ -138,20 +138,18 @@ class Downloader:
 
         A connection that hangs in a library's code cannot be ended, so its thread is one that nobody waits for.
         """
-        todo: queue.SimpleQueue[tuple[str, Callable[[Path], bool]]] = queue.SimpleQueue()
+        todo = iter(list(wanted.items()))  # one for all threads
         done: queue.SimpleQueue[int | BaseException | None] = queue.SimpleQueue()
 
         def work() -> None:
-            with contextlib.suppress(queue.Empty):
-                while not self.stop.is_set():
-                    path, is_right = todo.get_nowait()
-                    try:
-                        done.put(self.download(path, is_right))
-                    except BaseException as error:
-                        done.put(error)
+            for path, is_right in todo:
+                if self.stop.is_set():
+                    return
+                try:
+                    done.put(self.download(path, is_right))
+                except BaseException as error:
+                    done.put(error)
 
-        for item in wanted.items():
-            todo.put(item)
         try:
             for _ in range(min(self.transfer.connections, len(wanted))):
                 threading.Thread(target=work, daemon=True).start()
@@ -303,13 +301,12 @@ def _failures(url: str) -> Iterator[None]:
         raise EcgtlError(f"{url} redirects to an address without https; use another --mirror") from None
     except exceptions.ConnectTimeout:
         raise RetryableError("the server cannot be reached in time") from None
-    except exceptions.ChunkedEncodingError as error:
-        broken = "the connection broke off before the end of the file"
-        raise RetryableError("the server stopped sending" if "timed out" in str(error) else broken) from None
     except (exceptions.RequestException, HTTPError) as error:
+        reason = "the server cannot be reached or dropped the connection"
+        if isinstance(error, exceptions.ChunkedEncodingError):
+            reason = "the connection broke off before the end of the file"
         silent = isinstance(error, exceptions.Timeout) or "timed out" in str(error)
-        raise RetryableError("the server stopped sending" if silent else
-                             "the server cannot be reached or dropped the connection") from None
+        raise RetryableError("the server stopped sending" if silent else reason) from None
 
 
 def _part(file: Path) -> Path:

@@ -5,7 +5,7 @@ Records may lie in sub-folders, in any format and at any sampling rate. Labels c
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +21,7 @@ from ecgtl.datasets.leads import check_lead, column, columns, derived, find, lis
 from ecgtl.datasets.recordings import Recordings, counted
 from ecgtl.datasets.wfdb_files import BLOCK, check_sums, read_part
 from ecgtl.datasets.wfdb_header import Header, header_text, segments, sound_header
-from ecgtl.errors import EcgtlError, RecordError, note_once
+from ecgtl.errors import EcgtlError, RecordError, note_once, why_not
 
 NAME = "folder"
 VERSION = "own"
@@ -32,8 +32,7 @@ IMPLAUSIBLE = "an amplitude that no ECG has"
 
 
 def read(root: Path, lead: str | int | None = None, labels: str | None = None, on_bad: str = "error",
-         synthetic: bool = False, labels_separator: str = "", rate: float = 0.0,
-         unit: str = "") -> Recordings:
+         synthetic: bool = False, labels_separator: str = "", rate: float = 0.0, unit: str = "") -> Recordings:
     """All records in ``root`` and its sub-folders; an id is the path below ``root`` without suffix.
 
     ``lead`` chooses one signal by name (as ``leads.find`` takes it: ``ECG II`` is II, ``MLII`` is not) or by
@@ -51,22 +50,20 @@ def read(root: Path, lead: str | int | None = None, labels: str | None = None, o
     headers = read_headers(root, Given(rate, unit), table)
     sound = {record: header for record, (_, header) in headers.items() if isinstance(header, Header)}
     files = {path for path, _ in headers.values()}.union(*(header.signal_files() for header in sound.values()))
-    files = {file for file in files if _is_sound(file, root)}  # what is missing or no file is an error of its record
+    # What is missing or no file is an error of its record
+    files = {file for file in files if str(file).isprintable() and not why_not(file_size, file, root)}
     text = None if table is None else label_file.decoded(read_bytes(table), table)
     collector = Collector(NAME, VERSION, (), bool(labels_separator), on_bad, synthetic)
 
     def fill() -> None:
         subjects = {record: subject for record, header in sound.items() if (subject := _comment(header, *SUBJECTS))}
-        separator = labels_separator
+        given: dict = {record: [None] for record in headers}
         if table is not None and text is not None:
             cells = label_file.read(text, table, list(headers), subjects, collector)
+            given = {record: label_file.split(cell, labels_separator) for record, cell in cells.items()}
         elif labels == COMMENTS:
-            cells = {record: _comment(header, *_LABEL_COMMENTS) for record, header in sound.items()}
-            separator = separator or ","
-        else:
-            cells = None
-        given = {record: [None] for record in headers} if cells is None else {
-            record: label_file.split(cell, separator) for record, cell in cells.items()}
+            given = {record: label_file.split(_comment(header, *_LABEL_COMMENTS), labels_separator or ",")
+                     for record, header in sound.items()}
         if labels_separator and max(map(len, given.values()), default=0) < 2:
             raise EcgtlError(f"labels_separator is {labels_separator!r}, but no label of {root} holds it; leave it "
                              "away, or give what stands between the labels")
@@ -170,20 +167,18 @@ def _wfdb_headers(root: Path, paths: Sequence[Path]) -> dict[Path, Header | Reco
     return {path: header for path, header in found.items() if path not in parts}
 
 
-def _is_sound(file: Path, root: Path) -> bool:
-    try:
-        return file_size(file, root) >= 0 and str(file).isprintable()
-    except RecordError:
-        return False
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Record:
-    """Leads of one record on the disk, of one sampling rate; what of it is wanted is read when it is asked for."""
+    """Leads of one record on the disk, of one sampling rate; what of it is wanted is read when it is asked for.
+
+    With ``names`` and ``weights`` (leads, columns) its leads are sums of ``columns`` weighted by these.
+    """
 
     id: str
     header: Header
     columns: list[int]
+    names: tuple[str, ...] = ()
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return self.header.n_samples * self.header.per_frame[self.columns[0]]
@@ -201,7 +196,7 @@ class Record:
     @property
     def leads(self) -> list[str]:
         """Their names."""
-        return self.of("leads")
+        return [*self.names] or self.of("leads")
 
     def of(self, what: str) -> list:
         """``gain``, ``baseline`` or another field of the header, one value a lead."""
@@ -214,7 +209,8 @@ class Record:
     def millivolts(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Samples ``start`` to ``stop`` in mV, shape (samples, leads), float32, NaN where they are missing."""
         stored = read_part(self.header, self.columns, start, len(self) if stop is None else stop)
-        return ((stored - np.array(self.of("baseline"), float)) / np.array(self.of("gain"))).astype(np.float32)
+        millivolts = ((stored - np.array(self.of("baseline"), float)) / np.array(self.of("gain"))).astype(np.float32)
+        return millivolts if self.weights is None else millivolts @ self.weights.T.astype(np.float32)
 
     def check(self, collector: Collector) -> None:
         """Read all once, block by block, and tell ``collector`` what is odd; RecordError for what cannot be read."""
@@ -223,7 +219,7 @@ class Record:
             raise RecordError("no samples", f"{self.path} has no samples; fetch the record again")
         collector.remark_assumed(self.id, self.header, self.columns)
         check_sums(self.header, self.columns, partial(collector.remark, self.id))
-        self.remark(Record.millivolts(self, 0, min(len(self), BLOCK // 16)), collector)
+        self.remark(replace(self, weights=None).millivolts(0, min(len(self), BLOCK // 16)), collector)
 
     def remark(self, millivolts: np.ndarray, collector: Collector) -> None:
         """Tell ``collector`` of an amplitude that no ECG has."""
@@ -236,23 +232,6 @@ class Record:
                                  f"{gain:g} per mV from the unit {unit}); check gain and unit in the header")
 
 
-@dataclass(frozen=True, eq=False)
-class Computed(Record):
-    """The same with leads that are sums of ``columns`` weighted by ``weights`` (leads, columns)."""
-
-    names: list[str]
-    weights: np.ndarray
-
-    @property
-    def leads(self) -> list[str]:
-        """Their names."""
-        return self.names
-
-    def millivolts(self, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Samples ``start`` to ``stop`` in mV, shape (samples, leads), float32, NaN where they are missing."""
-        return super().millivolts(start, stop) @ self.weights.T.astype(np.float32)
-
-
 def computed(record: str, header: Header, wanted: Sequence[str | int], collector: Collector) -> Record:
     """The leads ``wanted`` of a record; limb leads that it lacks are computed from two others, which is remarked."""
     absent = {lead: derived(header.leads, str(lead)) for lead in wanted if not find(header.leads, lead)}
@@ -263,7 +242,7 @@ def computed(record: str, header: Header, wanted: Sequence[str | int], collector
     used = np.flatnonzero(every.any(axis=0)).tolist()
     collector.remark(record, f"{', '.join(map(str, absent))} computed from other limb leads")
     kept = chosen(record, header, used).columns
-    return Computed(record, header, kept, [str(lead) for lead in wanted], every[:, used])
+    return Record(record, header, kept, tuple(map(str, wanted)), every[:, used])
 
 
 def records(root: Path, lead: str | int | Sequence[str] | None, collector: Collector,

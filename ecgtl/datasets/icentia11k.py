@@ -102,9 +102,7 @@ def _together(parts: Sequence[Recordings]) -> Recordings:
     skipped = {reason: [record for part in parts for record in part.skipped.get(reason, [])] for reason in reasons}
     columns: dict = {name: np.concatenate([getattr(part, name) for part in parts]) for name in PER_RECORDING}
     samples = np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False)
-    return replace(parts[0], samples=samples, skipped=skipped,
-                   offsets=bounds(np.concatenate([np.diff(part.offsets) for part in parts])),
-                   annotations=joined_marks([part.annotations.of(i) if part.annotations else None
-                                              for part in parts for i in range(len(part))]),
-                   duplicates=tuple(pair for part in parts for pair in part.duplicates),
-                   digest=one_digest(digests), **columns)
+    lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+    marks: list = [part.annotations and part.annotations.of(i) for part in parts for i in range(len(part))]
+    return replace(parts[0], samples=samples, skipped=skipped, offsets=bounds(lengths), annotations=joined_marks(marks),
+                   duplicates=sum((part.duplicates for part in parts), ()), digest=one_digest(digests), **columns)

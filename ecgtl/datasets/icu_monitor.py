@@ -7,6 +7,7 @@ databases sort patients into folders once more (``p10/p10014354``); there the in
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -46,14 +47,14 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, lead: str |
     """
     base, lead_key = Path(root) / FOLDER, check_lead(lead)
     collector = Collector(NAME, VERSION, on_bad=on_bad, synthetic=synthetic)
-    headers = _headers(base, collector)
+    headers = dict(_headers(base, collector))
     files = {file for header in headers.values() for file in (header.path, *header.signal_files())}
     write = partial(_write, base=base, headers=headers, lead=lead, collector=collector)
     return collector.cached(base, files, write=write, lead=lead_key, name_rules=3)
 
 
-def _headers(base: Path, collector: Collector) -> dict[str, Header]:
-    """The headers of all records that hold samples, by name; damaged ones meet the policy."""
+def _headers(base: Path, collector: Collector) -> Iterator[tuple[str, Header]]:
+    """Name and header of all records that hold samples; damaged ones meet the policy."""
     paths = below(base, "hea")
     if not paths:
         raise EcgtlError(f"{base} holds no WFDB records; put each patient's into a folder of its own there "
@@ -62,7 +63,6 @@ def _headers(base: Path, collector: Collector) -> dict[str, Header]:
     if loose:
         raise EcgtlError(f"{loose[0]} lies in no patient's folder ({len(loose)} such records); put each "
                          f"patient's records into a folder of its own below {base}")
-    headers = {}
     for path in paths:
         record = name_of(path, base)
         with collector.leaving_out(record, DAMAGED):
@@ -73,8 +73,7 @@ def _headers(base: Path, collector: Collector) -> dict[str, Header]:
                 if header.n_samples > COMPRESSED * sum(file.stat().st_size for file in header.signal_files()):
                     raise RecordError(DAMAGED, f"{path} announces {header.n_samples:,} samples, more than its signal "
                                                "files can hold; export it again")
-                headers[record] = header
-    return headers
+                yield record, header
 
 
 def _holds_samples(text: str) -> bool:

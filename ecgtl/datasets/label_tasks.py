@@ -46,11 +46,9 @@ def draw(table: np.ndarray, subjects: np.ndarray, number: int, n_labels: tuple[i
     recordings; a label without positives in ``train`` or ``test``; one that all recordings of ``training``
     have, for which no measure has a weight.
 
-    Raises EcgtlError for tables that do not match, for numbers that no draw can meet, and after ``ATTEMPTS``
-    draws.
+    Raises EcgtlError for labels that the table has not, and after ``ATTEMPTS`` draws.
     """
-    table = _checked(table, subjects)
-    _check_numbers(table.shape[1], n_labels, n_records, {"test": test, "validation": validation}, label_set)
+    _check_labels(table.shape[1], n_labels, label_set)
     redrawn: Counter[str] = Counter()
     rng = np.random.default_rng([number, _STREAM])
     size = int(rng.integers(n_labels[0], n_labels[1] + 1)) if label_set is None else len(label_set)
@@ -92,19 +90,7 @@ def _defect(fold: Fold, table: np.ndarray) -> str:
     return "a label that the whole training set has" if table[fold.training].all(axis=0).any() else ""
 
 
-def _checked(table: np.ndarray, subjects: np.ndarray) -> np.ndarray:
-    table = np.asarray(table)
-    if table.ndim != 2 or not table.size or not np.isin(table, (0, 1)).all():
-        raise EcgtlError("a fold needs a table (recordings, labels) of 0 and 1, not "
-                         f"{table.dtype} of shape {table.shape}")
-    if np.shape(subjects) != (len(table),):
-        raise EcgtlError(f"subjects must name one for each of the {len(table)} recordings; their shape is "
-                         f"{np.shape(subjects)}")
-    return table.astype(bool)
-
-
-def _check_numbers(n_known: int, n_labels: tuple[int, int], n_records: int, shares: dict[str, float],
-                   label_set: Sequence[int] | None) -> None:
+def _check_labels(n_known: int, n_labels: tuple[int, int], label_set: Sequence[int] | None) -> None:
     fewest, most = n_labels
     if label_set is not None:
         if not len(label_set) == len(set(label_set)) == len(set(label_set) & set(range(n_known))) > 0:
@@ -112,8 +98,3 @@ def _check_numbers(n_known: int, n_labels: tuple[int, int], n_records: int, shar
     elif not 1 <= fewest <= most <= n_known:
         raise EcgtlError(f"a fold of {fewest} to {most} labels cannot be drawn from a target of {n_known}; "
                          f"ask for 1 <= fewest <= most <= {n_known}")
-    if n_records < 1:
-        raise EcgtlError(f"a fold of {n_records} recordings is none; ask for at least one")
-    for name, share in shares.items():
-        if not 0 < share < 1:
-            raise EcgtlError(f"{name} is {share}; it is a share of recordings, above 0 and below 1")

@@ -22,7 +22,7 @@ _STANDARD = re.compile(r"(?:mdc_ecg_lead_|(?:lead|ecg|ekg)(?:[ _:]+(?:- +)?|-))?
 _UNNAMED = re.compile(r"(?:ecg|ekg|lead|signal|sig|channel|chan|ch|column|col|unknown|unnamed|value|val|record|"
                       r"[\W\d_])*|record \S+, signal \d+", re.IGNORECASE)  # the last as PhysioNet's headers have it
 # The six limb leads (Einthoven 1912, Goldberger 1942) in terms of I and II
-_LIMB = dict(zip(LEADS[:6], ((1, 0), (0, 1), (-1, 1), (-0.5, -0.5), (1, -0.5), (-0.5, 1)), strict=True))
+LIMB = dict(zip(LEADS[:6], ((1, 0), (0, 1), (-1, 1), (-0.5, -0.5), (1, -0.5), (-0.5, 1)), strict=True))
 
 
 @lru_cache(maxsize=4096)
@@ -57,11 +57,11 @@ def derived(available: Sequence[str], wanted: str) -> np.ndarray | None:
     fewer than two limb leads are available, or ``wanted`` is no limb lead.
     """
     names, asked = [standard_name(name) for name in available], standard_name(wanted)
-    used = [k for k, name in enumerate(names) if name in _LIMB and names.count(name) == 1]
-    if asked not in _LIMB or len(used) < 2:  # any two of them determine I and II
+    used = [k for k, name in enumerate(names) if name in LIMB and names.count(name) == 1]
+    if asked not in LIMB or len(used) < 2:  # any two of them determine I and II
         return None
     weights = np.zeros(len(names))
-    weights[used] = np.array(_LIMB[asked]) @ np.linalg.pinv(np.array([_LIMB[names[k]] for k in used]))
+    weights[used] = np.array(LIMB[asked]) @ np.linalg.pinv(np.array([LIMB[names[k]] for k in used]))
     return weights
 
 

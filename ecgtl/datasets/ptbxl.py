@@ -5,7 +5,7 @@ Source: Wagner et al., Scientific Data 7, 2020; release 1.0.3 on PhysioNet (``pt
 """
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +62,12 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, view: str =
     def fill() -> None:
         table, statements = recording_table(base), statement_table(base)
         collector.classes = _classes(view, classes, cap or {}, statements)
-        table = _present(table, rate, present, str(base / TABLE), collector)
+        here = table[_FILES[rate]].isin(present.keys())
+        for record in table["id"][~here]:
+            collector.skip(record, "signal absent", f"{base / TABLE} lists {len(table)} recordings, of which "
+                           f"{(~here).sum()} are absent from records{rate}/ (the first is {record})",
+                           f"{_FETCH} for the rest")
+        table = table[here].copy()
         table["label"] = [_labels(codes, view, statements) for codes in codes_of(table, statements, str(base / TABLE))]
         for row in _kept(table, view, cap or {}, seed, collector).itertuples():
             with collector.leaving_out(row.id):
@@ -102,8 +107,7 @@ def recording_table(base: Path) -> pd.DataFrame:
 
 def statement_table(base: Path, *further: str) -> pd.DataFrame:
     """The known statements: ``rhythm`` (1 for a rhythm statement), ``diagnostic_class`` and ``further`` by SCP key."""
-    table = read_csv(base / STATEMENTS, ("rhythm", "diagnostic_class", *further), _FETCH)
-    return table.set_index(table.columns[0])  # the key's column has no name
+    return read_csv(base / STATEMENTS, ("rhythm", "diagnostic_class", *further), _FETCH, index_col=0)
 
 
 def _classes(view: str, classes: Sequence[str] | None, cap: Mapping[str, int],
@@ -119,20 +123,8 @@ def _classes(view: str, classes: Sequence[str] | None, cap: Mapping[str, int],
     return chosen
 
 
-def _present(table: pd.DataFrame, rate: int, present: Mapping[str, Path], where: str,
-             collector: Collector) -> pd.DataFrame:
-    """The rows whose recording is on the disk; the others meet the policy."""
-    here = table[_FILES[rate]].isin(present.keys())
-    for record in table["id"][~here]:
-        collector.skip(record, "signal absent", f"{where} lists {len(table)} recordings, of which "
-                       f"{(~here).sum()} are absent from records{rate}/ (the first is {record})",
-                       f"{_FETCH} for the rest")
-    return table[here].copy()
-
-
-def codes_of(table: pd.DataFrame, statements: pd.DataFrame, where: str) -> list[dict]:
+def codes_of(table: pd.DataFrame, statements: pd.DataFrame, where: str) -> Iterator[dict]:
     """The SCP statements of each row: key -> likelihood. Parsed as a literal, never evaluated."""
-    parsed = []
     for record, text in zip(table["id"], table["scp_codes"], strict=True):
         try:
             codes = ast.literal_eval(text)
@@ -144,8 +136,7 @@ def codes_of(table: pd.DataFrame, statements: pd.DataFrame, where: str) -> list[
         unknown = sorted(codes.keys() - set(statements.index))
         if unknown:
             raise EcgtlError(f"{where} has {unknown[0]!r} for {record}, which {STATEMENTS} lacks; {_FETCH}")
-        parsed.append(codes)
-    return parsed
+        yield codes
 
 
 def _labels(codes: Mapping[str, float], view: str, statements: pd.DataFrame) -> list[str]:
@@ -166,17 +157,12 @@ def _kept(table: pd.DataFrame, view: str, cap: Mapping[str, int], seed: int, col
         first = table["label"].map(lambda labels: labels[0] if labels else "")
         leave_out["several rhythm statements"] = n_labels > 1
         leave_out["rhythm outside the classes"] = (n_labels == 1) & ~first.isin(collector.classes)
-        leave_out["beyond the cap"] = (n_labels == 1) & _beyond(first.where(n_labels == 1), cap, seed)
+        beyond = np.zeros(len(table), bool)
+        for name, n in cap.items():  # a seeded draw of so many of the class stays
+            members = np.flatnonzero((n_labels == 1) & (first == name))
+            beyond[np.random.default_rng(seed).permutation(members)[n:]] = True
+        leave_out["beyond the cap"] = beyond
     for reason, rows in leave_out.items():
         if rows.any():
             collector.skipped[reason] = table["id"][rows].tolist()
     return table[~np.logical_or.reduce(list(leave_out.values()))]
-
-
-def _beyond(labels: pd.Series, cap: Mapping[str, int], seed: int) -> np.ndarray:
-    """Which rows of a capped class are left out by a seeded draw of ``cap[class]`` of them."""
-    beyond = np.zeros(len(labels), bool)
-    for name, n in cap.items():
-        members = np.flatnonzero(labels == name)
-        beyond[np.random.default_rng(seed).permutation(members)[n:]] = True
-    return beyond

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -118,11 +117,9 @@ class Recordings:
 
     def counts(self) -> dict[str, int]:
         """Recordings per class, in the order of ``classes``; ``unlabelled`` at the end where there are any."""
-        if self.multi_label:
-            return dict(zip(self.classes, self.labels.sum(axis=0).tolist(), strict=True))
-        found = Counter(self.labels.tolist())
-        counts = {name: found[k] for k, name in enumerate(self.classes)}
-        return counts | ({"unlabelled": found[UNLABELLED]} if found[UNLABELLED] else {})
+        counts = dict(zip(self.classes, self.label_matrix.sum(axis=0).tolist(), strict=True))
+        unlabelled = 0 if self.multi_label else int((self.labels == UNLABELLED).sum())
+        return counts | ({"unlabelled": unlabelled} if unlabelled else {})
 
     def select(self, indices: Sequence[int] | np.ndarray) -> "Recordings":
         """The recordings at ``indices``, in that order (annotations stay with their recordings).
@@ -165,12 +162,11 @@ def form_available(form: str | None, root: Path, folders: Mapping[str, str], nam
     """
     if form is not None:
         check_option("form", form, list(folders))
-        return form
-    for known, folder in folders.items():
-        if (root / folder).is_dir():
-            return known
-    raise EcgtlError(f"{root} holds neither {'/ nor '.join(folders.values())}/; 'python -m ecgtl data fetch {name}' "
-                     "gets it or says how; or set ECGTL_DATA to the folder that holds one")
+    found = form or next((known for known, folder in folders.items() if (root / folder).is_dir()), None)
+    if found is None:
+        raise EcgtlError(f"{root} holds neither {'/ nor '.join(folders.values())}/; 'python -m ecgtl data fetch "
+                         f"{name}' gets it or says how; or set ECGTL_DATA to the folder that holds one")
+    return found
 
 
 def not_available(base: Path, what: str, name: str) -> EcgtlError:

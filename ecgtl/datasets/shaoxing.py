@@ -56,7 +56,6 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, form: str |
     base = Path(root) / FORMS[form]
     version = "figshare v2" if form == "figshare" else f"PhysioNet {csn.VERSION}{' with Ningbo' * ningbo}"
     collector = Collector(NAME, version, CLASSES, on_bad=on_bad, synthetic=synthetic)
-    options: dict = {}
     if form == "figshare":
         signals = {path.stem: path for path in sorted((base / "ECGData").glob("*.csv"))}
         if not signals:
@@ -64,10 +63,10 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False, form: str |
         files = [base / TABLE, *signals.values()]
         fill = partial(_collect_figshare, base / TABLE, signals, chosen, collector)
     else:
-        files, options = challenge2020.files(base / "WFDBRecords", csn.NAME), {"ningbo": ningbo}
-        files = [path for path in files if ningbo or csn.is_shaoxing(path.stem)]
+        files = [path for path in challenge2020.files(base / "WFDBRecords", csn.NAME)
+                 if ningbo or path.stem <= csn.SHAOXING_LAST]
         fill = partial(_collect_physionet, files, chosen, collector)
-    return collector.cached(base, files, fill, leads=chosen, map=snomed.checksum(), **options)
+    return collector.cached(base, files, fill, leads=chosen, map=snomed.checksum(), ningbo=ningbo)
 
 
 def diagnostics(root: Path) -> pd.DataFrame:
@@ -78,9 +77,8 @@ def diagnostics(root: Path) -> pd.DataFrame:
     """
     path = Path(root) / FIGSHARE / TABLE
     table = _table(path)
-    cleaned = pd.DataFrame({"id": table["FileName"],
-                            "rhythm": table["Rhythm"].map(_rhythm_name),
-                            "age": pd.to_numeric(table["PatientAge"], errors="coerce").astype(float),
+    age = pd.to_numeric(table["PatientAge"], errors="coerce").astype(float)
+    cleaned = pd.DataFrame({"id": table["FileName"], "rhythm": table["Rhythm"].map(_rhythm_name), "age": age,
                             "sex": table["Gender"].str.upper().map(SEXES)})
     for column, source in (("rhythm", "Rhythm"), ("age", "PatientAge"), ("sex", "Gender")):
         wrong = np.flatnonzero(cleaned[column].isna())

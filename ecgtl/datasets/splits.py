@@ -18,11 +18,10 @@ class Split:
     test: np.ndarray
 
 
-def check_fraction(fraction: float) -> float:
-    """``fraction`` when 0 < fraction <= 1, else EcgtlError."""
+def check_fraction(fraction: float) -> None:
+    """Raise EcgtlError unless 0 < ``fraction`` <= 1."""
     if not (isinstance(fraction, (int, float)) and not isinstance(fraction, bool) and 0 < fraction <= 1):
         raise EcgtlError(f"fraction is {fraction!r}; it is the share of the training set used: 0 < fraction <= 1")
-    return float(fraction)
 
 
 def stratified(recordings: Recordings, validation: float, test: float, seed: int, test_seed: int = 0) -> Split:
@@ -85,7 +84,6 @@ def bootstrap(recordings: Recordings, validation: float, test: float, fraction: 
     replacement (Jang 2021, "bootstrapping"); ``train`` may hold an index several times. ``validation`` is a share of
     all recordings, stratified, among those whose subject was not drawn.
     """
-    check_fraction(fraction)
     labels, groups = _labels(recordings), _groups(recordings)
     rest, test_groups = _draw(groups, labels, test, test_seed, recordings, parts=3)
     pool, rng = _members(rest), np.random.default_rng([seed, 2])
@@ -116,7 +114,6 @@ def subset(train: np.ndarray, labels: np.ndarray, fraction: float, seed: int) ->
 
     Every class keeps at least one recording. Source of the sizes: Weimann 2021, Table 2.
     """
-    check_fraction(fraction)
     if fraction == 1:
         return train
     order = np.random.default_rng([seed, 1]).permutation(train)

@@ -51,7 +51,7 @@ def read_stored(header: Header, columns: Sequence[int] | None = None,
         return _frames(header, columns, 0, header.n_samples)
     blocks = list(_blocks(header, columns, 0, header.n_samples))
     _compare(header, columns, blocks, remark)
-    return _joint([_marked(block, header, columns) for block in blocks])
+    return np.concatenate([_marked(block, header, columns) for block in blocks])
 
 
 def read_part(header: Header, columns: Sequence[int], start: int, stop: int) -> np.ndarray:
@@ -80,7 +80,7 @@ def _frames(header: Header, columns: Sequence[int], start: int, stop: int) -> np
     if header.samples:
         return header.samples(columns, start, stop)
     if not header.parts:
-        return _joint([_marked(block, header, columns) for block in _blocks(header, columns, start, stop)])
+        return np.concatenate([_marked(block, header, columns) for block in _blocks(header, columns, start, stop)])
     per_frame = header.per_frame[columns[0]]
     out = np.full(((stop - start) * per_frame, len(columns)), np.nan)
     for part in header.parts:
@@ -94,10 +94,6 @@ def _frames(header: Header, columns: Sequence[int], start: int, stop: int) -> np
             rescaled = np.where((gain == wanted) & (zero == level), stored, (stored - zero) / gain * wanted + level)
             out[(first - start) * per_frame:(last - start) * per_frame, there] = rescaled
     return out
-
-
-def _joint(blocks: Sequence[np.ndarray]) -> np.ndarray:
-    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
 
 def _marked(stored: np.ndarray, header: Header, columns: Sequence[int]) -> np.ndarray:

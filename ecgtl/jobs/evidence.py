@@ -1,6 +1,5 @@
 """What the data behind a result are, what a run started from, and under which licence its weights stand."""
 
-from ecgtl import datasets
 from ecgtl.config import ALL_LEADS
 from ecgtl.datasets import catalogue
 from ecgtl.jobs.inputs import Prepared
@@ -20,7 +19,7 @@ def evidence_of(prepared: Prepared) -> dict[str, str]:
         return {"upstream": upstream, "target": "substitute", "leads": "substitute"}
     # A view may leave recordings out on purpose; what is absent from the disk, or damaged there, makes the data a part
     left_out = [ids for reason, ids in recordings.skipped.items() if not {"absent", "damaged"} & set(reason.split())]
-    whole = len(recordings) + sum(map(len, left_out)) == datasets.RECORDS.get(dataset)
+    whole = len(recordings) + sum(map(len, left_out)) == catalogue.entry(dataset).records
     wanted = catalogue.entry(dataset).leads or 1 if ALL_LEADS in (lead, plan.rules.lead.get("paper")) else 1
     return {"upstream": upstream, "target": "full" if whole else "subset",
             "leads": "full" if len(prepared.leads) >= wanted else "subset"}

@@ -66,10 +66,10 @@ def measure(experiment: str, tier: str) -> Result:
         values = {f"melep_{name}": (np.array(found) @ label_weights(table, name)).tolist() for name in WEIGHTINGS}
         folds[str(number)][f"{source}-{arch}"] = values
     arrays = {f"{source}-{arch}-{number:03d}": np.array(found) for (source, arch, number), found in losses.items()}
+    command = f"{PROGRAM} {experiment} --tier {tier}"
     return Result(MEASURED, key_of(experiment, tier), {"tier": tier, "experiment": experiment, "arch": "random"},
                   evidence.evidence_of(prepared), {"folds": folds}, [], rr_folds.facts(prepared.recordings), arrays,
-                  results.provenance(str(device), seconds(), 0, torch.get_num_threads(),
-                                     f"{PROGRAM} {experiment} --tier {tier}"))
+                  results.provenance(str(device), seconds(), 0, torch.get_num_threads(), command))
 
 
 def stored(experiment: str, tier: str) -> Result | None:

@@ -1,7 +1,6 @@
 """Squared errors of the autoencoder on windows that it has not seen, measured once for Jang 2021's Figure 4."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -44,7 +43,7 @@ def pretrained(tier: str) -> Result:
     Raises EcgtlError when it or its weights are absent, or when they are no pair.
     """
     key = pretrain.key_of(PretrainConfig.of(tier=tier).resolved())
-    path, weights = results.path_of("pretrain", key, tier), weights_of(tier)
+    path, weights = results.path_of("pretrain", key, tier), weights_path("cae", "cae", tier)
     if not (path.is_file() and weights.is_file()):
         raise EcgtlError(f"there is no autoencoder of tier {tier}; make one with 'papermill "
                          f"notebooks/pretrain.ipynb out.ipynb -p tier {tier}'")
@@ -53,11 +52,6 @@ def pretrained(tier: str) -> Result:
         raise EcgtlError(f"{weights.name} is not the file that {path.name} speaks of; restore both from git, or "
                          "pretrain again")
     return result
-
-
-def weights_of(tier: str) -> Path:
-    """File of the tier's autoencoder."""
-    return weights_path("cae", "cae", tier)
 
 
 def held_out(result: Result) -> HeldOut:
@@ -85,7 +79,7 @@ def twins(result: Result) -> HeldOut:
 def _test_part(config: PretrainConfig, sources: list[Recordings], result: Result) -> HeldOut:
     _, _, test = pretrain.whole_of(config, sources).split(config.validation, config.test, config.seed)
     model = pretrain.network(_config(result))
-    model.load_state_dict(checkpoint.load(weights_of(result.config["tier"]))[0])
+    model.load_state_dict(checkpoint.load(weights_path("cae", "cae", result.config["tier"]))[0])
     if not isinstance(test, Windows):
         raise EcgtlError(f"{result.key} has no windows that nobody trained on; pretrain with a share test above 0")
     windows = test.materialise()
@@ -163,4 +157,4 @@ def load(wanted: str = "best") -> Result:
 
 
 def _key(tier: str) -> str:
-    return f"jang2021-figure4-{weights_of(tier).stem}"
+    return f"jang2021-figure4-{weights_path('cae', 'cae', tier).stem}"

@@ -5,12 +5,10 @@
 The same tasks and parts as the folds have, drawn again from the target below ``ECGTL_DATA``.
 """
 
-
 import numpy as np
 import torch
 
 from ecgtl import results
-from ecgtl.config import TransferConfig
 from ecgtl.datasets import label_tasks
 from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
@@ -47,10 +45,9 @@ def measure(experiment: str, tier: str) -> Result:
         scores[str(number)] = transfer.scores(target.labels(fold, fold.test), found, target.names(fold),
                                               learnt.sum(axis=0))
     # ``leads`` is said of the target: no network stands behind it
+    made = results.provenance("cpu", seconds(), 0, torch.get_num_threads(), f"{PROGRAM} {experiment} --tier {tier}")
     return Result(MEASURED, key_of(experiment, tier), {"tier": tier, "experiment": experiment, "arch": "rr"},
-                  evidence.evidence_of(prepared), {"folds": scores}, [], facts(recordings), arrays,
-                  results.provenance("cpu", seconds(), 0, torch.get_num_threads(),
-                                     f"{PROGRAM} {experiment} --tier {tier}"))
+                  evidence.evidence_of(prepared), {"folds": scores}, [], facts(recordings), arrays, made)
 
 
 def drawn(experiment: str, tier: str) -> tuple[inputs.Prepared, transfer.Target, dict[int, label_tasks.Fold]]:
@@ -62,7 +59,7 @@ def drawn(experiment: str, tier: str) -> tuple[inputs.Prepared, transfer.Target,
     planned = transfers.enumerate_runs(experiment, tier)
     if not planned:
         raise EcgtlError(f"{experiment} has no folds in tier {tier}; choose another tier")
-    prepared = target_of(planned[0].config)
+    prepared = inputs.prepare(planned[0].config.plan().reading)  # the same whatever checkpoint
     recordings = prepared.recordings
     target = transfer.Target(recordings, np.zeros((0, 0, 0)), recordings.label_matrix)
     tasks = {run.config.fold: transfer.draw(run.config, target) for run in planned}
@@ -77,11 +74,6 @@ def drawn(experiment: str, tier: str) -> tuple[inputs.Prepared, transfer.Target,
 def facts(recordings: Recordings) -> dict:
     """What a measurement says of its target."""
     return {name: getattr(recordings, name) for name in ("name", "version", "digest")} | {"records": len(recordings)}
-
-
-def target_of(config: TransferConfig) -> inputs.Prepared:
-    """The target that the tasks are drawn out of, read; whatever checkpoint, it is the same."""
-    return inputs.prepare(config.plan().reading)
 
 
 def load(experiment: str, tier: str) -> dict[int, float]:

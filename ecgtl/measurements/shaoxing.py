@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ecgtl import datasets, results
+from ecgtl import results
 from ecgtl.datasets import cache, catalogue, shaoxing
 from ecgtl.errors import EcgtlError
 
@@ -23,11 +23,11 @@ def measure(root: Path) -> results.Result:
     table = shaoxing.diagnostics(root)
     file = Path(root) / shaoxing.FIGSHARE / shaoxing.TABLE
     by_name = {name: moments(table[table["rhythm"] == name]) for name in shaoxing.CLASSES}
-    whole = len(table) == datasets.RECORDS[shaoxing.NAME]
-    data = {"name": shaoxing.NAME, "version": catalogue.entry(shaoxing.NAME).version,
+    release = catalogue.entry(shaoxing.NAME)
+    data = {"name": shaoxing.NAME, "version": release.version,
             "digest": cache.source_checksum(file.parent, [file]), "records": len(table), "file": file.name}
-    return results.Result(results.MEASURED, KEY, {"tier": "paper", "dataset": shaoxing.NAME},
-                          {"upstream": "none", "target": "full" if whole else "subset", "leads": "none"},
+    known = {"upstream": "none", "target": "full" if len(table) == release.records else "subset", "leads": "none"}
+    return results.Result(results.MEASURED, KEY, {"tier": "paper", "dataset": shaoxing.NAME}, known,
                           moments(table) | {"rhythms": by_name}, [], data, {"none": np.zeros(0, np.uint8)},
                           results.provenance("cpu", seconds(), 0, 1, PROGRAM))
 

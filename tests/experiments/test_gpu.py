@@ -19,7 +19,7 @@ import torch
 from benchmarks.training import gigaflops
 from ecgtl import datasets, experiments, models, paths, results
 from ecgtl.config import OBJECTIVES, FinetuneConfig, PretrainConfig
-from ecgtl.datasets import packs
+from ecgtl.datasets import catalogue, packs
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import gpu, pretrainings, queue, runners
 from ecgtl.jobs import inputs
@@ -251,7 +251,7 @@ def test_the_papers_batch_fits_into_a_share_of_the_gpu(twins, name):
         config = NETWORKS["bilstm"]
     with torch.device("meta"):
         shape = network_of(config)[1]
-    data = 4 * np.prod(shape) * (0 if isinstance(config, PretrainConfig) else datasets.RECORDS[config.dataset])
+    data = 4 * np.prod(shape) * (0 if isinstance(config, PretrainConfig) else catalogue.entry(config.dataset).records)
     # In float32, of which bfloat16 takes half; the gradients of activations are freed as they are used
     assert 1.5 * activations + weights + data < GPU_MEMORY / PROCESSES, (activations / GIB, weights / GIB, data / GIB)
     assert activations > 0

@@ -16,7 +16,7 @@ from ecgtl.config import protocol
 from ecgtl.datasets import label_tasks
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import transfers
-from ecgtl.jobs import transfer
+from ecgtl.jobs import inputs, transfer
 from ecgtl.measurements import rr_folds
 from ecgtl.signals import rr_intervals
 
@@ -40,7 +40,7 @@ def first():
 def fold_and_table(number):
     """The task drawn from the label table by itself."""
     config = next(run.config for run in transfers.enumerate_runs(NAME, "demo") if run.config.fold == number)
-    recordings = rr_folds.target_of(config).recordings
+    recordings = inputs.prepare(config.plan().reading).recordings
     fold = label_tasks.draw(recordings.label_matrix, recordings.subjects, number, (config.fewest, config.most),
                             config.records,
                       config.test, config.validation)

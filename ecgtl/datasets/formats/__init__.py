@@ -6,7 +6,7 @@ Each becomes a ``Header`` whose ``samples`` read it, so that whatever takes a WF
 from pathlib import Path
 
 from ecgtl.datasets.files import file_size
-from ecgtl.datasets.formats import arrays, dicom, edf, kardia, others, table
+from ecgtl.datasets.formats import arrays, dicom, edf, others, table
 from ecgtl.datasets.formats.signals import NOTHING, Given, header_of
 from ecgtl.datasets.wfdb_header import Header
 from ecgtl.errors import RecordError
@@ -30,8 +30,7 @@ def header(path: Path, root: Path, given: Given) -> Header | None:
     known = ((dicom.read, head[128:132] == b"DICM"), (arrays.read_npy, head.startswith(arrays.NPY)),
              (arrays.read_npz, head.startswith(arrays.ZIP) and b".npy" in head[:300]),
              (arrays.read_mat, head.startswith(arrays.MAT) or head[20:24] == arrays.MAT_4),
-             (kardia.read, kardia.is_kardia(head)), (others.read, others.kind(head)),
-             (table.read, table.is_table(path, head)))
+             (others.read, others.kind(head)), (table.read, table.is_table(path, head)))
     reader = next((reader for reader, fits in known if fits), None)
     if not reader and path.suffix.lower() in PROMISED:
         raise RecordError("unknown format", f"{path} is not what its name says; export it again, or move it elsewhere")

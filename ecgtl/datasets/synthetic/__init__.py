@@ -3,20 +3,18 @@
 The loaders read a twin as they read the release, so the whole way from files to results runs without a
 download. Each part stands alone: ``model`` (what the leads see), ``rhythms`` (when the heart beats), ``noise``,
 ``plans`` and ``hospitals`` (which records a database's twin holds) and ``writers`` (its files). Their numbers stand in
-YAML files beside them (``tables``). A twin is made once and kept in the cache.
+YAML files beside them. A twin is made once and kept in the cache.
 """
 
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache as once
 from functools import partial
 from pathlib import Path
 
 from ecgtl.datasets import cache
 from ecgtl.datasets.synthetic import hospitals, plans, writers
 from ecgtl.datasets.synthetic.plans import RecordPlan, synthesise
-from ecgtl.errors import EcgtlError
 
 SEED = 20170
 
@@ -29,39 +27,25 @@ class Twin:
     write: Callable[[Path, Sequence[RecordPlan], writers.Make], None]
 
 
-TWINS = {
-    "cinc2017": Twin(plans.cinc2017, writers.write_cinc2017), "mitdb": Twin(plans.mitdb, writers.write_mitdb),
-    "qtdb": Twin(plans.qtdb, writers.write_qtdb), "icentia11k": Twin(plans.icentia11k, writers.write_icentia11k),
-    "ptbxl": Twin(hospitals.ptbxl, writers.write_ptbxl),
-    "cpsc2018": Twin(partial(hospitals.archive, "cpsc2018"), writers.write_cpsc2018),
-    "georgia": Twin(partial(hospitals.archive, "georgia"), writers.write_georgia),
-    "shaoxing": Twin(plans.shaoxing, writers.write_shaoxing),
-    "csn": Twin(partial(hospitals.archive, "csn"), writers.write_csn),
-    "icu_monitor": Twin(plans.icu_monitor, writers.write_icu_monitor),
-    "folder": Twin(plans.folder, writers.write_folder)}
-
-__all__ = ["SEED", "TWINS", "Twin", "twin_root"]
+_PLANS = {plan.__name__: plan for plan in (plans.cinc2017, plans.mitdb, plans.qtdb, plans.icentia11k, hospitals.ptbxl,
+                                           plans.shaoxing, plans.icu_monitor, plans.folder)}
+_PLANS |= {name: partial(hospitals.archive, name) for name in hospitals.archives()}
+TWINS = {name: Twin(plan, getattr(writers, f"write_{name}")) for name, plan in _PLANS.items()}
 
 
 def twin_root(name: str, seed: int = SEED) -> Path:
     """Folder that holds the twin of ``name`` in its release's layout (for ``folder``, the folder itself).
 
     It is made on the first call and reused after; a change of this package or of ``seed`` makes another one.
-    Raises EcgtlError for a name without a twin, and when the cache cannot be written.
+    Raises EcgtlError when the cache cannot be written.
     """
-    if name not in TWINS:
-        raise EcgtlError(f"{name!r} has no synthetic twin; there is one of: {', '.join(TWINS)}")
     twin = TWINS[name]
 
     def build(folder: Path) -> None:
         twin.write(folder, twin.plan(seed), lambda plan, sampling_rate: synthesise(plan, sampling_rate, seed))
         (folder / "SYNTHETIC.txt").write_text(writers.NOTICE)
 
-    return cache.entry(f"twin-{name}", {"seed": seed, "generator": _source_checksum()}, build)
-
-
-@once
-def _source_checksum() -> str:
-    """SHA-256 of this package's own source: the version of the generator that nobody can forget to raise."""
+    # The version of the generator that nobody can forget to raise
     files = sorted(file for file in Path(__file__).parent.iterdir() if file.suffix in (".py", ".yml"))
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+    source = hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+    return cache.entry(f"twin-{name}", {"seed": seed, "generator": source}, build)

@@ -18,8 +18,7 @@ from ecgtl.datasets.leads import LEADS
 from ecgtl.datasets.synthetic.model import Changes
 from ecgtl.datasets.synthetic.noise import Noise
 from ecgtl.datasets.synthetic.plans import Patient, RecordPlan, generator, shuffled
-from ecgtl.datasets.synthetic.rhythms import Segment, draw_segment
-from ecgtl.datasets.synthetic.tables import table
+from ecgtl.datasets.synthetic.rhythms import Segment, draw_segment, table
 
 LEAST = 10  # records that are planned for a class at least
 SINUS = ("sinus_rhythm", "sinus_bradycardia", "sinus_tachycardia")  # what findings are mostly seen in
@@ -86,8 +85,8 @@ class Archive:
     in ``sources``.
 
     ``rhythm_said``: every record names its rhythm. ``beside`` is the chance of a further finding. Records count from 1
-    of each place that they come from, in turn, and ``names`` are those of its record 0. Records last 10 s, but for a
-    share of ``others``, between two ``lengths`` (s).
+    of each place that they come from, in turn; its ``names`` are letters, how many digits, and the number before the
+    first. Records last 10 s, but for a share of ``others``, between two ``lengths`` (s).
     """
 
     stream: int
@@ -97,7 +96,7 @@ class Archive:
     size: int
     rhythm_said: bool
     beside: float
-    names: tuple[str, ...]
+    names: tuple[tuple[str, int, int], ...]
     others: float = 0.0
     lengths: tuple[float, float] = (10.0, 10.0)
 
@@ -109,10 +108,8 @@ class Archive:
 
     def name(self, i: int) -> str:
         """Name of record ``i``, from 0."""
-        first = self.names[i % len(self.names)]
-        letters = first.rstrip("0123456789")
-        digits = first.removeprefix(letters)
-        return f"{letters}{int(digits) + i // len(self.names) + 1:0{len(digits)}d}"
+        letters, digits, before = self.names[i % len(self.names)]
+        return f"{letters}{before + i // len(self.names) + 1:0{digits}d}"
 
     def counts(self) -> dict[str, int]:
         """Records that are planned for each code; further ones show it beside another."""
@@ -200,10 +197,8 @@ def ptbxl(seed: int) -> list[RecordPlan]:
 
     Every rhythm stands alone in ten recordings, one a fold, sinus rhythm in more; a few have two, or none.
     """
-    rhythms: list[tuple[str, ...]] = [
-        (key,) for key, statement in scp_statements().items() if statement.kind == "rhythm"
-        for _ in range(_PTBXL_SR if key == "SR" else LEAST)]
-    rhythms += [*_SEVERAL * 2, *[()] * 4]
+    counts = {key: _PTBXL_SR if key == "SR" else LEAST for key, scp in scp_statements().items() if scp.kind == "rhythm"}
+    rhythms = [*((key,) for key, n in counts.items() for _ in range(n)), *_SEVERAL * 2, *[()] * 4]
     again = range(_PTBXL_SR - _SECOND_VISITS, _PTBXL_SR)
     order = generator(seed, _PTBXL).permutation(len(rhythms)).tolist()
     return [_ptbxl_record(seed, place, i, rhythms[i], i % _FOLDS if i in again else i) for place, i in enumerate(order)]

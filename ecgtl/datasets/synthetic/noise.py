@@ -55,13 +55,12 @@ def apply_losses(signal: np.ndarray, sampling_rate: float, losses: Sequence[Loss
     """Change ``signal`` (samples, leads), in mV, in place; what is beyond ``RAIL`` is the converter's."""
     t = np.arange(len(signal)) / sampling_rate
     for loss in losses:
-        inside = (t >= loss.start) & (t < loss.stop)
         if loss.kind == "rail":
             after = t >= loss.start
             # The coupling capacitor empties with a time constant of 0.3 s: at ``stop`` it is at the rail.
             signal[after] += RAIL * np.exp((loss.stop - t[after]) / 0.3)[:, None]
         else:
-            signal[inside] = np.nan if loss.kind == "missing" else 0.0
+            signal[(t >= loss.start) & (t < loss.stop)] = np.nan if loss.kind == "missing" else 0.0
 
 
 def band_noise(rng: np.random.Generator, n_samples: int, sampling_rate: float, low: float, high: float) -> np.ndarray:
@@ -115,11 +114,9 @@ def render_noise(rng: np.random.Generator, noise: Noise, n_samples: int, samplin
 def _mains(rng: np.random.Generator, t: np.ndarray, hertz: float, sampling_rate: float) -> np.ndarray:
     """Hum and a little of its third harmonic, as far as they lie below half the sampling rate."""
     phases = rng.uniform(0, 2 * np.pi, 2)
-    total = np.zeros(len(t))
-    for f, height, phase in ((hertz, np.sqrt(2), phases[0]), (3 * hertz, 0.15, phases[1])):
-        if f < sampling_rate / 2:
-            total += height * np.sin(2 * np.pi * f * t + phase)
-    return total
+    waves = [height * np.sin(2 * np.pi * f * t + phase) for f, height, phase in (
+        (hertz, np.sqrt(2), phases[0]), (3 * hertz, 0.15, phases[1])) if f < sampling_rate / 2]
+    return sum(waves, np.zeros(len(t)))
 
 
 def _envelope(t: np.ndarray, bursts: np.ndarray) -> np.ndarray:

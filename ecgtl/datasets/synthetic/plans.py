@@ -4,7 +4,7 @@ A plan says what to make and knows nothing of files; ``writers`` knows files and
 database is an entry of ``plans.yml``, a function here that returns its plans, and a writer there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -13,8 +13,7 @@ import numpy as np
 from ecgtl.datasets.leads import LEADS
 from ecgtl.datasets.synthetic.model import CONDUCTION, Changes, changed, draw_morphology, mixing, render
 from ecgtl.datasets.synthetic.noise import Loss, Noise, apply_losses, draw_bursts, render_noise
-from ecgtl.datasets.synthetic.rhythms import Segment, Span, draw_segment, schedule
-from ecgtl.datasets.synthetic.tables import table
+from ecgtl.datasets.synthetic.rhythms import Segment, Span, draw_segment, schedule, table
 
 
 @dataclass(frozen=True)
@@ -23,15 +22,12 @@ class Patient:
     ``finding``; width of the QRS complex and QT interval corrected to 60 beats/min in ms; published ``fold``.
     """
 
-    age: int
-    sex: str
+    age: int = 0
+    sex: str = ""
     finding: str = ""
     qrs: int = 0
     qtc: int = 0
     fold: int = 0
-
-
-NOBODY = Patient(age=0, sex="")
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ class RecordPlan:
     changes: Changes = field(default_factory=Changes)
     contact: float = 1.0
     losses: tuple[Loss, ...] = ()
-    patient: Patient = NOBODY
+    patient: Patient = Patient()
 
     @property
     def seconds(self) -> float:
@@ -275,7 +271,7 @@ def icu_monitor(seed: int) -> list[RecordPlan]:
     return [plan for patient in range(_facts("icu_monitor")["patients"]) for plan in _icu_patient(seed, patient)]
 
 
-def _icu_patient(seed: int, patient: int) -> list[RecordPlan]:
+def _icu_patient(seed: int, patient: int) -> Iterator[RecordPlan]:
     """All segments of a patient: one heart, one monitor, one bed."""
     rng, kinds = generator(seed, _ICU, 1, patient), _facts("icu_monitor")["kinds"]
     kind = kinds[patient % len(kinds)]
@@ -284,14 +280,12 @@ def _icu_patient(seed: int, patient: int) -> list[RecordPlan]:
     noise = Noise(wander=0.05 * level, mains=rng.choice([0.004, 0.004, 0.03]), mains_hz=50,
                   muscle=0.010 * level, motion=0.25 * level, bursts=rng.choice([0.2, 1.0]))
     st = rng.choice([-1, 1]) * rng.uniform(0.2, 0.4) if kind == "st" else 0.0
-    plans = []
     for number in range(rng.integers(2, 4)):
         seconds = round(rng.uniform(60, 90) * 250) / 250
-        plans.append(RecordPlan(
+        yield RecordPlan(
             f"p{patient + 1:02d}_{number + 1:04d}", (_ICU, 2, patient, number), (_ICU, 3, patient),
             _icu_segments(rng, kind, seconds, rate), noise, st=st, losses=_icu_losses(rng, seconds),
-            leads=("II", "V5") if patient % 3 == 2 else ("II",), conduction=kind if kind in CONDUCTION else "normal"))
-    return plans
+            leads=("II", "V5") if patient % 3 == 2 else ("II",), conduction=kind if kind in CONDUCTION else "normal")
 
 
 def _icu_segments(rng: np.random.Generator, kind: str, seconds: float, rate: float) -> tuple[Segment, ...]:
@@ -327,16 +321,15 @@ def icentia11k(seed: int) -> list[RecordPlan]:
     return [plan for patient in range(_facts("icentia11k")["patients"]) for plan in _icentia_patient(seed, patient)]
 
 
-def _icentia_patient(seed: int, patient: int) -> list[RecordPlan]:
-    rng, all_of, plans = generator(seed, _ICENTIA, 1, patient), _facts("icentia11k"), []
+def _icentia_patient(seed: int, patient: int) -> Iterator[RecordPlan]:
+    rng, all_of = generator(seed, _ICENTIA, 1, patient), _facts("icentia11k")
     for number in range(rng.integers(1, 5)):
         seconds = round(rng.uniform(60, 150)) if (patient, number) != (0, 1) else 20
         segments = _chain(rng, all_of["kinds"][patient % len(all_of["kinds"])], seconds)
         restless = (patient + number) % all_of["restless"] == 3
         noise = Noise(**all_of["noise"], bursts=16.0 if restless else 0.3).times(rng.lognormal(0, 0.3))
-        plans.append(RecordPlan(f"p{patient:05d}_s{number:02d}", (_ICENTIA, 2, patient, number),
-                                (_ICENTIA, 3, patient), segments, noise))
-    return plans
+        yield RecordPlan(f"p{patient:05d}_s{number:02d}", (_ICENTIA, 2, patient, number), (_ICENTIA, 3, patient),
+                         segments, noise)
 
 
 # --- a user's own folder ---

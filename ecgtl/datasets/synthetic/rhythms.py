@@ -13,10 +13,16 @@ from itertools import pairwise
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
+from ecgtl import paths
 from ecgtl.datasets.synthetic.noise import band_noise
-from ecgtl.datasets.synthetic.tables import table
 
 MARGIN = 2.0  # s of rhythm before and after the record, so that waves at its edges are whole
+
+
+@once
+def table(name: str) -> dict:
+    """The numbers that the twins are made of: the whole of ``name``.yml, ``waves``, ``statements`` or ``plans``."""
+    return paths.facts(f"datasets/synthetic/{name}")
 
 
 @dataclass(frozen=True)

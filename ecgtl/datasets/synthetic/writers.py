@@ -21,7 +21,7 @@ from ecgtl.datasets.qtdb import WITHOUT_MARKS
 from ecgtl.datasets.synthetic.hospitals import scp_statements
 from ecgtl.datasets.synthetic.noise import RAIL
 from ecgtl.datasets.synthetic.plans import RecordPlan, Synthetic
-from ecgtl.datasets.synthetic.tables import table
+from ecgtl.datasets.synthetic.rhythms import table
 from ecgtl.errors import EcgtlError
 
 Make = Callable[[RecordPlan, float], Synthetic]
@@ -211,17 +211,15 @@ def write_ptbxl(folder: Path, plans: Sequence[RecordPlan], make: Make) -> None:
     database.to_csv(base / "ptbxl_database.csv", index=False)
     rows = {key: {"description": scp.text, scp.kind: 1.0, "diagnostic_class": scp.superclass,
                   "SCP-ECG Statement Description": scp.text} for key, scp in scp_statements().items()}
-    statements = pd.DataFrame.from_dict(rows, orient="index", columns=columns["scp_columns"])
-    statements.to_csv(base / "scp_statements.csv")
+    pd.DataFrame.from_dict(rows, orient="index", columns=columns["scp_columns"]).to_csv(base / "scp_statements.csv")
 
 
 def _ptbxl_row(plan: RecordPlan) -> dict[str, object]:
     """A row of the table. The likelihood of a statement is 0 ("unknown") unless it is a diagnosis."""
     person = plan.patient
     codes = {key: 100.0 * (scp_statements()[key].kind == "diagnostic") for key in plan.labels}
-    files: dict[str, object] = {
-        f"filename_{suffix}": f"records{rate}/00000/{plan.record}_{suffix}"
-             for suffix, rate in _PTBXL_RATES.items()}
+    files: dict[str, object] = {f"filename_{suffix}": f"records{rate}/00000/{plan.record}_{suffix}"
+                                for suffix, rate in _PTBXL_RATES.items()}
     return files | {
         "ecg_id": int(plan.record), "patient_id": plan.subject_stream[-1] + 1.0,
         "age": float(person.age if person.age <= _OLDEST else _OLDER), "sex": int(person.sex == "FEMALE"),
