@@ -29,7 +29,6 @@ HOME = "classifiers"  # what its results are stored under
 CHOSEN_BY = "macro_f1"
 FOLDS = 5  # of the cross-validation of the regression on both
 PARTS = ("validation", "test")
-LIMITS = ("low", "high")
 SAID = ("macro_f1", "low", "high", "answered", "foreign")  # scores that its file says of itself
 
 
@@ -104,7 +103,7 @@ def _both(prepared: Prepared, plan: ClassifierPlan,
 
 
 def _features(prepared: Prepared) -> np.ndarray:
-    return classifier.of_features(rr_intervals.rr_features(prepared.recordings, prepared.leads[0]))
+    return rr_intervals.rr_features(prepared.recordings, prepared.leads[0])[:, classifier.COLUMNS]
 
 
 def _answers(whole: classifier.Classifier, prepared: Prepared) -> dict[str, np.ndarray]:
@@ -190,7 +189,7 @@ def decisions(arrays: dict[str, np.ndarray]) -> dict:
     y = arrays["y_validation"]
     p = {kind: arrays[f"prob_{kind}_validation"].astype(float) for kind in classifier.KINDS}
     best = max(p, key=lambda kind: value_of(CHOSEN_BY, y, p[kind]))
-    gain = difference(y, p[best], p["trees"])
+    gain = _limits(CHOSEN_BY, y, p[best], p["trees"], name="value")
     kind = best if gain["low"] > 0 else "trees"
 
     def loss(logarithm: float) -> float:
@@ -200,11 +199,6 @@ def decisions(arrays: dict[str, np.ndarray]) -> dict:
     temperature = round(float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x)), 4)
     return {"kind": kind, "best": best, "gain": gain, "temperature": temperature,
             "abstain_below": abstain_below(y, classifier.calibrated(p[kind], temperature))}
-
-
-def difference(y: np.ndarray, first: np.ndarray, second: np.ndarray) -> dict[str, float]:
-    """Macro F1 of ``first`` less that of ``second``, with percentile limits over recordings drawn again."""
-    return dict(zip(("value", *LIMITS), with_limits(CHOSEN_BY, y, first, second), strict=True))
 
 
 def abstain_below(y: np.ndarray, p: np.ndarray) -> float:
@@ -249,18 +243,17 @@ def scores(arrays: dict[str, np.ndarray], data: dict) -> dict:
     answered = p.max(axis=1) >= decided["abstain_below"]
     found = score(y, p, classes) | _limits(CHOSEN_BY, y, p)
     found |= {name: decided[name] for name in ("temperature", "abstain_below")}
-    for part, gain in zip(PARTS, (decided["gain"], difference(y, kinds[decided["best"]], kinds["trees"])), strict=True):
+    gain = _limits(CHOSEN_BY, y, kinds[decided["best"]], kinds["trees"], name="value")
+    for part, gain in (("validation", decided["gain"]), ("test", gain)):
         found[part] = {"gain": gain} | {kind: value_of(CHOSEN_BY, arrays[f"y_{part}"], arrays[f"prob_{kind}_{part}"])
                                         for kind in classifier.KINDS}
     found["calibration_error"] = {"before": metrics.calibration_error(y, raw), "after": metrics.calibration_error(y, p)}
     found["answered"] = {"share": answered.mean()} | _share("accuracy", (p.argmax(axis=1) == y)[answered])
     if "prob_first_lead" in arrays:
         found["first_lead"] = _limits(CHOSEN_BY, y, arrays["prob_first_lead"].astype(float))
-    own = {"test", "validation"}
-    column = classes.index(data["atrial_fibrillation"])
+    column, shown = classes.index(data["atrial_fibrillation"]), [name[2:] for name in arrays if name.startswith("y_")]
     found["foreign"] = {name: _against_the_rest(arrays[f"y_{name}"], arrays[f"prob_{name}"].astype(float), column)
-                        for name in (array.removeprefix("y_") for array in arrays if array.startswith("y_"))
-                        if name not in own}
+                        for name in shown if name not in PARTS}
     return found
 
 
@@ -272,9 +265,9 @@ def _against_the_rest(shown: np.ndarray, p: np.ndarray, column: int) -> dict:
         (("sensitivity", named[shown == 1]), ("specificity", ~named[shown == 0]))}
 
 
-def _limits(name: str, y: np.ndarray, p: np.ndarray) -> dict[str, float]:
-    """A score under its ``name``, with percentile limits over recordings drawn again."""
-    return dict(zip((name, *LIMITS), with_limits(name, y, p), strict=True))
+def _limits(score: str, y: np.ndarray, *p: np.ndarray, name: str = "") -> dict[str, float]:
+    """A score, or the difference of two, under its ``name``, with percentile limits over recordings drawn again."""
+    return dict(zip((name or score, "low", "high"), with_limits(score, y, *p), strict=True))
 
 
 def _share(name: str, right: np.ndarray) -> dict[str, float]:
