@@ -75,7 +75,10 @@ def run(config: ClassifierConfig | ClassifierPlan, report: Callable[[dict], None
     whole = _both(prepared, plan, report)
     arrays = _answers(whole, prepared)
     own = _chosen(whole, prepared, arrays)
-    arrays |= _alone(own, prepared) | _foreign(own, plan)
+    if len(own.facts.leads) > 1:  # what the first lead alone is good for
+        test = prepared.recordings.select(prepared.split.test)
+        arrays["prob_first_lead"] = own.of_recordings(test, own.facts.leads[:1]).astype(np.float16)
+    arrays |= _foreign(own, plan)
     recordings, facts = prepared.recordings, own.facts.stored
     data = origin_of(prepared) | {
         "name": recordings.name, "version": recordings.version, "digest": recordings.digest, "records": len(recordings),
@@ -89,16 +92,15 @@ def run(config: ClassifierConfig | ClassifierPlan, report: Callable[[dict], None
     return Trained(result, _tensors(own), facts | {"scores": {name: result.scores[name] for name in SAID}})
 
 
-def _both(prepared: Prepared, plan: ClassifierPlan,
-          report: Callable[[dict], None] | None) -> classifier.Classifier:
+def _both(prepared: Prepared, plan: ClassifierPlan, report: Callable[[dict], None] | None) -> classifier.Classifier:
     """The networks, trained, and the trees, not yet calibrated."""
     recordings, train = prepared.recordings, prepared.split.train
     networks = [_network(prepared, member, report) for member in plan.members]
     trees = Trees.of(baselines.boosted(_features(prepared)[train], recordings.labels[train], 0))
+    shortest, longest = float(np.floor(recordings.durations.min())), float(np.ceil(recordings.durations.max()))
     facts = finetune.facts_of(prepared) | {
-        "kind": "stack", "members": len(networks), "seed": None, **plan.known,
-        "shortest": float(np.floor(recordings.durations.min())),
-        "longest": max(2 * prepared.plan.config.seconds, float(np.ceil(recordings.durations.max())))}
+        "kind": "stack", "members": len(networks), "seed": None, **plan.known, "shortest": shortest,
+        "longest": max(2 * prepared.plan.config.seconds, longest)}
     return classifier.Classifier(checkpoint.CheckpointFacts.of(facts, Path(plan.config.name)), networks, trees)
 
 
@@ -134,16 +136,15 @@ def _network(prepared: Prepared, member: Plan, report: Callable[[dict], None] | 
     """A trained network of the ensemble, its weights rounded as they are stored."""
     config, rules, recordings, split = member.config, prepared.rules, prepared.recordings, prepared.split
     network, x = replace(prepared, plan=member).network(), prepared.inputs()
-    train, validation = (loop.LabelledArray(x[index], recordings.labels[index])
-                         for index in (split.train, split.validation))
+    train, validation = (loop.LabelledArray(x[i], recordings.labels[i]) for i in (split.train, split.validation))
     how = loop.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.patience, rules.stop_on,
                            rules.select_on, config.precision, config.seed)
+    score = partial(value_of, rules.score)
     model = LeadDropout(network) if len(prepared.leads) > 1 else network
     start = member.start and cache.source_checksum(member.start.parent, [member.start])
     state = finetune.training_state({"config": asdict(config), "digest": recordings.digest, "start": start, "of": HOME})
     # The test set is not looked at while it is trained: the validation set stands in its place
-    fit = loop.fit(model, train, validation, validation, how, partial(value_of, rules.score), member.device, state,
-                   report)
+    fit = loop.fit(model, train, validation, validation, how, score, member.device, state, report)
     model.load_state_dict({name: t.half().float() if t.is_floating_point() and t.ndim > 1 else t
                            for name, t in fit.weights.items()})
     return network
@@ -179,8 +180,8 @@ def _stacked(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     for k in range(FOLDS):
         others = {name: array[fold != k] for name, array in arrays.items() if name.endswith("_validation")}
         held_out[fold == k] = classifier.stacked(network[fold == k], trees[fold == k], _regression(others))
-    test = classifier.stacked(arrays["prob_network_test"].astype(float), arrays["prob_trees_test"].astype(float),
-                              _regression(arrays))
+    both = (arrays[f"prob_{kind}_test"].astype(float) for kind in ("network", "trees"))
+    test = classifier.stacked(*both, _regression(arrays))
     return {"prob_stack_validation": held_out.astype(np.float16), "prob_stack_test": test.astype(np.float16)}
 
 
@@ -207,14 +208,6 @@ def abstain_below(y: np.ndarray, p: np.ndarray) -> float:
     limits = np.unique(np.floor(confidence * 1e4) / 1e4)
     errors = np.array([wrong[confidence >= limit].mean() for limit in limits])
     return float(limits[np.argmax(errors <= wrong.mean() / 2)]) if (errors <= wrong.mean() / 2).any() else 1.0
-
-
-def _alone(own: classifier.Classifier, prepared: Prepared) -> dict[str, np.ndarray]:
-    """Of several leads: probabilities of the test set of which the first lead alone is seen."""
-    if len(own.facts.leads) == 1:
-        return {}
-    test = prepared.recordings.select(prepared.split.test)
-    return {"prob_first_lead": own.of_recordings(test, own.facts.leads[:1]).astype(np.float16)}
 
 
 def _foreign(own: classifier.Classifier, plan: ClassifierPlan) -> dict[str, np.ndarray]:

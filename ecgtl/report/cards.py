@@ -8,6 +8,7 @@ from jinja2 import Environment, StrictUndefined
 from matplotlib import pyplot as plt
 
 from ecgtl import metrics, paths, results
+from ecgtl.analysis.names import f1
 from ecgtl.config import PROBE, protocol
 from ecgtl.config.classifier import FILE, shipped
 from ecgtl.datasets import catalogue
@@ -40,12 +41,12 @@ def card(result: Result, facts: checkpoint.CheckpointFacts) -> str:
     values = {
         "data": data, "scores": scores, "facts": facts, "name": name, "tier": result.config["tier"],
         "source": catalogue.entry(data["name"]), "licence": LICENCES.get(facts.licence, "other"), "kinds": kinds,
-        "about": protocol(PROBE).classifiers[name]["about"], "gain": gain[0].upper() + gain[1:],
-        "what": f"{what[0].upper()}{what[1:]}.", "steps": _steps(facts), "alt": _alt(scores),
+        "about": protocol(PROBE).classifiers[name]["about"], "gain": gain[0].upper() + gain[1:], "alt": _alt(scores),
+        "what": f"{what[0].upper()}{what[1:]}.", "steps": _steps(facts), "errors": _errors(result),
         "foreign": {catalogue.entry(one).title: found for one, found in scores["foreign"].items()},
-        "errors": _errors(result), "commit": result.provenance["commit"][:10]}
+        "commit": result.provenance["commit"][:10]}
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
-    environment.globals |= {"score": _score, "limits": limits, "percent": lambda value: f"{100 * value:.1f} %"}
+    environment.globals |= {"score": f1, "limits": limits, "percent": lambda value: f"{100 * value:.1f} %"}
     return environment.from_string((paths.PACKAGE / "report" / "card.md").read_text()).render(values)
 
 
@@ -67,8 +68,8 @@ def diagram(result: Result) -> plt.Figure:
 
 def _alt(scores: dict) -> str:
     before, after = (scores["calibration_error"][when] for when in ("before", "after"))
-    return (f"Accuracy over confidence on the test set: the mean distance to the diagonal is {_score(before)} before "
-            f"and {_score(after)} after calibration")
+    return (f"Accuracy over confidence on the test set: the mean distance to the diagonal is {f1(before)} before "
+            f"and {f1(after)} after calibration")
 
 
 def _gain(result: Result, kinds: dict[str, str]) -> str:
@@ -91,8 +92,8 @@ def _beside(name: str, kinds: dict[str, str]) -> str:
     tried = results.read(results.path_of(HOME, f"{other}-reduced", "reduced"))
     best = max(kinds, key=lambda kind: tried.scores["validation"][kind])
     return (f" With all twelve leads, of which the networks saw a random share in training, {_gain(tried, kinds)} The "
-            f"{kinds[best]} there has macro F1 {_score(tried.scores['validation'][best])} on the validation set and "
-            f"{_score(tried.scores['test'][best])} on the test set, which does not choose.")
+            f"{kinds[best]} there has macro F1 {f1(tried.scores['validation'][best])} on the validation set and "
+            f"{f1(tried.scores['test'][best])} on the test set, which does not choose.")
 
 
 def _steps(facts: checkpoint.CheckpointFacts) -> list[str]:
@@ -126,10 +127,6 @@ def _errors(result: Result) -> str:
     return "; ".join(told) or "none"
 
 
-def _score(value: float) -> str:
-    return f"{value:.3f}".lstrip("0") if value < 1 else "1.000"
-
-
 def limits(value: float, found: dict) -> str:
     """A score with its limits."""
-    return f"{_score(value)} [{_score(found['low'])}, {_score(found['high'])}]"
+    return f"{f1(value)} [{f1(found['low'])}, {f1(found['high'])}]"

@@ -36,10 +36,10 @@ def behind(address: str, said: str, rows: Iterable[Sequence], bodies: Sequence[r
            headings: Sequence[str] = HEADINGS) -> Markup:
     """What stands behind a number: what it is, a row a run (``run_row``), their data, and two commands."""
     head = Markup().join(map(Markup('<th scope="col">{}</th>').format, headings))
-    body = Markup().join(Markup("<tr>{}</tr>").format(Markup().join(map(Markup("<td>{}</td>").format, row)))
-                         for row in rows)
-    data = dict.fromkeys(f"{data_set(one.data['name'])} {one.data['version']}, digest {one.data['digest'][:12]}"
-                         for one in bodies)
+    cells_of = (Markup().join(map(Markup("<td>{}</td>").format, row)) for row in rows)
+    body = Markup().join(map(Markup("<tr>{}</tr>").format, cells_of))
+    data = dict.fromkeys(f"{data_set(one['name'])} {one['version']}, digest {one['digest'][:12]}"
+                         for one in (made.data for made in bodies))
     evidence = ", ".join(f"{name} {word}" for name, word in cells.evidence_of(bodies).items())
     return Markup("<p><code>{0}</code><br>{1}</p><table><thead><tr>{2}</tr></thead><tbody>{3}</tbody></table>"
                   "<p>Data: {4}; evidence: {5}.</p><p>Compute it again from the stored predictions:<br>"
@@ -92,8 +92,7 @@ class Numbers:
         runs = "" if brief else _count(found.n)
         return Markup("{} {}{}").format(self.mean(method, size, score, gap), words.limits(found.low, found.high), runs)
 
-    def mean(self, method: str, size: int | str, score: str | None = None,
-             gap: Interval | None = None) -> Markup:
+    def mean(self, method: str, size: int | str, score: str | None = None, gap: Interval | None = None) -> Markup:
         """The mean of a cell that has runs, as a button; what it opens says the ``gap`` to the paper's number too."""
         own_score, choice = cells.reported(self.experiment)
         name = score or own_score

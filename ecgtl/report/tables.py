@@ -47,7 +47,7 @@ class Lines:
         return self.paper, self.here, self.gap
 
 
-def grid(frame: pd.DataFrame, columns: str = "words", corner: str = "Initialisation",
+def grid(frame: pd.DataFrame, columns: str = "words",
          headings: Mapping[str, tuple[str, str] | str] | None = None) -> pd.DataFrame:
     """A comparison in the shape of the paper's table: a row a method, a column for each of ``columns``, three lines.
 
@@ -64,7 +64,7 @@ def grid(frame: pd.DataFrame, columns: str = "words", corner: str = "Initialisat
         lines.append((METHODS[row["method"]], heading, Lines(
             printed + row.get("mark", ""), known.cell(row["method"], row["size"], row.get("score"), gap, brief),
             difference(gap, brief) if gap.reach else "")))
-    return grid_of(lines, corner)
+    return grid_of(lines, "Initialisation")
 
 
 def grid_of(cells: Iterable[tuple[str, tuple[str, str] | str, Lines]], corner: str) -> pd.DataFrame:

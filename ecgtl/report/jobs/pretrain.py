@@ -24,9 +24,8 @@ def _reconstructs(result: results.Result) -> bool:
 
 def parts(result: results.Result) -> pd.DataFrame:
     """Windows, or frames an epoch, and subjects in each set."""
-    if _reconstructs(result):
-        return pd.DataFrame({"windows": result.data["windows"], "subjects": result.data["subjects"]})
-    return pd.DataFrame({"frames an epoch": result.data["frames"], "subjects": result.data["subjects"]})
+    unit, name = ("windows", "windows") if _reconstructs(result) else ("frames an epoch", "frames")
+    return pd.DataFrame({unit: result.data[name], "subjects": result.data["subjects"]})
 
 
 def curve(result: results.Result) -> plt.Figure:

@@ -150,12 +150,7 @@ def check_run(layout: Layout, name: str, executed: Path, patterns: Iterable[str]
         if not fresh:
             raise EcgtlError(f"notebooks/{name}.ipynb ran to its end but wrote no {pattern}")
         for file in fresh if pattern.startswith("results/") else ():
-            _check_output(file)
-
-
-def _check_output(file: Path) -> None:
-    """A result or a checkpoint must be readable as a whole."""
-    checkpoint.load(file) if file.suffix == ".safetensors" else results.load(file)
+            (checkpoint.load if file.suffix == ".safetensors" else results.load)(file)
 
 
 def _outputs(layout: Layout, pattern: str) -> list[Path]:
