@@ -41,8 +41,8 @@ def card(result: Result, facts: checkpoint.CheckpointFacts) -> str:
     values = {
         "data": data, "scores": scores, "facts": facts, "name": name, "tier": result.config["tier"],
         "source": catalogue.entry(data["name"]), "licence": LICENCES.get(facts.licence, "other"), "kinds": kinds,
-        "about": protocol(PROBE).classifiers[name]["about"], "gain": gain[0].upper() + gain[1:], "alt": _alt(scores),
-        "what": f"{what[0].upper()}{what[1:]}.", "steps": _steps(facts), "errors": _errors(result),
+        "about": protocol(PROBE).classifiers[name]["about"], "gain": gain[0].upper() + gain[1:],
+        "what": f"{what[0].upper()}{what[1:]}.", "rhythm": classifier.RHYTHM, "errors": _errors(result),
         "foreign": {catalogue.entry(one).title: found for one, found in scores["foreign"].items()},
         "commit": result.provenance["commit"][:10]}
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
@@ -64,12 +64,6 @@ def diagram(result: Result) -> plt.Figure:
         axes.scatter(confidence[some], accuracy[some], s=200 * count[some] / len(y) + 4, color=colour, marker=marker)
     axes.set(xlabel="confidence", ylabel="accuracy, test set", xlim=(0, 1), ylim=(0, 1))
     return figures.legend_below(figure, [axes])
-
-
-def _alt(scores: dict) -> str:
-    before, after = (scores["calibration_error"][when] for when in ("before", "after"))
-    return (f"Accuracy over confidence on the test set: the mean distance to the diagonal is {f1(before)} before "
-            f"and {f1(after)} after calibration")
 
 
 def _gain(result: Result, kinds: dict[str, str]) -> str:
@@ -94,26 +88,6 @@ def _beside(name: str, kinds: dict[str, str]) -> str:
     return (f" With all twelve leads, of which the networks saw a random share in training, {_gain(tried, kinds)} The "
             f"{kinds[best]} there has macro F1 {f1(tried.scores['validation'][best])} on the validation set and "
             f"{f1(tried.scores['test'][best])} on the test set, which does not choose.")
-
-
-def _steps(facts: checkpoint.CheckpointFacts) -> list[str]:
-    """How an input is made, step by step."""
-    first, *others = facts.leads
-    further = (f", with as many of {', '.join(others)} as there are; the others are zero." if others else
-               "; a recording's only lead is taken for it where it has no name.")
-    steps = [f"Lead {first} in mV{further}",
-             f"Recordings of {facts.shortest:g} s or more. One of up to {facts.longest:g} s gets one answer; a longer "
-             f"one an answer for each {facts.seconds:g} s."]
-    if facts.kind != "trees":
-        scales = "; ".join(f"{lead} {mean:.4f} and {sd:.4f}"
-                           for lead, mean, sd in zip(facts.leads, facts.mean, facts.sd, strict=True))
-        steps += [f"Less the mean of the data set and divided by its standard deviation (mV: {scales}).",
-                  f"Resampled to {facts.sampling_rate:g} Hz by a polyphase filter.",
-                  f"The last {facts.seconds:g} s, zero-padded before what is shorter."]
-    if facts.kind != "network":
-        steps.append(f"Beats of lead {first} by wfdb's XQRS at the recording's own rate; of the intervals between them "
-                     f"{', '.join(name.replace('_', ' ') for name in classifier.RHYTHM)}.")
-    return [*steps, f"Probabilities{' (the mean over the networks)' * (facts.kind != 'trees')}, calibrated."]
 
 
 def _errors(result: Result) -> str:
