@@ -236,8 +236,8 @@ def scores(arrays: dict[str, np.ndarray], data: dict) -> dict:
     answered = p.max(axis=1) >= decided["abstain_below"]
     found = score(y, p, classes) | _limits(CHOSEN_BY, y, p)
     found |= {name: decided[name] for name in ("temperature", "abstain_below")}
-    gain = _limits(CHOSEN_BY, y, kinds[decided["best"]], kinds["trees"], name="value")
-    for part, gain in (("validation", decided["gain"]), ("test", gain)):
+    on_test = _limits(CHOSEN_BY, y, kinds[decided["best"]], kinds["trees"], name="value")
+    for part, gain in zip(PARTS, (decided["gain"], on_test), strict=True):
         found[part] = {"gain": gain} | {kind: value_of(CHOSEN_BY, arrays[f"y_{part}"], arrays[f"prob_{kind}_{part}"])
                                         for kind in classifier.KINDS}
     found["calibration_error"] = {"before": metrics.calibration_error(y, raw), "after": metrics.calibration_error(y, p)}

@@ -117,13 +117,6 @@ def test_coverage_is_counted(three_runs):
     assert counts["partial"] == int((coverage.coverage()["state"] == "partial").sum()) >= 1
 
 
-def test_sources_are_the_files_a_number_is_read_from(three_runs, own_results):
-    assert [file.name for file in values.sources("jang2021.scalars.cae_mse")] == ["jang2021.yml"]
-    files = values.sources(f"{EXPERIMENT}.reduced.random.25.macro_f1.mean")
-    assert files == sorted((own_results / EXPERIMENT).glob("*.json")) and len(files) == 4
-    assert values.sources(f"{EXPERIMENT}.demo.random.25.macro_f1.mean") == []
-
-
 def test_reading_numbers_as_written_runs_no_code(tmp_path, monkeypatch):
     evil = tmp_path / "evil.yml"
     evil.write_text("a: !!python/object/apply:os.system ['touch owned']\n")

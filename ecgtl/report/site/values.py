@@ -6,26 +6,16 @@ raises EcgtlError naming what there is, so that no number can outlive what it wa
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 
-from ecgtl import experiments, published, results
+from ecgtl import experiments, published
 from ecgtl.analysis import cells, coverage
 from ecgtl.analysis.names import f1
 from ecgtl.config import TIERS
 from ecgtl.errors import EcgtlError
 from ecgtl.report.numbers import Numbers
-from ecgtl.report.printed import published_file
 
 RESULT_FORM = "experiment.tier.method.size.score.statistic"
 STATISTICS = ("mean", "sd", "n", "low", "high")
-
-
-def sources(path: str) -> list[Path]:
-    """The files that the text for ``path`` is read from: a page that shows it depends on them."""
-    first, _, rest = path.partition(".")
-    if first in published.papers():
-        return [published_file(first)]
-    return sorted((results.folder("demo" if rest.startswith("demo.") else "reduced") / first).glob("*.json"))
 
 
 def result_text(path: str) -> str:
