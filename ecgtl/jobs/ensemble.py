@@ -217,8 +217,7 @@ def _foreign(own: classifier.Classifier, plan: ClassifierPlan) -> dict[str, np.n
         recordings = read(one)
         there = [name for name in own.facts.leads if leads.find(recordings.leads[0], name)]
         lead = there if len(own.facts.leads) > 1 else 0
-        long_enough = np.flatnonzero(recordings.durations >= own.facts.shortest)
-        recordings = recordings.select(long_enough)
+        recordings = recordings.select(np.flatnonzero(recordings.durations >= own.facts.shortest))
         shown = recordings.label_matrix[:, recordings.classes.index(name)]
         arrays |= {f"y_{dataset}": shown, f"prob_{dataset}": own.of_recordings(recordings, lead).astype(np.float16)}
     return arrays

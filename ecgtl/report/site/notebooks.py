@@ -50,17 +50,16 @@ def execute_all(layout: Layout, code: str, makes: Mapping[str, Iterable[str]]) -
     keys = {notebook: notebook_key(notebook, code) for notebook in names}
     todo = [one for one, name in names.items() if not is_current(layout, one, keys[one], makes[name])]
     say(f"notebooks: {len(names)}, to run: {len(todo)}")
-    failed: list[BaseException] = []
+    done: list[Future] = []
     jobs: dict[Future, str] = {}
     with ThreadPoolExecutor(WORKERS) as pool, processes.undone(functools.partial(_stop, pool, jobs)):
         for one in todo:
             jobs[pool.submit(_run_one, layout, one, keys[one], makes[names[one]])] = names[one]
         for job in as_completed(jobs):
-            if error := job.exception():
-                failed.append(error)
-            say(f"  {jobs[job]}: {'failed' if error else f'{job.result():.0f} s'}")
-    if failed:
-        raise failed[0]
+            done.append(job)
+            say(f"  {jobs[job]}: {'failed' if job.exception() else f'{job.result():.0f} s'}")
+    for job in done:
+        job.result()
 
 
 def _stop(pool: ThreadPoolExecutor, jobs: Iterable[Future]) -> None:
