@@ -11,6 +11,7 @@ from ecgtl.analysis.names import f1
 from ecgtl.datasets.recordings import UNLABELLED
 from ecgtl.jobs.pretrain import Pretrained
 from ecgtl.report import alt, figures, tables
+from ecgtl.training import loop
 from ecgtl.training.classification import LabelledFrames
 from ecgtl.training.future import Contrasts
 
@@ -130,9 +131,7 @@ def _future(pretrained: Pretrained, test: Contrasts) -> plt.Figure:
 
 
 def _probabilities(pretrained: Pretrained, x: np.ndarray) -> np.ndarray:
-    with torch.no_grad():
-        logits = pretrained.model.cpu().eval()(torch.from_numpy(x))
-    return torch.softmax(logits, dim=1).numpy()
+    return loop.predict(pretrained.model, x, torch.device("cpu"), precision="float32")
 
 
 def _synthetic(pretrained: Pretrained) -> bool:
