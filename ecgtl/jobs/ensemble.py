@@ -180,8 +180,8 @@ def _stacked(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     for k in range(FOLDS):
         others = {name: array[fold != k] for name, array in arrays.items() if name.endswith("_validation")}
         held_out[fold == k] = classifier.stacked(network[fold == k], trees[fold == k], _regression(others))
-    both = (arrays[f"prob_{kind}_test"].astype(float) for kind in ("network", "trees"))
-    test = classifier.stacked(*both, _regression(arrays))
+    network, trees = (arrays[f"prob_{kind}_test"].astype(float) for kind in ("network", "trees"))
+    test = classifier.stacked(network, trees, _regression(arrays))
     return {"prob_stack_validation": held_out.astype(np.float16), "prob_stack_test": test.astype(np.float16)}
 
 
