@@ -27,6 +27,7 @@ from ecgtl.errors import EcgtlError, note_once
 from ecgtl.models import convolution
 
 T = TypeVar("T")
+AGAIN, DELETE = "run the experiment again", "delete that file and run again"  # remedies
 MEASURED = "measured"  # folder of what is measured once and belongs to no table of runs
 SCHEMA = 2
 INCIDENTAL = ("device", "root", "save_weights")  # where a run happened does not change what it is
@@ -120,32 +121,28 @@ class StoredArrays(UserDict):
     """The arrays beside the result at ``path``, read when one is asked for; EcgtlError if missing or others."""
 
     def __init__(self, path: Path, sha256: str | None):
-        self.path, self.sha256 = path, sha256
+        self.path, self.file, self.sha256 = path, path.with_suffix(".npz"), sha256
 
     @cached_property
     def data(self) -> dict[str, np.ndarray]:  # type: ignore[override]
         """All arrays."""
-        file = str(self.path.with_suffix(".npz"))
-        return archives.arrays(io.BytesIO(self.content()), file, "run the experiment again")
+        return archives.arrays(io.BytesIO(self.content()), str(self.file), AGAIN)
 
     def content(self) -> bytes:
         """The file as it was written; UndoneError when it is missing or another one."""
-        file = self.path.with_suffix(".npz")
         try:
-            content = file.read_bytes()
+            content = self.file.read_bytes()
         except OSError as error:
             reason = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
-            raise UndoneError(f"{file} {reason} beside {self.path.name}; run the experiment again") from None
+            raise UndoneError(f"{self.file} {reason} beside {self.path.name}; {AGAIN}") from None
         if hashlib.sha256(content).hexdigest() != self.sha256:
-            raise UndoneError(f"{file} is not the file that {self.path.name} was written with; run the experiment "
-                              "again")
+            raise UndoneError(f"{self.file} is not the file that {self.path.name} was written with; {AGAIN}")
         return content
 
 
 def load(path: Path) -> Result:
     """The result at ``path`` with its arrays. Raises EcgtlError when either file is missing, damaged or changed."""
-    result = read(path)
-    return replace(result, arrays=dict(result.arrays))
+    return replace(result := read(path), arrays=dict(result.arrays))
 
 
 def stamp(path: Path) -> tuple[int, ...]:
@@ -204,18 +201,17 @@ def read(path: Path) -> Result:
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise EcgtlError(f"{path} is not a result ({type(error).__name__}); delete it and run again") from None
     if schema not in READABLE:
-        raise EcgtlError(f"{path} has schema {schema}, this version reads {' and '.join(map(str, READABLE))}; run the "
-                         "experiment again")
+        raise EcgtlError(f"{path} has schema {schema}, this version reads {' and '.join(map(str, READABLE))}; {AGAIN}")
     absent, unknown = set(STORED) - body.keys(), body.keys() - set(STORED)
     if absent:
         raise EcgtlError(f"{path} is not a result (it has no {', '.join(sorted(absent))}); delete it and run again")
     if unknown:
         note_once(f"{path} has {', '.join(sorted(unknown))}, which this version does not know and leaves out")
     checked = _parts({name: body[name] for name in body if name in STORED}, str(path), "")
-    if checked["predictions"]["file"] != path.with_suffix(".npz").name:
-        raise EcgtlError(f"{path}: predictions.file is no {path.with_suffix('.npz').name}; delete that file and run "
-                         "again")
-    return Result(**checked, arrays=StoredArrays(path, checked["predictions"].get("sha256")))
+    arrays = StoredArrays(path, checked["predictions"].get("sha256"))
+    if checked["predictions"]["file"] != arrays.file.name:
+        raise EcgtlError(f"{path}: predictions.file is no {arrays.file.name}; {DELETE}")
+    return Result(**checked, arrays=arrays)
 
 
 class _Part(dict):
@@ -225,7 +221,7 @@ class _Part(dict):
     where = ""
 
     def __missing__(self, key):
-        raise EcgtlError(f"{self.where}{key} is missing; delete that file and run again")
+        raise EcgtlError(f"{self.where}{key} is missing; {DELETE}")
 
 
 def _parts(value, file: str, name: str):
@@ -240,8 +236,7 @@ def _parts(value, file: str, name: str):
         part = [_parts(one, file, f"{name}each.") for one in value]
     kind = int | float if name[:-1].rpartition(".")[2] in NUMBERS else KINDS.get(name[:-1], object)
     if not isinstance(value, kind) or not _belongs(value, name):
-        raise EcgtlError(f"{file}: {name[:-1]} is {value!r:.40}, which does not belong there; delete that file and run "
-                         "again")
+        raise EcgtlError(f"{file}: {name[:-1]} is {value!r:.40}, which does not belong there; {DELETE}")
     return part
 
 

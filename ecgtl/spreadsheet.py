@@ -44,12 +44,8 @@ def write_table(table: pd.DataFrame, out: str | Path, decimals: str | None = "%.
     """
     check_out(out)
     suffix = Path(out).suffix.lower()
-    if suffix == ".jsonl":
-        content = _lines(table, decimals)
-    elif suffix == ".parquet":
-        content = _parquet(table)
-    else:
-        content = as_csv(table, decimals)
+    text = _lines if suffix == ".jsonl" else as_csv
+    content = _parquet(table) if suffix == ".parquet" else text(table, decimals)
     if str(out) != STDOUT:
         return write_atomic(paths.given(out), content)
     try:

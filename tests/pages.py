@@ -53,7 +53,7 @@ def row_of(table, **where):
 def cell(table, row, *column):
     """Paper, here and difference of the cell of a ``tables.grid`` in a row and a column, as they are ``seen``."""
     found = row_of(table, **{plain(table.iloc[:0]).columns[0]: row})
-    return tables.Lines(*map(seen, found[" ".join(column)].texts))
+    return tables.Lines(*map(seen, found[" ".join(column)]))
 
 
 def texts(figure):

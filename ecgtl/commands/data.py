@@ -83,18 +83,17 @@ def check(name: str, root: str | Path | None = None, only: str | Sequence[str] |
     if found.state == "no":
         raise EcgtlError(f"{name} is not available under {found.path}; {_how_to_get(entry)}")
     print(f"{name} {entry.version} under {found.path}: {found} ({found.pattern})")
-    right = found.state == "whole"
-    if (found.path / REGISTRY).is_file():
+    listed = (found.path / REGISTRY).is_file()
+    if listed:
         result = verify(entry, root, only, _progress("checked"))
         print(_verdict(result))
         if result.missing or result.altered:
             print(f"remedy: {_how_to_get(entry)}")
             return 1
-        right = True
     else:
         print(f"checksums: not compared, {REGISTRY} is not available here; {_how_to_get(entry)}")
     print(_reading(entry, root))
-    return 0 if right else 1
+    return int(not listed and found.state != "whole")
 
 
 def pack(name: Sequence[str], folder: str | Path, tier: str) -> int:

@@ -49,10 +49,7 @@ def status() -> None:
 
 
 def _shard(text: str) -> tuple[int, int]:
-    try:
-        k, n = (int(part) for part in text.split("/"))
-    except ValueError:
-        k, n = 0, 0
-    if not 1 <= k <= n:
+    k, _, n = text.partition("/")
+    if not (k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
         raise EcgtlError(f"shard is {text!r}; write k/n with 1 <= k <= n, e.g. 1/4")
-    return k, n
+    return int(k), int(n)

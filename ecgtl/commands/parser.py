@@ -33,6 +33,13 @@ def parser(asked: Collection[str]) -> "Parser":
     return made
 
 
+def completion(shell: str) -> None:
+    """Print a script that completes words of the command line, for a ``shell``."""
+    import shtab  # noqa: PLC0415  (for this alone)
+
+    print(shtab.complete(parser(paths.facts("commands")), shell))
+
+
 def lead(text: str) -> str | int:
     """A lead as it was typed: digits are an index."""
     return int(text) if text.isdecimal() else text

@@ -22,7 +22,7 @@ NEEDED = ("classes", "leads", "mean", "sd", "protocol", "multi_label", "dataset"
 KINDS = ("network", "trees", "stack")
 # Number of beats and length are left out: they say how a recorder was used
 RHYTHM = tuple(name for name in rr_intervals.FEATURES if name not in ("beats", "seconds"))
-_COLUMNS = [rr_intervals.FEATURES.index(name) for name in RHYTHM]
+COLUMNS = [rr_intervals.FEATURES.index(name) for name in RHYTHM]
 SMALLEST = 1e-6  # probability whose logarithm is taken
 ABSTAIN = "abstain"
 
@@ -90,8 +90,7 @@ class Classifier:
         parts = self.parts(x, features)
         if self.kind == "stack":
             parts["stack"] = stacked(parts["network"], parts["trees"], np.array(self.facts.stack))
-        p = parts[self.kind]
-        return calibrated(p, self.facts.temperature)
+        return calibrated(parts[self.kind], self.facts.temperature)
 
     def of_recordings(self, recordings: Recordings, lead: int | str | Sequence[str] = 0) -> np.ndarray:
         """Calibrated probabilities (R, classes) of ``recordings``, of long ones of their last ``longest`` seconds.
@@ -113,12 +112,7 @@ class Classifier:
 
 def rhythm(beats: np.ndarray, rate: float, n_samples: int) -> np.ndarray:
     """The features ``RHYTHM`` of the beats of a stretch."""
-    return rr_intervals.interval_features(beats, rate, n_samples)[_COLUMNS]
-
-
-def of_features(features: np.ndarray) -> np.ndarray:
-    """The columns ``RHYTHM`` of ``rr_intervals.rr_features``."""
-    return features[:, _COLUMNS]
+    return rr_intervals.interval_features(beats, rate, n_samples)[COLUMNS]
 
 
 def calibrated(p: np.ndarray, temperature: float) -> np.ndarray:

@@ -29,7 +29,6 @@ HOME = "classifiers"  # what its results are stored under
 CHOSEN_BY = "macro_f1"
 FOLDS = 5  # of the cross-validation of the regression on both
 PARTS = ("validation", "test")
-LIMITS = ("low", "high")
 SAID = ("macro_f1", "low", "high", "answered", "foreign")  # scores that its file says of itself
 
 
@@ -76,7 +75,10 @@ def run(config: ClassifierConfig | ClassifierPlan, report: Callable[[dict], None
     whole = _both(prepared, plan, report)
     arrays = _answers(whole, prepared)
     own = _chosen(whole, prepared, arrays)
-    arrays |= _alone(own, prepared) | _foreign(own, plan)
+    if len(own.facts.leads) > 1:  # what the first lead alone is good for
+        test = prepared.recordings.select(prepared.split.test)
+        arrays["prob_first_lead"] = own.of_recordings(test, own.facts.leads[:1]).astype(np.float16)
+    arrays |= _foreign(own, plan)
     recordings, facts = prepared.recordings, own.facts.stored
     data = origin_of(prepared) | {
         "name": recordings.name, "version": recordings.version, "digest": recordings.digest, "records": len(recordings),
@@ -90,21 +92,20 @@ def run(config: ClassifierConfig | ClassifierPlan, report: Callable[[dict], None
     return Trained(result, _tensors(own), facts | {"scores": {name: result.scores[name] for name in SAID}})
 
 
-def _both(prepared: Prepared, plan: ClassifierPlan,
-          report: Callable[[dict], None] | None) -> classifier.Classifier:
+def _both(prepared: Prepared, plan: ClassifierPlan, report: Callable[[dict], None] | None) -> classifier.Classifier:
     """The networks, trained, and the trees, not yet calibrated."""
     recordings, train = prepared.recordings, prepared.split.train
     networks = [_network(prepared, member, report) for member in plan.members]
     trees = Trees.of(baselines.boosted(_features(prepared)[train], recordings.labels[train], 0))
+    shortest, longest = float(np.floor(recordings.durations.min())), float(np.ceil(recordings.durations.max()))
     facts = finetune.facts_of(prepared) | {
-        "kind": "stack", "members": len(networks), "seed": None, **plan.known,
-        "shortest": float(np.floor(recordings.durations.min())),
-        "longest": max(2 * prepared.plan.config.seconds, float(np.ceil(recordings.durations.max())))}
+        "kind": "stack", "members": len(networks), "seed": None, **plan.known, "shortest": shortest,
+        "longest": max(2 * prepared.plan.config.seconds, longest)}
     return classifier.Classifier(checkpoint.CheckpointFacts.of(facts, Path(plan.config.name)), networks, trees)
 
 
 def _features(prepared: Prepared) -> np.ndarray:
-    return classifier.of_features(rr_intervals.rr_features(prepared.recordings, prepared.leads[0]))
+    return rr_intervals.rr_features(prepared.recordings, prepared.leads[0])[:, classifier.COLUMNS]
 
 
 def _answers(whole: classifier.Classifier, prepared: Prepared) -> dict[str, np.ndarray]:
@@ -135,16 +136,15 @@ def _network(prepared: Prepared, member: Plan, report: Callable[[dict], None] | 
     """A trained network of the ensemble, its weights rounded as they are stored."""
     config, rules, recordings, split = member.config, prepared.rules, prepared.recordings, prepared.split
     network, x = replace(prepared, plan=member).network(), prepared.inputs()
-    train, validation = (loop.LabelledArray(x[index], recordings.labels[index])
-                         for index in (split.train, split.validation))
+    train, validation = (loop.LabelledArray(x[i], recordings.labels[i]) for i in (split.train, split.validation))
     how = loop.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.patience, rules.stop_on,
                            rules.select_on, config.precision, config.seed)
+    score = partial(value_of, rules.score)
     model = LeadDropout(network) if len(prepared.leads) > 1 else network
     start = member.start and cache.source_checksum(member.start.parent, [member.start])
     state = finetune.training_state({"config": asdict(config), "digest": recordings.digest, "start": start, "of": HOME})
     # The test set is not looked at while it is trained: the validation set stands in its place
-    fit = loop.fit(model, train, validation, validation, how, partial(value_of, rules.score), member.device, state,
-                   report)
+    fit = loop.fit(model, train, validation, validation, how, score, member.device, state, report)
     model.load_state_dict({name: t.half().float() if t.is_floating_point() and t.ndim > 1 else t
                            for name, t in fit.weights.items()})
     return network
@@ -180,8 +180,8 @@ def _stacked(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     for k in range(FOLDS):
         others = {name: array[fold != k] for name, array in arrays.items() if name.endswith("_validation")}
         held_out[fold == k] = classifier.stacked(network[fold == k], trees[fold == k], _regression(others))
-    test = classifier.stacked(arrays["prob_network_test"].astype(float), arrays["prob_trees_test"].astype(float),
-                              _regression(arrays))
+    network, trees = (arrays[f"prob_{kind}_test"].astype(float) for kind in ("network", "trees"))
+    test = classifier.stacked(network, trees, _regression(arrays))
     return {"prob_stack_validation": held_out.astype(np.float16), "prob_stack_test": test.astype(np.float16)}
 
 
@@ -190,7 +190,7 @@ def decisions(arrays: dict[str, np.ndarray]) -> dict:
     y = arrays["y_validation"]
     p = {kind: arrays[f"prob_{kind}_validation"].astype(float) for kind in classifier.KINDS}
     best = max(p, key=lambda kind: value_of(CHOSEN_BY, y, p[kind]))
-    gain = difference(y, p[best], p["trees"])
+    gain = _limits(CHOSEN_BY, y, p[best], p["trees"], name="value")
     kind = best if gain["low"] > 0 else "trees"
 
     def loss(logarithm: float) -> float:
@@ -202,25 +202,12 @@ def decisions(arrays: dict[str, np.ndarray]) -> dict:
             "abstain_below": abstain_below(y, classifier.calibrated(p[kind], temperature))}
 
 
-def difference(y: np.ndarray, first: np.ndarray, second: np.ndarray) -> dict[str, float]:
-    """Macro F1 of ``first`` less that of ``second``, with percentile limits over recordings drawn again."""
-    return dict(zip(("value", *LIMITS), with_limits(CHOSEN_BY, y, first, second), strict=True))
-
-
 def abstain_below(y: np.ndarray, p: np.ndarray) -> float:
     """The lowest confidence at which the error on recordings above it is at most half of the error on all."""
     confidence, wrong = p.max(axis=1), p.argmax(axis=1) != y
     limits = np.unique(np.floor(confidence * 1e4) / 1e4)
     errors = np.array([wrong[confidence >= limit].mean() for limit in limits])
     return float(limits[np.argmax(errors <= wrong.mean() / 2)]) if (errors <= wrong.mean() / 2).any() else 1.0
-
-
-def _alone(own: classifier.Classifier, prepared: Prepared) -> dict[str, np.ndarray]:
-    """Of several leads: probabilities of the test set of which the first lead alone is seen."""
-    if len(own.facts.leads) == 1:
-        return {}
-    test = prepared.recordings.select(prepared.split.test)
-    return {"prob_first_lead": own.of_recordings(test, own.facts.leads[:1]).astype(np.float16)}
 
 
 def _foreign(own: classifier.Classifier, plan: ClassifierPlan) -> dict[str, np.ndarray]:
@@ -230,8 +217,7 @@ def _foreign(own: classifier.Classifier, plan: ClassifierPlan) -> dict[str, np.n
         recordings = read(one)
         there = [name for name in own.facts.leads if leads.find(recordings.leads[0], name)]
         lead = there if len(own.facts.leads) > 1 else 0
-        long_enough = np.flatnonzero(recordings.durations >= own.facts.shortest)
-        recordings = recordings.select(long_enough)
+        recordings = recordings.select(np.flatnonzero(recordings.durations >= own.facts.shortest))
         shown = recordings.label_matrix[:, recordings.classes.index(name)]
         arrays |= {f"y_{dataset}": shown, f"prob_{dataset}": own.of_recordings(recordings, lead).astype(np.float16)}
     return arrays
@@ -249,18 +235,17 @@ def scores(arrays: dict[str, np.ndarray], data: dict) -> dict:
     answered = p.max(axis=1) >= decided["abstain_below"]
     found = score(y, p, classes) | _limits(CHOSEN_BY, y, p)
     found |= {name: decided[name] for name in ("temperature", "abstain_below")}
-    for part, gain in zip(PARTS, (decided["gain"], difference(y, kinds[decided["best"]], kinds["trees"])), strict=True):
+    on_test = _limits(CHOSEN_BY, y, kinds[decided["best"]], kinds["trees"], name="value")
+    for part, gain in zip(PARTS, (decided["gain"], on_test), strict=True):
         found[part] = {"gain": gain} | {kind: value_of(CHOSEN_BY, arrays[f"y_{part}"], arrays[f"prob_{kind}_{part}"])
                                         for kind in classifier.KINDS}
     found["calibration_error"] = {"before": metrics.calibration_error(y, raw), "after": metrics.calibration_error(y, p)}
     found["answered"] = {"share": answered.mean()} | _share("accuracy", (p.argmax(axis=1) == y)[answered])
     if "prob_first_lead" in arrays:
         found["first_lead"] = _limits(CHOSEN_BY, y, arrays["prob_first_lead"].astype(float))
-    own = {"test", "validation"}
-    column = classes.index(data["atrial_fibrillation"])
+    column, shown = classes.index(data["atrial_fibrillation"]), [name[2:] for name in arrays if name.startswith("y_")]
     found["foreign"] = {name: _against_the_rest(arrays[f"y_{name}"], arrays[f"prob_{name}"].astype(float), column)
-                        for name in (array.removeprefix("y_") for array in arrays if array.startswith("y_"))
-                        if name not in own}
+                        for name in shown if name not in PARTS}
     return found
 
 
@@ -272,9 +257,9 @@ def _against_the_rest(shown: np.ndarray, p: np.ndarray, column: int) -> dict:
         (("sensitivity", named[shown == 1]), ("specificity", ~named[shown == 0]))}
 
 
-def _limits(name: str, y: np.ndarray, p: np.ndarray) -> dict[str, float]:
-    """A score under its ``name``, with percentile limits over recordings drawn again."""
-    return dict(zip((name, *LIMITS), with_limits(name, y, p), strict=True))
+def _limits(score: str, y: np.ndarray, *p: np.ndarray, name: str = "") -> dict[str, float]:
+    """A score, or the difference of two, under its ``name``, with percentile limits over recordings drawn again."""
+    return dict(zip((name or score, "low", "high"), with_limits(score, y, *p), strict=True))
 
 
 def _share(name: str, right: np.ndarray) -> dict[str, float]:

@@ -22,20 +22,13 @@ SAID = ("classes", "leads", "sampling_rate", "seconds", "mean", "sd", "licence",
 class TreesModule(nn.Module):
     """``Trees`` in operations on tensors: features (n, features), float64, to probabilities (n, classes)."""
 
-    feature: torch.Tensor
-    right: torch.Tensor
-    missing: torch.Tensor
-    number: torch.Tensor
-    baseline: torch.Tensor
-    roots: torch.Tensor
-
     def __init__(self, trees: Trees):
         super().__init__()
         self.shape, self.depth = trees.roots.shape, _depth(trees)
-        for name in ("feature", "right", "missing", "number", "baseline"):
-            kind = np.int64 if name in ("feature", "right") else np.float64
-            self.register_buffer(name, torch.from_numpy(getattr(trees, name).astype(kind)))
-        self.register_buffer("roots", torch.from_numpy(trees.roots.ravel().astype(np.int64)))
+        self.roots, self.feature, self.right = (
+            torch.from_numpy(array.astype(np.int64)) for array in (trees.roots.ravel(), trees.feature, trees.right))
+        self.missing, self.number, self.baseline = (
+            torch.from_numpy(array.astype(np.float64)) for array in (trees.missing, trees.number, trees.baseline))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """All trees go down one step at a time."""
@@ -53,9 +46,6 @@ class TreesModule(nn.Module):
 class Whole(nn.Module):
     """A classifier as one network: what ``Classifier.probabilities`` computes."""
 
-    weights: torch.Tensor | None
-    constants: torch.Tensor | None
-
     def __init__(self, own: Classifier):
         super().__init__()
         facts = own.facts
@@ -64,8 +54,8 @@ class Whole(nn.Module):
         self.temperature, self.multi_label = facts.temperature, facts.multi_label
         n = len(facts.classes or ())
         stack = torch.tensor(facts.stack, dtype=torch.float64)
-        self.register_buffer("weights", stack[:-n].reshape(n, 2 * n) if facts.stack else None)
-        self.register_buffer("constants", stack[-n:] if facts.stack else None)
+        self.weights = stack[:-n].reshape(n, 2 * n) if facts.stack else None
+        self.constants = stack[-n:] if facts.stack else None
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         """Of ``x`` (n, leads, samples) where there are networks, and of ``rhythm`` (n, features) where there are trees.

@@ -81,8 +81,6 @@ def predict(model: str | Path, root: str | Path, lead: str | int | None = None, 
                 yield one
 
     table, seen = _answers(own, records(), collector)
-    for line in collector.lines():
-        note(line)
     if not seen:
         absent = lead is None and list(collector.skipped) == [f"no lead {own.facts.leads[0]}"]
         hint = f" ({_trained_on(own.facts)}; choose another with --lead)" if absent else ""
@@ -116,10 +114,7 @@ class Predictor:
             Path("the signal"), x.shape[1], lambda columns, start, stop: x.T[start:stop][:, columns])
         one = _chosen("signal", header, self.facts, None, False, collector)
         one.check(collector)
-        table, _ = _answers(self._classifier, iter([one]), collector)
-        for line in collector.lines():
-            note(line)
-        return table
+        return _answers(self._classifier, iter([one]), collector)[0]
 
 
 def load(name: str | Path = DEFAULT, device: str = "auto") -> Predictor:
@@ -186,9 +181,8 @@ def _chosen(name: str, header: Header | RecordError, facts: CheckpointFacts, lea
         raise RecordError(error.reason, hint) from None
 
 
-def _answers(own: Classifier, records: Iterator[folder.Record],
-             collector: Collector) -> tuple[pd.DataFrame, list[Row]]:
-    """Rows of all ``records`` and what is said of each."""
+def _answers(own: Classifier, records: Iterator[folder.Record], collector: Collector) -> tuple[pd.DataFrame, list[Row]]:
+    """Rows of all ``records`` and what is said of each; what ``collector`` was told is noted."""
     rows = (row for one in records for row in _rows(one, own, collector))
     seen: list[Row] = []
     p = [np.empty((0, len(own.facts.classes or ())))]
@@ -198,15 +192,16 @@ def _answers(own: Classifier, records: Iterator[folder.Record],
         seen += [replace(row, x=NOTHING, first=NOTHING) for row in some]  # a view would keep all of it
         if len(some) == CHUNK:
             note(f"{len(seen)} rows, up to record {seen[-1].record.id}")
+    for line in collector.lines():
+        note(line)
     return _table(seen, own.facts, np.concatenate(p)), seen
 
 
 def _rhythms(rows: Sequence[Row]) -> np.ndarray:
     """``RHYTHM`` of each row, (rows, features)."""
-    jobs = [[(row.first, row.record.sampling_rate) for row in rows[k:k + TOGETHER]]
-            for k in range(0, len(rows), TOGETHER)]
-    found = processes.spread(_rhythms_of, jobs, 1 if len(jobs) < 4 else None)
-    return np.concatenate(found)
+    given = [(row.first, row.record.sampling_rate) for row in rows]
+    jobs = [given[k:k + TOGETHER] for k in range(0, len(given), TOGETHER)]
+    return np.concatenate(processes.spread(_rhythms_of, jobs, 1 if len(jobs) < 4 else None))
 
 
 def _rhythms_of(job: list[tuple[np.ndarray, float]]) -> np.ndarray:
@@ -216,22 +211,20 @@ def _rhythms_of(job: list[tuple[np.ndarray, float]]) -> np.ndarray:
 def _rows(one: folder.Record, own: Classifier, collector: Collector) -> Iterator[Row]:
     """The rows of a record; those that cannot be used meet the policy of ``collector`` where none is left."""
     n, facts = len(one), own.facts
-    size = round(facts.seconds * one.sampling_rate)
-    if _seconds(one) <= (facts.longest or np.inf):
-        spans = [(0, n)]
-    else:
-        spans = [(first, first + size) for first in (*range(0, n - size, size), n - size)]
-    lost: Counter[str] = Counter()
-    last: RecordError | None = None
+    # What is no longer than the longest is one span
+    size = round(facts.seconds * one.sampling_rate) if _seconds(one) > (facts.longest or np.inf) else n
+    spans = [(first, first + size) for first in (*range(0, n - size, size), n - size)]
+    lost = []
     for first, stop in spans:
         try:
             yield _row(one, own, first, stop, collector)
         except RecordError as error:
-            lost[error.reason], last = lost[error.reason] + 1, error
-    if last is not None and lost.total() == len(spans):
+            lost.append(error)
+    if len(lost) == len(spans):
         with collector.leaving_out(one.id):
-            raise last
-    for reason, times in lost.items() if lost.total() < len(spans) else ():
+            raise lost[-1]
+        return
+    for reason, times in Counter(error.reason for error in lost).items():
         collector.remark(one.id, f"windows left out, {reason}", f" ({times} of {len(spans)} of {one.id})")
 
 
@@ -335,13 +328,11 @@ def _table(seen: list[Row], facts: CheckpointFacts, p: np.ndarray) -> pd.DataFra
     names = np.array(facts.classes)
     predicted = [";".join(names[row >= 0.5]) for row in p] if facts.multi_label else names[p.argmax(axis=1)]
     predicted = np.where(p.max(axis=1, initial=0) < facts.abstain_below, ABSTAIN, predicted)
-    table = {"record": [row.record.id for row in seen], "leads": [" ".join(row.record.leads) for row in seen],
-             "sampling_rate": [row.record.sampling_rate for row in seen],
-             "seconds": [_seconds(row.record) for row in seen]}
-    table |= {"start": [row.start for row in seen]} if facts.longest else {}
-    table |= {"seconds_used": [row.seconds for row in seen]}
-    table |= {f"probability_{name}": p[:, k] for k, name in enumerate(names)}
-    return pd.DataFrame(table | {"predicted": predicted})
+    known = [(one.id, " ".join(one.leads), one.sampling_rate, _seconds(one), row.start, row.seconds)
+             for row in seen for one in (row.record,)]
+    table = pd.DataFrame(known, columns=["record", "leads", "sampling_rate", "seconds", "start", "seconds_used"])
+    table = table.assign(**{f"probability_{name}": p[:, k] for k, name in enumerate(names)}, predicted=predicted)
+    return table if facts.longest else table.drop(columns="start")
 
 
 def _kind(facts: CheckpointFacts) -> str:

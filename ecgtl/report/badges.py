@@ -27,26 +27,32 @@ def badge(text: str) -> Markup:
     kind, colon, word = text.partition(":")
     of_kind, alone = words()["of_kind"], words()["alone"]
     if text in alone:
-        return Markup('<span class="ecgtl-badge ecgtl-{}" title="{}">{}</span>').format(
-            (word or kind).replace(" ", "-"), alone[text], text.replace(":", ": "))
-    parts = word.split("/")
-    if not colon or not set(parts) <= set(of_kind):
+        css, title = (word or kind).replace(" ", "-"), alone[text]
+    elif colon and (parts := word.split("/")) and set(parts) <= set(of_kind):
+        title = Markup(escape("; ".join(of_kind[part] for part in parts)))
+        weakest = max(parts, key=lambda part: STRENGTH.index(part) if part in STRENGTH else -1)
+        css = f"{weakest} ecgtl-evidence" if kind in EVIDENCE else weakest
+    else:
         raise EcgtlError(f"no badge for {text!r}; words after 'tier:', 'target:', …: "
                          f"{', '.join(of_kind)}; words alone: {', '.join(alone)}")
-    title = "; ".join(of_kind[part] for part in parts)
-    weakest = max(parts, key=lambda part: STRENGTH.index(part) if part in STRENGTH else -1)
-    css = f"{weakest} ecgtl-evidence" if kind in EVIDENCE else weakest
-    return Markup(f'<span class="ecgtl-badge ecgtl-{escape(css)}" title="{escape(title)}">'
-                  f"{escape(kind)}: {escape(word)}</span>")
+    return _span(css, text.replace(":", ": "), Markup(' title="{}"').format(title))
+
+
+def _span(css: str, text: str, title: str = "") -> Markup:
+    return Markup('<span class="ecgtl-badge ecgtl-{}"{}>{}</span>').format(css, title, text)
+
+
+def paragraph(*badges: Markup) -> Markup:
+    """Badges on a line of their own."""
+    return Markup('<p class="ecgtl-badges">{}</p>').format(Markup(" ").join(badges))
 
 
 def row(tier: str, evidence: dict[str, str]) -> Markup:
     """The badges for a tier and its evidence words; synthetic data get one more, which cannot be missed."""
     found = [badge(f"tier:{tier}"), *(badge(f"{kind}:{word}") for kind, word in evidence.items())]
     if evidence["target"] == "synthetic":
-        found.append(Markup('<span class="ecgtl-badge ecgtl-synthetic">synthetic data: shows that the machinery works, '
-                            "nothing about ECG</span>"))
-    return Markup('<p class="ecgtl-badges">{}</p>').format(Markup(" ").join(found))
+        found.append(_span("synthetic", "synthetic data: shows that the machinery works, nothing about ECG"))
+    return paragraph(*found)
 
 
 def state(experiment: str, tier: str, words: str = "", without: str = "") -> Markup:
@@ -68,4 +74,4 @@ def of_result(result: results.Result) -> HTML:
 def of_recordings(recordings: Recordings) -> HTML:
     """Badge of a data set that is only looked at."""
     name, word = ("synthetic", "synthetic") if recordings.synthetic else ("full", "real recordings")
-    return HTML(f'<p class="ecgtl-badges"><span class="ecgtl-badge ecgtl-{name}">data: {word}</span></p>')
+    return HTML(paragraph(_span(name, f"data: {word}")))

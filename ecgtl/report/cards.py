@@ -8,6 +8,7 @@ from jinja2 import Environment, StrictUndefined
 from matplotlib import pyplot as plt
 
 from ecgtl import metrics, paths, results
+from ecgtl.analysis.names import f1
 from ecgtl.config import PROBE, protocol
 from ecgtl.config.classifier import FILE, shipped
 from ecgtl.datasets import catalogue
@@ -35,17 +36,19 @@ def write(result: Result, folder: Path) -> None:
 def card(result: Result, facts: checkpoint.CheckpointFacts) -> str:
     """The card's text."""
     data, scores, name = result.data, result.scores, result.config["name"]
-    kinds = {kind: words.format(facts.members) for kind, words in KINDS.items()}
-    gain, what = _gain(result, kinds) + _beside(name, kinds), kinds[facts.kind]
+    known = protocol(PROBE).classifiers[name]
+    other, tried = known.get("beside"), None  # of more leads; told of unless it is shipped itself
+    if other and other not in shipped():
+        tried = results.read(results.path_of(HOME, f"{other}-reduced", "reduced"))
     values = {
-        "data": data, "scores": scores, "facts": facts, "name": name, "tier": result.config["tier"],
-        "source": catalogue.entry(data["name"]), "licence": LICENCES.get(facts.licence, "other"), "kinds": kinds,
-        "about": protocol(PROBE).classifiers[name]["about"], "gain": gain[0].upper() + gain[1:],
-        "what": f"{what[0].upper()}{what[1:]}.", "steps": _steps(facts), "alt": _alt(scores),
+        "result": result, "data": data, "scores": scores, "facts": facts, "name": name, "tier": result.config["tier"],
+        "source": catalogue.entry(data["name"]), "licence": LICENCES.get(facts.licence, "other"), "tried": tried,
+        "kinds": {kind: words.format(facts.members) for kind, words in KINDS.items()}, "about": known["about"],
         "foreign": {catalogue.entry(one).title: found for one, found in scores["foreign"].items()},
-        "errors": _errors(result), "commit": result.provenance["commit"][:10]}
+        "rhythm": classifier.RHYTHM, "errors": _errors(result), "commit": result.provenance["commit"][:10]}
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
-    environment.globals |= {"score": _score, "limits": limits, "percent": lambda value: f"{100 * value:.1f} %"}
+    environment.globals |= {"score": f1, "limits": limits, "percent": lambda value: f"{100 * value:.1f} %",
+                            "leading": _leading}
     return environment.from_string((paths.PACKAGE / "report" / "card.md").read_text()).render(values)
 
 
@@ -65,54 +68,9 @@ def diagram(result: Result) -> plt.Figure:
     return figures.legend_below(figure, [axes])
 
 
-def _alt(scores: dict) -> str:
-    before, after = (scores["calibration_error"][when] for when in ("before", "after"))
-    return (f"Accuracy over confidence on the test set: the mean distance to the diagonal is {_score(before)} before "
-            f"and {_score(after)} after calibration")
-
-
-def _gain(result: Result, kinds: dict[str, str]) -> str:
-    """What the candidate with the best validation score has over trees on RR intervals, and what follows."""
-    best = max(kinds, key=lambda kind: result.scores["validation"][kind])
-    if best == "trees":
-        return "the networks add nothing to RR intervals on the validation set, so the smaller model is shipped."
-    told = [f"{one['value']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}] on the {part} set"
-            for part, one in ((part, result.scores[part]["gain"]) for part in ("validation", "test"))]
-    follows = (", an interval that includes 0 where it decides: beyond it the networks add nothing to RR intervals, "
-               "and the smaller model is shipped" if result.data["kind"] == "trees" else "")
-    return f"the gain of the {kinds[best]} over trees on RR intervals: {' and '.join(told)}{follows}."
-
-
-def _beside(name: str, kinds: dict[str, str]) -> str:
-    """What came of a classifier of more leads, where there is one that is not shipped."""
-    other = protocol(PROBE).classifiers[name].get("beside")
-    if not other or other in shipped():
-        return ""
-    tried = results.read(results.path_of(HOME, f"{other}-reduced", "reduced"))
-    best = max(kinds, key=lambda kind: tried.scores["validation"][kind])
-    return (f" With all twelve leads, of which the networks saw a random share in training, {_gain(tried, kinds)} The "
-            f"{kinds[best]} there has macro F1 {_score(tried.scores['validation'][best])} on the validation set and "
-            f"{_score(tried.scores['test'][best])} on the test set, which does not choose.")
-
-
-def _steps(facts: checkpoint.CheckpointFacts) -> list[str]:
-    """How an input is made, step by step."""
-    first, *others = facts.leads
-    further = (f", with as many of {', '.join(others)} as there are; the others are zero." if others else
-               "; a recording's only lead is taken for it where it has no name.")
-    steps = [f"Lead {first} in mV{further}",
-             f"Recordings of {facts.shortest:g} s or more. One of up to {facts.longest:g} s gets one answer; a longer "
-             f"one an answer for each {facts.seconds:g} s."]
-    if facts.kind != "trees":
-        scales = "; ".join(f"{lead} {mean:.4f} and {sd:.4f}"
-                           for lead, mean, sd in zip(facts.leads, facts.mean, facts.sd, strict=True))
-        steps += [f"Less the mean of the data set and divided by its standard deviation (mV: {scales}).",
-                  f"Resampled to {facts.sampling_rate:g} Hz by a polyphase filter.",
-                  f"The last {facts.seconds:g} s, zero-padded before what is shorter."]
-    if facts.kind != "network":
-        steps.append(f"Beats of lead {first} by wfdb's XQRS at the recording's own rate; of the intervals between them "
-                     f"{', '.join(name.replace('_', ' ') for name in classifier.RHYTHM)}.")
-    return [*steps, f"Probabilities{' (the mean over the networks)' * (facts.kind != 'trees')}, calibrated."]
+def _leading(result: Result) -> str:
+    """The candidate with the best validation score."""
+    return max(KINDS, key=lambda kind: result.scores["validation"][kind])
 
 
 def _errors(result: Result) -> str:
@@ -126,10 +84,6 @@ def _errors(result: Result) -> str:
     return "; ".join(told) or "none"
 
 
-def _score(value: float) -> str:
-    return f"{value:.3f}".lstrip("0") if value < 1 else "1.000"
-
-
 def limits(value: float, found: dict) -> str:
     """A score with its limits."""
-    return f"{_score(value)} [{_score(found['low'])}, {_score(found['high'])}]"
+    return f"{f1(value)} [{f1(found['low'])}, {f1(found['high'])}]"

@@ -169,15 +169,13 @@ def _paper_limits(x: np.ndarray) -> tuple[float, float]:
     """Whole half-millivolts around nearly all of the signal, so that one artefact does not flatten the rest."""
     low, high = np.percentile(x, [0.2, 99.8])
     low, high = np.floor(2 * low - 0.4) / 2, np.ceil(2 * high + 0.4) / 2
-    middle = (low + high) / 2
-    return max(low, middle - 2.5), min(high, middle + 2.5)
+    return max(low, (low + high) / 2 - 2.5), min(high, (low + high) / 2 + 2.5)
 
 
 def _paper(axes: plt.Axes) -> None:
-    axes.xaxis.set_major_locator(MultipleLocator(1))
-    axes.xaxis.set_minor_locator(MultipleLocator(0.04))
-    axes.yaxis.set_major_locator(MultipleLocator(0.5))
-    axes.yaxis.set_minor_locator(MultipleLocator(0.1))
+    for axis, major, minor in ((axes.xaxis, 1, 0.04), (axes.yaxis, 0.5, 0.1)):
+        axis.set_major_locator(MultipleLocator(major))
+        axis.set_minor_locator(MultipleLocator(minor))
     axes.grid(which="minor", color="#f6dada", linewidth=0.4)
     axes.grid(which="major", axis="y", color="#eab0b0", linewidth=0.7)
     # Large squares are 0.2 s wide; labels stand at whole seconds only
@@ -188,18 +186,18 @@ def _paper(axes: plt.Axes) -> None:
     axes.spines[["top", "right"]].set_visible(True)
 
 
-def digest(figure: plt.Figure | None, digits: int = 3) -> str:
+def digest(figure: plt.Figure | None) -> str:
     """Eight hex digits over everything that is plotted in ``figure``, rounded: nbval compares this, not pixels."""
     if figure is None:
         return "none"
     numbers = []
     for axes in figure.axes:
         numbers += [np.asarray(line.get_xydata(), float) for line in axes.get_lines()]
-        numbers += [np.array([[p.get_x(), p.get_width(), p.get_height()]]) for p in axes.patches
-                    if isinstance(p, Rectangle)]
+        bars = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+        numbers += [np.array([bar.get_x(), bar.get_width(), bar.get_height()]) for bar in bars]
         numbers += [np.asarray(image.get_array(), float) for image in axes.images]
     flat = np.concatenate([n.ravel() for n in numbers]) if numbers else np.zeros(0)
-    text = ",".join(f"{v:.{digits}g}" for v in np.where(np.isfinite(flat), flat + 0.0, 0.0))
+    text = ",".join(f"{v:.3g}" for v in np.where(np.isfinite(flat), flat + 0.0, 0.0))
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
@@ -237,9 +235,9 @@ def pending_row(axes: plt.Axes, y: float, x: float = 1) -> None:
     axes.annotate(PENDING, (x, y), xycoords=("axes fraction", "data"), ha="right", va="center", color=GREY)
 
 
-def name_rows(axes: plt.Axes, names: Sequence[str], margin: float = 0.4) -> None:
+def name_rows(axes: plt.Axes, names: Sequence[str]) -> None:
     """The names of what lies on the lines of a panel, the first on top."""
-    axes.set(yticks=range(len(names)), yticklabels=names, ylim=(max(len(names), 1) - margin, margin - 1))
+    axes.set(yticks=range(len(names)), yticklabels=names, ylim=(max(len(names), 1) - 0.4, -0.6))
 
 
 def dot(axes: plt.Axes, found: Interval, at: float, colour: str, marker: str, upright: bool = False,
@@ -250,8 +248,7 @@ def dot(axes: plt.Axes, found: Interval, at: float, colour: str, marker: str, up
         axes.errorbar(x, y, **{reach: found.reach, "color": colour, "marker": marker, "linestyle": "none"} | style)
 
 
-def band(axes: plt.Axes, table: pd.DataFrame, middle: pd.Series, colour: str, dash: str = "-", alpha: float = 0.12,
-         **style: Any) -> None:
+def band(axes: plt.Axes, table: pd.DataFrame, middle: pd.Series, colour: str, dash: str = "-", **style: Any) -> None:
     """The ``middle`` of the columns of ``table`` by its index, on a pale band from the lowest to the highest."""
-    axes.fill_between(table.index, table.min(axis=1), table.max(axis=1), color=colour, alpha=alpha, linewidth=0)
+    axes.fill_between(table.index, table.min(axis=1), table.max(axis=1), color=colour, alpha=0.12, linewidth=0)
     axes.plot(table.index, middle, dash, color=colour, **style)

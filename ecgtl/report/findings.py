@@ -12,6 +12,7 @@ from ecgtl.analysis import claim_rules, claims, verdicts
 from ecgtl.analysis.correlations import MIN_GROUPS, Interval
 from ecgtl.analysis.names import METHODS, NETWORKS, checkpoint_name, data_set, f1
 from ecgtl.report.badges import badge
+from ecgtl.report.words import bullets, paragraph
 
 OURS = "Our difference [95 % interval], smallest detectable; printed; runs"
 OUR_FOLDS = "Our folds [95 % interval]"
@@ -53,24 +54,21 @@ def evidence_badges(verdict: dict) -> list[Markup]:
     """Badges of the tier and the data that a verdict stands on; none where nothing has been run."""
     if not verdict["evidence"]:
         return []
-    target, upstream = (verdict["evidence"].get(part, "none") for part in ("target", "upstream"))
-    data = [f"target:{target}"] * (target != "none")
-    return [badge(word) for word in (f"tier:{verdict['tier']}", *data, f"upstream:{upstream}")]
+    words = {"tier": verdict["tier"]} | {part: verdict["evidence"].get(part, "none") for part in ("target", "upstream")}
+    return [badge(f"{kind}:{word}") for kind, word in words.items() if (kind, word) != ("target", "none")]
 
 
 def ours(verdict: dict, n_open: int) -> Markup:
     """Our comparisons behind a verdict, and its note; those of more than ``n_open`` lines are folded away."""
-    said = Markup("<p>{}</p>").format(verdict["note"]) if verdict["note"] else Markup()
-    return _account(verdict["comparisons"], n_open) + said
+    return _account(verdict["comparisons"], n_open) + (paragraph(verdict["note"]) if verdict["note"] else "")
 
 
 def _account(comparisons: Sequence[verdicts.Comparison], n_open: int) -> Markup:
     """The comparisons of a claim: one is a line, a few are a list, and many are folded behind their counts."""
     if len(comparisons) <= 1:
-        return Markup().join(Markup("<p>{}</p>").format(in_words(one)) for one in comparisons)
-    items = Markup().join(Markup("<li>{} {}</li>").format(_badges(one), in_words(one)) for one in comparisons)
-    folded = len(comparisons) > n_open
-    frame = "<details><summary>{}</summary><ul>{}</ul></details>" if folded else "<p>{}</p><ul>{}</ul>"
+        return Markup().join(paragraph(in_words(one)) for one in comparisons)
+    items = bullets(Markup("{} {}").format(_badges(one), in_words(one)) for one in comparisons)
+    frame = "<details><summary>{}</summary>{}</details>" if len(comparisons) > n_open else "<p>{}</p>{}"
     return Markup(frame).format(counted(comparisons), items)
 
 

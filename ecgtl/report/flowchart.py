@@ -4,7 +4,6 @@ import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -33,12 +32,11 @@ def hourglass(blocks: Sequence[Block], title: str, start: Sequence[int]) -> plt.
     channels = np.array([shape[0] if len(shape) > 1 else 1 for _, shape in rows])
     widths, heights = 0.35 + 0.65 * lengths / lengths.max(), 0.6 + 0.35 * channels / channels.max()
     figure, axes = plt.subplots(figsize=(figures.WIDTH, _ROW * len(rows) + 1.1))
-    small: dict[str, Any] = {"va": "center"}
     for y, ((words, shape), width, height) in enumerate(zip(rows, widths, heights, strict=True)):
         _rectangle(axes, -width / 2, y - height / 2, width, height, "signal" if len(shape) > 1 else "vector")
-        axes.text(0, y, " × ".join(map(str, shape)), ha="center", **small)
-        axes.text(0.56, y, words, ha="left", **small)
-    axes.text(0.56, -1, "block, kernel k, parameters", ha="left", color="#444444", **small)
+        axes.text(0, y, " × ".join(map(str, shape)), ha="center", va="center")
+        axes.text(0.56, y, words, ha="left", va="center")
+    axes.text(0.56, -1, "block, kernel k, parameters", ha="left", color="#444444", va="center")
     axes.set(xlim=(-0.52, 1.95), ylim=(len(rows) - 0.4, -1.4), title=title)
     axes.set_axis_off()
     kinds = {"signal": "channels × length" if len(start) == 2 else "channels × height × width"}

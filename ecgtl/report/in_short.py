@@ -99,11 +99,10 @@ def of_table(experiment: str, tier: str, score: str | None = None, table: str | 
 
 def _judged(tiers: Mapping[str, str], statements: Sequence[str] | None, why: str) -> Markup:
     """How many statements hold, in print and here."""
-    judged = [verdict for experiment, tier in tiers.items()
-              for verdict in claims.judged_on(experiment, tier, statements)]
+    judged = [one for name, tier in tiers.items() for one in claims.judged_on(name, tier, statements)]
     if not judged:
         return Markup()
-    said = [", ".join(f"{n} {sign}" for sign, n in Counter(one[whose] for one in judged).items())
-            for whose in ("paper", "ours")]
+    counts = (Counter(one[whose] for one in judged) for whose in ("paper", "ours"))
+    said = [", ".join(f"{n} {sign}" for sign, n in count.items()) for count in counts]
     return Markup('<p>{} statement{}: in print {}; here {}. <a href="{}">Why</a></p>').format(
         len(judged), "s" * (len(judged) > 1), *said, why)

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import torch
 from IPython.display import HTML
-from markupsafe import Markup
 from torch import nn
 
 from ecgtl import models
@@ -205,5 +204,4 @@ def _size(kernel: int | tuple[int, ...]) -> str:
 
 def tier_badges(*tiers: str) -> HTML:
     """Badges of the tiers whose networks are drawn: no recordings are behind a drawing."""
-    found = Markup(" ").join(badges.badge(f"tier:{tier}") for tier in tiers)
-    return HTML(Markup('<p class="ecgtl-badges">{}</p>').format(found))
+    return HTML(badges.paragraph(*(badges.badge(f"tier:{tier}") for tier in tiers)))

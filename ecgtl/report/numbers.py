@@ -5,7 +5,7 @@ No script is needed: what opens is the browser's own popover, which works from a
 
 import itertools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,32 +20,31 @@ from ecgtl.analysis.names import CHOICES, NBSP, PENDING, RIVALS, data_set, f1, s
 from ecgtl.report import words
 
 _NUMBERED = itertools.count(1)  # a popover's name is unique on its page
-FOLD_HEADINGS = ("Run", "Seed", "F1", "MELEP", "Commit", "Made on", "Result")
-HEADINGS = ("Run", "Seed", "Score", "Commit", "Made on", "Result")
 
 
-def button(text: str, address: str, behind: Markup) -> Markup:
-    """``text`` as a button that opens what is ``behind`` the number at ``address``."""
-    return Markup('<button type="button" class="ecgtl-number" data-id="{0}" popovertarget="{1}">{2}</button>'
-                  '<div popover id="{1}" class="ecgtl-popover" role="dialog" aria-label="{0}">{3}<button type="button" '
-                  'popovertarget="{1}" popovertargetaction="hide">Close</button></div>').format(
-                      address, f"ecgtl-number-{next(_NUMBERED)}", text, behind)
+def button(text: str, address: str, said: str, made: Sequence[tuple[results.Result, tuple[str, ...]]],
+           scores: Sequence[str] = ("Score",)) -> Markup:
+    """``text`` as a button that opens what stands behind the number at ``address``.
 
-
-def behind(address: str, said: str, rows: Iterable[Sequence], bodies: Sequence[results.Result],
-           headings: Sequence[str] = HEADINGS) -> Markup:
-    """What stands behind a number: what it is, a row a run (``run_row``), their data, and two commands."""
+    That is what is ``said`` of it, a row for each result that it was ``made`` from, with its ``scores``, their data,
+    and two commands.
+    """
+    headings, bodies = ("Run", "Seed", *scores, "Commit", "Made on", "Result"), [body for body, _ in made]
     head = Markup().join(map(Markup('<th scope="col">{}</th>').format, headings))
-    body = Markup().join(Markup("<tr>{}</tr>").format(Markup().join(map(Markup("<td>{}</td>").format, row)))
-                         for row in rows)
-    data = dict.fromkeys(f"{data_set(one.data['name'])} {one.data['version']}, digest {one.data['digest'][:12]}"
-                         for one in bodies)
+    rows = (Markup().join(map(Markup("<td>{}</td>").format, run_row(number, body, *own)))
+            for number, (body, own) in enumerate(made, 1))
+    data = dict.fromkeys(f"{data_set(one['name'])} {one['version']}, digest {one['digest'][:12]}"
+                         for one in (body.data for body in bodies))
     evidence = ", ".join(f"{name} {word}" for name, word in cells.evidence_of(bodies).items())
-    return Markup("<p><code>{0}</code><br>{1}</p><table><thead><tr>{2}</tr></thead><tbody>{3}</tbody></table>"
-                  "<p>Data: {4}; evidence: {5}.</p><p>Compute it again from the stored predictions:<br>"
+    return Markup('<button type="button" class="ecgtl-number" data-id="{0}" popovertarget="{1}">{2}</button>'
+                  '<div popover id="{1}" class="ecgtl-popover" role="dialog" aria-label="{0}">'
+                  "<p><code>{0}</code><br>{3}</p><table><thead><tr>{4}</tr></thead><tbody>{5}</tbody></table>"
+                  "<p>Data: {6}; evidence: {7}.</p><p>Compute it again from the stored predictions:<br>"
                   "<code>python -m ecgtl verify {0}</code></p><p>Make it again, training included:<br>"
-                  "<code>python -m ecgtl reproduce {0}</code></p>").format(
-                      address, said, head, body, "; ".join(data), evidence)
+                  '<code>python -m ecgtl reproduce {0}</code></p><button type="button" popovertarget="{1}" '
+                  'popovertargetaction="hide">Close</button></div>').format(
+                      address, f"ecgtl-number-{next(_NUMBERED)}", text, said, head,
+                      Markup().join(map(Markup("<tr>{}</tr>").format, rows)), "; ".join(data), evidence)
 
 
 def run_row(number: int, body: results.Result, *scores: str) -> tuple:
@@ -92,8 +91,7 @@ class Numbers:
         runs = "" if brief else _count(found.n)
         return Markup("{} {}{}").format(self.mean(method, size, score, gap), words.limits(found.low, found.high), runs)
 
-    def mean(self, method: str, size: int | str, score: str | None = None,
-             gap: Interval | None = None) -> Markup:
+    def mean(self, method: str, size: int | str, score: str | None = None, gap: Interval | None = None) -> Markup:
         """The mean of a cell that has runs, as a button; what it opens says the ``gap`` to the paper's number too."""
         own_score, choice = cells.reported(self.experiment)
         name = score or own_score
@@ -104,8 +102,7 @@ class Numbers:
                 f"interval] of {found.n} run{'s' * (found.n > 1)}; epoch: {CHOICES[choice]}")
         if gap and gap.reach:
             said += f"; here − paper {words.estimate(gap.value, gap.low, gap.high, signed=True)}"
-        rows = [run_row(number, body, f1(value)) for number, (_, body, value) in enumerate(scored, 1)]
-        return button(f1(found.mean), address, behind(address, said, rows, [body for _, body, _ in scored]))
+        return button(f1(found.mean), address, said, [(body, (f1(value),)) for _, body, value in scored])
 
     def correlation(self, source: str, arch: str, measure: str, found: Interval) -> Markup | str:
         """The correlation of a measure with F1 over the folds of a checkpoint, as the paper chooses the epoch."""
@@ -115,8 +112,7 @@ class Numbers:
         address = addresses.of(self.experiment, (source, arch), None, measure)
         said = (f"Correlation of {RIVALS[measure][0]} with weighted F1 over {found.n} folds: "
                 f"{words.estimate(found.value, found.low, found.high)}")
-        rows = [run_row(number, body, f1(body.scores["best_test"]["weighted_f1"]),
-                        f"{body.scores['measures'][measure]:.4f}") for number, (_, body) in enumerate(finished, 1)]
-        opened = behind(address, said, rows, [body for _, body in finished], FOLD_HEADINGS)
-        return Markup("{} {}{}").format(button(f1(found.value), address, opened), words.limits(found.low, found.high),
-                                        _count(found.n))
+        made = [(body, (f1(body.scores["best_test"]["weighted_f1"]), f"{body.scores['measures'][measure]:.4f}"))
+                for _, body in finished]
+        shown = button(f1(found.value), address, said, made, ("F1", "MELEP"))
+        return Markup("{} {}{}").format(shown, words.limits(found.low, found.high), _count(found.n))

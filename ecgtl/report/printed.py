@@ -27,18 +27,13 @@ def published_text(path: str) -> str:
         raise EcgtlError(f"{path} is not a value yet; go on with one of {', '.join(found)}")
     if found is None:
         raise EcgtlError(f"{path} is empty: the paper prints nothing there")
-    written: Any = as_written(published_file(paper))
+    written: Any = as_written(paths.PACKAGE / "published" / f"{paper}.yml")
     for key in keys:
         written, above = written[key], written
     if isinstance(found, list):
         items = list(map(_printed, found, written))
         return (" " if items[0].endswith(".") else ":" if above.get("unit") == "ratio" else ", ").join(items)
     return _printed(found, written, group=keys[-1] != "year")
-
-
-def published_file(paper: str) -> Path:
-    """The YAML file of a paper's numbers."""
-    return paths.PACKAGE / "published" / f"{paper}.yml"
 
 
 @cache

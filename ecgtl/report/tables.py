@@ -3,9 +3,8 @@
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,8 +27,7 @@ _DENSE = 8  # a table of so many columns is set in small type
 _POPOVER = re.compile("<div popover.*?</div>", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Lines:
+class Lines(NamedTuple):
     """A cell of a comparison: what the paper prints, what was obtained here, and the difference; "" leaves one out."""
 
     paper: str = ""
@@ -39,15 +37,10 @@ class Lines:
     def __html__(self) -> str:
         """Each line begins with what it is: heard by screen readers, seen where the table has become cards."""
         line = Markup('<div class="ecgtl-line"><span class="ecgtl-what">{} </span>{}</div>')
-        return Markup().join(line.format(*one) for one in zip(LINES, self.texts, strict=True) if one[1])
-
-    @property
-    def texts(self) -> tuple[str, str, str]:
-        """Paper, here, difference."""
-        return self.paper, self.here, self.gap
+        return Markup().join(line.format(*one) for one in zip(LINES, self, strict=True) if one[1])
 
 
-def grid(frame: pd.DataFrame, columns: str = "words", corner: str = "Initialisation",
+def grid(frame: pd.DataFrame, columns: str = "words",
          headings: Mapping[str, tuple[str, str] | str] | None = None) -> pd.DataFrame:
     """A comparison in the shape of the paper's table: a row a method, a column for each of ``columns``, three lines.
 
@@ -64,7 +57,7 @@ def grid(frame: pd.DataFrame, columns: str = "words", corner: str = "Initialisat
         lines.append((METHODS[row["method"]], heading, Lines(
             printed + row.get("mark", ""), known.cell(row["method"], row["size"], row.get("score"), gap, brief),
             difference(gap, brief) if gap.reach else "")))
-    return grid_of(lines, corner)
+    return grid_of(lines, "Initialisation")
 
 
 def grid_of(cells: Iterable[tuple[str, tuple[str, str] | str, Lines]], corner: str) -> pd.DataFrame:
@@ -122,7 +115,7 @@ def html_text(table: pd.DataFrame, caption: str) -> Markup:
     rows = []
     for first, *others in table.itertuples(index=False, name=None):
         tds = Markup().join(map(Markup('<td data-head="{}">{}</td>').format, heads[1:], others))
-        shown = [any(texts) for texts in zip(*(one.texts for one in others if isinstance(one, Lines)), strict=True)]
+        shown = [any(texts) for texts in zip(*(one for one in others if isinstance(one, Lines)), strict=True)]
         label = lines.format(Lines(*(Markup("&nbsp;") * there for there in shown or (True,) * 3))) if compared else ""
         rows.append(Markup('<tr><th scope="row">{}</th>{}{}</tr>').format(first, label, tds))
     dense = len(heads) >= _DENSE or compared and len(heads) > _BRIEF
@@ -163,7 +156,7 @@ def _need(table: pd.DataFrame, heads: Sequence[str], compared: bool, dense: bool
     width = 12 * size + pad if compared else 0.0
     for place, head in enumerate(heads):
         whole = [line for cell in table.iloc[:, place]
-                 for text in (cell.texts if isinstance(cell, Lines) else (cell,)) for line in _seen(text)]
+                 for text in (cell if isinstance(cell, Lines) else (cell,)) for line in _seen(text)]
         lines_stay = any(isinstance(cell, Lines) for cell in table.iloc[:, place])
         pieces = whole if lines_stay else [word for text in whole for word in text.split(" ")]
         width += pad + size * max(map(len, [*pieces, *head.split(" "), *(text[:24] for text in whole)]))

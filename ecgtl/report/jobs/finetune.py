@@ -72,13 +72,13 @@ def split_table(result: results.Result) -> pd.DataFrame:
     return pd.concat([table, table.sum().to_frame("all").T])  # a class may be called so, too
 
 
-def confusion_of(result: results.Result, choice: str = "validated") -> np.ndarray:
+def confusion_of(result: results.Result) -> np.ndarray:
     """Confusion matrix of the test set from the stored probabilities: true classes in rows.
 
     Of several labels a recording, (i, j) counts those with label i for which j is predicted (from ``THRESHOLD`` on),
     and one more column the recordings that have label i: a row does not add up to them.
     """
-    y, probabilities = result.arrays["y_test"].astype(np.int64), result.arrays[f"prob_{choice}"]
+    y, probabilities = result.arrays["y_test"].astype(np.int64), result.arrays["prob_validated"]
     if y.ndim == 2:
         return np.column_stack([y.T @ labels_of(probabilities), y.sum(axis=0)])
     return metrics.confusion_matrix(y, probabilities.argmax(axis=1), len(result.data["classes"]))

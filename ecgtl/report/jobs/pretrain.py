@@ -11,6 +11,7 @@ from ecgtl.analysis.names import f1
 from ecgtl.datasets.recordings import UNLABELLED
 from ecgtl.jobs.pretrain import Pretrained
 from ecgtl.report import alt, figures, tables
+from ecgtl.training import loop
 from ecgtl.training.classification import LabelledFrames
 from ecgtl.training.future import Contrasts
 
@@ -24,9 +25,8 @@ def _reconstructs(result: results.Result) -> bool:
 
 def parts(result: results.Result) -> pd.DataFrame:
     """Windows, or frames an epoch, and subjects in each set."""
-    if _reconstructs(result):
-        return pd.DataFrame({"windows": result.data["windows"], "subjects": result.data["subjects"]})
-    return pd.DataFrame({"frames an epoch": result.data["frames"], "subjects": result.data["subjects"]})
+    unit, name = ("windows", "windows") if _reconstructs(result) else ("frames an epoch", "frames")
+    return pd.DataFrame({unit: result.data[name], "subjects": result.data["subjects"]})
 
 
 def curve(result: results.Result) -> plt.Figure:
@@ -131,9 +131,7 @@ def _future(pretrained: Pretrained, test: Contrasts) -> plt.Figure:
 
 
 def _probabilities(pretrained: Pretrained, x: np.ndarray) -> np.ndarray:
-    with torch.no_grad():
-        logits = pretrained.model.cpu().eval()(torch.from_numpy(x))
-    return torch.softmax(logits, dim=1).numpy()
+    return loop.predict(pretrained.model, x, torch.device("cpu"), precision="float32")
 
 
 def _synthetic(pretrained: Pretrained) -> bool:

@@ -28,17 +28,16 @@ def chosen(recordings: Recordings, seconds: float, lead: int | str = 0) -> np.nd
 
 def strips(recordings: Recordings, seconds: float, lead: int | str = 0) -> HTML:
     """A strip of each of the ``chosen`` recordings."""
-    return HTML(Markup().join(Markup(_strip(recordings, i, seconds, lead).data)
-                              for i in chosen(recordings, seconds, lead)))
+    shown = (_strip(recordings, i, seconds, lead).data for i in chosen(recordings, seconds, lead))
+    return HTML(Markup().join(map(Markup, shown)))
 
 
 def _strip(recordings: Recordings, i: int, seconds: float, lead: int | str) -> HTML:
     words = figures.strip_words(recordings, i, lead)
     x = recordings.lead(i, lead)[:int(seconds * recordings.sampling_rate[i])]
+    said = f"{words}: {seconds:g} s between {x.min():.2f} and {x.max():.2f} mV, SD {x.std():.2f} mV."
     return figures.shown(figures.strip(recordings, i, seconds, lead),
-                         f"{words}. ECG paper: a large square is 0.2 s by 0.5 mV.",
-                         f"{words}: {seconds:g} s between {x.min():.2f} and {x.max():.2f} mV, "
-                         f"SD {x.std():.2f} mV.".replace("-", "−"))
+                         f"{words}. ECG paper: a large square is 0.2 s by 0.5 mV.", said.replace("-", "−"))
 
 
 def class_counts(recordings: Recordings) -> plt.Figure:
@@ -70,6 +69,5 @@ def recordings_table(recordings) -> pd.DataFrame:
              "length (s)": f"{seconds.min():.1f} to {seconds.max():.1f}, median {np.median(seconds):.1f}",
              "sampling rate (Hz)": ", ".join(f"{rate:g}" for rate in np.unique(recordings.sampling_rate)),
              "leads": ", ".join(np.unique(recordings.leads)),
-             "left out": sum(len(ids) for ids in recordings.skipped.values()),
-             "exact duplicates": len(recordings.duplicates)}
+             "left out": sum(map(len, recordings.skipped.values())), "exact duplicates": len(recordings.duplicates)}
     return pd.DataFrame({"value": facts})

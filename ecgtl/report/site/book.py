@@ -51,21 +51,17 @@ def make(layout: Layout, makes: Mapping[str, Iterable[str]] | None = None) -> Pa
 
 def stage(layout: Layout) -> None:
     """Put executed notebooks and downloads where the book finds them; what is no longer made goes."""
-    wanted = {f"notebooks/{layout.name(notebook)}.ipynb": layout.executed(notebook) for notebook in lying.find(layout)}
     tables = {} if isinstance(layout, Stored) else {file.name: file for file in layout.downloads.glob("*.csv")}
     empty = {name for name, file in tables.items() if len(file.read_text(encoding="utf-8").splitlines()) < 2}
     why_absent = (lambda _: NOT_RUN) if isinstance(layout, Stored) else dict.fromkeys(empty, NO_ROWS).get
-    wanted |= {f"downloads/{name}": file for name, file in tables.items() if name not in empty}
-    for old in [*lying.files(layout.book / "notebooks"), *lying.files(layout.book / "downloads")]:
-        if old.relative_to(layout.book).as_posix() not in wanted:
-            old.unlink()
-    for place, source in wanted.items():
-        target = layout.book / place
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.suffix == ".ipynb":
-            lying.write_notebook(target, _for_readers(lying.content_of(source), why_absent))
-        else:
-            shutil.copyfile(source, target)
+    for folder in (layout.book / "notebooks", layout.book / "downloads"):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    for notebook in lying.find(layout):
+        content = _for_readers(lying.content_of(layout.executed(notebook)), why_absent)
+        lying.write_notebook(layout.book / "notebooks" / f"{layout.name(notebook)}.ipynb", content)
+    for name in tables.keys() - empty:
+        shutil.copyfile(tables[name], layout.book / "downloads" / name)
 
 
 def _for_readers(content: dict, why_absent: Callable[[str], str | None]) -> dict:

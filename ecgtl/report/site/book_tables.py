@@ -121,9 +121,8 @@ def _citations(page: Page) -> Table:
 
 
 def _twins(page: Page) -> Table:
-    rows = [{"Database": entry.title, "Its twin covers": entry.twin}
-            for entry in catalogue.entries().values() if entry.twin]
-    return rows, "Synthetic twins"
+    every = catalogue.entries().values()
+    return [{"Database": one.title, "Its twin covers": one.twin} for one in every if one.twin], "Synthetic twins"
 
 
 def _availability(page: Page) -> Table:
@@ -166,8 +165,7 @@ def _classifiers(page: Page) -> Table:
     for name, path in shipped().items():
         facts = checkpoint.load(path)[1]
         scores = facts.stored["scores"]
-        foreign = [f"{catalogue.entry(one).title} {limits(found['auc'], found)}"
-                   for one, found in scores["foreign"].items()]
+        foreign = [f"{catalogue.entry(at).title} {limits(one['auc'], one)}" for at, one in scores["foreign"].items()]
         rows.append({"Name": _code(name), "What it is": predict.kind_of(facts), "Lead": ", ".join(facts.leads),
                      "Classes": ", ".join(facts.classes or ()), "Shortest recording": f"{facts.shortest:g} s",
                      "Macro F1, test set": limits(scores["macro_f1"], scores),

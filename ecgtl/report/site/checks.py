@@ -57,8 +57,7 @@ def _loaded(page: Any) -> list[str]:
     """Addresses of scripts, styles, fonts, images, frames and media, and any that a script names."""
     found = [tag[name] for name, tags in LOADING.items() for tag in page.find_all(tags) if tag.get(name)]
     found += [address for tag in page.find_all(srcset=True) for address in tag["srcset"].split(", ")]
-    found += [link.get("href", "") for link in page.find_all("link")
-              if FETCHING & set(map(str.lower, link.get("rel", ())))]
+    found += [one.get("href", "") for one in page.find_all("link") if FETCHING & {*map(str.lower, one.get("rel", ()))}]
     for styled in [tag["style"] for tag in page.find_all(style=True)] + [tag.text for tag in page.find_all("style")]:
         found += _css_addresses(styled)
     for script in page.find_all("script"):

@@ -67,7 +67,6 @@ class CitationDirective(SphinxDirective):
     """``{ecgtl-citation}``: what to cite, in BibTeX."""
 
     def run(self) -> list[nodes.Node]:
-        self.env.note_dependency(str(paths.repository() / "CITATION.cff"))
         return [nodes.literal_block(text, text, language="bibtex") for text in map(bibtex, entries())]
 
 

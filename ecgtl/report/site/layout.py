@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import shutil
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,8 +134,7 @@ def holds(file: Path, text: str) -> bool:
 
 def say(line: str) -> None:
     """A line for who waits, in one piece: two notebooks may speak at once."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    print(f"{line}\n", end="", flush=True)
 
 
 def plain(text: str) -> str:

@@ -50,17 +50,16 @@ def execute_all(layout: Layout, code: str, makes: Mapping[str, Iterable[str]]) -
     keys = {notebook: notebook_key(notebook, code) for notebook in names}
     todo = [one for one, name in names.items() if not is_current(layout, one, keys[one], makes[name])]
     say(f"notebooks: {len(names)}, to run: {len(todo)}")
-    failed: list[BaseException] = []
+    done: list[Future] = []
     jobs: dict[Future, str] = {}
     with ThreadPoolExecutor(WORKERS) as pool, processes.undone(functools.partial(_stop, pool, jobs)):
         for one in todo:
             jobs[pool.submit(_run_one, layout, one, keys[one], makes[names[one]])] = names[one]
         for job in as_completed(jobs):
-            if error := job.exception():
-                failed.append(error)
-            say(f"  {jobs[job]}: {'failed' if error else f'{job.result():.0f} s'}")
-    if failed:
-        raise failed[0]
+            done.append(job)
+            say(f"  {jobs[job]}: {'failed' if job.exception() else f'{job.result():.0f} s'}")
+    for job in done:
+        job.result()
 
 
 def _stop(pool: ThreadPoolExecutor, jobs: Iterable[Future]) -> None:
@@ -150,12 +149,7 @@ def check_run(layout: Layout, name: str, executed: Path, patterns: Iterable[str]
         if not fresh:
             raise EcgtlError(f"notebooks/{name}.ipynb ran to its end but wrote no {pattern}")
         for file in fresh if pattern.startswith("results/") else ():
-            _check_output(file)
-
-
-def _check_output(file: Path) -> None:
-    """A result or a checkpoint must be readable as a whole."""
-    checkpoint.load(file) if file.suffix == ".safetensors" else results.load(file)
+            (checkpoint.load if file.suffix == ".safetensors" else results.load)(file)
 
 
 def _outputs(layout: Layout, pattern: str) -> list[Path]:

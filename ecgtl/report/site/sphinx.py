@@ -5,11 +5,11 @@
 - ``{repository}`` links to the code, ``{binder}`` to a notebook that runs there.
 - ``{ecgtl-table}`` prints a table of ``ecgtl.report.site.book_tables``, ``{ecgtl-result}`` a stored result.
 
-Whatever is unknown becomes a warning, so a build with ``-W`` fails. Files behind a page are its dependencies.
+Whatever is unknown becomes a warning, so a build with ``-W`` fails. A build reads every page again.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -18,10 +18,10 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from markupsafe import Markup
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from ecgtl import paths, results
 from ecgtl.analysis import cells
 from ecgtl.errors import EcgtlError
 from ecgtl.report import badges, printed, tables
@@ -43,8 +43,6 @@ class TextRole(SphinxRole):
         except EcgtlError as error:
             _warn(error, self)
             return [nodes.problematic(self.rawtext, self.rawtext)], []
-        if self.css:
-            _depend(self, values.sources(self.text))
         if isinstance(text, Markup):
             return [nodes.raw(self.rawtext, text, format="html")], []
         return [nodes.inline(self.rawtext, text, classes=["ecgtl-value", self.css])], []
@@ -62,8 +60,6 @@ class TableDirective(SphinxDirective):
             frame, caption = book_tables.table(self.arguments[0], page)
         except EcgtlError as error:
             return _warn(error, self)
-        committed = results.folder("reduced").glob("*/*.json")
-        _depend(self, [*committed, *paths.PACKAGE.rglob("*.yml"), page.folder / book_tables.AVAILABILITY])
         return [nodes.raw("", tables.html_text(frame, self.options.get("caption", caption)), format="html")]
 
 
@@ -71,7 +67,6 @@ class ClaimsDirective(SphinxDirective):
     """``{ecgtl-claims}``: every claim with its verdicts, below a sentence a paper."""
 
     def run(self) -> list[nodes.Node]:
-        _depend(self, [*results.folder("reduced").glob("*/*.json"), *paths.PACKAGE.rglob("*.yml")])
         page = book_tables.Page(self.env.docname, Path(self.env.srcdir))
         return [nodes.raw("", landing.strip(page), format="html")]
 
@@ -84,10 +79,9 @@ class ResultDirective(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         experiment = self.arguments[0]
         try:
-            run, body = cells.runs(experiment, cells.shown_tier(experiment))[0]
+            _, body = cells.runs(experiment, cells.shown_tier(experiment))[0]
         except EcgtlError as error:
             return _warn(error, self)
-        _depend(self, [run.path])
         text = dataclasses.replace(body, history=body.history[:2]).text()
         return [nodes.literal_block(text, text, language="json")]
 
@@ -98,9 +92,9 @@ def _warn(error: EcgtlError, asked: SphinxRole | SphinxDirective) -> list[nodes.
     return []
 
 
-def _depend(asked: SphinxRole | SphinxDirective, files: Iterable[Path]) -> None:
-    for file in files:
-        asked.env.note_dependency(str(file))
+def _every_page(app: Sphinx, env: BuildEnvironment, *_changes: set[str]) -> list[str]:
+    """Pages to read: what one prints may have changed where it has not."""
+    return [*env.found_docs]
 
 
 def _cards(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
@@ -121,6 +115,7 @@ def setup(app: Sphinx) -> dict:
     app.add_directive("ecgtl-table", TableDirective)
     app.add_directive("ecgtl-claims", ClaimsDirective)
     app.add_directive("ecgtl-result", ResultDirective)
+    app.connect("env-get-outdated", _every_page)
     app.connect("html-page-context", _cards)
     frame.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

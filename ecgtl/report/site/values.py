@@ -6,37 +6,25 @@ raises EcgtlError naming what there is, so that no number can outlive what it wa
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 
-from ecgtl import experiments, published, results
+from ecgtl import experiments, published
 from ecgtl.analysis import cells, coverage
-from ecgtl.analysis.names import CHOICES, f1
+from ecgtl.analysis.names import f1
 from ecgtl.config import TIERS
 from ecgtl.errors import EcgtlError
 from ecgtl.report.numbers import Numbers
-from ecgtl.report.printed import published_file
 
-RESULT_FORM = "experiment.tier.method.size[.choice].score.statistic"
-STATISTICS = ("mean", "sd", "n", "low", "high", "interval", "pm")
-
-
-def sources(path: str) -> list[Path]:
-    """The files that the text for ``path`` is read from: a page that shows it depends on them."""
-    first, _, rest = path.partition(".")
-    if first in published.papers():
-        return [published_file(first)]
-    return sorted((results.folder("demo" if rest.startswith("demo.") else "reduced") / first).glob("*.json"))
+RESULT_FORM = "experiment.tier.method.size.score.statistic"
+STATISTICS = ("mean", "sd", "n", "low", "high")
 
 
 def result_text(path: str) -> str:
-    """A number of ours: ``experiment.tier.method.size[.choice].score.statistic``.
+    """A number of ours: ``experiment.tier.method.size.score.statistic``, at the epoch that the paper reports.
 
-    ``size`` is the share of the data set in per cent; ``choice`` how the epoch was chosen (``validated``
-    unless it says ``last`` or ``best_test``); ``score`` a name in the result's scores, ``f1_per_class.af``
-    for one class; ``statistic`` over the runs: ``mean``, ``sd``, ``n``, ``low`` and ``high`` for the 95 %
-    limits of the mean, ``interval`` for ``[.690, .720]``, ``pm`` for ``.712 ± .010``. ``coverage.items``,
-    ``coverage.done``, ``coverage.partial`` and ``coverage.pending`` count the papers' tables and figures. A mean
-    at the epoch that the paper reports is a button (``ecgtl.report.numbers``).
+    ``size`` is the share of the data set in per cent; ``score`` a name in the result's scores, ``f1_per_class.af``
+    for one class; ``statistic`` over the runs: ``mean``, which is a button (``ecgtl.report.numbers``), ``sd``, ``n``,
+    ``low`` and ``high`` for the 95 % limits of the mean. ``coverage.items``, ``coverage.done``, ``coverage.partial``
+    and ``coverage.pending`` count the papers' tables and figures.
     """
     keys = path.split(".")
     if keys[0] == "coverage":
@@ -51,24 +39,19 @@ def result_text(path: str) -> str:
     for name, value, allowed in (("tier", tier, TIERS), ("method", method, entry.methods),
                                  ("size", size, map(str, entry.columns)), ("statistic", statistic, STATISTICS)):
         _one_of(name, value, tuple(allowed))
-    choice = score.pop(0) if score[0] in CHOICES and len(score) > 1 else "validated"
     found = cells.runs(experiment, tier)
     here = [body.scores for run, body in found if (run.method, str(run.size)) == (method, size)]
     command = f"'python -m ecgtl run {experiment} --tier {tier}'"
     if not here:
         raise EcgtlError(f"{experiment} has no finished run of {method} at {size} in tier {tier}; run {command}")
-    cell = cells.cell_of(found, experiment, (method, size), ".".join(score), choice)
-    if choice not in here[0] and cell is None:
-        raise EcgtlError(f"the runs of {method} have no epoch chosen by {choice!r}")
+    cell = cells.cell_of(found, experiment, (method, size), ".".join(score))
     if cell is None:
-        raise _unknown("score", ".".join(score), _score_names(here[0][choice]))
+        raise _unknown("score", ".".join(score), _score_names(here[0]["validated"]))
     if cell.n < 2 and statistic not in ("mean", "n"):
         raise EcgtlError(f"{path}: one run has no {statistic}; use mean, or run more with {command}")
-    if statistic == "mean" and choice == cells.reported(experiment)[1]:
+    if statistic == "mean":
         return Numbers(experiment, tier).mean(method, size, ".".join(score))
-    whole = {"n": str(cell.n), "interval": f"[{f1(cell.low)}, {f1(cell.high)}]",
-             "pm": f"{f1(cell.mean)} ± {f1(cell.sd)}"}
-    return whole.get(statistic) or f1(getattr(cell, statistic))
+    return str(cell.n) if statistic == "n" else f1(getattr(cell, statistic))
 
 
 def _score_names(scores: dict) -> list[str]:

@@ -414,15 +414,17 @@ def test_the_real_book_builds_strictly(tmp_path, monkeypatch):
     assert checks.problems(book.build(layout), checks.pages(layout.toc)) == []
 
 
-def test_a_checkpoint_among_the_outputs_is_read_as_one(tmp_path):
+def test_a_checkpoint_among_the_outputs_is_read_as_one(tmp_path, monkeypatch):
     import torch
 
     from ecgtl.models import checkpoint
 
-    file = tmp_path / "cae-cae-demo.safetensors"
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "r"))
+    executed, file = write_notebook(tmp_path / "a.ipynb", [ran()]), tmp_path / "r" / "cae-cae-demo.safetensors"
     facts = {"arch": "cae", "width": 4, "in_channels": 1, "sampling_rate": 250.0, "seconds": 8.192}
     checkpoint.save(file, {"weight": torch.zeros(2)}, facts)
-    site_notebooks._check_output(file)
+    given = Layout(tmp_path), "a", executed, ("results/*.safetensors",), time.time()
+    site_notebooks.check_run(*given)
     file.write_bytes(file.read_bytes()[:20])
     with pytest.raises(EcgtlError, match="is damaged"):
-        site_notebooks._check_output(file)
+        site_notebooks.check_run(*given)
