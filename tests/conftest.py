@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib
 import pytest
+from stored_runs import run_of, write_run
 
 from ecgtl.analysis import correlations
 
@@ -87,3 +88,11 @@ def real_data(request):
     if absent:
         pytest.skip(f"ECGTL_DATA lacks {', '.join(absent)}")
     return Path(root)
+
+
+@pytest.fixture
+def random_row(own_results):
+    """Five runs of the random row of Weimann's Table 2 at 25 and 75 %, with known means."""
+    for size, first in ((25, 0.65), (75, 0.72)):
+        for number in range(5):
+            write_run(run_of("weimann2021-table2", "random", size, number), first + 0.005 * number)

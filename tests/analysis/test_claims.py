@@ -6,26 +6,34 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from scipy import stats
-from stored_runs import CLASSES, PROVENANCE, around, by_class, curve, planned, store, store_fold, store_random
+from stored_runs import (
+    CLASSES,
+    PROVENANCE,
+    around,
+    by_class,
+    curve,
+    planned,
+    store,
+    store_fold,
+    store_random,
+    write_run,
+)
 
-from ecgtl import published, results
+from ecgtl import experiments, published, results
 from ecgtl.analysis import cells, claim_rules, claims
 from ecgtl.analysis.sources import Printed, epochs_to
 from ecgtl.config import PretrainConfig, protocol
 from ecgtl.experiments import transfers
 from ecgtl.jobs.pretrain import key_of
 from ecgtl.report.findings import stands_on
+from ecgtl.report.weimann import shared
 from ecgtl.results import Result
 
+pytestmark = pytest.mark.usefixtures("own_results")
 JANG = "jang2021-table2-ptbxl"
 PRETRAINED = ("beat", "rhythm", "heart_rate", "future")
 BEST = {"beat": "beat_2048", "rhythm": "rhythm_2048", "heart_rate": "heart_rate_512", "future": "future_c16_n8_o8"}
 WEIMANN = published.load("weimann2021")
-
-
-@pytest.fixture(autouse=True)
-def _empty(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
 
 
 def judge(name, tier="reduced"):
@@ -743,3 +751,28 @@ def test_several_pretrainings_of_a_row_are_covered_by_its_interval():
     for some in (single, [*several, run("future", "future")]):
         assert cells.one_pretraining(some) == cells.ONE_PRETRAINING
     assert cells.one_pretraining(several) == cells.one_pretraining([run("random", "random", "none")] * 3) == ""
+
+
+def test_claims_follow_the_results(random_row):
+    verdict = claims.judge("weimann2021", "size", "reduced")
+    assert (verdict["paper"], verdict["ours"]) == ("yes", "yes")
+    for run in experiments.enumerate_runs("weimann2021-table2", "reduced"):
+        if run.method == "random" and run.size == 25:
+            write_run(run, 0.80 + 0.005 * run.number)
+    assert claims.judge("weimann2021", "size", "reduced")["ours"] == "opposite"
+
+
+def test_a_claim_whose_runs_are_missing_is_not_tested_by_us(random_row):
+    verdict = claims.judge("weimann2021", "W3", "reduced")
+    assert verdict["ours"] == "not tested"
+    assert verdict["paper"] in ("yes", "undecided")
+    assert claims.judge("weimann2021", "baseline", "reduced")["paper"] == "not stated"
+
+
+def test_synthetic_results_never_judge_nor_stand_beside_the_paper(own_results):
+    for run in experiments.enumerate_runs("weimann2021-table2", "demo"):
+        if run.method == "random":
+            write_run(run, 0.99, target="synthetic")
+    assert cells.shown_tier("weimann2021-table2") == "demo"
+    assert cells.comparison(shared.TABLE2, "demo")["paper"].isna().all()
+    assert claims.judge("weimann2021", "size", "demo")["ours"] == "not tested"

@@ -10,7 +10,7 @@ from ecgtl import experiments, results
 from ecgtl.config import BASELINES, TIERS, protocol, protocols, starts
 from ecgtl.datasets import catalogue
 from ecgtl.errors import EcgtlError
-from ecgtl.experiments import runners
+from ecgtl.experiments import pretrainings, runners, sources, transfers
 from ecgtl.experiments.reservations import reserved
 from ecgtl.jobs import finetune, inputs
 from ecgtl.results import Result
@@ -365,3 +365,17 @@ def test_a_data_set_of_unknown_digest_makes_no_result_stale():
     results.save(quick(run.config, run.experiment, run.key))
     assert experiments.load("jang2021-table2").data.digest == "unknown"
     assert run.state() == "done"
+
+
+@pytest.mark.parametrize("experiment, runner", [
+    ("weimann2021-table2", experiments), ("jang2021-sensitivity", pretrainings), ("melep2023-sources", sources),
+    ("melep2023-csn", transfers)])
+def test_every_experiment_has_its_runner(experiment, runner):
+    assert runners.of(experiment) is runner
+    every = [name for one in runners.RUNNERS for name in one.names()]
+    assert experiment in every and len(set(every)) == len(every)
+
+
+def test_an_unknown_experiment_is_refused_with_those_there_are():
+    with pytest.raises(EcgtlError, match="'melep2023-csm'; allowed: .*melep2023-csn"):
+        runners.of("melep2023-csm")

@@ -9,7 +9,7 @@ from ecgtl import published
 from ecgtl.analysis import cells, claims
 from ecgtl.analysis.names import f1
 from ecgtl.experiments import transfers
-from ecgtl.report import findings, tables
+from ecgtl.report import badges, findings, tables
 from ecgtl.report.site import book_tables
 
 pytestmark = pytest.mark.usefixtures("own_results")
@@ -177,3 +177,9 @@ def test_the_page_of_claims_shows_the_numbers_behind_our_verdict(tmp_path):
     assert {"M1", "M2", "M3", "M3b", "M4", "M4b", "M5", "M5b", "M7", "J1", "J6", "W1", "W11", "W12"} <= set(frame.index)
     one, _ = book_tables.table("claims", book_tables.Page("melep", tmp_path, "melep2023"))
     assert one["Claim"].tolist() == [name for name in frame.index if name.startswith("M")]
+
+
+def test_a_badge_of_several_words_has_the_colour_of_the_weakest():
+    assert "ecgtl-substitute" in badges.badge("upstream:full/none/substitute")
+    assert "ecgtl-synthetic" in badges.badge("target:full/synthetic")
+    assert "ecgtl-full" in badges.badge("target:full") and "ecgtl-reduced" in badges.badge("tier:reduced")
