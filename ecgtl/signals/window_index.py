@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from ecgtl.datasets.leads import columns_of, say_names
+from ecgtl.datasets.leads import say_names
 from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.signals import filters
@@ -16,23 +16,26 @@ Source = Recordings | Callable[[], Recordings]
 Indices = Sequence[int] | np.ndarray
 Excluded = Mapping[str, Collection[str]] | Collection[str] | None
 
+LEAD = 0  # that is learnt from: the first of each recording
 OPEN = 16  # sources given as functions that are kept open at a time
 SHORT, EXCLUDED = "recording shorter than a window", "recording excluded"
-_COLUMNS = ("source", "record", "windows", "database", "subject")
+_COLUMNS = ("source", "record", "samples", "windows", "database", "subject")
 
 
 @dataclass(frozen=True)
 class Index:
     """The usable recordings, one row each: where they are, and how many windows they hold.
 
-    ``source`` and ``record`` (R,) number the source and the recording in it; ``windows`` (R,) how many it
-    holds; ``database`` and ``subject`` (R,) number the names in ``databases`` and ``subjects``.
+    ``source`` and ``record`` (R,) number the source and the recording in it; ``samples`` (R,) how many it has at the
+    rate of the windows, ``windows`` (R,) how many of these it holds; ``database`` and ``subject`` (R,) number the names
+    in ``databases`` and ``subjects``.
     """
 
     opened: Callable[[int], Recordings]
     digests: tuple[str, ...]
     source: np.ndarray
     record: np.ndarray
+    samples: np.ndarray
     windows: np.ndarray
     database: np.ndarray
     subject: np.ndarray
@@ -61,8 +64,7 @@ class Index:
         return [(one.name, str(one.ids[i]), float(start)) for one, i, start in places]
 
 
-def index_of(sources: Sequence[Source], n_samples: int, rate: float, exclude: Excluded,
-             lead: int | str) -> tuple[Index, dict[str, int]]:
+def index_of(sources: Sequence[Source], n_samples: int, rate: float, exclude: Excluded) -> tuple[Index, dict[str, int]]:
     """The recordings that hold a window of ``n_samples`` at ``rate`` Hz, and how many of the others there are, by
     reason.
     """
@@ -79,14 +81,14 @@ def index_of(sources: Sequence[Source], n_samples: int, rate: float, exclude: Ex
     for number in range(len(sources)):
         recordings = opened(number)
         n, (up, down) = len(recordings), ratios(recordings, rate)
-        shown = recordings.leads[np.arange(n), columns_of(recordings, lead)]
         digests.append(recordings.digest)
-        windows = np.diff(recordings.offsets) * up // down // n_samples
-        tables.append((np.full(n, number, np.int32), np.arange(n, dtype=np.int32), windows, np.full(n, recordings.name),
-                       recordings.ids, recordings.subjects, shown))
-    source, record, windows, names, ids, subjects, shown = map(np.concatenate, zip(*tables, strict=True))
+        long = np.diff(recordings.offsets) * up
+        tables.append((np.full(n, number, np.int32), np.arange(n, dtype=np.int32), -(-long // down),
+                       long // down // n_samples, np.full(n, recordings.name), recordings.ids, recordings.subjects,
+                       recordings.leads[:, LEAD]))
+    source, record, samples, windows, names, ids, subjects, shown = map(np.concatenate, zip(*tables, strict=True))
     for name in np.unique(names):
-        say_names(name, lead, shown[names == name])
+        say_names(name, LEAD, shown[names == name])
     found, counts = np.unique(_joined(names, ids), return_counts=True)
     if (counts > 1).any():
         raise EcgtlError(f"recording {found[counts > 1][0]} is given twice; give each source once")
@@ -98,8 +100,8 @@ def index_of(sources: Sequence[Source], n_samples: int, rate: float, exclude: Ex
         raise EcgtlError(f"no recording of {', '.join(databases)} holds a window of {n_samples / rate:g} s "
                          f"({short.sum()} are shorter, {excluded.sum()} excluded); give longer recordings, or "
                          "shorter windows")
-    index = Index(opened, tuple(digests), source, record, windows, database.astype(np.int32), subject.astype(np.int32),
-                  databases, subjects)
+    index = Index(opened, tuple(digests), source, record, samples, windows, database.astype(np.int32),
+                  subject.astype(np.int32), databases, subjects)
     skipped = {reason: int(rows.sum()) for reason, rows in ((EXCLUDED, excluded), (SHORT, short)) if rows.any()}
     return index.rows(~excluded & ~short), skipped
 

@@ -19,7 +19,7 @@ import numpy as np
 from ecgtl.datasets import cache
 from ecgtl.errors import EcgtlError
 from ecgtl.signals import filters
-from ecgtl.signals.window_index import Excluded, Index, Indices, Source, groups, index_of, size_of
+from ecgtl.signals.window_index import LEAD, Excluded, Index, Indices, Source, groups, index_of, size_of
 
 MARGIN = 4.0  # seconds on either side that a window is filtered with, so that its ends are right
 FLAT = 0.001  # mV; a window with a smaller standard deviation shows no heart
@@ -30,9 +30,9 @@ _NAN, _CONSTANT = "window with missing samples (NaN)", "flat window"
 
 
 def unlabelled(sources: Sequence[Source], seconds: float = 8.192, rate: float = 250.0,
-               per_subject: int | None = None, seed: int = 0, exclude: Excluded = None, lead: int | str = 0,
+               per_subject: int | None = None, seed: int = 0, exclude: Excluded = None,
                highpass: float | None = 0.5) -> "Windows":
-    """All windows of ``seconds`` at ``rate`` Hz in ``sources``, one lead each, without overlap.
+    """All windows of ``seconds`` at ``rate`` Hz in the first leads of ``sources``, without overlap.
 
     A source is a Recordings or, for those too many to hold, a function that returns one
     (``functools.partial`` of a loader's ``read``); sources of one name are one database. ``per_subject``
@@ -41,14 +41,14 @@ def unlabelled(sources: Sequence[Source], seconds: float = 8.192, rate: float = 
     test set of a later experiment can be kept out. Recordings shorter than a window are counted. ``highpass``
     is the cutoff in Hz below which baseline wander is removed; None leaves it in. No signal is read yet.
 
-    Raises EcgtlError when nothing remains, for a recording given twice, for a lead or an excluded recording
-    that no source has, and for sizes not above 0.
+    Raises EcgtlError when nothing remains, for a recording given twice, for an excluded one that no source has, and for
+    sizes not above 0.
     """
     n_samples = size_of(seconds, rate)
     if n_samples < 2 or (per_subject is not None and per_subject < 1):
         raise EcgtlError(f"windows of {seconds} s at {rate} Hz, {per_subject} a subject, are empty; give sizes above 0")
-    index, left_out = index_of(list(sources), n_samples, rate, exclude, lead)
-    windows = Windows(index, n_samples, float(rate), lead, highpass, left_out)
+    index, left_out = index_of(list(sources), n_samples, rate, exclude)
+    windows = Windows(index, n_samples, float(rate), highpass, left_out)
     return windows if per_subject is None else windows._drawn(per_subject, seed)
 
 
@@ -64,7 +64,6 @@ class Windows:
     index: Index
     n_samples: int
     rate: float
-    lead: int | str
     highpass: float | None
     left_out: Mapping[str, int]
     numbers: np.ndarray | None = None
@@ -166,7 +165,7 @@ class Windows:
         self._check_readable("split or draw")
         chosen = b"" if self.numbers is None else np.ascontiguousarray(self.numbers).data
         parts = {"index": self.index.checksum(), "numbers": sha256(chosen).hexdigest(),
-                 "samples": self.n_samples, "rate": self.rate, "lead": self.lead, "dtype": "float16",
+                 "samples": self.n_samples, "rate": self.rate, "lead": LEAD, "dtype": "float16",
                  "margin": MARGIN, "flat": FLAT, "highpass": self.highpass, "steps": _STEPS}
         folder = cache.entry("windows", parts, self._write)
         skipped = json.loads((folder / "skipped.json").read_text()) | dict(self.left_out)
@@ -227,8 +226,7 @@ class Windows:
         index, numbers = self.index, []
         for subject, rows in groups(index.subject):
             windows = np.concatenate([np.arange(index.ends[row] - index.windows[row], index.ends[row]) for row in rows])
-            rng = np.random.default_rng([seed, zlib.crc32(index.subjects[subject].encode())])
-            numbers.append(rng.permutation(windows)[:per_subject])
+            numbers.append(_rng(seed, index.subjects[subject]).permutation(windows)[:per_subject])
         return replace(self, numbers=np.sort(np.concatenate(numbers)))
 
     def of_few(self, n_subjects: int | None, seed: int) -> "Windows":
@@ -241,25 +239,24 @@ class Windows:
         if n_subjects > len(self.subjects):
             raise EcgtlError(f"{n_subjects} subjects are asked for, there are {len(self.subjects)} to train on; give "
                              "fewer, or more sources")
-        places, drawn = [], []
-        for database, rows in groups(self.index.database):
-            rng = np.random.default_rng([seed, zlib.crc32(self.index.databases[database].encode())])
-            drawn.append(rng.permutation(np.unique(self.index.subject[rows])))
-            places.append((np.arange(len(drawn[-1])) + 0.5) / len(drawn[-1]))  # databases by turns, by share
+        drawn = self._shuffled(seed)
+        places = [(np.arange(len(one)) + 0.5) / len(one) for one in drawn]  # databases by turns, by share
         order = np.argsort(np.concatenate(places), kind="stable")
-        kept = self._of_rows(np.isin(self.index.subject, np.concatenate(drawn)[order][:n_subjects]))
-        return kept if kept is not None else self
+        return self._of_rows(np.isin(self.index.subject, np.concatenate(drawn)[order][:n_subjects])) or self
 
     def _parts(self, validation: float, test: float, seed: int) -> np.ndarray:
         """0, 1 or 2 for each subject: training, validation or test."""
         part = np.zeros(len(self.index.subjects), np.int8)
-        for database, rows in groups(self.index.database):
-            rng = np.random.default_rng([seed, zlib.crc32(self.index.databases[database].encode())])
-            subjects = rng.permutation(np.unique(self.index.subject[rows]))
+        for subjects in self._shuffled(seed):
             n_validation, n_test = round(validation * len(subjects)), round(test * len(subjects))
             part[subjects[:n_validation]] = 1
             part[subjects[n_validation:n_validation + n_test]] = 2
         return part
+
+    def _shuffled(self, seed: int) -> list[np.ndarray]:
+        """Numbers of the subjects of each database in random order, which does not depend on the other databases."""
+        return [_rng(seed, self.index.databases[database]).permutation(np.unique(self.index.subject[rows]))
+                for database, rows in groups(self.index.database)]
 
     def _of_rows(self, chosen: np.ndarray) -> "Windows | None":
         """The windows of the recordings that ``chosen`` (R,) marks, or None when there is none."""
@@ -295,7 +292,7 @@ class Windows:
         length = int(recordings.offsets[i + 1] - recordings.offsets[i])
         first = int(place) * self.n_samples
         start, stop, skip, offset = filters.stretch(rate_in, self.rate, first, self.n_samples, length, MARGIN)
-        millivolts = recordings.part(i, recordings.lead_index(i, self.lead), start, stop)
+        millivolts = recordings.part(i, LEAD, start, stop)
         return millivolts.astype(np.float32), rate_in, skip, offset
 
     def _processed(self, stretches: np.ndarray, rate_in: float, skip: int,
@@ -315,3 +312,7 @@ class Windows:
         flat = (sd[:, 0] < FLAT) | (inside.min(axis=1) == inside.max(axis=1))
         reasons = np.select([missing, flat], [_NAN, _CONSTANT], "")
         return (x - x.mean(axis=1, keepdims=True)) / np.where(sd > 0, sd, 1), reasons
+
+
+def _rng(seed: int, name: str) -> np.random.Generator:
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])

@@ -19,6 +19,7 @@ from ecgtl.datasets.recordings import UNLABELLED
 from ecgtl.errors import EcgtlError
 from ecgtl.signals import frame_labels
 from ecgtl.signals.frames import OPEN, Frames
+from ecgtl.signals.window_index import groups
 from ecgtl.training import distributed, loop
 from ecgtl.training.future import Contrasts
 
@@ -41,7 +42,7 @@ class LabelledFrames:
         self.frames, self.task, self.classes = frames, task, frame_labels.TASKS[task].classes
         self._n, self._unlabelled = round(per_subject * len(frames.subjects)), 0
         self._tracks = lru_cache(maxsize=OPEN)(lambda number: frame_labels.cached_tracks(
-            task, frames.digests[number], partial(frames.opened, number), frames.rate, frames.lead))
+            task, frames.digests[number], partial(frames.opened, number), frames.rate))
         for number in np.unique(frames.source):
             self._tracks(int(number))
         self._known(*frames.draw(np.random.default_rng(0), DRAWN))  # now rather than after the training
@@ -57,7 +58,7 @@ class LabelledFrames:
     def labels_of(self, row: np.ndarray, start: np.ndarray) -> np.ndarray:
         """Class of each frame (n,), or ``UNLABELLED``."""
         found = np.full(len(row), UNLABELLED)
-        for number, at in self.frames.by_source(row):
+        for number, at in groups(self.frames.source[row]):
             begin = start[at]
             found[at] = frame_labels.TASKS[self.task].rule(self._tracks(number), self.frames.record[row[at]], begin,
                                                      begin + self.frames.n_samples)

@@ -98,7 +98,7 @@ class Contrasts:
         recording.
         """
         own = np.repeat(row, self.negatives)
-        subjects = self.frames.subject_of(own) if self.among == "patient" else None
+        subjects = self.frames.subject[own] if self.among == "patient" else None
         other, start = self.frames.draw(rng, len(own), subjects, span=1)
         future = np.repeat(future, self.negatives)
         clash = np.flatnonzero((other == own) & (abs(start - future) < self.frames.n_samples))

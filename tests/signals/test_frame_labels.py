@@ -271,7 +271,7 @@ def test_every_mark_that_wfdb_knows_has_a_meaning():
 def test_no_symbol_stands_in_two_places():
     import yaml
 
-    table = yaml.safe_load(frame_labels._table().read_text())
+    table = yaml.safe_load(frame_labels.TABLE.read_text())
     for words in ([*table["beats"].values(), table["other"]], table["rhythms"].values()):
         flat = [word for group in words for word in group]
         assert len(flat) == len(set(flat))

@@ -98,20 +98,12 @@ def test_the_statistics_are_those_of_the_whole_database():
 
 
 @pytest.mark.parametrize("rate", [250.0, 125.0])
-def test_a_lead_by_name_wherever_it_stands(rate):
+def test_the_first_lead_of_several(rate):
     x, y = ecg(20, 250, 1), ecg(20, 250, 2)
-    both = Collector("a", "1", classes=())
-    for k, (leads, pair) in enumerate([(("I", "II"), (x, y)), (("II", "I"), (y, x))]):
-        stored = np.round(1000 * np.stack(pair, axis=1)).astype(np.int16)
-        both.add(Reading(f"a{k}", stored, 250.0, leads, [1000.0] * 2, [0.0] * 2, subject=f"s{k}"), "a")
-    found = frames.sampled([both.recordings()], 2.0, rate, lead="ii")
-    got = found.take(np.array([0, 1]), np.array([300, 300]))
-    np.testing.assert_array_equal(got[0], got[1])
+    found = frames.sampled([recordings("a", [np.stack([y, x], axis=1)], 250.0, leads=("II", "I"))], 2.0, rate)
     alone = frames.sampled([recordings("b", [y], 250.0)], 2.0, rate)
-    np.testing.assert_allclose(got[0], alone.take(np.array([0]), np.array([300]))[0], atol=2e-3)
-    with pytest.raises(EcgtlError) as error:
-        frames.sampled([both.recordings()], 2.0, lead="V9")
-    one_line(error, "V9", "I, II")
+    got, wanted = (one.take(np.array([0]), np.array([300])) for one in (found, alone))
+    np.testing.assert_allclose(got, wanted, atol=2e-3)
 
 
 def test_stored_integers_hold_a_recording_that_is_far_from_zero():
@@ -192,7 +184,7 @@ def test_frames_of_given_subjects(uneven):
     found = frames.sampled([uneven], 2.0, 50.0)
     who = np.array([2, 0, 1] * 50)
     row, _ = drawn(found, 150, subjects=who)
-    assert found.subject_of(row).tolist() == who.tolist()
+    assert found.subject[row].tolist() == who.tolist()
     assert set(row[who == 2].tolist()) == {2, 3}
 
 
@@ -415,7 +407,7 @@ def test_every_subject_gives_its_first_minutes_over_all_its_recordings():
     origin = pd.DataFrame(found.origin(row, start), columns=["database", "record", "second"])
     last = origin.groupby(["database", "record"]).second.max() + N / 250
     assert (last <= 30).all() and (last > 29).all() and len(last) == 9, "p0 gives 30 s of its first recording alone"
-    counts = np.bincount(found.subject_of(row))
+    counts = np.bincount(found.subject[row])
     assert np.abs(counts - 4000 / 9).max() < 5 * np.sqrt(4000 / 9)
     longer = frames.sampled([recordings("a", [ecg(20, 250, 1), ecg(20, 250, 2)], 250.0, ["p", "p"])], N / 250)
     row, start = drawn(longer.limited(None, 0.5, 0), 1000)
