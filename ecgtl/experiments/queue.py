@@ -1,7 +1,7 @@
 """The queue: makes the runs of ``queue.yml`` in their order, by processes of one thread each, until a time is up.
 
-A run is made by one process alone (``reservations``), saved as it ends, and gone on with from its last state file where
-the time, a signal or a failure of the machine has ended it.
+A run is made by one process alone (``runners.reserved``), saved as it ends, and gone on with from its last state file
+where the time, a signal or a failure of the machine has ended it.
 """
 
 import dataclasses
@@ -203,7 +203,7 @@ def make_one(experiment: str, tier: str, only: str, start: bool, report: Callabl
     hold()
     asked = known({address(run): run for run in runners.enumerate_runs(experiment, tier)}, only, "run")
     run = start and start_of(asked, singles=True) or asked
-    alike = [] if isinstance(run, pretrainings.Single) else runners.enumerate_runs(run.experiment, tier)
+    alike = [] if run.experiment == pretrainings.SINGLES else runners.enumerate_runs(run.experiment, tier)
     cell = entries_of([run, *(one for one in alike if cell_of(one) == cell_of(run))], tier)
     while run.is_missing():
         if reason := run.obstacle() or _unfit(cell)(cell[0]):

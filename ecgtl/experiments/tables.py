@@ -5,7 +5,6 @@ these runs.
 import dataclasses
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 
 from ecgtl import results
 from ecgtl.config import BASELINES, FinetuneConfig, FrozenConfig, Plan, protocol
@@ -154,11 +153,10 @@ class Run(PlannedRun):
         """Fine-tune."""
         return finetune.run(self.config, self.home, self.key, command=command)
 
-    def make(self, command: str) -> tuple[Path, str]:
-        """Fine-tune and save."""
-        result, score = self.execute(command), load(self.experiment).score
-        words = f"{score.replace('_', ' ').replace(' f1', ' F1')} {result.scores[score]:.3f}"
-        return results.save(result), self.line(result, words)
+    def words(self, result: results.Result) -> str:
+        """The score of the experiment."""
+        score = load(self.experiment).score
+        return f"{score.replace('_', ' ').replace(' f1', ' F1')} {result.scores[score]:.3f}"
 
 
 @lru_cache(maxsize=64)

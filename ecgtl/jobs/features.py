@@ -27,8 +27,7 @@ import torch
 from torch import nn
 
 from ecgtl import paths
-from ecgtl.config import TIERS, protocols
-from ecgtl.config.starts import stored_weights, weights_path
+from ecgtl.config import TIERS, protocols, starts
 from ecgtl.datasets import arrays, folder, leads
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.datasets.collector import Collector
@@ -240,10 +239,10 @@ def _file(name: str, tier: str) -> Path:
                          "file")
     if tier not in TIERS:
         raise EcgtlError(f"unknown tier {tier!r}; allowed: {', '.join(TIERS)}")
-    path = stored_weights(name, name, tier)
+    path = starts.stored_weights(name, name, tier)
     if path is None:
-        raise EcgtlError(f"there is no checkpoint {name} of tier {tier} yet ({weights_path(name, name, tier)} is "
-                         "missing); choose another tier, or give the path of a .safetensors file")
+        raise EcgtlError(f"there is no checkpoint {name} of tier {tier} yet ({starts.weights_path(name, name, tier)} "
+                         "is missing); choose another tier, or give the path of a .safetensors file")
     return path
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib.util
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -25,8 +24,7 @@ from ecgtl.training import loop
 
 
 def run(config: FinetuneConfig | Plan, experiment: str = "finetune", key: str | None = None,
-        report: Callable[[dict], None] | None = None, command: str | None = None,
-        recordings: Recordings | None = None) -> Result:
+        report: loop.Report = None, command: str | None = None, recordings: Recordings | None = None) -> Result:
     """Fine-tune (or fit the baseline) that ``config`` describes and return its result, not yet saved.
 
     ``report`` is called with the history row of each epoch; ``recordings`` take the place of those that it reads.
@@ -77,7 +75,7 @@ def baseline_results(config: FinetuneConfig) -> dict[str, Result]:
     return found
 
 
-def _fit_network(prepared: Prepared, report: Callable[[dict], None] | None) -> loop.TrainResult:
+def _fit_network(prepared: Prepared, report: loop.Report) -> loop.TrainResult:
     plan, config, rules, recordings = prepared.plan, prepared.plan.config, prepared.rules, prepared.recordings
     x, model = prepared.inputs(), prepared.network()
     indices = [getattr(prepared.split, part) for part in PARTS]

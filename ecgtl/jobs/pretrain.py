@@ -2,15 +2,13 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from ecgtl import datasets, models, results
-from ecgtl.config import PretrainConfig, PretrainPlan, protocol
-from ecgtl.config.starts import weights_path
+from ecgtl.config import Planned, PretrainConfig, protocol, starts
 from ecgtl.datasets import cache, catalogue, splits
 from ecgtl.datasets.recordings import one_digest
 from ecgtl.jobs.evidence import MADE_LICENCE
@@ -47,7 +45,7 @@ class Pretrained:
     model: torch.nn.Module
 
 
-def run(config: PretrainConfig | PretrainPlan, report: Callable[[dict], None] | None = None, command: str | None = None,
+def run(config: PretrainConfig | Planned, report: loop.Report = None, command: str | None = None,
         experiment: str = "pretrain", key: str | None = None) -> Pretrained:
     """Pretrain as ``config`` says; nothing is saved yet. Raises EcgtlError for anything a user can mend."""
     seconds = results.clock()
@@ -158,7 +156,7 @@ def stages(config: PretrainConfig) -> int:
     return FUTURE_STAGES.get(config.arch, 4) if config.objective == "future" else 4
 
 
-def _fit(plan: PretrainPlan, model: torch.nn.Module, parts: dict[str, Part], state: Path, report) -> loop.TrainResult:
+def _fit(plan: Planned, model: torch.nn.Module, parts: dict[str, Part], state: Path, report) -> loop.TrainResult:
     config = plan.config
     objective = reconstruction if config.objective == "reconstruction" else classification
     adam = CODE_ADAM if config.variant == "code" and objective is classification else {}
@@ -167,7 +165,7 @@ def _fit(plan: PretrainPlan, model: torch.nn.Module, parts: dict[str, Part], sta
     return objective.fit(model, parts["train"], parts["validation"], how, plan.device, state, report)
 
 
-def _scores(plan: PretrainPlan, model: torch.nn.Module, part: Part) -> dict:
+def _scores(plan: Planned, model: torch.nn.Module, part: Part) -> dict:
     autocast = loop.mixed(plan.config.precision, plan.device)
     if isinstance(part, Windows):
         return reconstruction.errors(model, part, autocast, plan.device)
@@ -198,7 +196,7 @@ def weights_file(config: PretrainConfig) -> Path:
     The word stands for the frame that the protocol's table gives the objective; other configurations of Table 1, other
     sources and other parameters are given to ``init`` by their path.
     """
-    path, details = weights_path(_word(config), config.arch, config.tier), _details(config)
+    path, details = starts.weights_path(_word(config), config.arch, config.tier), _details(config)
     other = "" if _details(_usual(config)) == details else f"-{details}"
     return path.with_stem(f"{path.stem}{other}{_own(config, NAMED)}")
 

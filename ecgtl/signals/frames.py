@@ -22,7 +22,7 @@ from ecgtl.datasets import cache
 from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.signals import filters
-from ecgtl.signals.window_index import LEAD, SHORT, Excluded, Source, groups, size_of
+from ecgtl.signals.window_index import LEAD, SHORT, Excluded, Source, groups
 from ecgtl.signals.windows import FLAT, MARGIN, Windows, unlabelled
 
 OPEN = 512  # sources whose signals are kept open at a time
@@ -43,9 +43,9 @@ def sampled(sources: Sequence[Source], seconds: float = 8.192, rate: float = 250
 
     Raises EcgtlError as ``windows.unlabelled`` does, and for a database without any variation.
     """
-    n_samples = size_of(seconds, rate)
-    if n_samples < 2 or span < 1:
-        raise EcgtlError(f"{span} frames of {seconds} s at {rate} Hz hold nothing; give sizes above 0")
+    n_samples = round(seconds * rate)
+    if n_samples < 2:
+        raise EcgtlError(f"frames of {seconds} s at {rate} Hz hold nothing; give sizes above 0")
     held = unlabelled(sources, span * n_samples / rate, rate, exclude=exclude)
     return Frames(held, n_samples, span, _statistics(held, statistics or {}))
 
@@ -55,8 +55,8 @@ class Frames:
     samples at ``rate``.
 
     ``source`` and ``record`` (rows,) number the source of each recording and its place in it, ``subject`` (rows,) its
-    subject in ``subjects``, the names ``database/subject``, sorted; ``statistics`` is database -> (mean, standard deviation) in
-    mV; ``skipped`` counts recordings that were left out, by reason.
+    subject in ``subjects``, the names ``database/subject``, sorted; ``statistics`` is database -> (mean, standard
+    deviation) in mV; ``skipped`` counts recordings that were left out, by reason.
     """
 
     def __init__(self, held: Windows, n_samples: int, span: int, statistics: Mapping[str, tuple[float, float]]):
@@ -72,11 +72,10 @@ class Frames:
         self._signals = lru_cache(maxsize=OPEN)(lambda number: _signals(self, number))
         self._places = lru_cache(maxsize=4)(self._count_places)
 
-    def split(self, validation: float, test: float, seed: int) -> tuple["Frames", "Frames | None", "Frames | None"]:
+    def split(self, validation: float, test: float, seed: int) -> list["Frames"]:
         """Training, validation and test frames, by shares of the subjects: see ``Windows.split``."""
         parts = self._held.split(validation, test, seed)
-        return tuple(part and Frames(part, self.n_samples, self.span, self.statistics)  # type: ignore[return-value]
-                     for part in parts)
+        return [Frames(part, self.n_samples, self.span, self.statistics) for part in parts]
 
     def limited(self, n_subjects: int | None, minutes: float | None, seed: int) -> "Frames":
         """Frames of ``n_subjects`` of these, drawn with ``seed``, out of the first ``minutes`` of each.

@@ -14,7 +14,7 @@ from ecgtl.signals import filters
 
 Source = Recordings | Callable[[], Recordings]
 Indices = Sequence[int] | np.ndarray
-Excluded = Mapping[str, Collection[str]] | Collection[str] | None
+Excluded = Mapping[str, Collection[str]] | None  # recordings by database
 
 LEAD = 0  # that is learnt from: the first of each recording
 OPEN = 16  # sources given as functions that are kept open at a time
@@ -94,7 +94,10 @@ def index_of(sources: Sequence[Source], n_samples: int, rate: float, exclude: Ex
         raise EcgtlError(f"recording {found[counts > 1][0]} is given twice; give each source once")
     databases, database = np.unique(names, return_inverse=True)
     subjects, subject = np.unique(_joined(names, subjects), return_inverse=True)
-    excluded = np.isin(subject, subject[_named(names, ids, exclude)])
+    named = np.zeros(len(ids), bool)
+    for name, records in (exclude or {}).items():
+        named |= (names == name) & np.isin(ids, list(records))
+    excluded = np.isin(subject, subject[named])
     short = ~excluded & (windows == 0)
     if (excluded | short).all():
         raise EcgtlError(f"no recording of {', '.join(databases)} holds a window of {n_samples / rate:g} s "
@@ -120,26 +123,5 @@ def groups(keys: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     yield from zip(found.tolist(), np.split(order, starts)[1:], strict=True)
 
 
-def size_of(seconds: float, rate: float) -> int:
-    """Samples in ``seconds`` at ``rate`` Hz, 0 for what is no size."""
-    return round(seconds * rate) if np.isfinite([seconds, rate]).all() and rate > 0 else 0
-
-
 def _joined(names: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.char.add(np.char.add(names.astype(str), "/"), values.astype(str))
-
-
-def _named(names: np.ndarray, ids: np.ndarray, exclude: Excluded) -> np.ndarray:
-    """Which recordings ``exclude`` names, shape (R,) bool."""
-    if isinstance(exclude, str):
-        raise EcgtlError(f"exclude is {exclude!r}; give a list of recordings, or one a database")
-    given = exclude if isinstance(exclude, Mapping) else {None: () if exclude is None else exclude}
-    chosen = np.zeros(len(ids), bool)
-    for database, records in given.items():
-        here = np.ones(len(ids), bool) if database is None else names == database
-        wanted = {str(record) for record in records}
-        if absent := sorted(wanted.difference(ids[here].astype(str).tolist())):
-            raise EcgtlError(f"exclude names {absent[0]} ({len(absent)} in all), which no source "
-                             f"{'has' if database is None else f'called {database} has'}; correct the name")
-        chosen |= here & np.isin(ids, sorted(wanted))
-    return chosen

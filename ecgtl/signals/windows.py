@@ -19,7 +19,7 @@ import numpy as np
 from ecgtl.datasets import cache
 from ecgtl.errors import EcgtlError
 from ecgtl.signals import filters
-from ecgtl.signals.window_index import LEAD, Excluded, Index, Indices, Source, groups, index_of, size_of
+from ecgtl.signals.window_index import LEAD, Excluded, Index, Indices, Source, groups, index_of
 
 MARGIN = 4.0  # seconds on either side that a window is filtered with, so that its ends are right
 FLAT = 0.001  # mV; a window with a smaller standard deviation shows no heart
@@ -36,17 +36,16 @@ def unlabelled(sources: Sequence[Source], seconds: float = 8.192, rate: float = 
 
     A source is a Recordings or, for those too many to hold, a function that returns one
     (``functools.partial`` of a loader's ``read``); sources of one name are one database. ``per_subject``
-    draws so many windows a subject at most, with ``seed``. ``exclude`` names recordings, for all databases or
-    by database (``{"cinc2017": ids}``): neither they nor any other recording of their subjects appears, so a
+    draws so many windows a subject at most, with ``seed``. ``exclude`` names recordings by database
+    (``{"cinc2017": ids}``): neither they nor any other recording of their subjects appears, so a
     test set of a later experiment can be kept out. Recordings shorter than a window are counted. ``highpass``
     is the cutoff in Hz below which baseline wander is removed; None leaves it in. No signal is read yet.
 
-    Raises EcgtlError when nothing remains, for a recording given twice, for an excluded one that no source has, and for
-    sizes not above 0.
+    Raises EcgtlError when nothing remains, for a recording given twice, and for sizes not above 0.
     """
-    n_samples = size_of(seconds, rate)
-    if n_samples < 2 or (per_subject is not None and per_subject < 1):
-        raise EcgtlError(f"windows of {seconds} s at {rate} Hz, {per_subject} a subject, are empty; give sizes above 0")
+    n_samples = round(seconds * rate)
+    if n_samples < 2:
+        raise EcgtlError(f"windows of {seconds} s at {rate} Hz are empty; give sizes above 0")
     index, left_out = index_of(list(sources), n_samples, rate, exclude)
     windows = Windows(index, n_samples, float(rate), highpass, left_out)
     return windows if per_subject is None else windows._drawn(per_subject, seed)
@@ -120,8 +119,6 @@ class Windows:
         The order is drawn anew for each ``seed`` and ``epoch``; without ``seed`` it is that of the
         recordings. A batch holds fewer windows where some are unusable. Of each batch ``share`` is read and given.
         """
-        if batch_size < 1:
-            raise EcgtlError(f"batch_size is {batch_size}; give at least 1")
         waiting = np.zeros(0, np.int64)
         for piece in self._order(None if seed is None else np.random.default_rng([seed, epoch])):
             waiting = np.concatenate([waiting, piece])
@@ -132,29 +129,25 @@ class Windows:
         if len(waiting):
             yield self.take(np.sort(waiting)[share])
 
-    def split(self, validation: float = 0.1, test: float = 0.1,
-              seed: int = 0) -> tuple["Windows", "Windows | None", "Windows | None"]:
+    def split(self, validation: float = 0.1, test: float = 0.1, seed: int = 0) -> list["Windows"]:
         """Training, validation and test windows, by shares of each database's subjects, drawn with ``seed``.
 
-        No subject is in two parts. A database with few subjects may be in the training set alone; a share of
-        0 gives None. Raises EcgtlError when a part would be empty, and for materialised windows (split first,
-        then materialise each part).
+        No subject is in two parts. A database with few subjects may be in the training set alone. Raises EcgtlError
+        when a part would be empty.
         """
-        self._check_readable("split them")
-        if not (0 <= validation < 1 and 0 <= test < 1 and validation + test < 1):
-            raise EcgtlError(f"shares of {validation} and {test} leave nothing to train on; give less than 1 together")
-        part = self._parts(validation, test, seed)[self.index.subject]
-        parts = [self._of_rows(part == k) for k in range(3)]
-        for name, windows, share in zip(("training", "validation", "test"), parts, (1, validation, test), strict=True):
-            if share and windows is None:
+        part, parts = self._parts(validation, test, seed)[self.index.subject], []
+        for k, name in enumerate(("training", "validation", "test")):
+            windows = self._of_rows(part == k)
+            if windows is None:
                 raise EcgtlError(f"the {name} set would be empty: {len(self.subjects)} subjects are too few "
                                  f"for shares of {validation} and {test}; give more sources, or other shares")
-        return tuple(parts)  # type: ignore[return-value]  # the first is never None
+            parts.append(windows)
+        return parts
 
     def sample(self, n: int, seed: int = 0) -> "Windows":
         """``n`` of these windows, drawn with ``seed``; all of them where there are no more."""
-        self._check_readable("draw from them")
-        return replace(self, numbers=self._at(np.sort(np.random.default_rng(seed).permutation(len(self))[:n])))
+        drawn = np.random.default_rng(seed).permutation(len(self))[:n]
+        return replace(self, store=None, numbers=self._at(np.sort(drawn)))
 
     def materialise(self) -> "Windows":
         """The same windows from a memory map in the cache, written chunk by chunk when it is not there yet.
@@ -162,7 +155,6 @@ class Windows:
         They are float16: z-scores keep three digits. Unusable windows are not in it; ``skipped`` of the result counts
         them. Raises EcgtlError when no window is usable or the disk is full.
         """
-        self._check_readable("split or draw")
         chosen = b"" if self.numbers is None else np.ascontiguousarray(self.numbers).data
         parts = {"index": self.index.checksum(), "numbers": sha256(chosen).hexdigest(),
                  "samples": self.n_samples, "rate": self.rate, "lead": LEAD, "dtype": "float16",
@@ -172,10 +164,6 @@ class Windows:
         numbers = np.memmap(folder / "numbers.bin", np.int64, "r")
         windows = np.memmap(folder / "windows.bin", "float16", "r", shape=(len(numbers), self.n_samples))
         return replace(self, left_out=skipped, numbers=numbers, store=windows)
-
-    def _check_readable(self, what: str) -> None:
-        if self.store is not None:
-            raise EcgtlError(f"these windows are materialised already; {what} first, then materialise")
 
     def _write(self, folder: Path) -> None:
         skipped: Counter[str] = Counter()
@@ -266,7 +254,7 @@ class Windows:
         kept = chosen[rows]
         starts = np.cumsum(np.where(chosen, self.index.windows, 0)) - self.index.windows
         numbers = starts[rows[kept]] + places[kept]  # the chosen recordings count anew from 0
-        return replace(self, index=self.index.rows(chosen), numbers=numbers) if len(numbers) else None
+        return replace(self, index=self.index.rows(chosen), numbers=numbers, store=None) if len(numbers) else None
 
     def _read(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Windows by number, processed, and why they are unusable; equal stretches are filtered together."""

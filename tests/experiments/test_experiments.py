@@ -11,7 +11,6 @@ from ecgtl.config import BASELINES, TIERS, protocol, protocols, starts
 from ecgtl.datasets import catalogue
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import runners
-from ecgtl.experiments.reservations import reserved
 from ecgtl.jobs import finetune, inputs
 from ecgtl.results import Result
 
@@ -216,7 +215,7 @@ def test_what_another_process_makes_or_has_made_meanwhile_is_left_to_it(sweep, m
         return real(config, experiment, key)
 
     monkeypatch.setattr(finetune, "run", run)
-    with reserved(runs[2].path):
+    with runners.reserved(runs[2].path):
         runners.run_missing(NAME, "demo", report=said.append)
     assert sweep == [run.key for run in (runs[0], *runs[3:])]
     assert said[-1] == "2 left to other processes, which have made them or are making them"

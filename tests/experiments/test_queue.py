@@ -17,7 +17,6 @@ from ecgtl.__main__ import main
 from ecgtl.config import EXPERIMENTS, TIERS, starts
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, queue, runners
-from ecgtl.experiments.reservations import reserved
 from ecgtl.jobs import finetune
 from ecgtl.results import Result
 
@@ -168,7 +167,7 @@ def test_what_another_process_makes_is_left_to_it_and_what_stands_on_it_waits(sm
         store(start)
 
     monkeypatch.setattr(time, "sleep", other_process_ends)
-    held = reserved(start.path)
+    held = runners.reserved(start.path)
     assert held.__enter__()
     run_queue()
     assert start.key not in made

@@ -13,8 +13,8 @@ import pytest
 
 from ecgtl import paths
 from ecgtl.errors import EcgtlError
-from ecgtl.experiments import reservations
-from ecgtl.experiments.reservations import reserved
+from ecgtl.experiments import runners
+from ecgtl.experiments.runners import reserved
 
 ROOT = paths.repository()
 FORK = multiprocessing.get_context("fork")
@@ -86,7 +86,7 @@ def test_without_locks_runs_are_made(result, monkeypatch):
     def refuse(*_):
         raise OSError("no locks here")
 
-    monkeypatch.setattr(reservations.fcntl, "flock", refuse)
+    monkeypatch.setattr(runners.fcntl, "flock", refuse)
     with reserved(result) as ours:
         assert ours
 

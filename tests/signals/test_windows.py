@@ -95,9 +95,8 @@ def test_no_signal_is_read_for_the_index(sources):
             raise AssertionError("a signal was read")
 
     blind = [replace(source, samples=Untouchable()) for source in sources]
-    parts = windows.unlabelled(blind, per_subject=4).split(validation=0.5, test=0)
-    assert parts[2] is None
-    assert sum(len(part) for part in parts[:2]) == 3 + 1 + 4
+    parts = windows.unlabelled(blind, per_subject=4).split(validation=0.3, test=0.3)
+    assert sum(map(len, parts)) == 3 + 1 + 4
     with pytest.raises(AssertionError):
         parts[0].take([0])
 
@@ -136,7 +135,7 @@ def test_a_window_of_noise_below_a_microvolt_is_flat(microvolts, usable):
 
 
 def test_excluded_recordings_never_appear(sources):
-    found = windows.unlabelled(sources, exclude=["a0"])
+    found = windows.unlabelled(sources, exclude={"a": ["a0"]})
     assert {record for _, record, _ in found.origin(range(len(found)))} == {"a1", "b0", "b1"}
     assert found.skipped == {"recording excluded": 1, "recording shorter than a window": 1}
     by_database = windows.unlabelled(sources, exclude={"a": np.array(["a1", "a2"])})
@@ -144,23 +143,14 @@ def test_excluded_recordings_never_appear(sources):
 
 
 def test_excluding_a_recording_excludes_its_subject(sources):
-    found = windows.unlabelled(sources, exclude=["b1"])
+    found = windows.unlabelled(sources, exclude={"b": ["b1"]})
     assert {name for name, _, _ in found.origin(range(len(found)))} == {"a"}
     assert found.skipped["recording excluded"] == 2
     copy = recordings("a", [ecg(9, 300, seed) for seed in (2, 6, 2)], 300.0)  # the last is the first again
-    assert windows.unlabelled([copy], exclude=["a2"]).subjects.tolist() == ["a/a1"]
+    assert windows.unlabelled([copy], exclude={"a": ["a2"]}).subjects.tolist() == ["a/a1"]
 
 
-@pytest.mark.parametrize("exclude, words", [
-    (["a0", "a9"], ["a9", "no source has"]), ({"c": ["a0"]}, ["a0", "called c"]),
-    ({"b": ["a0"]}, ["a0", "called b"]), ("a0", ["a0", "list"])])
-def test_exclusions_that_name_nothing(sources, exclude, words):
-    with pytest.raises(EcgtlError) as error:
-        windows.unlabelled(sources, exclude=exclude)
-    one_line(error, *words)
-
-
-@pytest.mark.parametrize("options", [{"seconds": 0}, {"rate": -250}, {"seconds": np.nan}, {"per_subject": 0}])
+@pytest.mark.parametrize("options", [{"seconds": 0}, {"rate": -250}, {"seconds": 0.001}])
 def test_sizes_not_above_0(sources, options):
     with pytest.raises(EcgtlError) as error:
         windows.unlabelled(sources, **options)
@@ -231,13 +221,6 @@ def test_sources_of_one_name_are_one_database(many):
     assert split == [part.subjects.tolist() for part in windows.unlabelled(many).split(0.2, 0.2, 3)]
 
 
-@pytest.mark.parametrize("shares", [(0.5, 0.5), (-0.1, 0.1), (1.0, 0.0)])
-def test_shares_that_leave_nothing(many, shares):
-    with pytest.raises(EcgtlError) as error:
-        windows.unlabelled(many).split(*shares)
-    one_line(error, "less than 1")
-
-
 def test_too_few_subjects_for_a_part(sources):
     with pytest.raises(EcgtlError) as error:
         windows.unlabelled(sources[1:]).split()
@@ -258,8 +241,6 @@ def test_an_epoch_is_every_window_once(many, stored):
         order = np.lexsort(epoch[:, 0, :3].T)
         np.testing.assert_allclose(epoch[order], whole[np.lexsort(whole[:, 0, :3].T)], atol=1e-5)
     np.testing.assert_allclose(np.concatenate(list(found.batches(7))), whole, atol=1e-5)
-    with pytest.raises(EcgtlError):
-        list(found.batches(0))
 
 
 @pytest.mark.parametrize("blocks, pool", [(10, 3), (10, 100), (1000, 7)])
@@ -296,14 +277,11 @@ def test_materialised_once(sources, monkeypatch):
             windows.unlabelled(sources[1:], **other).materialise()
 
 
-def test_what_materialised_windows_cannot_do(sources):
-    stored = windows.unlabelled(sources).materialise()
-    with pytest.raises(EcgtlError) as error:
-        stored.split()
-    one_line(error, "split them first")
-    with pytest.raises(EcgtlError) as error:
-        stored.materialise()
-    one_line(error, "already")
+def test_parts_of_materialised_windows_are_theirs(many):
+    found, stored = (one.split(0.2, 0.2)[1].sample(5) for one in (windows.unlabelled(many, per_subject=3),
+                                                                windows.unlabelled(many, per_subject=3).materialise()))
+    assert found.origin(range(5)) == stored.origin(range(5))
+    np.testing.assert_array_equal(found.take(range(5)), stored.take(range(5)))
 
 
 def test_nothing_usable_leaves_nothing_behind(session_cache):
@@ -401,5 +379,4 @@ def test_a_draw_holds_so_many_windows_of_the_same_parts(sources):
     assert len(whole.sample(10**6)) == len(whole)
     for k, place in enumerate(drawn.origin(range(5))):
         np.testing.assert_array_equal(drawn.take([k]), whole.take([whole.origin(range(len(whole))).index(place)]))
-    with pytest.raises(EcgtlError, match="materialised already|draw from them first"):
-        whole.materialise().sample(2)
+    assert whole.materialise().sample(5, seed=1).origin(range(5)) == drawn.origin(range(5))
