@@ -8,7 +8,7 @@ from ecgtl.config.classifier import ClassifierConfig, ClassifierPlan
 from ecgtl.config.finetune import FinetuneConfig, Plan, RecordingsConfig
 from ecgtl.config.pages import ScoreConfig, SectionConfig
 from ecgtl.config.parameters import Parameters, Planned, label_columns
-from ecgtl.config.probe import PROBE, FrozenConfig, ProbeConfig, ProbePlan
+from ecgtl.config.probe import PROBE, FrozenConfig, ProbeConfig
 from ecgtl.config.pretrain import PretrainConfig
 from ecgtl.config.protocols import (ALL_LEADS, BASELINES, CHOICES, DEVICES, EXPERIMENTS, INITS, NEGATIVES_FROM,
                                     OBJECTIVES, PAPER_PARAMETERS, PRECISIONS, QUEUE, TIERS, TRANSFERS, VARIANTS, Input,

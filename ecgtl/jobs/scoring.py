@@ -29,10 +29,8 @@ def value_of(name: str, y_true: np.ndarray, probabilities: np.ndarray) -> float:
         return getattr(metrics, name)(y_true, probabilities)
     if y_true.ndim == 2:
         return metrics.weighted_f1(y_true, labels_of(probabilities))
-    predicted = probabilities.argmax(axis=1)
-    if name == "macro_f1":
-        return metrics.macro_f1(y_true, predicted, probabilities.shape[1])
-    return {"weighted_f1": metrics.weighted_f1, "accuracy": metrics.accuracy}[name](y_true, predicted)
+    n_classes = (probabilities.shape[1],) if name == "macro_f1" else ()
+    return getattr(metrics, name)(y_true, probabilities.argmax(axis=1), *n_classes)
 
 
 def on_draws(scorer: Callable[[np.ndarray, np.ndarray], float], y: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

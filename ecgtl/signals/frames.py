@@ -252,8 +252,7 @@ def _mapped(path: Path, dtype: np.dtype | type, offset: int = 0) -> np.ndarray:
     """
     with open(path, "rb") as file:
         whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    if hasattr(mmap, "MADV_RANDOM"):  # Windows has no such advice
-        whole.madvise(mmap.MADV_RANDOM)
+    whole.madvise(mmap.MADV_RANDOM)
     return np.frombuffer(whole, dtype, offset=offset)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ecgtl.datasets import cache
 from ecgtl.datasets.leads import missing, resolve
-from ecgtl.datasets.recordings import Recordings, check_option
+from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.signals import filters
 
@@ -69,7 +69,6 @@ def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads:
     """
     if n_samples < 1:
         raise EcgtlError(f"an input needs at least one sample, not {n_samples}")
-    check_option("standardise", rules.standardise, STANDARDS)
     leads = resolve(recordings, leads)
     parts = {"digest": recordings.digest, "rate": float(sampling_rate), "n": int(n_samples), "leads": list(leads),
              "keep": rules.keep, "standardise_by": rules.standardise, "highpass": rules.highpass,

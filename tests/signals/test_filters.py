@@ -150,11 +150,6 @@ def test_fit_length_keeps_the_start_and_pads_behind_it():
     assert filters.fit_length(np.zeros(0), 2).tolist() == [0, 0]
 
 
-def test_fit_length_knows_two_ends():
-    with pytest.raises(EcgtlError, match="allowed: end, start"):
-        filters.fit_length(np.ones(3), 2, keep="middle")
-
-
 # --- a whole data set ---------------------------------------------------------------------------------------------
 
 
@@ -323,11 +318,6 @@ def test_a_recording_that_is_incomplete_in_its_window_is_named():
     with pytest.raises(EcgtlError,
                        match=r"recording r0 of hand, 20.00 s long: it has missing samples \(NaN\) in its window"):
         by_window(dataclasses.replace(whole, samples=samples), 250, 2048)
-
-
-def test_there_are_two_ways_to_standardise():
-    with pytest.raises(EcgtlError, match="standardise is 'lead'; allowed: dataset, window"):
-        preparation.prepare(handmade(), 125, 100, rules=preparation.Input("end", "lead", None))
 
 
 @pytest.mark.needs("challenge-2017")

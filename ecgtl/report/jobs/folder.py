@@ -90,7 +90,7 @@ class Folder:
 
     def probe(self, encoder: str) -> str:
         """Probe an encoder, once; its name."""
-        config = ProbeConfig.of(**self.given, encoder=encoder).plan().probes["100 %"].resolved()
+        config = ProbeConfig.of(**self.given, encoder=encoder).probes["100 %"].resolved()
         if config.arch != "cae_classifier":  # the others take any length: no zeros beyond the longest recording
             config = replace(config, seconds=min(config.seconds, float(self.learnable.durations.max())))
         name = f"{named(encoder, config)}, {config.seconds:.3g} s"
