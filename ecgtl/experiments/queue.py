@@ -223,7 +223,8 @@ def _unfit(entries: list[Entry]) -> Callable[[Entry], str]:
     """Why this machine is not to make the run of an entry, or weights it starts from; empty where it may. A cell's runs
     share the instructions they are made with, and lost weights are made again as they were.
     """
-    made_with, here = defaultdict(set), results.instructions()
+    made_with: dict[tuple, set[str]] = defaultdict(set)
+    here = results.instructions()
     for entry in entries:
         made_with[cell_of(entry.run)] |= _instructions(entry.run, here)
 

@@ -45,7 +45,7 @@ class Pretrained:
     model: torch.nn.Module
 
 
-def run(config: PretrainConfig | Planned, report: loop.Report = None, command: str | None = None,
+def run(config: PretrainConfig, report: loop.Report = None, command: str | None = None,
         experiment: str = "pretrain", key: str | None = None) -> Pretrained:
     """Pretrain as ``config`` says; nothing is saved yet. Raises EcgtlError for anything a user can mend."""
     seconds = results.clock()

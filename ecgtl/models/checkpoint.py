@@ -83,6 +83,8 @@ class CheckpointFacts:
         wrong = [name for name, value in stored.items() if name in kinds and not _belongs(name, kinds[name], value)]
         if not wrong and not 0.5 < stored["seconds"] * stored["sampling_rate"] <= MAX_SAMPLES:
             wrong = ["seconds"]
+        if not wrong and len(stored.get("leads", range(stored["in_channels"]))) != stored["in_channels"]:
+            wrong = ["leads"]
         if wrong:
             word = "number above 0" if kinds[wrong[0]] in (int, float) else "value of it"
             raise EcgtlError(f"checkpoint {path} says {wrong[0]}={stored[wrong[0]]!r:.40}, which is no {word}; it was "
@@ -92,11 +94,7 @@ class CheckpointFacts:
         known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value
                                  for name, value in stored.items() if name in kinds}
         known |= {"highpass": known["highpass"] or 0} if "highpass" in known else {}
-        facts = cls(**known, stored=stored)
-        if "leads" in stored and len(facts.leads) != facts.in_channels:
-            raise EcgtlError(f"checkpoint {path} says in_channels={facts.in_channels} and names {len(facts.leads)} "
-                             "leads; it was not written by ecgtl")
-        return facts
+        return cls(**known, stored=stored)
 
     @property
     def n_samples(self) -> int:

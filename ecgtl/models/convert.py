@@ -5,7 +5,6 @@ that hold weights are read here straight from the wire format, plain lengths and
 whose SHA-1 was published.
 """
 
-import errno
 import hashlib
 import time
 from collections import defaultdict
@@ -87,14 +86,10 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
 
 
 def _file(path: Path) -> bytes:
-    try:
-        if path.exists() and not path.is_file():
-            raise OSError(errno.EINVAL, "it is no regular file")
-        with open(path, "rb") as file:
-            return file.read(MAX_BYTES)
-    except OSError as error:
-        raise EcgtlError(f"{path} cannot be read ({error.strerror}); give the path of bvlc_googlenet.caffemodel, or no "
-                         "path to download it") from None
+    if not path.is_file():
+        raise EcgtlError(f"{path} is no file; give the path of bvlc_googlenet.caffemodel, or no path to download it")
+    with paths.reading(path), open(path, "rb") as file:
+        return file.read(MAX_BYTES)
 
 
 def _download(url: str) -> bytes:

@@ -146,7 +146,8 @@ def _statistics(held: Windows, given: Mapping[str, tuple[float, float]]) -> dict
     """Mean and standard deviation in mV of each database that takes part, over all samples of all its
     recordings.
     """
-    index, moments, found = held.index, defaultdict(list), dict(given)
+    index, found = held.index, dict(given)
+    moments: dict[str, list[np.ndarray]] = defaultdict(list)
     taking_part = index.databases[np.unique(index.database)]
     for source in map(index.opened, range(len(index.digests))):
         if source.name in taking_part:

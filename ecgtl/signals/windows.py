@@ -97,7 +97,7 @@ class Windows:
         beyond the last.
         """
         if self.store is not None:
-            return self.store[self._checked(indices)].astype(np.float32)[:, np.newaxis]
+            return self.store[np.asarray(indices)].astype(np.float32)[:, np.newaxis]
         return self.usable(indices)[1]
 
     def usable(self, indices: Indices) -> tuple[np.ndarray, np.ndarray]:
@@ -105,8 +105,7 @@ class Windows:
 
         Read anew where they are materialised.
         """
-        indices = self._checked(indices)
-        numbers = self._at(indices)
+        indices, numbers = np.asarray(indices), self._at(indices)
         windows, reasons = self._read(numbers)
         bad = np.flatnonzero(reasons != "")
         self._unusable.update(zip(numbers[bad].tolist(), reasons[bad].tolist(), strict=True))
@@ -179,15 +178,11 @@ class Windows:
             raise EcgtlError(f"none of the {len(self)} windows is usable: {dict(skipped)}; give other recordings")
         (folder / "skipped.json").write_text(json.dumps(skipped))
 
-    def _checked(self, indices: Indices) -> np.ndarray:
-        indices = np.asarray(indices, np.int64).reshape(-1)
-        if len(indices) and (indices.min() < 0 or indices.max() >= len(self)):
-            raise IndexError(f"there are {len(self)} windows, numbered from 0")
-        return indices
-
     def _at(self, indices: Indices) -> np.ndarray:
         """Numbers of the windows at ``indices`` among all windows of the index."""
-        indices = self._checked(indices)
+        indices = np.asarray(indices, np.int64)
+        if len(indices) and (indices.min() < 0 or indices.max() >= len(self)):
+            raise IndexError(f"there are {len(self)} windows, numbered from 0")
         return indices if self.numbers is None else np.asarray(self.numbers[indices])
 
     def _located(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
