@@ -266,9 +266,8 @@ class Estimate:
         """``device``: of runs on this one alone."""
         self._paces: dict[tuple, list[float]] = defaultdict(list)
         every = [run for name in runners.names() for run in runners.enumerate_runs(name, tier)]
-        done = [(run, found) for run in every if (found := results.done(run.path))
-                and (not device or found.provenance["device"] == device)]
-        finished = {run.path: (run, found.provenance["wall_seconds"]) for run, found in done}
+        finished = {run.path: (run, found.provenance["wall_seconds"]) for run in every
+                    if (found := results.done(run.path)) and (not device or found.provenance["device"] == device)}
         for run, seconds in finished.values():
             for group in _groups(run):
                 self._paces[group].append(seconds / _work_of(run))

@@ -75,9 +75,8 @@ def enumerate_runs(experiment: str, tier: str) -> list[Transfer]:
     planned = [(fold, arch, source) for arch, n in entry["folds"].get(tier, {}).items() for fold in range(n)
                for source in entry["sources"][tier]]
     task |= {"target": entry["target"], "tier": tier}
-    configs = (TransferConfig.of(source=source, arch=arch, fold=fold, **task)
-               for fold, arch, source in sorted(planned, key=lambda run: run[0]))
-    return [Transfer(experiment, config.resolved()) for config in configs]
+    return [Transfer(experiment, TransferConfig.of(source=source, arch=arch, fold=fold, **task).resolved())
+            for fold, arch, source in sorted(planned, key=lambda run: run[0])]
 
 
 def table(experiment: str, tier: str) -> pd.DataFrame:

@@ -68,7 +68,8 @@ def run(config: PretrainConfig, report: loop.Report = None, command: str | None 
                           {"upstream": upstream, "target": "none", "leads": upstream}, top | chosen,
                           fit.history, data, {"none": np.zeros(0, np.uint8)},
                           results.provenance(str(device), seconds(), config.seed, torch.get_num_threads(), command))
-    return Pretrained(made, _transferable(config, fit.weights), _facts(config, made), parts["test"], model)
+    weights = loop.weights_of(model.encoder) if isinstance(model, FuturePredictor) else fit.weights
+    return Pretrained(made, weights, _facts(config, made), parts["test"], model)
 
 
 def _prepared(config: PretrainConfig) -> tuple[list[datasets.Recordings], Windows | Frames, dict[str, Part]]:
@@ -170,13 +171,6 @@ def _scores(plan: Planned, model: torch.nn.Module, part: Part) -> dict:
     if isinstance(part, Windows):
         return reconstruction.errors(model, part, autocast, plan.device)
     return classification.scores(model, part, autocast, plan.device, plan.config.seed)
-
-
-def _transferable(config: PretrainConfig, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The weights that fine-tuning can start from: of future prediction the encoder's alone."""
-    if config.objective != "future":
-        return weights
-    return {name.removeprefix("encoder."): t for name, t in weights.items() if name.startswith("encoder.")}
 
 
 def save(pretrained: Pretrained, path: Path | None = None) -> tuple[Path, Path]:

@@ -212,8 +212,7 @@ def cached_tracks(task: str, digest: str, opened: Callable[[], Recordings], rate
 
     ``heart_rate`` takes the beats from a QRS detector where the recordings have none.
     """
-    table = hashlib.sha256(TABLE.read_bytes()).hexdigest()
-    parts = {"digest": digest, "rate": rate, "table": table, "version": 2}
+    parts = {"digest": digest, "rate": rate, "table": hashlib.sha256(TABLE.read_bytes()).hexdigest(), "version": 2}
     parts |= {"lead": LEAD} if task == "heart_rate" else {}
 
     def build(folder: Path) -> None:

@@ -269,5 +269,4 @@ def _resample(recordings: Recordings, i: int, level: float, rate: float) -> Iter
     for first in range(0, n_samples, block):
         n = min(block, n_samples - first)
         start, stop, skip, offset = filters.stretch(rate_in, rate, first, block, length, MARGIN)
-        x = recordings.part(i, LEAD, start, stop) - level
-        yield filters.resample(x, rate_in, rate, offset)[skip:skip + n]
+        yield filters.resample(recordings.part(i, LEAD, start, stop) - level, rate_in, rate, offset)[skip:skip + n]

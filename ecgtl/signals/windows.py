@@ -121,10 +121,9 @@ class Windows:
         waiting = np.zeros(0, np.int64)
         for piece in self._order(None if seed is None else np.random.default_rng([seed, epoch])):
             waiting = np.concatenate([waiting, piece])
-            whole = len(waiting) // batch_size * batch_size
-            for start in range(0, whole, batch_size):
-                yield self.take(np.sort(waiting[start:start + batch_size])[share])  # neighbours on the disk together
-            waiting = waiting[whole:]
+            while len(waiting) >= batch_size:
+                yield self.take(np.sort(waiting[:batch_size])[share])  # neighbours on the disk together
+                waiting = waiting[batch_size:]
         if len(waiting):
             yield self.take(np.sort(waiting)[share])
 
@@ -275,8 +274,7 @@ class Windows:
         length = int(recordings.offsets[i + 1] - recordings.offsets[i])
         first = int(place) * self.n_samples
         start, stop, skip, offset = filters.stretch(rate_in, self.rate, first, self.n_samples, length, MARGIN)
-        millivolts = recordings.part(i, LEAD, start, stop)
-        return millivolts.astype(np.float32), rate_in, skip, offset
+        return recordings.part(i, LEAD, start, stop).astype(np.float32), rate_in, skip, offset
 
     def _processed(self, stretches: np.ndarray, rate_in: float, skip: int,
                    offset: Fraction) -> tuple[np.ndarray, np.ndarray]:

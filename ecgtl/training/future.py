@@ -102,8 +102,7 @@ class Contrasts:
         """
         step = self.frames.n_samples
         before = future - step + 1
-        behind = np.maximum(self.frames.places(row) - (future + step), 0)
-        drawn = rng.integers(before + behind)
+        drawn = rng.integers(before + np.maximum(self.frames.places(row) - (future + step), 0))
         return np.where(drawn < before, drawn, drawn - before + future + step)
 
 
