@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ecgtl import results
 from ecgtl.config import INITS, PretrainConfig, init_word, starts
-from ecgtl.experiments.run import PlannedRun, entries, known
+from ecgtl.experiments.run import PlannedRun, entries, known, of_tier
 from ecgtl.jobs import pretrain
 
 SINGLES = "pretrain"  # what is stored under this name belongs to no experiment
@@ -81,9 +81,7 @@ def enumerate_runs(experiment: str, tier: str) -> list[Pretraining]:
     seeds = entry.get("seeds", dict.fromkeys(entry.get("tiers", ()), 1)).get(tier, 0)
 
     def planned(name: str, seed: int) -> Pretraining:
-        """Of values that depend on the tier that of ``tier`` holds."""
-        given = entry["common"] | entry["runs"][name]
-        given = {key: value[tier] if isinstance(value, dict) else value for key, value in given.items()}
+        given = of_tier(entry["common"] | entry["runs"][name], tier)
         config = PretrainConfig.of(protocol=paper, tier=tier, seed=seed, **given).resolved()
         return Pretraining(experiment, f"{name}-seed{seed}" if "seeds" in entry else name, config, "seeds" in entry)
 

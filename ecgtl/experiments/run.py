@@ -87,6 +87,11 @@ def entries(section: str) -> dict[str, tuple[str, Mapping]]:
     return {name: (paper, entry) for paper in protocols() for name, entry in getattr(protocol(paper), section).items()}
 
 
+def of_tier(given: Mapping, tier: str) -> dict:
+    """Parameters as they are in ``tier``: of a value by tier its own, None where it has none such."""
+    return {name: value.get(tier) if isinstance(value, Mapping) else value for name, value in given.items()}
+
+
 def known(found: Mapping[str, T], name: str, kind: str = "experiment") -> T:
     """One of the experiments, or of what ``kind`` says, by its name; another is an EcgtlError with those allowed."""
     if name not in found:
