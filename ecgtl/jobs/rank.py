@@ -230,10 +230,10 @@ def _scores(config: ScoreConfig, target: Target, candidates: Sequence[Candidate]
     firsts = (resampled == resampled.min(axis=1, keepdims=True)).mean(axis=0)
     # Where all recordings have a label, the text's weights are not defined
     weightings = (config.weighting,) if target.table.all(axis=0).any() else WEIGHTINGS
-    found = [Score(one, names, seconds, value, float(low), float(high), float(first),
-                   measures(p, target.table, weightings), pair_losses(p, target.table))
-             for one, (p, names, seconds, value), low, high, first in zip(candidates, asked, lows, highs, firsts,
-                                                                          strict=True)]
+    limits = zip(lows.tolist(), highs.tolist(), firsts.tolist(), strict=True)
+    found = [Score(one, names, seconds, value, *limit, measures(p, target.table, weightings),
+                   pair_losses(p, target.table))
+             for one, (p, names, seconds, value), limit in zip(candidates, asked, limits, strict=True)]
     return sorted(found, key=lambda score: score.value)
 
 

@@ -22,6 +22,7 @@ PARTS = {"cae_classifier": ("cae", "encoder.")}
 FIRST = ("stem.0.weight", "lstm.weight_ih_l0", "lstm.weight_ih_l0_reverse")
 ATTRIBUTION = ("CC BY 4.0", "ODC-BY 1.0", "unrestricted use")  # licences that ask for no more than to name the source
 MAX_SAMPLES = 1 << 20  # of an input, over an hour at 250 Hz
+AGAIN = "make or download it again"
 SCHEMA = 1  # of the facts; raise it when their meaning changes. A file that does not say its own has 1
 # SHA-256 of the checkpoints that were written without a checksum and come with the package, or from elsewhere
 SUMS = paths.PACKAGE / "weights" / "SHA256SUMS"
@@ -175,13 +176,12 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
             facts = json.loads((file.metadata() or {}).get("ecgtl", "{}"))
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError, OSError, RecursionError) as error:
-        raise EcgtlError(f"checkpoint {path} is damaged ({type(error).__name__}); make or download it again") from None
+        raise EcgtlError(f"checkpoint {path} is damaged ({type(error).__name__}); {AGAIN}") from None
     sums = {name: digest for digest, name in map(str.split, SUMS.read_text().splitlines())}
     if Path(path).parent == SUMS.parent:
         said = said or sums.get(Path(path).name, "")
     if said not in ("", found):
-        raise EcgtlError(f"checkpoint {path} is damaged (its checksum is not the one that it had); make or download it "
-                         "again")
+        raise EcgtlError(f"checkpoint {path} is damaged (its checksum is not the one that it had); {AGAIN}")
     if not said and found not in sums.values():
         note_once(f"checkpoint {path} carries no checksum, as an older version wrote it: nobody can tell whether it is "
                   "damaged")
@@ -273,6 +273,5 @@ def network(path: Path, weights: dict[str, torch.Tensor], facts: CheckpointFacts
         fits = False
     if not fits:
         raise EcgtlError(f"checkpoint {path} does not hold the {facts.arch} of {len(names)} labels that it says: the "
-                         "shapes of its weights are those of another network, so it does not fit; make or download it "
-                         "again")
+                         f"shapes of its weights are those of another network, so it does not fit; {AGAIN}")
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -58,20 +58,14 @@ def image_features(x: np.ndarray, rate: float, weights_path: str | Path | None =
     parts = {"input": _digest(x), "rate": float(rate), "weights": cache.source_checksum(weights.parent, [weights]),
              "spectrogram": [WINDOW, HOP, MAX_FREQUENCY, PADDED, DYNAMIC_RANGE, SIZE], "steps": "1"}
 
+    @torch.inference_mode()
     def build(folder: Path) -> None:
-        np.save(folder / "features.npy", _features(x, rate, googlenet.load_imagenet(weights), batch))
+        network, parts = googlenet.load_imagenet(weights), (x[k:k + batch] for k in range(0, len(x), batch))
+        found = [network.features(torch.tensor(images(part, rate))).numpy() for part in parts]
+        np.save(folder / "features.npy", np.concatenate(found))
 
     folder = cache.entry("image-features", parts, build)
     return np.load(folder / "features.npy", mmap_mode="r", allow_pickle=False)
-
-
-@torch.inference_mode()
-def _features(x: np.ndarray, rate: float, network: googlenet.GoogLeNet, batch: int) -> np.ndarray:
-    out = np.empty((len(x), network.n_features), np.float32)
-    for start in range(0, len(x), batch):
-        part = slice(start, start + batch)
-        out[part] = network.features(torch.tensor(images(x[part], rate))).numpy()
-    return out
 
 
 def _decibels(x: np.ndarray, rate: float) -> np.ndarray:
