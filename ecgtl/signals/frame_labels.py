@@ -206,17 +206,16 @@ def _numbers(words: np.ndarray, meaning: dict[str, int], what: str, recordings: 
     return np.array([meaning[str(word)] for word in found], np.int64)[inverse.reshape(-1)]
 
 
-def cached_tracks(task: str, digest: str, opened: Callable[[], Recordings], rate: float) -> Tracks:
-    """Tracks for ``task``, memory-mapped from the cache; ``opened()`` gives the recordings when they are not
-    there yet.
+def cached_tracks(task: str, recordings: Recordings, rate: float) -> Tracks:
+    """Tracks for ``task``, memory-mapped from the cache.
 
     ``heart_rate`` takes the beats from a QRS detector where the recordings have none.
     """
-    parts = {"digest": digest, "rate": rate, "table": hashlib.sha256(TABLE.read_bytes()).hexdigest(), "version": 2}
+    table = hashlib.sha256(TABLE.read_bytes()).hexdigest()
+    parts = {"digest": recordings.digest, "rate": rate, "table": table, "version": 2}
     parts |= {"lead": LEAD} if task == "heart_rate" else {}
 
     def build(folder: Path) -> None:
-        recordings = opened()
         detect = task == "heart_rate" and not _read_by(task, recordings).any()
         tracks_of(recordings, rate, detected_beats(recordings) if detect else None).save(folder)
 

@@ -22,7 +22,7 @@ from ecgtl.datasets import cache
 from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.signals import filters
-from ecgtl.signals.window_index import LEAD, SHORT, Excluded, Source, groups
+from ecgtl.signals.window_index import LEAD, SHORT, Excluded, groups
 from ecgtl.signals.windows import FLAT, MARGIN, Windows, unlabelled
 
 OPEN = 512  # sources whose signals are kept open at a time
@@ -32,7 +32,7 @@ _RANGE = 2.0  # stored integers reach so many times as far as the recording does
 _MOMENTS, _RESAMPLED = 1, 2  # raise one when what is stored changes
 
 
-def sampled(sources: Sequence[Source], seconds: float = 8.192, rate: float = 250.0, span: int = 1,
+def sampled(sources: Sequence[Recordings], seconds: float = 8.192, rate: float = 250.0, span: int = 1,
             exclude: Excluded = None, statistics: Mapping[str, tuple[float, float]] | None = None) -> "Frames":
     """Frames of ``seconds`` at ``rate`` Hz out of the first leads of ``sources``, at any position.
 
@@ -54,9 +54,9 @@ class Frames:
     """Frames of one length at one rate. A frame is a ``row`` of the usable recordings and a ``start`` in
     samples at ``rate``.
 
-    ``source`` and ``record`` (rows,) number the source of each recording and its place in it, ``subject`` (rows,) its
-    subject in ``subjects``, the names ``database/subject``, sorted; ``statistics`` is database -> (mean, standard
-    deviation) in mV; ``skipped`` counts recordings that were left out, by reason.
+    ``source`` and ``record`` (rows,) number the one of ``sources`` of each recording and its place in it, ``subject``
+    (rows,) its subject in ``subjects``, the names ``database/subject``, sorted; ``statistics`` is database -> (mean,
+    standard deviation) in mV; ``skipped`` counts recordings that were left out, by reason.
     """
 
     def __init__(self, held: Windows, n_samples: int, span: int, statistics: Mapping[str, tuple[float, float]]):
@@ -68,7 +68,7 @@ class Frames:
         self.source, self.record = self._index.source, self._index.record
         numbers, self.subject = np.unique(self._index.subject, return_inverse=True)
         self.subjects = held.index.subjects[numbers]
-        self.digests, self.opened, self._lengths = held.index.digests, held.index.opened, self._index.samples
+        self.sources, self._lengths = held.index.sources, self._index.samples
         self._signals = lru_cache(maxsize=OPEN)(lambda number: _signals(self, number))
         self._places = lru_cache(maxsize=4)(self._count_places)
 
@@ -149,7 +149,7 @@ def _statistics(held: Windows, given: Mapping[str, tuple[float, float]]) -> dict
     index, found = held.index, dict(given)
     moments: dict[str, list[np.ndarray]] = defaultdict(list)
     taking_part = index.databases[np.unique(index.database)]
-    for source in map(index.opened, range(len(index.digests))):
+    for source in index.sources:
         if source.name in taking_part:
             moments[source.name] += [] if source.name in given else [_moments(source)[:, :3]]
     for name in [name for name in moments if name not in given]:
@@ -193,7 +193,7 @@ def _signals(frames: Frames, number: int) -> Callable[[np.ndarray, np.ndarray], 
     """What reads standardised frames (n, samples), float32, of one source, by the number of the recording and the
     start.
     """
-    recordings = frames.opened(number)
+    recordings = frames.sources[number]
     if (recordings.sampling_rate == frames.rate).all():
         samples, begin = _for_random_reads(recordings.samples)[:, LEAD], recordings.offsets[:-1]
         gain, baseline = recordings.gain[:, LEAD], recordings.baseline[:, LEAD]

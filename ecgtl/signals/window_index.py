@@ -1,8 +1,8 @@
 """Which windows or frames there are: the usable recordings of any sources, known from their lengths alone."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from hashlib import sha256
 
 import numpy as np
@@ -12,12 +12,10 @@ from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.signals import filters
 
-Source = Recordings | Callable[[], Recordings]
 Indices = Sequence[int] | np.ndarray
 Excluded = Mapping[str, Collection[str]] | None  # recordings by database
 
 LEAD = 0  # that is learnt from: the first of each recording
-OPEN = 16  # sources given as functions that are kept open at a time
 SHORT, EXCLUDED = "recording shorter than a window", "recording excluded"
 _COLUMNS = ("source", "record", "samples", "windows", "database", "subject")
 
@@ -26,13 +24,12 @@ _COLUMNS = ("source", "record", "samples", "windows", "database", "subject")
 class Index:
     """The usable recordings, one row each: where they are, and how many windows they hold.
 
-    ``source`` and ``record`` (R,) number the source and the recording in it; ``samples`` (R,) how many it has at the
-    rate of the windows, ``windows`` (R,) how many of these it holds; ``database`` and ``subject`` (R,) number the names
-    in ``databases`` and ``subjects``.
+    ``source`` and ``record`` (R,) number the one of ``sources`` and the recording in it; ``samples`` (R,) how many it
+    has at the rate of the windows, ``windows`` (R,) how many of these it holds; ``database`` and ``subject`` (R,)
+    number the names in ``databases`` and ``subjects``.
     """
 
-    opened: Callable[[int], Recordings]
-    digests: tuple[str, ...]
+    sources: tuple[Recordings, ...]
     source: np.ndarray
     record: np.ndarray
     samples: np.ndarray
@@ -53,35 +50,26 @@ class Index:
 
     def checksum(self) -> str:
         """SHA-256 of everything that says which windows there are."""
-        whole = sha256("\n".join(self.digests).encode())
+        whole = sha256("\n".join(source.digest for source in self.sources).encode())
         for name in ("source", "record", "windows"):
             whole.update(np.ascontiguousarray(getattr(self, name)).data)
         return whole.hexdigest()
 
     def origins(self, rows: np.ndarray, seconds: np.ndarray) -> list[tuple[str, str, float]]:
         """Database, recording and start in ``seconds`` of each window or frame that lies in one of the ``rows``."""
-        places = zip(map(self.opened, self.source[rows].tolist()), self.record[rows], seconds, strict=True)
-        return [(one.name, str(one.ids[i]), float(start)) for one, i, start in places]
+        places = zip(self.source[rows], self.record[rows], seconds, strict=True)
+        return [(self.sources[k].name, str(self.sources[k].ids[i]), float(start)) for k, i, start in places]
 
 
-def index_of(sources: Sequence[Source], n_samples: int, rate: float, exclude: Excluded) -> tuple[Index, dict[str, int]]:
+def index_of(sources: Sequence[Recordings], n_samples: int, rate: float, exclude: Excluded) -> tuple[Index, dict]:
     """The recordings that hold a window of ``n_samples`` at ``rate`` Hz, and how many of the others there are, by
     reason.
     """
     if not sources:
         raise EcgtlError("there is no source of windows; give at least one Recordings")
-    # Those that are functions are called when needed, and only a few are kept
-    called = lru_cache(maxsize=OPEN)(lambda source: source())
-
-    def opened(number: int) -> Recordings:
-        source = sources[number]
-        return source if isinstance(source, Recordings) else called(source)
-
-    digests, tables = [], []
-    for number in range(len(sources)):
-        recordings = opened(number)
+    tables = []
+    for number, recordings in enumerate(sources):
         n, (up, down) = len(recordings), ratios(recordings, rate)
-        digests.append(recordings.digest)
         long = np.diff(recordings.offsets) * up
         tables.append((np.full(n, number, np.int32), np.arange(n, dtype=np.int32), -(-long // down),
                        long // down // n_samples, np.full(n, recordings.name), recordings.ids, recordings.subjects,
@@ -103,8 +91,8 @@ def index_of(sources: Sequence[Source], n_samples: int, rate: float, exclude: Ex
         raise EcgtlError(f"no recording of {', '.join(databases)} holds a window of {n_samples / rate:g} s "
                          f"({short.sum()} are shorter, {excluded.sum()} excluded); give longer recordings, or "
                          "shorter windows")
-    index = Index(opened, tuple(digests), source, record, samples, windows, database.astype(np.int32),
-                  subject.astype(np.int32), databases, subjects)
+    index = Index(tuple(sources), source, record, samples, windows, database.astype(np.int32), subject.astype(np.int32),
+                  databases, subjects)
     skipped = {reason: int(rows.sum()) for reason, rows in ((EXCLUDED, excluded), (SHORT, short)) if rows.any()}
     return index.rows(~excluded & ~short), skipped
 

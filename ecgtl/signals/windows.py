@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from ecgtl.datasets import cache
+from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.signals import filters
-from ecgtl.signals.window_index import LEAD, Excluded, Index, Indices, Source, groups, index_of
+from ecgtl.signals.window_index import LEAD, Excluded, Index, Indices, groups, index_of
 
 MARGIN = 4.0  # seconds on either side that a window is filtered with, so that its ends are right
 FLAT = 0.001  # mV; a window with a smaller standard deviation shows no heart
@@ -29,24 +30,22 @@ _STEPS = "resample-highpass-zscore, 2"  # raise the number when the processing c
 _NAN, _CONSTANT = "window with missing samples (NaN)", "flat window"
 
 
-def unlabelled(sources: Sequence[Source], seconds: float = 8.192, rate: float = 250.0,
+def unlabelled(sources: Sequence[Recordings], seconds: float = 8.192, rate: float = 250.0,
                per_subject: int | None = None, seed: int = 0, exclude: Excluded = None,
                highpass: float | None = 0.5) -> "Windows":
     """All windows of ``seconds`` at ``rate`` Hz in the first leads of ``sources``, without overlap.
 
-    A source is a Recordings or, for those too many to hold, a function that returns one
-    (``functools.partial`` of a loader's ``read``); sources of one name are one database. ``per_subject``
-    draws so many windows a subject at most, with ``seed``. ``exclude`` names recordings by database
-    (``{"cinc2017": ids}``): neither they nor any other recording of their subjects appears, so a
-    test set of a later experiment can be kept out. Recordings shorter than a window are counted. ``highpass``
-    is the cutoff in Hz below which baseline wander is removed; None leaves it in. No signal is read yet.
+    Sources of one name are one database. ``per_subject`` draws so many windows a subject at most, with ``seed``.
+    ``exclude`` names recordings by database (``{"cinc2017": ids}``): neither they nor any other recording of their
+    subjects appears, so a test set of a later experiment can be kept out. Recordings shorter than a window are counted.
+    ``highpass`` is the cutoff in Hz below which baseline wander is removed; None leaves it in. No signal is read yet.
 
     Raises EcgtlError when nothing remains, for a recording given twice, and for sizes not above 0.
     """
     n_samples = round(seconds * rate)
     if n_samples < 2:
         raise EcgtlError(f"windows of {seconds} s at {rate} Hz are empty; give sizes above 0")
-    index, left_out = index_of(list(sources), n_samples, rate, exclude)
+    index, left_out = index_of(sources, n_samples, rate, exclude)
     windows = Windows(index, n_samples, float(rate), highpass, left_out)
     return windows if per_subject is None else windows._drawn(per_subject, seed)
 
@@ -268,7 +267,7 @@ class Windows:
 
         Their rate, and where it begins in them once resampled (``filters.stretch``).
         """
-        recordings = self.index.opened(int(self.index.source[row]))
+        recordings = self.index.sources[self.index.source[row]]
         i = int(self.index.record[row])
         rate_in = float(recordings.sampling_rate[i])
         length = int(recordings.offsets[i + 1] - recordings.offsets[i])

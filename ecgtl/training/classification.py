@@ -7,7 +7,7 @@ the choice among candidates. All minimise the categorical cross-entropy, so one 
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +41,8 @@ class LabelledFrames:
     def __init__(self, frames: Frames, task: str, per_subject: float):
         self.frames, self.task, self.classes = frames, task, frame_labels.TASKS[task].classes
         self._n, self._unlabelled = round(per_subject * len(frames.subjects)), 0
-        self._tracks = lru_cache(maxsize=OPEN)(lambda number: frame_labels.cached_tracks(
-            task, frames.digests[number], partial(frames.opened, number), frames.rate))
+        self._tracks = lru_cache(maxsize=OPEN)(
+            lambda number: frame_labels.cached_tracks(task, frames.sources[number], frames.rate))
         for number in np.unique(frames.source):
             self._tracks(int(number))
         self._known(*frames.draw(np.random.default_rng(0), DRAWN))  # now rather than after the training

@@ -2,7 +2,6 @@
 
 import tracemalloc
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from scipy import signal
 from ecgtl.datasets import cinc2017, icentia11k, mitdb
 from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
-from ecgtl.signals import window_index, windows
+from ecgtl.signals import windows
 
 N = 2048
 
@@ -292,24 +291,6 @@ def test_nothing_usable_leaves_nothing_behind(session_cache):
         windows.unlabelled([source]).materialise()
     one_line(error, "none of the 2 windows", "flat")
     assert set(session_cache.glob("*windows*")) == before
-
-
-def test_sources_may_be_functions_and_few_are_kept(monkeypatch, many):
-    monkeypatch.setattr(window_index, "OPEN", 2)
-    opened = []
-
-    def source(k):
-        opened.append(k)
-        return many[0].select([2 * k, 2 * k + 1])
-
-    found = windows.unlabelled([partial(source, k) for k in range(20)])
-    assert opened == list(range(20))  # once each for the index
-    np.testing.assert_array_equal(found.take([0, 79]), windows.unlabelled(many[:1]).take([0, 79]))
-    assert opened[20:] == [0]  # the last one was still there
-    found.take([79, 0])
-    assert len(opened) == 21
-    found.materialise()
-    assert opened[21:] == list(range(1, 20))  # one after the other
 
 
 @pytest.fixture
