@@ -22,8 +22,8 @@ from ecgtl.datasets import cache
 from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.signals import filters
-from ecgtl.signals.window_index import LEAD, SHORT, Excluded, groups
-from ecgtl.signals.windows import FLAT, MARGIN, Windows, unlabelled
+from ecgtl.signals.window_index import LEAD, SHORT, Excluded, Index, groups, index_of
+from ecgtl.signals.windows import FLAT, MARGIN
 
 OPEN = 512  # sources whose signals are kept open at a time
 CHUNK = 1 << 20  # samples of a recording in memory at a time
@@ -46,8 +46,11 @@ def sampled(sources: Sequence[Recordings], seconds: float = 8.192, rate: float =
     n_samples = round(seconds * rate)
     if n_samples < 2:
         raise EcgtlError(f"frames of {seconds} s at {rate} Hz hold nothing; give sizes above 0")
-    held = unlabelled(sources, span * n_samples / rate, rate, exclude=exclude)
-    return Frames(held, n_samples, span, _statistics(held, statistics or {}))
+    index, left_out = index_of(sources, span * n_samples, rate, exclude)
+    short = f"recording shorter than {f'{span} frames' if span > 1 else 'a frame'}"
+    skipped = {short if reason == SHORT else reason: n for reason, n in left_out.items()}
+    index = index.rows(np.argsort(index.subject, kind="stable"))
+    return Frames(index, n_samples, span, rate, _statistics(index, statistics or {}), skipped)
 
 
 class Frames:
@@ -59,23 +62,23 @@ class Frames:
     standard deviation) in mV; ``skipped`` counts recordings that were left out, by reason.
     """
 
-    def __init__(self, held: Windows, n_samples: int, span: int, statistics: Mapping[str, tuple[float, float]]):
-        self.n_samples, self.span, self.rate, self.statistics = n_samples, span, held.rate, dict(statistics)
-        short = f"recording shorter than {f'{span} frames' if span > 1 else 'a frame'}"
-        self.skipped = {short if reason == SHORT else reason: n for reason, n in held.skipped.items()}
-        order = np.argsort(held.index.subject, kind="stable")
-        self._held, self._index = held, held.index.rows(order)
-        self.source, self.record = self._index.source, self._index.record
-        numbers, self.subject = np.unique(self._index.subject, return_inverse=True)
-        self.subjects = held.index.subjects[numbers]
-        self.sources, self._lengths = held.index.sources, self._index.samples
+    def __init__(self, index: Index, n_samples: int, span: int, rate: float,
+                 statistics: dict[str, tuple[float, float]], skipped: dict[str, int]):
+        self._index, self.n_samples, self.span, self.rate = index, n_samples, span, float(rate)
+        self.statistics, self.skipped = statistics, skipped
+        self.sources, self.source, self.record, self._lengths = index.sources, index.source, index.record, index.samples
+        numbers, self.subject = np.unique(index.subject, return_inverse=True)
+        self.subjects = index.subjects[numbers]
         self._signals = lru_cache(maxsize=OPEN)(lambda number: _signals(self, number))
         self._places = lru_cache(maxsize=4)(self._count_places)
 
     def split(self, validation: float, test: float, seed: int) -> list["Frames"]:
         """Training, validation and test frames, by shares of the subjects: see ``Windows.split``."""
-        parts = self._held.split(validation, test, seed)
-        return [Frames(part, self.n_samples, self.span, self.statistics) for part in parts]
+        return [self._of_rows(part) for part in self._index.parts(validation, test, seed)]
+
+    def _of_rows(self, chosen: np.ndarray | slice) -> "Frames":
+        index = self._index.rows(chosen)
+        return Frames(index, self.n_samples, self.span, self.rate, self.statistics, self.skipped)
 
     def limited(self, n_subjects: int | None, minutes: float | None, seed: int) -> "Frames":
         """Frames of ``n_subjects`` of these, drawn with ``seed``, out of the first ``minutes`` of each.
@@ -84,7 +87,7 @@ class Frames:
 
         Raises EcgtlError for more of either than there is.
         """
-        found = Frames(self._held.of_few(n_subjects, seed), self.n_samples, self.span, self.statistics)
+        found = self._of_rows(slice(None) if n_subjects is None else self._index.few(n_subjects, seed))
         if minutes is not None:
             wanted, lengths, subject = round(60 * minutes * self.rate), found._lengths, found.subject
             short = found.subjects[np.bincount(subject, lengths) < wanted]
@@ -142,11 +145,11 @@ class Frames:
 # --- the mean and standard deviation of a database ----------------------------------------------------------
 
 
-def _statistics(held: Windows, given: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+def _statistics(index: Index, given: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation in mV of each database that takes part, over all samples of all its
     recordings.
     """
-    index, found = held.index, dict(given)
+    found = dict(given)
     moments: dict[str, list[np.ndarray]] = defaultdict(list)
     taking_part = index.databases[np.unique(index.database)]
     for source in index.sources:

@@ -1,5 +1,6 @@
 """Which windows or frames there are: the usable recordings of any sources, known from their lengths alone."""
 
+import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -39,9 +40,41 @@ class Index:
     databases: np.ndarray
     subjects: np.ndarray
 
-    def rows(self, chosen: np.ndarray) -> "Index":
-        """The recordings that ``chosen`` (R,) bool marks."""
+    def rows(self, chosen: np.ndarray | slice) -> "Index":
+        """The recordings that ``chosen`` marks, (R,) bool, or numbers in an order."""
         return replace(self, **{name: getattr(self, name)[chosen] for name in _COLUMNS})
+
+    def parts(self, validation: float, test: float, seed: int) -> list[np.ndarray]:
+        """Which recordings (R,) bool are in the training, validation and test set; EcgtlError when one is empty."""
+        part = np.zeros(len(self.subjects), np.int8)
+        for subjects in self._shuffled(seed):
+            n_validation, n_test = round(validation * len(subjects)), round(test * len(subjects))
+            part[subjects[:n_validation]] = 1
+            part[subjects[n_validation:n_validation + n_test]] = 2
+        parts = [part[self.subject] == k for k in range(3)]
+        for name, chosen in zip(("training", "validation", "test"), parts, strict=True):
+            if not chosen.any():
+                raise EcgtlError(f"the {name} set would be empty: {len(np.unique(self.subject))} subjects are too few "
+                                 f"for shares of {validation} and {test}; give more sources, or other shares")
+        return parts
+
+    def few(self, n_subjects: int, seed: int) -> np.ndarray:
+        """Which recordings (R,) bool are of ``n_subjects``, drawn with ``seed``: of each database its share.
+
+        Fewer of them are among more. Raises EcgtlError for more than there are.
+        """
+        drawn = self._shuffled(seed)
+        if n_subjects > (n_all := sum(map(len, drawn))):
+            raise EcgtlError(f"{n_subjects} subjects are asked for, there are {n_all} to train on; give fewer, or more "
+                             "sources")
+        places = [(np.arange(len(one)) + 0.5) / len(one) for one in drawn]  # databases by turns, by share
+        order = np.argsort(np.concatenate(places), kind="stable")
+        return np.isin(self.subject, np.concatenate(drawn)[order][:n_subjects])
+
+    def _shuffled(self, seed: int) -> list[np.ndarray]:
+        """Numbers of the subjects of each database in random order, which does not depend on the other databases."""
+        return [rng_of(seed, self.databases[database]).permutation(np.unique(self.subject[rows]))
+                for database, rows in groups(self.database)]
 
     @cached_property
     def ends(self) -> np.ndarray:
@@ -95,6 +128,11 @@ def index_of(sources: Sequence[Recordings], n_samples: int, rate: float, exclude
                   databases, subjects)
     skipped = {reason: int(rows.sum()) for reason, rows in ((EXCLUDED, excluded), (SHORT, short)) if rows.any()}
     return index.rows(~excluded & ~short), skipped
+
+
+def rng_of(seed: int, name: str) -> np.random.Generator:
+    """Random numbers of a subject or database, whatever others there are."""
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
 def ratios(recordings: Recordings, rate: float) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,6 @@ memory stays the same however large the sources are.
 """
 
 import json
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,7 @@ from ecgtl.datasets import cache
 from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.signals import filters
-from ecgtl.signals.window_index import LEAD, Excluded, Index, Indices, groups, index_of
+from ecgtl.signals.window_index import LEAD, Excluded, Index, Indices, groups, index_of, rng_of
 
 MARGIN = 4.0  # seconds on either side that a window is filtered with, so that its ends are right
 FLAT = 0.001  # mV; a window with a smaller standard deviation shows no heart
@@ -132,14 +131,7 @@ class Windows:
         No subject is in two parts. A database with few subjects may be in the training set alone. Raises EcgtlError
         when a part would be empty.
         """
-        part, parts = self._parts(validation, test, seed)[self.index.subject], []
-        for k, name in enumerate(("training", "validation", "test")):
-            windows = self._of_rows(part == k)
-            if windows is None:
-                raise EcgtlError(f"the {name} set would be empty: {len(self.subjects)} subjects are too few "
-                                 f"for shares of {validation} and {test}; give more sources, or other shares")
-            parts.append(windows)
-        return parts
+        return [self._of_rows(part) for part in self.index.parts(validation, test, seed)]
 
     def sample(self, n: int, seed: int = 0) -> "Windows":
         """``n`` of these windows, drawn with ``seed``; all of them where there are no more."""
@@ -207,47 +199,18 @@ class Windows:
         index, numbers = self.index, []
         for subject, rows in groups(index.subject):
             windows = np.concatenate([np.arange(index.ends[row] - index.windows[row], index.ends[row]) for row in rows])
-            numbers.append(_rng(seed, index.subjects[subject]).permutation(windows)[:per_subject])
+            numbers.append(rng_of(seed, index.subjects[subject]).permutation(windows)[:per_subject])
         return replace(self, numbers=np.sort(np.concatenate(numbers)))
 
-    def of_few(self, n_subjects: int | None, seed: int) -> "Windows":
-        """Those of ``n_subjects``, drawn with ``seed``: of each database its share. Fewer of them are among more.
-
-        None takes all. Raises EcgtlError for more than there are.
-        """
-        if n_subjects is None:
-            return self
-        if n_subjects > len(self.subjects):
-            raise EcgtlError(f"{n_subjects} subjects are asked for, there are {len(self.subjects)} to train on; give "
-                             "fewer, or more sources")
-        drawn = self._shuffled(seed)
-        places = [(np.arange(len(one)) + 0.5) / len(one) for one in drawn]  # databases by turns, by share
-        order = np.argsort(np.concatenate(places), kind="stable")
-        return self._of_rows(np.isin(self.index.subject, np.concatenate(drawn)[order][:n_subjects])) or self
-
-    def _parts(self, validation: float, test: float, seed: int) -> np.ndarray:
-        """0, 1 or 2 for each subject: training, validation or test."""
-        part = np.zeros(len(self.index.subjects), np.int8)
-        for subjects in self._shuffled(seed):
-            n_validation, n_test = round(validation * len(subjects)), round(test * len(subjects))
-            part[subjects[:n_validation]] = 1
-            part[subjects[n_validation:n_validation + n_test]] = 2
-        return part
-
-    def _shuffled(self, seed: int) -> list[np.ndarray]:
-        """Numbers of the subjects of each database in random order, which does not depend on the other databases."""
-        return [_rng(seed, self.index.databases[database]).permutation(np.unique(self.index.subject[rows]))
-                for database, rows in groups(self.index.database)]
-
-    def _of_rows(self, chosen: np.ndarray) -> "Windows | None":
-        """The windows of the recordings that ``chosen`` (R,) marks, or None when there is none."""
+    def _of_rows(self, chosen: np.ndarray) -> "Windows":
+        """The windows of the recordings that ``chosen`` (R,) marks."""
         if self.numbers is None:
-            return replace(self, index=self.index.rows(chosen)) if chosen.any() else None
+            return replace(self, index=self.index.rows(chosen))
         rows, places = self._located(self.numbers)
         kept = chosen[rows]
         starts = np.cumsum(np.where(chosen, self.index.windows, 0)) - self.index.windows
         numbers = starts[rows[kept]] + places[kept]  # the chosen recordings count anew from 0
-        return replace(self, index=self.index.rows(chosen), numbers=numbers, store=None) if len(numbers) else None
+        return replace(self, index=self.index.rows(chosen), numbers=numbers, store=None)
 
     def _read(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Windows by number, processed, and why they are unusable; equal stretches are filtered together."""
@@ -292,7 +255,3 @@ class Windows:
         flat = (sd[:, 0] < FLAT) | (inside.min(axis=1) == inside.max(axis=1))
         reasons = np.select([missing, flat], [_NAN, _CONSTANT], "")
         return (x - x.mean(axis=1, keepdims=True)) / np.where(sd > 0, sd, 1), reasons
-
-
-def _rng(seed: int, name: str) -> np.random.Generator:
-    return np.random.default_rng([seed, zlib.crc32(name.encode())])
