@@ -43,7 +43,6 @@ from ecgtl.spreadsheet import STDOUT, as_csv, check_out, write_table
 from ecgtl.training import loop
 
 ARCHS = ("cae", "cae_classifier")  # a ResNet's input is prepared otherwise, with its data set's statistics
-WORDS = ("cae",)  # those that ``init`` takes and that stand for such a checkpoint
 BATCH = 128  # windows encoded at a time
 SHORT = "recording shorter than a window"
 
@@ -234,9 +233,8 @@ def _file(name: str, tier: str) -> Path:
         if tier != "reduced":
             raise EcgtlError(f"tier is {tier!r}, which would have no effect: {name} is a file; leave it away")
         return paths.given(name)
-    if name not in WORDS:
-        raise EcgtlError(f"unknown checkpoint {name!r}; allowed: {', '.join(WORDS)}, or the path of a .safetensors "
-                         "file")
+    if name != "cae":
+        raise EcgtlError(f"unknown checkpoint {name!r}; allowed: cae, or the path of a .safetensors file")
     path = starts.stored_weights(name, name, tier)
     if path is None:
         raise EcgtlError(f"there is no checkpoint {name} of tier {tier} yet ({starts.weights_path(name, name, tier)} "

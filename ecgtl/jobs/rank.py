@@ -128,21 +128,16 @@ def score(config: ScoreConfig) -> Ranking:
     return rank(config, [config.checkpoint], lambda line: None)
 
 
-def find(name: str, tier: str) -> Path:
-    """File of the checkpoint ``name``: a path, or data set and network of a stored one of ``tier``."""
-    if name.endswith(".safetensors"):
-        return paths.given(name)
+def candidate(name: str, tier: str) -> Candidate:
+    """The checkpoint ``name``: a path, or data set and network of a stored one of ``tier``.
+
+    Raises EcgtlError when there is none, and for one that has no labels of its own, or inputs that nobody knows.
+    """
     source, _, arch = name.rpartition("-")
-    path = starts.stored_weights(source, arch, tier)
+    path = paths.given(name) if name.endswith(".safetensors") else starts.stored_weights(source, arch, tier)
     if path is None:
         raise EcgtlError(f"there is no checkpoint {name!r} in tier {tier}; give the path of a .safetensors file, or "
                          f"make it with 'python -m ecgtl run melep2023-sources --tier {tier}'")
-    return path
-
-
-def candidate(name: str, tier: str) -> Candidate:
-    """The checkpoint ``name``; EcgtlError when it has no labels of its own, or inputs that nobody knows."""
-    path = find(name, tier)
     facts = checkpoint.load(path)[1]
     if not facts.classes and facts.arch != "googlenet":
         trained = f" (objective {facts.objective})" if facts.objective else ""

@@ -359,7 +359,7 @@ def test_a_folder_without_labels_or_leads_says_so(own, taught, capsys):
 def test_a_stored_checkpoint_is_found_by_its_name(target, monkeypatch, capsys):
     path = starts.weights_path("cpsc2018", "resnet1d101", "demo")
     store(path, arch="resnet1d101", width=2)
-    assert rank.find("cpsc2018-resnet1d101", "demo") == path
+    assert rank.candidate("cpsc2018-resnet1d101", "demo").path == path
     assert main(["rank", "--target", "ptbxl", "--tier", "demo", "--resamples", "5", "--records", "30",
                  "cpsc2018-resnet1d101"]) == 0
     assert "target: ptbxl, 30 recordings" in capsys.readouterr().out
