@@ -7,9 +7,9 @@ are the fields of its config. Its ``plan()`` is what a job takes: the same with 
 from ecgtl.config.classifier import ClassifierConfig, ClassifierPlan
 from ecgtl.config.finetune import FinetuneConfig, Plan, RecordingsConfig
 from ecgtl.config.pages import ScoreConfig, SectionConfig
-from ecgtl.config.parameters import Parameters, label_columns
-from ecgtl.config.probe import PROBE, FrozenConfig, ProbeConfig, ProbePlan
-from ecgtl.config.pretrain import PretrainConfig, PretrainPlan
+from ecgtl.config.parameters import Parameters, Planned, label_columns
+from ecgtl.config.probe import PROBE, FrozenConfig, ProbeConfig
+from ecgtl.config.pretrain import PretrainConfig
 from ecgtl.config.protocols import (ALL_LEADS, BASELINES, CHOICES, DEVICES, EXPERIMENTS, INITS, NEGATIVES_FROM,
                                     OBJECTIVES, PAPER_PARAMETERS, PRECISIONS, QUEUE, TIERS, TRANSFERS, VARIANTS, Input,
                                     Protocol, init_word, protocol, protocols, seeded_experiments, source_experiments)

@@ -187,8 +187,9 @@ def _typed(field: dataclasses.Field, value: Any, allowed: tuple[str, ...] | None
     return value
 
 
+@dataclasses.dataclass(frozen=True)
 class Planned:
-    """What all plans share; each has a ``config`` without ``None`` or ``auto``."""
+    """A plan: a ``config`` without ``None`` or ``auto``; those of some jobs have what follows from it alone, too."""
 
     config: Any
 

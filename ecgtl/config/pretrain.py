@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ecgtl.config.parameters import Parameters, Planned
 from ecgtl.config.protocols import OBJECTIVES, UNSET, Pretraining, pretraining_protocols, protocol
@@ -90,18 +90,18 @@ class PretrainConfig(Parameters):
     def resolved(self) -> "PretrainConfig":
         """The same config with every ``None`` and ``auto`` replaced by the protocol's value for the tier."""
         rules, tier = self.rules, self.rules.tiers[self.tier]
-        table: dict[str, Any]
-        table = {"protocol": self.paper, "highpass": protocol(self.paper).input.highpass, "sources": rules.sources,
-                 "arch": rules.arch, "validation": rules.validation, "test": rules.test,
-                 **rules.objectives[self.objective], **tier, **tier.get("objectives", {}).get(self.objective, {})}
+        own = ("sources", "arch", "validation", "test")
+        table = {"protocol": self.paper, "highpass": protocol(self.paper).input.highpass,
+                 **{name: getattr(rules, name) for name in own}, **rules.objectives[self.objective], **tier,
+                 **tier.get("objectives", {}).get(self.objective, {})}
         frame, per_epoch = self.frame or table.get("frame"), self.per_epoch or table.get("per_epoch")
         table |= {"seconds": frame / rules.frame_rate} if frame else {}
         table |= {"per_subject": None} if per_epoch else {}
         return self.filled(table)
 
-    def plan(self) -> "PretrainPlan":
-        """What a job takes: this config resolved, with the rules that hold."""
-        return PretrainPlan(self.resolved())
+    def plan(self) -> Planned:
+        """What a job takes: this config resolved."""
+        return Planned(self.resolved())
 
     @property
     def source_names(self) -> tuple[str, ...]:
@@ -155,10 +155,3 @@ class PretrainConfig(Parameters):
         if self.objective != "reconstruction" and self.seconds not in (None, self.frame and self.frame / rate):
             raise EcgtlError(f"seconds is {self.seconds}; give frame, in samples at {rate} Hz, for "
                              f"objective={self.objective}")
-
-
-@dataclass(frozen=True)
-class PretrainPlan(Planned):
-    """What a ``PretrainConfig`` has been resolved to: the ``config`` without ``None`` or ``auto``."""
-
-    config: PretrainConfig

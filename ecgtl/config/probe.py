@@ -48,27 +48,20 @@ class ProbeConfig(Reading):
     # where to compute
     device: str = "auto"
 
-    def plan(self) -> "ProbePlan":
+    def plan(self) -> Planned:
         """What a job takes."""
-        return ProbePlan(self)
+        return Planned(self)
 
     def _check(self) -> None:
-        _ = self.plan().probes
-
-
-@dataclass(frozen=True)
-class ProbePlan(Planned):
-    """A ``ProbeConfig`` and the probe of each share."""
-
-    config: ProbeConfig
+        _ = self.probes
 
     @cached_property
     def probes(self) -> dict[str, FrozenConfig]:
         """The probe of each share, by its words."""
         own = ("encoder", "shares")
-        same = {name: value for name, value in asdict(self.config).items() if value is not None and name not in own}
+        same = {name: value for name, value in asdict(self).items() if value is not None and name not in own}
         network, found = self._network(), {}
-        for share in map(str.strip, self.config.shares.split(",")):
+        for share in map(str.strip, self.shares.split(",")):
             if not (asked := re.fullmatch(r"(\d+(?:\.\d+)?) %|(\d+) labels", share)):
                 raise EcgtlError(f"shares names {share!r}; give labels of each class or per cent, with commas between, "
                                  f"as in '{ProbeConfig.shares}'")
@@ -78,7 +71,7 @@ class ProbePlan(Planned):
 
     def _network(self) -> dict:
         """Network and starting weights that the word ``encoder`` stands for."""
-        word, (start, _, network) = self.config.encoder, self.config.encoder.rpartition("-")
+        word, (start, _, network) = self.encoder, self.encoder.rpartition("-")
         if word == RR:
             return {"arch": "rr_boosting"}
         if word.startswith("random:"):

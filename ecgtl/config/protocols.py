@@ -104,14 +104,13 @@ class Protocol:
     classifiers: Mapping[str, Mapping] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        checks: list[tuple[str, Any, tuple]]
-        checks = [("tiers", tuple(self.tiers), (TIERS,)), ("report", self.report, CHOICES),
-                  ("split.kind", self.split.kind, ("stratified", "bootstrap")),
-                  ("input.keep", self.input.keep, ("start", "end")),
-                  ("input.standardise", self.input.standardise, STANDARDS)]
-        checks += [(f"tiers.{name}", {*tier} - {"variant"}, ({*PAPER_PARAMETERS},))
-                   for name, tier in self.tiers.items()]
-        for name, value, words in checks:
+        checks = {"tiers": (tuple(self.tiers), (TIERS,)), "report": (self.report, CHOICES),
+                  "split.kind": (self.split.kind, ("stratified", "bootstrap")),
+                  "input.keep": (self.input.keep, ("start", "end")),
+                  "input.standardise": (self.input.standardise, STANDARDS),
+                  **{f"tiers.{name}": ({*tier} - {"variant"}, ({*PAPER_PARAMETERS},))
+                     for name, tier in self.tiers.items()}}
+        for name, (value, words) in checks.items():
             if value not in words:
                 raise EcgtlError(f"experiments/{self.name}.yml: {name} is {value!r}; allowed: "
                                  f"{', '.join(map(str, words))}")

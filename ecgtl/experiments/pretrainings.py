@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecgtl import results
-from ecgtl.config import PretrainConfig
-from ecgtl.config.protocols import INITS, init_word
-from ecgtl.config.starts import pretraining_parameters, weights_path
-from ecgtl.experiments.run import PlannedRun, entries, known
+from ecgtl.config import INITS, PretrainConfig, init_word, starts
+from ecgtl.experiments.run import PlannedRun, entries, known, of_tier
 from ecgtl.jobs import pretrain
 
 SINGLES = "pretrain"  # what is stored under this name belongs to no experiment
@@ -18,6 +16,7 @@ class Pretraining(PlannedRun):
     """One pretraining of an experiment, under the name that ``experiments/*.yml`` gives it.
 
     ``seeded``: its weights are kept too, as those of several seeds are; then ``name`` is what ``init`` finds them by.
+    Of no experiment are those that the notebook makes (``SINGLES``): their ``name`` tells all of the config.
     """
 
     experiment: str
@@ -30,54 +29,43 @@ class Pretraining(PlannedRun):
     @property
     def key(self) -> str:
         """Name of its files."""
-        return f"{self.name}-{self.config.tier}"
+        return self.name if self.experiment == SINGLES else f"{self.name}-{self.config.tier}"
 
     @property
     def weights(self) -> Path | None:
         """Where its checkpoint is written; None where it is not kept."""
-        return weights_path(self.name, self.config.arch, self.config.tier) if self.seeded else None
+        file = (pretrain.weights_file(self.config) if self.experiment == SINGLES else
+                starts.weights_path(self.name, self.config.arch, self.config.tier))
+        return file if self.seeded else None
 
     def execute(self, command: str) -> results.Result:
         """Pretrain."""
-        return self._pretrained(command).result
-
-    def _pretrained(self, command: str) -> pretrain.Pretrained:
-        return pretrain.run(self.config, command=command, experiment=self.experiment, key=self.key)
+        return pretrain.run(self.config, command=command, experiment=self.experiment, key=self.key).result
 
     def make(self, command: str) -> tuple[Path, str]:
         """Pretrain, and keep the weights where they are to be kept."""
-        made = self._pretrained(command)
-        written = pretrain.save(made, self.weights)[1] if self.seeded else results.save(made.result)
-        scores = made.result.scores
-        words = f"accuracy {scores['accuracy']:.3f}" if "accuracy" in scores else f"error {scores['mse_sum']:.0f}"
-        return written, self.line(made.result, words)
+        if not self.seeded:
+            return super().make(command)
+        made = pretrain.run(self.config, command=command, experiment=self.experiment, key=self.key)
+        return pretrain.save(made, self.weights)[1], self.line(made.result)
+
+    def words(self, result: results.Result) -> str:
+        """Accuracy or error."""
+        scores = result.scores
+        return f"accuracy {scores['accuracy']:.3f}" if "accuracy" in scores else f"error {scores['mse_sum']:.0f}"
 
 
-class Single(Pretraining):
-    """A pretraining of no experiment, as the notebook makes them: its ``name`` tells all of its config."""
-
-    @property
-    def key(self) -> str:
-        """Name of its files."""
-        return self.name
-
-    @property
-    def weights(self) -> Path | None:
-        """Where its checkpoint is written, if runs are to start from it."""
-        return pretrain.weights_file(self.config) if self.seeded else None
-
-
-def start(init: str, arch: str, tier: str) -> Single | None:
+def start(init: str, arch: str, tier: str) -> Pretraining | None:
     """The pretraining of no experiment that makes the checkpoint that ``init`` stands for; None where there is none."""
     if init_word(init) not in INITS or init in ("random", "image") or "-seed" in init:
         return None
-    config = PretrainConfig.of(tier=tier, **pretraining_parameters(init, arch)).resolved()
-    return Single(SINGLES, pretrain.key_of(config), config, seeded=True)
+    config = PretrainConfig.of(tier=tier, **starts.pretraining_parameters(init, arch)).resolved()
+    return Pretraining(SINGLES, pretrain.key_of(config), config, seeded=True)
 
 
-def single(file: Path) -> Single:
+def single(file: Path) -> Pretraining:
     """The pretraining of no experiment whose result is stored in ``file``."""
-    return Single(SINGLES, file.stem, PretrainConfig.of(**results.read(file).config))
+    return Pretraining(SINGLES, file.stem, PretrainConfig.of(**results.read(file).config))
 
 
 def names() -> tuple[str, ...]:
@@ -93,9 +81,7 @@ def enumerate_runs(experiment: str, tier: str) -> list[Pretraining]:
     seeds = entry.get("seeds", dict.fromkeys(entry.get("tiers", ()), 1)).get(tier, 0)
 
     def planned(name: str, seed: int) -> Pretraining:
-        """Of values that depend on the tier that of ``tier`` holds."""
-        given = entry["common"] | entry["runs"][name]
-        given = {key: value[tier] if isinstance(value, dict) else value for key, value in given.items()}
+        given = of_tier(entry["common"] | entry["runs"][name], tier)
         config = PretrainConfig.of(protocol=paper, tier=tier, seed=seed, **given).resolved()
         return Pretraining(experiment, f"{name}-seed{seed}" if "seeds" in entry else name, config, "seeds" in entry)
 

@@ -1,7 +1,7 @@
 """The queue: makes the runs of ``queue.yml`` in their order, by processes of one thread each, until a time is up.
 
-A run is made by one process alone (``reservations``), saved as it ends, and gone on with from its last state file where
-the time, a signal or a failure of the machine has ended it.
+A run is made by one process alone (``reservations``), saved as it ends, and gone on with from its last state file
+where the time, a signal or a failure of the machine has ended it.
 """
 
 import dataclasses
@@ -203,7 +203,7 @@ def make_one(experiment: str, tier: str, only: str, start: bool, report: Callabl
     hold()
     asked = known({address(run): run for run in runners.enumerate_runs(experiment, tier)}, only, "run")
     run = start and start_of(asked, singles=True) or asked
-    alike = [] if isinstance(run, pretrainings.Single) else runners.enumerate_runs(run.experiment, tier)
+    alike = [] if run.experiment == pretrainings.SINGLES else runners.enumerate_runs(run.experiment, tier)
     cell = entries_of([run, *(one for one in alike if cell_of(one) == cell_of(run))], tier)
     while run.is_missing():
         if reason := run.obstacle() or _unfit(cell)(cell[0]):
@@ -266,9 +266,8 @@ class Estimate:
         """``device``: of runs on this one alone."""
         self._paces: dict[tuple, list[float]] = defaultdict(list)
         every = [run for name in runners.names() for run in runners.enumerate_runs(name, tier)]
-        done = [(run, found) for run in every if (found := results.done(run.path))
-                and (not device or found.provenance["device"] == device)]
-        finished = {run.path: (run, found.provenance["wall_seconds"]) for run, found in done}
+        finished = {run.path: (run, found.provenance["wall_seconds"]) for run in every
+                    if (found := results.done(run.path)) and (not device or found.provenance["device"] == device)}
         for run, seconds in finished.values():
             for group in _groups(run):
                 self._paces[group].append(seconds / _work_of(run))

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from ecgtl import results
-from ecgtl.config import FinetuneConfig, PretrainConfig, TransferConfig, protocol, protocols
-from ecgtl.config.starts import checksum
+from ecgtl.config import FinetuneConfig, PretrainConfig, TransferConfig, protocol, protocols, starts
 from ecgtl.errors import EcgtlError
 
 T = TypeVar("T")
@@ -55,7 +54,7 @@ class PlannedRun:
         The checkpoint in its place must be its own. One that is not here is: it may be too large to ship.
         """
         kept = self.weights
-        return kept is None or not kept.is_file() or checksum(kept) == result.data["weights"]["sha256"]
+        return kept is None or not kept.is_file() or starts.checksum(kept) == result.data["weights"]["sha256"]
 
     def is_missing(self) -> bool:
         """Whether the run is to be made: its result, or the weights that it keeps, are missing or stale."""
@@ -71,16 +70,26 @@ class PlannedRun:
 
     def make(self, command: str) -> tuple[Path, str]:
         """Make the run and save it, with ``command`` in its provenance: the file of its result, and a line on it."""
+        result = self.execute(command)
+        return results.save(result), self.line(result)
+
+    def words(self, result: results.Result) -> str:
+        """What a line says of the run's scores."""
         raise NotImplementedError
 
-    def line(self, result: results.Result, words: str) -> str:
-        """A line on the finished run, with ``words`` on its scores."""
-        return f"{self.key}: {words} ({result.provenance['wall_seconds']:.0f} s)"
+    def line(self, result: results.Result) -> str:
+        """A line on the finished run."""
+        return f"{self.key}: {self.words(result)} ({result.provenance['wall_seconds']:.0f} s)"
 
 
 def entries(section: str) -> dict[str, tuple[str, Mapping]]:
     """Experiment -> its protocol's name, and its entry in a ``section`` of that."""
     return {name: (paper, entry) for paper in protocols() for name, entry in getattr(protocol(paper), section).items()}
+
+
+def of_tier(given: Mapping, tier: str) -> dict:
+    """Parameters as they are in ``tier``: of a value by tier its own, None where it has none such."""
+    return {name: value.get(tier) if isinstance(value, Mapping) else value for name, value in given.items()}
 
 
 def known(found: Mapping[str, T], name: str, kind: str = "experiment") -> T:

@@ -48,7 +48,7 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1), rep
     report(f"{experiment}, tier {tier}: {n_runs} runs, {len(todo)} to do"
            + (f"; {len(waiting)} wait: {waiting[0]}{others}" if waiting else ""))
     command = f"python -m ecgtl run {experiment} --tier {tier}" + (f" --rows {','.join(rows)}" if rows else "")
-    written, elsewhere, failed = [], 0, {}
+    written, failed = [], {}
     for place, run in enumerate(todo, start=1):
         try:
             made = make(run, command)
@@ -61,9 +61,7 @@ def run_missing(experiment: str, tier: str, shard: tuple[int, int] = (1, 1), rep
         if made:
             written.append(made[0])
             report(f"[{place}/{len(todo)}] {made[1]}")
-        else:
-            elsewhere += 1
-    if elsewhere:
+    if elsewhere := len(todo) - len(written) - len(failed):
         report(f"{elsewhere} left to other processes, which have made them or are making them")
     if failed:
         message, key = next(iter(failed.items()))

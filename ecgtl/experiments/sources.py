@@ -4,8 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from ecgtl import results
-from ecgtl.config import FinetuneConfig, protocol
-from ecgtl.config.starts import checksum, weights_path
+from ecgtl.config import FinetuneConfig, protocol, starts
 from ecgtl.experiments.run import PlannedRun, entries, known
 from ecgtl.jobs import finetune
 
@@ -29,7 +28,7 @@ class Source(PlannedRun):
     @property
     def weights(self) -> Path:
         """Where its checkpoint is written."""
-        return weights_path(self.config.dataset, self.config.arch, self.config.tier)
+        return starts.weights_path(self.config.dataset, self.config.arch, self.config.tier)
 
     def execute(self, command: str) -> results.Result:
         """Train the network."""
@@ -40,12 +39,16 @@ class Source(PlannedRun):
         earlier = results.done(self.path)
         config = dataclasses.replace(self.config, save_weights=str(self.weights))
         result = finetune.run(config, self.experiment, self.key, command=command)
-        result.data["weights"] = {"file": self.weights.name, "sha256": checksum(self.weights)}
-        line = self.line(result, f"weighted F1 {result.scores['weighted_f1']:.3f}")
+        result.data["weights"] = {"file": self.weights.name, "sha256": starts.checksum(self.weights)}
+        line = self.line(result)
         if earlier and earlier.data["weights"]["sha256"] != result.data["weights"]["sha256"]:
             line += ("\n  its weights are not those that the stored result had: what started from them is stale. "
                      f"{SAME_BITS}")
         return results.save(result), line
+
+    def words(self, result: results.Result) -> str:
+        """The score."""
+        return f"weighted F1 {result.scores['weighted_f1']:.3f}"
 
 
 def names() -> tuple[str, ...]:

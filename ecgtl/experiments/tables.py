@@ -5,12 +5,11 @@ these runs.
 import dataclasses
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 
 from ecgtl import results
 from ecgtl.config import BASELINES, FinetuneConfig, FrozenConfig, Plan, protocol
 from ecgtl.errors import why_not
-from ecgtl.experiments.run import PlannedRun, entries, known
+from ecgtl.experiments.run import PlannedRun, entries, known, of_tier
 from ecgtl.jobs import finetune
 
 
@@ -34,10 +33,9 @@ class Experiment:
     Rows are starting weights (``inits``), ``baselines``, and ``controls``, which have columns of their own.
     ``rows`` says what a row starts from where its name does not, ``columns`` what a column sets: a share of the
     training set, or parameters by name. ``item`` of the paper and its table in ``published``, whose column for a score
-    is in ``printed``; ``common`` parameters of all runs. ``runs`` of a cell by tier, ``runs_random`` those of the
-    random row and the baselines; ``absent`` rows that a tier lacks; ``epochs`` by tier where they are not the
-    protocol's. ``shares`` names experiments that store runs in common with this one, ``replaces`` that of an earlier
-    protocol.
+    is in ``printed``; ``common`` parameters of all runs; a parameter may be given by tier. ``runs`` of a cell by tier,
+    ``runs_random`` those of the random row and the baselines; ``absent`` rows that a tier lacks. ``shares`` names
+    experiments that store runs in common with this one, ``replaces`` that of an earlier protocol.
     """
 
     name: str
@@ -58,7 +56,6 @@ class Experiment:
     unit: str = ""
     runs_random: Mapping[str, int] | None = None
     absent: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
-    epochs: Mapping[str, int] = dataclasses.field(default_factory=dict)
     shares: tuple[str, ...] = ()
     replaces: str | None = None
 
@@ -154,11 +151,10 @@ class Run(PlannedRun):
         """Fine-tune."""
         return finetune.run(self.config, self.home, self.key, command=command)
 
-    def make(self, command: str) -> tuple[Path, str]:
-        """Fine-tune and save."""
-        result, score = self.execute(command), load(self.experiment).score
-        words = f"{score.replace('_', ' ').replace(' f1', ' F1')} {result.scores[score]:.3f}"
-        return results.save(result), self.line(result, words)
+    def words(self, result: results.Result) -> str:
+        """The score of the experiment."""
+        score = load(self.experiment).score
+        return f"{score.replace('_', ' ').replace(' f1', ' F1')} {result.scores[score]:.3f}"
 
 
 @lru_cache(maxsize=64)
@@ -181,26 +177,11 @@ def _run(table: Experiment, tier: str, number: int, method: str, size: int | str
     control = table.controls.get(method, {})
     start = {"init": control.get("init", method), **table.rows.get(method, {})}
     start = {"arch": method} if method in BASELINES else start | {"init": start["init"].format(run=number)}
-    if tier in table.epochs:
-        start["epochs"] = table.epochs[tier]
-    given = {**table.common} | _column(table.columns[size], table.paper, tier) | start
+    column = table.columns[size]
+    given = of_tier({**table.common, **({"fraction": column} if isinstance(column, float) else column), **start}, tier)
     kind = FrozenConfig if given.pop("frozen", False) else FinetuneConfig
     config = kind.of(dataset=table.dataset, protocol=table.paper, tier=tier, seed=number, **given).resolved()
     config = dataclasses.replace(config, epochs=config.epochs * control.get("epochs_times", 1))
     word = config.init if "-seed" in config.init else method  # no key of one by seed is that of an earlier pretraining
     key = f"{table.dataset}-{tier}-{word}-{size}-run{number}"
     return Run(table.name, method, size, number, config, (table.name, key))
-
-
-def _column(column: float | Mapping, paper: str, tier: str) -> dict:
-    """What a column sets: a share of the training set, or parameters by name.
-
-    ``sampling_rate_times`` is relative to the tier's rate, which pretraining used: 300 Hz beside 250 Hz is 1.2 in every
-    tier.
-    """
-    if isinstance(column, float):
-        return {"fraction": column}
-    given = dict(column)
-    if "sampling_rate_times" in given:
-        given["sampling_rate"] = protocol(paper).tiers[tier]["sampling_rate"] * given.pop("sampling_rate_times")
-    return given

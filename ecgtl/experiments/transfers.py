@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ecgtl import metrics, results
-from ecgtl.config import TRANSFERS, TransferConfig, TransferPlan, protocol
-from ecgtl.config.starts import checksum, stored_weights
+from ecgtl.config import TRANSFERS, TransferConfig, TransferPlan, protocol, starts
 from ecgtl.errors import why_not
 from ecgtl.experiments.run import PlannedRun, known
 from ecgtl.jobs import transfer
@@ -33,8 +32,8 @@ class Transfer(PlannedRun):
 
     def is_current(self, result: results.Result) -> bool:
         """Whether recordings and checkpoint are those that the fold is to stand on."""
-        start = stored_weights(self.config.source, self.config.arch, self.config.tier)
-        return self.same_data(result) and (start is None or checksum(start) == result.data["start"]["sha256"])
+        start = starts.stored_weights(self.config.source, self.config.arch, self.config.tier)
+        return self.same_data(result) and (start is None or starts.checksum(start) == result.data["start"]["sha256"])
 
     def same_data(self, result: results.Result) -> bool:
         """Whether a stored result stands on the recordings that the tier is to stand on."""
@@ -49,13 +48,10 @@ class Transfer(PlannedRun):
         """Score the checkpoint and fine-tune it."""
         return transfer.run(self.config, self.experiment, self.key, command=command)
 
-    def make(self, command: str) -> tuple[Path, str]:
-        """Score the checkpoint, fine-tune it, and save."""
-        result = self.execute(command)
-        measures = result.scores["measures"]
-        return results.save(result), self.line(result, f"{measures['n_labels']} labels, MELEP "
-                                                       f"{measures['melep_published']:.3f}, weighted F1 "
-                                                       f"{result.scores['weighted_f1']:.3f}")
+    def words(self, result: results.Result) -> str:
+        """Labels of the task, MELEP and the score."""
+        measures, f1 = result.scores["measures"], result.scores["weighted_f1"]
+        return f"{measures['n_labels']} labels, MELEP {measures['melep_published']:.3f}, weighted F1 {f1:.3f}"
 
 
 def names() -> tuple[str, ...]:
@@ -64,8 +60,7 @@ def names() -> tuple[str, ...]:
 
 
 def _entries() -> Mapping[str, Mapping]:
-    found = protocol(TRANSFERS).transfers
-    return found.experiments if found else {}
+    return protocol(TRANSFERS).transfers.experiments
 
 
 @lru_cache
@@ -80,9 +75,8 @@ def enumerate_runs(experiment: str, tier: str) -> list[Transfer]:
     planned = [(fold, arch, source) for arch, n in entry["folds"].get(tier, {}).items() for fold in range(n)
                for source in entry["sources"][tier]]
     task |= {"target": entry["target"], "tier": tier}
-    configs = (TransferConfig.of(source=source, arch=arch, fold=fold, **task)
-               for fold, arch, source in sorted(planned, key=lambda run: run[0]))
-    return [Transfer(experiment, config.resolved()) for config in configs]
+    return [Transfer(experiment, TransferConfig.of(source=source, arch=arch, fold=fold, **task).resolved())
+            for fold, arch, source in sorted(planned, key=lambda run: run[0])]
 
 
 def table(experiment: str, tier: str) -> pd.DataFrame:

@@ -27,8 +27,7 @@ import torch
 from torch import nn
 
 from ecgtl import paths
-from ecgtl.config import TIERS, protocols
-from ecgtl.config.starts import stored_weights, weights_path
+from ecgtl.config import protocols, starts
 from ecgtl.datasets import arrays, folder, leads
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.datasets.collector import Collector
@@ -44,7 +43,6 @@ from ecgtl.spreadsheet import STDOUT, as_csv, check_out, write_table
 from ecgtl.training import loop
 
 ARCHS = ("cae", "cae_classifier")  # a ResNet's input is prepared otherwise, with its data set's statistics
-WORDS = ("cae",)  # those that ``init`` takes and that stand for such a checkpoint
 BATCH = 128  # windows encoded at a time
 SHORT = "recording shorter than a window"
 
@@ -235,31 +233,22 @@ def _file(name: str, tier: str) -> Path:
         if tier != "reduced":
             raise EcgtlError(f"tier is {tier!r}, which would have no effect: {name} is a file; leave it away")
         return paths.given(name)
-    if name not in WORDS:
-        raise EcgtlError(f"unknown checkpoint {name!r}; allowed: {', '.join(WORDS)}, or the path of a .safetensors "
-                         "file")
-    if tier not in TIERS:
-        raise EcgtlError(f"unknown tier {tier!r}; allowed: {', '.join(TIERS)}")
-    path = stored_weights(name, name, tier)
+    if name != "cae":
+        raise EcgtlError(f"unknown checkpoint {name!r}; allowed: cae, or the path of a .safetensors file")
+    path = starts.stored_weights(name, name, tier)
     if path is None:
-        raise EcgtlError(f"there is no checkpoint {name} of tier {tier} yet ({weights_path(name, name, tier)} is "
-                         "missing); choose another tier, or give the path of a .safetensors file")
+        raise EcgtlError(f"there is no checkpoint {name} of tier {tier} yet ({starts.weights_path(name, name, tier)} "
+                         "is missing); choose another tier, or give the path of a .safetensors file")
     return path
 
 
 def _check_facts(facts: checkpoint.CheckpointFacts, path: Path) -> None:
-    if facts.arch not in ARCHS:
-        raise EcgtlError(f"checkpoint {path} holds a {facts.arch}; features are made by {' or '.join(ARCHS)}, so "
-                         "choose a checkpoint of one of these")
-    if facts.in_channels != 1:
-        raise EcgtlError(f"checkpoint {path} has in_channels={facts.in_channels}; features are of one lead, so choose "
-                         "another checkpoint")
-    if facts.protocol not in protocols() or rules_of(facts).standardise != "window":
-        raise EcgtlError(f"checkpoint {path} was trained by the protocol {facts.protocol}, whose inputs "
-                         "are not z-scored window by window; choose another checkpoint")
-    if facts.n_samples != N_SAMPLES:
-        raise EcgtlError(f"checkpoint {path} is for windows of {facts.seconds:g} s at {facts.sampling_rate:g} Hz, but "
-                         f"its network takes {N_SAMPLES} samples; make it again")
+    z_scored = facts.protocol in protocols() and rules_of(facts).standardise == "window"
+    if not z_scored or (facts.arch in ARCHS, facts.in_channels, facts.n_samples) != (True, 1, N_SAMPLES):
+        raise EcgtlError(f"checkpoint {path} holds a {facts.arch} with in_channels={facts.in_channels} by the protocol "
+                         f"{facts.protocol}, for {facts.seconds:g} s at {facts.sampling_rate:g} Hz; features are made "
+                         f"by {' or '.join(ARCHS)}, of one lead, {N_SAMPLES} samples at a time, z-scored window "
+                         "by window, so choose another checkpoint")
 
 
 def _folder_signals(root: Path, lead: str | int | None, collector: Collector, given: Given) -> Iterator[Signal]:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib.util
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -25,8 +24,7 @@ from ecgtl.training import loop
 
 
 def run(config: FinetuneConfig | Plan, experiment: str = "finetune", key: str | None = None,
-        report: Callable[[dict], None] | None = None, command: str | None = None,
-        recordings: Recordings | None = None) -> Result:
+        report: loop.Report = None, command: str | None = None, recordings: Recordings | None = None) -> Result:
     """Fine-tune (or fit the baseline) that ``config`` describes and return its result, not yet saved.
 
     ``report`` is called with the history row of each epoch; ``recordings`` take the place of those that it reads.
@@ -44,8 +42,12 @@ def run(config: FinetuneConfig | Plan, experiment: str = "finetune", key: str | 
         fit = frozen.fit(prepared)
     else:
         fit = _fit_baseline(prepared) if plan.config.arch in BASELINES else _fit_network(prepared, report)
-    return Result(experiment=experiment, key=key or default_key(plan.config), **_content(prepared, fit),
-                  provenance=results.provenance(device, seconds(), plan.config.seed, torch.get_num_threads(), command))
+    scored, probabilities = by_choice(fit, tuple(fit.chosen), partial(_scores, prepared, fit))
+    arrays = {part: getattr(prepared.split, part).astype(np.uint32) for part in PARTS}
+    arrays |= {"y_test": prepared.recordings.labels[prepared.split.test].astype(np.uint8)} | probabilities
+    return Result(experiment, key or default_key(plan.config), plan.config.portable(), evidence_of(prepared),
+                  with_reported(scored, prepared.rules, fit.history), fit.history, _data(prepared), arrays,
+                  results.provenance(device, seconds(), plan.config.seed, torch.get_num_threads(), command))
 
 
 def default_key(config: FinetuneConfig) -> str:
@@ -77,7 +79,7 @@ def baseline_results(config: FinetuneConfig) -> dict[str, Result]:
     return found
 
 
-def _fit_network(prepared: Prepared, report: Callable[[dict], None] | None) -> loop.TrainResult:
+def _fit_network(prepared: Prepared, report: loop.Report) -> loop.TrainResult:
     plan, config, rules, recordings = prepared.plan, prepared.plan.config, prepared.rules, prepared.recordings
     x, model = prepared.inputs(), prepared.network()
     indices = [getattr(prepared.split, part) for part in PARTS]
@@ -133,24 +135,17 @@ def training_state(parts: dict) -> Path:
     return paths.cache() / "unfinished" / f"{cache.key_of(parts)}.pt"
 
 
-def _content(prepared: Prepared, fit: loop.TrainResult) -> dict:
-    """What a result says of the run itself."""
-    config, recordings = prepared.plan.config, prepared.recordings
-    y_test = recordings.labels[prepared.split.test]
-    scored, probabilities = by_choice(fit, tuple(fit.chosen), partial(_scores, prepared, fit))
-    counts = {part: prepared.counts(part) for part in PARTS}
+def _data(prepared: Prepared) -> dict:
+    """What a result says of the recordings and their split."""
+    recordings, counts = prepared.recordings, {part: prepared.counts(part) for part in PARTS}
     # Without positives in training nothing can be learnt of a label, without them in the test set it has no AUC
     absent = {part: [name for name, n in counts[part].items() if not n] for part in PARTS}
-    data = origin_of(prepared) | {
+    return origin_of(prepared) | {
         "name": recordings.name, "version": recordings.version, "digest": recordings.digest, "records": len(recordings),
         "classes": list(recordings.classes), "counts": recordings.counts(), "split": counts,
         "without_positives": {part: names for part, names in absent.items() if names},
         "skipped": {reason: len(ids) for reason, ids in recordings.skipped.items()},
         "duplicates": len(recordings.duplicates)}
-    arrays = {part: getattr(prepared.split, part).astype(np.uint32) for part in PARTS}
-    return {"config": config.portable(), "evidence": evidence_of(prepared), "history": fit.history, "data": data,
-            "scores": with_reported(scored, prepared.rules, fit.history),
-            "arrays": arrays | {"y_test": y_test.astype(np.uint8)} | probabilities}
 
 
 def with_reported(scored: dict[str, dict], rules: Protocol, history: list[dict]) -> dict:

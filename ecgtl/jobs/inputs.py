@@ -51,8 +51,7 @@ class Prepared:
             order = leads.compared(own)
             as_own = order != first and sorted(order) == sorted(first)
             return leads.resolve(self.recordings, own if as_own else range(len(first)))
-        chosen = config.dataset in CHOOSING or "leads" in self.plan.loader_options
-        only = chosen and not isinstance(config.lead, str)
+        only = (config.dataset in CHOOSING or "leads" in self.plan.loader_options) and not isinstance(config.lead, str)
         return leads.resolve(self.recordings, (0 if only else config.lead,), config.lead)
 
     @cached_property

@@ -2,15 +2,13 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from ecgtl import datasets, models, results
-from ecgtl.config import PretrainConfig, PretrainPlan, protocol
-from ecgtl.config.starts import weights_path
+from ecgtl.config import Planned, PretrainConfig, protocol, starts
 from ecgtl.datasets import cache, catalogue, splits
 from ecgtl.datasets.recordings import one_digest
 from ecgtl.jobs.evidence import MADE_LICENCE
@@ -47,7 +45,7 @@ class Pretrained:
     model: torch.nn.Module
 
 
-def run(config: PretrainConfig | PretrainPlan, report: Callable[[dict], None] | None = None, command: str | None = None,
+def run(config: PretrainConfig, report: loop.Report = None, command: str | None = None,
         experiment: str = "pretrain", key: str | None = None) -> Pretrained:
     """Pretrain as ``config`` says; nothing is saved yet. Raises EcgtlError for anything a user can mend."""
     seconds = results.clock()
@@ -70,7 +68,8 @@ def run(config: PretrainConfig | PretrainPlan, report: Callable[[dict], None] | 
                           {"upstream": upstream, "target": "none", "leads": upstream}, top | chosen,
                           fit.history, data, {"none": np.zeros(0, np.uint8)},
                           results.provenance(str(device), seconds(), config.seed, torch.get_num_threads(), command))
-    return Pretrained(made, _transferable(config, fit.weights), _facts(config, made), parts["test"], model)
+    weights = loop.weights_of(model.encoder) if isinstance(model, FuturePredictor) else fit.weights
+    return Pretrained(made, weights, _facts(config, made), parts["test"], model)
 
 
 def _prepared(config: PretrainConfig) -> tuple[list[datasets.Recordings], Windows | Frames, dict[str, Part]]:
@@ -158,7 +157,7 @@ def stages(config: PretrainConfig) -> int:
     return FUTURE_STAGES.get(config.arch, 4) if config.objective == "future" else 4
 
 
-def _fit(plan: PretrainPlan, model: torch.nn.Module, parts: dict[str, Part], state: Path, report) -> loop.TrainResult:
+def _fit(plan: Planned, model: torch.nn.Module, parts: dict[str, Part], state: Path, report) -> loop.TrainResult:
     config = plan.config
     objective = reconstruction if config.objective == "reconstruction" else classification
     adam = CODE_ADAM if config.variant == "code" and objective is classification else {}
@@ -167,18 +166,11 @@ def _fit(plan: PretrainPlan, model: torch.nn.Module, parts: dict[str, Part], sta
     return objective.fit(model, parts["train"], parts["validation"], how, plan.device, state, report)
 
 
-def _scores(plan: PretrainPlan, model: torch.nn.Module, part: Part) -> dict:
+def _scores(plan: Planned, model: torch.nn.Module, part: Part) -> dict:
     autocast = loop.mixed(plan.config.precision, plan.device)
     if isinstance(part, Windows):
         return reconstruction.errors(model, part, autocast, plan.device)
     return classification.scores(model, part, autocast, plan.device, plan.config.seed)
-
-
-def _transferable(config: PretrainConfig, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The weights that fine-tuning can start from: of future prediction the encoder's alone."""
-    if config.objective != "future":
-        return weights
-    return {name.removeprefix("encoder."): t for name, t in weights.items() if name.startswith("encoder.")}
 
 
 def save(pretrained: Pretrained, path: Path | None = None) -> tuple[Path, Path]:
@@ -198,7 +190,7 @@ def weights_file(config: PretrainConfig) -> Path:
     The word stands for the frame that the protocol's table gives the objective; other configurations of Table 1, other
     sources and other parameters are given to ``init`` by their path.
     """
-    path, details = weights_path(_word(config), config.arch, config.tier), _details(config)
+    path, details = starts.weights_path(_word(config), config.arch, config.tier), _details(config)
     other = "" if _details(_usual(config)) == details else f"-{details}"
     return path.with_stem(f"{path.stem}{other}{_own(config, NAMED)}")
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ecgtl import results
-from ecgtl.config import ProbeConfig, ProbePlan, protocol
+from ecgtl.config import Planned, ProbeConfig, protocol
 from ecgtl.datasets import cache
 from ecgtl.errors import EcgtlError
 from ecgtl.jobs import finetune
@@ -16,7 +16,7 @@ from ecgtl.results import Result
 HOME = "probe"  # what is stored under this name belongs to no experiment
 
 
-def run(config: ProbeConfig | ProbePlan, command: str | None = None) -> Result:
+def run(config: ProbeConfig | Planned, command: str | None = None) -> Result:
     """Probe the encoder of ``config`` at each of its shares; one result, not yet saved.
 
     ``scores`` and ``prob_<share>`` by share; the score of the last one stands at the top. A share that cannot be probed
@@ -24,7 +24,7 @@ def run(config: ProbeConfig | ProbePlan, command: str | None = None) -> Result:
     """
     seconds, plan = results.clock(), config.plan()
     made, refused = {}, {}
-    for share, one in plan.probes.items():
+    for share, one in plan.config.probes.items():
         try:
             made[share] = finetune.run(one)
         except EcgtlError as error:

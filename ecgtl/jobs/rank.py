@@ -14,8 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from ecgtl import paths
-from ecgtl.config import ALL_LEADS, TRANSFERS, FinetuneConfig, Plan, ScoreConfig, label_columns
-from ecgtl.config.starts import stored_weights
+from ecgtl.config import ALL_LEADS, TRANSFERS, FinetuneConfig, Plan, ScoreConfig, label_columns, starts
 from ecgtl.datasets import leads
 from ecgtl.datasets.recordings import Recordings, counted
 from ecgtl.errors import EcgtlError
@@ -67,37 +66,23 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a checkpoint says of a target: probabilities (n, Z) of its own labels, whose names those are, and
-    the seconds from recordings to a score.
-    """
-
-    candidate: Candidate
-    probabilities: np.ndarray
-    names: tuple[str, ...]
-    seconds: float
-
-
-@dataclass(frozen=True)
 class Score:
     """MELEP of one checkpoint: ``value`` with percentile limits over resampled recordings.
 
+    ``names`` (Z,) are the labels that it gives probabilities of, ``seconds`` those from recordings to a score;
     ``first`` is the share of the resamples in which no other checkpoint is lower; ``measures`` are MELEP's
     rivals, ``pair_losses`` (Y, Z) what it is made of.
     """
 
-    answers: Answers
+    candidate: Candidate
+    names: tuple[str, ...]
+    seconds: float
     value: float
     low: float
     high: float
     first: float
     measures: dict[str, float]
     pair_losses: np.ndarray
-
-    @property
-    def name(self) -> str:
-        """The checkpoint, as it was given."""
-        return self.answers.candidate.name
 
 
 @dataclass(frozen=True)
@@ -134,7 +119,7 @@ def rank(config: ScoreConfig, checkpoints: Sequence[str], report: Callable[[str]
         raise EcgtlError(f"none of the {len(refused)} checkpoints can be scored; the first: "
                          f"{next(iter(refused.values()))}")
     target = target_of(config, recordings, candidates)
-    return Ranking(target, _scores(config, target, [_ask(config, one, target) for one in candidates]), refused)
+    return Ranking(target, _scores(config, target, candidates), refused)
 
 
 def score(config: ScoreConfig) -> Ranking:
@@ -143,21 +128,16 @@ def score(config: ScoreConfig) -> Ranking:
     return rank(config, [config.checkpoint], lambda line: None)
 
 
-def find(name: str, tier: str) -> Path:
-    """File of the checkpoint ``name``: a path, or data set and network of a stored one of ``tier``."""
-    if name.endswith(".safetensors"):
-        return paths.given(name)
+def candidate(name: str, tier: str) -> Candidate:
+    """The checkpoint ``name``: a path, or data set and network of a stored one of ``tier``.
+
+    Raises EcgtlError when there is none, and for one that has no labels of its own, or inputs that nobody knows.
+    """
     source, _, arch = name.rpartition("-")
-    path = stored_weights(source, arch, tier)
+    path = paths.given(name) if name.endswith(".safetensors") else starts.stored_weights(source, arch, tier)
     if path is None:
         raise EcgtlError(f"there is no checkpoint {name!r} in tier {tier}; give the path of a .safetensors file, or "
                          f"make it with 'python -m ecgtl run melep2023-sources --tier {tier}'")
-    return path
-
-
-def candidate(name: str, tier: str) -> Candidate:
-    """The checkpoint ``name``; EcgtlError when it has no labels of its own, or inputs that nobody knows."""
-    path = find(name, tier)
     facts = checkpoint.load(path)[1]
     if not facts.classes and facts.arch != "googlenet":
         trained = f" (objective {facts.objective})" if facts.objective else ""
@@ -228,24 +208,27 @@ def _check_labels(table: np.ndarray, names: tuple[str, ...], weighting: str) -> 
         raise EcgtlError(f"every recording has the label {whole[0]}, so it has no weight; {remedy}")
 
 
-def _ask(config: ScoreConfig, one: Candidate, target: Target) -> Answers:
+def _ask(config: ScoreConfig, one: Candidate, target: Target) -> tuple[np.ndarray, tuple[str, ...], float, float]:
+    """Probabilities (n, Z) of a checkpoint's own labels, whose names those are, seconds, and MELEP."""
     began = time.perf_counter()
     probabilities, names = source_probabilities(one.path, one.inputs(target.recordings))
-    melep(probabilities, target.table, config.weighting)
-    return Answers(one, probabilities, names, time.perf_counter() - began)
+    value = melep(probabilities, target.table, config.weighting)
+    return probabilities, names, time.perf_counter() - began, value
 
 
-def _scores(config: ScoreConfig, target: Target, answers: Sequence[Answers]) -> list[Score]:
+def _scores(config: ScoreConfig, target: Target, candidates: Sequence[Candidate]) -> list[Score]:
     """Scores with limits, the lowest first. All checkpoints see the same resamples, so these compare."""
-    resampled = np.array([[melep(one.probabilities[rows], target.table[rows], config.weighting)
-                           for one in answers] for rows in _resamples(config, target.table)])
+    asked = [_ask(config, one, target) for one in candidates]
+    resampled = np.array([[melep(p[rows], target.table[rows], config.weighting) for p, *_ in asked]
+                          for rows in _resamples(config, target.table)])
     lows, highs = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     firsts = (resampled == resampled.min(axis=1, keepdims=True)).mean(axis=0)
     # Where all recordings have a label, the text's weights are not defined
     weightings = (config.weighting,) if target.table.all(axis=0).any() else WEIGHTINGS
-    found = [Score(one, melep(one.probabilities, target.table, config.weighting), float(low), float(high), float(first),
-                   measures(one.probabilities, target.table, weightings), pair_losses(one.probabilities, target.table))
-             for one, low, high, first in zip(answers, lows, highs, firsts, strict=True)]
+    limits = zip(lows.tolist(), highs.tolist(), firsts.tolist(), strict=True)
+    found = [Score(one, names, seconds, value, *limit, measures(p, target.table, weightings),
+                   pair_losses(p, target.table))
+             for one, (p, names, seconds, value), limit in zip(candidates, asked, limits, strict=True)]
     return sorted(found, key=lambda score: score.value)
 
 
@@ -267,7 +250,8 @@ def _resamples(config: ScoreConfig, table: np.ndarray) -> Iterator[np.ndarray]:
 def lines(ranking: Ranking, config: ScoreConfig) -> list[str]:
     """The ranking as the command line prints it."""
     target, skipped = ranking.target, ranking.target.recordings.skipped
-    names = [Path(score.name).name if score.name.endswith(".safetensors") else score.name for score in ranking.scores]
+    names = [score.candidate.name for score in ranking.scores]
+    names = [Path(name).name if name.endswith(".safetensors") else name for name in names]
     counts = ", ".join(f"{name} {n}" for name, n in zip(target.names, target.table.sum(axis=0).tolist(), strict=True))
     left_out = {reason: counted(skipped[reason]) if reason in skipped else n for reason, n in target.left_out.items()}
     width = max(map(len, ["checkpoint", *names]))
@@ -278,7 +262,7 @@ def lines(ranking: Ranking, config: ScoreConfig) -> list[str]:
     for place, (name, score) in enumerate(zip(names, ranking.scores, strict=True), start=1):
         limits = f"{score.low:.4f}-{score.high:.4f}"
         said.append(f"{place:>4}  {name:{width}}  {score.value:>7.4f}  {limits:>16}  {score.first:>6.0%}  "
-                    f"{len(score.answers.names):>6}  {score.answers.seconds:>7.1f}")
+                    f"{len(score.names):>6}  {score.seconds:>7.1f}")
     return [*said, "", "The lowest MELEP should transfer most easily. Intervals, and how often a checkpoint comes "
                        f"first, are from {config.resamples} resamples of the recordings. Scores on other targets do "
                        "not compare with these."]

@@ -29,10 +29,8 @@ def value_of(name: str, y_true: np.ndarray, probabilities: np.ndarray) -> float:
         return getattr(metrics, name)(y_true, probabilities)
     if y_true.ndim == 2:
         return metrics.weighted_f1(y_true, labels_of(probabilities))
-    predicted = probabilities.argmax(axis=1)
-    if name == "macro_f1":
-        return metrics.macro_f1(y_true, predicted, probabilities.shape[1])
-    return {"weighted_f1": metrics.weighted_f1, "accuracy": metrics.accuracy}[name](y_true, predicted)
+    n_classes = (probabilities.shape[1],) if name == "macro_f1" else ()
+    return getattr(metrics, name)(y_true, probabilities.argmax(axis=1), *n_classes)
 
 
 def on_draws(scorer: Callable[[np.ndarray, np.ndarray], float], y: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
@@ -73,8 +71,7 @@ def score(y_true: np.ndarray, probabilities: np.ndarray, classes: tuple[str, ...
     For CinC 2017 also the challenge's own score: the mean F1 of normal, AF and other.
     """
     scores = {name: value_of(name, y_true, probabilities) for name in ONE_LABEL}
-    per_class = metrics.f1_per_class(y_true, probabilities.argmax(axis=1), len(classes))
-    f1 = dict(zip(classes, per_class, strict=True))
+    f1 = dict(zip(classes, metrics.f1_per_class(y_true, probabilities.argmax(axis=1), len(classes)), strict=True))
     if set(CINC_OFFICIAL) < set(classes):
         scores["challenge_f1"] = float(np.mean([f1[name] for name in CINC_OFFICIAL]))
     return scores | {"f1_per_class": f1}

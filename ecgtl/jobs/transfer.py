@@ -6,7 +6,7 @@ tested. Source: Nguyen, Duong & Do 2023, section 3.1.
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +14,7 @@ import numpy as np
 import torch
 
 from ecgtl import metrics, results, transferability
-from ecgtl.config import TRANSFERS, TransferConfig, TransferPlan, label_columns, protocol
-from ecgtl.config.starts import checksum
+from ecgtl.config import TRANSFERS, TransferConfig, TransferPlan, label_columns, protocol, starts
 from ecgtl.datasets import label_tasks
 from ecgtl.datasets.recordings import Recordings
 from ecgtl.jobs.evidence import evidence_of
@@ -48,7 +47,7 @@ class Target:
 
 
 def run(config: TransferConfig | TransferPlan, experiment: str = "transfer", key: str | None = None,
-        report: Callable[[dict], None] | None = None, command: str | None = None) -> results.Result:
+        report: loop.Report = None, command: str | None = None) -> results.Result:
     """Score and fine-tune one checkpoint on one fold and return the result, not yet saved.
 
     ``report`` is called with the history row of each epoch. Raises EcgtlError for anything a user can mend.
@@ -107,8 +106,7 @@ def measure(start: Path, target: Target, fold: label_tasks.Fold) -> tuple[dict, 
             transferability.pair_losses(probabilities, labels))
 
 
-def _fine_tune(plan: TransferPlan, target: Target, fold: label_tasks.Fold,
-               report: Callable[[dict], None] | None) -> loop.TrainResult:
+def _fine_tune(plan: TransferPlan, target: Target, fold: label_tasks.Fold, report: loop.Report) -> loop.TrainResult:
     config = plan.config
     model = Prepared(plan.tuning, dataclasses.replace(target.recordings, classes=target.names(fold))).network()
     every = [getattr(fold, part) for part in PARTS]
@@ -116,7 +114,7 @@ def _fine_tune(plan: TransferPlan, target: Target, fold: label_tasks.Fold,
     how = loop.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.epochs, "validation_score",
                              "validation_score", config.precision, config.fold)
     state = training_state({"transfer": dataclasses.asdict(config), "digest": target.recordings.digest,
-                            "start": checksum(plan.start)})
+                            "start": starts.checksum(plan.start)})
     return loop.fit(model, train, validation, test, how, partial(value_of, "weighted_f1"), plan.device, state, report)
 
 
@@ -144,8 +142,9 @@ def scores(y_true: np.ndarray, probabilities: np.ndarray, names: Sequence[str], 
 def _data(plan: TransferPlan, target: Target, fold: label_tasks.Fold) -> dict:
     recordings, names, start = target.recordings, target.names(fold), plan.start
     positives = {part: target.labels(fold, getattr(fold, part)).sum(axis=0).tolist() for part in PARTS}
+    weights = {"file": start.name, "sha256": starts.checksum(start), "labels": len(plan.start_facts.classes or ())}
     return {"name": recordings.name, "version": recordings.version, "digest": recordings.digest,
             "records": len(recordings), "classes": list(names),
             "positives": {part: dict(zip(names, counts, strict=True)) for part, counts in positives.items()},
             "redrawn": fold.redrawn, "skipped": {reason: len(ids) for reason, ids in recordings.skipped.items()},
-            "start": {"file": start.name, "sha256": checksum(start), "labels": len(plan.start_facts.classes or ())}}
+            "start": weights}

@@ -85,7 +85,7 @@ def _test_part(config: PretrainConfig, sources: list[Recordings], result: Result
     windows = test.materialise()
     known = pd.concat([pd.DataFrame({
         "database": one.name, "record": one.ids.astype(str), "subject": one.subjects.astype(str),
-        "lead": [one.leads[i, one.lead_index(i, windows.lead)] for i in range(len(one))]}) for one in sources])
+        "lead": one.leads[:, 0]}) for one in sources])
     origins = pd.DataFrame(windows.origin(np.arange(len(windows))), columns=["database", "record", "start"])
     return HeldOut(windows, sources, model.eval(), origins.merge(known, "left"))
 

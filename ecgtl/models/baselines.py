@@ -11,8 +11,7 @@ def majority(y_train: np.ndarray, n_classes: int, n_test: int) -> np.ndarray:
 
     ``y_train`` class indices (n,), or 0/1 (n, n_classes), whose shares are the prevalences.
     """
-    several = y_train.ndim == 2
-    shares = y_train.mean(axis=0) if several else np.bincount(y_train, minlength=n_classes) / len(y_train)
+    shares = y_train.mean(axis=0) if y_train.ndim == 2 else np.bincount(y_train, minlength=n_classes) / len(y_train)
     return np.tile(shares, (n_test, 1))
 
 

@@ -22,6 +22,7 @@ PARTS = {"cae_classifier": ("cae", "encoder.")}
 FIRST = ("stem.0.weight", "lstm.weight_ih_l0", "lstm.weight_ih_l0_reverse")
 ATTRIBUTION = ("CC BY 4.0", "ODC-BY 1.0", "unrestricted use")  # licences that ask for no more than to name the source
 MAX_SAMPLES = 1 << 20  # of an input, over an hour at 250 Hz
+AGAIN = "make or download it again"
 SCHEMA = 1  # of the facts; raise it when their meaning changes. A file that does not say its own has 1
 # SHA-256 of the checkpoints that were written without a checksum and come with the package, or from elsewhere
 SUMS = paths.PACKAGE / "weights" / "SHA256SUMS"
@@ -83,6 +84,8 @@ class CheckpointFacts:
         wrong = [name for name, value in stored.items() if name in kinds and not _belongs(name, kinds[name], value)]
         if not wrong and not 0.5 < stored["seconds"] * stored["sampling_rate"] <= MAX_SAMPLES:
             wrong = ["seconds"]
+        if not wrong and len(stored.get("leads", range(stored["in_channels"]))) != stored["in_channels"]:
+            wrong = ["leads"]
         if wrong:
             word = "number above 0" if kinds[wrong[0]] in (int, float) else "value of it"
             raise EcgtlError(f"checkpoint {path} says {wrong[0]}={stored[wrong[0]]!r:.40}, which is no {word}; it was "
@@ -92,11 +95,7 @@ class CheckpointFacts:
         known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value
                                  for name, value in stored.items() if name in kinds}
         known |= {"highpass": known["highpass"] or 0} if "highpass" in known else {}
-        facts = cls(**known, stored=stored)
-        if "leads" in stored and len(facts.leads) != facts.in_channels:
-            raise EcgtlError(f"checkpoint {path} says in_channels={facts.in_channels} and names {len(facts.leads)} "
-                             "leads; it was not written by ecgtl")
-        return facts
+        return cls(**known, stored=stored)
 
     @property
     def n_samples(self) -> int:
@@ -177,13 +176,12 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
             facts = json.loads((file.metadata() or {}).get("ecgtl", "{}"))
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError, OSError, RecursionError) as error:
-        raise EcgtlError(f"checkpoint {path} is damaged ({type(error).__name__}); make or download it again") from None
+        raise EcgtlError(f"checkpoint {path} is damaged ({type(error).__name__}); {AGAIN}") from None
     sums = {name: digest for digest, name in map(str.split, SUMS.read_text().splitlines())}
     if Path(path).parent == SUMS.parent:
         said = said or sums.get(Path(path).name, "")
     if said not in ("", found):
-        raise EcgtlError(f"checkpoint {path} is damaged (its checksum is not the one that it had); make or download it "
-                         "again")
+        raise EcgtlError(f"checkpoint {path} is damaged (its checksum is not the one that it had); {AGAIN}")
     if not said and found not in sums.values():
         note_once(f"checkpoint {path} carries no checksum, as an older version wrote it: nobody can tell whether it is "
                   "damaged")
@@ -275,6 +273,5 @@ def network(path: Path, weights: dict[str, torch.Tensor], facts: CheckpointFacts
         fits = False
     if not fits:
         raise EcgtlError(f"checkpoint {path} does not hold the {facts.arch} of {len(names)} labels that it says: the "
-                         "shapes of its weights are those of another network, so it does not fit; make or download it "
-                         "again")
+                         f"shapes of its weights are those of another network, so it does not fit; {AGAIN}")
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -5,7 +5,6 @@ that hold weights are read here straight from the wire format, plain lengths and
 whose SHA-1 was published.
 """
 
-import errno
 import hashlib
 import time
 from collections import defaultdict
@@ -24,8 +23,7 @@ TIMEOUT, MAX_SECONDS = (10.0, 30.0), 3600  # seconds to connect, and between two
 VARINT, BYTES, SIZES = 0, 2, {1: 8, 5: 4}  # wire types, and bytes of those of a fixed size
 # NetParameter: field of the layers -> fields of a layer's name and of its blobs (field 2 is the older form)
 LAYERS = {100: (1, 7), 2: (4, 6)}
-BLOB_DATA, BLOB_SHAPE, SHAPE_DIM = 5, 7, 1
-BLOB_SIZES = (1, 2, 3, 4)  # num, channels, height, width, which ``shape`` has replaced
+BLOB_DATA = 5  # the numbers of a blob; their shape is known
 
 
 def convert_googlenet(source: str | Path | None, destination: str | Path) -> Path:
@@ -43,20 +41,20 @@ def convert_googlenet(source: str | Path | None, destination: str | Path) -> Pat
     blobs, tensors = read_blobs(content), {}
     for name, tensor in GoogLeNet().state_dict().items():
         layer, _, part = name.rpartition(".")
-        array = blobs[layer][("weight", "bias").index(part)]
-        # The old form pads shapes with ones in front
-        tensors[name] = torch.from_numpy(array.reshape(tensor.shape).copy())
+        numbers = blobs[layer][("weight", "bias").index(part)]
+        tensors[name] = torch.from_numpy(numbers.reshape(tensor.shape).copy())
     checkpoint.save(target, tensors, {"source": f"BVLC GoogLeNet, Caffe model zoo, SHA-1 {SHA1}"})
     return target
 
 
 def read_blobs(content: bytes) -> dict[str, list[np.ndarray]]:
-    """Weight arrays (float32) of each layer that has some, by name, from the bytes of a whole ``.caffemodel``."""
+    """Weights (float32) of each layer that has some, each flat, by name, from the bytes of a whole ``.caffemodel``."""
     layers, network = {}, _fields(memoryview(content))
     for field, (name_field, blobs_field) in LAYERS.items():
         for layer in map(_fields, network[field]):
             if layer[blobs_field]:
-                layers[bytes(layer[name_field][-1]).decode()] = [*map(_blob, layer[blobs_field])]
+                data = [b"".join(blob[BLOB_DATA]) for blob in map(_fields, layer[blobs_field])]
+                layers[bytes(layer[name_field][-1]).decode()] = [np.frombuffer(one, "<f4") for one in data]
     return layers
 
 
@@ -87,28 +85,11 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
     return value, at + 1
 
 
-def _blob(message: memoryview) -> np.ndarray:
-    """A ``BlobProto``: float32 data, and a shape in the new form or in the old one of four sizes."""
-    blob = _fields(message)
-    if blob[BLOB_SHAPE]:
-        shape, at, sizes = [], 0, _fields(blob[BLOB_SHAPE][-1])[SHAPE_DIM][-1]
-        while at < len(sizes):
-            size, at = _varint(sizes, at)
-            shape.append(size)
-    else:
-        shape = [blob[size][-1] for size in BLOB_SIZES]
-    return np.frombuffer(b"".join(blob[BLOB_DATA]), "<f4").reshape(shape)
-
-
 def _file(path: Path) -> bytes:
-    try:
-        if path.exists() and not path.is_file():
-            raise OSError(errno.EINVAL, "it is no regular file")
-        with open(path, "rb") as file:
-            return file.read(MAX_BYTES)
-    except OSError as error:
-        raise EcgtlError(f"{path} cannot be read ({error.strerror}); give the path of bvlc_googlenet.caffemodel, or no "
-                         "path to download it") from None
+    if not path.is_file():
+        raise EcgtlError(f"{path} is no file; give the path of bvlc_googlenet.caffemodel, or no path to download it")
+    with paths.reading(path), open(path, "rb") as file:
+        return file.read(MAX_BYTES)
 
 
 def _download(url: str) -> bytes:

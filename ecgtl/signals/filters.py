@@ -11,7 +11,6 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import signal, special
 
-from ecgtl.datasets.recordings import check_option
 from ecgtl.errors import EcgtlError
 
 # Denominator of a ratio of rates, at most: at 1,000 Hz the time is less than half a sample off after 24 h
@@ -158,7 +157,6 @@ def fit_length(x: np.ndarray, n_samples: int, keep: str = "end") -> np.ndarray:
     ``keep="end"`` keeps the last samples and pads before the signal (Weimann 2021, public code); ``keep="start"``
     keeps the first samples and pads behind it.
     """
-    check_option("keep", keep, ("end", "start"))
     length = x.shape[-1]
     if length >= n_samples:
         return x[..., length - n_samples if keep == "end" else 0:][..., :n_samples].astype(np.float32)

@@ -23,14 +23,15 @@ from functools import cache as once
 from pathlib import Path
 
 import numpy as np
-import yaml
 
+from ecgtl import paths
 from ecgtl.datasets import cache
 from ecgtl.datasets.recordings import UNLABELLED, Annotations, Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.signals import rr_intervals
-from ecgtl.signals.window_index import ratios
+from ecgtl.signals.window_index import LEAD, ratios
 
+TABLE = Path(__file__).with_suffix(".yml")
 BEATS = ("normal", "pac", "aberration", "pvc", "undefined")
 RHYTHMS = ("normal", "afib", "aflut", "noise", "none")
 SLOW, FAST = 60.0, 100.0  # beats a minute; both bounds are normal
@@ -145,14 +146,10 @@ def meanings() -> dict:
     """``frame_labels.yml`` turned round: ``beats`` symbol -> number in ``BEATS`` or -1 for no beat; ``rhythms``
     text -> number in ``RHYTHMS``; ``no_qrs`` symbols of beats without a QRS complex.
     """
-    table = yaml.safe_load(_table().read_text())
+    table = paths.facts("signals/frame_labels")
     beats = {symbol: BEATS.index(name) for name, symbols in table["beats"].items() for symbol in symbols}
     rhythms = {text: RHYTHMS.index(name) for name, texts in table["rhythms"].items() for text in texts}
     return {"beats": beats | dict.fromkeys(table["other"], -1), "rhythms": rhythms, "no_qrs": table["no_qrs"]}
-
-
-def _table() -> Path:
-    return Path(__file__).with_suffix(".yml")
 
 
 def tracks_of(recordings: Recordings, rate: float, annotations: Annotations | None = None) -> Tracks:
@@ -205,24 +202,22 @@ def _numbers(words: np.ndarray, meaning: dict[str, int], what: str, recordings: 
     if unknown:
         first = recordings.ids[record[(words == unknown[0]).argmax()]]
         raise EcgtlError(f"{recordings.name} {first} has the unmapped {what} {unknown[0]!r}; add it to "
-                         f"{_table().name}, under the class that it belongs to")
+                         f"{TABLE.name}, under the class that it belongs to")
     return np.array([meaning[str(word)] for word in found], np.int64)[inverse.reshape(-1)]
 
 
-def cached_tracks(task: str, digest: str, opened: Callable[[], Recordings], rate: float, lead: int | str = 0) -> Tracks:
-    """Tracks for ``task``, memory-mapped from the cache; ``opened()`` gives the recordings when they are not
-    there yet.
+def cached_tracks(task: str, recordings: Recordings, rate: float) -> Tracks:
+    """Tracks for ``task``, memory-mapped from the cache.
 
     ``heart_rate`` takes the beats from a QRS detector where the recordings have none.
     """
-    table = hashlib.sha256(_table().read_bytes()).hexdigest()
-    parts = {"digest": digest, "rate": rate, "table": table, "version": 2}
-    parts |= {"lead": lead} if task == "heart_rate" else {}
+    table = hashlib.sha256(TABLE.read_bytes()).hexdigest()
+    parts = {"digest": recordings.digest, "rate": rate, "table": table, "version": 2}
+    parts |= {"lead": LEAD} if task == "heart_rate" else {}
 
     def build(folder: Path) -> None:
-        recordings = opened()
         detect = task == "heart_rate" and not _read_by(task, recordings).any()
-        tracks_of(recordings, rate, detected_beats(recordings, lead) if detect else None).save(folder)
+        tracks_of(recordings, rate, detected_beats(recordings) if detect else None).save(folder)
 
     return Tracks.load(cache.entry("labels", parts, build))
 
@@ -248,10 +243,10 @@ def _read_by(task: str, recordings: Recordings) -> np.ndarray:
     return np.bincount(record[np.isin(marks.symbol, "+" if task == "rhythm" else beats)], minlength=len(recordings))
 
 
-def detected_beats(recordings: Recordings, lead: int | str = 0) -> Annotations:
-    """Beats of one lead by wfdb's XQRS detector, as marks of unclassified beats (``Q``)."""
+def detected_beats(recordings: Recordings) -> Annotations:
+    """Beats of the first lead by wfdb's XQRS detector, as marks of unclassified beats (``Q``)."""
     lengths = np.diff(recordings.offsets)
     beats = [np.sort(one[(one >= 0) & (one < n)])
-             for one, n in zip(rr_intervals.beats_of(recordings, lead), lengths, strict=True)]
+             for one, n in zip(rr_intervals.beats_of(recordings, LEAD), lengths, strict=True)]
     sample = np.concatenate(beats)
     return Annotations(sample, np.full(len(sample), "Q"), np.full(len(sample), ""), np.cumsum([0, *map(len, beats)]))

@@ -10,6 +10,7 @@ Which recordings take part, what is left out and who is in which part is decided
 """
 
 import mmap
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -18,12 +19,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ecgtl.datasets import cache
-from ecgtl.datasets.leads import columns_of
 from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.signals import filters
-from ecgtl.signals.window_index import SHORT, Excluded, Source, groups, ratios, size_of
-from ecgtl.signals.windows import FLAT, MARGIN, Windows, unlabelled
+from ecgtl.signals.window_index import LEAD, SHORT, Excluded, Index, groups, index_of
+from ecgtl.signals.windows import FLAT, MARGIN
 
 OPEN = 512  # sources whose signals are kept open at a time
 CHUNK = 1 << 20  # samples of a recording in memory at a time
@@ -32,54 +32,53 @@ _RANGE = 2.0  # stored integers reach so many times as far as the recording does
 _MOMENTS, _RESAMPLED = 1, 2  # raise one when what is stored changes
 
 
-def sampled(sources: Sequence[Source], seconds: float = 8.192, rate: float = 250.0, span: int = 1,
-            exclude: Excluded = None, lead: int | str = 0,
-            statistics: Mapping[str, tuple[float, float]] | None = None) -> "Frames":
-    """Frames of ``seconds`` at ``rate`` Hz out of ``sources``, one lead each, at any position.
+def sampled(sources: Sequence[Recordings], seconds: float = 8.192, rate: float = 250.0, span: int = 1,
+            exclude: Excluded = None, statistics: Mapping[str, tuple[float, float]] | None = None) -> "Frames":
+    """Frames of ``seconds`` at ``rate`` Hz out of the first leads of ``sources``, at any position.
 
-    ``sources``, ``exclude`` and ``lead`` are those of ``windows.unlabelled``. ``span`` frames in a row must
+    ``sources`` and ``exclude`` are those of ``windows.unlabelled``. ``span`` frames in a row must
     fit into a recording; shorter ones are counted. ``statistics`` gives the mean and standard deviation in mV
     of a database that is too large to be read through; of the others they are computed once, over all samples
     of the lead.
 
     Raises EcgtlError as ``windows.unlabelled`` does, and for a database without any variation.
     """
-    n_samples = size_of(seconds, rate)
-    if n_samples < 2 or span < 1:
-        raise EcgtlError(f"{span} frames of {seconds} s at {rate} Hz hold nothing; give sizes above 0")
-    held = unlabelled(sources, span * n_samples / rate, rate, exclude=exclude, lead=lead)
-    return Frames(held, n_samples, span, _statistics(held, lead, statistics or {}))
+    n_samples = round(seconds * rate)
+    if n_samples < 2:
+        raise EcgtlError(f"frames of {seconds} s at {rate} Hz hold nothing; give sizes above 0")
+    index, left_out = index_of(sources, span * n_samples, rate, exclude)
+    short = f"recording shorter than {f'{span} frames' if span > 1 else 'a frame'}"
+    skipped = {short if reason == SHORT else reason: n for reason, n in left_out.items()}
+    index = index.rows(np.argsort(index.subject, kind="stable"))
+    return Frames(index, n_samples, span, rate, _statistics(index, statistics or {}), skipped)
 
 
 class Frames:
     """Frames of one length at one rate. A frame is a ``row`` of the usable recordings and a ``start`` in
     samples at ``rate``.
 
-    ``source`` and ``record`` (rows,) number the source of each recording and its place in it; ``subjects``
-    are the names ``database/subject``, sorted; ``statistics`` is database -> (mean, standard deviation) in
-    mV; ``skipped`` counts recordings that were left out, by reason.
+    ``source`` and ``record`` (rows,) number the one of ``sources`` of each recording and its place in it, ``subject``
+    (rows,) its subject in ``subjects``, the names ``database/subject``, sorted; ``statistics`` is database -> (mean,
+    standard deviation) in mV; ``skipped`` counts recordings that were left out, by reason.
     """
 
-    def __init__(self, held: Windows, n_samples: int, span: int, statistics: Mapping[str, tuple[float, float]]):
-        self.n_samples, self.span, self.rate, self.lead = n_samples, span, held.rate, held.lead
-        self.statistics = dict(statistics)
-        short = f"recording shorter than {f'{span} frames' if span > 1 else 'a frame'}"
-        self.skipped = {short if reason == SHORT else reason: n for reason, n in held.skipped.items()}
-        order = np.argsort(held.index.subject, kind="stable")
-        self._held, self._index = held, held.index.rows(order)
-        self.source, self.record = self._index.source, self._index.record
-        numbers, self._subject = np.unique(self._index.subject, return_inverse=True)
-        self.subjects = held.index.subjects[numbers]
-        self.digests, self.opened = held.index.digests, held.index.opened
-        self._lengths = _lengths(self)
+    def __init__(self, index: Index, n_samples: int, span: int, rate: float,
+                 statistics: dict[str, tuple[float, float]], skipped: dict[str, int]):
+        self._index, self.n_samples, self.span, self.rate = index, n_samples, span, float(rate)
+        self.statistics, self.skipped = statistics, skipped
+        self.sources, self.source, self.record, self._lengths = index.sources, index.source, index.record, index.samples
+        numbers, self.subject = np.unique(index.subject, return_inverse=True)
+        self.subjects = index.subjects[numbers]
         self._signals = lru_cache(maxsize=OPEN)(lambda number: _signals(self, number))
         self._places = lru_cache(maxsize=4)(self._count_places)
 
-    def split(self, validation: float, test: float, seed: int) -> tuple["Frames", "Frames | None", "Frames | None"]:
+    def split(self, validation: float, test: float, seed: int) -> list["Frames"]:
         """Training, validation and test frames, by shares of the subjects: see ``Windows.split``."""
-        train, *others = self._held.split(validation, test, seed)
-        held_out = [Frames(part, self.n_samples, self.span, self.statistics) if part else None for part in others]
-        return Frames(train, self.n_samples, self.span, self.statistics), held_out[0], held_out[1]
+        return [self._of_rows(part) for part in self._index.parts(validation, test, seed)]
+
+    def _of_rows(self, chosen: np.ndarray | slice) -> "Frames":
+        index = self._index.rows(chosen)
+        return Frames(index, self.n_samples, self.span, self.rate, self.statistics, self.skipped)
 
     def limited(self, n_subjects: int | None, minutes: float | None, seed: int) -> "Frames":
         """Frames of ``n_subjects`` of these, drawn with ``seed``, out of the first ``minutes`` of each.
@@ -88,9 +87,9 @@ class Frames:
 
         Raises EcgtlError for more of either than there is.
         """
-        found = Frames(self._held.of_few(n_subjects, seed), self.n_samples, self.span, self.statistics)
+        found = self._of_rows(slice(None) if n_subjects is None else self._index.few(n_subjects, seed))
         if minutes is not None:
-            wanted, lengths, subject = round(60 * minutes * self.rate), found._lengths, found._subject
+            wanted, lengths, subject = round(60 * minutes * self.rate), found._lengths, found.subject
             short = found.subjects[np.bincount(subject, lengths) < wanted]
             if len(short) or wanted < self.span * self.n_samples:
                 which = f"{short[0]} has less ({len(short)} in all)" if len(short) else "a frame lasts longer"
@@ -116,14 +115,6 @@ class Frames:
         """How many starts of one frame each recording has, (n,): its starts are 0 to that less one."""
         return self._lengths[row] - self.n_samples + 1
 
-    def subject_of(self, row: np.ndarray) -> np.ndarray:
-        """Number of the subject (n,) of each recording."""
-        return self._subject[row]
-
-    def by_source(self, row: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-        """Each source's number with the positions in ``row`` that come from it."""
-        yield from groups(self.source[row])
-
     def take(self, row: np.ndarray, start: np.ndarray) -> np.ndarray:
         """The frames at ``row`` and ``start`` (n,), standardised, shape (n, 1, samples), float32.
 
@@ -133,7 +124,7 @@ class Frames:
         if len(row) and ((start < 0) | (start >= self.places(row))).any():
             raise IndexError("a frame lies beyond its recording")
         frames = np.empty((len(row), 1, self.n_samples), np.float32)
-        for number, at in self.by_source(row):
+        for number, at in groups(self.source[row]):
             read = self._signals(number)
             for few in np.split(at, range(TOGETHER, len(at), TOGETHER)):
                 frames[few, 0] = read(self.record[row[few]], start[few])
@@ -147,52 +138,38 @@ class Frames:
         """Of each subject the places before it, and its own; of each recording where they end, and its own."""
         starts = np.maximum(self._lengths - span * self.n_samples + 1, 0)
         ends = np.cumsum(starts)
-        first = np.searchsorted(self._subject, np.arange(len(self.subjects)))
+        first = np.searchsorted(self.subject, np.arange(len(self.subjects)))
         return ends[first] - starts[first], np.add.reduceat(starts, first), ends, starts
-
-
-def _lengths(frames: Frames) -> np.ndarray:
-    """Samples at the frames' rate (rows,) in each recording."""
-    lengths = np.zeros(len(frames.source), np.int64)
-    for number, rows in groups(frames.source):
-        recordings = frames.opened(number)
-        up, down = ratios(recordings, frames.rate)
-        lengths[rows] = (-(-np.diff(recordings.offsets) * up // down))[frames.record[rows]]
-    return lengths
 
 
 # --- the mean and standard deviation of a database ----------------------------------------------------------
 
 
-def _statistics(held: Windows, lead: int | str,
-                given: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+def _statistics(index: Index, given: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation in mV of each database that takes part, over all samples of all its
     recordings.
     """
-    index = held.index
-    sources, taking_part = map(index.opened, range(len(index.digests))), set(index.databases[index.database].tolist())
-    names = {number: source.name for number, source in enumerate(sources) if source.name in taking_part}
-    moments: dict[str, list[np.ndarray]] = {}
     found = dict(given)
-    for number, name in names.items():
-        if name not in given:
-            moments.setdefault(name, []).append(_moments(index.opened(number), lead)[:, :3])
-    for name, tables in moments.items():
-        n, total, squares = np.concatenate(tables).sum(axis=0)
+    moments: dict[str, list[np.ndarray]] = defaultdict(list)
+    taking_part = index.databases[np.unique(index.database)]
+    for source in index.sources:
+        if source.name in taking_part:
+            moments[source.name] += [] if source.name in given else [_moments(source)[:, :3]]
+    for name in [name for name in moments if name not in given]:
+        n, total, squares = np.concatenate(moments[name]).sum(axis=0)
         sd = float(np.sqrt(max(squares / n - (total / n) ** 2, 0.0)))
         if not sd > FLAT:
             raise EcgtlError(f"{name} does not vary, so it cannot be standardised; give other recordings")
         found[name] = (float(total / n), sd)
-    return {name: found[name] for name in names.values()}
+    return {name: found[name] for name in moments}
 
 
-def _moments(recordings: Recordings, lead: int | str) -> np.ndarray:
+def _moments(recordings: Recordings) -> np.ndarray:
     """Of each recording (R, 5), in mV: samples, their sum, sum of squares, lowest and highest; cached."""
-    parts = {"digest": recordings.digest, "lead": lead, "version": _MOMENTS}
+    parts = {"digest": recordings.digest, "lead": LEAD, "version": _MOMENTS}
 
     def build(folder: Path) -> None:
-        columns = columns_of(recordings, lead)
-        table = np.array([_moments_of(recordings, i, column) for i, column in enumerate(columns)])
+        table = np.array([_moments_of(recordings, i) for i in range(len(recordings))])
         if not np.isfinite(table).all():
             bad = recordings.ids[~np.isfinite(table).all(axis=1)]
             raise EcgtlError(f"{recordings.name} {bad[0]} has missing samples (NaN), {len(bad)} recordings "
@@ -203,10 +180,10 @@ def _moments(recordings: Recordings, lead: int | str) -> np.ndarray:
     return np.load(folder / "moments.npy", allow_pickle=False)
 
 
-def _moments_of(recordings: Recordings, i: int, column: int) -> np.ndarray:
+def _moments_of(recordings: Recordings, i: int) -> np.ndarray:
     n, total, squares, low, high = int(np.diff(recordings.offsets)[i]), 0.0, 0.0, np.inf, -np.inf
     for start in range(0, n, CHUNK):
-        x = recordings.part(i, column, start, min(start + CHUNK, n))
+        x = recordings.part(i, LEAD, start, min(start + CHUNK, n))
         total, squares = total + x.sum(), squares + np.dot(x, x)
         low, high = min(low, x.min()), max(high, x.max())
     return np.array([n, total, squares, low, high])
@@ -219,14 +196,13 @@ def _signals(frames: Frames, number: int) -> Callable[[np.ndarray, np.ndarray], 
     """What reads standardised frames (n, samples), float32, of one source, by the number of the recording and the
     start.
     """
-    recordings = frames.opened(number)
-    columns = columns_of(recordings, frames.lead)
-    if (recordings.sampling_rate == frames.rate).all() and (columns == columns[0]).all():
-        samples, begin = _for_random_reads(recordings.samples)[:, columns[0]], recordings.offsets[:-1]
-        gain, baseline = (getattr(recordings, name)[:, columns[0]] for name in ("gain", "baseline"))
+    recordings = frames.sources[number]
+    if (recordings.sampling_rate == frames.rate).all():
+        samples, begin = _for_random_reads(recordings.samples)[:, LEAD], recordings.offsets[:-1]
+        gain, baseline = recordings.gain[:, LEAD], recordings.baseline[:, LEAD]
         scale, level = 1 / gain, -baseline / gain
     else:
-        samples, begin, scale, level = _resampled(recordings, frames.rate, frames.lead, columns)
+        samples, begin, scale, level = _resampled(recordings, frames.rate)
     mean, sd = frames.statistics[recordings.name]
     scale, shift = (scale / sd).astype(np.float32), ((level - mean) / sd).astype(np.float32)
     view = sliding_window_view(samples, frames.n_samples)  # of a memory map
@@ -239,23 +215,23 @@ def _signals(frames: Frames, number: int) -> Callable[[np.ndarray, np.ndarray], 
     return read
 
 
-def _resampled(recordings: Recordings, rate: float, lead: int | str, columns: np.ndarray) -> tuple[np.ndarray, ...]:
+def _resampled(recordings: Recordings, rate: float) -> tuple[np.ndarray, ...]:
     """Signals at ``rate`` Hz as integers from the cache, where recordings begin, and what makes mV of the
     integers.
     """
-    parts = {"digest": recordings.digest, "lead": lead, "rate": rate, "margin": MARGIN, "range": _RANGE,
+    parts = {"digest": recordings.digest, "lead": LEAD, "rate": rate, "margin": MARGIN, "range": _RANGE,
              "version": _RESAMPLED}
 
     def build(folder: Path) -> None:
-        moments = _moments(recordings, lead)
+        moments = _moments(recordings)
         level = moments[:, 1] / moments[:, 0]
         reach = np.maximum(moments[:, 4] - level, level - moments[:, 3])
         scale = np.where(reach > 0, _RANGE * reach / np.iinfo(np.int16).max, 1.0)
         lengths = []
         with open(folder / "samples.bin", "wb") as file:
-            for i, column in enumerate(columns):
+            for i in range(len(recordings)):
                 lengths.append(0)
-                for x in _resample(recordings, i, column, level[i], rate):
+                for x in _resample(recordings, i, level[i], rate):
                     np.clip(np.rint(x / scale[i]), -32767, 32767).astype(np.int16).tofile(file)
                     lengths[-1] += len(x)
         np.savez(folder / "recordings.npz", begin=np.cumsum([0, *lengths[:-1]]), scale=scale, level=level)
@@ -280,12 +256,11 @@ def _mapped(path: Path, dtype: np.dtype | type, offset: int = 0) -> np.ndarray:
     """
     with open(path, "rb") as file:
         whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    if hasattr(mmap, "MADV_RANDOM"):  # Windows has no such advice
-        whole.madvise(mmap.MADV_RANDOM)
+    whole.madvise(mmap.MADV_RANDOM)
     return np.frombuffer(whole, dtype, offset=offset)
 
 
-def _resample(recordings: Recordings, i: int, column: int, level: float, rate: float) -> Iterator[np.ndarray]:
+def _resample(recordings: Recordings, i: int, level: float, rate: float) -> Iterator[np.ndarray]:
     """Recording ``i`` less its ``level``, in mV at ``rate`` Hz, block by block.
 
     A block is resampled with a margin on either side, so the values are those of the whole recording resampled at once.
@@ -297,5 +272,4 @@ def _resample(recordings: Recordings, i: int, column: int, level: float, rate: f
     for first in range(0, n_samples, block):
         n = min(block, n_samples - first)
         start, stop, skip, offset = filters.stretch(rate_in, rate, first, block, length, MARGIN)
-        x = recordings.part(i, column, start, stop) - level
-        yield filters.resample(x, rate_in, rate, offset)[skip:skip + n]
+        yield filters.resample(recordings.part(i, LEAD, start, stop) - level, rate_in, rate, offset)[skip:skip + n]

@@ -11,7 +11,7 @@ import numpy as np
 
 from ecgtl.datasets import cache
 from ecgtl.datasets.leads import missing, resolve
-from ecgtl.datasets.recordings import Recordings, check_option
+from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.signals import filters
 
@@ -53,13 +53,12 @@ def mean_and_sd(recordings: Recordings, lead: int | str = 0) -> tuple[float, flo
 
 
 def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads: tuple[int | str, ...] = (0,),
-            rules: Input = BY_DATASET, statistics: Sequence[tuple[float, float]] | None = None) -> np.ndarray:
+            rules: Input = BY_DATASET) -> np.ndarray:
     """All recordings as one array (records, leads, n_samples), float32, memory-mapped from the cache.
 
     Standardised by ``"dataset"``: each lead is standardised with its mean and SD over the whole data set, then
     resampled to ``sampling_rate`` Hz, then cut or zero-padded (``fit_length``): the order of Weimann 2021,
-    "Finetuning". With ``statistics``, mean and SD of each lead in mV, those of the data that a network was trained on
-    take their place. ``"window"``: resampled, freed of baseline wander below ``highpass`` Hz, cut, and each window
+    "Finetuning". ``"window"``: resampled, freed of baseline wander below ``highpass`` Hz, cut, and each window
     z-scored (Jang 2021, section II.2); a recording shorter than the window, or flat or incomplete within it, is an
     EcgtlError. ``"range"``: the same, but each window is scaled to [-1, 1] by its lowest and highest value; with
     ``decimate`` every k-th sample is taken without a filter instead of resampling (public code of Nguyen 2023).
@@ -69,16 +68,14 @@ def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads:
     """
     if n_samples < 1:
         raise EcgtlError(f"an input needs at least one sample, not {n_samples}")
-    check_option("standardise", rules.standardise, STANDARDS)
     leads = resolve(recordings, leads)
     parts = {"digest": recordings.digest, "rate": float(sampling_rate), "n": int(n_samples), "leads": list(leads),
              "keep": rules.keep, "standardise_by": rules.standardise, "highpass": rules.highpass,
              "version": 4 if rules.standardise == "dataset" else 5}
-    parts |= {"statistics": [list(map(float, pair)) for pair in statistics]} if statistics is not None else {}
     parts |= {"decimate": True} if rules.decimate else {}
 
     def build(folder: Path) -> None:
-        one = preparer(recordings, sampling_rate, n_samples, leads, rules, statistics)
+        one = preparer(recordings, sampling_rate, n_samples, leads, rules, None)
         _save(folder / "input.npy", one, (len(recordings), len(leads), n_samples))
 
     folder = cache.entry(f"{recordings.name}-input", parts, build)
@@ -87,7 +84,11 @@ def prepare(recordings: Recordings, sampling_rate: float, n_samples: int, leads:
 
 def preparer(recordings: Recordings, sampling_rate: float, n_samples: int, leads: tuple[int | str, ...],
              rules: Input, statistics: Sequence[tuple[float, float]] | None) -> Callable[[int, int], np.ndarray]:
-    """What ``prepare`` makes of one recording and one of ``leads``, by their numbers: (n_samples,), float32."""
+    """What ``prepare`` makes of one recording and one of ``leads``, by their numbers: (n_samples,), float32.
+
+    With ``statistics``, mean and SD of each lead in mV, those of the data that a network was trained on take the place
+    of the recordings' own.
+    """
     by_recordings = rules.standardise == "dataset"
     pairs = (statistics or [mean_and_sd(recordings, lead) for lead in leads]) if by_recordings else ()
 

@@ -30,13 +30,16 @@ def images(x: np.ndarray, rate: float) -> np.ndarray:
     """Spectrogram images (records, 3, 224, 224), float32 from 0 to 255, of windows ``x`` (records, samples).
 
     ``rate`` is the sampling rate in Hz. Brightness is the power in dB, scaled to 0-255 within each record;
-    row 0 is ``MAX_FREQUENCY``, the last row 0 Hz. Raises EcgtlError for windows that are flat, hold NaN or
-    are shorter than ``WINDOW``, and for a rate too low for ``MAX_FREQUENCY``.
+    row 0 is ``MAX_FREQUENCY``, the last row 0 Hz. ``preparation.prepare`` has refused what is flat or has missing
+    samples. Raises EcgtlError for windows without any power or shorter than ``WINDOW``, and for a rate too low for
+    ``MAX_FREQUENCY``.
     """
     _check(x, rate)
     level = _decibels(np.asarray(x, np.float32), rate)
     low, high = level.min(axis=(1, 2), keepdims=True), level.max(axis=(1, 2), keepdims=True)
-    _refuse("an empty spectrum", (low == high).ravel())
+    if (empty := (low == high).ravel()).any():
+        raise EcgtlError(f"{empty.sum()} of {len(x)} windows have an empty spectrum, the first is number "
+                         f"{int(empty.argmax())} (from 0); leave them out before making spectrograms")
     grey = 255 * (level - low) / (high - low)
     grey = torch.from_numpy(np.ascontiguousarray(grey[:, None, ::-1]))
     grey = functional.interpolate(grey, (SIZE, SIZE), mode="bilinear", antialias=True)
@@ -55,20 +58,14 @@ def image_features(x: np.ndarray, rate: float, weights_path: str | Path | None =
     parts = {"input": _digest(x), "rate": float(rate), "weights": cache.source_checksum(weights.parent, [weights]),
              "spectrogram": [WINDOW, HOP, MAX_FREQUENCY, PADDED, DYNAMIC_RANGE, SIZE], "steps": "1"}
 
+    @torch.inference_mode()
     def build(folder: Path) -> None:
-        np.save(folder / "features.npy", _features(x, rate, googlenet.load_imagenet(weights), batch))
+        network, parts = googlenet.load_imagenet(weights), (x[k:k + batch] for k in range(0, len(x), batch))
+        found = [network.features(torch.tensor(images(part, rate))).numpy() for part in parts]
+        np.save(folder / "features.npy", np.concatenate(found))
 
     folder = cache.entry("image-features", parts, build)
     return np.load(folder / "features.npy", mmap_mode="r", allow_pickle=False)
-
-
-@torch.inference_mode()
-def _features(x: np.ndarray, rate: float, network: googlenet.GoogLeNet, batch: int) -> np.ndarray:
-    out = np.empty((len(x), network.n_features), np.float32)
-    for start in range(0, len(x), batch):
-        part = slice(start, start + batch)
-        out[part] = network.features(torch.tensor(images(x[part], rate))).numpy()
-    return out
 
 
 def _decibels(x: np.ndarray, rate: float) -> np.ndarray:
@@ -83,22 +80,11 @@ def _decibels(x: np.ndarray, rate: float) -> np.ndarray:
 
 
 def _check(x: np.ndarray, rate: float) -> None:
-    if np.ndim(x) != 2:
-        raise EcgtlError(f"spectrograms need one lead of shape (records, samples), not {np.shape(x)}; choose one, as "
-                         "x[:, 0]")
-    if not (np.isfinite(rate) and rate >= 2 * MAX_FREQUENCY):
+    if not rate >= 2 * MAX_FREQUENCY:
         raise EcgtlError(f"spectrograms up to {MAX_FREQUENCY:g} Hz need a sampling rate of at least "
                          f"{2 * MAX_FREQUENCY:g} Hz, not {rate:g}")
     if x.shape[1] < round(WINDOW * rate):
         raise EcgtlError(f"a spectrogram needs at least {WINDOW} s, not {x.shape[1]} samples at {rate:g} Hz")
-    _refuse("missing samples (NaN)", ~np.isfinite(x).all(axis=1))
-    _refuse("a constant signal", x.min(axis=1) == x.max(axis=1))
-
-
-def _refuse(reason: str, bad: np.ndarray) -> None:
-    if bad.any():
-        raise EcgtlError(f"{bad.sum()} of {len(bad)} windows have {reason}, the first is number "
-                         f"{int(bad.argmax())} (from 0); leave them out before making spectrograms")
 
 
 def _digest(x: np.ndarray) -> str:

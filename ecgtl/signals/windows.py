@@ -6,7 +6,6 @@ memory stays the same however large the sources are.
 """
 
 import json
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,9 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from ecgtl.datasets import cache
+from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
 from ecgtl.signals import filters
-from ecgtl.signals.window_index import Excluded, Index, Indices, Source, groups, index_of, size_of
+from ecgtl.signals.window_index import LEAD, Excluded, Index, Indices, groups, index_of, rng_of
 
 MARGIN = 4.0  # seconds on either side that a window is filtered with, so that its ends are right
 FLAT = 0.001  # mV; a window with a smaller standard deviation shows no heart
@@ -29,26 +29,23 @@ _STEPS = "resample-highpass-zscore, 2"  # raise the number when the processing c
 _NAN, _CONSTANT = "window with missing samples (NaN)", "flat window"
 
 
-def unlabelled(sources: Sequence[Source], seconds: float = 8.192, rate: float = 250.0,
-               per_subject: int | None = None, seed: int = 0, exclude: Excluded = None, lead: int | str = 0,
+def unlabelled(sources: Sequence[Recordings], seconds: float = 8.192, rate: float = 250.0,
+               per_subject: int | None = None, seed: int = 0, exclude: Excluded = None,
                highpass: float | None = 0.5) -> "Windows":
-    """All windows of ``seconds`` at ``rate`` Hz in ``sources``, one lead each, without overlap.
+    """All windows of ``seconds`` at ``rate`` Hz in the first leads of ``sources``, without overlap.
 
-    A source is a Recordings or, for those too many to hold, a function that returns one
-    (``functools.partial`` of a loader's ``read``); sources of one name are one database. ``per_subject``
-    draws so many windows a subject at most, with ``seed``. ``exclude`` names recordings, for all databases or
-    by database (``{"cinc2017": ids}``): neither they nor any other recording of their subjects appears, so a
-    test set of a later experiment can be kept out. Recordings shorter than a window are counted. ``highpass``
-    is the cutoff in Hz below which baseline wander is removed; None leaves it in. No signal is read yet.
+    Sources of one name are one database. ``per_subject`` draws so many windows a subject at most, with ``seed``.
+    ``exclude`` names recordings by database (``{"cinc2017": ids}``): neither they nor any other recording of their
+    subjects appears, so a test set of a later experiment can be kept out. Recordings shorter than a window are counted.
+    ``highpass`` is the cutoff in Hz below which baseline wander is removed; None leaves it in. No signal is read yet.
 
-    Raises EcgtlError when nothing remains, for a recording given twice, for a lead or an excluded recording
-    that no source has, and for sizes not above 0.
+    Raises EcgtlError when nothing remains, for a recording given twice, and for sizes not above 0.
     """
-    n_samples = size_of(seconds, rate)
-    if n_samples < 2 or (per_subject is not None and per_subject < 1):
-        raise EcgtlError(f"windows of {seconds} s at {rate} Hz, {per_subject} a subject, are empty; give sizes above 0")
-    index, left_out = index_of(list(sources), n_samples, rate, exclude, lead)
-    windows = Windows(index, n_samples, float(rate), lead, highpass, left_out)
+    n_samples = round(seconds * rate)
+    if n_samples < 2:
+        raise EcgtlError(f"windows of {seconds} s at {rate} Hz are empty; give sizes above 0")
+    index, left_out = index_of(sources, n_samples, rate, exclude)
+    windows = Windows(index, n_samples, float(rate), highpass, left_out)
     return windows if per_subject is None else windows._drawn(per_subject, seed)
 
 
@@ -64,7 +61,6 @@ class Windows:
     index: Index
     n_samples: int
     rate: float
-    lead: int | str
     highpass: float | None
     left_out: Mapping[str, int]
     numbers: np.ndarray | None = None
@@ -99,7 +95,7 @@ class Windows:
         beyond the last.
         """
         if self.store is not None:
-            return self.store[self._checked(indices)].astype(np.float32)[:, np.newaxis]
+            return self.store[np.asarray(indices)].astype(np.float32)[:, np.newaxis]
         return self.usable(indices)[1]
 
     def usable(self, indices: Indices) -> tuple[np.ndarray, np.ndarray]:
@@ -107,8 +103,7 @@ class Windows:
 
         Read anew where they are materialised.
         """
-        indices = self._checked(indices)
-        numbers = self._at(indices)
+        indices, numbers = np.asarray(indices), self._at(indices)
         windows, reasons = self._read(numbers)
         bad = np.flatnonzero(reasons != "")
         self._unusable.update(zip(numbers[bad].tolist(), reasons[bad].tolist(), strict=True))
@@ -121,41 +116,27 @@ class Windows:
         The order is drawn anew for each ``seed`` and ``epoch``; without ``seed`` it is that of the
         recordings. A batch holds fewer windows where some are unusable. Of each batch ``share`` is read and given.
         """
-        if batch_size < 1:
-            raise EcgtlError(f"batch_size is {batch_size}; give at least 1")
         waiting = np.zeros(0, np.int64)
         for piece in self._order(None if seed is None else np.random.default_rng([seed, epoch])):
             waiting = np.concatenate([waiting, piece])
-            whole = len(waiting) // batch_size * batch_size
-            for start in range(0, whole, batch_size):
-                yield self.take(np.sort(waiting[start:start + batch_size])[share])  # neighbours on the disk together
-            waiting = waiting[whole:]
+            while len(waiting) >= batch_size:
+                yield self.take(np.sort(waiting[:batch_size])[share])  # neighbours on the disk together
+                waiting = waiting[batch_size:]
         if len(waiting):
             yield self.take(np.sort(waiting)[share])
 
-    def split(self, validation: float = 0.1, test: float = 0.1,
-              seed: int = 0) -> tuple["Windows", "Windows | None", "Windows | None"]:
+    def split(self, validation: float = 0.1, test: float = 0.1, seed: int = 0) -> list["Windows"]:
         """Training, validation and test windows, by shares of each database's subjects, drawn with ``seed``.
 
-        No subject is in two parts. A database with few subjects may be in the training set alone; a share of
-        0 gives None. Raises EcgtlError when a part would be empty, and for materialised windows (split first,
-        then materialise each part).
+        No subject is in two parts. A database with few subjects may be in the training set alone. Raises EcgtlError
+        when a part would be empty.
         """
-        self._check_readable("split them")
-        if not (0 <= validation < 1 and 0 <= test < 1 and validation + test < 1):
-            raise EcgtlError(f"shares of {validation} and {test} leave nothing to train on; give less than 1 together")
-        part = self._parts(validation, test, seed)[self.index.subject]
-        parts = [self._of_rows(part == k) for k in range(3)]
-        for name, windows, share in zip(("training", "validation", "test"), parts, (1, validation, test), strict=True):
-            if share and windows is None:
-                raise EcgtlError(f"the {name} set would be empty: {len(self.subjects)} subjects are too few "
-                                 f"for shares of {validation} and {test}; give more sources, or other shares")
-        return tuple(parts)  # type: ignore[return-value]  # the first is never None
+        return [self._of_rows(part) for part in self.index.parts(validation, test, seed)]
 
     def sample(self, n: int, seed: int = 0) -> "Windows":
         """``n`` of these windows, drawn with ``seed``; all of them where there are no more."""
-        self._check_readable("draw from them")
-        return replace(self, numbers=self._at(np.sort(np.random.default_rng(seed).permutation(len(self))[:n])))
+        drawn = np.random.default_rng(seed).permutation(len(self))[:n]
+        return replace(self, store=None, numbers=self._at(np.sort(drawn)))
 
     def materialise(self) -> "Windows":
         """The same windows from a memory map in the cache, written chunk by chunk when it is not there yet.
@@ -163,20 +144,15 @@ class Windows:
         They are float16: z-scores keep three digits. Unusable windows are not in it; ``skipped`` of the result counts
         them. Raises EcgtlError when no window is usable or the disk is full.
         """
-        self._check_readable("split or draw")
         chosen = b"" if self.numbers is None else np.ascontiguousarray(self.numbers).data
         parts = {"index": self.index.checksum(), "numbers": sha256(chosen).hexdigest(),
-                 "samples": self.n_samples, "rate": self.rate, "lead": self.lead, "dtype": "float16",
+                 "samples": self.n_samples, "rate": self.rate, "lead": LEAD, "dtype": "float16",
                  "margin": MARGIN, "flat": FLAT, "highpass": self.highpass, "steps": _STEPS}
         folder = cache.entry("windows", parts, self._write)
         skipped = json.loads((folder / "skipped.json").read_text()) | dict(self.left_out)
         numbers = np.memmap(folder / "numbers.bin", np.int64, "r")
         windows = np.memmap(folder / "windows.bin", "float16", "r", shape=(len(numbers), self.n_samples))
         return replace(self, left_out=skipped, numbers=numbers, store=windows)
-
-    def _check_readable(self, what: str) -> None:
-        if self.store is not None:
-            raise EcgtlError(f"these windows are materialised already; {what} first, then materialise")
 
     def _write(self, folder: Path) -> None:
         skipped: Counter[str] = Counter()
@@ -192,15 +168,11 @@ class Windows:
             raise EcgtlError(f"none of the {len(self)} windows is usable: {dict(skipped)}; give other recordings")
         (folder / "skipped.json").write_text(json.dumps(skipped))
 
-    def _checked(self, indices: Indices) -> np.ndarray:
-        indices = np.asarray(indices, np.int64).reshape(-1)
-        if len(indices) and (indices.min() < 0 or indices.max() >= len(self)):
-            raise IndexError(f"there are {len(self)} windows, numbered from 0")
-        return indices
-
     def _at(self, indices: Indices) -> np.ndarray:
         """Numbers of the windows at ``indices`` among all windows of the index."""
-        indices = self._checked(indices)
+        indices = np.asarray(indices, np.int64)
+        if len(indices) and (indices.min() < 0 or indices.max() >= len(self)):
+            raise IndexError(f"there are {len(self)} windows, numbered from 0")
         return indices if self.numbers is None else np.asarray(self.numbers[indices])
 
     def _located(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -227,49 +199,18 @@ class Windows:
         index, numbers = self.index, []
         for subject, rows in groups(index.subject):
             windows = np.concatenate([np.arange(index.ends[row] - index.windows[row], index.ends[row]) for row in rows])
-            rng = np.random.default_rng([seed, zlib.crc32(index.subjects[subject].encode())])
-            numbers.append(rng.permutation(windows)[:per_subject])
+            numbers.append(rng_of(seed, index.subjects[subject]).permutation(windows)[:per_subject])
         return replace(self, numbers=np.sort(np.concatenate(numbers)))
 
-    def of_few(self, n_subjects: int | None, seed: int) -> "Windows":
-        """Those of ``n_subjects``, drawn with ``seed``: of each database its share. Fewer of them are among more.
-
-        None takes all. Raises EcgtlError for more than there are.
-        """
-        if n_subjects is None:
-            return self
-        if n_subjects > len(self.subjects):
-            raise EcgtlError(f"{n_subjects} subjects are asked for, there are {len(self.subjects)} to train on; give "
-                             "fewer, or more sources")
-        places, drawn = [], []
-        for database, rows in groups(self.index.database):
-            rng = np.random.default_rng([seed, zlib.crc32(self.index.databases[database].encode())])
-            drawn.append(rng.permutation(np.unique(self.index.subject[rows])))
-            places.append((np.arange(len(drawn[-1])) + 0.5) / len(drawn[-1]))  # databases by turns, by share
-        order = np.argsort(np.concatenate(places), kind="stable")
-        kept = self._of_rows(np.isin(self.index.subject, np.concatenate(drawn)[order][:n_subjects]))
-        return kept if kept is not None else self
-
-    def _parts(self, validation: float, test: float, seed: int) -> np.ndarray:
-        """0, 1 or 2 for each subject: training, validation or test."""
-        part = np.zeros(len(self.index.subjects), np.int8)
-        for database, rows in groups(self.index.database):
-            rng = np.random.default_rng([seed, zlib.crc32(self.index.databases[database].encode())])
-            subjects = rng.permutation(np.unique(self.index.subject[rows]))
-            n_validation, n_test = round(validation * len(subjects)), round(test * len(subjects))
-            part[subjects[:n_validation]] = 1
-            part[subjects[n_validation:n_validation + n_test]] = 2
-        return part
-
-    def _of_rows(self, chosen: np.ndarray) -> "Windows | None":
-        """The windows of the recordings that ``chosen`` (R,) marks, or None when there is none."""
+    def _of_rows(self, chosen: np.ndarray) -> "Windows":
+        """The windows of the recordings that ``chosen`` (R,) marks."""
         if self.numbers is None:
-            return replace(self, index=self.index.rows(chosen)) if chosen.any() else None
+            return replace(self, index=self.index.rows(chosen))
         rows, places = self._located(self.numbers)
         kept = chosen[rows]
         starts = np.cumsum(np.where(chosen, self.index.windows, 0)) - self.index.windows
         numbers = starts[rows[kept]] + places[kept]  # the chosen recordings count anew from 0
-        return replace(self, index=self.index.rows(chosen), numbers=numbers) if len(numbers) else None
+        return replace(self, index=self.index.rows(chosen), numbers=numbers, store=None)
 
     def _read(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Windows by number, processed, and why they are unusable; equal stretches are filtered together."""
@@ -289,14 +230,13 @@ class Windows:
 
         Their rate, and where it begins in them once resampled (``filters.stretch``).
         """
-        recordings = self.index.opened(int(self.index.source[row]))
+        recordings = self.index.sources[self.index.source[row]]
         i = int(self.index.record[row])
         rate_in = float(recordings.sampling_rate[i])
         length = int(recordings.offsets[i + 1] - recordings.offsets[i])
         first = int(place) * self.n_samples
         start, stop, skip, offset = filters.stretch(rate_in, self.rate, first, self.n_samples, length, MARGIN)
-        millivolts = recordings.part(i, recordings.lead_index(i, self.lead), start, stop)
-        return millivolts.astype(np.float32), rate_in, skip, offset
+        return recordings.part(i, LEAD, start, stop).astype(np.float32), rate_in, skip, offset
 
     def _processed(self, stretches: np.ndarray, rate_in: float, skip: int,
                    offset: Fraction) -> tuple[np.ndarray, np.ndarray]:

@@ -5,9 +5,9 @@ the choice among candidates. All minimise the categorical cross-entropy, so one 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from ecgtl.datasets.recordings import UNLABELLED
 from ecgtl.errors import EcgtlError
 from ecgtl.signals import frame_labels
 from ecgtl.signals.frames import OPEN, Frames
+from ecgtl.signals.window_index import groups
 from ecgtl.training import distributed, loop
 from ecgtl.training.future import Contrasts
 
@@ -40,8 +41,8 @@ class LabelledFrames:
     def __init__(self, frames: Frames, task: str, per_subject: float):
         self.frames, self.task, self.classes = frames, task, frame_labels.TASKS[task].classes
         self._n, self._unlabelled = round(per_subject * len(frames.subjects)), 0
-        self._tracks = lru_cache(maxsize=OPEN)(lambda number: frame_labels.cached_tracks(
-            task, frames.digests[number], partial(frames.opened, number), frames.rate, frames.lead))
+        self._tracks = lru_cache(maxsize=OPEN)(
+            lambda number: frame_labels.cached_tracks(task, frames.sources[number], frames.rate))
         for number in np.unique(frames.source):
             self._tracks(int(number))
         self._known(*frames.draw(np.random.default_rng(0), DRAWN))  # now rather than after the training
@@ -57,7 +58,7 @@ class LabelledFrames:
     def labels_of(self, row: np.ndarray, start: np.ndarray) -> np.ndarray:
         """Class of each frame (n,), or ``UNLABELLED``."""
         found = np.full(len(row), UNLABELLED)
-        for number, at in self.frames.by_source(row):
+        for number, at in groups(self.frames.source[row]):
             begin = start[at]
             found[at] = frame_labels.TASKS[self.task].rule(self._tracks(number), self.frames.record[row[at]], begin,
                                                      begin + self.frames.n_samples)
@@ -105,7 +106,7 @@ Examples = LabelledFrames | Contrasts  # batches of inputs with the class of eac
 
 
 def fit(model: nn.Module, train: Examples, validation: Examples, config: loop.TrainConfig, device: torch.device,
-        state_file: Path | None = None, report: Callable[[dict], None] | None = None) -> loop.TrainResult:
+        state_file: Path | None = None, report: loop.Report = None) -> loop.TrainResult:
     """Train ``model`` to classify ``train``; the epoch that is best by ``config.select_on`` is kept.
 
     The history holds ``train_loss`` and ``train_accuracy`` (running values), ``validation_loss``,
@@ -120,7 +121,7 @@ def fit(model: nn.Module, train: Examples, validation: Examples, config: loop.Tr
         columns = {"loss": "validation_loss", "accuracy": "validation_accuracy", "macro_f1": "validation_score"}
         return row | {column: found[name] for name, column in columns.items() if name in found}
 
-    def batches(seed: int, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def batches(seed: int, epoch: int) -> loop.Batches:
         return _ahead(train.batches(config.batch_size, seed, epoch, distributed.share()), device)
 
     result = loop.run_epochs(model, batches, loop.classified, follow, config, device, state_file, report)
@@ -129,7 +130,7 @@ def fit(model: nn.Module, train: Examples, validation: Examples, config: loop.Tr
     return result
 
 
-def _ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def _ahead(batches: Iterator[Batch], device: torch.device) -> loop.Batches:
     """``batches`` as tensors on ``device``; the next one is drawn while the network is busy with this one."""
     with ThreadPoolExecutor(1) as pool:
         drawing = pool.submit(next, batches, None)
@@ -156,12 +157,12 @@ def scores(model: nn.Module, examples: Examples, autocast, device: torch.device,
         said.append(logits.argmax(dim=1).cpu().numpy())
     truth, answers = np.concatenate(labels), np.concatenate(said)
     found = {"loss": total / len(truth), "accuracy": metrics.accuracy(truth, answers), "n": len(truth)}
-    return found | (_by_class(truth, answers, examples.classes) if examples.classes else {})
-
-
-def _by_class(truth: np.ndarray, answers: np.ndarray, classes: tuple[str, ...]) -> dict:
+    classes = examples.classes
+    if not classes:
+        return found
     f1 = metrics.f1_per_class(truth, answers, len(classes))
     counts = np.bincount(truth, minlength=len(classes)).tolist()
     occurring = np.union1d(truth, answers)
-    return {"macro_f1": float(np.mean(np.array(f1)[occurring])), "f1_per_class": {classes[k]: f1[k] for k in occurring},
-            "counts": dict(zip(classes, counts, strict=True)), "majority": max(counts) / len(truth)}
+    return found | {"macro_f1": float(np.mean(np.array(f1)[occurring])),
+                    "f1_per_class": {classes[k]: f1[k] for k in occurring},
+                    "counts": dict(zip(classes, counts, strict=True)), "majority": max(counts) / len(truth)}

@@ -13,7 +13,6 @@ import numpy as np
 from ecgtl.errors import EcgtlError
 from ecgtl.signals.frames import Frames
 
-AMONG = ("data", "patient")
 _EQUAL = "future equal to a negative"
 
 
@@ -33,15 +32,6 @@ class Contrasts:
 
     def __init__(self, frames: Frames, context: int, negatives: int, offset: int, per_subject: float,
                  among: str = "data"):
-        if among not in AMONG:
-            raise EcgtlError(f"negatives among {among!r}; allowed: {', '.join(AMONG)}")
-        if context < 1 or offset < 0 or negatives < 1:
-            raise EcgtlError(f"context={context}, negatives={negatives}, offset={offset} leave nothing to "
-                             "choose; give at least 1 frame of context, 1 negative, and an offset from 0")
-        if frames.span != span_of(context, offset):
-            raise EcgtlError(f"recordings were chosen to hold {frames.span} frames, but context={context} "
-                             f"and offset={offset} need {span_of(context, offset)}; make the frames with "
-                             "span=span_of(context, offset)")
         self.frames, self.context, self.negatives, self.offset = frames, context, negatives, offset
         self.among, self._n, self.equal = among, round(per_subject * len(frames.subjects)), 0
 
@@ -98,7 +88,7 @@ class Contrasts:
         recording.
         """
         own = np.repeat(row, self.negatives)
-        subjects = self.frames.subject_of(own) if self.among == "patient" else None
+        subjects = self.frames.subject[own] if self.among == "patient" else None
         other, start = self.frames.draw(rng, len(own), subjects, span=1)
         future = np.repeat(future, self.negatives)
         clash = np.flatnonzero((other == own) & (abs(start - future) < self.frames.n_samples))
@@ -112,8 +102,7 @@ class Contrasts:
         """
         step = self.frames.n_samples
         before = future - step + 1
-        behind = np.maximum(self.frames.places(row) - (future + step), 0)
-        drawn = rng.integers(before + behind)
+        drawn = rng.integers(before + np.maximum(self.frames.places(row) - (future + step), 0))
         return np.where(drawn < before, drawn, drawn - before + future + step)
 
 

@@ -25,6 +25,8 @@ from ecgtl.training import distributed
 
 STATE_SECONDS = 30.0  # a state file is written at most this often: after a kill that much work is lost at most
 EVALUATION_BATCH = 256
+Report = Callable[[dict], None] | None  # is called with the history row of each epoch
+Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]  # inputs and targets, on the device
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def cpu_has_bfloat16() -> bool:
 
 def fit(model: nn.Module, train: LabelledArray, validation: LabelledArray, test: LabelledArray, config: TrainConfig,
         score: Callable[[np.ndarray, np.ndarray], float], device: torch.device, state_file: Path | None = None,
-        report: Callable[[dict], None] | None = None) -> TrainResult:
+        report: Report = None) -> TrainResult:
     """Train ``model`` to classify and follow it on the validation and test sets after every epoch.
 
     ``score(y, probabilities)`` is the validation and test score of the history. The test set never influences
@@ -107,7 +109,7 @@ def fit(model: nn.Module, train: LabelledArray, validation: LabelledArray, test:
                 "test": (test.y, *_resident(test, device))}
     autocast = mixed(config.precision, device)
 
-    def batches(seed: int, _) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def batches(seed: int, _) -> Batches:
         order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(seed)).to(device)
         for batch in order.split(config.batch_size):
             yield inputs[batch], targets[batch]
@@ -140,10 +142,10 @@ def classified(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tenso
     return loss, {"loss": loss.detach() * len(targets), "accuracy": hits.sum()}
 
 
-def run_epochs(model: nn.Module, batches: Callable[[int, int], Iterator[tuple[torch.Tensor, torch.Tensor]]],
+def run_epochs(model: nn.Module, batches: Callable[[int, int], Batches],
                learn: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, dict]],
                follow: Callable[[dict, TrainResult], dict], config: TrainConfig, device: torch.device,
-               state_file: Path | None = None, report: Callable[[dict], None] | None = None) -> TrainResult:
+               state_file: Path | None = None, report: Report = None) -> TrainResult:
     """The loop of every training: epoch by epoch until ``config`` ends or is exhausted, resumable.
 
     ``batches(seed, epoch)`` gives an epoch's inputs and targets on ``device``; ``learn(output, targets)`` the loss of a

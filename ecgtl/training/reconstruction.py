@@ -1,6 +1,5 @@
 """Reconstruction: an autoencoder learns to give back its input (Jang 2021, section II.3.1)."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from ecgtl.training import distributed, loop
 
 
 def fit(model: nn.Module, train: Windows, validation: Windows, config: loop.TrainConfig, device: torch.device,
-        state_file: Path | None = None, report: Callable[[dict], None] | None = None) -> loop.TrainResult:
+        state_file: Path | None = None, report: loop.Report = None) -> loop.TrainResult:
     """Train ``model`` to reconstruct windows (1, samples); the epoch that is best by ``config.select_on`` is kept.
 
     The loss is the summed squared error of a window, averaged over the batch: the paper's "MSE". The history holds
@@ -21,7 +20,7 @@ def fit(model: nn.Module, train: Windows, validation: Windows, config: loop.Trai
     """
     autocast = loop.mixed(config.precision, device)
 
-    def batches(seed: int, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def batches(seed: int, epoch: int) -> loop.Batches:
         for batch in train.batches(config.batch_size, seed, epoch, distributed.share()):
             x = torch.from_numpy(batch).to(device)
             yield x, x

@@ -300,3 +300,11 @@ def test_a_description_is_the_whole_comment_of_the_class_that_comes_first():
     assert said["init"].startswith("starting weights: a word, ") and said["init"].endswith("or a checkpoint's path")
     assert said["on_bad"] == "error or skip, for recordings that cannot be used", "inherited"
     assert ScoreConfig.descriptions()["dataset"] == "the target" != said["dataset"]
+
+
+@pytest.mark.parametrize("changes, words", [({"keep": "middle"}, "input.keep is 'middle'; allowed: start, end"),
+                                            ({"standardise": "lead"}, "input.standardise is 'lead'; allowed: dataset")])
+def test_how_a_protocol_makes_inputs_is_checked(changes, words):
+    rules = protocol("weimann2021")
+    with pytest.raises(EcgtlError, match=words):
+        dataclasses.replace(rules, input=dataclasses.replace(rules.input, **changes))

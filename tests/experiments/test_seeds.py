@@ -119,7 +119,7 @@ def test_frames_of_an_epoch_are_as_many_as_said_and_even_over_subjects(objective
     n = {name: len(part.frames.subjects) for name, part in found.items()}
     assert {name: len(part) for name, part in found.items()} == {name: round(997 / n["train"] * n[name]) for name in n}
     row, _ = found["train"].frames.draw(np.random.default_rng(0), 20000)
-    drawn = np.bincount(found["train"].frames.subject_of(row), minlength=n["train"])
+    drawn = np.bincount(found["train"].frames.subject[row], minlength=n["train"])
     assert np.abs(drawn / 20000 - 1 / n["train"]).max() < 0.01
     assert sum(len(y) for _, y in found["train"].batches(64, 0)) == 997
 

@@ -367,7 +367,7 @@ def test_checkpoints_of_another_kind_are_refused(tmp_path, facts, words):
 
 
 @pytest.mark.parametrize("name, tier, words", [
-    ("bert", "reduced", ["'bert'", "allowed: cae", ".safetensors"]), ("cae", "huge", ["'huge'", "reduced"]),
+    ("bert", "reduced", ["'bert'", "allowed: cae", ".safetensors"]), ("cae", "huge", ["tier huge", "another tier"]),
     ("cae", "paper", ["cae of tier paper", ".safetensors"]),
     ("no/such.safetensors", "reduced", ["does not exist"])])
 def test_checkpoints_that_there_are_none_of(monkeypatch, tmp_path, name, tier, words):

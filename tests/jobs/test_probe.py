@@ -34,7 +34,7 @@ def finished(session_cache):
 
 def config(encoder, **others):
     """The probe of one share, as an experiment asks for it."""
-    (only,) = ProbeConfig.of(encoder=encoder, shares="100 %", **others).plan().probes.values()
+    (only,) = ProbeConfig.of(encoder=encoder, shares="100 %", **others).probes.values()
     return only.resolved()
 
 

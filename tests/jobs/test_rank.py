@@ -92,13 +92,13 @@ def test_a_score_is_melep_of_the_networks_probabilities(target, taught, tmp_path
     assert said == [] and ranking.refused == {}
     x = preparation.prepare(target, 100, 200, (0,), preparation.Input("start", "range", None))
     for score in ranking.scores:
-        p, names = transferability.source_probabilities(score.answers.candidate.path, x)
+        p, names = transferability.source_probabilities(score.candidate.path, x)
         assert score.value == pytest.approx(transferability.melep(p, target.labels), rel=1e-9)
         assert score.measures == pytest.approx(transferability.measures(p, target.labels))
         assert np.array_equal(score.pair_losses, transferability.pair_losses(p, target.labels))
-        assert score.answers.names == names
-        assert score.low < score.high and score.answers.seconds > 0
-    assert [score.name for score in ranking.scores] == [taught, other], "it knows the labels"
+        assert score.names == names
+        assert score.low < score.high and score.seconds > 0
+    assert [score.candidate.name for score in ranking.scores] == [taught, other], "it knows the labels"
     assert ranking.scores[0].value < ranking.scores[1].value
     assert sum(score.first for score in ranking.scores) == pytest.approx(1)
     assert ranking.scores[0].first == 1.0
@@ -106,7 +106,7 @@ def test_a_score_is_melep_of_the_networks_probabilities(target, taught, tmp_path
 
 def test_limits_are_percentiles_over_resampled_recordings(target, taught):
     (score,) = ask([taught], resamples=60, seed=3)[0].scores
-    p, _ = transferability.source_probabilities(score.answers.candidate.path,
+    p, _ = transferability.source_probabilities(score.candidate.path,
                                                 preparation.prepare(target, 100, 200, (0,),
                                                                     preparation.Input("start", "range", None)))
     rng, values = np.random.default_rng([3, 4]), []
@@ -134,7 +134,7 @@ def test_equal_checkpoints_are_first_together(target, taught, tmp_path):
 @pytest.mark.parametrize("weighting", ["published", "normalised"])
 def test_weightings_and_labels_can_be_chosen(target, taught, weighting):
     (score,) = ask([taught], weighting=weighting, label_set="HYP, NORM")[0].scores
-    p, _ = transferability.source_probabilities(score.answers.candidate.path,
+    p, _ = transferability.source_probabilities(score.candidate.path,
                                                 preparation.prepare(target, 100, 200, (0,),
                                                                     preparation.Input("start", "range", None)))
     assert score.value == pytest.approx(transferability.melep(p, target.labels[:, [2, 0]], weighting),
@@ -148,7 +148,7 @@ def test_inputs_are_those_of_the_checkpoints_protocol_lead_and_rate(target, tmp_
                  variant=None)
     (score,) = ask([path])[0].scores
     x = preparation.prepare(target, 125, 500, (0, 1))
-    p, _ = transferability.source_probabilities(score.answers.candidate.path, x)
+    p, _ = transferability.source_probabilities(score.candidate.path, x)
     assert score.value == pytest.approx(transferability.melep(p, target.labels), rel=1e-9)
 
 
@@ -161,7 +161,7 @@ def test_a_lead_can_be_chosen(target, tmp_path):
 def test_a_softmax_checkpoint_is_scored_too(target, tmp_path):
     path = store(tmp_path / "s.safetensors", multi_label=False, classes=["n", "a", "o", "x"])
     (score,) = ask([path])[0].scores
-    p, _ = transferability.source_probabilities(score.answers.candidate.path,
+    p, _ = transferability.source_probabilities(score.candidate.path,
                                                 preparation.prepare(target, 100, 200, (0,),
                                                                     preparation.Input("start", "range", None)))
     assert p.sum(axis=1) == pytest.approx(np.ones(60), abs=1e-5) and score.pair_losses.shape == (3, 4)
@@ -212,7 +212,7 @@ def refused(folder, name):
 def test_a_checkpoint_that_cannot_be_scored_is_left_out_with_its_reason(target, taught, tmp_path, name):
     path = refused(tmp_path, name)
     ranking, said = ask([path, taught])
-    assert [score.name for score in ranking.scores] == [taught]
+    assert [score.candidate.name for score in ranking.scores] == [taught]
     assert said == [f"left out, {path}: {ranking.refused[path]}"] and REFUSED[name][1] in said[0]
     with pytest.raises(EcgtlError) as error:
         ask([path])
@@ -359,7 +359,7 @@ def test_a_folder_without_labels_or_leads_says_so(own, taught, capsys):
 def test_a_stored_checkpoint_is_found_by_its_name(target, monkeypatch, capsys):
     path = starts.weights_path("cpsc2018", "resnet1d101", "demo")
     store(path, arch="resnet1d101", width=2)
-    assert rank.find("cpsc2018-resnet1d101", "demo") == path
+    assert rank.candidate("cpsc2018-resnet1d101", "demo").path == path
     assert main(["rank", "--target", "ptbxl", "--tier", "demo", "--resamples", "5", "--records", "30",
                  "cpsc2018-resnet1d101"]) == 0
     assert "target: ptbxl, 30 recordings" in capsys.readouterr().out

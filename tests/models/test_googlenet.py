@@ -269,13 +269,13 @@ B = np.array([-1.5, 2e-8], np.float32)
 TINY = text(1, "GoogleNet") + text(3, "data") + number(5, 0)
 
 
-@pytest.mark.parametrize("layer, bias_shape", [(new_layer, (2,)), (old_layer, (1, 1, 1, 2))])
-def test_blobs_are_read_from_both_forms_of_layers(layer, bias_shape):
+@pytest.mark.parametrize("layer", [new_layer, old_layer])
+def test_blobs_are_read_from_both_forms_of_layers(layer):
     content = TINY + layer("data") + layer("conv/1", A, B) + layer("fc", B)
     blobs = read_blobs(content)
     assert list(blobs) == ["conv/1", "fc"]
-    np.testing.assert_array_equal(blobs["conv/1"][0], A)
-    np.testing.assert_array_equal(blobs["conv/1"][1], B.reshape(bias_shape))
+    np.testing.assert_array_equal(blobs["conv/1"][0], A.ravel())
+    np.testing.assert_array_equal(blobs["conv/1"][1], B)
     assert [len(arrays) for arrays in blobs.values()] == [2, 1]
 
 
@@ -314,7 +314,7 @@ def test_a_file_with_another_checksum_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["absent.caffemodel", "."])
 def test_a_file_that_cannot_be_read_is_named(tmp_path, name):
-    with pytest.raises(EcgtlError, match="cannot be read .*give the path of bvlc_googlenet.caffemodel"):
+    with pytest.raises(EcgtlError, match="is no file; give the path of bvlc_googlenet.caffemodel"):
         convert_googlenet(tmp_path / name, tmp_path / "w.safetensors")
 
 

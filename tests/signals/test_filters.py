@@ -150,11 +150,6 @@ def test_fit_length_keeps_the_start_and_pads_behind_it():
     assert filters.fit_length(np.zeros(0), 2).tolist() == [0, 0]
 
 
-def test_fit_length_knows_two_ends():
-    with pytest.raises(EcgtlError, match="allowed: end, start"):
-        filters.fit_length(np.ones(3), 2, keep="middle")
-
-
 # --- a whole data set ---------------------------------------------------------------------------------------------
 
 
@@ -204,7 +199,8 @@ def test_of_several_bad_recordings_the_first_is_named(monkeypatch):
     gain = recordings.gain.copy()
     gain[2:] = np.nan
     with pytest.raises(EcgtlError, match="recording r2 of hand"):
-        preparation.prepare(dataclasses.replace(recordings, gain=gain), 125, 300, statistics=[(0.0, 1.0)])
+        preparation.prepare(dataclasses.replace(recordings, gain=gain), 125, 100, (0,),
+                            preparation.Input("end", "window", None))
 
 
 def test_a_second_call_reads_the_cache(monkeypatch):
@@ -237,8 +233,7 @@ def test_a_lead_that_is_not_there_is_named():
 
 @pytest.mark.parametrize("standard", preparation.STANDARDS)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("given", [None, [(0.0, 1.0)]])
-def test_an_input_that_is_not_finite_is_named_and_not_cached(standard, value, given, tmp_path, monkeypatch):
+def test_an_input_that_is_not_finite_is_named_and_not_cached(standard, value, tmp_path, monkeypatch):
     monkeypatch.setenv("ECGTL_CACHE", str(tmp_path))
     whole = handmade()
     samples = whole.samples.astype(float)
@@ -246,18 +241,18 @@ def test_an_input_that_is_not_finite_is_named_and_not_cached(standard, value, gi
     broken = dataclasses.replace(whole, samples=samples, digest=f"{value}")
     rules = preparation.Input("end", standard, None if standard == "dataset" else 0.5)
     with pytest.raises(EcgtlError, match="recording r1 of hand"):
-        preparation.prepare(broken, 125, 200, rules=rules, statistics=given)
+        preparation.prepare(broken, 125, 200, rules=rules)
+    with pytest.raises(EcgtlError, match="recording r1 of hand"):
+        preparation.preparer(broken, 125, 200, (0,), rules, [(0.0, 1.0)])(1, 0)
     assert not list(tmp_path.rglob("*.npy"))
     with pytest.raises(EcgtlError, match="recording r1 of hand is not finite in lead 0"):
         preparation.mean_and_sd(broken)
 
 
 @pytest.mark.parametrize("given", [(np.nan, 1.0), (np.inf, 1.0), (0.0, np.nan), (0.0, 1e-320), (3e38, 1e-38)])
-def test_statistics_that_give_no_finite_input_are_refused(given, tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_CACHE", str(tmp_path))
+def test_statistics_that_give_no_finite_input_are_refused(given):
     with pytest.raises(EcgtlError, match="recording r0 of hand"), np.errstate(over="ignore"):
-        preparation.prepare(handmade(), 125, 300, statistics=[given])
-    assert not list(tmp_path.rglob("*.npy"))
+        preparation.preparer(handmade(), 125, 300, (0,), preparation.BY_DATASET, [given])(0, 0)
 
 
 # --- window by window ---------------------------------------------------------------------------------------------
@@ -323,11 +318,6 @@ def test_a_recording_that_is_incomplete_in_its_window_is_named():
     with pytest.raises(EcgtlError,
                        match=r"recording r0 of hand, 20.00 s long: it has missing samples \(NaN\) in its window"):
         by_window(dataclasses.replace(whole, samples=samples), 250, 2048)
-
-
-def test_there_are_two_ways_to_standardise():
-    with pytest.raises(EcgtlError, match="standardise is 'lead'; allowed: dataset, window"):
-        preparation.prepare(handmade(), 125, 100, rules=preparation.Input("end", "lead", None))
 
 
 @pytest.mark.needs("challenge-2017")

@@ -243,15 +243,15 @@ def test_tracks_come_back_from_the_cache(empty, monkeypatch):
     marks = {"beats": [(5, "+", "(N")], "rhythms": beats("NAN"), "all": []}[empty]
     made = recordings(marks, beats("NVN"), name=f"kept-{empty}")
     fresh = frame_labels.tracks_of(made, 125.0)
-    frame_labels.cached_tracks("beat", made.digest, lambda: made, 125.0)
+    frame_labels.cached_tracks("beat", made, 125.0)
     monkeypatch.setattr(frame_labels, "tracks_of", None)
-    again = frame_labels.cached_tracks("rhythm", made.digest, lambda: made, 125.0)
+    again = frame_labels.cached_tracks("rhythm", made, 125.0)
     record, start, stop = np.array([0, 1]), np.array([0, 0]), np.array([600, 600])
     for task in frame_labels.TASKS.values():
         got, expected = (task.rule(tracks, record, start, stop) for tracks in (again, fresh))
         assert got.tolist() == expected.tolist()
     with pytest.raises(TypeError):  # another rate is another entry
-        frame_labels.cached_tracks("beat", made.digest, lambda: made, 250.0)
+        frame_labels.cached_tracks("beat", made, 250.0)
 
 
 # --- what marks mean ----------------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ def test_every_mark_that_wfdb_knows_has_a_meaning():
 def test_no_symbol_stands_in_two_places():
     import yaml
 
-    table = yaml.safe_load(frame_labels._table().read_text())
+    table = yaml.safe_load(frame_labels.TABLE.read_text())
     for words in ([*table["beats"].values(), table["other"]], table["rhythms"].values()):
         flat = [word for group in words for word in group]
         assert len(flat) == len(set(flat))
@@ -331,7 +331,7 @@ def unmarked(name, marks):
 @pytest.mark.parametrize("marks", [None, ([0], ["+"], ["(N"])], ids=["no annotations", "no beats"])
 def test_heart_rates_from_a_detector_where_nobody_marked_beats(marks):
     made = unmarked(f"unmarked-{marks is None}", marks)
-    tracks = frame_labels.cached_tracks("heart_rate", made.digest, lambda: made, RATE)
+    tracks = frame_labels.cached_tracks("heart_rate", made, RATE)
     record, start = np.repeat([0, 1, 2], 3), np.tile([1000, 3000, 5000], 3)
     got = tracks.heart_rates(record, start, start + 2048)
     np.testing.assert_allclose(got, np.repeat([45, 75, 130], 3), rtol=0.03)
@@ -346,7 +346,7 @@ def test_a_detector_does_not_say_of_what_kind_a_beat_is():
     assert tracks.beat_counts(np.array([1]), np.array([0]), np.array([7000]))[0, -1] > 25
     assert frame_labels.beat(tracks, np.array([1]), np.array([0]), np.array([7000])).tolist() == [UNLABELLED]
     with pytest.raises(EcgtlError) as error:
-        frame_labels.cached_tracks("beat", made.digest, lambda: made, RATE)
+        frame_labels.cached_tracks("beat", made, RATE)
     one_line(error, "unmarked", "no annotations")
 
 

@@ -2,7 +2,6 @@
 
 import tracemalloc
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from scipy import signal
 from ecgtl.datasets import cinc2017, icentia11k, mitdb
 from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
-from ecgtl.signals import window_index, windows
+from ecgtl.signals import windows
 
 N = 2048
 
@@ -80,16 +79,13 @@ def test_a_window_is_cut_from_the_resampled_and_filtered_recording(rate):
     np.testing.assert_allclose(got.std(axis=2), 1, atol=1e-5)
 
 
-def test_other_sizes_and_leads():
+def test_other_sizes_of_the_first_lead():
     x = np.stack([ecg(40, 250, 1), ecg(40, 250, 2)], axis=1)
     source = recordings("a", [x], 250.0, leads=("I", "II"))
-    found = windows.unlabelled([source], seconds=2.0, rate=125.0, lead="ii")
+    found = windows.unlabelled([source], seconds=2.0, rate=125.0)
     assert found.take(range(len(found))).shape == (20, 1, 250)
-    alone = windows.unlabelled([recordings("a", [x[:, 1]], 250.0)], seconds=2.0, rate=125.0)
+    alone = windows.unlabelled([recordings("a", [x[:, 0]], 250.0)], seconds=2.0, rate=125.0)
     np.testing.assert_array_equal(found.take([3]), alone.take([3]))
-    with pytest.raises(EcgtlError) as error:
-        windows.unlabelled([source], lead="V9")
-    one_line(error, "V9", "I, II")
 
 
 def test_no_signal_is_read_for_the_index(sources):
@@ -98,9 +94,8 @@ def test_no_signal_is_read_for_the_index(sources):
             raise AssertionError("a signal was read")
 
     blind = [replace(source, samples=Untouchable()) for source in sources]
-    parts = windows.unlabelled(blind, per_subject=4).split(validation=0.5, test=0)
-    assert parts[2] is None
-    assert sum(len(part) for part in parts[:2]) == 3 + 1 + 4
+    parts = windows.unlabelled(blind, per_subject=4).split(validation=0.3, test=0.3)
+    assert sum(map(len, parts)) == 3 + 1 + 4
     with pytest.raises(AssertionError):
         parts[0].take([0])
 
@@ -139,7 +134,7 @@ def test_a_window_of_noise_below_a_microvolt_is_flat(microvolts, usable):
 
 
 def test_excluded_recordings_never_appear(sources):
-    found = windows.unlabelled(sources, exclude=["a0"])
+    found = windows.unlabelled(sources, exclude={"a": ["a0"]})
     assert {record for _, record, _ in found.origin(range(len(found)))} == {"a1", "b0", "b1"}
     assert found.skipped == {"recording excluded": 1, "recording shorter than a window": 1}
     by_database = windows.unlabelled(sources, exclude={"a": np.array(["a1", "a2"])})
@@ -147,23 +142,14 @@ def test_excluded_recordings_never_appear(sources):
 
 
 def test_excluding_a_recording_excludes_its_subject(sources):
-    found = windows.unlabelled(sources, exclude=["b1"])
+    found = windows.unlabelled(sources, exclude={"b": ["b1"]})
     assert {name for name, _, _ in found.origin(range(len(found)))} == {"a"}
     assert found.skipped["recording excluded"] == 2
     copy = recordings("a", [ecg(9, 300, seed) for seed in (2, 6, 2)], 300.0)  # the last is the first again
-    assert windows.unlabelled([copy], exclude=["a2"]).subjects.tolist() == ["a/a1"]
+    assert windows.unlabelled([copy], exclude={"a": ["a2"]}).subjects.tolist() == ["a/a1"]
 
 
-@pytest.mark.parametrize("exclude, words", [
-    (["a0", "a9"], ["a9", "no source has"]), ({"c": ["a0"]}, ["a0", "called c"]),
-    ({"b": ["a0"]}, ["a0", "called b"]), ("a0", ["a0", "list"])])
-def test_exclusions_that_name_nothing(sources, exclude, words):
-    with pytest.raises(EcgtlError) as error:
-        windows.unlabelled(sources, exclude=exclude)
-    one_line(error, *words)
-
-
-@pytest.mark.parametrize("options", [{"seconds": 0}, {"rate": -250}, {"seconds": np.nan}, {"per_subject": 0}])
+@pytest.mark.parametrize("options", [{"seconds": 0}, {"rate": -250}, {"seconds": 0.001}])
 def test_sizes_not_above_0(sources, options):
     with pytest.raises(EcgtlError) as error:
         windows.unlabelled(sources, **options)
@@ -234,13 +220,6 @@ def test_sources_of_one_name_are_one_database(many):
     assert split == [part.subjects.tolist() for part in windows.unlabelled(many).split(0.2, 0.2, 3)]
 
 
-@pytest.mark.parametrize("shares", [(0.5, 0.5), (-0.1, 0.1), (1.0, 0.0)])
-def test_shares_that_leave_nothing(many, shares):
-    with pytest.raises(EcgtlError) as error:
-        windows.unlabelled(many).split(*shares)
-    one_line(error, "less than 1")
-
-
 def test_too_few_subjects_for_a_part(sources):
     with pytest.raises(EcgtlError) as error:
         windows.unlabelled(sources[1:]).split()
@@ -261,8 +240,6 @@ def test_an_epoch_is_every_window_once(many, stored):
         order = np.lexsort(epoch[:, 0, :3].T)
         np.testing.assert_allclose(epoch[order], whole[np.lexsort(whole[:, 0, :3].T)], atol=1e-5)
     np.testing.assert_allclose(np.concatenate(list(found.batches(7))), whole, atol=1e-5)
-    with pytest.raises(EcgtlError):
-        list(found.batches(0))
 
 
 @pytest.mark.parametrize("blocks, pool", [(10, 3), (10, 100), (1000, 7)])
@@ -299,14 +276,11 @@ def test_materialised_once(sources, monkeypatch):
             windows.unlabelled(sources[1:], **other).materialise()
 
 
-def test_what_materialised_windows_cannot_do(sources):
-    stored = windows.unlabelled(sources).materialise()
-    with pytest.raises(EcgtlError) as error:
-        stored.split()
-    one_line(error, "split them first")
-    with pytest.raises(EcgtlError) as error:
-        stored.materialise()
-    one_line(error, "already")
+def test_parts_of_materialised_windows_are_theirs(many):
+    found, stored = (one.split(0.2, 0.2)[1].sample(5) for one in (windows.unlabelled(many, per_subject=3),
+                                                                windows.unlabelled(many, per_subject=3).materialise()))
+    assert found.origin(range(5)) == stored.origin(range(5))
+    np.testing.assert_array_equal(found.take(range(5)), stored.take(range(5)))
 
 
 def test_nothing_usable_leaves_nothing_behind(session_cache):
@@ -317,24 +291,6 @@ def test_nothing_usable_leaves_nothing_behind(session_cache):
         windows.unlabelled([source]).materialise()
     one_line(error, "none of the 2 windows", "flat")
     assert set(session_cache.glob("*windows*")) == before
-
-
-def test_sources_may_be_functions_and_few_are_kept(monkeypatch, many):
-    monkeypatch.setattr(window_index, "OPEN", 2)
-    opened = []
-
-    def source(k):
-        opened.append(k)
-        return many[0].select([2 * k, 2 * k + 1])
-
-    found = windows.unlabelled([partial(source, k) for k in range(20)])
-    assert opened == list(range(20))  # once each for the index
-    np.testing.assert_array_equal(found.take([0, 79]), windows.unlabelled(many[:1]).take([0, 79]))
-    assert opened[20:] == [0]  # the last one was still there
-    found.take([79, 0])
-    assert len(opened) == 21
-    found.materialise()
-    assert opened[21:] == list(range(1, 20))  # one after the other
 
 
 @pytest.fixture
@@ -404,5 +360,4 @@ def test_a_draw_holds_so_many_windows_of_the_same_parts(sources):
     assert len(whole.sample(10**6)) == len(whole)
     for k, place in enumerate(drawn.origin(range(5))):
         np.testing.assert_array_equal(drawn.take([k]), whole.take([whole.origin(range(len(whole))).index(place)]))
-    with pytest.raises(EcgtlError, match="materialised already|draw from them first"):
-        whole.materialise().sample(2)
+    assert whole.materialise().sample(5, seed=1).origin(range(5)) == drawn.origin(range(5))

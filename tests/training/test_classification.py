@@ -45,8 +45,8 @@ def parts(source, session_cache):
     """Training and validation frames of the beat task."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ECGTL_CACHE", str(session_cache))
-        train, validation, _ = frames.sampled([source], SECONDS, RATE).split(0.25, 0, seed=1)
-        return (classification.LabelledFrames(train, "beat", 40),
+        train, validation, _ = frames.sampled([source], SECONDS, RATE).split(0.25, 0.1, seed=1)
+        return (classification.LabelledFrames(train, "beat", 45),
                 classification.LabelledFrames(validation, "beat", 20))
 
 
@@ -70,7 +70,7 @@ def without_times(history):
 
 def test_an_epoch_is_so_many_frames_a_subject(parts):
     train = parts[0]
-    assert len(train) == 9 * 40
+    assert len(train) == 8 * 45
     batches = list(train.batches(32, seed=0))
     assert [len(y) for _, y in batches] == [32] * 11 + [8]
     assert all(x.shape == (len(y), 1, N) and x.dtype == np.float32 for x, y in batches)
@@ -145,7 +145,7 @@ def test_a_source_whose_frames_have_no_label(source):
         classification.LabelledFrames(whole, "rhythm", 10)
     one_line(error, "none of 4096 frames", "from made has", "rhythm", "another seed")
     with pytest.raises(EcgtlError) as error:
-        classification.LabelledFrames(whole.split(0.1, 0, seed=0)[1], "rhythm", 10)
+        classification.LabelledFrames(whole.split(0.1, 0.1, seed=0)[1], "rhythm", 10)
     one_line(error, "from made/made")
 
 

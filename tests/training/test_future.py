@@ -8,6 +8,7 @@ import torch
 from messages import one_line
 
 from ecgtl import models, published
+from ecgtl.config import NEGATIVES_FROM
 from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
 from ecgtl.models.contrastive import AttentionPooling, FuturePredictor, positions
@@ -85,7 +86,7 @@ def owner(start, lengths):
     return np.searchsorted(begins, start, side="right") - 1
 
 
-@pytest.mark.parametrize("among", future.AMONG)
+@pytest.mark.parametrize("among", NEGATIVES_FROM)
 def test_where_negatives_come_from(among):
     lengths = [3000] * 6
     subject = np.array([0, 0, 1, 2, 3, 3])
@@ -103,7 +104,7 @@ def test_where_negatives_come_from(among):
         np.testing.assert_allclose(np.bincount(negatives.ravel()) / negatives.size, 1 / 4, atol=0.03)
 
 
-@pytest.mark.parametrize("among", future.AMONG)
+@pytest.mark.parametrize("among", NEGATIVES_FROM)
 def test_a_patient_with_one_recording_just_long_enough(among):
     """Negatives are left of the future then, evenly, and never over it."""
     made = contrasts(counting([7 * N]), per_subject=600, among=among)
@@ -165,22 +166,6 @@ def test_recordings_that_repeat_themselves_teach_nothing():
         list(made.batches(8, seed=0))
     one_line(error, "all 20 examples", "equal")
     assert made.skipped == {"future equal to a negative": 20}
-
-
-@pytest.mark.parametrize("options, words", [
-    ({"context": 0}, ["context=0"]), ({"negatives": 0}, ["negatives=0"]), ({"offset": -1}, ["offset=-1"]),
-    ({"among": "me"}, ["'me'", "data, patient"])])
-def test_numbers_that_leave_nothing_to_choose(options, words):
-    with pytest.raises(EcgtlError) as error:
-        contrasts(counting([4000]), **options)
-    one_line(error, *words)
-
-
-def test_frames_made_for_another_span():
-    found = frames.sampled([counting([4000])], SECONDS, RATE, span=3)
-    with pytest.raises(EcgtlError) as error:
-        future.Contrasts(found, 4, 3, 2, 10)
-    one_line(error, "3 frames", "span=span_of")
 
 
 # --- the network --------------------------------------------------------------------------------------------

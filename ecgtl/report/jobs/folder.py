@@ -90,7 +90,7 @@ class Folder:
 
     def probe(self, encoder: str) -> str:
         """Probe an encoder, once; its name."""
-        config = ProbeConfig.of(**self.given, encoder=encoder).plan().probes["100 %"].resolved()
+        config = ProbeConfig.of(**self.given, encoder=encoder).probes["100 %"].resolved()
         if config.arch != "cae_classifier":  # the others take any length: no zeros beyond the longest recording
             config = replace(config, seconds=min(config.seconds, float(self.learnable.durations.max())))
         name = f"{named(encoder, config)}, {config.seconds:.3g} s"
@@ -243,8 +243,8 @@ def checkpoints(about: Folder) -> tuple[str, Markup]:
              if (own := checkpoint.load(file)[1]).classes}
     ranking = rank.rank(ScoreConfig.of(**about.given), [*facts], lambda line: None)
     about.reasons.update({Path(name).stem: why for name, why in ranking.refused.items()})
-    rows = [{"Checkpoint": Path(one.name).stem, "MELEP": words.estimate(one.value, one.low, one.high),
-             "Trained on": facts[one.name].dataset + " (synthetic)" * facts[one.name].synthetic,
+    rows = [{"Checkpoint": Path(one.candidate.name).stem, "MELEP": words.estimate(one.value, one.low, one.high),
+             "Trained on": facts[one.candidate.name].dataset + " (synthetic)" * facts[one.candidate.name].synthetic,
              "Lowest in": share(one.first)} for one in ranking.scores]
     return ("MELEP is lowest for {Checkpoint}, trained on {Trained on}: {MELEP}.".format(**rows[0]),
             html_text(pd.DataFrame(rows), f"MELEP on {len(ranking.target.table)} recordings, and in how many draws of "

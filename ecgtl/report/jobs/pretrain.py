@@ -142,8 +142,8 @@ def _places(pretrained: Pretrained, test: LabelledFrames | Contrasts, row: np.nd
     """Recording, lead, sampling rate and place of each frame."""
     frames, found = test.frames, []
     for one, (name, record, seconds) in zip(row, frames.origin(row, start), strict=True):
-        recordings, i = frames.opened(int(frames.source[one])), int(frames.record[one])
-        lead = recordings.leads[i, recordings.lead_index(i, frames.lead)]
+        recordings, i = frames.sources[frames.source[one]], int(frames.record[one])
+        lead = recordings.leads[i, 0]
         found.append(f"{name} {record} from {seconds:.1f} s: lead {lead}, {frames.rate:g} Hz"
                      f"{', synthetic' if _synthetic(pretrained) else ''}")
     return found

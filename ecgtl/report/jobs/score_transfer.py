@@ -21,10 +21,10 @@ def badge(ranking: Ranking) -> HTML:
 
 def target(ranking: Ranking) -> pd.DataFrame:
     """The target in a few lines: recordings, labels, what was left out."""
-    found, answers = ranking.target, ranking.scores[0].answers
+    found, scored = ranking.target, ranking.scores[0]
     positives = zip(found.names, found.table.sum(axis=0).tolist(), strict=True)
     return pd.DataFrame({"value": {
-        "checkpoint": f"{answers.candidate.facts.arch} with {len(answers.names)} labels",
+        "checkpoint": f"{scored.candidate.facts.arch} with {len(scored.names)} labels",
         "target": f"{found.recordings.name} {found.recordings.version}", "recordings": len(found.table),
         "labels": ", ".join(f"{name} {n}" for name, n in positives),
         "left out": ", ".join(f"{reason} {n}" for reason, n in found.left_out.items()) or "none"}})
@@ -40,7 +40,7 @@ def score(ranking: Ranking, config: ScoreConfig) -> HTML:
         rows.append({"Measure": words, "Value": value if isinstance(value, int) else f"{value:.4f}",
                      "95 % interval": limits, "Easy when": easy})
     return html(pd.DataFrame(rows), f"One forward pass over {len(ranking.target.table)} recordings, "
-                f"{found.answers.seconds:.1f} s; interval from {config.resamples} resamples of the recordings")
+                f"{found.seconds:.1f} s; interval from {config.resamples} resamples of the recordings")
 
 
 def label_rows(ranking: Ranking, config: ScoreConfig) -> pd.DataFrame:
@@ -71,7 +71,7 @@ def told(ranking: Ranking) -> plt.Figure:
 def _told(ranking: Ranking) -> tuple[np.ndarray, list[str], list[str]]:
     """The shares in %, and the labels of the rows and of the columns."""
     found, (scored,) = ranking.target, ranking.scores
-    rows, columns = ([name.replace("_", " ") for name in names] for names in (scored.answers.names, found.names))
+    rows, columns = ([name.replace("_", " ") for name in names] for names in (scored.names, found.names))
     return 100 * explained(scored.pair_losses, found.table).T, rows, columns
 
 
