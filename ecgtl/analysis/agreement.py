@@ -157,9 +157,8 @@ def beside_random(rows: pd.DataFrame, arch: str, measure: str, random: Mapping[i
     of the trained; ``random``, the mean of the others; ``last``, the share of these that lie above ``trained``.
     """
     own = rows[rows["arch"] == arch] if len(rows) else pd.DataFrame(columns=["fold", "source"])
-    whole = [(fold, group) for fold, group in own.groupby("fold")
-             if fold in random and len(group) == own["source"].nunique()]
-    found = [(group["label_set"].iloc[0], group[measure].max(), np.array(random[fold])) for fold, group in whole]
+    found = [(group["label_set"].iloc[0], group[measure].max(), np.array(random[fold]))
+             for fold, group in own.groupby("fold") if fold in random and len(group) == own["source"].nunique()]
     return pd.DataFrame([(labels, highest, values.mean(), (values > highest).mean())
                          for labels, highest, values in found], columns=["label_set", "trained", "random", "last"])
 

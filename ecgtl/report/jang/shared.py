@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
-from markupsafe import Markup
 
 from ecgtl import experiments, published, results
 from ecgtl.analysis import cells
@@ -30,9 +29,8 @@ def state(experiment: str, tier: str) -> HTML:
     experiment = cells.current(experiment, tier)
     drawn = ", ".join(f"{percent(size)} are {n:,}" for size, n in recordings(experiment, tier).items())
     theirs = ", ".join(f"{paper_recordings(size):,.0f}" for size in sizes(experiment))
-    said = Markup("<p>Recordings that are drawn for training: {}; in the paper {}.</p>").format(drawn, theirs)
-    found = badges.state(experiment, tier, f"{NAMES[cells.original(experiment)]}: ")
-    return HTML(found + (said if drawn else Markup()))
+    said = words.paragraph(f"Recordings that are drawn for training: {drawn}; in the paper {theirs}.") if drawn else ""
+    return HTML(badges.state(experiment, tier, f"{NAMES[cells.original(experiment)]}: ") + said)
 
 
 def recordings(experiment: str, tier: str) -> dict[int, int]:
@@ -55,12 +53,11 @@ def trials(experiment: str, tier: str) -> pd.DataFrame:
     ``learning_curve_index``, and ``<choice>.<score>`` for each way of choosing the epoch. A baseline has no epochs: its
     scores are the same under every choice, and it has no index.
     """
-    rows, names = [], [f"{choice}.{score}" for choice in CHOICES for score in SCORES]
-    for run, body in cells.runs(cells.current(experiment, tier), tier):
-        scores = body.scores
-        chosen = [scores.get(choice, scores["validated"]) for choice in CHOICES]
-        rows.append((run.method, run.size, run.number + 1, _steps_per_epoch(body) * len(body.history),
-                     scores.get(INDEX, np.nan), *(one[score] for one in chosen for score in SCORES)))
+    names = [f"{choice}.{score}" for choice in CHOICES for score in SCORES]
+    rows = [(run.method, run.size, run.number + 1, _steps_per_epoch(body) * len(body.history),
+             body.scores.get(INDEX, np.nan), *(body.scores.get(choice, body.scores["validated"])[score]
+                                               for choice in CHOICES for score in SCORES))
+            for run, body in cells.runs(cells.current(experiment, tier), tier)]
     return pd.DataFrame(rows, columns=["method", "size", "trial", "steps", INDEX, *names])
 
 
@@ -151,9 +148,9 @@ def differences(frame: pd.DataFrame, experiment: str, table: str = "table2", col
     """
     rows = []
     for size, pair in itertools.product(sizes(experiment), pairs):
-        theirs, ours = ([printed_trials(table, method, size) for method in pair],
-                        [values(frame, method, size, column) for method in pair])
-        tests = [words.gap_with_p(a, b, paired) for a, b in (theirs, ours) for paired in (False, True)]
+        theirs = [printed_trials(table, method, size) for method in pair]
+        ours = [values(frame, method, size, column) for method in pair]
+        tests = [words.gap_with_p(*trials, paired) for trials in (theirs, ours) for paired in (False, True)]
         rows.append((f"{percent(size)}, {ARMS[pair[0]]} − {ARMS[pair[1]]}",
                      _printed_p(table, size) if pair[0] == "cae" else "–", *tests, f"{len(ours[0])}, {len(ours[1])}"))
     return pd.DataFrame(rows, columns=pd.MultiIndex.from_tuples([
