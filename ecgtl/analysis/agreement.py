@@ -71,7 +71,7 @@ def stronger(a: pd.DataFrame, b: pd.DataFrame, measure: str, score: str = SCORES
     if not all((both[f"{name}_a"] == both[f"{name}_b"]).all() for name in ("target", "label_set")):
         raise EcgtlError("the folds of the two checkpoints are different tasks; compare those of one "
                          "experiment and tier")
-    columns = [both[f"{name}_{side}"] for side in "ab" for name in (measure, score)]
+    columns = (both[f"{name}_{side}"] for side in "ab" for name in (measure, score))
     return _bootstrap(lambda x, f, y, g: difference(pearson(x, f), pearson(y, g)), both["label_set_a"], *columns)
 
 

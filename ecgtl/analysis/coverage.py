@@ -36,11 +36,9 @@ def coverage() -> pd.DataFrame:
 def page_of(paper: str, claim: str, experiment: str | None) -> str:
     """The page on which a claim is judged: the one that ``coverage.yml`` names, else that of its experiment's item."""
     plan = paths.facts(PLAN)
-    for page, names in plan["claims"].items():
-        if f"{paper}.{claim}" in names:
-            return page
-    return next(entry["page"] for entry in plan[paper].values()
-                if experiment in np.atleast_1d(entry.get("experiment", [])))
+    named = (page for page, names in plan["claims"].items() if f"{paper}.{claim}" in names)
+    return next(named, None) or next(entry["page"] for entry in plan[paper].values()
+                                     if experiment in np.atleast_1d(entry.get("experiment", [])))
 
 
 def counts(table: pd.DataFrame) -> str:

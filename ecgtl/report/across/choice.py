@@ -23,7 +23,6 @@ from ecgtl.report.across import candidates
 from ecgtl.report.across.candidates import EXPERIMENT, NETWORKS, RR, Row, gap, random_start, references, start_words
 from ecgtl.report.numbers import Numbers
 from ecgtl.report.words import bullets, estimate, limits, paragraph
-from ecgtl.statistics import MIN_RUNS
 
 SCALED = {"dataset": "by mean and SD of the whole data set",
           "window": "each recording by its own mean and SD", "range": "each recording to [−1, 1]"}
@@ -134,9 +133,9 @@ def unseen(rows: dict[str, Row]) -> HTML:
 def answer(rows: dict[str, Row]) -> HTML:
     """What is recommended, by rule: the cheapest of the rows that cannot be distinguished from the best."""
     compared = [row for row in rows.values() if row.compared]
-    pending, lines = len(rows) - len(compared), []
-    if pending:
-        lines.append(f"{PENDING}: {pending} of {len(rows)} rows have fewer than {MIN_RUNS} runs and are left out.")
+    pending = len(rows) - len(compared)
+    lines = [f"{PENDING}: {pending} of {len(rows)} rows have fewer than {statistics.MIN_RUNS} runs and are left out."
+             ] * bool(pending)
     if any(not row.is_baseline for row in compared) and rows[RR].compared:
         best = max(compared, key=lambda row: row.sample.mean)
         level = [row for row in compared if row is best or (over := gap(best, row))

@@ -68,11 +68,13 @@ def disruption_table(folds: Folds) -> pd.DataFrame:
         row = {"Checkpoint": checkpoint_name(*place),
                "Paper": f"level {printed}" if printed and (is_papers(own) or not len(own)) else "–"}
         for words, (how, measure, score) in DISRUPTIONS.items():
-            found = disrupted(agreement.levels(own, measure, how, score))
-            said = ", ".join(f"level {level} ({f1(rise, True)})" for level, rise in found.items())
-            row[words] = (said or "none") if len(own) else PENDING
+            row[words] = _rises(agreement.levels(own, measure, how, score), "level ") if len(own) else PENDING
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _rises(levels: pd.DataFrame, word: str = "") -> str:
+    return ", ".join(f"{word}{level} ({f1(rise, True)})" for level, rise in disrupted(levels).items()) or "none"
 
 
 def level_figure(folds: Folds, rows: pd.DataFrame) -> plt.Figure | None:
@@ -100,10 +102,9 @@ def levels_said(rows: pd.DataFrame) -> str:
     said = {}
     for (place, own), (how, words) in itertools.product(agreement.by_checkpoint(rows).items(), CUTS.items()):
         levels = own[(own["how"] == how) & own["n"].gt(0)]
-        rises = ", ".join(f"{level} ({f1(rise, True)})" for level, rise in disrupted(levels).items()) or "none"
         said[f"{checkpoint_name(*place)}, {words.lower()}"] = (
             f"mean F1 from {f1(levels['mean'].iloc[0])} (near) to {f1(levels['mean'].iloc[-1])} (far), levels that lie "
-            f"above the one before: {rises}")
+            f"above the one before: {_rises(levels)}")
     return alt.by_panel(said)
 
 

@@ -14,7 +14,6 @@ from ecgtl.analysis.names import METHODS, PENDING, f1
 from ecgtl.datasets import catalogue
 from ecgtl.report import badges, study
 from ecgtl.report.weimann import shared, table1
-from ecgtl.report.weimann.shared import PAPER, TABLE2
 from ecgtl.report.words import paragraph
 
 
@@ -26,10 +25,10 @@ def pretrained(tier: str) -> dict[str, results.Result | None]:
 
 def overview(tier: str) -> pd.DataFrame:
     """The three steps, as ``diagrams.study_table``; PENDING where nothing was run."""
-    trained, runs = {name: body for name, body in pretrained(tier).items() if body}, cells.runs(TABLE2, tier)
+    trained, runs = {name: body for name, body in pretrained(tier).items() if body}, cells.runs(shared.TABLE2, tier)
     config, tuned = shared.pretraining_config("beat", tier), shared.tuned(tier)
-    paper = published.lookup(f"{PAPER}.table2.rows")
-    places, filled = [(method, int(size)) for method, row in paper.items() for size in row], cells.cells(TABLE2, tier)
+    paper, filled = published.lookup(f"{shared.PAPER}.table2.rows"), cells.cells(shared.TABLE2, tier)
+    places = [(method, int(size)) for method, row in paper.items() for size in row]
     counts = sorted({sum((run.method, run.size) == place for run, _ in runs) for place in places})
     largest = max(size for _, size in places)
     frames = [body.data["frames"]["train"] * len(body.history) for body in trained.values()]
@@ -48,7 +47,7 @@ def overview(tier: str) -> pd.DataFrame:
         "length of the input (s)": f"{tuned.seconds:g}", "epochs at most": str(tuned.epochs),
         "runs a cell": " to ".join(map(str, dict.fromkeys((counts[0], counts[-1])))),
         **_scores({name: filled[name, largest].mean for name in paper if (name, largest) in filled})}
-    return study.study_table(PAPER, ours, theirs)
+    return study.study_table(shared.PAPER, ours, theirs)
 
 
 def _task_words(objectives: Iterable[str]) -> str:

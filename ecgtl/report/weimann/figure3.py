@@ -37,8 +37,8 @@ def differences(frame: pd.DataFrame, size: int, method: str) -> pd.DataFrame:
     """
     first, second = (_by_run(frame, size, name) for name in (method, "random"))
     epochs = first.index.intersection(second.index)
-    found = [statistics.welch(*(statistics.Sample.of(rows.loc[epoch].dropna()) for rows in (first, second)))
-             for epoch in epochs]
+    found = [statistics.welch(statistics.Sample.of(first.loc[epoch].dropna()),
+                              statistics.Sample.of(second.loc[epoch].dropna())) for epoch in epochs]
     return pd.DataFrame([(one.value, one.low, one.high) for one in found], epochs, ["value", "low", "high"])
 
 
