@@ -43,10 +43,11 @@ def future(tier: str) -> Future:
     parameters = {"encoder": models.count_parameters(model.encoder), "token": pooling.token.numel(),
                   "pooling": models.count_parameters(pooling.layers), "all": models.count_parameters(model)}
     counted = {
-        "Transformer layers": str(len(pooling.layers.layers)), "heads": str(first.self_attn.num_heads),
-        "width of the attention pooling": str(pooling.token.numel()), "inner width": f"{first.linear1.out_features:,}",
-        "dropout": f"{first.dropout.p:g}", "frames of the context": str(config.context),
-        "negatives": str(config.negatives), "offset (frames)": str(config.offset), "samples of a frame": f"{samples:,}",
+        "Transformer layers": str(len(pooling.layers.layers)),
+        "width of the attention pooling": str(pooling.token.numel()), "heads": str(first.self_attn.num_heads),
+        "inner width": f"{first.linear1.out_features:,}", "dropout": f"{first.dropout.p:g}",
+        "frames of the context": str(config.context), "negatives": str(config.negatives),
+        "offset (frames)": str(config.offset), "samples of a frame": f"{samples:,}",
         "parameters of the encoder": f"{parameters['encoder']:,}",
         "parameters of the pooling": f"{parameters['pooling'] + parameters['token']:,}"}
     return Future(config, shapes, parameters, counted)
