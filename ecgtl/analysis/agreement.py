@@ -71,7 +71,7 @@ def stronger(a: pd.DataFrame, b: pd.DataFrame, measure: str, score: str = SCORES
     if not all((both[f"{name}_a"] == both[f"{name}_b"]).all() for name in ("target", "label_set")):
         raise EcgtlError("the folds of the two checkpoints are different tasks; compare those of one "
                          "experiment and tier")
-    columns = [both[f"{name}_{side}"] for side in "ab" for name in (measure, score)]
+    columns = (both[f"{name}_{side}"] for side in "ab" for name in (measure, score))
     return _bootstrap(lambda x, f, y, g: difference(pearson(x, f), pearson(y, g)), both["label_set_a"], *columns)
 
 
@@ -157,9 +157,8 @@ def beside_random(rows: pd.DataFrame, arch: str, measure: str, random: Mapping[i
     of the trained; ``random``, the mean of the others; ``last``, the share of these that lie above ``trained``.
     """
     own = rows[rows["arch"] == arch] if len(rows) else pd.DataFrame(columns=["fold", "source"])
-    whole = [(fold, group) for fold, group in own.groupby("fold")
-             if fold in random and len(group) == own["source"].nunique()]
-    found = [(group["label_set"].iloc[0], group[measure].max(), np.array(random[fold])) for fold, group in whole]
+    found = [(group["label_set"].iloc[0], group[measure].max(), np.array(random[fold]))
+             for fold, group in own.groupby("fold") if fold in random and len(group) == own["source"].nunique()]
     return pd.DataFrame([(labels, highest, values.mean(), (values > highest).mean())
                          for labels, highest, values in found], columns=["label_set", "trained", "random", "last"])
 

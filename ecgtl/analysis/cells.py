@@ -1,5 +1,6 @@
 """From results to the numbers of the tables: cells, comparisons with the papers, the evidence behind them."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -104,16 +105,14 @@ def scored(found: Sequence[Finished], experiment: str, place: tuple,
     both are the paper's own where they are not given.
     """
     own_score, own_choice = reported(experiment)
-    of_cell = [(run, body, _score(body, score or own_score, choice or own_choice)) for run, body in found
-               if (run.method, str(run.size)) == (place[0], str(place[1]))]
-    return [(run, body, value) for run, body, value in of_cell if value is not None]
+    return [(run, body, value) for run, body in found if (run.method, str(run.size)) == (place[0], str(place[1]))
+            and (value := _score(body, score or own_score, choice or own_choice)) is not None]
 
 
 def cell_of(found: Sequence[Finished], experiment: str, place: tuple,
             score: str | None = None, choice: str | None = None) -> Cell | None:
     """The cell at a ``place`` over its ``scored`` runs; None where none is of it."""
-    values = tuple(value for _, _, value in scored(found, experiment, place, score, choice))
-    if not values:
+    if not (values := tuple(value for _, _, value in scored(found, experiment, place, score, choice))):
         return None
     sample, highest = statistics.Sample.of(values), np.inf if score in CURVE_SCORES else 1.0
     return Cell(sample.mean, sample.sd, sample.n, *statistics.score_interval(sample, highest), values)
@@ -138,21 +137,17 @@ def _score(body: results.Result, score: str, choice: str) -> float | None:
 
 def runs_table(experiment: str, tier: str) -> pd.DataFrame:
     """One row a run: the raw numbers behind a table, for the CSV."""
-    rows = []
     shares = all(isinstance(size, float) for size in experiments.load(experiment).columns.values())
     column = "share_of_dataset" if shares else "column"
-    for run, body in runs(experiment, tier):
-        evidence, made = body.evidence, body.provenance
-        for choice in (choice for choice in CHOICES if choice in body.scores):
-            scored = body.scores[choice]
-            rows.append({"experiment": experiment, "tier": tier, "method": run.method, column: run.size,
-                         "run": run.number, "seed": body.config["seed"], "epoch_chosen_by": choice,
-                         **{k: v for k, v in scored.items() if not isinstance(v, dict)},
-                         **{f"f1_{k}": v for k, v in scored.get("f1_per_class", {}).items()},
-                         **{f"auc_{k}": v for k, v in scored.get("auc_per_class", {}).items()},
-                         "target": evidence["target"], "upstream": evidence["upstream"],
-                         **{name: made[name] for name in ("commit", "device", "wall_seconds")}})
-    return pd.DataFrame(rows)
+    return pd.DataFrame([
+        {"experiment": experiment, "tier": tier, "method": run.method, column: run.size, "run": run.number,
+         "seed": body.config["seed"], "epoch_chosen_by": choice,
+         **{k: v for k, v in body.scores[choice].items() if not isinstance(v, dict)},
+         **{f"{kind}_{k}": v for kind in ("f1", "auc")
+            for k, v in body.scores[choice].get(f"{kind}_per_class", {}).items()},
+         **{name: body.evidence[name] for name in ("target", "upstream")},
+         **{name: body.provenance[name] for name in ("commit", "device", "wall_seconds")}}
+        for run, body in runs(experiment, tier) for choice in CHOICES if choice in body.scores])
 
 
 def comparison(experiment: str, tier: str, score: str | None = None, table: str | None = None) -> pd.DataFrame:
@@ -170,11 +165,9 @@ def comparison(experiment: str, tier: str, score: str | None = None, table: str 
     order = [(method, size) for method in (*entry.networks, *entry.baselines) for size in entry.columns_of(method)]
     for method, size in order:
         row: dict = {"method": method, "size": size, "words": entry.column_words(size), "n": 0}
-        ours = found.get((method, size))
-        theirs = printed_cell(experiment, method, size, score, table) if tier != "demo" else None
-        if theirs:
+        if theirs := printed_cell(experiment, method, size, score, table) if tier != "demo" else None:
             row |= {"paper": theirs["mean"], "paper_sd": theirs["sd"]}
-        if ours:
+        if ours := found.get((method, size)):
             row |= {"ours": ours.mean, "sd": ours.sd, "n": ours.n, "low": ours.low, "high": ours.high}
         if ours and theirs and same_data:
             gap = statistics.welch(ours, statistics.Sample(theirs["mean"], theirs["sd"], theirs["runs"]))
@@ -242,9 +235,6 @@ def row_of(run: Any) -> Any:
 
 def one_pretraining(found: Iterable[Finished]) -> str:
     """What intervals leave out where all runs of a pretrained row start from one checkpoint; else nothing."""
-    starts: dict[tuple, set[str]] = {}
-    for run, body in found:
-        if body.evidence["upstream"] != "none":
-            own = body.config.get("init") or body.data["start"]["file"]
-            starts.setdefault((row_of(run), getattr(run, "size", None)), set()).add(own)
-    return ONE_PRETRAINING if any(len(own) == 1 for own in starts.values()) else ""
+    starts = {(row_of(run), getattr(run, "size", None), body.config.get("init") or body.data["start"]["file"])
+              for run, body in found if body.evidence["upstream"] != "none"}
+    return ONE_PRETRAINING if 1 in Counter(start[:2] for start in starts).values() else ""

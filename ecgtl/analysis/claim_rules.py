@@ -27,7 +27,7 @@ def compare(claim: Mapping, source: Runs) -> list[Comparison]:
 def notes(claim: Mapping, tier: str) -> list[str]:
     """What is said of a claim beside its comparisons: its remark, and the folds that are still to come."""
     said = [REMARKS[claim["remark"]](claim, tier)] if "remark" in claim else []
-    return said + (unfinished(claim, tier) if set(claim) & set(GROUPS) else [])
+    return said + (unfinished(claim, tier) if set(claim) & set(FOLD_RULES) else [])
 
 
 def configurations(experiment: str, objectives: Sequence[str]) -> list[str]:
@@ -115,11 +115,10 @@ def _shrinks(rule: str, claim: Mapping, source: Runs) -> list[Comparison]:
     for pair in claim[rule]:
         places = _places(claim, list(itertools.product(pair, sizes)), source)
         samples = [source.sample(place) for place in places]
-        slope = None
-        if enough(samples):
-            slope = statistics.slope([*map(float, sizes)], samples[:len(sizes)], samples[len(sizes):])
+        n = len(sizes)
+        slope = statistics.slope([*map(float, sizes)], samples[:n], samples[n:]) if enough(samples) else None
         verdict = Verdict(statistics.verdict_below(slope) if slope else "not tested")
-        found.append(Comparison(rule, (places[0], places[len(sizes)]), verdict, slope, runs=_numbers(samples),
+        found.append(Comparison(rule, (places[0], places[n]), verdict, slope, runs=_numbers(samples),
                                 note=f"change from {sizes[0]} to {sizes[-1]} %", covers=source.covers))
     return found
 
@@ -130,13 +129,11 @@ def _beats_best(rule: str, claim: Mapping, source: Runs) -> list[Comparison]:
     Ours are held against the difference of those that are the best in print.
     """
     sides = claim[rule]["of"], claim[rule]["over"]
-    best = [_best(claim, side, source) for side in sides]
+    places, ready, chosen = zip(*(_best(claim, side, source) for side in sides), strict=True)
     printed = [_best(claim, side, Printed(table=claim.get("published")))[0] for side in sides]
-    note = f"best of {best[0][2]} configurations against the best of {best[1][2]}"
-    places = tuple(place for place, _, _ in best)
-    if not all(ready for _, ready, _ in best):
-        return [Comparison(rule, places, note=note)]
-    return [judged(rule, places, source, note=note, printed=printed)]
+    note = "best of {} configurations against the best of {}".format(*chosen)
+    return [judged(rule, places, source, note=note, printed=printed) if all(ready) else
+            Comparison(rule, places, note=note)]
 
 
 def _best(claim: Mapping, objectives: Sequence[str], source: Runs) -> tuple[Place, bool, str]:
@@ -146,10 +143,10 @@ def _best(claim: Mapping, objectives: Sequence[str], source: Runs) -> tuple[Plac
     its test score flatters a configuration somewhat; the paper chooses in the same way.
     """
     samples = _samples(claim, "beats_best", objectives, source)
-    tested = {row: place for row, (place, sample) in samples.items() if enough([sample])}
+    tested = {row: sample.mean for row, (_, sample) in samples.items() if enough([sample])}
     own = [own_configuration(claim["experiment"], objective) for objective in objectives]
     ready = set(own) <= set(tested)
-    best = max(tested, key=lambda row: samples[row][1].mean) if ready else own[0]
+    best = max(tested, key=tested.__getitem__) if ready else own[0]
     return samples[best][0], ready, f"{len(tested)} of {len(samples)}"
 
 
@@ -160,13 +157,12 @@ def _prefers(rule: str, claim: Mapping, source: Runs) -> list[Comparison]:
         samples = _samples(claim, rule, [objective], source)
         own = samples[own_configuration(claim["experiment"], objective)]
         others = [pair for pair in samples.values() if pair is not own]
-        if enough([own[1], *(sample for _, sample in others)]):
-            best = max(others, key=lambda pair: pair[1].mean)
-            note = f"best of the {len(others)} others"
-            found.append(judged(rule, (own[0], best[0]), source, note=note, printed=()))
-        else:
-            note = f"needs all {len(samples)} configurations"
-            found.append(Comparison(rule, (own[0], others[0][0]), Verdict("not tested"), note=note))
+        if not enough([own[1], *(sample for _, sample in others)]):
+            found.append(Comparison(rule, (own[0], others[0][0]), Verdict("not tested"),
+                                    note=f"needs all {len(samples)} configurations"))
+            continue
+        best, note = max(others, key=lambda pair: pair[1].mean), f"best of the {len(others)} others"
+        found.append(judged(rule, (own[0], best[0]), source, note=note, printed=()))
     return found
 
 
@@ -184,40 +180,30 @@ VERDICTS: dict[str, Callable[..., str]] = {
     "below": statistics.verdict_below, "above": statistics.verdict_above, "about": statistics.verdict_holds}
 
 
-def _each(claim: Mapping, known: dict[Checkpoint, bool]) -> Groups:
-    """Every checkpoint by itself."""
-    return [((one,), counts) for one, counts in known.items()]
+FOLD_RULES = ("correlation", "given_labels", "every_label", "stronger", "regret", "cost", "random_last")
 
 
-def _of_two_networks(claim: Mapping, known: dict[Checkpoint, bool]) -> Groups:
-    """The ``first`` network and the ``second``, by source."""
-    networks = claim["stronger"]["first"], claim["stronger"]["second"]
-    sources = dict.fromkeys(source for source, _ in known)
-    pairs = [tuple((source, network) for network in networks) for source in sources]
-    return [(pair, known[pair[0]]) for pair in pairs if set(pair) <= set(known)]
+def _groups(rule: str, claim: Mapping, known: dict[Checkpoint, bool]) -> Groups:
+    """The checkpoints that a rule on folds takes together, and whether they count.
 
-
-def _choices(claim: Mapping, known: dict[Checkpoint, bool]) -> Groups:
-    """A choice among the paper's own checkpoints, and among all there are. Both count."""
-    own = tuple(one for one, counts in known.items() if counts)
-    return [(among, True) for among in dict.fromkeys((own, tuple(known)))]
-
-
-def _all(claim: Mapping, known: dict[Checkpoint, bool]) -> Groups:
-    """Every checkpoint by itself; substitutes count too."""
-    return [((one,), True) for one in known]
-
-
-# Key in ``experiments/melep2023.yml`` -> the checkpoints that it takes together
-GROUPS = {"correlation": _each, "given_labels": _each, "every_label": _each, "stronger": _of_two_networks,
-          "regret": _choices, "cost": _each, "random_last": _all}
+    Every checkpoint by itself, but for the ``first`` network and the ``second``, by source, and for a choice: among the
+    paper's own checkpoints, and among all there are, which both count. So do substitutes, beside random networks.
+    """
+    if rule == "stronger":
+        sources = dict.fromkeys(source for source, _ in known)
+        pairs = [tuple((source, claim[rule][side]) for side in ("first", "second")) for source in sources]
+        return [(pair, known[pair[0]]) for pair in pairs if set(pair) <= set(known)]
+    if rule == "regret":
+        own = tuple(one for one, counts in known.items() if counts)
+        return [(among, True) for among in dict.fromkeys((own, tuple(known)))]
+    return [((one,), counts or rule == "random_last") for one, counts in known.items()]
 
 
 def held(rule: str, claim: Mapping, source: Runs) -> list[Comparison]:
     """The statistics that a rule asks for, each held against the number that the claim names."""
     side, against = _limit(claim[rule])
     found = []
-    for among, counts in GROUPS[rule](claim, source.checkpoints(claim["experiment"])):
+    for among, counts in _groups(rule, claim, source.checkpoints(claim["experiment"])):
         value = source.on_folds(rule, claim, among)
         sign = VERDICTS[side](value, against) if value.low is not None else "not tested"
         note = source.note(claim, value, among) + "; F1 rises with it" * (rule == "given_labels" and sign == "opposite")
@@ -234,7 +220,7 @@ def _limit(entry: Mapping) -> tuple[str, float]:
 
 def as_printed(claim: Mapping, tier: str) -> str:
     """What the printed numbers say when they are taken as they are, without limits."""
-    rule = next(rule for rule in GROUPS if rule in claim)
+    rule = next(rule for rule in FOLD_RULES if rule in claim)
     found = (one.found for one in held(rule, claim, Printed()))
     values = sorted(one.value for one in found if isinstance(one, correlations.Interval) and one.value is not None)
     side, against = _limit(claim[rule])
@@ -258,7 +244,7 @@ def unfinished(claim: Mapping, tier: str) -> list[str]:
 # Key in ``experiments/*.yml`` -> the comparisons that it asks for
 RULES: dict[str, Callable] = {
     "beats": _differences, "no_difference": _differences, "sooner": _sooner, "shrinks": _shrinks,
-    "beats_best": _beats_best, "prefers": _prefers, **dict.fromkeys(GROUPS, held)}
+    "beats_best": _beats_best, "prefers": _prefers, **dict.fromkeys(FOLD_RULES, held)}
 
 
 def below_random(claim: Mapping, tier: str) -> str:
@@ -290,11 +276,10 @@ def column_rates(claim: Mapping, tier: str) -> str:
     """What the columns that a claim names stand for in a tier, where that is another sampling rate."""
     named = {size for cells in claim["beats"] for size in cells[1::2]}
     planned = enumerate_runs(claim["experiment"], tier)
-    rates = {run.size: run.config.sampling_rate for run in planned if run.size in named}
-    if all(size == rate for size, rate in rates.items()):
+    rates = sorted({(run.size, run.config.sampling_rate) for run in planned if run.size in named})
+    if all(size == rate for size, rate in rates):
         return ""
-    columns, stand = (" and ".join(f"{value:g}" for value in values)
-                      for values in zip(*sorted(rates.items()), strict=True))
+    columns, stand = (" and ".join(f"{value:g}" for value in values) for values in zip(*rates, strict=True))
     return f"In tier {tier} the columns {columns} Hz stand for {stand} Hz."
 
 

@@ -75,13 +75,10 @@ def _comparisons(claim: Mapping, source: Runs) -> dict:
 
 def _runs_alone(comparisons: Sequence[verdicts.Comparison]) -> str:
     """What is said where an interval leaves the test recordings out."""
-    alone = sum(one.covers == "runs alone" and one.found is not None for one in comparisons)
-    if not alone:
-        return ""
-    if len(comparisons) == 1:
-        return "The interval covers runs alone, not test recordings."
-    some = "" if alone == len(comparisons) else f" of {alone} of {len(comparisons)} comparisons"
-    return f"The intervals{some} cover runs alone, not test recordings."
+    alone, n = sum(one.covers == "runs alone" and one.found is not None for one in comparisons), len(comparisons)
+    some = "" if alone == n else f" of {alone} of {n} comparisons"
+    which = "The interval covers" if n == 1 else f"The intervals{some} cover"
+    return f"{which} runs alone, not test recordings." if alone else ""
 
 
 def _error(claim: Mapping, tier: str) -> dict:

@@ -7,6 +7,7 @@ are an EcgtlError.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -31,6 +32,11 @@ class Interval:
     high: float | None = None
     n: int = 0
     groups: int = 0
+
+    @classmethod
+    def of(cls, found: Any) -> "Interval":
+        """Value and limits of whatever has them; empty where there is nothing."""
+        return cls(found.value, found.low, found.high) if found else cls()
 
     @property
     def side(self) -> int:

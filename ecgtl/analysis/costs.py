@@ -12,9 +12,8 @@ from ecgtl import experiments, models, paths, results
 from ecgtl.analysis import cells
 from ecgtl.config import ALL_LEADS, BASELINES, TIERS, TRANSFERS, FinetuneConfig, PretrainConfig, protocol
 from ecgtl.datasets import catalogue
-from ecgtl.experiments import queue, runners, sources, transfers
+from ecgtl.experiments import pretrainings, queue, runners, sources, transfers
 from ecgtl.experiments.gpu import network_of
-from ecgtl.experiments.pretrainings import Pretraining
 from ecgtl.jobs import inputs
 
 CORES = 2
@@ -157,7 +156,7 @@ def _is_network(run: Run) -> bool:
 
 def _flops(run: Run) -> float:
     """Operations of a run; NaN for a pretraining whose data have to be read to know."""
-    if isinstance(run, Pretraining):
+    if isinstance(run, pretrainings.Pretraining):
         work = run.config.per_epoch and run.config.per_epoch * _frame_flops(replace(run.config, seed=0))
         return float("nan") if work is None else work * run.config.epochs
     return _sample_flops(run) * _training_records(run) * run.config.epochs

@@ -36,11 +36,9 @@ def coverage() -> pd.DataFrame:
 def page_of(paper: str, claim: str, experiment: str | None) -> str:
     """The page on which a claim is judged: the one that ``coverage.yml`` names, else that of its experiment's item."""
     plan = paths.facts(PLAN)
-    for page, names in plan["claims"].items():
-        if f"{paper}.{claim}" in names:
-            return page
-    return next(entry["page"] for entry in plan[paper].values()
-                if experiment in np.atleast_1d(entry.get("experiment", [])))
+    named = (page for page, names in plan["claims"].items() if f"{paper}.{claim}" in names)
+    return next(named, None) or next(entry["page"] for entry in plan[paper].values()
+                                     if experiment in np.atleast_1d(entry.get("experiment", [])))
 
 
 def counts(table: pd.DataFrame) -> str:
@@ -58,8 +56,7 @@ def _state(entry: dict) -> tuple[str, str, str]:
         return "done", "none", entry["drawn"]
     if "result" in entry:
         return _of_result(paths.results() / entry["result"], entry)
-    names = entry.get("experiment", [])
-    names = [names] if isinstance(names, str) else names
+    names = np.atleast_1d(entry.get("experiment", [])).tolist()
     found = (_of_runs(names, tier, entry.get("arch")) for tier in ("paper", "reduced"))
     return next(filter(None, found), ("pending", "none", entry.get("why", "not built yet")))
 
@@ -72,8 +69,8 @@ def _of_runs(names: Sequence[str], tier: str, arch: str | None) -> tuple[str, st
     done = {run: body for name in names for run, body in runs(name, tier) if arch in (None, run.config.arch)}
     if not done:
         return None
-    every, words = list(itertools.chain(*planned.values())), evidence_of(done.values())
-    absent = sorted(set(map(_row_words, every)) - set(map(_row_words, done)))
+    every, words = [*itertools.chain(*planned.values())], evidence_of(done.values())
+    absent = sorted({*map(_row_words, every)} - {*map(_row_words, done)})
     absent += [f"{name}, for which tier {tier} plans no run" for name, plan in planned.items() if not plan]
     own_data = words["target"] == "full" and set(words["upstream"].split("/")) <= {"full", "none"}
     state = "done" if len(done) == len(every) and own_data and not absent else "partial"
@@ -89,8 +86,7 @@ def _row_words(run: runners.Run) -> str:
 
 
 def _of_result(path: Path, entry: dict) -> tuple[str, str, str]:
-    body = results.done(path)
-    if body is None:
+    if (body := results.done(path)) is None:
         return "pending", "none", f"{path.name} has not been made"
     words = {name: body.evidence[name] for name in entry["needs"]}
     state = "done" if set(words.values()) == {"full"} else "partial"

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from ecgtl import statistics
 from ecgtl.analysis.correlations import Interval
-from ecgtl.statistics import MIN_RUNS, Difference, Ranks, Sample
+from ecgtl.statistics import MIN_RUNS, Difference, Ranks, Sample, contrast, verdict_above
 
 # Weakest first: a claim takes its weakest comparison. ``no`` is of claims that have a rule of their own, which fails
 SIGNS = ("opposite", "no", "undecided", "not tested", "yes")
@@ -91,15 +90,15 @@ def judge(ours: Sequence[Sample | None], printed: Sequence[Sample | None] = (),
     than three runs on a side test nothing.
     """
     weights, theirs = WEIGHTS[:len(ours)], [sample for sample in printed if sample]
-    known = statistics.contrast(theirs, weights) if theirs and len(theirs) == len(printed) else None
+    known = contrast(theirs, weights) if theirs and len(theirs) == len(printed) else None
     asked = known if known and known.value > 0 else None
     if not enough(ours):
         return Verdict("not tested", "not tested" if asked else None, printed=known)
-    found = statistics.contrast(ours, weights, extra=recordings)
-    sign = statistics.verdict_above(found, margin)
+    found = contrast(ours, weights, extra=recordings)
+    sign = verdict_above(found, margin)
     if not asked:
         return Verdict(sign, None, None, found, known)
-    gap = statistics.contrast((*ours, *theirs), (*weights, *(-weight for weight in weights)), extra=recordings)
+    gap = contrast((*ours, *theirs), (*weights, *(-weight for weight in weights)), extra=recordings)
     worthwhile = False if found.high < asked.value / 2 else None
     return Verdict(sign, _size(found, gap, asked.value), worthwhile, found, known, gap)
 
@@ -108,7 +107,7 @@ def equal(ours: Sequence[Sample | None], margin: float, recordings: tuple[float,
     """Whether two cells are equal within ``margin`` either way: *yes* only where the interval lies inside."""
     if not enough(ours):
         return Verdict("not tested")
-    found = statistics.contrast(ours, WEIGHTS[:2], extra=recordings)
+    found = contrast(ours, WEIGHTS[:2], extra=recordings)
     inside, outside = -margin < found.low and found.high < margin, found.low > margin or found.high < -margin
     return Verdict("yes" if inside else "opposite" if outside else "undecided", ours=found)
 

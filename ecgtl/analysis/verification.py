@@ -110,12 +110,12 @@ def _runs(stored: Iterable[Path], tier: str) -> dict[str, list[runners.Run]]:
 def _cells(finished: Finished) -> dict[str, str]:
     """Mean and SD of every number that has an id, over its runs; by id, and the experiment that it is read from."""
     values = defaultdict(list)
-    for tier, experiment in [(tier, experiment) for tier, some in finished.items() for experiment in some]:
-        for run, body in finished[tier][experiment]:
-            place = addresses.place_of(run)
-            for score, value in addresses.scores_of(run, body).items():
-                name = addresses.of(experiment, place.method, place.size, score)
-                values[f"{name} ({experiment}, tier {tier})"].append(value)
+    every = ((tier, name, one) for tier, by_name in finished.items() for name, some in by_name.items() for one in some)
+    for tier, experiment, (run, body) in every:
+        place = addresses.place_of(run)
+        for score, value in addresses.scores_of(run, body).items():
+            name = addresses.of(experiment, place.method, place.size, score)
+            values[f"{name} ({experiment}, tier {tier})"].append(value)
     return {name: f"{(own := Sample.of(one)).mean:.9g} ± {own.sd:.3g}" for name, one in values.items()}
 
 

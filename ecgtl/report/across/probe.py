@@ -1,5 +1,8 @@
 """Is it the pretraining or the architecture? Frozen encoders beside the same networks with random weights."""
 
+import itertools
+from collections import defaultdict
+
 import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
@@ -52,22 +55,21 @@ def frame(tier: str) -> pd.DataFrame:
         entry, found = experiments.load(experiment), encoders(experiment, tier)
         for method, config in found.items():
             twin = twin_of(method, found)
-            for over, other in (("twin", twin), ("rr", RR)) if twin else ():
-                for column in entry.columns:
-                    places = [Place(experiment, name, column) for name in (method, other)]
-                    verdict = claim_rules.judged("beats", places, source, printed=()).verdict
-                    ours = Interval(verdict.ours.value, verdict.ours.low, verdict.ours.high) if verdict.ours else None
-                    rows.append({"experiment": experiment, "method": method, "column": column, "over": over,
-                                 "target": data_set(entry.dataset), "encoder": named(method, config),
-                                 "labels": entry.column_words(column), "answer": verdict.sign,
-                                 "ours": ours or sources.NOTHING})
+            others = {"twin": twin, "rr": RR} if twin else {}
+            for (over, other), column in itertools.product(others.items(), entry.columns):
+                places = [Place(experiment, name, column) for name in (method, other)]
+                verdict = claim_rules.judged("beats", places, source, printed=()).verdict
+                rows.append({"experiment": experiment, "method": method, "column": column, "over": over,
+                             "target": data_set(entry.dataset), "encoder": named(method, config),
+                             "labels": entry.column_words(column), "answer": verdict.sign,
+                             "ours": Interval.of(verdict.ours)})
     return pd.DataFrame(rows)
 
 
 def plain(found: pd.DataFrame) -> pd.DataFrame:
     """``frame`` with its limits as numbers: the CSV."""
-    limits = pd.DataFrame([{name: getattr(one, name) for name in ("value", "low", "high")} for one in found["ours"]])
-    return pd.concat([found.drop(columns="ours"), limits], axis=1)
+    limits = {name: [getattr(one, name) for one in found["ours"]] for name in ("value", "low", "high")}
+    return found.drop(columns="ours").assign(**limits)
 
 
 def answer(found: pd.DataFrame, tier: str) -> HTML:
@@ -82,9 +84,8 @@ def answer(found: pd.DataFrame, tier: str) -> HTML:
 
 def counts(found: pd.DataFrame) -> pd.DataFrame:
     """How many differences have which answer, by target, labels, and what they are to."""
-    names = {"target": "Target", "labels": "Labels", "over": "Difference"}
-    shown = found.rename(columns=names).replace({"Difference": OVER})
-    return pd.crosstab([shown[name] for name in names.values()], shown["answer"]).reset_index()
+    shown = found.rename(columns={"target": "Target", "labels": "Labels", "over": "Difference"}).replace(OVER)
+    return pd.crosstab([shown[name] for name in ("Target", "Labels", "Difference")], shown["answer"]).reset_index()
 
 
 def table(found: pd.DataFrame, experiment: str, tier: str) -> pd.DataFrame:
@@ -120,10 +121,10 @@ def remarks(experiment: str, tier: str) -> HTML:
 
 def _few_labels(experiment: str, tier: str) -> dict[int | str, set[str]]:
     """Columns that leave a class fewer than ``FEW`` labels to train on, and these classes."""
-    found: dict[int | str, set[str]] = {}
+    found: dict[int | str, set[str]] = defaultdict(set)
     for run, body in cells.runs(experiment, tier):
-        if names := {name.replace("_", " ") for name, n in body.data["split"]["train"].items() if n < FEW}:
-            found[run.size] = found.get(run.size, set()) | names
+        for name in (name for name, n in body.data["split"]["train"].items() if n < FEW):
+            found[run.size].add(name.replace("_", " "))
     return found
 
 

@@ -3,6 +3,8 @@
 Cells that are not full are PENDING in tables and figures, as they are to the rules (``ecgtl.analysis.subjects``).
 """
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
@@ -45,7 +47,7 @@ def waiting(study: Study) -> list[str]:
 def judged(study: Study) -> pd.DataFrame:
     """Both questions at every share of the data: the verdict with its evidence, and the number behind it."""
     found, finished = [], cells.runs(TABLE, study.tier)
-    for rule, size in ((rule, size) for rule in QUESTIONS for size in COLUMNS):
+    for rule, size in itertools.product(QUESTIONS, COLUMNS):
         asked = subjects.judged(study, rule, size)
         ours, own = asked.verdict.ours, [body for run, body in finished
                                          if Place(TABLE, run.method, run.size) in asked.places]
@@ -80,8 +82,8 @@ def figure(study: Study) -> plt.Figure | None:
         own = {row: study.full[row, size] for row in study.subjects if (row, size) in study.full}
         for row, cell in own.items():
             colour, marker, label = CONTROL_STYLE if row == MORE else BEAT_STYLE
-            mean = Interval(cell.mean, cell.low, cell.high)
-            figures.dot(axes, mean, study.subjects[row], colour, marker, True, label=label)
+            figures.dot(axes, Interval(cell.mean, cell.low, cell.high), study.subjects[row], colour, marker, True,
+                        label=label)
         if subjects.judged(study, "slope", size).found:
             x, y = np.transpose([(np.log2(study.subjects[row]), own[row].mean) for row in COMPARED["slope"]])
             axes.plot(2**x, np.polyval(np.polyfit(x, y, 1), x), "--", color=figures.GREY, label="line of least squares")
@@ -96,7 +98,7 @@ def said(study: Study) -> str:
     """What ``figure`` says: means at each share, slopes, and that nothing is said of the paper's subjects."""
     full = {words: {METHODS[row]: study.full[row, size].mean for row in ROWS if (row, size) in study.full}
             for size, words in COLUMNS.items()}
-    slopes = {words: Interval(found.value, found.low, found.high) for size, words in COLUMNS.items()
+    slopes = {words: Interval.of(found) for size, words in COLUMNS.items()
               if (found := subjects.judged(study, "slope", size).verdict.ours)}
     return alt.by_panel({f"Macro F1 at {words}": alt.ordered(means) for words, means in full.items()}
                         | {f"Per doubling of the subjects, up to {max(study.subjects.values(), default=0):.0f} of the "

@@ -15,6 +15,7 @@ from ecgtl.report.network_blocks import Block, network, parameters, part
 from ecgtl.report.study import chart, statements, statements_met
 
 IMAGE = (3, googlenet.SIZE, googlenet.SIZE)  # shape of a spectrogram image
+RHYTHMS = published.lookup("jang2021.scalars.rhythms.value")  # that the paper tells apart
 
 
 def autoencoder(tier: str) -> list[Block]:
@@ -26,7 +27,7 @@ def autoencoder(tier: str) -> list[Block]:
 def classifier(tier: str) -> list[Block]:
     """Blocks of the classifier as ``tier`` has it: the encoder to its features and one linear layer to the rhythms."""
     config = FinetuneConfig.of(init="cae", tier=tier).resolved()
-    return network(config.arch, 1, rhythms(), window(tier), width=config.width, variant=config.variant)
+    return network(config.arch, 1, RHYTHMS, window(tier), width=config.width, variant=config.variant)
 
 
 def image_network() -> list[Block]:
@@ -40,17 +41,12 @@ def window(tier: str) -> tuple[int, int]:
     return 1, round(config.seconds * config.sampling_rate)
 
 
-def rhythms() -> int:
-    """The rhythms that the paper tells apart."""
-    return published.lookup("jang2021.scalars.rhythms.value")
-
-
 def arms(tier: str) -> Figure:
     """The three arms side by side: what goes in, what is taken over, what is trained."""
-    own, n_image = classifier(tier), googlenet.N_FEATURES
+    own = classifier(tier)
     counts = {"encoder": parameters(part(own, "encoder.")), "googlenet": parameters(image_network()),
-              "linear": parameters(part(own, "output")), "image features": n_image,
-              "image linear": (n_image + 1) * rhythms(), "rhythms": rhythms()}
+              "linear": parameters(part(own, "output")), "image features": googlenet.N_FEATURES,
+              "image linear": (googlenet.N_FEATURES + 1) * RHYTHMS, "rhythms": RHYTHMS}
     shapes = {"window": window(tier), "spectrogram": IMAGE, "features": part(own, "encoder.bottleneck")[0].shape}
     return chart("jang2021", "arms", METHODS | {name: f"{n:,}" for name, n in counts.items()}
                  | {name: " × ".join(map(str, shape)) for name, shape in shapes.items()})
@@ -76,7 +72,7 @@ def _counted(tier: str) -> dict[str, str]:
             "channels of the stem (width)": str(blocks[0].shape[0]),
             "parameters of the autoencoder": f"{parameters(blocks):,}",
             "of them in the encoder": f"{parameters(part(blocks, 'encoder.')):,}",
-            f"parameters, classifier of {rhythms()} rhythms": f"{parameters(classifier(tier)):,}",
+            f"parameters, classifier of {RHYTHMS} rhythms": f"{parameters(classifier(tier)):,}",
             "parameters of GoogLeNet to its features (frozen)": f"{parameters(image_network()):,}"}
 
 

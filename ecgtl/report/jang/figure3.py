@@ -9,21 +9,15 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 
-from ecgtl import metrics
+from ecgtl import metrics, paths
 from ecgtl.analysis.names import PENDING, f1
 from ecgtl.errors import EcgtlError
 from ecgtl.report import alt, figures
 from ecgtl.report.jang import shared
 from ecgtl.report.words import percent
 
-# Made-up learning curves, in F1 by epoch. "steady" and "low" take the same steps at different heights.
 Curve = Sequence[float] | np.ndarray
-EXAMPLES: dict[str, Curve] = {
-    "steady": (0.40, 0.52, 0.61, 0.68, 0.67, 0.72, 0.75, 0.74, 0.78, 0.80),
-    "low": (0.05, 0.17, 0.26, 0.33, 0.32, 0.37, 0.40, 0.39, 0.43, 0.45),
-    "swinging": (0.40, 0.60, 0.45, 0.66, 0.50, 0.69, 0.55, 0.76, 0.61, 0.80),
-    "dropping": (0.40, 0.50, 0.60, 0.70, 0.50, 0.60, 0.70, 0.80, 0.60, 0.70),
-}
+EXAMPLES: dict[str, Curve] = paths.facts("report/jang/examples")
 EXAMPLE_STYLES = {"steady": ("#0072B2", "-", "o"), "low": ("#009E73", "--", "s"),
                   "swinging": ("#D55E00", "-.", "^"), "dropping": ("#000000", ":", "D")}
 
@@ -55,9 +49,8 @@ def index_anatomy(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     rows = []
     for size, method in itertools.product(shared.sizes(experiment), ("random", "cae")):
         found = pd.DataFrame(map(index_parts, shared.trials_of(frame, method, size)), columns=[*words])
-        means = found.mean().items()
-        texts = [f"{value:.1f}" if name in ("rises", "falls") else f1(value) for name, value in means]
-        texts = texts if len(found) else [PENDING] * len(words)
+        texts = [(f"{value:.1f}" if name in ("rises", "falls") else f1(value)) if len(found) else PENDING
+                 for name, value in found.mean().items()]
         rows.append((percent(size), shared.ARMS[method], len(found), *texts))
     return pd.DataFrame(rows, columns=["Data used", "Arm", "n", *words.values()])
 
@@ -84,15 +77,14 @@ def examples_said() -> str:
 
 def _draw_steps(axes: plt.Axes, name: str) -> None:
     """Every rise and fall of a made-up curve with its size."""
-    parts = index_parts(EXAMPLES[name])
     for epoch, (before, after) in enumerate(itertools.pairwise(EXAMPLES[name]), start=1):
         label, colour, dash, below = ("rise", "#0072B2", "-", -12) if after > before else ("fall", "#D55E00", "--", 8)
         axes.plot([epoch, epoch + 1], [before, after], dash, color=colour, linewidth=2.4, label=label)
         axes.plot([epoch, epoch + 1], [before, after], "o", color="#000000", markersize=4)
         axes.annotate(f1(after - before, True), (epoch + 0.5, (before + after) / 2), xytext=(5, below),
                       textcoords="offset points")
-    words = f"mean rise {f1(parts['rise'])}, fall {f1(parts['fall'])}, best {f1(parts['best'])}"
-    axes.set_title(f"A. “{name}”: {words}")
+    parts = {part: f1(value) for part, value in index_parts(EXAMPLES[name]).items()}
+    axes.set_title(f"A. “{name}”: " + "mean rise {rise}, fall {fall}, best {best}".format_map(parts))
 
 
 def examples_table() -> pd.DataFrame:
@@ -101,20 +93,19 @@ def examples_table() -> pd.DataFrame:
     for name, scores in EXAMPLES.items():
         parts = index_parts(scores)
         rises, falls = (", ".join(f"{step:.2f}"[1:] for step in steps) for steps in _rises_and_falls(scores))
-        found = (parts["rise"] / parts["fall"], parts["best"], parts["index"], parts["sums"])
-        rows.append((name, rises, f1(parts["rise"]), falls, f1(parts["fall"]), *map(f1, found)))
-    return pd.DataFrame(rows, columns=["Curve", "Rises", "Mean rise", "Falls", "Mean fall", "Ratio", "Best F1", "Index",
-                                       "With sums"])
+        rows.append({"Curve": name, "Rises": rises, "Mean rise": f1(parts["rise"]), "Falls": falls,
+                     "Mean fall": f1(parts["fall"]), "Ratio": f1(parts["rise"] / parts["fall"]),
+                     "Best F1": f1(parts["best"]), "Index": f1(parts["index"]), "With sums": f1(parts["sums"])})
+    return pd.DataFrame(rows)
 
 
 def limits_table() -> pd.DataFrame:
     """What the index gives for a curve without falls, without rises, without either, or of a single epoch."""
-    steady = EXAMPLES["steady"]
-    made: dict[str, Curve] = {"never falls (the steady curve, its falls made flat)": np.maximum.accumulate(steady),
+    steady = np.array(EXAMPLES["steady"])
+    made = {"never falls (the steady curve, its falls made flat)": np.maximum.accumulate(steady),
             "never rises (the steady curve, sorted downwards)": np.sort(steady)[::-1],
-            "does not move": np.full(len(steady), max(steady)), "has one epoch": steady[:1]}
-    return pd.DataFrame([(words, _index_or_error(scores)) for words, scores in made.items()],
-                        columns=["A curve that …", "Index"])
+            "does not move": np.full_like(steady, steady.max()), "has one epoch": steady[:1]}
+    return pd.DataFrame({"A curve that …": made.keys(), "Index": map(_index_or_error, made.values())})
 
 
 def _index_or_error(scores: Curve) -> str:

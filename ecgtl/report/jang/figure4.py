@@ -25,6 +25,7 @@ from ecgtl.errors import EcgtlError
 from ecgtl.measurements.reconstruction_errors import ARRAYS, HeldOut, held_out, load, pretrained
 from ecgtl.report import badges, figures, in_short
 from ecgtl.report.printed import published_text
+from ecgtl.report.words import paragraph
 from ecgtl.results import Result
 from ecgtl.statistics import LEVEL, MIN_RUNS
 
@@ -45,7 +46,7 @@ def by_source(measured: Result) -> pd.DataFrame:
         own = table if name == "all" else table[table["source"] == name]
         error, deviation = (own[f"summed_squared_{kind}"].to_numpy(np.float64) for kind in ("error", "deviation"))
         rows.append((name, own["subject"].nunique(), len(own), error.mean(),
-                     *clustered_interval(error, own["subject"].to_numpy()), *np.quantile(error, list(SHOWN.values())),
+                     *clustered_interval(error, own["subject"].to_numpy()), *np.quantile(error, [*SHOWN.values()]),
                      1 - error.sum() / deviation.sum()))
     return pd.DataFrame(rows, columns=["source", "subjects", "windows", "mean", "low", "high", "q10", "median", "q90",
                                        "r2"])
@@ -117,11 +118,11 @@ def panels(found: HeldOut, error: np.ndarray, synthetic: bool) -> plt.Figure:
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """``by_source`` as a reader sees it."""
-    rows = [("All" if row.source == "all" else catalogue.entry(row.source).title, row.subjects, f"{row.windows:,}",
-             _with_interval(row), f"{row.median:.0f}", f"{row.q10:.0f} to {row.q90:.0f}", f1(row.r2))
-            for row in table.itertuples()]
-    return pd.DataFrame(rows, columns=["Recordings of", "Subjects", "Windows", "Mean error [95 % interval]", "Median",
-                                       "10th to 90th percentile", "R²"])
+    return pd.DataFrame([{"Recordings of": "All" if row.source == "all" else catalogue.entry(row.source).title,
+                          "Subjects": row.subjects, "Windows": f"{row.windows:,}",
+                          "Mean error [95 % interval]": _with_interval(row), "Median": f"{row.median:.0f}",
+                          "10th to 90th percentile": f"{row.q10:.0f} to {row.q90:.0f}", "R²": f1(row.r2)}
+                         for row in table.itertuples()])
 
 
 def _with_interval(row: Any) -> str:
@@ -168,8 +169,8 @@ def verdict(measured: Result) -> HTML:
         f"R² {f1(1 - _printed() / n)} by the same reckoning.",
         "On the validation set, which chose the epoch, the error is "
         f"{trained.scores['validation']['summed']:.0f}.", _course(trained)]
-    word = badges.badge(claims.judge("jang2021", "J5", tier)["ours"])
-    return HTML(Markup("<p>{} {}</p>").format(word, " ".join(sentences)))
+    return HTML(paragraph(Markup("{} {}").format(badges.badge(claims.judge("jang2021", "J5", tier)["ours"]),
+                                                 " ".join(sentences))))
 
 
 def _course(trained: Result) -> str:
@@ -178,19 +179,17 @@ def _course(trained: Result) -> str:
     if len(history) < 2 or kept < len(history):
         return f"Of {len(history)} epochs, number {kept} was kept."
     before, last = (row["train_loss"] for row in history[-2:])
-    said = f"The last of {len(history)} epochs was kept; the error on the training set "
-    if last < before:
-        return (f"{said}was still falling ({before:.0f} to {last:.0f}), so a longer run can be expected to reconstruct "
-                "better.")
-    return f"{said}was no longer falling ({before:.0f} to {last:.0f})."
+    so = ", so a longer run can be expected to reconstruct better" if last < before else ""
+    return (f"The last of {len(history)} epochs was kept; the error on the training set was "
+            f"{'still' if so else 'no longer'} falling ({before:.0f} to {last:.0f}){so}.")
 
 
 def twin_line(measured: Result, error: np.ndarray) -> HTML:
     """What the error on made windows is, and that it means nothing."""
-    text = (f"{len(error):,} windows of the twins, mean error {error.mean():.0f} (real held-out windows: "
-            f"{measured.scores['mse_sum']:.0f}). The network has never seen a made heart beat, and how well "
-            "it copies one says nothing about ECG.")
-    return HTML(Markup("<p>{}</p>").format(text))
+    return HTML(paragraph(
+        f"{len(error):,} windows of the twins, mean error {error.mean():.0f} (real held-out windows: "
+        f"{measured.scores['mse_sum']:.0f}). The network has never seen a made heart beat, and how well it copies one "
+        "says nothing about ECG."))
 
 
 def windows_table(measured: Result) -> pd.DataFrame:

@@ -50,12 +50,10 @@ def stability(frame: pd.DataFrame, experiment: str) -> pd.DataFrame:
     """How the curves end and how deep they fall, means over trials; ``frame`` is that of ``curves``."""
     rows = []
     for size, method in itertools.product(sizes(experiment), ("random", "cae", "image")):
-        found = [(y.max(), y[-1], y.max() - y[-1], -np.diff(y, prepend=y[0]).min(), y.argmax() + 1)
+        found = [(y.max(), y.argmax() + 1, y[-1], y.max() - y[-1], -np.diff(y, prepend=y[0]).min())
                  for y in trials_of(frame, method, size)]
-        texts = [PENDING] * 5
-        if found:
-            *scores, epoch = np.mean(found, axis=0)
-            texts = [*map(f1, scores), f"{epoch:.0f}"]
-        rows.append((words.percent(size), METHODS[method], len(found), texts[0], texts[-1], *texts[1:-1]))
+        best, epoch, *others = np.mean(found, axis=0) if found else [np.nan] * 5
+        texts = (f1(best), f"{epoch:.0f}", *map(f1, others)) if found else [PENDING] * 5
+        rows.append((words.percent(size), METHODS[method], len(found), *texts))
     return pd.DataFrame(rows, columns=["Data used", "Initialisation", "n", "Best F1", "Best epoch", "Last F1",
                                        "Best − last", "Deepest fall in one epoch"])

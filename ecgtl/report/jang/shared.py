@@ -7,13 +7,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
-from markupsafe import Markup
 
 from ecgtl import experiments, published, results
 from ecgtl.analysis import cells
 from ecgtl.analysis.names import NBSP, f1
 from ecgtl.report import badges, words
-from ecgtl.report.words import percent
 
 PTBXL, CINC2017 = "jang2021-table2-ptbxl", "jang2021-table2-cinc2017"
 NAMES = {PTBXL: "PTB-XL, lead II", CINC2017: "CinC 2017"}
@@ -28,11 +26,10 @@ INDEX = "learning_curve_index"  # what its Table 3 prints
 def state(experiment: str, tier: str) -> HTML:
     """Badges of the finished runs and their number; while some are missing, the command; the sizes in recordings."""
     experiment = cells.current(experiment, tier)
-    drawn = ", ".join(f"{percent(size)} are {n:,}" for size, n in recordings(experiment, tier).items())
+    drawn = ", ".join(f"{words.percent(size)} are {n:,}" for size, n in recordings(experiment, tier).items())
     theirs = ", ".join(f"{paper_recordings(size):,.0f}" for size in sizes(experiment))
-    said = Markup("<p>Recordings that are drawn for training: {}; in the paper {}.</p>").format(drawn, theirs)
-    found = badges.state(experiment, tier, f"{NAMES[cells.original(experiment)]}: ")
-    return HTML(found + (said if drawn else Markup()))
+    said = words.paragraph(f"Recordings that are drawn for training: {drawn}; in the paper {theirs}.") if drawn else ""
+    return HTML(badges.state(experiment, tier, f"{NAMES[cells.original(experiment)]}: ") + said)
 
 
 def recordings(experiment: str, tier: str) -> dict[int, int]:
@@ -55,12 +52,11 @@ def trials(experiment: str, tier: str) -> pd.DataFrame:
     ``learning_curve_index``, and ``<choice>.<score>`` for each way of choosing the epoch. A baseline has no epochs: its
     scores are the same under every choice, and it has no index.
     """
-    rows, names = [], [f"{choice}.{score}" for choice in CHOICES for score in SCORES]
-    for run, body in cells.runs(cells.current(experiment, tier), tier):
-        scores = body.scores
-        chosen = [scores.get(choice, scores["validated"]) for choice in CHOICES]
-        rows.append((run.method, run.size, run.number + 1, _steps_per_epoch(body) * len(body.history),
-                     scores.get(INDEX, np.nan), *(one[score] for one in chosen for score in SCORES)))
+    names = [f"{choice}.{score}" for choice in CHOICES for score in SCORES]
+    rows = [(run.method, run.size, run.number + 1, _steps_per_epoch(body) * len(body.history),
+             body.scores.get(INDEX, np.nan), *(body.scores.get(choice, body.scores["validated"])[score]
+                                               for choice in CHOICES for score in SCORES))
+            for run, body in cells.runs(cells.current(experiment, tier), tier)]
     return pd.DataFrame(rows, columns=["method", "size", "trial", "steps", INDEX, *names])
 
 
@@ -119,7 +115,7 @@ def _printed_p(table: str, size: int | str) -> str:
 
 
 def heading(method: str, size: int | str) -> str:
-    return f"{percent(size)} {ARMS[method]}"
+    return f"{words.percent(size)} {ARMS[method]}"
 
 
 def paper_trials(table: str) -> pd.DataFrame:
@@ -127,8 +123,8 @@ def paper_trials(table: str) -> pd.DataFrame:
     planned = range(1, published.lookup(f"jang2021.{table}.runs") + 1)
     columns = {("Trial", ""): [*planned, "Mean ± SD, printed", "p, printed"]}
     for method, size, found in printed_cells(table):
-        columns[percent(size), ARMS[method]] = [*map(f1, found["trials"]), words.plus_minus(found["mean"], found["sd"]),
-                                           _printed_p(table, size)]
+        columns[words.percent(size), ARMS[method]] = [
+            *map(f1, found["trials"]), words.plus_minus(found["mean"], found["sd"]), _printed_p(table, size)]
     return pd.DataFrame(columns)
 
 
@@ -139,7 +135,7 @@ def our_trials(frame: pd.DataFrame, experiment: str, tier: str, column: str = BE
     columns = {("Trial", ""): [*planned, "Mean ± SD"]}
     for size, method in itertools.product(sizes(experiment), methods):
         found = values(frame, method, size, column)
-        columns[percent(size), ARMS[method]] = [*found.reindex(planned).map(f1), words.mean_sd(found)]
+        columns[words.percent(size), ARMS[method]] = [*found.reindex(planned).map(f1), words.mean_sd(found)]
     return pd.DataFrame(columns)
 
 
@@ -151,10 +147,10 @@ def differences(frame: pd.DataFrame, experiment: str, table: str = "table2", col
     """
     rows = []
     for size, pair in itertools.product(sizes(experiment), pairs):
-        theirs, ours = ([printed_trials(table, method, size) for method in pair],
-                        [values(frame, method, size, column) for method in pair])
+        theirs = [printed_trials(table, method, size) for method in pair]
+        ours = [values(frame, method, size, column) for method in pair]
         tests = [words.gap_with_p(a, b, paired) for a, b in (theirs, ours) for paired in (False, True)]
-        rows.append((f"{percent(size)}, {ARMS[pair[0]]} − {ARMS[pair[1]]}",
+        rows.append((f"{words.percent(size)}, {ARMS[pair[0]]} − {ARMS[pair[1]]}",
                      _printed_p(table, size) if pair[0] == "cae" else "–", *tests, f"{len(ours[0])}, {len(ours[1])}"))
     return pd.DataFrame(rows, columns=pd.MultiIndex.from_tuples([
         ("Difference", ""), ("Paper", "printed p"), ("Paper", "its trials, Welch"), ("Paper", "its trials, paired"),

@@ -32,9 +32,8 @@ def comparison(counted: results.Result) -> pd.DataFrame:
         row, dot, below = place.partition(".")
         aumc, paper = (published_text(f"jang2021.table1.rows.{row}.{column}{dot}{below}")
                        for column in ("aumc", "shaoxing"))
-        known = np.isfinite(ours)
-        rows.append((place, what, aumc, paper, ours, ours - float(paper.replace(",", "")) if known else np.nan,
-                     agreement(paper, ours) if known else "the table names no patients"))
+        rows.append((place, what, aumc, paper, ours, ours - float(paper.replace(",", "")),
+                     agreement(paper, ours) if np.isfinite(ours) else "the table names no patients"))
     return pd.DataFrame(rows, columns=["place", "characteristic", "aumc", "paper", "ours", "difference", "agreement"])
 
 
@@ -73,10 +72,9 @@ def answer(counted: results.Result) -> HTML:
     """In short: how many printed numbers are the release's, and the share of men with Wilson's interval."""
     n, male = counted.scores["n"], counted.scores["male"]
     low, high = statistics.share_interval(male, n)
-    printed = published_text("jang2021.table1.rows.male.shaoxing.percent")
-    return in_short.block([_agreeing(counted), f"The share of men is {100 * male / n:.1f} % [{100 * low:.1f}, "
-                           f"{100 * high:.1f}]; {printed} % is printed."],
-                          badges.row(counted.config["tier"], counted.evidence))
+    share = (f"The share of men is {100 * male / n:.1f} % [{100 * low:.1f}, {100 * high:.1f}]; "
+             f"{published_text('jang2021.table1.rows.male.shaoxing.percent')} % is printed.")
+    return in_short.block([_agreeing(counted), share], badges.row(counted.config["tier"], counted.evidence))
 
 
 def _equal(counted: results.Result) -> pd.Series:
@@ -100,10 +98,10 @@ def verdict(counted: results.Result) -> HTML:
         printed = sd["paper"].iloc[0]
         found = [f"{ours:.{_decimals(printed)}f} {kind}" for ours, kind in zip(sd["ours"], kinds, strict=True)]
         sentences.append(f"The SD of the age is printed as {printed}; the table gives {' and '.join(found)}.")
-    n_rhythms, said = len(counted.scores["rhythms"]), published_text("jang2021.scalars.rhythms_abstract")
-    sentences.append(f"The {n_rhythms} rhythms add up to all {counted.scores['n']:,} recordings; where the "
-                     f"abstract says {said} rhythms, the table has {n_rhythms}.")
-    return HTML(Markup("<p>{}</p>").format(" ".join(sentences)))
+    n_rhythms = len(counted.scores["rhythms"])
+    sentences.append(f"The {n_rhythms} rhythms add up to all {counted.scores['n']:,} recordings; where the abstract "
+                     f"says {published_text('jang2021.scalars.rhythms_abstract')} rhythms, the table has {n_rhythms}.")
+    return HTML(words.paragraph(" ".join(sentences)))
 
 
 def source_line(counted: results.Result) -> HTML:
@@ -115,23 +113,21 @@ def source_line(counted: results.Result) -> HTML:
 
 def by_rhythm(counted: results.Result) -> pd.DataFrame:
     """One row a rhythm, the most frequent first: recordings, age and SD, men with Wilson's 95 % limits."""
-    rows = []
-    found = [(name, part) for name, part in counted.scores["rhythms"].items() if part["n"]]
-    for name, part in sorted(found, key=lambda pair: -pair[1]["n"]):
-        low, high = statistics.share_interval(part["male"], part["n"])
-        rows.append({"rhythm": name, "share": part["n"] / counted.scores["n"], **part,
-                     "male_share": part["male"] / part["n"], "male_low": low, "male_high": high})
-    return pd.DataFrame(rows)
+    table = pd.DataFrame.from_dict(counted.scores["rhythms"], orient="index").query("n > 0")
+    table = table.sort_values("n", ascending=False, kind="stable").rename_axis("rhythm").reset_index()
+    table.insert(1, "share", table["n"] / counted.scores["n"])
+    table["male_share"] = table["male"] / table["n"]
+    table[["male_low", "male_high"]] = [*map(statistics.share_interval, table["male"], table["n"])]
+    return table
 
 
 def readable_rhythms(table: pd.DataFrame) -> pd.DataFrame:
     """``by_rhythm`` as a reader sees it."""
-    rows = [(_rhythm_words(row.rhythm), f"{row.n:,}", f"{100 * row.share:.2f} %",
-             f"{row.age_mean:.1f} ± {row.age_sd:.1f}",
-             f"{100 * row.male_share:.1f} [{100 * row.male_low:.1f}, {100 * row.male_high:.1f}]")
-            for row in table.itertuples()]
-    return pd.DataFrame(rows, columns=["Rhythm", "Recordings", "Share", "Age (mean ± SD, years)",
-                                       "Men (%) [95 % interval]"])
+    return pd.DataFrame([{
+        "Rhythm": _rhythm_words(row.rhythm), "Recordings": f"{row.n:,}", "Share": f"{100 * row.share:.2f} %",
+        "Age (mean ± SD, years)": f"{row.age_mean:.1f} ± {row.age_sd:.1f}",
+        "Men (%) [95 % interval]": f"{100 * row.male_share:.1f} [{100 * row.male_low:.1f}, {100 * row.male_high:.1f}]"}
+        for row in table.itertuples()])
 
 
 def rarest(counted: results.Result) -> HTML:
@@ -139,11 +135,11 @@ def rarest(counted: results.Result) -> HTML:
     table = by_rhythm(counted)
     training, test = published.lookup("jang2021.scalars.split.value")
     share, first, last = test / (training + test), table.iloc[0], table.iloc[-1]
-    text = (f"The most frequent rhythm, {_rhythm_words(first['rhythm'])}, has {first['n']:,} recordings; the "
-            f"rarest, {_rhythm_words(last['rhythm'])}, has {last['n']}. A test set of {100 * share:g} % holds "
-            f"{share * last['n']:.0f} of the latter: its F1 is nearly all or nothing, and a score weighted "
-            "by frequency hides it.")
-    return HTML(Markup("<p>{}</p>").format(text))
+    return HTML(words.paragraph(
+        f"The most frequent rhythm, {_rhythm_words(first['rhythm'])}, has {first['n']:,} recordings; the rarest, "
+        f"{_rhythm_words(last['rhythm'])}, has {last['n']}. A test set of {100 * share:g} % holds "
+        f"{share * last['n']:.0f} of the latter: its F1 is nearly all or nothing, and a score weighted by frequency "
+        "hides it."))
 
 
 def rhythms_figure(counted: results.Result) -> plt.Figure:
@@ -168,11 +164,10 @@ def rhythms_figure(counted: results.Result) -> plt.Figure:
 def rhythms_said(counted: results.Result) -> str:
     """What ``rhythms_figure`` says: where the age and the share of men are highest and lowest."""
     table = by_rhythm(counted)
-    names = table["rhythm"].map(_rhythm_words)
-    return alt.by_panel({f"{words} by rhythm": alt.ordered(dict(zip(names, factor * table[column], strict=True)),
-                                                           "{:.1f}".format)
-                         for words, column, factor in (("Mean age (years)", "age_mean", 1),
-                                                       ("Men (%)", "male_share", 100))})
+    table = table.set_index(table["rhythm"].map(_rhythm_words))
+    return alt.by_panel({
+        "Mean age (years) by rhythm": alt.ordered(table["age_mean"].to_dict(), "{:.1f}".format),
+        "Men (%) by rhythm": alt.ordered((100 * table["male_share"]).to_dict(), "{:.1f}".format)})
 
 
 def _rhythm_words(rhythm: str) -> str:

@@ -46,11 +46,10 @@ def networks(experiment: str) -> list[tuple[str, int]]:
 
 def both_scores(experiment: str, tier: str) -> pd.DataFrame:
     """Weighted beside macro F1 of the reported epoch: a row a method and size, baselines too."""
-    entry, known = experiments.load(experiment), Numbers(experiment, tier)
-    return pd.DataFrame([(f"{names.METHODS[method]}, {percent(size)}", *(known.cell(method, size, score)
-                                                                         for score in shared.SCORES))
-                         for method, size in (*networks(experiment),
-                                              *itertools.product(entry.baselines, shared.sizes(experiment)))],
+    known, baselines = Numbers(experiment, tier), experiments.load(experiment).baselines
+    cells_of = [*networks(experiment), *itertools.product(baselines, shared.sizes(experiment))]
+    return pd.DataFrame([(f"{names.METHODS[method]}, {percent(size)}",
+                          *(known.cell(method, size, score) for score in shared.SCORES)) for method, size in cells_of],
                         columns=["Initialisation, data used", "Weighted F1", "Macro F1"])
 
 
@@ -97,10 +96,10 @@ def steps_verdict(frame: pd.DataFrame, tier: str) -> HTML:
     end = ends.get(nearer, f"whether it stays with matched steps is {nearer}")
     said = {"opposite": "With 25 % there is none here, so there is nothing that steps could explain.",
             "yes": f"There is one here with 25 %, and {end}."}
-    text = (f"A collapse is a mean at least {margin} below that of 50 %, with its whole 95 % interval. "
-            + said.get(collapse, f"Whether there is one here with 25 % is {collapse}."))
     gain = gap_with_p(shared.values(frame, "random_matched", 25), shared.values(frame, "random", 25), paired=True)
-    return HTML(Markup("<p>{} Matched minus usual steps at 25 %, paired: {}.</p>").format(text, gain))
+    return HTML(Markup("<p>A collapse is a mean at least {} below that of 50 %, with its whole 95 % interval. {} "
+                       "Matched minus usual steps at 25 %, paired: {}.</p>").format(
+                           margin, said.get(collapse, f"Whether there is one here with 25 % is {collapse}."), gain))
 
 
 def step_curves(frame: pd.DataFrame) -> plt.Figure | None:
@@ -135,8 +134,8 @@ def steps_said(frame: pd.DataFrame) -> str:
 def sensitivity(tier: str = "reduced") -> list[results.Result]:
     """The finished pretrainings that vary width and filter, as read from their JSON, the narrowest first."""
     runs = pretrainings.enumerate_runs(SENSITIVITY, tier)
-    bodies = [results.read(run.path) for run in runs if run.state() == "done"]
-    return sorted(bodies, key=lambda body: (body.config["width"], not body.config["highpass"]))
+    return sorted((results.read(run.path) for run in runs if run.state() == "done"),
+                  key=lambda body: (body.config["width"], not body.config["highpass"]))
 
 
 def sensitivity_table(bodies: list[results.Result], tier: str = "reduced") -> HTML:
@@ -144,15 +143,15 @@ def sensitivity_table(bodies: list[results.Result], tier: str = "reduced") -> HT
     if not bodies:
         return HTML(Markup("<p>{} No run yet: <code>python -m ecgtl run {} --tier {}</code></p>").format(
             badges.badge("pending"), SENSITIVITY, tier))
-    rows = [{"Width": body.config["width"], "Baseline filter": _filter_words(body.config["highpass"]),
+    rows = [{"Width": body.config["width"], "Baseline filter": _filter_words(body),
              "Windows, training": f"{body.data['windows']['train']:,}", "held out": f"{body.data['windows']['test']:,}",
              "Epochs": len(body.history), "Squared error, summed over a window": f"{body.scores['mse_sum']:.1f}",
              "per sample": f"{body.scores['mse_sample']:.3f}", "R²": names.f1(body.scores["r2"])} for body in bodies]
     return tables.html(pd.DataFrame(rows), "Reconstruction of held-out subjects by width and baseline filter")
 
 
-def _filter_words(cutoff: float | None) -> str:
-    return f"high-pass, {cutoff:g} Hz" if cutoff else "none"
+def _filter_words(body: results.Result) -> str:
+    return "high-pass, {highpass:g} Hz".format_map(body.config) if body.config["highpass"] else "none"
 
 
 def sensitivity_curves(bodies: list[results.Result]) -> plt.Figure | None:
@@ -160,17 +159,16 @@ def sensitivity_curves(bodies: list[results.Result]) -> plt.Figure | None:
     if not bodies:
         return None
     figure, axes = plt.subplots(figsize=(figures.WIDTH, 3.6))
-    for place, body in enumerate(bodies):
-        rows, (colour, marker) = pd.DataFrame(body.history), figures.STYLES[place % len(figures.STYLES)]
-        axes.plot(rows["epoch"], rows["validation_loss"], "-" if body.config["highpass"] else "--", color=colour,
-                  marker=marker, label=_variant(body))
+    for body, (colour, marker) in zip(bodies, itertools.cycle(figures.STYLES), strict=False):
+        axes.plot("epoch", "validation_loss", "-" if body.config["highpass"] else "--", color=colour, marker=marker,
+                  data=pd.DataFrame(body.history), label=_variant(body))
     figures.whole_epochs(axes)
     axes.set_ylabel("validation error, summed over a window\n(z-scores squared)")
     return figures.legend_below(figure, [axes], 1)
 
 
 def _variant(body: results.Result) -> str:
-    return f"width {body.config['width']}, filter: {_filter_words(body.config['highpass'])}"
+    return f"width {body.config['width']}, filter: {_filter_words(body)}"
 
 
 def sensitivity_said(bodies: list[results.Result]) -> str:

@@ -1,25 +1,26 @@
 """MELEP 2023, Figures 3 to 5: F1 by level of the score."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 
 from ecgtl import published
 from ecgtl.analysis import agreement, correlations
+from ecgtl.analysis.agreement import SCORES
 from ecgtl.analysis.names import PENDING, checkpoint_name, f1
 from ecgtl.measurements.melep_datasets import PAPER
 from ecgtl.report import alt, figures, tables
-from ecgtl.report.melep.marks import BLUE, VERMILION
-from ecgtl.report.melep.transfer_folds import CHOICES, CSN, MELEP, PTBXL, Folds, is_papers, load
+from ecgtl.report.melep.transfer_folds import BLUE, CHOICES, CSN, MELEP, PTBXL, VERMILION, Folds, is_papers, load
 from ecgtl.report.words import estimate
 
 CUTS = {"quartiles": "Quartiles", "widths": "Equal widths"}
 LEVEL_PAGES = {"figure3": (CSN, "resnet1d101"), "figure4": (CSN, "bilstm"), "figure5": (PTBXL, None)}
 # Column of the table of disrupted levels: way of cutting, weighting of MELEP, choice of the epoch
-DISRUPTIONS = {"Quartiles": ("quartiles", MELEP[0], agreement.SCORES[0]),
-               "Equal widths": ("widths", MELEP[0], agreement.SCORES[0]),
-               f"Quartiles, {CHOICES[agreement.SCORES[1]]}": ("quartiles", MELEP[0], agreement.SCORES[1]),
-               "Quartiles, normalised weights": ("quartiles", MELEP[1], agreement.SCORES[0])}
+DISRUPTIONS = {"Quartiles": ("quartiles", MELEP[0], SCORES[0]), "Equal widths": ("widths", MELEP[0], SCORES[0]),
+               f"Quartiles, {CHOICES[SCORES[1]]}": ("quartiles", MELEP[0], SCORES[1]),
+               "Quartiles, normalised weights": ("quartiles", MELEP[1], SCORES[0])}
 
 
 def levels(page: str, wanted: str = "best") -> tuple[Folds, pd.DataFrame]:
@@ -27,11 +28,10 @@ def levels(page: str, wanted: str = "best") -> tuple[Folds, pd.DataFrame]:
     cutting (column ``how``), which are left for download.
     """
     experiment, arch = LEVEL_PAGES[page]
-    folds, found = load(experiment, wanted, arch), []
-    for (source, arch), own in folds.finished.items():
-        found += [agreement.levels(own, MELEP[0], how).assign(source=source, arch=arch, measure=MELEP[0],
-                                                              epoch_chosen_by=CHOICES[agreement.SCORES[0]], how=how)
-                  for how in CUTS]
+    folds = load(experiment, wanted, arch)
+    found = [agreement.levels(own, MELEP[0], how).assign(source=source, arch=arch, measure=MELEP[0],
+                                                         epoch_chosen_by=CHOICES[SCORES[0]], how=how)
+             for (source, arch), own in folds.finished.items() for how in CUTS]
     rows = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["source", "arch", "how", "level"])
     tables.write_csv(rows, f"{PAPER}-{page}")
     return folds, rows
@@ -68,11 +68,13 @@ def disruption_table(folds: Folds) -> pd.DataFrame:
         row = {"Checkpoint": checkpoint_name(*place),
                "Paper": f"level {printed}" if printed and (is_papers(own) or not len(own)) else "–"}
         for words, (how, measure, score) in DISRUPTIONS.items():
-            found = disrupted(agreement.levels(own, measure, how, score))
-            said = ", ".join(f"level {level} ({f1(rise, True)})" for level, rise in found.items())
-            row[words] = (said or "none") if len(own) else PENDING
+            row[words] = _rises(agreement.levels(own, measure, how, score), "level ") if len(own) else PENDING
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _rises(levels: pd.DataFrame, word: str = "") -> str:
+    return ", ".join(f"{word}{level} ({f1(rise, True)})" for level, rise in disrupted(levels).items()) or "none"
 
 
 def level_figure(folds: Folds, rows: pd.DataFrame) -> plt.Figure | None:
@@ -98,13 +100,11 @@ def level_figure(folds: Folds, rows: pd.DataFrame) -> plt.Figure | None:
 def levels_said(rows: pd.DataFrame) -> str:
     """What ``level_figure`` says: mean F1 of the nearest and the farthest level, and where F1 rises with MELEP."""
     said = {}
-    for place, own in agreement.by_checkpoint(rows).items():
-        for how, words in CUTS.items():
-            levels = own[(own["how"] == how) & own["n"].gt(0)]
-            rises = ", ".join(f"{level} ({f1(rise, True)})" for level, rise in disrupted(levels).items()) or "none"
-            said[f"{checkpoint_name(*place)}, {words.lower()}"] = (
-                f"mean F1 from {f1(levels['mean'].iloc[0])} (near) to {f1(levels['mean'].iloc[-1])} (far), levels that "
-                f"lie above the one before: {rises}")
+    for (place, own), (how, words) in itertools.product(agreement.by_checkpoint(rows).items(), CUTS.items()):
+        levels = own[(own["how"] == how) & own["n"].gt(0)]
+        said[f"{checkpoint_name(*place)}, {words.lower()}"] = (
+            f"mean F1 from {f1(levels['mean'].iloc[0])} (near) to {f1(levels['mean'].iloc[-1])} (far), levels that lie "
+            f"above the one before: {_rises(levels)}")
     return alt.by_panel(said)
 
 

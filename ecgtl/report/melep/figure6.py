@@ -19,7 +19,8 @@ from ecgtl.analysis.names import NETWORKS, PENDING, RIVALS, checkpoint_name, f1
 from ecgtl.measurements import melep_random
 from ecgtl.measurements.melep_datasets import PAPER
 from ecgtl.report import alt, figures, provenance
-from ecgtl.report.melep import marks, transfer_folds
+from ecgtl.report.melep import transfer_folds
+from ecgtl.report.melep.transfer_folds import BLUE, F1, MELEP, WEIGHTS, Folds, interval, interval_text
 from ecgtl.report.words import bullets, paragraph
 
 
@@ -43,17 +44,18 @@ def regrets(rows: pd.DataFrame, score: str = SCORES[0]) -> pd.DataFrame:
     """
     rows = shared(rows)
     found = [agreement.regret(rows, measure, score).assign(way=measure) for measure in CHOOSING]
-    found.append(found[0].assign(regret=found[0]["blind_regret"], way="blind"))
     best = found[0].set_index("fold")["best_f1"]
-    found += [own.assign(regret=own["fold"].map(best) - own[score], way=checkpoint_name(*place))
-              for place, own in agreement.by_checkpoint(rows).items()]
+    found += [found[0].assign(regret=found[0]["blind_regret"], way="blind"),
+              *(own.assign(regret=own["fold"].map(best) - own[score], way=checkpoint_name(*place))
+                for place, own in agreement.by_checkpoint(rows).items())]
     return pd.concat([one[["fold", "label_set", "regret", "way"]] for one in found], ignore_index=True)
 
 
 def way_words(way: str) -> str:
     """A way of choosing in words."""
-    words = {"blind": "Blind: mean over the candidates"} | {measure: RIVALS[measure][0] for measure in CHOOSING}
-    return words.get(way, f"Always {way}")
+    if way in CHOOSING:
+        return RIVALS[way][0]
+    return "Blind: mean over the candidates" if way == "blind" else f"Always {way}"
 
 
 def mean_regrets(lost: pd.DataFrame) -> dict[str, correlations.Interval]:
@@ -67,41 +69,40 @@ def regret_table(lost: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for way, found in mean_regrets(lost).items():
         own = lost.loc[lost["way"] == way, "regret"]
-        rows.append({"Choice by": way_words(way), "Mean F1 lost [95 % interval]": transfer_folds.interval_text(found),
+        rows.append({"Choice by": way_words(way), "Mean F1 lost [95 % interval]": interval_text(found),
                      "Picks the best": "–" if way == "blind" else f"{(own == 0).sum()} of {len(own)}",
                      "Largest loss": f1(own.max()), "Folds": found.n, "Label sets": found.groups})
     return pd.DataFrame(rows or [{"Choice by": PENDING}])
 
 
-def within_networks(folds: transfer_folds.Folds) -> pd.DataFrame:
+def within_networks(folds: Folds) -> pd.DataFrame:
     """``regret_table`` of each network by itself, on the folds that all its sources share."""
-    by_arch = folds.rows.groupby("arch", sort=False) if len(folds.rows) else ()
-    found = {NETWORKS[arch]: regret_table(regrets(rows)) for arch, rows in by_arch}
-    if not found:
+    if not len(folds.rows):
         return pd.DataFrame({"Network": [PENDING]})
+    found = {NETWORKS[arch]: regret_table(regrets(rows)) for arch, rows in folds.rows.groupby("arch", sort=False)}
     return pd.concat(found, names=["Network"]).reset_index("Network").astype(object).fillna("–")
 
 
-def pick_table(folds: transfer_folds.Folds) -> pd.DataFrame:
+def pick_table(folds: Folds) -> pd.DataFrame:
     """Who is picked, and who is best: one row a candidate over the ``shared`` folds."""
     rows = shared(folds.rows)
     chosen = {RIVALS[measure][0]: agreement.regret(rows, measure) for measure in CHOOSING}
     is_best = agreement.regret(rows, CHOOSING[0])["best"]
     found = [{"Checkpoint": checkpoint_name(*place), "Labels of its own": own_labels(folds, *place),
-              "MELEP, mean": f"{own[transfer_folds.MELEP[0]].mean():.4f}", "F1, mean": f1(own[SCORES[0]].mean()),
+              "MELEP, mean": f"{own[MELEP[0]].mean():.4f}", "F1, mean": f1(own[SCORES[0]].mean()),
               "Best in": f"{(is_best == place).sum()} of {len(is_best)}",
               **{f"Picked by {words}": (one["chosen"] == place).sum() for words, one in chosen.items()}}
              for place, own in agreement.by_checkpoint(rows).items()]
     return pd.DataFrame(found or [{"Checkpoint": PENDING}])
 
 
-def own_labels(folds: transfer_folds.Folds, source: str, arch: str) -> int:
+def own_labels(folds: Folds, source: str, arch: str) -> int:
     """How many labels a checkpoint was trained on, as its finished folds have stored it."""
     done = next(run for run in folds.plan(source, arch) if run.state() == "done")
     return results.stored(done.path).data["start"]["labels"]
 
 
-def number_of_own_labels(folds: transfer_folds.Folds) -> HTML:
+def number_of_own_labels(folds: Folds) -> HTML:
     """How often a checkpoint with few labels of its own is picked, and how often it is the best; from the
     folds.
     """
@@ -123,31 +124,31 @@ def number_of_own_labels(folds: transfer_folds.Folds) -> HTML:
     return HTML(paragraph(said) + bullets(lines))
 
 
-def random_table(folds: transfer_folds.Folds) -> pd.DataFrame:
+def random_table(folds: Folds) -> pd.DataFrame:
     """Random networks among the candidates: their MELEP beside the highest of the network that is trained."""
     found = []
-    for measure, place in itertools.product(transfer_folds.MELEP, folds.by_checkpoint):
+    for measure, place in itertools.product(MELEP, folds.by_checkpoint):
         random = melep_random.load(folds.experiment, folds.tier, measure).get(place, {})
         rows = agreement.beside_random(folds.rows, place[1], measure, random)
         if len(rows):
             gap = agreement.above_trained(rows)
-            shown = [f"{one:+.4f}" for one in (gap.value, gap.low, gap.high) if one is not None]
-            value, *limits = (text.replace("-", "−") for text in shown)
+            value, *limits = (f"{one:+.4f}".replace("-", "−") for one in (gap.value, gap.low, gap.high)
+                              if one is not None)
             found.append({"Random networks with the labels of": checkpoint_name(*place),
-                          "MELEP": marks.WEIGHTS[measure], "Random, mean": f"{rows['random'].mean():.4f}",
+                          "MELEP": WEIGHTS[measure], "Random, mean": f"{rows['random'].mean():.4f}",
                           "Highest trained, mean": f"{rows['trained'].mean():.4f}",
                           "Random − highest [95 %]": f"{value} [{', '.join(limits)}]" if limits else value,
                           "Ranked last": f"{100 * rows['last'].mean():.0f} %", "Folds": len(rows)})
     return pd.DataFrame(found or [{"Random networks": PENDING}])
 
 
-def random_made(folds: transfer_folds.Folds) -> HTML:
+def random_made(folds: Folds) -> HTML:
     """How the random networks were measured."""
     body = melep_random.stored(folds.experiment, folds.tier)
     return provenance.made_by(body, "the random networks") if body else HTML(paragraph(PENDING))
 
 
-def selected_table(folds: transfer_folds.Folds) -> pd.DataFrame:
+def selected_table(folds: Folds) -> pd.DataFrame:
     """The paper's one task: what it says of its choice, and what ours say."""
     chosen, outlier, beaten = (published.lookup(f"{PAPER}.scalars.{key}.value")
                                for key in ("selected_checkpoint", "outlier_checkpoint", "outlier_beats"))
@@ -155,7 +156,7 @@ def selected_table(folds: transfer_folds.Folds) -> pd.DataFrame:
     rows = shared(folds.rows) if transfer_folds.is_papers(folds.rows) else folds.rows[:0]
     lowest = highest = PENDING
     if len(rows):
-        (found,) = agreement.regret(rows, transfer_folds.MELEP[0]).itertuples()
+        (found,) = agreement.regret(rows, MELEP[0]).itertuples()
         lowest, highest = checkpoint_name(*found.chosen), checkpoint_name(*found.best)
     return pd.DataFrame({"What": ["Lowest MELEP", "Highest F1", "Breaks the order"],
                          "Paper": [chosen, chosen, f"{outlier}: better than {beaten} of lower MELEP"],
@@ -166,7 +167,7 @@ def _breaks(rows: pd.DataFrame) -> str:
     """Candidates with a higher F1 than others of lower MELEP, on one task."""
     if not len(rows):
         return PENDING
-    melep, scores = rows[transfer_folds.MELEP[0]].to_numpy(), rows[SCORES[0]].to_numpy()
+    melep, scores = rows[[MELEP[0], SCORES[0]]].to_numpy().T
     above = (melep[:, None] > melep) & (scores[:, None] > scores)
     said = (f"{checkpoint_name(*place)}: better than {n} of lower MELEP"
             for place, n in zip(agreement.checkpoints(rows), above.sum(axis=1), strict=True) if n)
@@ -177,41 +178,41 @@ def _points(axes: plt.Axes, rows: pd.DataFrame, measure: str) -> None:
     """F1 against a measure, a colour and a marker for each checkpoint."""
     for (colour, marker), (place, own) in zip(figures.STYLES, agreement.by_checkpoint(rows).items(), strict=False):
         axes.plot(own[measure], own[SCORES[0]], marker, color=colour, alpha=0.8, label=checkpoint_name(*place))
-    axes.set_ylabel(marks.F1)
+    axes.set_ylabel(F1)
 
 
-def selection_figure(folds: transfer_folds.Folds) -> plt.Figure | None:
+def selection_figure(folds: Folds) -> plt.Figure | None:
     """MELEP against F1 of every checkpoint on the paper's one task, with a fitted line; None without any."""
     if not len(folds.rows):
         return None
     figure, axes = plt.subplots(figsize=(figures.WIDTH, 3.6))
-    _points(axes, folds.rows, transfer_folds.MELEP[0])
+    _points(axes, folds.rows, MELEP[0])
     if len(folds.rows) > 2:
-        melep = folds.rows[transfer_folds.MELEP[0]].astype(float)
+        melep, scores = folds.rows[[MELEP[0], SCORES[0]]].to_numpy(float).T
         ends = np.array([melep.min(), melep.max()])
-        fitted = np.polyval(np.polyfit(melep, folds.rows[SCORES[0]].astype(float), 1), ends)
-        axes.plot(ends, fitted, color=marks.GREY, linewidth=1, linestyle="--", label="fitted line")
-    axes.set_xlabel(f"{RIVALS[transfer_folds.MELEP[0]][0]} (nats)")
+        axes.plot(ends, np.polyval(np.polyfit(melep, scores, 1), ends), color=figures.GREY, linewidth=1, linestyle="--",
+                  label="fitted line")
+    axes.set_xlabel(f"{RIVALS[MELEP[0]][0]} (nats)")
     return figures.legend_below(figure, [axes])
 
 
-def fold_figure(folds: transfer_folds.Folds) -> plt.Figure | None:
+def fold_figure(folds: Folds) -> plt.Figure | None:
     """MELEP against F1 of every candidate on the folds that all of them share, in both weightings."""
     rows = shared(folds.rows)
     if not len(rows):
         return None
-    figure, grid = plt.subplots(len(transfer_folds.MELEP), 1, figsize=(figures.WIDTH, 6), sharey=True)
-    for axes, measure in zip(grid, transfer_folds.MELEP, strict=True):
+    figure, grid = plt.subplots(len(MELEP), 1, figsize=(figures.WIDTH, 6), sharey=True)
+    for axes, measure in zip(grid, MELEP, strict=True):
         _points(axes, rows, measure)
-        axes.set(title=marks.WEIGHTS[measure], xlabel="MELEP (nats)")
+        axes.set(title=WEIGHTS[measure], xlabel="MELEP (nats)")
     return figures.legend_below(figure, grid, 1)
 
 
 def points_said(rows: pd.DataFrame) -> str:
     """What MELEP against F1 of several candidates says: the correlation over ``rows``, and the mean F1 of each."""
     means = {checkpoint_name(*place): own[SCORES[0]].mean() for place, own in agreement.by_checkpoint(rows).items()}
-    found = (f"{marks.WEIGHTS[measure]} {f1(correlations.pearson(rows[measure], rows[SCORES[0]]), True)}"
-             for measure in transfer_folds.MELEP) if len(rows) else ()
+    found = (f"{WEIGHTS[measure]} {f1(correlations.pearson(rows[measure], rows[SCORES[0]]), True)}"
+             for measure in MELEP) if len(rows) else ()
     return alt.by_panel({"Correlation of MELEP with F1 over all points": ", ".join(found) or PENDING,
                          "Mean F1": alt.ordered(means)})
 
@@ -223,9 +224,9 @@ def regret_figure(lost: pd.DataFrame) -> plt.Figure | None:
         return None
     figure, axes = plt.subplots(figsize=(figures.WIDTH, 1 + 0.42 * len(found)))
     for y, (way, one) in enumerate(found.items()):
-        axes.plot(lost.loc[lost["way"] == way, "regret"], np.full(one.n, y + 0.2), ".", color=marks.GREY, markersize=4,
-                  alpha=0.5, label="one fold")
-        marks.interval(axes, one, y - 0.1, marks.BLUE, "o", "mean (95 % interval)")
+        axes.plot(lost.loc[lost["way"] == way, "regret"], np.full(one.n, y + 0.2), ".", color=figures.GREY,
+                  markersize=4, alpha=0.5, label="one fold")
+        interval(axes, one, y - 0.1, BLUE, "o", "mean (95 % interval)")
     figures.name_rows(axes, [way_words(way).replace(": ", ":\n").replace(", ", ",\n") for way in found])
     axes.set_xlabel("F1 lost against the best candidate")
     return figures.legend_below(figure, [axes])
@@ -234,6 +235,6 @@ def regret_figure(lost: pd.DataFrame) -> plt.Figure | None:
 def regret_said(lost: pd.DataFrame) -> str:
     """What ``regret_figure`` says: which way of choosing loses most and least, and what MELEP loses."""
     found = {way_words(way): one for way, one in mean_regrets(lost).items()}
-    melep = RIVALS[transfer_folds.MELEP[0]][0]
-    named = {melep: transfer_folds.interval_text(found[melep])} if melep in found else {}
+    melep = RIVALS[MELEP[0]][0]
+    named = {melep: interval_text(found[melep])} if melep in found else {}
     return alt.by_panel({"Mean F1 lost": alt.ordered({way: one.value for way, one in found.items()})} | named)

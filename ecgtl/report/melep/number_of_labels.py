@@ -6,6 +6,7 @@ All is computed from the finished folds (``transfer_folds``).
 
 import itertools
 from collections.abc import Callable
+from dataclasses import astuple
 
 import pandas as pd
 from IPython.display import HTML
@@ -16,8 +17,8 @@ from ecgtl.analysis.agreement import CHOOSING, EVERY_LABEL, HIGHER, MEASURES, RR
 from ecgtl.analysis.names import PENDING, RIVALS, checkpoint_name, f1
 from ecgtl.measurements import rr_folds
 from ecgtl.report import alt, figures
-from ecgtl.report.melep.marks import BLUE, F1, GREY, VERMILION, interval
-from ecgtl.report.melep.transfer_folds import CHOICES, MELEP, Folds, interval_text
+from ecgtl.report.figures import GREY
+from ecgtl.report.melep.transfer_folds import BLUE, CHOICES, F1, MELEP, VERMILION, Folds, interval, interval_text
 from ecgtl.report.words import bullets, paragraph
 
 TIE = 1e-8  # results are stored with nine digits
@@ -33,12 +34,11 @@ def gains(folds: Folds) -> pd.DataFrame:
     for over, (place, own), score in itertools.product(TRIVIAL, folds.by_checkpoint.items(), SCORES):
         if over == RR and len(own):
             own = own.assign(**{RR: own["fold"].map(known).astype(float)}).dropna(subset=[RR])
-        row = {"network": None, "answer": None, "auc": None, "better": 0}
-        if len(own):
-            row = {"network": own[score].mean(), "answer": own[over].mean(),
-                   "auc": own[score.replace("weighted_f1", "macro_auc")].mean(),
-                   "better": int((own[score] - own[over] > TIE).sum())}
-        found.append({"over": over, "source": place[0], "arch": place[1], "score": score, "n": len(own), **row,
+        row = {"network": own[score].mean(), "answer": own[over].mean(),
+               "auc": own[score.replace("weighted_f1", "macro_auc")].mean(),
+               "better": int((own[score] - own[over] > TIE).sum())} if len(own) else {}
+        found.append({"over": over, "source": place[0], "arch": place[1], "score": score, "n": len(own),
+                      "network": None, "answer": None, "auc": None, "better": 0, **row,
                       "gain": agreement.gain(own, score, over)})
     return pd.DataFrame(found)
 
@@ -63,12 +63,12 @@ def control_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 def numbers(found: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """``gains`` and what ``control_table`` shows as numbers, for the CSV: one row a statistic."""
-    said = [(row, row.score, "", f"gain over {WORDS[row.over]}", row.gain) for row in found.itertuples()]
-    said += [(row, SCORES[0], row.measure, f"correlation with {words}", getattr(row, part))
-             for row in rows.itertuples() for part, words in CONTROLLED.items()]
-    return pd.DataFrame([{"source": row.source, "network": row.arch, "statistic": statistic, "measure": measure,
-                          "epoch_chosen_by": CHOICES[score], "value": one.value, "low": one.low, "high": one.high,
-                          "folds": one.n, "label_sets": one.groups} for row, score, measure, statistic, one in said])
+    said = [(row.source, row.arch, f"gain over {WORDS[row.over]}", "", CHOICES[row.score], *astuple(row.gain))
+            for row in found.itertuples()]
+    said += [(row.source, row.arch, f"correlation with {words}", row.measure, CHOICES[SCORES[0]],
+              *astuple(getattr(row, part))) for row in rows.itertuples() for part, words in CONTROLLED.items()]
+    return pd.DataFrame(said, columns=["source", "network", "statistic", "measure", "epoch_chosen_by", "value", "low",
+                                       "high", "folds", "label_sets"])
 
 
 def verdict(found: pd.DataFrame, rows: pd.DataFrame) -> HTML:
@@ -105,12 +105,10 @@ def rival_rows(folds: Folds, score: str = SCORES[0]) -> pd.DataFrame:
 
 def rival_numbers(rows: pd.DataFrame) -> pd.DataFrame:
     """``rival_rows`` of the published choice of the epoch as numbers, for the CSV."""
-    limits = {"": "value", "_low": "low", "_high": "high"}
-    return pd.DataFrame([{"source": row.source, "network": row.arch, "measure": row.measure,
-                          "epoch_chosen_by": CHOICES[SCORES[0]], "folds": row.plain.n, "label_sets": row.plain.groups,
-                          **{name + end: getattr(getattr(row, name), limit) for name in ("plain", "partial")
-                             for end, limit in limits.items()}}
-                         for row in rows.itertuples()])
+    return pd.DataFrame([(row.source, row.arch, row.measure, CHOICES[SCORES[0]], row.plain.n, row.plain.groups,
+                          *astuple(row.plain)[:3], *astuple(row.partial)[:3]) for row in rows.itertuples()], columns=[
+                              "source", "network", "measure", "epoch_chosen_by", "folds", "label_sets", "plain",
+                              "plain_low", "plain_high", "partial", "partial_low", "partial_high"])
 
 
 def rival_table(rows: pd.DataFrame) -> pd.DataFrame:

@@ -7,8 +7,7 @@ from markupsafe import Markup
 from ecgtl.analysis.names import NBSP, PENDING
 from ecgtl.datasets import catalogue, snomed
 from ecgtl.measurements.melep_datasets import HEADERS, PAPER, PROGRAM, SOURCES, is_whole, pub
-from ecgtl.report import badges, in_short
-from ecgtl.report import provenance as report_provenance
+from ecgtl.report import badges, in_short, provenance
 from ecgtl.report.printed import published_text
 from ecgtl.report.words import bullets, link, paragraph
 from ecgtl.results import Result
@@ -151,7 +150,7 @@ def misprints(counted: Result | None) -> pd.DataFrame:
 
 def made_by(counted: Result | None) -> HTML:
     """How the counts were made; the command where they have not been."""
-    return state(counted) if counted is None else report_provenance.made_by(counted)
+    return state(counted) if counted is None else provenance.made_by(counted)
 
 
 def source_lines() -> HTML:

@@ -21,10 +21,12 @@ from ecgtl.analysis.agreement import SCORES
 from ecgtl.analysis.names import PENDING, RIVALS, checkpoint_name, data_set, f1
 from ecgtl.measurements.melep_datasets import PAPER
 from ecgtl.report import alt, badges, figures, in_short, tables
-from ecgtl.report.melep.marks import BLUE, GREY, SHIFTS, VERMILION, WEIGHTS, interval
-from ecgtl.report.melep.transfer_folds import CHOICES, MELEP, PARTS, VARIANTS, Folds, evidence, interval_text, is_papers
+from ecgtl.report.melep import transfer_folds
+from ecgtl.report.melep.transfer_folds import CHOICES, MELEP, VARIANTS, WEIGHTS, Folds, interval, interval_text
 from ecgtl.report.numbers import Numbers
 from ecgtl.report.words import bullets, difference, paragraph
+
+SHIFTS = (-0.14, 0.0, 0.14, 0.28)  # of our correlations from their row, by weighting and choice of the epoch
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,11 @@ class Pair:
 
     def lines(self, measure: str) -> tables.Lines:
         """The printed correlation, ours, and their difference."""
-        ours, fisher = self.ours[measure, SCORES[0]], self.fisher
-        gap = correlations.independent_difference(ours, fisher) if fisher else None
+        ours, fisher = self.ours[measure, SCORES[0]], self.fisher or correlations.Interval()
+        gap = correlations.independent_difference(ours, fisher)
         here = Numbers(self.folds.experiment, self.folds.tier).correlation(self.source, self.arch, measure, ours)
-        return tables.Lines(f1(self.paper) if fisher else "", here if len(self.rows) else PENDING,
-                            difference(gap) if gap and gap.reach else "")
+        return tables.Lines(f1(self.paper) if self.fisher else "", here if len(self.rows) else PENDING,
+                            difference(gap) if gap.reach else "")
 
     @cached_property
     def ours(self) -> dict[tuple[str, str], correlations.Interval]:
@@ -78,7 +80,7 @@ def pairs(found: Iterable[Folds]) -> tuple[list[Pair], list[Pair]]:
     for folds in found:
         for source, arch in dict.fromkeys([*folds.printed, *folds.by_checkpoint]):
             rows, paper = folds.of(source, arch), folds.printed.get((source, arch))
-            same = is_papers(rows)
+            same = transfer_folds.is_papers(rows)
             if paper is not None:
                 own.append(Pair(folds, source, arch, rows if same else rows[:0], paper))
             if paper is None or not same and len(rows):
@@ -91,8 +93,8 @@ def correlation_rows(found: Iterable[Pair]) -> pd.DataFrame:
     return pd.DataFrame([{"source": pair.source, "network": pair.arch, "target": pair.folds.target,
                           "tier": pair.folds.tier, "measure": measure, "epoch_chosen_by": CHOICES[score],
                           "paper": pair.paper, "ours": ours.value, "low": ours.low, "high": ours.high, "folds": ours.n,
-                          "label_sets": ours.groups,
-                          **(evidence(pair.rows) if ours.n else dict.fromkeys(PARTS, "none"))}
+                          "label_sets": ours.groups, **dict.fromkeys(transfer_folds.PARTS, "none"),
+                          **(transfer_folds.evidence(pair.rows) if ours.n else {})}
                          for pair in found for (measure, score), ours in pair.ours.items()])
 
 
@@ -128,7 +130,7 @@ def fold_table(found: Iterable[Pair]) -> pd.DataFrame:
         folds = "none on the paper's data" if ran > len(pair.rows) else f"{len(pair.rows)} of {planned}"
         behind = {"Label sets": "–", "Draws made again": "–", "Data": badges.badge("pending")}
         if len(pair.rows):
-            words = {"tier": pair.folds.tier} | evidence(pair.rows)
+            words = {"tier": pair.folds.tier} | transfer_folds.evidence(pair.rows)
             behind = {"Label sets": pair.rows["label_set"].nunique(), "Draws made again": pair.rows["redrawn"].sum(),
                       "Data": Markup(" ".join(badges.badge(f"{kind}:{word}") for kind, word in words.items()))}
         rows.append(pair.named | {"Folds": folds if planned else "none in this tier"} | behind)
@@ -173,7 +175,7 @@ def correlation_figure(own: Sequence[Pair], others: Sequence[Pair]) -> plt.Figur
     for axes, (title, group) in zip(grid[:, 0], groups.items(), strict=True):
         for y, pair in enumerate(group):
             _correlations(axes, y, pair)
-        axes.axvline(0, color=GREY, linewidth=0.8)
+        axes.axvline(0, color=figures.GREY, linewidth=0.8)
         axes.set(title=title, xlim=(-1.05, 1.05), xticks=(-1, -0.5, 0, 0.5, 1))
         figures.name_rows(axes, ["\n→ ".join(pair.named.values()) for pair in group])
     grid[-1, 0].set_xlabel("correlation with F1 (negative: as the paper expects)")
@@ -193,7 +195,7 @@ def _correlations(axes: plt.Axes, y: float, pair: Pair) -> None:
     if pair.fisher:
         interval(axes, pair.fisher, y - 0.32, figures.PAPER_COLOUR, "D", "paper (Fisher's 95 % interval)")
     for shift, ((measure, score), found) in zip(SHIFTS, pair.ours.items(), strict=True):
-        style = (BLUE, "o") if measure == MELEP[0] else (VERMILION, "s")
+        style = figures.STYLES[MELEP.index(measure)]
         interval(axes, found, y + shift, *style, f"here: {WEIGHTS[measure]}, {CHOICES[score]}", score == SCORES[0])
     if not len(pair.rows):
         figures.pending_row(axes, y + 0.1, 0.99)

@@ -13,15 +13,18 @@ from functools import cached_property
 import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup
+from matplotlib.axes import Axes
 
 from ecgtl.analysis import agreement, cells, claims, correlations, names, sources
 from ecgtl.config import TIERS
 from ecgtl.experiments import transfers
 from ecgtl.measurements.melep_datasets import PAPER
-from ecgtl.report import badges, findings, provenance, tables, words
+from ecgtl.report import badges, figures, findings, provenance, tables, words
 
 CSN, PTBXL, SELECTION = (f"{PAPER}-{name}" for name in ("csn", "ptbxl", "selection"))
 PARTS = ("upstream", "target", "leads")
+BLUE, VERMILION = "#0072B2", "#D55E00"
+F1 = "weighted F1, test set"
 WAITING = ("reduced", "paper")  # the first of these that has planned folds is said to be PENDING
 
 
@@ -116,8 +119,7 @@ def pending(found: Sequence[Folds]) -> pd.DataFrame:
     for folds in found:
         for place in folds.printed | folds.by_checkpoint:
             home = folds if folds.plan(*place) else Folds(folds.experiment, "paper", folds.arch)
-            missing = [run for run in home.plan(*place) if run.state() != "done"]
-            if missing:
+            if missing := [run for run in home.plan(*place) if run.state() != "done"]:
                 waiting.setdefault((names.data_set(folds.target), home.command), {})[place] = missing
     rows = [(target, "; ".join(names.checkpoint_name(*place) for place in by_place), sum(map(len, by_place.values())),
              _why([missing[0] for missing in by_place.values()]), Markup("<code>{}</code>").format(command))
@@ -162,8 +164,16 @@ def interval_text(found: correlations.Interval, signed: bool = False) -> str:
 
 
 MELEP = ("melep_published", "melep_normalised")
+WEIGHTS = {measure: names.RIVALS[measure][0].removeprefix("MELEP, ") for measure in MELEP}
 CHOICES = {score: names.CHOICES[score.removeprefix("weighted_f1_")] for score in agreement.SCORES}
 VARIANTS = tuple(itertools.product(MELEP, agreement.SCORES))
+
+
+def interval(axes: Axes, found: correlations.Interval, y: float, colour: str, marker: str, label: str,
+             filled: bool = True) -> None:
+    """A value, where there is one, on a horizontal line with its limits, where it has any."""
+    figures.dot(axes, found, y, colour, marker, markersize=4, linewidth=1.1,
+                markerfacecolor=colour if filled else "none", label=label)
 
 
 def said(names: Sequence[str], *found: Folds) -> HTML:

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 import pandas as pd
 from IPython.display import HTML
-from markupsafe import Markup
 
 from ecgtl import published, results
 from ecgtl.analysis import cells
@@ -15,7 +14,7 @@ from ecgtl.analysis.names import METHODS, PENDING, f1
 from ecgtl.datasets import catalogue
 from ecgtl.report import badges, study
 from ecgtl.report.weimann import shared, table1
-from ecgtl.report.weimann.shared import PAPER, TABLE2
+from ecgtl.report.words import paragraph
 
 
 def pretrained(tier: str) -> dict[str, results.Result | None]:
@@ -26,10 +25,10 @@ def pretrained(tier: str) -> dict[str, results.Result | None]:
 
 def overview(tier: str) -> pd.DataFrame:
     """The three steps, as ``diagrams.study_table``; PENDING where nothing was run."""
-    trained, runs = {name: body for name, body in pretrained(tier).items() if body}, cells.runs(TABLE2, tier)
+    trained, runs = {name: body for name, body in pretrained(tier).items() if body}, cells.runs(shared.TABLE2, tier)
     config, tuned = shared.pretraining_config("beat", tier), shared.tuned(tier)
-    paper = published.lookup(f"{PAPER}.table2.rows")
-    places, filled = [(method, int(size)) for method, row in paper.items() for size in row], cells.cells(TABLE2, tier)
+    paper, filled = published.lookup(f"{shared.PAPER}.table2.rows"), cells.cells(shared.TABLE2, tier)
+    places = [(method, int(size)) for method, row in paper.items() for size in row]
     counts = sorted({sum((run.method, run.size) == place for run, _ in runs) for place in places})
     largest = max(size for _, size in places)
     frames = [body.data["frames"]["train"] * len(body.history) for body in trained.values()]
@@ -48,7 +47,7 @@ def overview(tier: str) -> pd.DataFrame:
         "length of the input (s)": f"{tuned.seconds:g}", "epochs at most": str(tuned.epochs),
         "runs a cell": " to ".join(map(str, dict.fromkeys((counts[0], counts[-1])))),
         **_scores({name: filled[name, largest].mean for name in paper if (name, largest) in filled})}
-    return study.study_table(PAPER, ours, theirs)
+    return study.study_table(shared.PAPER, ours, theirs)
 
 
 def _task_words(objectives: Iterable[str]) -> str:
@@ -64,16 +63,15 @@ def _weights(tier: str) -> dict[str, str]:
 
 def _scores(means: dict[str, float]) -> dict[str, str]:
     """Mean macro F1 from random weights and of the best pretraining, by method."""
-    best = max((method for method in means if method != "random"), key=lambda method: means[method], default=None)
+    best = max(means.keys() - {"random"}, key=lambda method: means[method], default=None)
     return {"macro F1, random weights": f1(means["random"]) if "random" in means else PENDING,
             "macro F1, best pretraining": f"{f1(means[best])} ({_task_words([best])})" if best else PENDING}
 
 
 def learned(tier: str) -> pd.DataFrame:
     """How well each pretraining task was learnt, on subjects that were not trained on."""
-    found = pretrained(tier).items()
-    rows = [{"Task": METHODS[objective]} | (_learned(body) if body else {}) for objective, body in found]
-    return pd.DataFrame(rows).fillna(PENDING)
+    return pd.DataFrame([{"Task": METHODS[objective]} | (_learned(body) if body else {})
+                         for objective, body in pretrained(tier).items()]).fillna(PENDING)
 
 
 def _learned(body: results.Result) -> dict[str, str]:
@@ -86,6 +84,4 @@ def _learned(body: results.Result) -> dict[str, str]:
 def upstream_badges(tier: str) -> HTML:
     """Badges of the pretrainings; pending where there is none."""
     bodies = [body for body in pretrained(tier).values() if body]
-    if not bodies:
-        return HTML(Markup("<p>{}</p>").format(badges.badge("pending")))
-    return HTML(badges.row(tier, cells.evidence_of(bodies)))
+    return HTML(badges.row(tier, cells.evidence_of(bodies)) if bodies else paragraph(badges.badge("pending")))

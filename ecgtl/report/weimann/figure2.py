@@ -17,14 +17,14 @@ from ecgtl.report.weimann.shared import PAPER, pretraining_config
 class Future:
     """What the network for future prediction is, read from the module itself.
 
-    ``shapes`` of what passes between its parts, without the batch axis; ``parameters`` of its parts;
-    ``counts``: layers, heads, widths and dropout of the attention pooling.
+    ``shapes`` of what passes between its parts, without the batch axis; ``parameters`` of its parts; ``counted``: what
+    the paper says of such a network, as it is here, and the dropout.
     """
 
     config: PretrainConfig
     shapes: dict[str, tuple[int, ...]]
     parameters: dict[str, int]
-    counts: dict[str, float]
+    counted: dict[str, str]
 
 
 def future(tier: str) -> Future:
@@ -32,9 +32,7 @@ def future(tier: str) -> Future:
     config = pretraining_config("future", tier)
     samples, candidates = round(config.seconds * config.sampling_rate), config.negatives + 1
     with torch.device("meta"):
-        encoder = models.build(config.arch, 1, 1, width=config.width,
-                               **models.variant_options(config.arch, config.variant))
-        model = FuturePredictor(encoder, config.context)  # type: ignore[arg-type]
+        model = FuturePredictor(models.build(config.arch, 1, 1, **_options(config)), config.context)  # type: ignore[arg-type]
         x = torch.empty(1, config.context + candidates, samples)
     pooling, first = model.pooling, model.pooling.layers.layers[0]
     passed = {call.name: call for call in network_blocks.calls(model, x, {"", "pooling", "pooling.layers"})}
@@ -44,9 +42,15 @@ def future(tier: str) -> Future:
     shapes |= {name: tuple(tensor.shape[1:]) for name, tensor in tensors.items()}
     parameters = {"encoder": models.count_parameters(model.encoder), "token": pooling.token.numel(),
                   "pooling": models.count_parameters(pooling.layers), "all": models.count_parameters(model)}
-    counts = {"layers": len(pooling.layers.layers), "heads": first.self_attn.num_heads, "width": pooling.token.numel(),
-              "inner": first.linear1.out_features, "dropout": first.dropout.p}
-    return Future(config, shapes, parameters, counts)
+    counted = {
+        "Transformer layers": str(len(pooling.layers.layers)),
+        "width of the attention pooling": str(pooling.token.numel()), "heads": str(first.self_attn.num_heads),
+        "inner width": f"{first.linear1.out_features:,}", "dropout": f"{first.dropout.p:g}",
+        "frames of the context": str(config.context), "negatives": str(config.negatives),
+        "offset (frames)": str(config.offset), "samples of a frame": f"{samples:,}",
+        "parameters of the encoder": f"{parameters['encoder']:,}",
+        "parameters of the pooling": f"{parameters['pooling'] + parameters['token']:,}"}
+    return Future(config, shapes, parameters, counted)
 
 
 def framework(network: Future) -> Figure:
@@ -55,27 +59,20 @@ def framework(network: Future) -> Figure:
     """
     size = {name: " × ".join(f"{n:,}" for n in shape) for name, shape in network.shapes.items()}
     encoder = network.config.arch.replace("resnet", "ResNet-")
-    return study.chart(PAPER, "framework", size | _counted(network) | {"encoder": encoder})
+    return study.chart(PAPER, "framework", size | network.counted | {"encoder": encoder})
 
 
 def stated(*tiers: str) -> pd.DataFrame:
     """What the paper says of the framework beside what the modules of ``tiers`` have."""
-    return study.statements(PAPER, {tier: _counted(future(tier)) for tier in tiers})
-
-
-def _counted(network: Future) -> dict[str, str]:
-    counts, config, parameters = network.counts, network.config, network.parameters
-    return {"Transformer layers": f"{counts['layers']:g}", "width of the attention pooling": f"{counts['width']:g}",
-            "heads": f"{counts['heads']:g}", "inner width": f"{counts['inner']:,}", "dropout": f"{counts['dropout']:g}",
-            "frames of the context": str(config.context), "negatives": str(config.negatives),
-            "offset (frames)": str(config.offset), "samples of a frame": f"{network.shapes['frames'][1]:,}",
-            "parameters of the encoder": f"{parameters['encoder']:,}",
-            "parameters of the pooling": f"{parameters['pooling'] + parameters['token']:,}"}
+    return study.statements(PAPER, {tier: future(tier).counted for tier in tiers})
 
 
 def encoder_blocks(tier: str) -> list[network_blocks.Block]:
     """The encoder block by block; its last linear layer is taken away in the framework."""
     config = pretraining_config("future", tier)
     shape = (1, round(config.seconds * config.sampling_rate))
-    return network_blocks.network(config.arch, 1, 1, shape, width=config.width,
-                            **models.variant_options(config.arch, config.variant))[:-1]
+    return network_blocks.network(config.arch, 1, 1, shape, **_options(config))[:-1]
+
+
+def _options(config: PretrainConfig) -> dict:
+    return {"width": config.width, **models.variant_options(config.arch, config.variant)}

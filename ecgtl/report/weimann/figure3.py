@@ -25,9 +25,9 @@ def histories(tier: str) -> pd.DataFrame:
     """One row an epoch of every network of Table 2: ``method``, ``size`` (%), ``run``, ``epoch``, ``score`` (validation
     macro F1).
     """
-    rows = [(run.method, run.size, run.number, row["epoch"], row["validation_score"])
-            for run, body in cells.runs(cells.current(shared.TABLE2, tier), tier) for row in body.history]
-    return pd.DataFrame(rows, columns=["method", "size", "run", "epoch", "score"])
+    return pd.DataFrame([(run.method, run.size, run.number, row["epoch"], row["validation_score"])
+                         for run, body in cells.runs(cells.current(shared.TABLE2, tier), tier) for row in body.history],
+                        columns=["method", "size", "run", "epoch", "score"])
 
 
 def differences(frame: pd.DataFrame, size: int, method: str) -> pd.DataFrame:
@@ -37,8 +37,8 @@ def differences(frame: pd.DataFrame, size: int, method: str) -> pd.DataFrame:
     """
     first, second = (_by_run(frame, size, name) for name in (method, "random"))
     epochs = first.index.intersection(second.index)
-    samples = [[statistics.Sample.of(rows.loc[epoch].dropna()) for epoch in epochs] for rows in (first, second)]
-    found = [statistics.welch(a, b) for a, b in zip(*samples, strict=True)]
+    found = [statistics.welch(statistics.Sample.of(first.loc[epoch].dropna()),
+                              statistics.Sample.of(second.loc[epoch].dropna())) for epoch in epochs]
     return pd.DataFrame([(one.value, one.low, one.high) for one in found], epochs, ["value", "low", "high"])
 
 
@@ -111,9 +111,8 @@ def speed(frame: pd.DataFrame) -> pd.DataFrame:
     """``histories`` by share and method: median epoch at ``share_of_best`` of a run's best, best and first score."""
     entry, rows = experiments.load(shared.TABLE2), []
     for size, method in itertools.product(sorted(entry.columns, reverse=True), entry.inits):
-        own = _rows(frame, size, method)
-        epochs, found = _epochs(own), (PENDING, PENDING, PENDING)
-        if epochs:
+        own, found = _rows(frame, size, method), (PENDING, PENDING, PENDING)
+        if epochs := _epochs(own):
             found = (f"{np.median(epochs):g} ({min(epochs)} to {max(epochs)})",
                      f1(own.groupby("run")["score"].max().mean()), f1(own.loc[own["epoch"] == 1, "score"].mean()))
         rows.append((entry.column_words(size), METHODS[method], len(epochs), *found))

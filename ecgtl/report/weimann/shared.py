@@ -22,8 +22,7 @@ from ecgtl.report import badges, findings, tables, words
 PAPER = "weimann2021"
 TABLE1, TABLE2, TABLE3, TABLE4 = (f"{PAPER}-table{number}" for number in range(1, 5))
 PTBXL, CPSC2018 = f"{PAPER}-table5-ptbxl", f"{PAPER}-table5-cpsc2018"
-NAMES = {TABLE1: "Table 1", TABLE2: "Table 2", TABLE3: "Table 3", TABLE4: "Table 4", PTBXL: "PTB-XL",
-         CPSC2018: "CPSC 2018"}
+NAMES = {f"{PAPER}-table{n}": f"Table {n}" for n in range(1, 5)} | {PTBXL: "PTB-XL", CPSC2018: "CPSC 2018"}
 CLASSES = ("normal", "af", "other", "noise")
 BY_CLASS = tuple(f"f1_per_class.{name}" for name in CLASSES)
 MULTI_LABEL = ("macro_auc", "f_max", "f_beta", "g_beta")
@@ -64,9 +63,8 @@ def comparisons(experiment: str, tier: str, scores: Sequence[str] = ("macro_f1",
 def trials(experiment: str, tier: str) -> pd.DataFrame:
     """``cells.runs_table`` with the column ``size``, whatever a column of the experiment stands for."""
     found = cells.runs_table(experiment, tier)
-    if found.empty:
-        return pd.DataFrame(columns=["method", "size", "run", "epoch_chosen_by"])
-    return found.rename(columns={"share_of_dataset": "size", "column": "size"})
+    return found.rename(columns={"share_of_dataset": "size", "column": "size"}) if len(found) else pd.DataFrame(
+        columns=["method", "size", "run", "epoch_chosen_by"])
 
 
 def printed_sample(row: pd.Series) -> statistics.Sample | None:
@@ -88,14 +86,14 @@ def compared(frame: pd.DataFrame, group: str, only: int | str | None = None) -> 
     ``only``: the column that baselines are shown at, where they do not depend on it.
     """
     marked = published.lookup(f"{PAPER}.table4.rows")
-    frame = frame.assign(mark=[marked.get(row.method, {}).get(str(row.size), {}).get("mark", "")
-                               for row in frame.itertuples()])
+    marks = [marked.get(row.method, {}).get(str(row.size), {}).get("mark", "") for row in frame.itertuples()]
+    frame = frame.assign(mark=marks)
     if only is not None:
         frame = frame[~frame["method"].isin(BASELINES) | (frame["size"] == only)]
-    if frame["score"].nunique() > 1:
-        return tables.grid(frame, "score", headings={name: (SCORES[name], "") if name == "macro_f1" else
-                                                     (group, SCORES[name]) for name in frame["score"].unique()})
-    return tables.grid(frame, headings={name: (group, name) for name in frame["words"]})
+    if frame["score"].nunique() == 1:
+        return tables.grid(frame, headings={name: (group, name) for name in frame["words"]})
+    return tables.grid(frame, "score", headings={name: (group, SCORES[name]) for name in frame["score"].unique()}
+                       | {"macro_f1": (SCORES["macro_f1"], "")})
 
 
 def gains(frame: pd.DataFrame, group: str) -> pd.DataFrame:

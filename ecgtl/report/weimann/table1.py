@@ -31,11 +31,11 @@ def best_settings(frame: pd.DataFrame) -> pd.DataFrame:
     """The best setting of each task by macro F1 and its lead over the second, in print and among those of ours."""
     rows = []
     for task, settings in tasks().items():
-        own = frame[(frame["score"] == "macro_f1") & frame["method"].isin(settings)]
-        rows.append((METHODS[task], *_leader(own, shared.printed_sample), *_leader(own, shared.our_sample),
-                     f"{(own['n'] > 0).sum()} of {len(own)}"))
-    return pd.DataFrame(rows, columns=["Task", "Best in print", "Lead over the second, in print", "Best of ours",
-                                       "Lead over the second, ours", "Settings run"])
+        own, row = frame[(frame["score"] == "macro_f1") & frame["method"].isin(settings)], {"Task": METHODS[task]}
+        for words, sample in (("in print", shared.printed_sample), ("of ours", shared.our_sample)):
+            row[f"Best {words}"], row[f"Lead over the second, {words.removeprefix('of ')}"] = _leader(own, sample)
+        rows.append(row | {"Settings run": f"{(own['n'] > 0).sum()} of {len(own)}"})
+    return pd.DataFrame(rows)
 
 
 def _leader(rows: pd.DataFrame, sample: Callable[[pd.Series], statistics.Sample | None]) -> tuple[str, str]:

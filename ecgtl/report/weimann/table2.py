@@ -28,10 +28,8 @@ def choices(experiment: str, tier: str) -> pd.DataFrame:
     """Macro F1 by three ways of choosing the epoch, and what the forbidden one would add (mean over pairs)."""
     entry, runs, rows = experiments.load(experiment), cells.runs(experiment, tier), []
     for method, size in itertools.product(entry.inits, entry.columns):
-        found = {}
-        for choice in names.CHOICES:
-            cell = cells.cell_of(runs, experiment, (method, size), choice=choice)
-            found[choice] = np.array(cell.values if cell else ())
+        found = {choice: np.array([value for *_, value in cells.scored(runs, experiment, (method, size), None, choice)])
+                 for choice in names.CHOICES}
         flattery = found["best_test"] - found["validated"]
         rows.append({"Initialisation": names.METHODS[method], "Data used": entry.column_words(size),
                      **{words.capitalize(): mean_sd(found[choice], 1) for choice, words in names.CHOICES.items()},

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 from IPython.display import HTML
-from markupsafe import Markup
 
 from ecgtl import experiments, published
 from ecgtl.analysis import cells
@@ -14,7 +13,7 @@ from ecgtl.analysis.names import METHODS, PENDING, f1
 from ecgtl.config import BASELINES
 from ecgtl.report import gains
 from ecgtl.report.weimann import shared
-from ecgtl.report.words import plus_minus
+from ecgtl.report.words import bullets, paragraph, plus_minus
 
 
 def data_used(experiment: str) -> HTML:
@@ -48,11 +47,10 @@ def unscored(experiment: str, tier: str) -> HTML:
         return HTML(f"<p>{PENDING}: no run yet.</p>")
     areas = bodies[0].scores["validated"]["auc_per_class"]  # the test set is the same in all runs
     left_out = [name.replace("_", " ") for name, area in areas.items() if area is None]
-    text = f"All {len(areas)} labels occur in the test set; the AUC is the mean over all of them."
-    if left_out:
-        text = (f"Of {len(areas)} labels {len(left_out)} cannot be scored, because no recording of the test set has "
-                f"them, or every one: {', '.join(left_out)}. The AUC is the mean over the others.")
-    return HTML(Markup("<p>{}</p>").format(text))
+    return HTML(paragraph(
+        f"Of {len(areas)} labels {len(left_out)} cannot be scored, because no recording of the test set has them, or "
+        f"every one: {', '.join(left_out)}. The AUC is the mean over the others." if left_out else
+        f"All {len(areas)} labels occur in the test set; the AUC is the mean over all of them."))
 
 
 def thresholds(experiment: str, tier: str) -> pd.DataFrame:
@@ -107,8 +105,8 @@ def ranking_verdict(ranked: pd.DataFrame) -> HTML:
         orders = own.loc[~own[column].isin(["not printed", PENDING]), column]
         if len(orders):
             word = "one and the same" if orders.nunique() == 1 else f"{orders.nunique()} different ones"
-            lines.append(Markup("<li>{}, {}: {} scores, {}.</li>").format(name, column.lower(), len(orders), word))
-    return HTML(Markup("<p>Orders of the five initialisations:</p><ul>{}</ul>").format(Markup("").join(lines)))
+            lines.append(f"{name}, {column.lower()}: {len(orders)} scores, {word}.")
+    return HTML(paragraph("Orders of the five initialisations:") + bullets(lines))
 
 
 def gains_by_score(experiment: str, tier: str) -> list[gains.Gain]:

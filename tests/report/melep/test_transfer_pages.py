@@ -18,7 +18,7 @@ from ecgtl.analysis.names import NBSP, f1
 from ecgtl.experiments import transfers
 from ecgtl.measurements import rr_folds
 from ecgtl.report import figures, tables
-from ecgtl.report.melep import f1_levels, figure6, marks, number_of_labels, table2, transfer_folds
+from ecgtl.report.melep import f1_levels, figure6, number_of_labels, table2, transfer_folds
 from ecgtl.report.melep.transfer_folds import CSN, PTBXL, SELECTION
 from ecgtl.report.tables import Lines
 
@@ -172,7 +172,7 @@ def test_the_ten_printed_rows_stand_even_without_folds():
     ]
     assert {(p.source, p.paper) for p in others} == {("cinc2017", None)}
     table = table2.correlation_table(own)
-    assert len(table) == 10 and [name for _, name in table][1:] == [marks.WEIGHTS[name] for name in MEASURES]
+    assert len(table) == 10 and [name for _, name in table][1:] == [transfer_folds.WEIGHTS[name] for name in MEASURES]
     for pair, row in zip(own, table.itertuples(index=False, name=None), strict=True):
         assert row == (pair.named_in_short, *[Lines(f1(pair.paper), "PENDING")] * 2)
     assert "PENDING" in table2.signs(own).data
@@ -190,11 +190,12 @@ def test_a_correlation_is_that_of_its_folds_by_weighting_and_choice():
     for measure in MEASURES:
         value = stats.pearsonr(rows[measure], rows["weighted_f1_best_test"]).statistic
         ours = pair.ours[measure, "weighted_f1_best_test"]
-        shown = cell(table2.correlation_table(own), name, "Weights of MELEP", marks.WEIGHTS[measure])
+        shown = cell(table2.correlation_table(own), name, "Weights of MELEP", transfer_folds.WEIGHTS[measure])
         assert (shown.paper, shown.here) == ("−.551", f"{f1(value)} [{f1(ours.low)}, {f1(ours.high)}] n 12")
         assert shown.gap.startswith(f"{f1(value + 0.551, True)} [")
         chosen = f1(stats.pearsonr(rows[measure], rows["weighted_f1_validated"]).statistic)
-        validated = table2.validated_table(own).set_index("Model, source → target").loc[name, marks.WEIGHTS[measure]]
+        validated = table2.validated_table(own).set_index("Model, source → target").loc[
+            name, transfer_folds.WEIGHTS[measure]]
         assert validated.startswith(f"{chosen} [")
     behind = row_of(table2.fold_table(own), Checkpoint="Bi-LSTM, CPSC 2018", Target="PTB-XL")
     assert behind["Folds"] == "12 of 20" and behind["Label sets"] == rows["label_set"].nunique()
@@ -221,7 +222,7 @@ def test_substitutes_and_twins_are_never_held_against_a_printed_row(tier, source
     said = table2.signs(own).data
     assert ("1 of 1 rows have the printed sign" in said) == compared
     for pair in beside:
-        column = "Weights of MELEP", marks.WEIGHTS[MEASURES[0]]
+        column = "Weights of MELEP", transfer_folds.WEIGHTS[MEASURES[0]]
         shown = cell(table2.correlation_table(others), pair.named_in_short, *column)
         assert shown.here.startswith("−1.000") and (shown.paper, shown.gap) == ("", "")
     for pair in own:
@@ -328,7 +329,7 @@ def test_level_figures_draw_whatever_is_there(name, tier):
     first = figure.axes[0]
     assert np.round(first.get_lines()[0].get_ydata(), 3).tolist() == [0.8, 0.6, 0.7, 0.5]
     assert {line.get_color() for line in first.get_lines() if line.get_marker() == "s"} == {
-        marks.VERMILION
+        transfer_folds.VERMILION
     }
     assert first.get_xticklabels()[0].get_text().endswith(f"({1 if tier == 'demo' else 5})")
     assert len(figure.axes) == len(f1_levels.CUTS) and len(folds.waiting) == len(folds.by_checkpoint) - 1
