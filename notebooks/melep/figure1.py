@@ -27,7 +27,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.config import SectionConfig
 from ecgtl.report import alt, figures, flowchart, in_short, network_blocks, tables
-from ecgtl.report.melep import network_diagrams
+from ecgtl.report.melep import figure1, network_diagrams
 
 config = SectionConfig.from_notebook(globals())
 
@@ -35,7 +35,7 @@ config = SectionConfig.from_notebook(globals())
 
 figures.use_style()
 shown = network_diagrams.drawn_tier(config.tier)
-in_short.block([network_diagrams.depth(shown).data], network_blocks.tier_badges(shown).data)
+in_short.block([figure1.depth(shown).data], network_blocks.tier_badges(shown).data)
 
 # %% [markdown]
 # ## From recording to labels
@@ -45,12 +45,12 @@ in_short.block([network_diagrams.depth(shown).data], network_blocks.tier_badges(
 # time. The output is drawn for the {pub}`melep2023.scalars.cpsc2018_labels` labels of CPSC2018.
 
 # %% tags=["remove-input"]
-network = network_diagrams.resnet_figure(shown)
+network = figure1.resnet_figure(shown)
 figures.shown(network, "ResNet1d101 from top to bottom, equal units as one bar: wider for longer signals (log scale), taller for more channels.",
               flowchart.hourglass_said(network_diagrams.network("resnet1d101", shown), network_diagrams.shape(shown)))
 
 # %% tags=["remove-input"]
-network_diagrams.depth(shown)
+figure1.depth(shown)
 
 # %% [markdown]
 # ## A residual unit
@@ -59,7 +59,7 @@ network_diagrams.depth(shown)
 # units of a stage the shortcut hands on what it was given.
 
 # %% tags=["remove-input"]
-unit = network_diagrams.unit_figure(shown)
+unit = figure1.unit_figure(shown)
 figures.shown(unit, "A residual unit that shortens its input: both paths meet in one sum.", alt.written(unit))
 
 # %% [markdown]
@@ -86,7 +86,7 @@ tables.html(network_diagrams.sizes("resnet1d101"), "The network in each tier, wi
 # %% tags=["remove-input"]
 blocks = network_diagrams.network("resnet1d101", shown)
 tables.write_csv(network_blocks.listed({f"ResNet1d101, tier {shown}": blocks}), "melep2023-figure1")
-tables.html(network_blocks.table(network_diagrams.grouped(blocks)), f"ResNet1d101, tier {shown}; layers of one unit, parameters of all")
+tables.html(network_blocks.table(figure1.grouped(blocks)), f"ResNet1d101, tier {shown}; layers of one unit, parameters of all")
 
 # %% [markdown]
 # Download {download}`every block </downloads/melep2023-figure1.csv>` and {download}`this notebook, executed
@@ -94,7 +94,7 @@ tables.html(network_blocks.table(network_diagrams.grouped(blocks)), f"ResNet1d10
 #
 # ## Provenance
 #
-# Drawn when this page was built, by `ecgtl.report.melep.network_diagrams` and `ecgtl.report.network_blocks` from the network in
+# Drawn when this page was built, by `ecgtl.report.melep.figure1` and `ecgtl.report.network_blocks` from the network in
 # `ecgtl/models`, in the sizes that `ecgtl/experiments/melep2023.yml` gives each tier. No recording and no
 # result is behind it.
 

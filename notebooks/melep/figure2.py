@@ -27,7 +27,7 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.config import SectionConfig
 from ecgtl.report import alt, figures, in_short, network_blocks, tables
-from ecgtl.report.melep import network_diagrams
+from ecgtl.report.melep import figure2, network_diagrams
 
 config = SectionConfig.from_notebook(globals())
 
@@ -44,7 +44,7 @@ in_short.block([network_diagrams.in_short_of("bilstm", shown)], network_blocks.t
 # {pub}`melep2023.scalars.cpsc2018_labels` labels of CPSC2018.
 
 # %% tags=["remove-input"]
-drawn = network_diagrams.bilstm_figure(shown)
+drawn = figure2.bilstm_figure(shown)
 figures.shown(drawn, "The Bi-LSTM from top to bottom; shapes are channels × length.", alt.written(drawn))
 
 # %% [markdown]
@@ -80,7 +80,7 @@ tables.html(network_blocks.table(blocks), f"Bi-LSTM, tier {shown}")
 #
 # ## Provenance
 #
-# Drawn when this page was built, by `ecgtl.report.melep.network_diagrams` and `ecgtl.report.network_blocks` from the network in
+# Drawn when this page was built, by `ecgtl.report.melep.figure2` and `ecgtl.report.network_blocks` from the network in
 # `ecgtl/models`, in the sizes that `ecgtl/experiments/melep2023.yml` gives each tier. No recording and no
 # result is behind it.
 

@@ -2,11 +2,11 @@
 
 from pages import texts
 
-from ecgtl.report.melep import network_diagrams
+from ecgtl.report.melep import figure2
 
 
 def test_directions_share_the_recurrent_layer():
     one_way = 4 * 100 * (12 + 100 + 2)  # four gates: weights of input and state, two biases
-    said = " ".join(texts(network_diagrams.bilstm_figure("paper")))
+    said = " ".join(texts(figure2.bilstm_figure("paper")))
     assert said.count(f"{one_way:,} parameters") == 2
     assert "flattened: 200,000" in said and "12 × 1,000" in said

@@ -8,7 +8,7 @@ from ecgtl import models
 from ecgtl.analysis import names
 from ecgtl.config import TIERS
 from ecgtl.report import network_blocks
-from ecgtl.report.melep import network_diagrams
+from ecgtl.report.melep import figure1, figure2, network_diagrams
 
 
 @pytest.mark.parametrize("tier", TIERS)
@@ -18,7 +18,7 @@ def test_blocks_hold_every_parameter_of_the_network(name, tier):
         model = models.build(name, network_diagrams.shape(tier)[0], 9, **network_diagrams.options(name, tier))
     blocks = network_diagrams.network(name, tier)
     assert network_blocks.parameters(blocks) == models.count_parameters(model) == network_blocks.parameters(
-        network_diagrams.grouped(blocks))
+        figure1.grouped(blocks))
     assert blocks[-1].shape == (9,) and blocks[-1].name == "output"
 
 
@@ -43,8 +43,7 @@ def test_outputs_follow_the_number_of_labels():
     assert (convolutional < 0.1).all()
 
 
-@pytest.mark.parametrize("draw", [network_diagrams.resnet_figure, network_diagrams.unit_figure,
-                                  network_diagrams.bilstm_figure])
+@pytest.mark.parametrize("draw", [figure1.resnet_figure, figure1.unit_figure, figure2.bilstm_figure])
 @pytest.mark.parametrize("tier", ["paper", "reduced"])
 def test_no_text_leaves_a_drawing(draw, tier):
     figure = draw(tier)
