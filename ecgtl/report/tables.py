@@ -23,7 +23,8 @@ LINES = ("paper", "here", "here − paper")
 NEEDS = (22, 28, 34, 40, 46, 52, 58, 64)  # rem: a table whose frame is narrower than it needs becomes cards
 SORTED_FROM = 16  # a table of so many rows sorts and filters
 _BRIEF = 5  # a comparison of so many columns leaves intervals of differences to what its numbers open
-_DENSE = 8  # a table of so many columns is set in small type
+_DENSE = 8  # a table of so many columns is set in small type,
+_WIDE = 58  # and one that would need more rem than a window of 1,300 pixels has for it
 _POPOVER = re.compile("<div popover.*?</div>", re.DOTALL)
 
 
@@ -118,7 +119,7 @@ def html_text(table: pd.DataFrame, caption: str) -> Markup:
         shown = [any(texts) for texts in zip(*(one for one in others if isinstance(one, Lines)), strict=True)]
         label = lines.format(Lines(*(Markup("&nbsp;") * there for there in shown or (True,) * 3))) if compared else ""
         rows.append(Markup('<tr><th scope="row">{}</th>{}{}</tr>').format(first, label, tds))
-    dense = len(heads) >= _DENSE or compared and len(heads) > _BRIEF
+    dense = len(heads) >= _DENSE or compared and len(heads) > _BRIEF or _need(table, heads, compared, False) > _WIDE
     css = f"ecgtl-needs-{_need(table, heads, compared, dense)}" + " ecgtl-dense" * dense
     if len(rows) >= SORTED_FROM and not compared:
         css += " ecgtl-sortable"
