@@ -91,7 +91,7 @@ EXPERIMENT = '''
     inits: [random]
     sizes: {25: 0.3333333333333333}
     runs: {demo: 1, reduced: 3, paper: 10}
-    epochs: {demo: 1}
+    common: {epochs: {demo: 1}}
     data: {version: 1.0.0, records: 8528, digest: unknown}
 '''
 COMMAND = '''

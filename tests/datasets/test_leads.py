@@ -225,15 +225,6 @@ def test_pretraining_takes_the_first_lead_and_says_it_once(source, capsys):
         assert np.corrcoef(whole.take(at)[0, 0], filters.remove_baseline_wander(expected, 250))[0, 1] > 0.8
 
 
-def test_names_are_found_in_pretraining_too():
-    for source in (windows.unlabelled, frames.sampled):
-        straight, turned = (source([found], 1.0, 250.0, lead="II") for found in (STRAIGHT, TURNED))
-        pick = (np.arange(4),) if source is windows.unlabelled else (np.arange(4), np.zeros(4, int))
-        np.testing.assert_allclose(turned.take(*pick), straight.take(*pick), atol=1e-3)  # frames are kept in 16 bits
-        with pytest.raises(EcgtlError, match="has no lead 'II'; it has I, V1"):
-            source([recordings(("I", "II"), ("I", "V1"))], 1.0, 250.0, lead="II")
-
-
 # --- fine-tuning --------------------------------------------------------------------------------------------------
 
 
@@ -396,7 +387,7 @@ def test_scores_of_a_checkpoint_do_not_depend_on_the_order_of_leads(straight, tu
     first, second = (ranked(root, path)[0].scores[0] for root in (straight, turned))
     assert first.value == second.value
     back = two_leads(tmp_path / "b.safetensors", ("II", "I"), protocol=protocol,
-                     sampling_rate=first.answers.candidate.facts.sampling_rate)
+                     sampling_rate=first.candidate.facts.sampling_rate)
     assert ranked(turned, back)[0].scores[0].value != first.value  # the leads do matter
 
 
@@ -415,7 +406,7 @@ def test_recordings_without_a_checkpoints_lead_are_counted_or_refuse_it(tmp_path
 def test_one_lead_beside_several_is_the_one_asked_for(tmp_path, straight):
     path = two_leads(tmp_path / "w.safetensors")
     one = two_leads(tmp_path / "o.safetensors", ("I",), in_channels=1, mean=[0.0], sd=[1.0])
-    scores = {lead: {score.name: score.value for score in ranked(straight, path, one, lead=lead)[0].scores}
+    scores = {lead: {score.candidate.name: score.value for score in ranked(straight, path, one, lead=lead)[0].scores}
               for lead in (0, 1, "ii")}
     assert scores[1] == scores["ii"] != scores[0]
     alone = {lead: ranked(straight, one, lead=lead)[0].scores[0].value for lead in (0, 1, "ii")}

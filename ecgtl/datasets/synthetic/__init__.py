@@ -27,10 +27,16 @@ class Twin:
     write: Callable[[Path, Sequence[RecordPlan], writers.Make], None]
 
 
-_PLANS = {plan.__name__: plan for plan in (plans.cinc2017, plans.mitdb, plans.qtdb, plans.icentia11k, hospitals.ptbxl,
-                                           plans.shaoxing, plans.icu_monitor, plans.folder)}
-_PLANS |= {name: partial(hospitals.archive, name) for name in hospitals.archives()}
-TWINS = {name: Twin(plan, getattr(writers, f"write_{name}")) for name, plan in _PLANS.items()}
+TWINS = {
+    "cinc2017": Twin(plans.cinc2017, writers.write_cinc2017), "mitdb": Twin(plans.mitdb, writers.write_mitdb),
+    "qtdb": Twin(plans.qtdb, writers.write_qtdb), "icentia11k": Twin(plans.icentia11k, writers.write_icentia11k),
+    "ptbxl": Twin(hospitals.ptbxl, writers.write_ptbxl),
+    "cpsc2018": Twin(partial(hospitals.archive, "cpsc2018"), writers.write_cpsc2018),
+    "georgia": Twin(partial(hospitals.archive, "georgia"), writers.write_georgia),
+    "shaoxing": Twin(plans.shaoxing, writers.write_shaoxing),
+    "csn": Twin(partial(hospitals.archive, "csn"), writers.write_csn),
+    "icu_monitor": Twin(plans.icu_monitor, writers.write_icu_monitor),
+    "folder": Twin(plans.folder, writers.write_folder)}
 
 
 def twin_root(name: str, seed: int = SEED) -> Path:
