@@ -63,8 +63,10 @@ def entry(name: str, parts: dict, build: Callable[[Path], None]) -> Path:
         with processes.undone(functools.partial(shutil.rmtree, part, ignore_errors=True)):
             build(part)
             files = [file for file in part.rglob("*") if file.is_file()]
-            _seal(part, {file.relative_to(part).as_posix(): _sha256(str(file)) for file in files})
-            _sync(files)
+            with ThreadPoolExecutor(1) as pool:  # the disk works meanwhile
+                synced = pool.submit(_sync, files)
+                _seal(part, {file.relative_to(part).as_posix(): _sha256(str(file), None) for file in files})
+                synced.result()
             os.chmod(part, 0o755)  # mkdtemp makes folders for their owner alone; a cache may be shared
             try:
                 os.rename(part, final)
@@ -99,7 +101,7 @@ def _damage(folder: Path) -> str:
         return f"{SEAL} cannot be read"
     if seal.get("seen") == seen:
         return ""
-    wrong = [file for file, digest in sums.items() if _sha256(os.path.join(folder, file)) != digest]
+    wrong = [file for file, digest in sums.items() if _sha256(os.path.join(folder, file), None) != digest]
     if wrong:
         return f"{wrong[0]} is not what it was"
     with contextlib.suppress(EcgtlError):  # somebody else's cache: it is read through at each use then
@@ -145,11 +147,12 @@ def _untouched(path: Path, seconds: float) -> bool:
     return all(file.stat().st_mtime < time.time() - seconds for file in (path, *path.rglob("*")))
 
 
-def source_checksum(root: Path, files: Iterable[Path | str]) -> str:
+def source_checksum(root: Path, files: Iterable[Path | str], contents: dict[str, bytes] | None = None) -> str:
     """SHA-256 over names and contents of ``files`` (below ``root``).
 
     Contents are read again only when a file's size or times differ from the last look. The time of change (ctime)
-    counts beside that of modification, because archives set the latter to the same value in every release.
+    counts beside that of modification, because archives set the latter to the same value in every release. What had
+    to be read is put into ``contents`` by path, for a parser that would read it next.
     """
     # Plain strings: with tens of thousands of files Path objects would take most of the time.
     folder, names = os.path.join(root, ""), sorted(os.fspath(file) for file in files)
@@ -159,11 +162,14 @@ def source_checksum(root: Path, files: Iterable[Path | str]) -> str:
         if index.is_file():
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 return json.loads(index.read_text())["sha256"]
-    with ThreadPoolExecutor(THREADS) as pool:  # a thread a core: reading and hashing release the interpreter lock
-        digests = list(pool.map(_sha256, names))
+    # A thread a core: reading and hashing release the interpreter lock
+    parts = [names[k::THREADS] for k in range(THREADS)]
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = pool.map(lambda part: [(file, _sha256(file, contents)) for file in part], parts)
+        digests = {file: digest for part in found for file, digest in part}
     whole = hashlib.sha256()
-    for (name, *_), digest in zip(stats, digests, strict=True):
-        whole.update(f"{name} {digest}\n".encode())
+    for (name, *_), file in zip(stats, names, strict=True):
+        whole.update(f"{name} {digests[file]}\n".encode())
     write_atomic(index, json.dumps({"sha256": whole.hexdigest()}).encode())
     return whole.hexdigest()
 
@@ -173,9 +179,12 @@ def _stat(file: str) -> os.stat_result:
         return os.stat(file)
 
 
-def _sha256(file: str) -> str:
+def _sha256(file: str, contents: dict[str, bytes] | None) -> str:
     with paths.reading(file), open(file, "rb", buffering=0) as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+        if contents is None:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+        contents[file] = handle.readall()
+        return hashlib.sha256(contents[file]).hexdigest()
 
 
 def _sync(files: list[Path]) -> None:

@@ -37,7 +37,7 @@ def read(root: Path, on_bad: str = "error", synthetic: bool = False) -> Recordin
     """
     source = Source(Path(root) / FOLDER)
     collector = Collector(NAME, VERSION, CLASSES.values(), on_bad=on_bad, synthetic=synthetic)
-    return collector.cached(source.base, source.files(), lambda: collect(source, collector))
+    return collector.cached(source.base, source.files(), lambda: collect(source, collector), source.contents)
 
 
 def collect(source: "Source", collector: Collector) -> None:
@@ -83,15 +83,17 @@ def _labels(text: str, where: str) -> dict[str, str]:
 class Source:
     """``training2017/A00001.mat`` and so on, or the release's archive, read in memory: nothing can land outside.
 
-    ``members`` says by name where a file lies in it.
+    ``members`` says by name where a file lies in it; ``contents`` is what the checksum of the unpacked form has read.
     """
 
     def __init__(self, base: Path):
+        self.contents: dict[str, bytes] | None = {}
         self.base, self.path, self.archive = base, base / "training2017", None
         if self.path.is_dir():
-            self.members = {name: str(self.path / name) for name in os.listdir(self.path)}
+            with os.scandir(self.path) as found:
+                self.members = {entry.name: entry.path for entry in found}
             return
-        self.path = base / "training2017.zip"
+        self.path, self.contents = base / "training2017.zip", None
         if not self.path.is_file():
             raise not_available(base, "training2017/ and no training2017.zip", NAME)
         try:
@@ -119,7 +121,7 @@ class Source:
         """The bytes of the file ``name``."""
         where = self.where(name)
         if self.archive is None:
-            return read_bytes(where)
+            return (self.contents or {}).pop(where, b"") or read_bytes(where)
         if name not in self.members:
             raise EcgtlError(f"{self.path} holds no {name}; fetch the archive again")
         try:

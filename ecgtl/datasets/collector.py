@@ -8,6 +8,7 @@ import os
 import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -159,10 +160,12 @@ class Collector:
         self.add(Reading(path.stem, signals[:, kept], rate, names, [gain] * n, [0.0] * n, label), str(path))
 
     def cached(self, root: Path, files: Iterable[Path | str], fill: Callable[[], None] = lambda: None,
-               write: Callable[[Path], None] | None = None, **options) -> Recordings:
+               contents: dict[str, bytes] | None = None, write: Callable[[Path], None] | None = None,
+               **options) -> Recordings:
         """Recordings from the cache; when they are not there yet ``fill`` parses ``files`` (below ``root``) into this.
 
-        ``options`` are what ``fill`` depends on beside the files. ``write(folder)`` takes the place of ``fill`` and of
+        ``options`` are what ``fill`` depends on beside the files. ``contents`` receives what the checksum had to read,
+        so that ``fill`` need not read it a second time; ``write(folder)`` takes the place of ``fill`` and of
         ``self.write``.
         """
         def build(folder: Path) -> None:
@@ -173,7 +176,7 @@ class Collector:
             if not stat.S_ISREG(os.lstat(file).st_mode if os.path.lexists(file) else 0):
                 file_size(file, root)  # says what is wrong with it; a link within the folder is right
         options = {"on_bad": self.on_bad, "synthetic": self.synthetic} | options
-        parts = {"dataset": self.name, "source": cache.source_checksum(root, files), "options": options}
+        parts = {"dataset": self.name, "source": cache.source_checksum(root, files, contents), "options": options}
         found = load_folder(cache.entry(self.name, parts, build))
         for line in found.notes:
             note(line)
@@ -181,8 +184,12 @@ class Collector:
 
     def write(self, folder: Path) -> None:
         """Write everything gathered into ``folder`` for ``load_folder``."""
-        gathered = self.recordings()
-        np.save(folder / "samples.npy", gathered.samples)
+        gathered = self.gathered()
+        # The signals go to the disk while their checksum is made: either takes long, and neither needs the other
+        with ThreadPoolExecutor(1) as pool:
+            saving = pool.submit(np.save, folder / "samples.npy", gathered.samples)
+            gathered = replace(gathered, digest=digest_of(gathered))
+            saving.result()
         store_rest(gathered, folder)
 
     def recordings(self) -> Recordings:
