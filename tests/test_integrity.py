@@ -259,7 +259,7 @@ def test_bits_that_turned_without_a_trace_are_found_the_next_day(own_cache, caps
 
 def test_an_entry_is_read_through_once_when_its_times_change(own_cache, monkeypatch, capsys):
     folder, read, sha256 = cache.entry("x", {}, build), [], cache._sha256
-    monkeypatch.setattr(cache, "_sha256", lambda file: (read.append(file), sha256(file))[1])
+    monkeypatch.setattr(cache, "_sha256", lambda file, contents: (read.append(file), sha256(file, contents))[1])
     cache.entry("x", {}, build)
     assert read == []
     os.utime(folder / "samples.npy", (1, 1))  # copied to another machine, say
