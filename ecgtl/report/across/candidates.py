@@ -176,8 +176,8 @@ def references(row: Row, rows: dict[str, Row]) -> dict[str, Row | None]:
 def start_words(init: str) -> str:
     """A start in a few words."""
     if init in source_experiments():
-        return f"labels of {catalogue.entry(init).title}"
-    return "random weights" if init == "random" else names.METHODS[init].lower()
+        return f"labels of {names.data_set(init)}"
+    return "random weights" if init == "random" else names.METHODS[init.partition("-")[0]].lower()
 
 
 def origin(row: Row) -> Mapping:

@@ -151,7 +151,7 @@ def figure(found: pd.DataFrame) -> plt.Figure | None:
             for y, ours in enumerate(some["ours"]):
                 figures.dot(axes, ours, y + 0.26 * (k - 1), colour, marker, markersize=4, label=labels)
         axes.set_title(f"{panel['target'].iloc[0]}, {SCORES[experiments.load(experiment).score]}")
-        figures.name_rows(axes, panel["encoder"].unique().tolist())
+        figures.name_rows(axes, [name.replace(", ", ",\n") for name in panel["encoder"].unique()])
     grid[-1].set_xlabel("score less that of random weights, frozen", loc="right")
     return figures.legend_below(drawn, grid, 3)
 
