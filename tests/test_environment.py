@@ -149,7 +149,7 @@ print(len(seen), len(fit.history))
 
 def test_a_bare_machine_imports_everything_but_the_report_and_trains():
     """The core dependencies are enough: everything of the extras is imported where it is used."""
-    absent = {"wfdb", "edfio", "pydicom", "ecgdatakit", "pooch", "requests", "tqdm", "openpyxl", "safetensors",
+    absent = {"wfdb", "edfio", "pydicom", "ecgdatakit", "requests", "tqdm", "openpyxl", "safetensors",
               "matplotlib", "seaborn", "pyarrow", "onnx", "onnxscript", "onnxruntime",
               "pytest", "jupyter_book", "jupytext", "papermill", "ipykernel", "IPython", "sphinx", "docutils"}
     program = ONLY_CORE.format(absent=absent)
