@@ -24,10 +24,8 @@ pytestmark = pytest.mark.usefixtures("own_results")
 COMMITTED = Path(__file__).parents[1] / "results"
 FILES = sorted(path for path in COMMITTED.glob("*/*.json") if path.parent.name in experiments.names())
 PRETRAINED = sorted(COMMITTED.glob("pretrain/*.json"))
-# The weights of large networks are not in the repository (ecgtl/weights/README.md)
-SHIPPED = [path for path in PRETRAINED if "-resnet34-" not in path.stem]
 AUTOENCODERS = [path for path in PRETRAINED if path.stem.startswith("cae-")]
-CLASSIFIERS = [path for path in SHIPPED if path.stem.split("-")[0] in ("beat", "rhythm", "heart_rate")]
+SHIPPED = [COMMITTED / "weimann2021-seeds/beat-seed0-reduced.json"]
 SHORT = sorted(path for path in COMMITTED.glob("*/*.json") if path.parent.name in pretrainings.names())
 ALL = sorted(path for path in COMMITTED.glob("*/*.json") if path.parent.name != "demo")
 
@@ -484,7 +482,7 @@ def test_committed_weights_are_those_that_their_result_speaks_of(path):
     result = results.load(path)
     config = PretrainConfig.of(**result.config).resolved()
     weights = paths.PACKAGE / "weights" / result.data["weights"]["file"]
-    assert hashlib.sha256(weights.read_bytes()).hexdigest() == result.data["weights"]["sha256"]
+    assert checkpoint.checksum(weights) == result.data["weights"]["sha256"]
     state, facts = checkpoint.load(weights)
     pretrain.network(config).load_state_dict(state)
     assert (facts.arch, facts.width, facts.variant) == (config.arch, config.width, config.variant)
@@ -505,7 +503,7 @@ def test_a_committed_pretraining_of_frames_reports_its_best_epoch(path):
     assert best["validation_accuracy"] == pytest.approx(result.scores["validation"]["accuracy"], rel=1e-6)
 
 
-@pytest.mark.parametrize("path", [path for path in SHIPPED if path not in AUTOENCODERS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_committed_weights_of_frames_are_those_that_their_result_speaks_of(path):
     from ecgtl import models, paths
     from ecgtl.config import PretrainConfig
@@ -514,7 +512,7 @@ def test_committed_weights_of_frames_are_those_that_their_result_speaks_of(path)
     result = results.load(path)
     config = PretrainConfig.of(**result.config)
     weights = paths.PACKAGE / "weights" / result.data["weights"]["file"]
-    assert hashlib.sha256(weights.read_bytes()).hexdigest() == result.data["weights"]["sha256"]
+    assert checkpoint.checksum(weights) == result.data["weights"]["sha256"]
     state, facts = checkpoint.load(weights)
     network = models.build(config.arch, 1, 4, width=config.width).state_dict()
     for name, tensor in network.items():
@@ -525,8 +523,8 @@ def test_committed_weights_of_frames_are_those_that_their_result_speaks_of(path)
     assert not facts.synthetic and facts.licence
 
 
-@pytest.mark.needs("mitdb", "icentia11k-continuous-ecg")
-@pytest.mark.parametrize("path", CLASSIFIERS, ids=lambda path: path.stem)
+@pytest.mark.needs("mitdb", "qtdb")
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_committed_weights_classify_as_well_as_their_result_says(path, real_data):
     """In float32, and they were scored in bfloat16 where the machine has it."""
     from ecgtl import paths

@@ -25,8 +25,9 @@ def starting_weights(init: str, arch: str, tier: str) -> Path | None:
     path, (_, asked, seed) = stored_weights(init, arch, tier), init.partition("-seed")
     command = pretraining_command(init, arch, tier)
     if path is None:
+        like = f"init={init}-seed0, which is here, or " if stored_weights(f"{init}-seed0", arch, tier) else ""
         raise EcgtlError(f"init={init} has no checkpoint for arch={arch}, tier={tier} yet; make it with '{command}', "
-                         "use init=random, or give the path of a .safetensors checkpoint")
+                         f"use {like}init=random, or give the path of a .safetensors checkpoint")
     if asked and str(made := checkpoint.load(path)[1].seed) != seed:
         raise EcgtlError(f"checkpoint {path} is of seed {made}, init={init} asks for {seed}; delete it and make it "
                          f"with '{command}'")

@@ -54,8 +54,7 @@ figures.shown(drawn, "Each frozen encoder minus the same network with random wei
 # A cell has the mean of five runs with its 95 % interval, and below it the difference to the same network with random weights, whose batch
 # normalisation is estimated again on the target's training inputs. Runs of one checkpoint on all of the training set differ by the folds
 # of that cross-validation alone, if at all; the interval of a difference counts the test recordings too. RR intervals go into the same regression. Fine-tuned networks
-# stand beside, trained on all of the training set. The networks trained on CinC 2017 are too large to ship, and by the
-# [analysis plan](../../analysis-plan) they are made again on a processor that multiplies in bfloat16 alone; a row is PENDING until that is done.
+# stand beside, trained on all of the training set.
 
 # %% tags=["remove-input"]
 tables.html(probe.table(found, CINC, tier), "CinC 2017, macro F1 on the test set")

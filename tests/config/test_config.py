@@ -17,6 +17,7 @@ from ecgtl.config import (
     TransferConfig,
     protocol,
     protocols,
+    starts,
 )
 from ecgtl.datasets import synthetic
 from ecgtl.errors import EcgtlError
@@ -308,3 +309,12 @@ def test_how_a_protocol_makes_inputs_is_checked(changes, words):
     rules = protocol("weimann2021")
     with pytest.raises(EcgtlError, match=words):
         dataclasses.replace(rules, input=dataclasses.replace(rules.input, **changes))
+
+
+def test_a_start_that_is_not_here_names_the_seed_of_it_that_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(starts, "SHIPPED", tmp_path)
+    (tmp_path / "beat-resnet18-reduced-seed0.safetensors").touch()
+    with pytest.raises(EcgtlError, match="use init=beat-seed0, which is here, or init=random, or give the path"):
+        starts.starting_weights("beat", "resnet18", "reduced")
+    with pytest.raises(EcgtlError, match="use init=random, or give the path"):
+        starts.starting_weights("future", "resnet18", "reduced")
