@@ -6,6 +6,7 @@ chosen, so a command waits for what it needs alone.
 
 import atexit
 import gc
+import os
 import sys
 
 from ecgtl import processes
@@ -37,9 +38,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def command() -> None:
-    """``main`` as a process: Ctrl-C ends it with one line."""
+    """``main`` as a process: Ctrl-C ends it with one line.
+
+    Of the processes of torchrun, which tells of signals itself and ends all when one has said what is wrong, with none.
+    """
     atexit.register(gc.freeze)  # what ends with the process need not be looked through
-    sys.exit(processes.stoppable(main, STOPPED))
+    sys.exit(processes.stoppable(main, "" if "TORCHELASTIC_RUN_ID" in os.environ else STOPPED))
 
 
 if __name__ == "__main__":

@@ -28,9 +28,9 @@ _undoing: set[Callable[[], object]] = set()
 def stoppable(main: Callable[[], int], line: str) -> int:
     """Exit status of ``main()``, and 130 or 143 after Ctrl-C or SIGTERM: for the main thread of a command.
 
-    ``main`` meets KeyboardInterrupt after either signal, and says ``line`` on stderr. A main thread or another one that
-    is still at work ``PATIENCE`` seconds later is cut off, and what ``undone`` holds is undone. A signal that the
-    process was started to ignore (``nohup``) stays ignored.
+    ``main`` meets KeyboardInterrupt after either signal, and says ``line`` on stderr unless it is empty. A main thread
+    or another one that is still at work ``PATIENCE`` seconds later is cut off, and what ``undone`` holds is undone. A
+    signal that the process was started to ignore (``nohup``) stays ignored.
     """
     received, returned = [], threading.Event()
 
@@ -49,7 +49,7 @@ def stoppable(main: Callable[[], int], line: str) -> int:
             with contextlib.suppress(Exception):
                 undo()
         if not returned.is_set():
-            print(line, file=sys.stderr, flush=True)
+            print(line, file=sys.stderr, flush=True, end="\n" * bool(line))
         os._exit(128 + number)
 
     told, tell = os.pipe()
@@ -64,7 +64,7 @@ def stoppable(main: Callable[[], int], line: str) -> int:
     except BaseException:
         if not received:
             raise
-        print(line, file=sys.stderr)
+        print(line, file=sys.stderr, end="\n" * bool(line))
     returned.set()
     while received:
         time.sleep(1.0)  # until cut off: the interpreter's own end would wait for every thread
