@@ -20,7 +20,7 @@ from papermill.cli import _resolve_type
 
 import ecgtl
 from ecgtl import paths, results
-from ecgtl.__main__ import main
+from ecgtl.__main__ import as_options, main
 from ecgtl.commands.parser import parser, resolved
 from ecgtl.config.parameters import WORDS
 from ecgtl.datasets import packs
@@ -63,8 +63,10 @@ WRONG = {
     "finetune --tier huge": "unknown tier 'huge'; allowed: demo, reduced, paper$",
     "finetune --fraction abc": r"fraction is 'abc' \(str\); it must be of type float, 0 < fraction <= 1",
     "finetune --dataset folder --lead II": "lead is 'II', which would have no effect: tier demo reads a synthetic twin",
-    "finetune --arch majority --epochs 3": "epochs is 3, which would have no effect: arch=majority does not look at it",
-    "pretrain --objective beat --windows 9": "windows does not go with objective=beat",
+    "finetune --arch majority --epochs 3": "epochs is 3, which would have no effect: --arch majority does not "
+                                           "look at it",
+    "pretrain --objective beat --windows 9": "windows does not go with --objective beat",
+    "finetune --init beat": "--init beat has no checkpoint for --arch resnet18, --tier demo yet",
     "transfer --fewest 4 --most 3": "most is 3 and fewest 4",
     "rank c-resnet18 --target ptbxl --resamples 0": "resamples is 0; it must be at least 1",
     "data pack": "arguments are required: folder, name",
@@ -181,7 +183,7 @@ ASKED = {"finetune": ["fraction=0.25", "fraction=1", "fraction=True", "fraction=
 
 @pytest.mark.parametrize("command, asked", [(command, asked) for command in ASKED for asked in ASKED[command]])
 def test_a_job_gets_what_papermill_would_give_it(command, asked, monkeypatch, capsys):
-    """The same config, or the same refusal."""
+    """The same config, or the same refusal, in which the parameters are options."""
     kind, given = CONFIGS[command], dict(word.split("=") for word in asked.split())
     defaults = {field.name: field.default for field in dataclasses.fields(kind)}
     got, result = [], SimpleNamespace(scores={}, evidence={})
@@ -198,7 +200,7 @@ def test_a_job_gets_what_papermill_would_give_it(command, asked, monkeypatch, ca
     try:
         config = kind.from_notebook(defaults | {name: _resolve_type(value) for name, value in given.items()})
     except EcgtlError as error:
-        assert (code, said, got) == (2, f"ecgtl: {error}\n", [])
+        assert (code, said, got) == (2, f"ecgtl: {as_options(str(error), defaults)}\n", [])
     else:
         assert (code, said, got) == (0, "", [(config, config.command())])
 

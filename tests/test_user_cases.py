@@ -381,6 +381,15 @@ def test_one_bad_record_costs_itself_alone(desk, name):
         assert np.isfinite(answer.table.filter(regex="^(probability_|f\\d)").to_numpy()).all()
 
 
+def test_its_remedy_on_the_command_line_is_an_option(desk):
+    """Not ``on_bad=skip``, as papermill takes it."""
+    place = record(desk.place / "some", "good")
+    BAD["truncated"][1](place)
+    answer = desk("predict", place, "--checkpoint", desk.weights["one"])
+    assert answer.rc == 2 and "pass --on-bad skip to" in answer.err and "=" not in answer.err
+    assert desk.predict(place).rc == 0
+
+
 def test_a_folder_of_bad_records_alone_is_one_line(desk):
     """one-bad-among-good: at least one must be left."""
     place = desk.place / "some"
