@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -41,6 +41,10 @@ class Entry:
     def start(self) -> runners.Run | None:
         """The run that makes the weights that this one starts from, where they are not available and can be made."""
         return start_of(self.run) if self.run.obstacle() else None
+
+    def starting(self, start: runners.Run) -> "Entry":
+        """``start``, made on the processor that the tier has for it, or with AMX as what starts from it."""
+        return Entry(self.item, "amx" if self.processor == "amx" else _usual(start.config.tier), start)
 
 
 def start_of(run: runners.Run, singles: bool = False) -> runners.Run | None:
@@ -81,18 +85,22 @@ def work_off(tier: str, minutes: float | None = None, n_processes: int | None = 
     """Make what is missing of ``tier`` and say what is left, before and after.
 
     No run is begun that should not end within ``minutes`` (all the time there is by default), and one that still runs
-    then is stopped. ``n_processes`` side by side, one a core by default.
+    then is stopped. ``n_processes`` side by side, one a core by default. A processor with AMX makes the runs that are
+    made with AMX, where there are any left, else the others.
     """
-    hold()
+    hold(order(tier))
     print("\n".join(left(tier)), flush=True)
     if minutes != 0:
         spread(partial(work, tier), minutes, n_processes)
         print("\n".join(left(tier)), flush=True)
 
 
-def hold() -> None:
-    """Keep a processor that has more to the instructions that results of tier ``reduced`` are made with."""
-    if _has("avx512_bf16"):
+def hold(entries: Iterable[Entry] = ()) -> None:
+    """Keep a processor that has more to the instructions that results of tier ``reduced`` are made with, unless runs of
+    ``entries`` are missing that are made with AMX.
+    """
+    with_amx = _has("amx") and any(entry.processor == "amx" and entry.run.is_missing() for entry in entries)
+    if torch.cpu._is_avx512_bf16_supported() and not with_amx:
         os.environ["ONEDNN_MAX_CPU_ISA"] = HELD_TO
 
 
@@ -200,13 +208,15 @@ def make_one(experiment: str, tier: str, only: str, start: bool, report: Callabl
     A process that is making it is waited for. Raises EcgtlError for a run that there is not, one that cannot start, and
     one that this machine is not to make, since its cell was begun with other instructions.
     """
-    hold()
     asked = known({address(run): run for run in runners.enumerate_runs(experiment, tier)}, only, "run")
+    entry = entries_of([asked], tier)[0]
     run = start and start_of(asked, singles=True) or asked
     alike = [] if run.experiment == pretrainings.SINGLES else runners.enumerate_runs(run.experiment, tier)
-    cell = entries_of([run, *(one for one in alike if cell_of(one) == cell_of(run))], tier)
+    cell = entries_of([one for one in alike if cell_of(one) == cell_of(run)], tier)
+    own = entry if run is asked else entry.starting(run)
+    hold([own])
     while run.is_missing():
-        if reason := run.obstacle() or _unfit(cell)(cell[0]):
+        if reason := run.obstacle() or _unfit([own, *cell])(own):
             raise EcgtlError(f"{address(run)} is not made here: {reason}")
         if made := runners.make(run, f"python -m ecgtl run {run.experiment} --tier {tier}"):
             return report(made[1])
@@ -230,11 +240,12 @@ def _unfit(entries: list[Entry]) -> Callable[[Entry], str]:
 
     def reason(entry: Entry) -> str:
         if not _has(entry.processor):
-            return "that takes a GPU" if entry.processor == "cuda" else f"that takes a processor with {entry.processor}"
+            return ("that takes a GPU" if entry.processor == "cuda" else "that comes after the runs with AMX"
+                    if here == "AMX" else f"that takes a processor with {entry.processor}")
         others = (made_with[cell_of(entry.run)] | _instructions(entry.run, here)) - {here}
         if others and entry.processor != "cuda":
             return f"other runs of the cell were made with {', '.join(others)}"
-        return reason(Entry(entry.item, _usual(entry.run.config.tier), start)) if (start := entry.start) else ""
+        return reason(entry.starting(start)) if (start := entry.start) else ""
 
     return reason
 
@@ -302,6 +313,7 @@ def _work_of(run: runners.Run) -> float:
 
 
 def _has(processor: str) -> bool:
-    """Whether this machine is one of those that ``queue.yml`` names."""
-    has_bf16 = torch.cpu._is_avx512_bf16_supported()
-    return {"any": True, "avx512_bf16": has_bf16, "cuda": torch.cuda.is_available()}[processor]
+    """Whether this machine, as it is held, is one of those that ``queue.yml`` names."""
+    amx = results.instructions() == "AMX"
+    return {"any": True, "amx": amx, "avx512_bf16": torch.cpu._is_avx512_bf16_supported() and not amx,
+            "cuda": torch.cuda.is_available()}[processor]

@@ -113,7 +113,8 @@ def test_items_of_the_plan_come_in_its_order_and_each_run_once():
     later = {(entry.run.method, entry.run.size) for entry in found if entry.item == "item 5"}
     assert {("heart_rate", 25), ("rhythm", 75), ("beat", 50)} <= later
     assert found == list(dict.fromkeys(found))
-    assert {entry.processor for entry in found if entry.item != "item 1"} == {"avx512_bf16"}
+    assert {entry.item: entry.processor for entry in found} == dict.fromkeys(
+        ("item 2", "item 4", "item 5", "item 6"), "avx512_bf16") | {"item 1": "any", "item 3": "amx"}
 
 
 @pytest.mark.parametrize("tier", ["demo", "paper"])
@@ -194,6 +195,7 @@ def test_a_run_that_fails_is_said_and_the_others_are_made(small, made, monkeypat
 def test_a_processor_without_the_instructions_makes_nothing(made, monkeypatch, capsys):
     asked = entries(processor="avx512_bf16") + entries(columns=(50,), processor="cuda")
     monkeypatch.setattr(queue, "order", lambda tier: asked)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     run_queue()
@@ -211,6 +213,26 @@ def test_a_processor_with_more_instructions_is_held_to_those_of_the_cell(small, 
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "")  # so that the test's end takes it away again
     run_queue(0)
     assert results.instructions() == "AVX512_CORE_BF16"
+
+
+def test_runs_made_with_amx_come_first_and_with_what_they_start_from(made, monkeypatch, capsys):
+    """The others are held to fewer instructions, which no process can be afterwards: they wait for the next time."""
+    asked = entries(columns=(50,), processor="avx512_bf16") + entries(processor="amx")
+    monkeypatch.setattr(queue, "order", lambda tier: asked)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "")  # so that the test's end takes it away again
+    monkeypatch.setattr(queue, "_usual", lambda tier: "avx512_bf16")
+    run_queue(0)
+    assert "not made here: that takes a processor with amx" in capsys.readouterr().out
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA")
+    run_queue()
+    assert sum("-25-" in key for key in made) == 4 and "beat-seed0-demo" in made and "-50-" not in " ".join(made)
+    assert "not made here: that comes after the runs with AMX" in capsys.readouterr().out
+    assert results.instructions() == "AMX"
+    run_queue()
+    assert sum("-50-" in key for key in made) == 4 and results.instructions() == "AVX512_CORE_BF16"
 
 
 def test_a_cell_keeps_to_one_set_of_instructions(small, made, capsys):

@@ -1,4 +1,7 @@
-"""The site: notebooks run when they must and are judged by what they leave; build and pages are strict."""
+"""The site: notebooks run when they must and are judged by what they leave; build and pages are strict.
+
+The real one is built as strictly by ``make site-check``.
+"""
 
 import json
 import os
@@ -386,32 +389,6 @@ def test_the_audit_is_dated_and_complete():
         for part in ("code", "weights", "data", "seeds", "environment"):
             assert part in text
         assert all({"what", "where", "state", "found", "instead"} <= set(entry) for entry in entries)
-
-
-def test_the_real_book_builds_strictly(tmp_path, monkeypatch):
-    """With the notebooks as they were last run and intervals of few resamples; ``make book`` does the rest."""
-    surround(monkeypatch)
-    (tmp_path / "sitecustomize.py").write_text(
-        "from ecgtl.analysis import correlations\ncorrelations.RESAMPLES = "
-        "correlations.bootstrap.__kwdefaults__['resamples'] = 50\n")
-    real, layout = Layout(ROOT), Layout(tmp_path)
-    skip = shutil.ignore_patterns("_build", "downloads")
-    shutil.copytree(real.book, layout.book, ignore=lambda folder, names: {*skip(folder, names), *(
-        ("notebooks",) if Path(folder) == real.book else ())})
-    shutil.copytree(real.notebooks, layout.notebooks)
-    for notebook in find(real):
-        executed = real.work / "executed" / f"{real.name(notebook)}.ipynb"
-        target = layout.work / "executed" / f"{real.name(notebook)}.ipynb"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(executed if executed.is_file() else notebook, target)
-    shutil.copy(real.config, layout.config)
-    shutil.copy(real.toc, layout.toc)
-    (layout.root / "results").symlink_to(real.root / "results")  # what numbers link to
-    layout.downloads.mkdir(parents=True)
-    for name in re.findall(r"</downloads/([^>]+)>", "".join(path.read_text() for path in real.notebooks.rglob("*.py"))):
-        (layout.downloads / name).write_text("a,b\n1,2\n")
-    book.stage(layout)
-    assert checks.problems(book.build(layout), checks.pages(layout.toc)) == []
 
 
 def test_a_checkpoint_among_the_outputs_is_read_as_one(tmp_path, monkeypatch):
