@@ -56,10 +56,19 @@ def test_fewer_than_three_runs_have_no_interval():
     assert np.isnan(statistics.welch(Sample.of([0.7]), Sample.of([0.6])).low)
 
 
-def test_paired_equals_scipy():
+@pytest.mark.parametrize("k, n", [(3, 10), (0, 5), (47, 47), (1, 350)])
+def test_the_interval_of_a_share_is_wilsons_closed_form(k, n):
+    z, p = stats.norm.ppf(0.975), k / n
+    middle, half = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    expected = np.array([middle - half, middle + half]) / (1 + z**2 / n)
+    assert statistics.share_interval(k, n) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("level", [0.95, 0.8])
+def test_paired_equals_scipy(level):
     a, b = draws(0.72, 7, 1), draws(0.70, 7, 2)
-    ours, theirs = statistics.paired(a, b), stats.ttest_rel(a, b)
-    limits = theirs.confidence_interval(0.95)
+    ours, theirs = statistics.paired(a, b, level), stats.ttest_rel(a, b)
+    limits = theirs.confidence_interval(level)
     assert ours.p == pytest.approx(theirs.pvalue, rel=1e-9)
     assert (ours.low, ours.high) == pytest.approx((limits.low, limits.high), rel=1e-9)
 

@@ -31,9 +31,9 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = {"metrics/*": "metrics", "statistics": "statistics verdicts", "splits": "splits subjects", "filters": "filters",
-         "preparation": "filters", "transferability": "transferability", "verdicts": "verdicts claims",
-         "claims": "claims", "claim_rules*": "claims"}
+NAMES = {"metrics/*": "metrics", "statistics": "statistics verdicts", "splits": "splits subjects",
+         "filters": "filters rates", "preparation": "filters rates", "transferability": "transferability",
+         "verdicts": "verdicts claims", "claims": "claims", "claim_rules": "claims", "analysis/sources": "claims"}
 # The test files of each module, wherever in the package it lies; pages may have the same names
 TESTS = {str(module.relative_to(ROOT)): [str(test.relative_to(ROOT)) for name in names.split()
                                          for test in ROOT.glob(f"tests/**/test_{name}.py")]

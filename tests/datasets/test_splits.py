@@ -192,6 +192,12 @@ def test_a_bootstrap_is_the_same_every_time_and_another_for_another_seed():
     assert not np.array_equal(first.train, other.train) and not np.array_equal(first.validation, other.validation)
 
 
+def test_a_small_share_of_a_small_class_is_one_recording():
+    data = recordings([80, 12])
+    drawn = splits.bootstrap(data, 0.05, 0.2, 0.01, 0).train
+    assert np.bincount(data.labels[drawn]).tolist() == [1, 1]
+
+
 def test_a_class_that_the_draw_used_up_is_named():
     data = recordings([60, 9], per_subject=3)  # two subjects of "af" are not tested: as many draws as records take both
     with pytest.raises(EcgtlError, match="class '(normal|af)' of hand has too few subjects"):
@@ -289,6 +295,24 @@ def test_several_labels_are_divided_by_the_rarest():
     for part, share in ((split.train, 0.75), (split.test, 0.2)):
         np.testing.assert_allclose(table[part].sum(axis=0), share * table.sum(axis=0), atol=1.5)
     assert splits.strata(data).tolist() == [2 if row[2] else 1 if row[1] else 0 for row in table]
+
+
+def test_a_label_that_nobody_has_is_no_stratum():
+    assert splits.strata(recordings([5, 0], multi_label=True)).tolist() == [0] * 5
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_a_few_of_each_class_of_the_training_set(multi_label):
+    data = recordings([30, 20, 12], multi_label=multi_label)
+    train = draw(data).train
+    three, five = (splits.few(train, data, n, 0) for n in (3, 5))
+    assert set(three) <= set(five) <= set(train) and len(five) == 15
+    assert np.bincount(splits.strata(data)[five]).tolist() == [5, 5, 5]
+    with pytest.raises(EcgtlError, match="10 labels a class are asked for, the training set of hand has 9 of 'other'"):
+        splits.few(train, data, 10, 0)
+    of_two = train[splits.strata(data)[train] != 2]
+    with pytest.raises(EcgtlError, match="1 labels a class are asked for, the training set of hand has 0 of 'other'"):
+        splits.few(of_two, data, 1, 0)
 
 
 def test_recordings_without_any_of_the_labels_are_a_stratum_of_their_own():

@@ -35,6 +35,19 @@ def handmade(rates=(300.0, 300.0, 250.0), n_leads=2, seed=0):
     return collector.recordings()
 
 
+@pytest.mark.parametrize("rate, k", [(500, 1), (250, 2), (100, 5)])
+def test_every_kth_sample_is_taken_from_the_first_one(rate, k):
+    x = np.arange(22.0).reshape(2, 11)
+    taken = filters.every_kth(x, 500, rate)
+    assert taken.dtype == np.float32 and taken.tolist() == [[row[i] for i in range(0, 11, k)] for row in x.tolist()]
+
+
+@pytest.mark.parametrize("rate", [0, -250, 200, 501, 1000])
+def test_every_kth_sample_gives_no_other_rate(rate):
+    with pytest.raises(EcgtlError, match=f"500 Hz never gives {rate} Hz; use variant=text"):
+        filters.every_kth(np.zeros(9), 500, rate)
+
+
 # --- resample -----------------------------------------------------------------------------------------------------
 
 
@@ -306,6 +319,28 @@ def test_a_recording_shorter_than_its_window_is_named():
 def test_a_recording_that_is_flat_in_its_window_is_named(highpass, flat):
     with pytest.raises(EcgtlError, match="recording r0 of hand, .* is flat in its window of 8.192 s"):
         by_window(one_recording(np.append(np.full(round(250 * flat), 0.25), sine(5, 250, 9)), 250), 250, 2048, highpass)
+
+
+def test_a_window_has_the_length_of_what_is_resampled():
+    x = sine(5, 250, 10)
+    assert preparation.window_defect(x, 250, 125, 1250) == ""
+    assert preparation.window_defect(x[2:], 250, 125, 1250) == "is shorter than its window"
+    flat_before = np.append(np.zeros(1250), x[1250:])  # the last half of the 10 s is the window of 5 s
+    assert preparation.window_defect(flat_before, 250, 125, 625) == ""
+    assert preparation.window_defect(flat_before, 250, 125, 625, "start") == "is flat in its window"
+
+
+def test_the_defect_of_any_lead_that_is_read_is_the_recordings():
+    collector = Collector("hand", "1", ("a",))
+    for name, leads in (("whole", "I II"), ("flat", "I II"), ("lacking", "I V1")):
+        samples = np.tile(np.arange(500)[:, np.newaxis] % 50, (1, 2)).astype(np.int16)
+        samples[250:, 1] *= name != "flat"
+        collector.add(Reading(name, samples, 250.0, leads.split(), [200.0] * 2, [0] * 2, label="a"), name)
+    made, each = collector.recordings(), preparation.Input("end", "window", None)
+    assert preparation.window_defects(made, ["I"], 250, 250, each) == ["", "", ""]
+    both = preparation.window_defects(made, ["I", "II"], 250, 250, each)
+    assert both[:2] == ["", "is flat in its window"] and both[2]
+    assert preparation.window_defects(made, ["I", "II"], 250, 250, preparation.BY_DATASET) == ["", "", both[2]]
 
 
 @pytest.mark.usefixtures("own_cache")
