@@ -253,7 +253,7 @@ def test_claims_are_judged_on_the_experiment_that_they_rest_on():
     for method, mean in (("random", 0.6), ("beat", 0.7)):
         store("weimann2021-table3", method, 128, by_class(around(mean)))
     judged = {one["name"]: one for one in claims.judged_on("weimann2021-table3", "reduced")}
-    rest_on = {name for name, claim in claims.claims("weimann2021").items() if claim["experiment"] == "weimann2021-table3"}
+    rest_on = {name for name, of in claims.claims("weimann2021").items() if of["experiment"] == "weimann2021-table3"}
     assert set(judged) == rest_on and judged["W4"] == judge("W4") | {"name": "W4"}
     assert [one["name"] for one in claims.judged_on("weimann2021-table3", "reduced", ["W4", "W1"])] == ["W4"]
     assert {one.runs for one in judged["W4"]["comparisons"]} == {(0, 0), (0, 3), (3, 3)}  # beat, random; runs of each

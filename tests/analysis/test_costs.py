@@ -38,7 +38,8 @@ def test_counted_work_is_three_forward_passes_less_the_input_gradient():
     assert counted == pytest.approx(3 * forward - stem, rel=1e-6)
 
 
-def test_costs_cover_every_tier_and_grow_with_it(own_results):
+def test_costs_cover_every_tier_and_grow_with_it(own_results, monkeypatch):
+    monkeypatch.setattr(costs, "_names", lambda: ["weimann2021-table2"])
     table = costs.costs().set_index(["experiment", "tier"]).loc["weimann2021-table2"]
     assert list(table.index) == ["demo", "reduced", "paper"]
     assert table["gpu_hours"].is_monotonic_increasing

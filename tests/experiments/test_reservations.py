@@ -141,12 +141,11 @@ def test_threads_race_for_one_stale_reservation(result, reservation):
 
 
 def test_two_processes_make_every_run_of_an_experiment_once(tmp_path):
-    code = ("import sys\nfrom ecgtl.jobs import finetune\nfrom ecgtl.__main__ import main\nbegin = finetune.run\n"
-            "def run(config, *words, **options):\n    print('MADE', words[1], flush=True)\n    return begin(config, "
-            "*words, **options)\n"
+    code = ("import sys, time\nfrom ecgtl.jobs import finetune\nfrom ecgtl.__main__ import main\nbegin = finetune.run\n"
+            "def run(config, *words, **options):\n    print('MADE', words[1], flush=True)\n    time.sleep(2)\n"
+            "    return begin(config, *words, **options)\n"
             "finetune.run = run\n"
-            "sys.exit(main(['run', 'weimann2021-table2', '--tier', 'demo', '--rows', 'majority,rr_boosting', "
-            "'--shard', sys.argv[1]]))")
+            "sys.exit(main(['run', 'weimann2021-table2', '--tier', 'demo', '--rows', 'majority', '--shard', sys.argv[1]]))")
     both = [start(code, shard, ECGTL_RESULTS=str(tmp_path)) for shard in ("1/1", "1/1")]
     said = [process.communicate(timeout=300) for process in both]
     assert [process.returncode for process in both] == [0, 0], said
