@@ -49,8 +49,8 @@ in_short.answered(page.answers(study), {subjects.TABLE: shown}, ())
 tables.html(page.table(study), "Macro F1 on the test set of CinC 2017 by the subjects of the pretraining: mean [95 % interval over runs]")
 
 # %% [markdown]
-# A cell is PENDING until it has all of its runs. They take a processor that multiplies in bfloat16, by the
-# [analysis plan](../../analysis-plan): what is missing waits for hours on one.
+# A cell is PENDING until it has all of its runs. They take a processor with AMX, by the [analysis plan](../../analysis-plan): what is
+# missing waits for hours on one.
 #
 # Fine-tuning run *k* starts from a pretraining with seed *k*, which draws its subjects anew,
 # so an interval covers who was drawn. The smaller draws lie within the larger ones, have subjects of both databases in their
