@@ -145,7 +145,8 @@ def test_two_processes_make_every_run_of_an_experiment_once(tmp_path):
             "def run(config, *words, **options):\n    print('MADE', words[1], flush=True)\n    time.sleep(2)\n"
             "    return begin(config, *words, **options)\n"
             "finetune.run = run\n"
-            "sys.exit(main(['run', 'weimann2021-table2', '--tier', 'demo', '--rows', 'majority', '--shard', sys.argv[1]]))")
+            "sys.exit(main(['run', 'weimann2021-table2', '--tier', 'demo', '--rows', 'majority', '--shard', "
+            "sys.argv[1]]))")
     both = [start(code, shard, ECGTL_RESULTS=str(tmp_path)) for shard in ("1/1", "1/1")]
     said = [process.communicate(timeout=300) for process in both]
     assert [process.returncode for process in both] == [0, 0], said

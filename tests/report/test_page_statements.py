@@ -11,6 +11,7 @@ from ecgtl import paths, statistics
 from ecgtl.analysis import cells, claims, verdicts
 from ecgtl.analysis.names import PENDING
 from ecgtl.commands import data as data_commands
+from ecgtl.config import protocol
 from ecgtl.datasets import catalogue
 from ecgtl.report import badges, tables
 from ecgtl.report.jang import shared as jang_shared
@@ -96,6 +97,14 @@ def test_what_has_no_loader_because_it_is_a_network_is_not_called_pending():
     listed = data_commands._table(list(catalogue.entries().values()), dict.fromkeys(catalogue.entries(), "no"))
     assert "not yet" not in next(line for line in listed.splitlines() if line.startswith("bvlc_googlenet"))
     assert here["bvlc_googlenet"] == "network" and here["cinc2017"] == "loader, twin" and "not yet" not in here.values()
+
+
+@pytest.mark.parametrize("paper", ["jang2021", "weimann2021", "melep2023"])
+def test_the_tiers_of_every_paper_are_shown_numbers_and_words_alike(paper):
+    shown, _ = book_tables.table("tiers", book_tables.Page("how-to-read", ROOT / "book", paper))
+    rules = [protocol(paper).tiers[tier] for tier in ("demo", "reduced", "paper")]
+    assert list(shown["Sampling rate"]) == [f"{one['sampling_rate']:g}" for one in rules]
+    assert ("Variant" in shown) == (paper != "weimann2021") and set(shown.get("Variant", [])) <= {"text", "code"}
 
 
 def test_readme_and_reproduce_give_the_papers_own_quarter():

@@ -136,7 +136,8 @@ def _availability(page: Page) -> Table:
 
 def _tiers(page: Page) -> Table:
     rows = [{"Tier": badge(f"tier:{tier}"),
-             **{name.replace("_", " ").capitalize(): f"{value:g}" for name, value in rules.items()}}
+             **{name.replace("_", " ").capitalize(): value if isinstance(value, str) else f"{value:g}"
+                for name, value in rules.items()}}
             for tier, rules in config.protocol(page.paper).tiers.items()]
     return rows, f"{SHORT[page.paper]}: what each tier means (sampling rate in Hz)"
 
