@@ -9,6 +9,7 @@ import gc
 import os
 import re
 import sys
+from collections.abc import Mapping
 
 from ecgtl import processes
 from ecgtl.commands.parser import parser, resolved
@@ -19,10 +20,10 @@ STOPPED = "ecgtl: stopped; finished results and files are kept, the same command
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when it worked, 2 with one line on stderr for a user's mistake."""
-    words: dict = {}
+    given: dict = {}
     try:
         given = vars(parser(sys.argv if arguments is None else arguments).parse_args(arguments))
-        words = {name: value for name, value in given.items() if name not in ("call", "command", "verb")}
+        words = {name: value for name, value in given.items() if name not in ("call", "command", "options", "verb")}
         gc.disable()  # imports leave no garbage, and looking for it is a fifth of their time
         try:
             call = resolved(given["call"])
@@ -30,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
             gc.enable()
         return call(**words) or 0
     except EcgtlError as error:
-        print(f"ecgtl: {as_options(str(error), words)}", file=sys.stderr)
+        print(f"ecgtl: {as_options(str(error), given.get('options', {}))}", file=sys.stderr)
     except ModuleNotFoundError as error:
         absent = (error.name or "ecgtl").partition(".")[0]
         if absent == "ecgtl":
@@ -39,11 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
     return 2
 
 
-def as_options(message: str, words: dict) -> str:
-    """A message in which parameters, ``on_bad=skip`` to papermill, are options of the command with these ``words``."""
-    names = {*words, *(getattr(resolved(words["config"]), "__dataclass_fields__", ()) if "config" in words else ())}
-    return re.sub(r"(?<![\w-])(\w+)=('?)([\w.-]+)\2", lambda found: found[0] if found[1] not in names else
-                  f"--{found[1].replace('_', '-')} {found[3]}", message)
+def as_options(message: str, options: Mapping[str, str]) -> str:
+    """A message whose parameters, ``on_bad=skip`` to papermill, are a command's ``options``: ``--on-bad skip``."""
+    return re.sub(r"(?<![\w-])(\w+)=('?)([\w.-]+)\2",
+                  lambda found: f"{options[found[1]]} {found[3]}" if found[1] in options else found[0], message)
 
 
 def command() -> None:

@@ -186,6 +186,7 @@ def test_a_job_gets_what_papermill_would_give_it(command, asked, monkeypatch, ca
     """The same config, or the same refusal, in which the parameters are options."""
     kind, given = CONFIGS[command], dict(word.split("=") for word in asked.split())
     defaults = {field.name: field.default for field in dataclasses.fields(kind)}
+    options = {name: f"--{name.replace('_', '-')}" for name in defaults}
     got, result = [], SimpleNamespace(scores={}, evidence={})
 
     def spy(config, command):
@@ -200,7 +201,7 @@ def test_a_job_gets_what_papermill_would_give_it(command, asked, monkeypatch, ca
     try:
         config = kind.from_notebook(defaults | {name: _resolve_type(value) for name, value in given.items()})
     except EcgtlError as error:
-        assert (code, said, got) == (2, f"ecgtl: {as_options(str(error), defaults)}\n", [])
+        assert (code, said, got) == (2, f"ecgtl: {as_options(str(error), options)}\n", [])
     else:
         assert (code, said, got) == (0, "", [(config, config.command())])
 

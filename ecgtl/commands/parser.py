@@ -88,7 +88,9 @@ def _add_commands(made: argparse.ArgumentParser, dest: str, commands: dict, aske
             _add_parameters(command, config, there)
         if "verbs" in entry:
             _add_commands(command, "verb", entry["verbs"], asked)
-        command.set_defaults(**{key: entry[key] for key in ("call", "config") if key in entry}, **entry.get("with", {}))
+        called = {key: entry[key] for key in ("call", "config") if key in entry} | entry.get("with", {})
+        options = {action.dest: action.option_strings[-1] for action in command._actions if action.option_strings}
+        command.set_defaults(options=options, **called)
 
 
 def _add_parameters(command: argparse.ArgumentParser, config: Any, there: set[str]) -> None:

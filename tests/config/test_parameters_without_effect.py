@@ -151,8 +151,8 @@ def test_other_types_get_no_such_advice():
 @pytest.mark.parametrize("words, said", [
     (["rank", "c.safetensors", "--target", "/mine", "--root", "/data"], "--root is '/data'"),
     (["rank", "c.safetensors", "--target", "/mine", "--tier", "demo"], "tier demo reads a synthetic twin"),
-    (["rank", "c.safetensors", "--target", "ptbxl", "--labels", "l.csv"], "belongs to dataset=folder"),
-    (["rank", "c.safetensors", "--target", "ptbxl", "--labels-separator", ";"], "belongs to dataset=folder"),
+    (["rank", "c.safetensors", "--target", "ptbxl", "--labels", "l.csv"], "belongs to --target folder"),
+    (["rank", "c.safetensors", "--target", "ptbxl", "--labels-separator", ";"], "belongs to --target folder"),
     (["features", "/mine", "--checkpoint", "c.safetensors", "--tier", "paper"],
      "tier is 'paper', which would have no effect")])
 def test_options_without_effect(words, said, capsys):
