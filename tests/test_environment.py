@@ -213,7 +213,7 @@ def test_the_workflow_runs_what_ci_runs():
     assert {"make lint", "make test", "make training"} <= set(steps["tests"])
     assert any(run.startswith("make site-check") for run in steps["tests"] if run)
     assert "make links" in steps["links"]
-    steps_of_ci = r'for step in "\d+m lint" "\d+m test" "\d+m training" "\d+m site-check"'
+    steps_of_ci = r'for step in "\d+m lint" "\d+m test" "\d+m site-check" "\d+m training"'
     assert re.search(steps_of_ci, (ROOT / ".ci" / "run").read_text())
 
 
