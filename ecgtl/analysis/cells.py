@@ -1,6 +1,6 @@
 """From results to the numbers of the tables: cells, comparisons with the papers, the evidence behind them."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -234,7 +234,10 @@ def row_of(run: Any) -> Any:
 
 
 def one_pretraining(found: Iterable[Finished]) -> str:
-    """What intervals leave out where all runs of a pretrained row start from one checkpoint; else nothing."""
-    starts = {(row_of(run), getattr(run, "size", None), body.config.get("init") or body.data["start"]["file"])
-              for run, body in found if body.evidence["upstream"] != "none"}
-    return ONE_PRETRAINING if 1 in Counter(start[:2] for start in starts).values() else ""
+    """What intervals leave out where the runs of a pretrained cell, two or more, share a checkpoint; else nothing."""
+    starts = defaultdict(list)
+    for run, body in found:
+        if body.evidence["upstream"] != "none":
+            start = body.config.get("init") or body.data["start"]["file"]
+            starts[row_of(run), getattr(run, "size", None)].append(start)
+    return ONE_PRETRAINING if any(len(cell) > 1 == len({*cell}) for cell in starts.values()) else ""

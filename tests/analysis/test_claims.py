@@ -758,9 +758,10 @@ def test_several_pretrainings_of_a_row_are_covered_by_its_interval():
         return one, SimpleNamespace(evidence={"upstream": upstream}, config={"init": init})
 
     single, several = [run("beat", "beat")] * 3, [run("beat", f"beat{k}.safetensors") for k in range(3)]
-    for some in (single, [*several, run("future", "future")]):
+    for some in (single, [*several, *[run("future", "future")] * 2]):
         assert cells.one_pretraining(some) == cells.ONE_PRETRAINING
     assert cells.one_pretraining(several) == cells.one_pretraining([run("random", "random", "none")] * 3) == ""
+    assert cells.one_pretraining([*several, run("future", "future0.safetensors")]) == "", "the first run of a cell"
 
 
 def test_claims_follow_the_results(random_row):
