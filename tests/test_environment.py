@@ -51,18 +51,27 @@ def lock_tool():
     return module
 
 
-def text_files() -> dict[str, str]:
-    """Every text file that is committed or about to be, by its path in the repository."""
+def files_of_the_repository() -> list[str]:
+    """Every file that is committed or about to be, by its path in the repository."""
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
     listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
                             check=True, capture_output=True, text=True).stdout.split("\0")
+    return [name for name in listed if (ROOT / name).is_file()]
+
+
+def text_files() -> dict[str, str]:
+    """Those of them that are text."""
     found = {}
-    for name in filter(None, listed):
-        content = (ROOT / name).read_bytes() if (ROOT / name).is_file() else b"\0"
+    for name in files_of_the_repository():
+        content = (ROOT / name).read_bytes()
         if b"\0" not in content[:8192]:
             found[name] = content.decode(errors="replace")
     return found
+
+
+def test_the_files_of_the_repository_are_small():
+    assert sum((ROOT / name).stat().st_size for name in files_of_the_repository()) < 40e6
 
 
 def test_the_lock_pins_every_package_once_and_exactly():

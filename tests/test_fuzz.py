@@ -12,7 +12,7 @@ from pathlib import Path
 import fuzz
 import pytest
 
-CASES = {"headers": 60, "labels": 100, "checkpoints": 60, "results": 100, "zips": 60}
+CASES = {"headers": 120, "labels": 200, "checkpoints": 120, "results": 200, "zips": 120}
 HOURS = float(os.environ.get("ECGTL_FUZZ_HOURS", 0))
 
 
