@@ -10,7 +10,7 @@
 ##   DATASETS     data sets of 'make data' (cinc2017) and 'make gpu-pack' (those that the queue's first runs need)
 ##   THEMES       of 'make site-check' (light dark)
 ##   WIDTHS       of its windows, in pixels (1300 768 390)
-##   PROCESSES    test processes side by side (2), or those that share the GPU (4)
+##   PROCESSES    test processes side by side (3: many of them wait), or those that share the GPU (4)
 ##   MINUTES      time of 'make gpu-runs', which needs no .venv: PYTHON has PyTorch (12)
 ##   OUT          folder of its archives (build/gpu/out)
 ##   COMMIT       what git calls the checkout that a copy without git was made of
@@ -21,7 +21,7 @@ TIER        ?= reduced
 EXPERIMENTS ?=
 PROFILE     ?= local
 DATASETS    ?= cinc2017
-PROCESSES   ?= 2
+PROCESSES   ?= 3
 THEMES      ?= light dark
 WIDTHS      ?= 1300 768 390
 MINUTES     ?= 12
@@ -77,7 +77,7 @@ book: env  ## run the notebooks of tier demo and build the site
 
 test: env  ## all tests but those in a browser and on a cluster, then all notebooks cell by cell, whether the tests pass or not
 	$(PYTEST) -m 'not site and not cluster' tests; tests=$$?; \
-	$(PYTEST) --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks && exit $$tests
+	$(PYTEST) --no-loadscope-reorder --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks && exit $$tests
 
 site-check: env  ## the site of the stored notebooks, looked at in an installed Chromium; prints its figures
 	$(PY) -m ecgtl site --stored

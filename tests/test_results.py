@@ -346,7 +346,8 @@ def check_history(path, result):
 
 
 def test_committed_scores_are_those_of_the_committed_predictions(committed):
-    for path, result in committed:
+    """Every third by scikit-learn's reckoning; by ours all of them (``test_all_that_is_committed_verifies``)."""
+    for path, result in committed[::3]:
         check_scores(path, result)
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgtl import metrics, results
+from ecgtl import results
 from ecgtl.analysis.verdicts import WEIGHTS
 from ecgtl.datasets import cache
-from ecgtl.jobs.scoring import DRAWS, ONE_LABEL, SEVERAL_LABELS, THRESHOLDED, on_draws, value_of
+from ecgtl.jobs.scoring import DRAWS, ONE_LABEL, SEVERAL_LABELS, THRESHOLDED, on_draws
 
 
 def recordings_variance(cells: Sequence[Sequence[Path]], score: str, choice: str,
@@ -43,29 +43,26 @@ def _drawn(path: Path, score: str, choice: str) -> np.ndarray | None:
     """The score of one run on every draw, shape (``DRAWS``,); from the cache where it is there."""
     found = results.load(path)
     choice = choice if choice in found.scores else "validated"  # a baseline has no epochs to choose from
-    scorer = scorer_of(found, score, choice)
-    if scorer is None:
+    given = scored(found, score, choice)
+    if given is None:
         return None
-    y, p = found.arrays["y_test"], found.arrays[f"prob_{choice}"].astype(np.float32)
 
     def build(folder: Path) -> None:
-        np.save(folder / "scores.npy", on_draws(scorer, y, p))
+        np.save(folder / "scores.npy", given())
 
     parts = {"predictions": found.predictions["sha256"], "score": score, "choice": choice, "draws": DRAWS,
              "thresholds": found.scores[choice].get("thresholds", {})}
     return np.load(cache.entry("resampled", parts, build) / "scores.npy", allow_pickle=False)
 
 
-def scorer_of(result: results.Result, score: str, choice: str) -> Callable[[np.ndarray, np.ndarray], float] | None:
-    """``score`` as a function of true labels and probabilities, for the kind of labels that a result has."""
+def scored(result: results.Result, score: str, choice: str) -> Callable[..., np.ndarray] | None:
+    """What gives ``score`` on every draw (``on_draws``), where a result with its kind of labels has it."""
     name, _, label = score.partition(".")
-    several = result.arrays["y_test"].ndim == 2
-    if name in (SEVERAL_LABELS if several else ONE_LABEL):
-        return partial(value_of, name)
+    y, p = result.arrays["y_test"], result.arrays[f"prob_{choice}"].astype(np.float32)
     threshold = result.scores[choice].get("thresholds", {}).get(name)
-    if several and name in THRESHOLDED and threshold is not None:
-        return lambda y, p: THRESHOLDED[name](y, (p >= threshold).astype(int))
-    if several or name != "f1_per_class":
-        return None
-    place = result.data["classes"].index(label)
-    return lambda y, p: metrics.f1_per_class(y, p.argmax(axis=1), p.shape[1])[place]
+    if y.ndim == 1 and name == "f1_per_class":
+        place = result.data["classes"].index(label)
+        return lambda **given: on_draws(name, y, p, **given)[:, place]
+    if y.ndim == 2 and name in THRESHOLDED and threshold is not None:
+        return partial(on_draws, name, y, p, threshold)
+    return partial(on_draws, name, y, p) if name in (SEVERAL_LABELS if y.ndim == 2 else ONE_LABEL) else None

@@ -1,12 +1,11 @@
 """Scores of stored probabilities: of one label a recording, and of several."""
 
-import contextlib
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from ecgtl import metrics
-from ecgtl.errors import EcgtlError
 from ecgtl.statistics import LEVEL
 from ecgtl.training.loop import TrainResult
 
@@ -33,10 +32,48 @@ def value_of(name: str, y_true: np.ndarray, probabilities: np.ndarray) -> float:
     return getattr(metrics, name)(y_true, probabilities.argmax(axis=1), *n_classes)
 
 
-def on_draws(scorer: Callable[[np.ndarray, np.ndarray], float], y: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """A score on test recordings (n) drawn again with replacement, (``DRAWS``,): the same draws for equal n."""
-    rows = np.random.default_rng(0).integers(len(y), size=(DRAWS, len(y)))
-    return np.array([scorer(y[drawn], probabilities[drawn]) for drawn in rows])
+@lru_cache(4)
+def _draws(n: int) -> np.ndarray:
+    """How often each of n recordings is drawn, (``DRAWS``, n): the same for equal n."""
+    rows = np.random.default_rng(0).integers(n, size=(DRAWS, n))
+    return np.stack([np.bincount(drawn, minlength=n) for drawn in rows])
+
+
+def on_draws(name: str, y: np.ndarray, probabilities: np.ndarray, threshold: float = metrics.THRESHOLD,
+             counts: np.ndarray | None = None) -> np.ndarray:
+    """A score, as ``value_of``, on test recordings (n) drawn again with replacement, (draws,).
+
+    NaN where a draw lacks what the score needs. ``f1_per_class`` gives (draws, classes); one of ``THRESHOLDED`` asks a
+    ``threshold``. ``counts`` (draws, n) say how often a draw has each recording. All but the scores that look for
+    thresholds are those of the sums over recordings, of all draws at once.
+    """
+    counts = _draws(len(y)) if counts is None else counts
+    if name == "macro_auc":
+        areas = np.ma.masked_invalid([_areas(*columns, counts) for columns in zip(y.T, probabilities.T, strict=True)])
+        return areas.mean(axis=0).filled(np.nan)
+    given: np.ndarray = (probabilities >= threshold).astype(int)
+    if name in ("f_max", *THRESHOLDED):
+        score: Callable = THRESHOLDED.get(name, metrics.f_max)
+        seen = given if name in THRESHOLDED else probabilities
+        return np.array([score(y[rows], seen[rows]) for rows in (np.arange(len(y)).repeat(some) for some in counts)])
+    if y.ndim == 1:
+        classes = np.eye(probabilities.shape[1])
+        y, given = classes[y], classes[probabilities.argmax(axis=1)]
+    both, true, answered = (counts.astype(float) @ table for table in (y * given, y, given))
+    f1 = metrics.share_of(2 * both, true + answered)
+    with np.errstate(invalid="ignore"):
+        return {"f1_per_class": f1, "macro_f1": f1.mean(axis=1), "accuracy": both.sum(axis=1) / counts.sum(axis=1),
+                "weighted_f1": (f1 * true).sum(axis=1) / true.sum(axis=1)}[name]
+
+
+def _areas(y: np.ndarray, score: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve of one label (n,) with ties shared, (draws,); NaN of a draw without both outcomes."""
+    order = np.argsort(score)
+    counts, y, starts = counts[:, order], y[order], np.flatnonzero(np.diff(score[order], prepend=np.nan))
+    with_it, without = (np.add.reduceat(counts * side, starts, axis=1) for side in (y, 1 - y))
+    below = without.cumsum(axis=1) - without / 2
+    with np.errstate(invalid="ignore"):
+        return (with_it * below).sum(axis=1) / (with_it.sum(axis=1) * without.sum(axis=1))
 
 
 def with_limits(name: str, y: np.ndarray, *probabilities: np.ndarray) -> tuple[float, float, float]:
@@ -44,14 +81,11 @@ def with_limits(name: str, y: np.ndarray, *probabilities: np.ndarray) -> tuple[f
 
     With the probabilities of another classifier, the difference to its score on the same draws.
     """
-    def value(y: np.ndarray, p: np.ndarray) -> float:
-        with contextlib.suppress(EcgtlError):  # draws without what the score needs do not count
-            return value_of(name, y, p[:, 0]) - sum(value_of(name, y, p[:, k]) for k in range(1, p.shape[1]))
-        return np.nan
-
-    p = np.stack(probabilities, axis=1).astype(np.float32)
-    low, high = np.nanquantile(on_draws(value, y, p), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return value(y, p), float(low), float(high)
+    counts = np.concatenate([np.ones((1, len(y)), int), _draws(len(y))])
+    first, *others = (on_draws(name, y, p.astype(np.float32), counts=counts) for p in probabilities)
+    value, *drawn = first - sum(others)
+    low, high = np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(value), float(low), float(high)
 
 
 def by_choice(fit: TrainResult, choices: Sequence[str],

@@ -1,5 +1,7 @@
 """Verdicts on printed differences: the rules of the analysis plan, and whether their intervals are right."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -7,6 +9,8 @@ from sklearn import metrics as oracle
 
 from ecgtl import paths, results, statistics
 from ecgtl.analysis import resampling, verdicts
+from ecgtl.errors import EcgtlError
+from ecgtl.jobs import scoring
 from ecgtl.statistics import Sample
 
 PAPER = Sample(0.78, 0.010, 10), Sample(0.73, 0.010, 10)  # a printed difference of .050
@@ -130,14 +134,37 @@ def test_scores_of_all_recordings_are_those_that_are_stored(stored):
         found = results.load(path)
         for score in ("macro_f1", "weighted_f1", "accuracy", "f1_per_class.af", "macro_auc", "f_max", "f_beta",
                       "g_beta"):
-            scorer = resampling.scorer_of(found, score, "validated")
+            scored = resampling.scored(found, score, "validated")
             name, _, label = score.partition(".")
             held = found.scores["validated"].get(name)
-            if scorer is not None:
-                value = scorer(found.arrays["y_test"], found.arrays["prob_validated"].astype(np.float32))
+            if scored is not None:
+                [value] = scored(counts=np.ones((1, len(found.arrays["y_test"])), int))
                 assert value == pytest.approx(held[label] if label else held, abs=1e-6)
             else:
                 assert held is None
+
+
+def drawn_one_by_one(score, y, p):
+    for rows in np.random.default_rng(0).integers(len(y), size=(scoring.DRAWS, len(y))):
+        try:
+            yield score(y[rows], p[rows])
+        except EcgtlError:  # it lacks what the score needs
+            yield np.nan
+
+
+@pytest.mark.parametrize("several, name", [*((False, name) for name in scoring.ONE_LABEL),
+                                           *((True, name) for name in scoring.SEVERAL_LABELS),
+                                           *((True, name) for name in scoring.THRESHOLDED)])
+def test_a_score_on_draws_is_that_of_each_draw(several, name):
+    """Few recordings with ties: draws lack a class, or a label, or have nothing but it."""
+    rng, n = np.random.default_rng(5), 6
+    y = (rng.random((n, 3)) < [0.2, 0.5, 0.9]).astype(np.uint8) if several else rng.integers(3, size=n)
+    p = rng.integers(5, size=(n, 3)).astype(np.float32) / 4
+    metric = scoring.THRESHOLDED.get(name)
+    score = partial(scoring.value_of, name) if metric is None else lambda y, p: metric(y, (p >= 0.5).astype(int))
+    expected = list(drawn_one_by_one(score, y, p))
+    np.testing.assert_allclose(scoring.on_draws(name, y, p), expected, rtol=1e-12)
+    assert len(np.unique(expected)) > 4 and np.isnan(expected).any() == (name == "macro_auc")
 
 
 def test_the_variance_over_recordings_is_that_of_a_bootstrap_by_hand(stored, tmp_path, monkeypatch):
