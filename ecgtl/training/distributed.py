@@ -21,6 +21,7 @@ from torch import nn
 from ecgtl.errors import EcgtlError, note
 
 JOB = "jobs.pretrain:run"  # the one that several processes can share
+KEPT = "what was finished is kept, and the same command goes on from there"
 PATIENCE = timedelta(days=7)  # until who waits for process 0 to evaluate, or to fill the cache, gives up
 
 
@@ -52,9 +53,11 @@ def joined(job: str) -> Iterator[None]:
             with contextlib.suppress(RuntimeError):  # the store has gone: nobody has said anything
                 if store.add("said", 1) > 1:
                     os._exit(1)
+            if isinstance(error, KeyboardInterrupt):  # also torchrun's, when it knows of another's end before this one
+                raise EcgtlError(f"stopped by a signal, or since another process was killed; {KEPT}") from error
             if isinstance(error, RuntimeError) and re.search("gloo|NCCL", str(error)):
-                raise EcgtlError("another process of this training was killed or lost, is memory short? What was "
-                                 "finished is kept; the same command goes on from there") from error
+                raise EcgtlError("another process of this training was killed or lost, is memory short? "
+                                 f"W{KEPT[1:]}") from error
             raise
 
 

@@ -158,13 +158,23 @@ def number(pid):
     return int(variables.get("RANK", -1))
 
 
-def killed_after_an_epoch(folder, rank):
-    """Kill one process with SIGKILL when a state is there; the history that it holds when all have ended."""
+def killed_after_an_epoch(folder, rank, told=False):
+    """Kill one process with SIGKILL when a state is there; the history that it holds when all have ended.
+
+    The other one finds out by itself, or is ``told`` by torchrun's SIGTERM before it can.
+    """
     process = torchrun(folder, *COMMAND, program=SLOWLY)
     while not (states := list(folder.glob("cache/unfinished/*.pt"))):
         assert process.poll() is None, (folder / "stderr").read_text()
         time.sleep(0.02)
-    os.kill(next(pid for pid in processes.below(process.pid) if number(pid) == rank), signal.SIGKILL)
+    pids = {number(pid): pid for pid in processes.below(process.pid)}
+    if told:
+        os.kill(pids[1 - rank], signal.SIGSTOP)
+    os.kill(pids[rank], signal.SIGKILL)
+    if told:
+        while "SIGTERM" not in (folder / "stderr").read_text():
+            time.sleep(0.02)
+        os.kill(pids[1 - rank], signal.SIGCONT)
     assert process.wait(60) != 0
     return torch.load(io.BytesIO(states[0].read_bytes()[32:]), weights_only=True)["history"]
 
@@ -177,7 +187,7 @@ def ended_with_one_line(folder):
 
 def test_without_the_first_all_end_with_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("ECGTL_CACHE", str(tmp_path / "cache"))
-    assert 0 < len(killed_after_an_epoch(tmp_path, 0)) < 10
+    assert 0 < len(killed_after_an_epoch(tmp_path, 0, told=True)) < 10
     assert ended_with_one_line(tmp_path)
 
 
