@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def as_options(message: str, options: Mapping[str, str]) -> str:
     """A message whose parameters, ``on_bad=skip`` to papermill, are a command's ``options``: ``--on-bad skip``."""
-    return re.sub(r"(?<![\w-])(\w+)=('?)([\w.-]+)\2",
+    return re.sub(r"(?<![\w-])(\w+)=('?)([\w./-]+)\2",
                   lambda found: f"{options[found[1]]} {found[3]}" if found[1] in options else found[0], message)
 
 

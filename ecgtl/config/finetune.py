@@ -139,7 +139,7 @@ class FinetuneConfig(Reading):
         if self.save_weights and not self.save_weights.endswith(".safetensors"):
             raise EcgtlError(f"save_weights is {self.save_weights!r}; give the path of a .safetensors file to write")
         if self.dataset == "folder" and self.tier != "demo" and not self.root:
-            raise EcgtlError("dataset=folder needs root: the folder of your WFDB records (-p root /path/to/records)")
+            raise EcgtlError("dataset=folder needs root: the folder of your recordings; give root=/path/to/records")
 
 
 @dataclasses.dataclass(frozen=True)

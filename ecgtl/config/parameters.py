@@ -155,9 +155,9 @@ class Parameters:
         if getattr(self, "tier", "") == "demo":
             own = " lead" if alone and dataset == "folder" and getattr(self, "lead", ALL_LEADS) != ALL_LEADS else ""
             yield (f"root labels labels_separator rate unit{own}",
-                   "tier demo reads a synthetic twin; for real data pass -p tier reduced")
+                   "tier demo reads a synthetic twin; for real data give tier=reduced")
         if dataset != "folder":
-            yield "labels labels_separator rate unit", "it belongs to dataset=folder (-p dataset folder -p root /path)"
+            yield "labels labels_separator rate unit", "it belongs to recordings of your own; give dataset=folder and root=/path/to/records"
 
 
 def label_columns(label_set: str, recordings: Recordings) -> list[int]:

@@ -35,7 +35,7 @@ def asked(config, **parameters):
                                    {"labels_separator": ";"}])
 def test_ones_own_recordings_are_not_read_in_tier_demo(config, given):
     name, value = next(iter(given.items()))
-    words = (f"{name} is {value!r}", "no effect", "tier demo", "-p tier reduced")
+    words = (f"{name} is {value!r}", "no effect", "tier demo", "tier=reduced")
     # code may read a twin's lead
     for make in (config.of, lambda **parameters: asked(config, **parameters))[name == "lead":]:
         refusal(make, *words, dataset="folder", **given)
@@ -45,7 +45,7 @@ def test_ones_own_recordings_are_not_read_in_tier_demo(config, given):
 
 @pytest.mark.parametrize("config", [FinetuneConfig, RecordingsConfig, ScoreConfig, PretrainConfig, TransferConfig])
 def test_no_root_is_read_in_tier_demo(config):
-    refusal(config.of, "root is '/mine'", "-p tier reduced", root="/mine")
+    refusal(config.of, "root is '/mine'", "tier=reduced", root="/mine")
     assert config.of(root="/mine", tier="reduced").root == "/mine"
 
 
