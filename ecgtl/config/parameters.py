@@ -157,7 +157,7 @@ class Parameters:
             yield (f"root labels labels_separator rate unit{own}",
                    "tier demo reads a synthetic twin; for real data give tier=reduced")
         if dataset != "folder":
-            yield "labels labels_separator rate unit", "it belongs to recordings of your own; give dataset=folder and root=/path/to/records"
+            yield "labels labels_separator rate unit", "it belongs to dataset=folder, with root=/path/to/records"
 
 
 def label_columns(label_set: str, recordings: Recordings) -> list[int]:
