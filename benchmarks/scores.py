@@ -5,8 +5,10 @@ from sklearn.metrics import f1_score
 
 from benchmarks.timing import Row, take_turns
 from ecgtl import metrics
+from ecgtl.jobs import scoring
 
 AT_LEAST = 50  # times faster than the loops
+AT_LEAST_OF_DRAWS = 2
 TOLERANCE = 1e-12
 
 
@@ -63,10 +65,17 @@ def _counts_by_loops(y_true: np.ndarray, y_pred: np.ndarray) -> list[tuple[float
     return found
 
 
+def draw_by_draw(name: str, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """``scoring.on_draws`` written out: each draw scored by itself."""
+    drawn = np.random.default_rng(0).integers(len(y), size=(scoring.DRAWS, len(y)))
+    return np.array([scoring.value_of(name, y[rows], p[rows]) for rows in drawn])
+
+
 def rows(repeats: int) -> list[Row]:
     """Seconds of macro F1 on a test set of CinC 2017's size, and of the scores of Table 5 on one of PTB-XL's.
 
-    One of the labels occurs nowhere. Both ways have to agree to 1e-12 before they are timed.
+    One of the labels occurs nowhere. Both ways have to agree to 1e-12 before they are timed. Then of the same on test
+    recordings drawn again, against one draw after the other.
     """
     rng = np.random.default_rng(0)
     y, p = rng.integers(4, size=(2, 1705))
@@ -87,4 +96,11 @@ def rows(repeats: int) -> list[Row]:
                               "plain": lambda way=plain, x=other: way(table, x)}, repeats)
         what = f"{name} of 2198 x 12 labels, against a double loop"
         found.append(Row(what, "s", seconds["ours"], seconds["plain"], at_least=AT_LEAST))
+    answers = np.round(rng.random((1705, 4)), 3)
+    for name, true, p in (("macro_f1", y, answers), ("macro_auc", table, scores)):
+        np.testing.assert_allclose(scoring.on_draws(name, true, p), draw_by_draw(name, true, p), rtol=0, atol=TOLERANCE)
+        seconds = take_turns({"ours": lambda given=(name, true, p): scoring.on_draws(*given),
+                              "plain": lambda given=(name, true, p): draw_by_draw(*given)}, repeats)
+        what = f"{name} on {scoring.DRAWS} draws of {len(true)} recordings, against each draw by itself"
+        found.append(Row(what, "s", seconds["ours"], seconds["plain"], at_least=AT_LEAST_OF_DRAWS))
     return found

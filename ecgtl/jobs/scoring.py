@@ -36,7 +36,7 @@ def value_of(name: str, y_true: np.ndarray, probabilities: np.ndarray) -> float:
 def _draws(n: int) -> np.ndarray:
     """How often each of n recordings is drawn, (``DRAWS``, n): the same for equal n."""
     rows = np.random.default_rng(0).integers(n, size=(DRAWS, n))
-    return np.stack([np.bincount(drawn, minlength=n) for drawn in rows])
+    return np.stack([np.bincount(drawn, minlength=n) for drawn in rows], axis=1).astype(np.int32).T
 
 
 def on_draws(name: str, y: np.ndarray, probabilities: np.ndarray, threshold: float = metrics.THRESHOLD,
@@ -68,12 +68,13 @@ def on_draws(name: str, y: np.ndarray, probabilities: np.ndarray, threshold: flo
 
 def _areas(y: np.ndarray, score: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Area under the ROC curve of one label (n,) with ties shared, (draws,); NaN of a draw without both outcomes."""
-    order = np.argsort(score)
-    counts, y, starts = counts[:, order], y[order], np.flatnonzero(np.diff(score[order], prepend=np.nan))
-    with_it, without = (np.add.reduceat(counts * side, starts, axis=1) for side in (y, 1 - y))
-    below = without.cumsum(axis=1) - without / 2
+    order = np.argsort(score[y == 0])
+    with_it, without = counts.T[y == 1], counts.T[np.flatnonzero(y == 0)[order]]
+    below = np.pad(without.cumsum(axis=0), ((1, 0), (0, 0)))  # how many of the others lie under the k-th of them
+    ends = (np.searchsorted(score[y == 0][order], score[y == 1], side) for side in ("left", "right"))
+    won = sum((with_it * below[end]).sum(axis=0) for end in ends) / 2
     with np.errstate(invalid="ignore"):
-        return (with_it * below).sum(axis=1) / (with_it.sum(axis=1) * without.sum(axis=1))
+        return won / (with_it.sum(axis=0) * without.sum(axis=0))
 
 
 def with_limits(name: str, y: np.ndarray, *probabilities: np.ndarray) -> tuple[float, float, float]:
