@@ -235,7 +235,7 @@ def _file(name: str, tier: str) -> Path:
         return paths.given(name)
     if name != "cae":
         raise EcgtlError(f"unknown checkpoint {name!r}; allowed: cae, or the path of a .safetensors file")
-    path = starts.stored_weights(name, name, tier)
+    path = starts.stored_weights(name, name, tier) or starts.stored_weights(f"{name}-seed0", name, tier)
     if path is None:
         raise EcgtlError(f"there is no checkpoint {name} of tier {tier} yet ({starts.weights_path(name, name, tier)} "
                          "is missing); choose another tier, or give the path of a .safetensors file")

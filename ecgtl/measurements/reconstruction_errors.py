@@ -1,6 +1,7 @@
 """Squared errors of the autoencoder on windows that it has not seen, measured once for Jang 2021's Figure 4."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -37,13 +38,21 @@ class HeldOut:
     origins: pd.DataFrame
 
 
+def _files(tier: str) -> tuple[Path, Path]:
+    """Result and weights of the tier's autoencoder: of ``cae-seed0`` where it has been made, else of ``cae``."""
+    seeded = results.path_of("jang2021-seeds", f"cae-seed0-{tier}", tier)
+    if seeded.is_file():
+        return seeded, weights_path("cae-seed0", "cae", tier)
+    key = pretrain.key_of(PretrainConfig.of(tier=tier).resolved())
+    return results.path_of("pretrain", key, tier), weights_path("cae", "cae", tier)
+
+
 def pretrained(tier: str) -> Result:
     """The result of the tier's own autoencoder.
 
     Raises EcgtlError when it or its weights are absent, or when they are no pair.
     """
-    key = pretrain.key_of(PretrainConfig.of(tier=tier).resolved())
-    path, weights = results.path_of("pretrain", key, tier), weights_path("cae", "cae", tier)
+    path, weights = _files(tier)
     if not (path.is_file() and weights.is_file()):
         raise EcgtlError(f"there is no autoencoder of tier {tier}; make one with 'papermill "
                          f"notebooks/pretrain.ipynb out.ipynb -p tier {tier}'")
@@ -79,7 +88,7 @@ def twins(result: Result) -> HeldOut:
 def _test_part(config: PretrainConfig, sources: list[Recordings], result: Result) -> HeldOut:
     _, _, test = pretrain.whole_of(config, sources).split(config.validation, config.test, config.seed)
     model = pretrain.network(_config(result))
-    model.load_state_dict(checkpoint.load(weights_path("cae", "cae", result.config["tier"]))[0])
+    model.load_state_dict(checkpoint.load(_files(result.config["tier"])[1])[0])
     if not isinstance(test, Windows):
         raise EcgtlError(f"{result.key} has no windows that nobody trained on; pretrain with a share test above 0")
     windows = test.materialise()
@@ -157,4 +166,4 @@ def load(wanted: str = "best") -> Result:
 
 
 def _key(tier: str) -> str:
-    return f"jang2021-figure4-{weights_path('cae', 'cae', tier).stem}"
+    return f"jang2021-figure4-{_files(tier)[1].stem}"

@@ -25,7 +25,6 @@ tier = "best"
 # %% tags=["remove-cell"]
 from ecgtl.analysis import cells
 from ecgtl.config import SectionConfig
-from ecgtl.measurements import reconstruction_errors
 from ecgtl.report import alt, figures, in_short, provenance, study, tables
 from ecgtl.report.jang import figure1
 
@@ -67,7 +66,7 @@ study.study_verdict(overview)
 # of [Table 2](table2.ipynb).
 
 # %% tags=["remove-input"]
-provenance.made_by(reconstruction_errors.pretrained(shown))
+provenance.made_by(figure1.autoencoder(EXPERIMENT, shown))
 
 # %% tags=["remove-input"]
 tables.html(provenance.made(EXPERIMENT, shown), "Classification: command, commit, seeds, device, time and data")

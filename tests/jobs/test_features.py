@@ -324,6 +324,14 @@ def test_a_checkpoint_of_ones_own(tmp_path, variant):
     np.testing.assert_array_equal(features.load(str(path)).of_array(x, 250).values, found.values)
 
 
+def test_the_autoencoder_is_that_of_seed_0_where_no_other_is_here(tmp_path, monkeypatch):
+    monkeypatch.setattr(config_starts, "SHIPPED", tmp_path)
+    save(tmp_path / "cae-cae-reduced-seed0.safetensors", seed=0)
+    assert features.load("cae").facts.stored["seed"] == 0
+    save(tmp_path / "cae-cae-reduced.safetensors", seed=7)
+    assert features.load("cae").facts.stored["seed"] == 7
+
+
 @pytest.mark.parametrize("facts", [{"highpass": 0}, {"highpass": None}, {"highpass": 0.5},
                                    {"protocol": "jang2021"}, {}])
 def test_windows_are_filtered_as_the_encoder_knows_them(tmp_path, facts):

@@ -5,19 +5,21 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from ecgtl import experiments, published
+from ecgtl import experiments, published, results
 from ecgtl.analysis import cells
 from ecgtl.analysis.names import METHODS
 from ecgtl.config import protocol
 from ecgtl.datasets import catalogue
-from ecgtl.measurements import reconstruction_errors
+from ecgtl.experiments import queue
 from ecgtl.report.jang.figure2 import each
 from ecgtl.report.study import study_table
+from ecgtl.results import Result
 
 
 def overview(experiment: str, tier: str) -> pd.DataFrame:
-    """The study step by step, as ``study_table``; ours of the tier's autoencoder and the runs of ``experiment``."""
-    trained, tier = reconstruction_errors.pretrained(tier), cells.shown_tier(experiment, tier)
+    """The study step by step, as ``study_table``; ours of the runs of ``experiment`` and of their autoencoder."""
+    tier = cells.shown_tier(experiment, tier)
+    trained = autoencoder(experiment, tier)
     entry, rules, (run, body) = experiments.load(experiment), protocol("jang2021"), cells.runs(experiment, tier)[0]
     data, windows, rate = body.data, trained.data["windows"], trained.config["sampling_rate"]
     leads, tenths = rules.datasets.get(data["name"], {}).get("leads"), 10 * rules.split.test
@@ -40,6 +42,12 @@ def overview(experiment: str, tier: str) -> pd.DataFrame:
         "trials finished": f"{min(finished)} to {max(finished)}",
         "epochs of the classifier": str(run.config.epochs), "learning rate": f"{run.config.learning_rate:g}"}
     return study_table("jang2021", ours, {"arms": _arms(published.lookup("jang2021.table2.columns"))})
+
+
+def autoencoder(experiment: str, tier: str) -> Result:
+    """The pretraining that the runs of ``experiment`` start from."""
+    run = next(run for run, _ in cells.runs(experiment, tier) if run.method == "cae")
+    return results.load(queue.start_of(run, singles=True).path)  # type: ignore[union-attr]
 
 
 def _arms(given: Iterable[str]) -> str:
