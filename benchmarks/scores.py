@@ -5,6 +5,7 @@ from sklearn.metrics import f1_score
 
 from benchmarks.timing import Row, take_turns
 from ecgtl import metrics
+from ecgtl.analysis import correlations
 from ecgtl.jobs import scoring
 
 AT_LEAST = 50  # times faster than the loops
@@ -71,6 +72,14 @@ def draw_by_draw(name: str, y: np.ndarray, p: np.ndarray) -> np.ndarray:
     return np.array([scoring.value_of(name, y[rows], p[rows]) for rows in drawn])
 
 
+def limits_draw_by_draw(groups: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The limits of ``correlations.bootstrap`` of a correlation, one draw of the groups after the other."""
+    rng, members = np.random.default_rng(0), [np.flatnonzero(groups == k) for k in range(groups.max() + 1)]
+    folds = (np.concatenate([members[k] for k in rng.integers(len(members), size=len(members))])
+             for _ in range(correlations.RESAMPLES))
+    return np.quantile([np.corrcoef(x[own], y[own])[0, 1] for own in folds], [0.025, 0.975])
+
+
 def rows(repeats: int) -> list[Row]:
     """Seconds of macro F1 on a test set of CinC 2017's size, and of the scores of Table 5 on one of PTB-XL's.
 
@@ -103,4 +112,10 @@ def rows(repeats: int) -> list[Row]:
                               "plain": lambda given=(name, true, p): draw_by_draw(*given)}, repeats)
         what = f"{name} on {scoring.DRAWS} draws of {len(true)} recordings, against each draw by itself"
         found.append(Row(what, "s", seconds["ours"], seconds["plain"], at_least=AT_LEAST_OF_DRAWS))
-    return found
+    groups, (a, b) = np.arange(100) % 60, rng.normal(size=(2, 100))
+    ours = correlations.bootstrap(correlations.correlated, groups, a, b)
+    np.testing.assert_allclose((ours.low, ours.high), limits_draw_by_draw(groups, a, b), rtol=0, atol=TOLERANCE)
+    seconds = take_turns({"ours": lambda: correlations.bootstrap(correlations.correlated, groups, a, b),
+                          "plain": lambda: limits_draw_by_draw(groups, a, b)}, repeats)
+    what = "limits of a correlation of 100 folds in 60 label sets, against each draw by itself"
+    return [*found, Row(what, "s", seconds["ours"], seconds["plain"], at_least=AT_LEAST_OF_DRAWS)]

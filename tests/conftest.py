@@ -8,15 +8,10 @@ import matplotlib
 import pytest
 from stored_runs import run_of, write_run
 
-from ecgtl.analysis import correlations
-
 # A shell starts its background jobs with Ctrl-C ignored, and their children inherit that: the tests of Ctrl-C need it
 # back
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-# Intervals of a tenth of the resamples, which decide the same: claims are judged hundreds of times
-correlations.RESAMPLES = correlations.bootstrap.__kwdefaults__["resamples"] = 200
 
 # Files whose tests train networks: what they assert must hold whatever the processor's rounding
 TESTS = Path(__file__).parent

@@ -21,7 +21,7 @@ def run(monkeypatch, *arguments):
 def test_scores_are_timed_and_written(tmp_path, monkeypatch, capsys):
     run(monkeypatch, "scores", "--repeats", "1", "--threads", "1", "--json", str(tmp_path / "b.json"))
     body, said = json.loads((tmp_path / "b.json").read_text()), capsys.readouterr().out
-    assert len(body["rows"]) == 7 and all(row["ratio"] > 1 for row in body["rows"]) and body["machine"]["threads"] == 1
+    assert len(body["rows"]) == 8 and all(row["ratio"] > 1 for row in body["rows"]) and body["machine"]["threads"] == 1
     assert "scikit-learn" in said and "double loop" in said
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from ecgtl.analysis.correlations import Interval, bootstrap, difference, mean, partial, pearson
+from ecgtl.analysis.correlations import Interval, averaged, bootstrap, correlated
 from ecgtl.datasets.recordings import check_option
 from ecgtl.errors import EcgtlError
 
@@ -50,12 +50,12 @@ def correlation(rows: pd.DataFrame, measure: str, score: str = SCORES[0]) -> Int
     Raises EcgtlError for an unknown measure or score, and for the folds of several checkpoints. Source:
     Nguyen 2023, Table 2.
     """
-    return _over_folds(pearson, rows, measure, score)
+    return _over_folds(correlated, rows, measure, score)
 
 
 def given_labels(rows: pd.DataFrame, measure: str, score: str = SCORES[0]) -> Interval:
     """The same among folds with as many labels: the partial correlation given ``n_labels``."""
-    return _over_folds(partial, rows, measure, score, "n_labels")
+    return _over_folds(correlated, rows, measure, score, "n_labels")
 
 
 def stronger(a: pd.DataFrame, b: pd.DataFrame, measure: str, score: str = SCORES[0]) -> Interval:
@@ -72,7 +72,7 @@ def stronger(a: pd.DataFrame, b: pd.DataFrame, measure: str, score: str = SCORES
         raise EcgtlError("the folds of the two checkpoints are different tasks; compare those of one "
                          "experiment and tier")
     columns = (both[f"{name}_{side}"] for side in "ab" for name in (measure, score))
-    return _bootstrap(lambda x, f, y, g: difference(pearson(x, f), pearson(y, g)), both["label_set_a"], *columns)
+    return _bootstrap(lambda n, x, f, y, g: correlated(n, x, f) - correlated(n, y, g), both["label_set_a"], *columns)
 
 
 def gain(rows: pd.DataFrame, score: str = SCORES[0], over: str = EVERY_LABEL) -> Interval:
@@ -83,13 +83,13 @@ def gain(rows: pd.DataFrame, score: str = SCORES[0], over: str = EVERY_LABEL) ->
     check_option("over", over, TRIVIAL)
     check_option("score", score, SCORES)
     _one_checkpoint(rows)
-    return _bootstrap(mean, rows["label_set"], rows[score] - rows[over]) if len(rows) else Interval()
+    return _bootstrap(averaged, rows["label_set"], rows[score] - rows[over]) if len(rows) else Interval()
 
 
 def gain_correlation(rows: pd.DataFrame, measure: str, score: str = SCORES[0]) -> Interval:
     """Correlation of a measure with F1 minus that of the all-positive baseline, over the folds of one checkpoint."""
-    return _over_folds(lambda values, network, baseline: pearson(values, network - baseline), rows, measure, score,
-                       EVERY_LABEL)
+    return _over_folds(lambda n, values, network, baseline: correlated(n, values, network - baseline), rows, measure,
+                       score, EVERY_LABEL)
 
 
 def levels(rows: pd.DataFrame, measure: str, how: str = "quartiles", score: str = SCORES[0]) -> pd.DataFrame:
@@ -111,7 +111,7 @@ def levels(rows: pd.DataFrame, measure: str, how: str = "quartiles", score: str 
         place = np.searchsorted(cuts[1:-1], values, side="left")
         for level, k in enumerate(range(LEVELS)[::-1 if measure in HIGHER else 1], start=1):
             own = rows[place == k]
-            f1 = _bootstrap(mean, own["label_set"], own[score])
+            f1 = _bootstrap(averaged, own["label_set"], own[score])
             found.append((level, *cuts[k:k + 2], f1.n, f1.groups, f1.value, f1.low, f1.high))
     return pd.DataFrame(found, columns=[*_LEVEL], dtype=object).astype(_LEVEL)
 
@@ -147,7 +147,7 @@ def _choose(fold: int, group: pd.DataFrame, measure: str, score: str) -> tuple:
 def mean_regret(rows: pd.DataFrame, measure: str, score: str = SCORES[0]) -> Interval:
     """Mean of ``regret`` over folds: 0 where the measure picks the best checkpoint each time."""
     found = regret(rows, measure, score)
-    return _bootstrap(mean, found["label_set"], found["regret"])
+    return _bootstrap(averaged, found["label_set"], found["regret"])
 
 
 def beside_random(rows: pd.DataFrame, arch: str, measure: str, random: Mapping[int, Sequence[float]]) -> pd.DataFrame:
@@ -165,7 +165,7 @@ def beside_random(rows: pd.DataFrame, arch: str, measure: str, random: Mapping[i
 
 def above_trained(found: pd.DataFrame) -> Interval:
     """Mean over the folds of ``beside_random`` of the random networks' measure minus the highest of the trained."""
-    return _bootstrap(mean, found["label_set"], found["random"] - found["trained"])
+    return _bootstrap(averaged, found["label_set"], found["random"] - found["trained"])
 
 
 def _over_folds(statistic: Callable, rows: pd.DataFrame, measure: str, score: str, *others: str) -> Interval:

@@ -20,7 +20,8 @@ MIN_GROUPS = 5  # fewer label sets than this say nothing about others
 MIN_DEFINED = 0.9  # share of the resamples in which the statistic must be defined
 RESAMPLES = 2000
 Row = Sequence[float] | np.ndarray
-_CONSTANT = 1e-10  # of a row's largest value: what is left of its spread is rounding
+ROUNDING = 1e-10  # a spread of so little of a row's largest value is none
+RANK, DETERMINED = 1e-10, 1e-12  # what is left of so little of a variance is rounding: of regressors, of a row
 
 
 @dataclass(frozen=True)
@@ -53,34 +54,50 @@ class Interval:
 
 def pearson(x: Row, y: Row) -> float | None:
     """Pearson's correlation of two rows (n,), in [-1, 1]; None when it is not defined."""
-    rows = _rows(x, y)
-    return _correlation(*rows) if len(rows[0]) >= MIN_POINTS else None
+    return _once(correlated, *_rows(x, y))
 
 
 def partial(x: Row, y: Row, given: Row) -> float | None:
-    """Correlation of ``x`` and ``y`` (n,) among folds that agree in ``given``: (n,), or (n, k) for several.
+    """Correlation of ``x`` and ``y`` (n,) among folds that agree in ``given``: (n,), or (n, k) for several."""
+    return _once(correlated, *_rows(x, y, *np.atleast_2d(np.asarray(given, float).T)))
 
-    That of the residuals when both are regressed on ``given`` and a constant. None when it is not defined:
-    fewer than ``MIN_POINTS`` folds beyond the number of regressors, or a row that ``given`` determines.
+
+def correlated(counts: np.ndarray, x: np.ndarray, y: np.ndarray, *given: np.ndarray) -> np.ndarray:
+    """Pearson's correlation of ``x`` and ``y`` (n,) in draws that have a fold as often as ``counts`` (draws, n) says.
+
+    With rows ``given``, the partial one: that of the residuals when both are regressed on these and a constant. In
+    [-1, 1], (draws,); NaN where it is not defined: fewer than ``MIN_POINTS`` folds beyond the number of regressors, or
+    a row that is constant or that ``given`` determines.
     """
-    first, second, *fixed = _rows(x, y, *np.atleast_2d(np.asarray(given, float).T))
-    if len(first) < MIN_POINTS + len(fixed):
-        return None
+    rows, n = np.stack([x, y, *given]), counts.sum(axis=1)
+    largest, smallest = (pick(np.where(counts[:, None] > 0, rows, np.nan), axis=2) for pick in (np.nanmax, np.nanmin))
+    varies = largest - smallest > ROUNDING * np.maximum(np.abs(largest), np.abs(smallest))
     # Centred and scaled, so that what counts as rest does not depend on units
-    design = np.column_stack([np.ones(len(first)), *map(_standard, fixed)])
-    residuals = [row - design @ np.linalg.lstsq(design, row, rcond=None)[0] for row in (first, second)]
-    determined = any(_constant(rest, row - row.mean()) for rest, row in zip(residuals, (first, second), strict=True))
-    return None if determined else _correlation(*residuals)
+    rows = np.stack([_standard(row) for row in rows])
+    means, products = (counts @ table.T / n[:, None] for table in (rows, (rows[:, None] * rows).reshape(-1, len(x))))
+    covariance = products.reshape(-1, len(rows), len(rows)) - means[:, :, None] * means[:, None]
+    covariance *= varies[:, :, None] & varies[:, None]
+    own, across, fixed = covariance[:, :2, :2], covariance[:, :2, 2:], covariance[:, 2:, 2:]
+    rest = own - across @ np.linalg.pinv(fixed, RANK, hermitian=True) @ across.swapaxes(1, 2)
+    variance, before = (np.diagonal(one, axis1=1, axis2=2) for one in (rest, own))
+    defined = (n >= MIN_POINTS + len(given)) & (variance > DETERMINED * before).all(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(defined, np.clip(rest[:, 0, 1] / np.sqrt(variance.prod(axis=1)), -1, 1), np.nan)
 
 
-def bootstrap(statistic: Callable[..., float | None], groups: Sequence, *rows: Row,
+def averaged(counts: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Mean of a row (n,) in each draw, as ``correlated``."""
+    return counts @ x / counts.sum(axis=1)
+
+
+def bootstrap(statistic: Callable[..., np.ndarray], groups: Sequence, *rows: Row,
               resamples: int = RESAMPLES, seed: int = 0, level: float = LEVEL) -> Interval:
-    """``statistic(*rows)`` with percentile limits when whole groups are drawn again with replacement.
+    """``statistic`` of rows (n,) with percentile limits when whole groups are drawn again with replacement.
 
-    ``groups`` (n,) names that of each fold: its label set, so that folds of one set count as one draw and not
-    as several. A statistic of the rows of two checkpoints on the same folds gives a paired ``difference``.
-    Limits are None with fewer than ``MIN_GROUPS`` groups, and where the statistic is undefined in too many
-    resamples.
+    ``statistic(counts, *rows)`` gives one value a draw, as ``correlated`` and ``averaged`` do. ``groups`` (n,) names
+    that of each fold: its label set, so that folds of one set count as one draw and not as several. A statistic of the
+    rows of two checkpoints on the same folds gives a paired difference. Limits are None with fewer than
+    ``MIN_GROUPS`` groups, and where the statistic is undefined in too many resamples.
     """
     table = np.stack(_rows(*rows))
     n = table.shape[1]
@@ -90,26 +107,20 @@ def bootstrap(statistic: Callable[..., float | None], groups: Sequence, *rows: R
         raise EcgtlError(f"resamples is {resamples} and level {level}; ask for at least one resample and a "
                          "level between 0 and 1")
     _, owner = np.unique(np.asarray(groups), return_inverse=True)
-    members = [np.flatnonzero(owner == k) for k in range(owner.max() + 1)]
-    value, defined, rng = statistic(*table), [], np.random.default_rng(seed)
-    if value is not None and len(members) >= MIN_GROUPS:
-        drawn = (rng.integers(len(members), size=len(members)) for _ in range(resamples))
-        found = (statistic(*table[:, np.concatenate([members[k] for k in sets])]) for sets in drawn)
-        defined = [one for one in found if one is not None]
+    value, n_groups, defined = _once(statistic, *table), int(owner.max()) + 1, np.empty(0)
+    if value is not None and n_groups >= MIN_GROUPS:
+        drawn = np.random.default_rng(seed).integers(n_groups, size=(resamples, n_groups))
+        found = statistic(np.stack([np.bincount(sets, minlength=n_groups) for sets in drawn])[:, owner], *table)
+        defined = found[~np.isnan(found)]
     if len(defined) < MIN_DEFINED * resamples:
-        return Interval(value, n=n, groups=len(members))
+        return Interval(value, n=n, groups=n_groups)
     low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(value, float(low), float(high), n, len(members))
+    return Interval(value, float(low), float(high), n, n_groups)
 
 
 def difference(a: float | None, b: float | None) -> float | None:
-    """``a - b``, None where either is: for paired statistics."""
+    """``a - b``, None where either is."""
     return None if a is None or b is None else a - b
-
-
-def mean(x: Row) -> float:
-    """Mean of one row (n,), for ``bootstrap``."""
-    return float(_rows(x)[0].mean())
 
 
 def fisher(r: float, n: int, level: float = LEVEL) -> Interval:
@@ -138,16 +149,10 @@ def independent_difference(a: Interval, b: Interval) -> Interval:
     return Interval(value, float(value - np.hypot(below, over)), float(value + np.hypot(above, under)), n, groups)
 
 
-def _correlation(x: np.ndarray, y: np.ndarray) -> float | None:
-    if _constant(x - x.mean(), x) or _constant(y - y.mean(), y):
-        return None
-    x, y = _standard(x), _standard(y)
-    return float(np.clip(x @ y / np.sqrt((x @ x) * (y @ y)), -1, 1))
-
-
-def _constant(rest: np.ndarray, of: np.ndarray) -> bool:
-    """Whether ``rest`` is nothing but rounding of the values it is the rest of."""
-    return bool(np.abs(rest).max() <= _CONSTANT * np.abs(of).max())
+def _once(statistic: Callable[..., np.ndarray], *rows: np.ndarray) -> float | None:
+    """``statistic`` of the rows as they are; None where it is not defined."""
+    [value] = statistic(np.ones((1, len(rows[0]))), *rows)
+    return None if np.isnan(value) else float(value)
 
 
 def _standard(row: np.ndarray) -> np.ndarray:

@@ -121,7 +121,7 @@ class Runs:
             return NOTHING
         shares = [body.provenance["score_seconds"] / (body.provenance["epoch_seconds"] * len(body.history))
                   for body in timed]
-        return correlations.bootstrap(correlations.mean, ["+".join(body.data["classes"]) for body in timed], shares)
+        return correlations.bootstrap(correlations.averaged, ["+".join(body.data["classes"]) for body in timed], shares)
 
     def note(self, claim: Mapping, found: correlations.Interval, among: Sequence[verdicts.Checkpoint]) -> str:
         """How many of the folds that are planned for all of the checkpoints have ended, and their label sets."""

@@ -58,7 +58,7 @@ def test_a_correlation_is_scipys_and_its_interval_draws_label_sets(measure, scor
     found = agreement.correlation(rows, measure, score)
     assert found.value == pytest.approx(stats.pearsonr(rows[measure], rows[score]).statistic, abs=1e-12)
     assert (found.n, found.groups) == (40, 13) and found.low < found.value < found.high
-    by_set = correlations.bootstrap(correlations.pearson, rows["label_set"], rows[measure], rows[score])
+    by_set = correlations.bootstrap(correlations.correlated, rows["label_set"], rows[measure], rows[score])
     assert (found.low, found.high) == (by_set.low, by_set.high)
 
 
@@ -91,7 +91,7 @@ def test_the_gain_over_every_label_is_a_mean_and_its_interval_draws_label_sets(s
     rows = one(table())
     above = rows[score] - rows[agreement.EVERY_LABEL]
     found = agreement.gain(rows, score)
-    by_set = correlations.bootstrap(correlations.mean, rows["label_set"], above)
+    by_set = correlations.bootstrap(correlations.averaged, rows["label_set"], above)
     assert (found.value, found.low, found.high) == (pytest.approx(above.mean()), by_set.low, by_set.high)
     left = agreement.gain_correlation(rows, MELEP, score)
     assert left.value == pytest.approx(stats.pearsonr(rows[MELEP], above).statistic)
@@ -121,7 +121,7 @@ def test_quartile_levels_are_those_of_pandas():
     quartiles = np.quantile(rows[MELEP], [0, 0.25, 0.5, 0.75, 1])
     assert [found["low"][0], *found["high"]] == pytest.approx(quartiles)
     near = rows[rows[MELEP] <= found["high"][0]]
-    by_set = correlations.bootstrap(correlations.mean, near["label_set"], near[BEST])
+    by_set = correlations.bootstrap(correlations.averaged, near["label_set"], near[BEST])
     assert (found["ci_low"][0], found["ci_high"][0]) == (by_set.low, by_set.high)
     assert found["label_sets"][0] == near["label_set"].nunique()
 
@@ -195,7 +195,7 @@ def test_the_mean_regret_draws_label_sets():
     found = agreement.mean_regret(rows, MELEP)
     each = agreement.regret(rows, MELEP)
     assert found.value == pytest.approx(each["regret"].mean()) and (found.n, found.groups) == (40, 13)
-    by_set = correlations.bootstrap(correlations.mean, each["label_set"], each["regret"])
+    by_set = correlations.bootstrap(correlations.averaged, each["label_set"], each["regret"])
     assert 0 < found.low == by_set.low < found.value < found.high == by_set.high
 
 

@@ -6,7 +6,16 @@ from messages import one_line
 from scipy import stats
 
 from ecgtl.analysis import correlations
-from ecgtl.analysis.correlations import bootstrap, difference, fisher, independent_difference, mean, partial, pearson
+from ecgtl.analysis.correlations import (
+    averaged,
+    bootstrap,
+    correlated,
+    difference,
+    fisher,
+    independent_difference,
+    partial,
+    pearson,
+)
 from ecgtl.errors import EcgtlError
 
 
@@ -112,23 +121,24 @@ def test_whole_groups_are_drawn():
     """Each group's folds come together, as often as the group is drawn."""
     seen = []
 
-    def keep(x):
-        seen.append(x)
-        return 0.0
+    def keep(counts, x):
+        assert np.array_equal(x, np.arange(8))
+        seen.append(counts)
+        return np.zeros(len(counts))
 
     groups = ["a", "b", "b", "c", "c", "c", "d", "e"]
     bootstrap(keep, groups, np.arange(8.0), resamples=200)
-    assert np.array_equal(seen[0], np.arange(8)) and len(seen) == 201
-    members = ([0], [1, 2], [3, 4, 5], [6], [7])
-    for x in seen[1:]:
-        counts = [[int((x == fold).sum()) for fold in group] for group in members]
-        assert all(len(set(group)) == 1 for group in counts) and sum(group[0] for group in counts) == 5
+    once, drawn = seen
+    assert np.array_equal(once, np.ones((1, 8))) and len(np.unique(drawn, axis=0)) > 50 and len(drawn) == 200
+    for counts in drawn:
+        sets = [set(counts[members]) for members in ([0], [1, 2], [3, 4, 5], [6], [7])]
+        assert all(len(one) == 1 for one in sets) and sum(one.pop() for one in sets) == 5
 
 
 def test_an_interval_is_that_of_a_bootstrap_by_hand():
     x, y, _ = rows()
     names = [f"set{i % 13}" for i in range(40)]
-    found = bootstrap(pearson, names, x, y, resamples=400, seed=3)
+    found = bootstrap(correlated, names, x, y, resamples=400, seed=3)
     _, owner = np.unique(names, return_inverse=True)
     rng, values = np.random.default_rng(3), []
     for _ in range(400):
@@ -144,7 +154,7 @@ def test_an_interval_over_sets_is_wider_than_one_over_folds_that_repeat_them():
     x, y = rng.normal(size=10), rng.normal(size=10)
     many_x, many_y = np.repeat(x, 8), np.repeat(y, 8) + rng.normal(0, 0.01, 80)
     sets = np.repeat(np.arange(10), 8)
-    over_sets, over_folds = (bootstrap(pearson, groups, many_x, many_y) for groups in (sets, np.arange(80)))
+    over_sets, over_folds = (bootstrap(correlated, groups, many_x, many_y) for groups in (sets, np.arange(80)))
     assert over_sets.high - over_sets.low > 2 * (over_folds.high - over_folds.low)
 
 
@@ -152,7 +162,7 @@ def test_intervals_hold_the_true_correlation_about_as_often_as_they_say():
     rng, held, n = np.random.default_rng(0), 0, 120
     for _ in range(n):
         x, y = rng.multivariate_normal([0, 0], [[1, -0.6], [-0.6, 1]], 60).T
-        found = bootstrap(pearson, np.arange(60), x, y, resamples=200, seed=int(rng.integers(1000)))
+        found = bootstrap(correlated, np.arange(60), x, y, resamples=200, seed=int(rng.integers(1000)))
         held += found.low < -0.6 < found.high
     assert 0.86 < held / n <= 1
 
@@ -163,8 +173,8 @@ def test_a_paired_difference_is_narrower_than_that_of_two_intervals():
     f1 = f1 - shared
     one, other = shared + rng.normal(0, 0.1, 60), shared + rng.normal(0, 0.1, 60)
     sets = np.arange(60) % 20
-    paired = bootstrap(lambda a, b, f: difference(pearson(a, f), pearson(b, f)), sets, one, other, f1)
-    alone = [bootstrap(pearson, sets, a, f1) for a in (one, other)]
+    paired = bootstrap(lambda n, a, b, f: correlated(n, a, f) - correlated(n, b, f), sets, one, other, f1)
+    alone = [bootstrap(correlated, sets, a, f1) for a in (one, other)]
     assert paired.value == pytest.approx(pearson(one, f1) - pearson(other, f1))
     assert paired.low < paired.value < paired.high
     assert paired.high - paired.low < 0.5 * max(interval.high - interval.low for interval in alone)
@@ -173,12 +183,12 @@ def test_a_paired_difference_is_narrower_than_that_of_two_intervals():
 
 def test_limits_are_none_where_they_cannot_be_had():
     x, y, _ = rows()
-    few = bootstrap(pearson, np.arange(40) % (correlations.MIN_GROUPS - 1), x, y)
+    few = bootstrap(correlated, np.arange(40) % (correlations.MIN_GROUPS - 1), x, y)
     assert few.value is not None and few.low is few.high is None
-    constant = bootstrap(pearson, np.arange(40), np.ones(40), y)
+    constant = bootstrap(correlated, np.arange(40), np.ones(40), y)
     assert constant.value is constant.low is constant.high is None
     # All but one fold have the same score: a third of the resamples lack that one and are constant
-    rare = bootstrap(pearson, np.arange(40), np.eye(40)[0], y, resamples=500)
+    rare = bootstrap(correlated, np.arange(40), np.eye(40)[0], y, resamples=500)
     assert rare.value is not None
     assert rare.low is rare.high is None
 
@@ -189,7 +199,7 @@ def test_limits_are_none_where_they_cannot_be_had():
 def test_wrong_groups_and_numbers_are_refused(groups, options, said):
     x, y, _ = rows()
     with pytest.raises(EcgtlError) as error:
-        bootstrap(pearson, groups, x, y, **options)
+        bootstrap(correlated, groups, x, y, **options)
     one_line(error, said)
 
 
@@ -246,10 +256,29 @@ def test_without_limits_their_difference_has_none():
     assert (found.value, found.low, found.high, found.n) == (pytest.approx(0.3), None, None, 3)
 
 
-def test_a_mean_is_numpys_and_is_refused_what_is_not_finite():
-    assert mean([1, 2, 6]) == 3
+@pytest.mark.parametrize("given", [0, 1, 2])
+def test_a_draw_has_the_statistics_of_the_folds_that_it_repeats(given):
+    """Some draws have too few folds that differ, or a number of labels that does not vary."""
+    rng = np.random.default_rng(4)
+    x, y, n = rows(7)
+    fixed = [n, np.arange(7.0) % 3][:given]
+    counts = np.stack([np.bincount(rng.integers(7, size=7), minlength=7) for _ in range(200)])
+    counts = np.concatenate([counts, 4 * np.eye(7, dtype=int), 2 * np.eye(7, dtype=int) + np.eye(7, k=1, dtype=int)])
+    found = correlated(counts, x, y, *fixed)
+    for one, value, mean in zip(counts, found, averaged(counts, x), strict=True):
+        again = np.arange(7).repeat(one)
+        expected = partial(x[again], y[again], np.stack(fixed, axis=1)[again]) if fixed else pearson(x[again], y[again])
+        assert value == pytest.approx(expected, abs=1e-9) if expected is not None else np.isnan(value)
+        assert mean == pytest.approx(np.mean(x[again]))
+        if expected is not None and abs(expected) < 1 - 1e-9:
+            assert expected == pytest.approx(by_residuals(*(row[again] for row in (x, y)), np.stack(
+                fixed, axis=1)[again] if fixed else np.empty((len(again), 0))), abs=1e-6)
+    assert 3 < np.isnan(found).sum() < 150
+
+
+def test_a_row_that_is_not_finite_is_refused():
     with pytest.raises(EcgtlError):
-        mean([1, np.nan])
+        bootstrap(averaged, [1, 2], [1, np.nan])
 
 
 def test_the_side_of_an_interval_and_its_reach():

@@ -60,7 +60,7 @@ def way_words(way: str) -> str:
 
 def mean_regrets(lost: pd.DataFrame) -> dict[str, correlations.Interval]:
     """Mean regret of each way with its interval over label sets, from ``regrets``."""
-    return {way: correlations.bootstrap(correlations.mean, own["label_set"], own["regret"].astype(float))
+    return {way: correlations.bootstrap(correlations.averaged, own["label_set"], own["regret"].astype(float))
             for way, own in lost.groupby("way", sort=False)}
 
 
