@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from ecgtl import metrics
+from ecgtl.metrics.classes import share_of
 from ecgtl.statistics import LEVEL
 from ecgtl.training.loop import TrainResult
 
@@ -60,7 +61,7 @@ def on_draws(name: str, y: np.ndarray, probabilities: np.ndarray, threshold: flo
         classes = np.eye(probabilities.shape[1])
         y, given = classes[y], classes[probabilities.argmax(axis=1)]
     both, true, answered = (counts.astype(float) @ table for table in (y * given, y, given))
-    f1 = metrics.share_of(2 * both, true + answered)
+    f1 = share_of(2 * both, true + answered)
     with np.errstate(invalid="ignore"):
         return {"f1_per_class": f1, "macro_f1": f1.mean(axis=1), "accuracy": both.sum(axis=1) / counts.sum(axis=1),
                 "weighted_f1": (f1 * true).sum(axis=1) / true.sum(axis=1)}[name]

@@ -8,6 +8,6 @@ without positives or without negatives, where scikit-learn gives NaN or an error
 """
 
 from ecgtl.metrics.classes import (accuracy, calibration_error, confusion_matrix, f1_from_confusion, f1_per_class,
-                                   learning_curve_index, macro_f1, reliability, share_of)
+                                   learning_curve_index, macro_f1, reliability)
 from ecgtl.metrics.labels import (THRESHOLD, THRESHOLDS, best_threshold, best_thresholds, f1_per_label, f_beta, f_max,
                                   g_beta, macro_auc, weighted_f1)
