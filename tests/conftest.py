@@ -21,6 +21,12 @@ TRAINING = {f"{folder}/test_{name}.py" for folder, names in {
     "training": "classification distributed future loop"}.items() for name in names.split()}
 
 
+def _style():
+    return {name: value for name, value in dict.items(matplotlib.rcParams) if name != "backend"}
+
+
+matplotlib.rcdefaults()
+PLAIN = _style()
 SLOW = {line for line in (TESTS / "slow.txt").read_text().splitlines() if line[:1] != "#"}
 
 
@@ -67,9 +73,8 @@ def own_results(_own_folders, tmp_path, monkeypatch):
 @pytest.fixture(autouse=True)
 def _plain_style():
     """A page's figure style (``figures.use_style``) ends with its test: what is drawn must not depend on the order."""
-    with matplotlib.rc_context():
+    if _style() != PLAIN:
         matplotlib.rcdefaults()
-        yield
 
 
 @pytest.fixture

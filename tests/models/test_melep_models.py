@@ -210,18 +210,23 @@ class TestBothNetworks:
     def test_several_labels_are_learnt_by_the_common_loop(self, name):
         """Two labels, each a wave of its own frequency: told apart in recordings that were not trained on.
 
-        By the middle one of three seeds: whether eight epochs are enough for one hangs on the processor's rounding.
+        By two of three seeds: whether eight epochs are enough for one hangs on the processor's rounding.
         """
         rng = np.random.default_rng(0)
         y = (rng.random((160, 2)) < 0.5).astype(np.int64)
         waves = np.sin(2 * np.pi * np.arange(1000) / 100 * np.array([[3.0], [11.0]]))
         x = (y @ waves + 0.1 * rng.normal(size=(160, 1000))).astype(np.float32)[:, None]
         train, rest = loop.LabelledArray(x[:128], y[:128]), loop.LabelledArray(x[128:], y[128:])
-        fits = [loop.fit(small(name, seed, n_outputs=2), train, rest, rest,
-                         loop.TrainConfig(8, 16, 0.01, 50, "train_accuracy", "validation_loss", "float32", seed),
-                         lambda y, p: float(((p > 0.5) == y).mean()), torch.device("cpu")) for seed in range(3)]
-        assert np.median([fit.history[-1]["train_loss"] / fit.history[0]["train_loss"] for fit in fits]) < 0.5
-        assert np.median([max(row["test_score"] for row in fit.history) for fit in fits]) > 0.9
+
+        def learns(seed):
+            history = loop.fit(small(name, seed, n_outputs=2), train, rest, rest,
+                               loop.TrainConfig(8, 16, 0.01, 50, "train_accuracy", "validation_loss", "float32", seed),
+                               lambda y, p: float(((p > 0.5) == y).mean()), torch.device("cpu")).history
+            return (history[-1]["train_loss"] / history[0]["train_loss"] < 0.5
+                    and max(row["test_score"] for row in history) > 0.9)
+
+        learnt = learns(0) + learns(1)
+        assert learnt == 2 or learnt + learns(2) == 2
 
     def test_only_the_output_layer_keeps_its_random_start(self, name, tmp_path):
         source = small(name, n_outputs=9)
