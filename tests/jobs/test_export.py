@@ -52,14 +52,14 @@ def asked(session, x, features):
     return session.run(None, {one.name: given[one.name] for one in session.get_inputs()})[0]
 
 
-def test_a_classifier_of_both_is_the_same_network(monkeypatch, tmp_path):
-    """Of two leads; the shipped networks have one."""
-    own = network(leads=2)
+@pytest.mark.parametrize("leads", [1, 2])
+def test_a_classifier_of_both_is_the_same_network(leads, monkeypatch, tmp_path):
+    own = network(leads=leads)
     monkeypatch.setattr(export.Classifier, "load", lambda *_: own)
     monkeypatch.setattr(export, "file_of", lambda _: None)
     session = onnxruntime.InferenceSession(str(export.export("x", str(tmp_path / "m.onnx"))))
     rng = np.random.default_rng(1)
-    x, features = rng.normal(size=(7, 2, 1250)).astype(np.float32), rng.normal(size=(7, len(RHYTHM)))
+    x, features = rng.normal(size=(7, leads, 1250)).astype(np.float32), rng.normal(size=(7, len(RHYTHM)))
     features[0] = np.nan
     monkeypatch.setattr("ecgtl.training.loop.cpu_has_bfloat16", lambda: False)
     np.testing.assert_allclose(asked(session, x, features), own.probabilities(x, features), atol=1e-4)

@@ -103,6 +103,18 @@ def test_other_recordings_are_noticed(stored):
     one_line(error, "the recordings of mitdb are not those", "python -m ecgtl data check mitdb")
 
 
+def test_the_autoencoder_of_seed_0_comes_first_once_it_is_made(stored):
+    single, weights = reconstruction_errors._files("demo")
+    assert (single.parent.name, weights.name) == ("pretrain", "cae-cae-demo.safetensors") and single.is_file()
+    seeded = results.path_of("jang2021-seeds", "cae-seed0-demo", "demo")
+    seeded.parent.mkdir()
+    seeded.touch()
+    found = reconstruction_errors._files("demo")
+    seeded.unlink()
+    seeded.parent.rmdir()
+    assert found == (seeded, weights.with_name("cae-cae-demo-seed0.safetensors"))
+
+
 # --- what is stored and does not fit ------------------------------------------------------------------------
 
 
