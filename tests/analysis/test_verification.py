@@ -75,7 +75,7 @@ def test_what_is_whole_verifies(some, capsys):
     (FOLD, "measures.melep_published", "melep2023.ptbxl.cpsc2018.bilstm.melep_published "),
     ("pretrain/beat-resnet18-reduced-width16-frame2048-seed0", "validation.accuracy",
      "pretrain.beat-resnet18-reduced-width16-frame2048-seed0.validation.accuracy "),
-    ("measured/jang2021-figure4-cae-cae-reduced", "mse_sum", None),
+    ("measured/jang2021-figure4-cae-cae-reduced-seed0", "mse_sum", None),
     ("measured/melep2023-ptbxl-rr-reduced", "folds.0.weighted_f1", None)])
 def test_a_changed_score_is_named_with_its_file_and_its_address(some, capsys, file, score, address):
     def change(body):

@@ -63,7 +63,7 @@ def autoencoder(path):
 @pytest.fixture(scope="module")
 def by_hand():
     """Features (n, 60) of prepared windows (n, samples) by the whole autoencoder of the package."""
-    model = autoencoder(config_starts.weights_path("cae", "cae", "reduced"))
+    model = autoencoder(config_starts.weights_path("cae-seed0", "cae", "reduced"))
 
     def encode(cut):
         with torch.no_grad():

@@ -290,22 +290,19 @@ def test_other_tiers_read_recordings(monkeypatch):
                      ("cinc2017", None, True, "error"), ("mitdb", None, True, "error")]
 
 
-RESTRICTED = "CC BY-NC-SA 4.0 (Icentia11k is among the sources)"
-
-
-@pytest.mark.parametrize("tier", ["demo", "reduced"])
-def test_an_autoencoder_comes_with_the_package(tier, monkeypatch, tmp_path):
-    """In a fresh clone ``init=cae`` has a checkpoint; one's own is taken first."""
+@pytest.mark.parametrize("tier, init, licence, sources", [("demo", "cae", "CC BY 4.0", ["icu_monitor"]),
+                                                          ("reduced", "cae-seed0", "ODC-BY 1.0", ["mitdb", "qtdb"])])
+def test_an_autoencoder_comes_with_the_package(tier, init, licence, sources, monkeypatch, tmp_path):
+    """In a fresh clone ``init`` has a checkpoint; one's own is taken first."""
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
-    path = starts.stored_weights("cae", "cae_classifier", tier)
+    path = starts.stored_weights(init, "cae_classifier", tier)
     assert path.parent == starts.SHIPPED
     state, facts = checkpoint.load(path)
     config = PretrainConfig.of(tier=tier).resolved()
     pretrain.network(config).load_state_dict(state)
-    wanted = {"synthetic": tier == "demo", "licence": {"demo": "CC BY 4.0", "reduced": RESTRICTED}[tier],
-              "sources": list(config.source_names), "sampling_rate": config.sampling_rate}
+    wanted = {"synthetic": tier == "demo", "licence": licence, "sources": sources, "sampling_rate": 250}
     assert {name: facts.stored[name] for name in wanted} == wanted
-    assert FinetuneConfig.of(dataset="shaoxing", init="cae", tier=tier).plan().start == path
+    assert FinetuneConfig.of(dataset="shaoxing", init=init, tier=tier).plan().start == path
     if tier == "demo":
         own = starts.weights_path("cae", "cae", tier)
         checkpoint.save(own, state, facts.stored)

@@ -37,7 +37,7 @@ from ecgtl.report.tables import card_rules, html_text
 
 FEWEST = 10  # subjects; a class that fewer have is left out where something is learnt
 WORST = 3  # recordings that are named
-ENCODERS = {"random:cae": ("cae",), "random:resnet18": ("beat-seed0",)}  # that are shipped
+ENCODERS = {"random:cae": ("cae-seed0",), "random:resnet18": ("beat-seed0",)}  # that are shipped
 NOT = Markup("<p>{} cannot be computed: {}.</p>")
 
 
