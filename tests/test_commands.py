@@ -170,6 +170,12 @@ def test_help_says_of_every_field_what_it_means_its_default_and_its_words(comman
         assert "{" + ",".join(words) + "}" in line or not words
 
 
+def test_a_reader_that_has_seen_enough_ends_a_command_quietly():
+    process = start("data", "list")
+    process.stdout.close()
+    assert (process.stderr.read(), process.wait(timeout=60)) == ("", 141)
+
+
 ASKED = {"finetune": ["fraction=0.25", "fraction=1", "fraction=True", "fraction=nan", "lead=II", "lead=1", "lead=-1",
                       "lead=1.5", "lead=None", "seed=3", "seed=1e3", "seed=x", "seed=0.5", "epochs=None",
                       "epochs=2 batch_size=8 learning_rate=1e-3", "variant=None", "root=None", "init=none",
