@@ -55,6 +55,11 @@ WRONG = {
     f"run {EXPERIMENT} --shard 3/2": "shard is '3/2'; write k/n with 1 <= k <= n",
     f"run {EXPERIMENT} --shard 0/2": "shard is '0/2'",
     f"run {EXPERIMENT} --shard half": "shard is 'half'",
+    f"run {EXPERIMENT} --start": "--start is for --only",
+    f"run {EXPERIMENT} --only {EXPERIMENT}/x --dry-run": "goes with none of --dry-run, --rows, --shard",
+    "report . --out page.pdf": "'page.pdf' does not end in .html",
+    "finetune --init cae --arch resnet18": "init cae does not go with --arch resnet18: its encoder is that of "
+                                           "cae_classifier; use --arch auto",
     f"run {EXPERIMENT} --seed 1": "unrecognized arguments: --seed 1 .*; see 'ecgtl run --help'",
     "finetune --fracton 0.25": r"arguments: --fracton 0.25 \(did you mean --fraction\?\); see 'ecgtl finetune --help'",
     "data list --jsn": r"arguments: --jsn \(did you mean --json\?\); see 'ecgtl data list --help'",
