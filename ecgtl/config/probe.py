@@ -86,8 +86,8 @@ class ProbeConfig(Reading):
         if start in source_experiments() and network in ENCODERS:
             return {"init": start, "arch": network}
         if not init_word(word) or word == "image" or start in source_experiments():
-            known = ", ".join(word for word in INITS if word not in ("random", "image"))
+            words = ", ".join(init for init in INITS if init not in ("random", "image"))
             raise EcgtlError(f"unknown encoder {word!r}; allowed: {RR}, random: and one of {', '.join(ENCODERS)}, "
-                             f"{known}, data set and network of a source (cpsc2018-bilstm, say), or the path of a "
+                             f"{words}, data set and network of a source (cpsc2018-bilstm, say), or the path of a "
                              ".safetensors checkpoint")
         return {"init": word}
