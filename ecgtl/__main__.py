@@ -16,6 +16,7 @@ from ecgtl.commands.parser import parser, resolved
 from ecgtl.errors import EcgtlError
 
 STOPPED = "ecgtl: stopped; finished results and files are kept, the same command goes on from there"
+CLOSED = 141  # what shells report of a process that wrote where nobody reads any more
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,7 +30,12 @@ def main(arguments: list[str] | None = None) -> int:
             call = resolved(given["call"])
         finally:
             gc.enable()
-        return call(**words) or 0
+        status = call(**words) or 0
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # who read it, such as head, has seen enough; Python would complain of it at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED
     except EcgtlError as error:
         print(f"ecgtl: {as_options(str(error), given.get('options', {}))}", file=sys.stderr)
     except ModuleNotFoundError as error:

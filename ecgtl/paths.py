@@ -98,11 +98,11 @@ def mirror() -> str:
     return os.environ.get("ECGTL_MIRROR", "")
 
 
-def device() -> str:
-    """The device asked for: ``auto``, ``cpu`` or ``cuda`` (``ECGTL_DEVICE``)."""
-    value = os.environ.get("ECGTL_DEVICE", "auto")
+def device(name: str = "auto") -> str:
+    """The device asked for, ``auto``, ``cpu`` or ``cuda``: ``name``, or where that is ``auto`` ``ECGTL_DEVICE``."""
+    said, value = ("device", name) if name != "auto" else ("ECGTL_DEVICE", os.environ.get("ECGTL_DEVICE", "auto"))
     if value not in ("auto", "cpu", "cuda"):
-        raise EcgtlError(f"ECGTL_DEVICE is {value!r}; allowed: auto, cpu, cuda")
+        raise EcgtlError(f"{said} is {value!r}; allowed: auto, cpu, cuda")
     return value
 
 

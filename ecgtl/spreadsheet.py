@@ -3,7 +3,6 @@
 import io
 import json
 import math
-import os
 import re
 import sys
 from importlib.util import find_spec
@@ -46,15 +45,11 @@ def write_table(table: pd.DataFrame, out: str | Path, decimals: str | None = "%.
     suffix = Path(out).suffix.lower()
     text = _lines if suffix == ".jsonl" else as_csv
     content = _parquet(table) if suffix == ".parquet" else text(table, decimals)
-    if str(out) != STDOUT:
-        return write_atomic(paths.given(out), content)
-    try:
+    if str(out) == STDOUT:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
-        sys.stdout.flush()
-    except BrokenPipeError:  # who read it, such as head, has seen enough; Python would complain of it at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return None
+    else:
+        write_atomic(paths.given(out), content)
 
 
 def _lines(table: pd.DataFrame, decimals: str | None) -> bytes:

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgtl import paths
 from ecgtl.errors import EcgtlError
 from ecgtl.models import checkpoint
 from ecgtl.training import loop
@@ -178,7 +177,7 @@ def source_probabilities(path: Path, x: np.ndarray, precision: str = "float32") 
     if x.ndim != 3 or not len(x) or x.shape[1:] != (leads, n_samples):
         raise EcgtlError(f"checkpoint {path} takes inputs of shape (n, {leads}, {n_samples}), {facts.seconds:g} s at "
                          f"{facts.sampling_rate:g} Hz, not {x.shape}; prepare the recordings to match")
-    model, device = checkpoint.network(path, weights, facts), loop.pick_device(paths.device())
+    model, device = checkpoint.network(path, weights, facts), loop.pick_device()
     return loop.predict(model, x, device, facts.multi_label, precision), facts.classes
 
 

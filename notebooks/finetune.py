@@ -92,7 +92,7 @@ figures.shown(curve, "Cross-entropy and score by epoch; the vertical line is the
               page.curves_said(result, reference))
 
 # %% [markdown]
-# ## What is taken for what
+# ## Confusion matrix
 #
 # Where recordings have several labels, a row shows what is predicted of those that have its label, with a probability of
 # one half or more; such a row need not add up.
@@ -104,7 +104,7 @@ figures.shown(matrix, "Confusion matrix of the test set: numbers are recordings,
               page.confusion_said(counts, result.data["classes"]))
 
 # %% [markdown]
-# ## Scores, beside classifiers that hardly look at the signal
+# ## Scores, beside the baselines
 #
 # A network that does not beat the RR intervals has learnt nothing that a pulse watch does not know.
 

@@ -55,6 +55,11 @@ WRONG = {
     f"run {EXPERIMENT} --shard 3/2": "shard is '3/2'; write k/n with 1 <= k <= n",
     f"run {EXPERIMENT} --shard 0/2": "shard is '0/2'",
     f"run {EXPERIMENT} --shard half": "shard is 'half'",
+    f"run {EXPERIMENT} --start": "--start is for --only",
+    f"run {EXPERIMENT} --only {EXPERIMENT}/x --dry-run": "goes with none of --dry-run, --rows, --shard",
+    "report . --out page.pdf": "'page.pdf' does not end in .html",
+    "finetune --init cae --arch resnet18": "init cae does not go with --arch resnet18: its encoder is that of "
+                                           "cae_classifier; use --arch auto",
     f"run {EXPERIMENT} --seed 1": "unrecognized arguments: --seed 1 .*; see 'ecgtl run --help'",
     "finetune --fracton 0.25": r"arguments: --fracton 0.25 \(did you mean --fraction\?\); see 'ecgtl finetune --help'",
     "data list --jsn": r"arguments: --jsn \(did you mean --json\?\); see 'ecgtl data list --help'",
@@ -168,6 +173,12 @@ def test_help_says_of_every_field_what_it_means_its_default_and_its_words(comman
         assert line.endswith(f"(default: {field.default})") != own
         words = (WORDS | config.words()).get(field.name, ())
         assert "{" + ",".join(words) + "}" in line or not words
+
+
+def test_a_reader_that_has_seen_enough_ends_a_command_quietly():
+    process = start("data", "list")
+    process.stdout.close()
+    assert (process.stderr.read(), process.wait(timeout=60)) == ("", 141)
 
 
 ASKED = {"finetune": ["fraction=0.25", "fraction=1", "fraction=True", "fraction=nan", "lead=II", "lead=1", "lead=-1",

@@ -21,7 +21,9 @@ def run(experiment: str, tier: str, shard: str, rows: str, only: str, start: boo
     asked = [n for n in (cores, *(nodes or ())) if n is not None]
     if asked and (min(asked) < 1 or not dry_run):
         raise EcgtlError(f"--cores is {cores} and --nodes {nodes}; give both from 1, and with --dry-run alone")
-    if only and not dry_run:
+    if (start and not only) or (only and (dry_run or rows or shard != "1/1")):
+        raise EcgtlError("--start is for --only, and that goes with none of --dry-run, --rows, --shard; leave one away")
+    if only:
         queue.make_one(experiment, tier, only, start, partial(print, flush=True))
         return
     if not dry_run:

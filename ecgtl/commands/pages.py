@@ -31,6 +31,8 @@ def draw(file: str, tier: str) -> None:
 def report(out: str, config: str, **words) -> None:
     """Write the page on a folder of recordings, and say what stands in it in short."""
     path = paths.output(out)  # before any work
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise EcgtlError(f"{out!r} does not end in .html, which is what is written; give the file such a name")
     told = folder.write(ReportConfig.of(**words), path, partial(print, flush=True))
     print("", *told, f"written: {path}", sep="\n")
 

@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Self
 
 import torch
 
-from ecgtl import paths
 from ecgtl.config.protocols import ALL_LEADS, DEVICES, NEGATIVES_FROM, OBJECTIVES, PRECISIONS, TIERS, VARIANTS
 from ecgtl.datasets import LOADERS, Recordings
 from ecgtl.errors import EcgtlError
@@ -200,4 +199,4 @@ class Planned:
     @cached_property
     def device(self) -> torch.device:
         """Where to compute: as the config says, else as ``ECGTL_DEVICE`` says, else the GPU where there is one."""
-        return loop.pick_device(self.config.device if self.config.device != "auto" else paths.device())
+        return loop.pick_device(self.config.device)

@@ -8,12 +8,13 @@ from typing import ClassVar
 from ecgtl import paths
 from ecgtl.config.finetune import FinetuneConfig, Reading
 from ecgtl.config.parameters import Planned
-from ecgtl.config.protocols import UNSET, source_experiments
+from ecgtl.config.protocols import INITS, UNSET, init_word, source_experiments
 from ecgtl.errors import EcgtlError
-from ecgtl.models import checkpoint
+from ecgtl.models import MODELS, checkpoint
 
 PROBE = "probe"  # the protocol
 RR = "rr_intervals"
+ENCODERS = [name for name in MODELS if name != "googlenet"]
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,10 @@ class ProbeConfig(Reading):
         same = {name: value for name, value in asdict(self).items() if value is not None and name not in own}
         network, found = self._network(), {}
         for share in map(str.strip, self.shares.split(",")):
-            if not (asked := re.fullmatch(r"(\d+(?:\.\d+)?) %|(\d+) labels", share)):
-                raise EcgtlError(f"shares names {share!r}; give labels of each class or per cent, with commas between, "
-                                 f"as in '{ProbeConfig.shares}'")
+            asked = re.fullmatch(r"(\d+(?:\.\d+)?) %|(\d+) labels", share)
+            if not (asked and float(asked[1] or asked[2]) > 0 and float(asked[1] or 0) <= 100):
+                raise EcgtlError(f"shares names {share!r}; give labels of each class or per cent (up to 100), above 0 "
+                                 f"and with commas between, as in '{ProbeConfig.shares}'")
             size = {"per_class": int(asked[2])} if asked[2] else {"fraction": float(asked[1]) / 100}
             found[share] = FrozenConfig.of(protocol=PROBE, **network | size | same)
         return found
@@ -72,12 +74,20 @@ class ProbeConfig(Reading):
     def _network(self) -> dict:
         """Network and starting weights that the word ``encoder`` stands for."""
         word, (start, _, network) = self.encoder, self.encoder.rpartition("-")
+        fresh = word.removeprefix("random:")
         if word == RR:
             return {"arch": "rr_boosting"}
-        if word.startswith("random:"):
-            return {"arch": word.partition(":")[2].replace("cae", "cae_classifier", "_classifier" not in word)}
+        if fresh != word and fresh in ENCODERS:
+            return {"arch": "cae_classifier" if fresh == "cae" else fresh}
         if word.endswith(".safetensors"):
             facts = checkpoint.load(paths.given(word))[1]
             known = {name: getattr(facts, name) for name in ("sampling_rate", "seconds", "width", "variant")}
             return {"init": word, "arch": "cae_classifier" if facts.arch == "cae" else facts.arch} | known
-        return {"init": start, "arch": network} if start in source_experiments() else {"init": word}
+        if start in source_experiments() and network in ENCODERS:
+            return {"init": start, "arch": network}
+        if not init_word(word) or word == "image" or start in source_experiments():
+            words = ", ".join(init for init in INITS if init not in ("random", "image"))
+            raise EcgtlError(f"unknown encoder {word!r}; allowed: {RR}, random: and one of {', '.join(ENCODERS)}, "
+                             f"{words}, data set and network of a source (cpsc2018-bilstm, say), or the path of a "
+                             ".safetensors checkpoint")
+        return {"init": word}

@@ -22,6 +22,9 @@ def starting_weights(init: str, arch: str, tier: str) -> Path | None:
         given = paths.given(init)
         checkpoint.load(given)  # fails now rather than after the data have been read
         return given
+    if init_word(init) == "cae" and arch.removesuffix("_classifier") != "cae":
+        raise EcgtlError(f"init={init} does not go with arch={arch}: its encoder is that of cae_classifier; use "
+                         "arch=auto, or another init")
     path, (_, asked, seed) = stored_weights(init, arch, tier), init.partition("-seed")
     command = pretraining_command(init, arch, tier)
     if path is None:

@@ -75,7 +75,7 @@ class Estimate(queue.Estimate):
 @lru_cache
 def step_seconds(config: Config) -> float:
     """Seconds of a training step for each example of its batch, on made inputs: the median of some steps."""
-    device, (model, shape), ends = loop.pick_device(paths.device()), network_of(config), []
+    device, (model, shape), ends = loop.pick_device(), network_of(config), []
     optimizer = torch.optim.Adam(model.to(device).train().parameters(), fused=True)
     x = torch.randn(config.batch_size, *shape, device=device)
     for _ in range(STEPS):

@@ -89,7 +89,7 @@ def load(name: str | Path = "cae", tier: str = "reduced") -> "Encoder":
     weights |= {"output.weight": torch.zeros(1, n_features), "output.bias": torch.zeros(1)}  # which are not used
     classifier = replace(facts, arch="cae_classifier", classes=("none",))
     model = checkpoint.network(path, weights, classifier, features=n_features)
-    return Encoder(model, facts, loop.pick_device(paths.device()))
+    return Encoder(model, facts, loop.pick_device())
 
 
 class Encoder:

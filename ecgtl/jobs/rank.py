@@ -137,7 +137,8 @@ def candidate(name: str, tier: str) -> Candidate:
     path = paths.given(name) if name.endswith(".safetensors") else starts.stored_weights(source, arch, tier)
     if path is None:
         raise EcgtlError(f"there is no checkpoint {name!r} in tier {tier}; give the path of a .safetensors file, or "
-                         f"make it with 'python -m ecgtl run melep2023-sources --tier {tier}'")
+                         "data set and network of a source (cpsc2018-bilstm, say), which is made with "
+                         f"'python -m ecgtl run melep2023-sources --tier {tier}'")
     facts = checkpoint.load(path)[1]
     if not facts.classes and facts.arch != "googlenet":
         trained = f" (objective {facts.objective})" if facts.objective else ""

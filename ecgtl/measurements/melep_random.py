@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ecgtl import paths, results
+from ecgtl import results
 from ecgtl.experiments import sources, transfers
 from ecgtl.jobs import evidence, inputs
 from ecgtl.measurements import rr_folds
@@ -39,7 +39,7 @@ def measure(experiment: str, tier: str) -> Result:
     (seeds, Y) for each checkpoint and fold. Batch normalisation is estimated again on the fold's training inputs, which
     are those that are scored. Raises EcgtlError as ``rr_folds.drawn`` does.
     """
-    seconds, device = results.clock(), loop.pick_device(paths.device())
+    seconds, device = results.clock(), loop.pick_device()
     prepared, target, tasks = rr_folds.drawn(experiment, tier)
     x, planned = prepared.inputs(), transfers.enumerate_runs(experiment, tier)
     trained = [one for name in sources.names() for one in sources.enumerate_runs(name, tier)

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ecgtl import paths
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError, note
 from ecgtl.training import distributed
@@ -73,10 +74,13 @@ class TrainResult:
     train: np.ndarray | None = None
 
 
-def pick_device(name: str) -> torch.device:
-    """``auto`` is the GPU where there is one. Raises EcgtlError for ``cuda`` without a GPU."""
+def pick_device(name: str = "auto") -> torch.device:
+    """``auto`` is as ``ECGTL_DEVICE`` says, else the GPU where there is one. Raises EcgtlError for what is no device
+    here.
+    """
+    name = paths.device(name)
     if name == "cuda" and not torch.cuda.is_available():
-        raise EcgtlError("device is 'cuda' but PyTorch sees no GPU here; use device=cpu or auto")
+        raise EcgtlError("device is 'cuda' but PyTorch sees no GPU here; use device=cpu or ECGTL_DEVICE=cpu")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from stored_runs import store_fold
 
-from ecgtl import models, results
+from ecgtl import experiments, models, results
 from ecgtl.analysis import costs
 from ecgtl.datasets import catalogue
 from ecgtl.experiments import pretrainings, sources, transfers
@@ -60,6 +60,9 @@ def test_folds_cost_their_training_part_in_every_epoch_at_the_measured_speed_of_
     row = hours("melep2023-ptbxl", "reduced")
     assert (row["runs"], row["basis"]) == (120, "measured")
     assert costs._training_records(runs[0]) == pytest.approx(630), "of 1,000, 300 test and 70 validate"
+    drawn = experiments.enumerate_runs("jang2021-table2-cinc2017", "paper")[-1]
+    trained = 0.8 * drawn.config.fraction * costs._records(drawn)
+    assert costs._training_records(drawn) == pytest.approx(trained), "the others of a bootstrap validate"
     assert row["cpu_hours"] == pytest.approx(120 * 50 * 2 / 2 / 3600), "two cores do two folds at a time"
     assert np.isnan(row["gpu_hours"]) and row["download_gb"] == catalogue.entry("ptbxl").download_gb
     for run in runs:

@@ -93,14 +93,14 @@ def test_a_claim_takes_its_weakest_comparison():
 def test_the_interval_of_two_means_is_welchs_and_test_recordings_widen_it():
     rng = np.random.default_rng(0)
     a, b = rng.normal(0.7, 0.02, 10), rng.normal(0.68, 0.01, 7)
-    plain = verdicts.judge((Sample.of(a), Sample.of(b)), PAPER).ours
+    alone, also = (verdicts.judge((Sample.of(a), Sample.of(b)), PAPER, extra) for extra in (None, (0.01**2, 1000)))
+    plain, wider = alone.ours, also.ours
     welch = stats.ttest_ind(a, b, equal_var=False)
     limits = welch.confidence_interval(0.95)
     assert (plain.low, plain.high) == pytest.approx((limits.low, limits.high))
-    wider = verdicts.judge((Sample.of(a), Sample.of(b)), PAPER, (0.01**2, 1000)).ours
     error = np.sqrt(a.var(ddof=1) / 10 + b.var(ddof=1) / 7 + 0.01**2)
     assert (wider.high - wider.low) / 2 / error == pytest.approx(2.0, abs=0.06)  # t with some 30 degrees of freedom
-    assert wider.value == plain.value
+    assert wider.value == plain.value and also.gap.high - also.gap.low > alone.gap.high - alone.gap.low
 
 
 @pytest.mark.parametrize("runs", [10, 3])

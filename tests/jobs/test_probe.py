@@ -136,9 +136,11 @@ def test_a_share_with_too_few_labels_is_named_and_the_others_are_probed():
 
 @pytest.mark.parametrize(("given", "words"), [
     ({"shares": "a lot"}, "shares names 'a lot'; give labels of each class or per cent"),
-    ({"shares": "200 %"}, "0 < fraction <= 1"), ({"shares": "0 labels"}, "per_class is 0; it must be at least 1"),
-    ({"encoder": "random:nothing"}, "unknown arch 'nothing'"), ({"encoder": "nothing"}, "unknown init 'nothing'"),
-    ({"encoder": "image"}, "image"), ({"encoder": "absent.safetensors"}, "absent.safetensors does not exist"),
+    ({"shares": "200 %"}, "shares names '200 %'"), ({"shares": "0 labels"}, "shares names '0 labels'"),
+    ({"encoder": "random:nothing"}, "unknown encoder 'random:nothing'; allowed: rr_intervals, random: and one of"),
+    ({"encoder": "random:majority"}, "unknown encoder"), ({"encoder": "nothing"}, "unknown encoder 'nothing'"),
+    ({"encoder": "image"}, "unknown encoder 'image'"), ({"encoder": "cpsc2018-nothing"}, "unknown encoder"),
+    ({"encoder": "absent.safetensors"}, "absent.safetensors does not exist"),
     ({"root": "here"}, "tier demo reads a synthetic twin")])
 def test_what_cannot_be_probed_is_one_line(given, words):
     with pytest.raises(EcgtlError) as error:

@@ -100,17 +100,18 @@ def test_no_signal_is_read_for_the_index(sources):
         parts[0].take([0])
 
 
-def damaged():
-    """Five windows at 250 Hz: the second flat, the fourth with a missing sample."""
-    source = recordings("a", [ecg(5 * 8.192, 250, 3)], 250.0)
+def damaged(rate=250):
+    """Five windows: the second flat, the fourth with a missing sample."""
+    source, n = recordings("a", [ecg(5 * 8.192, rate, 3)], float(rate)), N * rate // 250
     samples = source.samples.astype(np.float64)
-    samples[N:2 * N] = samples[N]
-    samples[3 * N + N // 2] = np.nan
+    samples[n:2 * n] = samples[n]
+    samples[3 * n + n // 2] = np.nan
     return replace(source, samples=samples)
 
 
-def test_flat_and_missing_windows_are_left_out_and_counted():
-    found = windows.unlabelled([damaged()])
+@pytest.mark.parametrize("rate", [250, 500])
+def test_flat_and_missing_windows_are_left_out_and_counted(rate):
+    found = windows.unlabelled([damaged(rate)])
     assert (len(found), found.skipped) == (5, {})
     got = found.take(range(5))
     assert got.shape == (3, 1, N)
@@ -118,7 +119,7 @@ def test_flat_and_missing_windows_are_left_out_and_counted():
     assert found.skipped == {"flat window": 1, "window with missing samples (NaN)": 1}
     assert sum(len(batch) for batch in found.batches(2, seed=0)) == 3
     assert sum(found.skipped.values()) == 2  # each once, however often it is met
-    stored = windows.unlabelled([damaged()]).materialise()
+    stored = windows.unlabelled([damaged(rate)]).materialise()
     assert stored.skipped == found.skipped
     assert stored.origin(range(3)) == [("a", "a0", 0.0), ("a", "a0", 16.384), ("a", "a0", 32.768)]
     np.testing.assert_allclose(stored.take(range(3)), got, atol=5e-3)

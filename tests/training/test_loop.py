@@ -327,8 +327,14 @@ def test_devices_and_precisions_by_name(monkeypatch):
     assert loop.pick_device("cpu") == CPU
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert loop.pick_device("auto") == CPU
-    with pytest.raises(EcgtlError, match="no GPU here; use device=cpu or auto"):
+    with pytest.raises(EcgtlError, match="no GPU here; use device=cpu or ECGTL_DEVICE=cpu"):
         loop.pick_device("cuda")
+    with pytest.raises(EcgtlError, match="device is 'tpu'; allowed: auto, cpu, cuda"):
+        loop.pick_device("tpu")
+    monkeypatch.setenv("ECGTL_DEVICE", "cuda")  # holds of whatever says auto
+    assert loop.pick_device("cpu") == CPU
+    with pytest.raises(EcgtlError, match="no GPU here"):
+        loop.pick_device("auto")
     for native, expected in ((True, torch.bfloat16), (False, torch.float32)):
         monkeypatch.setattr(loop, "cpu_has_bfloat16", lambda native=native: native)
         assert loop.pick_precision("auto", CPU) == expected

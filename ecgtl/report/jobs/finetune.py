@@ -96,7 +96,7 @@ def scores_table(result: results.Result, baselines: dict[str, results.Result]) -
     init = result.config["init"]
     rows = [_score_row(METHODS.get(init, init), result)]
     rows += [_score_row(METHODS[name], other) for name, other in baselines.items()]
-    return html(pd.DataFrame(rows), "Scores on the test set")
+    return html(pd.DataFrame(rows).fillna("–"), "Scores on the test set")
 
 
 def _score_row(name: str, result: results.Result) -> dict:

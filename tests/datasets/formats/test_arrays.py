@@ -66,7 +66,7 @@ def test_rate_and_unit_are_told_or_the_file_is_refused(tmp_path, name, told, wor
     one_line(error, tmp_path / name, word)
 
 
-@pytest.mark.parametrize("told", [{"rate": 250}, {"unit": "mV"}])
+@pytest.mark.parametrize("told", [{"rate": 250}, {"rate": 499}, {"unit": "mV"}])
 def test_what_is_told_otherwise_than_in_the_file_is_refused(tmp_path, told):
     save(tmp_path / "a.npz", signal(), fs=500, unit="uV")
     with pytest.raises(EcgtlError) as error:
