@@ -185,6 +185,20 @@ def test_a_lead_has_its_own_rate(tmp_path):
     one_line(error, tmp_path / "r.hea", "different rates", "choose one by name")
 
 
+def test_a_lead_that_lies_late_in_its_file_ends_in_missing_samples(tmp_path, monkeypatch):
+    x = np.arange(1, 1501).reshape(-1, 3)  # in frames of two samples of I and one of II
+    (tmp_path / "r.dat").write_bytes(x.astype("<i2").tobytes())
+    header(tmp_path / "r.hea", "r 2 125 500\nr.dat 16x2:3 1000/mV\nr.dat 16:11 1000(5)/mV\n")
+    for block in (wfdb_files.BLOCK, 64):
+        monkeypatch.setattr(wfdb_files, "BLOCK", block)
+        for lead, expected, missing in ((0, x[3:, :2].ravel(), 6), (1, x[11:, 2] - 5, 11)):
+            one = folder.chosen("r", wfdb_header.read_header(tmp_path / "r.hea", strict=False), lead)
+            found = one.millivolts()[:, 0]
+            np.testing.assert_allclose(found[:-missing], expected / 1000, rtol=1e-6)
+            assert np.isnan(found[-missing:]).all() and len(found) == len(one)
+            np.testing.assert_array_equal(one.millivolts(471)[:, 0], found[471:])
+
+
 @pytest.mark.parametrize("fmt", ["16", "212", "80", "24", "516"])
 def test_a_part_is_the_part_of_the_whole_whatever_the_block(tmp_path, monkeypatch, fmt):
     stored = np.clip(ecg(501) // (10 if fmt == "80" else 1), -120, 120) if fmt == "80" else ecg(501)
