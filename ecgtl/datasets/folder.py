@@ -56,7 +56,8 @@ def read(root: Path, lead: str | int | None = None, labels: str | None = None, o
     collector = Collector(NAME, VERSION, (), bool(labels_separator), on_bad, synthetic)
 
     def fill() -> None:
-        subjects = {record: subject for record, header in sound.items() if (subject := _comment(header, *SUBJECTS))}
+        whose = {record: _comment(header, *SUBJECTS) for record, header in sound.items()}
+        subjects = {record: who for record, who in whose.items() if who and who.lower() not in label_file.MISSING}
         given: dict = {record: [None] for record in headers}
         if table is not None and text is not None:
             cells = label_file.read(text, table, list(headers), subjects, collector)
@@ -78,7 +79,7 @@ def read(root: Path, lead: str | int | None = None, labels: str | None = None, o
 
     damaged = {record: header.reason for record, (_, header) in headers.items() if isinstance(header, RecordError)}
     further: dict = {name: value for name, value in (("damaged", damaged), ("rate", rate), ("unit", unit)) if value}
-    return collector.cached(root, files, fill, lead=lead_key, labels_separator=labels_separator, name_rules=3,
+    return collector.cached(root, files, fill, lead=lead_key, labels_separator=labels_separator, name_rules=4,
                             labels=labels if text is None else sha256(text.encode()).hexdigest(), **further)
 
 
@@ -294,5 +295,5 @@ def _collect(record: str, path: Path, header: Header | RecordError, lead: str | 
 def _comment(header: Header, *keys: str) -> str:
     """The text of the header comment ``key: text`` of the first of ``keys`` (in any case) that has one."""
     parts = [comment.partition(":") for comment in reversed(header.comments)]
-    found = {name.strip().lower(): text.strip() for name, _, text in parts if text.strip()}
+    found = {label_file.plain(name): text.strip() for name, _, text in parts if text.strip()}
     return next((found[key] for key in keys if key in found), "")

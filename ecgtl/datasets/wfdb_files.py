@@ -141,8 +141,8 @@ def _through_wfdb(header: Header, columns: Sequence[int], start: int, stop: int)
         # What ``rdrecord(smooth_frames=False)`` calls, with the fields of this header: its own parser refuses some
         signals = _signal._rd_segment(
             list(header.files), str(header.path.parent.absolute()), None, list(header.formats), len(header.leads),
-            header.n_samples, list(header.byte_offsets), list(header.per_frame), [0] * len(header.leads), list(header.first),
-            begin, stop, list(columns), ignore_skew=True)
+            header.n_samples, list(header.byte_offsets), list(header.per_frame), [0] * len(header.leads),
+            list(header.first), begin, stop, list(columns), ignore_skew=True)
         stored = np.stack(signals, axis=1).astype(f"int{bits}")
     except Exception as error:  # wfdb's parsers raise whatever the damage causes: ValueError, IndexError, KeyError, …
         line = f"{header.path} and its signal files cannot be read ({short(error)}); fetch the record again"
