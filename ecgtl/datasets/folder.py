@@ -92,7 +92,8 @@ def read_headers(root: Path, given: Given = NOTHING,
     if not root.is_dir():
         raise EcgtlError(f"{root} is not a folder; give the folder that holds your WFDB records (.hea with .dat)")
     given.check()
-    files = [path for path in below(root) if path.suffix == ".hea" or not path.is_dir()]
+    files = [path for path in below(root) if path.suffix == ".hea" or not path.is_dir() or
+             path.is_symlink() and not path.resolve().is_relative_to(root.resolve())]
     headers = {path for path in files if path.suffix == ".hea"}
     found = _wfdb_headers(root, sorted(headers))
     taken = {file for header in found.values() if isinstance(header, Header) for file in header.signal_files()}
