@@ -82,12 +82,13 @@ def _frames(header: Header, columns: Sequence[int], start: int, stop: int) -> np
         return header.samples(columns, start, stop)
     per_frame = header.per_frame[columns[0]]
     if any(late := header.of(columns, "skew") if header.skew else []):  # wfdb gets the ends of such leads wrong
-        unshifted = replace(header, skew=(0,) * len(header.leads))
-        spans = [[min(at + skew, header.n_samples) for at in (start, stop)] for skew in late]
-        found = [_frames(unshifted, [k], *span)[:, 0] if span[0] < span[1] else np.empty(0)
-                 for k, span in zip(columns, spans, strict=True)]
-        return np.stack([np.pad(x.astype(float), (0, (stop - start) * per_frame - len(x)), constant_values=np.nan)
-                         for x in found], axis=1)
+        lying = replace(header, skew=(0,) * len(header.leads))
+        shifted = np.full(((stop - start) * per_frame, len(late)), np.nan)
+        for j, (k, skew) in enumerate(zip(columns, late, strict=True)):
+            first, last = (min(at + skew, header.n_samples) for at in (start, stop))
+            if first < last:
+                shifted[:(last - first) * per_frame, j] = _frames(lying, [k], first, last)[:, 0]
+        return shifted
     if not header.parts:
         return np.concatenate([_marked(block, header, columns) for block in _blocks(header, columns, start, stop)])
     out = np.full(((stop - start) * per_frame, len(columns)), np.nan)
