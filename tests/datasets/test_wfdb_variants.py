@@ -155,6 +155,16 @@ def test_several_segments_are_one_record(tmp_path, layout, gains):
         np.testing.assert_allclose(folder.read(tmp_path).signal(0), theirs.p_signal.T, atol=1e-6)
 
 
+def test_segments_that_name_one_signal_differently(tmp_path):
+    path = several(tmp_path) / "m_2.hea"
+    header(path, path.read_text().replace(" II\n", " x\n").replace(" I\n", " II\n").replace(" x\n", " I\n"))
+    with pytest.raises(EcgtlError) as error:
+        folder.read(tmp_path)
+    one_line(error, tmp_path / "m.hea", "name a signal i and ii")
+    header(path, path.read_text().replace(" II\n", "\n").replace(" I\n", "\n"))  # no names: the order decides
+    assert folder.read(tmp_path).leads[0].tolist() == ["I", "II"]
+
+
 @pytest.mark.parametrize("text", [
     "m/2 2 250 700\nm_1 300\nm_3 400\n", "m/2 2 250 900\nm_1 300\nm_2 400\n", "m/1 2 250 300\nm 300\n",
     "m/2 2 250 800\nm_1 400\nm_2 400\n", "m/2 2 100 700\nm_1 300\nm_2 400\n", "m/1 2 250 9\n~ 9\n",
