@@ -17,9 +17,19 @@ from ecgtl.paths import reading
 
 
 def below(root: Path, *suffixes: str) -> list[Path]:
-    """What is below ``root`` with one of ``suffixes``, or all, sorted, without hidden ones: macOS leaves ._x.hea."""
-    return sorted(path for pattern in [f"*.{suffix}" for suffix in suffixes] or ["*"] for path in root.rglob(pattern)
-                  if "/." not in f"/{path.relative_to(root).as_posix()}")
+    """What is below ``root`` with one of ``suffixes``, or all, sorted, without hidden ones: macOS leaves ._x.hea.
+
+    Raises EcgtlError for a folder that may not be read.
+    """
+    def closed(error: OSError) -> None:
+        if isinstance(error, PermissionError):  # a root that is missing holds nothing
+            with reading(error.filename):
+                raise error
+
+    found = (Path(folder, name) for folder, folders, names in os.walk(root, onerror=closed) for name in folders + names)
+    endings = tuple(f".{suffix}" for suffix in suffixes) or ""
+    return sorted(path for path in found if path.name.endswith(endings)
+                  and "/." not in f"/{path.relative_to(root).as_posix()}")
 
 
 def read_bytes(path: Path | str, limit: int | None = None) -> bytes:

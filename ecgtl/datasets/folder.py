@@ -56,7 +56,8 @@ def read(root: Path, lead: str | int | None = None, labels: str | None = None, o
     collector = Collector(NAME, VERSION, (), bool(labels_separator), on_bad, synthetic)
 
     def fill() -> None:
-        subjects = {record: subject for record, header in sound.items() if (subject := _comment(header, *SUBJECTS))}
+        whose = {record: _comment(header, *SUBJECTS) for record, header in sound.items()}
+        subjects = {record: who for record, who in whose.items() if who and who.lower() not in label_file.MISSING}
         given: dict = {record: [None] for record in headers}
         if table is not None and text is not None:
             cells = label_file.read(text, table, list(headers), subjects, collector)
@@ -78,7 +79,7 @@ def read(root: Path, lead: str | int | None = None, labels: str | None = None, o
 
     damaged = {record: header.reason for record, (_, header) in headers.items() if isinstance(header, RecordError)}
     further: dict = {name: value for name, value in (("damaged", damaged), ("rate", rate), ("unit", unit)) if value}
-    return collector.cached(root, files, fill, lead=lead_key, labels_separator=labels_separator, name_rules=3,
+    return collector.cached(root, files, fill, lead=lead_key, labels_separator=labels_separator, name_rules=4,
                             labels=labels if text is None else sha256(text.encode()).hexdigest(), **further)
 
 
@@ -91,7 +92,8 @@ def read_headers(root: Path, given: Given = NOTHING,
     if not root.is_dir():
         raise EcgtlError(f"{root} is not a folder; give the folder that holds your WFDB records (.hea with .dat)")
     given.check()
-    files = [path for path in below(root) if path.suffix == ".hea" or not path.is_dir()]
+    files = [path for path in below(root) if path.suffix == ".hea" or not path.is_dir() or
+             path.is_symlink() and not path.resolve().is_relative_to(root.resolve())]
     headers = {path for path in files if path.suffix == ".hea"}
     found = _wfdb_headers(root, sorted(headers))
     taken = {file for header in found.values() if isinstance(header, Header) for file in header.signal_files()}
@@ -294,5 +296,5 @@ def _collect(record: str, path: Path, header: Header | RecordError, lead: str | 
 def _comment(header: Header, *keys: str) -> str:
     """The text of the header comment ``key: text`` of the first of ``keys`` (in any case) that has one."""
     parts = [comment.partition(":") for comment in reversed(header.comments)]
-    found = {name.strip().lower(): text.strip() for name, _, text in parts if text.strip()}
+    found = {label_file.plain(name): text.strip() for name, _, text in parts if text.strip()}
     return next((found[key] for key in keys if key in found), "")

@@ -21,7 +21,8 @@ from ecgtl.errors import EcgtlError
 LABEL_FILE = "labels.csv"
 COMMENTS = "comments"
 NO_LABELS = "none"  # labels that are there are not looked at
-SUBJECTS = ("subject", "subject_id", "patient", "patient_id")  # columns and header comments that say who was recorded
+# Columns and header comments that say who was recorded, as ``plain`` has their names
+SUBJECTS = ("subject", "subject_id", "patient", "patient_id", "participant", "participant_id")
 MISSING = ("nan", "na", "n/a", "<na>", "null", "none")  # what programs write for an empty cell
 JOINERS = ";|,/+&"  # what people write between several labels
 _NO_TEXT = {b"PK\3\4": "an Excel workbook (.xlsx), an OpenDocument table (.ods) or another zip archive",
@@ -82,7 +83,7 @@ def read(text: str, where: Path, records: Sequence[str], subjects: dict[str, str
         known.setdefault(PurePosixPath(record).name, []).append(record)
     known |= {record: [record] for record in records}
     labels: dict[str, str] = {}
-    for line, name, label, subject in _lines(text, where):
+    for line, name, label, subject in _lines(text, where, collector.note):
         found = known.get(_without_suffix(name), [])
         if len(found) > 1:
             raise EcgtlError(f"{line}: {name!r} may be {' or '.join(found[:3])}; name its sub-folder")
@@ -97,10 +98,13 @@ def read(text: str, where: Path, records: Sequence[str], subjects: dict[str, str
     return labels
 
 
-def _lines(text: str, where: Path) -> Iterator[tuple[str, str, str, str]]:
+def _lines(text: str, where: Path, note: Callable[[str], None]) -> Iterator[tuple[str, str, str, str]]:
     """Where it stands, record, label and subject of each row below the first; blank rows are passed over."""
     delimiter, columns = _header(text, where)
     used = [columns.index(name) for name in ("record", "label", *SUBJECTS) if name in columns]
+    if len(used) == 2 and (others := [name for name in columns if name and name not in ("record", "label")]):
+        note(f"{where.name}: columns passed over: {', '.join(map(ascii, others))[:80]}; if one says who was recorded, "
+             "name it subject")
     rows, number = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True), 1
     try:
         for row in rows:
@@ -122,7 +126,7 @@ def _lines(text: str, where: Path) -> Iterator[tuple[str, str, str, str]]:
 def _header(text: str, where: Path) -> tuple[str, list[str]]:
     """What parts the cells, and the columns' names in lower case."""
     first = io.StringIO(text, newline="").readline(100_000).rstrip("\r\n")  # a cell of csv's own limit is longer
-    split_by = {mark: [word.strip().lower() for words in csv.reader([first], delimiter=mark, skipinitialspace=True)
+    split_by = {mark: [plain(word) for words in csv.reader([first], delimiter=mark, skipinitialspace=True)
                        for word in words] for mark in ",;\t"}
     delimiter = next((mark for mark, columns in split_by.items() if {"record", "label"} <= set(columns)), None)
     if delimiter is None:
@@ -131,6 +135,11 @@ def _header(text: str, where: Path) -> tuple[str, list[str]]:
         if sum(split_by[delimiter].count(name) for name in names) > 1:
             raise EcgtlError(f"{where}, line 1: {first[:60]!r} has several columns {' or '.join(names)}; keep one")
     return delimiter, split_by[delimiter]
+
+
+def plain(name: str) -> str:
+    """The ``name`` of a column or comment as it is compared: ``Patient ID``, ``patient-id``, ``PatientID`` are one."""
+    return re.sub(r"(?<=subject|patient|icipant)[\s_-]*id$", "_id", name.strip().lower())
 
 
 def _without_suffix(name: str) -> str:

@@ -6,6 +6,7 @@ Source: WFDB Applications Guide, signal(5).
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -46,7 +47,7 @@ def read_stored(header: Header, columns: Sequence[int] | None = None,
     EcgtlError when a signal file is missing, truncated or damaged.
     """
     columns = range(len(header.leads)) if columns is None else columns
-    if header.parts or header.samples:
+    if header.parts or header.samples or any(header.skew):
         check_sums(header, columns, remark)
         return _frames(header, columns, 0, header.n_samples)
     blocks = list(_blocks(header, columns, 0, header.n_samples))
@@ -79,9 +80,17 @@ def _frames(header: Header, columns: Sequence[int], start: int, stop: int) -> np
     """The samples of some frames, shape (samples, columns), NaN where they are missing."""
     if header.samples:
         return header.samples(columns, start, stop)
+    per_frame = header.per_frame[columns[0]]
+    if any(late := header.of(columns, "skew") if header.skew else []):  # wfdb gets the ends of such leads wrong
+        lying = replace(header, skew=(0,) * len(header.leads))
+        shifted = np.full(((stop - start) * per_frame, len(late)), np.nan)
+        for j, (k, skew) in enumerate(zip(columns, late, strict=True)):
+            first, last = (min(at + skew, header.n_samples) for at in (start, stop))
+            if first < last:
+                shifted[:(last - first) * per_frame, j] = _frames(lying, [k], first, last)[:, 0]
+        return shifted
     if not header.parts:
         return np.concatenate([_marked(block, header, columns) for block in _blocks(header, columns, start, stop)])
-    per_frame = header.per_frame[columns[0]]
     out = np.full(((stop - start) * per_frame, len(columns)), np.nan)
     for part in header.parts:
         first, last = max(start, part.start), min(stop, part.stop)
@@ -133,8 +142,8 @@ def _through_wfdb(header: Header, columns: Sequence[int], start: int, stop: int)
         # What ``rdrecord(smooth_frames=False)`` calls, with the fields of this header: its own parser refuses some
         signals = _signal._rd_segment(
             list(header.files), str(header.path.parent.absolute()), None, list(header.formats), len(header.leads),
-            header.n_samples, list(header.byte_offsets), list(header.per_frame), list(header.skew), list(header.first),
-            begin, stop, list(columns), ignore_skew=False)
+            header.n_samples, list(header.byte_offsets), list(header.per_frame), [0] * len(header.leads),
+            list(header.first), begin, stop, list(columns), ignore_skew=True)
         stored = np.stack(signals, axis=1).astype(f"int{bits}")
     except Exception as error:  # wfdb's parsers raise whatever the damage causes: ValueError, IndexError, KeyError, …
         line = f"{header.path} and its signal files cannot be read ({short(error)}); fetch the record again"

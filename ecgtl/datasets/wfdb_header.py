@@ -335,6 +335,9 @@ def _alike(path: Path, found: Sequence[tuple[Header, int]]) -> tuple[float, floa
     """Gain, baseline, unit, samples a frame and assumptions of one lead, ``found`` in all segments that have it."""
     if len({header.per_frame[k] for header, k in found}) > 1:
         raise RecordError("unfit segments", f"{path} lists segments that sample a lead at different rates; use one")
+    if len(names := {header.leads[k].lower() for header, k in found} - {f"signal {k}" for _, k in found}) > 1:
+        raise RecordError("unfit segments", f"{path} lists segments that name a signal "
+                          f"{' and '.join(sorted(names)[:2])}; use one order of signals")
     # one that is no voltage spoils all
     header, k = next((one for one in found if np.isnan(one[0].gain[one[1]])), found[0])
     assumed = dict.fromkeys(what for other, column in found for what in other.assumed[column])

@@ -309,7 +309,7 @@ def _tell(seen: list[Row], facts: CheckpointFacts, collector: Collector, report:
     which = (f"lead {', '.join(sorted({one.leads[0] for one in records}))}" if len(facts.leads) == 1
              else f"{' or '.join(map(str, sorted(several)))} leads")
     report(f"recordings: {len(records)}, {which}" + (f", in {len(seen)} rows" if len(seen) > len(records) else ""))
-    rates = ", ".join(f"{rate:g}" for rate in sorted({one.sampling_rate for one in records}))
+    rates = ", ".join(dict.fromkeys(f"{rate:g}" for rate in sorted(one.sampling_rate for one in records)))
     report(f"sampling rate: {rates} Hz, resampled to {facts.sampling_rate:g} Hz")
     seconds = f"{facts.seconds:g} s"
     longer, shorter = (sum(sign * (_seconds(one) - facts.seconds) > 0 for one in records) for sign in (1, -1))

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +10,23 @@ import numpy as np
 from ecgtl import processes
 from ecgtl.datasets import cache
 from ecgtl.datasets.recordings import Recordings
+from ecgtl.signals import filters
 
 FEATURES = ("beats", "mean_rr", "sd_rr", "rmssd", "pnn50", "cv_rr", "min_rr", "max_rr", "median_rr", "iqr_rr",
             "lag1_rr", "seconds")
 CHUNK = 64  # recordings handed to a worker at a time
+# Hz; XQRS looks for peaks some samples wide: of MIT-BIH's beats it misses 7 % at 500 Hz, 22 % at 1,000 Hz, all at 2,000
+FASTEST = 500
 
 
 def rr_features(recordings: Recordings, lead: int | str = 0) -> np.ndarray:
     """RR-interval features of every recording, (recordings, len(FEATURES)), float64, NaN where beats are too few.
 
-    Beats are found by wfdb's XQRS detector on the recording at its own sampling rate; computed once and cached.
-    Intervals in seconds.
+    Beats are those of ``detect_beats``; computed once and cached. Intervals in seconds.
     """
-    parts = {"digest": recordings.digest, "lead": lead, "features": FEATURES, "detector": "wfdb xqrs", "version": 1}
+    version = 1 + bool((recordings.sampling_rate > FASTEST).any())
+    parts = {"digest": recordings.digest, "lead": lead, "features": FEATURES, "detector": "wfdb xqrs",
+             "version": version}
 
     def build(folder: Path) -> None:
         lengths = np.diff(recordings.offsets).tolist()
@@ -47,17 +52,19 @@ def _detected(job: list[tuple[np.ndarray, float]]) -> list[np.ndarray]:
 
 def detect_beats(x: np.ndarray, rate: float) -> np.ndarray:
     """Sample numbers of the QRS complexes in ``x`` (samples,) at ``rate`` Hz, by wfdb's XQRS; none where it finds
-    nothing.
+    nothing. A rate above ``FASTEST`` is divided by a whole number for it.
     """
     from wfdb.processing import XQRS
 
-    detector = XQRS(sig=np.asarray(x, np.float64), fs=rate)
+    step = math.ceil(rate / FASTEST)
+    x = filters.resample(x - np.mean(x), rate, rate / step) if step > 1 else x
+    detector = XQRS(sig=np.asarray(x, np.float64), fs=rate / step)
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(divide="ignore", invalid="ignore"):
         try:
             detector.detect(verbose=False)
         except (ValueError, IndexError):  # a signal too short, or of too low a rate, for the detector's filters
             return np.zeros(0, np.int64)
-    return np.asarray(detector.qrs_inds, np.int64)
+    return np.asarray(detector.qrs_inds, np.int64) * step
 
 
 def interval_features(beats: np.ndarray, rate: float, n_samples: int) -> np.ndarray:

@@ -127,11 +127,19 @@ def test_what_can_be_read_in_two_ways_is_refused(root, text, words):
 # --- subjects -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("column", ["subject", "Patient", "PATIENT_ID", "subject_id "])
+@pytest.mark.parametrize("column", ["subject", "Patient", "PATIENT_ID", "subject_id ", "PatientID", "Subject ID",
+                                    "patient-id", "participant_id"])
 def test_a_column_says_who_was_recorded(root, column):
     recordings = given(root, f"record,{column},label\na,p1,x\nb,p2,y\nc,p1,x\nd,p2,y\n")
     assert recordings.subjects.tolist() == ["p1", "p2", "p1", "p2"]
     assert recordings.classes == ("x", "y") and recordings.notes == ()
+
+
+def test_columns_that_are_passed_over_are_said_where_none_says_who_was_recorded(root):
+    rows = "a,1,x,7\nb,2,y,7\nc,1,x,8\nd,2,y,8\n"
+    [note] = given(root, "record,MRN,label,age\n" + rows).notes
+    assert "passed over: 'mrn', 'age'; if one says who was recorded, name it subject" in note
+    assert given(root, "record,subject,label,age\n" + rows).notes == ()
 
 
 def test_a_record_has_one_subject(root):
@@ -156,10 +164,12 @@ def test_subjects_that_may_be_one_are_said(root):
     assert any("'2' (1 records), '2.0' (1 records)" in note for note in notes)
 
 
-@pytest.mark.parametrize("comment", ["subject: p1", "Patient: p1", "patient_id:p1"])
+@pytest.mark.parametrize("comment", ["subject: p1", "Patient: p1", "patient_id:p1", "Patient ID: p1"])
 def test_header_comments_say_it_too(root, comment):
     write(root, "a", [comment])
     write(root, "c", [comment])
+    write(root, "b", [comment.replace("p1", "n/a")])
+    write(root, "d", [comment.replace("p1", "n/a")])
     assert folder.read(root).subjects.tolist() == ["p1", "b", "p1", "d"]
 
 

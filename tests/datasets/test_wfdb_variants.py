@@ -155,6 +155,16 @@ def test_several_segments_are_one_record(tmp_path, layout, gains):
         np.testing.assert_allclose(folder.read(tmp_path).signal(0), theirs.p_signal.T, atol=1e-6)
 
 
+def test_segments_that_name_one_signal_differently(tmp_path):
+    path = several(tmp_path) / "m_2.hea"
+    header(path, path.read_text().replace(" II\n", " x\n").replace(" I\n", " II\n").replace(" x\n", " I\n"))
+    with pytest.raises(EcgtlError) as error:
+        folder.read(tmp_path)
+    one_line(error, tmp_path / "m.hea", "name a signal i and ii")
+    header(path, path.read_text().replace(" II\n", "\n").replace(" I\n", "\n"))  # no names: the order decides
+    assert folder.read(tmp_path).leads[0].tolist() == ["I", "II"]
+
+
 @pytest.mark.parametrize("text", [
     "m/2 2 250 700\nm_1 300\nm_3 400\n", "m/2 2 250 900\nm_1 300\nm_2 400\n", "m/1 2 250 300\nm 300\n",
     "m/2 2 250 800\nm_1 400\nm_2 400\n", "m/2 2 100 700\nm_1 300\nm_2 400\n", "m/1 2 250 9\n~ 9\n",
@@ -183,6 +193,20 @@ def test_a_lead_has_its_own_rate(tmp_path):
     with pytest.raises(EcgtlError) as error:
         folder.read(tmp_path)
     one_line(error, tmp_path / "r.hea", "different rates", "choose one by name")
+
+
+def test_a_lead_that_lies_late_in_its_file_ends_in_missing_samples(tmp_path, monkeypatch):
+    x = np.arange(1, 1501).reshape(-1, 3)  # in frames of two samples of I and one of II
+    (tmp_path / "r.dat").write_bytes(x.astype("<i2").tobytes())
+    header(tmp_path / "r.hea", "r 2 125 500\nr.dat 16x2:3 1000/mV\nr.dat 16:11 1000(5)/mV\n")
+    for block in (wfdb_files.BLOCK, 64):
+        monkeypatch.setattr(wfdb_files, "BLOCK", block)
+        for lead, expected, missing in ((0, x[3:, :2].ravel(), 6), (1, x[11:, 2] - 5, 11)):
+            one = folder.chosen("r", wfdb_header.read_header(tmp_path / "r.hea", strict=False), lead)
+            found = one.millivolts()[:, 0]
+            np.testing.assert_allclose(found[:-missing], expected / 1000, rtol=1e-6)
+            assert np.isnan(found[-missing:]).all() and len(found) == len(one)
+            np.testing.assert_array_equal(one.millivolts(471)[:, 0], found[471:])
 
 
 @pytest.mark.parametrize("fmt", ["16", "212", "80", "24", "516"])

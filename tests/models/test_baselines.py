@@ -83,6 +83,15 @@ def test_detected_beats_are_the_beats():
     assert (distance.min(axis=0) <= 10).mean() >= 0.9  # the detector learns on the first few
 
 
+@pytest.mark.parametrize("rate", [250, 512.844, 800, 1000, 1024, 2000, 8000])
+def test_beats_are_found_at_any_rate(rate):
+    t = np.arange(round(30 * rate)) / rate
+    x = 5 + np.exp(-((t % 0.8 - 0.4) / 0.02) ** 2) + np.random.default_rng(0).normal(0, 0.02, len(t))
+    found = rr_intervals.detect_beats(x, rate)
+    np.testing.assert_allclose(np.diff(found / rate), 0.8, atol=0.03)
+    assert 36 <= len(found) <= 38 and np.abs(found / rate % 0.8 - 0.4).max() < 0.03
+
+
 # --- features of a data set, and boosting on them ------------------------------------------------------------------
 
 

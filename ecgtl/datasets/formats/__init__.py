@@ -26,7 +26,7 @@ def header(path: Path, root: Path, given: Given) -> Header | None:
     with reading(path), open(path, "rb") as file:
         head = file.read(table.BEGINNING)
     if head.startswith((edf.EDF, edf.BDF)):
-        return given.checked(edf.read(path))
+        return given.checked(edf.read(path, given.unit))
     known = ((dicom.read, head[128:132] == b"DICM"), (arrays.read_npy, head.startswith(arrays.NPY)),
              (arrays.read_npz, head.startswith(arrays.ZIP) and b".npy" in head[:300]),
              (arrays.read_mat, head.startswith(arrays.MAT) or head[20:24] == arrays.MAT_4),

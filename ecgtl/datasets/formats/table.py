@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +22,10 @@ BEGINNING = 1 << 12  # bytes that say how a table is written
 _MARKS = ((",", "."), (";", ","), ("\t", "."), ("\t", ","), (";", "."), (" ", "."))
 _NUMBER = {mark: re.compile(rf"[-+]?(\d+[{mark}]?\d*|[{mark}]\d+)(e[-+]?\d+)?|nan", re.IGNORECASE) for mark in ".,"}
 _CLOCK = re.compile(r"(?:.*[T ])?(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)Z?")
-_RATE = re.compile(r"(\d+(?:[.,]\d+)?) *(?:hz|hertz)?", re.IGNORECASE)
-_RATE_KEY = re.compile(r".*(samp|abtast|chantillon|muestr|campion|amostr).*|fs", re.IGNORECASE)
+# In a bare "500,512" a comma may part two rates; and "Number of samples", or a rate in kHz, is none in Hz
+_RATE = re.compile(r"(\d+(?:\.\d+)?) *(?:hz|hertz)?|(\d+,\d+) *(?:hz|hertz)", re.IGNORECASE)
+_RATE_KEY = re.compile(r"(fs *|(?=.*(samp|abtast|chantil|muestr|campi|amost))(?=.*(rate|fr.{1,2}[qc]|ta[sx]a|taux|hz))"
+                       r"[^(\[]*)([(\[](hz|hertz)[)\]])?", re.IGNORECASE)
 _NAMED_UNIT = re.compile(r"(.*?) *(?:[(\[](.*)[)\]]|_([mun\u00b5\u03bc]V|m?s))")
 _TIME = re.compile(r"(elapsed )?(time|timestamp|t|zeit|temps|tiempo|tempo)", re.IGNORECASE)
 _SECONDS = {"": 1.0, "s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "\u00b5s": 1e-6, "hh:mm:ss.mmm": 1.0}
@@ -82,7 +85,11 @@ def read(path: Path, given: Given) -> Signals:
             raise RecordError("truncated signal file", f"{path} is cut off, at {last[-40:]!r}; export it again")
         rate, unit, lead = _told(layout.head)
         names, units = ([lead], [""]) if lead else _header(layout)
-        first, step = _time(path, table, names[0], units[0])
+        first, step = _time(path, table, names, units)
+        if rate and step and not np.isclose(rate, step, rtol=0.01):
+            raise RecordError("uneven time", f"{path} says {rate:g} Hz, but its times {step:g} Hz; correct either")
+        if any(map(_TIME.fullmatch, names[first:])):
+            raise RecordError("uneven time", f"{path} has a time among its leads; make it the first column")
         stored = table.iloc[:, first:].apply(pd.to_numeric).to_numpy(float)
         rate, units = given.settled(path, rate or step, [one or unit for one in units[first:]])
         return Signals(names[first:], rate, units, stored)
@@ -116,17 +123,17 @@ def _layouts(text: str) -> list[_Layout]:
 
 def _told(head: tuple[str, ...]) -> tuple[float | None, str, str]:
     """Sampling rate, unit and lead as lines before the numbers tell them: ``Unit,mV``, ``# fs: 500``."""
-    rate, unit, lead = None, "", ""
+    rates, units, lead = set(), set(), ""
     for line in head:
         key, value = (word.strip('"# ') for word in (*re.split("[,;\t:=]", line, maxsplit=1), "")[:2])
         found = _RATE.fullmatch(value)
         if found and _RATE_KEY.fullmatch(key):
-            rate = float(found[1].replace(",", "."))
+            rates.add(float((found[1] or found[2]).replace(",", ".")))
         elif not np.isnan(per_millivolt(value)):
-            unit = value
+            units.add(value)
         elif key and value.startswith(f"{key} "):  # Lead,Lead I in whichever language
             lead = standard_name(f"lead {value.removeprefix(key).strip()}")
-    return rate, unit, lead
+    return rates.pop() if len(rates) == 1 else None, units.pop() if len(units) == 1 else "", lead
 
 
 def _header(layout: _Layout) -> tuple[list[str], list[str]]:
@@ -134,33 +141,35 @@ def _header(layout: _Layout) -> tuple[list[str], list[str]]:
     rows = [layout.cells(line) for line in layout.head if line.strip()]
     rows = [[cell.lstrip("# ") for cell in row] for row in rows if len(row) == layout.columns]
     none = [""] * layout.columns
-    with_units = rows and all(cell in _SECONDS or not np.isnan(per_millivolt(cell)) for cell in rows[-1])
-    units = rows.pop() if with_units else none
+    last = [cell.strip("[( )]") for cell in rows[-1]] if rows else none
+    with_units = rows and all(cell in _SECONDS or not np.isnan(per_millivolt(cell)) for cell in last)
+    units, rows = (last, rows[:-1]) if with_units else (none, rows)
     names = rows[-1] if rows else none
     found = [_NAMED_UNIT.fullmatch(name) for name in names]
     return ([one[1] if one else name for one, name in zip(found, names, strict=True)],
             [(one[2] or one[3]) if one else unit for one, unit in zip(found, units, strict=True)])
 
 
-def _time(path: Path, table: pd.DataFrame, name: str, unit: str) -> tuple[int, float | None]:
-    """How many columns the time or a running number takes, none or one, and the rate that it tells.
+def _time(path: Path, table: pd.DataFrame, names: Sequence[str], units: Sequence[str]) -> tuple[int, float | None]:
+    """How many columns a running number and the time take, none to two, and the rate that the time tells.
 
-    No ECG grows from sample to sample by the same step, so such a column is one of them whatever its name.
+    No ECG grows from sample to sample, so such a column is one of them whatever its name.
     """
     if table.shape[1] < 2 or len(table) < 3:
         return 0, None
-    named, column = bool(_TIME.fullmatch(name)), table.iloc[:, 0]
+    named, column = bool(_TIME.fullmatch(names[0])), table.iloc[:, 0]
     if column.dtype.kind not in "iuf":
         parts = column.astype(str).str.extract(f"^{_CLOCK.pattern}$").astype(float).fillna({0: 0.0})
         column, named = parts[0] * 3600 + parts[1] * 60 + parts[2], named or parts[2].notna().any()
-    time = column.to_numpy(float) * _SECONDS.get(unit, np.nan if named else 1.0)
+    time = column.to_numpy(float) * _SECONDS.get(units[0], np.nan if named else 1.0)
     steps, step = np.diff(time), np.median(np.diff(time))
     if not ((steps > step / 2) & (steps < step * 1.5)).all():
-        if named:
+        if named or (steps > 0).all():
             raise RecordError("uneven time", f"{path} has gaps or uneven steps of time in column 1; resample it")
         return 0, None
     if not named and set(steps) == {1.0}:
-        return 1, None
+        further, rate = _time(path, table.iloc[:, 1:], names[1:], units[1:])
+        return 1 + further, rate
     rate = (len(time) - 1) / (time[-1] - time[0])
     whole = round(rate)  # times are rounded: a whole number that fits them all is meant
     return 1, whole if whole and abs(whole - rate) * len(time) < rate else rate

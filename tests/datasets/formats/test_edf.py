@@ -60,6 +60,14 @@ def test_annotations_are_no_lead(tmp_path):
     np.testing.assert_allclose(found, signal(), atol=10 / (1 << 16))
 
 
+def test_only_edfs_own_annotations_are_none(tmp_path):
+    x = signal(n_leads=3)
+    edfio.Edf([edfio.EdfSignal(lead, RATE, label=name, physical_dimension=unit) for lead, name, unit in zip(
+        x.T, ("ECG I", "BDF Annotations", "ECG II"), ("mV", "", "mV"), strict=True)]).write(tmp_path / "a.edf")
+    for k, lead in ((0, "I"), (2, "II")):
+        np.testing.assert_allclose(read_one(tmp_path / "a.edf", lead=lead)[0][:, 0], x[:, k], atol=1e-3)
+
+
 def test_signals_have_rates_of_their_own(tmp_path):
     """Leads that are read together share a rate; one alone is read at its own."""
     x = signal(n_leads=2)
@@ -146,6 +154,16 @@ def test_no_unit_or_another_is_refused(tmp_path, dimension):
     with pytest.raises(EcgtlError) as error:
         folder.read(tmp_path)
     one_line(error, tmp_path / "a.edf", f"not a voltage ({dimension or 'no unit'})")
+
+
+def test_the_unit_of_a_file_without_any_may_be_given(tmp_path):
+    write(tmp_path / "a.edf", dimension="")
+    np.testing.assert_allclose(read_one(tmp_path / "a.edf", unit="mV")[0], signal(), atol=2e-4)
+    edfio.Edf([edfio.EdfSignal(x, RATE, label=name, physical_dimension=unit) for x, name, unit in zip(
+        signal().T, ("ECG I", "TRIGGER"), ("mV", ""), strict=True)]).write(tmp_path / "a.edf")
+    with pytest.raises(EcgtlError) as error:
+        folder.read(tmp_path, unit="mV")
+    one_line(error, "TRIGGER is not a voltage (no unit)")
 
 
 def test_a_name_that_promises_edf_is_kept_to(tmp_path):

@@ -1,5 +1,6 @@
 """Folders of files that are not WFDB, alone and mixed: labels, policy, names, and what every job makes of them."""
 
+import errno
 import os
 
 import numpy as np
@@ -146,6 +147,29 @@ def test_a_link_out_of_the_folder_and_a_fifo_are_not_opened(tmp_path):
         folder.read(tmp_path / "in")
     one_line(error, tmp_path / "in" / "fifo.edf", "no file")
     assert folder.read(tmp_path / "in", on_bad="skip").skipped == {"no regular file": ["fifo", "link"]}
+
+
+def test_a_folder_that_is_a_link_or_closed_is_not_passed_over_in_silence(tmp_path, monkeypatch):
+    for name in ("in", "out", "in/ward"):
+        (tmp_path / name).mkdir()
+        write_csv(tmp_path / name, "good", signal())
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "out")
+    (tmp_path / "in" / "again").symlink_to(tmp_path / "in" / "ward")
+    with pytest.raises(EcgtlError) as error:
+        folder.read(tmp_path / "in")
+    one_line(error, tmp_path / "in" / "link", "a link out of the folder")
+    recordings = folder.read(tmp_path / "in", on_bad="skip")
+    assert recordings.ids.tolist() == ["good", "ward/good"] and recordings.skipped == {"no regular file": ["link"]}
+
+    def scandir(path, own=os.scandir):
+        if os.path.basename(path) == "ward":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return own(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)  # root may read everything
+    with pytest.raises(EcgtlError) as error:
+        folder.read(tmp_path / "in", on_bad="skip")
+    one_line(error, tmp_path / "in" / "ward", "permissions")
 
 
 def test_an_implausible_amplitude_is_said(tmp_path):

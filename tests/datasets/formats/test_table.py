@@ -123,6 +123,42 @@ def test_a_running_number_is_no_lead_and_tells_no_rate(tmp_path):
     one_line(error, "--rate")
 
 
+@pytest.mark.parametrize("head", [",time,I,II", "sample,time (s),I,II"])
+def test_a_time_behind_a_running_number_is_no_lead_either(tmp_path, head):
+    numbered = np.column_stack([np.arange(len(signal())), timed(signal())])
+    found, names, rate = read_one(written(tmp_path, head + "\n" + rows(numbered)), unit="mV")
+    assert (names, rate) == (["I", "II"], RATE)
+    np.testing.assert_allclose(found, signal(), atol=1e-6)
+
+
+@pytest.mark.parametrize("units", ["s,mV,mV", "(s),(mV),(mV)", "[s],[mV],[mV]"])
+def test_units_in_a_line_of_their_own(tmp_path, units):
+    _, names, rate = read_one(written(tmp_path, f"Time,MLII,V5\n{units}\n" + rows(timed(signal()))))
+    assert (names, rate) == (["MLII", "V5"], RATE)
+
+
+@pytest.mark.parametrize("line", [
+    "Number of samples: 5000", "Sample count,2500", "Sampling interval (us): 4000", "Sampling period (ms): 10",
+    "Sample bits: 16", "Sampling rate (kHz): 25", "Sampling rate,500,500", "Sampling rate: 1,000",
+    "Sampling rate: 500\nOriginal sampling rate: 1000"])
+def test_what_is_no_rate_in_hz_is_not_read_as_one(tmp_path, line):
+    path = written(tmp_path, line + "\nI,II\n" + rows(signal()))
+    with pytest.raises(EcgtlError) as error:
+        folder.read(tmp_path, unit="mV")
+    one_line(error, path, "--rate")
+    written(tmp_path, f"{line}\ntime,I,II\n" + rows(timed(signal())))
+    assert read_one(path, unit="mV")[2] == RATE
+
+
+@pytest.mark.parametrize("line", ["Sampling Frequency (Hz): 500", "fs [Hz],500", "Samplerate=500",
+                                  "Abtastfrequenz;500,0 Hz", "Fr\u00e9quence d'\u00e9chantillonnage : 500 Hz",
+                                  "Frecuencia de muestreo,500", "Frequenza di campionamento,500",
+                                  "Taxa de amostragem,500"])
+def test_a_rate_is_read_in_several_languages(tmp_path, line):
+    path = written(tmp_path, f"{line}\nNumber of samples,2000\nI,II\n" + rows(signal()))
+    assert read_one(path, unit="mV")[2] == 500
+
+
 @pytest.mark.parametrize("head", [WATCH, WATCH.replace("Sample Rate,512.844 hertz", 'Abtastrate,"512,844 Hertz"')
                                   .replace("Lead,Lead", "Ableitung,Ableitung").replace("Unit", "Einheit")])
 @pytest.mark.parametrize(("decimal", "quote"), [(".", ""), (",", ""), (",", '"')])
@@ -176,6 +212,9 @@ LINES = "I,II\n" + rows(signal())
     ("time,I\n" + rows(np.delete(timed(signal()[:, :1]), 300, axis=0)), {"unit": "mV"}, ["gaps"]),
     ("time,I\n" + rows(timed(signal()[:, :1])[::-1]), {"unit": "mV"}, ["gaps"]),
     ("time,I\n" + rows(timed(signal()[:, :1])), {"unit": "mV", "rate": 500}, ["250 Hz"]),
+    (rows(np.delete(timed(signal()), 300, axis=0)), TOLD, ["gaps"]),
+    ("I,time\n" + rows(timed(signal()[:, :1])[:, ::-1]), TOLD, ["among its leads"]),
+    ("Sample Rate: 500 Hz\ntime,I\n" + rows(timed(signal()[:, :1])), {"unit": "mV"}, ["says 500 Hz", "times 250 Hz"]),
     (WATCH + rows(signal()[:, :1]), {"unit": "mV"}, ["'\u00b5V'"]),
     (WATCH.replace("512.844 hertz", "") + rows(signal()[:, :1]), {}, ["--rate"]),
     (LINES.replace("\n0.", "\n,0.", 1).replace(",0.", ",", 1), TOLD, ["numbers and words"])])
