@@ -147,6 +147,7 @@ def test_a_result_survives_being_stored(finished):
 
 def test_a_killed_run_goes_on_from_its_state(monkeypatch, finished, session_cache):
     monkeypatch.setattr(loop, "STATE_SECONDS", 0.0)
+    monkeypatch.setattr(results, "clock", lambda: lambda: 0.0)
     before = set(session_cache.glob("unfinished/*"))
 
     def kill(row):
@@ -159,6 +160,7 @@ def test_a_killed_run_goes_on_from_its_state(monkeypatch, finished, session_cach
     seen = []
     result = finetune.run(config(), report=lambda row: seen.append(row["epoch"]))
     assert seen == [2] and without_times(result) == without_times(finished[0]) and result.scores == finished[0].scores
+    assert result.provenance["wall_seconds"] == result.history[0]["seconds"] > 0
     assert set(session_cache.glob("unfinished/*")) == before
 
 
