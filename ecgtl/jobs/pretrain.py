@@ -54,7 +54,8 @@ def run(config: PretrainConfig, report: loop.Report = None, command: str | None 
     sources, whole, parts = distributed.after_first(lambda: _prepared(config))
     torch.manual_seed(config.seed)
     model = network(config).to(device)
-    state = training_state({"pretrain": dataclasses.asdict(config), "digests": list(digests(sources).values())})
+    state = training_state({"pretrain": dataclasses.asdict(config), "digests": list(digests(sources).values())},
+                           device)
     fit = _fit(plan, model, parts, state, report)
     model.load_state_dict(fit.weights)
     validation, top = distributed.from_first(

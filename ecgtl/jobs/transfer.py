@@ -114,7 +114,7 @@ def _fine_tune(plan: TransferPlan, target: Target, fold: label_tasks.Fold, repor
     how = loop.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.epochs, "validation_score",
                              "validation_score", config.precision, config.fold)
     state = training_state({"transfer": dataclasses.asdict(config), "digest": target.recordings.digest,
-                            "start": starts.checksum(plan.start)})
+                            "start": starts.checksum(plan.start)}, plan.device)
     return loop.fit(model, train, validation, test, how, partial(value_of, "weighted_f1"), plan.device, state, report)
 
 

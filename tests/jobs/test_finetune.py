@@ -165,9 +165,11 @@ def test_a_killed_run_goes_on_from_its_state(monkeypatch, finished, session_cach
 
 
 def test_a_run_does_not_go_on_with_what_other_instructions_have_rounded(monkeypatch):
-    here = finetune.training_state({"seed": 1})
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    here, there = (finetune.training_state({"seed": 1}, device) for device in (cpu, gpu))
     monkeypatch.setattr(results, "instructions", lambda: "others")
-    assert finetune.training_state({"seed": 1}) not in (here, finetune.training_state({"seed": 2}))
+    assert finetune.training_state({"seed": 1}, cpu) not in (here, there, finetune.training_state({"seed": 2}, cpu))
+    assert here != there
 
 
 # --- baselines ----------------------------------------------------------------------------------------------------
