@@ -55,22 +55,27 @@ def output(path: str | Path, makes_folder: bool = False) -> Path:
     """``path`` as a file that can be written, new or in place of a regular file; asked for before any work.
 
     Raises EcgtlError for an empty name, a folder, device, FIFO or link, and where the folder that it is to lie in is
-    missing or may not be written to. ``makes_folder``: it may be missing, as the writer makes it.
+    missing or ``closed``. ``makes_folder``: it may be missing, as the writer makes it.
     """
     target = given(path)
     if not str(path) or str(path).endswith(os.sep) or target.is_dir():
         wrong = "that is a folder or no name"
     elif target.is_symlink() or target.exists() and not target.is_file():
         wrong = "there is a link, device or FIFO, which is not replaced"
-    elif makes_folder and not target.parent.exists():
-        return target
-    elif not target.parent.is_dir():
+    elif not makes_folder and not target.parent.is_dir():
         wrong = f"{target.parent} is no folder"
-    elif not os.access(target.parent, os.W_OK | os.X_OK):
-        wrong = f"{target.parent} may not be written to"
-    else:
+    elif not (wrong := closed(target.parent)):
         return target
     raise EcgtlError(f"{str(path)!r:.200} cannot be written: {wrong}; give the path of a file to write")
+
+
+def closed(folder: Path) -> str:
+    """Why nothing can be written to ``folder``, or where it is missing to the one that it would lie in; else empty."""
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        return f"{folder} is no folder"
+    return "" if os.access(folder, os.W_OK | os.X_OK) else f"{folder} may not be written to"
 
 
 def data() -> Path:

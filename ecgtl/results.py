@@ -97,6 +97,12 @@ def folder(tier: str) -> Path:
     return paths.results() / "demo" if tier == "demo" else paths.results()
 
 
+def check_folder(tier: str) -> None:
+    """Raise EcgtlError where no result of a tier can be stored: better before a training than behind it."""
+    if wrong := paths.closed(folder(tier)):
+        raise EcgtlError(f"no result can be stored: {wrong}; set ECGTL_RESULTS to a folder of yours")
+
+
 def path_of(experiment: str, key: str, tier: str) -> Path:
     """File of a run's result."""
     return folder(tier) / experiment / f"{key}.json"

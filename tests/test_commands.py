@@ -74,6 +74,8 @@ WRONG = {
     "finetune --init beat": "--init beat has no checkpoint for --arch resnet18, --tier demo yet",
     "transfer --fewest 4 --most 3": "most is 3 and fewest 4",
     "rank c-resnet18 --target ptbxl --resamples 0": "resamples is 0; it must be at least 1",
+    "classifier --members 0": "members is 0; it must be at least 1",
+    "transfer --label-set NORM --most 3": "most is 3, which would have no effect: --label-set NORM names the labels",
     "data pack": "arguments are required: folder, name",
 }
 

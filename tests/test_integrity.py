@@ -24,7 +24,7 @@ from ecgtl.config import starts
 from ecgtl.datasets import cache, synthetic
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import pretrainings, runners, sources, transfers
-from ecgtl.jobs import features, finetune, inputs, predict, rank
+from ecgtl.jobs import features, finetune, inputs, predict, pretrain, rank
 from ecgtl.models import checkpoint
 from ecgtl.report import provenance
 
@@ -438,7 +438,7 @@ def odd_places(tmp_path):
 
 
 PLACES = ["", ".", "..", "folder", "folder/", "new/", "fifo", "link.csv", "dangling.csv", "none/x.csv",
-          "file.csv/x.csv", "/dev/null",
+          "file.csv/x.csv", "file.csv/new/x.csv", "/dev/null",
           "a\0b.csv", "x" * 300, "x" * 300 + "/y.csv", "~nobody-of-that-name/x.csv", "y" * 5000]
 
 
@@ -462,6 +462,17 @@ def test_what_cannot_be_written_is_said_before_any_work(odd_places, monkeypatch,
             with pytest.raises(EcgtlError):
                 finetune.run(config.FinetuneConfig.of(save_weights=weights))
     assert sorted(odd_places.rglob("*")) == before and (odd_places / "file.csv").read_text() == "x"
+
+
+@pytest.mark.parametrize("words", ["finetune", "pretrain", "probe", "transfer", "classifier",
+                                   "run weimann2021-table2 --tier demo"])
+def test_that_no_result_can_be_stored_is_said_before_any_work(odd_places, monkeypatch, words, capsys):
+    monkeypatch.setenv("ECGTL_RESULTS", str(odd_places / "file.csv" / "results"))
+    monkeypatch.setattr(inputs, "read", lambda plan: 1 / 0)
+    monkeypatch.setattr(pretrain, "read", lambda plan: 1 / 0)
+    assert main(words.split()) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "file.csv" in said and "ECGTL_RESULTS" in said
 
 
 def test_what_can_be_written_is(odd_places):

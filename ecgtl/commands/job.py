@@ -14,6 +14,7 @@ def carry_out(job: str, config: str, save: str = "", **words) -> None:
     """
     with distributed.joined(job):
         chosen = resolved(config).from_notebook(words)
+        results.check_folder(chosen.tier)
         by = f"  # by torchrun, {distributed.size()} processes" if distributed.size() > 1 else ""
         made = resolved(job)(chosen, command=chosen.command() + by)
         if distributed.rank():

@@ -26,7 +26,7 @@ WORDS = {"tier": TIERS, "device": DEVICES, "precision": PRECISIONS, "variant": V
          **dict.fromkeys(("dataset", "source", "target"), tuple(LOADERS))}
 # Parameters with a bound -> what holds of their values, and the words for it
 COUNTS = ("width epochs batch_size patience features per_subject per_epoch windows frame context negatives records "
-          "subjects per_class fewest resamples")
+          "subjects per_class fewest resamples members")
 BOUNDS = {"sampling_rate seconds learning_rate minutes": (lambda value: 0 < value < math.inf, "it must be above 0"),
           COUNTS: (lambda value: value >= 1, "it must be at least 1"),
           "validation test": (lambda value: 0 < value < 1, "it is a share, above 0 and below 1"),

@@ -1,6 +1,7 @@
 """Parameters of a linear probe: a frozen encoder's features into a logistic regression."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -52,6 +53,11 @@ class ProbeConfig(Reading):
     def plan(self) -> Planned:
         """What a job takes."""
         return Planned(self)
+
+    def _ignored(self, alone: bool = False) -> Iterator[tuple[str, str]]:
+        yield from super()._ignored(alone)
+        if alone and self.encoder == RR:
+            yield "seconds", f"encoder={RR} looks at whole recordings; leave it away"
 
     def _check(self) -> None:
         _ = self.probes

@@ -1,5 +1,6 @@
 """Parameters of one fold of the transferability experiment."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -67,6 +68,11 @@ class TransferConfig(Parameters):
     def words(cls) -> dict[str, tuple[str, ...]]:
         """``arch`` is a network."""
         return {"arch": tuple(MODELS)}
+
+    def _ignored(self, alone: bool = False) -> Iterator[tuple[str, str]]:
+        yield from super()._ignored(alone)
+        if alone and self.label_set:
+            yield "fewest most", f"label_set={self.label_set} names the labels; leave it away"
 
     def _check(self) -> None:
         if self.most < self.fewest:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ecgtl import processes
+from ecgtl.datasets.cache import disk_errors
 
 
 @contextlib.contextmanager
@@ -30,7 +31,8 @@ def reserved(result: Path) -> Iterator[bool]:
 def _locked(file: Path) -> TextIO | None:
     """``file``, open and locked; None when another process has the lock."""
     while True:
-        with contextlib.suppress(FileNotFoundError), contextlib.ExitStack() as stack:  # whoever had it removes the file
+        # Whoever had it removes the file
+        with contextlib.suppress(FileNotFoundError), disk_errors(file.parent), contextlib.ExitStack() as stack:
             file.parent.mkdir(parents=True, exist_ok=True)
             held = stack.enter_context(open(file, "a"))
             try:

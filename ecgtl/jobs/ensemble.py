@@ -142,7 +142,8 @@ def _network(prepared: Prepared, member: Plan, report: Callable[[dict], None] | 
     score = partial(value_of, rules.score)
     model = LeadDropout(network) if len(prepared.leads) > 1 else network
     start = member.start and cache.source_checksum(member.start.parent, [member.start])
-    state = finetune.training_state({"config": asdict(config), "digest": recordings.digest, "start": start, "of": HOME})
+    state = finetune.training_state({"config": asdict(config), "digest": recordings.digest, "start": start, "of": HOME},
+                                    member.device)
     # The test set is not looked at while it is trained: the validation set stands in its place
     fit = loop.fit(model, train, validation, validation, how, score, member.device, state, report)
     model.load_state_dict({name: t.half().float() if t.is_floating_point() and t.ndim > 1 else t

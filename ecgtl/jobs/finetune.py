@@ -47,7 +47,8 @@ def run(config: FinetuneConfig | Plan, experiment: str = "finetune", key: str | 
     arrays |= {"y_test": prepared.recordings.labels[prepared.split.test].astype(np.uint8)} | probabilities
     return Result(experiment, key or default_key(plan.config), plan.config.portable(), evidence_of(prepared),
                   with_reported(scored, prepared.rules, fit.history), fit.history, _data(prepared), arrays,
-                  results.provenance(device, seconds(), plan.config.seed, torch.get_num_threads(), command))
+                  results.provenance(device, seconds() + fit.earlier, plan.config.seed, torch.get_num_threads(),
+                                     command))
 
 
 def default_key(config: FinetuneConfig) -> str:
@@ -88,7 +89,8 @@ def _fit_network(prepared: Prepared, report: loop.Report) -> loop.TrainResult:
                              rules.select_on, config.precision, config.seed)
     facts = facts_of(prepared) if config.save_weights else {}  # what is wrong there must be known before the training
     state = training_state({"config": dataclasses.asdict(config), "digest": recordings.digest,
-                            "start": plan.start and cache.source_checksum(plan.start.parent, [plan.start])})
+                            "start": plan.start and cache.source_checksum(plan.start.parent, [plan.start])},
+                           plan.device)
     fit = loop.fit(model, train, validation, test, how, partial(value_of, rules.score), plan.device, state, report)
     if config.save_weights:
         path = paths.output(config.save_weights, makes_folder=True)
@@ -126,12 +128,13 @@ def facts_of(prepared: Prepared) -> dict:
             "seed": config.seed}
 
 
-def training_state(parts: dict) -> Path:
+def training_state(parts: dict, device: torch.device) -> Path:
     """File of an unfinished training that is the same as another when its ``parts`` are.
 
-    None goes on on a machine with other instructions, which would round otherwise.
+    None goes on on a machine with other instructions, or on another kind of device, which would round otherwise.
     """
-    parts = parts | {"torch": torch.__version__, "instructions": results.instructions()}
+    made_with = results.instructions() if device.type == "cpu" else device.type
+    parts = parts | {"torch": torch.__version__, "instructions": made_with}
     return paths.cache() / "unfinished" / f"{cache.key_of(parts)}.pt"
 
 

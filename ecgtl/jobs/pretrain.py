@@ -54,7 +54,8 @@ def run(config: PretrainConfig, report: loop.Report = None, command: str | None 
     sources, whole, parts = distributed.after_first(lambda: _prepared(config))
     torch.manual_seed(config.seed)
     model = network(config).to(device)
-    state = training_state({"pretrain": dataclasses.asdict(config), "digests": list(digests(sources).values())})
+    state = training_state({"pretrain": dataclasses.asdict(config), "digests": list(digests(sources).values())},
+                           device)
     fit = _fit(plan, model, parts, state, report)
     model.load_state_dict(fit.weights)
     validation, top = distributed.from_first(
@@ -67,7 +68,8 @@ def run(config: PretrainConfig, report: loop.Report = None, command: str | None 
     made = results.Result(experiment, key or key_of(config), config.portable(),
                           {"upstream": upstream, "target": "none", "leads": upstream}, top | chosen,
                           fit.history, data, {"none": np.zeros(0, np.uint8)},
-                          results.provenance(str(device), seconds(), config.seed, torch.get_num_threads(), command))
+                          results.provenance(str(device), seconds() + fit.earlier, config.seed,
+                                             torch.get_num_threads(), command))
     weights = loop.weights_of(model.encoder) if isinstance(model, FuturePredictor) else fit.weights
     return Pretrained(made, weights, _facts(config, made), parts["test"], model)
 

@@ -61,7 +61,7 @@ def run(config: TransferConfig | TransferPlan, experiment: str = "transfer", key
     measured, pair_losses = measure(plan.start, target, fold)
     score_seconds = time.perf_counter() - asked
     fit = _fine_tune(plan, target, fold, report)
-    provenance = results.provenance(device, seconds(), config.fold, torch.get_num_threads(), command)
+    provenance = results.provenance(device, seconds() + fit.earlier, config.fold, torch.get_num_threads(), command)
     epoch_seconds = float(np.median([row["seconds"] for row in fit.history]))
     provenance |= {"score_seconds": score_seconds, "epoch_seconds": epoch_seconds}
     y_test, support = target.labels(fold, fold.test), target.labels(fold, fold.train).sum(axis=0)
@@ -114,7 +114,7 @@ def _fine_tune(plan: TransferPlan, target: Target, fold: label_tasks.Fold, repor
     how = loop.TrainConfig(config.epochs, config.batch_size, config.learning_rate, config.epochs, "validation_score",
                              "validation_score", config.precision, config.fold)
     state = training_state({"transfer": dataclasses.asdict(config), "digest": target.recordings.digest,
-                            "start": starts.checksum(plan.start)})
+                            "start": starts.checksum(plan.start)}, plan.device)
     return loop.fit(model, train, validation, test, how, partial(value_of, "weighted_f1"), plan.device, state, report)
 
 

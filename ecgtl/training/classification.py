@@ -40,7 +40,7 @@ class LabelledFrames:
 
     def __init__(self, frames: Frames, task: str, per_subject: float):
         self.frames, self.task, self.classes = frames, task, frame_labels.TASKS[task].classes
-        self._n, self._unlabelled = round(per_subject * len(frames.subjects)), 0
+        self._n, self.left_out = round(per_subject * len(frames.subjects)), 0
         self._tracks = lru_cache(maxsize=OPEN)(
             lambda number: frame_labels.cached_tracks(task, frames.sources[number], frames.rate))
         for number in np.unique(frames.source):
@@ -53,7 +53,7 @@ class LabelledFrames:
     @property
     def skipped(self) -> dict[str, int]:
         """Recordings left out, and frames drawn so far that had no label."""
-        return self.frames.skipped | ({_UNLABELLED: self._unlabelled} if self._unlabelled else {})
+        return self.frames.skipped | ({_UNLABELLED: self.left_out} if self.left_out else {})
 
     def labels_of(self, row: np.ndarray, start: np.ndarray) -> np.ndarray:
         """Class of each frame (n,), or ``UNLABELLED``."""
@@ -86,7 +86,7 @@ class LabelledFrames:
             while waiting.shape[1] < size:
                 row, start = self.frames.draw(rng, DRAWN)
                 label, known = self._known(row, start)
-                self._unlabelled += int((~known).sum())
+                self.left_out += int((~known).sum())
                 waiting = np.concatenate([waiting, np.stack([row[known], start[known], label[known]])], axis=1)
             yield waiting[:, :size]
             waiting, left = waiting[:, size:], left - size
@@ -122,12 +122,13 @@ def fit(model: nn.Module, train: Examples, validation: Examples, config: loop.Tr
         return row | {column: found[name] for name, column in columns.items() if name in found}
 
     def batches(seed: int, epoch: int) -> loop.Batches:
-        return _ahead(train.batches(config.batch_size, seed, epoch, distributed.share()), device)
+        before = train.left_out
+        yield from _ahead(train.batches(config.batch_size, seed, epoch, distributed.share()), device)
+        if isinstance(train, Contrasts):  # each process has looked at its share alone
+            train.left_out = before + int(distributed.total(train.left_out - before))
 
-    result = loop.run_epochs(model, batches, loop.classified, follow, config, device, state_file, report)
-    if isinstance(train, Contrasts):
-        train.equal = int(distributed.total(train.equal))
-    return result
+    return loop.run_epochs(model, batches, loop.classified, follow, config, device, state_file, report,
+                           (train, validation))
 
 
 def _ahead(batches: Iterator[Batch], device: torch.device) -> loop.Batches:

@@ -33,7 +33,7 @@ class Contrasts:
     def __init__(self, frames: Frames, context: int, negatives: int, offset: int, per_subject: float,
                  among: str = "data"):
         self.frames, self.context, self.negatives, self.offset = frames, context, negatives, offset
-        self.among, self._n, self.equal = among, round(per_subject * len(frames.subjects)), 0
+        self.among, self._n, self.left_out = among, round(per_subject * len(frames.subjects)), 0
 
     def __len__(self) -> int:
         return self._n
@@ -41,7 +41,7 @@ class Contrasts:
     @property
     def skipped(self) -> dict[str, int]:
         """Recordings left out, and examples left out so far."""
-        return self.frames.skipped | ({_EQUAL: self.equal} if self.equal else {})
+        return self.frames.skipped | ({_EQUAL: self.left_out} if self.left_out else {})
 
     def batches(self, batch_size: int, seed: int, epoch: int = 0,
                 share: slice = slice(None)) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -58,7 +58,7 @@ class Contrasts:
             x = self.frames.take(rows.reshape(-1), starts.reshape(-1)).reshape(*rows.shape, self.frames.n_samples)
             true = x[np.arange(len(x)), self.context + place]
             equal = (x[:, self.context:] == true[:, np.newaxis]).all(axis=2).sum(axis=1) > 1
-            self.equal += int(equal.sum())
+            self.left_out += int(equal.sum())
             if share.step or not equal.all():
                 kept += int((~equal).sum())
                 yield (x, place) if not equal.any() else (x[~equal], place[~equal])

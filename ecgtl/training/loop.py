@@ -9,10 +9,11 @@ import io
 import math
 import pickle
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,13 +66,14 @@ class TrainResult:
 
     ``chosen`` maps ``validated``, ``best_test`` and ``last`` to (epoch from 1, probabilities (n_test, outputs));
     ``weights`` is the state of the ``validated`` epoch, ``train`` its probabilities of the training set where somebody
-    asked for them.
+    asked for them; ``earlier`` the seconds of the epochs of ``history`` that another process made.
     """
 
     history: list[dict[str, float]] = field(default_factory=list)
     chosen: dict[str, tuple[int, np.ndarray]] = field(default_factory=dict)
     weights: dict[str, torch.Tensor] = field(default_factory=dict)
     train: np.ndarray | None = None
+    earlier: float = 0.0
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -149,19 +151,20 @@ def classified(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tenso
 def run_epochs(model: nn.Module, batches: Callable[[int, int], Batches],
                learn: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, dict]],
                follow: Callable[[dict, TrainResult], dict], config: TrainConfig, device: torch.device,
-               state_file: Path | None = None, report: Report = None) -> TrainResult:
+               state_file: Path | None = None, report: Report = None, counted: Sequence[Any] = ()) -> TrainResult:
     """The loop of every training: epoch by epoch until ``config`` ends or is exhausted, resumable.
 
     ``batches(seed, epoch)`` gives an epoch's inputs and targets on ``device``; ``learn(output, targets)`` the loss of a
     batch, and what it adds to the sums of which the history has the means, as ``train_`` columns; ``follow(row,
     result)`` evaluates and returns the row of the history with its columns. The weights of the best epoch by
-    ``config.select_on`` are kept. Of several processes (``distributed``) each gives its share of the batches.
+    ``config.select_on`` are kept. Of several processes (``distributed``) each gives its share of the batches. A state
+    keeps the ``left_out`` of the examples that are ``counted``.
     """
     optimizer = torch.optim.Adam(model.to(device).parameters(), lr=config.learning_rate, fused=True, **config.adam)
     result, saved = TrainResult(), time.monotonic()
     state = distributed.from_first(lambda: state_file.read_bytes() if state_file and state_file.is_file() else None)
     if state is not None:
-        _resume(state_file, state, model, optimizer, device, result)
+        _resume(state_file, state, model, optimizer, device, result, counted)
     network = distributed.shared(model, device)
     if distributed.rank():
         state_file = report = None
@@ -178,7 +181,7 @@ def run_epochs(model: nn.Module, batches: Callable[[int, int], Batches],
         if report is not None:
             report(row)
         if state_file is not None and time.monotonic() - saved > STATE_SECONDS:
-            _save_state(state_file, model, optimizer, result)
+            _save_state(state_file, model, optimizer, result, counted)
             saved = time.monotonic()
     if state_file is not None:
         state_file.unlink(missing_ok=True)
@@ -268,16 +271,16 @@ def _probabilities(logits: torch.Tensor, multi_label: bool) -> torch.Tensor:
     return torch.sigmoid(logits) if multi_label else torch.softmax(logits, dim=1)
 
 
-def _save_state(path: Path, model: nn.Module, optimizer, result: TrainResult) -> None:
+def _save_state(path: Path, model: nn.Module, optimizer, result: TrainResult, counted: Sequence[Any]) -> None:
     buffer = io.BytesIO()
     torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": result.history,
-                "weights": result.weights,
+                "weights": result.weights, "left_out": [one.left_out for one in counted],
                 "chosen": {name: [epoch, torch.from_numpy(p)] for name, (epoch, p) in result.chosen.items()}}, buffer)
     write_atomic(path, hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
 
 
 def _resume(path: Path | None, content: bytes, model: nn.Module, optimizer, device: torch.device,
-            result: TrainResult) -> None:
+            result: TrainResult, counted: Sequence[Any]) -> None:
     """Go on from the ``content`` of a state file, whose first 32 bytes are the SHA-256 of the others. A damaged one is
     left, which is said.
     """
@@ -286,6 +289,7 @@ def _resume(path: Path | None, content: bytes, model: nn.Module, optimizer, devi
         if hashlib.sha256(memoryview(content)[32:]).digest() != content[:32]:
             raise ValueError("checksum")
         state = torch.load(io.BytesIO(memoryview(content)[32:]), map_location=device, weights_only=True)
+        counts = list(zip(counted, state.get("left_out", ()), strict=True))
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
     except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, ValueError, EOFError):
@@ -295,3 +299,6 @@ def _resume(path: Path | None, content: bytes, model: nn.Module, optimizer, devi
     result.history = state["history"]
     result.chosen = {name: (epoch, p.cpu().numpy()) for name, (epoch, p) in state["chosen"].items()}
     result.weights = {name: t.cpu() for name, t in state["weights"].items()}
+    result.earlier = sum(row["seconds"] for row in result.history)
+    for one, left_out in counts:
+        one.left_out = left_out

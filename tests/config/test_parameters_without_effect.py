@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from functools import partial
 
 import pytest
 from messages import one_line
@@ -75,6 +76,14 @@ def test_a_label_file_belongs_to_a_folder(config, given):
 def test_what_an_objective_does_not_look_at(objective, given):
     refusal(PretrainConfig.of, f"{next(iter(given))} does not go with objective={objective}", objective=objective,
             **given)
+
+
+def test_what_a_task_of_named_labels_and_a_probe_of_rr_intervals_do_not_look_at():
+    for name in ("fewest", "most"):
+        refusal(partial(asked, TransferConfig), name, "no effect", "label_set", **{name: 3}, label_set="NORM,MI")
+    refusal(partial(asked, ecgtl_config.ProbeConfig), "seconds is 3.0", "no effect", "whole recordings", seconds=3.0,
+            encoder="rr_intervals")
+    assert asked(TransferConfig, most=3).most == asked(ecgtl_config.ProbeConfig, seconds=3.0).seconds == 3
 
 
 # --- networks -----------------------------------------------------------------------------------------------------

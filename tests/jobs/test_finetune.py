@@ -147,6 +147,7 @@ def test_a_result_survives_being_stored(finished):
 
 def test_a_killed_run_goes_on_from_its_state(monkeypatch, finished, session_cache):
     monkeypatch.setattr(loop, "STATE_SECONDS", 0.0)
+    monkeypatch.setattr(results, "clock", lambda: lambda: 0.0)
     before = set(session_cache.glob("unfinished/*"))
 
     def kill(row):
@@ -159,13 +160,16 @@ def test_a_killed_run_goes_on_from_its_state(monkeypatch, finished, session_cach
     seen = []
     result = finetune.run(config(), report=lambda row: seen.append(row["epoch"]))
     assert seen == [2] and without_times(result) == without_times(finished[0]) and result.scores == finished[0].scores
+    assert result.provenance["wall_seconds"] == result.history[0]["seconds"] > 0
     assert set(session_cache.glob("unfinished/*")) == before
 
 
 def test_a_run_does_not_go_on_with_what_other_instructions_have_rounded(monkeypatch):
-    here = finetune.training_state({"seed": 1})
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    here, there = (finetune.training_state({"seed": 1}, device) for device in (cpu, gpu))
     monkeypatch.setattr(results, "instructions", lambda: "others")
-    assert finetune.training_state({"seed": 1}) not in (here, finetune.training_state({"seed": 2}))
+    assert finetune.training_state({"seed": 1}, cpu) not in (here, there, finetune.training_state({"seed": 2}, cpu))
+    assert here != there
 
 
 # --- baselines ----------------------------------------------------------------------------------------------------

@@ -160,6 +160,25 @@ def test_examples_with_a_negative_like_the_future_are_left_out_and_counted():
     np.testing.assert_array_equal(equal.sum(axis=1), 1)
 
 
+def test_what_was_left_out_before_a_kill_counts_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "STATE_SECONDS", 0.0)
+    x, how = np.concatenate([np.arange(3000), np.full(3000, -5)]), ("validation_loss", "validation_loss", "float32", 0)
+
+    def fitted(report=None):
+        parts = [contrasts(recording(x), per_subject=n) for n in (60, 30)]
+        classification.fit(predictor(), *parts, loop.TrainConfig(3, 16, 1e-4, 9, *how), CPU, tmp_path / "s.pt", report)
+        return [part.left_out for part in parts]
+
+    def kill(row):
+        if row["epoch"] == 3:
+            raise KeyboardInterrupt
+
+    whole = fitted()
+    with pytest.raises(KeyboardInterrupt):
+        fitted(kill)
+    assert fitted() == whole and min(whole) > 10
+
+
 def test_recordings_that_repeat_themselves_teach_nothing():
     made = contrasts(recording(np.arange(3000) % 2), per_subject=20, negatives=30)
     with pytest.raises(EcgtlError) as error:
