@@ -22,20 +22,25 @@ def recordings_variance(cells: Sequence[Sequence[Path]], score: str, choice: str
     had from stored predictions, and where the runs have different test recordings. Source: the analysis plan of this
     project; the bootstrap of Efron (1979).
     """
-    test, *others = {_test_set(path) for paths in cells for path in paths} or {None}
-    if others or test is None:
+    sets = [_test_set(path) for paths in cells for path in paths] or [(None,) * 3]
+    digests, places, labels = map(set, zip(*sets, strict=True))
+    # A network that leaves recordings out counts the places of the others anew, but the split is made before that: of
+    # one experiment as many recordings with the same labels in a row are the same
+    if None in places or len(labels if len(digests) > 1 else places) > 1:
         return None
     scores = [[drawn for path in paths if (drawn := _drawn(path, score, choice)) is not None] for paths in cells]
     if list(map(len, scores)) != list(map(len, cells)):
         return None
     means = [weight * np.mean(cell, axis=0) for weight, cell in zip(weights, scores, strict=False)]
-    return float(np.sum(means, axis=0).var(ddof=1)), len(test)
+    return float(np.sum(means, axis=0).var(ddof=1)), len(next(iter(places)))
 
 
 @lru_cache(maxsize=1024)
-def _test_set(path: Path) -> tuple[int, ...] | None:
-    test = results.load(path).arrays.get("test")
-    return None if test is None else tuple(test.tolist())
+def _test_set(path: Path) -> tuple:
+    """Digest of the data, and places and labels of the test recordings; None for what is not stored."""
+    found = results.load(path)
+    kept = (found.arrays.get(name) for name in ("test", "y_test"))
+    return found.data.get("digest"), *(None if one is None else tuple(one.ravel().tolist()) for one in kept)
 
 
 @lru_cache(maxsize=4096)

@@ -98,8 +98,10 @@ class Numbers:
         scored = cells.scored(self._finished, self.experiment, (method, size), score)
         found: Any = cells.cell_of(self._finished, self.experiment, (method, size), score)
         address = addresses.of(self.experiment, method, size, name)
-        said = (f"{score_words(name)} {words.estimate(found.mean, found.low, found.high)}, mean [95 % "
-                f"interval] of {found.n} run{'s' * (found.n > 1)}; epoch: {CHOICES[choice]}")
+        # Of a whole curve no epoch is chosen, and what was trained at once has none
+        chosen = name not in cells.CURVE_SCORES and any("last" in body.scores for _, body, _ in scored)
+        said = (f"{score_words(name)} {words.estimate(found.mean, found.low, found.high)}, mean [95 % interval] of "
+                f"{found.n} run{'s' * (found.n > 1)}" + f"; epoch: {CHOICES[choice]}" * chosen)
         if gap and gap.reach:
             said += f"; here − paper {words.estimate(gap.value, gap.low, gap.high, signed=True)}"
         return button(f1(found.mean), address, said, [(body, (f1(value),)) for _, body, value in scored])

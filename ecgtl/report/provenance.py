@@ -19,14 +19,17 @@ def made(experiment: str, tier: str) -> pd.DataFrame:
     bodies = [body for _, body in runs(experiment, tier)]
     if not bodies:
         return pd.DataFrame({"What": [], "Value": []})
-    made_so, data = [body.provenance for body in bodies], bodies[0].data
-    finished = sorted(one["finished"] for one in made_so)
-    held = f"{data['records']} recordings" if "records" in data else f"{sum(data['subjects'].values())} subjects"
+    made_so, finished = [body.provenance for body in bodies], sorted(body.provenance["finished"] for body in bodies)
     return _provenance(made_so, {
         "Runs": str(len(bodies)), "Seeds": _joined(sorted({one["seed"] for one in made_so})),
         "Time, all runs": f"{sum(one['wall_seconds'] for one in made_so) / 3600:.2f} h",
         "Finished": f"{finished[0]} to {finished[-1]}",
-        "Data": f"{data['name']} {data['version']}, {held}, digest {data['digest'][:12]}"})
+        "Data": _joined(_held(body.data) for body in bodies)})
+
+
+def _held(data: dict) -> str:
+    held = f"{data['records']} recordings" if "records" in data else f"{sum(data['subjects'].values())} subjects"
+    return f"{data['name']} {data['version']}, {held}, digest {data['digest'][:12]}"
 
 
 def made_by(result: results.Result, what: str = "this result") -> HTML:

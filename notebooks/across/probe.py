@@ -53,7 +53,8 @@ figures.shown(drawn, "Each frozen encoder minus the same network with random wei
 # Features go into a logistic regression, classes weigh the same, and cross-validation within the training set chooses the regularisation.
 # A cell has the mean of five runs with its 95 % interval, and below it the difference to the same network with random weights, whose batch
 # normalisation is estimated again on the target's training inputs. Runs of one checkpoint on all of the training set differ by the folds
-# of that cross-validation alone, if at all; the interval of a difference counts the test recordings too. RR intervals go into the same regression. Fine-tuned networks
+# of that cross-validation alone, if at all; the interval of a difference counts the test recordings too, unless the conclusions say
+# otherwise. RR intervals go into the same regression. Fine-tuned networks
 # stand beside, trained on all of the training set.
 
 # %% tags=["remove-input"]
@@ -92,6 +93,9 @@ probe.remarks(CPSC, tier)
 
 # %% tags=["remove-input"]
 tables.html(probe.counts(found), "Answers by target and number of labels")
+
+# %% tags=["remove-input"]
+probe.runs_alone(found)
 
 # %% [markdown]
 # ## Provenance

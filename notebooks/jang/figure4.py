@@ -112,8 +112,8 @@ figure4.twin_line(measured, error)
 # %% [markdown]
 # ## Provenance
 #
-# First the errors, then the autoencoder that they belong to; the command of the first stops when the second's
-# weights or recordings are others.
+# First the errors, then the autoencoder that they belong to. `python -m ecgtl measure reconstruction-errors` measures
+# them again, and stops when the autoencoder's weights or recordings are others.
 
 # %% tags=["remove-input"]
 provenance.made_by(measured, "the errors")

@@ -85,7 +85,7 @@ figures.shown(panels, "Age and share of men by rhythm (recordings in brackets), 
 # ## Provenance
 #
 # Counts and moments are stored, rows of the table are not. With the release available here (`python -m ecgtl data
-# fetch shaoxing` says how to get it) the command below counts them again.
+# fetch shaoxing` says how to get it) `python -m ecgtl measure shaoxing` counts them again.
 
 # %% tags=["remove-input"]
 table1.source_line(counted)

@@ -117,7 +117,7 @@ tables.html(figure3.index_anatomy(curves[shared.CINC2017], shared.CINC2017), "Ci
 # %% [markdown]
 # ## Which standard deviation is printed
 #
-# A standard deviation over *n* trials divides by *n* or by *n* − 1. computed from the printed trials, the two tables of the
+# A standard deviation over *n* trials divides by *n* or by *n* − 1. Computed from the printed trials, the two tables of the
 # paper do not agree: Table 3 divides by *n* throughout, and of the cells of Table 2 that tell the two apart most divide by
 # *n* − 1. Our tables use *n* − 1, and tests start from the trials.
 

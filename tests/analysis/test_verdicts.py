@@ -1,5 +1,6 @@
 """Verdicts on printed differences: the rules of the analysis plan, and whether their intervals are right."""
 
+import dataclasses
 from functools import partial
 
 import numpy as np
@@ -188,6 +189,27 @@ def test_runs_on_other_test_recordings_and_scores_of_curves_have_no_variance(sto
     other = sorted((paths.results() / "weimann2021-table5-cpsc2018").glob("*random*.json"))
     assert resampling.recordings_variance((stored[0], other), "weighted_f1", "validated") is None
     assert resampling.recordings_variance(stored, "learning_curve_index", "validated") is None
+
+
+def test_recordings_whose_places_are_counted_anew_are_the_same_where_their_labels_are(stored, tmp_path, monkeypatch):
+    """A network that leaves recordings out has data of another digest, and the test recordings are at other places."""
+    monkeypatch.setenv("ECGTL_CACHE", str(tmp_path))
+    known, load = resampling.recordings_variance(stored, "macro_f1", "validated"), results.load
+
+    def found(change, digest):
+        def changed(path):
+            one = load(path)
+            return one if path in stored[0] else dataclasses.replace(
+                one, data=one.data | {"digest": digest}, arrays={**one.arrays, **change(one.arrays)})
+        monkeypatch.setattr(results, "load", changed)
+        resampling._test_set.cache_clear()
+        return resampling.recordings_variance(stored, "macro_f1", "validated")
+
+    earlier, digest = lambda arrays: {"test": arrays["test"] - 1}, load(stored[0][0]).data["digest"]
+    assert found(earlier, "other") == known is not None
+    assert found(earlier, digest) is None
+    assert found(lambda arrays: {"test": arrays["test"][1:], "y_test": arrays["y_test"][1:]}, "other") is None
+    resampling._test_set.cache_clear()
 
 
 def test_the_same_difference_taken_off_leaves_no_variance_over_recordings(stored, tmp_path, monkeypatch):

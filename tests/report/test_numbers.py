@@ -72,6 +72,14 @@ def test_what_is_opened_says_the_mean_and_the_difference_to_print(own_results):
                     "here − paper −.019 [−.050, +.012]")
 
 
+@pytest.mark.parametrize("experiment, method, size, score, said", [
+    (EXPERIMENT, "random", 25, None, True), (EXPERIMENT, "rr_boosting", 25, None, False),
+    ("jang2021-table2-ptbxl", "image", 25, None, True), ("jang2021-table2-ptbxl", "majority", 25, None, False),
+    ("jang2021-table2-ptbxl", "cae", 25, "learning_curve_index", False), ("probe-ptbxl", "beat", 100, None, False)])
+def test_an_epoch_is_named_where_one_was_chosen(experiment, method, size, score, said):
+    assert ("; epoch: best on" in Numbers(experiment, "reduced").mean(method, size, score)) == said
+
+
 def test_every_popover_of_a_page_has_a_name_of_its_own():
     shown = [tables.html_text(tables.grid_of(
         [("Beat", f"{size} %", tables.Lines(here=Numbers(EXPERIMENT, "reduced").cell("beat", size)))

@@ -48,7 +48,8 @@ def named(method: str, config: FinetuneConfig) -> str:
 def frame(tier: str) -> pd.DataFrame:
     """One row a difference, by the analysis plan: of a pretrained encoder to its random twin, and to RR intervals.
 
-    ``over`` is "twin" or "rr", ``ours`` the ``Interval``, ``answer`` a word of ``verdicts.SIGNS``.
+    ``over`` is "twin" or "rr", ``ours`` the ``Interval`` and ``covers`` what it covers, ``answer`` a word of
+    ``verdicts.SIGNS``.
     """
     source, rows = sources.Runs(tier), []
     for experiment in TARGETS:
@@ -58,11 +59,11 @@ def frame(tier: str) -> pd.DataFrame:
             others = {"twin": twin, "rr": RR} if twin else {}
             for (over, other), column in itertools.product(others.items(), entry.columns):
                 places = [Place(experiment, name, column) for name in (method, other)]
-                verdict = claim_rules.judged("beats", places, source, printed=()).verdict
+                comparison = claim_rules.judged("beats", places, source, printed=())
                 rows.append({"experiment": experiment, "method": method, "column": column, "over": over,
                              "target": data_set(entry.dataset), "encoder": named(method, config),
-                             "labels": entry.column_words(column), "answer": verdict.sign,
-                             "ours": Interval.of(verdict.ours)})
+                             "labels": entry.column_words(column), "answer": comparison.verdict.sign,
+                             "covers": comparison.covers, "ours": Interval.of(comparison.verdict.ours)})
     return pd.DataFrame(rows)
 
 
@@ -86,6 +87,15 @@ def counts(found: pd.DataFrame) -> pd.DataFrame:
     """How many differences have which answer, by target, labels, and what they are to."""
     shown = found.rename(columns={"target": "Target", "labels": "Labels", "over": "Difference"}).replace(OVER)
     return pd.crosstab([shown[name] for name in ("Target", "Labels", "Difference")], shown["answer"]).reset_index()
+
+
+def runs_alone(found: pd.DataFrame) -> HTML:
+    """Which intervals leave the test recordings out, since the two have different ones."""
+    some = found[(found["covers"] == sources.Runs.covers) & found["ours"].map(lambda one: bool(one.reach))]
+    names = dict.fromkeys(f"{OVER[row.over]}, {row.target}, {row.encoder}" for row in some.itertuples())
+    return HTML(paragraph("All intervals cover runs and test recordings." if not names else
+                          f"{len(some)} of {len(found)} intervals cover runs alone, since one of the two leaves out "
+                          f"test recordings that the other has: {'; '.join(names)}."))
 
 
 def table(found: pd.DataFrame, experiment: str, tier: str) -> pd.DataFrame:

@@ -17,8 +17,9 @@ CINC, PTBXL, CPSC = probe.TARGETS
 N = 400
 
 
-def store(experiment, method, size, right, labels=50, sources=("mitdb",)):
-    """Runs of a cell that answer a share ``right`` (one a run) of the test recordings as they should."""
+def store(experiment, method, size, right, labels=50, sources=("mitdb",), short=0):
+    """Runs of a cell that answer a share ``right`` (one a run) of the test recordings as they should; without the first
+    few where they are too ``short``."""
     entry = experiments.load(experiment)
     classes = ("a", "b", "c", "d")
     runs = [run for run in planned(experiment) if (run.method, run.size) == (method, size)]
@@ -36,9 +37,10 @@ def store(experiment, method, size, right, labels=50, sources=("mitdb",)):
                             {"upstream": "substitute" if start else "none", "target": "full", "leads": "full"},
                             scored | {"validated": scored | {"epoch": 0}}, [],
                             {"name": entry.dataset, "version": "1", "records": N, "classes": [*classes],
-                             "digest": entry.data.digest, "split": {"train": dict.fromkeys(classes, labels)}} | start,
-                            {"test": np.arange(N, dtype=np.uint32), "y_test": y.astype(np.uint8),
-                             "prob_validated": p}, PROVENANCE))
+                             "digest": entry.data.without_short if short else entry.data.digest,
+                             "split": {"train": dict.fromkeys(classes, labels)}} | start,
+                            {"test": np.arange(N - short, dtype=np.uint32), "y_test": y.astype(np.uint8)[short:],
+                             "prob_validated": p[short:]}, PROVENANCE))
 
 
 def of(method, column, experiment=CINC, over="twin"):
@@ -66,6 +68,16 @@ def test_the_answer_follows_from_the_interval_over_runs_and_recordings():
     assert [of(name, 100).answer for name in ("beat", "rhythm", "future", "heart_rate", "cae")] == [
         "yes", "opposite", "undecided", "not tested", "not tested"]
     assert of("beat", 100, over="rr").answer == "opposite"
+
+
+def test_a_difference_of_other_test_recordings_is_said_to_cover_runs_alone():
+    assert "All intervals cover runs and test recordings" in probe.runs_alone(probe.frame("reduced")).data
+    store(CINC, "bilstm_random", 100, [0.3, 0.32, 0.31, 0.3, 0.33], short=3)
+    store(CINC, "bilstm_cpsc2018", 100, [0.6, 0.61, 0.6, 0.59, 0.6], short=3)
+    store(CINC, "rr_logistic", 100, [0.9, 0.91, 0.9, 0.89, 0.9])
+    found = probe.frame("reduced")
+    assert "1 of 138 intervals cover runs alone" in (said := probe.runs_alone(found).data)
+    assert said.endswith("other has: Minus RR intervals, CinC 2017, Bi-LSTM, labels of CPSC 2018.</p>")
 
 
 def test_an_encoder_that_never_varies_still_has_an_interval_by_its_test_recordings():
