@@ -344,7 +344,7 @@ def test_the_committed_file_is_small_and_names_no_machine():
     assert not any(place in path.read_text() for place in ("/tmp", "/home", "/root", "/work"))
 
 
-@pytest.mark.needs("challenge-2017", "mitdb", "icentia11k-continuous-ecg")
+@pytest.mark.needs("mitdb", "qtdb")
 def test_the_recordings_give_the_committed_errors(real_data, committed):
     """Every eighth window, in float32: the stored ones may have been computed in bfloat16."""
     part = reconstruction_errors.held_out(reconstruction_errors.pretrained("reduced"))
@@ -353,5 +353,5 @@ def test_the_recordings_give_the_committed_errors(real_data, committed):
     with torch.no_grad():
         error = (x - part.model(x)).square().sum(dim=(1, 2)).numpy()
     assert len(part.windows) == len(committed.arrays["error"])
-    assert np.median(np.abs(error / committed.arrays["error"][chosen] - 1)) < 0.005
+    assert np.median(np.abs(error / committed.arrays["error"][chosen] - 1)) < 0.01
     assert error.mean() == pytest.approx(committed.arrays["error"][chosen].mean(), rel=0.005)
