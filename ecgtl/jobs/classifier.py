@@ -79,7 +79,8 @@ class Classifier:
         """What its networks and its trees say, each (n, classes), of ``inputs`` (n, leads, samples) and ``RHYTHM``."""
         found = {}
         if self.networks:
-            every = [loop.predict(network, x, self.device, self.facts.multi_label) for network in self.networks]
+            # In float32 all processors answer alike
+            every = [loop.predict(one, x, self.device, self.facts.multi_label, "float32") for one in self.networks]
             found["network"] = np.mean(every, axis=0)
         if self.trees:
             found["trees"] = self.trees.probabilities(features)

@@ -61,14 +61,12 @@ def test_a_classifier_of_both_is_the_same_network(leads, monkeypatch, tmp_path):
     rng = np.random.default_rng(1)
     x, features = rng.normal(size=(7, leads, 1250)).astype(np.float32), rng.normal(size=(7, len(RHYTHM)))
     features[0] = np.nan
-    monkeypatch.setattr("ecgtl.training.loop.cpu_has_bfloat16", lambda: False)
     np.testing.assert_allclose(asked(session, x, features), own.probabilities(x, features), atol=1e-4)
 
 
 @pytest.mark.skipif("ECGTL_DATA" not in os.environ, reason="no real recordings")
 @pytest.mark.parametrize("name", sorted(shipped()))
 def test_shipped_classifiers_answer_real_recordings_alike(written, name, monkeypatch):
-    monkeypatch.setattr("ecgtl.training.loop.cpu_has_bfloat16", lambda: False)
     own, session = Classifier.load(shipped()[name], "cpu"), onnxruntime.InferenceSession(str(written[name]))
     recordings = datasets.load("ptbxl", view="rhythm_single", leads=["I"]).select(range(12))
     seen = []
