@@ -41,6 +41,14 @@ def test_difference_is_ours_minus_the_paper(random_row):
     assert np.isnan(table.loc[("rr_boosting", 75), "paper"])
 
 
+def test_a_baseline_has_one_score_however_the_epoch_is_chosen(monkeypatch):
+    monkeypatch.delenv("ECGTL_RESULTS")  # of runs that report the best epoch on the test set
+    runs, which = cells.runs(name := "jang2021-table2-ptbxl", "reduced"), ("majority", 100)
+    first, second = ([value for *_, value in cells.scored(runs, name, which, None, choice)]
+                     for choice in ("best_test", "validated"))
+    assert len(first) == 5 and first == second
+
+
 def test_stale_results_are_left_out(random_row):
     run = experiments.enumerate_runs(EXPERIMENT, "reduced")[0]
     assert run.method == "majority"
