@@ -26,9 +26,10 @@ _CLOCK = re.compile(r"(?:.*[T ])?(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)Z?")
 _RATE = re.compile(r"(\d+(?:\.\d+)?) *(?:hz|hertz)?|(\d+,\d+) *(?:hz|hertz)", re.IGNORECASE)
 _RATE_KEY = re.compile(r"(fs *|(?=.*(samp|abtast|chantil|muestr|campi|amost))(?=.*(rate|fr.{1,2}[qc]|ta[sx]a|taux|hz))"
                        r"[^(\[]*)([(\[](hz|hertz)[)\]])?", re.IGNORECASE)
-_NAMED_UNIT = re.compile(r"(.*?) *(?:[(\[](.*)[)\]]|_([mun\u00b5\u03bc]V|m?s))")
+_NAMED_UNIT = re.compile(r"(.*?) *(?:[(\[](.*)[)\]]|[_/ ]([mun\u00b5\u03bc]V|[mu\u00b5\u03bc]?s))")
 _TIME = re.compile(r"(elapsed )?(time|timestamp|t|zeit|temps|tiempo|tempo)", re.IGNORECASE)
-_SECONDS = {"": 1.0, "s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "\u00b5s": 1e-6, "hh:mm:ss.mmm": 1.0}
+_SECONDS = {**dict.fromkeys(("", "s", "sec", "seconds", "hh:mm:ss.mmm"), 1.0), "ms": 1e-3,
+            **dict.fromkeys(("us", "\u00b5s", "\u03bcs"), 1e-6)}
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def read(path: Path, given: Given) -> Signals:
         rate, unit, lead = _told(layout.head)
         names, units = ([lead], [""]) if lead else _header(layout)
         first, step = _time(path, table, names, units)
-        if rate and step and not np.isclose(rate, step, rtol=0.01):
+        spans = (1,) if first and units[first - 1] else (1, 1e3, 1e6)  # a time without a unit may be in ms or us
+        if rate and step and not np.isclose(rate, np.multiply(spans, step), rtol=0.01).any():
             raise RecordError("uneven time", f"{path} says {rate:g} Hz, but its times {step:g} Hz; correct either")
         if any(map(_TIME.fullmatch, names[first:])):
             raise RecordError("uneven time", f"{path} has a time among its leads; make it the first column")

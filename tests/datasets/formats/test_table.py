@@ -89,7 +89,8 @@ def test_a_header_says_whether_a_comma_is_a_decimal_sign(tmp_path):
 
 @pytest.mark.parametrize(("head", "factor"), [("time,I,II", 1), (f"# fs: {RATE}\ntime,I,II", 1e3),
                                               ("Time (s),I,II", 1), ("time [ms],I,II", 1e3), ("t_ms,I,II", 1e3),
-                                              ("Zeit,I,II", 1), ("time (us),I,II", 1e6), ("", 1)])
+                                              ("Zeit,I,II", 1), ("time (us),I,II", 1e6), ("time/ms,I,II", 1e3),
+                                              ("time \u03bcs,I,II", 1e6), ("", 1)])
 def test_a_column_of_time_tells_the_rate(tmp_path, head, factor):
     found, names, rate = read_one(written(tmp_path, head + "\n" * bool(head) + rows(timed(signal(), factor=factor))),
                                   unit="mV")
