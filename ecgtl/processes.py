@@ -25,6 +25,12 @@ _OWNER = re.compile(r"(.+)@(\d+)@(\d+)")
 _undoing: set[Callable[[], object]] = set()
 
 
+def ignore_signals() -> None:
+    """What is being said or undone from now on, no signal cuts off: for the main thread."""
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+
+
 def stoppable(main: Callable[[], int], line: str) -> int:
     """Exit status of ``main()``, and 130 or 143 after Ctrl-C or SIGTERM: for the main thread of a command.
 
@@ -35,8 +41,7 @@ def stoppable(main: Callable[[], int], line: str) -> int:
     received, returned = [], threading.Event()
 
     def stop(number: int, _frame) -> None:
-        for each in SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
+        ignore_signals()
         sys.unraisablehook, threading.excepthook = (lambda _: None), (lambda _: None)  # what breaks now does so by this
         received.append(number)
         raise KeyboardInterrupt

@@ -19,6 +19,7 @@ from torch import distributed as dist
 from torch import nn
 
 from ecgtl.errors import EcgtlError, note
+from ecgtl.processes import ignore_signals
 
 JOB = "jobs.pretrain:run"  # the one that several processes can share
 KEPT = "what was finished is kept, and the same command goes on from there"
@@ -50,6 +51,7 @@ def joined(job: str) -> Iterator[None]:
                 yield
             dist.destroy_process_group()
         except BaseException as error:
+            ignore_signals()  # torchrun's comes soon, when it knows of another's end, before the line is out
             with contextlib.suppress(RuntimeError):  # the store has gone: nobody has said anything
                 if store.add("said", 1) > 1:
                     os._exit(1)

@@ -176,7 +176,7 @@ class Made:
 
     def __init__(self, shape, n_classes):
         self.x = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
-        self.y, self.classes, self.n_samples = np.arange(2) % n_classes, (), shape[-1]
+        self.y, self.classes, self.n_samples, self.left_out = np.arange(2) % n_classes, (), shape[-1], 0
 
     def batches(self, batch_size, *_):
         yield (self.x, self.y) if self.labelled else self.x

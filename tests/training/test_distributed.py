@@ -47,6 +47,12 @@ loop.STATE_SECONDS, step = 0.0, loop.classified
 loop.classified = lambda *given: time.sleep(0.2) or step(*given)
 command()
 """
+HESITANT = SLOWLY.replace("command()\n", """
+from ecgtl.training import distributed
+error = distributed.EcgtlError
+distributed.EcgtlError = lambda *given: time.sleep(3) or error(*given)
+command()
+""")
 
 
 def trained(name):
@@ -158,12 +164,12 @@ def number(pid):
     return int(variables.get("RANK", -1))
 
 
-def killed_after_an_epoch(folder, rank, told=False):
+def killed_after_an_epoch(folder, rank, told=False, program=SLOWLY):
     """Kill one process with SIGKILL when a state is there; the history that it holds when all have ended.
 
     The other one finds out by itself, or is ``told`` by torchrun's SIGTERM before it can.
     """
-    process = torchrun(folder, *COMMAND, program=SLOWLY)
+    process = torchrun(folder, *COMMAND, program=program)
     while not (states := list(folder.glob("cache/unfinished/*.pt"))):
         assert process.poll() is None, (folder / "stderr").read_text()
         time.sleep(0.02)
@@ -188,6 +194,12 @@ def ended_with_one_line(folder):
 def test_without_the_first_all_end_with_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("ECGTL_CACHE", str(tmp_path / "cache"))
     assert 0 < len(killed_after_an_epoch(tmp_path, 0, told=True)) < 10
+    assert ended_with_one_line(tmp_path)
+
+
+def test_a_line_is_not_cut_off_by_what_torchrun_says_meanwhile(tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGTL_CACHE", str(tmp_path / "cache"))
+    killed_after_an_epoch(tmp_path, 1, program=HESITANT)
     assert ended_with_one_line(tmp_path)
 
 
