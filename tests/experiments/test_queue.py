@@ -100,7 +100,7 @@ def test_the_file_names_what_there_is():
 def test_items_of_the_plan_come_in_its_order_and_each_run_once():
     found = queue.order("reduced")
     assert [item for item, _ in itertools.groupby(entry.item for entry in found)] == [
-        "item 1", "item 3", "item 2", "item 4", "item 5", "item 6"]
+        "item 1", "item 3", "item 4", "item 2", "item 5", "item 6"]
     assert len({entry.run.path for entry in found}) == len(found)
     third = [entry.run for entry in found if entry.item == "item 3"]
     assert len(third) == 40 and {run.method for run in third} == {"subjects8", "subjects32", "subjects_all",
