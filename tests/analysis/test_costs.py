@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from stored_runs import store_fold
+from stored_runs import PROVENANCE, store_fold
 
 from ecgtl import experiments, models, results
 from ecgtl.analysis import costs
@@ -181,3 +181,15 @@ def test_pretrainings_are_counted_by_frames_and_unknown_where_data_must_be_read(
     said = costs.Forecast("jang2021-seeds", "paper").lines([unknown], 2, (4, 32))
     assert said[0].endswith("unknown on 2 cores, unknown on 4 nodes of 32 cores")
     assert said[1].endswith("unknown") and "no finished run" in said[2]
+
+
+def test_a_finished_pretraining_tells_of_as_many_windows_and_of_no_fine_tuning(own_results):
+    some, more = pretrainings.enumerate_runs("jang2021-sensitivity", "reduced")[:2]
+    [whole] = pretrainings.enumerate_runs("jang2021-seeds", "reduced")
+    results.save(results.Result(some.experiment, some.key, dataclasses.asdict(some.config), {"upstream": "substitute"},
+                                {"mse_sum": 1.0}, [{"epoch": 1, "seconds": 1.0}], {"digest": ""},
+                                {"none": np.zeros(0)}, PROVENANCE | {"wall_seconds": 60.0, "device": "cpu"}))
+    forecast = costs.Forecast(some.experiment, "reduced")
+    assert forecast.hours(more) == pytest.approx(2 / 60), "of twice the width"
+    assert np.isnan(forecast.hours(whole)), "which learns from all windows"
+    assert "no finished run" in costs.Forecast(some.experiment, "paper").lines([], 2)[-1]
