@@ -159,6 +159,8 @@ def _flops(run: Run) -> float:
     if isinstance(run, pretrainings.Pretraining):
         work = run.config.per_epoch and run.config.per_epoch * _frame_flops(replace(run.config, seed=0))
         return float("nan") if work is None else work * run.config.epochs
+    if getattr(run.config, "frozen", False):  # every recording once, forward alone: a third of a step
+        return _sample_flops(run) * _records(run) / 3
     return _sample_flops(run) * _training_records(run) * run.config.epochs
 
 

@@ -71,6 +71,13 @@ def test_folds_cost_their_training_part_in_every_epoch_at_the_measured_speed_of_
     assert hours("melep2023-ptbxl", "reduced")["basis"] == "estimated"
 
 
+def test_a_frozen_encoder_sees_each_recording_once_and_forward(own_results):
+    for run in experiments.enumerate_runs("probe-cinc2017", "paper"):
+        if run.config.arch == "resnet18":
+            forward = resnet18_forward(run.config.width, run.config.n_samples, 4)
+            assert costs._flops(run) == pytest.approx(8528 * forward, rel=0.01), "whatever share trains"
+
+
 def test_work_of_a_recurrent_network_is_counted_step_by_step():
     assert costs._recurrent_flops(12, 80, 20) == models.training_flops("bilstm", 12, 4, 80, width=20, length=80)
 
