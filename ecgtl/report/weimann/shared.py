@@ -4,7 +4,7 @@ The frames of ``comparisons`` and ``trials`` are read once a page; all else is c
 paper prints. A cell without runs is PENDING; fewer than ``MIN_RUNS`` runs get no interval.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,12 +43,17 @@ def _teachers(experiment: str, tier: str) -> Markup:
     found = [body for body in map(results.done, sorted(starts)) if body and body.evidence["upstream"] == "substitute"]
     if not found:
         return Markup()
-    counts = sorted({body.data["subjects"]["train"] for body in found})
     patients = published.lookup(f"{PAPER}.scalars.icentia_patients.value")
     return Markup("<p>Pretraining had {} subjects to learn from here ({}), where the paper had {:,} patients: how our "
                   "pretrained rows differ from the paper's says as much about that as about the method.</p>").format(
-                      " to ".join(map(str, dict.fromkeys((counts[0], counts[-1])))),
+                      span(body.data["subjects"]["train"] for body in found),
                       " and ".join(dict.fromkeys(name for body in found for name in body.data["sources"])), patients)
+
+
+def span(counts: Iterable[int]) -> str:
+    """The least and the largest of several numbers, once where they are equal: ``83 to 100``."""
+    found = sorted({*counts})
+    return " to ".join(f"{one:,}" for one in dict.fromkeys((found[0], found[-1])))
 
 
 def pretraining_config(objective: str, tier: str) -> Any:
