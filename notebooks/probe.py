@@ -20,7 +20,7 @@
 # features go into a logistic regression, with ten labels a class, a tenth, and all of the training set. From a shell:
 #
 # ```
-# papermill notebooks/probe.ipynb out.ipynb -p encoder cae -p dataset cinc2017 -p tier reduced
+# papermill notebooks/probe.ipynb out.ipynb -p encoder cae-seed0 -p dataset cinc2017 -p tier reduced
 # papermill notebooks/probe.ipynb out.ipynb -p encoder random:resnet18 -p dataset cinc2017 -p tier reduced
 # papermill notebooks/probe.ipynb out.ipynb -p encoder mine.safetensors -p tier reduced \
 #     -p dataset folder -p root /path/to/my-records -p labels labels.csv
@@ -28,7 +28,7 @@
 #
 # `random:<network>` is the same network with random weights, whose batch normalisation is estimated on the training inputs: what a
 # checkpoint adds is the difference. `rr_intervals` looks at the times of the beats alone. What each parameter means stands in
-# `ecgtl.config.ProbeConfig`; how the checkpoints shipped here compare, on
+# `ecgtl.config.ProbeConfig`; how the encoders of the papers compare, on
 # [Is it the pretraining or the architecture?](across/probe).
 
 # %% tags=["parameters"]

@@ -27,7 +27,8 @@
 #     -p checkpoint mine.safetensors -p dataset folder -p root /path/to/my-records
 # ```
 #
-# `checkpoint` is the path of a classifier's checkpoint, or data set and network of a stored one. `tier` says on what: `demo`
+# `checkpoint` is the path of a classifier's checkpoint, or data set and network of a stored one; those of
+# tier `reduced` are not shipped, `python -m ecgtl run melep2023-sources --tier reduced` makes them. `tier` says on what: `demo`
 # reads the target's synthetic twin, `reduced` and `paper` read real recordings. What each parameter means stands in
 # `ecgtl.config.ScoreConfig`. To compare several checkpoints: `python -m ecgtl rank`.
 

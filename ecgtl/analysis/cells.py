@@ -11,10 +11,9 @@ import pandas as pd
 
 from ecgtl import experiments, published, results, statistics
 from ecgtl.analysis.names import CHOICES, METHODS
-from ecgtl.config import BASELINES, TIERS, PretrainConfig, protocol
+from ecgtl.config import BASELINES, TIERS, protocol
 from ecgtl.errors import EcgtlError
 from ecgtl.experiments import runners, transfers
-from ecgtl.jobs.pretrain import key_of
 
 CURVE_SCORES = ("learning_curve_index",)  # of the whole learning curve: no epoch is chosen
 Finished = tuple[Any, results.Result]  # a run, of whatever kind, and its result
@@ -209,12 +208,6 @@ def shown_tier(experiment: str, wanted: str = "best", pending: bool = False) -> 
         return found or ("reduced" if wanted == "best" else wanted)
     where, option = ("", "") if wanted == "best" else (f" in tier {wanted}", f" --tier {wanted}")
     raise EcgtlError(f"no result of {experiment}{where}; run 'python -m ecgtl run {experiment}{option}'")
-
-
-def pretraining(tier: str, **parameters: str) -> results.Result | None:
-    """The result of the tier's own pretraining, as ``parameters`` of ``PretrainConfig`` name it; None without any."""
-    config = PretrainConfig.of(tier=tier, **parameters).resolved()
-    return results.done(results.path_of("pretrain", key_of(config), tier))
 
 
 def evidence(experiment: str, tier: str) -> dict[str, str]:

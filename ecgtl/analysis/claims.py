@@ -7,6 +7,7 @@ from ecgtl.analysis import cells, claim_rules, verdicts
 from ecgtl.analysis.names import f1
 from ecgtl.analysis.sources import Printed, Runs
 from ecgtl.config import protocol, protocols
+from ecgtl.measurements import reconstruction_errors
 
 REAL = ("paper", "reduced")  # tiers that read recordings, the better one first
 
@@ -53,7 +54,7 @@ def judged_on(experiment: str, tier: str, names: Collection[str] | None = None) 
 def tier_of(claim: Mapping, sources: Mapping[str, Runs]) -> str:
     """The best tier that has results on recordings, be it in the experiment that replaces the claim's; else demo."""
     if "reconstructs" in claim:
-        return next((tier for tier in REAL if cells.pretraining(tier)), "demo")
+        return next((tier for tier in REAL if reconstruction_errors.autoencoder(tier)), "demo")
     names = [name for name in (claim["experiment"], cells.successor(claim["experiment"])) if name]
     return next((tier for tier in REAL if any(map(sources[tier].found, names))), "demo")
 
@@ -86,7 +87,7 @@ def _error(claim: Mapping, tier: str) -> dict:
 
     The paper prints one number of one run: by itself it tests nothing.
     """
-    rule, body = claim["reconstructs"], cells.pretraining(tier)
+    rule, body = claim["reconstructs"], reconstruction_errors.autoencoder(tier)
     if body is None:
         return {"paper": "not tested", "ours": "not tested", "note": "no autoencoder has been trained"}
     printed, error = published.lookup(f"{rule['printed']}.value"), body.scores["mse_sum"]

@@ -87,9 +87,9 @@ class Forecast:
         planned, found = runners.enumerate_runs(self._experiment, self._tier), self._alike.ratios
         if own := [found[run.path] for run in planned if run.path in found]:
             return own, ""
-        return [3600 * self.counted(run) / body.provenance["wall_seconds"] / body.provenance["threads"]
+        return [3600 * hours / body.provenance["wall_seconds"] / body.provenance["threads"]
                 for tier in TIERS[1:] for run, body in cells.runs(self._experiment, tier)
-                if _is_network(run) and body.provenance["device"] == "cpu"], " of another tier"
+                if body.provenance["device"] == "cpu" and (hours := self.counted(run)) > 0], " of another tier"
 
     def lines(self, runs: Sequence[Run], cores: int, nodes: Sequence[int] | None = None) -> list[str]:
         """What ``runs`` cost, on ``cores`` of one machine, on ``nodes`` (how many, cores of each) of a cluster, and on
@@ -159,6 +159,8 @@ def _flops(run: Run) -> float:
     if isinstance(run, pretrainings.Pretraining):
         work = run.config.per_epoch and run.config.per_epoch * _frame_flops(replace(run.config, seed=0))
         return float("nan") if work is None else work * run.config.epochs
+    if getattr(run.config, "frozen", False):  # every recording once, forward alone: a third of a step
+        return _sample_flops(run) * _records(run) / 3
     return _sample_flops(run) * _training_records(run) * run.config.epochs
 
 
@@ -199,10 +201,15 @@ def _training_records(run: Run) -> float:
 def _records(run: Run) -> int:
     """Recordings of a run's data set: those of its twin, those that the experiment counted, or all of the release."""
     if run.config.tier == "demo":
-        return len(inputs.read(run.config.plan()))
+        return _twin_records(run.config.dataset, run.config.protocol, run.config.lead)
     if isinstance(run, experiments.Run):
         return experiments.load(run.experiment).data.records
     return catalogue.entry(run.config.dataset).records or 0
+
+
+@lru_cache
+def _twin_records(dataset: str, rules: str, lead: int | str) -> int:
+    return len(inputs.read(FinetuneConfig.of(dataset=dataset, protocol=rules, lead=lead, tier="demo").plan()))
 
 
 def _cpu_speed(experiment: str, tier: str, arch: str) -> tuple[float, str]:
@@ -211,9 +218,9 @@ def _cpu_speed(experiment: str, tier: str, arch: str) -> tuple[float, str]:
     Where no such network ran in the tier, the experiment's other tiers are asked, then the other experiments; where
     none ran at all, another network has to do, the nearest in that order.
     """
-    others = [(name, other) for name in _names() for other in reversed(TIERS) if (name, other) != (experiment, tier)]
     fallback: list[float] = []
-    for place in ((experiment, tier), *sorted(others, key=lambda place: place[0] != experiment)):
+    places = [(name, other) for name in _names() for other in reversed(TIERS)]
+    for place in sorted(places, key=lambda place: (place != (experiment, tier), place[0] != experiment)):
         found = [(run.config.arch, _epoch_speed(run, body)) for run, body in cells.runs(*place)
                  if _is_network(run) and body.history and body.provenance["device"] == "cpu"]
         same = [speed for name, speed in found if name == arch]

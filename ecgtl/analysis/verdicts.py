@@ -96,9 +96,11 @@ def judge(ours: Sequence[Sample | None], printed: Sequence[Sample | None] = (),
         return Verdict("not tested", "not tested" if asked else None, printed=known)
     found = contrast(ours, weights, extra=recordings)
     sign = verdict_above(found, margin)
-    if not asked:
-        return Verdict(sign, None, None, found, known)
+    if not known:
+        return Verdict(sign, None, None, found)
     gap = contrast((*ours, *theirs), (*weights, *(-weight for weight in weights)), extra=recordings)
+    if not asked:
+        return Verdict(sign, None, None, found, known, gap)
     worthwhile = False if found.high < asked.value / 2 else None
     return Verdict(sign, _size(found, gap, asked.value), worthwhile, found, known, gap)
 

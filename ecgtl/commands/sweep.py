@@ -122,7 +122,8 @@ def _measurements(names: Sequence[str], tier: str, steps: list[Step]) -> list[St
         for kind, module in (("rr-folds", rr_folds), ("melep-random", melep_random)):
             if rr_folds.stored(name, tier, module.key_of(name, tier)) is None:
                 found.append(Step(f"measure/{name}-{kind}", ("measure", kind, name, "--tier", tier), folds))
-    cae = tuple(step.name for step in steps if step.name.startswith(f"pretrain/{pretrainings.SINGLES}/cae-"))
+    cae = tuple(step.name for step in steps if step.name.startswith(
+        (f"pretrain/{pretrainings.SINGLES}/cae-", "pretrain/jang2021-seeds/cae-")))
     if cae:
         found.append(Step("measure/cae", ("measure", "reconstruction-errors", "--tier", tier), cae))
     return found

@@ -304,7 +304,8 @@ class Estimate:
 def _groups(run: runners.Run) -> list[tuple]:
     """Runs alike, the closest first: of one kind, data and network, then of one kind."""
     config = dataclasses.asdict(run.config)
-    return [(type(run), *(config.get(name) for name in KIND)), (type(run), config["arch"], config.get("frozen"))]
+    told = (type(run), *(bool(config.get(name)) for name in WORK))  # so many windows tell nothing of all that there are
+    return [(*told, *(config.get(name) for name in KIND)), (*told, config["arch"], config.get("frozen"))]
 
 
 def _work_of(run: runners.Run) -> float:

@@ -47,6 +47,11 @@ def _files(tier: str) -> tuple[Path, Path]:
     return results.path_of("pretrain", key, tier), weights_path("cae", "cae", tier)
 
 
+def autoencoder(tier: str) -> Result | None:
+    """The result of the autoencoder whose errors a tier's page shows; None without any."""
+    return results.done(_files(tier)[0])
+
+
 def pretrained(tier: str) -> Result:
     """The result of the tier's own autoencoder.
 

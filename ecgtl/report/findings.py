@@ -152,7 +152,7 @@ def _difference(comparison: verdicts.Comparison) -> str:
     if printed is not None:
         said.append(f"printed {_interval(printed)}")
     if comparison.unseen is not None:
-        said.append(f"without the runs seen before the analysis plan {_interval(comparison.unseen)}")
+        said.append(f"without the runs seen before the analysis plan, over runs alone {_interval(comparison.unseen)}")
     return ", ".join(said) + f"; n = {', '.join(map(str, comparison.runs))}" * bool(comparison.covers)
 
 

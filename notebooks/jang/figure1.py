@@ -33,9 +33,9 @@ config = SectionConfig.from_notebook(globals())
 # %% tags=["remove-input"]
 
 figures.use_style()
-EXPERIMENT = "jang2021-table2-ptbxl"
-shown = cells.shown_tier(EXPERIMENT, config.tier)
-in_short.of_gains({cells.current(EXPERIMENT, shown): shown}, why="table2.html#conclusions")
+shown = cells.shown_tier("jang2021-table2-ptbxl", config.tier)
+EXPERIMENT = cells.current("jang2021-table2-ptbxl", shown)
+in_short.of_gains({EXPERIMENT: shown}, why="table2.html#conclusions")
 
 # %% tags=["remove-input"]
 overview = figure1.overview(EXPERIMENT, shown)

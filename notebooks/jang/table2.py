@@ -22,8 +22,8 @@
 # as mean and standard deviation of {pub}`jang2021.table2.runs` trials.
 #
 # Their recordings are private (upstream) or not available here (Shaoxing, target). Here the autoencoder has seen windows of
-# CinC 2017, MIT-BIH and one patient of Icentia11k, and the target is PTB-XL's lead II with five rhythms, of which sinus
-# rhythm is capped; [CinC 2017](jang-table2-cinc2017) is a second one. So the paper's numbers stand beside ours as
+# CinC 2017, MIT-BIH and one patient of Icentia11k, or by the later protocol of the MIT-BIH and QT databases alone; the target is
+# PTB-XL's lead II with five rhythms, of which sinus rhythm is capped; [CinC 2017](jang-table2-cinc2017) is a second one. So the paper's numbers stand beside ours as
 # context, and no difference is taken: what can be judged is whether the *statements* hold on other recordings.
 
 # %% tags=["parameters", "remove-cell"]

@@ -34,7 +34,8 @@ config = SectionConfig.from_notebook(globals())
 
 figures.use_style()
 shown = cells.shown_tier(shared.TABLE2, config.tier, pending=True)
-in_short.of_gains({cells.current(shared.TABLE2, shown): shown}, why="table2.html#conclusions")
+EXPERIMENT = cells.current(shared.TABLE2, shown)
+in_short.of_gains({EXPERIMENT: shown}, why="table2.html#conclusions")
 
 # %% tags=["remove-input"]
 overview = figure1.overview(shown)
@@ -78,10 +79,10 @@ study.study_verdict(overview)
 # [Table 2](table2).
 
 # %% tags=["remove-input"]
-shared.state(shared.TABLE2, shown)
+shared.state(EXPERIMENT, shown)
 
 # %% tags=["remove-input"]
-tables.html(provenance.made(shared.TABLE2, shown), "Fine-tuning: command, commit, seeds, device, time and data")
+tables.html(provenance.made(EXPERIMENT, shown), "Fine-tuning: command, commit, seeds, device, time and data")
 
 # %% tags=["remove-cell"]
 # NBVAL_CHECK_OUTPUT

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from stored_runs import store_fold
+from stored_runs import PROVENANCE, store_fold
 
 from ecgtl import experiments, models, results
 from ecgtl.analysis import costs
@@ -69,6 +69,13 @@ def test_folds_cost_their_training_part_in_every_epoch_at_the_measured_speed_of_
         if run.config.arch == "bilstm" and run.path.is_file():
             run.path.unlink()
     assert hours("melep2023-ptbxl", "reduced")["basis"] == "estimated"
+
+
+def test_a_frozen_encoder_sees_each_recording_once_and_forward(own_results):
+    for run in experiments.enumerate_runs("probe-cinc2017", "paper"):
+        if run.config.arch == "resnet18":
+            forward = resnet18_forward(run.config.width, run.config.n_samples, 4)
+            assert costs._flops(run) == pytest.approx(8528 * forward, rel=0.01), "whatever share trains"
 
 
 def test_work_of_a_recurrent_network_is_counted_step_by_step():
@@ -181,3 +188,15 @@ def test_pretrainings_are_counted_by_frames_and_unknown_where_data_must_be_read(
     said = costs.Forecast("jang2021-seeds", "paper").lines([unknown], 2, (4, 32))
     assert said[0].endswith("unknown on 2 cores, unknown on 4 nodes of 32 cores")
     assert said[1].endswith("unknown") and "no finished run" in said[2]
+
+
+def test_a_finished_pretraining_tells_of_as_many_windows_and_of_no_fine_tuning(own_results):
+    some, more = pretrainings.enumerate_runs("jang2021-sensitivity", "reduced")[:2]
+    [whole] = pretrainings.enumerate_runs("jang2021-seeds", "reduced")
+    results.save(results.Result(some.experiment, some.key, dataclasses.asdict(some.config), {"upstream": "substitute"},
+                                {"mse_sum": 1.0}, [{"epoch": 1, "seconds": 1.0}], {"digest": ""},
+                                {"none": np.zeros(0)}, PROVENANCE | {"wall_seconds": 60.0, "device": "cpu"}))
+    forecast = costs.Forecast(some.experiment, "reduced")
+    assert forecast.hours(more) == pytest.approx(2 / 60), "of twice the width"
+    assert np.isnan(forecast.hours(whole)), "which learns from all windows"
+    assert "no finished run" in costs.Forecast(some.experiment, "paper").lines([], 2)[-1]

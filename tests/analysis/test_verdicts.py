@@ -37,6 +37,7 @@ def test_the_sign_is_the_statements_and_no_size_is_asked_where_the_print_goes_th
     for printed in (PAPER[::-1], (PAPER[0], PAPER[0])):
         found = verdicts.judge((cell(0.75), cell(0.70)), printed)
         assert (found.sign, found.size, found.worthwhile) == ("yes", None, None)
+        assert found.gap.value == pytest.approx(found.ours.value - found.printed.value), "for pages"
         assert verdicts.judge((cell(0.70), cell(0.75)), printed).sign == "opposite"
         assert verdicts.judge((None, cell(0.75)), printed).size is None
     assert verdicts.judge((cell(0.75), cell(0.70))) == verdicts.judge((cell(0.75), cell(0.70)), (PAPER[0], None))

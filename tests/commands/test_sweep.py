@@ -98,6 +98,7 @@ def test_an_autoencoder_that_is_missing_is_measured_once_it_is_made(monkeypatch)
     [made] = [name for name in found if name.startswith("pretrain/")]
     assert found["measure/cae"].needs == (made,)
     assert all(made in step.needs for name, step in found.items() if name.startswith("finetune/"))
+    assert planned("jang2021-seeds")["measure/cae"].needs == ("pretrain/jang2021-seeds/cae-seed0-demo",)
 
 
 def test_seeded_pretrainings_and_sources_of_other_experiments_are_added():

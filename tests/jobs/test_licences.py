@@ -37,11 +37,6 @@ def test_documents_and_metadata_give_every_shipped_file_one_licence(document):
     assert set(metadata.values()) == {OPEN, SHARED}
 
 
-def test_nothing_says_one_licence_of_all_weights():
-    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    assert not re.search(r"results and weights under", readme) and "inherits" in readme
-
-
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_nothing_that_forbids_commercial_use_is_shipped(path):
     facts = checkpoint.load(path)[1]

@@ -131,9 +131,9 @@ def rival_verdict(rows: pd.DataFrame) -> HTML:
         pairs = [(strength[*place, "n_labels"], strength[*place, measure]) for place in agreement.checkpoints(own)
                  if (*place, "n_labels") in strength]
         weaker, adding = sum(n > m for n, m in pairs), sum(adds(measure, one) for one in own["partial"])
-        lines.append(f"{RIVALS[measure][0]}: the number of labels alone correlates more strongly for "
-                     f"{weaker} of {len(pairs)} checkpoints; given that number, the interval lies on the side of an "
-                     f"easy transfer for {adding} of {len(own)}.")
+        lies = "lies on the side of an easy transfer" if measure in CHOOSING else "excludes 0"
+        lines.append(f"{RIVALS[measure][0]}: the number of labels alone correlates more strongly for {weaker} of "
+                     f"{len(pairs)} checkpoints; given that number, the interval {lies} for {adding} of {len(own)}.")
     return HTML(bullets(lines) if lines else paragraph(f"{PENDING}: no fold yet."))
 
 

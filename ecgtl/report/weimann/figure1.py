@@ -8,44 +8,51 @@ from collections.abc import Iterable
 import pandas as pd
 from IPython.display import HTML
 
-from ecgtl import published, results
+from ecgtl import experiments, published, results
 from ecgtl.analysis import cells
 from ecgtl.analysis.names import METHODS, PENDING, f1
 from ecgtl.datasets import catalogue
+from ecgtl.experiments import queue
 from ecgtl.report import badges, study
 from ecgtl.report.weimann import shared, table1
 from ecgtl.report.words import paragraph
 
 
 def pretrained(tier: str) -> dict[str, results.Result | None]:
-    """The results of the tier's own four pretrainings by objective, None where there is none."""
-    objectives = shared.pretraining_config("beat", tier).rules.objectives
-    return {objective: cells.pretraining(tier, objective=objective) for objective in objectives}
+    """The results of the pretrainings that the first runs of Table 2 start from, by objective; None where it is not
+    there.
+    """
+    runs = experiments.enumerate_runs(cells.current(shared.TABLE2, tier), tier)
+    starts = {run.method: queue.start_of(run, singles=True) for run in reversed(runs)}
+    return {name: results.done(start.path) if start else None
+            for name in shared.PRETRAINED for start in [starts[name]]}
 
 
 def overview(tier: str) -> pd.DataFrame:
     """The three steps, as ``diagrams.study_table``; PENDING where nothing was run."""
-    trained, runs = {name: body for name, body in pretrained(tier).items() if body}, cells.runs(shared.TABLE2, tier)
+    experiment, trained = cells.current(shared.TABLE2, tier), {k: body for k, body in pretrained(tier).items() if body}
+    runs, filled = cells.runs(experiment, tier), cells.cells(experiment, tier)
     config, tuned = shared.pretraining_config("beat", tier), shared.tuned(tier)
-    paper, filled = published.lookup(f"{shared.PAPER}.table2.rows"), cells.cells(shared.TABLE2, tier)
+    paper = published.lookup(f"{shared.PAPER}.table2.rows")
     places = [(method, int(size)) for method, row in paper.items() for size in row]
-    counts = sorted({sum((run.method, run.size) == place for run, _ in runs) for place in places})
     largest = max(size for _, size in places)
     frames = [body.data["frames"]["train"] * len(body.history) for body in trained.values()]
-    subjects = next((body.data["subjects"] for body in trained.values()), None)
+    subjects = {part: shared.span(body.data["subjects"][part] for body in trained.values())
+                for part in ("train", "validation", "test")} if trained else {}
+    known = dict.fromkeys(name for body in trained.values() for name in body.data["sources"])
     learners = "{train} to learn from, {validation} to choose the epoch, {test} to test"
     theirs = {"source of continuous ECG": catalogue.entry("icentia11k").title, "tasks": _task_words(table1.tasks()),
               **_weights("paper"), **_scores({name: row[str(largest)]["mean"] for name, row in paper.items()})}
     ours = {
-        "source of continuous ECG": ", ".join(catalogue.entry(name).title for name in config.source_names),
+        "source of continuous ECG": ", ".join(catalogue.entry(name).title for name in known or config.source_names),
         "subjects": learners.format_map(subjects) if subjects else PENDING, "tasks": _task_words(trained) or PENDING,
-        "frames seen": f"{min(frames):,} to {max(frames):,}" if frames else PENDING,
+        "frames seen": shared.span(frames) if frames else PENDING,
         "sampling rate of the frames (Hz)": f"{config.sampling_rate:g}",
         "network": config.arch.replace("resnet", "ResNet-") + "v2", **_weights(tier),
         "recordings of CinC 2017": f"{runs[0][1].data['records']:,}" if runs else PENDING,
         "sampling rate of the recordings (Hz)": f"{tuned.sampling_rate:g}",
         "length of the input (s)": f"{tuned.seconds:g}", "epochs at most": str(tuned.epochs),
-        "runs a cell": " to ".join(map(str, dict.fromkeys((counts[0], counts[-1])))),
+        "runs a cell": shared.span(sum((run.method, run.size) == place for run, _ in runs) for place in places),
         **_scores({name: filled[name, largest].mean for name in paper if (name, largest) in filled})}
     return study.study_table(shared.PAPER, ours, theirs)
 

@@ -4,7 +4,7 @@ The frames of ``comparisons`` and ``trials`` are read once a page; all else is c
 paper prints. A cell without runs is PENDING; fewer than ``MIN_RUNS`` runs get no interval.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,11 @@ import torch
 from IPython.display import HTML
 from markupsafe import Markup
 
-from ecgtl import experiments, models, published, statistics
+from ecgtl import experiments, models, published, results, statistics
 from ecgtl.analysis import cells, claim_rules, sources, verdicts
 from ecgtl.analysis.names import METHODS
 from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig
+from ecgtl.experiments import queue
 from ecgtl.report import badges, findings, tables, words
 
 PAPER = "weimann2021"
@@ -38,13 +39,21 @@ def state(experiment: str, tier: str) -> HTML:
 
 def _teachers(experiment: str, tier: str) -> Markup:
     """How few subjects stand behind the pretrained runs of a table, where they are not the paper's; else nothing."""
-    body = cells.pretraining(tier, objective="beat")
-    if "substitute" not in cells.evidence(experiment, tier)["upstream"] or body is None:
+    starts = {start.path for run, _ in cells.runs(experiment, tier) if (start := queue.start_of(run, singles=True))}
+    found = [body for body in map(results.done, sorted(starts)) if body and body.evidence["upstream"] == "substitute"]
+    if not found:
         return Markup()
     patients = published.lookup(f"{PAPER}.scalars.icentia_patients.value")
     return Markup("<p>Pretraining had {} subjects to learn from here ({}), where the paper had {:,} patients: how our "
                   "pretrained rows differ from the paper's says as much about that as about the method.</p>").format(
-                      body.data["subjects"]["train"], " and ".join(body.data["sources"]), patients)
+                      span(body.data["subjects"]["train"] for body in found),
+                      " and ".join(dict.fromkeys(name for body in found for name in body.data["sources"])), patients)
+
+
+def span(counts: Iterable[int]) -> str:
+    """The least and the largest of several numbers, once where they are equal: ``83 to 100``."""
+    found = sorted({*counts})
+    return " to ".join(f"{one:,}" for one in dict.fromkeys((found[0], found[-1])))
 
 
 def pretraining_config(objective: str, tier: str) -> Any:

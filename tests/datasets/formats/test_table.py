@@ -213,6 +213,7 @@ LINES = "I,II\n" + rows(signal())
     ("time,I\n" + rows(np.delete(timed(signal()[:, :1]), 300, axis=0)), {"unit": "mV"}, ["gaps"]),
     ("time,I\n" + rows(timed(signal()[:, :1])[::-1]), {"unit": "mV"}, ["gaps"]),
     ("time,I\n" + rows(timed(signal()[:, :1])), {"unit": "mV", "rate": 500}, ["250 Hz"]),
+    ("time,I\n" + rows(timed(signal()[:, :1], factor=RATE)), TOLD, ["says 1 Hz"]),
     (rows(np.delete(timed(signal()), 300, axis=0)), TOLD, ["gaps"]),
     ("I,time\n" + rows(timed(signal()[:, :1])[:, ::-1]), TOLD, ["among its leads"]),
     ("Sample Rate: 500 Hz\ntime,I\n" + rows(timed(signal()[:, :1])), {"unit": "mV"}, ["says 500 Hz", "times 250 Hz"]),

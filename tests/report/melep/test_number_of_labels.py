@@ -1,5 +1,7 @@
 """MELEP, or the number of labels? Rivals of the score, and answers that no network is needed for."""
 
+import re
+
 import numpy as np
 import pytest
 from melep_folds import fill, planned, write
@@ -49,6 +51,7 @@ def test_rivals_are_plain_and_given_the_number_of_labels():
         next(line for line in said.split("<li>") if line.startswith(words)) for words in ("LEEP", "MELEP, w")
     )
     assert leep.endswith("easy transfer for 1 of 1.</li>") and melep_line.endswith("easy transfer for 0 of 1.</li>")
+    assert re.search(r"Prevalence [^<]* the interval excludes 0 for [01] of 1\.", said), "it promises no side"
     numbers = number_of_labels.rival_numbers(rows).set_index(["source", "network", "measure"])
     assert numbers.loc[("cpsc2018", "resnet1d101", "melep_published"), "plain"] == pytest.approx(expected)
 

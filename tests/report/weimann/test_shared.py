@@ -1,10 +1,13 @@
 """What the pages of Weimann 2021's tables share: the state of the runs, scores, gains and steps."""
 
+import dataclasses
+
 import pytest
 from oracles import mean_of, paper_gap, printed_difference, welch
 from pages import cell
 from stored_runs import planned, store_pretraining, store_values, write_value
 
+from ecgtl import results
 from ecgtl.analysis import cells, names
 from ecgtl.analysis.names import f1
 from ecgtl.config import BASELINES
@@ -39,6 +42,12 @@ def test_a_page_says_how_few_subjects_its_pretraining_had():
     store_values(shared.TABLE2, "beat", 75, [0.7])
     said = shared.state(shared.TABLE2, "reduced").data
     assert "31 subjects" in said and "(mitdb)" in said and "11,000" in said
+    single, later = results.load(next(results.folder("reduced").glob("pretrain/*.json"))), f"{shared.TABLE2}-seeds"
+    for name, n in (("beat", 83), ("rhythm", 35)):
+        results.save(dataclasses.replace(single, experiment="weimann2021-seeds", key=f"{name}-seed0-reduced",
+                                         data={"subjects": {"train": n}, "sources": {"mitdb": {}, "qtdb": {}}}))
+        store_values(later, name, 75, [0.7])
+    assert "35 to 83 subjects to learn from here (mitdb and qtdb)" in shared.state(later, "reduced").data
 
 
 def test_a_score_that_the_paper_does_not_print_stands_alone():
