@@ -16,6 +16,7 @@ import torch
 
 from ecgtl.config.protocols import ALL_LEADS, DEVICES, NEGATIVES_FROM, OBJECTIVES, PRECISIONS, TIERS, VARIANTS
 from ecgtl.datasets import LOADERS, Recordings
+from ecgtl.datasets.collector import RATES
 from ecgtl.errors import EcgtlError
 from ecgtl.training import loop
 from ecgtl.transferability import WEIGHTINGS
@@ -27,7 +28,8 @@ WORDS = {"tier": TIERS, "device": DEVICES, "precision": PRECISIONS, "variant": V
 # Parameters with a bound -> what holds of their values, and the words for it
 COUNTS = ("width epochs batch_size patience features per_subject per_epoch windows frame context negatives records "
           "subjects per_class fewest resamples members")
-BOUNDS = {"sampling_rate seconds learning_rate minutes": (lambda value: 0 < value < math.inf, "it must be above 0"),
+BOUNDS = {"seconds learning_rate minutes": (lambda value: 0 < value < math.inf, "it must be above 0"),
+          "sampling_rate": (lambda value: RATES[0] <= value <= RATES[1], "give Hz, from {:g} to {:g}".format(*RATES)),
           COUNTS: (lambda value: value >= 1, "it must be at least 1"),
           "validation test": (lambda value: 0 < value < 1, "it is a share, above 0 and below 1"),
           "seed fold offset rate": (lambda value: value >= 0, "it must not be negative")}

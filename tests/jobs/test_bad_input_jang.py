@@ -222,6 +222,18 @@ def test_recordings_without_a_whole_window_meet_the_policy(records):
     assert (by_the_other.data["records"], by_the_other.data["skipped"]) == (26, {})
 
 
+def test_an_input_of_nearly_all_zeros_is_refused():
+    source = arrays.from_array(np.random.default_rng(0).normal(size=(3, 5000)), 250, labels=["a", "b", "a"])
+    asked = {"lead": 0, "protocol": "weimann2021", "arch": "resnet18"}
+    for seconds in (10000.0, 1e9):  # in ms; the second ended in a MemoryError
+        with pytest.raises(EcgtlError) as error:
+            inputs.drop_unusable(own("", **asked, seconds=seconds).plan(), source)
+        one_line(error, f"seconds is {seconds:g}", "has 20 s", "give seconds=20")
+    assert len(inputs.drop_unusable(own("", **asked, seconds=200.0).plan(), source)) == 3
+    asked["arch"] = "majority"  # no network, no input
+    assert len(inputs.drop_unusable(own("", **asked, seconds=1e9).plan(), source)) == 3
+
+
 def test_missing_samples_meet_the_policy():
     source = arrays.from_array(np.random.default_rng(0).normal(size=(3, 5000)), 250, labels=["a", "b", "a"])
     samples = np.array(source.samples)
