@@ -27,10 +27,11 @@ WORDS = {"tier": TIERS, "device": DEVICES, "precision": PRECISIONS, "variant": V
          **dict.fromkeys(("dataset", "source", "target"), tuple(LOADERS))}
 # Parameters with a bound -> what holds of their values, and the words for it
 COUNTS = ("width epochs batch_size patience features per_subject per_epoch windows frame context negatives records "
-          "subjects per_class fewest resamples members")
+          "subjects per_class fewest members")
 BOUNDS = {"seconds learning_rate minutes": (lambda value: 0 < value < math.inf, "it must be above 0"),
           "sampling_rate": (lambda value: RATES[0] <= value <= RATES[1], "give Hz, from {:g} to {:g}".format(*RATES)),
           COUNTS: (lambda value: value >= 1, "it must be at least 1"),
+          "resamples": (lambda value: value >= 40, "it must be at least 40, so that one lies beyond each 95 % limit"),
           "validation test": (lambda value: 0 < value < 1, "it is a share, above 0 and below 1"),
           "seed fold offset rate": (lambda value: value >= 0, "it must not be negative")}
 

@@ -79,7 +79,7 @@ def read(root: Path, lead: str | int | None = None, labels: str | None = None, o
 
     damaged = {record: header.reason for record, (_, header) in headers.items() if isinstance(header, RecordError)}
     further: dict = {name: value for name, value in (("damaged", damaged), ("rate", rate), ("unit", unit)) if value}
-    return collector.cached(root, files, fill, lead=lead_key, labels_separator=labels_separator, name_rules=4,
+    return collector.cached(root, files, fill, lead=lead_key, labels_separator=labels_separator, name_rules=5,
                             labels=labels if text is None else sha256(text.encode()).hexdigest(), **further)
 
 
@@ -92,9 +92,9 @@ def read_headers(root: Path, given: Given = NOTHING,
     if not root.is_dir():
         raise EcgtlError(f"{root} is not a folder; give the folder that holds your WFDB records (.hea with .dat)")
     given.check()
-    files = [path for path in below(root) if path.suffix == ".hea" or not path.is_dir() or
+    files = [path for path in below(root) if path.suffix.lower() == ".hea" or not path.is_dir() or
              path.is_symlink() and not path.resolve().is_relative_to(root.resolve())]
-    headers = {path for path in files if path.suffix == ".hea"}
+    headers = {path for path in files if path.suffix.lower() == ".hea"}
     found = _wfdb_headers(root, sorted(headers))
     taken = {file for header in found.values() if isinstance(header, Header) for file in header.signal_files()}
     taken |= headers | {labels or root / label_file.LABEL_FILE}
@@ -123,7 +123,8 @@ def headers_at(path: Path, given: Given = NOTHING) -> dict[str, tuple[Path, Head
     if path.is_dir():
         return read_headers(path, given)
     given.check()
-    beside = [one for one in dict.fromkeys((path.with_suffix(".hea"), Path(f"{path}.hea"))) if one.is_file()]
+    beside = [one for one in dict.fromkeys((path.with_suffix(".hea"), path.with_suffix(".HEA"), Path(f"{path}.hea")))
+              if one.is_file()]
     header: Header | RecordError | None = None
     if beside and (path in beside or not path.is_file() or path.suffix.lower() in (".dat", ".mat")):
         path = beside[-1]
