@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -69,8 +70,8 @@ def read(path: Path, given: Given) -> Signals:
 
     Names and units stand in the header, or before it in lines such as ``Sample Rate,512 hertz``.
     """
-    text = _decoded(read_bytes(path))
-    layouts = _layouts(text[:BEGINNING])
+    content = read_bytes(path)
+    text, layouts = _decoded(content), _layouts(_decoded(content[:BEGINNING]))
     if len(layouts) != 1:
         raise RecordError("no numbers", f"{path} holds commas that may part numbers or be decimal signs; write a header"
                           if layouts else f"{path} holds no rows of numbers; give a column a lead")
@@ -104,6 +105,7 @@ def _decoded(content: bytes) -> str:
     return re.sub("\r\n?", "\n", text).replace("\u2212", "-").replace("'", "")
 
 
+@lru_cache(maxsize=1)  # asked for once more when the file is read
 def _layouts(text: str) -> list[_Layout]:
     """How most lines are rows of numbers; none where they are not, several where a comma may mean two things.
 
