@@ -95,7 +95,7 @@ def read_headers(root: Path, given: Given = NOTHING,
     files = [path for path in below(root) if path.suffix.lower() == ".hea" or not path.is_dir() or
              path.is_symlink() and not path.resolve().is_relative_to(root.resolve())]
     headers = {path for path in files if path.suffix.lower() == ".hea"}
-    found = _wfdb_headers(root, sorted(headers))
+    found = _wfdb_headers(root, sorted(headers), given)
     taken = {file for header in found.values() if isinstance(header, Header) for file in header.signal_files()}
     taken |= headers | {labels or root / label_file.LABEL_FILE}
     others = {path: _other_header(path, root, given) for path in files
@@ -128,7 +128,7 @@ def headers_at(path: Path, given: Given = NOTHING) -> dict[str, tuple[Path, Head
     header: Header | RecordError | None = None
     if beside and (path in beside or not path.is_file() or path.suffix.lower() in (".dat", ".mat")):
         path = beside[-1]
-        header = _wfdb_headers(path.parent, [path])[path]
+        header = _wfdb_headers(path.parent, [path], given)[path]
     elif path.is_file():
         header = _other_header(path, path.parent, given)
     if header is None:
@@ -152,7 +152,7 @@ def _other_header(path: Path, root: Path, given: Given) -> Header | RecordError 
         return damage
 
 
-def _wfdb_headers(root: Path, paths: Sequence[Path]) -> dict[Path, Header | RecordError]:
+def _wfdb_headers(root: Path, paths: Sequence[Path], given: Given) -> dict[Path, Header | RecordError]:
     """Header of every WFDB record among ``paths``, or what is wrong with it."""
     found: dict[Path, Header | RecordError] = {}
     masters, parts = set(), set()
@@ -163,7 +163,7 @@ def _wfdb_headers(root: Path, paths: Sequence[Path]) -> dict[Path, Header | Reco
             listed = [path.with_name(f"{name}.hea") for name, _ in segments(text)]
             masters |= {path} if listed else set()
             parts.update(listed)
-            found[path] = sound_header(text, path, root)
+            found[path] = given.checked(sound_header(text, path, root))
         except RecordError as damage:
             found[path] = damage
     parts -= masters
