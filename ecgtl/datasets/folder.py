@@ -26,7 +26,7 @@ from ecgtl.errors import EcgtlError, RecordError, note_once, why_not
 NAME = "folder"
 VERSION = "own"
 _LABEL_COMMENTS = ("label", "dx")
-# mV; of an ECG half of all samples lie farther from their median, or at least heartbeats do
+# mV; of an ECG half of all samples lie farther from their median, or at least heartbeats do; and not even these so far
 SMALLEST, LARGEST = 0.01, 20.0
 IMPLAUSIBLE = "an amplitude that no ECG has"
 
@@ -230,9 +230,9 @@ class Record:
                                        self.of("gain"), self.of("units"), strict=True):
             x = np.abs(x[np.isfinite(x)] - np.median(x[np.isfinite(x)])) if np.isfinite(x).any() else np.ones(1)
             half, most = np.quantile(x, (0.5, 0.99))
-            if half > LARGEST or (half < SMALLEST and most < 10 * SMALLEST and x.any()):
-                collector.remark(self.id, IMPLAUSIBLE, f" (lead {lead} of {self.id}: median {half:.2g} mV, gain "
-                                 f"{gain:g} per mV from the unit {unit}); check gain and unit in the header")
+            if most > LARGEST or (half < SMALLEST and most < 10 * SMALLEST and x.any()):
+                collector.remark(self.id, IMPLAUSIBLE, f" (lead {lead} of {self.id}: 99 % within {most:.2g} mV, "
+                                 f"gain {gain:g} per mV from the unit {unit}); check gain and unit in the header")
 
 
 def computed(record: str, header: Header, wanted: Sequence[str | int], collector: Collector) -> Record:
