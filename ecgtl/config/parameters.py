@@ -164,7 +164,7 @@ class Parameters:
 
 def label_columns(label_set: str, recordings: Recordings) -> list[int]:
     """Which classes of ``recordings`` stand in ``label_set``; EcgtlError for one that is none."""
-    names, classes = [word.strip() for word in label_set.split(",") if word.strip()], recordings.classes
+    names, classes = dict.fromkeys(filter(None, map(str.strip, label_set.split(",")))), recordings.classes
     unknown = [name for name in names if name not in classes]
     if unknown:
         raise EcgtlError(f"label_set names {unknown[0]!r}, which {recordings.name} has not; allowed: "

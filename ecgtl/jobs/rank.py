@@ -139,7 +139,7 @@ def candidate(name: str, tier: str) -> Candidate:
         raise EcgtlError(f"there is no checkpoint {name!r} in tier {tier}; give the path of a .safetensors file, or "
                          "data set and network of a source (cpsc2018-bilstm, say), which is made with "
                          f"'python -m ecgtl run melep2023-sources --tier {tier}'")
-    facts = checkpoint.load(path)[1]
+    facts = checkpoint.one_network(path)
     if not facts.classes and facts.arch != "googlenet":
         trained = f" (objective {facts.objective})" if facts.objective else ""
         raise EcgtlError(f"checkpoint {path} is a {facts.arch}{trained} that names no labels of its own, "

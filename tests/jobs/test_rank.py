@@ -133,7 +133,7 @@ def test_equal_checkpoints_are_first_together(target, taught, tmp_path):
 
 @pytest.mark.parametrize("weighting", ["published", "normalised"])
 def test_weightings_and_labels_can_be_chosen(target, taught, weighting):
-    (score,) = ask([taught], weighting=weighting, label_set="HYP, NORM")[0].scores
+    (score,) = ask([taught], weighting=weighting, label_set="HYP, NORM,HYP")[0].scores  # counts once
     p, _ = transferability.source_probabilities(score.candidate.path,
                                                 preparation.prepare(target, 100, 200, (0,),
                                                                     preparation.Input("start", "range", None)))
@@ -236,6 +236,16 @@ def test_the_packages_own_autoencoder_and_pretrainings_are_refused(target):
     with pytest.raises(EcgtlError):
         rank.rank(config(), shipped, said.append)
     assert len(said) == len(shipped) > 0 and all("names no labels of its own" in line for line in said)
+
+
+def test_a_shipped_classifier_is_refused_as_what_it_is(target, taught):
+    """It ended the ranking of the others, said to be damaged."""
+    said, files = [], [str(path) for path in sorted(starts.SHIPPED.glob("*/*.safetensors"))]
+    found = rank.rank(config(), [*files, taught], said.append)
+    assert len(found.scores) == 1 and len(said) == len(files) > 0
+    assert all("is a shipped classifier" in line for line in said)
+    with pytest.raises(EcgtlError, match="is a shipped classifier"):
+        starts.starting_weights(files[0], "resnet18", "reduced")
 
 
 def test_a_checkpoint_that_lacks_a_label_name_is_refused(target, tmp_path):
