@@ -252,7 +252,8 @@ def lines(ranking: Ranking, config: ScoreConfig) -> list[str]:
     """The ranking as the command line prints it."""
     target, skipped = ranking.target, ranking.target.recordings.skipped
     names = [score.candidate.name for score in ranking.scores]
-    names = [Path(name).name if name.endswith(".safetensors") else name for name in names]
+    short = [Path(name).name if name.endswith(".safetensors") else name for name in names]
+    names = short if len({*short}) == len(short) else names  # as they were given
     counts = ", ".join(f"{name} {n}" for name, n in zip(target.names, target.table.sum(axis=0).tolist(), strict=True))
     left_out = {reason: counted(skipped[reason]) if reason in skipped else n for reason, n in target.left_out.items()}
     width = max(map(len, ["checkpoint", *names]))

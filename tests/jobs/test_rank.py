@@ -350,6 +350,13 @@ def test_the_command_prints_a_ranked_table(own, taught, tmp_path, capsys):
     assert float(rows[0][2]) <= float(rows[1][2]) and "40 resamples" in out[-1]
 
 
+def test_checkpoints_of_one_file_name_are_told_apart(own, taught, tmp_path, capsys):
+    (tmp_path / "b").mkdir()
+    other = store(tmp_path / "b" / "taught.safetensors", seed=1)
+    assert main(["rank", "--target", str(own), "--resamples", "40", other, taught]) == 0
+    assert {line.split()[1] for line in capsys.readouterr().out.splitlines()[5:7]} == {other, taught}
+
+
 def test_the_command_ends_with_one_line_when_nothing_can_be_ranked(own, tmp_path, capsys):
     bad = refused(tmp_path, "future")
     assert main(["rank", "--target", str(own), bad]) == 2
