@@ -45,7 +45,7 @@ class Given:
         wrong = self.rate and not np.isclose(rates, self.rate, rtol=1e-6).any()
         if wrong or self.unit and per_millivolt(self.unit) not in map(per_millivolt, header.units):
             raise RecordError("another rate or unit", f"{header.path} says {rates[0]:g} Hz and {header.units[0]!r}; "
-                              "leave rate and unit away")
+                              "leave rate and unit away, or put files that need them into a folder of their own")
         return header
 
 
