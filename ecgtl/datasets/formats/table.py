@@ -167,13 +167,14 @@ def _time(path: Path, table: pd.DataFrame, names: Sequence[str], units: Sequence
         column, named = parts[0] * 3600 + parts[1] * 60 + parts[2], named or parts[2].notna().any()
     time = column.to_numpy(float) * _SECONDS.get(units[0], np.nan if named else 1.0)
     steps, step = np.diff(time), np.median(np.diff(time))
+    counted = (steps == 1) | (steps == time.min() - time.max())  # the number of a packet begins anew
+    if not named and counted.all() and (steps == 1).any():
+        further, rate = _time(path, table.iloc[:, 1:], names[1:], units[1:])
+        return 1 + further, rate
     if not ((steps > step / 2) & (steps < step * 1.5)).all():
         if named or (steps > 0).all():
             raise RecordError("uneven time", f"{path} has gaps or uneven steps of time in column 1; resample it")
         return 0, None
-    if not named and set(steps) == {1.0}:
-        further, rate = _time(path, table.iloc[:, 1:], names[1:], units[1:])
-        return 1 + further, rate
     rate = (len(time) - 1) / (time[-1] - time[0])
     whole = round(rate)  # times are rounded: a whole number that fits them all is meant
     return 1, whole if whole and abs(whole - rate) * len(time) < rate else rate
