@@ -320,7 +320,7 @@ def on_labels(rng: random.Random, place: Path) -> None:
     if rng.random() < 0.9:
         look(root, "II", name, rng.choice(("error", "skip")))
     else:
-        command("rank", "--target", root, "--labels", name, "--lead", "II", "--resamples", 3, weights(place)[0])
+        command("rank", "--target", root, "--labels", name, "--lead", "II", "--resamples", 40, weights(place)[0])
 
 
 def on_checkpoints(rng: random.Random, place: Path) -> None:
@@ -346,7 +346,7 @@ def on_checkpoints(rng: random.Random, place: Path) -> None:
     elif way == 2:
         command("features", root, "--checkpoint", path, "--lead", "II", "--out", place / "f.csv")
     else:
-        command("rank", "--target", root, "--labels", "comments", "--lead", "II", "--resamples", 3, path)
+        command("rank", "--target", root, "--labels", "comments", "--lead", "II", "--resamples", 40, path)
 
 
 def on_results(rng: random.Random, place: Path) -> None:

@@ -73,7 +73,7 @@ WRONG = {
     "pretrain --objective beat --windows 9": "windows does not go with --objective beat",
     "finetune --init beat": "--init beat has no checkpoint for --arch resnet18, --tier demo yet",
     "transfer --fewest 4 --most 3": "most is 3 and fewest 4",
-    "rank c-resnet18 --target ptbxl --resamples 0": "resamples is 0; it must be at least 1",
+    "rank c-resnet18 --target ptbxl --resamples 39": "resamples is 39; it must be at least 40",
     "classifier --members 0": "members is 0; it must be at least 1",
     "transfer --label-set NORM --most 3": "most is 3, which would have no effect: --label-set NORM names the labels",
     "data pack": "arguments are required: folder, name",

@@ -511,7 +511,8 @@ def test_a_ranking_does_not_depend_on_the_order_of_leads(desk, name):
     """rank-multilead-order."""
     orders = ORDERS[name][1]
     mixed, alike = labelled(desk.place / "mixed", orders), labelled(desk.place / "alike", orders[:1])
-    one, other = (desk("rank", "--target", place, desk.weights["window"], "--resamples", 5) for place in (mixed, alike))
+    one, other = (desk("rank", "--target", place, desk.weights["window"], "--resamples", 40)
+                  for place in (mixed, alike))
     assert one.rc == other.rc == 0
     scores = [re.search(r"(\d\.\d{4})\s+\d\.\d{4}-\d", said.out)[1] for said in (one, other)]
     assert scores[0] == scores[1]

@@ -138,6 +138,9 @@ class FinetuneConfig(Reading):
             raise EcgtlError(f"unknown init {self.init!r}; allowed: {known}, or the path of a .safetensors checkpoint")
         if self.save_weights and not self.save_weights.endswith(".safetensors"):
             raise EcgtlError(f"save_weights is {self.save_weights!r}; give the path of a .safetensors file to write")
+        if self.seconds and self.sampling_rate and self.n_samples > checkpoint.MAX_SAMPLES:
+            raise EcgtlError(f"seconds is {self.seconds:g}, at {self.sampling_rate:g} Hz more than the "
+                             f"{checkpoint.MAX_SAMPLES} samples that an input may have; give fewer")
         if self.dataset == "folder" and self.tier != "demo" and not self.root:
             raise EcgtlError("dataset=folder needs root: the folder of your recordings; give root=/path/to/records")
 

@@ -16,6 +16,7 @@ import torch
 
 from ecgtl.config.protocols import ALL_LEADS, DEVICES, NEGATIVES_FROM, OBJECTIVES, PRECISIONS, TIERS, VARIANTS
 from ecgtl.datasets import LOADERS, Recordings
+from ecgtl.datasets.collector import RATES
 from ecgtl.errors import EcgtlError
 from ecgtl.training import loop
 from ecgtl.transferability import WEIGHTINGS
@@ -26,9 +27,11 @@ WORDS = {"tier": TIERS, "device": DEVICES, "precision": PRECISIONS, "variant": V
          **dict.fromkeys(("dataset", "source", "target"), tuple(LOADERS))}
 # Parameters with a bound -> what holds of their values, and the words for it
 COUNTS = ("width epochs batch_size patience features per_subject per_epoch windows frame context negatives records "
-          "subjects per_class fewest resamples members")
-BOUNDS = {"sampling_rate seconds learning_rate minutes": (lambda value: 0 < value < math.inf, "it must be above 0"),
+          "subjects per_class fewest members")
+BOUNDS = {"seconds learning_rate minutes": (lambda value: 0 < value < math.inf, "it must be above 0"),
+          "sampling_rate": (lambda value: RATES[0] <= value <= RATES[1], "give Hz, from {:g} to {:g}".format(*RATES)),
           COUNTS: (lambda value: value >= 1, "it must be at least 1"),
+          "resamples": (lambda value: value >= 40, "it must be at least 40, so that one lies beyond each 95 % limit"),
           "validation test": (lambda value: 0 < value < 1, "it is a share, above 0 and below 1"),
           "seed fold offset rate": (lambda value: value >= 0, "it must not be negative")}
 
@@ -161,7 +164,7 @@ class Parameters:
 
 def label_columns(label_set: str, recordings: Recordings) -> list[int]:
     """Which classes of ``recordings`` stand in ``label_set``; EcgtlError for one that is none."""
-    names, classes = [word.strip() for word in label_set.split(",") if word.strip()], recordings.classes
+    names, classes = dict.fromkeys(filter(None, map(str.strip, label_set.split(",")))), recordings.classes
     unknown = [name for name in names if name not in classes]
     if unknown:
         raise EcgtlError(f"label_set names {unknown[0]!r}, which {recordings.name} has not; allowed: "

@@ -20,7 +20,7 @@ def starting_weights(init: str, arch: str, tier: str) -> Path | None:
         return googlenet.find_weights()
     if not init_word(init):
         given = paths.given(init)
-        checkpoint.load(given)  # fails now rather than after the data have been read
+        checkpoint.one_network(given)  # fails now rather than after the data have been read
         return given
     if init_word(init) == "cae" and arch.removesuffix("_classifier") != "cae":
         raise EcgtlError(f"init={init} does not go with arch={arch}: its encoder is that of cae_classifier; use "

@@ -26,7 +26,7 @@ from ecgtl.errors import EcgtlError, RecordError, note_once, why_not
 NAME = "folder"
 VERSION = "own"
 _LABEL_COMMENTS = ("label", "dx")
-# mV; of an ECG half of all samples lie farther from their median, or at least heartbeats do
+# mV; of an ECG half of all samples lie farther from their median, or at least heartbeats do; and not even these so far
 SMALLEST, LARGEST = 0.01, 20.0
 IMPLAUSIBLE = "an amplitude that no ECG has"
 
@@ -79,7 +79,7 @@ def read(root: Path, lead: str | int | None = None, labels: str | None = None, o
 
     damaged = {record: header.reason for record, (_, header) in headers.items() if isinstance(header, RecordError)}
     further: dict = {name: value for name, value in (("damaged", damaged), ("rate", rate), ("unit", unit)) if value}
-    return collector.cached(root, files, fill, lead=lead_key, labels_separator=labels_separator, name_rules=4,
+    return collector.cached(root, files, fill, lead=lead_key, labels_separator=labels_separator, name_rules=5,
                             labels=labels if text is None else sha256(text.encode()).hexdigest(), **further)
 
 
@@ -92,10 +92,10 @@ def read_headers(root: Path, given: Given = NOTHING,
     if not root.is_dir():
         raise EcgtlError(f"{root} is not a folder; give the folder that holds your WFDB records (.hea with .dat)")
     given.check()
-    files = [path for path in below(root) if path.suffix == ".hea" or not path.is_dir() or
+    files = [path for path in below(root) if path.suffix.lower() == ".hea" or not path.is_dir() or
              path.is_symlink() and not path.resolve().is_relative_to(root.resolve())]
-    headers = {path for path in files if path.suffix == ".hea"}
-    found = _wfdb_headers(root, sorted(headers))
+    headers = {path for path in files if path.suffix.lower() == ".hea"}
+    found = _wfdb_headers(root, sorted(headers), given)
     taken = {file for header in found.values() if isinstance(header, Header) for file in header.signal_files()}
     taken |= headers | {labels or root / label_file.LABEL_FILE}
     others = {path: _other_header(path, root, given) for path in files
@@ -123,11 +123,12 @@ def headers_at(path: Path, given: Given = NOTHING) -> dict[str, tuple[Path, Head
     if path.is_dir():
         return read_headers(path, given)
     given.check()
-    beside = [one for one in dict.fromkeys((path.with_suffix(".hea"), Path(f"{path}.hea"))) if one.is_file()]
+    beside = [one for one in dict.fromkeys((path.with_suffix(".hea"), path.with_suffix(".HEA"), Path(f"{path}.hea")))
+              if one.is_file()]
     header: Header | RecordError | None = None
     if beside and (path in beside or not path.is_file() or path.suffix.lower() in (".dat", ".mat")):
         path = beside[-1]
-        header = _wfdb_headers(path.parent, [path])[path]
+        header = _wfdb_headers(path.parent, [path], given)[path]
     elif path.is_file():
         header = _other_header(path, path.parent, given)
     if header is None:
@@ -151,7 +152,7 @@ def _other_header(path: Path, root: Path, given: Given) -> Header | RecordError 
         return damage
 
 
-def _wfdb_headers(root: Path, paths: Sequence[Path]) -> dict[Path, Header | RecordError]:
+def _wfdb_headers(root: Path, paths: Sequence[Path], given: Given) -> dict[Path, Header | RecordError]:
     """Header of every WFDB record among ``paths``, or what is wrong with it."""
     found: dict[Path, Header | RecordError] = {}
     masters, parts = set(), set()
@@ -162,7 +163,7 @@ def _wfdb_headers(root: Path, paths: Sequence[Path]) -> dict[Path, Header | Reco
             listed = [path.with_name(f"{name}.hea") for name, _ in segments(text)]
             masters |= {path} if listed else set()
             parts.update(listed)
-            found[path] = sound_header(text, path, root)
+            found[path] = given.checked(sound_header(text, path, root))
         except RecordError as damage:
             found[path] = damage
     parts -= masters
@@ -229,9 +230,9 @@ class Record:
                                        self.of("gain"), self.of("units"), strict=True):
             x = np.abs(x[np.isfinite(x)] - np.median(x[np.isfinite(x)])) if np.isfinite(x).any() else np.ones(1)
             half, most = np.quantile(x, (0.5, 0.99))
-            if half > LARGEST or (half < SMALLEST and most < 10 * SMALLEST and x.any()):
-                collector.remark(self.id, IMPLAUSIBLE, f" (lead {lead} of {self.id}: median {half:.2g} mV, gain "
-                                 f"{gain:g} per mV from the unit {unit}); check gain and unit in the header")
+            if most > LARGEST or (half < SMALLEST and most < 10 * SMALLEST and x.any()):
+                collector.remark(self.id, IMPLAUSIBLE, f" (lead {lead} of {self.id}: 99 % within {most:.2g} mV, "
+                                 f"gain {gain:g} per mV from the unit {unit}); check gain and unit in the header")
 
 
 def computed(record: str, header: Header, wanted: Sequence[str | int], collector: Collector) -> Record:

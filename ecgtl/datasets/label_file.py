@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from ecgtl import paths
@@ -79,12 +80,14 @@ def read(text: str, where: Path, records: Sequence[str], subjects: dict[str, str
     whatever can be read in two ways.
     """
     known: dict[str, list[str]] = {}
+    composed = partial(unicodedata.normalize, "NFC")  # macOS names files in letters and accents apart, Excel does not
     for record in records:
-        known.setdefault(PurePosixPath(record).name, []).append(record)
-    known |= {record: [record] for record in records}
+        known.setdefault(composed(PurePosixPath(record).name), []).append(record)
+    known |= {composed(record): [record] for record in records} | {record: [record] for record in records}
     labels: dict[str, str] = {}
     for line, name, label, subject in _lines(text, where, collector.note):
-        found = known.get(_without_suffix(name), [])
+        own = _without_suffix(name)
+        found = known.get(own) or known.get(composed(own), [])
         if len(found) > 1:
             raise EcgtlError(f"{line}: {name!r} may be {' or '.join(found[:3])}; name its sub-folder")
         if not found:

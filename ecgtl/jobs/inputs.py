@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ecgtl import datasets, models
-from ecgtl.config import ALL_LEADS, FrozenConfig, Input, Plan, Protocol, protocol, protocols
+from ecgtl.config import ALL_LEADS, BASELINES, FrozenConfig, Input, Plan, Protocol, protocol, protocols
 from ecgtl.datasets import leads, splits
 from ecgtl.datasets.recordings import Recordings
 from ecgtl.errors import EcgtlError
@@ -17,6 +17,7 @@ from ecgtl.models import checkpoint, googlenet
 from ecgtl.signals import preparation, spectrograms
 
 PARTS = ("train", "validation", "test")
+MOST_PADDED = 10  # times the longest recording; protocols pad 10 s to 65.536 s
 CHOOSING = ("folder", "icu_monitor")  # data sets whose loaders keep the one lead that they are asked for
 
 
@@ -170,12 +171,16 @@ def drop_unusable(plan: Plan, recordings: Recordings) -> Recordings:
     """``recordings`` without those that lack a lead, or cannot be scaled: shorter than the input, or flat or incomplete
     in it.
 
-    Scaled only by a protocol that scales each window by itself. ``on_bad`` says whether such a recording is an
-    EcgtlError or is left out and counted in ``skipped``.
+    Scaled only by a protocol that scales each window by itself; others pad, and an input of which nearly all would be
+    zeros is an EcgtlError. ``on_bad`` says whether such a recording is one or is left out and counted in ``skipped``.
     """
     config, seen = plan.config, Prepared(plan, recordings).leads
     leads.check(recordings, seen, config.on_bad)
-    rules, n_samples = plan.inputs, config.n_samples
+    rules, n_samples, longest = plan.inputs, config.n_samples, recordings.durations.max()
+    padded = rules.standardise == "dataset" and config.arch not in BASELINES
+    if padded and config.seconds > MOST_PADDED * longest:
+        raise EcgtlError(f"seconds is {config.seconds:g}, but the longest recording of {recordings.name} has "
+                         f"{longest:g} s: the rest would be zeros; give seconds={longest:g}")
     defects = np.array(preparation.window_defects(recordings, seen, config.sampling_rate, n_samples, rules))
     bad = np.flatnonzero(defects != "")
     if not len(bad):

@@ -30,6 +30,7 @@ DEFAULT = "cinc2017-rhythm"
 NOTHING = np.empty(0, np.float32)
 CHUNK = 1024  # rows whose inputs are in memory at a time
 TOGETHER = 16  # rows whose beats a worker looks for at a time
+OFF = 2  # SD of the training data from their mean to a recording's median; of 250 of CinC 2017 none is off by 1
 NEARLY = 0.99  # of the shortest recording that is taken: ten seconds may lack a sample
 MARGIN = 10.0  # seconds beside its window that are read of a recording: what lies farther, no filter sees
 
@@ -243,6 +244,10 @@ def _row(one: folder.Record, own: Classifier, first: int, stop: int, collector: 
                               "s that the network sees; give longer recordings")
         x, used = _stretch(one, facts, collector), min(_seconds(one), facts.seconds)
     present = [k for k, name in enumerate(facts.leads) if leads.find(one.leads, name)] if len(facts.leads) > 1 else [0]
+    offset = (np.median(x, axis=0) - np.take(facts.mean, present)) / np.take(facts.sd, present)
+    if own.networks and rules_of(facts).standardise == "dataset" and abs(offset).max() > OFF:
+        collector.remark(one.id, f"an offset of more than {OFF} SD of the training data, so the answer may be wrong",
+                         f" ({max(offset, key=abs):.2g} SD in {one.id}); subtract the median from the samples")
     try:
         return Row(one, first / rate, used, own.inputs(one.id, x, rate, present), x[:, 0])
     except EcgtlError as error:

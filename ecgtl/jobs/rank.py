@@ -139,7 +139,7 @@ def candidate(name: str, tier: str) -> Candidate:
         raise EcgtlError(f"there is no checkpoint {name!r} in tier {tier}; give the path of a .safetensors file, or "
                          "data set and network of a source (cpsc2018-bilstm, say), which is made with "
                          f"'python -m ecgtl run melep2023-sources --tier {tier}'")
-    facts = checkpoint.load(path)[1]
+    facts = checkpoint.one_network(path)
     if not facts.classes and facts.arch != "googlenet":
         trained = f" (objective {facts.objective})" if facts.objective else ""
         raise EcgtlError(f"checkpoint {path} is a {facts.arch}{trained} that names no labels of its own, "
@@ -252,7 +252,8 @@ def lines(ranking: Ranking, config: ScoreConfig) -> list[str]:
     """The ranking as the command line prints it."""
     target, skipped = ranking.target, ranking.target.recordings.skipped
     names = [score.candidate.name for score in ranking.scores]
-    names = [Path(name).name if name.endswith(".safetensors") else name for name in names]
+    short = [Path(name).name if name.endswith(".safetensors") else name for name in names]
+    names = short if len({*short}) == len(short) else names  # as they were given
     counts = ", ".join(f"{name} {n}" for name, n in zip(target.names, target.table.sum(axis=0).tolist(), strict=True))
     left_out = {reason: counted(skipped[reason]) if reason in skipped else n for reason, n in target.left_out.items()}
     width = max(map(len, ["checkpoint", *names]))

@@ -198,6 +198,15 @@ def load(path: Path) -> tuple[dict[str, torch.Tensor], CheckpointFacts]:
     return weights, CheckpointFacts.of(facts, path)
 
 
+def one_network(path: Path) -> CheckpointFacts:
+    """The facts of a checkpoint of one network; EcgtlError as of ``load``, and for a shipped classifier."""
+    facts = load(path)[1]
+    if facts.kind:
+        raise EcgtlError(f"checkpoint {path} is a shipped classifier, which predicts and is not one network that can "
+                         "be trained or scored; choose another checkpoint")
+    return facts
+
+
 def strictest(*licences: str) -> str:
     """The licence of weights that come from several things: of theirs those that ask for more than attribution, else
     all.

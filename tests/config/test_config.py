@@ -82,10 +82,15 @@ def test_unknown_words_get_the_allowed_ones(name, value, allowed):
     assert all(word in message for word in allowed)
 
 
-@pytest.mark.parametrize("name", ["seconds", "sampling_rate", "learning_rate"])
+@pytest.mark.parametrize("name", ["seconds", "learning_rate"])
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
 def test_quantities_must_be_above_0(name, value):
     assert "must be above 0" in refusal(**{name: value})
+
+
+@pytest.mark.parametrize("value", [0, -1, float("nan"), 0.25, 1e5])  # in kHz, 8 samples were an input
+def test_a_sampling_rate_is_one_of_a_recorder(value):
+    assert "give Hz, from 10 to 50000" in refusal(sampling_rate=value)
 
 
 @pytest.mark.parametrize("name", ["width", "epochs", "batch_size", "patience"])
@@ -237,7 +242,7 @@ def test_variants_are_code_and_text():
     *(({name: 0}, f"{name} is 0; it must be at least 1") for name in ("width", "epochs", "batch_size", "patience",
                                                                       "features",
                                                                        "per_subject")),
-    *(({name: 0}, f"{name} is 0.0; it must be above 0") for name in ("sampling_rate", "seconds", "learning_rate")),
+    *(({name: 0}, f"{name} is 0.0; it must be above 0") for name in ("seconds", "learning_rate")),
     ({"validation": 0}, "validation is 0.0; "), ({"test": 1.0}, "test is 1.0; "),
     ({"validation": 0.6, "test": 0.5}, "leave nothing to train on"),
     ({"seed": -1}, "seed is -1; it must not be negative"), ({"sources": 3},

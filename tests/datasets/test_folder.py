@@ -53,6 +53,12 @@ def test_ids_are_paths_below_the_folder(root):
     assert recordings.subjects.tolist() == recordings.ids.tolist()
 
 
+def test_a_header_in_upper_case_is_one(root):
+    (root / "b.hea").rename(root / "b.HEA")  # as DOS names it
+    assert folder.read(root).ids.tolist() == ["a", "b", "deep/er/c"]
+    assert all([*folder.headers_at(root / name)] == ["b"] for name in ("b", "b.HEA", "b.dat"))
+
+
 def test_an_empty_or_absent_folder(tmp_path):
     with pytest.raises(EcgtlError) as error:
         folder.read(tmp_path)

@@ -64,6 +64,17 @@ def test_unicode_is_read_as_it_stands(root, encoding, newline):
     assert classes_of(given(root, ACCENTS.replace("\n", newline).encode(encoding))) == ["áé", "àé", "áé", "Ωβ"]
 
 
+@pytest.mark.parametrize("stored, written", [("NFD", "NFC"), ("NFC", "NFD")])
+def test_a_file_is_found_by_its_name_in_either_unicode_form(tmp_path, stored, written):
+    """Whose signal is whose is told by its length."""
+    for n, name in ((300, "é"), (400, "ward/e"), (500, "ward/á")):
+        name = unicodedata.normalize(stored, name)
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.csv").write_text("time (s),II (mV)\n" + "".join(f"{k / 100},{k % 7}\n" for k in range(n)))
+    found = given(tmp_path, unicodedata.normalize(written, "record,label\né,x\ne,y\ná,z\n"))
+    assert dict(zip(found.durations.tolist(), classes_of(found), strict=True)) == {3.0: "x", 4.0: "y", 5.0: "z"}
+
+
 def test_utf_16_of_either_order_is_told_by_its_mark(root):
     big = b"\xfe\xff" + ACCENTS.encode("utf-16-be")
     assert classes_of(given(root, big)) == ["áé", "àé", "áé", "Ωβ"]

@@ -376,7 +376,7 @@ def two_leads(path, names=("I", "II"), **more):
 
 def ranked(root, *paths, **parameters):
     said = []
-    config = ScoreConfig.of(dataset="folder", root=str(root), tier="reduced", resamples=4, **parameters)
+    config = ScoreConfig.of(dataset="folder", root=str(root), tier="reduced", resamples=40, **parameters)
     return rank.rank(config, paths, said.append), said
 
 

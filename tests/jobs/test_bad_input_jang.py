@@ -222,6 +222,22 @@ def test_recordings_without_a_whole_window_meet_the_policy(records):
     assert (by_the_other.data["records"], by_the_other.data["skipped"]) == (26, {})
 
 
+def test_an_input_of_nearly_all_zeros_is_refused():
+    source = arrays.from_array(np.random.default_rng(0).normal(size=(3, 5000)), 250, labels=["a", "b", "a"])
+    asked = {"lead": 0, "protocol": "weimann2021", "arch": "resnet18"}
+    with pytest.raises(EcgtlError) as error:
+        inputs.drop_unusable(own("", **asked, seconds=2000.0).plan(), source)
+    one_line(error, "seconds is 2000", "has 20 s", "give seconds=20")
+    for seconds in (10000.0, 1e9):  # whatever the recordings, at 125 Hz; the second ended in a MemoryError
+        with pytest.raises(EcgtlError) as error:
+            own("", **asked, seconds=seconds).plan()
+        one_line(error, f"seconds is {seconds:g}", "1048576 samples", "give fewer")
+    asked["seconds"] = 200.0
+    assert len(inputs.drop_unusable(own("", **asked).plan(), source)) == 3
+    asked |= {"arch": "majority", "seconds": 2000.0}  # no network, no input
+    assert len(inputs.drop_unusable(own("", **asked).plan(), source)) == 3
+
+
 def test_missing_samples_meet_the_policy():
     source = arrays.from_array(np.random.default_rng(0).normal(size=(3, 5000)), 250, labels=["a", "b", "a"])
     samples = np.array(source.samples)

@@ -43,7 +43,7 @@ N = 5000  # samples of 10 s
 
 
 def score(root, **parameters):
-    given = {"dataset": "georgia", "root": str(root), "tier": "reduced", "resamples": 5, "lead": "I"} | parameters
+    given = {"dataset": "georgia", "root": str(root), "tier": "reduced", "resamples": 40, "lead": "I"} | parameters
     return rank.rank(ScoreConfig.of(**given), [CHECKPOINT], lambda line: None)
 
 
@@ -85,7 +85,7 @@ def test_a_folder_may_have_any_rate(tmp_path, rate, capsys):
         wfdb.wrsamp(f"r{k}", rate, ["mV"], ["I"], samples, fmt=["16"], write_dir=str(tmp_path))
         lines.append(f"r{k},{'af' if k % 2 else 'normal'}")
     (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
-    assert main(["rank", "--target", str(tmp_path), "--lead", "I", "--resamples", "5", CHECKPOINT]) == 0
+    assert main(["rank", "--target", str(tmp_path), "--lead", "I", "--resamples", "40", CHECKPOINT]) == 0
     out = capsys.readouterr().out
     assert "target: folder, 6 recordings, 2 labels (af 3, normal 3)" in out and "nan" not in out.lower()
 

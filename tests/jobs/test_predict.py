@@ -275,6 +275,18 @@ def test_a_window_that_cannot_be_used_costs_no_other_and_is_counted(classifiers,
         predict.predict(classifiers["one"], tmp_path, report=lambda _: None)
 
 
+def test_an_offset_that_the_network_has_not_seen_is_said(weights, classifiers, tmp_path, capsys):
+    """Electrodes and integers without a baseline have one, and the network subtracts the training data's mean alone."""
+    put(tmp_path, "a", beats(3000))
+    for model in (classifiers["one"], weights["one"], weights["window"]):
+        ask(model, tmp_path)
+    assert "offset" not in capsys.readouterr().err
+    put(tmp_path, "b", beats(3000) - 5)
+    for model, times in ((classifiers["one"], 1), (weights["one"], 1), (weights["window"], 0)):  # which z-scores
+        ask(model, tmp_path)
+        assert capsys.readouterr().err.count("1 (b): an offset of more than 2 SD of the training data") == times
+
+
 def test_one_file_is_read_by_any_of_its_names(classifiers, tmp_path):
     put(tmp_path, "a", beats(3000))
     put(tmp_path, "b", beats(3000, seed=1))

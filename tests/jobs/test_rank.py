@@ -133,7 +133,7 @@ def test_equal_checkpoints_are_first_together(target, taught, tmp_path):
 
 @pytest.mark.parametrize("weighting", ["published", "normalised"])
 def test_weightings_and_labels_can_be_chosen(target, taught, weighting):
-    (score,) = ask([taught], weighting=weighting, label_set="HYP, NORM")[0].scores
+    (score,) = ask([taught], weighting=weighting, label_set="HYP, NORM,HYP")[0].scores  # counts once
     p, _ = transferability.source_probabilities(score.candidate.path,
                                                 preparation.prepare(target, 100, 200, (0,),
                                                                     preparation.Input("start", "range", None)))
@@ -238,6 +238,16 @@ def test_the_packages_own_autoencoder_and_pretrainings_are_refused(target):
     assert len(said) == len(shipped) > 0 and all("names no labels of its own" in line for line in said)
 
 
+def test_a_shipped_classifier_is_refused_as_what_it_is(target, taught):
+    """It ended the ranking of the others, said to be damaged."""
+    said, files = [], [str(path) for path in sorted(starts.SHIPPED.glob("*/*.safetensors"))]
+    found = rank.rank(config(), [*files, taught], said.append)
+    assert len(found.scores) == 1 and len(said) == len(files) > 0
+    assert all("is a shipped classifier" in line for line in said)
+    with pytest.raises(EcgtlError, match="is a shipped classifier"):
+        starts.starting_weights(files[0], "resnet18", "reduced")
+
+
 def test_a_checkpoint_that_lacks_a_label_name_is_refused(target, tmp_path):
     path = store(tmp_path / "three.safetensors", classes=["a", "b", "c"])
     state, facts = checkpoint.load(path)
@@ -297,7 +307,8 @@ def test_a_label_that_nearly_all_have_gives_limits_all_the_same(recordings, monk
 @pytest.mark.parametrize("parameters, said", [
     ({"dataset": "mimic"}, "unknown dataset"), ({"weighting": "text"}, "allowed: published, normalised"),
     ({"records": 0}, "records is 0"),
-    ({"resamples": 0}, "resamples is 0"), ({"seed": -1}, "seed is -1"), ({"tier": "x"}, "unknown tier"),
+    ({"resamples": 39}, "resamples is 39; it must be at least 40"), ({"seed": -1}, "seed is -1"),
+    ({"tier": "x"}, "unknown tier"),
     ({"on_bad": "x"}, "allowed: error, skip"),
     ({"dataset": "folder", "tier": "reduced"}, "needs root"),
     ({"checkpoints": "x"}, "did you mean 'checkpoint'"), ({"records": "10"}, "(str)")])
@@ -327,7 +338,7 @@ def own(tmp_path, recordings):
 
 def test_the_command_prints_a_ranked_table(own, taught, tmp_path, capsys):
     other, bad = store(tmp_path / "other.safetensors", seed=1), refused(tmp_path, "autoencoder")
-    assert main(["rank", "--target", str(own), "--resamples", "20", bad, other, taught]) == 0
+    assert main(["rank", "--target", str(own), "--resamples", "40", bad, other, taught]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith(f"left out, {bad}: ") and "names no labels" in out[0]
     assert out[1].startswith("target: folder, 28 recordings, 2 labels (af ")
@@ -336,7 +347,14 @@ def test_the_command_prints_a_ranked_table(own, taught, tmp_path, capsys):
     rows = [line.split() for line in out[6:8]]
     assert [row[0] for row in rows] == ["1", "2"]
     assert {row[1] for row in rows} == {"taught.safetensors", "other.safetensors"}
-    assert float(rows[0][2]) <= float(rows[1][2]) and "20 resamples" in out[-1]
+    assert float(rows[0][2]) <= float(rows[1][2]) and "40 resamples" in out[-1]
+
+
+def test_checkpoints_of_one_file_name_are_told_apart(own, taught, tmp_path, capsys):
+    (tmp_path / "b").mkdir()
+    other = store(tmp_path / "b" / "taught.safetensors", seed=1)
+    assert main(["rank", "--target", str(own), "--resamples", "40", other, taught]) == 0
+    assert {line.split()[1] for line in capsys.readouterr().out.splitlines()[5:7]} == {other, taught}
 
 
 def test_the_command_ends_with_one_line_when_nothing_can_be_ranked(own, tmp_path, capsys):
@@ -360,7 +378,7 @@ def test_a_stored_checkpoint_is_found_by_its_name(target, monkeypatch, capsys):
     path = starts.weights_path("cpsc2018", "resnet1d101", "demo")
     store(path, arch="resnet1d101", width=2)
     assert rank.candidate("cpsc2018-resnet1d101", "demo").path == path
-    assert main(["rank", "--target", "ptbxl", "--tier", "demo", "--resamples", "5", "--records", "30",
+    assert main(["rank", "--target", "ptbxl", "--tier", "demo", "--resamples", "40", "--records", "30",
                  "cpsc2018-resnet1d101"]) == 0
     assert "target: ptbxl, 30 recordings" in capsys.readouterr().out
 

@@ -4,14 +4,14 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from ecgtl.datasets.leads import standard_name
-from ecgtl.datasets.wfdb_header import LONGEST_NAME, Header, per_millivolt
+from ecgtl.datasets.wfdb_header import LONGEST_NAME, NO_RATE, Header, per_millivolt
 from ecgtl.errors import EcgtlError, RecordError, short
 
 
@@ -37,12 +37,15 @@ class Given:
         return rate, [unit or self.unit for unit in units]
 
     def checked(self, header: Header) -> Header:
-        """``header``, which does not say otherwise; RecordError where it does."""
+        """``header``, which does not say otherwise, with the rate that it leaves out; RecordError where it does."""
+        if self.rate and not header.parts and any(NO_RATE in assumed for assumed in header.assumed):
+            assumed = tuple(tuple(what for what in one if what != NO_RATE) for one in header.assumed)
+            header = replace(header, sampling_rate=self.rate, assumed=assumed)
         rates = [header.sampling_rate * count for count in header.per_frame]
         wrong = self.rate and not np.isclose(rates, self.rate, rtol=1e-6).any()
         if wrong or self.unit and per_millivolt(self.unit) not in map(per_millivolt, header.units):
             raise RecordError("another rate or unit", f"{header.path} says {rates[0]:g} Hz and {header.units[0]!r}; "
-                              "leave rate and unit away")
+                              "leave rate and unit away, or put files that need them into a folder of their own")
         return header
 
 

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -69,8 +70,8 @@ def read(path: Path, given: Given) -> Signals:
 
     Names and units stand in the header, or before it in lines such as ``Sample Rate,512 hertz``.
     """
-    text = _decoded(read_bytes(path))
-    layouts = _layouts(text[:BEGINNING])
+    content = read_bytes(path)
+    text, layouts = _decoded(content), _layouts(_decoded(content[:BEGINNING]))
     if len(layouts) != 1:
         raise RecordError("no numbers", f"{path} holds commas that may part numbers or be decimal signs; write a header"
                           if layouts else f"{path} holds no rows of numbers; give a column a lead")
@@ -104,6 +105,7 @@ def _decoded(content: bytes) -> str:
     return re.sub("\r\n?", "\n", text).replace("\u2212", "-").replace("'", "")
 
 
+@lru_cache(maxsize=1)  # asked for once more when the file is read
 def _layouts(text: str) -> list[_Layout]:
     """How most lines are rows of numbers; none where they are not, several where a comma may mean two things.
 
@@ -165,13 +167,14 @@ def _time(path: Path, table: pd.DataFrame, names: Sequence[str], units: Sequence
         column, named = parts[0] * 3600 + parts[1] * 60 + parts[2], named or parts[2].notna().any()
     time = column.to_numpy(float) * _SECONDS.get(units[0], np.nan if named else 1.0)
     steps, step = np.diff(time), np.median(np.diff(time))
+    counted = (steps == 1) | (steps == time.min() - time.max())  # the number of a packet begins anew
+    if not named and counted.all() and (steps == 1).any():
+        further, rate = _time(path, table.iloc[:, 1:], names[1:], units[1:])
+        return 1 + further, rate
     if not ((steps > step / 2) & (steps < step * 1.5)).all():
         if named or (steps > 0).all():
             raise RecordError("uneven time", f"{path} has gaps or uneven steps of time in column 1; resample it")
         return 0, None
-    if not named and set(steps) == {1.0}:
-        further, rate = _time(path, table.iloc[:, 1:], names[1:], units[1:])
-        return 1 + further, rate
     rate = (len(time) - 1) / (time[-1] - time[0])
     whole = round(rate)  # times are rounded: a whole number that fits them all is meant
     return 1, whole if whole and abs(whole - rate) * len(time) < rate else rate

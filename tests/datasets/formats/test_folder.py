@@ -172,8 +172,10 @@ def test_a_folder_that_is_a_link_or_closed_is_not_passed_over_in_silence(tmp_pat
     one_line(error, tmp_path / "in" / "ward", "permissions")
 
 
-def test_an_implausible_amplitude_is_said(tmp_path):
-    np.savez(tmp_path / "a.npz", signal=signal() * 1000, fs=RATE, unit="mV")
+@pytest.mark.parametrize("noise", [1, 0.01])  # microvolts called mV; between the beats of a clean one little is seen
+def test_an_implausible_amplitude_is_said(tmp_path, noise):
+    x = signal()
+    np.savez(tmp_path / "a.npz", signal=np.where(abs(x) < 0.3, noise * x, x) * 1000, fs=RATE, unit="mV")
     recordings = folder.read(tmp_path)
     assert any("an amplitude that no ECG has" in line and "mV" in line for line in recordings.notes)
 
@@ -192,6 +194,18 @@ def test_the_cache_knows_rate_and_unit(tmp_path):
         found = folder.read(tmp_path, rate=rate, unit=unit)
         assert found.sampling_rate[0] == rate
         np.testing.assert_allclose(found.signal(0).T, signal() * (1000 if unit == "V" else 1), rtol=1e-5)
+
+
+def test_a_wfdb_header_takes_a_rate_that_it_leaves_out_and_no_other(tmp_path, capsys):
+    write_wfdb(tmp_path, "a", signal())
+    with pytest.raises(EcgtlError) as error:
+        folder.read(tmp_path, rate=2 * RATE)
+    one_line(error, f"a.hea says {RATE} Hz and 'mV'", "leave rate and unit away")
+    text = (tmp_path / "a.hea").read_text().splitlines()
+    (tmp_path / "a.hea").write_text("\n".join(["a 2", *text[1:]]))  # the standard says 250 Hz
+    assert folder.read(tmp_path, rate=500).sampling_rate.tolist() == [500]
+    assert "the WFDB standard" not in capsys.readouterr().err
+    assert folder.read(tmp_path).sampling_rate.tolist() == [250]
 
 
 def test_a_file_that_changes_is_read_again(tmp_path):
@@ -245,7 +259,7 @@ def test_the_jobs_take_rate_and_unit(checkpoint, tmp_path, capsys):
     assert main([*words, "--rate", "250", "--unit", "mV"]) == 0
     assert len(pd.read_csv(tmp_path / "p.csv")) == N
     (root / "labels.csv").write_text("\n".join(["record,label", *(f"r{k:02},{'ab'[k % 2]}" for k in range(N))]))
-    assert main(["rank", "--target", str(root), weights, "--rate", "250", "--unit", "mV", "--resamples", "5"]) == 0
+    assert main(["rank", "--target", str(root), weights, "--rate", "250", "--unit", "mV", "--resamples", "40"]) == 0
     found = features.load("cae", tier="demo").of_folder(root, rate=250, unit="mV")
     assert len(found) == N
     assert main(["rank", "--target", "cinc2017", weights, "--rate", "250"]) == 2

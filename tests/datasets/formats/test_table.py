@@ -114,8 +114,10 @@ def test_physiobanks_table(tmp_path):
     np.testing.assert_allclose(found, signal(), atol=1e-6)
 
 
-def test_a_running_number_is_no_lead_and_tells_no_rate(tmp_path):
-    text = "point,value\n" + rows(np.column_stack([np.arange(len(signal())) + 1, signal()[:, 0] * 1000]), digits=0)
+@pytest.mark.parametrize("packet", [10**6, 256])  # OpenBCI's number begins anew; it was the first lead
+def test_a_running_number_is_no_lead_and_tells_no_rate(tmp_path, packet):
+    number = np.arange(len(signal())) % packet + 1
+    text = "point,value\n" + rows(np.column_stack([number, signal()[:, 0] * 1000]), digits=0)
     found, names, _ = read_one(written(tmp_path, text), rate=512, unit="uV")
     assert names == ["value"]
     np.testing.assert_allclose(found[:, 0], signal()[:, 0], atol=6e-4)

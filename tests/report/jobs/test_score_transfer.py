@@ -56,7 +56,7 @@ def recordings():
 def scored(request, recordings, monkeypatch, tmp_path):
     monkeypatch.setattr(datasets, "load", lambda *given, **options: recordings)
     config = ScoreConfig.of(checkpoint=store(tmp_path / "c.safetensors"), weighting=request.param,
-                            resamples=20)
+                            resamples=40)
     return rank.score(config), config
 
 
@@ -140,7 +140,7 @@ def test_the_notebook_scores_a_folder_of_ones_own(recordings, tmp_path):
     (folder / "labels.csv").write_text("record,label\n"
                                        + "".join(f"r{i:02d},{kind}\n" for i, kind in enumerate(kinds)))
     given = {"checkpoint": store(tmp_path / "c.safetensors"), "dataset": "folder", "root": str(folder),
-             "tier": "reduced", "resamples": 5}
+             "tier": "reduced", "resamples": 40}
     options = [word for name, value in given.items() for word in ("-p", name, str(value))]
     done = subprocess.run([sys.executable, "-m", "papermill",
                            str(ROOT / "notebooks" / "score_transfer.ipynb"), str(tmp_path / "out.ipynb"),
