@@ -123,7 +123,7 @@ def verdict_on_baselines(result: results.Result, baselines: dict[str, results.Re
     best = max(baselines, key=lambda name: baselines[name].scores[score])
     ours, theirs = result.scores[score], baselines[best].scores[score]
     word = "beats" if ours > theirs else "does not beat"
-    return HTML(f"<p>On this one split the network {word} the best baseline ({METHODS[best].lower()}): "
+    return HTML(f"<p>On this one split the network {word} the best baseline ({METHODS[best]}): "
                 f"{words} {f1(ours)} against {f1(theirs)}. One run decides nothing; the tables of the papers "
                 "give intervals.</p>")
 
