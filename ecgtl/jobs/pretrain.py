@@ -68,8 +68,7 @@ def run(config: PretrainConfig, report: loop.Report = None, command: str | None 
     made = results.Result(experiment, key or key_of(config), config.portable(),
                           {"upstream": upstream, "target": "none", "leads": upstream}, top | chosen,
                           fit.history, data, {"none": np.zeros(0, np.uint8)},
-                          results.provenance(str(device), seconds() + fit.earlier, config.seed,
-                                             torch.get_num_threads(), command))
+                          results.provenance(str(device), seconds(), config.seed, torch.get_num_threads(), command))
     weights = loop.weights_of(model.encoder) if isinstance(model, FuturePredictor) else fit.weights
     return Pretrained(made, weights, _facts(config, made), parts["test"], model)
 

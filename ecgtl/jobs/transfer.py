@@ -61,7 +61,7 @@ def run(config: TransferConfig | TransferPlan, experiment: str = "transfer", key
     measured, pair_losses = measure(plan.start, target, fold)
     score_seconds = time.perf_counter() - asked
     fit = _fine_tune(plan, target, fold, report)
-    provenance = results.provenance(device, seconds() + fit.earlier, config.fold, torch.get_num_threads(), command)
+    provenance = results.provenance(device, seconds(), config.fold, torch.get_num_threads(), command)
     epoch_seconds = float(np.median([row["seconds"] for row in fit.history]))
     provenance |= {"score_seconds": score_seconds, "epoch_seconds": epoch_seconds}
     y_test, support = target.labels(fold, fold.test), target.labels(fold, fold.train).sum(axis=0)

@@ -12,6 +12,7 @@ from ecgtl.analysis import addresses, reproduction
 from ecgtl.config import starts
 from ecgtl.experiments import pretrainings, runners, transfers
 from ecgtl.jobs import finetune, transfer
+from ecgtl.training import loop
 
 CELL, KEY = "weimann2021.table2.random.25", "cinc2017-demo-random-25-run0"
 
@@ -50,12 +51,14 @@ def edit(folder, **changes):
 
 
 @pytest.mark.parametrize("text", [CELL, "melep2023.ptbxl.cpsc2018.resnet1d101", "pretrain.beat-seed0-demo"])
-def test_the_same_run_is_equal_and_nothing_is_written(made, text, capsys):
-    before = {path: path.read_bytes() for path in made.rglob("*.*")}
+def test_the_same_run_is_equal_and_nothing_is_written(made, text, capsys, monkeypatch, session_cache):
+    monkeypatch.setattr(loop, "STATE_SECONDS", 0.0)
+    before, states = {path: path.read_bytes() for path in made.rglob("*.*")}, {*session_cache.glob("unfinished/*")}
     assert main(["reproduce", text, "--tier", "demo"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{text}, tier demo") and "difference +0" in lines[1] and lines[-1] == "equal"
     assert {path: path.read_bytes() for path in made.rglob("*.*")} == before
+    assert {*session_cache.glob("unfinished/*")} == states  # of another the next time would go on
 
 
 @pytest.mark.parametrize("changes, code, outcome", [

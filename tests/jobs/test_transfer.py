@@ -268,6 +268,7 @@ def test_a_killed_fold_goes_on_from_its_state(target, monkeypatch, tmp_path):
     monkeypatch.setattr(loop, "STATE_SECONDS", 0.0)
     store()
     whole = transfer.run(config(epochs=4), NAME)
+    results.forget_states()
 
     def kill(row):
         if row["epoch"] == 3:
@@ -279,6 +280,7 @@ def test_a_killed_fold_goes_on_from_its_state(target, monkeypatch, tmp_path):
     resumed = transfer.run(config(epochs=4), NAME, report=lambda row: seen.append(row["epoch"]))
     assert seen == [3, 4]
     assert resumed.scores == whole.scores
+    results.save(resumed)
     assert not list((tmp_path / "cache" / "unfinished").glob("*"))
 
 
