@@ -17,7 +17,6 @@ from ecgtl.report.site import book, layout
 def classifier(config: str, **given) -> None:
     """Train a classifier that is shipped again, and write its file, its card and its result."""
     chosen = ClassifierConfig.from_notebook(given)
-    results.check_folder(chosen.tier)
     trained = ensemble.run(chosen, partial(print, flush=True), chosen.command())
     path, stored = trained.save()
     cards.write(results.load(stored), path.parent)
