@@ -33,7 +33,7 @@ SEVERAL = """
 import json, sys
 from tests.training import test_distributed
 from ecgtl.training import distributed
-with distributed.joined(distributed.JOB):
+with distributed.joined(distributed.COMMAND):
     for name in test_distributed.RUNS:
         found = test_distributed.trained(name)
         with open(f"{sys.argv[1]}/{name}-{distributed.rank()}.json", "w") as file:
@@ -216,8 +216,7 @@ def test_without_another_too_and_the_same_command_goes_on(both, tmp_path, monkey
     assert not list(tmp_path.glob("cache/unfinished/*.pt")) and len(list(tmp_path.rglob("*.safetensors"))) == 1
 
 
-def test_another_job_is_refused_with_one_line(tmp_path):
-    assert torchrun(tmp_path, "finetune", "--tier=demo").wait(100) != 0
+def test_another_command_is_refused_with_one_line(tmp_path):
+    assert torchrun(tmp_path, "models").wait(100) != 0
     (line,) = lines(tmp_path)
-    assert "start jobs.finetune:run without torchrun" in line
-    assert not list(tmp_path.glob("results/**/*"))
+    assert "start models without torchrun" in line and not (tmp_path / "stdout").read_text()
