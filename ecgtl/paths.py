@@ -26,6 +26,13 @@ def repository() -> Path:
     return root if (root / "pyproject.toml").exists() else Path.cwd()
 
 
+def checkout(part: str) -> Path:
+    """``part`` of the checkout; EcgtlError in an installed copy, which has none."""
+    if not (found := repository() / part).exists():
+        raise EcgtlError(f"{repository()} is no checkout of ecgtl: {part} is missing; run this in one")
+    return found
+
+
 def given(path: str | Path) -> Path:
     """``path`` as a user gave it, with ``~`` resolved. Raises EcgtlError for what cannot name a file here at all."""
     try:

@@ -39,6 +39,4 @@ def report(out: str, config: str, **words) -> None:
 
 def site(stored: bool) -> None:
     """Build the site."""
-    if not (root := paths.repository()).joinpath("_toc.yml").is_file():
-        raise EcgtlError(f"{root} is no checkout of ecgtl, which holds what the site is made of; run this in one")
-    book.make((layout.Stored if stored else layout.Layout)(root))
+    book.make((layout.Stored if stored else layout.Layout)(paths.checkout("_toc.yml").parent))
