@@ -197,15 +197,10 @@ def test_without_the_first_all_end_with_one_line(tmp_path, monkeypatch):
     assert ended_with_one_line(tmp_path)
 
 
-def test_a_line_is_not_cut_off_by_what_torchrun_says_meanwhile(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_CACHE", str(tmp_path / "cache"))
-    killed_after_an_epoch(tmp_path, 1, program=HESITANT)
-    assert ended_with_one_line(tmp_path)
-
-
 def test_without_another_too_and_the_same_command_goes_on(both, tmp_path, monkeypatch):
+    """The line is not cut off by what torchrun says meanwhile."""
     monkeypatch.setenv("ECGTL_CACHE", str(tmp_path / "cache"))
-    before = killed_after_an_epoch(tmp_path, 1)
+    before = killed_after_an_epoch(tmp_path, 1, program=HESITANT)
     assert 0 < len(before) < 10 and ended_with_one_line(tmp_path)
     assert torchrun(tmp_path, *COMMAND).wait(100) == 0 and not lines(tmp_path)
     (file,) = tmp_path.glob("results/**/*.json")
