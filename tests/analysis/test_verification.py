@@ -63,7 +63,7 @@ def test_what_is_whole_verifies(some, capsys):
     assert lines == [] and summary.startswith("verified 17 results, ") and summary.endswith("nothing differs")
 
 
-@pytest.mark.parametrize("file, score, address", [
+CHANGED = [
     (CLASSES, "f1_per_class.af", None), (CLASSES, "validated.macro_f1", "weimann2021.table2.beat.75 "),
     (CLASSES, "validated.f1_per_class.af", "weimann2021.table2.beat.75.f1_per_class.af "),
     (CLASSES, "last.accuracy", None),
@@ -76,20 +76,22 @@ def test_what_is_whole_verifies(some, capsys):
     ("pretrain/beat-resnet18-reduced-width16-frame2048-seed0", "validation.accuracy",
      "pretrain.beat-resnet18-reduced-width16-frame2048-seed0.validation.accuracy "),
     ("measured/jang2021-figure4-cae-cae-reduced-seed0", "mse_sum", None),
-    ("measured/melep2023-ptbxl-rr-reduced", "folds.0.weighted_f1", None)])
-def test_a_changed_score_is_named_with_its_file_and_its_address(some, capsys, file, score, address):
-    def change(body):
-        *above, last = score.split(".")
-        part = body["scores"]
-        for name in above:
-            part = part[name]
-        part[last] += 1 if last == "epoch" else 0.01
+    ("measured/melep2023-ptbxl-rr-reduced", "folds.0.weighted_f1", None)]
 
-    edit(some / f"{file}.json", change)
+
+def test_changed_scores_are_named_with_their_files_and_addresses(some, capsys):
+    for file, score, _ in CHANGED:
+        def change(body, above=score.split(".")[:-1], last=score.rpartition(".")[2]):
+            part = body["scores"]
+            for name in above:
+                part = part[name]
+            part[last] += 1 if last == "epoch" else 0.01
+
+        edit(some / f"{file}.json", change)
     lines, summary = verified(capsys, 1)
-    of_files = [line for line in lines if ".json: " in line]
-    assert len(of_files) == 1 and f"{file}.json: scores.{score}: " in of_files[0]
-    assert address is None or any(line.startswith(address) for line in lines)
+    of_files = [line.removeprefix(f"{some}/").rpartition(": ")[0] for line in lines if ".json: " in line]
+    assert sorted(of_files) == sorted(f"{file}.json: scores.{score}" for file, score, _ in CHANGED)
+    assert all(address is None or any(line.startswith(address) for line in lines) for _, _, address in CHANGED)
     assert summary.endswith(f"{len(lines)} differs")
 
 
