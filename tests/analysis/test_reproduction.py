@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from ecgtl import experiments, results
 from ecgtl.__main__ import main
 from ecgtl.analysis import addresses, reproduction
 from ecgtl.config import starts
-from ecgtl import experiments, results
 from ecgtl.experiments import pretrainings, runners, transfers
 from ecgtl.jobs import finetune, transfer
 from ecgtl.training import loop

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
@@ -80,14 +81,15 @@ CHANGED = [
 
 
 def test_changed_scores_are_named_with_their_files_and_addresses(some, capsys):
-    for file, score, _ in CHANGED:
-        def change(body, above=score.split(".")[:-1], last=score.rpartition(".")[2]):
-            part = body["scores"]
-            for name in above:
-                part = part[name]
-            part[last] += 1 if last == "epoch" else 0.01
+    def change(above, last, body):
+        part = body["scores"]
+        for name in above:
+            part = part[name]
+        part[last] += 1 if last == "epoch" else 0.01
 
-        edit(some / f"{file}.json", change)
+    for file, score, _ in CHANGED:
+        *above, last = score.split(".")
+        edit(some / f"{file}.json", partial(change, above, last))
     lines, summary = verified(capsys, 1)
     of_files = [line.removeprefix(f"{some}/").rpartition(": ")[0] for line in lines if ".json: " in line]
     assert sorted(of_files) == sorted(f"{file}.json: scores.{score}" for file, score, _ in CHANGED)
