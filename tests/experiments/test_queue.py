@@ -53,7 +53,7 @@ def made(monkeypatch):
 def result(experiment, key, config, seconds=60.0, **provenance):
     return Result(experiment, key, dataclasses.asdict(config), {"upstream": "none", "target": "synthetic",
                                                                 "leads": "full"},
-                  {"macro_f1": 0.5}, [], {"digest": "0"}, {"test": np.arange(2)},
+                  {"macro_f1": 0.5, "weighted_f1": 0.5}, [], {"digest": "0"}, {"test": np.arange(2)},
                   {"wall_seconds": seconds} | provenance)
 
 
@@ -187,6 +187,21 @@ def test_a_run_that_fails_is_said_and_the_others_are_made(small, made, monkeypat
     monkeypatch.setattr(finetune, "run", tune)
     run_queue()
     assert len(made) == 4 and capsys.readouterr().out.count("failed: the training loss is not finite") == 2
+
+
+def test_a_run_that_fails_keeps_none_of_its_name_from_being_made(made, monkeypatch):
+    alike = [run for name in ("weimann2021-table2", "jang2021-table2-cinc2017")
+             for run in experiments.enumerate_runs(name, "demo") if run.key == "cinc2017-demo-majority-50-run0"]
+    monkeypatch.setattr(queue, "order", lambda tier: [queue.Entry("", "any", run) for run in alike])
+
+    def tune(config, experiment, key, real=finetune.run, **options):
+        if experiment == alike[0].home:
+            raise EcgtlError("no")
+        return real(config, experiment, key)
+
+    monkeypatch.setattr(finetune, "run", tune)
+    run_queue()
+    assert len(alike) == 2 and not alike[0].path.exists() and alike[1].path.is_file()
 
 
 # --- who may make what --------------------------------------------------------------------------------------------
