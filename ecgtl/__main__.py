@@ -41,6 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
         return CLOSED
     except EcgtlError as error:
         print(f"ecgtl: {as_options(str(error), given.get('options', {}))}", file=sys.stderr)
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not re.search("out of memory|allocate memory", str(error)):
+            raise
+        print("ecgtl: the memory does not suffice for that; give smaller sizes, or a larger machine", file=sys.stderr)
     except ModuleNotFoundError as error:
         absent = (error.name or "ecgtl").partition(".")[0]
         if absent == "ecgtl":

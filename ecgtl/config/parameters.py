@@ -31,7 +31,8 @@ COUNTS = ("width epochs batch_size patience features per_subject per_epoch windo
 BOUNDS = {"sampling_rate seconds learning_rate minutes": (lambda value: 0 < value < math.inf, "it must be above 0"),
           COUNTS: (lambda value: value >= 1, "it must be at least 1"),
           "validation test": (lambda value: 0 < value < 1, "it is a share, above 0 and below 1"),
-          "seed fold offset rate": (lambda value: value >= 0, "it must not be negative")}
+          "seed fold": (lambda value: 0 <= value < 2**32, "it must not be negative, and below 2**32"),
+          "offset rate": (lambda value: 0 <= value < math.inf, "it must not be negative")}
 
 
 @dataclasses.dataclass(frozen=True)

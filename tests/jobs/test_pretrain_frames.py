@@ -8,6 +8,7 @@ import torch
 
 from ecgtl import datasets, models, results
 from ecgtl.config import FinetuneConfig, PretrainConfig, starts
+from ecgtl.errors import EcgtlError
 from ecgtl.jobs import inputs, pretrain
 from ecgtl.models import checkpoint
 from ecgtl.signals import frame_labels
@@ -104,6 +105,12 @@ def test_a_killed_run_goes_on_from_its_state(finished, monkeypatch, objective):
     assert dataclasses.asdict(dataclasses.replace(again, **same)) == dataclasses.asdict(
         dataclasses.replace(whole, **same))
     assert objective == "future" or whole.data["skipped"]["frame without a label, drawn anew"] > 1000
+
+
+@pytest.mark.parametrize("objective", ["beat", "future"])
+def test_epochs_that_leave_a_set_empty_are_refused(objective):
+    with pytest.raises(EcgtlError, match="per_epoch is 1, of which none falls to a set; give more"):
+        pretrain.run(config(objective, per_subject=None, per_epoch=1))
 
 
 def test_no_subject_is_in_two_parts():
