@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from ecgtl import processes
 from ecgtl.commands.parser import parser, resolved
-from ecgtl.errors import EcgtlError
+from ecgtl.errors import EcgtlError, enough_memory
 
 STOPPED = "ecgtl: stopped; finished results and files are kept, the same command goes on from there"
 ALONE = "TORCHELASTIC_RUN_ID" not in os.environ  # no process of torchrun
@@ -32,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
             call = resolved(given["call"])
         finally:
             gc.enable()
-        with contextlib.nullcontext() if ALONE else resolved("training.distributed:joined")(given["command"]):
+        group = contextlib.nullcontext() if ALONE else resolved("training.distributed:joined")(given["command"])
+        with group, enough_memory():
             status = call(**words) or 0
         sys.stdout.flush()
         return status
@@ -41,10 +42,6 @@ def main(arguments: list[str] | None = None) -> int:
         return CLOSED
     except EcgtlError as error:
         print(f"ecgtl: {as_options(str(error), given.get('options', {}))}", file=sys.stderr)
-    except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and not re.search("out of memory|allocate memory", str(error)):
-            raise
-        print("ecgtl: the memory does not suffice for that; give smaller sizes, or a larger machine", file=sys.stderr)
     except ModuleNotFoundError as error:
         absent = (error.name or "ecgtl").partition(".")[0]
         if absent == "ecgtl":

@@ -178,15 +178,17 @@ def test_what_another_process_makes_is_left_to_it_and_what_stands_on_it_waits(sm
     assert made[-1].endswith("beat-seed0-25-run0")
 
 
-def test_a_run_that_fails_is_said_and_the_others_are_made(small, made, monkeypatch, capsys):
+@pytest.mark.parametrize(("error", "said"), [(EcgtlError("the training loss is not finite"), "the training loss is"),
+                                            (RuntimeError("CUDA out of memory. Tried"), "the memory does not suffice")])
+def test_a_run_that_fails_is_said_and_the_others_are_made(small, made, monkeypatch, capsys, error, said):
     def tune(config, experiment, key, real=finetune.run, **options):
         if "random" in key:
-            raise EcgtlError("the training loss is not finite")
+            raise error
         return real(config, experiment, key)
 
     monkeypatch.setattr(finetune, "run", tune)
     run_queue()
-    assert len(made) == 4 and capsys.readouterr().out.count("failed: the training loss is not finite") == 2
+    assert len(made) == 4 and capsys.readouterr().out.count(f"failed: {said}") == 2
 
 
 def test_a_run_that_fails_keeps_none_of_its_name_from_being_made(made, monkeypatch):
