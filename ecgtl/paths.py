@@ -78,7 +78,7 @@ def output(path: str | Path, makes_folder: bool = False) -> Path:
 
 def closed(folder: Path) -> str:
     """Why nothing can be written to ``folder``, or where it is missing to the one that it would lie in; else empty."""
-    while not folder.exists():
+    while not os.path.lexists(folder):
         folder = folder.parent
     if not folder.is_dir():
         return f"{folder} is no folder"

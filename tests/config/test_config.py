@@ -143,6 +143,10 @@ def test_a_run_whose_result_could_not_be_stored_does_not_begin(kind, tmp_path, m
     monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "file"))
     with pytest.raises(EcgtlError, match="no result can be stored: .*file is no folder; set ECGTL_RESULTS"):
         kind.from_notebook({})
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "link"))
+    with pytest.raises(EcgtlError, match="no result can be stored: .*link is no folder"):
+        kind.from_notebook({})
     kind.of()  # ``reproduce`` stores nothing
 
 
