@@ -20,6 +20,7 @@ from ecgtl.jobs import pretrain
 from ecgtl.signals.frames import Frames
 from ecgtl.signals.windows import Windows
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 # Two batches an epoch, the second of one example, of which the second process gets none: 20 steps
 SMALL = {"width": 2, "epochs": 10, "batch_size": 29, "precision": "float32"}
 FRAMES = SMALL | {"per_subject": 3}
@@ -103,14 +104,6 @@ def lines(folder):
     """What our own processes said on stderr beside notes; torchrun adds a report of its own."""
     return [line for line in (folder / "stderr").read_text().splitlines()
             if line.startswith("ecgtl: ") and not line.startswith("ecgtl: note: ")]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

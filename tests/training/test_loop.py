@@ -18,18 +18,11 @@ from ecgtl import metrics, models, paths, results
 from ecgtl.errors import EcgtlError
 from ecgtl.training import loop
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
 RECIPE = loop.TrainConfig(epochs=6, batch_size=16, learning_rate=0.003, patience=50, stop_on="train_accuracy",
                          select_on="validation_score", precision="float32", seed=0)
 TRAINED = ("epoch", "train_loss", "train_accuracy")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def toy(n, seed, multi_label=False):
