@@ -5,6 +5,7 @@ chosen, so a command waits for what it needs alone.
 """
 
 import atexit
+import contextlib
 import gc
 import os
 import re
@@ -13,9 +14,10 @@ from collections.abc import Mapping
 
 from ecgtl import processes
 from ecgtl.commands.parser import parser, resolved
-from ecgtl.errors import EcgtlError
+from ecgtl.errors import EcgtlError, enough_memory
 
 STOPPED = "ecgtl: stopped; finished results and files are kept, the same command goes on from there"
+ALONE = "TORCHELASTIC_RUN_ID" not in os.environ  # no process of torchrun
 CLOSED = 141  # what shells report of a process that wrote where nobody reads any more
 
 
@@ -30,7 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
             call = resolved(given["call"])
         finally:
             gc.enable()
-        status = call(**words) or 0
+        group = contextlib.nullcontext() if ALONE else resolved("training.distributed:joined")(given["command"])
+        with group, enough_memory():
+            status = call(**words) or 0
         sys.stdout.flush()
         return status
     except BrokenPipeError:  # who read it, such as head, has seen enough; Python would complain of it at its end
@@ -58,7 +62,7 @@ def command() -> None:
     Of the processes of torchrun, which tells of signals itself and ends all when one has said what is wrong, with none.
     """
     atexit.register(gc.freeze)  # what ends with the process need not be looked through
-    sys.exit(processes.stoppable(main, "" if "TORCHELASTIC_RUN_ID" in os.environ else STOPPED))
+    sys.exit(processes.stoppable(main, STOPPED if ALONE else ""))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """The one exception that tells a user what to mend, and what a command makes of it."""
 
+import contextlib
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 LONGEST = 2900  # characters
@@ -41,6 +43,17 @@ def why_not(work: Callable, *words) -> str:
     except EcgtlError as error:
         return str(error)
     return ""
+
+
+@contextlib.contextmanager
+def enough_memory() -> Iterator[None]:
+    """Where that of the machine, or of its GPU, does not suffice for what is done inside, it is an EcgtlError."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not re.search("out of memory|allocate memory", str(error)):
+            raise
+        raise EcgtlError("the memory does not suffice for that; give smaller sizes, or a larger machine") from None
 
 
 def short(error: Exception) -> str:

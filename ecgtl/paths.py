@@ -26,6 +26,13 @@ def repository() -> Path:
     return root if (root / "pyproject.toml").exists() else Path.cwd()
 
 
+def checkout(part: str) -> Path:
+    """``part`` of the checkout; EcgtlError in an installed copy, which has none."""
+    if not (found := repository() / part).exists():
+        raise EcgtlError(f"{repository()} is no checkout of ecgtl: {part} is missing; run this in one")
+    return found
+
+
 def given(path: str | Path) -> Path:
     """``path`` as a user gave it, with ``~`` resolved. Raises EcgtlError for what cannot name a file here at all."""
     try:
@@ -71,7 +78,7 @@ def output(path: str | Path, makes_folder: bool = False) -> Path:
 
 def closed(folder: Path) -> str:
     """Why nothing can be written to ``folder``, or where it is missing to the one that it would lie in; else empty."""
-    while not folder.exists():
+    while not os.path.lexists(folder):
         folder = folder.parent
     if not folder.is_dir():
         return f"{folder} is no folder"

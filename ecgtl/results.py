@@ -1,5 +1,6 @@
 """One JSON a run, written atomically, with its predictions and split beside it; all of them as one tidy table."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -90,6 +91,8 @@ class Result:
 
 
 STORED = tuple(f.name for f in fields(Result) if f.name != "arrays")
+# State files of the trainings of this process's run -> seconds of their epochs that earlier processes made
+STATES: dict[Path, float] = {}
 
 
 def folder(tier: str) -> Path:
@@ -109,14 +112,25 @@ def path_of(experiment: str, key: str, tier: str) -> Path:
 
 
 def save(result: Result) -> Path:
-    """Write predictions, then the JSON that names their checksum: the JSON is what makes a run done."""
+    """Write predictions, then the JSON that names their checksum: the JSON is what makes a run done.
+
+    Until then the states of its trainings are kept: where the disk is full the same run goes on from them.
+    """
     path = path_of(result.experiment, result.key, result.config["tier"])
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **result.arrays)  # type: ignore[arg-type]
     write_atomic(path.with_suffix(".npz"), buffer.getvalue())
     predictions = {"file": path.with_suffix(".npz").name, "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
     write_atomic(path, replace(result, predictions=predictions).text().encode())
+    forget_states()
     return path
+
+
+def forget_states() -> None:
+    """Remove the state files of this process's run: its result is stored, or not to be."""
+    for state in STATES:
+        with contextlib.suppress(OSError):
+            state.unlink()
 
 
 def _line(values: list) -> str:
@@ -310,9 +324,12 @@ def code_state() -> tuple[str, bool]:
 
 
 def clock() -> Callable[[], float]:
-    """Ask for the code's state, which a run has to do before it begins; and what tells the seconds since then."""
+    """Ask for the code's state, which a run has to do before it begins; and what tells the seconds since then, and of
+    epochs that earlier processes made.
+    """
+    STATES.clear()
     began, _ = time.perf_counter(), code_state()
-    return lambda: time.perf_counter() - began
+    return lambda: time.perf_counter() - began + sum(STATES.values())
 
 
 def instructions() -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib
 import pytest
+import torch
 from stored_runs import run_of, write_run
 
 # A shell starts its background jobs with Ctrl-C ignored, and their children inherit that: the tests of Ctrl-C need it
@@ -88,6 +89,15 @@ def real_data(request):
     if absent:
         pytest.skip(f"ECGTL_DATA lacks {', '.join(absent)}")
     return Path(root)
+
+
+@pytest.fixture
+def one_thread():
+    """PyTorch has one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from papermill.cli import _resolve_type
 
 import ecgtl
@@ -74,6 +75,9 @@ WRONG = {
     "finetune --init beat": "--init beat has no checkpoint for --arch resnet18, --tier demo yet",
     "transfer --fewest 4 --most 3": "most is 3 and fewest 4",
     "rank c-resnet18 --target ptbxl --resamples 39": "resamples is 39; it must be at least 40",
+    "finetune --seed 4294967296": r"seed is 4294967296; it must not be negative, and below 2\*\*32",
+    "transfer --fold 4294967296": "fold is 4294967296",
+    "transfer --records 5": "a label without positives .* ask for another number of records",
     "classifier --members 0": "members is 0; it must be at least 1",
     "transfer --label-set NORM --most 3": "most is 3, which would have no effect: --label-set NORM names the labels",
     "data pack": "arguments are required: folder, name",
@@ -88,6 +92,19 @@ def test_a_wrong_word_gets_one_line_and_exit_code_2(words, says, tmp_path, monke
     [line] = err.splitlines()
     assert line.startswith("ecgtl: ") and re.search(says, line) and gc.isenabled()
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("error", [MemoryError("58.2 TiB"), torch.OutOfMemoryError("CUDA out of memory. Tried to ..."),
+                                   RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to ...")])
+def test_short_memory_is_one_line_and_other_errors_are_not(error, monkeypatch, capsys):
+    def short(**_):
+        raise error
+
+    monkeypatch.setattr("ecgtl.commands.experiments.status", short)
+    assert (main(["status"]), capsys.readouterr().err.count("\n")) == (2, 1)
+    error = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+    with pytest.raises(RuntimeError):
+        main(["status"])
 
 
 def test_the_process_ends_with_that_line_and_that_code():

@@ -96,16 +96,23 @@ def test_a_main_thread_that_hears_nothing_is_cut_off(tmp_path, number):
     assert process.returncode == SIGNALS[number] and list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("by_torchrun", "said"), [({}, STOPPED), ({"TORCHELASTIC_RUN_ID": "x"}, "")])
-def test_run_ends_at_a_signal_to_itself_alone(tmp_path, by_torchrun, said):
+def test_a_process_of_torchrun_ends_without_a_line():
+    process = start("import time\nfrom ecgtl import __main__ as program\n"
+                    "program.main = lambda: print('at work', flush=True) or time.sleep(60)\nprogram.command()",
+                    TORCHELASTIC_RUN_ID="x")
+    assert process.stdout.readline() == "at work\n" and stopped(process, signal.SIGTERM) == ""
+    assert process.returncode == SIGNALS[signal.SIGTERM]
+
+
+def test_run_ends_at_a_signal_to_itself_alone(tmp_path):
     """SIGTERM; Ctrl-C to all of a terminal's processes stands in ``test_commands``."""
     process = subprocess.Popen([sys.executable, "-m", "ecgtl", "run", "weimann2021-table2", "--tier", "demo"], cwd=ROOT,
                                text=True,
-                               env=os.environ | {"ECGTL_RESULTS": str(tmp_path)} | by_torchrun, stdout=subprocess.PIPE,
+                               env=os.environ | {"ECGTL_RESULTS": str(tmp_path)}, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE)
     process.stdout.readline()  # what there is to do
     time.sleep(0.5)
-    assert stopped(process, signal.SIGTERM) == said
+    assert stopped(process, signal.SIGTERM) == STOPPED
     assert process.returncode == SIGNALS[signal.SIGTERM]
     assert list(tmp_path.rglob(".*")) == []  # neither parts nor reservations
 

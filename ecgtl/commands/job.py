@@ -12,13 +12,11 @@ def carry_out(job: str, config: str, save: str = "", **words) -> None:
     All three are names, as ``resolved`` takes them. Of the processes that ``torchrun`` started the first does all but
     train.
     """
-    with distributed.joined(job):
-        chosen = resolved(config).from_notebook(words)
-        results.check_folder(chosen.tier)
-        by = f"  # by torchrun, {distributed.size()} processes" if distributed.size() > 1 else ""
-        made = resolved(job)(chosen, command=chosen.command() + by)
-        if distributed.rank():
-            return
+    chosen = resolved(config).from_notebook(words)
+    by = f"  # by torchrun, {distributed.size()} processes" if distributed.size() > 1 else ""
+    made = resolved(job)(chosen, command=chosen.command() + by)
+    if distributed.rank():
+        return
     result, files = (made.result, resolved(save)(made)) if save else (made, (results.save(made),))
     print("evidence:", ", ".join(f"{name} {what}" for name, what in result.evidence.items()))
     scores = result.scores | result.scores.get("measures", {})

@@ -17,7 +17,6 @@ from ecgtl.report.site import book, layout
 def classifier(config: str, **given) -> None:
     """Train a classifier that is shipped again, and write its file, its card and its result."""
     chosen = ClassifierConfig.from_notebook(given)
-    results.check_folder(chosen.tier)
     trained = ensemble.run(chosen, partial(print, flush=True), chosen.command())
     path, stored = trained.save()
     cards.write(results.load(stored), path.parent)
@@ -40,6 +39,4 @@ def report(out: str, config: str, **words) -> None:
 
 def site(stored: bool) -> None:
     """Build the site."""
-    if not (root := paths.repository()).joinpath("_toc.yml").is_file():
-        raise EcgtlError(f"{root} is no checkout of ecgtl, which holds what the site is made of; run this in one")
-    book.make((layout.Stored if stored else layout.Layout)(root))
+    book.make((layout.Stored if stored else layout.Layout)(paths.checkout("_toc.yml").parent))

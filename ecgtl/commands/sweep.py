@@ -71,6 +71,7 @@ def _stop(process: subprocess.Popen) -> None:
 
 def snakemake(profile: str) -> list[str]:
     """The command for Snakemake. Raises EcgtlError where it, the profile or the profile's scheduler is absent."""
+    paths.checkout(WORKFLOW.name)
     program = shutil.which("snakemake")
     file = (WORKFLOW / "profiles" / profile if profile in ("local", "slurm") else Path(profile)) / "config.yaml"
     if program is None:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 
 import torch
 
+from ecgtl import results
 from ecgtl.config.protocols import ALL_LEADS, DEVICES, NEGATIVES_FROM, OBJECTIVES, PRECISIONS, TIERS, VARIANTS
 from ecgtl.datasets import LOADERS, Recordings
 from ecgtl.datasets.collector import RATES
@@ -33,7 +34,8 @@ BOUNDS = {"seconds learning_rate minutes": (lambda value: 0 < value < math.inf, 
           COUNTS: (lambda value: value >= 1, "it must be at least 1"),
           "resamples": (lambda value: value >= 40, "it must be at least 40, so that one lies beyond each 95 % limit"),
           "validation test": (lambda value: 0 < value < 1, "it is a share, above 0 and below 1"),
-          "seed fold offset rate": (lambda value: value >= 0, "it must not be negative")}
+          "seed fold": (lambda value: 0 <= value < 2**32, "it must not be negative, and below 2**32"),
+          "offset rate": (lambda value: 0 <= value < math.inf, "it must not be negative")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,12 +88,14 @@ class Parameters:
         """A validated config from a notebook's ``globals()``: papermill itself only warns of a misspelt name.
 
         It is refused what its network would ignore, too, and a lead of the twin of a folder: the runs of a table share
-        their parameters, and code that reads the twin knows what it does.
+        their parameters, and code that reads the twin knows what it does. So is a run whose result could not be stored.
         """
         plain = (str, int, float, bool, list, type(None))
         config = cls.of(**{name: value for name, value in namespace.items()
                            if not name.startswith("_") and name not in ("In", "Out") and isinstance(value, plain)})
         config._refuse(config._ignored(alone=True))
+        if hasattr(config, "device"):  # it trains
+            results.check_folder(config.tier)  # type: ignore[attr-defined]
         return config
 
     def portable(self) -> dict[str, Any]:

@@ -129,6 +129,9 @@ class Protocol:
         if several and self.multi_label is None:
             raise EcgtlError(f"{name} has several labels a recording, the protocol {self.name} takes one; use "
                              "protocol=weimann2021, or a view with one label")
+        if not several and self.score == "macro_auc":
+            raise EcgtlError(f"{name} has one label a recording, the protocol {self.name} takes several; use "
+                             "protocol=auto, or a data set of several")
         return replace(self, **self.multi_label or {}) if several else self
 
 

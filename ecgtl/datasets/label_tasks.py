@@ -66,7 +66,7 @@ def draw(table: np.ndarray, subjects: np.ndarray, number: int, n_labels: tuple[i
         redrawn[defect] += 1
     found = "; ".join(f"{reason}: {count}" for reason, count in redrawn.most_common())
     raise EcgtlError(f"none of {ATTEMPTS} draws of {size} labels and {n_records} recordings makes a task "
-                     f"({found}); ask for fewer records or other labels")
+                     f"({found}); ask for another number of records, or other labels")
 
 
 def _by_subject(records: np.ndarray, subjects: np.ndarray, share: float,

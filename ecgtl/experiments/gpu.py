@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from ecgtl import experiments, models, paths, results
-from ecgtl.config import BASELINES, FinetuneConfig, PretrainConfig
+from ecgtl.config import BASELINES, FinetuneConfig, FrozenConfig, PretrainConfig
 from ecgtl.datasets import packs
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError
@@ -50,7 +50,7 @@ def work_off(out: str, tier: str, minutes: float | None, n_processes: int | None
 def takes(run: Run) -> bool:
     """Whether a run trains a network, more than a linear layer, and all that it learns from lies here as packs."""
     config = run.config
-    if not isinstance(config, Config) or config.arch in (*BASELINES, "googlenet"):
+    if not isinstance(config, Config) or isinstance(config, FrozenConfig) or config.arch in (*BASELINES, "googlenet"):
         return False
     names = config.source_names if isinstance(config, PretrainConfig) else [config.dataset]
     return all(packs.files(name, paths.data(), config.tier == "demo") for name in names)

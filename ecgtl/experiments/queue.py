@@ -120,7 +120,7 @@ def work(tier: str, ends: float, takes: Callable[[runners.Run], bool] = lambda r
     ``Estimate``.
     """
     torch.set_num_threads(1)
-    failed: set[str] = set()
+    failed: set[Path] = set()  # several experiments have runs of one key
     signal.signal(signal.SIGALRM, _time_is_up)
     try:
         if ends < np.inf:
@@ -140,7 +140,7 @@ def _time_is_up(*_) -> None:
     raise TimeUp
 
 
-def _make_next(tier: str, ends: float, failed: set[str], takes, made, estimate: "Estimate") -> bool:
+def _make_next(tier: str, ends: float, failed: set[Path], takes, made, estimate: "Estimate") -> bool:
     """Make a run, or wait a little where one needs what another process is making; False when nothing is to do."""
     waits, entries = False, order(tier)
     unfit = _unfit(entries)
@@ -148,14 +148,14 @@ def _make_next(tier: str, ends: float, failed: set[str], takes, made, estimate: 
         if not takes(entry.run) or not entry.run.is_missing() or unfit(entry):
             continue
         run = entry.start or entry.run
-        if run.key in failed or not takes(run) or run.obstacle():
+        if run.path in failed or not takes(run) or run.obstacle():
             continue
         if time.time() + sum(estimate.seconds(one) or 0 for one in {run, entry.run}) > ends:
             continue
         try:
             result = runners.make(run, f"python -m ecgtl run {run.experiment} --tier {tier}")
         except EcgtlError as error:
-            failed.add(run.key)
+            failed.add(run.path)
             print(f"{run.key} failed: {error}", flush=True)
             continue
         if result:

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ecgtl import experiments
-from ecgtl.errors import EcgtlError
+from ecgtl.errors import EcgtlError, enough_memory
 from ecgtl.experiments import pretrainings, sources, transfers
 from ecgtl.experiments.reservations import reserved
 from ecgtl.experiments.run import known
@@ -82,7 +82,7 @@ def make(run: Run, command: str) -> tuple[Path, str] | None:
     """Make a run and save it: its file, and a line on it. None where another process is making it, or has made it by
     now.
     """
-    with reserved(run.path) as ours:
+    with reserved(run.path) as ours, enough_memory():
         return run.make(command) if ours and run.is_missing() else None
 
 

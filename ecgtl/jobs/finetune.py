@@ -47,8 +47,7 @@ def run(config: FinetuneConfig | Plan, experiment: str = "finetune", key: str | 
     arrays |= {"y_test": prepared.recordings.labels[prepared.split.test].astype(np.uint8)} | probabilities
     return Result(experiment, key or default_key(plan.config), plan.config.portable(), evidence_of(prepared),
                   with_reported(scored, prepared.rules, fit.history), fit.history, _data(prepared), arrays,
-                  results.provenance(device, seconds() + fit.earlier, plan.config.seed, torch.get_num_threads(),
-                                     command))
+                  results.provenance(device, seconds(), plan.config.seed, torch.get_num_threads(), command))
 
 
 def default_key(config: FinetuneConfig) -> str:

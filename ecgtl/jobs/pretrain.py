@@ -11,6 +11,7 @@ from ecgtl import datasets, models, results
 from ecgtl.config import Planned, PretrainConfig, protocol, starts
 from ecgtl.datasets import cache, catalogue, splits
 from ecgtl.datasets.recordings import one_digest
+from ecgtl.errors import EcgtlError
 from ecgtl.jobs.evidence import MADE_LICENCE
 from ecgtl.jobs.finetune import training_state
 from ecgtl.jobs.inputs import PARTS
@@ -68,8 +69,7 @@ def run(config: PretrainConfig, report: loop.Report = None, command: str | None 
     made = results.Result(experiment, key or key_of(config), config.portable(),
                           {"upstream": upstream, "target": "none", "leads": upstream}, top | chosen,
                           fit.history, data, {"none": np.zeros(0, np.uint8)},
-                          results.provenance(str(device), seconds() + fit.earlier, config.seed,
-                                             torch.get_num_threads(), command))
+                          results.provenance(str(device), seconds(), config.seed, torch.get_num_threads(), command))
     weights = loop.weights_of(model.encoder) if isinstance(model, FuturePredictor) else fit.weights
     return Pretrained(made, weights, _facts(config, made), parts["test"], model)
 
@@ -126,6 +126,8 @@ def parts_of(config: PretrainConfig, whole: Windows | Frames) -> dict[str, Part]
         per_subject = config.per_subject if config.per_epoch is None else config.per_epoch / of
         if isinstance(part, Windows):
             return part.materialise()
+        if not round(per_subject * len(part.subjects)):
+            raise EcgtlError(f"per_epoch is {config.per_epoch}, of which none falls to a set; give more")
         if config.objective == "future":
             return future.Contrasts(part, config.context, config.negatives, config.offset, per_subject,
                                     config.negatives_from)

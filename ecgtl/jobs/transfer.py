@@ -15,7 +15,7 @@ import torch
 
 from ecgtl import metrics, results, transferability
 from ecgtl.config import TRANSFERS, TransferConfig, TransferPlan, label_columns, protocol, starts
-from ecgtl.datasets import label_tasks
+from ecgtl.datasets import cache, label_tasks
 from ecgtl.datasets.recordings import Recordings
 from ecgtl.jobs.evidence import evidence_of
 from ecgtl.jobs.finetune import training_state
@@ -61,7 +61,7 @@ def run(config: TransferConfig | TransferPlan, experiment: str = "transfer", key
     measured, pair_losses = measure(plan.start, target, fold)
     score_seconds = time.perf_counter() - asked
     fit = _fine_tune(plan, target, fold, report)
-    provenance = results.provenance(device, seconds() + fit.earlier, config.fold, torch.get_num_threads(), command)
+    provenance = results.provenance(device, seconds(), config.fold, torch.get_num_threads(), command)
     epoch_seconds = float(np.median([row["seconds"] for row in fit.history]))
     provenance |= {"score_seconds": score_seconds, "epoch_seconds": epoch_seconds}
     y_test, support = target.labels(fold, fold.test), target.labels(fold, fold.train).sum(axis=0)
@@ -70,7 +70,7 @@ def run(config: TransferConfig | TransferPlan, experiment: str = "transfer", key
     arrays = {"y_test": y_test} | probabilities | {"part": part_of_each(fold, len(target.recordings)),
                                                    "pair_losses": pair_losses}
     history = [{"epoch": row["epoch"]} | {name: round(row[name], 5) for name in KEPT} for row in fit.history]
-    return results.Result(experiment, key or default_key(config), config.portable(),
+    return results.Result(experiment, key or own_key(config), config.portable(),
                           evidence_of(Prepared(plan.tuning, target.recordings)), top | {"measures": measured} | scored,
                           history, _data(plan, target, fold), arrays, provenance)
 
@@ -78,6 +78,13 @@ def run(config: TransferConfig | TransferPlan, experiment: str = "transfer", key
 def default_key(config: TransferConfig) -> str:
     """File name of a fold: what was transferred where, and its number."""
     return f"{config.source}-{config.arch}-{config.target}-{config.tier}-fold{config.fold:03d}"
+
+
+def own_key(config: TransferConfig) -> str:
+    """File name of a resolved fold of no experiment: parameters that differ from the tier's add a hash."""
+    same = {name: getattr(config, name) for name in ("source", "arch", "target", "tier", "fold", "device")}
+    other = "" if TransferConfig.of(**same).resolved() == config else f"-{cache.key_of(dataclasses.asdict(config))[:8]}"
+    return default_key(config) + other
 
 
 def target_of(plan: TransferPlan) -> Target:

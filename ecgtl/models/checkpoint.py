@@ -116,7 +116,7 @@ def _belongs(name: str, kind, value) -> bool:
         known = isinstance(value, list) and all(_belongs(name, inner[0], one) for one in value)
         return known and (name != "classes" or len({*value}) == len(value))
     if kind in (int, float):
-        return isinstance(value, int | kind) and not isinstance(value, bool) and LOWEST.get(name, 1e-9) <= value < 1e9
+        return isinstance(value, int | kind) and not isinstance(value, bool) and LOWEST.get(name, 1e-9) <= value < 2**32
     return isinstance(value, kind) and (name != "variant" or value in ("code", "text"))
 
 

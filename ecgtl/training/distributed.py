@@ -21,17 +21,17 @@ from torch import nn
 from ecgtl.errors import EcgtlError, note
 from ecgtl.processes import ignore_signals
 
-JOB = "jobs.pretrain:run"  # the one that several processes can share
+COMMAND = "pretrain"  # the one that several processes can share
 KEPT = "what was finished is kept, and the same command goes on from there"
 PATIENCE = timedelta(days=7)  # until who waits for process 0 to evaluate, or to fill the cache, gives up
 
 
 @contextlib.contextmanager
-def joined(job: str) -> Iterator[None]:
-    """Inside, the processes that the environment of ``torchrun`` tells of are one group; ``job`` is what they do.
+def joined(command: str) -> Iterator[None]:
+    """Inside, the processes that the environment of ``torchrun`` tells of are one group; ``command`` is what they do.
 
     Output of all but process 0 is dropped. Where it ends for whatever reason, the first to know says why and the others
-    end without a word. Raises EcgtlError for another job than ``JOB``, and when another process was killed.
+    end without a word. Raises EcgtlError for another than ``COMMAND``, and when another process was killed.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         yield
@@ -41,8 +41,8 @@ def joined(job: str) -> Iterator[None]:
     with open(os.devnull, "w") as nowhere:
         out, err = (nowhere, nowhere) if number else (sys.stdout, sys.stderr)
         try:
-            if job != JOB:
-                raise EcgtlError(f"several processes can share pretrain alone; start {job} without torchrun")
+            if command != COMMAND:
+                raise EcgtlError(f"several processes can share {COMMAND} alone; start {command} without torchrun")
             if gpus:
                 torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % gpus)
             dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE, rank=number,

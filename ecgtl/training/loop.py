@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ecgtl import paths
+from ecgtl import paths, results
 from ecgtl.datasets.cache import write_atomic
 from ecgtl.errors import EcgtlError, note
 from ecgtl.training import distributed
@@ -66,14 +66,13 @@ class TrainResult:
 
     ``chosen`` maps ``validated``, ``best_test`` and ``last`` to (epoch from 1, probabilities (n_test, outputs));
     ``weights`` is the state of the ``validated`` epoch, ``train`` its probabilities of the training set where somebody
-    asked for them; ``earlier`` the seconds of the epochs of ``history`` that another process made.
+    asked for them.
     """
 
     history: list[dict[str, float]] = field(default_factory=list)
     chosen: dict[str, tuple[int, np.ndarray]] = field(default_factory=dict)
     weights: dict[str, torch.Tensor] = field(default_factory=dict)
     train: np.ndarray | None = None
-    earlier: float = 0.0
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -108,7 +107,7 @@ def fit(model: nn.Module, train: LabelledArray, validation: LabelledArray, test:
 
     ``score(y, probabilities)`` is the validation and test score of the history. The test set never influences
     training, stopping or ``validated``; ``best_test`` is kept because two of the papers report it. ``state_file`` makes
-    the run resumable; it is removed at the end. Raises EcgtlError when the loss stops being finite.
+    the run resumable, until its result is stored. Raises EcgtlError when the loss stops being finite.
     """
     inputs, targets = _resident(train, device)
     held_out = {"validation": (validation.y, *_resident(validation, device)),
@@ -165,6 +164,8 @@ def run_epochs(model: nn.Module, batches: Callable[[int, int], Batches],
     state = distributed.from_first(lambda: state_file.read_bytes() if state_file and state_file.is_file() else None)
     if state is not None:
         _resume(state_file, state, model, optimizer, device, result, counted)
+    if state_file is not None:
+        results.STATES[state_file] = sum(row["seconds"] for row in result.history)
     network = distributed.shared(model, device)
     if distributed.rank():
         state_file = report = None
@@ -183,8 +184,6 @@ def run_epochs(model: nn.Module, batches: Callable[[int, int], Batches],
         if state_file is not None and time.monotonic() - saved > STATE_SECONDS:
             _save_state(state_file, model, optimizer, result, counted)
             saved = time.monotonic()
-    if state_file is not None:
-        state_file.unlink(missing_ok=True)
     return result
 
 
@@ -299,6 +298,5 @@ def _resume(path: Path | None, content: bytes, model: nn.Module, optimizer, devi
     result.history = state["history"]
     result.chosen = {name: (epoch, p.cpu().numpy()) for name, (epoch, p) in state["chosen"].items()}
     result.weights = {name: t.cpu() for name, t in state["weights"].items()}
-    result.earlier = sum(row["seconds"] for row in result.history)
     for one, left_out in counts:
         one.left_out = left_out

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ecgtl import results
+from ecgtl import experiments, results
 from ecgtl.__main__ import main
 from ecgtl.analysis import addresses, reproduction
 from ecgtl.config import starts
 from ecgtl.experiments import pretrainings, runners, transfers
 from ecgtl.jobs import finetune, transfer
+from ecgtl.training import loop
 
 CELL, KEY = "weimann2021.table2.random.25", "cinc2017-demo-random-25-run0"
 
@@ -50,18 +51,23 @@ def edit(folder, **changes):
 
 
 @pytest.mark.parametrize("text", [CELL, "melep2023.ptbxl.cpsc2018.resnet1d101", "pretrain.beat-seed0-demo"])
-def test_the_same_run_is_equal_and_nothing_is_written(made, text, capsys):
-    before = {path: path.read_bytes() for path in made.rglob("*.*")}
+def test_the_same_run_is_equal_and_nothing_is_written(made, text, capsys, monkeypatch, session_cache):
+    monkeypatch.setattr(loop, "STATE_SECONDS", 0.0)
+    before, states = {path: path.read_bytes() for path in made.rglob("*.*")}, {*session_cache.glob("unfinished/*")}
     assert main(["reproduce", text, "--tier", "demo"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{text}, tier demo") and "difference +0" in lines[1] and lines[-1] == "equal"
     assert {path: path.read_bytes() for path in made.rglob("*.*")} == before
+    assert {*session_cache.glob("unfinished/*")} == states  # of another the next time would go on
 
 
 @pytest.mark.parametrize("changes, code, outcome", [
     ({"shift": 0.01}, 1, "different"), ({"shift": 0.2, "unrecorded": ["instructions"]}, 1, "different"),
     ({"shift": 0.01, "unrecorded": ["instructions"]}, 0, "within the tolerance declared for another processor")])
-def test_another_score_is_within_the_tolerance_of_another_processor_only(made, changes, code, outcome, capsys):
+def test_another_score_is_within_the_tolerance_of_another_processor_only(made, changes, code, outcome, capsys,
+                                                                         monkeypatch):
+    again = results.load(made / "demo" / "weimann2021-table2" / f"{KEY}.json")  # as it comes again
+    monkeypatch.setattr(experiments.Run, "execute", lambda run, command: again)
     edit(made, **changes)
     assert main(["reproduce", CELL, "--tier", "demo"]) == code
     lines = capsys.readouterr().out.splitlines()

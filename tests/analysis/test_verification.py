@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
@@ -63,7 +64,7 @@ def test_what_is_whole_verifies(some, capsys):
     assert lines == [] and summary.startswith("verified 17 results, ") and summary.endswith("nothing differs")
 
 
-@pytest.mark.parametrize("file, score, address", [
+CHANGED = [
     (CLASSES, "f1_per_class.af", None), (CLASSES, "validated.macro_f1", "weimann2021.table2.beat.75 "),
     (CLASSES, "validated.f1_per_class.af", "weimann2021.table2.beat.75.f1_per_class.af "),
     (CLASSES, "last.accuracy", None),
@@ -76,20 +77,23 @@ def test_what_is_whole_verifies(some, capsys):
     ("pretrain/beat-resnet18-reduced-width16-frame2048-seed0", "validation.accuracy",
      "pretrain.beat-resnet18-reduced-width16-frame2048-seed0.validation.accuracy "),
     ("measured/jang2021-figure4-cae-cae-reduced-seed0", "mse_sum", None),
-    ("measured/melep2023-ptbxl-rr-reduced", "folds.0.weighted_f1", None)])
-def test_a_changed_score_is_named_with_its_file_and_its_address(some, capsys, file, score, address):
-    def change(body):
-        *above, last = score.split(".")
+    ("measured/melep2023-ptbxl-rr-reduced", "folds.0.weighted_f1", None)]
+
+
+def test_changed_scores_are_named_with_their_files_and_addresses(some, capsys):
+    def change(above, last, body):
         part = body["scores"]
         for name in above:
             part = part[name]
         part[last] += 1 if last == "epoch" else 0.01
 
-    edit(some / f"{file}.json", change)
+    for file, score, _ in CHANGED:
+        *above, last = score.split(".")
+        edit(some / f"{file}.json", partial(change, above, last))
     lines, summary = verified(capsys, 1)
-    of_files = [line for line in lines if ".json: " in line]
-    assert len(of_files) == 1 and f"{file}.json: scores.{score}: " in of_files[0]
-    assert address is None or any(line.startswith(address) for line in lines)
+    of_files = [line.removeprefix(f"{some}/").rpartition(": ")[0] for line in lines if ".json: " in line]
+    assert sorted(of_files) == sorted(f"{file}.json: scores.{score}" for file, score, _ in CHANGED)
+    assert all(address is None or any(line.startswith(address) for line in lines) for _, _, address in CHANGED)
     assert summary.endswith(f"{len(lines)} differs")
 
 

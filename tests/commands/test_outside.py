@@ -17,6 +17,7 @@ def no_checkout(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("words", "named"), [
     (["verify"], "ECGTL_RESULTS"), (["verify", "weimann2021.table2.beat.25"], "ECGTL_RESULTS"),
+    (["sweep", "weimann2021-table2"], "is no checkout of ecgtl"),
     (["site"], "is no checkout of ecgtl"), (["site", "--stored"], "is no checkout of ecgtl")])
 def test_nothing_is_verified_or_built(monkeypatch, tmp_path, capsys, words, named):
     monkeypatch.setattr(paths, "repository", lambda: tmp_path)

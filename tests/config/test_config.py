@@ -8,6 +8,7 @@ from ecgtl import config as ecgtl_config
 from ecgtl import published
 from ecgtl.config import (
     TIERS,
+    ClassifierConfig,
     FinetuneConfig,
     PretrainConfig,
     ProbeConfig,
@@ -139,6 +140,19 @@ def test_a_notebook_gives_its_parameters_and_nothing_else():
 def test_a_misspelt_parameter_of_a_notebook_is_caught(value):
     with pytest.raises(EcgtlError, match="unknown parameter 'frction'; did you mean 'fraction'"):
         FinetuneConfig.from_notebook(IPYTHON | {"frction": value})
+
+
+@pytest.mark.parametrize("kind", [FinetuneConfig, PretrainConfig, ProbeConfig, TransferConfig, ClassifierConfig])
+def test_a_run_whose_result_could_not_be_stored_does_not_begin(kind, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "file"))
+    with pytest.raises(EcgtlError, match="no result can be stored: .*file is no folder; set ECGTL_RESULTS"):
+        kind.from_notebook({})
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "link"))
+    with pytest.raises(EcgtlError, match="no result can be stored: .*link is no folder"):
+        kind.from_notebook({})
+    kind.of()  # ``reproduce`` stores nothing
 
 
 # --- tiers --------------------------------------------------------------------------------------------------------

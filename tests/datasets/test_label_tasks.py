@@ -80,7 +80,7 @@ def test_a_set_with_too_few_records_is_drawn_again_and_counted():
     with pytest.raises(EcgtlError) as error:
         label_tasks.draw(labels, subjects, 0, (2, 2), 10, 0.5, 0.25)
     one_line(error, f"none of {label_tasks.ATTEMPTS} draws of 2 labels and 10 recordings",
-             "fewer than 10 recordings:", "ask for fewer")
+             "fewer than 10 recordings:", "ask for another number")
     said = str(error.value)
     counted = [int(part.rsplit(": ", 1)[1].split(")")[0])
                for part in said[said.index("(") + 1:said.index(")")].split("; ")]

@@ -269,7 +269,7 @@ def test_make_packs_what_the_first_runs_of_the_queue_need(tmp_path, monkeypatch)
     starts = [entry.start for entry in first if entry.start]
     assert len(starts) == 4 and all(gpu.takes(run) for run in [*starts, *(entry.run for entry in first)])
     assert not [entry.run for entry in others if gpu.takes(entry.run)
-                and entry.run.config.arch in ("majority", "rr_boosting")]
+                and (entry.run.config.arch in ("majority", "rr_boosting") or hasattr(entry.run.config, "frozen"))]
     sources = [entry.run.config.source_names for entry in others if gpu.takes(entry.run)
                and hasattr(entry.run.config, "source_names")]
     assert sources and {name for names in sources for name in names} <= set(PACKED)

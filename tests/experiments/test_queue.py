@@ -53,7 +53,7 @@ def made(monkeypatch):
 def result(experiment, key, config, seconds=60.0, **provenance):
     return Result(experiment, key, dataclasses.asdict(config), {"upstream": "none", "target": "synthetic",
                                                                 "leads": "full"},
-                  {"macro_f1": 0.5}, [], {"digest": "0"}, {"test": np.arange(2)},
+                  {"macro_f1": 0.5, "weighted_f1": 0.5}, [], {"digest": "0"}, {"test": np.arange(2)},
                   {"wall_seconds": seconds} | provenance)
 
 
@@ -178,15 +178,32 @@ def test_what_another_process_makes_is_left_to_it_and_what_stands_on_it_waits(sm
     assert made[-1].endswith("beat-seed0-25-run0")
 
 
-def test_a_run_that_fails_is_said_and_the_others_are_made(small, made, monkeypatch, capsys):
+@pytest.mark.parametrize(("error", "said"), [(EcgtlError("the training loss is not finite"), "the training loss is"),
+                                            (RuntimeError("CUDA out of memory. Tried"), "the memory does not suffice")])
+def test_a_run_that_fails_is_said_and_the_others_are_made(small, made, monkeypatch, capsys, error, said):
     def tune(config, experiment, key, real=finetune.run, **options):
         if "random" in key:
-            raise EcgtlError("the training loss is not finite")
+            raise error
         return real(config, experiment, key)
 
     monkeypatch.setattr(finetune, "run", tune)
     run_queue()
-    assert len(made) == 4 and capsys.readouterr().out.count("failed: the training loss is not finite") == 2
+    assert len(made) == 4 and capsys.readouterr().out.count(f"failed: {said}") == 2
+
+
+def test_a_run_that_fails_keeps_none_of_its_name_from_being_made(made, monkeypatch):
+    alike = [run for name in ("weimann2021-table2", "jang2021-table2-cinc2017")
+             for run in experiments.enumerate_runs(name, "demo") if run.key == "cinc2017-demo-majority-50-run0"]
+    monkeypatch.setattr(queue, "order", lambda tier: [queue.Entry("", "any", run) for run in alike])
+
+    def tune(config, experiment, key, real=finetune.run, **options):
+        if experiment == alike[0].home:
+            raise EcgtlError("no")
+        return real(config, experiment, key)
+
+    monkeypatch.setattr(finetune, "run", tune)
+    run_queue()
+    assert len(alike) == 2 and not alike[0].path.exists() and alike[1].path.is_file()
 
 
 # --- who may make what --------------------------------------------------------------------------------------------

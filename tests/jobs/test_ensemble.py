@@ -11,6 +11,7 @@ from ecgtl.errors import EcgtlError
 from ecgtl.jobs import classifier, ensemble, predict
 from ecgtl.jobs.inputs import prepare
 from ecgtl.models import checkpoint
+from ecgtl.training import loop
 
 
 def answers(y, right, rng, classes=3):
@@ -93,13 +94,26 @@ def test_lead_dropout_keeps_the_first_lead_and_only_in_training():
 
 @pytest.fixture(scope="module")
 def trained(session_cache, tmp_path_factory):
-    """Of tier demo, with one network, saved."""
+    """Of tier demo, with one network, saved; it was killed at the last epoch of its network, and went on."""
+    def kill(row):
+        row["seconds"] = 1e6
+        if row["epoch"] == member.epochs:
+            raise KeyboardInterrupt
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ECGTL_CACHE", str(session_cache))
         patch.setenv("ECGTL_RESULTS", str(tmp_path_factory.mktemp("results")))
+        patch.setattr(loop, "STATE_SECONDS", 0.0)
+        member = ClassifierConfig.of(members=1).plan().members[0].config
+        with pytest.raises(KeyboardInterrupt):
+            ensemble.run(ClassifierConfig.of(members=1), kill)
         made = ensemble.run(ClassifierConfig.of(members=1))
         path, stored = made.save()
         yield made, path, stored
+
+
+def test_the_time_is_that_of_all_processes(trained):
+    assert trained[0].result.provenance["wall_seconds"] > 1e6
 
 
 def test_the_file_answers_as_the_training_did(trained):

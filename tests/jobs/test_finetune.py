@@ -145,12 +145,17 @@ def test_a_result_survives_being_stored(finished):
     assert all((again.arrays[name] == values).all() for name, values in result.arrays.items())
 
 
-def test_a_killed_run_goes_on_from_its_state(monkeypatch, finished, session_cache):
+def test_a_protocol_of_several_labels_is_refused_before_the_training():
+    with pytest.raises(EcgtlError, match="cinc2017 has one label a recording, the protocol across takes several; use"):
+        finetune.run(config(protocol="across"), report=lambda row: 1 / 0)
+
+
+def test_a_killed_run_goes_on_from_its_state(monkeypatch, finished, session_cache, tmp_path):
     monkeypatch.setattr(loop, "STATE_SECONDS", 0.0)
-    monkeypatch.setattr(results, "clock", lambda: lambda: 0.0)
     before = set(session_cache.glob("unfinished/*"))
 
     def kill(row):
+        row["seconds"] = 1e6
         if row["epoch"] == 2:
             raise KeyboardInterrupt
 
@@ -160,7 +165,15 @@ def test_a_killed_run_goes_on_from_its_state(monkeypatch, finished, session_cach
     seen = []
     result = finetune.run(config(), report=lambda row: seen.append(row["epoch"]))
     assert seen == [2] and without_times(result) == without_times(finished[0]) and result.scores == finished[0].scores
-    assert result.provenance["wall_seconds"] == result.history[0]["seconds"] > 0
+    assert 0 < result.provenance["wall_seconds"] - 1e6 < 600 and result.history[0]["seconds"] == 1e6
+    (tmp_path / "closed").touch()
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path / "closed"))  # or the disk has filled: nothing is lost
+    with pytest.raises(EcgtlError):
+        results.save(result)
+    again = finetune.run(config())
+    assert again.history[0]["seconds"] == 1e6 and again.scores == result.scores
+    monkeypatch.setenv("ECGTL_RESULTS", str(tmp_path))
+    results.save(again)
     assert set(session_cache.glob("unfinished/*")) == before
 
 
@@ -200,7 +213,7 @@ def test_baselines_share_the_split_of_the_network(finished):
 def start(tmp_path):
     """A checkpoint that a run on the twin left behind."""
     path = tmp_path / "elsewhere" / "first.safetensors"
-    finetune.run(config(epochs=1, save_weights=str(path)))
+    finetune.run(config(epochs=1, seed=2**32 - 1, save_weights=str(path)))
     return path
 
 

@@ -119,6 +119,7 @@ def test_a_killed_run_goes_on_from_its_state(finished, monkeypatch, session_cach
     assert seen == [2] and again.result.scores == finished[0].result.scores
     assert without_times(again.result.history) == without_times(finished[0].result.history)
     assert all(torch.equal(again.weights[name], t) for name, t in finished[0].weights.items())
+    results.forget_states()
     assert set((session_cache / "unfinished").glob("*.pt")) == before
 
 

@@ -87,7 +87,7 @@ def finished(target):
 
 def test_a_result_is_complete_and_survives_being_stored(finished, target):
     stored = results.load(results.save(finished))
-    assert stored.key == "cinc2017-bilstm-ptbxl-demo-fold000" and stored.experiment == NAME
+    assert stored.key.startswith("cinc2017-bilstm-ptbxl-demo-fold000-") and stored.experiment == NAME
     assert TransferConfig.of(**stored.config) == config()
     assert stored.evidence == {"upstream": "synthetic", "target": "synthetic", "leads": "synthetic"}
     assert [row["epoch"] for row in stored.history] == [1, 2]
@@ -101,6 +101,13 @@ def test_a_result_is_complete_and_survives_being_stored(finished, target):
     for name, rows in zip(("train", "validation", "test"), parts, strict=True):
         counted = target.labels[np.ix_(rows, columns)].sum(axis=0)
         assert list(stored.data["positives"][name].values()) == counted.tolist()
+
+
+def test_folds_of_other_parameters_do_not_replace_each_other():
+    plain, *others = (transfer.own_key(TransferConfig.of(fold=3, **given).resolved()) for given in (
+        {}, {"label_set": "NORM,MI"}, {"label_set": "STTC,CD"}, {"epochs": 1}))
+    assert plain == "cpsc2018-resnet1d101-ptbxl-demo-fold003" and len({plain, *others}) == 4
+    assert transfer.own_key(TransferConfig.of(fold=3, device="cpu").resolved()) == plain
 
 
 def test_scores_are_scikit_learns_of_the_stored_predictions(finished):
@@ -268,6 +275,7 @@ def test_a_killed_fold_goes_on_from_its_state(target, monkeypatch, tmp_path):
     monkeypatch.setattr(loop, "STATE_SECONDS", 0.0)
     store()
     whole = transfer.run(config(epochs=4), NAME)
+    results.forget_states()
 
     def kill(row):
         if row["epoch"] == 3:
@@ -279,6 +287,7 @@ def test_a_killed_fold_goes_on_from_its_state(target, monkeypatch, tmp_path):
     resumed = transfer.run(config(epochs=4), NAME, report=lambda row: seen.append(row["epoch"]))
     assert seen == [3, 4]
     assert resumed.scores == whole.scores
+    results.save(resumed)
     assert not list((tmp_path / "cache" / "unfinished").glob("*"))
 
 

@@ -20,6 +20,7 @@ from ecgtl.jobs import pretrain
 from ecgtl.signals.frames import Frames
 from ecgtl.signals.windows import Windows
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 # Two batches an epoch, the second of one example, of which the second process gets none: 20 steps
 SMALL = {"width": 2, "epochs": 10, "batch_size": 29, "precision": "float32"}
 FRAMES = SMALL | {"per_subject": 3}
@@ -33,7 +34,7 @@ SEVERAL = """
 import json, sys
 from tests.training import test_distributed
 from ecgtl.training import distributed
-with distributed.joined(distributed.JOB):
+with distributed.joined(distributed.COMMAND):
     for name in test_distributed.RUNS:
         found = test_distributed.trained(name)
         with open(f"{sys.argv[1]}/{name}-{distributed.rank()}.json", "w") as file:
@@ -103,14 +104,6 @@ def lines(folder):
     """What our own processes said on stderr beside notes; torchrun adds a report of its own."""
     return [line for line in (folder / "stderr").read_text().splitlines()
             if line.startswith("ecgtl: ") and not line.startswith("ecgtl: note: ")]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -197,15 +190,10 @@ def test_without_the_first_all_end_with_one_line(tmp_path, monkeypatch):
     assert ended_with_one_line(tmp_path)
 
 
-def test_a_line_is_not_cut_off_by_what_torchrun_says_meanwhile(tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGTL_CACHE", str(tmp_path / "cache"))
-    killed_after_an_epoch(tmp_path, 1, program=HESITANT)
-    assert ended_with_one_line(tmp_path)
-
-
 def test_without_another_too_and_the_same_command_goes_on(both, tmp_path, monkeypatch):
+    """The line is not cut off by what torchrun says meanwhile."""
     monkeypatch.setenv("ECGTL_CACHE", str(tmp_path / "cache"))
-    before = killed_after_an_epoch(tmp_path, 1)
+    before = killed_after_an_epoch(tmp_path, 1, program=HESITANT)
     assert 0 < len(before) < 10 and ended_with_one_line(tmp_path)
     assert torchrun(tmp_path, *COMMAND).wait(100) == 0 and not lines(tmp_path)
     (file,) = tmp_path.glob("results/**/*.json")
@@ -216,8 +204,7 @@ def test_without_another_too_and_the_same_command_goes_on(both, tmp_path, monkey
     assert not list(tmp_path.glob("cache/unfinished/*.pt")) and len(list(tmp_path.rglob("*.safetensors"))) == 1
 
 
-def test_another_job_is_refused_with_one_line(tmp_path):
-    assert torchrun(tmp_path, "finetune", "--tier=demo").wait(100) != 0
+def test_another_command_is_refused_with_one_line(tmp_path):
+    assert torchrun(tmp_path, "models").wait(100) != 0
     (line,) = lines(tmp_path)
-    assert "start jobs.finetune:run without torchrun" in line
-    assert not list(tmp_path.glob("results/**/*"))
+    assert "start models without torchrun" in line and not (tmp_path / "stdout").read_text()

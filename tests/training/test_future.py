@@ -7,7 +7,7 @@ import pytest
 import torch
 from messages import one_line
 
-from ecgtl import models, published
+from ecgtl import models, published, results
 from ecgtl.config import NEGATIVES_FROM
 from ecgtl.datasets.collector import Collector, Reading
 from ecgtl.errors import EcgtlError
@@ -167,6 +167,7 @@ def test_what_was_left_out_before_a_kill_counts_too(tmp_path, monkeypatch):
     def fitted(report=None):
         parts = [contrasts(recording(x), per_subject=n) for n in (60, 30)]
         classification.fit(predictor(), *parts, loop.TrainConfig(3, 16, 1e-4, 9, *how), CPU, tmp_path / "s.pt", report)
+        results.forget_states()
         return [part.left_out for part in parts]
 
     def kill(row):

@@ -14,22 +14,15 @@ import numpy as np
 import pytest
 import torch
 
-from ecgtl import metrics, models, paths
+from ecgtl import metrics, models, paths, results
 from ecgtl.errors import EcgtlError
 from ecgtl.training import loop
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
 RECIPE = loop.TrainConfig(epochs=6, batch_size=16, learning_rate=0.003, patience=50, stop_on="train_accuracy",
                          select_on="validation_score", precision="float32", seed=0)
 TRAINED = ("epoch", "train_loss", "train_accuracy")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def toy(n, seed, multi_label=False):
@@ -225,14 +218,15 @@ def test_a_run_killed_in_the_middle_ends_with_the_same_bits(tmp_path):
     fit = train(state_file=state, report=lambda row: resumed.append(row["epoch"]))[0]
     assert resumed == [4, 5, 6]  # three epochs were not done again
     assert_equal(fit, train()[0])
-    assert list(tmp_path.iterdir()) == []  # neither the state nor a part of it stays
+    assert list(tmp_path.iterdir()) == [state]  # until the result is stored; no part of one stays
+    results.forget_states()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_that_stopped_early_stays_stopped_when_resumed(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "STATE_SECONDS", 0.0)
     values = [v for score in (0.5, 0.4, 0.4, 0.9, 0.9, 0.9) for v in (score, 0.0)]
     recipe = replace(RECIPE, patience=2, stop_on="validation_score")
-    monkeypatch.setattr(Path, "unlink", lambda self, missing_ok=False: None)  # as if killed before the end
     first = train(recipe, score=scripted(*values), state_file=tmp_path / "s.pt")[0]
     assert len(first.history) == 3 and (tmp_path / "s.pt").is_file()
     assert_equal(train(recipe, score=scripted(), state_file=tmp_path / "s.pt")[0], first)
@@ -262,9 +256,9 @@ def test_a_damaged_state_means_starting_again_and_nothing_in_it_is_run(tmp_path,
         assert_equal(train(recipe, state_file=state)[0], whole)
         said = capsys.readouterr().err.splitlines()
         assert len(said) == 1 and "s.pt is damaged" in said[0] and "starts again" in said[0]
-    assert not mark.exists() and not state.exists()
+    assert not mark.exists()
+    state.unlink()
     monkeypatch.setattr(loop, "STATE_SECONDS", 0.0)
-    monkeypatch.setattr(Path, "unlink", lambda self, missing_ok=False: None)  # as if killed before the end
     train(recipe, state_file=state)
     content = state.read_bytes()
     for place in (5, 40, len(content) // 2, len(content) - 30):
