@@ -59,10 +59,11 @@ def as_options(message: str, options: Mapping[str, str]) -> str:
 def command() -> None:
     """``main`` as a process: Ctrl-C ends it with one line.
 
-    Of the processes of torchrun, which tells of signals itself and ends all when one has said what is wrong, with none.
+    Of the processes of torchrun, which ends all when one ends, the first to know says why.
     """
     atexit.register(gc.freeze)  # what ends with the process need not be looked through
-    sys.exit(processes.stoppable(main, STOPPED if ALONE else ""))
+    sys.exit(processes.stoppable(main, lambda: STOPPED if ALONE else getattr(
+        sys.modules.get("ecgtl.training.distributed"), "stopped", str)()))
 
 
 if __name__ == "__main__":

@@ -31,11 +31,11 @@ def ignore_signals() -> None:
         signal.signal(each, signal.SIG_IGN)
 
 
-def stoppable(main: Callable[[], int], line: str) -> int:
+def stoppable(main: Callable[[], int], line: Callable[[], str]) -> int:
     """Exit status of ``main()``, and 130 or 143 after Ctrl-C or SIGTERM: for the main thread of a command.
 
-    ``main`` meets KeyboardInterrupt after either signal, and says ``line`` on stderr unless it is empty. A main thread
-    or another one that is still at work ``PATIENCE`` seconds later is cut off, and what ``undone`` holds is undone. A
+    ``main`` meets KeyboardInterrupt after either signal, and what ``line()`` gives is said on stderr. A main thread or
+    another one that is still at work ``PATIENCE`` seconds later is cut off, and what ``undone`` holds is undone. A
     signal that the process was started to ignore (``nohup``) stays ignored.
     """
     received, returned = [], threading.Event()
@@ -46,6 +46,10 @@ def stoppable(main: Callable[[], int], line: str) -> int:
         received.append(number)
         raise KeyboardInterrupt
 
+    def say() -> None:
+        if text := line():
+            print(text, file=sys.__stderr__, flush=True)  # whatever was to have it meanwhile
+
     def cut_off() -> None:
         while (number := os.read(told, 1)[0]) not in SIGNALS:
             pass
@@ -54,7 +58,7 @@ def stoppable(main: Callable[[], int], line: str) -> int:
             with contextlib.suppress(Exception):
                 undo()
         if not returned.is_set():
-            print(line, file=sys.stderr, flush=True, end="\n" * bool(line))
+            say()
         os._exit(128 + number)
 
     told, tell = os.pipe()
@@ -69,7 +73,7 @@ def stoppable(main: Callable[[], int], line: str) -> int:
     except BaseException:
         if not received:
             raise
-        print(line, file=sys.stderr, end="\n" * bool(line))
+        say()
     returned.set()
     while received:
         time.sleep(1.0)  # until cut off: the interpreter's own end would wait for every thread

@@ -50,7 +50,7 @@ def stopped(process: subprocess.Popen, number: int, seconds: float = 5.0) -> str
 # -- signals
 
 WORKERS = ("import sys, time\nfrom ecgtl import processes\n"
-           "sys.exit(processes.stoppable(lambda: processes.spread(time.sleep, [60] * 9, 3), 'stopped'))")
+           "sys.exit(processes.stoppable(lambda: processes.spread(time.sleep, [60] * 9, 3), lambda: 'stopped'))")
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -89,7 +89,7 @@ def test_a_main_thread_that_hears_nothing_is_cut_off(tmp_path, number):
             "    for _ in range(100):\n"
             "        try: time.sleep(20)\n"
             "        except KeyboardInterrupt: pass\n"
-            "sys.exit(processes.stoppable(lambda: cache.entry('x', {}, build), 'stopped'))")
+            "sys.exit(processes.stoppable(lambda: cache.entry('x', {}, build), lambda: 'stopped'))")
     process = start(code, ECGTL_CACHE=str(tmp_path))
     assert process.stdout.readline() == "at work\n"
     assert stopped(process, number) == "stopped\n"
@@ -120,7 +120,7 @@ def test_run_ends_at_a_signal_to_itself_alone(tmp_path):
 BOOK = ("import sys\nfrom pathlib import Path\nfrom ecgtl import __main__ as program, paths, processes\n"
         "from ecgtl.report.site import book\nbook.make.__defaults__ = ({'slow': (), 'hello': ()},)\n"
         "paths.repository = lambda: Path(sys.argv[1])\n"
-        "sys.exit(processes.stoppable(lambda: program.main(['site']), program.STOPPED))")
+        "sys.exit(processes.stoppable(lambda: program.main(['site']), lambda: program.STOPPED))")
 
 
 def test_the_book_ends_with_its_kernels(tmp_path):

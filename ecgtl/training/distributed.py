@@ -24,6 +24,7 @@ from ecgtl.processes import ignore_signals
 COMMAND = "pretrain"  # the one that several processes can share
 KEPT = "what was finished is kept, and the same command goes on from there"
 PATIENCE = timedelta(days=7)  # until who waits for process 0 to evaluate, or to fill the cache, gives up
+_STORES: list[dist.Store] = []  # the one that the processes of a group share
 
 
 @contextlib.contextmanager
@@ -37,6 +38,7 @@ def joined(command: str) -> Iterator[None]:
         yield
         return
     store, number, among = next(dist.rendezvous("env://"))
+    _STORES.append(store)
     gpus = torch.cuda.device_count()
     with open(os.devnull, "w") as nowhere:
         out, err = (nowhere, nowhere) if number else (sys.stdout, sys.stderr)
@@ -50,17 +52,27 @@ def joined(command: str) -> Iterator[None]:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 yield
             dist.destroy_process_group()
-        except BaseException as error:
+        except Exception as error:  # a signal, which may come anywhere, is told of at the end, by ``stopped``
             ignore_signals()  # torchrun's comes soon, when it knows of another's end, before the line is out
-            with contextlib.suppress(RuntimeError):  # the store has gone: nobody has said anything
-                if store.add("said", 1) > 1:
-                    os._exit(1)
-            if isinstance(error, KeyboardInterrupt):  # also torchrun's, when it knows of another's end before this one
-                raise EcgtlError(f"stopped by a signal, or since another process was killed; {KEPT}") from error
+            if not _is_first():
+                os._exit(1)
             if isinstance(error, RuntimeError) and re.search("gloo|NCCL", str(error)):
                 raise EcgtlError("another process of this training was killed or lost, is memory short? "
                                  f"W{KEPT[1:]}") from error
             raise
+
+
+def _is_first() -> bool:
+    """Whether this process is the first to know why all end, so that it says so."""
+    with contextlib.suppress(RuntimeError):  # the store has gone: nobody has said anything
+        return _STORES[0].add("said", 1) == 1
+    return True
+
+
+def stopped() -> str:
+    """What this process says of a signal: also of torchrun's, when it knows of another's end before this one."""
+    told = _STORES and _is_first()
+    return f"ecgtl: stopped by a signal, or since another process was killed; {KEPT}" if told else ""
 
 
 def rank() -> int:
