@@ -46,10 +46,6 @@ def stoppable(main: Callable[[], int], line: Callable[[], str]) -> int:
         received.append(number)
         raise KeyboardInterrupt
 
-    def say() -> None:
-        if text := line():
-            print(text, file=sys.__stderr__, flush=True)  # whatever was to have it meanwhile
-
     def cut_off() -> None:
         while (number := os.read(told, 1)[0]) not in SIGNALS:
             pass
@@ -58,7 +54,7 @@ def stoppable(main: Callable[[], int], line: Callable[[], str]) -> int:
             with contextlib.suppress(Exception):
                 undo()
         if not returned.is_set():
-            say()
+            _say(line())
         os._exit(128 + number)
 
     told, tell = os.pipe()
@@ -73,13 +69,18 @@ def stoppable(main: Callable[[], int], line: Callable[[], str]) -> int:
     except BaseException:
         if not received:
             raise
-        say()
+        _say(line())
     returned.set()
     while received:
         time.sleep(1.0)  # until cut off: the interpreter's own end would wait for every thread
     for each in SIGNALS:
         signal.signal(each, signal.SIG_DFL)  # there is nothing left to undo
     return status
+
+
+def _say(line: str) -> None:
+    if line:
+        print(line, file=sys.__stderr__, flush=True)  # whatever else was to have what is said meanwhile
 
 
 @contextlib.contextmanager
