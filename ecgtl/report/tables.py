@@ -25,7 +25,7 @@ SORTED_FROM = 16  # a table of so many rows sorts and filters
 _BRIEF = 5  # a comparison of so many columns leaves intervals of differences to what its numbers open
 _DENSE = 8  # a table of so many columns is set in small type,
 _WIDE = 58  # and one that would need more rem than a window of 1,300 pixels has for it
-_POPOVER = re.compile("<div popover.*?</div>", re.DOTALL)
+POPOVER = re.compile("<div popover.*?</div>", re.DOTALL)
 
 
 class Lines(NamedTuple):
@@ -166,5 +166,5 @@ def _need(table: pd.DataFrame, heads: Sequence[str], compared: bool, dense: bool
 
 def _seen(cell: Any) -> list[str]:
     """The lines that a cell takes room for: not what a number opens."""
-    lines = _POPOVER.sub("", cell).split("<br>") if isinstance(cell, Markup) else [cell]
+    lines = POPOVER.sub("", cell).split("<br>") if isinstance(cell, Markup) else [cell]
     return [Markup(line).striptags() if isinstance(cell, Markup) else str(line) for line in lines]

@@ -17,6 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from ecgtl import __version__, paths, results
+from ecgtl.report import tables
 from ecgtl.report.words import link
 
 SOURCES = ("pyproject.toml", "CITATION.cff", "CHANGELOG.md")  # what the frame is made from, in the checkout
@@ -96,6 +97,15 @@ def block_math(writer: Any, node: nodes.Node) -> None:
     raise nodes.SkipNode
 
 
+def lift(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Put what a number in a sentence opens behind the paragraph, which a block within would end."""
+    for node in [one for one in doctree.findall(nodes.raw) if isinstance(one.parent, nodes.paragraph)]:
+        if found := tables.POPOVER.search(node.astext()):
+            behind, place = nodes.raw("", found[0], format="html"), node.parent.parent
+            place.insert(place.index(node.parent) + 1, behind)
+            node[:] = [nodes.Text(tables.POPOVER.sub("", node.astext()))]
+
+
 def break_words(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Keep the numbers of two cells of an HTML table apart in the search index."""
     for node in list(doctree.findall(nodes.raw)):
@@ -118,6 +128,6 @@ def setup(app: Sphinx) -> None:
     app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     app.add_directive("ecgtl-citation", CitationDirective)
     app.config.html_math_renderer = "mathml"
-    for event, handler in (("source-read", changelog), ("doctree-resolved", break_words), ("html-page-context", footer),
+    for event, handler in (("source-read", changelog), ("doctree-resolved", lift), ("doctree-resolved", break_words), ("html-page-context", footer),
                            ("build-finished", repair)):
         app.connect(event, handler)

@@ -55,6 +55,14 @@ def test_cells_of_a_table_are_words_of_their_own():
     assert indexed.split() == ["Beat", ".739", "±", ".014", "10", "n", "7"]
 
 
+def test_what_a_number_opens_does_not_end_its_sentence():
+    opened = '<div popover id="a"><p>Run</p><table></table></div>'
+    number = nodes.raw("", f"<button>.733</button>{opened}", format="html")
+    page = nodes.container("", nodes.paragraph("", "", nodes.Text("It is "), number, nodes.Text(" here.")))
+    frame.lift(None, page, "page")
+    assert [one.astext() for one in page] == ["It is <button>.733</button> here.", opened]
+
+
 def test_the_theme_s_faults_are_put_right(tmp_path):
     names = ("searchtools", "language_data", "searchindex")
     index = "".join(f'<script src="{name}.js?v=1"></script>' for name in names)
