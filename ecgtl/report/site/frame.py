@@ -128,6 +128,6 @@ def setup(app: Sphinx) -> None:
     app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     app.add_directive("ecgtl-citation", CitationDirective)
     app.config.html_math_renderer = "mathml"
-    for event, handler in (("source-read", changelog), ("doctree-resolved", lift), ("doctree-resolved", break_words), ("html-page-context", footer),
-                           ("build-finished", repair)):
+    for event, handler in (("source-read", changelog), ("doctree-resolved", lift), ("doctree-resolved", break_words),
+                           ("html-page-context", footer), ("build-finished", repair)):
         app.connect(event, handler)
